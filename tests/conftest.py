@@ -23,26 +23,26 @@ from trajectories.git_store.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
-WHEN = "1700000000 +0000"  # equal files give equal commits, so equal base images
+COMMIT_TIME = "1700000000 +0000"  # equal files give equal commits, so equal base images
 
 MakeRepo = Callable[[Mapping[str, str | bytes]], Path]
 OpenWorkspace = Callable[..., PosixWorkspace]
 
 
 def git(folder: Path, *args: str) -> str:
-    """What git says in `folder`, as somebody with a name, at a fixed time, with no configuration of the machine's."""
-    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _PERSON.items()}
-    env = {**os.environ, **who, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    """Return the output of git in `folder`, with a fixed identity and time, and no configuration of this machine."""
+    identity = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _IDENTITY.items()}
+    env = {**os.environ, **identity, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return subprocess.run(
         ["git", "-C", str(folder), *args], env=env, check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
-_PERSON = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": WHEN}
+_IDENTITY = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": COMMIT_TIME}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run a quarter of the cases of a slow test that has several, chosen by the seed, if there is one."""
+    """Run a quarter of the cases of each parametrized slow test, chosen by the seed if there is one."""
     if not os.environ.get("SWE_AGENT_TEST_SEED"):
         return
     groups: dict[tuple[Path, str], list[pytest.Item]] = {}
@@ -57,15 +57,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True, scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The Python of targets is this machine's without the plug-ins that its pytest may have: they cost each of the many
-    small test runs half a second."""
+def python_without_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run the Python of targets without the pytest plugins installed here.
+
+    Loading them takes half a second in each of the many small test runs.
+    """
     folder = tmp_path_factory.mktemp("bin")
     for name in ("python", "python3"):
-        if found := shutil.which(name):
-            asked = subprocess.run([found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
-            real = asked.stdout.strip() or found
-            (folder / name).write_text(f'#!/bin/sh\n{NO_PLUGINS}=1 exec {real} "$@"\n')
+        if program := shutil.which(name):
+            process = subprocess.run(
+                [program, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
+            )
+            executable = process.stdout.strip() or program
+            (folder / name).write_text(f'#!/bin/sh\n{NO_PLUGINS}=1 exec {executable} "$@"\n')
             (folder / name).chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
@@ -74,7 +78,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where the user's runs would be: not in the home of whoever runs the tests."""
+    """Store the runs of the user outside the home of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWE_AGENT_STATE", str(tmp_path_factory.mktemp("user-state")))
         yield
@@ -82,14 +86,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Paths of new folders, one for each test. `tmp_path` is slower: it lists all folders of the session each time."""
+    """Paths of new folders, one for each test; `tmp_path` is slower, as it lists all folders of the session."""
     folder = tmp_path_factory.mktemp("users")
     return (folder / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
 def own_config(user_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration file outside the home of the user who runs the tests; so is the cache."""
+    """A configuration file outside the home of the user who runs the tests, as the cache is."""
     folder = next(user_folders)
     folder.mkdir()
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
@@ -99,7 +103,7 @@ def own_config(user_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def make_repo(tmp_path: Path) -> MakeRepo:
-    """`make_repo({"a.py": "x = 1\\n"})` is the path of a fresh repository with one commit of these files."""
+    """`make_repo({"a.py": "x = 1\\n"})` returns the path of a new repository with one commit of these files."""
     made = 0
 
     def make(files: Mapping[str, str | bytes]) -> Path:
@@ -111,7 +115,7 @@ def make_repo(tmp_path: Path) -> MakeRepo:
 
 
 def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
-    """A new repository there with one commit of these files."""
+    """Create a repository at `root` with one commit of these files, and return its path."""
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
     for name, content in files.items():
@@ -124,20 +128,20 @@ def committed(root: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def copy_run(source: Path, target: Path, journal: bytes | None = None) -> None:
-    """A copy of a run that is the user's own, too, in the same state folder; with this journal, if it is given."""
+    """Copy a run, with this journal if given, and register the copy as the user's own run in the same state folder."""
     shutil.copytree(source, target)
     cut_run(target, journal or (source / "journal.jsonl").read_bytes())
 
 
 def cut_run(run: Path, journal: bytes) -> None:
-    """Make a run's journal what it was at an earlier time, as a process that was killed leaves it."""
+    """Replace a run's journal by an earlier state, as a killed process leaves it."""
     (run / "journal.jsonl").write_bytes(journal)
     register(run, run.parent.parent)
 
 
 @pytest.fixture
 def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWorkspace]:
-    """`open_ws("local", repo, rev=None, cancel=…)`: a workspace at the base, closed after the test.
+    """`open_ws("local", repo, rev=None, cancel=…)` opens a workspace at the base. It is closed after the test.
 
     Its `options` hold repository, base and trees. Locally `python` is the one that runs the tests.
     """
@@ -146,7 +150,7 @@ def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWor
     def open(kind: str, repo: Path, rev: str | None = None, **more: Any) -> PosixWorkspace:
         if kind == "local" and not opened:
             monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-            monkeypatch.setenv(NO_PLUGINS, "1")  # ours take a second of each run of a target's tests
+            monkeypatch.setenv(NO_PLUGINS, "1")  # the plugins take a second in each test run of a target
             monkeypatch.setattr(local, "KEPT", (*local.KEPT, NO_PLUGINS))
         trees = Trees(tmp_path / f"trees{len(opened)}.git")
         repository = Repository.open(repo)
@@ -166,5 +170,5 @@ def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWor
 
 @pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.docker)])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Each kind of workspace in turn."""
+    """Each kind of workspace."""
     return str(request.param)

@@ -1,4 +1,4 @@
-"""A keyring for tests, given through keyring's own mechanism: PYTHON_KEYRING_BACKEND=keyring_file.Keyring."""
+"""A keyring backend for tests. Keyring loads it with PYTHON_KEYRING_BACKEND=keyring_file.Keyring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 
 
 class Keyring(KeyringBackend):
-    """Keeps entries in the file that $FILERING names; one called `locked` makes it refuse."""
+    """Stores entries in the file at $FILERING. A file `locked` beside it locks the keyring."""
 
     priority = 5
 
@@ -30,7 +30,7 @@ class Keyring(KeyringBackend):
         self._file().write_text(json.dumps(self._read() | {f"{service} {username}": password}))
 
     def delete_password(self, service: str, username: str) -> None:
-        kept = self._read()
-        if kept.pop(f"{service} {username}", None) is None:
+        entries = self._read()
+        if entries.pop(f"{service} {username}", None) is None:
             raise PasswordDeleteError(username)
-        self._file().write_text(json.dumps(kept))
+        self._file().write_text(json.dumps(entries))

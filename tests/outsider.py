@@ -1,4 +1,4 @@
-"""A tool of another package, found through an entry point as pip would install it."""
+"""An external tool, installed through an entry point as by pip."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tools.base import Context, tool
 
 @tool
 def {function}(ctx: Context, target: str, hosts: list[str] | None = None) -> str:
-    """Put the work where users find it.
+    """Deploy the work to its users.
 
     Args:
-        target: Where.
-        hosts: On which machines.
+        target: The file to write.
+        hosts: The machines to deploy to.
     """
     Path(target).write_text("deployed")
     return "deployed"
@@ -29,7 +29,7 @@ def {function}(ctx: Context, target: str, hosts: list[str] | None = None) -> str
 
 
 def install_tool(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "deploy", function: str = "") -> None:
-    """Install a tool under the name of an entry point, whose function may be called otherwise."""
+    """Install a tool under the name of an entry point; `function` is the name of its function if that differs."""
     attribute = name.replace("-", "_")
     module = f"outsider_{attribute}"
     info = folder / f"{module}-1.0.dist-info"

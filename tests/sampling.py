@@ -1,4 +1,4 @@
-"""Random cases of long matrices, chosen by a seed that `make` derives from the commit and prints."""
+"""Sampling of long test matrices, by a seed that `make` derives from the commit and prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 SEED = os.environ.get("SWE_AGENT_TEST_SEED") or "0"
-"""With `all`, every case runs."""
+"""A number or text; with `all`, every case runs."""
 Case = TypeVar("Case")
 
 

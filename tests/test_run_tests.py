@@ -1,4 +1,4 @@
-"""Which tests `make test PATHS=...` runs."""
+"""Selection of tests by `make test PATHS=...`."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def files(done: subprocess.CompletedProcess[str]) -> set[str]:
-    return {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
+def files(result: subprocess.CompletedProcess[str]) -> set[str]:
+    return {line.partition("::")[0] for line in result.stdout.splitlines() if "::" in line}
 
 
 @pytest.mark.slow
-def test_the_tests_of_a_module_and_of_those_that_import_it() -> None:
-    done = run("trajectories/run_comparison.py")
+def test_module_selects_its_tests_and_those_of_its_importers() -> None:
+    result = run("trajectories/run_comparison.py")
     assert {
         "tests/agent/runs/test_comparison_view.py",
         "tests/trajectories/test_run_comparison.py",
         "tests/agent/run_state/test_run_ownership.py",
-    } <= files(done)
-    assert "tests/aci/runtime/test_shell_session.py" not in files(done)
+    } <= files(result)
+    assert "tests/aci/runtime/test_shell_session.py" not in files(result)
 
 
 @pytest.mark.slow
-def test_the_tests_of_a_module_that_is_loaded_by_its_name() -> None:
-    done = run("tools/edit.py", "agent/strategies/debate.py")
-    assert {"tests/tools/test_edit.py", "tests/agent/strategies/test_debate.py"} <= files(done)
+def test_module_loaded_by_name_selects_its_tests() -> None:
+    result = run("tools/edit.py", "agent/strategies/debate.py")
+    assert {"tests/tools/test_edit.py", "tests/agent/strategies/test_debate.py"} <= files(result)
 
 
 @pytest.mark.slow
-def test_tests_themselves() -> None:
+def test_path_of_test_file_selects_this_file() -> None:
     assert files(run("tests/tools/test_edit.py")) == {"tests/tools/test_edit.py"}
 
 
 @pytest.mark.slow
-def test_a_path_that_is_not_there_or_has_no_test_is_an_error() -> None:
-    done = run("agent/nothing")
-    assert (done.returncode, done.stderr) == (2, "There is no agent/nothing.\n")
-    done = run("docs")
-    assert (done.returncode, done.stderr) == (2, "No test imports docs.\n")
+def test_missing_path_or_path_without_tests_is_error() -> None:
+    result = run("agent/nothing")
+    assert (result.returncode, result.stderr) == (2, "There is no agent/nothing.\n")
+    result = run("docs")
+    assert (result.returncode, result.stderr) == (2, "No test imports docs.\n")

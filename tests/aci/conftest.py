@@ -1,4 +1,4 @@
-"""The proof on small real repositories."""
+"""Fixtures to prove patches on small real repositories."""
 
 from textwrap import dedent
 
@@ -23,19 +23,19 @@ ISSUE = Issue("The total is too low", "`total([1, 2])` is 2, it should be 3.")
 
 
 @pytest.fixture
-def judge(make_repo, open_ws):
-    """`judge(patch, base)`: the verdict on a patch, both as files (None deletes), by unittest."""
+def prove_patch(make_repo, open_ws):
+    """`prove_patch(patch, base)` returns the verdict on a patch with unittest; None instead of text deletes a file."""
 
-    def judge(patch, base=BASE, kind="local", issue=ISSUE, command=UNITTEST, timeout=60, **more) -> Verdict:
+    def prove_patch(patch, base=BASE, kind="local", issue=ISSUE, command=UNITTEST, timeout=60, **more) -> Verdict:
         workspace = open_ws(kind, make_repo({name: dedent(text) for name, text in base.items()}))
         trees, start = workspace.options.trees, workspace.options.base.tree
         files = {name: None if text is None else dedent(text).encode() for name, text in patch.items()}
         tree = trees.write(files, start)
         return prove(workspace.fork, trees, start, tree, issue=issue, command=command, timeout=timeout, **more)
 
-    return judge
+    return prove_patch
 
 
-def told(verdict, *words):
-    """Whether one note holds all these words."""
-    return any(all(word in note for word in words) for note in verdict.notes)
+def has_note(verdict, *parts):
+    """Return whether one note contains all these parts."""
+    return any(all(part in note for part in parts) for note in verdict.notes)

@@ -1,4 +1,4 @@
-"""A run in a local workspace whose strategy a test writes in place."""
+"""Fixtures that start a run in a local workspace and drive it with a strategy written in the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
 
 class Bench:
-    """`begin(lines)` starts a run with a scripted model, `drive(strategy)` runs a strategy on it, again and again."""
+    """A run with a scripted model: `begin(*lines)` starts it, each `drive(strategy)` runs a strategy on it."""
 
     def __init__(self, folder: Path, repository: Path) -> None:
         self.folder, self.repository = folder, repository
@@ -44,7 +44,7 @@ class Bench:
         return reopen(self.directory, self.settings.state, self.heard.append)
 
     def drive(self, strategy: Strategy) -> tuple[list[Step], Outcome]:
-        """The steps and the outcome of one process's life."""
+        """Run the strategy in a new engine, as a new process would; return its steps and its outcome."""
         engine = self.engine()
         steps: list[Step] = []
         try:
@@ -74,15 +74,15 @@ def line(text: str, *actions: dict, usage: dict | None = None, **where: object) 
 
 @pytest.fixture
 def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
-    """`talk(line(…), …, setting=…)`: a session of turns on the bench, with these answers of the model."""
+    """`talk(line(…), …, setting=…)` opens a session of turns on the bench in which the model gives these replies."""
     from tests.agent.scripted_turns import begun
 
-    opened: list[Talk] = []
+    sessions: list[Talk] = []
 
-    def open(*lines: dict, **settings: object) -> Talk:
-        opened.append(begun(bench, *lines, **settings))
-        return opened[-1]
+    def open_session(*lines: dict, **settings: object) -> Talk:
+        sessions.append(begun(bench, *lines, **settings))
+        return sessions[-1]
 
-    yield open
-    for each in opened:
-        each.engine.close()
+    yield open_session
+    for session in sessions:
+        session.engine.close()

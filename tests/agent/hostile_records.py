@@ -1,4 +1,4 @@
-"""Records whose every text would drive a terminal, and is markup of rich's."""
+"""Records in which every text contains control characters and rich markup."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ EVIL = (
 DRIVES = frozenset("\x1b\x07\x9b\u202e\x00\x08\r\x7f\u2028\x85\ufeff\U000e0041")
 
 
-def everything(kind: Any, /, **known: Any) -> Any:
-    """A record of this type with such text wherever there is text, but for what is `known`."""
+def build_record(kind: Any, /, **known: Any) -> Any:
+    """Build a record of this type with `EVIL` as every text, except for the `known` fields."""
     texts = {"tuple[str, ...]": (EVIL,), "dict[str, Any]": {EVIL: EVIL}, "dict[str, str]": {"coder": EVIL, EVIL: EVIL}}
-    values = {each.name: texts.get(each.type, EVIL) for each in fields(kind) if each.name != "type"}
+    values = {item.name: texts.get(item.type, EVIL) for item in fields(kind) if item.name != "type"}
     other = ("int", "float", "bool", "Usage", "tuple[", "Issue", "Base", "Verdict", "Any")
-    plain = {each.name for each in fields(kind) if each.type.startswith(other) and each.type not in texts}
+    plain = {item.name for item in fields(kind) if item.type.startswith(other) and item.type not in texts}
     return kind(**{name: value for name, value in values.items() if name not in plain} | known)
 
 
 def hostile() -> list[Any]:
-    """A record of each kind that is told; the fourth is a step that answers the third."""
-    actions = (everything(Action), everything(Action, error=""))
-    issue = everything(Issue, comments=(everything(Comment),))
+    """Return a record of each kind that is shown; the fourth is a step that answers the third."""
+    actions = (build_record(Action), build_record(Action, error=""))
+    issue = build_record(Issue, comments=(build_record(Comment),))
     kinds = ("phase", "score", "candidate", "vote", "prune", "summary", "forked", "replay", "intent", EVIL)
     return [
-        everything(Run, issue=issue, base=Base(EVIL, EVIL, 1), settings={"workspace": EVIL}),
-        everything(Turn),
-        everything(Reply, ask=1, actions=actions, usage=Usage(1)),
-        everything(Step, n=1, reply=1, actions=actions, observations=(everything(Observation),) * 3),
-        *(everything(Note, kind=kind) for kind in kinds),
-        everything(Exit, code=1, verdict=everything(Verdict, red=True)),
+        build_record(Run, issue=issue, base=Base(EVIL, EVIL, 1), settings={"workspace": EVIL}),
+        build_record(Turn),
+        build_record(Reply, ask=1, actions=actions, usage=Usage(1)),
+        build_record(Step, n=1, reply=1, actions=actions, observations=(build_record(Observation),) * 3),
+        *(build_record(Note, kind=kind) for kind in kinds),
+        build_record(Exit, code=1, verdict=build_record(Verdict, red=True)),
     ]

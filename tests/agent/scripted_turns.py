@@ -1,4 +1,4 @@
-"""A session of turns without a front end, in this process: what tests of turns say and see."""
+"""A session of turns without a front end, run inside the test process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
 
 @dataclass
 class Talk:
-    """`say` is a turn from its beginning to its end; the run is left open for the next one until `close`."""
+    """`say` works on one turn from start to end; the run stays open for the next turn until `close`."""
 
     bench: Bench
     settings: Settings
@@ -28,20 +28,20 @@ class Talk:
     heard: Callable[[Engine, ProgressEvent], object] = lambda engine, event: None
     results: list[Result] = field(default_factory=list)
 
-    def say(self, words: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:
+    def say(self, prompt: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:
         self.settings = self.settings.model_copy(update={"strategy": strategy, **changes})
-        next_turn(self.engine, words, strategy, self.settings, images)
+        next_turn(self.engine, prompt, strategy, self.settings, images)
         return self.go()
 
     def go(self) -> Result:
-        """The open turn, to its end."""
+        """Finish the open turn."""
         self.results.append(finished(self.engine))
         return self.results[-1]
 
     def reopen(self) -> None:
-        """As another process would find it."""
+        """Open the run again, as another process would."""
         self.engine.close()
-        self.engine = opened(self, self.bench)
+        self.engine = open_engine(self, self.bench)
 
     @property
     def steps(self) -> list[Step]:
@@ -62,25 +62,25 @@ def finished(engine: Engine) -> Result:
 
 
 def begun(bench: Bench, *lines: dict, strategy: str = "build", **settings: Any) -> Talk:
-    """A session whose first request is the bench's issue; its first turn is not worked on yet."""
+    """Start a session whose first request is the bench's issue; its first turn has not been worked on."""
     bench.begin(*lines, **{"strategy": strategy, "update_tests": True, "test": UNITTEST, **settings})
     talk: Talk = Talk(bench, bench.settings, engine=None)  # type: ignore[arg-type]
-    talk.engine = opened(talk, bench)
+    talk.engine = open_engine(talk, bench)
     return talk
 
 
-def opened(talk: Talk, bench: Bench) -> Engine:
+def open_engine(talk: Talk, bench: Bench) -> Engine:
     return reopen(bench.directory, bench.settings.state, lambda event: talk.heard(talk.engine, event))
 
 
 class Sent(list[list[tuple[str, str]]]):
-    """Every request to the scripted model, as (role, words)."""
+    """Every request to the scripted model, as (role, text) pairs."""
 
     def __init__(self, monkeypatch: Any) -> None:
         reply = Scripted.reply
 
-        def listened(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+        def record_request(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
             self.append([(message["role"], str(message["content"])) for message in messages])
             return reply(model, messages, tools, asking)
 
-        monkeypatch.setattr(Scripted, "reply", listened)
+        monkeypatch.setattr(Scripted, "reply", record_request)

@@ -1,4 +1,4 @@
-"""The cases that `benchmarks.batch` makes, and its arithmetic."""
+"""The generated cases of `benchmarks.batch`, and its arithmetic."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from benchmarks._synthetic import cases, files
 from benchmarks.batch import _covered, _worked
 
 
-def test_a_seed_gives_the_same_cases() -> None:
+def test_same_seed_gives_same_cases() -> None:
     assert cases(20, 3) == cases(20, 3) != cases(20, 4)
     assert len({case.image for case in cases(20, 3)}) == 20
 
 
 @pytest.mark.parametrize("case", cases(4), ids=lambda case: case.id)
-def test_each_case_fails_until_it_is_mended(case, tmp_path: Path) -> None:
+def test_each_case_fails_until_it_is_fixed(case, tmp_path: Path) -> None:
     for name, text in (files(case) | {case.test_file: case.test}).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
 
     def passes() -> bool:
         run = f"from runpy import run_path; run_path({case.test_file!r})['test_shown']()"
-        words = [sys.executable, "-B", "-c", run]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == 0
+        command = [sys.executable, "-B", "-c", run]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
 
     assert not passes()
     module = tmp_path / case.module
@@ -35,11 +35,11 @@ def test_each_case_fails_until_it_is_mended(case, tmp_path: Path) -> None:
     assert passes()
 
 
-def test_what_runs_side_by_side_counts_once() -> None:
+def test_overlapping_times_count_once() -> None:
     assert _covered([(2.0, 3.0), (0.0, 1.0), (0.5, 1.5), (0.6, 0.7)]) == 2.5
 
 
-def test_a_worker_is_there_from_its_first_instance_to_its_last() -> None:
+def test_worker_time_spans_its_first_to_last_instance() -> None:
     lines = [
         {"what": "instance", "thread": 1, "began": 10.0, "seconds": 1.0},
         {"what": "instance", "thread": 1, "began": 12.0, "seconds": 3.0},

@@ -1,4 +1,4 @@
-"""The benchmark of call resolution, on a package whose tests run under its tracer."""
+"""The benchmark of call resolution, on a small package whose tests run under its tracer."""
 
 from __future__ import annotations
 
@@ -104,32 +104,32 @@ def repository(tmp_path: Path) -> Path:
     for path, text in PACKAGE.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
-    person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
-    for command in (["init", "-q"], ["add", "-A"], [*person, "commit", "-q", "-m", "Shop"]):
+    identity = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "Shop"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
     return folder / ".git"
 
 
-def measured(repository: Path, *more: str) -> list[str]:
-    about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable]
-    return [*about, *more, "--", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+def arguments(repository: Path, *further_options: str) -> list[str]:
+    options = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable]
+    return [*options, *further_options, "--", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
 
 
 @pytest.mark.slow
-def test_recall_and_precision(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(measured(repository, "--json", "--missed", "9")) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["files"] == 3
-    assert told["pairs"] == {"call": 7, "attribute": 1, "protocol": 1, "through C": 1, "all": 10}
-    best = told["edges"]["and overriding methods"]
+def test_recall_and_pairs_are_reported_as_json(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(repository, "--json", "--missed", "9")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["files"] == 3
+    assert result["pairs"] == {"call": 7, "attribute": 1, "protocol": 1, "through C": 1, "all": 10}
+    best = result["edges"]["and overriding methods"]
     assert best["recall"] == {"call": 100.0, "attribute": 100.0, "protocol": 0.0, "through C": 100.0, "all": 90.0}
-    assert told["edges"]["call edges"]["recall"]["call"] < 100
-    assert told["missed"] == ["protocol: src/shop/money.py:total -> src/shop/money.py:Money.__add__"]
+    assert result["edges"]["call edges"]["recall"]["call"] < 100
+    assert result["missed"] == ["protocol: src/shop/money.py:total -> src/shop/money.py:Money.__add__"]
 
 
 @pytest.mark.slow
-def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(measured(repository)) == 0
+def test_table_has_row_for_each_kind_of_edge(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(repository)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3 files")
     assert [line.split("  ")[0] for line in lines[2:7]] == [
@@ -142,7 +142,7 @@ def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "wrappers of decorators" in lines[7]
 
 
-def test_a_package_that_no_test_touches_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
-    assert main(about) == 1
+def test_package_without_calls_is_reported(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
+    assert main(options) == 1
     assert "No call inside src/shop was seen" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the benchmark of the rate tells: medians, ratios, verdicts that differ, and input that cannot be used."""
+"""The table of the benchmark of candidate rates: medians, ratios, different verdicts, and bad input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from benchmarks.candidates import Row, main, table
 
 
-def test_medians_and_ratios_are_told_and_so_is_each_verdict_that_differs() -> None:
+def test_table_shows_medians_ratios_and_different_verdicts() -> None:
     rows = [
         Row("one", 10, 1000.0, 100.0, 10.0, 5, 5, {"fail": 9, "pass": 1}, []),
         Row("two", 10, 4000.0, 100.0, 20.0, 5, 4, {"fail": 10}, ["a.py:1 replace: fail, alone pass"]),
@@ -27,12 +27,12 @@ def test_medians_and_ratios_are_told_and_so_is_each_verdict_that_differs() -> No
     assert [line.rpartition(" ")[2] for line in lines[5:]] == ["1.50", "1.10"]
 
 
-def test_no_start_was_measured() -> None:
+def test_table_without_pytest_starts_has_no_ratio() -> None:
     assert "0 with a pytest start each (none)" in table([Row("one", 1, 1.0, 1.0, 0.0, 0, 0, {}, [])])
 
 
-def test_a_folder_without_programs_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_without_programs_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--repo", str(tmp_path)]) == 2
-    told = capsys.readouterr()
-    assert "has no QuixBugs program" in told.err
-    assert "git clone" in told.err
+    output = capsys.readouterr()
+    assert "has no QuixBugs program" in output.err
+    assert "git clone" in output.err

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says, on two tiny tasks."""
+"""The benchmark of instruction counts, on two tiny tasks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TASKS = [
 ]
 
 
-def test_an_order_that_turns_is_seen_and_small_differences_have_none() -> None:
+def test_order_counts_pairs_with_clear_difference_only() -> None:
     assert order([[100, 200, 300]], [[100, 200, 300]]) == (3, 3)
     assert order([[100, 200, 300]], [[210, 200, 300]]) == (3, 2)
     assert order([[1000, 1001]], [[1001, 1000]]) == (0, 0)
@@ -39,7 +39,7 @@ def test_an_order_that_turns_is_seen_and_small_differences_have_none() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_it_counts_tasks_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tasks_of_folder_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not shutil.which("valgrind") and os.environ.get("CI") != "true":
         pytest.skip("valgrind is not installed")
     (tmp_path / "tasks").mkdir()
@@ -47,8 +47,8 @@ def test_it_counts_tasks_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
     assert [task.name for task in read(tmp_path / "tasks", 1)] == ["sum"]
     result = tmp_path / "result.json"
     assert main(["--tasks", str(tmp_path / "tasks"), "--repeats", "2", "--json", str(result)]) == 0
-    found = json.loads(result.read_text())
-    assert (found["functions"], found["solutions"], found["repeats"], found["backend"]) == (2, 4, 2, "valgrind")
-    assert found["spread"]["warm"]["largest"] < 0.001
-    assert found["order"]["warm"]["pairs"] == found["order"]["warm"]["agreed"] == 1
+    figures = json.loads(result.read_text())
+    assert (figures["functions"], figures["solutions"], figures["repeats"], figures["backend"]) == (2, 4, 2, "valgrind")
+    assert figures["spread"]["warm"]["largest"] < 0.001
+    assert figures["order"]["warm"]["pairs"] == figures["order"]["warm"]["agreed"] == 1
     assert "pairs agree" in capsys.readouterr().out

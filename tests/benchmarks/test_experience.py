@@ -1,4 +1,4 @@
-"""The planted bugs are found again by what they have in common; the figures of docs/experience.md come from here."""
+"""The benchmark of experience on planted bugs; the figures in docs/experience.md come from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.experience import measured
 
 
 @pytest.mark.slow
-def test_related_bugs_are_found_and_little_else(tmp_path: Path) -> None:
+def test_bank_finds_mostly_related_bugs(tmp_path: Path) -> None:
     figures = measured(tmp_path)
     assert figures["bank"]["bugs"] == len(BUGS) == 18
     assert figures["bank"]["precision"] >= 0.8
@@ -21,7 +21,7 @@ def test_related_bugs_are_found_and_little_else(tmp_path: Path) -> None:
     assert figures["bank"]["false"] < figures["newest three"]["false"]
 
 
-def test_each_bug_is_one_edit_of_a_file() -> None:
+def test_each_bug_is_single_edit_of_its_file() -> None:
     files = dict(FILES)
     for bug in BUGS:
         assert files[bug.path].count(bug.old) == 1, bug.title

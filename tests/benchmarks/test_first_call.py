@@ -1,4 +1,4 @@
-"""The benchmark of the first call: it starts both sides, sees their requests, and ends what it started."""
+"""The benchmark of the first model call: it starts both sides, receives their requests, and ends the processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def get_config_from_spec(name):
     "models/__init__.py": "",
     "models/litellm_model.py": "def LitellmModel(model_kwargs, **rest):\n    return model_kwargs\n",
 }
-"""What the driver uses of mini-swe-agent, and nothing else of it."""
+"""The parts of mini-swe-agent that the driver uses."""
 
 
 @pytest.fixture
@@ -48,15 +48,17 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.slow
-def test_both_sides(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_sides_are_measured(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--runs", "1", "--workspace", "local", "--mini-python", peer, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["runs"] == 1
-    assert set(told["seconds"]["local"]) == {OURS, f"{OURS} fastest", MINI, f"{MINI} fastest", "ratio"}
+    result = json.loads(capsys.readouterr().out)
+    assert result["runs"] == 1
+    assert set(result["seconds"]["local"]) == {OURS, f"{OURS} fastest", MINI, f"{MINI} fastest", "ratio"}
 
 
 @pytest.mark.slow
-def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_missing_mini_swe_agent_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
     assert main(["--runs", "1", "--workspace", "local"]) == 0
     out = capsys.readouterr().out
@@ -64,19 +66,19 @@ def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert "mini is missing" in out
 
 
-def test_a_side_that_ends_without_a_request_is_named(tmp_path: Path) -> None:
+def test_side_that_sends_no_request_is_reported(tmp_path: Path) -> None:
     side = Side(OURS, "local", [sys.executable, "-c", "raise SystemExit('no model')"], dict(os.environ))
     with listening() as (_, arrivals), pytest.raises(RuntimeError, match=r"swe-agent \(local\) sent no request: no mo"):
         seconds(side, tmp_path, arrivals)
 
 
-def test_the_repository_is_committed(tmp_path: Path) -> None:
+def test_repository_contains_committed_files(tmp_path: Path) -> None:
     folder = repository(tmp_path)
     assert (folder / ".git").is_dir()
     assert (folder / "accounts" / "wallet.py").exists()
 
 
-def test_no_rounds_at_all_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_zero_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--runs", "0"])
     assert "--runs" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Mutants are other programs and the same each time; originals are known again; a fit finds the weights there were."""
+"""Fitting of template weights: mutants, recognition of originals, and the fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmarks._observing_mutants import Package
 from benchmarks._template_fit import Model
 from benchmarks._template_streams import Case, Same, Stream
 
-SAMPLE = b"""\
+SAMPLE_SOURCE = b"""\
 LEVELS = ("low", "high")
 
 
@@ -57,30 +57,30 @@ def load(path, default=None, *, strict=True, limit=10):
 
 
 @pytest.mark.slow
-def test_mutants_are_other_programs_each_once_and_the_same_each_time() -> None:
-    made = list(islice(mutants("a.py", SAMPLE, "seed"), 100))
-    assert len({one.data for one in made}) == len(made) == 100
-    assert made == list(islice(mutants("a.py", SAMPLE, "seed"), 100))
-    assert made != list(islice(mutants("a.py", SAMPLE, "another"), 100))
-    for one in made:
-        assert ast.dump(ast.parse(one.data)) != ast.dump(ast.parse(SAMPLE))
-        assert one.qualname == "load"
+def test_mutants_are_distinct_and_reproducible() -> None:
+    generated = list(islice(mutants("a.py", SAMPLE_SOURCE, "seed"), 100))
+    assert len({mutant.data for mutant in generated}) == len(generated) == 100
+    assert generated == list(islice(mutants("a.py", SAMPLE_SOURCE, "seed"), 100))
+    assert generated != list(islice(mutants("a.py", SAMPLE_SOURCE, "another"), 100))
+    for mutant in generated:
+        assert ast.dump(ast.parse(mutant.data)) != ast.dump(ast.parse(SAMPLE_SOURCE))
+        assert mutant.qualname == "load"
 
 
-def test_all_operators_find_something_to_do() -> None:
-    source = Source("a.py", SAMPLE)
+def test_each_operator_applies_to_sample() -> None:
+    source = Source("a.py", SAMPLE_SOURCE)
     code = Code(source, source.functions[0][1])
     assert len(SHARES) == len(expressions.PATTERNS) + len(expressions.OTHERS) + len(statements.SHARES)
     for operator in SHARES:
         assert list(operator(code)), operator.__name__
 
 
-def test_functions_of_few_statements_are_left_alone() -> None:
+def test_short_functions_are_not_mutated() -> None:
     assert list(mutants("a.py", b"def f(a):\n    b = a + 1\n    return b\n", "seed")) == []
 
 
 @pytest.mark.parametrize(
-    ("mutated", "edit", "same"),
+    ("mutated", "edit", "is_same"),
     [
         (b"x = a - b\n", (6, 7, "+"), True),
         (b"x = a - b\n", (4, 9, "(a + b)"), True),
@@ -89,41 +89,43 @@ def test_functions_of_few_statements_are_left_alone() -> None:
         (b"x = a - b\n", (6, 7, "*"), False),
     ],
 )
-def test_the_original_is_known_again_but_for_layout(mutated: bytes, edit: tuple[int, int, str], same: bool) -> None:
-    assert Same(b"x = a + b\n", mutated).is_original(Draft("", (edit,))) is same
+def test_original_is_recognized_despite_layout(mutated: bytes, edit: tuple[int, int, str], is_same: bool) -> None:
+    assert Same(b"x = a + b\n", mutated).is_original(Draft("", (edit,))) is is_same
 
 
-def test_a_needless_pass_makes_no_difference() -> None:
+def test_redundant_pass_is_ignored() -> None:
     original, mutated = b"def f():\n    go()\n", b"def f():\n    stop()\n    go()\n"
     assert Same(original, mutated).is_original(Draft("", ((13, 19, "pass"),)))
 
 
-def test_a_fit_finds_the_weights_that_the_originals_were_drawn_by() -> None:
-    chance = random.Random(1)
+def test_fit_recovers_weights_used_to_draw_originals() -> None:
+    rng = random.Random(1)
     weights, halves = {"often": 1.0, "far": 0.3, "seldom": 0.05}, {"often": 2.0, "far": 20.0, "seldom": 6.0}
     cases = []
     for _ in range(200):
         rows = [(name, "If" if at % 2 else "Return", 1 / (1 + at)) for at in range(8) for name in weights]
-        worth = [score * weights[name] * (3 if (name, kind) == ("far", "If") else 1) for name, kind, score in rows]
-        (hit,) = chance.choices(range(len(rows)), worth)
+        weighted_scores = [
+            score * weights[name] * (3 if (name, kind) == ("far", "If") else 1) for name, kind, score in rows
+        ]
+        (hit,) = rng.choices(range(len(rows)), weighted_scores)
         half = halves[rows[hit][0]]
-        (place,) = chance.choices(range(400), [1 / ((half + n) * (half + n + 1)) for n in range(400)])
+        (place,) = rng.choices(range(400), [1 / ((half + n) * (half + n + 1)) for n in range(400)])
         streams = [
             Stream(name, kind, "seen", score, 400, 1.0, ((float(place), 1.0),) if at == hit else ())
             for at, (name, kind, score) in enumerate(rows)
         ]
         cases.append(Case("package", "operator", "value", tuple(streams)))
-    told: list[str] = []
-    found = Model(cases).fit(told.append)
-    assert told
-    by_weight = sorted(found.templates, key=lambda name: -found.templates[name].weight)
+    messages: list[str] = []
+    fitted = Model(cases).fit(messages.append)
+    assert messages
+    by_weight = sorted(fitted.templates, key=lambda name: -fitted.templates[name].weight)
     assert by_weight == ["often", "far", "seldom"]
-    assert found.templates["often"].half < found.templates["far"].half
-    assert found.templates["far"].of("If", "value") > 1.5 * found.templates["far"].of("Return", "value")
-    assert 0.7 <= found.place <= 1.3
+    assert fitted.templates["often"].half < fitted.templates["far"].half
+    assert fitted.templates["far"].of("If", "value") > 1.5 * fitted.templates["far"].of("Return", "value")
+    assert 0.7 <= fitted.place <= 1.3
 
 
-CODE = """\
+PACKAGE_SOURCE = """\
 def total(numbers, start=0, most=None):
     found = start
     for number in numbers:
@@ -140,7 +142,7 @@ def joined(words, between=", ", upper=False):
     text = between.join(kept)
     return text.upper() if upper else text
 """
-TESTS = """\
+PACKAGE_TESTS = """\
 from tiny import joined, total
 
 
@@ -159,46 +161,46 @@ def test_joined():
 
 @pytest.fixture
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Package]:
-    """Two packages of the same code, fetched."""
-    found = []
+    """Two fetched packages with the same code."""
+    fetched = []
     for name in ("tiny", "other"):
         repo = tmp_path / f"somebody+{name}" / "repo"
         (repo / "tests").mkdir(parents=True)
-        (repo / "tiny.py").write_text(CODE)
-        (repo / "tests" / "test_tiny.py").write_text(TESTS)
-        person = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-        for words in (["init", "-q"], ["add", "-A"], [*person, "commit", "-q", "-m", name]):
-            subprocess.run(["git", "-C", repo, *words], check=True, capture_output=True)
-        told = subprocess.run(["git", "-C", repo, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-        found.append(Package(f"somebody/{name}", told.stdout.strip(), "tiny.py", "tests"))
-    monkeypatch.setattr(_mutants_observed, "PACKAGES", tuple(found))
-    monkeypatch.setattr(_mutants_unrun, "PACKAGES", tuple(found))
+        (repo / "tiny.py").write_text(PACKAGE_SOURCE)
+        (repo / "tests" / "test_tiny.py").write_text(PACKAGE_TESTS)
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        for arguments in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", name]):
+            subprocess.run(["git", "-C", repo, *arguments], check=True, capture_output=True)
+        head = subprocess.run(["git", "-C", repo, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        fetched.append(Package(f"somebody/{name}", head.stdout.strip(), "tiny.py", "tests"))
+    monkeypatch.setattr(_mutants_observed, "PACKAGES", tuple(fetched))
+    monkeypatch.setattr(_mutants_unrun, "PACKAGES", tuple(fetched))
     monkeypatch.setattr(_mutants_unrun, "UNRUN", ())
-    return found
+    return fetched
 
 
 @pytest.mark.slow
-def test_weights_are_fitted_from_watched_mutants_and_compared_on_a_package_held_out(
+def test_command_fits_weights_and_evaluates_held_out_package(
     tmp_path: Path, packages: list[Package], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache, weights, ranks = (str(tmp_path / name) for name in ("cache", "weights.json", "ranks.json"))
-    words = ["--repos", str(tmp_path), "--cache", cache, "--mutants", "6", "--unrun", "6", "--limit", "1"]
-    assert fit_templates.main([*words, "--held-out", "other", "--out", weights, "--json", ranks]) == 0
-    told = capsys.readouterr().out
-    assert "new weights" in told
-    assert {file.name for file in Path(cache).iterdir()} == {f"{one.name}.jsonl.gz" for one in packages}
+    arguments = ["--repos", str(tmp_path), "--cache", cache, "--mutants", "6", "--unrun", "6", "--limit", "1"]
+    assert fit_templates.main([*arguments, "--held-out", "other", "--out", weights, "--json", ranks]) == 0
+    output = capsys.readouterr().out
+    assert "new weights" in output
+    assert {file.name for file in Path(cache).iterdir()} == {f"{each.name}.jsonl.gz" for each in packages}
     fitted = parse_weights(Path(weights).read_text())
     assert set(fitted.templates) == set(templates())
-    assert all(0 < one.weight <= 1 for one in fitted.templates.values())
+    assert all(0 < each.weight <= 1 for each in fitted.templates.values())
     (row,) = json.loads(Path(ranks).read_text())
     assert row["package"] == "other"
     assert row["before"] >= 1 <= row["after"]
 
 
 @pytest.mark.slow
-def test_nothing_to_fit_on_is_told_of(
+def test_fit_without_mutants_is_refused(
     tmp_path: Path, packages: list[Package], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--repos", str(tmp_path), "--cache", str(tmp_path / "cache"), "--mutants", "1", "--unrun", "0"]
-    assert fit_templates.main([*words, "--packages", "other", "--held-out", "other"]) == 2
+    arguments = ["--repos", str(tmp_path), "--cache", str(tmp_path / "cache"), "--mutants", "1", "--unrun", "0"]
+    assert fit_templates.main([*arguments, "--packages", "other", "--held-out", "other"]) == 2
     assert "No template reaches any of 0 mutants" in capsys.readouterr().err

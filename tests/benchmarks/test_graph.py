@@ -1,4 +1,4 @@
-"""The benchmark measures what it says, on a small repository."""
+"""The benchmark of the code graph, on a small repository."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_it_measures_a_project_and_says_which_peers_it_did_not(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_project_is_measured_and_missing_peers_have_no_cost(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "def load():\n    pass\n", "b.py": "from a import load\nload()\n"})
     for number in range(3):
         (repo / "a.py").write_text(f"def load():\n    return {number}\n")
@@ -24,21 +24,21 @@ def test_it_measures_a_project_and_says_which_peers_it_did_not(make_repo: MakeRe
     (tmp_path / "repos" / "some+one").mkdir(parents=True)
     (tmp_path / "repos" / "some+one" / "repo").symlink_to(repo / ".git")
     command = ["--repos", str(tmp_path / "repos"), "--runs", "1", "--project", "any/one@HEAD:load", "--json"]
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "benchmarks.graph", *command], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    rows = {row["what"]: row for row in json.loads(ran.stdout)["any/one"]}
-    assert {what for what, row in rows.items() if row["cost"] is None} == {"aider's repo map, cold", "LocAgent's graph"}
+    rows = {row["what"]: row for row in json.loads(result.stdout)["any/one"]}
+    assert {name for name, row in rows.items() if row["cost"] is None} == {"aider's repo map, cold", "LocAgent's graph"}
     assert all(row["cost"]["cpu"] > 0 and row["cost"]["megabytes"] > 5 for row in rows.values() if row["cost"])
     assert rows["cold graph on disk"]["ratio"] > 0
 
 
-def test_a_command_that_fails_has_no_cost() -> None:
+def test_cost_of_failing_command_raises() -> None:
     with pytest.raises(RuntimeError, match="ended with 3"):
         cost([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_medians_are_of_each_figure() -> None:
+def test_median_is_taken_for_each_figure() -> None:
     assert median([Cost(1, 9, 5), Cost(2, 8, 1), Cost(7, 1, 6)]) == Cost(2, 8, 5)
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of localization on a small real repository, its bad input, and the fit behind the weights."""
+"""The benchmark of localization on a small real repository, bad input, and the fit of the weights."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ FILES = {
 
 
 @pytest.fixture
-def given(make_repo: MakeRepo, tmp_path: Path) -> dict[str, Any]:
-    """Two instances of one repository, and one whose commit is not there."""
+def inputs(make_repo: MakeRepo, tmp_path: Path) -> dict[str, Any]:
+    """Two instances of one repository, and one whose commit is missing."""
     repo = make_repo(FILES)
-    place = tmp_path / "repos" / "a+shop"
-    place.mkdir(parents=True)
-    (repo / ".git").rename(place / "repo")
-    commit = git(place / "repo", "rev-parse", "HEAD")
-    another = git(place / "repo", "commit-tree", "HEAD^{tree}", "-m", "Another")
+    mirror = tmp_path / "repos" / "a+shop"
+    mirror.mkdir(parents=True)
+    (repo / ".git").rename(mirror / "repo")
+    commit = git(mirror / "repo", "rev-parse", "HEAD")
+    another = git(mirror / "repo", "commit-tree", "HEAD^{tree}", "-m", "Another")
     rows = [
         {"instance_id": "door", "repo": "x/shop", "mirror": "a/shop", "base_commit": commit,
          "problem_statement": "Door.close raises\nIt is stuck in its frame"},
@@ -55,14 +55,12 @@ def given(make_repo: MakeRepo, tmp_path: Path) -> dict[str, Any]:
     return {"instances": tmp_path / "issues.jsonl", "gold": tmp_path / "gold.jsonl", "repos": tmp_path / "repos"}
 
 
-def flags(given: dict[str, Any]) -> list[str]:
-    return [part for name, path in given.items() for part in (f"--{name}", str(path))]
+def flags(inputs: dict[str, Any]) -> list[str]:
+    return [part for name, path in inputs.items() for part in (f"--{name}", str(path))]
 
 
-def test_scores_of_a_small_repository(
-    given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*flags(given), "--json", str(tmp_path / "out.json"), "--by-repository"]) == 0
+def test_small_repository_is_scored(inputs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*flags(inputs), "--json", str(tmp_path / "out.json"), "--by-repository"]) == 0
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["n"] == 2
     assert summary["files"]["acc@1"] == 50.0  # two gold files cannot both be first
@@ -74,8 +72,8 @@ def test_scores_of_a_small_repository(
     assert "not scored: gone" in capsys.readouterr().out
 
 
-def test_a_limit(given: dict[str, Any]) -> None:
-    assert [one.id for one in load(**given, limit=1)] == ["door"]
+def test_limit_restricts_instances(inputs: dict[str, Any]) -> None:
+    assert [instance.id for instance in load(**inputs, limit=1)] == ["door"]
 
 
 @pytest.mark.parametrize(
@@ -88,20 +86,22 @@ def test_a_limit(given: dict[str, Any]) -> None:
         ("gold", '{"instance_id": "other", "files": [], "functions": []}\n', "no gold for door"),
     ],
 )
-def test_bad_files_are_named(given: dict[str, Any], file: str, content: str, message: str) -> None:
-    given[file].write_text(content)
+def test_bad_input_file_is_reported(inputs: dict[str, Any], file: str, content: str, message: str) -> None:
+    inputs[file].write_text(content)
     with pytest.raises(UsageError, match=message):
-        load(**given)
+        load(**inputs)
 
 
-def test_unknown_places_are_named(given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(flags({**given, "repos": tmp_path})) == 2
+def test_missing_folder_or_file_is_reported(
+    inputs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(flags({**inputs, "repos": tmp_path})) == 2
     assert "a+shop" in capsys.readouterr().err
-    assert main(flags({**given, "instances": tmp_path / "no.jsonl"})) == 2
+    assert main(flags({**inputs, "instances": tmp_path / "no.jsonl"})) == 2
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_all_places_have_to_be_found() -> None:
+def test_worst_rank_needs_all_places() -> None:
     assert worst_rank(["a", "b", "c"], ["c", "a"]) == 3
     assert worst_rank(["a", "b", "a"], ["a"]) == 1
     assert worst_rank(["a"], ["a", "z"]) == 0
@@ -111,48 +111,48 @@ def test_all_places_have_to_be_found() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_cache_knows_is_not_cold(given: dict[str, Any], tmp_path: Path) -> None:
-    for measured in ({"cold", "new_commit", "warm"}, {"warm"}):
-        more = ["--json", str(tmp_path / "out.json"), "--cache", str(tmp_path / "cache")]
-        assert main([*flags(given), *more]) == 0
+def test_warm_cache_is_not_measured_as_cold(inputs: dict[str, Any], tmp_path: Path) -> None:
+    for kinds in ({"cold", "new_commit", "warm"}, {"warm"}):
+        options = ["--json", str(tmp_path / "out.json"), "--cache", str(tmp_path / "cache")]
+        assert main([*flags(inputs), *options]) == 0
         seconds = json.loads((tmp_path / "out.json").read_text())["seconds"]
-        assert {kind for kind, middle in seconds.items() if middle is not None} == measured
+        assert {kind for kind, median in seconds.items() if median is not None} == kinds
 
 
-def test_a_file_that_cannot_be_written_is_named_before_the_run(
-    given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_unwritable_output_file_is_reported_before_run(
+    inputs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*flags(given), "--json", str(tmp_path / "nowhere" / "out.json")]) == 2
-    said = capsys.readouterr().err
-    assert "out.json cannot be written" in said
-    assert "door" not in said
+    assert main([*flags(inputs), "--json", str(tmp_path / "nowhere" / "out.json")]) == 2
+    errors = capsys.readouterr().err
+    assert "out.json cannot be written" in errors
+    assert "door" not in errors
 
 
-def test_masking_leaves_words(given: dict[str, Any]) -> None:
+def test_masking_removes_links_and_numbers_only(inputs: dict[str, Any]) -> None:
     body = "see https://github.com/a/b/blob/x/c.py#L3, fixed in 0a1b2c3d4e, #12 and ticket 123; deadbeef stays"
-    (instance,) = load(**given, limit=1)
+    (instance,) = load(**inputs, limit=1)
     issue = masked(replace(instance, issue=Issue("Price #12", body))).issue
-    found = find_mentions(issue)
-    assert (found.links, found.shas, found.numbers) == ((), (), ())
+    mentions = find_mentions(issue)
+    assert (mentions.links, mentions.shas, mentions.numbers) == ((), (), ())
     assert "deadbeef" in issue.body
     assert issue.title.strip() == "Price"
 
 
-def test_the_fit_finds_the_signal_that_tells() -> None:
+def test_fit_finds_informative_signal() -> None:
     random = np.random.default_rng(1)
     lists = []
     for _ in range(60):
-        values, gold = random.random((20, 3)), np.zeros(20, bool)
-        gold[values[:, 1].argmax()] = True
-        lists.append((values, gold))
+        features, gold = random.random((20, 3)), np.zeros(20, bool)
+        gold[features[:, 1].argmax()] = True
+        lists.append((features, gold))
     weights = fit(lists, 1.0)
     assert weights[1] > 5 * max(abs(weights[0]), abs(weights[2]))
     assert abs(fit(lists, 1000.0)).max() < 0.2
-    nothing = [(np.ones((4, 3)), np.zeros(4, bool))]
-    assert np.allclose(fit(lists + nothing, 1.0), weights)
+    without_gold = [(np.ones((4, 3)), np.zeros(4, bool))]
+    assert np.allclose(fit(lists + without_gold, 1.0), weights)
 
 
-def test_places_of_several_candidates_count_once() -> None:
+def test_candidates_of_same_place_count_once() -> None:
     def table(names: list[str], gold: str) -> Table:
         places = np.array([sorted(set(names)).index(name) for name in names])
         return Table(("text",), np.zeros((len(names), 1)), np.array([name == gold for name in names]), True, places)
@@ -164,38 +164,38 @@ def test_places_of_several_candidates_count_once() -> None:
     assert fit_localization.worst(scores, table(["a", "b", "b", "c"], "d")) == 0
 
 
-def test_overloads_are_one_place(given: dict[str, Any], tmp_path: Path) -> None:
-    (instance, *_) = load(**given, limit=1)
-    one = judged(instance, tmp_path / "cache", tmp_path / "signals")
-    assert one.functions.places.tolist() == [0, 1, 1]  # Door.close, and Door.width that is got and set
-    assert len(set(one.files.places)) == len(one.files.places)
+def test_overloads_are_one_place(inputs: dict[str, Any], tmp_path: Path) -> None:
+    (instance, *_) = load(**inputs, limit=1)
+    signals = judged(instance, tmp_path / "cache", tmp_path / "signals")
+    assert signals.functions.places.tolist() == [0, 1, 1]  # Door.close, and the getter and setter of Door.width
+    assert len(set(signals.files.places)) == len(signals.files.places)
 
 
-def test_signals_of_another_version_are_refused(given: dict[str, Any], tmp_path: Path) -> None:
-    (instance, *_) = load(**given, limit=1)
-    kept = tmp_path / "signals" / "door.npz"
-    judged(instance, tmp_path / "cache", kept.parent)
-    with np.load(kept) as found:
-        columns = {name: found[name] for name in found if name != "files_places"}
-    np.savez_compressed(kept, allow_pickle=False, **columns)
+def test_signals_of_another_version_are_refused(inputs: dict[str, Any], tmp_path: Path) -> None:
+    (instance, *_) = load(**inputs, limit=1)
+    signals_file = tmp_path / "signals" / "door.npz"
+    judged(instance, tmp_path / "cache", signals_file.parent)
+    with np.load(signals_file) as saved:
+        columns = {name: saved[name] for name in saved if name != "files_places"}
+    np.savez_compressed(signals_file, allow_pickle=False, **columns)
     with pytest.raises(UsageError, match="another version"):
-        judged(instance, tmp_path / "cache", kept.parent)
+        judged(instance, tmp_path / "cache", signals_file.parent)
 
 
-def test_signals_are_kept_fitted_and_written(
-    given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_signals_are_cached_and_weights_written(
+    inputs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given["instances"].write_text("\n".join(given["instances"].read_text().splitlines()[:2]))
-    rows = [json.loads(line) for line in given["instances"].read_text().splitlines()]
+    inputs["instances"].write_text("\n".join(inputs["instances"].read_text().splitlines()[:2]))
+    rows = [json.loads(line) for line in inputs["instances"].read_text().splitlines()]
     rows[1]["repo"], rows[1]["mirror"] = "another/shop", "a/shop"
-    given["instances"].write_text("".join(json.dumps(row) + "\n" for row in rows))
-    written = tmp_path / "weights.json"
-    monkeypatch.setattr(fit_localization, "WEIGHTS", written)
-    more = ["--cache", str(tmp_path / "cache"), "--signals", str(tmp_path / "signals"), "--write"]
+    inputs["instances"].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    weights_file = tmp_path / "weights.json"
+    monkeypatch.setattr(fit_localization, "WEIGHTS", weights_file)
+    options = ["--cache", str(tmp_path / "cache"), "--signals", str(tmp_path / "signals"), "--write"]
     for _ in range(2):
-        assert fit_localization.main([*flags(given), *more]) == 0
+        assert fit_localization.main([*flags(inputs), *options]) == 0
     assert sorted(path.name for path in (tmp_path / "signals").iterdir()) == ["count.npz", "door.npz"]
-    found = json.loads(written.read_text())
-    assert tuple(found["files"]) == fit_localization.FILES
-    assert tuple(found["functions"]) == fit_localization.FUNCTIONS
+    weights = json.loads(weights_file.read_text())
+    assert tuple(weights["files"]) == fit_localization.FILES
+    assert tuple(weights["functions"]) == fit_localization.FUNCTIONS
     assert "another/shop (1)" in capsys.readouterr().out

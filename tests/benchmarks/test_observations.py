@@ -1,4 +1,4 @@
-"""The replay of other agents' runs: each format is read, and what ours costs and misses comes out as it should."""
+"""The replay of runs of other agents: formats, costs, and text that was cut but needed later."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ CALLS = [("find . -name '*.py'", LISTING), ("cat src/add.py", SOURCE), ("sed -i 
 
 
 def mini(fenced: bool) -> Any:
-    said: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": TASK}]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": TASK}]
     for number, (command, output) in enumerate(CALLS):
-        shown = f"<returncode>0</returncode>\n<output>\n{output}\n</output>"
+        output_message = f"<returncode>0</returncode>\n<output>\n{output}\n</output>"
         if fenced:
-            said += [{"role": "assistant", "content": f"THOUGHT: on.\n```bash\n{command}\n```"}]
-            said += [{"role": "user", "content": shown}]
+            messages += [{"role": "assistant", "content": f"THOUGHT: on.\n```bash\n{command}\n```"}]
+            messages += [{"role": "user", "content": output_message}]
         else:
             call = {"id": f"c{number}", "function": {"name": "bash", "arguments": json.dumps({"command": command})}}
-            said += [{"role": "assistant", "content": None, "tool_calls": [call]}]
-            said += [{"role": "tool", "tool_call_id": f"c{number}", "content": shown}]
-    return {"info": {}, "messages": [*said, {"role": "exit", "content": ""}]}
+            messages += [{"role": "assistant", "content": None, "tool_calls": [call]}]
+            messages += [{"role": "tool", "tool_call_id": f"c{number}", "content": output_message}]
+    return {"info": {}, "messages": [*messages, {"role": "exit", "content": ""}]}
 
 
 def swe_agent() -> Any:
@@ -52,31 +52,35 @@ def swe_agent() -> Any:
 
 
 def openhands() -> Any:
-    sent = [{"role": "system", "content": f"{SYSTEM}<function=…>"}]
-    sent += [{"role": "user", "content": f"Here's a running example.\n<uploaded_files>\n{TASK}"}]
-    plain: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": TASK}]
+    prompt_messages = [{"role": "system", "content": f"{SYSTEM}<function=…>"}]
+    prompt_messages += [{"role": "user", "content": f"Here's a running example.\n<uploaded_files>\n{TASK}"}]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": TASK}]
     for number, (command, output) in enumerate(CALLS):
         call = {"id": f"c{number}", "function": {"name": "execute_bash", "arguments": json.dumps({"command": command})}}
         notes = "\n[The command completed with exit code 0.]\n[Current working directory: /repo]"
-        plain += [{"role": "assistant", "content": "On.", "tool_calls": [call]}]
-        plain += [{"role": "tool", "tool_call_id": f"c{number}", "content": output + notes}]
-        sent += [{"role": "assistant", "content": f"On.\n<function=execute_bash>{command}"}]
-        sent += [{"role": "user", "content": f"EXECUTION RESULT of [execute_bash]:\n{output}{notes}"}]
+        messages += [{"role": "assistant", "content": "On.", "tool_calls": [call]}]
+        messages += [{"role": "tool", "tool_call_id": f"c{number}", "content": output + notes}]
+        prompt_messages += [{"role": "assistant", "content": f"On.\n<function=execute_bash>{command}"}]
+        prompt_messages += [{"role": "user", "content": f"EXECUTION RESULT of [execute_bash]:\n{output}{notes}"}]
     answer = {"role": "assistant", "content": "Done."}
-    return {"messages": sent, "fncall_messages": plain, "fncall_response": {"choices": [{"message": answer}]}}
+    return {
+        "messages": prompt_messages,
+        "fncall_messages": messages,
+        "fncall_response": {"choices": [{"message": answer}]},
+    }
 
 
-def events() -> Any:
-    found: list[dict[str, Any]] = [
+def openhands_events() -> Any:
+    events: list[dict[str, Any]] = [
         {"id": 0, "source": "agent", "action": "system", "args": {"content": SYSTEM}},
         {"id": 1, "source": "user", "action": "message", "args": {"content": TASK}},
     ]
     for number, (command, output) in enumerate(CALLS):
-        found.append(
+        events.append(
             {"id": 2 * number + 2, "source": "agent", "action": "run", "args": {"command": command, "thought": "On."}}
         )
-        found.append({"id": 2 * number + 3, "cause": 2 * number + 2, "observation": "run", "content": output})
-    return {"history": found}
+        events.append({"id": 2 * number + 3, "cause": 2 * number + 2, "observation": "run", "content": output})
+    return {"history": events}
 
 
 def trae() -> Any:
@@ -98,46 +102,46 @@ FORMATS: dict[str, Callable[[], Any]] = {
     "mini2": lambda: mini(fenced=False),
     "swe-agent": swe_agent,
     "openhands": openhands,
-    "events": events,
+    "events": openhands_events,
     "trae": trae,
     "chat": chat,
 }
 
 
-def written(path: Path, found: Any) -> Path:
+def write_json(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(content))
     return path
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_tells_the_same_run(tmp_path: Path, name: str) -> None:
-    run = read_run(written(tmp_path / "a.json", FORMATS[name]()))
+def test_each_format_is_read_as_same_run(tmp_path: Path, name: str) -> None:
+    run = read_run(write_json(tmp_path / "a.json", FORMATS[name]()))
     assert SYSTEM in run.system
     assert run.issue == "add() subtracts."
-    acted = [turn for turn in run.turns if turn.actions]
-    assert [turn.actions[0].tool for turn in acted] == ["shell"] * 3
-    assert [turn.actions[0].arguments["command"] for turn in acted] == [command for command, _ in CALLS]
-    assert [turn.raw[0].rstrip("\n") for turn in acted] == [output for _, output in CALLS]
-    assert all(output in turn.sent[0] for turn, (_, output) in zip(acted, CALLS, strict=True))
+    turns = [turn for turn in run.turns if turn.actions]
+    assert [turn.actions[0].tool for turn in turns] == ["shell"] * 3
+    assert [turn.actions[0].arguments["command"] for turn in turns] == [command for command, _ in CALLS]
+    assert [turn.raw[0].rstrip("\n") for turn in turns] == [output for _, output in CALLS]
+    assert all(output in turn.sent[0] for turn, (_, output) in zip(turns, CALLS, strict=True))
 
 
-def test_calls_of_an_editor_are_ours(tmp_path: Path) -> None:
-    given = [
+def test_editor_calls_are_translated(tmp_path: Path) -> None:
+    editor_calls = [
         {"command": "view", "path": "a.py", "view_range": [3, 9]},
         {"command": "str_replace", "path": "a.py", "old_str": "x", "new_str": "y"},
         {"command": "create", "path": "b.py", "file_text": "z"},
         {"command": "undo_edit", "path": "a.py"},
     ]
-    found = trae()
-    found["agent_steps"] = [
+    recorded = trae()
+    recorded["agent_steps"] = [
         {
             "llm_response": {"content": ""},
             "tool_calls": [{"call_id": "c", "name": "str_replace_editor", "arguments": each}],
         }
-        for each in given
+        for each in editor_calls
     ]
-    run = read_run(written(tmp_path / "a.json", found))
+    run = read_run(write_json(tmp_path / "a.json", recorded))
     assert [turn.actions[0] for turn in run.turns] == [
         Action("view", {"path": "a.py", "start": 3, "end": 9}, "c"),
         Action("edit", {"path": "a.py", "old": "x", "new": "y"}, "c"),
@@ -146,40 +150,40 @@ def test_calls_of_an_editor_are_ours(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_costs_less_where_its_harness_was_wordy(tmp_path: Path) -> None:
-    found = compare(read_run(written(tmp_path / "a.json", mini(fenced=False))))
-    assert found.calls == 3
-    assert found.ours.input < found.theirs.input
-    assert found.ours.price < found.theirs.price < found.theirs.whole
-    sent = [len(SYSTEM), len(TASK), *(len(output) for _, output in CALLS[:2])]
-    assert found.theirs.input >= sum(size * times for size, times in zip(sent, (3, 3, 2, 1), strict=True))
-    assert found.missed == []
+def test_run_with_long_messages_costs_less(tmp_path: Path) -> None:
+    comparison = compare(read_run(write_json(tmp_path / "a.json", mini(fenced=False))))
+    assert comparison.calls == 3
+    assert comparison.ours.input < comparison.theirs.input
+    assert comparison.ours.price < comparison.theirs.price < comparison.theirs.whole
+    sizes = [len(SYSTEM), len(TASK), *(len(output) for _, output in CALLS[:2])]
+    assert comparison.theirs.input >= sum(size * times for size, times in zip(sizes, (3, 3, 2, 1), strict=True))
+    assert comparison.missed == []
 
 
-def test_what_a_later_step_needed_and_was_cut_is_counted(tmp_path: Path) -> None:
+def test_cut_text_needed_later_is_counted(tmp_path: Path) -> None:
     run = mini(fenced=False)
-    deep = LISTING.split("\n")[150].removeprefix("./")
-    call = {"id": "c9", "function": {"name": "bash", "arguments": json.dumps({"command": f"cat {deep}"})}}
+    path = LISTING.split("\n")[150].removeprefix("./")
+    call = {"id": "c9", "function": {"name": "bash", "arguments": json.dumps({"command": f"cat {path}"})}}
     run["messages"][-1:] = [{"role": "assistant", "content": "", "tool_calls": [call]}]
-    found = compare(read_run(written(tmp_path / "a.json", run)))
-    assert (found.cut, found.folded) == (1, 0)
-    assert found.missed == ["4 cut: module_150", f"4 cut: {deep}"]
-    assert found.rate == 0.25
+    comparison = compare(read_run(write_json(tmp_path / "a.json", run)))
+    assert (comparison.cut, comparison.folded) == (1, 0)
+    assert comparison.missed == ["4 cut: module_150", f"4 cut: {path}"]
+    assert comparison.rate == 0.25
 
 
-def test_a_file_viewed_through_an_editor_is_shown_by_our_view(tmp_path: Path) -> None:
+def test_file_viewed_in_editor_is_not_missed(tmp_path: Path) -> None:
     run = trae()
     call = {"call_id": "v", "name": "str_replace_editor", "arguments": {"command": "view", "path": "add.py"}}
     text = f"Here's the result of running `cat -n` on add.py:\n{NUMBERED}\n"
     step = {"llm_response": {"content": ""}, "tool_calls": [call], "tool_results": [{"call_id": "v", "result": text}]}
     run["agent_steps"] = [step, *run["agent_steps"]]
-    found = compare(read_run(written(tmp_path / "a.json", run)))
-    assert found.calls == 4
-    assert found.missed == []
+    comparison = compare(read_run(write_json(tmp_path / "a.json", run)))
+    assert comparison.calls == 4
+    assert comparison.missed == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "found"),
+    ("arguments", "expected"),
     [
         ({"command": "grep -rn compute_total src"}, ["compute_total"]),
         ({"old": "    return first + second + third"}, ["return first + second + third"]),
@@ -189,32 +193,32 @@ def test_a_file_viewed_through_an_editor_is_shown_by_our_view(tmp_path: Path) ->
         ({"command": "python -c '__name__'"}, []),
     ],
 )
-def test_what_is_missed(arguments: dict[str, Any], found: list[str]) -> None:
-    told = Seen(
+def test_missed_texts_are_found_in_arguments(arguments: dict[str, Any], expected: list[str]) -> None:
+    shown = Seen(
         ["a.py:137:def compute_total(first):", "    return first + second + third", "src/deep/place.py __name__"]
     )
     action = Action("shell", arguments)
-    assert missed([action], told, Seen()) == found
-    assert missed([action], told, told) == []
+    assert missed([action], shown, Seen()) == expected
+    assert missed([action], shown, shown) == []
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_json_and_missed_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
-        written(tmp_path / "mini" / f"{number}.traj.json", mini(fenced=True))
-    written(tmp_path / "openhands" / "a.json", openhands())
-    written(tmp_path / "openhands" / "notes.json", {"no": "run"})
-    given = ["--trajectories", str(tmp_path)]
-    assert main([*given, "--limit", "2", "--json"]) == 0
-    said = capsys.readouterr()
-    rows = json.loads(said.out)["sources"]
+        write_json(tmp_path / "mini" / f"{number}.traj.json", mini(fenced=True))
+    write_json(tmp_path / "openhands" / "a.json", openhands())
+    write_json(tmp_path / "openhands" / "notes.json", {"no": "run"})
+    options = ["--trajectories", str(tmp_path)]
+    assert main([*options, "--limit", "2", "--json"]) == 0
+    output = capsys.readouterr()
+    rows = json.loads(output.out)["sources"]
     assert {name: row["runs"] for name, row in rows.items()} == {"mini": 2, "openhands": 1, "all": 3}
     assert rows["all"]["tokens_%"] < 100
-    assert "notes.json: left out" in said.err
-    assert main([*given, "--missed"]) == 0
+    assert "notes.json: left out" in output.err
+    assert main([*options, "--missed"]) == 0
     assert "openhands" in capsys.readouterr().out
 
 
-def test_without_runs_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_without_runs_reports_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--trajectories", str(tmp_path)]) == 1
     assert main(["--trajectories", str(tmp_path / "none")]) == 1
     assert "No recorded run in" in capsys.readouterr().err

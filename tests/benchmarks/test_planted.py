@@ -1,3 +1,5 @@
+"""The benchmark of planted bugs: operators, equivalence, the two halves, and repair."""
+
 import ast
 import hashlib
 import os
@@ -95,16 +97,16 @@ def test_last():
 """
 
 
-def git(folder: Path, *words: str) -> str:
-    person = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
     return subprocess.run(
-        ["git", "-C", str(folder), *person, *words], check=True, capture_output=True, text=True
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True
     ).stdout
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """A package whose history has one mended bug; its git repository lies in `tmp_path`."""
+def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
+    """A package whose history has one fixed bug; its git repository is in `tmp_path`."""
     repo = tmp_path / "tiny"
     (repo / "tiny").mkdir(parents=True)
     (repo / "tests").mkdir()
@@ -123,7 +125,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_what_an_operator_offers_parses_and_is_something_else(name: str) -> None:
+def test_changes_of_operator_parse_and_differ(name: str) -> None:
     code = Code("tiny/things.py", SOURCE)
     slips = [slip for function in code.functions.values() for slip in OPERATORS[name](code, function)]
     if name != "early_return":
@@ -134,7 +136,7 @@ def test_what_an_operator_offers_parses_and_is_something_else(name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "lost", "new"),
+    ("name", "old", "new"),
     [
         ("dropped_statement", "            total += number\n", ""),
         ("dropped_guard", "    if not numbers:\n        return []\n", ""),
@@ -154,24 +156,24 @@ def test_what_an_operator_offers_parses_and_is_something_else(name: str) -> None
         ("swapped_statements", "        self.count = len(self.items)\n", ""),
     ],
 )
-def test_an_operator_makes_the_slip_it_is_named_for(name: str, lost: str, new: str) -> None:
+def test_operator_makes_its_named_change(name: str, old: str, new: str) -> None:
     code = Code("tiny/things.py", SOURCE)
-    made = [slip.apply(SOURCE).decode() for f in code.functions.values() for slip in OPERATORS[name](code, f)]
+    mutated = [slip.apply(SOURCE).decode() for f in code.functions.values() for slip in OPERATORS[name](code, f)]
     if name == "swapped_statements":
         first = "        self.items = list(items)\n"
-        assert SOURCE.decode().replace(first + lost, lost + first) in made
+        assert SOURCE.decode().replace(first + old, old + first) in mutated
     else:
-        assert SOURCE.decode().replace(lost, new) in made
+        assert SOURCE.decode().replace(old, new) in mutated
 
 
-def test_a_return_moves_into_its_loop() -> None:
+def test_early_return_moves_return_into_loop() -> None:
     source = b"def f(xs):\n    for x in xs:\n        g(x)\n    return x\n"
     code = Code("a.py", source)
     (slip,) = OPERATORS["early_return"](code, code.functions["f"])
     assert slip.apply(source) == b"def f(xs):\n    for x in xs:\n        g(x)\n        return x\n"
 
 
-def test_what_means_the_same_is_the_same_text() -> None:
+def test_normal_form_is_equal_for_equivalent_code() -> None:
     one = b'def f(a, b):\n    """Doc."""\n    if not a == b:\n        return -1\n    else:\n        return (a > b)\n'
     other = b"def f(a, b):\n    if a != b:\n        pass\n        return -1  # so\n    return b < a\n"
     assert normal(one) == normal(one.replace(b"(a > b)", b"b < a").replace(b"not a == b", b"a != b"))
@@ -180,7 +182,7 @@ def test_what_means_the_same_is_the_same_text() -> None:
     assert changed(one, b"import os\n" + one) == ([], True)
 
 
-def test_of_a_name_that_is_there_twice_no_version_is_overlooked() -> None:
+def test_changes_of_name_defined_twice_are_detected() -> None:
     one = b"""class A:
     @property
     def x(self):
@@ -197,7 +199,7 @@ def test_of_a_name_that_is_there_twice_no_version_is_overlooked() -> None:
     assert changed(one, one + b"    def y(self):\n        return 1\n") == ([], True)
 
 
-def test_a_function_is_in_one_half_and_both_have_some() -> None:
+def test_functions_are_distributed_over_both_halves() -> None:
     halves = {half_of("tiny", "a.py", f"f{number}") for number in range(40)}
     assert halves == set(HALVES)
 
@@ -206,47 +208,47 @@ LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n"])).map(b"".join)
 
 
 @given(LINES, LINES)
-def test_the_lines_that_differ_are_edits_of_each_run_of_them(before: bytes, after: bytes) -> None:
+def test_line_edits_turn_one_text_into_other(before: bytes, after: bytes) -> None:
     edits = line_edits(before, after)
     assert Slip(1, edits, "").apply(before) == after
     assert bool(edits) == (before != after)
 
 
-def test_history_is_taken_back(tmp_path: Path, tiny: Package) -> None:
-    (revert,) = reverts(tmp_path, tiny, sources(tmp_path, tiny))
+def test_fix_in_history_is_reverted(tmp_path: Path, tiny_package: Package) -> None:
+    (revert,) = reverts(tmp_path, tiny_package, sources(tmp_path, tiny_package))
     assert revert.path == "tiny/things.py"
     assert revert.data == SOURCE.replace(b"self.count += 1", b"self.count += 2")
     assert "Fix the count" in revert.what
 
 
-def test_what_is_offered_is_of_one_half_and_the_same_each_time(tmp_path: Path, tiny: Package) -> None:
-    files = sources(tmp_path, tiny)
+def test_offered_bugs_are_of_one_half_and_reproducible(tmp_path: Path, tiny_package: Package) -> None:
+    files = sources(tmp_path, tiny_package)
     for half in HALVES:
-        some, again = (list(offered(tmp_path, tiny, half, files, random.Random(3))) for _ in range(2))
-        assert some == again
-        assert some
-        assert all(half_of("tiny", bug.path, bug.function) == half for bug in some)
-        assert all(normal(bug.apply(SOURCE)) != normal(SOURCE) for bug in some)
+        bugs, repeated = (list(offered(tmp_path, tiny_package, half, files, random.Random(3))) for _ in range(2))
+        assert bugs == repeated
+        assert bugs
+        assert all(half_of("tiny", bug.path, bug.function) == half for bug in bugs)
+        assert all(normal(bug.apply(SOURCE)) != normal(SOURCE) for bug in bugs)
 
 
 @pytest.mark.slow
-def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> None:
-    (bug,) = make(tmp_path, tiny, "tuning", 1)
+def test_planted_bugs_are_detected_by_suite(tmp_path: Path, tiny_package: Package) -> None:
+    (bug,) = make(tmp_path, tiny_package, "tuning", 1)
     assert bug.failing
     file = tmp_path / "bugs.json"
     assert write(file, "tuning", [bug]) == hashlib.sha256(file.read_bytes()).hexdigest()
     assert read(file) == [bug]
-    with room(tmp_path, tiny, {bug.path: bug.apply(SOURCE)}) as place:
-        assert run_suite(place.workspace, tiny).failed == bug.failing
+    with room(tmp_path, tiny_package, {bug.path: bug.apply(SOURCE)}) as package_room:
+        assert run_suite(package_room.workspace, tiny_package).failed == bug.failing
 
 
 @pytest.mark.slow
-def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) -> None:
+def test_planted_bug_is_repaired_and_reported(tmp_path: Path, tiny_package: Package) -> None:
     at = SOURCE.index(b"self.items[-1]")
     edits = ((at, at + len(b"self.items[-1]"), "self.items[0]"),)
     failing = ("tests/test_things.py::test_bag", "tests/test_things.py::test_last")
-    place = ("tiny/things.py", "Bag.last", 45, "first for last", edits, failing)
-    row = measure(tmp_path, Bug("tiny-1", "tiny", tiny.commit, "near_expression", *place), 20.0)
+    location = ("tiny/things.py", "Bag.last", 45, "first for last", edits, failing)
+    row = measure(tmp_path, Bug("tiny-1", "tiny", tiny_package.commit, "near_expression", *location), 20.0)
     assert row.failing == 2
     assert row.is_repaired
     assert row.any_equal
@@ -255,41 +257,43 @@ def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) ->
 
 
 @pytest.mark.slow
-def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: Package) -> None:
+def test_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny_package: Package) -> None:
     path = "tiny/things.py"
-    with room(tmp_path, tiny, {}) as place:
+    with room(tmp_path, tiny_package, {}) as package_room:
 
-        def compared(old: bytes, new: bytes) -> Agreement:
-            return agreement(place.workspace, tiny.command, path, SOURCE, SOURCE.replace(old, new))
+        def compare_versions(old: bytes, new: bytes) -> Agreement:
+            return agreement(package_room.workspace, tiny_package.command, path, SOURCE, SOURCE.replace(old, new))
 
-        assert compared(b"self.count += 1", b"self.count += 1  # one more").how == "tree"
-        other = compared(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
-        assert other.how == "inputs"
-        assert other.inputs >= 200
-        wrong = compared(b"number > high", b"number >= high")
-        assert wrong.how == "differs"
-        assert "clipped" in wrong.told
+        assert compare_versions(b"self.count += 1", b"self.count += 1  # one more").how == "tree"
+        neutral = compare_versions(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
+        assert neutral.how == "inputs"
+        assert neutral.inputs >= 200
+        different = compare_versions(b"number > high", b"number >= high")
+        assert different.how == "differs"
+        assert "clipped" in different.told
         rewritten = SOURCE.replace(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
         second = rewritten.replace(b"str(name).strip()", b"str(name)")
-        both = agreement(place.workspace, tiny.command, path, SOURCE, second, ["clipped"])
-        assert both.how == "differs"
-        assert "named" in both.told
-        unseen = SOURCE + b"\n\ndef never(a):\n    return a\n"
-        twice = unseen.replace(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
-        twice = twice.replace(b"return a\n", b"return a + 0\n")
-        assert agreement(place.workspace, tiny.command, path, unseen, twice).how == "unknown"
-        place.workspace.write(path, SOURCE)
-        assert place.workspace.read(path) == SOURCE
+        two_changes = agreement(package_room.workspace, tiny_package.command, path, SOURCE, second, ["clipped"])
+        assert two_changes.how == "differs"
+        assert "named" in two_changes.told
+        original = SOURCE + b"\n\ndef never(a):\n    return a\n"
+        rewritten_twice = original.replace(
+            b"        else:\n            continue\n", b"        else:\n            total += 0\n"
+        )
+        rewritten_twice = rewritten_twice.replace(b"return a\n", b"return a + 0\n")
+        assert agreement(package_room.workspace, tiny_package.command, path, original, rewritten_twice).how == "unknown"
+        package_room.workspace.write(path, SOURCE)
+        assert package_room.workspace.read(path) == SOURCE
 
 
-def test_a_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not below") as raised:
+def test_missing_package_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not below") as error:
         sources(tmp_path, _planting.PACKAGES[0])
-    assert "git clone" in raised.value.fix
+    assert "git clone" in error.value.fix
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["--packages", "nobody"], "No package is called 'nobody'"),
         (["--only", "tiny-9"], "has no bug 'tiny-9'"),
@@ -297,19 +301,19 @@ def test_a_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
         ([], "tiny is not below"),
     ],
 )
-def test_input_that_cannot_be_used_is_told_of(
-    tmp_path: Path, tiny: Package, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_bad_input_is_reported(
+    tmp_path: Path, tiny_package: Package, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "bugs.json"
-    place = ("tiny/things.py", "Bag.last", 45, "first for last", (), ("test_bag",))
-    write(file, "tuning", [Bug("tiny-1", "tiny", tiny.commit, "near_expression", *place)])
+    location = ("tiny/things.py", "Bag.last", 45, "first for last", (), ("test_bag",))
+    write(file, "tuning", [Bug("tiny-1", "tiny", tiny_package.commit, "near_expression", *location)])
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert main(["--repos", str(empty), "--half", "tuning", "--bugs", str(file), "--packages", "tiny", *words]) == 2
-    assert told in capsys.readouterr().err
+    assert main(["--repos", str(empty), "--half", "tuning", "--bugs", str(file), "--packages", "tiny", *arguments]) == 2
+    assert message in capsys.readouterr().err
 
 
-def test_a_report_without_rows_is_empty() -> None:
+def test_report_has_line_for_all_and_each_operator() -> None:
     assert "| all | 0 |" in report([])
     row = Row("a", "tiny", "de_morgan", "", 1, plausible=2, chosen=1, equal="tree", cpu=3.0)
     assert "| de_morgan | 1 | 1 | 1 | 1 | 1 | 3.0 |" in report([row])

@@ -1,4 +1,4 @@
-"""The benchmark's own parts: a repository without the reference, and agreement that notices a difference."""
+"""The benchmark on QuixBugs: repositories without the reference solution, and comparison with it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_reference_stays_outside(checkout: Path, tmp_path: Path) -> None:
+def test_repository_contains_no_reference(checkout: Path, tmp_path: Path) -> None:
     folder = build(checkout, "largest", tmp_path / "built")
     tracked = subprocess.run(["git", "-C", folder, "ls-files"], capture_output=True, text=True, check=True).stdout
     assert "python_programs/largest.py" in tracked
@@ -55,17 +55,17 @@ def test_the_reference_stays_outside(checkout: Path, tmp_path: Path) -> None:
         ("1 / 0", False),
     ],
 )
-def test_agreement_is_of_answers(checkout: Path, tmp_path: Path, body: str, agrees: bool) -> None:
+def test_agreement_compares_results(checkout: Path, tmp_path: Path, body: str, agrees: bool) -> None:
     repaired = tmp_path / "repaired.py"
     repaired.write_text(f"def largest(items):\n    return {body}\n")
-    found = check(checkout, "largest", repaired)
-    assert found["inputs"] >= 100
-    assert (found["agree"] == found["inputs"]) is agrees
-    assert bool(found["differ"]) is not agrees
+    result = check(checkout, "largest", repaired)
+    assert result["inputs"] >= 100
+    assert (result["agree"] == result["inputs"]) is agrees
+    assert bool(result["differ"]) is not agrees
 
 
 @pytest.mark.slow
-def test_a_run_that_ends_before_its_tests_do_is_not_plausible(checkout: Path, tmp_path: Path) -> None:
+def test_program_that_exits_during_tests_is_not_plausible(checkout: Path, tmp_path: Path) -> None:
     tests = checkout / "python_testcases" / "test_largest.py"
     tests.write_text(f"{TEST}\n\ndef test_one():\n    assert largest([1, 2]) == 2\n")
     with opened(build(checkout, "largest", tmp_path / "built"), tmp_path) as (workspace, _, _):
@@ -76,7 +76,7 @@ def test_a_run_that_ends_before_its_tests_do_is_not_plausible(checkout: Path, tm
             assert passes(workspace, before) is is_plausible
 
 
-def test_programs_are_asked_for_by_name(checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_are_selected_by_name(checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert wanted(checkout, "", 0) == wanted(checkout, "largest", 1) == ["largest"]
     with pytest.raises(UsageError, match="no program 'smallest'"):
         wanted(checkout, "largest,smallest", 0)
@@ -84,14 +84,14 @@ def test_programs_are_asked_for_by_name(checkout: Path, tmp_path: Path, capsys: 
     assert "git clone" in capsys.readouterr().err
 
 
-def test_a_repaired_program_that_hangs_has_a_score(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_that_hangs_is_scored(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quixbugs, "SECONDS", 0.01)
-    found = score(checkout, "largest", REFERENCE)
-    assert found["inputs"] > found["agree"] == 0
-    assert "no answers" in found["differ"]
+    result = score(checkout, "largest", REFERENCE)
+    assert result["inputs"] > result["agree"] == 0
+    assert "no answers" in result["differ"]
 
 
-def test_what_was_not_measured_is_not_told() -> None:
+def test_unmeasured_figures_are_left_out() -> None:
     fixed = Row("largest", plausible=True, agree=3, inputs=3, any_correct=True, seconds=2.0, verdict="verified")
     assert "CPU" not in line(fixed)
     assert "median_cpu" not in summary([fixed, Row("other", verdict="error", differ="it was late")])

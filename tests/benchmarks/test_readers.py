@@ -1,4 +1,4 @@
-"""The benchmark of readers, with those that are installed here."""
+"""The benchmark of readers of exported formats, with the installed readers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from trajectories.records import Action
 
 
 @pytest.mark.slow
-def test_each_format_is_given_to_its_reader(tmp_path: Path) -> None:
-    made = Made()
-    made.say("Mend it.")
-    made.ask("I look.", [Action("shell", {"command": "ls"}), Action("edit", {"path": "a"}, "id")], ["calc.py", "No."])
-    made.ask("Done.", ())
-    here = [sys.executable]
-    found = {(row.format, row.reader.split()[0]): row for row in rows([made.material()], {"openai": here}, tmp_path)}
-    assert found["chat", "openai"].ok, found["chat", "openai"].told
-    assert found["chat", "openai"].told == "1 conversations"
-    assert found["atif", "harbor"].ok is None
+def test_each_format_is_read_by_its_reader(tmp_path: Path) -> None:
+    run = Made()
+    run.say("Fix it.")
+    run.ask("I look.", [Action("shell", {"command": "ls"}), Action("edit", {"path": "a"}, "id")], ["calc.py", "No."])
+    run.ask("Done.", ())
+    python = [sys.executable]
+    results = {(row.format, row.reader.split()[0]): row for row in rows([run.material()], {"openai": python}, tmp_path)}
+    assert results["chat", "openai"].ok, results["chat", "openai"].told
+    assert results["chat", "openai"].told == "1 conversations"
+    assert results["atif", "harbor"].ok is None
 
 
-def test_a_reader_that_does_not_take_a_file_is_named_with_its_words(tmp_path: Path) -> None:
-    made = Made()
-    made.ask()
-    (row, *_) = rows([made.material()], {"harbor": [sys.executable, "/nowhere"]}, tmp_path)
+def test_failing_reader_is_reported_with_its_error(tmp_path: Path) -> None:
+    run = Made()
+    run.ask()
+    (row, *_) = rows([run.material()], {"harbor": [sys.executable, "/nowhere"]}, tmp_path)
     assert (row.format, row.ok) == ("atif", False)
     assert "Error" in row.told

@@ -1,4 +1,4 @@
-"""Which tests a patch left failing, by what pytest told; which of them `fix` is given; input that cannot be used."""
+"""Tests that fail after a patch, read from pytest's output; the reproduction given to `fix`; bad input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.instances.dataset_instances import Gold
 from benchmarks._instances import failing
 from benchmarks.real_bugs import main, reproduction
 
-TOLD = """\
+PYTEST_OUTPUT = """\
 PASSED tests/test_a.py::test_one
 PASSED tests/test_a.py::test_two[x - y]
 PASSED tests/test_b.py::test_twice
@@ -41,16 +41,16 @@ TESTED = ("tests/test_a.py", "tests/test_b.py", "tests/test_c.py")
         ("[100%]", False),
     ],
 )
-def test_a_name_without_a_file_is_of_tested_files_and_fails_nowhere(name: str, fails: bool) -> None:
-    assert failing([name], TOLD, TESTED) == ([name] if fails else [])
+def test_test_fails_unless_it_passes_in_tested_files(name: str, fails: bool) -> None:
+    assert failing([name], PYTEST_OUTPUT, TESTED) == ([name] if fails else [])
 
 
-def test_two_files_have_a_test_of_one_name_and_both_pass() -> None:
-    assert failing(["test_twice"], TOLD, TESTED[:2]) == []
+def test_test_of_two_files_passes_if_both_pass() -> None:
+    assert failing(["test_twice"], PYTEST_OUTPUT, TESTED[:2]) == []
 
 
 @pytest.mark.parametrize(
-    ("names", "given"),
+    ("names", "expected"),
     [
         (["test_one"], "tests/test_a.py::test_one"),
         (["test_one", "test_two"], "tests/test_a.py"),
@@ -60,12 +60,12 @@ def test_two_files_have_a_test_of_one_name_and_both_pass() -> None:
         (["tests/test_b.py::test_one[a"], "tests/test_b.py::test_one"),
     ],
 )
-def test_the_failing_test_is_given_or_the_file_of_several(names: list[str], given: str) -> None:
+def test_reproduction_is_failing_test_or_file_of_several(names: list[str], expected: str) -> None:
     patch = "diff --git a/tests/test_a.py b/tests/test_a.py\n--- a/tests/test_a.py\n+++ b/tests/test_a.py\n"
-    assert reproduction(Gold("id", "", patch, tuple(names), (), {})) == given
+    assert reproduction(Gold("id", "", patch, tuple(names), (), {})) == expected
 
 
-def test_input_that_cannot_be_used_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_input_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = str(tmp_path / "missing.jsonl")
     assert main(["--issues", missing, "--gold", missing, "--repos", str(tmp_path)]) == 2
     assert "missing.jsonl cannot be read" in capsys.readouterr().err

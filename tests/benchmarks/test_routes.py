@@ -1,4 +1,4 @@
-"""What ways over commits add to `locate`, counted on a small repository, and how both are put together."""
+"""The benchmark of routes over commits added to `locate`, on a small repository."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ FILES = {
 }
 
 
-def found(id: str, located: str, routes: str, gold: str) -> Found:
+def located_instance(id: str, located: str, routes: str, gold: str) -> Found:
     names = frozenset(gold.split())
     instance = Instance(id, "a/b", Path(), "", Issue("", ""), names, names)
     return Found(instance, Ranked(located.split(), located.split()), Ranked(routes.split(), routes.split()))
 
 
-def test_places_of_both_are_put_in_one_order() -> None:
-    one = found("x", "a b c", "c d", "c")
-    assert fused(0.1)(one).files == ["c", "a", "b", "d"]
-    assert fused(0.01)(one).files == ["a", "b", "c", "d"]
-    assert either(found("x", "a b c d e f", "g", "f g")).files == ["g"]
-    assert further(found("x", "a b c d e f", "g", "f g")).files == ["f"]
-    assert hits([found("x", "a b c d e f", "g", "e g")], either) == {"files@5": 100.0, "functions@10": 100.0}
-    assert hits([found("x", "a b c d e f", "g", "f g")], either) == {"files@5": 0.0, "functions@10": 100.0}
+def test_fused_ranks_combine_both_lists() -> None:
+    instance = located_instance("x", "a b c", "c d", "c")
+    assert fused(0.1)(instance).files == ["c", "a", "b", "d"]
+    assert fused(0.01)(instance).files == ["a", "b", "c", "d"]
+    assert either(located_instance("x", "a b c d e f", "g", "f g")).files == ["g"]
+    assert further(located_instance("x", "a b c d e f", "g", "f g")).files == ["f"]
+    assert hits([located_instance("x", "a b c d e f", "g", "e g")], either) == {"files@5": 100.0, "functions@10": 100.0}
+    assert hits([located_instance("x", "a b c d e f", "g", "f g")], either) == {"files@5": 0.0, "functions@10": 100.0}
 
 
-def test_the_share_is_chosen_on_one_half_and_told_of_the_other() -> None:
-    all = [found(f"i{n}", "a b c d e f", "f", "f") for n in range(20)]
-    said = report(all)
-    assert said["n"] + said["chosen_on"] == 20
-    assert said["n"] == sum(not one.is_for_choosing for one in all) > 0
-    assert (said["locate"]["files@5"], said["routes"]["files@5"], said["fused"]["files@5"]) == (0.0, 100.0, 100.0)
-    assert said["share"] == 0.1
+def test_share_is_chosen_on_one_part_and_reported_for_other() -> None:
+    instances = [located_instance(f"i{n}", "a b c d e f", "f", "f") for n in range(20)]
+    result = report(instances)
+    assert result["n"] + result["chosen_on"] == 20
+    assert result["n"] == sum(not instance.is_for_choosing for instance in instances) > 0
+    assert (result["locate"]["files@5"], result["routes"]["files@5"], result["fused"]["files@5"]) == (0.0, 100.0, 100.0)
+    assert result["share"] == 0.1
 
 
-def test_a_small_repository(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_small_repository_is_scored(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(FILES)
     base = commit(repo, "Round pennies", {"shop/till.py": "def close(day):\n    return round(sum(day), 2)\n"})
-    later = commit(
+    later_commit = commit(
         repo, "Letters lose pennies: rounded", {"shop/mail.py": "def send(letter):\n    return letter + 1\n"}
     )
     (tmp_path / "repos/a+shop").mkdir(parents=True)
     (repo / ".git").rename(tmp_path / "repos/a+shop/repo")
-    assert git(tmp_path / "repos/a+shop/repo", "rev-parse", "main") == later
+    assert git(tmp_path / "repos/a+shop/repo", "rev-parse", "main") == later_commit
     ids = [f"i{n}" for n in range(12)] + ["gone"]
     rows = [
         {"instance_id": id, "repo": "a/shop", "base_commit": base if id != "gone" else "0" * 40,
@@ -63,10 +63,10 @@ def test_a_small_repository(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
     flags = ["--instances", tmp_path / "issues.jsonl", "--gold", tmp_path / "gold.jsonl", "--repos", tmp_path / "repos"]
     assert main([*map(str, flags), "--json", str(tmp_path / "out.json")]) == 0
-    said = json.loads((tmp_path / "out.json").read_text())
-    assert said["n"] + said["chosen_on"] == 12
-    assert said["routes"] == {"files@5": 100.0, "functions@10": 100.0}
-    told = capsys.readouterr()
-    assert "not scored: gone" in told.err
-    assert "either" in told.out
+    summary = json.loads((tmp_path / "out.json").read_text())
+    assert summary["n"] + summary["chosen_on"] == 12
+    assert summary["routes"] == {"files@5": 100.0, "functions@10": 100.0}
+    output = capsys.readouterr()
+    assert "not scored: gone" in output.err
+    assert "either" in output.out
     assert main([*map(str, flags[:4]), "--repos", str(tmp_path)]) == 2

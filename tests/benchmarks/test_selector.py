@@ -1,4 +1,4 @@
-"""What the scripted attempts do, what counts as the vote, and input that cannot be used."""
+"""The benchmark of candidate selection: scripted attempts, the vote, and bad input."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from benchmarks.selector import Row, _changed, _words, main
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
 
 
-def row(right: str, made: str, taken: str = "a", resolved: bool = True) -> Row:
-    return Row("an__id-1", list(right), list(made), taken, "verified", resolved, 1.0)
+def row(right: str, candidates: str, selected: str = "a", resolved: bool = True) -> Row:
+    return Row("an__id-1", list(right), list(candidates), selected, "verified", resolved, 1.0)
 
 
-@pytest.mark.parametrize(("made", "vote"), [("accc", "c"), ("abca", "a"), ("ba", "b")])
-def test_the_vote_is_the_patch_that_most_made_of_equals_the_first(made: str, vote: str) -> None:
-    assert row("a", made).vote == vote
+@pytest.mark.parametrize(("candidates", "vote"), [("accc", "c"), ("abca", "a"), ("ba", "b")])
+def test_vote_is_most_frequent_patch_or_first_of_equals(candidates: str, vote: str) -> None:
+    assert row("a", candidates).vote == vote
 
 
-def test_chance_is_the_share_of_attempts_that_are_right() -> None:
+def test_chance_is_share_of_correct_attempts() -> None:
     assert row("ab", "accb").chance == 0.5
 
 
-def test_a_patch_is_told_by_the_lines_it_changes() -> None:
+def test_changed_lines_are_read_from_patch() -> None:
     assert _changed(PATCH) == {"-x = 1", "+x = 2"}
 
 
-def test_each_attempt_comes_to_its_candidate_in_its_own_branch(tmp_path: Path) -> None:
+def test_each_attempt_applies_its_candidate_in_own_branch(tmp_path: Path) -> None:
     candidates = {"a": {"patch": PATCH, "tests": {"tests/test_it.py": "pass\n"}}, "c": {"patch": "", "tests": {}}}
-    words = _words(tmp_path, ["c", "a"], candidates)
-    assert words[words.index("--attempts") + 1] == "2"
+    arguments = _words(tmp_path, ["c", "a"], candidates)
+    assert arguments[arguments.index("--attempts") + 1] == "2"
     first, second, other = (json.loads(line) for line in (tmp_path / "script.jsonl").read_text().splitlines())
     assert (first["branch"], second["branch"]) == ("main/try-1", "main/try-2")
     commands = [action["arguments"].get("command", "") for action in second["reply"]["actions"]]
@@ -41,11 +41,11 @@ def test_each_attempt_comes_to_its_candidate_in_its_own_branch(tmp_path: Path) -
     assert other["reply"]["text"].endswith("none")
 
 
-def test_an_instance_that_nobody_knows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_instance_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     issues, cases = tmp_path / "issues.jsonl", tmp_path / "cases"
     issues.write_text("")
     cases.mkdir()
     (cases / "other__id-1.json").write_text("{}")
-    words = ["--issues", str(issues), "--gold", str(issues), "--repos", str(tmp_path), "--cases", str(cases)]
-    assert main(words) == 2
+    arguments = ["--issues", str(issues), "--gold", str(issues), "--repos", str(tmp_path), "--cases", str(cases)]
+    assert main(arguments) == 2
     assert capsys.readouterr().err

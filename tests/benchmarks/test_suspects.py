@@ -1,4 +1,4 @@
-"""Ranks of faulty statements, and which statements are the faulty ones of a mutant."""
+"""Ranks of faulty statements, and the faulty statements of a mutant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def row(values: list[float], places: list[int]) -> Row:
     return Row("package", 1, [{"ochiai": value} for value in values], places)
 
 
-def test_the_best_faulty_statement_counts_and_equals_share_the_middle() -> None:
+def test_rank_is_of_best_faulty_statement_and_middle_of_ties() -> None:
     assert rank(row([0.9, 0.5, 0.7], [1]), {"ochiai": 1.0}) == 3
     assert rank(row([0.9, 0.5, 0.7], [1, 2]), {"ochiai": 1.0}) == 2
     assert rank(row([0.9, 0.5, 0.5, 0.5], [3]), {"ochiai": 1.0}) == 3
@@ -41,22 +41,20 @@ def test_the_best_faulty_statement_counts_and_equals_share_the_middle() -> None:
         (b"    c = b * 2\n", b"    c = b * 2\n    b = c\n", {4}),
     ],
 )
-def test_changed_lines_are_of_statements_and_lost_ones_of_their_neighbours(
-    old: bytes, new: bytes, lines: set[int]
-) -> None:
+def test_changed_statements_include_those_next_to_removed_ones(old: bytes, new: bytes, lines: set[int]) -> None:
     mutated = ORIGINAL.replace(old, new)
     mutant = Observed("p", "kind", "a.py", ORIGINAL, mutated, Spectrum((), (), {}), [], lambda path: None)
     assert changed_statements(mutant) == lines
 
 
-def test_a_fit_weighs_the_signal_that_tells() -> None:
-    telling = [Row("p", 1, [{"ochiai": 1.0, "dstar": n % 2}, {"ochiai": 0.0, "dstar": 1.0}], [0]) for n in range(20)]
-    weights = fitted(telling, steps=50)
+def test_fit_prefers_informative_signal() -> None:
+    rows = [Row("p", 1, [{"ochiai": 1.0, "dstar": n % 2}, {"ochiai": 0.0, "dstar": 1.0}], [0]) for n in range(20)]
+    weights = fitted(rows, steps=50)
     assert weights["ochiai"] > 1 > weights["dstar"]
     assert min(weights.values()) >= 0
 
 
-def test_input_that_cannot_be_used_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_package_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ["--repos", str(tmp_path), "--cache", str(tmp_path / "cache")]
     assert main([*folders, "--packages", "nobody"]) == 2
     assert "'nobody'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The pieces of the benchmark of weak tests: what a row says, which cases are kept, whose patch is scored."""
+"""Parts of the benchmark of weak tests: outcomes of a row, selection of cases, and patches."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.weak_tests import Row, cut, patched
 ROW = Row("gcd", 1, 1, behaviours=2, verified=True, correct=False, shown=True, cpu=1.0)
 
 
-def test_the_search_and_the_whole_command_are_judged_by_their_own_edits() -> None:
+def test_search_and_command_are_rated_separately() -> None:
     assert (ROW.told, ROW.sold) == ("WRONG", "")
-    doubted = replace(ROW, verified=False, verdict="verified", fixed=False)
-    assert (doubted.told, doubted.sold) == ("doubted, shown", "verified WRONG")
+    refused = replace(ROW, verified=False, verdict="verified", fixed=False)
+    assert (refused.told, refused.sold) == ("doubted, shown", "verified WRONG")
     other = replace(ROW, verdict="verified", fixed=True)
     assert (other.told, other.sold) == ("WRONG", "verified right")
     assert replace(ROW, verdict="unproven", fixed=True).sold == "unproven"
@@ -30,25 +30,25 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "json_testcases" / "gcd.json").write_text("[1]\n[2]\n\n[3]\n[4]\n[5]\n")
     (tmp_path / "gcd.py").write_text("a\nb\n")
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "First"]):
-        person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
-        subprocess.run(["git", "-C", str(tmp_path), *person, *command], check=True)
+        identity = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *command], check=True)
     return tmp_path
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_one_of_the_failing_cases_is_kept_and_the_same_for_a_seed(folder: Path, count: int) -> None:
+def test_cut_keeps_failing_case_and_is_reproducible(folder: Path, count: int) -> None:
     file = folder / "json_testcases" / "gcd.json"
-    whole, kept = file.read_text(), set()
+    content, contents = file.read_text(), set()
     for _ in range(2):
-        file.write_text(whole)
+        file.write_text(content)
         cut(folder, "gcd", [1, 3], count, random.Random("gcd 1"))
-        kept.add(file.read_text())
-    (lines,) = (text.splitlines() for text in kept)
+        contents.add(file.read_text())
+    (lines,) = (text.splitlines() for text in contents)
     assert len(lines) == count
     assert {"[2]", "[4]"} & set(lines)
 
 
-def test_the_patch_is_put_in_where_there_is_one(folder: Path) -> None:
+def test_patched_applies_patch_if_there_is_one(folder: Path) -> None:
     (folder / "gcd.py").write_text("a\nc\n")
     patch = subprocess.run(["git", "-C", str(folder), "diff"], capture_output=True, text=True, check=True).stdout
     subprocess.run(["git", "-C", str(folder), "checkout", "-q", "."], check=True)

@@ -17,7 +17,7 @@ TEST = "python3 -m unittest discover"
 
 @dataclass
 class Batcher:
-    """A user with instances of the calculator: `count` of them over `repositories` clones."""
+    """A user with `count` instances of the calculator in `repositories` clones."""
 
     machine: Machine
     folder: Path
@@ -30,24 +30,24 @@ class Batcher:
             git(clone, "init", "-q")
             git(clone, "add", "-A")
             git(clone, "commit", "-qm", "A calculator")
-        self.rows(*(self.row(number) for number in range(self.count)))
+        self.write_rows(*(self.row(number) for number in range(self.count)))
 
-    def row(self, number: int, **more: Any) -> dict[str, Any]:
-        which = number % self.repositories
-        base = git(self.folder / "clones" / f"people__calc{which}", "rev-parse", "HEAD")
+    def row(self, number: int, **fields: Any) -> dict[str, Any]:
+        clone_number = number % self.repositories
+        base = git(self.folder / "clones" / f"people__calc{clone_number}", "rev-parse", "HEAD")
         return {
             "instance_id": f"people__calc-{number}",
-            "repo": f"people/calc{which}",
+            "repo": f"people/calc{clone_number}",
             "base_commit": base,
             "problem_statement": f"add() subtracts\n\nadd(2, 3) gives -1 but should give 5. This is issue {number}.",
             "patch": "GOLD",
             "test_patch": "GOLD",
             "FAIL_TO_PASS": "[]",
             "PASS_TO_PASS": "[]",
-            **more,
+            **fields,
         }
 
-    def rows(self, *rows: dict[str, Any]) -> None:
+    def write_rows(self, *rows: dict[str, Any]) -> None:
         (self.folder / "instances.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     @property
@@ -69,6 +69,6 @@ class Batcher:
         return [json.loads(line) for line in (folder / "all_preds.jsonl").read_text().splitlines()]
 
 
-def solving(machine: Machine) -> str:
-    """A scripted model that solves any of them in one reply."""
+def solving_model(machine: Machine) -> str:
+    """A scripted model that solves any instance in one reply."""
     return machine.script(answer("Both.", ADD_TEST, FIX, call("run_tests"), call("submit")))

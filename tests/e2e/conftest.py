@@ -1,4 +1,4 @@
-"""A user's machine for whole-program cases: own state, own config, the command as a process."""
+"""A user's machine for tests of the whole program: own state, own configuration, the command as a process."""
 
 import json
 import os
@@ -30,18 +30,18 @@ TEST_CORE = (
     "import unittest\n\nfrom calc.core import add\n\n\nclass CoreTest(unittest.TestCase):\n"
     "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
 )
-TELLING_TEST = TEST_CORE + (
+STRICT_TEST = TEST_CORE + (
     "\n    def test_more(self):\n"
     "        for a, b, sum in ((7, 4, 11), (-1, 5, 4), (0, 3, 3), (3, 0, 3), (-2, -2, -4)):\n"
     "            self.assertEqual(add(a, b), sum)\n"
 )
-"""With so many answers hardly an edit but the right one passes."""
+"""With so many expected results, hardly any edit but the right one passes."""
 ISSUE = "# add() subtracts\n\nadd(2, 3) gives -1 but should give 5.\n"
 
 
 @dataclass
 class Machine:
-    """Where a user sits. `run` starts `swe-agent` as they would."""
+    """A user's machine. `run` starts `swe-agent` as the user would."""
 
     home: Path
     workspace: str = "local"
@@ -50,8 +50,10 @@ class Machine:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "DOCKER_HOST")}
-        return kept | {
+        inherited = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "DOCKER_HOST")
+        }
+        return inherited | {
             "SWE_AGENT_STATE": str(self.home / "state"),
             "SWE_AGENT_CONFIG": str(self.home / "config.toml"),
             "SWE_AGENT_CACHE": str(self.home / "cache"),
@@ -80,12 +82,12 @@ class Machine:
         )
 
     def json(self, *arguments: str, cwd: Path | None = None, timeout: float = 100) -> dict:
-        done = self.run(*arguments, "--json", cwd=cwd, timeout=timeout)
-        assert done.stdout.count("\n") == 1, done.stdout + done.stderr
-        return json.loads(done.stdout) | {"returncode": done.returncode, "stderr": done.stderr}
+        completed = self.run(*arguments, "--json", cwd=cwd, timeout=timeout)
+        assert completed.stdout.count("\n") == 1, completed.stdout + completed.stderr
+        return json.loads(completed.stdout) | {"returncode": completed.returncode, "stderr": completed.stderr}
 
     def script(self, *lines: dict) -> str:
-        """A scripted model's file; its name as `--model` takes it."""
+        """Write a scripted model's file; return its name for `--model`."""
         path = self.home / f"script-{len(list(self.home.glob('script-*')))}.jsonl"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return f"scripted:{path}"
@@ -112,7 +114,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def calculator(tmp_path: Path) -> Path:
-    """A repository with a bug, and an issue beside it."""
+    """A repository with a bug, and an issue next to it."""
     folder = write(tmp_path / "calculator", CALCULATOR)
     git(folder, "init", "-q")
     git(folder, "add", "-A")
@@ -132,14 +134,14 @@ def call(tool: str, **arguments: object) -> dict:
     return {"tool": tool, "arguments": arguments}
 
 
-def answer(text: str, *actions: dict, **where: object) -> dict:
+def answer(text: str, *actions: dict, **fields: object) -> dict:
     usage = {"input_tokens": 100, "output_tokens": 20}
-    return {**where, "reply": {"text": text, "actions": list(actions), "usage": usage}}
+    return {**fields, "reply": {"text": text, "actions": list(actions), "usage": usage}}
 
 
 @pytest.fixture
 def user(machine: Machine, calculator: Path, issue_file: str):
-    """Somebody with this repository and this issue, and a model at an endpoint once they have one."""
+    """A user with this repository and this issue; tests add models at an endpoint."""
     from tests.e2e.provider_user import User
 
     (machine.home / "config.toml").unlink()

@@ -1,4 +1,4 @@
-"""A Docker daemon of our own, beside the machine's: it may be stopped, filled and robbed of images."""
+"""A separate Docker daemon for tests: it can be stopped, its disk filled and its images removed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ WAIT = 60.0
 
 
 class OwnDaemon:
-    """Its data lies in memory, `size` megabytes at most; it holds the tests' image. Needs root."""
+    """Keeps its data in memory, at most `size` megabytes, and has the tests' image. Needs root."""
 
     def __init__(self, size: int) -> None:
         if os.geteuid() or not shutil.which("dockerd"):
-            pytest.skip("a daemon of our own needs root and dockerd")
-        self.folder = Path(tempfile.mkdtemp(prefix="dockerd-", dir="/tmp"))  # a socket's path is short
+            pytest.skip("a separate daemon needs root and dockerd")
+        self.folder = Path(tempfile.mkdtemp(prefix="dockerd-", dir="/tmp"))  # the path of a socket must be short
         self.data = self.folder / "data"
         self.data.mkdir()
         self.address = f"unix://{self.folder}/socket"
@@ -30,7 +30,7 @@ class OwnDaemon:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(self.data)]
         if subprocess.run(mount, capture_output=True).returncode:
             shutil.rmtree(self.folder)
-            pytest.skip("nothing may be mounted here")
+            pytest.skip("no right to mount a file system")
         try:
             self.start()
             with subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE) as saved:
@@ -40,11 +40,13 @@ class OwnDaemon:
             raise
 
     def start(self) -> None:
-        own = {"data-root": self.data, "exec-root": self.folder / "exec", "pidfile": self.folder / "pid"}
-        flags = [f"--{name}={path}" for name, path in own.items()]
-        alone = ["--iptables=false", "--bridge=none", "--ip-masq=false"]
+        paths = {"data-root": self.data, "exec-root": self.folder / "exec", "pidfile": self.folder / "pid"}
+        flags = [f"--{name}={path}" for name, path in paths.items()]
+        isolation = ["--iptables=false", "--bridge=none", "--ip-masq=false"]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(["dockerd", *flags, *alone, "-H", self.address], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                ["dockerd", *flags, *isolation, "-H", self.address], stdout=log, stderr=log
+            )
         end = time.monotonic() + WAIT
         while subprocess.run(["docker", "-H", self.address, "version"], capture_output=True).returncode:
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
@@ -57,9 +59,9 @@ class OwnDaemon:
             self._process.wait(WAIT)
             self._process = None
 
-    def docker(self, *arguments: str, **more: object) -> str:
+    def docker(self, *arguments: str, **options: object) -> str:
         command = ["docker", "-H", self.address, *arguments]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **more).stdout.strip()  # type: ignore[call-overload]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout.strip()  # type: ignore[call-overload]
 
     def close(self) -> None:
         self.stop()

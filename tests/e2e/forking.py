@@ -1,6 +1,6 @@
 """Commands run in processes that are forked from one which has imported the program.
 
-The interpreter's start and the imports are most of the CPU time of a short command, and the tests run hundreds of them.
+Starting the interpreter and importing take most of the CPU time of a short command, and the tests run hundreds of them.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run `swe-agent` with an empty stdin and this environment.
 
-    Raises subprocess.TimeoutExpired. The interpreter is not started anew, so its own variables (PYTHON...) do nothing.
+    Raises subprocess.TimeoutExpired. No new interpreter is started, so variables for Python (PYTHON...) have no effect.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)

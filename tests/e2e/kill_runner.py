@@ -1,4 +1,4 @@
-"""What tests that kill a run share: the provider that outlives it, the kill, and what a journal says of the money."""
+"""Helpers for tests that kill a run: a provider that survives it, the kill, and the costs in a journal."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 MODEL = "openai/x"
 
 
-def killed(machine: Machine, arguments: list[str], seconds: float) -> bool:
-    """Start the command and kill -9 it after so many seconds; whether it was still alive."""
+def run_and_kill(machine: Machine, arguments: list[str], seconds: float) -> bool:
+    """Start the command and kill -9 it after so many seconds; return whether it was still running."""
     process = subprocess.Popen(
         machine.command(*arguments),
         env=machine.environment, cwd=machine.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -37,19 +37,19 @@ def killed(machine: Machine, arguments: list[str], seconds: float) -> bool:
     return False
 
 
-def begun(directory: Path) -> bool:
-    """Whether there is something to resume: the run's first record."""
+def is_started(directory: Path) -> bool:
+    """Whether the journal has the run's first record, so that it can be resumed."""
     return (directory / "journal.jsonl").exists() and read(directory).run is not None
 
 
 def account(directory: Path) -> dict[str, Any]:
-    """What the journal says about replies and money."""
+    """The replies and costs in the journal."""
     records = read(directory).records
     holds = {record.id: record for record in records if isinstance(record, Hold)}
     settles = [record for record in records if isinstance(record, Settle)]
     replies = [record for record in records if isinstance(record, Reply)]
     assert len({record.hold for record in settles}) == len(settles), "a request was settled twice"
-    assert len({(reply.branch, reply.ask) for reply in replies}) == len(replies), "a recorded reply was asked again"
+    assert len({(reply.branch, reply.ask) for reply in replies}) == len(replies), "a recorded reply was requested again"
     assert {record.hold for record in settles} <= holds.keys()
     settled = sum(record.dollars for record in settles)
     in_flight = sum(hold.dollars for name, hold in holds.items() if name not in {record.hold for record in settles})
@@ -63,26 +63,26 @@ def account(directory: Path) -> dict[str, Any]:
 
 @dataclass
 class Provider:
-    """The endpoint in a process of its own, which outlives the runs that are killed."""
+    """The endpoint in a separate process, which survives the killed runs."""
 
     url: str
     log: Path
 
     @property
-    def seen(self) -> int:
-        """How many requests came so far."""
+    def request_count(self) -> int:
+        """The number of requests so far."""
         return self.log.read_bytes().count(b"\n")
 
     @property
     def requests(self) -> list[Request]:
         lines = self.log.read_text("utf-8").splitlines()
-        sent = [json.loads(line) for line in lines]
-        return [Request("POST", one["path"], {}, body=one["body"], at=one["at"]) for one in sent]
+        sent = [json.loads(raw) for raw in lines]
+        return [Request("POST", line["path"], {}, body=line["body"], at=line["at"]) for line in sent]
 
 
 @contextmanager
 def provider(machine: Machine, lines: list[dict[str, Any]]) -> Iterator[Provider]:
-    """A provider with the whole script ahead of it, in the user's config as `MODEL`."""
+    """Start a provider with the whole script, configured as `MODEL`."""
     script, log = machine.home / "endpoint.jsonl", machine.home / "requests.jsonl"
     script.write_text("".join(json.dumps(line) + "\n" for line in lines))
     log.unlink(missing_ok=True)

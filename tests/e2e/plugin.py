@@ -1,4 +1,4 @@
-"""A package of an outsider's, as pip would install it: a strategy with a phase, a fresh phase and a map of two."""
+"""A plugin package as pip installs it: a strategy with a phase, a fresh phase and a map of two attempts."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def solve(task):
 
 
 def install(folder: Path) -> Path:
-    """Put the outsider's package into `folder`; the folder belongs on sys.path."""
+    """Write the plugin package into `folder`, which belongs on sys.path."""
     info = folder / "outsider-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.0\n")

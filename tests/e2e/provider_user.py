@@ -1,4 +1,4 @@
-"""A user who has a model at an endpoint. Whatever they run: no traceback, and their key is nowhere."""
+"""A user with a model at an endpoint. Every command is checked: no traceback, and the key is in no file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL = "openai/x"
 CLAUDE = "anthropic/claude-sonnet-4-5"
 RESPONSES = "openai/responses/gpt-5"
 KEY, KEY_IN = "canary-4f1d9c27ab", "HAND"
-"""A key without the shape of one, in a variable whose name does not say so."""
+"""A key without a typical form, in a variable whose name does not suggest a key."""
 
 ADD_TEST = ("edit", {"path": "tests/test_core.py", "old": "", "new": TEST_CORE})
 FIX = ("edit", {"path": "calc/core.py", "old": "return a - b", "new": "return a + b"})
@@ -30,35 +30,35 @@ SOLVE = Answer("A test, the fix.", actions=[ADD_TEST, FIX, SUBMIT])
 
 @dataclass
 class User:
-    """`begin` is their `fix`, all but the model. Each command answers its one JSON object with `stderr` beside it."""
+    """`fix_command` is a `fix` without its model. Commands return their JSON object, with `stderr` added."""
 
     machine: Machine
-    begin: list[str]
+    fix_command: list[str]
 
-    def has(self, endpoint: Endpoint, name: str = MODEL, **table: Any) -> None:
-        """A table for the model `name` at the endpoint, added to the config; the key in its variable."""
+    def add_model(self, endpoint: Endpoint, name: str = MODEL, **table: Any) -> None:
+        """Add a table for the model `name` at the endpoint to the configuration, and the key to the environment."""
         base = endpoint.url if name.startswith("anthropic/") else endpoint.openai
-        usual = {"api_base": base, "key_env": KEY_IN, "price_in": 1.0, "price_out": 5.0, "max_output": 1000}
-        fields = {name: value for name, value in (usual | table).items() if value is not None}
+        defaults = {"api_base": base, "key_env": KEY_IN, "price_in": 1.0, "price_out": 5.0, "max_output": 1000}
+        fields = {name: value for name, value in (defaults | table).items() if value is not None}
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
         with (self.machine.home / "config.toml").open("a") as config:
             config.write(f'[models."{name}"]\n{lines}')
         self.machine.extra.setdefault(KEY_IN, KEY)
 
     def fix(self, *flags: object, model: str = MODEL) -> dict[str, Any]:
-        return self._checked(self.machine.json(*self.begin, "--model", model, *map(str, flags)))
+        return self._checked(self.machine.json(*self.fix_command, "--model", model, *map(str, flags)))
 
     def run(self, *arguments: str) -> dict[str, Any]:
         return self._checked(self.machine.json(*arguments))
 
-    def interrupted(self, endpoint: Endpoint, requests: int, model: str = MODEL) -> dict[str, Any]:
-        """`fix`, with a Ctrl-C once so many requests came."""
+    def fix_interrupted(self, endpoint: Endpoint, requests: int, model: str = MODEL) -> dict[str, Any]:
+        """`fix`, with Ctrl-C after so many requests."""
         process = subprocess.Popen(
-            self.machine.command(*self.begin, "--model", model, "--json"),
+            self.machine.command(*self.fix_command, "--model", model, "--json"),
             env=self.machine.environment, cwd=self.machine.home, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )  # fmt: skip  # a shell's background jobs, and so these tests in one, begin with SIGINT ignored
+        )  # fmt: skip  # background jobs of a shell, and so these tests, start with SIGINT ignored
         end = time.monotonic() + 60
         while len(endpoint.requests) < requests and process.poll() is None and time.monotonic() < end:
             time.sleep(0.02)
@@ -66,15 +66,15 @@ class User:
         out, err = process.communicate(timeout=30)
         return self._checked(json.loads(out) | {"returncode": process.returncode, "stderr": err})
 
-    def record(self, told: dict[str, Any]) -> Trajectory:
-        return read(Path(told["directory"]))
+    def trajectory(self, result: dict[str, Any]) -> Trajectory:
+        return read(Path(result["directory"]))
 
-    def _checked(self, told: dict[str, Any]) -> dict[str, Any]:
-        shown = json.dumps(told, ensure_ascii=False)
-        assert "Traceback" not in shown
-        assert KEY not in shown
-        assert told["returncode"] == told.get("exit", told.get("error", {}).get("code"))
+    def _checked(self, result: dict[str, Any]) -> dict[str, Any]:
+        output = json.dumps(result, ensure_ascii=False)
+        assert "Traceback" not in output
+        assert KEY not in output
+        assert result["returncode"] == result.get("exit", result.get("error", {}).get("code"))
         state = self.machine.home / "state"
-        kept = [file for file in state.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
-        assert kept == []
-        return told
+        files_with_key = [file for file in state.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+        assert files_with_key == []
+        return result

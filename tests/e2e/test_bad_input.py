@@ -1,4 +1,4 @@
-"""What a user can get wrong: one clear sentence, the right exit code, no traceback, nothing lost."""
+"""User errors: a clear message, the right exit code, no traceback, nothing lost."""
 
 import json
 import os
@@ -18,22 +18,22 @@ FIX = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
 ADD_TEST = call("edit", path="tests/test_core.py", old="", new=TEST_CORE)
 
 
-def refused(done: subprocess.CompletedProcess, code: int, *said: str) -> None:
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    text = " ".join((done.stderr + done.stdout).split())
-    for part in said:
-        assert part in text
+def assert_refused(completed: subprocess.CompletedProcess, code: int, *messages: str) -> None:
+    assert completed.returncode == code, completed.stderr
+    assert "Traceback" not in completed.stderr + completed.stdout
+    text = " ".join((completed.stderr + completed.stdout).split())
+    for message in messages:
+        assert message in text
 
 
 @pytest.fixture
-def fixing(machine):
+def solving_model(machine):
     """A model that solves the issue at once."""
     return machine.script(answer("Both.", ADD_TEST, FIX, call("submit")))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--repo", "/nowhere/at/all", "--text", "x"], 2, "/nowhere/at/all"),
         (["--repo", "{plain}", "--text", "x"], 2, "not in a git repository"),
@@ -57,7 +57,7 @@ def fixing(machine):
         (["--bogus"], 2, "--bogus"),
     ],
 )
-def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, arguments, code, said):
+def test_bad_argument_gives_message_and_exit_code(machine, calculator, tmp_path, arguments, code, message):
     (tmp_path / "latin.md").write_bytes("caf\xe9".encode("latin-1"))
     write(tmp_path / "plain", {"a.py": ""})
     git(write(tmp_path / "empty", {}) if (tmp_path / "empty").mkdir() else tmp_path / "empty", "init", "-q")
@@ -67,60 +67,62 @@ def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, argu
         "empty": tmp_path / "empty",
         "latin": tmp_path / "latin.md",
     }
-    done = machine.run("fix", *(argument.format(**places) for argument in arguments), "--json")
-    refused(done, code, said)
-    error = json.loads(done.stdout)["error"]
+    completed = machine.run("fix", *(argument.format(**places) for argument in arguments), "--json")
+    assert_refused(completed, code, message)
+    error = json.loads(completed.stdout)["error"]
     assert error["code"] == code
     assert error["message"].endswith((".", "?"))
 
 
 @pytest.mark.slow
-def test_without_json_the_sentence_is_on_stderr(machine, calculator):
-    done = machine.run("fix", "--repo", calculator)
-    refused(done, 2, "No issue was given")
-    assert done.stdout == ""
-    assert done.stderr.startswith("swe-agent: ")
+def test_error_without_json_is_on_stderr(machine, calculator):
+    completed = machine.run("fix", "--repo", calculator)
+    assert_refused(completed, 2, "No issue was given")
+    assert completed.stdout == ""
+    assert completed.stderr.startswith("swe-agent: ")
 
 
 @pytest.mark.slow
-def test_bad_settings_are_named(machine, calculator):
+def test_bad_settings_are_reported(machine, calculator):
     (machine.home / "config.toml").write_text("budget = 'lots'\n")
-    refused(machine.run("runs"), 3, "budget")
+    assert_refused(machine.run("runs"), 3, "budget")
     (machine.home / "config.toml").write_text("budget = [")
-    refused(machine.run("runs"), 3, "config.toml cannot be read")
+    assert_refused(machine.run("runs"), 3, "config.toml cannot be read")
     (machine.home / "config.toml").write_text("")
     write(calculator, {".swe-agent.toml": 'model = "expensive"\n'})
     for folder in (calculator, calculator / "calc"):
-        refused(machine.run("fix", "--repo", folder, "--text", "x"), 3, "it may set image, setup and test only")
-    done = machine.run("fix", "--repo", calculator, "--text", "x", "--base", "HEAD", "--strategy", "react")
-    refused(done, 3, "needs a model")  # the base has no such file
+        assert_refused(machine.run("fix", "--repo", folder, "--text", "x"), 3, "it may set image, setup and test only")
+    completed = machine.run("fix", "--repo", calculator, "--text", "x", "--base", "HEAD", "--strategy", "react")
+    assert_refused(completed, 3, "needs a model")  # the base has no such file
 
 
 @pytest.mark.slow
-def test_no_tests_in_the_repository(machine, tmp_path):
+def test_repository_without_tests_is_refused(machine, tmp_path):
     bare = write(tmp_path / "bare", {"a.py": "def f():\n    return 1\n"})
     git(bare, "init", "-q")
     git(bare, "add", "-A")
     git(bare, "commit", "-qm", "x")
-    done = machine.run("fix", "--repo", bare, "--text", "f() in a.py is wrong")
-    refused(done, 1, "No tests were found", "a.py")
+    completed = machine.run("fix", "--repo", bare, "--text", "f() in a.py is wrong")
+    assert_refused(completed, 1, "No tests were found", "a.py")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("test", "said"), [("no-such-command", "no-such-command"), ("sleep 600", "timed out"), ("exit 3", "")]
+    ("test", "message"), [("no-such-command", "no-such-command"), ("sleep 600", "timed out"), ("exit 3", "")]
 )
-def test_a_test_command_that_cannot_be_used_is_not_a_proof(machine, calculator, issue_file, fixing, test, said):
+def test_unusable_test_command_proves_nothing(machine, calculator, issue_file, solving_model, test, message):
     machine.extra["SWE_AGENT_TEST_TIMEOUT"] = "3"
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--test", test)
-    assert told["returncode"] == told["exit"] == 6
-    assert told["verdict"]["kind"] == "unproven"
-    assert told["patch"]
-    assert said in " ".join(told["verdict"]["notes"])
+    result = machine.json(
+        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model, "--test", test
+    )
+    assert result["returncode"] == result["exit"] == 6
+    assert result["verdict"]["kind"] == "unproven"
+    assert result["patch"]
+    assert message in " ".join(result["verdict"]["notes"])
 
 
 @pytest.mark.slow
-def test_edits_outside_the_repository_are_observations(machine, calculator, issue_file, tmp_path):
+def test_edits_outside_repository_fail(machine, calculator, issue_file, tmp_path):
     (calculator / "link.txt").symlink_to(tmp_path / "outside.txt")
     (tmp_path / "outside.txt").write_text("mine")
     git(calculator, "add", "-A")
@@ -136,16 +138,16 @@ def test_edits_outside_the_repository_are_observations(machine, calculator, issu
         ),
         answer("In.", ADD_TEST, FIX, call("submit"), n=2),
     )
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
-    assert told["verdict"]["kind"] == "verified", told["stderr"]
-    step = read(Path(told["directory"])).steps["main"][1]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    step = read(Path(result["directory"])).steps["main"][1]
     assert [observation.ok for observation in step.observations] == [False] * 4
     assert (tmp_path / "outside.txt").read_text() == "mine"
     assert not Path("/etc/swe-agent-test").exists()
 
 
 @pytest.mark.slow
-def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
+def test_bad_calls_of_model_are_reported_to_it(machine, calculator, issue_file):
     model = machine.script(
         answer("", n=1),
         answer("Unknown.", call("teleport", to="moon"), call("view"), call("view", path=5, lines="x"), n=2),
@@ -153,56 +155,56 @@ def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
         answer("y" * 10_000_000, call("shell", command="head -c 10000000 /dev/zero | tr '\\0' z"), n=4),
         answer("In.", ADD_TEST, FIX, call("submit"), n=5),
     )
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--budget", "50")
-    assert told["verdict"]["kind"] == "verified", told["stderr"]
-    steps = read(Path(told["directory"])).steps["main"]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--budget", "50")
+    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    steps = read(Path(result["directory"])).steps["main"]
     assert "no action" in steps[1].observations[0].text
     assert [observation.ok for observation in steps[2].observations] == [False] * 3
     assert "write less at a time" in steps[3].observations[0].text
     assert all(len(observation.text) < 20_000 for step in steps for observation in step.observations)
-    assert (Path(told["directory"]) / "journal.jsonl").stat().st_size < 2_000_000
+    assert (Path(result["directory"]) / "journal.jsonl").stat().st_size < 2_000_000
 
 
 @pytest.mark.slow
-def test_a_model_that_only_talks_is_stopped(machine, calculator, issue_file):
+def test_model_without_actions_is_stopped(machine, calculator, issue_file):
     model = machine.script(answer("Hm."))
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
-    assert (told["exit"], told["patch"], told["steps"]) == (1, "", 4)
-    assert "without an action" in told["error"]["message"]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    assert (result["exit"], result["patch"], result["steps"]) == (1, "", 4)
+    assert "without an action" in result["error"]["message"]
 
 
 @pytest.mark.slow
-def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, issue_file):
+def test_script_that_ends_keeps_best_tree(machine, calculator, issue_file):
     model = machine.script(answer("Edit.", FIX, n=1))
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
-    assert told["exit"] == told["returncode"] == 6
-    assert "+    return a + b" in told["patch"]
-    assert "answers ask 2" in told["error"]["message"]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
+    assert result["exit"] == result["returncode"] == 6
+    assert "+    return a + b" in result["patch"]
+    assert "answers ask 2" in result["error"]["message"]
 
 
 @pytest.mark.slow
-def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file):
+def test_limit_ends_run_without_patch(machine, calculator, issue_file):
     model = machine.script(*(answer("Look.", call("search", pattern=f"word{n}"), n=n) for n in range(1, 99)))
     for limit, code in (("--budget", 4), ("--max-tokens", 4), ("--max-steps", 1)):
         value = {"--budget": "0.02", "--max-tokens": "9000", "--max-steps": "2"}[limit]
-        told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, limit, value)
-        assert told["exit"] == told["returncode"] == code, told
-        assert limit.strip("-").partition("-")[2] in told["error"]["fix"] or limit in told["error"]["fix"]
+        result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, limit, value)
+        assert result["exit"] == result["returncode"] == code, result
+        assert limit.strip("-").partition("-")[2] in result["error"]["fix"] or limit in result["error"]["fix"]
         if limit == "--budget":
-            assert told["usage"]["dollars"] <= 0.02
+            assert result["usage"]["dollars"] <= 0.02
 
 
 @pytest.mark.slow
-def test_the_clock_ends_a_run(machine, calculator, issue_file):
+def test_time_limit_ends_run(machine, calculator, issue_file):
     model = machine.script(answer("Wait.", call("shell", command="sleep 600")))
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--max-time", "2")
-    assert told["exit"] == 1
-    assert "2 seconds" in told["error"]["message"]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--max-time", "2")
+    assert result["exit"] == 1
+    assert "2 seconds" in result["error"]["message"]
 
 
 @pytest.mark.slow
-def test_two_runs_on_one_repository_at_once(machine, calculator, issue_file, fixing):
-    arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
+def test_two_concurrent_runs_apply_one_fix(machine, calculator, issue_file, solving_model):
+    arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: machine.json(*arguments, "--apply"), range(2))
     codes = sorted((first["returncode"], second["returncode"]))
@@ -211,13 +213,13 @@ def test_two_runs_on_one_repository_at_once(machine, calculator, issue_file, fix
     assert first["run"] != second["run"]
 
 
-AT_ONCE = 0.1
+IMMEDIATELY = 0.1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [AT_ONCE, 0.5, 1.5, 2.5])
-def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
-    """Ctrl-C: exit 130; if a run was begun it is listed as resumable and ends well."""
+@pytest.mark.parametrize("seconds", [IMMEDIATELY, 0.5, 1.5, 2.5])
+def test_interrupt_at_any_moment_leaves_resumable_run(machine, calculator, issue_file, seconds):
+    """Ctrl-C: exit code 130; if a run was started it is listed as resumable and can be resumed."""
     model = machine.script(
         answer("Slow.", call("shell", command="sleep 4"), n=1), answer("In.", ADD_TEST, FIX, call("submit"), n=2)
     )
@@ -225,62 +227,66 @@ def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--json"),
         env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip  # a shell's background jobs, and so these tests in one, begin with SIGINT ignored
+    )  # fmt: skip  # background jobs of a shell, and so these tests, start with SIGINT ignored
     time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the group gets it
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole process group
     out, err = process.communicate(timeout=100)
     if process.returncode == -signal.SIGINT or "KeyboardInterrupt" in err:
         assert not machine.runs(), "Python itself was still starting"
         return
-    if seconds == AT_ONCE and process.returncode == 0:
-        return  # an interrupt that falls into a finalizer while Python starts is lost there, before any line of ours
+    if seconds == IMMEDIATELY and process.returncode == 0:
+        return  # an interrupt in a finalizer while Python starts does not reach our code
     assert process.returncode == 130, err
     assert json.loads(out)["error"]["code"] == 130
     assert "Traceback" not in err
     if not machine.runs():
         return
-    listed = machine.json("runs")["runs"]
-    assert [run["resumable"] for run in listed] == [True]
-    told = machine.json("resume", listed[0]["run"])
-    assert told["verdict"]["kind"] == "verified", told["stderr"]
+    runs = machine.json("runs")["runs"]
+    assert [run["resumable"] for run in runs] == [True]
+    result = machine.json("resume", runs[0]["run"])
+    assert result["verdict"]["kind"] == "verified", result["stderr"]
 
 
 @pytest.mark.slow
-def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fixing):
+def test_unusable_state_folder_is_reported(machine, calculator, issue_file, solving_model):
     for state in ("/etc/passwd", "/proc/nope"):
         machine.extra["SWE_AGENT_STATE"] = state
-        done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--json")
-        refused(done, 5, "cannot be stored")
-        assert json.loads(done.stdout)["error"]["code"] == 5
+        completed = machine.run(
+            "fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model, "--json"
+        )
+        assert_refused(completed, 5, "cannot be stored")
+        assert json.loads(completed.stdout)["error"]["code"] == 5
 
 
 @pytest.mark.slow
-def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, issue_file, fixing):
-    first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
+def test_finished_run_can_be_resumed_without_repository(machine, calculator, issue_file, solving_model):
+    first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
     calculator.rename(calculator.with_name("gone"))
-    again = machine.json("resume", first["run"])
-    assert (again["returncode"], again["patch"]) == (0, first["patch"])
+    resumed = machine.json("resume", first["run"])
+    assert (resumed["returncode"], resumed["patch"]) == (0, first["patch"])
 
 
 @pytest.mark.slow
-def test_a_run_that_was_never_begun_is_said(machine):
+def test_run_that_was_not_started_is_reported(machine):
     folder = machine.home / "state" / "runs" / "20260101-empty"
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_text("")
     for command in ("show", "resume"):
-        refused(machine.run(command, "20260101-empty"), 5, "was not started")
+        assert_refused(machine.run(command, "20260101-empty"), 5, "was not started")
     assert machine.run("runs").returncode == 0
 
 
 @pytest.mark.slow
-def test_escape_sequences_of_strangers_stay_out_of_the_terminal(machine, calculator, fixing):
-    done = machine.run("fix", "--repo", calculator, "--text", "\x1b[2J\x1b]0;mine\x07title", "--model", fixing)
-    assert "\x1b]" not in done.stdout + done.stderr
-    assert "\x1b[2J" not in done.stdout + done.stderr
+def test_escape_sequences_in_issue_are_not_printed(machine, calculator, solving_model):
+    completed = machine.run(
+        "fix", "--repo", calculator, "--text", "\x1b[2J\x1b]0;mine\x07title", "--model", solving_model
+    )
+    assert "\x1b]" not in completed.stdout + completed.stderr
+    assert "\x1b[2J" not in completed.stdout + completed.stderr
 
 
 @pytest.mark.slow
-def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
+def test_run_of_another_process_cannot_be_resumed(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 20")))
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model),
@@ -289,35 +295,35 @@ def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
     while not (machine.runs() and (machine.runs()[0] / "trees.git").exists() and (machine.runs()[0] / "out").exists()):
         time.sleep(0.1)
     time.sleep(2)
-    refused(machine.run("resume", machine.runs()[0].name), 75, "Another process is working on the run")
+    assert_refused(machine.run("resume", machine.runs()[0].name), 75, "Another process is working on the run")
     process.terminate()
     assert process.wait(timeout=30) == 130
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ({"DOCKER_HOST": "unix:///nowhere/docker.sock"}, "Docker"),
         ({"SWE_AGENT_IMAGE": "swe-agent/not-there:1"}, "not-there"),
     ],
 )
 @pytest.mark.docker
-def test_docker_that_cannot_be_used(machine, calculator, issue_file, fixing, setting, said):
+def test_unusable_docker_is_reported(machine, calculator, issue_file, solving_model, setting, message):
     machine.workspace = "docker"
     machine.extra |= setting
-    done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
-    refused(done, 5, said)
+    completed = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
+    assert_refused(completed, 5, message)
     assert machine.json("runs")["runs"][0]["resumable"]
 
 
 @pytest.mark.slow
-def test_docker_not_running_needs_no_docker_to_be_said(machine, calculator, issue_file, fixing):
+def test_docker_that_is_not_running_is_reported(machine, calculator, issue_file, solving_model):
     machine.workspace = "docker"
     machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
-    assert told["returncode"] == told["exit"] == told["error"]["code"] == 5
-    assert "--workspace local" in told["error"]["fix"]
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
+    assert result["returncode"] == result["exit"] == result["error"]["code"] == 5
+    assert "--workspace local" in result["error"]["fix"]
     machine.extra.clear()
     machine.workspace = "local"
     doctor = machine.run("doctor")
@@ -325,7 +331,7 @@ def test_docker_not_running_needs_no_docker_to_be_said(machine, calculator, issu
 
 
 @pytest.mark.slow
-def test_apply_refuses_what_the_user_changed_meanwhile(machine, calculator, issue_file):
+def test_apply_refuses_files_changed_by_user_meanwhile(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 3"), ADD_TEST, FIX, call("submit")))
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--apply", "--json"),
@@ -336,13 +342,13 @@ def test_apply_refuses_what_the_user_changed_meanwhile(machine, calculator, issu
     time.sleep(1)
     (calculator / "calc/core.py").write_text("mine = True\n")
     out, err = process.communicate(timeout=60)
-    told = json.loads(out)
-    assert (process.returncode, told["error"]["code"]) == (2, 2), err
+    result = json.loads(out)
+    assert (process.returncode, result["error"]["code"]) == (2, 2), err
     assert (calculator / "calc/core.py").read_text() == "mine = True\n"
     assert not (calculator / "tests/test_core.py").exists()
-    assert Path(told["directory"], "patch.diff").read_text() == told["patch"]
+    assert Path(result["directory"], "patch.diff").read_text() == result["patch"]
 
     git(calculator, "checkout", "-q", "calc/core.py")
-    again = machine.json("resume", told["run"])
-    assert again["returncode"] == 0
+    resumed = machine.json("resume", result["run"])
+    assert resumed["returncode"] == 0
     assert "a + b" in (calculator / "calc/core.py").read_text()

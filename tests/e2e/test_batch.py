@@ -1,4 +1,4 @@
-"""`swe-agent batch` from the outside: what a user gets, and gets again when it is started again."""
+"""`swe-agent batch` as a process: results, predictions, interruption and continuation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from agent.batch.reports.batch_results import ResultStore
 from agent.run_state.run_ownership import claim_output
 from tests.conftest import git
-from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher, solving
+from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher, solving_model
 from tests.e2e.conftest import Machine, call
 from tests.e2e.kill_runner import MODEL, account
 from tests.endpoint import Answer, Endpoint
@@ -31,28 +31,28 @@ def batcher(machine: Machine, tmp_path) -> Batcher:
 
 
 @pytest.mark.parametrize("workspace", KINDS)
-def test_two_instances_end_verified_and_their_predictions_are_those_of_swe_bench(batcher, machine, workspace):
+def test_batch_verifies_instances_and_writes_predictions(batcher, machine, workspace):
     machine.workspace = workspace
-    model = solving(machine)
-    told = batcher.run(model)
-    assert (told["returncode"], told["exits"], told["verified"]) == (0, {"verified": 2}, 2), told
-    assert (told["instances"], told["done"], told["left"]) == (2, 2, 0)
-    assert told["dollars"] == pytest.approx(0.0004)
+    model = solving_model(machine)
+    result = batcher.run(model)
+    assert (result["returncode"], result["exits"], result["verified"]) == (0, {"verified": 2}, 2), result
+    assert (result["instances"], result["done"], result["left"]) == (2, 2, 0)
+    assert result["dollars"] == pytest.approx(0.0004)
     assert {prediction["instance_id"] for prediction in batcher.predictions()} == {"people__calc-0", "people__calc-1"}
     for prediction in batcher.predictions():
         assert set(prediction) == {"instance_id", "model_name_or_path", "model_patch"}
         assert "return a + b" in prediction["model_patch"]
-        assert "tests/" not in prediction["model_patch"], "the source part only"
+        assert "tests/" not in prediction["model_patch"], "the prediction has only the source part"
     assert json.loads((batcher.out / "preds.json").read_text()).keys() == {"people__calc-0", "people__calc-1"}
-    again = batcher.run(model)
-    assert (again["returncode"], again["done"], again["dollars"]) == (0, 2, told["dollars"])
+    second = batcher.run(model)
+    assert (second["returncode"], second["done"], second["dollars"]) == (0, 2, result["dollars"])
     assert len(batcher.results()) == 2
-    other = batcher.run(solving(machine))
-    assert (other["returncode"], other["error"]["code"]) == (2, 2), "results of two models do not go together"
+    other = batcher.run(solving_model(machine))
+    assert (other["returncode"], other["error"]["code"]) == (2, 2), "results of two models are not mixed"
 
 
-def interrupted(batcher: Batcher, endpoint: Endpoint, *flags: str, times: int = 1) -> dict:
-    """The batch, with a Ctrl-C once two of its requests wait for a model that says nothing."""
+def run_and_interrupt(batcher: Batcher, endpoint: Endpoint, *flags: str, times: int = 1) -> dict:
+    """Run the batch, with a Ctrl-C once two requests wait for a silent model."""
     machine = batcher.machine
     process = subprocess.Popen(
         machine.command(*batcher.arguments(MODEL, *flags), "--json"),
@@ -63,152 +63,156 @@ def interrupted(batcher: Batcher, endpoint: Endpoint, *flags: str, times: int = 
     end = time.monotonic() + 60
     while len(endpoint.requests) < 2 and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
-    began = time.monotonic()
+    interrupted_at = time.monotonic()
     for _ in range(times):
         process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
-    return json.loads(out) | {"returncode": process.returncode, "took": time.monotonic() - began, "stderr": err}
+    return json.loads(out) | {
+        "returncode": process.returncode,
+        "took": time.monotonic() - interrupted_at,
+        "stderr": err,
+    }
 
 
-def has(machine: Machine, endpoint: Endpoint, **more: object) -> None:
-    """A model at the endpoint, in the user's config."""
-    fields = {"api_base": endpoint.openai, "price_in": 1.0, "price_out": 5.0, "max_output": 1000, **more}
+def write_model_config(machine: Machine, endpoint: Endpoint, **changes: object) -> None:
+    """Write a configuration with the model at the endpoint."""
+    fields = {"api_base": endpoint.openai, "price_in": 1.0, "price_out": 5.0, "max_output": 1000, **changes}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value is not None)
     (machine.home / "config.toml").write_text(f'[models."{MODEL}"]\n{lines}')
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_ends_it_though_a_model_says_nothing_and_it_goes_on_after(batcher, machine, times):
+def test_interrupted_batch_with_silent_model_can_be_continued(batcher, machine, times):
     with Endpoint(lambda _: Answer(hang=True)) as silent:
-        has(machine, silent)
-        told = interrupted(batcher, silent, "--workers", "2", times=times)
-    assert (told["returncode"], told["error"]["code"]) == (130, 130), told
-    logging.info("Ctrl-C took %.2f s", told["took"])
+        write_model_config(machine, silent)
+        result = run_and_interrupt(batcher, silent, "--workers", "2", times=times)
+    assert (result["returncode"], result["error"]["code"]) == (130, 130), result
+    logging.info("Ctrl-C took %.2f s", result["took"])
     assert batcher.predictions() == []
     edits = [(action["tool"], action["arguments"]) for action in (ADD_TEST, FIX, call("submit"))]
     with Endpoint(lambda _: Answer("Both.", actions=edits)) as endpoint:
-        has(machine, endpoint)
-        told = batcher.run(MODEL)
-    assert (told["returncode"], told["exits"]) == (0, {"verified": 2}), told
+        write_model_config(machine, endpoint)
+        result = batcher.run(MODEL)
+    assert (result["returncode"], result["exits"]) == (0, {"verified": 2}), result
     for folder in (batcher.out / "runs").iterdir():
         money = account(folder)
-        assert money["in flight"] > 0, "what may have been billed before the interrupt counts"
+        assert money["in flight"] > 0, "requests that may have been billed before the interrupt are counted"
 
 
-def test_the_total_ends_it_and_a_higher_one_goes_on(batcher, machine):
-    model = solving(machine)
+def test_batch_stops_at_total_and_continues_with_higher_one(batcher, machine):
+    model = solving_model(machine)
     refused = batcher.run(model, "--total", 0.5)
     assert (refused["returncode"], "does not cover one instance" in refused["error"]["message"]) == (2, True)
-    told = batcher.run(model, "--budget", 0.01, "--total", 0.0101, "--workers", 2)
-    assert (told["returncode"], told["error"]["code"], told["done"], told["left"]) == (4, 4, 1, 1), told
-    assert told["dollars"] == pytest.approx(0.0002)
-    told = batcher.run(model, "--budget", 0.01, "--total", 0.02)
-    assert (told["returncode"], told["done"], told["dollars"]) == (0, 2, pytest.approx(0.0004)), told
+    result = batcher.run(model, "--budget", 0.01, "--total", 0.0101, "--workers", 2)
+    assert (result["returncode"], result["error"]["code"], result["done"], result["left"]) == (4, 4, 1, 1), result
+    assert result["dollars"] == pytest.approx(0.0002)
+    result = batcher.run(model, "--budget", 0.01, "--total", 0.02)
+    assert (result["returncode"], result["done"], result["dollars"]) == (0, 2, pytest.approx(0.0004)), result
 
 
-def test_a_total_needs_a_price_whatever_else_bounds_a_run(batcher, machine):
+def test_total_needs_price_even_with_token_limit(batcher, machine):
     with Endpoint([]) as endpoint:
-        has(machine, endpoint, price_in=None, price_out=None)
-        told = batcher.run(MODEL, "--total", 10, "--max-tokens", 100_000)
-    assert (told["returncode"], told["error"]["code"]) == (3, 3), told
-    assert f"models.{MODEL}.price_in" in told["error"]["fix"]
+        write_model_config(machine, endpoint, price_in=None, price_out=None)
+        result = batcher.run(MODEL, "--total", 10, "--max-tokens", 100_000)
+    assert (result["returncode"], result["error"]["code"]) == (3, 3), result
+    assert f"models.{MODEL}.price_in" in result["error"]["fix"]
 
 
-def test_what_is_wrong_with_an_instance_is_what_it_comes_to(batcher, machine):
+def test_bad_instance_ends_with_infrastructure_error(batcher, machine):
     missing = batcher.row(1, base_commit="0" * 40)
     nowhere = batcher.row(2, instance_id="nowhere", repo=str(batcher.folder / "nowhere"))
-    batcher.rows(batcher.row(0), missing, nowhere)
-    model = solving(machine)
-    told = batcher.run(model, "--retries", 0)
-    assert (told["returncode"], told["exits"]) == (0, {"infrastructure": 2, "verified": 1}), told
-    errors = {one["instance"]: one["error"] for one in batcher.results()}
+    batcher.write_rows(batcher.row(0), missing, nowhere)
+    model = solving_model(machine)
+    result = batcher.run(model, "--retries", 0)
+    assert (result["returncode"], result["exits"]) == (0, {"infrastructure": 2, "verified": 1}), result
+    errors = {row["instance"]: row["error"] for row in batcher.results()}
     assert "no commit" in errors["people__calc-1"]
     assert "nowhere" in errors["nowhere"]
-    assert [one["instance_id"] for one in batcher.predictions()] == ["people__calc-0"]
+    assert [row["instance_id"] for row in batcher.predictions()] == ["people__calc-0"]
     first = (batcher.out / "runs" / "people__calc-0" / "journal.jsonl").read_text().partition("\n")[0]
-    assert json.loads(first)["settings"]["experience"] is False, "what one comes to depends on no other"
+    assert json.loads(first)["settings"]["experience"] is False, "instances are independent"
     assert not (batcher.out / "experience").exists()
-    again = batcher.run(model, "--retries", 0)
-    assert (again["returncode"], len(batcher.results())) == (0, 5), "they are tried again"
+    second = batcher.run(model, "--retries", 0)
+    assert (second["returncode"], len(batcher.results())) == (0, 5), "failed instances are retried"
 
 
-def test_a_damaged_run_is_begun_anew_and_counts_as_a_whole_lease(batcher, machine):
+def test_damaged_run_is_restarted_and_charged_its_whole_budget(batcher, machine):
     with Endpoint(lambda _: Answer(hang=True)) as silent:
-        has(machine, silent)
-        interrupted(batcher, silent, "--budget", "0.5")
+        write_model_config(machine, silent)
+        run_and_interrupt(batcher, silent, "--budget", "0.5")
     journal = batcher.out / "runs" / "people__calc-1" / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([lines[0], b"not a record\n", *lines[1:]]))
     edits = [(action["tool"], action["arguments"]) for action in (ADD_TEST, FIX, call("submit"))]
     with Endpoint(lambda _: Answer("Both.", actions=edits)) as endpoint:
-        has(machine, endpoint)
-        told = batcher.run(MODEL, "--budget", 0.5, "--total", 5, "--workers", 1)
-    assert (told["returncode"], told["exits"]) == (0, {"verified": 2}), told
+        write_model_config(machine, endpoint)
+        result = batcher.run(MODEL, "--budget", 0.5, "--total", 5, "--workers", 1)
+    assert (result["returncode"], result["exits"]) == (0, {"verified": 2}), result
     aside = journal.parent.parent.with_name("broken") / "people__calc-1.1" / "journal.jsonl"
-    assert b"not a record" in aside.read_bytes(), "nothing is lost"
-    assert told["dollars"] == pytest.approx(sum(one["dollars"] for one in batcher.results()) + 0.5)
+    assert b"not a record" in aside.read_bytes(), "the damaged run is saved"
+    assert result["dollars"] == pytest.approx(sum(row["dollars"] for row in batcher.results()) + 0.5)
 
 
-def test_repeats_are_runs_and_predictions_of_their_own(batcher, machine):
-    told = batcher.run(solving(machine), "--repeat", 2, "--filter", "calc-1")
-    assert (told["returncode"], told["instances"], told["exits"]) == (0, 2, {"verified": 2}), told
+def test_repeats_have_separate_runs_and_predictions(batcher, machine):
+    result = batcher.run(solving_model(machine), "--repeat", 2, "--filter", "calc-1")
+    assert (result["returncode"], result["instances"], result["exits"]) == (0, 2, {"verified": 2}), result
     assert sorted(path.name for path in (batcher.out / "runs").iterdir()) == ["people__calc-1", "people__calc-1.2"]
     for repeat in (1, 2):
-        assert [one["instance_id"] for one in batcher.predictions(repeat)] == ["people__calc-1"]
+        assert [row["instance_id"] for row in batcher.predictions(repeat)] == ["people__calc-1"]
 
 
-def test_no_part_of_a_solution_is_in_a_run(batcher, machine):
-    batcher.run(solving(machine))
+def test_run_contains_no_part_of_solution(batcher, machine):
+    batcher.run(solving_model(machine))
     files = [file for file in (batcher.out / "runs").rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"GOLD" in file.read_bytes()]
 
 
-def test_a_stderr_that_takes_nothing_costs_nothing(batcher, machine):
+def test_full_stderr_does_not_affect_batch(batcher, machine):
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            machine.command(*batcher.arguments(solving(machine)), "--json"),
+        completed = subprocess.run(
+            machine.command(*batcher.arguments(solving_model(machine)), "--json"),
             env=machine.environment, cwd=machine.home, stdout=subprocess.PIPE, stderr=full, text=True, check=False,
         )  # fmt: skip
-    assert (done.returncode, json.loads(done.stdout)["exits"]) == (0, {"verified": 2})
+    assert (completed.returncode, json.loads(completed.stdout)["exits"]) == (0, {"verified": 2})
 
 
-def test_what_a_user_has_set_for_runs_does_nothing_to_the_repositories_of_a_batch(batcher, machine):
+def test_apply_and_branch_settings_do_not_affect_batch(batcher, machine):
     clone = batcher.folder / "clones" / "people__calc0"
     machine.extra |= {"SWE_AGENT_APPLY": "1", "SWE_AGENT_BRANCH": "fixed"}
-    told = batcher.run(solving(machine), "--slice", "0:1")
-    assert (told["returncode"], told["exits"]) == (0, {"verified": 1}), told
+    result = batcher.run(solving_model(machine), "--slice", "0:1")
+    assert (result["returncode"], result["exits"]) == (0, {"verified": 1}), result
     assert git(clone, "status", "--porcelain") == ""
     assert "fixed" not in git(clone, "branch", "--list")
 
 
-def test_a_repos_that_is_a_file(batcher, machine):
-    told = batcher.run(solving(machine), "--repos", batcher.folder / "instances.jsonl")
-    assert (told["returncode"], "is not a folder" in told["error"]["message"]) == (2, True)
+def test_repos_option_must_be_folder(batcher, machine):
+    result = batcher.run(solving_model(machine), "--repos", batcher.folder / "instances.jsonl")
+    assert (result["returncode"], "is not a folder" in result["error"]["message"]) == (2, True)
 
 
-def test_a_second_driver_is_told_to_wait(batcher, machine):
+def test_second_driver_is_refused_while_first_runs(batcher, machine):
     claim_output(batcher.out, machine.home / "state")
     with ResultStore(batcher.out):
-        told = batcher.run(solving(machine))
-    assert (told["returncode"], told["error"]["code"]) == (75, 75), told
+        result = batcher.run(solving_model(machine))
+    assert (result["returncode"], result["error"]["code"]) == (75, 75), result
 
 
-def test_a_person_is_told_how_it_ended_and_where_the_predictions_are(batcher, machine):
-    done = machine.run(*batcher.arguments(solving(machine), "--plain"))
-    assert done.returncode == 0, done.stderr
-    assert "2 of 2 done for $0.0004: 2 verified." in done.stdout
-    assert str(batcher.out / "preds.json") in done.stdout
+def test_plain_output_shows_summary_and_path_of_predictions(batcher, machine):
+    completed = machine.run(*batcher.arguments(solving_model(machine), "--plain"))
+    assert completed.returncode == 0, completed.stderr
+    assert "2 of 2 done for $0.0004: 2 verified." in completed.stdout
+    assert str(batcher.out / "preds.json") in completed.stdout
 
 
-def test_what_a_batch_leaves_for_those_who_look_at_it(batcher, machine):
+def test_batch_writes_reports_and_submission(batcher, machine):
     folder = batcher.folder / "submission"
-    told = batcher.run(solving(machine), "--slice", "0:1", "--leaderboard", folder)
-    assert (told["returncode"], told["exits"]) == (0, {"verified": 1}), told
+    result = batcher.run(solving_model(machine), "--slice", "0:1", "--leaderboard", folder)
+    assert (result["returncode"], result["exits"]) == (0, {"verified": 1}), result
     assert "people__calc-0" in (batcher.out / "failures.html").read_text()
     assert (batcher.out / "manifest.json").exists()
     assert len((folder / "all_preds.jsonl").read_text().splitlines()) == 1
     assert {"README.md", "metadata.yaml", "trajs"} <= {path.name for path in folder.iterdir()}
-    same = batcher.run(solving(machine), "--leaderboard", batcher.out)
-    assert same["returncode"] == 2
+    refused = batcher.run(solving_model(machine), "--leaderboard", batcher.out)
+    assert refused["returncode"] == 2

@@ -1,4 +1,4 @@
-"""A daemon at its worst, one of our own: no instance of a batch is lost."""
+"""A batch with a failing Docker daemon: no instance is lost."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def batcher(daemon: OwnDaemon, machine: Machine, tmp_path) -> Batcher:
     return Batcher(machine, tmp_path, count=COUNT)
 
 
-class Running:
-    """A batch in a process of its own, watched by what it says."""
+class RunningBatch:
+    """A batch in a separate process, observed through its stderr."""
 
     def __init__(self, batcher: Batcher, model: str, *flags: object) -> None:
         self._batcher = batcher
@@ -47,26 +47,26 @@ class Running:
             env=batcher.machine.environment, cwd=batcher.machine.home, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        self._said: list[str] = []
+        self._stderr_lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stderr
-        self._said.extend(iter(self._process.stderr.readline, ""))
+        self._stderr_lines.extend(iter(self._process.stderr.readline, ""))
 
     @property
-    def said(self) -> str:
-        return "".join(self._said)
+    def output(self) -> str:
+        return "".join(self._stderr_lines)
 
-    def until(self, seen: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         end = time.monotonic() + seconds
-        while not seen():
-            assert self._process.poll() is None, self.said
-            assert time.monotonic() < end, self.said
+        while not condition():
+            assert self._process.poll() is None, self.output
+            assert time.monotonic() < end, self.output
             time.sleep(0.05)
 
-    def done(self, count: int) -> bool:
+    def has_results(self, count: int) -> bool:
         file = self._batcher.out / "results.jsonl"
         return file.exists() and file.read_text().count("\n") >= count
 
@@ -78,96 +78,94 @@ class Running:
         self._process.stdout.close()
         assert self._process.stderr
         self._process.stderr.close()
-        assert "Traceback" not in self.said
-        return {**json.loads(out), "returncode": self._process.returncode, "said": self.said}
+        assert "Traceback" not in self.output
+        return {**json.loads(out), "returncode": self._process.returncode, "said": self.output}
 
 
-def solving(machine: Machine, seconds: float) -> str:
-    """Each run is a while in its container."""
+def slow_model(machine: Machine, seconds: float) -> str:
+    """A scripted model that spends some time in the container."""
     return machine.script(
         answer("Look.", call("shell", command=f"sleep {seconds}"), n=1),
         answer("Both.", ADD_TEST, FIX, call("submit"), n=2),
     )
 
 
-def all_solved(batcher: Batcher, told: dict[str, Any]) -> None:
-    assert (told["returncode"], told["exits"], told["left"]) == (0, {"verified": COUNT}, 0), told
+def assert_all_solved(batcher: Batcher, report: dict[str, Any]) -> None:
+    assert (report["returncode"], report["exits"], report["left"]) == (0, {"verified": COUNT}, 0), report
     results = batcher.results()
     assert len({result["instance"] for result in results}) == len(results) == len(batcher.predictions()) == COUNT
     for result in results:
         money = account(batcher.out / "runs" / result["run"])
         assert result["dollars"] == pytest.approx(money["settled"] + money["in flight"], abs=1e-12)
-    assert told["dollars"] == pytest.approx(sum(result["dollars"] for result in results), abs=1e-9)
-    assert max(result["tries"] for result in results) > 1, "nothing went wrong, so nothing was tested"
+    assert report["dollars"] == pytest.approx(sum(result["dollars"] for result in results), abs=1e-9)
+    assert max(result["tries"] for result in results) > 1, "nothing failed, so nothing was tested"
 
 
-def test_the_daemon_is_restarted_midway(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
-    running = Running(batcher, solving(machine, 1))
-    running.until(lambda: running.done(2))
+def test_batch_survives_restart_of_daemon(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+    running = RunningBatch(batcher, slow_model(machine, 1))
+    running.wait_until(lambda: running.has_results(2))
     daemon.stop()
     daemon.start()
-    all_solved(batcher, running.end())
+    assert_all_solved(batcher, running.end())
 
 
-def test_the_image_is_gone_midway_and_comes_back(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
-    running = Running(batcher, solving(machine, 1), "--image", IMAGE)
-    running.until(lambda: running.done(1))
+def test_batch_waits_for_removed_image(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+    running = RunningBatch(batcher, slow_model(machine, 1), "--image", IMAGE)
+    running.wait_until(lambda: running.has_results(1))
     id = daemon.docker("image", "inspect", "-f", "{{.Id}}", IMAGE)
-    daemon.docker("tag", IMAGE, "kept-aside:latest")
+    daemon.docker("tag", IMAGE, "backup:latest")
     daemon.docker("rmi", IMAGE)
     try:
-        running.until(lambda: "cannot be pulled" in running.said)
+        running.wait_until(lambda: "cannot be pulled" in running.output)
     finally:
         daemon.docker("tag", id, IMAGE)
-        daemon.docker("rmi", "kept-aside:latest")
-    all_solved(batcher, running.end())
+        daemon.docker("rmi", "backup:latest")
+    assert_all_solved(batcher, running.end())
 
 
-def test_docker_has_no_room_for_a_while(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
-    running = Running(batcher, solving(machine, 1))
-    running.until(lambda: running.done(1))
+def test_batch_waits_while_disk_of_docker_is_full(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+    running = RunningBatch(batcher, slow_model(machine, 1))
+    running.wait_until(lambda: running.has_results(1))
     ballast = daemon.data / "ballast"
     with ballast.open("wb") as file:
         free = os.statvfs(daemon.data).f_bavail * os.statvfs(daemon.data).f_frsize
         os.posix_fallocate(file.fileno(), 0, max(free - 50_000, 1))
     try:
-        running.until(lambda: "Next try in" in running.said)
+        running.wait_until(lambda: "Next try in" in running.output)
     finally:
         ballast.unlink()
-    all_solved(batcher, running.end())
+    assert_all_solved(batcher, running.end())
 
 
-def test_the_daemon_stops_for_good_and_the_batch_goes_on_another_day(
-    batcher: Batcher, daemon: OwnDaemon, machine: Machine
-) -> None:
-    """No instance is given up for it: none would fare better."""
+def test_batch_stops_with_daemon_and_can_be_continued(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+    """No instance is given up, since none can succeed without the daemon."""
     machine.extra["SWE_AGENT_RETRY_WAIT"] = "0.2"
-    model = solving(machine, 1)
-    running = Running(batcher, model)
-    running.until(lambda: running.done(2))
+    model = slow_model(machine, 1)
+    running = RunningBatch(batcher, model)
+    running.wait_until(lambda: running.has_results(2))
     daemon.stop()
     try:
-        told = running.end()
-        assert (told["returncode"], told["error"]["code"]) == (5, 5), told
-        assert told["left"] == COUNT - told["done"] >= 1
-        assert set(told["exits"]) == {"verified"}, "what is recorded is no trouble of the machine's"
+        stopped = running.end()
+        assert (stopped["returncode"], stopped["error"]["code"]) == (5, 5), stopped
+        assert stopped["left"] == COUNT - stopped["done"] >= 1
+        assert set(stopped["exits"]) == {"verified"}, "no instance is recorded as failed because of the machine"
     finally:
         daemon.start()
-    again = Running(batcher, model).end()
-    assert (again["returncode"], again["exits"], again["left"]) == (0, {"verified": COUNT}, 0), again
+    second = RunningBatch(batcher, model).end()
+    assert (second["returncode"], second["exits"], second["left"]) == (0, {"verified": COUNT}, 0), second
     for result in batcher.results():
         money = account(batcher.out / "runs" / result["run"])
         assert result["dollars"] == pytest.approx(money["settled"] + money["in flight"], abs=1e-12)
 
 
-def test_an_image_that_never_comes_back_is_what_its_instances_come_to(
-    batcher: Batcher, daemon: OwnDaemon, machine: Machine
-) -> None:
+def test_instances_with_missing_image_end_with_error(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
     machine.extra["SWE_AGENT_RETRY_WAIT"] = "0"
-    batcher.rows(*(batcher.row(n, image_name="127.0.0.1:9/gone:latest" if n % 2 else IMAGE) for n in range(COUNT)))
-    told = Running(batcher, solving(machine, 0)).end()
-    assert (told["returncode"], told["left"]) == (5, COUNT // 2), told
-    assert told["exits"] == {"verified": COUNT // 2, "infrastructure": COUNT // 2}
+    batcher.write_rows(
+        *(batcher.row(n, image_name="127.0.0.1:9/gone:latest" if n % 2 else IMAGE) for n in range(COUNT))
+    )
+    report = RunningBatch(batcher, slow_model(machine, 0)).end()
+    assert (report["returncode"], report["left"]) == (5, COUNT // 2), report
+    assert report["exits"] == {"verified": COUNT // 2, "infrastructure": COUNT // 2}
     for result in batcher.results():
         gone = result["kind"] == "infrastructure"
         assert (result["tries"], result["dollars"] == 0, "cannot be pulled" in result["error"]) == (

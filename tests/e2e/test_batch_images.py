@@ -1,4 +1,4 @@
-"""`--disk-limit` from the outside: images of a registry come and go with their instances."""
+"""`--disk-limit` as a process: images are pulled for their instances and removed afterwards."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ def registry() -> Iterator[Registry]:
                 docker("rmi", "-f", name)
 
 
-def test_images_are_pulled_for_their_instances_and_removed_after_them(
-    machine: Machine, tmp_path, registry: Registry
-) -> None:
-    """Two instances an image, and room for none: never is one pulled twice, and none stays."""
+def test_images_are_pulled_once_and_removed_after_use(machine: Machine, tmp_path, registry: Registry) -> None:
+    """With two instances per image and almost no disk, each image is pulled once and then removed."""
     machine.workspace = "docker"
     machine.extra["SWE_AGENT_RETRY_WAIT"] = "0"
     files = tmp_path / "rootfs.tar"
@@ -43,12 +41,12 @@ def test_images_are_pulled_for_their_instances_and_removed_after_them(
         docker("rm", container)
     names = [registry.add(f"us/room-{n}", files.read_bytes(), f"{tmp_path}") for n in range(2)]
     batcher = Batcher(machine, tmp_path, count=4)
-    batcher.rows(*(batcher.row(n, image_name=names[n % 2]) for n in range(4)))
+    batcher.write_rows(*(batcher.row(n, image_name=names[n % 2]) for n in range(4)))
     model = machine.script(answer("Both.", ADD_TEST, FIX, call("submit")))
-    told = machine.json(*batcher.arguments(model, "--workers", 1, "--disk-limit", "1k"), timeout=250)
-    assert (told["returncode"], told["exits"]) == (0, {"verified": 4}), told
+    report = machine.json(*batcher.arguments(model, "--workers", 1, "--disk-limit", "1k"), timeout=250)
+    assert (report["returncode"], report["exits"]) == (0, {"verified": 4}), report
     assert [result["instance"][-1] for result in batcher.results()] == ["0", "2", "1", "3"]
     assert registry.pulled == ["us/room-0", "us/room-1"]
-    here = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-    assert not set(names) & set(here)
+    local_images = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+    assert not set(names) & set(local_images)
     assert set(json.loads((batcher.out / "manifest.json").read_text())["images"]) >= set(names)

@@ -1,4 +1,4 @@
-"""`swe-agent batch --engine ray` on a cluster of two nodes of this machine: killed, interrupted, and given keys."""
+"""`swe-agent batch --engine ray` on a local cluster of two nodes: kills, interrupts and API keys."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def address() -> Iterator[str]:
         yield address
 
 
-class Home:
-    """A user at this cluster, with four instances and a provider that asks for a key."""
+class ClusterUser:
+    """A user of the cluster with four instances and a provider that needs a key."""
 
     def __init__(self, home: Path, address: str) -> None:
         self.home, self.out, self.address = home, home / "out", address
@@ -68,90 +68,90 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, address: str) -> Iterator[Home]:
-    made = Home(tmp_path, address)
-    yield made
-    made.endpoint.close()
+def home(tmp_path: Path, address: str) -> Iterator[ClusterUser]:
+    user = ClusterUser(tmp_path, address)
+    yield user
+    user.endpoint.close()
 
 
-def test_a_killed_node_changes_nothing(tmp_path: Path) -> None:
-    told = benchmark.compare(tmp_path, 8)
-    assert told["faults"] == []
+def test_killed_node_does_not_affect_results(tmp_path: Path) -> None:
+    report = benchmark.compare(tmp_path, 8)
+    assert report["faults"] == []
 
 
-def test_an_interrupted_batch_goes_on(home: Home) -> None:
+def test_interrupted_batch_can_be_continued(home: ClusterUser) -> None:
     process = home.start("pass-keys=1")
     benchmark.wait_for(home.out, 1, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "Traceback" not in err
-    asked = len(home.endpoint.asked)
-    code, said, err = home.run("pass-keys=1")
-    assert (code, said["done"], said["left"]) == (0, 4, 0), err
+    requests_before = len(home.endpoint.asked)
+    code, result, err = home.run("pass-keys=1")
+    assert (code, result["done"], result["left"]) == (0, 4, 0), err
     lines = [json.loads(line) for line in (home.out / "results.jsonl").read_text().splitlines()]
     assert Counter(line["run"] for line in lines) == Counter(NAMES)
     assert {line["run"]: line["kind"] for line in lines} == dict.fromkeys(NAMES, "verified") | {"sum_02": "unproven"}
     records = [read(home.out / "runs" / name) for name in NAMES]
-    assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
-    assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > asked
+    assert [sum(isinstance(entry, Exit) for entry in record.records) for record in records] == [1] * 4
+    assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > requests_before
 
 
-def test_where_the_keeper_of_records_dies_all_goes_on(home: Home) -> None:
+def test_batch_survives_kill_of_record_store(home: ClusterUser) -> None:
     process = home.start("pass-keys=1")
     benchmark.wait_for(home.out, 1, process)
     for hub in hubs(home.out):
         os.kill(hub, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
-    said = json.loads(out)
-    assert (process.returncode, said["done"], said["left"]) == (0, 4, 0), err
-    assert said["exits"] == {"verified": 3, "unproven": 1}
+    result = json.loads(out)
+    assert (process.returncode, result["done"], result["left"]) == (0, 4, 0), err
+    assert result["exits"] == {"verified": 3, "unproven": 1}
     assert "stores the batch's records was lost" in err
     records = [read(home.out / "runs" / name) for name in NAMES]
-    assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
+    assert [sum(isinstance(entry, Exit) for entry in record.records) for record in records] == [1] * 4
 
 
 def hubs(out: Path) -> list[int]:
-    """The processes that hold the locks of runs of this batch: a hub and no other."""
-    found = []
+    """The processes that hold the locks of runs of this batch; they must be hubs."""
+    hub_processes = []
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended
             opened = [file.readlink() for file in (process / "fd").iterdir()]
             if b"ray::Hub" in (process / "cmdline").read_bytes() and any(out in file.parents for file in opened):
-                found.append(int(process.name))
-    assert found
-    return found
+                hub_processes.append(int(process.name))
+    assert hub_processes
+    return hub_processes
 
 
-def test_where_no_node_has_docker_the_batch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_stops_if_no_node_has_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with benchmark.cluster() as (address, _):
-        home = Home(tmp_path, address)
+        home = ClusterUser(tmp_path, address)
         try:
-            code, said, err = home.run("pass-keys=1", workspace="docker")
+            code, result, err = home.run("pass-keys=1", workspace="docker")
         finally:
             home.endpoint.close()
-    assert (code, said["done"], said["left"]) == (5, 0, 4), err
-    assert "Docker is not running" in said["error"]["message"]
-    assert "no other usable node" in said["error"]["fix"]
+    assert (code, result["done"], result["left"]) == (5, 0, 4), err
+    assert "Docker is not running" in result["error"]["message"]
+    assert "no other usable node" in result["error"]["fix"]
     results = home.out / "results.jsonl"
     assert not results.exists() or not results.read_text()
 
 
-def test_keys_go_to_nodes_only_where_that_is_asked_for(home: Home) -> None:
-    code, said, err = home.run()
+def test_keys_are_sent_to_nodes_only_on_request(home: ClusterUser) -> None:
+    code, result, err = home.run()
     assert code == 3, err
-    assert "SUMS_KEY" in json.dumps(said) + err
+    assert "SUMS_KEY" in json.dumps(result) + err
     assert home.endpoint.requests == []
-    code, said, err = home.run("pass-keys=1")
-    assert (code, said["done"]) == (0, 4), err
+    code, result, err = home.run("pass-keys=1")
+    assert (code, result["done"]) == (0, 4), err
     session = Path(os.path.realpath("/tmp/ray/session_latest"))
     files = [*session.rglob("*"), *home.out.rglob("*")]
     assert [file for file in files if file.is_file() and KEY.encode() in file.read_bytes()] == []
 
 
 @pytest.mark.parametrize("option", ["cpus=none", "cpus=0", "cpus=64", "nodes=3", "address=ray://127.0.0.1:1"])
-def test_options_that_cannot_be_used(home: Home, option: str) -> None:
+def test_bad_engine_option_is_refused(home: ClusterUser, option: str) -> None:
     code, _, err = home.run(option)
     assert code == 2
     assert "Traceback" not in err

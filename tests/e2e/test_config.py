@@ -1,4 +1,4 @@
-"""`swe-agent config` from the outside: what is shown, what is written, what is refused."""
+"""`swe-agent config` as a process: what it shows, writes and refuses."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import write
 
-WRITTEN = """\
+CONFIG = """\
 # Mine, since 2024.
 budget = 3.0  # dollars
 
@@ -22,8 +22,8 @@ api_base = "http://127.0.0.1:1"  # on this machine
 
 @pytest.fixture
 def user(machine):
-    """A user whose keyring is a file, and whose config has comments."""
-    (machine.home / "config.toml").write_text(WRITTEN)
+    """A user with a file as keyring, and comments in the configuration."""
+    (machine.home / "config.toml").write_text(CONFIG)
     machine.plugins = Path(__file__).parent.parent
     machine.extra |= {"PYTHON_KEYRING_BACKEND": "keyring_file.Keyring", "FILERING": str(machine.home / "ring.json")}
     return machine
@@ -41,21 +41,21 @@ def config(machine):
 
 
 @pytest.mark.slow
-def test_where_each_value_is_from(user, calculator):
+def test_show_reports_origin_of_each_value(user, calculator):
     write(calculator, {".swe-agent.toml": 'test = "make test"\n'})
     user.extra["SWE_AGENT_ROUNDS"] = "5"
-    told = user.json("config", "show", cwd=calculator / "calc")
-    found = told["settings"]
-    assert found["budget"] == {"value": 3.0, "from": str(user.home / "config.toml")}
-    assert found["rounds"] == {"value": 5, "from": "$SWE_AGENT_ROUNDS"}
-    assert found["test"] == {"value": "make test", "from": "the repository's .swe-agent.toml"}
-    assert found["effort"] == {"value": "", "from": "default"}
-    assert told["models"]["ollama/q"]["values"] == {"api_base": "http://127.0.0.1:1"}
-    assert told["models"]["ollama/q"]["key"].startswith("none is sent to its own api_base")
-    shown = user.run("config", cwd=calculator)
-    assert shown.returncode == 0
-    assert "models.ollama/q.api_base" in shown.stdout
-    assert "$SWE_AGENT_ROUNDS" in shown.stdout
+    result = user.json("config", "show", cwd=calculator / "calc")
+    settings = result["settings"]
+    assert settings["budget"] == {"value": 3.0, "from": str(user.home / "config.toml")}
+    assert settings["rounds"] == {"value": 5, "from": "$SWE_AGENT_ROUNDS"}
+    assert settings["test"] == {"value": "make test", "from": "the repository's .swe-agent.toml"}
+    assert settings["effort"] == {"value": "", "from": "default"}
+    assert result["models"]["ollama/q"]["values"] == {"api_base": "http://127.0.0.1:1"}
+    assert result["models"]["ollama/q"]["key"].startswith("none is sent to its own api_base")
+    completed = user.run("config", cwd=calculator)
+    assert completed.returncode == 0
+    assert "models.ollama/q.api_base" in completed.stdout
+    assert "$SWE_AGENT_ROUNDS" in completed.stdout
 
 
 @pytest.mark.slow
@@ -64,44 +64,44 @@ def test_keys_are_never_shown(user):
     user.extra["SWE_AGENT_MODEL"] = "mistral/mistral-large-latest"
     assert feed(user, "canary-7654321\n", "config", "key", "mistral").returncode == 0
     assert user.run("config", "set", "models.groq/x.effort", "low").returncode == 0
-    for done in (user.run("config"), user.run("config", "show", "--json")):
-        assert "canary" not in done.stdout + done.stderr
-        assert "set in $GROQ_API_KEY" in done.stdout
-        assert "in the system's keyring" in done.stdout
-        assert "none is sent to its own api_base" in done.stdout
-        assert "$OLLAMA_API_KEY" not in done.stdout
+    for completed in (user.run("config"), user.run("config", "show", "--json")):
+        assert "canary" not in completed.stdout + completed.stderr
+        assert "set in $GROQ_API_KEY" in completed.stdout
+        assert "in the system's keyring" in completed.stdout
+        assert "none is sent to its own api_base" in completed.stdout
+        assert "$OLLAMA_API_KEY" not in completed.stdout
 
 
 @pytest.mark.slow
-def test_run_doctor_and_config_show_find_the_same_key(user):
+def test_doctor_and_config_show_find_same_key(user):
     user.extra |= {"OTHER_KEY": "canary-1234567", "DEEPSEEK_API_KEY": "canary-2345671"}
     (user.home / "config.toml").write_text(
         'model = "openai/gpt-4.1"\n[models."gpt-4.1"]\nkey_env = "OTHER_KEY"\neffort = "low"\n'
     )
-    for model, where in (("openai/gpt-4.1", "set in $OTHER_KEY"), ("deepseek-chat", "set in $DEEPSEEK_API_KEY")):
+    for model, location in (("openai/gpt-4.1", "set in $OTHER_KEY"), ("deepseek-chat", "set in $DEEPSEEK_API_KEY")):
         user.extra["SWE_AGENT_MODEL"] = model
-        assert user.json("config")["models"][model]["key"] == where
+        assert user.json("config")["models"][model]["key"] == location
         (key,) = [check["found"] for check in user.json("doctor")["checks"] if check["name"] == "key"]
-        assert key == where
+        assert key == location
 
 
-def test_keys_in_other_places_are_not_shown_either(user):
+def test_keys_in_values_are_not_shown(user):
     (user.home / "config.toml").write_text(
         f'test = "TOKEN=ghp_{"a1" * 20} make"\n[models.x]\napi_base = "http://me:canary-1234567@127.0.0.1:1/v1"\n'
     )
-    told = user.json("config")
-    assert told["models"]["x"]["values"]["api_base"] == "http://127.0.0.1:1/v1"
-    assert "a1a1" not in told["settings"]["test"]["value"]
+    result = user.json("config")
+    assert result["models"]["x"]["values"]["api_base"] == "http://127.0.0.1:1/v1"
+    assert "a1a1" not in result["settings"]["test"]["value"]
 
 
 @pytest.mark.slow
-def test_setting_keeps_comments_and_order(user):
+def test_set_keeps_comments_and_order(user):
     for name, value in (
         ("budget", "4"), ("model", "openai/gpt-4.1"), ("models.openai/gpt-4.1.price_in", "2.5"),
         ("models.ollama/q.max_output", "512"), ("update_tests", "true"), ("setup", 'say "hi" # ä'),
     ):  # fmt: skip
-        done = user.run("config", "set", name, value)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        completed = user.run("config", "set", name, value)
+        assert (completed.returncode, completed.stdout) == (0, ""), completed.stderr
     text = config(user)
     assert text.startswith("# Mine, since 2024.\nbudget = 4.0  # dollars\n")
     assert 'api_base = "http://127.0.0.1:1"  # on this machine\n' in text
@@ -114,12 +114,12 @@ def test_setting_keeps_comments_and_order(user):
     }  # fmt: skip
     for name in ("model", "update_tests", "setup", "models.openai/gpt-4.1", "models.ollama/q.max_output"):
         assert user.run("config", "unset", name).returncode == 0
-    assert tomllib.loads(config(user)) == tomllib.loads(WRITTEN.replace("3.0", "4.0"))
+    assert tomllib.loads(config(user)) == tomllib.loads(CONFIG.replace("3.0", "4.0"))
     assert "# on this machine" in config(user)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("set", "budget", "lots"), "budget cannot be 'lots'"),
         (("set", "budget", "nan"), "budget cannot be"),
@@ -142,44 +142,44 @@ def test_setting_keeps_comments_and_order(user):
         (("frobnicate",), "frobnicate"),
     ],
 )
-def test_what_is_refused_leaves_the_file_alone(user, arguments, said):
-    done = user.run("config", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert config(user) == WRITTEN
+def test_refused_command_does_not_change_file(user, arguments, message):
+    completed = user.run("config", *arguments)
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert config(user) == CONFIG
 
 
 @pytest.mark.slow
-def test_a_first_setting_makes_the_file_and_a_link_stays_a_link(machine):
+def test_set_creates_file_and_keeps_symbolic_link(machine):
     file = machine.home / "config.toml"
     file.unlink()
     machine.extra["SWE_AGENT_CONFIG"] = str(machine.home / "new" / "config.toml")
     assert machine.run("config", "set", "prompts", "mine").returncode == 0
-    made = machine.home / "new" / "config.toml"
-    assert tomllib.loads(made.read_text()) == {"prompts": str(machine.home / "mine")}
-    assert machine.run("config", "path").stdout == f"{made}\n"
-    file.symlink_to(made)
-    made.chmod(0o644)
+    created = machine.home / "new" / "config.toml"
+    assert tomllib.loads(created.read_text()) == {"prompts": str(machine.home / "mine")}
+    assert machine.run("config", "path").stdout == f"{created}\n"
+    file.symlink_to(created)
+    created.chmod(0o644)
     machine.extra["SWE_AGENT_CONFIG"] = str(file)
     assert machine.run("config", "set", "rounds", "2").returncode == 0
     assert file.is_symlink()
-    assert made.stat().st_mode & 0o777 == 0o644
-    assert tomllib.loads(made.read_text())["rounds"] == 2
+    assert created.stat().st_mode & 0o777 == 0o644
+    assert tomllib.loads(created.read_text())["rounds"] == 2
 
 
 @pytest.mark.slow
-def test_a_damaged_file_is_said_and_stays(user):
+def test_damaged_file_is_reported_and_unchanged(user):
     for text in ("budget = [", "\udcff"):
         (user.home / "config.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-        done = user.run("config", "set", "rounds", "2")
-        assert done.returncode == 3
-        assert "config.toml cannot be read" in done.stderr
+        completed = user.run("config", "set", "rounds", "2")
+        assert completed.returncode == 3
+        assert "config.toml cannot be read" in completed.stderr
         assert (user.home / "config.toml").read_bytes() == text.encode("utf-8", "surrogateescape")
 
 
 @pytest.mark.slow
-def test_a_bad_value_can_be_mended_by_the_command(user):
+def test_bad_value_can_be_corrected_with_set(user):
     (user.home / "config.toml").write_text("budget = 'lots'\nrounds = -1\n")
     assert user.run("config").returncode == 3
     assert user.run("config", "set", "budget", "1").returncode == 0
@@ -187,18 +187,18 @@ def test_a_bad_value_can_be_mended_by_the_command(user):
     assert user.run("config").returncode == 0
 
 
-def test_what_has_no_effect_is_said(user):
+def test_setting_without_effect_is_reported(user):
     user.extra["SWE_AGENT_ROUNDS"] = "5"
-    done = user.run("config", "set", "rounds", "2")
-    assert done.returncode == 0
-    assert "no effect while SWE_AGENT_ROUNDS" in done.stderr
+    completed = user.run("config", "set", "rounds", "2")
+    assert completed.returncode == 0
+    assert "no effect while SWE_AGENT_ROUNDS" in completed.stderr
 
 
 @pytest.mark.slow
-def test_keys_from_a_pipe_go_to_the_keyring(user):
-    done = feed(user, "key-from-pipe\n", "config", "key", "openai")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "in the system's keyring" in done.stderr
+def test_key_from_pipe_is_stored_in_keyring(user):
+    completed = feed(user, "key-from-pipe\n", "config", "key", "openai")
+    assert (completed.returncode, completed.stdout) == (0, "")
+    assert "in the system's keyring" in completed.stderr
     assert json.loads((user.home / "ring.json").read_text()) == {"swe-agent openai": "key-from-pipe"}
     assert "key-from-pipe" not in config(user)
     assert user.run("config", "key", "openai", "--delete").returncode == 0
@@ -207,26 +207,26 @@ def test_keys_from_a_pipe_go_to_the_keyring(user):
 
 
 @pytest.mark.parametrize("text", ["", "\n", "two words\n", "schlüssel\n", "a\x1b[31mb\n"])
-def test_what_is_no_key(user, text):
-    done = feed(user, text, "config", "key", "openai")
-    assert done.returncode == 2
+def test_invalid_key_is_refused(user, text):
+    completed = feed(user, text, "config", "key", "openai")
+    assert completed.returncode == 2
     assert not (user.home / "ring.json").exists()
 
 
-def test_without_a_keyring_only_in_clear_when_asked(user):
+def test_key_is_stored_in_plain_text_only_on_request(user):
     user.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     refused = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1")
     assert refused.returncode == 3
     assert "OPENAI_API_KEY" in refused.stderr
     assert "--in-clear" in refused.stderr
     assert not (user.home / "keys.toml").exists()
-    done = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1", "--in-clear")
-    assert done.returncode == 0
-    assert "in plain text in" in done.stderr
+    completed = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1", "--in-clear")
+    assert completed.returncode == 0
+    assert "in plain text in" in completed.stderr
     assert (user.home / "keys.toml").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_key_typed_at_a_terminal_is_not_echoed(user):
+def test_key_typed_at_terminal_is_not_echoed(user):
     parent, child = pty.openpty()
     process = subprocess.Popen(
         user.command("config", "key", "openai"), env=user.environment, cwd=user.home, stdin=child, stdout=child,
@@ -238,10 +238,10 @@ def test_a_key_typed_at_a_terminal_is_not_echoed(user):
         screen += os.read(parent, 1000)
     os.write(parent, b"typed-secret\n")
     try:
-        while more := os.read(parent, 1000):
-            screen += more
+        while output := os.read(parent, 1000):
+            screen += output
     except OSError:
-        pass  # the terminal is gone with the process
+        pass  # the terminal is closed by the end of the process
     assert process.wait(30) == 0
     os.close(parent)
     assert b"typed-secret" not in screen
@@ -249,10 +249,10 @@ def test_a_key_typed_at_a_terminal_is_not_echoed(user):
 
 
 @pytest.mark.slow
-def test_a_theme_has_a_name_that_there_is(machine):
-    wrong = machine.run("config", "set", "session.theme", "drak")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert "There is no theme 'drak'" in wrong.stderr
+def test_theme_must_exist(machine):
+    completed = machine.run("config", "set", "session.theme", "drak")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert "There is no theme 'drak'" in completed.stderr
     for name in ("auto", "light", "nord"):
         assert machine.run("config", "set", "session.theme", name).returncode == 0
         assert tomllib.loads(config(machine))["session"]["theme"] == name

@@ -1,4 +1,4 @@
-"""`swe-agent doctor` about models: known, paid for, with a key, and answering."""
+"""`swe-agent doctor` about models: whether they are known, priced, have a key, and answer."""
 
 import json
 import os
@@ -15,45 +15,45 @@ from tests.endpoint import Answer, Endpoint, Tokens
 
 @pytest.fixture
 def user(machine):
-    """No keyring, and no key unless a test gives one."""
+    """A user without a keyring, and without keys unless a test sets one."""
     machine.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     return machine
 
 
 def checks(machine, *flags):
-    told = machine.json("doctor", *flags)
-    return told["returncode"], {check["name"]: check for check in told["checks"]}
+    result = machine.json("doctor", *flags)
+    return result["returncode"], {check["name"]: check for check in result["checks"]}
 
 
-def test_without_a_model_it_says_what_fix_will_use(user):
-    code, found = checks(user)
+def test_doctor_without_model_reports_default_strategy(user):
+    code, results = checks(user)
     assert code == 0
-    assert "strategy `templates`" in found["model"]["found"]
+    assert "strategy `templates`" in results["model"]["found"]
     assert checks(user, "--ask")[0] == 3
 
 
-def test_a_known_model_with_its_key(user):
+def test_known_model_with_key_passes(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
-    code, found = checks(user, "--model", "openai/gpt-4.1")
+    code, results = checks(user, "--model", "openai/gpt-4.1")
     assert code == 0
-    assert "$2 in, $8 out" in found["price"]["found"]
-    assert "tokens of context" in found["model"]["found"]
-    assert found["key"]["found"] == "set in $OPENAI_API_KEY"
-    assert "canary" not in json.dumps(found)
+    assert "$2 in, $8 out" in results["price"]["found"]
+    assert "tokens of context" in results["model"]["found"]
+    assert results["key"]["found"] == "set in $OPENAI_API_KEY"
+    assert "canary" not in json.dumps(results)
 
 
-def test_a_price_of_the_users_own(user):
+def test_price_from_config_is_reported(user):
     (user.home / "config.toml").write_text(
         'model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\nprice_in = 0.5\nprice_out = 1.5\n'
     )
-    code, found = checks(user)
+    code, results = checks(user)
     assert code == 0
-    assert found["price"]["found"] == "$0.5 in, $1.5 out per million tokens, by your config"
-    assert "none is sent to its own api_base" in found["key"]["found"]
+    assert results["price"]["found"] == "$0.5 in, $1.5 out per million tokens, by your config"
+    assert "none is sent to its own api_base" in results["key"]["found"]
 
 
 @pytest.mark.parametrize(
-    ("config", "check", "said"),
+    ("config", "check", "message"),
     [
         ('model = "openai/gpt-4.1"\n', "model", "No API key for openai/gpt-4.1"),
         ('model = "nobody/nothing"\n', "model", "Unknown provider 'nobody'"),
@@ -62,16 +62,16 @@ def test_a_price_of_the_users_own(user):
         ('model = "scripted:/nowhere"\n', "model", "cannot be read"),
     ],
 )
-def test_what_is_wrong_and_how_to_mend_it(user, config, check, said):
+def test_problem_is_reported_with_fix(user, config, check, message):
     (user.home / "config.toml").write_text(config)
-    code, found = checks(user)
+    code, results = checks(user)
     assert code == 3
-    assert not found[check]["ok"]
-    assert said in found[check]["found"]
-    assert found[check]["fix"]
+    assert not results[check]["ok"]
+    assert message in results[check]["found"]
+    assert results[check]["fix"]
 
 
-def test_the_fix_it_gives_for_a_missing_price_works(user):
+def test_suggested_fix_for_missing_price_works(user):
     (user.home / "config.toml").write_text('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n')
     for field in ("price_in", "price_out"):
         assert user.run("config", "set", f"models.mine.{field}", "1").returncode == 0
@@ -79,37 +79,37 @@ def test_the_fix_it_gives_for_a_missing_price_works(user):
 
 
 @pytest.mark.slow
-def test_asking_pays_for_one_small_request(user):
+def test_ask_sends_one_small_request(user):
     with Endpoint([Answer(text="yes \x1b[31m", usage=Tokens(input=12, output=1))]) as endpoint:
         (user.home / "config.toml").write_text(
             f'model = "openai/mine"\n[models."openai/mine"]\napi_base = "{endpoint.openai}"\n'
             "price_in = 1.0\nprice_out = 2.0\n"
         )
-        code, found = checks(user, "--ask")
-        assert code == 0, found
-        assert found["answer"]["found"].startswith("'yes' after ")
-        assert "12 tokens in, 1 out, $0.000014 paid" in found["answer"]["found"]
+        code, results = checks(user, "--ask")
+        assert code == 0, results
+        assert results["answer"]["found"].startswith("'yes' after ")
+        assert "12 tokens in, 1 out, $0.000014 paid" in results["answer"]["found"]
         assert len(endpoint.requests) == 1
         assert endpoint.requests[0].body["max_tokens"] == 16
 
 
 @pytest.mark.slow
-def test_a_model_that_does_not_answer(user):
+def test_failing_model_is_reported(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
     with Endpoint([Answer(status=401)]) as endpoint:
         (user.home / "config.toml").write_text(
             f'model = "openai/mine"\n[models."openai/mine"]\napi_base = "{endpoint.openai}"\n'
             "price_in = 1.0\nprice_out = 2.0\n"
         )
-        code, found = checks(user, "--ask")
+        code, results = checks(user, "--ask")
         assert code == 3
-        assert not found["answer"]["ok"]
-        assert found["answer"]["fix"]
-        assert "canary" not in json.dumps(found)
+        assert not results["answer"]["ok"]
+        assert results["answer"]["fix"]
+        assert "canary" not in json.dumps(results)
 
 
 @pytest.mark.slow
-def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatch):
+def test_hanging_model_has_shorter_timeout_than_in_run(user, monkeypatch):
     monkeypatch.setattr(health_checks, "PATIENCE", 0.5)
     monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")
     with Endpoint([Answer(hang=True)]) as endpoint:
@@ -117,54 +117,54 @@ def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatc
         settings = Settings(model="openai/mine", models={"openai/mine": table}, state=user.home, workspace="local")
         with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
             warnings.simplefilter("ignore")
-            found = pool.submit(health_checks.run_health_checks, settings, True).result()
+            results = pool.submit(health_checks.run_health_checks, settings, True).result()
     assert (settings.first_timeout, settings.model_timeout) == (1800, 300)
-    (answered,) = [finding for finding in found if finding.name == "answer"]
+    (answered,) = [finding for finding in results if finding.name == "answer"]
     assert not answered.ok
     assert "sent no text" in answered.found
     assert "a run waits longer" in answered.fix
 
 
-def test_a_scripted_model_needs_no_key(user):
-    code, found = checks(user, "--model", user.script(answer("yes")), "--ask")
+def test_scripted_model_needs_no_key(user):
+    code, results = checks(user, "--model", user.script(answer("yes")), "--ask")
     assert code == 0
-    assert "key" not in found
-    assert found["answer"]["ok"]
+    assert "key" not in results
+    assert results["answer"]["ok"]
 
 
-def test_clean_says_what_it_removed(user, tmp_path):
-    """A folder that a dead run left a day ago goes; without Docker the rest is done all the same, and said."""
-    left = tmp_path / "swe-agent-abcd_123"
-    left.mkdir(mode=0o700)
-    (left / "file").write_bytes(b"x" * 3_000_000)
-    os.utime(left, (1.6e9, 1.6e9))
+def test_clean_reports_removed_files(user, tmp_path):
+    """A leftover folder of a dead run is removed; without Docker the rest is still cleaned, and a message says so."""
+    leftover = tmp_path / "swe-agent-abcd_123"
+    leftover.mkdir(mode=0o700)
+    (leftover / "file").write_bytes(b"x" * 3_000_000)
+    os.utime(leftover, (1.6e9, 1.6e9))
     user.extra |= {"TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "DOCKER_HOST": "unix:///no/such.sock"}
-    done = user.run("doctor", "--clean")
-    assert done.returncode == 0, done.stderr
-    assert "removed temporary folders: 1 (3.0 MB)" in done.stdout
-    assert "Docker was not cleaned: Docker is not running" in done.stdout
-    assert not left.exists()
-    told = user.json("doctor", "--clean")
-    assert told["bytes"] == 0
-    assert {each["what"] for each in told["removed"]} == {"temporary folders", "locks"}
+    completed = user.run("doctor", "--clean")
+    assert completed.returncode == 0, completed.stderr
+    assert "removed temporary folders: 1 (3.0 MB)" in completed.stdout
+    assert "Docker was not cleaned: Docker is not running" in completed.stdout
+    assert not leftover.exists()
+    result = user.json("doctor", "--clean")
+    assert result["bytes"] == 0
+    assert {each["what"] for each in result["removed"]} == {"temporary folders", "locks"}
     assert "There was nothing to remove." in user.run("doctor", "--clean").stdout
 
 
 @pytest.mark.docker
-def test_which_system_calls_containers_are_refused_is_said(user):
+def test_seccomp_profile_is_reported(user):
     user.extra["SWE_AGENT_WORKSPACE"] = "docker"
     seccomp = checks(user)[1]["seccomp"]
     assert (seccomp["ok"], seccomp["found"]) == (True, "the profile of swe-agent: no AF_VSOCK, AF_ALG, io_uring")
 
 
 @pytest.mark.parametrize(
-    ("options", "is_podman", "said"),
+    ("options", "is_podman", "message"),
     [
         ([], False, "does not filter system calls"),
         (["name=seccomp,profile=default"], True, "Podman accepts no profile"),
     ],
 )
-def test_a_daemon_that_takes_no_profile(options, is_podman, said):
-    found = health_checks._seccomp({"SecurityOptions": options}, is_podman)
-    assert said in found.found
-    assert found.ok == bool(options)
+def test_daemon_without_seccomp_profile_is_reported(options, is_podman, message):
+    results = health_checks._seccomp({"SecurityOptions": options}, is_podman)
+    assert message in results.found
+    assert results.ok == bool(options)

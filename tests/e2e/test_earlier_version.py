@@ -1,4 +1,4 @@
-"""What the version of commit 71f8fb4 wrote is used by this one: runs, a batch, experience, permissions, a ledger.
+"""Files written by the version of commit 71f8fb4 are usable: runs, a batch, experience, permissions, a ledger.
 
 `earlier_versions/71f8fb4.tar.xz` is the home folder `/home/ada` in which that version's commands were run.
 """
@@ -58,17 +58,17 @@ def home(tmp_path, monkeypatch) -> Home:
     }.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.chdir(home.path / "calc")
-    # That version kept no registry of the user's runs, so a user is asked whether these runs and folders are theirs.
+    # That version had no registry of the user's runs, so the user must confirm that these runs and folders are theirs.
     monkeypatch.setattr("agent.run_state.run_ownership.at_terminal", lambda: True)
     monkeypatch.setattr("agent.run_state.run_ownership.confirm", lambda *_: True)
     record_answer(home.state, is_users=True)
     return home
 
 
-def test_its_runs_are_listed_and_resuming_an_ended_one_returns_its_result(home, capsys):
+def test_runs_are_listed_and_resuming_ended_one_returns_result(home, capsys):
     assert run(["runs", "--json"]) == 0
-    listed = {each["run"]: each["ended"] for each in json.loads(capsys.readouterr().out)["runs"]}
-    assert listed == {BY_PHASES: "verified", BY_REACT: "verified", BY_TEMPLATES: "unproven"}
+    ended_runs = {entry["run"]: entry["ended"] for entry in json.loads(capsys.readouterr().out)["runs"]}
+    assert ended_runs == {BY_PHASES: "verified", BY_REACT: "verified", BY_TEMPLATES: "unproven"}
     before = home.journal(BY_PHASES)
     assert run(["resume", BY_PHASES, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["exit"] == 0
@@ -76,28 +76,28 @@ def test_its_runs_are_listed_and_resuming_an_ended_one_returns_its_result(home, 
 
 
 @pytest.mark.parametrize("name", [BY_PHASES, BY_REACT, BY_TEMPLATES])
-def test_its_interrupted_runs_are_resumed_to_the_same_patch(home, name, capsys):
-    whole = home.journal(name)
-    ended = json.loads(whole[-1])
+def test_interrupted_runs_are_resumed_to_same_patch(home, name, capsys):
+    lines = home.journal(name)
+    ended = json.loads(lines[-1])
     assert ended["type"] == "exit"
-    cut_run(home.state / "runs" / name, b"".join(whole[: len(whole) * 2 // 3]))
+    cut_run(home.state / "runs" / name, b"".join(lines[: len(lines) * 2 // 3]))
     assert run(["resume", name, "--json"]) == (6 if name == BY_TEMPLATES else 0)
     assert json.loads(home.journal(name)[-1])["tree"] == ended["tree"]
 
 
-def test_its_run_is_replayed_with_the_same_steps(home, capsys):
+def test_run_is_replayed_with_same_steps(home, capsys):
     assert run(["replay", BY_PHASES, "--plain"]) == 0
     assert "The same: 5 steps." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["swe-agent", "sft", "chat", "predictions", "atif", "markdown"])
-def test_its_run_is_exported_as_that_version_exported_it(home, format):
+def test_run_is_exported_as_by_earlier_version(home, format):
     assert run(["export", "--format", format, "--out", str(home.path / "out"), BY_PHASES]) == 0
     assert (home.path / "out").read_bytes() == (home.path / "exports" / format).read_bytes()
 
 
-def test_its_batch_is_continued(home, capsys):
-    """With the prompts and tools of that version in the manifest, since a batch is refused if those have changed."""
+def test_batch_is_continued(home, capsys):
+    """The manifest has the prompts and tools of that version, and a batch is refused if they have changed."""
     out = home.path / "night"
     command = ["batch", "--instances", str(home.path / "instances.jsonl"), "--out", str(out), "--workers", "1"]
     command += ["--model", f"scripted:{home.path / 'script.jsonl'}", "--strategy", "react", "--test", SUITE]
@@ -113,27 +113,27 @@ def test_its_batch_is_continued(home, capsys):
     capsys.readouterr()
     assert run([*command, "--slice", "0:1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["exits"] == {"verified": 1}
-    assert (out / "results.jsonl").read_bytes() == first, "nothing was solved again"
+    assert (out / "results.jsonl").read_bytes() == first, "no instance was solved again"
 
 
-def test_its_experience_is_found_by_a_new_run(home, capsys):
+def test_experience_is_used_by_new_run(home, capsys):
     assert run(["experience", "--json"]) == 0
     assert {entry["id"] for entry in json.loads(capsys.readouterr().out)["entries"]} == {BY_PHASES, BY_REACT}
     model = f"scripted:{home.path / 'script.jsonl'}"
     issue = "add() in calc.py subtracts its second argument, again"
     assert run(["fix", "--text", issue, "--model", model, "--strategy", "react", "--test", SUITE, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    journal = (Path(told["directory"]) / "journal.jsonl").read_text()
+    result = json.loads(capsys.readouterr().out)
+    journal = (Path(result["directory"]) / "journal.jsonl").read_text()
     assert BY_PHASES in journal
 
 
-def test_its_permissions_hold(home):
-    kept = Permissions(home.state, home.path / "calc", PermissionTable).kept()
+def test_permissions_are_read(home):
+    approvals = Permissions(home.state, home.path / "calc", PermissionTable).kept()
     rules = ["command git status", "command exactly rm -r build", "apply src/**", "network *.example.org"]
-    assert [str(one.rule) for one in kept] == rules
+    assert [str(each.rule) for each in approvals] == rules
 
 
-def test_its_ledger_is_read(home):
+def test_ledger_is_read(home):
     charges = read((home.path / "ledger.txt").read_text(), "the comment")
-    told = [(one.run, one.dollars, one.pull, one.journal) for one in charges]
-    assert told == [("41", 0.31, 7, True), ("42", 2.0, 0, False)]
+    charged = [(each.run, each.dollars, each.pull, each.journal) for each in charges]
+    assert charged == [("41", 0.31, 7, True), ("42", 2.0, 0, False)]

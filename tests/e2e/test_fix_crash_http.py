@@ -1,7 +1,7 @@
-"""kill -9 at random moments of a run against a real HTTP endpoint: in streams, waits, tools and proofs.
+"""kill -9 at random moments of a run with a real HTTP endpoint: during streams, waits, tools and proofs.
 
-Whatever is killed, the resumed run ends with the same patch, pays for every request that may have been billed, asks
-nothing again that was answered and recorded, and sends the conversation that it would have sent.
+The resumed run ends with the same patch, counts every request that may have been billed, does not repeat a recorded
+request, and sends the same conversation.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import pytest
 
 from agent.engine.task import RESUMED
 from tests.e2e.conftest import TEST_CORE, Machine
-from tests.e2e.kill_runner import MODEL, Provider, account, begun, killed, provider
+from tests.e2e.kill_runner import MODEL, Provider, account, is_started, provider, run_and_kill
 from tests.endpoint import Request
 from tests.sampling import SEED, sample
 from trajectories.journal import read
 from trajectories.records import Hold, Note, Reply, Settle, Step
 
 SLOW = 0.05
-"""Seconds before each event of a stream: kills are to fall between them."""
-MOST_LIVES = 4
+"""Seconds before each event of a stream, so that kills happen between events."""
+MAX_PROCESSES = 4
 
 
-def answer(turns: int, text: str, *actions: tuple[str, dict[str, Any]], **rest: Any) -> dict[str, Any]:
+def answer(turns: int, text: str, *actions: tuple[str, dict[str, Any]], **fields: Any) -> dict[str, Any]:
     usage = {"input": 1000 + 100 * turns, "output": 50}
-    said = {"text": text, "actions": actions, "usage": usage, "slow": SLOW, **rest}
-    return {"turns": turns, "answer": said}
+    reply_fields = {"text": text, "actions": actions, "usage": usage, "slow": SLOW, **fields}
+    return {"turns": turns, "answer": reply_fields}
 
 
-def fault(turns: int, **how: Any) -> dict[str, Any]:
-    return {"turns": turns, "times": 1, "answer": how}
+def fault(turns: int, **fields: Any) -> dict[str, Any]:
+    return {"turns": turns, "times": 1, "answer": fields}
 
 
 SCRIPT = [
@@ -56,7 +56,7 @@ SCRIPT = [
 
 
 @pytest.fixture
-def begin(calculator: Path, issue_file: str) -> list[str]:
+def fix_arguments(calculator: Path, issue_file: str) -> list[str]:
     return [
         "fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", MODEL,
         "--test", "python3 -m unittest discover",
@@ -64,93 +64,102 @@ def begin(calculator: Path, issue_file: str) -> list[str]:
 
 
 @pytest.fixture
-def whole(machine: Machine, begin: list[str]) -> dict[str, Any]:
-    """The run that nothing interrupts."""
+def uninterrupted(machine: Machine, fix_arguments: list[str]) -> dict[str, Any]:
+    """The result of an uninterrupted run."""
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0.3"}
-    with provider(machine, SCRIPT) as asked:
+    with provider(machine, SCRIPT) as provider_process:
         started = time.monotonic()
-        done = machine.json(*begin)
+        result = machine.json(*fix_arguments)
         seconds = time.monotonic() - started
-        assert (done["exit"], done["verdict"]["kind"]) == (0, "verified"), done["stderr"]
-        assert len(asked.requests) == 8
-        return done | {"seconds": seconds, "requests": asked.requests, "money": account(Path(done["directory"]))}
+        assert (result["exit"], result["verdict"]["kind"]) == (0, "verified"), result["stderr"]
+        assert len(provider_process.requests) == 8
+        return result | {
+            "seconds": seconds,
+            "requests": provider_process.requests,
+            "money": account(Path(result["directory"])),
+        }
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_killed_at_random_moments(machine: Machine, begin: list[str], whole: dict[str, Any]) -> None:
-    chance = random.Random(SEED)
-    moments = [[(part + chance.random()) * whole["seconds"] / 30, *_later(chance, whole)] for part in range(30)]
-    fell: Counter[str] = Counter()
+def test_run_killed_at_random_moments_is_resumed(
+    machine: Machine, fix_arguments: list[str], uninterrupted: dict[str, Any]
+) -> None:
+    rng = random.Random(SEED)
+    moments = [
+        [(part + rng.random()) * uninterrupted["seconds"] / 30, *_later_moments(rng, uninterrupted)]
+        for part in range(30)
+    ]
+    counts: Counter[str] = Counter()
     for seconds in sample(moments, 1):
-        with provider(machine, SCRIPT) as asked:
-            directory = _live_through(machine, begin, asked, seconds, fell)
-            done = machine.json("resume", directory.name) if directory else machine.json(*begin)
-            _check(done, Path(done["directory"]), asked.requests, whole)
-    logging.info("%d kills of runs of %.1f s fell in: %s", sum(fell.values()), whole["seconds"], dict(fell))
+        with provider(machine, SCRIPT) as provider_process:
+            directory = _run_with_kills(machine, fix_arguments, provider_process, seconds, counts)
+            result = machine.json("resume", directory.name) if directory else machine.json(*fix_arguments)
+            _check(result, Path(result["directory"]), provider_process.requests, uninterrupted)
+    logging.info("%d kills of runs of %.1f s fell in: %s", sum(counts.values()), uninterrupted["seconds"], dict(counts))
 
 
-def _later(chance: random.Random, whole: dict[str, Any]) -> list[float]:
-    """Moments at which the lives after the first are killed, of some runs."""
-    return [chance.uniform(0.5, whole["seconds"]) for _ in range(chance.choice([0, 0, 1, 2]))]
+def _later_moments(rng: random.Random, uninterrupted: dict[str, Any]) -> list[float]:
+    """The moments at which resumed processes of some runs are killed too."""
+    return [rng.uniform(0.5, uninterrupted["seconds"]) for _ in range(rng.choice([0, 0, 1, 2]))]
 
 
-def _live_through(
-    machine: Machine, begin: list[str], asked: Provider, moments: list[float], fell: Counter[str]
+def _run_with_kills(
+    machine: Machine, fix_arguments: list[str], provider_process: Provider, moments: list[float], counts: Counter[str]
 ) -> Path | None:
-    """Begin the run and kill it at each of the moments of its lives; its directory, if it has one."""
+    """Start the run and kill its processes at these moments; return its directory, if it has one."""
     before = set(machine.runs())
-    arguments, directory = begin, None
+    arguments, directory = fix_arguments, None
     for seconds in moments:
-        alive = killed(machine, arguments, seconds)
-        directory = next((made for made in machine.runs() if made not in before and begun(made)), None)
-        fell[_fell(directory, asked.requests) if alive else "after the end"] += 1
+        alive = run_and_kill(machine, arguments, seconds)
+        directory = next((path for path in machine.runs() if path not in before and is_started(path)), None)
+        counts[_interrupted_part(directory, provider_process.requests) if alive else "after the end"] += 1
         if directory:
-            assert len(asked.requests) <= account(directory)["calls"], "a request left without its hold"
+            assert len(provider_process.requests) <= account(directory)["calls"], "a request was sent without a hold"
             arguments = ["resume", directory.name]
     return directory
 
 
-def _fell(directory: Path | None, requests: list[Request]) -> str:
-    """Where in the run the kill fell, by what is on the record."""
+def _interrupted_part(directory: Path | None, requests: list[Request]) -> str:
+    """The part of the run that was interrupted, as the records show it."""
     if directory is None:
         return "before the first record"
     records = [r for r in read(directory).records if isinstance(r, Hold | Settle | Reply | Step | Note)]
-    kept = [record for record in records if not (isinstance(record, Note) and record.kind == "gate")]
-    last = kept[-1] if kept else None
+    records_of_steps = [record for record in records if not (isinstance(record, Note) and record.kind == "gate")]
+    last = records_of_steps[-1] if records_of_steps else None
     if isinstance(last, Hold):
         return "stream" if any(request.at >= last.at for request in requests) else "before the request"
     if isinstance(last, Settle):
-        return "tool" if isinstance(kept[-2], Reply) else "wait"
+        return "tool" if isinstance(records_of_steps[-2], Reply) else "wait"
     if isinstance(last, Note) and last.text == "prove":
         return "proof"
     return "tool" if isinstance(last, Reply) else "opening and between steps"
 
 
-def _check(done: dict[str, Any], directory: Path, requests: list[Request], whole: dict[str, Any]) -> None:
-    """The run that was killed and resumed against the one that never was."""
-    assert (done["exit"], done["patch"]) == (0, whole["patch"]), done["stderr"]
-    assert done["verdict"]["kind"] == "verified"
+def _check(result: dict[str, Any], directory: Path, requests: list[Request], uninterrupted: dict[str, Any]) -> None:
+    """Compare the killed and resumed run with the uninterrupted one."""
+    assert (result["exit"], result["patch"]) == (0, uninterrupted["patch"]), result["stderr"]
+    assert result["verdict"]["kind"] == "verified"
     money = account(directory)
-    assert money["replies"] == whole["money"]["replies"]
-    assert done["usage"]["dollars"] == pytest.approx(money["settled"] + money["in flight"])
-    assert done["usage"]["dollars"] >= whole["usage"]["dollars"] - 1e-9
-    assert done["usage"]["calls"] == money["calls"]
+    assert money["replies"] == uninterrupted["money"]["replies"]
+    assert result["usage"]["dollars"] == pytest.approx(money["settled"] + money["in flight"])
+    assert result["usage"]["dollars"] >= uninterrupted["usage"]["dollars"] - 1e-9
+    assert result["usage"]["calls"] == money["calls"]
     _check_requests(directory, requests)
-    sent, expected = _conversations(requests), _conversations(whole["requests"])
+    sent, expected = _conversations(requests), _conversations(uninterrupted["requests"])
     assert sent.keys() == expected.keys()
-    for turns, said in expected.items():
-        assert sent[turns].splitlines() == said.splitlines()
+    for turns, conversation in expected.items():
+        assert sent[turns].splitlines() == conversation.splitlines()
 
 
 def _check_requests(directory: Path, requests: list[Request]) -> None:
-    """Each request was held before, none asks what was answered, each begins with all that was sent before."""
+    """Each request has an earlier hold, no recorded reply is requested again, each conversation extends the last."""
     records = read(directory).records
     holds = [record for record in records if isinstance(record, Hold)]
     for number, request in enumerate(requests, 1):
         assert sum(hold.at <= request.at for hold in holds) >= number
-    held = Counter(hold.ask for hold in holds)
-    assert Counter(request.turns + 1 for request in requests) <= held
+    hold_counts = Counter(hold.ask for hold in holds)
+    assert Counter(request.turns + 1 for request in requests) <= hold_counts
     for reply in (record for record in records if isinstance(record, Reply)):
         assert all(request.at < reply.at for request in requests if request.turns + 1 == reply.ask)
     for before, after in pairwise(request.body for request in requests):
@@ -164,8 +173,8 @@ def _conversations(requests: list[Request]) -> dict[int, str]:
 
 
 def _plain(messages: list[dict[str, Any]]) -> str:
-    kept = [message for message in messages if message.get("content") != RESUMED]
-    text = json.dumps(kept, ensure_ascii=False, indent=1)
+    sent_messages = [message for message in messages if message.get("content") != RESUMED]
+    text = json.dumps(sent_messages, ensure_ascii=False, indent=1)
     text = text.replace(json.dumps(f"{RESUMED}\n")[1:-1], "")
     text = re.sub(r"/[^\s\"]*/swe-agent-local-\w+/[0-9a-f]{8}", "<folder>", text)
     return re.sub(r"out:\d+", "out:N", re.sub(r"in [\d.]+ s\b", "in N s", text))

@@ -1,4 +1,4 @@
-"""`swe-agent fork RUN@STEP`: a run's history up to a step, and on from there."""
+"""`swe-agent fork RUN@STEP`: a run's history up to a step, continued from there."""
 
 import json
 import os
@@ -27,7 +27,7 @@ KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """One machine for all of these: a run is made once and forked many times."""
+    """One machine for all tests of this module: a run is made once and forked many times."""
     home = tmp_path_factory.mktemp("home")
     (home / "config.toml").write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
     return Machine(home)
@@ -60,22 +60,22 @@ def script(machine):
     )  # fmt: skip
 
 
-def fix(machine, calculator, issue_file, model, *more):
+def fix(machine, calculator, issue_file, model, *options):
     return machine.json(
-        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--strategy", "react", *more
+        "fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--strategy", "react", *options
     )
 
 
 @pytest.fixture(scope="module")
 def parent(machine, calculator, issue_file, script):
-    told = fix(machine, calculator, issue_file, script)
-    assert told["verdict"]["kind"] == "verified", told["stderr"]
-    return told
+    result = fix(machine, calculator, issue_file, script)
+    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    return result
 
 
 @pytest.fixture
 def copy(machine, parent) -> Path:
-    """A copy of the parent that a test may spoil."""
+    """A copy of the parent that a test may change."""
     directory = Path(parent["directory"])
     target = directory.parent / f"copy-{len(machine.runs())}"
     copy_run(directory, target)
@@ -88,75 +88,75 @@ def bytes_of(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)
-def test_at_every_step_the_same_answers_give_the_same_patch(machine, parent):
+def test_fork_at_any_step_gives_same_patch_for_same_replies(machine, parent):
     directory = Path(parent["directory"])
     before = bytes_of(directory)
     steps = read(directory).all_steps()
     assert len(steps) == 6
     for step in sample(steps, 2):
-        told = machine.json("fork", f"{parent['run']}@{step.n}")
-        assert (told["exit"], told["patch"]) == (0, parent["patch"]), (step.id, told["stderr"])
-        assert told["run"] != parent["run"]
-        asked = sum(1 for later in steps[step.n :] if later.reply)
-        assert told["usage"]["calls"] == asked, "what the parent paid is not paid again, nor counted"
-        forked = read(Path(told["directory"]))
+        result = machine.json("fork", f"{parent['run']}@{step.n}")
+        assert (result["exit"], result["patch"]) == (0, parent["patch"]), (step.id, result["stderr"])
+        assert result["run"] != parent["run"]
+        expected_calls = sum(1 for later in steps[step.n :] if later.reply)
+        assert result["usage"]["calls"] == expected_calls, "requests of the parent are neither repeated nor counted"
+        forked = read(Path(result["directory"]))
         assert [s.tree for s in forked.steps["main"]][: step.n] == [s.tree for s in steps[: step.n]]
     assert bytes_of(directory) == before
 
 
-def test_what_is_taken_over_and_what_is_not(machine, parent):
+def test_fork_copies_records_up_to_step(machine, parent):
     old = read(Path(parent["directory"]))
-    told = machine.json("fork", f"{parent['run']}@main#3", "--budget", "1.5", "--max-steps", "50")
-    new = read(Path(told["directory"]))
+    result = machine.json("fork", f"{parent['run']}@main#3", "--budget", "1.5", "--max-steps", "50")
+    new = read(Path(result["directory"]))
     first, turn, *rest = new.records
     assert isinstance(first, Run)
     assert isinstance(turn, Turn)
     assert (first.issue, first.base, first.prompts, first.tools) == (
         old.run.issue, old.run.base, old.run.prompts, old.run.tools,
     )  # fmt: skip
-    assert first.id == told["run"]
+    assert first.id == result["run"]
     assert (first.settings["budget"], first.settings["max_steps"]) == (1.5, 50)
     at = next(number for number, record in enumerate(rest) if isinstance(record, Note) and record.kind == "forked")
     assert rest[at].data == {"run": parent["run"], "step": "main#3"}
-    kept = [r for r in old.records[2 : old.records.index(old.steps["main"][2]) + 1]
+    copied = [r for r in old.records[2 : old.records.index(old.steps["main"][2]) + 1]
             if not isinstance(r, Hold | Settle)]  # fmt: skip
-    assert list(map(encode, rest[:at])) == list(map(encode, kept))
-    store = Path(told["directory"], "trees.git")
+    assert list(map(encode, rest[:at])) == list(map(encode, copied))
+    store = Path(result["directory"], "trees.git")
     assert not (store / "objects/info/alternates").exists()
-    shared = list((Path(parent["directory"]) / "trees.git/objects/pack").glob("*.pack"))
-    assert any((store / "objects/pack" / pack.name).stat().st_ino == pack.stat().st_ino for pack in shared)
+    shared_packs = list((Path(parent["directory"]) / "trees.git/objects/pack").glob("*.pack"))
+    assert any((store / "objects/pack" / pack.name).stat().st_ino == pack.stat().st_ino for pack in shared_packs)
     assert git(store, "fsck", "--full") is not None
 
 
-def test_the_parent_may_be_removed(machine, parent, copy):
-    told = machine.json("fork", f"{copy}@5")
+def test_fork_does_not_need_its_parent(machine, parent, copy):
+    result = machine.json("fork", f"{copy}@5")
     shutil.rmtree(copy)
-    again = machine.json("fork", f"{told['run']}@4")
-    assert (again["exit"], again["patch"]) == (0, parent["patch"]), again["stderr"]
+    second = machine.json("fork", f"{result['run']}@4")
+    assert (second["exit"], second["patch"]) == (0, parent["patch"]), second["stderr"]
 
 
-def test_a_hint_is_read_and_followed(machine, parent):
-    told = machine.json("fork", f"{parent['run']}@2", "--hint", "It is a sum, not a product.")
-    assert told["exit"] == 6, "the test is not written on this way"
-    assert "+    return a + b" in told["patch"]
-    steps = read(Path(told["directory"])).steps["main"]
+def test_hint_is_added_to_conversation(machine, parent):
+    result = machine.json("fork", f"{parent['run']}@2", "--hint", "It is a sum, not a product.")
+    assert result["exit"] == 6, "this branch has no test"
+    assert "+    return a + b" in result["patch"]
+    steps = read(Path(result["directory"])).steps["main"]
     assert [step.author for step in steps[2:4]] == ["resume", "user"]
     assert steps[3].observations[0].text == "It is a sum, not a product."
-    assert "hint was not used" not in told["stderr"]
+    assert "hint was not used" not in result["stderr"]
 
 
-def test_a_hint_that_nobody_reads_is_said(machine, parent):
-    told = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
-    assert told["exit"] == 0
-    assert "hint was not used" in told["stderr"]
+def test_unused_hint_is_reported(machine, parent):
+    result = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
+    assert result["exit"] == 0
+    assert "hint was not used" in result["stderr"]
 
 
-def test_another_model_goes_on(machine, parent):
+def test_fork_can_use_other_model(machine, parent):
     other = machine.script(answer("Plus and a test.", call("edit", path="calc/core.py", old="a * b", new="a + b"),
                                   ADD_TEST, call("submit")))  # fmt: skip
-    told = machine.json("fork", f"{parent['run']}@2", "--model", other)
-    assert told["verdict"]["kind"] == "verified", told["stderr"]
-    forked = read(Path(told["directory"]))
+    result = machine.json("fork", f"{parent['run']}@2", "--model", other)
+    assert result["verdict"]["kind"] == "verified", result["stderr"]
+    forked = read(Path(result["directory"]))
     assert forked.turns[-1].models == {"coder": other}
     assert {reply.model for reply in forked.replies.values()} == {
         other,
@@ -164,22 +164,22 @@ def test_another_model_goes_on(machine, parent):
     }
 
 
-def test_what_the_parent_delivered_is_not_delivered_again(machine, calculator, issue_file, script):
-    first = fix(machine, calculator, issue_file, script, "--branch", "mend")
-    tip = git(calculator, "rev-parse", "mend")
-    again = machine.json("fork", f"{first['run']}@4")
-    assert again["exit"] == 0, again["stderr"]
-    assert git(calculator, "rev-parse", "mend") == tip
-    assert not [note for note in read(Path(again["directory"])).notes if note.kind in ("intent", "done")]
-    other = machine.json("fork", f"{first['run']}@4", "--branch", "mend-2")
+def test_fork_does_not_repeat_delivery_of_parent(machine, calculator, issue_file, script):
+    first = fix(machine, calculator, issue_file, script, "--branch", "fix-sum")
+    tip = git(calculator, "rev-parse", "fix-sum")
+    second = machine.json("fork", f"{first['run']}@4")
+    assert second["exit"] == 0, second["stderr"]
+    assert git(calculator, "rev-parse", "fix-sum") == tip
+    assert not [note for note in read(Path(second["directory"])).notes if note.kind in ("intent", "done")]
+    other = machine.json("fork", f"{first['run']}@4", "--branch", "fix-sum-2")
     assert other["exit"] == 0
-    assert "return a + b" in git(calculator, "show", "mend-2:calc/core.py")
+    assert "return a + b" in git(calculator, "show", "fix-sum-2:calc/core.py")
     assert git(calculator, "status", "--porcelain") == ""
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("workspace", KINDS)
-def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace, tmp_path):
+def test_step_inside_parallel_attempts_can_be_forked(machine, calculator, issue_file, workspace, tmp_path):
     machine = replace(machine, workspace=workspace, plugins=install(tmp_path / "site"))
     model = machine.script(
         answer("A test.", ADD_TEST, call("submit"), branch="main", n=1),
@@ -193,12 +193,12 @@ def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace
     whole = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, *arguments)
     assert whole["verdict"]["kind"] == "verified", whole["stderr"]
     for step in ("main/review#1", "main/try-2#2", "main#3"):
-        told = machine.json("fork", f"{whole['run']}@{step}")
-        assert (told["exit"], told["patch"]) == (0, whole["patch"]), (step, told["stderr"])
+        result = machine.json("fork", f"{whole['run']}@{step}")
+        assert (result["exit"], result["patch"]) == (0, whole["patch"]), (step, result["stderr"])
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("{run}@99", "has no step main#99; main has the steps 1 to 6"),
         ("{run}@main/other#1", "has no step main/other#1; its branches with steps are main"),
@@ -210,17 +210,17 @@ def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace
         ("nothing@3", "no run named 'nothing'"),
     ],
 )
-def test_steps_that_are_none(machine, parent, name, said):
+def test_unknown_step_is_refused(machine, parent, name, message):
     before = machine.runs()
-    done = machine.run("fork", name.format(run=parent["run"]))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    completed = machine.run("fork", name.format(run=parent["run"]))
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr
     assert machine.runs() == before
 
 
 @pytest.mark.parametrize(
-    ("flags", "code", "said"),
+    ("flags", "code", "message"),
     [
         (("--budget", "-1"), 2, "--budget cannot be used"),
         (("--effort", "huge"), 2, "--effort cannot be used"),
@@ -230,11 +230,11 @@ def test_steps_that_are_none(machine, parent, name, said):
         (("--hint", "x" * 110_000), 2, "Keep it under"),
     ],
 )
-def test_bad_flags_leave_nothing_behind(machine, parent, flags, code, said):
+def test_bad_flag_leaves_no_run(machine, parent, flags, code, message):
     before = machine.runs()
-    told = machine.json("fork", f"{parent['run']}@2", *flags)
-    assert told["returncode"] == told["error"]["code"] == code
-    assert said in f"{told['error']['message']} {told['error']['fix']}"
+    result = machine.json("fork", f"{parent['run']}@2", *flags)
+    assert result["returncode"] == result["error"]["code"] == code
+    assert message in f"{result['error']['message']} {result['error']['fix']}"
     assert machine.runs() == before
 
 
@@ -245,58 +245,58 @@ def rewrite(directory: Path, change) -> None:
     register(directory, directory.parent.parent)
 
 
-def test_a_run_of_a_newer_version(machine, copy):
+def test_run_of_newer_version_is_refused(machine, copy):
     def newer(record):
         if record["type"] == "run":
             record["version"] = 99
         return record | ({"invention": 1} if record["type"] == "step" else {})
 
     rewrite(copy, newer)
-    done = machine.run("fork", f"{copy}@2")
-    assert done.returncode == 2
-    assert "was made by a newer swe-agent: its journal has version 99" in done.stderr
+    completed = machine.run("fork", f"{copy}@2")
+    assert completed.returncode == 2
+    assert "was made by a newer swe-agent: its journal has version 99" in completed.stderr
 
 
-def test_a_step_whose_reply_is_lost(machine, copy):
+def test_step_without_reply_is_refused(machine, copy):
     rewrite(copy, lambda record: record if record["type"] != "reply" else None)
-    done = machine.run("fork", f"{copy}@2")
-    assert done.returncode == 5
-    assert "reply of step main#2 is missing" in done.stderr
+    completed = machine.run("fork", f"{copy}@2")
+    assert completed.returncode == 5
+    assert "reply of step main#2 is missing" in completed.stderr
 
 
-def test_a_copy_that_fails_leaves_nothing_behind(machine, copy):
+def test_failed_copy_leaves_no_run(machine, copy):
     shutil.rmtree(copy / "trees.git")
     before = machine.runs()
-    done = machine.run("fork", f"{copy.name}@2")
-    assert done.returncode == 5
-    assert "trees.git" in done.stderr
+    completed = machine.run("fork", f"{copy.name}@2")
+    assert completed.returncode == 5
+    assert "trees.git" in completed.stderr
     assert machine.runs() == before
 
 
-def test_to_another_file_system_it_is_copied(machine, parent):
+def test_fork_to_other_file_system_copies_run(machine, parent):
     other = Path("/dev/shm")
     if not os.access(other, os.W_OK) or other.stat().st_dev == machine.home.stat().st_dev:
         pytest.skip("there is no second file system here")
     state = other / f"swe-agent-test-{os.getpid()}"
     try:
         register(Path(parent["directory"]), state)
-        told = replace(machine, extra={"SWE_AGENT_STATE": str(state)}).json("fork", f"{parent['directory']}@5")
-        assert (told["exit"], told["patch"]) == (0, parent["patch"]), told["stderr"]
-        assert told["directory"].startswith(str(state))
+        result = replace(machine, extra={"SWE_AGENT_STATE": str(state)}).json("fork", f"{parent['directory']}@5")
+        assert (result["exit"], result["patch"]) == (0, parent["patch"]), result["stderr"]
+        assert result["directory"].startswith(str(state))
     finally:
         shutil.rmtree(state, ignore_errors=True)
 
 
-def test_a_run_that_has_not_ended_can_be_forked(machine, parent, copy):
+def test_run_that_has_not_ended_can_be_forked(machine, parent, copy):
     rewrite(copy, lambda record: record if record["type"] != "exit" else None)
-    told = machine.json("fork", f"{copy.name}@5")
-    assert (told["exit"], told["patch"]) == (0, parent["patch"])
+    result = machine.json("fork", f"{copy.name}@5")
+    assert (result["exit"], result["patch"]) == (0, parent["patch"])
 
 
-def test_blocks_of_a_provider_are_taken_over_byte_for_byte(machine, copy):
+def test_signed_blocks_are_copied_unchanged(machine, copy):
     block = '{"type": "thinking", "signature": "ä\\u0000=="}'
 
     rewrite(copy, lambda record: record | ({"blocks": [block]} if record["type"] == "reply" else {}))
-    told = machine.json("fork", f"{copy.name}@5")
-    replies = [record for record in read(Path(told["directory"])).records if isinstance(record, Reply)]
+    result = machine.json("fork", f"{copy.name}@5")
+    replies = [record for record in read(Path(result["directory"])).records if isinstance(record, Reply)]
     assert [reply.blocks for reply in replies] == [(block,)] * 4

@@ -1,4 +1,4 @@
-"""What a provider signed goes back to the same model byte for byte after a fork, and to no other."""
+"""After a fork, signed blocks of a provider are sent unchanged to the same model, and to no other."""
 
 import pytest
 
@@ -31,26 +31,26 @@ def user(machine, endpoint):
 
 
 def thinking(request) -> list[dict]:
-    said = [
+    parts = [
         part for message in request.body["messages"] if message["role"] == "assistant" for part in message["content"]
     ]
-    return [part for part in said if isinstance(part, dict) and part["type"] == "thinking"]
+    return [part for part in parts if isinstance(part, dict) and part["type"] == "thinking"]
 
 
 @pytest.mark.slow
-def test_blocks_go_back_to_their_model_and_no_other(user, endpoint, calculator, issue_file):
-    whole = user.json(
+def test_signed_blocks_are_sent_to_their_own_model_only(user, endpoint, calculator, issue_file):
+    parent = user.json(
         "fix", "--repo", calculator, "--issue-file", issue_file, "--model", FIRST, "--strategy", "react"
     )  # fmt: skip
-    assert whole["exit"] == 0, whole["stderr"]
+    assert parent["exit"] == 0, parent["stderr"]
     assert thinking(endpoint.requests[-1]) == [SIGNED]
     before = len(endpoint.requests)
-    same = user.json("fork", f"{whole['run']}@2")
-    assert (same["exit"], same["patch"]) == (0, whole["patch"]), same["stderr"]
+    forked = user.json("fork", f"{parent['run']}@2")
+    assert (forked["exit"], forked["patch"]) == (0, parent["patch"]), forked["stderr"]
     assert len(endpoint.requests) == before + 1
     assert thinking(endpoint.requests[-1]) == [SIGNED]
-    other = user.json("fork", f"{whole['run']}@2", "--model", OTHER)
-    assert (other["exit"], other["patch"]) == (0, whole["patch"]), other["stderr"]
+    other_model_fork = user.json("fork", f"{parent['run']}@2", "--model", OTHER)
+    assert (other_model_fork["exit"], other_model_fork["patch"]) == (0, parent["patch"]), other_model_fork["stderr"]
     assert endpoint.requests[-1].model == OTHER.partition("/")[2]
     assert thinking(endpoint.requests[-1]) == []
     assert b"ABC==" not in endpoint.requests[-1].data

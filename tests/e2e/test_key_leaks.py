@@ -1,4 +1,4 @@
-"""Values that lie in the user's environment and files appear nowhere in a run, whatever the agent does to get them."""
+"""Secrets from the user's environment and files appear nowhere in a run, whatever the agent does to get them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ IN_FILES = {
     ".aws/credentials": "[default]\naws_secret_access_key = canary6ffffffff\n",
     ".gitconfig": '[credential]\n\thelper = store\n[http "https://example.org"]\n\textraHeader = X: canary7gggggggg\n',
 }
-FOUND_THERE = ["canary4dddddddd", "canary5eeeeeeee", "canary6ffffffff", "canary7gggggggg"]
-TRIES = (
+VALUES_IN_FILES = ["canary4dddddddd", "canary5eeeeeeee", "canary6ffffffff", "canary7gggggggg"]
+LEAK_COMMANDS = (
     "env; export -p; set",
     "env > dump.txt; env | base64 > dump.b64; export -p | od -An -tx1 > dump.hex; ls -la ~",
     "cat ~/.netrc ~/.git-credentials ~/.aws/credentials ~/.gitconfig; cp ~/.netrc ~/.git-credentials . ; true",
@@ -35,7 +35,7 @@ TRIES = (
     "cat /proc/self/environ /proc/1/environ | tr '\\0' '\\n'; cat /proc/$PPID/environ | base64",
     "cat /proc/[0-9]*/environ | base64 -w0; cat /proc/[0-9]*/environ | xxd -p; cat /proc/[0-9]*/cmdline",
 )
-PROGRAM = (
+LEAK_PROGRAM = (
     "import base64, glob, urllib.parse as u\n"
     "for name in glob.glob('/proc/[0-9]*/environ'):\n"
     "    try: text = open(name, 'rb').read()\n"
@@ -49,15 +49,15 @@ PROGRAM = (
 )
 
 
-def forms(value: str) -> set[bytes]:
-    """The value as itself, and the parts of it that stand in any base64, percent-encoding or hex of it."""
+def encoded_forms(value: str) -> set[bytes]:
+    """The value itself, and the parts of it that occur in any base64, percent-encoding or hex of it."""
     data = value.encode()
-    coded = {b64encode(b"x" * shift + data)[4:-4] for shift in range(3)}
-    coded |= {part.replace(b"+", b"-").replace(b"/", b"_") for part in coded}
-    return {data, quote(value, safe="").encode(), data.hex().encode(), *coded}
+    encoded = {b64encode(b"x" * shift + data)[4:-4] for shift in range(3)}
+    encoded |= {part.replace(b"+", b"-").replace(b"/", b"_") for part in encoded}
+    return {data, quote(value, safe="").encode(), data.hex().encode(), *encoded}
 
 
-def everything(run: Path) -> dict[str, bytes]:
+def all_files(run: Path) -> dict[str, bytes]:
     """All bytes of a run, its git objects unpacked."""
     files = {str(file): file.read_bytes() for file in run.rglob("*") if file.is_file()}
     objects = ["git", "--git-dir", str(run / "trees.git"), "cat-file", "--batch-all-objects", "--batch"]
@@ -66,35 +66,38 @@ def everything(run: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def owner(machine, tmp_path):
-    """A machine with secrets in each place where people have them."""
+    """A machine with secrets in all usual places."""
     machine.extra |= {**VALUES, "HOME": str(write(tmp_path / "user", IN_FILES))}
     return machine
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workspace", KINDS)
-def test_no_canary_is_in_any_file_of_a_run(owner, calculator, issue_file, workspace):
+def test_run_contains_no_secret_of_user(owner, calculator, issue_file, workspace):
     owner.workspace = workspace
     git(calculator, "remote", "add", "origin", "https://me:canary8hhhhhhhh@example.org/x.git")
     pasted = "\n".join([VALUES["OPENAI_API_KEY"], b64encode(VALUES["MY_TOKEN"].encode()).decode()])
     Path(issue_file).write_text(f"# add() subtracts\n\nadd(2, 3) is -1. My environment:\n\n{pasted}\n")
-    looks = [call("shell", command=command) for command in (*TRIES, f"python3 - <<'END'\n{PROGRAM}END\ngit remote -v")]
-    mends = [
+    attempts = [
+        call("shell", command=command)
+        for command in (*LEAK_COMMANDS, f"python3 - <<'END'\n{LEAK_PROGRAM}END\ngit remote -v")
+    ]
+    fixes = [
         call("edit", path="tests/test_core.py", old="", new=TEST_CORE),
         call("edit", path="calc/core.py", old="return a - b", new="return a + b"),
         call("shell", command="python3 -c 'import os; raise SystemExit(str(dict(os.environ)))'"),
         call("run_tests"),
         call("submit"),
     ]
-    script = owner.script(answer("Look.", *looks, n=1), answer("Mend.", *mends))
-    done = owner.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, "--plain")
+    script = owner.script(answer("Look.", *attempts, n=1), answer("Fix.", *fixes))
+    completed = owner.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, "--plain")
     (run,) = owner.runs()
-    shown = owner.run("show", run.name)
-    told = {"stdout": done.stdout, "stderr": done.stderr, "show": shown.stdout}
-    files = everything(run) | {name: text.encode() for name, text in told.items()}
-    assert b"tests/test_core.py" in files["stdout"], done.stderr
-    assert b"dump.txt" in files["objects"] or b"LANG=C" in files["objects"], "the agent did leave its environment"
-    for value in (*VALUES.values(), *FOUND_THERE, "canary8hhhhhhhh"):
-        for form in forms(value):
+    show_completed = owner.run("show", run.name)
+    outputs = {"stdout": completed.stdout, "stderr": completed.stderr, "show": show_completed.stdout}
+    files = all_files(run) | {name: text.encode() for name, text in outputs.items()}
+    assert b"tests/test_core.py" in files["stdout"], completed.stderr
+    assert b"dump.txt" in files["objects"] or b"LANG=C" in files["objects"], "the agent wrote its environment"
+    for value in (*VALUES.values(), *VALUES_IN_FILES, "canary8hhhhhhhh"):
+        for form in encoded_forms(value):
             leaks = [name for name, content in files.items() if form in content]
             assert not leaks, (value, form)

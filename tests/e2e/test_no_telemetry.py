@@ -1,4 +1,4 @@
-"""A run contacts nobody: every socket that the whole process opens is written down."""
+"""A run makes no network connections: all sockets opened by the process are recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-WATCHED = """\
+WATCH_SCRIPT = """\
 import os, sys
 
 def watch(event, arguments):
@@ -23,31 +23,31 @@ main()
 """
 
 
-def contacts(machine, tmp_path: Path, *arguments: str) -> tuple[int, list[str]]:
+def run_and_log_contacts(machine, tmp_path: Path, *arguments: str) -> tuple[int, list[str]]:
     log = tmp_path / "contacts"
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHED, *map(str, arguments)],
+    completed = subprocess.run(
+        [sys.executable, "-c", WATCH_SCRIPT, *map(str, arguments)],
         env=machine.environment | {"CONTACTS": str(log)},
         cwd=machine.home,
         capture_output=True,
         timeout=110,
         stdin=subprocess.DEVNULL,
     )
-    return done.returncode, log.read_text().splitlines()
+    return completed.returncode, log.read_text().splitlines()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workspace", ["local", pytest.param("docker", marks=pytest.mark.docker)])
-def test_a_run_contacts_nobody_but_the_docker_daemon(machine, calculator, issue_file, tmp_path, workspace) -> None:
+def test_run_contacts_only_docker_daemon(machine, calculator, issue_file, tmp_path, workspace) -> None:
     flags = ("--repo", calculator, "--issue-file", issue_file, "--workspace", workspace)
-    _, seen = contacts(machine, tmp_path, "fix", *flags)
+    _, contacted = run_and_log_contacts(machine, tmp_path, "fix", *flags)
     assert [Path(file, "journal.jsonl").exists() for file in machine.runs()] == [True]
     allowed = {"socket.connect /var/run/docker.sock"} if workspace == "docker" else set()
-    assert set(seen) <= allowed
+    assert set(contacted) <= allowed
 
 
-def test_the_watch_sees_what_it_should(tmp_path: Path) -> None:
-    code = WATCHED.split("from swe_agent")[0] + "import socket\nsocket.socket().connect_ex(('127.0.0.1', 9))\n"
+def test_watch_records_connections(tmp_path: Path) -> None:
+    code = WATCH_SCRIPT.split("from swe_agent")[0] + "import socket\nsocket.socket().connect_ex(('127.0.0.1', 9))\n"
     log = tmp_path / "contacts"
     subprocess.run([sys.executable, "-c", code], env={"CONTACTS": str(log)}, check=True)
     assert log.read_text() == "socket.connect ('127.0.0.1', 9)\n"

@@ -1,4 +1,4 @@
-"""`optimize` from the outside: what it makes faster by itself, what a model's candidates come to, what it refuses."""
+"""`swe-agent optimize` as a process: rewrites found without a model, candidates of a model, and bad arguments."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ RIGHT = f"""\
 {OLD}"""
 
 
-def written(text: str) -> dict:
+def write_helpers(text: str) -> dict:
     return call("shell", command=f"printf %s {shlex.quote(text)} > helpers.py")
 
 
-needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="there is no valgrind to count with")
+needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 
 
 @pytest.fixture
@@ -73,52 +73,54 @@ def shop(tmp_path):
 @pytest.mark.slow
 @needs_valgrind
 @pytest.mark.timeout(3600)
-def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machine, shop):
-    told = machine.json(
+def test_faster_rewrite_is_found_and_run_can_be_resumed(machine, shop):
+    result = machine.json(
         "optimize", "--repo", shop, "--function", "helpers.py:unique", "--workload", WORKLOAD, timeout=400
     )
-    assert (told["exit"], told["verdict"]["kind"]) == (0, "faster"), told
-    assert told["verdict"]["no_loss"]
-    assert "set()" in told["patch"]
-    assert (Path(told["directory"]) / "optimize.svg").read_text().startswith("<svg")
-    notes = [note for note in read(Path(told["directory"])).notes if note.kind == "score"]
+    assert (result["exit"], result["verdict"]["kind"]) == (0, "faster"), result
+    assert result["verdict"]["no_loss"]
+    assert "set()" in result["patch"]
+    assert (Path(result["directory"]) / "optimize.svg").read_text().startswith("<svg")
+    notes = [note for note in read(Path(result["directory"])).notes if note.kind == "score"]
     rewards = [each["reward"] for each in notes[-1].data["group"] if each["status"] == "right"]
     assert rewards
     assert all(1.0 <= reward <= 2.0 for reward in rewards)
     assert git(shop, "status", "--porcelain") == ""
-    directory = Path(told["directory"])
+    directory = Path(result["directory"])
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    for kept in sample(list(range(2, len(lines))), 1):
-        copy = directory.parent / f"cut-{kept}"
-        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:7])
-        again = machine.json("resume", copy.name, timeout=400)
-        assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
+    for length in sample(list(range(2, len(lines))), 1):
+        copied = directory.parent / f"cut-{length}"
+        copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
+        resumed = machine.json("resume", copied.name, timeout=400)
+        assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), (length, resumed["stderr"])
 
 
 @pytest.mark.slow
 @needs_valgrind
 @pytest.mark.timeout(500)
 @pytest.mark.docker
-def test_a_models_candidates_are_judged_and_told(machine, shop):
+def test_candidates_of_model_are_tested_and_reported(machine, shop):
     machine.workspace = "docker"
     model = machine.script(
-        answer("Sorted.", written(SLOW.replace(OLD, SORTED)), call("submit"), n=1),
-        answer("Cached.", written(CACHE + SLOW.replace(OLD, CACHED)), call("submit"), n=2),
-        answer("By a dict.", written(SLOW.replace(OLD, RIGHT)), call("submit"), n=3),
+        answer("Sorted.", write_helpers(SLOW.replace(OLD, SORTED)), call("submit"), n=1),
+        answer("Cached.", write_helpers(CACHE + SLOW.replace(OLD, CACHED)), call("submit"), n=2),
+        answer("By a dict.", write_helpers(SLOW.replace(OLD, RIGHT)), call("submit"), n=3),
     )
-    told = machine.json(
+    result = machine.json(
         *("optimize", "--repo", shop, "--function", "helpers.py:unique", "--workload", WORKLOAD, "--model", model),
         timeout=400,
     )
-    assert (told["exit"], told["verdict"]["kind"]) == (0, "faster"), told
-    assert "dict.fromkeys" in told["patch"]
-    assert "lru_cache" not in told["patch"]
-    said = "\n".join(seen.text for step in read(Path(told["directory"])).steps["main"] for seen in step.observations)
-    assert "wrong: unique(" in said
+    assert (result["exit"], result["verdict"]["kind"]) == (0, "faster"), result
+    assert "dict.fromkeys" in result["patch"]
+    assert "lru_cache" not in result["patch"]
+    observations = "\n".join(
+        observation.text for step in read(Path(result["directory"])).steps["main"] for observation in step.observations
+    )
+    assert "wrong: unique(" in observations
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--function", "helpers.py"], "does not name a function"),
         (["--function", "nothing.py:f"], "There is no file nothing.py"),
@@ -126,8 +128,8 @@ def test_a_models_candidates_are_judged_and_told(machine, shop):
         (["--function", "helpers.py:sorted_unique"], "has no function sorted_unique"),
     ],
 )
-def test_what_cannot_be_optimized_is_said_in_a_sentence(machine, shop, arguments, words):
-    done = machine.run("optimize", "--repo", str(shop), *arguments)
-    assert done.returncode == 2
-    assert words in done.stderr.replace("\n", " ")
-    assert "Traceback" not in done.stderr
+def test_bad_arguments_are_refused(machine, shop, arguments, message):
+    completed = machine.run("optimize", "--repo", str(shop), *arguments)
+    assert completed.returncode == 2
+    assert message in completed.stderr.replace("\n", " ")
+    assert "Traceback" not in completed.stderr

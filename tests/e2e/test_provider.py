@@ -1,4 +1,4 @@
-"""The main job with a model behind an HTTP endpoint, through real litellm: what leaves, what comes back, the cost."""
+"""Fixing an issue with a model at an HTTP endpoint, through the real litellm: requests, replies and costs."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def text_of(request: Request) -> str:
     return json.dumps(request.body, ensure_ascii=False)
 
 
-def answers_in(body: dict[str, Any]) -> dict[str, str]:
-    """What the tools answered, by the id of the call."""
-    return {said["tool_call_id"]: said["content"] for said in body["messages"] if said["role"] == "tool"}
+def tool_results(body: dict[str, Any]) -> dict[str, str]:
+    """The results of tools, by the id of the call."""
+    return {message["tool_call_id"]: message["content"] for message in body["messages"] if message["role"] == "tool"}
 
 
 @pytest.mark.parametrize("calls", ["native", "fenced"])
-def test_a_local_server_solves_an_issue(user: User, calls: str) -> None:
+def test_model_at_local_server_solves_issue(user: User, calls: str) -> None:
     first = Answer("I look.", actions=[LOOK, ENV], usage=Tokens(1000, 50))
     second = Answer("A test, the fix.", actions=[ADD_TEST, FIX, SUBMIT], usage=Tokens(2000, 100, cached=900))
-    asked = [first, second]
+    replies = [first, second]
     if calls == "fenced":
-        asked = [
-            Answer("\n\n".join([one.text, *(render(*action) for action in one.actions)]), usage=one.usage)
-            for one in asked
+        replies = [
+            Answer("\n\n".join([reply.text, *(render(*action) for action in reply.actions)]), usage=reply.usage)
+            for reply in replies
         ]
-    with Endpoint(asked, key=KEY) as endpoint:
-        user.has(endpoint, calls=calls, price_cached=0.1)
-        told = user.fix()
-    assert (told["exit"], told["verdict"]["kind"]) == (0, "verified"), told["stderr"]
-    assert told["usage"] == {
+    with Endpoint(replies, key=KEY) as endpoint:
+        user.add_model(endpoint, calls=calls, price_cached=0.1)
+        result = user.fix()
+    assert (result["exit"], result["verdict"]["kind"]) == (0, "verified"), result["stderr"]
+    assert result["usage"] == {
         "dollars": pytest.approx((1000 + 1100 + 900 * 0.1 + 150 * 5) / 10**6),
         "input_tokens": 3000, "cached_tokens": 900, "output_tokens": 150, "calls": 2,
     }  # fmt: skip
@@ -55,68 +55,72 @@ def test_a_local_server_solves_an_issue(user: User, calls: str) -> None:
     assert all(("tools" in request.body) is (calls == "native") for request in endpoint.requests)
     sent = text_of(endpoint.requests[1])
     assert "PWD=" in sent
-    assert KEY not in sent, "the workspace had it"
+    assert KEY not in sent, "the workspace does not have the key"
     assert "HAND=" not in sent
 
 
 @pytest.mark.parametrize(("model", "block"), [(CLAUDE, SIGNED), (RESPONSES, SEALED)])
-def test_blocks_go_back_byte_for_byte_also_after_an_interrupt(user: User, model: str, block: dict[str, Any]) -> None:
+def test_signed_blocks_are_returned_unchanged_after_interrupt(user: User, model: str, block: dict[str, Any]) -> None:
     user.machine.extra["SWE_AGENT_EFFORT"] = "low"
     with Endpoint([Answer("I look.", blocks=[block], actions=[LOOK]), Answer(hang=True), SOLVE]) as endpoint:
-        user.has(endpoint, model, max_output=4096)
-        told = user.interrupted(endpoint, requests=2, model=model)
-        assert told["exit"] == 130, told["stderr"]
-        assert f"swe-agent resume {told['run']}" in told["error"]["fix"]
-        assert user.record(told).exit is None
-        done = user.run("resume", told["run"])
-    assert (done["exit"], done["run"]) == (0, told["run"]), done["stderr"]
-    assert done["usage"]["dollars"] > user.record(done).holds["main?2.1"].dollars, "nobody knows what it came to"
+        user.add_model(endpoint, model, max_output=4096)
+        result = user.fix_interrupted(endpoint, requests=2, model=model)
+        assert result["exit"] == 130, result["stderr"]
+        assert f"swe-agent resume {result['run']}" in result["error"]["fix"]
+        assert user.trajectory(result).exit is None
+        resumed = user.run("resume", result["run"])
+    assert (resumed["exit"], resumed["run"]) == (0, result["run"]), resumed["stderr"]
+    assert resumed["usage"]["dollars"] > user.trajectory(resumed).holds["main?2.1"].dollars, (
+        "the interrupted request is charged"
+    )
     first, hung, last = endpoint.requests
-    assert said_by_model(first) == []
+    assert assistant_parts(first) == []
     for request in (hung, last):
-        assert [part for part in said_by_model(request) if part["type"] == block["type"]] == [block]
+        assert [part for part in assistant_parts(request) if part["type"] == block["type"]] == [block]
 
 
-def said_by_model(request: Request) -> list[dict[str, Any]]:
-    """Parts of its messages, or items."""
+def assistant_parts(request: Request) -> list[dict[str, Any]]:
+    """Parts of the assistant messages, or output items in the Responses API."""
     if "input" in request.body:
         return [item for item in request.body["input"] if item.get("type") in ("reasoning", "function_call")]
-    return [part for said in request.body["messages"] if said["role"] == "assistant" for part in said["content"]]
+    return [
+        part for message in request.body["messages"] if message["role"] == "assistant" for part in message["content"]
+    ]
 
 
-def test_encrypted_reasoning_after_a_fork(user: User) -> None:
+def test_encrypted_reasoning_is_sent_after_fork(user: User) -> None:
     first = Answer("I look.", blocks=[SEALED], actions=[LOOK])
     with Endpoint([first, Answer(finish="content_filter"), SOLVE]) as endpoint:
-        user.has(endpoint, RESPONSES)
-        told = user.fix(model=RESPONSES)
-        forked = user.run("fork", f"{told['run']}@2")
+        user.add_model(endpoint, RESPONSES)
+        result = user.fix(model=RESPONSES)
+        forked = user.run("fork", f"{result['run']}@2")
     assert forked["exit"] == 0, forked["stderr"]
-    assert SEALED in said_by_model(endpoint.requests[-1])
+    assert SEALED in assistant_parts(endpoint.requests[-1])
 
 
-def test_a_fallback_answers_when_the_first_does_not(user: User) -> None:
+def test_fallback_model_continues_after_failures(user: User) -> None:
     first = [Answer("I look.", actions=[LOOK], usage=Tokens(1000, 10)), *[Answer(status=500)] * 5]
     second = [Answer("A test.", actions=[ADD_TEST], usage=Tokens(2000, 10)), Answer("Plus.", actions=[FIX, SUBMIT])]
     with Endpoint(first) as failing, Endpoint(second) as other:
-        user.has(failing, fallback="openai/y")
-        user.has(other, "openai/y", price_in=2.0, price_out=10.0)
-        told = user.fix("--strategy", "react")
-    assert told["exit"] == 0, told["stderr"]
-    assert (len(failing.requests), len(other.requests)) == (6, 2), "whoever answered goes on: it has the prefix"
-    assert told["usage"]["calls"] == 8
-    assert told["usage"]["dollars"] == pytest.approx((1000 + 50 + 2 * 2000 + 100 + 2 * 100 + 100) / 10**6)
-    (note,) = [note for note in user.record(told).notes if note.kind == "fallback"]
+        user.add_model(failing, fallback="openai/y")
+        user.add_model(other, "openai/y", price_in=2.0, price_out=10.0)
+        result = user.fix("--strategy", "react")
+    assert result["exit"] == 0, result["stderr"]
+    assert (len(failing.requests), len(other.requests)) == (6, 2), "the model that answered continues: it has the cache"
+    assert result["usage"]["calls"] == 8
+    assert result["usage"]["dollars"] == pytest.approx((1000 + 50 + 2 * 2000 + 100 + 2 * 100 + 100) / 10**6)
+    (note,) = [note for note in user.trajectory(result).notes if note.kind == "fallback"]
     assert "openai/x failed" in note.text
     assert "openai/y" in note.text
-    assert note.text in " ".join(told["stderr"].split())
+    assert note.text in " ".join(result["stderr"].split())
 
 
 @pytest.mark.parametrize("images", [True, False])
-def test_a_picture_beside_the_issue(user: User, tmp_path: Path, images: bool) -> None:
+def test_image_of_issue_is_sent_if_model_accepts_images(user: User, tmp_path: Path, images: bool) -> None:
     (tmp_path / "issue.md").write_text("# add() subtracts\n\nLook: ![the screen](shot.png)\n")
     (tmp_path / "shot.png").write_bytes(PNG)
     with Endpoint([Answer(status=401)]) as endpoint:
-        user.has(endpoint, images=images)
+        user.add_model(endpoint, images=images)
         user.fix()
     (request,) = endpoint.requests
     url = f"data:image/png;base64,{b64encode(PNG).decode()}"
@@ -128,47 +132,47 @@ def test_a_picture_beside_the_issue(user: User, tmp_path: Path, images: bool) ->
         assert url not in text_of(request)
 
 
-def test_prompts_of_the_users_own(user: User, tmp_path: Path) -> None:
-    mine = "Solve it like a pirate."
+def test_user_can_replace_prompts(user: User, tmp_path: Path) -> None:
+    prompt = "Solve it like a pirate."
     (tmp_path / "prompts").mkdir()
-    (tmp_path / "prompts" / "test_then_patch.coder.txt").write_text(f"{mine}\n")
+    (tmp_path / "prompts" / "test_then_patch.coder.txt").write_text(f"{prompt}\n")
     with Endpoint([Answer(status=401)] * 2) as endpoint:
-        user.has(endpoint)
-        told = user.fix("--prompts", tmp_path / "prompts")
-        usual = user.fix()
-    assert [request.body["messages"][0]["content"] == mine for request in endpoint.requests] == [True, False]
-    own, other = (user.record(each).run.versions for each in (told, usual))
-    assert own["prompt coder"] == sha256(mine.encode()).hexdigest()[:16] != other["prompt coder"]
+        user.add_model(endpoint)
+        result = user.fix("--prompts", tmp_path / "prompts")
+        default = user.fix()
+    assert [request.body["messages"][0]["content"] == prompt for request in endpoint.requests] == [True, False]
+    own, other = (user.trajectory(each).run.versions for each in (result, default))
+    assert own["prompt coder"] == sha256(prompt.encode()).hexdigest()[:16] != other["prompt coder"]
     assert own["prompt again"] == other["prompt again"]
 
 
-def test_what_the_model_gets_wrong_is_told_to_it(user: User) -> None:
+def test_bad_calls_of_model_are_reported_to_it(user: User) -> None:
     many = [("view", {"path": "calc/core.py", "lines": [f"{n}-{n}"]}) for n in range(200)]
-    asked = [
+    replies = [
         Answer("", actions=[("view", '{"path": calc'), ("view", {"path": {"a": 1}}), ("edti", {}), ("view", "[1]")]),
         Answer("", actions=[("edit", '{"path": "calc/co')], finish="length"),
         Answer("", usage=Tokens(300, 0)),
         Answer("Many.", actions=many),
         SOLVE,
     ]
-    with Endpoint(asked) as endpoint:
-        user.has(endpoint)
-        told = user.fix("--strategy", "react")
-    assert told["exit"] == 0, told["stderr"]
-    wrong, cut, _, crowd = (answers_in(body) for body in endpoint.asked[1:])
+    with Endpoint(replies) as endpoint:
+        user.add_model(endpoint)
+        result = user.fix("--strategy", "react")
+    assert result["exit"] == 0, result["stderr"]
+    wrong, cut, _, many_results = (tool_results(body) for body in endpoint.asked[1:])
     assert "not JSON" in wrong["call_0_0"]
     assert "path" in wrong["call_0_1"]
     assert "edti" in wrong["call_0_2"]
     assert "must be an object, not list" in wrong["call_0_3"]
     assert "cut at max_output" in cut["call_1_0"]
     assert "no action" in endpoint.asked[3]["messages"][-1]["content"]
-    answers = [crowd[f"call_3_{n}"] for n in range(200)]
+    answers = [many_results[f"call_3_{n}"] for n in range(200)]
     refused = f"Not run: one reply may have {MOST_ACTIONS} actions."
     assert [answer == refused for answer in answers] == [False] * MOST_ACTIONS + [True] * (200 - MOST_ACTIONS)
 
 
-def test_what_nobody_counted_is_charged_at_its_hold(user: User) -> None:
-    asked = [
+def test_request_without_usage_is_charged_at_its_hold(user: User) -> None:
+    replies = [
         Answer("A test, the fix, and all that", cut=3),
         Answer("I look.", actions=[LOOK], cut="view", then="end"),
         Answer("I look.", actions=[LOOK], usage=None),
@@ -176,44 +180,46 @@ def test_what_nobody_counted_is_charged_at_its_hold(user: User) -> None:
         Answer(status=529, headers={"Retry-After": "0.1"}),
         SOLVE,
     ]
-    with Endpoint(asked) as endpoint:
-        user.has(endpoint)
-        told = user.fix("--strategy", "react")
-    assert told["exit"] == 0, told["stderr"]
-    record = user.record(told)
-    unknown = {name: settle for name, settle in record.settles.items() if settle.source == "none"}
+    with Endpoint(replies) as endpoint:
+        user.add_model(endpoint)
+        result = user.fix("--strategy", "react")
+    assert result["exit"] == 0, result["stderr"]
+    trajectory = user.trajectory(result)
+    unknown = {name: settle for name, settle in trajectory.settles.items() if settle.source == "none"}
     assert list(unknown) == ["main?1.1", "main?1.2", "main?1.3", "main?2.1"]
-    assert all(settle.dollars == record.holds[name].dollars for name, settle in unknown.items())
-    assert record.settles["main?3.1"].dollars == 0
-    assert told["usage"]["dollars"] == pytest.approx(sum(settle.dollars for settle in record.settles.values()))
-    assert told["usage"]["calls"] == 6
+    assert all(settle.dollars == trajectory.holds[name].dollars for name, settle in unknown.items())
+    assert trajectory.settles["main?3.1"].dollars == 0
+    assert result["usage"]["dollars"] == pytest.approx(sum(settle.dollars for settle in trajectory.settles.values()))
+    assert result["usage"]["calls"] == 6
 
 
-def test_a_conversation_that_is_too_long_goes_on_shorter(user: User) -> None:
+def test_too_long_conversation_is_shortened_and_continued(user: User) -> None:
     long = ("shell", {"command": "python3 -c 'for n in range(400): print(hash(str(n)) ** 3)'"})
-    said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
-    asked = [Answer("Look.", actions=[long]), Answer("On.", actions=[LOOK]), Answer(status=400, error=said), SOLVE]
-    with Endpoint(asked) as endpoint:
-        user.has(endpoint)
-        told = user.fix("--strategy", "react")
-    assert told["exit"] == 0, told["error"]
+    message = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
+    replies = [Answer("Look.", actions=[long]), Answer("On.", actions=[LOOK]), Answer(status=400, error=message), SOLVE]
+    with Endpoint(replies) as endpoint:
+        user.add_model(endpoint)
+        result = user.fix("--strategy", "react")
+    assert result["exit"] == 0, result["error"]
     *_, refused, shorter = endpoint.requests
     assert len(shorter.data) < len(refused.data) * 0.8
     assert "add(2, 3) gives -1" in text_of(shorter)
-    assert "out:1" in text_of(shorter), "what was folded can be read"
-    assert user.record(told).settles["main?3.1"].dollars == 0
+    assert "out:1" in text_of(shorter), "folded output can still be read"
+    assert user.trajectory(result).settles["main?3.1"].dollars == 0
 
 
 @pytest.mark.parametrize("model", [MODEL, CLAUDE])
-def test_a_key_that_a_model_says_goes_no_further(user: User, model: str) -> None:
-    said = f"The key is {KEY}."
-    thought = {"type": "thinking", "thinking": said, "signature": "c2ln"}
+def test_api_key_in_reply_is_masked(user: User, model: str) -> None:
+    message = f"The key is {KEY}."
+    thought = {"type": "thinking", "thinking": message, "signature": "c2ln"}
     echo = ("shell", {"command": f"echo {KEY} | rev", KEY: [KEY]})
-    bad: list[tuple[str, Any]] = [] if model == CLAUDE else [("view", f'{{"{KEY}')]
-    first = Answer(said, reasoning=said, actions=[echo, (KEY, {}), *bad], blocks=[thought] * (model == CLAUDE))
+    malformed: list[tuple[str, Any]] = [] if model == CLAUDE else [("view", f'{{"{KEY}')]
+    first = Answer(
+        message, reasoning=message, actions=[echo, (KEY, {}), *malformed], blocks=[thought] * (model == CLAUDE)
+    )
     with Endpoint([first, Answer(status=401, error=f"Incorrect API key: {KEY}")]) as endpoint:
-        user.has(endpoint, model)
-        told = user.fix("--strategy", "react", model=model)
-    assert told["exit"] == 3, told["stderr"]
+        user.add_model(endpoint, model)
+        result = user.fix("--strategy", "react", model=model)
+    assert result["exit"] == 3, result["stderr"]
     assert KEY not in text_of(endpoint.requests[-1])
     assert "[masked]" in text_of(endpoint.requests[-1])

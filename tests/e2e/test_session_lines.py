@@ -1,4 +1,4 @@
-"""The session as lines, as a real process: what it prints where, its exit code, what is wrong said in place."""
+"""The line-based session as a process: stdout, stderr, exit codes and error messages."""
 
 import signal
 import subprocess
@@ -12,62 +12,64 @@ LOOK = call("view", path="calc/core.py")
 
 
 @pytest.fixture
-def lines(machine: Machine, make_repo):
-    """`lines(words, *arguments)`: a session in a repository, with these words on its stdin."""
+def run_session(machine: Machine, make_repo):
+    """`run_session(input, *arguments)` runs a session in a repository, with this input on stdin."""
     root = make_repo(CALCULATOR)
 
-    def run(words: str, *arguments: str, cwd=root, **extra: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            machine.command(*arguments), cwd=cwd, env=machine.environment | extra, input=words,
+    def run(input: str, *arguments: str, cwd=root, **environment: str) -> subprocess.CompletedProcess[str]:
+        completed = subprocess.run(
+            machine.command(*arguments), cwd=cwd, env=machine.environment | environment, input=input,
             capture_output=True, text=True, timeout=100, check=False,
         )  # fmt: skip
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return done
+        assert "Traceback" not in completed.stderr + completed.stdout, completed.stderr
+        return completed
 
     run.root = root
     return run
 
 
 @pytest.mark.slow
-def test_answers_go_to_stdout_and_progress_to_stderr(machine, lines):
+def test_answers_go_to_stdout_and_progress_to_stderr(machine, run_session):
     model = machine.script(answer("Look.", LOOK, n=1), answer("It subtracts."))
-    done = lines("What does add do?\n\n   \n!echo by hand\n", "--model", model, "--mode", "plan")
-    assert done.returncode == 0
-    assert done.stdout == "It subtracts.\nby hand\n"
-    assert "view calc/core.py" in done.stderr
+    completed = run_session("What does add do?\n\n   \n!echo by hand\n", "--model", model, "--mode", "plan")
+    assert completed.returncode == 0
+    assert completed.stdout == "It subtracts.\nby hand\n"
+    assert "view calc/core.py" in completed.stderr
 
 
 @pytest.mark.slow
-def test_the_patch_on_stdout_is_one_that_git_takes(machine, lines):
+def test_patch_on_stdout_can_be_applied_with_git(machine, run_session):
     model = machine.script(
         answer("A Makefile.", call("edit", path="Makefile", old="", new="all:\n\techo tab"), n=1), answer("Done.", n=2)
     )
-    done = lines("Make one", "--model", model, SWE_AGENT_TEST="true")
-    patch, end, said = done.stdout.partition("\\ No newline at end of file\n")
-    assert "Done." in said
+    completed = run_session("Add a Makefile", "--model", model, SWE_AGENT_TEST="true")
+    patch, end, message = completed.stdout.partition("\\ No newline at end of file\n")
+    assert "Done." in message
     assert "+\techo tab\n" in patch
-    taken = subprocess.run(["git", "apply", "--check"], cwd=lines.root, input=patch + end, text=True, check=False)
-    assert taken.returncode == 0
+    applied = subprocess.run(
+        ["git", "apply", "--check"], cwd=run_session.root, input=patch + end, text=True, check=False
+    )
+    assert applied.returncode == 0
 
 
-def test_nothing_on_stdin_is_no_hang(lines):
-    assert lines("").returncode == 0
+def test_session_ends_with_empty_stdin(run_session):
+    assert run_session("").returncode == 0
 
 
-def test_quit_ends_it(machine, lines):
-    done = lines("/quit\nWhat?\n", "--model", machine.script(answer("Never.")))
-    assert (done.returncode, done.stdout) == (0, "")
+def test_quit_ends_session(machine, run_session):
+    completed = run_session("/quit\nWhat?\n", "--model", machine.script(answer("Never.")))
+    assert (completed.returncode, completed.stdout) == (0, "")
 
 
 @pytest.mark.slow
-def test_the_exit_code_is_that_of_the_last_request_that_failed(machine, lines):
+def test_exit_code_is_that_of_last_request(machine, run_session):
     model = machine.script(answer("Yes.", n=1))
-    assert lines("/nope\n").returncode == 2
-    assert lines("/nope\nHi\n", "--model", model, "--mode", "plan").returncode == 0
+    assert run_session("/nope\n").returncode == 2
+    assert run_session("/nope\nHi\n", "--model", model, "--mode", "plan").returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--mode", "hurry"], "--mode cannot be 'hurry'"),
         (["--screen", "tiny"], "--screen cannot be used"),
@@ -78,102 +80,102 @@ def test_the_exit_code_is_that_of_the_last_request_that_failed(machine, lines):
         (["--bogus"], "--bogus"),
     ],
 )
-def test_a_bad_flag_is_one_sentence(lines, arguments, said):
-    done = lines("/help\n", *arguments)
-    assert done.returncode == 2
-    assert said in " ".join(done.stderr.split())
+def test_bad_flag_is_reported(run_session, arguments, message):
+    completed = run_session("/help\n", *arguments)
+    assert completed.returncode == 2
+    assert message in " ".join(completed.stderr.split())
 
 
-def test_a_word_that_is_no_subcommand(lines):
-    done = lines("", "session", "something")
-    assert done.returncode == 2
-    assert "swe-agent --resume something" in done.stderr
+def test_unknown_subcommand_suggests_resume(run_session):
+    completed = run_session("", "session", "something")
+    assert completed.returncode == 2
+    assert "swe-agent --resume something" in completed.stderr
 
 
 @pytest.mark.slow
-def test_without_a_model_it_says_how_to_name_one(lines):
-    done = lines("/locate add subtracts\n")
-    assert "swe-agent config set model NAME" in done.stderr
-    assert "calc/core.py" in done.stdout
+def test_session_without_model_explains_how_to_set_one(run_session):
+    completed = run_session("/locate add subtracts\n")
+    assert "swe-agent config set model NAME" in completed.stderr
+    assert "calc/core.py" in completed.stdout
 
 
-def test_a_broken_config_opens_with_defaults_and_runs_nothing(machine, lines):
+def test_broken_config_opens_with_defaults_and_runs_nothing(machine, run_session):
     (machine.home / "config.toml").write_text("budget = [")
-    done = lines("/help locate\nDo something\n")
-    assert f"{machine.home / 'config.toml'} cannot be read" in done.stderr
-    assert "`/locate WORDS`" in done.stdout
-    assert done.returncode == 3
+    completed = run_session("/help locate\nDo something\n")
+    assert f"{machine.home / 'config.toml'} cannot be read" in completed.stderr
+    assert "`/locate WORDS`" in completed.stdout
+    assert completed.returncode == 3
     assert not (machine.home / "state" / "runs").exists()
 
 
-def test_a_bad_value_in_the_config_too(machine, lines):
+def test_bad_value_in_config_is_reported_and_default_used(machine, run_session):
     (machine.home / "config.toml").write_text('budget = "much"\n[session]\nmouse = "maybe"\n')
-    done = lines("/help\n")
-    assert "budget in" in done.stderr
-    assert "session.mouse" in done.stderr
-    assert done.returncode == 0
+    completed = run_session("/help\n")
+    assert "budget in" in completed.stderr
+    assert "session.mouse" in completed.stderr
+    assert completed.returncode == 0
 
 
-def test_without_docker_it_says_what_to_do(machine, lines):
-    done = lines("/help\n", "--workspace", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert "--workspace local" in done.stderr
+def test_session_without_docker_suggests_local_workspace(machine, run_session):
+    completed = run_session("/help\n", "--workspace", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert "--workspace local" in completed.stderr
 
 
 @pytest.mark.slow
-def test_a_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
+def test_session_answers_in_folder_without_git(machine, run_session, tmp_path):
     folder = tmp_path / "plain"
     folder.mkdir()
     (folder / "notes.txt").write_text("Buy milk.\n")
     model = machine.script(answer("Look.", call("view", path="notes.txt"), n=1), answer("Milk."))
-    done = lines("What is to be bought?\n", "--model", model, cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "Milk.\n")
+    completed = run_session("What should I buy?\n", "--model", model, cwd=folder)
+    assert (completed.returncode, completed.stdout) == (0, "Milk.\n")
     assert not (folder / ".git").exists()
 
 
 @pytest.mark.slow
-def test_a_repository_without_a_commit_too(machine, lines, tmp_path):
+def test_session_answers_in_repository_without_commit(machine, run_session, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     git(folder, "init", "-q")
     (folder / "notes.txt").write_text("Buy milk.\n")
     model = machine.script(answer("Look.", call("view", path="notes.txt"), n=1), answer("Milk."))
-    done = lines("What is to be bought?\n", "--model", model, cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "Milk.\n")
+    completed = run_session("What should I buy?\n", "--model", model, cwd=folder)
+    assert (completed.returncode, completed.stdout) == (0, "Milk.\n")
 
 
 @pytest.mark.slow
-def test_a_detached_head_and_a_merge_half_done(machine, lines):
-    root = lines.root
+def test_session_works_with_detached_head_and_unfinished_merge(machine, run_session):
+    root = run_session.root
     git(root, "checkout", "-q", "--detach")
     (root / ".git" / "MERGE_HEAD").write_text(git(root, "rev-parse", "HEAD") + "\n")
-    done = lines("Hi\n", "--model", machine.script(answer("Hello.")), "--mode", "plan")
-    assert (done.returncode, done.stdout) == (0, "Hello.\n")
-    assert "in the middle of a merge" in done.stderr
+    completed = run_session("Hi\n", "--model", machine.script(answer("Hello.")), "--mode", "plan")
+    assert (completed.returncode, completed.stdout) == (0, "Hello.\n")
+    assert "in the middle of a merge" in completed.stderr
 
 
 @pytest.mark.slow
-def test_the_newest_run_is_gone_on_with(machine, lines):
+def test_newest_run_is_resumed(machine, run_session):
     model = machine.script(answer("One.", n=1), answer("Two.", n=2))
-    lines("First?\n", "--model", model, "--mode", "plan")
-    done = lines("Second?\n", "--resume")
-    assert (done.returncode, done.stdout) == (0, "Two.\n")
-    assert "Resuming the newest run" in done.stderr
+    run_session("First?\n", "--model", model, "--mode", "plan")
+    completed = run_session("Second?\n", "--resume")
+    assert (completed.returncode, completed.stdout) == (0, "Two.\n")
+    assert "Resuming the newest run" in completed.stderr
     (run,) = (machine.home / "state" / "runs").iterdir()
-    named = lines("/cost\n", "--resume", run.name)
-    assert "2 calls" in named.stdout
+    resumed = run_session("/cost\n", "--resume", run.name)
+    assert "2 calls" in resumed.stdout
 
 
-def test_a_run_may_be_chosen_where_there_is_none(lines):
-    assert "There is no other run of this repository yet" in lines("", "--resume").stderr
+def test_resume_without_runs_is_reported(run_session):
+    assert "There is no other run of this repository yet" in run_session("", "--resume").stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_closed_terminal_closes_the_session_in_order(machine, lines, number):
+def test_signal_closes_session_cleanly(machine, run_session, number):
     model = machine.script(answer("Wait.", call("shell", command="sleep 300", timeout=600), n=1))
     (machine.home / "config.toml").write_text('[permissions]\nallow = ["command sleep"]\n')
     process = subprocess.Popen(
-        machine.command("--model", model), cwd=lines.root, env=machine.environment,
+        machine.command("--model", model), cwd=run_session.root, env=machine.environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdin
@@ -187,5 +189,5 @@ def test_a_closed_terminal_closes_the_session_in_order(machine, lines, number):
     out, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in out + error
-    done = lines("/help\n", "--resume")
-    assert done.returncode == 0
+    completed = run_session("/help\n", "--resume")
+    assert completed.returncode == 0

@@ -1,4 +1,4 @@
-"""The session as a person has it: the real program in a real terminal, a model behind HTTP, a Docker workspace."""
+"""The session in a real terminal: the real program, a model at an HTTP endpoint, a Docker workspace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from trajectories.journal import read
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
-WRONG = ("edit", {"path": "calc/core.py", "old": "return a - b", "new": "return a * b"})
 UTF8 = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
 
@@ -29,28 +28,30 @@ def user(machine: Machine, calculator: Path) -> User:
     return User(machine, ["fix", "--repo", str(calculator)])
 
 
-def opened(user: User, cwd: Path, *flags: str, columns: int = 100, rows: int = 30) -> AbstractContextManager[Terminal]:
-    """`swe-agent` typed in the repository."""
+def open_session(
+    user: User, cwd: Path, *flags: str, columns: int = 100, rows: int = 30
+) -> AbstractContextManager[Terminal]:
+    """Start `swe-agent` in the repository."""
     environment = {"PATH": os.environ["PATH"], **user.machine.environment, **UTF8}
     command = user.machine.command(*flags)
     return terminal(command, environment, cwd, columns, rows)
 
 
 @pytest.mark.slow
-def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: User, calculator: Path) -> None:
-    """start, issue by @file, watch, interrupt, steer, finish, undo, redo, diff, apply with approval, quit, resume."""
+def test_issue_is_fixed_applied_and_session_resumed(user: User, calculator: Path) -> None:
+    """Start, issue by @file, watch, interrupt, steer, finish, undo, redo, diff, apply with approval, quit, resume."""
     git(calculator, "config", "core.autocrlf", "false")
     (calculator / "issue.md").write_text("# add() subtracts\n\nadd(2, 3) gives -1 but should give 5.\n")
     answers = [
         Answer("I look at the core first.", actions=[LOOK]),
-        Answer("Let me wait.", actions=[("shell", {"command": "echo begun; sleep 600", "timeout": 900})]),
+        Answer("Let me wait.", actions=[("shell", {"command": "echo started; sleep 600", "timeout": 900})]),
         Answer("Now a test and the fix.", actions=[ADD_TEST, FIX]),
-        Answer("add() adds now, and a test says so."),
+        Answer("add() adds now, and a test checks it."),
         Answer("It was already right."),
     ]
     with Endpoint(answers) as endpoint:
-        user.has(endpoint)
-        with opened(user, calculator, "--model", MODEL) as window:
+        user.add_model(endpoint)
+        with open_session(user, calculator, "--model", MODEL) as window:
             window.wait("build")
             window.type("@issue.md ")
             window.keys("Enter")
@@ -58,7 +59,7 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
             window.wait("sleep 600")
             window.keys("Escape")
             window.wait("[Ii]nterrupted")
-            window.type("No waiting, please: mend it.")
+            window.type("No waiting, please: fix it.")
             window.keys("Enter")
             window.wait("add\\(\\) adds now")
             window.wait("All tests that passed before still pass|no loss")
@@ -81,11 +82,11 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
             window.keys("C-d")
             window.wait(r"(?m)^\$ *$")
         assert "return a + b" in (calculator / "calc/core.py").read_text()
-        assert "calc/core.py" in git(calculator, "diff", "--name-only"), "the index was moved"
-        said = [message for body in endpoint.asked for message in body["messages"]]
-        assert any("No waiting, please" in str(message["content"]) for message in said)
+        assert "calc/core.py" in git(calculator, "diff", "--name-only"), "the index was changed"
+        messages = [message for body in endpoint.asked for message in body["messages"]]
+        assert any("No waiting, please" in str(message["content"]) for message in messages)
         [run] = user.machine.runs()
-        with opened(user, calculator, "--resume", run.name) as window:
+        with open_session(user, calculator, "--resume", run.name) as window:
             window.wait("add\\(\\) adds now")
             window.type("Is it right?")
             window.keys("Enter")
@@ -96,19 +97,21 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
 
 
 @pytest.mark.slow
-def test_inline_keeps_what_the_terminal_showed(user: User, calculator: Path) -> None:
+def test_inline_screen_keeps_scrollback(user: User, calculator: Path) -> None:
     user.machine.workspace = "local"
     with Endpoint([Answer("It subtracts (calc/core.py:3).", actions=[]), Answer("Nothing else does.")]) as endpoint:
-        user.has(endpoint)
-        with opened(user, calculator, "--model", MODEL, "--screen", "inline", "--mode", "plan", rows=20) as window:
-            window.wait("Ask, or say")  # what is typed before is lost
-            for words, answer in [("What does add do?", "It subtracts"), ("What else?", "Nothing else does")]:
-                window.type(words)
+        user.add_model(endpoint)
+        with open_session(
+            user, calculator, "--model", MODEL, "--screen", "inline", "--mode", "plan", rows=20
+        ) as window:
+            window.wait("Ask, or say")  # earlier input would be lost
+            for prompt, answer in [("What does add do?", "It subtracts"), ("What else?", "Nothing else does")]:
+                window.type(prompt)
                 window.keys("Enter")
                 window.wait(answer)
             window.keys("C-d")
             window.wait(r"(?m)^\$ *$")
             scrollback = window.scrollback
-    assert "swe_agent import main" in scrollback, "the line that began it is gone"
+    assert "swe_agent import main" in scrollback, "the command line that started the session is gone"
     assert "It subtracts" in scrollback
     assert "swe-agent --resume" in scrollback

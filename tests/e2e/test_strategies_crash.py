@@ -1,4 +1,4 @@
-"""kill -9 of a strategy with parallel attempts: resumed, it comes to the same, and pays for nothing twice."""
+"""kill -9 of a strategy with parallel attempts: the resumed run has the same result and repeats no request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.agent.strategies.conftest import FILES, ISSUE, UNITTEST
 from tests.agent.strategies.test_resumed_runs import CASES
 from tests.conftest import git
 from tests.e2e.conftest import Machine, write
-from tests.e2e.kill_runner import account, begun, killed
+from tests.e2e.kill_runner import account, is_started, run_and_kill
 from tests.sampling import SEED
 
 pytestmark = pytest.mark.slow
@@ -22,41 +22,46 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def command(machine: Machine, tmp_path: Path) -> Callable[..., list[str]]:
-    """Takes what a case says; the command that does it on this machine."""
+    """A function from the parts of a case to the command that runs it on this machine."""
 
-    def told(strategy, *lines, files=FILES, issue=ISSUE, roles=None, **settings) -> list[str]:
+    def make_command(strategy, *lines, files=FILES, issue=ISSUE, roles=None, **settings) -> list[str]:
         repository = write(tmp_path / "repository", files)
-        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "The base"]):
-            git(repository, *words)
+        for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "The base"]):
+            git(repository, *arguments)
         (machine.home / "issue.md").write_text(issue)
         config = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-        config += ["[roles]", *(f"{role} = {json.dumps(machine.script(*own))}" for role, own in (roles or {}).items())]
+        config += [
+            "[roles]",
+            *(f"{role} = {json.dumps(machine.script(*script))}" for role, script in (roles or {}).items()),
+        ]
         with (machine.home / "config.toml").open("r+") as file:
             tables = file.read()
             file.seek(0)
             file.write("\n".join([*config, tables]))
-        words = ["--repo", str(repository), "--issue-file", str(machine.home / "issue.md"), "--test", UNITTEST]
-        return ["fix", "--strategy", strategy, "--model", machine.script(*lines), *words]
+        arguments = ["--repo", str(repository), "--issue-file", str(machine.home / "issue.md"), "--test", UNITTEST]
+        return ["fix", "--strategy", strategy, "--model", machine.script(*lines), *arguments]
 
-    return told
+    return make_command
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("case", CASES)
-def test_killed_at_random_moments(case, machine: Machine, command) -> None:
+def test_strategy_killed_at_random_moments_is_resumed(case, machine: Machine, command) -> None:
     arguments = case(command)
-    began = time.monotonic()
-    whole = machine.json(*arguments)
-    seconds = time.monotonic() - began
-    assert whole["verdict"]["kind"] == "verified", whole["stderr"]
-    replies = sorted(account(Path(whole["directory"]))["replies"])
-    chance = random.Random(f"{SEED} {case.__name__}")
-    for moment in [chance.uniform(0.3, 1.0) * seconds for _ in range(2)]:
+    started_at = time.monotonic()
+    uninterrupted = machine.json(*arguments)
+    seconds = time.monotonic() - started_at
+    assert uninterrupted["verdict"]["kind"] == "verified", uninterrupted["stderr"]
+    replies = sorted(account(Path(uninterrupted["directory"]))["replies"])
+    rng = random.Random(f"{SEED} {case.__name__}")
+    for moment in [rng.uniform(0.3, 1.0) * seconds for _ in range(2)]:
         before = set(machine.runs())
-        killed(machine, arguments, moment)
+        run_and_kill(machine, arguments, moment)
         for directory in set(machine.runs()) - before:
-            if begun(directory):
-                again = machine.json("resume", directory.name)
-                assert (again["exit"], again["patch"]) == (whole["exit"], whole["patch"]), again["stderr"]
-                assert again["verdict"]["kind"] == "verified"
+            if is_started(directory):
+                resumed = machine.json("resume", directory.name)
+                assert (resumed["exit"], resumed["patch"]) == (uninterrupted["exit"], uninterrupted["patch"]), resumed[
+                    "stderr"
+                ]
+                assert resumed["verdict"]["kind"] == "verified"
                 assert sorted(account(directory)["replies"]) == replies

@@ -1,4 +1,4 @@
-"""`test` from the outside: tests that are written, what is changed, what cannot be tested, and a run that was cut."""
+"""`swe-agent test` as a process: written tests, changed functions, bad arguments, and an interrupted run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOP = '''"""Prices."""
 
 
 def reduced(price, percent=0):
-    """The price without so many percent."""
+    """The price reduced by a percentage."""
     if price < 0:
         raise ValueError("no price")
     if percent > 50:
@@ -55,49 +55,51 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_tests_are_written_applied_and_the_same_when_the_run_was_cut(machine, shop) -> None:
-    told = machine.json(
+def test_tests_are_written_and_applied_and_run_can_be_resumed(machine, shop) -> None:
+    result = machine.json(
         *("test", "--repo", shop, "--function", "shop.py:reduced", "--apply"),
         *("--test", f"{sys.executable} -m unittest discover -s tests -t ."),
         timeout=300,
     )
-    assert (told.get("exit"), told["returncode"]) == (0, 0), told
+    assert (result.get("exit"), result["returncode"]) == (0, 0), result
     assert git(shop, "status", "--porcelain") == "?? tests/test_shop_reduced.py"
     text = (shop / "tests/test_shop_reduced.py").read_text()
     assert "self.assertRaises(ValueError)" in text
-    ran = subprocess.run([sys.executable, "-m", "unittest"], cwd=shop, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert told["verdict"]["no_loss"]
-    directory = Path(told["directory"])
+    completed = subprocess.run(
+        [sys.executable, "-m", "unittest"], cwd=shop, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert result["verdict"]["no_loss"]
+    directory = Path(result["directory"])
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    for kept in sample(list(range(2, len(lines))), 1):
-        copy = directory.parent / f"cut-{kept}"
-        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:7])
-        again = machine.json("resume", copy.name, timeout=300)
-        assert (again["exit"], again["patch"]) == (0, told["patch"]), (kept, again["stderr"])
+    for length in sample(list(range(2, len(lines))), 1):
+        copied = directory.parent / f"cut-{length}"
+        copy_run(directory, copied, b"".join(lines[:length]) + lines[length][:7])
+        resumed = machine.json("resume", copied.name, timeout=300)
+        assert (resumed["exit"], resumed["patch"]) == (0, result["patch"]), (length, resumed["stderr"])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_only_what_is_changed_is_tested(machine, shop) -> None:
+def test_changed_option_tests_only_changed_functions(machine, shop) -> None:
     (shop / "shop.py").write_text(SHOP.replace("percent > 50", "percent > 60").replace("percent = 50", "percent = 60"))
-    told = machine.json("test", "--repo", shop, "--changed", timeout=280)
-    assert told["exit"] == 0, told
-    assert "def test_reduced" in told["patch"]
-    assert "sign" not in told["patch"]
+    result = machine.json("test", "--repo", shop, "--changed", timeout=280)
+    assert result["exit"] == 0, result
+    assert "def test_reduced" in result["patch"]
+    assert "sign" not in result["patch"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_where_nothing_is_left_to_reach_no_test_is_written(machine, shop) -> None:
-    told = machine.run("test", "--repo", str(shop), "--function", "shop.py:sign", "--plain", timeout=280)
-    assert told.returncode == 1, told.stdout + told.stderr
-    assert "No test was written." in told.stdout
-    assert "Traceback" not in told.stdout + told.stderr
+def test_no_test_is_written_for_covered_function(machine, shop) -> None:
+    completed = machine.run("test", "--repo", str(shop), "--function", "shop.py:sign", "--plain", timeout=280)
+    assert completed.returncode == 1, completed.stdout + completed.stderr
+    assert "No test was written." in completed.stdout
+    assert "Traceback" not in completed.stdout + completed.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "Give --function PATH.py:NAME, or --changed."),
         (["--function", "shop.py:sign", "--changed"], "Both --function and --changed were given"),
@@ -111,9 +113,9 @@ def test_where_nothing_is_left_to_reach_no_test_is_written(machine, shop) -> Non
         (["--function", "broken.py:f"], "broken.py cannot be parsed"),
     ],
 )
-def test_what_cannot_be_tested_is_said_in_a_sentence(machine, shop, arguments, words) -> None:
+def test_bad_arguments_are_refused(machine, shop, arguments, message) -> None:
     (shop / "broken.py").write_text("def f(:\n")
-    done = machine.run("test", "--repo", str(shop), *arguments)
-    assert done.returncode == 2
-    assert words in done.stderr.replace("\n", " ")
-    assert "Traceback" not in done.stderr
+    completed = machine.run("test", "--repo", str(shop), *arguments)
+    assert completed.returncode == 2
+    assert message in completed.stderr.replace("\n", " ")
+    assert "Traceback" not in completed.stderr

@@ -1,4 +1,4 @@
-"""A real terminal to try the session in: tmux, on a server of its own."""
+"""A real terminal for session tests: tmux, on a separate server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 SECONDS = 60.0
-"""Most that anything on the screen is waited for: containers are started meanwhile, on machines that do much else."""
+"""Longest wait for anything on the screen: containers may be started meanwhile, on slow machines."""
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """One window of so many columns and rows; `screen` is what a person sees in it."""
+    """A window with a fixed number of columns and rows; `screen` is its visible text."""
 
     socket: Path
 
@@ -28,7 +28,7 @@ class Terminal:
 
     @property
     def scrollback(self) -> str:
-        """The screen and all that has left it at the top."""
+        """The screen and everything scrolled off its top."""
         return self._tmux("capture-pane", "-p", "-S", "-")
 
     def keys(self, *names: str) -> None:
@@ -39,7 +39,7 @@ class Terminal:
         self._tmux("send-keys", "-l", text)
 
     def paste(self, text: str) -> None:
-        """As a terminal pastes: in brackets, where the program asks for them."""
+        """Paste as a terminal does: bracketed if the program requests it."""
         self._tmux("set-buffer", text)
         self._tmux("paste-buffer", "-p")
 
@@ -47,29 +47,31 @@ class Terminal:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def wait(self, pattern: str, seconds: float = SECONDS) -> str:
-        """The screen, as soon as it shows what the pattern matches."""
+        """The screen, once the pattern matches."""
         return self._wait(lambda screen: re.search(pattern, screen), f"never shown: {pattern}", seconds)
 
     def gone(self, pattern: str, seconds: float = SECONDS) -> str:
-        """The screen, as soon as nothing on it matches."""
+        """The screen, once the pattern no longer matches."""
         return self._wait(lambda screen: not re.search(pattern, screen), f"still shown: {pattern}", seconds)
 
-    def _wait(self, seen, what: str, seconds: float) -> str:
+    def _wait(self, condition, message: str, seconds: float) -> str:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             screen = self.screen
-            if seen(screen):
+            if condition(screen):
                 return screen
             time.sleep(0.1)
-        raise AssertionError(f"{what}\n{self.screen}")
+        raise AssertionError(f"{message}\n{self.screen}")
 
-    def _tmux(self, *words: str) -> str:
-        done = subprocess.run(tmux(self.socket, *words), check=True, capture_output=True, text=True, timeout=30)
-        return done.stdout
+    def _tmux(self, *arguments: str) -> str:
+        completed = subprocess.run(
+            tmux(self.socket, *arguments), check=True, capture_output=True, text=True, timeout=30
+        )
+        return completed.stdout
 
 
-def tmux(socket: Path, *words: str) -> list[str]:
-    return ["tmux", "-S", str(socket), "-f", "/dev/null", *words]
+def tmux(socket: Path, *arguments: str) -> list[str]:
+    return ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments]
 
 
 @contextmanager
@@ -81,13 +83,13 @@ def terminal(
     rows: int = 30,
     term: str = "tmux-256color",
 ) -> Iterator[Terminal]:
-    """A window with a shell in it, in which the command is typed; what it leaves behind can still be seen."""
+    """A window with a shell in which the command is typed; its output stays visible after it ends."""
     shell = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), f"TERM={term}", "PS1=$ ", "sh"]
     size = ("-x", str(columns), "-y", str(rows))
-    with TemporaryDirectory(prefix="tmux-") as folder:  # a socket's path may have 107 bytes
+    with TemporaryDirectory(prefix="tmux-") as folder:  # the path of a socket has at most 107 bytes
         socket = Path(folder) / "socket"
-        begin = tmux(socket, "new-session", "-d", *size, "-c", str(cwd), shlex.join(shell))
-        subprocess.run(begin, check=True, timeout=30, capture_output=True)
+        start_command = tmux(socket, "new-session", "-d", *size, "-c", str(cwd), shlex.join(shell))
+        subprocess.run(start_command, check=True, timeout=30, capture_output=True)
         window = Terminal(socket)
         try:
             window.wait(r"(?m)^\$")

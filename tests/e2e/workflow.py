@@ -1,4 +1,4 @@
-"""Runs a workflow file as GitHub would: its `run:` in bash, its `uses:` by stand-ins; what is not known is an error."""
+"""Run a workflow file as GitHub does: `run:` in bash, `uses:` by fakes; anything unknown is an error."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.stand_ins import STAND_INS
+from tests.e2e.fake_actions import FAKE_ACTIONS
 from tests.github_server import Hub
 from tests.github_server.state import Repo
 
-HOUSE, CALLER = Path(__file__).resolve().parents[2], ".github/workflows/swe-agent.yml"
-FILE = HOUSE / CALLER
+ROOT, CALLER = Path(__file__).resolve().parents[2], ".github/workflows/swe-agent.yml"
+FILE = ROOT / CALLER
 TOKENS = re.compile(r"'(?:[^']|'')*'|&&|\|\||[!=]=|[!(),]|[\w.-]+|\s+")
-WORDS = {"&&": " and ", "||": " or ", "!": " not "}
+OPERATORS = {"&&": " and ", "||": " or ", "!": " not "}
 Env = dict[str, str]
 FUNCTIONS = {"always": lambda: True, "format": lambda text, *given: text.format(*given)}
 
 
 @dataclass
 class Job:
-    """`seen` is the environment of each `run:` block, `log` what they printed, `summary` the step summary."""
+    """`environments` are those of each `run:` block, `log` is their output, `summary` the step summary."""
 
     result: str = "success"
     outputs: Env = field(default_factory=dict)
-    seen: list[Env] = field(default_factory=list)
+    environments: list[Env] = field(default_factory=list)
     log: str = ""
     summary: str = ""
 
 
 @dataclass
 class Workflow:
-    """A caller's: `inputs` and `secrets` are what it passes on. Artifacts lie in `folder` by run and name."""
+    """A caller's workflow: `inputs` and `secrets` are passed on. `folder` has artifacts by run and name."""
 
     hub: Hub
     repo: Repo
@@ -49,102 +49,120 @@ class Workflow:
     runs: int = 0
 
     def run(self, name: str, payload: Mapping[str, Any]) -> dict[str, Job]:
-        """All jobs in their order, for an event."""
+        """Run all jobs in order for an event."""
         self.runs += 1
         self.repo.runs[self.runs] = {"path": CALLER, "event": name, "created_at": self.hub.time()}
         text = yaml.safe_load(FILE.read_text("utf-8"))
-        call = text[True]["workflow_call"]  # YAML takes `on` for a truth
+        call = text[True]["workflow_call"]  # YAML reads `on` as true
         assert self.inputs.keys() | self.secrets.keys() <= call["inputs"].keys() | call["secrets"].keys()
         env = self.hub.env(payload["sender"]["login"], repo=self.repo)
         env |= {"GITHUB_EVENT_NAME": name, "GITHUB_WORKFLOW_REF": f"{self.repo.full_name}/{CALLER}@main"}
         env |= {key: os.environ[key] for key in ("PATH", "LANG", "DOCKER_HOST") if key in os.environ}
         env["GITHUB_RUN_ID"] = str(self.runs)
         del env["GITHUB_TOKEN"]
-        github = {key.removeprefix("GITHUB_").lower(): said for key, said in env.items()} | {"event": payload}
-        inputs = {key: one["default"] for key, one in call["inputs"].items()} | dict(self.inputs)
-        known = {"inputs": inputs, "secrets": self.secrets, "github": github, "steps": {}}
+        github = {key.removeprefix("GITHUB_").lower(): value_of_key for key, value_of_key in env.items()} | {
+            "event": payload
+        }
+        inputs = {key: item["default"] for key, item in call["inputs"].items()} | dict(self.inputs)
+        context = {"inputs": inputs, "secrets": self.secrets, "github": github, "steps": {}}
         jobs: dict[str, Job] = {}
         for key, spec in text["jobs"].items():
-            before = {one: jobs[one] for one in jobs if one in spec.get("needs", [])}
-            here = known | {"needs": {one: vars(job) for one, job in before.items()}}
-            goes = condition(spec.get("if"), here, all(job.result == "success" for job in before.values()))
-            jobs[key] = self._job(key, spec, here, env | filled(text["env"], here)) if goes else Job("skipped")
+            needed_jobs = {item: jobs[item] for item in jobs if item in spec.get("needs", [])}
+            local_context = context | {"needs": {item: vars(job) for item, job in needed_jobs.items()}}
+            runs_job = condition(
+                spec.get("if"), local_context, all(job.result == "success" for job in needed_jobs.values())
+            )
+            jobs[key] = (
+                self._job(key, spec, local_context, env | expand(text["env"], local_context))
+                if runs_job
+                else Job("skipped")
+            )
         return jobs
 
-    def _job(self, key: str, spec: Any, known: dict[str, Any], env: Env) -> Job:
+    def _job(self, key: str, spec: Any, context: dict[str, Any], env: Env) -> Job:
         home, token, job = self.folder / f"{self.runs}-{key}", f"ghs_{key}{self.runs}", Job()
-        may = {name.replace("-", "_"): level for name, level in spec["permissions"].items()} | {"metadata": "read"}
-        self.hub.token(token, "github-actions[bot]", may, app=True)
+        permissions = {name.replace("-", "_"): level for name, level in spec["permissions"].items()} | {
+            "metadata": "read"
+        }
+        self.hub.token(token, "github-actions[bot]", permissions, app=True)
         for name in ("home", "temp", "work"):
             (home / name).mkdir(parents=True)
-        (home / "event.json").write_text(json.dumps(known["github"]["event"]))
+        (home / "event.json").write_text(json.dumps(context["github"]["event"]))
         env |= {"HOME": f"{home}/home", "RUNNER_TEMP": f"{home}/temp", "GITHUB_WORKSPACE": f"{home}/work"}
-        known |= {"runner": {"temp": f"{home}/temp"}, "github": known["github"] | {"token": token}}
-        steps = self._steps(spec["steps"], known, env | {"GITHUB_EVENT_PATH": f"{home}/event.json"}, job)
-        job.outputs = filled(spec.get("outputs", {}), known | {"steps": steps})
+        context |= {"runner": {"temp": f"{home}/temp"}, "github": context["github"] | {"token": token}}
+        steps = self._steps(spec["steps"], context, env | {"GITHUB_EVENT_PATH": f"{home}/event.json"}, job)
+        job.outputs = expand(spec.get("outputs", {}), context | {"steps": steps})
         return job
 
-    def _steps(self, specs: list[Any], known: dict[str, Any], env: Env, job: Job) -> dict[str, Any]:
+    def _steps(self, specs: list[Any], context: dict[str, Any], env: Env, job: Job) -> dict[str, Any]:
         steps: dict[str, Any] = {}
         for spec in specs:
-            here = known | {"steps": steps}
-            if not condition(spec.get("if"), here, job.result == "success"):
+            local_context = context | {"steps": steps}
+            if not condition(spec.get("if"), local_context, job.result == "success"):
                 continue
-            given, own, put = filled(spec.get("with", {}), here), env | filled(spec.get("env", {}), here), {}
+            inputs, step_env, outputs = (
+                expand(spec.get("with", {}), local_context),
+                env | expand(spec.get("env", {}), local_context),
+                {},
+            )
             try:
                 if spec.get("uses", "").startswith("$/"):
-                    put = self._composite(HOUSE / spec["uses"][2:], given, here, own, job)
+                    outputs = self._composite(ROOT / spec["uses"][2:], inputs, local_context, step_env, job)
                 elif "uses" in spec:
                     assert re.fullmatch("[^@]+@[0-9a-f]{40}", spec["uses"]), spec["uses"]
-                    put = STAND_INS[spec["uses"][:-41]](self, given, here, own)
+                    outputs = FAKE_ACTIONS[spec["uses"][:-41]](self, inputs, local_context, step_env)
                 else:
-                    put = bash(spec["run"], own, job)
+                    outputs = bash(spec["run"], step_env, job)
             except (subprocess.CalledProcessError, FileNotFoundError) as error:
                 job.log += f"{error}\n"
                 job.result = job.result if spec.get("continue-on-error") else "failure"
-            steps[spec.get("id", "")] = {"outputs": put}
+            steps[spec.get("id", "")] = {"outputs": outputs}
         return steps
 
-    def _composite(self, folder: Path, given: Env, known: dict[str, Any], env: Env, job: Job) -> Env:
+    def _composite(self, folder: Path, action_inputs: Env, context: dict[str, Any], env: Env, job: Job) -> Env:
         text = yaml.safe_load((folder / "action.yml").read_text("utf-8"))
-        assert given.keys() <= text["inputs"].keys()
-        inputs = {key: one.get("default", "") for key, one in text["inputs"].items()} | given
-        here = {"inputs": inputs, "runner": known["runner"], "github": known["github"]}  # and no secrets
-        steps = self._steps(text["runs"]["steps"], here, env | {"GITHUB_ACTION_PATH": str(folder)}, job)
-        return {key: filled(one["value"], {"steps": steps}) for key, one in text["outputs"].items()}
+        assert action_inputs.keys() <= text["inputs"].keys()
+        inputs = {key: item.get("default", "") for key, item in text["inputs"].items()} | action_inputs
+        local_context = {"inputs": inputs, "runner": context["runner"], "github": context["github"]}  # no secrets
+        steps = self._steps(text["runs"]["steps"], local_context, env | {"GITHUB_ACTION_PATH": str(folder)}, job)
+        return {key: expand(item["value"], {"steps": steps}) for key, item in text["outputs"].items()}
 
 
 def bash(script: str, env: Env, job: Job) -> Env:
-    assert "${{" not in script, "an expression in a script is somebody's text run"
+    assert "${{" not in script, "an expression in a script runs untrusted text"
     output, summary = (Path(env["RUNNER_TEMP"]) / name for name in ("output", "summary"))
     output.write_text("")
-    job.seen.append(env := env | {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
+    job.environments.append(env := env | {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    done = subprocess.run(shell, env=env, cwd=env["GITHUB_WORKSPACE"], stdout=-1, stderr=subprocess.STDOUT, text=True)
-    job.log += done.stdout
-    job.result = "failure" if done.returncode else job.result
+    completed = subprocess.run(
+        shell, env=env, cwd=env["GITHUB_WORKSPACE"], stdout=-1, stderr=subprocess.STDOUT, text=True
+    )
+    job.log += completed.stdout
+    job.result = "failure" if completed.returncode else job.result
     job.summary = summary.read_text("utf-8") if summary.exists() else ""
-    return {name: said for name, _, said in re.findall(r"(.+)<<(.+)\n((?s:.*?))\n\2\n", output.read_text("utf-8"))}
+    return {name: text for name, _, text in re.findall(r"(.+)<<(.+)\n((?s:.*?))\n\2\n", output.read_text("utf-8"))}
 
 
-def condition(text: str | None, known: Mapping[str, Any], ok: bool) -> bool:
-    """Whether an `if:` lets its job or step run: without always() only where all went well before."""
-    here = {name: one for name, one in known.items() if name != "secrets"}
-    return (ok or "always()" in (text or "")) and (not text or bool(value(text, here)))
+def condition(text: str | None, context: Mapping[str, Any], ok: bool) -> bool:
+    """Whether the `if:` of a job or step is true; without always() only if everything before succeeded."""
+    local_context = {name: item for name, item in context.items() if name != "secrets"}
+    return (ok or "always()" in (text or "")) and (not text or bool(value(text, local_context)))
 
 
-def filled(text: Any, known: Mapping[str, Any]) -> Any:
-    """The same with what its expressions come to, in words."""
+def expand(text: Any, context: Mapping[str, Any]) -> Any:
+    """Replace the expressions in all texts by their values."""
     if isinstance(text, dict):
-        return {key: filled(one, known) for key, one in text.items()}
+        return {key: expand(item, context) for key, item in text.items()}
     word = lambda of: str(of).lower() if isinstance(of, bool) else str(of)
-    return re.sub(r"\$\{\{(.*?)\}\}", lambda found: word(value(found[1], known)), word(text))
+    return re.sub(r"\$\{\{(.*?)\}\}", lambda match: word(value(match[1], context)), word(text))
 
 
-def value(text: str, known: Mapping[str, Any]) -> Any:
-    """What an expression comes to, by way of Python's."""
+def value(text: str, context: Mapping[str, Any]) -> Any:
+    """Evaluate an expression by translating it to Python."""
     tokens = TOKENS.findall(text)
     assert "".join(tokens) == text, f"not understood: {text}"
-    python = "".join(WORDS.get(one) or (f"look({one!r})" if re.match(r"[a-z]+\.", one) else one) for one in tokens)
+    python = "".join(
+        OPERATORS.get(item) or (f"look({item!r})" if re.match(r"[a-z]+\.", item) else item) for item in tokens
+    )
     get = lambda at, name: at.get(name, "") if isinstance(at, Mapping) else ""
-    return eval(python.strip(), FUNCTIONS | {"look": lambda path: reduce(get, path.split("."), known)})
+    return eval(python.strip(), FUNCTIONS | {"look": lambda path: reduce(get, path.split("."), context)})

@@ -1,11 +1,11 @@
-"""An HTTP endpoint on loopback that speaks three protocols as model providers do, right and wrong.
+"""An HTTP endpoint on loopback that imitates model providers in three protocols, including their faults.
 
     with Endpoint([Answer(text="I look.", actions=[("view", {"path": "a.py"})]), Answer(text="Done.")]) as endpoint:
         litellm.completion("openai/any", messages, api_base=endpoint.openai, api_key="k")
         assert endpoint.requests[0].body["model"] == "any"
 
-`python -m tests.endpoint --script FILE` is the same in a process of its own, for tests that kill the driver.
-One file a protocol: `chat` (OpenAI chat completions), `messages` (Anthropic), `responses` (OpenAI responses).
+`python -m tests.endpoint --script FILE` runs it in a separate process, for tests that kill the driver.
+There is one module per protocol: `chat` (OpenAI chat completions), `messages` (Anthropic), `responses` (OpenAI).
 """
 
 from tests.endpoint.answer import Answer, Request, Rule, Tokens, rules

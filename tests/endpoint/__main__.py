@@ -1,7 +1,7 @@
-"""The endpoint in a process of its own: says its URL on the first line, then serves until it is killed.
+"""The endpoint in a separate process: prints its URL as the first line, then serves until it is killed.
 
-A script is lines of JSON, each a `Rule`: `{"turns"?, "contains"?, "times"?, "answer": {...}}`; the first that fits
-a request answers it. `--log` gets each request as a line of JSON.
+A script has one JSON object per line, each a `Rule`: `{"turns"?, "contains"?, "times"?, "answer": {...}}`. The first
+rule that matches a request answers it. `--log` names a file for the requests, one JSON object per line.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tests.endpoint import Endpoint, Rule, rules
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.endpoint", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 chooses a free port")
     parser.add_argument("--script", type=Path, required=True)
     parser.add_argument("--log", type=Path)
-    given = parser.parse_args()
-    script = [Rule.from_json(line) for line in given.script.read_text("utf-8").splitlines() if line.strip()]
-    log = given.log.open("a", encoding="utf-8") if given.log else None
-    with Endpoint(rules(script), port=given.port, log=log) as endpoint:
+    arguments = parser.parse_args()
+    script = [Rule.from_json(line) for line in arguments.script.read_text("utf-8").splitlines() if line.strip()]
+    log = arguments.log.open("a", encoding="utf-8") if arguments.log else None
+    with Endpoint(rules(script), port=arguments.port, log=log) as endpoint:
         sys.stdout.write(f"{endpoint.url}\n")
         sys.stdout.flush()
         threading.Event().wait()

@@ -1,4 +1,4 @@
-"""What the endpoint is asked, what it answers, and rules that choose an answer by the request alone."""
+"""Requests to the endpoint, its answers, and rules that choose an answer by the request alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 PIECES = 3
-"""In how many pieces a stream gives a text, a tool call's arguments, or a body that is not streamed."""
+"""The number of pieces that a stream splits a text, a call's arguments or an unstreamed body into."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Usage in words of no protocol. `input` counts everything sent: the `cached` (read) and the `written` too."""
+    """Usage in any protocol. `input` counts all tokens sent, including `cached` (read) and `written` ones."""
 
     input: int = 100
     output: int = 10
@@ -28,21 +28,21 @@ class Tokens:
 class Answer:
     """One answer, in any protocol.
 
-    `actions` are (tool, arguments); arguments given as a string go out as they are, also where they are no JSON.
-    `reasoning` is thought in the open: `reasoning_content`, a signed thinking block, or a reasoning item.
-    `blocks` go out as they are, ahead of text and actions: thinking, redacted_thinking or reasoning items with
+    `actions` are (tool, arguments). Arguments given as a string are sent unchanged, even if they are not valid JSON.
+    `reasoning` is visible reasoning: `reasoning_content`, a signed thinking block, or a reasoning item.
+    `blocks` are sent unchanged, before text and actions: thinking, redacted_thinking or reasoning items with
     encrypted content (in chat as `reasoning_details`).
-    `usage` is Tokens, None (absent) or a mapping that goes out as it is, however absurd.
-    `finish` is stop, length, tool_calls, content_filter or refusal in each protocol's word; others go out as they are.
+    `usage` is Tokens, None (absent) or a mapping that is sent unchanged, however absurd.
+    `finish` is stop, length, tool_calls, content_filter or refusal, translated to each protocol; others are sent as is.
 
-    A `status` of 400 and more gives `error`: a message, a whole body, or what the protocol says at that status.
+    With a `status` of 400 or more, `error` is a message or a whole body; the default is the protocol's for that status.
 
-    Faults: `hang` sends nothing until the endpoint closes; `drop` closes instead of answering; `reset` does so with
-    a TCP reset; `raw` is the whole body; `slow` waits so many seconds before each piece (a stream's event, a third
-    of a body); `keepalive` puts a comment ahead of each event. `cut` ends the answer after so many pieces, or after
-    the first that holds the given text; `then` is how: the socket is closed, nothing more comes (hang), the body
-    ends as if it were whole (end), or an event says `error`, as from an overloaded provider (error; what is not
-    streamed is closed).
+    Faults: `hang` sends nothing until the endpoint closes; `drop` closes the connection without an answer; `reset` does
+    so with a TCP reset; `raw` is the whole body; `slow` waits this many seconds before each piece (a stream event,
+    a third of a body); `keepalive` puts a comment before each event. `cut` ends the answer after this many pieces, or
+    after the first that contains the given text; `then` says how: close the socket (close), send nothing more (hang),
+    end the body as if it were complete (end), or send an error event, as an overloaded provider does (error; without a
+    stream, the socket is closed).
     """
 
     text: str = ""
@@ -69,19 +69,19 @@ class Answer:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Answer:
-        """An answer of a script: `usage` in the words of `Tokens` is that, `raw` is text."""
-        known = dict(fields)
-        usage = known.get("usage")
+        """Return the answer in a script's JSON: `usage` with the fields of `Tokens` becomes one, `raw` is text."""
+        values = dict(fields)
+        usage = values.get("usage")
         if isinstance(usage, dict) and usage.keys() <= set(Tokens.__slots__):
-            known["usage"] = Tokens(**usage)
-        if "raw" in known:
-            known["raw"] = known["raw"].encode()
-        return cls(**known)
+            values["usage"] = Tokens(**usage)
+        if "raw" in values:
+            values["raw"] = values["raw"].encode()
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came at the time `at`. `body` is parsed JSON of `data`; header names are lower case."""
+    """A request, received at the time `at`. `body` is parsed JSON of `data`; header names are lower case."""
 
     method: str
     path: str
@@ -100,13 +100,15 @@ class Request:
 
     @property
     def turns(self) -> int:
-        """How many replies of a model the conversation holds: runs of messages or items that a model made."""
-        made = [_from_model(item) for item in self._items]
-        return sum(mine and not before for before, mine in zip([False, *made], made, strict=False))
+        """The number of model replies in the conversation: runs of messages or items by the model."""
+        from_model = [_from_model(item) for item in self._items]
+        return sum(
+            current and not previous for previous, current in zip([False, *from_model], from_model, strict=False)
+        )
 
     @property
     def news(self) -> str:
-        """What came after the model's last reply, as JSON text: tool results and messages of the user."""
+        """The messages after the model's last reply, as JSON text: tool results and user messages."""
         items = self._items
         last = max((at for at, item in enumerate(items) if _from_model(item)), default=-1)
         return json.dumps(items[last + 1 :], ensure_ascii=False)
@@ -125,7 +127,7 @@ def _from_model(item: Mapping[str, Any]) -> bool:
 class Rule:
     """Gives `answer` when the conversation has `turns` replies so far and its news contains `contains`.
 
-    `times` is how often it may; then the rules after it are asked. A rule without `times` knows no history at all.
+    A rule with `times` is used that often and then skipped. A rule without `times` is stateless.
     """
 
     answer: Answer
@@ -133,36 +135,36 @@ class Rule:
     contains: str = ""
     times: int | None = None
 
-    def fits(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         return self.turns in (None, request.turns) and self.contains in request.news
 
     @classmethod
     def from_json(cls, line: str) -> Rule:
-        """One line of a script: `{"turns"?, "contains"?, "times"?, "answer": {fields of Answer}}`."""
+        """Parse one line of a script: `{"turns"?, "contains"?, "times"?, "answer": {fields of Answer}}`."""
         fields = json.loads(line)
         return cls(**{**fields, "answer": Answer.from_json(fields["answer"])})
 
 
 def rules(given: Iterable[Rule]) -> Callable[[Request], Answer]:
-    """Answers with the first rule that fits; raises LookupError where none does."""
-    listed = list(given)
-    left = [rule.times for rule in listed]
+    """Answer with the first rule that matches. Raises LookupError if none does."""
+    rule_list = list(given)
+    uses_left = [rule.times for rule in rule_list]
     lock = threading.Lock()
 
     def answer(request: Request) -> Answer:
         with lock:
-            for at, rule in enumerate(listed):
-                remaining = left[at]
-                if remaining != 0 and rule.fits(request):
-                    left[at] = None if remaining is None else remaining - 1
+            for at, rule in enumerate(rule_list):
+                remaining = uses_left[at]
+                if remaining != 0 and rule.matches(request):
+                    uses_left[at] = None if remaining is None else remaining - 1
                     return rule.answer
-        raise LookupError(f"no rule fits a conversation of {request.turns} turns whose news is {request.news[:500]}")
+        raise LookupError(f"no rule matches a conversation of {request.turns} turns whose news is {request.news[:500]}")
 
     return answer
 
 
 def pieces(text: str, count: int = PIECES) -> list[str]:
-    """`text` in up to `count` pieces, none of them empty."""
+    """Split `text` into up to `count` pieces, none of them empty."""
     size = max(1, -(-len(text) // count))
     return [text[at : at + size] for at in range(0, len(text), size)]
 
@@ -172,6 +174,6 @@ def arguments_text(arguments: Mapping[str, Any] | str) -> str:
 
 
 def data_frame(data: Mapping[str, Any] | str, event: str = "") -> bytes:
-    """One server-sent event."""
+    """Encode one server-sent event."""
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
     return (f"event: {event}\n" if event else "").encode() + f"data: {text}\n\n".encode()

@@ -21,9 +21,9 @@ _ERRORS = {
 
 
 def error(status: int, message: str = "") -> dict[str, Any]:
-    """The body of an error; a status nobody knows is the server's fault."""
-    kind, code, usual = _ERRORS.get(status, _ERRORS[500])
-    return {"error": {"message": message or usual, "type": kind, "param": None, "code": code}}
+    """Return the body of an error; an unknown status counts as a server error."""
+    kind, code, default = _ERRORS.get(status, _ERRORS[500])
+    return {"error": {"message": message or default, "type": kind, "param": None, "code": code}}
 
 
 def error_frame(body: Mapping[str, Any]) -> bytes:
@@ -31,7 +31,7 @@ def error_frame(body: Mapping[str, Any]) -> bytes:
 
 
 def whole(answer: Answer, request: Request) -> dict[str, Any]:
-    """The answer in one piece."""
+    """Return the answer as one body."""
     refused = answer.finish == "refusal"
     message: dict[str, Any] = {"role": "assistant", "content": None if refused else answer.text or None}
     message["refusal"] = answer.text if refused else None
@@ -47,7 +47,7 @@ def whole(answer: Answer, request: Request) -> dict[str, Any]:
 
 
 def frames(answer: Answer, request: Request) -> Iterator[bytes]:
-    """The answer as server-sent events; usage only where `stream_options.include_usage` asks for it."""
+    """Yield the answer as server-sent events; usage only if requested by `stream_options.include_usage`."""
     envelope = _envelope(request, "chat.completion.chunk")
 
     def frame(delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -61,8 +61,8 @@ def frames(answer: Answer, request: Request) -> Iterator[bytes]:
     for piece in pieces(answer.text):
         yield frame({"refusal" if answer.finish == "refusal" else "content": piece})
     for at, (call, arguments) in enumerate(_calls(answer, request)):
-        opened = {**call, "index": at, "function": {**call["function"], "arguments": ""}}
-        yield frame({"tool_calls": [opened]})
+        initial = {**call, "index": at, "function": {**call["function"], "arguments": ""}}
+        yield frame({"tool_calls": [initial]})
         for piece in pieces(arguments):
             yield frame({"tool_calls": [{"index": at, "function": {"arguments": piece}}]})
     yield frame({}, _finish(answer))
@@ -93,8 +93,8 @@ def _finish(answer: Answer) -> str:
 
 
 def _calls(answer: Answer, request: Request) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each call as a whole, and its arguments as text; no two calls of a conversation share an id."""
-    for at, (tool, given) in enumerate(answer.actions):
-        arguments = arguments_text(given)
+    """Yield each call and its arguments as text; ids are unique within a conversation."""
+    for at, (tool, raw_arguments) in enumerate(answer.actions):
+        arguments = arguments_text(raw_arguments)
         function = {"name": tool, "arguments": arguments}
         yield {"id": f"call_{request.turns}_{at}", "type": "function", "function": function}, arguments

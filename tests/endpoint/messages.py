@@ -23,14 +23,14 @@ _ERRORS = {
 
 
 def signature(thinking: str) -> str:
-    """The signature that open reasoning is given."""
+    """Return the signature of visible reasoning."""
     return "Eq+/" + sha256(thinking.encode()).hexdigest() + "=="
 
 
 def error(status: int, message: str = "") -> dict[str, Any]:
-    """The body of an error; a status nobody knows is the server's fault."""
-    kind, usual = _ERRORS.get(status, _ERRORS[500])
-    return {"type": "error", "error": {"type": kind, "message": message or usual}, "request_id": "req_1"}
+    """Return the body of an error; an unknown status counts as a server error."""
+    kind, default = _ERRORS.get(status, _ERRORS[500])
+    return {"type": "error", "error": {"type": kind, "message": message or default}, "request_id": "req_1"}
 
 
 def error_frame(body: Mapping[str, Any]) -> bytes:
@@ -38,26 +38,26 @@ def error_frame(body: Mapping[str, Any]) -> bytes:
 
 
 def whole(answer: Answer, request: Request) -> dict[str, Any]:
-    """The answer in one piece."""
+    """Return the answer as one body."""
     body = _envelope(request) | {"content": _content(answer, request), "stop_reason": _ending(answer)}
     return body if answer.usage is None else body | {"usage": usage(answer.usage)}
 
 
 def frames(answer: Answer, request: Request) -> Iterator[bytes]:
-    """The answer as server-sent events: usage of the input at the start, of the output at the end."""
-    counted = {} if answer.usage is None else {"usage": usage(answer.usage)}
-    started = {"usage": {**counted["usage"], "output_tokens": 1}} if counted else {}
-    message = _envelope(request) | {"content": [], "stop_reason": None} | started
+    """Yield the answer as server-sent events: usage of the input at the start, of the output at the end."""
+    usage_fields = {} if answer.usage is None else {"usage": usage(answer.usage)}
+    start_usage = {"usage": {**usage_fields["usage"], "output_tokens": 1}} if usage_fields else {}
+    message = _envelope(request) | {"content": [], "stop_reason": None} | start_usage
     yield _frame("message_start", message=message)
     yield _frame("ping")
     for at, block in enumerate(_content(answer, request)):
         yield from _block(at, block)
-    yield _frame("message_delta", delta={"stop_reason": _ending(answer), "stop_sequence": None}, **counted)
+    yield _frame("message_delta", delta={"stop_reason": _ending(answer), "stop_sequence": None}, **usage_fields)
     yield _frame("message_stop")
 
 
 def usage(tokens: Tokens | Mapping[str, Any]) -> dict[str, Any]:
-    """Anthropic counts the cached and the written apart from the input."""
+    """Return the usage; Anthropic counts cached and written tokens separately from the input."""
     if not isinstance(tokens, Tokens):
         return dict(tokens)
     return {
@@ -73,20 +73,20 @@ def _frame(event: str, **fields: Any) -> bytes:
 
 
 def _block(at: int, block: dict[str, Any]) -> Iterator[bytes]:
-    """A block is opened empty and filled by deltas; what has no delta of its kind comes whole."""
-    opened, deltas = block, []
+    """Open a block empty and fill it with deltas; kinds without deltas are sent whole."""
+    initial, deltas = block, []
     if block["type"] == "thinking":
-        opened = {**block, "thinking": "", "signature": ""}
+        initial = {**block, "thinking": "", "signature": ""}
         deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
         deltas.append({"type": "signature_delta", "signature": block["signature"]})
     elif block["type"] == "text":
-        opened = {**block, "text": ""}
+        initial = {**block, "text": ""}
         deltas = [{"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
     elif block["type"] == "tool_use":
-        opened = {**block, "input": {}}
+        initial = {**block, "input": {}}
         arguments = arguments_text(block["input"])
         deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ["", *pieces(arguments)]]
-    yield _frame("content_block_start", index=at, content_block=opened)
+    yield _frame("content_block_start", index=at, content_block=initial)
     for delta in deltas:
         yield _frame("content_block_delta", index=at, delta=delta)
     yield _frame("content_block_stop", index=at)

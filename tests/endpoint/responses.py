@@ -1,4 +1,4 @@
-"""OpenAI responses: a list of items, among them reasoning that travels encrypted."""
+"""OpenAI responses: a list of items, including encrypted reasoning."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["PATH", "encrypted", "error", "error_frame", "frames", "usage", "whol
 
 PATH = "/v1/responses"
 
-_OPENED: dict[str, dict[str, Any]] = {
+_INITIAL_FIELDS: dict[str, dict[str, Any]] = {
     "reasoning": {"summary": []},
     "message": {"content": [], "status": "in_progress"},
     "function_call": {"arguments": "", "status": "in_progress"},
 }
-"""What an item lacks when it is added."""
+"""The fields of an item when it is added, before its deltas."""
 
 
 def encrypted(reasoning: str) -> str:
-    """What open reasoning is encrypted to."""
+    """Return the encrypted form of visible reasoning."""
     return "gAAAA" + b64encode(reasoning.encode()).decode()
 
 
@@ -32,34 +32,34 @@ def error_frame(body: Mapping[str, Any]) -> bytes:
 
 
 def whole(answer: Answer, request: Request) -> dict[str, Any]:
-    """The answer in one piece."""
+    """Return the answer as one body."""
     ending = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(answer.finish)
-    ended = {
+    status_fields = {
         "status": "incomplete" if ending else "completed",
         "incomplete_details": {"reason": ending} if ending else None,
         "output": _output(answer, request),
     }
-    body = _envelope(request) | ended
+    body = _envelope(request) | status_fields
     return body if answer.usage is None else body | {"usage": usage(answer.usage)}
 
 
 def frames(answer: Answer, request: Request) -> Iterator[bytes]:
-    """The answer as server-sent events, numbered."""
+    """Yield the answer as numbered server-sent events."""
     number = count()
 
     def frame(event: str, **fields: Any) -> bytes:
         return data_frame({"type": event, "sequence_number": next(number), **fields}, event)
 
-    begun = _envelope(request) | {"status": "in_progress", "output": []}
-    yield frame("response.created", response=begun)
-    yield frame("response.in_progress", response=begun)
+    initial = _envelope(request) | {"status": "in_progress", "output": []}
+    yield frame("response.created", response=initial)
+    yield frame("response.in_progress", response=initial)
     for at, item in enumerate(_output(answer, request)):
-        yield frame("response.output_item.added", output_index=at, item=item | _OPENED[item["type"]])
+        yield frame("response.output_item.added", output_index=at, item=item | _INITIAL_FIELDS[item["type"]])
         for event, fields in _inside(item):
             yield frame(event, output_index=at, item_id=item["id"], **fields)
         yield frame("response.output_item.done", output_index=at, item=item)
-    ended = whole(answer, request)
-    yield frame(f"response.{ended['status']}", response=ended)
+    final = whole(answer, request)
+    yield frame(f"response.{final['status']}", response=final)
 
 
 def usage(tokens: Tokens | Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def usage(tokens: Tokens | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events between an item's being added and being done."""
+    """Yield the events between the addition and the completion of an item."""
     if item["type"] == "function_call":
         for piece in pieces(item["arguments"]):
             yield "response.function_call_arguments.delta", {"delta": piece}
@@ -100,7 +100,7 @@ def _part(at: int, part: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _output(answer: Answer, request: Request) -> list[dict[str, Any]]:
-    """The items; encrypted content is given only to those who include it, as they must who store nothing."""
+    """Return the items. Encrypted content is given only to clients that include it, as those without storage must."""
     turn = request.turns
     output: list[dict[str, Any]] = []
     if answer.reasoning:
@@ -112,18 +112,18 @@ def _output(answer: Answer, request: Request) -> list[dict[str, Any]]:
         output = [{name: value for name, value in item.items() if name != "encrypted_content"} for item in output]
     if answer.text:
         refused = answer.finish == "refusal"
-        said = {"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []}
-        part = {"type": "refusal", "refusal": answer.text} if refused else said
+        text_part = {"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []}
+        part = {"type": "refusal", "refusal": answer.text} if refused else text_part
         item = {"type": "message", "id": f"msg_{turn}", "role": "assistant", "status": "completed", "content": [part]}
         output.append(item)
-    for at, (tool, given) in enumerate(answer.actions):
+    for at, (tool, arguments) in enumerate(answer.actions):
         call = {"type": "function_call", "id": f"fc_{turn}_{at}", "call_id": f"call_{turn}_{at}", "name": tool}
-        output.append(call | {"arguments": arguments_text(given), "status": "completed"})
+        output.append(call | {"arguments": arguments_text(arguments), "status": "completed"})
     return output
 
 
 def _envelope(request: Request) -> dict[str, Any]:
-    asked = request.body
+    body = request.body
     return {
         "id": f"resp_{request.turns}",
         "object": "response",
@@ -131,16 +131,16 @@ def _envelope(request: Request) -> dict[str, Any]:
         "model": request.model,
         "error": None,
         "incomplete_details": None,
-        "instructions": asked.get("instructions"),
+        "instructions": body.get("instructions"),
         "metadata": {},
-        "parallel_tool_calls": asked.get("parallel_tool_calls", True),
+        "parallel_tool_calls": body.get("parallel_tool_calls", True),
         "previous_response_id": None,
-        "reasoning": asked.get("reasoning") or {"effort": None, "summary": None},
-        "store": asked.get("store", True),
+        "reasoning": body.get("reasoning") or {"effort": None, "summary": None},
+        "store": body.get("store", True),
         "temperature": 1.0,
         "text": {"format": {"type": "text"}},
-        "tool_choice": asked.get("tool_choice", "auto"),
-        "tools": asked.get("tools") or [],
+        "tool_choice": body.get("tool_choice", "auto"),
+        "tools": body.get("tools") or [],
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": None,

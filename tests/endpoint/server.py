@@ -1,4 +1,4 @@
-"""The server: listens on an ephemeral port of loopback, records every request, sends answers and their faults."""
+"""The server: listens on a free port of loopback, records every request, sends answers and faults."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PROTOCOLS: dict[str, ModuleType] = {protocol.PATH: protocol for protocol in (cha
 class Endpoint:
     """A provider on loopback, until it is closed.
 
-    `answers` is a list, used up in order, or a function of the request. Where `key` is given, requests without it get
-    401; where `models` are, requests for others get 404. `log` gets each request as a line of JSON before its answer.
-    Leaving the `with` block raises AssertionError if a request found no answer.
+    `answers` is a list, used in order, or a function of the request. With `key`, requests without it get 401; with
+    `models`, requests for others get 404. `log` receives each request as a line of JSON before its answer. Leaving the
+    `with` block raises AssertionError if a request had no answer.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The base that Anthropic clients are given."""
+        """The base URL for Anthropic clients."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def openai(self) -> str:
-        """The base that OpenAI clients are given."""
+        """The base URL for OpenAI clients."""
         return f"{self.url}/v1"
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """The bodies of what was posted, in order."""
+        """The bodies of all POST requests, in order."""
         return [request.body for request in self.requests if request.method == "POST"]
 
     def close(self) -> None:
@@ -74,17 +74,17 @@ class Endpoint:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
         if error is None and self.unanswered:
-            raise AssertionError(f"Requests that found no answer: {self.unanswered}")
+            raise AssertionError(f"Requests without an answer: {self.unanswered}")
 
     def record(self, request: Request) -> Answer | None:
-        """Writes the request down; the answer it gets if it may not ask."""
+        """Record the request; return an error answer if it is not authorised or names an unknown path or model."""
         with self._lock:
             self.requests.append(request)
             if self._log:
                 self._log.write(json.dumps({"path": request.path, "at": request.at, "body": request.body}) + "\n")
                 self._log.flush()
-        given = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._key and given != self._key:
+        key = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self._key and key != self._key:
             return Answer(status=401)
         if request.method == "POST" and request.path not in PROTOCOLS:
             return Answer(status=404, error=f"There is no {request.path} here.")
@@ -93,7 +93,7 @@ class Endpoint:
         return None
 
     def answer(self, request: Request) -> Answer:
-        """Records the request and chooses its answer."""
+        """Record the request and choose its answer."""
         if refused := self.record(request):
             return refused
         try:
@@ -103,16 +103,16 @@ class Endpoint:
             self.unanswered.append(f"{request.path}: {error}")
             return Answer(status=400, error=f"The endpoint has no answer: {error}")
 
-    def listing(self) -> dict[str, Any]:
-        """What GET /v1/models says."""
+    def models_body(self) -> dict[str, Any]:
+        """Return the body of GET /v1/models."""
         return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "us"} for name in self._models]}
 
 
 def _in_order(answers: Iterable[Answer]) -> Callable[[Request], Answer]:
-    left = iter(answers)
+    remaining = iter(answers)
 
     def choose(request: Request) -> Answer:
-        for answer in left:
+        for answer in remaining:
             return answer
         raise LookupError("all answers are used up")
 
@@ -128,15 +128,15 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Closed(Exception):
-    """The endpoint closes while it still answers."""
+    """The endpoint is closed while it sends an answer."""
 
 
 class _Cut(Exception):
-    """The answer ends here, as it asks to."""
+    """The answer is cut here, as configured."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # so that a stream is chunked, and one cut short is seen to be
+    protocol_version = "HTTP/1.1"  # makes streams chunked, so that clients detect a cut
     server: _Server
 
     @property
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         if refused:
             self._refuse(refused, chat)
         elif request.path == "/v1/models":
-            self._body(200, json.dumps(endpoint.listing()).encode(), {})
+            self._body(200, json.dumps(endpoint.models_body()).encode(), {})
         else:
             self._refuse(Answer(status=404), chat)
 
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._request()
         protocol = PROTOCOLS.get(request.path)
         answer = self.server.endpoint.answer(request)
-        # A client that was killed, or had enough, is no fault of the endpoint's.
+        # A client that was killed or disconnected is not an error of the endpoint.
         with contextlib.suppress(_Cut, _Closed, ConnectionError):
             self._send(answer, request, protocol or chat)
 
@@ -187,18 +187,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Close the socket so that the client's system reports ECONNRESET."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, self.connection.fileno())  # closes it, although the handler's files hold it open
-        os.close(nothing)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, self.connection.fileno())  # closes it, although the handler's files hold it open
+        os.close(null)
 
     def _refuse(self, answer: Answer, protocol: ModuleType) -> None:
-        given = answer.error
-        body = dict(given) if isinstance(given, Mapping) else protocol.error(answer.status, given)
+        error = answer.error
+        body = dict(error) if isinstance(error, Mapping) else protocol.error(answer.status, error)
         data = json.dumps(body, ensure_ascii=False).encode() if answer.raw is None else answer.raw
         self._body(answer.status, data, answer.headers)
 
     def _body(self, status: int, data: bytes, headers: Mapping[str, str], faults: Answer = _NO_FAULTS) -> None:
-        """A body of a known length, of which a cut answer sends less."""
+        """Send a body of known length; a cut answer sends less."""
         self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers})
         size = max(1, -(-len(data) // PIECES))
         for part in self._until_cut((data[at : at + size] for at in range(0, len(data), size)), faults):
@@ -214,12 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
             if answer.then not in ("end", "error"):
                 raise
             if answer.then == "error":
-                given = answer.error
-                self._chunk(protocol.error_frame(given if isinstance(given, Mapping) else protocol.error(529, given)))
+                error = answer.error
+                self._chunk(protocol.error_frame(error if isinstance(error, Mapping) else protocol.error(529, error)))
         self._chunk(b"")
 
     def _until_cut(self, parts: Iterable[bytes], answer: Answer) -> Iterator[bytes]:
-        """The parts that are sent, in the answer's own time; raises _Cut where it is cut."""
+        """Yield the parts to send, at the answer's pace. Raises _Cut where it is cut."""
         for sent, part in enumerate(parts):
             if answer.cut == sent:
                 self._cut(answer)
@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        # One request a connection: no client keeps a socket open past its test.
+        # One request per connection: no client keeps a socket open after its test.
         for name, value in {"Connection": "close", **headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -245,4 +245,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: tests read `requests`."""
+        """Print nothing: tests read `requests`."""

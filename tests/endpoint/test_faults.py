@@ -1,4 +1,4 @@
-"""What goes wrong at the endpoint arrives at litellm as it would from a provider."""
+"""Faults of the endpoint reach litellm as those of a provider would."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.endpoint.conftest import (
     LOOK,
     PROTOCOLS,
     each_protocol,
-    each_way,
+    streamed_or_not,
 )
 
 pytestmark = IGNORED
 
 
-REFUSED = [  # the status, and the class and status that litellm makes of it, by protocol
+REFUSED = [  # the status, and litellm's class and status for it, by protocol
     (400, dict.fromkeys(PROTOCOLS, ("BadRequestError", 400))),
     (401, dict.fromkeys(PROTOCOLS, ("AuthenticationError", 401))),
     (403, dict.fromkeys(PROTOCOLS, ("BadRequestError", 403)) | {"messages": ("PermissionDeniedError", 403)}),
@@ -30,36 +30,38 @@ REFUSED = [  # the status, and the class and status that litellm makes of it, by
 
 
 @each_protocol
-@each_way
-@pytest.mark.parametrize(("status", "seen"), REFUSED, ids=[str(status) for status, _ in REFUSED])
-def test_refusals(asker: Any, protocol: str, stream: bool, status: int, seen: dict[str, tuple[str, int]]) -> None:
-    asking = asker(protocol, [Answer(status=status, headers={"Retry-After": "7"})], stream)
-    error = asking.error()
-    assert (type(error).__name__, error.status_code) == seen[protocol]
+@streamed_or_not
+@pytest.mark.parametrize(("status", "expected"), REFUSED, ids=[str(status) for status, _ in REFUSED])
+def test_error_status_raises_matching_exception(
+    make_client: Any, protocol: str, stream: bool, status: int, expected: dict[str, tuple[str, int]]
+) -> None:
+    client = make_client(protocol, [Answer(status=status, headers={"Retry-After": "7"})], stream)
+    error = client.error()
+    assert (type(error).__name__, error.status_code) == expected[protocol]
     assert error.litellm_response_headers["retry-after"] == "7"
-    assert len(asking.endpoint.requests) == 1
+    assert len(client.endpoint.requests) == 1
 
 
 @each_protocol
-def test_without_retry_after_there_is_none(asker: Any, protocol: str) -> None:
-    headers = asker(protocol, [Answer(status=429)]).error().litellm_response_headers
+def test_exception_has_no_retry_after_without_header(make_client: Any, protocol: str) -> None:
+    headers = make_client(protocol, [Answer(status=429)]).error().litellm_response_headers
     assert "retry-after" not in (headers or {})
 
 
 @each_protocol
-@each_way
-def test_a_conversation_that_is_too_long(asker: Any, protocol: str, stream: bool) -> None:
-    said = "prompt is too long: 210000 tokens > 200000 maximum"
+@streamed_or_not
+def test_too_long_conversation_raises_context_window_error(make_client: Any, protocol: str, stream: bool) -> None:
+    message = "prompt is too long: 210000 tokens > 200000 maximum"
     if protocol != "messages":
-        said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
-    error = asker(protocol, [Answer(status=400, error=said)], stream).error()
+        message = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
+    error = make_client(protocol, [Answer(status=400, error=message)], stream).error()
     assert type(error).__name__ == "ContextWindowExceededError"
 
 
 @each_protocol
-@each_way
-def test_silence_is_a_time_out(asker: Any, protocol: str, stream: bool) -> None:
-    assert type(asker(protocol, [Answer(hang=True)], stream).error(timeout=0.3)).__name__ == "Timeout"
+@streamed_or_not
+def test_silence_raises_timeout(make_client: Any, protocol: str, stream: bool) -> None:
+    assert type(make_client(protocol, [Answer(hang=True)], stream).error(timeout=0.3)).__name__ == "Timeout"
 
 
 WHOLE_FAULTS = {
@@ -73,8 +75,8 @@ WHOLE_FAULTS = {
 
 @each_protocol
 @pytest.mark.parametrize("fault", WHOLE_FAULTS.values(), ids=WHOLE_FAULTS.keys())
-def test_a_whole_answer_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
-    error = asker(protocol, [fault]).error()
+def test_broken_body_raises_error(make_client: Any, protocol: str, fault: Answer) -> None:
+    error = make_client(protocol, [fault]).error()
     assert error.status_code in (200, 500)
 
 
@@ -88,8 +90,8 @@ STREAM_FAULTS = {
 
 @each_protocol
 @pytest.mark.parametrize("fault", STREAM_FAULTS.values(), ids=STREAM_FAULTS.keys())
-def test_a_stream_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
-    assert type(asker(protocol, [fault], stream=True).error(timeout=0.5)).__name__ == "MidStreamFallbackError"
+def test_broken_stream_raises_error(make_client: Any, protocol: str, fault: Answer) -> None:
+    assert type(make_client(protocol, [fault], stream=True).error(timeout=0.5)).__name__ == "MidStreamFallbackError"
 
 
 EARLY = Answer(actions=LOOK.actions, cut="ü.", then="end")
@@ -97,36 +99,36 @@ EARLY = Answer(actions=LOOK.actions, cut="ü.", then="end")
 
 @pytest.mark.parametrize("protocol", ["chat", "messages"])
 @pytest.mark.parametrize("fault", [EARLY, Answer(raw=b"<html>busy</html>")], ids=["half a call", "no stream"])
-def test_a_stream_that_ends_early_is_known_by_its_missing_finish(asker: Any, protocol: str, fault: Answer) -> None:
-    asking = asker(protocol, [fault], stream=True)
-    assert asking.ask().choices[0].finish_reason == "stop"
-    assert asking.wrapper.received_finish_reason is None
+def test_stream_that_ends_early_has_no_finish_reason(make_client: Any, protocol: str, fault: Answer) -> None:
+    client = make_client(protocol, [fault], stream=True)
+    assert client.complete().choices[0].finish_reason == "stop"
+    assert client.wrapper.received_finish_reason is None
 
 
-def test_a_stream_of_responses_that_ends_early_is_an_error(asker: Any) -> None:
-    assert type(asker("responses", [EARLY], stream=True).error()).__name__ == "MidStreamFallbackError"
+def test_responses_stream_that_ends_early_raises_error(make_client: Any) -> None:
+    assert type(make_client("responses", [EARLY], stream=True).error()).__name__ == "MidStreamFallbackError"
 
 
-@each_way
+@streamed_or_not
 @pytest.mark.parametrize("protocol", ["chat", "responses"])
-def test_half_arguments_come_as_they_are(asker: Any, protocol: str, stream: bool) -> None:
-    reply = asker(protocol, [Answer(actions=[("view", '{"path": "a')], finish="length")], stream).ask()
+def test_incomplete_arguments_are_passed_unchanged(make_client: Any, protocol: str, stream: bool) -> None:
+    reply = make_client(protocol, [Answer(actions=[("view", '{"path": "a')], finish="length")], stream).complete()
     assert reply.choices[0].message.tool_calls[0].function.arguments == '{"path": "a'
     assert reply.choices[0].finish_reason == "length"
 
 
 @pytest.mark.parametrize("protocol", ["chat", "messages"])
-def test_usage_that_never_came_is_in_no_chunk_of_the_provider(asker: Any, protocol: str) -> None:
-    asking = asker(protocol, [Answer(text="x", usage=None), Answer(text="x")], stream=True)
-    asking.ask()
-    assert not [chunk for chunk in asking.wrapper.chunks if getattr(chunk, "usage", None)]
-    asking.ask()
-    assert [chunk for chunk in asking.wrapper.chunks if getattr(chunk, "usage", None)]
+def test_usage_missing_from_stream_is_missing_from_chunks(make_client: Any, protocol: str) -> None:
+    client = make_client(protocol, [Answer(text="x", usage=None), Answer(text="x")], stream=True)
+    client.complete()
+    assert not [chunk for chunk in client.wrapper.chunks if getattr(chunk, "usage", None)]
+    client.complete()
+    assert [chunk for chunk in client.wrapper.chunks if getattr(chunk, "usage", None)]
 
 
 @each_protocol
-def test_absurd_usage_goes_out_as_it_is(asker: Any, protocol: str) -> None:
+def test_absurd_usage_is_passed_unchanged(make_client: Any, protocol: str) -> None:
     huge = 10**12
     absurd = dict.fromkeys(("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"), huge)
-    reply = asker(protocol, [Answer(text="x", usage=absurd | {"total_tokens": 1})]).ask()
+    reply = make_client(protocol, [Answer(text="x", usage=absurd | {"total_tokens": 1})]).complete()
     assert reply.usage.prompt_tokens == huge

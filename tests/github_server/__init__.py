@@ -1,11 +1,11 @@
-"""A stand-in for GitHub on loopback, with a memory: its REST API, git over HTTP, and what webhooks say.
+"""A fake GitHub server on loopback that keeps state: its REST API, git over HTTP, and the payloads of webhooks.
 
     with Hub(tmp_path) as hub:
         repo = hub.repo("octo/calc", git=bare)
         issue = repo.issue("Title", "Body", author="ada", labels=["bug"])
 
-Each request and each answer is held against GitHub's own description of its API (`description.json`); leaving the
-block raises AssertionError for what does not keep to it, also where the client swallowed it.
+Each request and each answer is checked against GitHub's own description of its API (`description.json`). Leaving the
+block raises AssertionError for violations, even if the client swallowed an error.
 """
 
 from tests.github_server.hub import Hub

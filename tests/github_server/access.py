@@ -1,4 +1,4 @@
-"""Who may: tokens, what they are allowed, and how GitHub refuses."""
+"""Access checks: tokens, their permissions, and GitHub's refusals."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ LIMIT, ANONYMOUS = 5000, 60
 
 @dataclass(slots=True)
 class Token:
-    """`permissions` are as a workflow writes them, or None for a classic token that may all its user may. An `app`'s
-    acts as a bot: it is the Action's own GITHUB_TOKEN, or an App's."""
+    """A token. `permissions` are as in a workflow; None is a classic token with all rights of its user.
+
+    The token of an `app` acts as a bot: it is the Action's own GITHUB_TOKEN, or an App's.
+    """
 
     text: str
     user: User
@@ -33,8 +35,8 @@ class Quota:
     used: int = field(default=0)
 
 
-def sent(headers: Mapping[str, str]) -> str:
-    """The token of a request, "" without one: as Bearer or token, or as git's password."""
+def token_of(headers: Mapping[str, str]) -> str:
+    """Return the token in the headers of a request, or "": as Bearer or token, or as git's password."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
         return b64decode(value).decode("utf-8", "replace").partition(":")[2]
@@ -42,19 +44,21 @@ def sent(headers: Mapping[str, str]) -> str:
 
 
 def allows(token: Token, needs: str) -> bool:
-    """Whether a token's permissions hold all of `issues=write,contents=read`."""
-    given = {name.replace("-", "_"): level for name, level in (token.permissions or {}).items()}
+    """Whether a token has all of the permissions in a list like `issues=write,contents=read`."""
+    granted = {name.replace("-", "_"): level for name, level in (token.permissions or {}).items()}
     return all(
-        given.get(name, "read" if name == "metadata" else "none") in (level, "write", "admin")
+        granted.get(name, "read" if name == "metadata" else "none") in (level, "write", "admin")
         for name, _, level in (need.partition("=") for need in needs.split(","))
     )
 
 
 def check(token: Token | None, repo: Repo | None, needs: tuple[str, ...], only: str = "") -> None:
-    """Raises Refused where the token may not: `needs` are the ways to be allowed, as GitHub's header lists them;
-    `only` is the one of them that counts for the thing at hand."""
+    """Raise Refused if the token has no access.
+
+    `needs` are alternatives, as GitHub's header lists them; `only` is the one that counts in this case.
+    """
     reads = all(need.endswith("=read") for need in needs)
-    if repo and repo.private and (token is None or not _sees(token, repo)):
+    if repo and repo.private and (token is None or not _can_see(token, repo)):
         raise Refused(404)
     if token is None:
         if not reads:
@@ -70,10 +74,10 @@ def check(token: Token | None, repo: Repo | None, needs: tuple[str, ...], only: 
         raise Refused(403, "Repository was archived so is read-only.")
 
 
-def _sees(token: Token, repo: Repo) -> bool:
-    return token.app or repo.may(token.user.login, "read")
+def _can_see(token: Token, repo: Repo) -> bool:
+    return token.app or repo.has_access(token.user.login, "read")
 
 
-def pushes(token: Token | None, repo: Repo) -> bool:
-    """Whether the holder may change what only those with write access change."""
-    return token is not None and (token.app or repo.may(token.user.login, "write"))
+def can_push(token: Token | None, repo: Repo) -> bool:
+    """Whether the token's user has write access."""
+    return token is not None and (token.app or repo.has_access(token.user.login, "write"))

@@ -1,27 +1,27 @@
-"""What is in a repository's git: branches, commits, trees, files."""
+"""Branches, commits, trees and files of a repository."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from typing import Any
 
-from tests.github_server.filling import filled
 from tests.github_server.objects import git
 from tests.github_server.repositories import REPO
 from tests.github_server.request import Answer, Refused
 from tests.github_server.routes import Call, route
+from tests.github_server.schema_defaults import with_defaults
 from tests.github_server.state import Repo
 
 READ, WRITE = "contents=read", "contents=write"
 
 
 def resolve(repo: Repo, name: str) -> str:
-    """The commit that a branch, tag or (short) hash names. Raises Refused for none."""
-    wanted = (f"refs/{name}", f"refs/heads/{name}", f"refs/tags/{name}", name)
-    return next(filter(None, (repo.sha(ref) for ref in wanted)), "") or _none(f"No commit found for SHA: {name}")
+    """Return the commit that a branch, tag or hash names. Raises Refused if there is none."""
+    candidates = (f"refs/{name}", f"refs/heads/{name}", f"refs/tags/{name}", name)
+    return next(filter(None, (repo.sha(ref) for ref in candidates)), "") or _refuse(f"No commit found for SHA: {name}")
 
 
-def _none(message: str, status: int = 422) -> str:
+def _refuse(message: str, status: int = 422) -> str:
     raise Refused(status, message)
 
 
@@ -29,11 +29,11 @@ def commit(repo: Repo, sha: str) -> Any:
     text = git(repo.git, "show", "-s", "--format=%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B", sha)
     tree, parents, an, ae, at, cn, ce, ct, message = text.split("\0", 8)
     url = f"{repo.api}/commits/{sha}"
-    known = {
+    fields = {
         "sha": sha,
         "node_id": sha,
         "html_url": f"{repo.url}/commit/{sha}",
-        "commit": filled(
+        "commit": with_defaults(
             "commit.commit",
             {
                 "url": f"{repo.api}/git/commits/{sha}",
@@ -47,37 +47,37 @@ def commit(repo: Repo, sha: str) -> Any:
         "author": None,
         "committer": None,
         "parents": [
-            {"sha": one, "url": f"{repo.api}/commits/{one}", "html_url": f"{repo.url}/commit/{one}"}
-            for one in parents.split()
+            {"sha": parent, "url": f"{repo.api}/commits/{parent}", "html_url": f"{repo.url}/commit/{parent}"}
+            for parent in parents.split()
         ],
     }
-    return filled("commit", known, url)
+    return with_defaults("commit", fields, url)
 
 
 def files(repo: Repo, base: str, head: str) -> list[Any]:
-    """What changed since head and base parted."""
+    """Return the files changed since head and base diverged."""
     numbers = git(repo.git, "diff", "--numstat", "--no-renames", "-z", f"{base}...{head}", check=False)
     states = git(repo.git, "diff", "--name-status", "--no-renames", "-z", f"{base}...{head}", check=False).split("\0")
     status = dict(zip(states[1::2], states[0::2], strict=False))
     names = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
-    found = []
+    changed = []
     for line in filter(None, numbers.split("\0")):
         added, removed, path = line.split("\t", 2)
         counts = {"additions": int(added.replace("-", "0")), "deletions": int(removed.replace("-", "0"))}
         blob = git(repo.git, "rev-parse", f"{head}:{path}", check=False).strip() or None
-        known = {
+        fields = {
             "sha": blob,
             "filename": path,
             "status": names[status[path]],
             **counts,
             "changes": sum(counts.values()),
         }
-        found.append(filled("diff-entry", known, f"{repo.api}/contents/{path}"))
-    return found
+        changed.append(with_defaults("diff-entry", fields, f"{repo.api}/contents/{path}"))
+    return changed
 
 
 @route("GET", REPO + "/branches", READ)
-def branches(call: Call) -> Answer:
+def list_branches(call: Call) -> Answer:
     repo = call.repo
     names = git(repo.git, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
     return call.page(
@@ -91,37 +91,37 @@ def branches(call: Call) -> Answer:
 
 
 @route("GET", REPO + "/branches/{branch}", READ)
-def branch(call: Call) -> Answer:
+def get_branch(call: Call) -> Answer:
     repo, name = call.repo, call.parts["branch"]
-    sha = repo.sha(f"refs/heads/{name}") or _none("Branch not found", 404)
+    sha = repo.sha(f"refs/heads/{name}") or _refuse("Branch not found", 404)
     url = f"{repo.api}/branches/{name}"
-    known = {
+    fields = {
         "name": name,
         "commit": commit(repo, sha),
         "protected": name in repo.protected,
         "_links": {"self": url, "html": f"{repo.url}/tree/{name}"},
         "protection": {},
     }
-    return Answer(200, filled("branch-with-protection", known, url))
+    return Answer(200, with_defaults("branch-with-protection", fields, url))
 
 
 @route("GET", REPO + "/commits", READ)
-def commits(call: Call) -> Answer:
+def list_commits(call: Call) -> Answer:
     repo, query = call.repo, call.request.query
     start = resolve(repo, query.get("sha") or repo.default_branch)
-    below = ["--", query["path"]] if "path" in query else []
-    return call.page(git(repo.git, "rev-list", start, *below).split(), lambda sha: commit(repo, sha))
+    path_arguments = ["--", query["path"]] if "path" in query else []
+    return call.page(git(repo.git, "rev-list", start, *path_arguments).split(), lambda sha: commit(repo, sha))
 
 
 @route("GET", REPO + "/commits/{ref}", READ)
-def one_commit(call: Call) -> Answer:
+def get_commit(call: Call) -> Answer:
     return Answer(200, commit(call.repo, resolve(call.repo, call.parts["ref"])))
 
 
 @route("GET", REPO + "/git/ref/{ref}", READ)
-def ref(call: Call) -> Answer:
+def get_ref(call: Call) -> Answer:
     name = f"refs/{call.parts['ref']}"
-    return Answer(200, _ref(call.repo, name, call.repo.sha(name) or _none("Not Found", 404)))
+    return Answer(200, _ref(call.repo, name, call.repo.sha(name) or _refuse("Not Found", 404)))
 
 
 def _ref(repo: Repo, name: str, sha: str) -> Any:
@@ -135,8 +135,8 @@ def _ref(repo: Repo, name: str, sha: str) -> Any:
 
 
 @route("POST", REPO + "/git/refs", WRITE)
-def ref_made(call: Call) -> Answer:
-    call.must_push()
+def create_ref(call: Call) -> Answer:
+    call.require_push_access()
     name, sha = str(call.body["ref"]), str(call.body["sha"])
     if call.repo.sha(name):
         raise Refused(422, "Reference already exists")
@@ -147,8 +147,8 @@ def ref_made(call: Call) -> Answer:
 
 
 @route("DELETE", REPO + "/git/refs/{ref}", WRITE)
-def ref_deleted(call: Call) -> Answer:
-    call.must_push()
+def delete_ref(call: Call) -> Answer:
+    call.require_push_access()
     name = f"refs/{call.parts['ref']}"
     if not call.repo.sha(name):
         raise Refused(422, "Reference does not exist")
@@ -157,24 +157,24 @@ def ref_deleted(call: Call) -> Answer:
 
 
 @route("GET", REPO + "/git/trees/{tree_sha}", READ)
-def tree(call: Call) -> Answer:
-    repo, wanted = call.repo, call.parts["tree_sha"]
-    is_tree = git(repo.git, "cat-file", "-t", wanted, check=False).strip() == "tree"
-    found = wanted if is_tree else resolve(repo, wanted)
+def get_tree(call: Call) -> Answer:
+    repo, requested = call.repo, call.parts["tree_sha"]
+    is_tree = git(repo.git, "cat-file", "-t", requested, check=False).strip() == "tree"
+    resolved = requested if is_tree else resolve(repo, requested)
     flags = ["-r", "-t"] if call.request.query.get("recursive") else []
-    listed = git(repo.git, "ls-tree", "-z", "-l", *flags, found)
+    listing = git(repo.git, "ls-tree", "-z", "-l", *flags, resolved)
     entries = []
-    for line in filter(None, listed.split("\0")):
+    for line in filter(None, listing.split("\0")):
         (mode, kind, sha, size), path = line.split("\t", 1)[0].split(), line.split("\t", 1)[1]
         at = {"mode": mode, "type": kind, "sha": sha, "path": path, "url": f"{repo.api}/git/{kind}s/{sha}"}
         entries.append(at | ({"size": int(size)} if kind == "blob" else {}))
-    sha = git(repo.git, "rev-parse", f"{found}^{{tree}}").strip()
+    sha = git(repo.git, "rev-parse", f"{resolved}^{{tree}}").strip()
     return Answer(200, {"sha": sha, "url": f"{repo.api}/git/trees/{sha}", "tree": entries, "truncated": False})
 
 
 @route("GET", REPO + "/contents/{path}", READ)
-def content(call: Call) -> Answer:
-    """A file, or what is in a folder."""
+def get_contents(call: Call) -> Answer:
+    """Return a file, or the entries of a folder."""
     repo, path = call.repo, call.parts["path"].strip("/")
     start = resolve(repo, call.request.query.get("ref") or repo.default_branch)
     kind = git(repo.git, "cat-file", "-t", f"{start}:{path}", check=False).strip()
@@ -208,7 +208,7 @@ def _entry(repo: Repo, start: str, path: str) -> Any:
 
 
 @route("GET", REPO + "/compare/{basehead}", READ)
-def compare(call: Call) -> Answer:
+def compare_commits(call: Call) -> Answer:
     repo = call.repo
     first, _, second = call.parts["basehead"].partition("...")
     base, head = resolve(repo, first), resolve(repo, second)
@@ -216,7 +216,7 @@ def compare(call: Call) -> Answer:
     ahead = git(repo.git, "rev-list", "--reverse", f"{base}..{head}").split()
     behind = git(repo.git, "rev-list", f"{head}..{base}").split()
     state = ("diverged" if behind else "ahead") if ahead else ("behind" if behind else "identical")
-    known = {
+    fields = {
         "status": state,
         "ahead_by": len(ahead),
         "behind_by": len(behind),
@@ -226,4 +226,4 @@ def compare(call: Call) -> Answer:
         "commits": [commit(repo, sha) for sha in ahead],
         "files": files(repo, base, head),
     }
-    return Answer(200, filled("commit-comparison", known, f"{repo.api}/compare/{first}...{second}"))
+    return Answer(200, with_defaults("commit-comparison", fields, f"{repo.api}/compare/{first}...{second}"))

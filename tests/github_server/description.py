@@ -1,4 +1,4 @@
-"""Whether requests and answers are as GitHub describes its API."""
+"""Checks of requests and answers against GitHub's description of its API."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from openapi_core.testing import MockRequest, MockResponse
 from tests.github_server.request import Answer, Request
 
 FILE = Path(__file__).with_name("description.json")
-EVERYWHERE = {301, 302, 307, 400, 401, 403, 404, 410, 422, 429, 500, 502, 503}
-"""What GitHub may answer to anything, and says so in prose only. Its body is a `basic-error`."""
+COMMON_STATUSES = {301, 302, 307, 400, 401, 403, 404, 410, 422, 429, 500, 502, 503}
+"""Statuses that GitHub may return for any request, documented only in prose. Their body is a `basic-error`."""
 
 
 @cache
 def description() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(FILE.read_text("utf-8"), object_hook=_meant)
-    # What a timeline mostly holds is tried first: of sixty kinds the one that fits is what takes time to find.
-    found["components"]["schemas"]["timeline-issue-events"]["anyOf"].sort(
+    whole: dict[str, Any] = json.loads(FILE.read_text("utf-8"), object_hook=_normalize)
+    # Check frequent kinds of timeline entries first: finding the right one of sixty kinds takes time.
+    whole["components"]["schemas"]["timeline-issue-events"]["anyOf"].sort(
         key=lambda kind: "comment" not in kind["$ref"]
     )
-    return {**found, "servers": [{"url": "/"}]}
+    return {**whole, "servers": [{"url": "/"}]}
 
 
-def _meant(part: dict[str, Any]) -> dict[str, Any]:
-    """GitHub writes `nullable` where OpenAPI 3.0 would have it say null among the values, or the alternatives, too. A
-    `discriminator` of a list finds nothing; the alternatives are told apart without it."""
+def _normalize(part: dict[str, Any]) -> dict[str, Any]:
+    """Replace GitHub's extensions of OpenAPI 3.0.
+
+    OpenAPI 3.0 needs null among the values or alternatives beside `nullable`. A `discriminator` of a list matches
+    nothing; the alternatives are distinguished without it.
+    """
     if part.get("nullable") is True:
         if "enum" in part and None not in part["enum"]:
             part["enum"].append(None)
@@ -44,8 +47,8 @@ def _meant(part: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _checked() -> OpenAPI:
-    """The description, and a path of ours for an error that belongs to no operation."""
+def _openapi() -> OpenAPI:
+    """The description, and a path for an error that belongs to no operation."""
     whole = description()
     schema = {"$ref": "#/components/schemas/basic-error"}
     error = {
@@ -58,31 +61,31 @@ def _checked() -> OpenAPI:
 
 
 def violations(request: Request, answer: Answer, pattern: str, parts: Mapping[str, str]) -> Iterator[str]:
-    """What of a request and its answer is not as described. `pattern` is the described path, `parts` its variables."""
-    known = description()["paths"][pattern].get(request.method.lower())
-    if known is None:
+    """Yield differences from the description. `pattern` is the described path, `parts` its variables."""
+    operation = description()["paths"][pattern].get(request.method.lower())
+    if operation is None:
         yield "GitHub has no such operation"
         return
-    asked = _asked(request, pattern, parts)
-    # Requests that GitHub refuses as malformed may be so: then the answer is what is held against the description.
+    mock_request = _mock_request(request, pattern, parts)
+    # GitHub may refuse malformed requests; then only the answer is checked.
     if answer.status not in (400, 422):
-        yield from _found(lambda: _checked().validate_request(asked))
-        yield from _unknown(request, known)
-    if answer.strange or answer.status == 304:
+        yield from _errors(lambda: _openapi().validate_request(mock_request))
+        yield from _unknown(request, operation)
+    if answer.from_proxy or answer.status == 304:
         return
     kind = answer.headers.get("Content-Type", "application/json; charset=utf-8")
     response = MockResponse(answer.data, status_code=answer.status, content_type=kind)
-    if str(answer.status) not in known["responses"]:
-        if answer.status not in EVERYWHERE:
+    if str(answer.status) not in operation["responses"]:
+        if answer.status not in COMMON_STATUSES:
             yield f"GitHub never answers {answer.status} there"
-        asked = MockRequest("http://localhost", "get", "/error", path_pattern="/error")
-    yield from _found(lambda: _checked().validate_response(asked, response))
+        mock_request = MockRequest("http://localhost", "get", "/error", path_pattern="/error")
+    yield from _errors(lambda: _openapi().validate_response(mock_request, response))
 
 
 def violations_of_event(name: str, payload: Mapping[str, Any]) -> Iterator[str]:
-    """What of a webhook's payload is not as described. `name` is like `issues-labeled`."""
+    """Yield differences of a webhook's payload from the description. `name` is like `issues-labeled`."""
     path = f"/hooks/{name}"
-    asked = MockRequest(
+    request = MockRequest(
         "http://localhost",
         "post",
         path,
@@ -90,10 +93,10 @@ def violations_of_event(name: str, payload: Mapping[str, Any]) -> Iterator[str]:
         data=json.dumps(payload).encode(),
         content_type="application/json",
     )
-    yield from _found(lambda: _checked().validate_request(asked))
+    yield from _errors(lambda: _openapi().validate_request(request))
 
 
-def _asked(request: Request, pattern: str, parts: Mapping[str, str]) -> MockRequest:
+def _mock_request(request: Request, pattern: str, parts: Mapping[str, str]) -> MockRequest:
     path = pattern.format(**{name: quote(value, safe="") for name, value in parts.items()})
     kind = request.headers.get("content-type", "application/json")
     return MockRequest(
@@ -110,7 +113,7 @@ def _asked(request: Request, pattern: str, parts: Mapping[str, str]) -> MockRequ
 
 
 def _unknown(request: Request, operation: Mapping[str, Any]) -> Iterator[str]:
-    """What GitHub would silently ignore: nobody who sends it gets what they meant."""
+    """Yield parameters and fields that GitHub would silently ignore."""
     shared = description()["components"]["parameters"]
     names = [
         part if "name" in part else shared[part["$ref"].rpartition("/")[2]] for part in operation.get("parameters", ())
@@ -122,7 +125,7 @@ def _unknown(request: Request, operation: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"an unknown field {name}" for name in request.body if name not in schema["properties"])
 
 
-def _found(check: Any) -> Iterator[str]:
+def _errors(check: Any) -> Iterator[str]:
     try:
         check()
     except OpenAPIError as error:

@@ -1,4 +1,4 @@
-"""Git's smart HTTP by `git http-backend`, with GitHub's words for who may not."""
+"""Git's smart HTTP protocol with `git http-backend`, and GitHub's errors for missing access."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def is_git(path: str) -> bool:
 
 
 def answer(hub: Hub, request: Request, query: str) -> Answer:
-    found = PATH.fullmatch(request.path)
-    assert found is not None
+    match = PATH.fullmatch(request.path)
+    assert match is not None
     hub.requests.append(request)
-    repo = hub.repos.get(found["name"].lower()) or hub.moved.get(found["name"].lower())
-    pushing = "git-receive-pack" in (found["what"], request.query.get("service", ""))
-    given = _refused(hub, request, repo, pushing)
-    if given is None and found["what"] == "git-receive-pack":
+    repo = hub.repos.get(match["name"].lower()) or hub.moved.get(match["name"].lower())
+    pushing = "git-receive-pack" in (match["what"], request.query.get("service", ""))
+    answer = _access_error(hub, request, repo, pushing)
+    if answer is None and match["what"] == "git-receive-pack":
         assert repo is not None
-        given = pushes.refused(repo, hub.tokens[request.token], request.data)
-    if given is None:
+        answer = pushes.refused(repo, hub.tokens[request.token], request.data)
+    if answer is None:
         assert repo is not None
-        given = _backend(request, repo, found["what"], query)
-    request.status = given.status
-    return given
+        answer = _backend(request, repo, match["what"], query)
+    request.status = answer.status
+    return answer
 
 
-def _refused(hub: Hub, request: Request, repo: Repo | None, pushing: bool) -> Answer | None:
+def _access_error(hub: Hub, request: Request, repo: Repo | None, pushing: bool) -> Answer | None:
     token = hub.tokens.get(request.token)
     if "authorization" in request.headers and token is None:
         return _text(401, "Invalid username or token. Password authentication is not supported for Git operations.")
-    if repo is None or (repo.private and not (token and (token.app or repo.may(token.user.login, "read")))):
+    if repo is None or (repo.private and not (token and (token.app or repo.has_access(token.user.login, "read")))):
         return _text(404, "Repository not found.") if token else _text(401, "Repository not found.")
     if not pushing:
         return None
@@ -58,8 +58,8 @@ def _refused(hub: Hub, request: Request, repo: Repo | None, pushing: bool) -> An
 
 
 def _may_push(token: Token, repo: Repo) -> bool:
-    granted = token.permissions is None or allows(token, "contents=write")
-    return granted and (token.app or repo.may(token.user.login, "write"))
+    has_scope = token.permissions is None or allows(token, "contents=write")
+    return has_scope and (token.app or repo.has_access(token.user.login, "write"))
 
 
 def _text(status: int, message: str) -> Answer:
@@ -68,7 +68,7 @@ def _text(status: int, message: str) -> Answer:
 
 
 def _backend(request: Request, repo: Repo, what: str, query: str) -> Answer:
-    """What git's own CGI program answers."""
+    """Run git's own CGI program."""
     env = {
         **os.environ,
         **ENV,
@@ -86,8 +86,8 @@ def _backend(request: Request, repo: Repo, what: str, query: str) -> Answer:
         "GIT_CONFIG_KEY_0": "safe.directory",
         "GIT_CONFIG_VALUE_0": "*",
     }
-    done = subprocess.run(["git", "http-backend"], input=request.data, env=env, capture_output=True, timeout=60)
-    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    process = subprocess.run(["git", "http-backend"], input=request.data, env=env, capture_output=True, timeout=60)
+    head, _, body = process.stdout.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if ": " in line)
     status = int(headers.pop("Status", "200").split()[0])
     return Answer(status, raw=body, headers=headers)

@@ -1,4 +1,4 @@
-"""The stand-in itself: what tests hold in their hands."""
+"""The fake server's main object, which tests configure and inspect."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.github_server.service import answer
 from tests.github_server.state import Repo, User
 from tests.github_server.threads import Comment, Issue
 
-PARTS = (contents, issues, labels, pulls, repositories, runs, timeline)
-"""The modules that answer requests."""
+ROUTE_MODULES = (contents, issues, labels, pulls, repositories, runs, timeline)
+"""The modules whose functions answer requests."""
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "
     "GitHub Support for help, please include the request ID 0A0A:1B1B:2C2C:3D3D:4E4E."
@@ -37,7 +37,7 @@ class Fault:
     answer: Answer
     times: int
 
-    def hits(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         return (
             self.times > 0
             and self.method in (request.method, "*")
@@ -61,7 +61,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.pictures: dict[str, tuple[str, bytes]] = {}
         self.clock = datetime.now(UTC).replace(microsecond=0)
-        """What time it is here. Each thing that is made takes a second."""
+        """The current time of the server. Each created object advances it by a second."""
         self._repos: list[Repo] = []
         self._number = 1000
         self._server = Server(self)
@@ -80,12 +80,12 @@ class Hub:
 
     @property
     def writes(self) -> list[Request]:
-        """What was asked for but reading."""
+        """Requests that are not just reading."""
         return [request for request in self.requests if request.method not in ("GET", "HEAD")]
 
     def env(self, actor: str = "ada", token: str = "", repo: Repo | None = None, action: bool = True) -> dict[str, str]:
-        """The environment of an action, or of somebody who uses another server than github.com."""
-        of = repo or (self._repos[0] if self._repos else None)
+        """The environment of an action, or of a user of GitHub Enterprise."""
+        repository = repo or (self._repos[0] if self._repos else None)
         shared = {"GITHUB_SERVER_URL": self.url, "GITHUB_API_URL": self.api, "GITHUB_TOKEN": token}
         if not action:
             return shared
@@ -93,33 +93,33 @@ class Hub:
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTOR": actor,
             "GITHUB_TRIGGERING_ACTOR": actor,
-            "GITHUB_REPOSITORY": of.full_name if of else "",
-            "GITHUB_REPOSITORY_OWNER": of.owner.login if of else "",
+            "GITHUB_REPOSITORY": repository.full_name if repository else "",
+            "GITHUB_REPOSITORY_OWNER": repository.owner.login if repository else "",
             "GITHUB_RUN_ID": "7000000001",
             "GITHUB_RUN_NUMBER": "1",
             "GITHUB_RUN_ATTEMPT": "1",
         }
 
     def user(self, login: str, *, kind: str = "", deleted: bool | None = None) -> User:
-        """Somebody by that name, made when first named."""
-        made = self.users.setdefault(login, User(login, self.next(), "Bot" if login.endswith("[bot]") else "User"))
-        made.kind = kind or made.kind
-        made.deleted = made.deleted if deleted is None else deleted
-        return made
+        """Return the user with this login, and create it on first use."""
+        user = self.users.setdefault(login, User(login, self.next(), "Bot" if login.endswith("[bot]") else "User"))
+        user.kind = kind or user.kind
+        user.deleted = user.deleted if deleted is None else deleted
+        return user
 
     def token(self, text: str, login: str, permissions: Mapping[str, str] | None = None, *, app: bool = False) -> str:
-        """Without `permissions` a classic token; with them a fine-grained one, or an `app`'s."""
+        """Create a token: classic without `permissions`, fine-grained with them, or that of an `app`."""
         self.tokens[text] = Token(text, self.user(login), {} if app and permissions is None else permissions, app)
         return text
 
     def repo(
         self, full_name: str, git: Path | None = None, *, private: bool = False, fork_of: Repo | None = None
     ) -> Repo:
-        """A repository whose objects are in the bare repository `git`; without one, in an empty one of its own."""
+        """A repository with the objects of the bare repository `git`, or of a new empty one."""
         owner, name = full_name.split("/")
-        made = Repo(self, self.next(), self.user(owner), name, git or self._bare(full_name), private, parent=fork_of)
-        self._repos.append(made)
-        return made
+        repo = Repo(self, self.next(), self.user(owner), name, git or self._bare(full_name), private, parent=fork_of)
+        self._repos.append(repo)
+        return repo
 
     def fault(
         self,
@@ -133,16 +133,18 @@ class Hub:
         raw: bytes | None = None,
         page: str = "",
     ) -> None:
-        """The next `times` such requests are answered so, whatever they ask; with `page` those for that page of a list.
-        Without a body in GitHub's usual words; `raw` is what something between GitHub and the client says."""
-        usual = Refused(status).answer.body
-        given = Answer(status, usual if body is None else body, headers or {}, raw, strange=raw is not None)
-        self.faults.append(Fault(method, re.compile(path), page, given, times))
+        """Answer the next `times` matching requests with this fault; `page` restricts it to that page of a list.
+
+        The default body is GitHub's for the status. `raw` is the body from a proxy between GitHub and the client.
+        """
+        default_body = Refused(status).answer.body
+        answer = Answer(status, default_body if body is None else body, headers or {}, raw, from_proxy=raw is not None)
+        self.faults.append(Fault(method, re.compile(path), page, answer, times))
 
     def secondary(
         self, method: str, path: str, *, retry_after: int | None = 60, status: int = 403, times: int = 1
     ) -> None:
-        """The secondary limit, as documented."""
+        """Apply the secondary rate limit, as documented."""
         body = {
             "message": SECONDARY,
             "documentation_url": "https://docs.github.com/free-pro-team@latest/rest/overview/"
@@ -152,12 +154,12 @@ class Hub:
         self.fault(method, path, status=status, body=body, headers=headers, times=times)
 
     def rate(self, token: str = "", *, remaining: int = 0, seconds: int = 3600, status: int = 403) -> None:
-        """What is left of a token's hour ("": of those without one), and when it begins anew."""
+        """Set the remaining requests of a token ("" for requests without one) and when the limit resets."""
         from tests.github_server.service import quota
 
-        found = quota(self, self.tokens.get(token))
-        found.remaining, found.status = remaining, status
-        found.reset = int(self.clock.timestamp()) + seconds
+        limit = quota(self, self.tokens.get(token))
+        limit.remaining, limit.status = remaining, status
+        limit.reset = int(self.clock.timestamp()) + seconds
 
     def event(
         self,
@@ -170,15 +172,15 @@ class Hub:
         inputs: Mapping[str, Any] | None = None,
         ref: str = "",
     ) -> dict[str, Any]:
-        """What the webhook says of something that just happened. `actor` is who did it, by default the author."""
+        """Return the webhook's payload for an event that just happened. `actor` defaults to the author."""
         with self.lock:
             payload = events.payload(self, name, action, about, actor, label, inputs, ref)
         kind = f"{name}-{action}".strip("-").replace("_", "-")
-        self.violations += [f"webhook {kind}: {found}" for found in violations_of_event(kind, payload)]
+        self.violations += [f"webhook {kind}: {violation}" for violation in violations_of_event(kind, payload)]
         return payload
 
     def picture(self, path: str, data: bytes, kind: str = "image/png") -> str:
-        """Something that is on the server outside of the API; its address."""
+        """Add a file to the server, outside of the API, and return its URL."""
         self.pictures[path] = kind, data
         return f"{self.url}{path}"
 
@@ -190,7 +192,7 @@ class Hub:
         return self._number
 
     def time(self, at: str = "") -> str:
-        """`at`, or the time here, which goes on."""
+        """Return `at`, or the server's time, which advances."""
         if at:
             return at
         self.clock += timedelta(seconds=1)
@@ -208,11 +210,11 @@ class Hub:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-        found = "\n".join(dict.fromkeys(self.violations))
-        if found and error is not None:
-            error.add_note(f"And GitHub's description of its API was not kept to:\n{found}")
-        elif found:
-            raise AssertionError(f"GitHub's description of its API was not kept to:\n{found}")
+        violations = "\n".join(dict.fromkeys(self.violations))
+        if violations and error is not None:
+            error.add_note(f"GitHub's API description was also violated:\n{violations}")
+        elif violations:
+            raise AssertionError(f"GitHub's API description was violated:\n{violations}")
 
     def _bare(self, full_name: str) -> Path:
         path = self.folder / f"{full_name}.git"

@@ -1,4 +1,4 @@
-"""Issues, what is said on them, their labels and what happened to them."""
+"""Issues and their comments, labels and reactions."""
 
 from __future__ import annotations
 
@@ -17,105 +17,109 @@ TOO_LONG = {"code": "custom", "field": "body", "message": f"body is too long (ma
 
 
 @route("GET", REPO + "/issues", *READ)
-def listed(call: Call) -> Answer:
+def list_issues(call: Call) -> Answer:
     query, repo = call.request.query, call.repo
     if not repo.has_issues:
         raise Refused(410, "Issues has been disabled in this repository.")
-    wanted = set(filter(None, query.get("labels", "").split(",")))
-    found = [
-        one
-        for one in repo.numbered.values()
-        if not one.gone
-        and query.get("state", "open") in ("all", one.state)
-        and wanted <= set(one.labels)
-        and query.get("creator", one.author.login) == one.author.login
-        and one.edited >= query.get("since", "")
+    labels = set(filter(None, query.get("labels", "").split(",")))
+    issues = [
+        issue
+        for issue in repo.numbered.values()
+        if not issue.gone
+        and query.get("state", "open") in ("all", issue.state)
+        and labels <= set(issue.labels)
+        and query.get("creator", issue.author.login) == issue.author.login
+        and issue.edited >= query.get("since", "")
     ]
-    return call.page(ordered(found, query), shapes.issue)
+    return call.page(sort_threads(issues, query), shapes.issue)
 
 
-def ordered(found: list[Any], query: Any) -> list[Any]:
-    """As `sort` and `direction` ask; newest first by default, as where issues are listed."""
-    by = {"updated": lambda one: one.edited, "comments": lambda one: len(one.comments)}
-    key = by.get(query.get("sort", ""), lambda one: (one.at, one.id))
-    return sorted(found, key=key, reverse=query.get("direction", "desc") == "desc")
+def sort_threads(threads: list[Any], query: Any) -> list[Any]:
+    """Sort by `sort` and `direction`; by default newest first, as GitHub lists issues."""
+    keys = {"updated": lambda thread: thread.edited, "comments": lambda thread: len(thread.comments)}
+    key = keys.get(query.get("sort", ""), lambda thread: (thread.at, thread.id))
+    return sorted(threads, key=key, reverse=query.get("direction", "desc") == "desc")
 
 
 @route("POST", REPO + "/issues", "issues=write")
-def opened(call: Call) -> Answer:
+def create_issue(call: Call) -> Answer:
     body = call.body
     if not str(body.get("title", "")).strip():
         raise Refused(422, "", {"resource": "Issue", "code": "missing_field", "field": "title"})
-    made = call.repo.issue(
+    issue = call.repo.issue(
         str(body["title"]), body.get("body"), author=call.me, labels=names_of(body.get("labels", ()))
     )
-    return Answer(201, shapes.issue(made))
+    return Answer(201, shapes.issue(issue))
 
 
 @route("GET", ISSUE, *READ)
-def one_issue(call: Call) -> Answer:
+def get_issue(call: Call) -> Answer:
     return Answer(200, shapes.issue(call.issue()))
 
 
 @route("PATCH", ISSUE, *WRITE)
-def edited(call: Call) -> Answer:
-    one, body = call.issue(), call.body
-    if one.author.login != call.me and not access.pushes(call.token, call.repo):
+def update_issue(call: Call) -> Answer:
+    issue, body = call.issue(), call.body
+    if issue.author.login != call.me and not access.can_push(call.token, call.repo):
         raise Refused(403, "Must have admin rights to Repository.")
     if len(body.get("body") or "") > MOST:
         raise Refused(422, "", {"resource": "Issue", **TOO_LONG})
-    one.edit(title=body.get("title"), body=body.get("body"))
+    issue.edit(title=body.get("title"), body=body.get("body"))
     if "labels" in body:
-        one.labels[:] = names_of(body["labels"])
-    if body.get("state") == "closed" and one.state == "open":
-        one.close(body.get("state_reason", "completed"), call.me)
+        issue.labels[:] = names_of(body["labels"])
+    if body.get("state") == "closed" and issue.state == "open":
+        issue.close(body.get("state_reason", "completed"), call.me)
     if body.get("state") == "open":
-        one.reopen()
-    return Answer(200, shapes.issue(one))
+        issue.reopen()
+    return Answer(200, shapes.issue(issue))
 
 
 @route("PUT", ISSUE + "/lock", *WRITE)
-def lock(call: Call) -> Answer:
-    call.must_push()
+def lock_issue(call: Call) -> Answer:
+    call.require_push_access()
     call.issue().lock()
     return Answer(204)
 
 
 @route("DELETE", ISSUE + "/lock", *WRITE)
-def unlock(call: Call) -> Answer:
-    call.must_push()
+def unlock_issue(call: Call) -> Answer:
+    call.require_push_access()
     call.issue().locked = False
     return Answer(204)
 
 
 @route("GET", REPO + "/issues/comments", *READ)
-def all_comments(call: Call) -> Answer:
+def list_repository_comments(call: Call) -> Answer:
     since = call.request.query.get("since", "")
-    found = [said for one in call.repo.numbered.values() for said in one.comments if said.edited >= since]
+    comments = [
+        comment for issue in call.repo.numbered.values() for comment in issue.comments if comment.edited >= since
+    ]
     query = {"direction": "asc", **call.request.query}
     return call.page(
-        sorted(ordered(found, query), key=lambda said: said.id) if "sort" not in query else ordered(found, query),
+        sorted(sort_threads(comments, query), key=lambda comment: comment.id)
+        if "sort" not in query
+        else sort_threads(comments, query),
         shapes.comment,
     )
 
 
 @route("GET", ISSUE + "/comments", *READ)
-def comments(call: Call) -> Answer:
+def list_comments(call: Call) -> Answer:
     since = call.request.query.get("since", "")
-    return call.page([said for said in call.issue().comments if said.edited >= since], shapes.comment)
+    return call.page([comment for comment in call.issue().comments if comment.edited >= since], shapes.comment)
 
 
 @route("POST", ISSUE + "/comments", *WRITE)
-def commented(call: Call) -> Answer:
-    one = call.issue()
-    if one.locked and not access.pushes(call.token, call.repo):
+def create_comment(call: Call) -> Answer:
+    issue = call.issue()
+    if issue.locked and not access.can_push(call.token, call.repo):
         raise Refused(403, "Unable to create comment because issue is locked.")
     text = checked_body(call, "IssueComment")
-    return Answer(201, shapes.comment(one.comment(call.me, text)))
+    return Answer(201, shapes.comment(issue.comment(call.me, text)))
 
 
 def checked_body(call: Call, resource: str) -> str:
-    """The words of a comment. Raises Refused for none and for too many."""
+    """Return the text of a comment. Raises Refused if it is empty or too long."""
     text = str(call.body.get("body") or "")
     if not text.strip():
         raise Refused(422, "", {"resource": resource, "code": "missing_field", "field": "body"})
@@ -125,60 +129,62 @@ def checked_body(call: Call, resource: str) -> str:
 
 
 @route("GET", COMMENT, *READ)
-def one_comment(call: Call) -> Answer:
+def get_comment(call: Call) -> Answer:
     return Answer(200, shapes.comment(_comment(call)))
 
 
 @route("PATCH", COMMENT, *WRITE)
-def comment_edited(call: Call) -> Answer:
-    said = own(call, _comment(call))
-    said.edit(checked_body(call, "IssueComment"))
-    return Answer(200, shapes.comment(said))
+def update_comment(call: Call) -> Answer:
+    comment = check_author(call, _comment(call))
+    comment.edit(checked_body(call, "IssueComment"))
+    return Answer(200, shapes.comment(comment))
 
 
 @route("DELETE", COMMENT, *WRITE)
-def comment_deleted(call: Call) -> Answer:
-    own(call, _comment(call)).delete()
+def delete_comment(call: Call) -> Answer:
+    check_author(call, _comment(call)).delete()
     return Answer(204)
 
 
-def own(call: Call, said: Any) -> Any:
-    """Raises Refused for somebody else's words, but for those who may write to the repository."""
-    if said.author.login != call.me and not access.pushes(call.token, call.repo):
+def check_author(call: Call, comment: Any) -> Any:
+    """Return the comment. Raises Refused if the user is neither its author nor has write access."""
+    if comment.author.login != call.me and not access.can_push(call.token, call.repo):
         raise Refused(403, "Must have admin rights to Repository.")
-    return said
+    return comment
 
 
 def _comment(call: Call) -> Comment:
     number = int(call.parts["comment_id"])
-    for one in call.repo.numbered.values():
-        for said in one.comments:
-            if said.id == number:
-                call.right_for(one)
-                return said
+    for issue in call.repo.numbered.values():
+        for comment in issue.comments:
+            if comment.id == number:
+                call.check_right(issue)
+                return comment
     raise Refused(404)
 
 
 @route("POST", ISSUE + "/reactions", *WRITE)
-def reacted(call: Call) -> Answer:
-    return react(call, call.issue())
+def create_reaction(call: Call) -> Answer:
+    return add_reaction(call, call.issue())
 
 
 @route("POST", COMMENT + "/reactions", *WRITE)
-def comment_reacted(call: Call) -> Answer:
-    return react(call, _comment(call))
+def create_comment_reaction(call: Call) -> Answer:
+    return add_reaction(call, _comment(call))
 
 
-def react(call: Call, to: Issue | Comment) -> Answer:
-    """A reaction; the same one again changes nothing."""
-    given = (call.hub.user(call.me), str(call.body.get("content")))
-    status = 200 if given in to.reactions else 201
+def add_reaction(call: Call, thread: Issue | Comment) -> Answer:
+    """Add a reaction; repeating it changes nothing."""
+    reaction = (call.hub.user(call.me), str(call.body.get("content")))
+    status = 200 if reaction in thread.reactions else 201
     if status == 201:
-        to.reactions.append(given)
+        thread.reactions.append(reaction)
     at = call.hub.time()
-    who = shapes.user(given[0], call.hub)
-    return Answer(status, {"id": call.hub.next(), "node_id": "R", "user": who, "content": given[1], "created_at": at})
+    user = shapes.user(reaction[0], call.hub)
+    return Answer(
+        status, {"id": call.hub.next(), "node_id": "R", "user": user, "content": reaction[1], "created_at": at}
+    )
 
 
-def names_of(given: Any) -> list[str]:
-    return [str(one["name"] if isinstance(one, dict) else one) for one in given]
+def names_of(labels: Any) -> list[str]:
+    return [str(label["name"] if isinstance(label, dict) else label) for label in labels]

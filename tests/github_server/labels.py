@@ -1,4 +1,4 @@
-"""Labels, of a repository and of an issue."""
+"""Labels of a repository and of an issue."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tests.github_server.routes import Call, route
 
 
 @route("GET", REPO + "/labels", "issues=read", "pull_requests=read")
-def labels(call: Call) -> Answer:
+def list_labels(call: Call) -> Answer:
     return call.page(sorted(call.repo.labels), lambda name: shapes.label(call.repo, name))
 
 
 @route("GET", REPO + "/labels/{name}", "issues=read", "pull_requests=read")
-def label(call: Call) -> Answer:
+def get_label(call: Call) -> Answer:
     if call.parts["name"] not in call.repo.labels:
         raise Refused(404)
     return Answer(200, shapes.label(call.repo, call.parts["name"]))
 
 
 @route("POST", REPO + "/labels", *WRITE)
-def label_made(call: Call) -> Answer:
-    call.must_push()
+def create_label(call: Call) -> Answer:
+    call.require_push_access()
     name = str(call.body["name"])
     if name in call.repo.labels:
         raise Refused(422, "", {"resource": "Label", "code": "already_exists", "field": "name"})
@@ -32,25 +32,25 @@ def label_made(call: Call) -> Answer:
 
 
 @route("GET", ISSUE + "/labels", *READ)
-def labels_of_issue(call: Call) -> Answer:
+def list_issue_labels(call: Call) -> Answer:
     return call.page(call.issue().labels, lambda name: shapes.label(call.repo, name))
 
 
 @route("POST", ISSUE + "/labels", *WRITE)
-def labelled(call: Call) -> Answer:
-    call.must_push()
-    one, body = call.issue(), call.request.body
+def add_labels(call: Call) -> Answer:
+    call.require_push_access()
+    issue, body = call.issue(), call.request.body
     for name in names_of(body["labels"] if isinstance(body, dict) else body):
         call.repo.labels.setdefault(name, "ededed")
-        one.label(name, call.me)
-    return Answer(200, [shapes.label(call.repo, name) for name in one.labels])
+        issue.label(name, call.me)
+    return Answer(200, [shapes.label(call.repo, name) for name in issue.labels])
 
 
 @route("DELETE", ISSUE + "/labels/{name}", *WRITE)
-def unlabelled(call: Call) -> Answer:
-    call.must_push()
-    one = call.issue()
-    if call.parts["name"] not in one.labels:
+def remove_label(call: Call) -> Answer:
+    call.require_push_access()
+    issue = call.issue()
+    if call.parts["name"] not in issue.labels:
         raise Refused(404, "Label does not exist")
-    one.unlabel(call.parts["name"])
-    return Answer(200, [shapes.label(call.repo, name) for name in one.labels])
+    issue.unlabel(call.parts["name"])
+    return Answer(200, [shapes.label(call.repo, name) for name in issue.labels])

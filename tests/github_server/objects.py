@@ -1,4 +1,4 @@
-"""Git, as the stand-in asks it about its bare repositories."""
+"""Running git in the fake server's bare repositories."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C
 
 
 def git(folder: Path, *args: str, check: bool = True, input: bytes | None = None) -> str:
-    """What git prints; "" where it fails and need not succeed."""
-    done = subprocess.run(
+    """Return git's output, or "" if it fails and `check` is false."""
+    process = subprocess.run(
         ["git", "-C", str(folder), *args],
         env={**os.environ, **ENV},
         input=input,
@@ -19,4 +19,4 @@ def git(folder: Path, *args: str, check: bool = True, input: bytes | None = None
         check=check,
         timeout=60,
     )
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+    return process.stdout.decode("utf-8", "replace") if process.returncode == 0 else ""

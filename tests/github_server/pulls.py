@@ -1,4 +1,4 @@
-"""Pull requests: listing, opening, and what is said on their lines."""
+"""Pull requests: listing, opening, updating, and review comments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.github_server import access, shapes
 from tests.github_server.contents import commit, files
-from tests.github_server.issues import MOST, TOO_LONG, checked_body, ordered, own, react
+from tests.github_server.issues import MOST, TOO_LONG, add_reaction, check_author, checked_body, sort_threads
 from tests.github_server.objects import git
 from tests.github_server.repositories import REPO
 from tests.github_server.request import Answer, Refused
@@ -20,24 +20,24 @@ READ, WRITE = "pull_requests=read", "pull_requests=write"
 
 
 @route("GET", REPO + "/pulls", READ)
-def listed(call: Call) -> Answer:
+def list_pulls(call: Call) -> Answer:
     query = call.request.query
-    found = [
-        one
-        for one in call.repo.pulls
-        if query.get("state", "open") in ("all", one.state)
-        and query.get("base", one.base) == one.base
-        and query.get("head", "").lower() in ("", _label(one).lower(), one.head.lower())
+    pulls = [
+        pull
+        for pull in call.repo.pulls
+        if query.get("state", "open") in ("all", pull.state)
+        and query.get("base", pull.base) == pull.base
+        and query.get("head", "").lower() in ("", _label(pull).lower(), pull.head.lower())
     ]
-    return call.page(ordered(found, query), lambda one: shapes.pull(one, "pull-request-simple"))
+    return call.page(sort_threads(pulls, query), lambda pull: shapes.pull(pull, "pull-request-simple"))
 
 
-def _label(one: Pull) -> str:
-    return f"{(one.head_repo.owner if one.head_repo else one.author).login}:{one.head}"
+def _label(pull: Pull) -> str:
+    return f"{(pull.head_repo.owner if pull.head_repo else pull.author).login}:{pull.head}"
 
 
 @route("POST", REPO + "/pulls", WRITE)
-def opened(call: Call) -> Answer:
+def create_pull(call: Call) -> Answer:
     repo, body, token = call.repo, call.body, call.token
     assert token is not None
     if token.user.login == "github-actions[bot]" and not repo.actions_may_open_pulls:
@@ -58,9 +58,11 @@ def opened(call: Call) -> Answer:
         raise _invalid({"resource": "PullRequest", "code": "missing_field", "field": "title"})
     if body.get("draft") and not repo.drafts:
         raise Refused(422, "Draft pull requests are not supported in this repository.")
-    if any(one.state == "open" and (one.head_repo, one.head, one.base) == (fork, name, base) for one in repo.pulls):
+    if any(
+        pull.state == "open" and (pull.head_repo, pull.head, pull.base) == (fork, name, base) for pull in repo.pulls
+    ):
         raise _custom(f"A pull request already exists for {fork.owner.login if fork else owner}:{name}.")
-    made = repo.pull(
+    pull = repo.pull(
         name,
         base,
         author=call.me,
@@ -69,9 +71,9 @@ def opened(call: Call) -> Answer:
         fork=fork,
         draft=bool(body.get("draft")),
     )
-    made.maintainer_can_modify = bool(body.get("maintainer_can_modify")) and fork is not repo
-    _refer(made)
-    return Answer(201, _whole(made))
+    pull.maintainer_can_modify = bool(body.get("maintainer_can_modify")) and fork is not repo
+    _mention_issues(pull)
+    return Answer(201, _full_pull(pull))
 
 
 def _fork(call: Call, owner: str) -> Repo | None:
@@ -88,115 +90,117 @@ def _custom(message: str) -> Refused:
     return _invalid({"resource": "PullRequest", "code": "custom", "message": message})
 
 
-def _refer(made: Pull) -> None:
-    """An issue that a pull request names says so in its timeline."""
-    for number in dict.fromkeys(re.findall(r"(?<![\w/])#(\d+)\b", f"{made.title}\n{made.body}")):
-        other = made.repo.numbered.get(int(number))
-        if other is not None and other is not made:
-            made.refer(other)
+def _mention_issues(pull: Pull) -> None:
+    """Add the pull request to the timeline of each issue that it names."""
+    for number in dict.fromkeys(re.findall(r"(?<![\w/])#(\d+)\b", f"{pull.title}\n{pull.body}")):
+        issue = pull.repo.numbered.get(int(number))
+        if issue is not None and issue is not pull:
+            pull.mention(issue)
 
 
 @route("GET", PULL, READ)
-def one_pull(call: Call) -> Answer:
-    return Answer(200, _whole(call.pull()))
+def get_pull(call: Call) -> Answer:
+    return Answer(200, _full_pull(call.pull()))
 
 
-def _whole(one: Pull) -> Any:
-    changed = files(one.repo, one.base_sha, one.head_sha) if one.base_sha and one.head_sha else []
-    counts = {name: sum(part[name] for part in changed) for name in ("additions", "deletions")}
-    return {**shapes.pull(one), **counts, "changed_files": len(changed), "commits": len(_commits(one))}
+def _full_pull(pull: Pull) -> Any:
+    changed_files = files(pull.repo, pull.base_sha, pull.head_sha) if pull.base_sha and pull.head_sha else []
+    counts = {name: sum(file[name] for file in changed_files) for name in ("additions", "deletions")}
+    return {**shapes.pull(pull), **counts, "changed_files": len(changed_files), "commits": len(_commits(pull))}
 
 
-def _commits(one: Pull) -> list[str]:
-    return git(one.repo.git, "rev-list", "--reverse", f"{one.base_sha}..{one.head_sha}", check=False).split()
+def _commits(pull: Pull) -> list[str]:
+    return git(pull.repo.git, "rev-list", "--reverse", f"{pull.base_sha}..{pull.head_sha}", check=False).split()
 
 
 @route("PATCH", PULL, WRITE)
-def edited(call: Call) -> Answer:
-    one, body = call.pull(), call.body
-    if one.author.login != call.me and not access.pushes(call.token, call.repo):
+def update_pull(call: Call) -> Answer:
+    pull, body = call.pull(), call.body
+    if pull.author.login != call.me and not access.can_push(call.token, call.repo):
         raise Refused(403, "Must have admin rights to Repository.")
     if len(body.get("body") or "") > MOST:
         raise _invalid({"resource": "PullRequest", **TOO_LONG})
-    one.edit(title=body.get("title"), body=body.get("body"))
-    one.base = body.get("base", one.base)
-    if body.get("state") == "closed" and one.state == "open":
-        one.close(None, call.me)
+    pull.edit(title=body.get("title"), body=body.get("body"))
+    pull.base = body.get("base", pull.base)
+    if body.get("state") == "closed" and pull.state == "open":
+        pull.close(None, call.me)
     if body.get("state") == "open":
-        one.reopen()
-    return Answer(200, _whole(one))
+        pull.reopen()
+    return Answer(200, _full_pull(pull))
 
 
 @route("GET", PULL + "/files", READ)
-def changed(call: Call) -> Answer:
-    one = call.pull()
-    return call.page(files(one.repo, one.base_sha, one.head_sha))
+def list_files(call: Call) -> Answer:
+    pull = call.pull()
+    return call.page(files(pull.repo, pull.base_sha, pull.head_sha))
 
 
 @route("GET", PULL + "/commits", READ)
-def commits(call: Call) -> Answer:
-    one = call.pull()
-    return call.page(_commits(one), lambda sha: commit(one.repo, sha))
+def list_commits(call: Call) -> Answer:
+    pull = call.pull()
+    return call.page(_commits(pull), lambda sha: commit(pull.repo, sha))
 
 
 @route("GET", PULL + "/reviews", READ)
-def reviews(call: Call) -> Answer:
+def list_reviews(call: Call) -> Answer:
     return call.page(call.pull().reviews)
 
 
 @route("GET", PULL + "/comments", READ)
-def review_comments(call: Call) -> Answer:
+def list_review_comments(call: Call) -> Answer:
     since = call.request.query.get("since", "")
-    found = [said for said in call.pull().review if said.edited >= since]
-    return call.page(ordered(found, {"direction": "asc", **call.request.query}), shapes.review_comment)
+    comments = [comment for comment in call.pull().review if comment.edited >= since]
+    return call.page(sort_threads(comments, {"direction": "asc", **call.request.query}), shapes.review_comment)
 
 
 @route("POST", PULL + "/comments", WRITE)
-def commented(call: Call) -> Answer:
-    one, body = call.pull(), call.body
+def create_review_comment(call: Call) -> Answer:
+    pull, body = call.pull(), call.body
     text = checked_body(call, "PullRequestReviewComment")
-    return Answer(201, shapes.review_comment(one.review_comment(call.me, text, body["path"], body.get("line"))))
+    return Answer(201, shapes.review_comment(pull.review_comment(call.me, text, body["path"], body.get("line"))))
 
 
 @route("POST", PULL + "/comments/{comment_id}/replies", WRITE)
-def replied(call: Call) -> Answer:
-    one = call.pull()
-    to = _said(call)
-    if to.issue is not one:
+def create_review_reply(call: Call) -> Answer:
+    pull = call.pull()
+    parent = _review_comment(call)
+    if parent.issue is not pull:
         raise Refused(404)
-    if to.reply_to:
+    if parent.reply_to:
         raise Refused(
             422,
             "Validation Failed",
             {"resource": "PullRequestReviewComment", "code": "invalid", "field": "in_reply_to"},
         )
-    if one.locked and not access.pushes(call.token, call.repo):
+    if pull.locked and not access.can_push(call.token, call.repo):
         raise Refused(403, "Unable to create comment because issue is locked.")
     text = checked_body(call, "PullRequestReviewComment")
-    return Answer(201, shapes.review_comment(one.review_comment(call.me, text, to.path, to.line, reply_to=to)))
+    return Answer(
+        201, shapes.review_comment(pull.review_comment(call.me, text, parent.path, parent.line, reply_to=parent))
+    )
 
 
 @route("GET", REPO + "/pulls/comments/{comment_id}", READ)
-def review_comment(call: Call) -> Answer:
-    return Answer(200, shapes.review_comment(_said(call)))
+def get_review_comment(call: Call) -> Answer:
+    return Answer(200, shapes.review_comment(_review_comment(call)))
 
 
 @route("PATCH", REPO + "/pulls/comments/{comment_id}", WRITE)
-def review_comment_edited(call: Call) -> Answer:
-    said = own(call, _said(call))
-    said.edit(checked_body(call, "PullRequestReviewComment"))
-    return Answer(200, shapes.review_comment(said))
+def update_review_comment(call: Call) -> Answer:
+    comment = check_author(call, _review_comment(call))
+    comment.edit(checked_body(call, "PullRequestReviewComment"))
+    return Answer(200, shapes.review_comment(comment))
 
 
 @route("POST", REPO + "/pulls/comments/{comment_id}/reactions", WRITE)
-def review_comment_reacted(call: Call) -> Answer:
-    return react(call, _said(call))
+def create_review_comment_reaction(call: Call) -> Answer:
+    return add_reaction(call, _review_comment(call))
 
 
-def _said(call: Call) -> ReviewComment:
+def _review_comment(call: Call) -> ReviewComment:
     number = int(call.parts["comment_id"])
-    for one in call.repo.pulls:
-        for said in one.review:
-            if said.id == number:
-                return said
+    for pull in call.repo.pulls:
+        for comment in pull.review:
+            if comment.id == number:
+                return comment
     raise Refused(404)

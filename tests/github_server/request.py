@@ -1,4 +1,4 @@
-"""What is asked and answered: a request as it came, an answer before it is sent, a refusal in GitHub's words."""
+"""Requests as received, answers before they are sent, and GitHub's error answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DOCS = "https://docs.github.com/rest"
-WORDS = {
+MESSAGES = {
     301: "Moved Permanently",
     307: "Temporary Redirect",
     401: "Bad credentials",
@@ -25,8 +25,11 @@ WORDS = {
 
 @dataclass(slots=True)
 class Request:
-    """`path` is below the API's root and without the query; header names are lower case. `token` is what was sent as
-    authorization, `status` what it came to (0 until it is answered). `body` is parsed JSON."""
+    """A request as received.
+
+    `path` is below the API root and without the query; header names are lower case; `body` is parsed JSON. `token` is
+    the one in the authorization header, `status` that of the answer (0 before it).
+    """
 
     method: str
     path: str
@@ -40,14 +43,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is sent as JSON, `raw` as it is. What is `strange` is not held against the description: it comes from
-    something between GitHub and us."""
+    """`body` is sent as JSON, `raw` as it is. An answer `from_proxy` is not checked against the description."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
-    strange: bool = False
+    from_proxy: bool = False
 
     @property
     def data(self) -> bytes:
@@ -57,12 +59,12 @@ class Answer:
 
 
 class Refused(Exception):
-    """GitHub does not do it."""
+    """GitHub refuses the request."""
 
     def __init__(self, status: int, message: str = "", *errors: Mapping[str, Any], **headers: str) -> None:
         super().__init__(status, message)
         body: dict[str, Any] = {
-            "message": message or WORDS.get(status, "Error"),
+            "message": message or MESSAGES.get(status, "Error"),
             "documentation_url": DOCS,
             "status": str(status),
         }

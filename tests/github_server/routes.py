@@ -1,4 +1,4 @@
-"""Which function answers which request. A part of the API is a module of functions under `@route`."""
+"""The routes of the API: each of its parts is a module of functions under `@route`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.github_server.threads import Issue, Pull
 if TYPE_CHECKING:
     from tests.github_server.hub import Hub
 
-WIDE = {"path", "ref", "basehead", "branch"}
+MULTI_SEGMENT = {"path", "ref", "basehead", "branch"}
 """Variables that may hold a slash."""
 
 
 @dataclass(slots=True)
 class Call:
-    """A request on its way to its answer: what its path names, and who asks."""
+    """A request on a route: the variables of its path and the token."""
 
     hub: Hub
     request: Request
@@ -34,7 +34,7 @@ class Call:
 
     @property
     def repo(self) -> Repo:
-        """The repository of the path; whoever may not see it gets a 404, as for one that is not there."""
+        """The repository of the path. Refused with 404 if it does not exist or the token may not see it."""
         repo = self.hub.repos.get(f"{self.parts['owner']}/{self.parts['repo']}".lower())
         if repo is None:
             raise Refused(404)
@@ -49,61 +49,63 @@ class Call:
         return self.token.user.login if self.token else ""
 
     def issue(self, number: str | int | None = None) -> Issue:
-        """The issue or pull request of the path. Raises Refused where it moved or was deleted."""
-        found = self.repo.numbered.get(int(number if number is not None else self.parts["issue_number"]))
-        if found is None:
+        """Return the issue or pull request of the path. Raises Refused if it was moved or deleted."""
+        issue = self.repo.numbered.get(int(number if number is not None else self.parts["issue_number"]))
+        if issue is None:
             raise Refused(404)
-        if isinstance(found.gone, Issue):
-            there = found.gone
-            if there.repo.private and not (self.token and there.repo.may(self.me, "read")):
+        if isinstance(issue.gone, Issue):
+            new_issue = issue.gone
+            if new_issue.repo.private and not (self.token and new_issue.repo.has_access(self.me, "read")):
                 raise Refused(404)
-            raise moved(self.request, f"{there.repo.api}/issues/{there.number}")
-        if found.gone:
+            raise moved(self.request, f"{new_issue.repo.api}/issues/{new_issue.number}")
+        if issue.gone:
             raise Refused(410, "This issue was deleted")
-        if not self.repo.has_issues and not isinstance(found, Pull):
+        if not self.repo.has_issues and not isinstance(issue, Pull):
             raise Refused(410, "Issues has been disabled in this repository.")
-        self.right_for(found)
-        return found
+        self.check_right(issue)
+        return issue
 
-    def right_for(self, found: Issue) -> None:
-        """Issues and pull requests are at one address, but under two permissions."""
-        kind = "pull_requests" if isinstance(found, Pull) else "issues"
-        only = next((need for need in self.needs if need.startswith(kind)), "")
-        access.check(self.token, self.repo, self.needs, only)
+    def check_right(self, issue: Issue) -> None:
+        """Check the right to it: issues and pull requests share a path but need different permissions."""
+        kind = "pull_requests" if isinstance(issue, Pull) else "issues"
+        relevant = next((need for need in self.needs if need.startswith(kind)), "")
+        access.check(self.token, self.repo, self.needs, relevant)
 
     def pull(self) -> Pull:
-        found = self.repo.numbered.get(int(self.parts["pull_number"]))
-        if not isinstance(found, Pull):
+        pull = self.repo.numbered.get(int(self.parts["pull_number"]))
+        if not isinstance(pull, Pull):
             raise Refused(404)
-        return found
+        return pull
 
-    def must_push(self, message: str = "Must have push access to repository") -> None:
-        if not access.pushes(self.token, self.repo):
+    def require_push_access(self, message: str = "Must have push access to repository") -> None:
+        if not access.can_push(self.token, self.repo):
             raise Refused(403, message)
 
-    def page(self, listed: list[Any], shape: Callable[[Any], Any] = lambda one: one) -> Answer:
-        """A page of a list, and where the others are: GitHub names them by the repository's number."""
+    def page(self, entries: list[Any], shape: Callable[[Any], Any] = lambda entry: entry) -> Answer:
+        """Return a page of a list, with links to the others, which name the repository by its id."""
         size = max(1, min(100, int(self.request.query.get("per_page", 30))))
-        at = max(1, int(self.request.query.get("page", 1)))
-        last = max(1, -(-len(listed) // size))
-        pages = {"prev": at - 1, "next": at + 1, "last": last, "first": 1}
-        wanted = {
-            name: page for name, page in pages.items() if (page > at) == (name in ("next", "last")) and page != at
+        current = max(1, int(self.request.query.get("page", 1)))
+        last = max(1, -(-len(entries) // size))
+        pages = {"prev": current - 1, "next": current + 1, "last": last, "first": 1}
+        link_pages = {
+            name: page
+            for name, page in pages.items()
+            if (page > current) == (name in ("next", "last")) and page != current
         }
         path = self.hub.api + self.request.path
         if "owner" in self.parts:
-            path = f"{self.hub.api}/repositories/{self.repo.id}{below(self.request.path)}"
+            path = f"{self.hub.api}/repositories/{self.repo.id}{path_in_repository(self.request.path)}"
         links = [
             f'<{path}?{urlencode({**self.request.query, "page": page})}>; rel="{name}"'
-            for name, page in wanted.items()
+            for name, page in link_pages.items()
             if 1 <= page <= last
         ]
-        items = [shape(one) for one in listed[(at - 1) * size : at * size]]
+        items = [shape(entry) for entry in entries[(current - 1) * size : current * size]]
         return Answer(200, items, {"Link": ", ".join(links)} if links else {})
 
 
-def below(path: str) -> str:
-    """What a path names in its repository."""
+def path_in_repository(path: str) -> str:
+    """Return the part of a path after its repository."""
     return re.sub(r"^/(?:repos/[^/]+/[^/]+|repositories/\d+)", "", path)
 
 
@@ -123,9 +125,11 @@ ROUTES: list[Route] = []
 
 
 def route(method: str, pattern: str, *needs: str) -> Callable[[Handler], Handler]:
-    """The function answers `method` on `pattern`. `needs` are permissions, any of which will do (`issues=read`)."""
+    """Register a function for `method` on `pattern`. `needs` are permissions, one of which suffices (`issues=read`)."""
     regex = re.sub(
-        r"\\\{(\w+)\\\}", lambda name: f"(?P<{name[1]}>{'.+' if name[1] in WIDE else '[^/]+'})", re.escape(pattern)
+        r"\\\{(\w+)\\\}",
+        lambda name: f"(?P<{name[1]}>{'.+' if name[1] in MULTI_SEGMENT else '[^/]+'})",
+        re.escape(pattern),
     )
 
     def register(handler: Handler) -> Handler:
@@ -136,16 +140,16 @@ def route(method: str, pattern: str, *needs: str) -> Callable[[Handler], Handler
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request and its variables. What is named in full goes before what is a variable."""
-    fitting = [(one, found) for one in ROUTES if one.method == method and (found := one.regex.fullmatch(path))]
-    if not fitting:
+    """Return the route of a request and its variables. Literal patterns take precedence over variables."""
+    matches = [(route, match) for route in ROUTES if route.method == method and (match := route.regex.fullmatch(path))]
+    if not matches:
         return None
-    best, found = min(fitting, key=lambda pair: len(pair[1].groups()) - len(pair[0].pattern) / 1000)
-    return best, {name: unquote(value) for name, value in found.groupdict().items()}
+    best, match = min(matches, key=lambda pair: len(pair[1].groups()) - len(pair[0].pattern) / 1000)
+    return best, {name: unquote(value) for name, value in match.groupdict().items()}
 
 
 def moved(request: Request, to: str) -> Refused:
-    """GitHub's answer for a thing that is at another address now: for reading 301, else 307."""
+    """Return the redirect to a new address: 301 for reading, else 307."""
     status = 301 if request.method in ("GET", "HEAD") else 307
     refused = Refused(status, Location=to)
     refused.answer.body["url"] = to

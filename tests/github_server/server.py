@@ -1,4 +1,4 @@
-"""The socket: an ephemeral port of loopback, the API under /api/v3, git under OWNER/NAME.git, pictures."""
+"""The HTTP server on a free port of loopback: the API under /api/v3, git under OWNER/NAME.git, and plain files."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         data = self._data()
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        request = Request(self.command, parts.path, query, headers, data, token=access.sent(headers))
+        request = Request(self.command, parts.path, query, headers, data, token=access.token_of(headers))
         if parts.path.startswith(ROOT + "/"):
             request.path = parts.path.removeprefix(ROOT)
             with contextlib.suppress(ValueError):
                 request.body = json.loads(data) if data else None
-            given = hub.answer(request)
+            answer = hub.answer(request)
         elif gitserver.is_git(parts.path):
-            given = gitserver.answer(hub, request, parts.query)
+            answer = gitserver.answer(hub, request, parts.query)
         else:
-            given = self._file(hub, request)
-        # A client that was killed, or had enough, is no fault of ours.
+            answer = self._file(hub, request)
+        # A client that was killed or disconnected is not an error of the server.
         with contextlib.suppress(ConnectionError):
-            self._send(given)
+            self._send(answer)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET  # noqa: N815
 
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Answer(request.status, raw=data, headers={"Content-Type": kind})
 
     def _data(self) -> bytes:
-        """The body. git sends what is long in chunks."""
+        """Read the body. git sends long ones in chunks."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = []
@@ -79,17 +79,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def _send(self, given: Answer) -> None:
-        data = given.data
-        self.send_response(given.status)
-        # One request a connection: no client keeps a socket open past its test.
-        for name, value in {**given.headers, "Connection": "close"}.items():
+    def _send(self, answer: Answer) -> None:
+        data = answer.data
+        self.send_response(answer.status)
+        # One request per connection: no client keeps a socket open after its test.
+        for name, value in {**answer.headers, "Connection": "close"}.items():
             self.send_header(name, value)
-        if given.status not in (204, 304):
+        if answer.status not in (204, 304):
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if self.command != "HEAD" and given.status not in (204, 304):
+        if self.command != "HEAD" and answer.status not in (204, 304):
             self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: tests read `requests`."""
+        """Print nothing: tests read `requests`."""

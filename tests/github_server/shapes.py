@@ -1,35 +1,35 @@
-"""What GitHub says of a user, a repository, an issue, a pull request, a comment."""
+"""GitHub's JSON objects for users, repositories, issues, pull requests and comments."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from typing import Any
 
-from tests.github_server.filling import Json, filled
+from tests.github_server.schema_defaults import Json, with_defaults
 from tests.github_server.state import Repo, User
 from tests.github_server.threads import Comment, Issue, Pull, ReviewComment
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 
 
-def user(who: User, hub: Any) -> Json | None:
-    """None for somebody whose account is gone, as GitHub does in many places (in others it says `ghost`)."""
-    if who.deleted:
+def user(account: User, hub: Any) -> Json | None:
+    """Return None for a deleted account, as GitHub does in many places (in others it returns `ghost`)."""
+    if account.deleted:
         return None
-    known = {
-        "login": who.login,
-        "id": who.id,
-        "node_id": node("User", who.id),
+    fields = {
+        "login": account.login,
+        "id": account.id,
+        "node_id": node("User", account.id),
         "gravatar_id": "",
-        "html_url": f"{hub.url}/{'apps/' + who.login[:-5] if who.login.endswith('[bot]') else who.login}",
-        "type": who.kind,
+        "html_url": f"{hub.url}/{'apps/' + account.login[:-5] if account.login.endswith('[bot]') else account.login}",
+        "type": account.kind,
         "site_admin": False,
     }
-    return filled("simple-user", known, f"{hub.api}/users/{who.login}")
+    return with_defaults("simple-user", fields, f"{hub.api}/users/{account.login}")
 
 
 def repository(repo: Repo, schema: str = "full-repository") -> Json:
-    known = {
+    fields = {
         "id": repo.id,
         "node_id": node("Repository", repo.id),
         "name": repo.name,
@@ -53,7 +53,7 @@ def repository(repo: Repo, schema: str = "full-repository") -> Json:
         "updated_at": "2020-01-01T00:00:00Z",
         "pushed_at": "2020-01-01T00:00:00Z",
     }
-    return filled(schema, {**known, "open_issues_count": known["open_issues"]}, repo.api)
+    return with_defaults(schema, {**fields, "open_issues_count": fields["open_issues"]}, repo.api)
 
 
 def label(repo: Repo, name: str) -> Json:
@@ -68,18 +68,18 @@ def label(repo: Repo, name: str) -> Json:
     }
 
 
-def association(repo: Repo, who: User, given: str) -> str:
-    """The author's relation to the repository, as GitHub writes it beside everything."""
-    if given or who.login == repo.owner.login:
-        return given or "OWNER"
-    if who.login in repo.permissions:
+def association(repo: Repo, user: User, explicit: str) -> str:
+    """Return the author's relation to the repository, as GitHub adds it to every text."""
+    if explicit or user.login == repo.owner.login:
+        return explicit or "OWNER"
+    if user.login in repo.permissions:
         return "COLLABORATOR"
-    return "CONTRIBUTOR" if any(pull.merged_at and pull.author is who for pull in repo.pulls) else "NONE"
+    return "CONTRIBUTOR" if any(pull.merged_at and pull.author is user for pull in repo.pulls) else "NONE"
 
 
 def issue(one: Issue, schema: str = "issue") -> Json:
     repo, base = one.repo, f"{one.repo.api}/issues/{one.number}"
-    known = _common(one) | {
+    fields = _common(one) | {
         "url": base,
         "repository_url": repo.api,
         "labels_url": f"{base}/labels{{/name}}",
@@ -94,19 +94,19 @@ def issue(one: Issue, schema: str = "issue") -> Json:
     }
     if isinstance(one, Pull):
         at = f"{repo.api}/pulls/{one.number}"
-        known["draft"] = one.draft
-        known["pull_request"] = {
+        fields["draft"] = one.draft
+        fields["pull_request"] = {
             "url": at,
             "html_url": one.url,
             "diff_url": f"{one.url}.diff",
             "patch_url": f"{one.url}.patch",
             "merged_at": one.merged_at,
         }
-    return filled(schema, known, base)
+    return with_defaults(schema, fields, base)
 
 
 def _common(one: Issue) -> Json:
-    """What an issue and a pull request have both."""
+    """Return the fields that issues and pull requests share."""
     return {
         "id": one.id,
         "node_id": node("Issue", one.id),
@@ -131,7 +131,7 @@ def _common(one: Issue) -> Json:
 
 def pull(one: Pull, schema: str = "pull-request") -> Json:
     repo, base, issues = one.repo, f"{one.repo.api}/pulls/{one.number}", f"{one.repo.api}/issues/{one.number}"
-    known = _common(one) | {
+    fields = _common(one) | {
         "url": base,
         "diff_url": f"{one.url}.diff",
         "patch_url": f"{one.url}.patch",
@@ -164,7 +164,7 @@ def pull(one: Pull, schema: str = "pull-request") -> Json:
         },
     }
     if schema == "pull-request":
-        known |= {
+        fields |= {
             "comments": len(one.comments),
             "review_comments": len(one.review),
             "merged": bool(one.merged_at),
@@ -172,37 +172,37 @@ def pull(one: Pull, schema: str = "pull-request") -> Json:
             "mergeable_state": "clean",
             "maintainer_can_modify": one.maintainer_can_modify,
         }
-    return filled(schema, known, base)
+    return with_defaults(schema, fields, base)
 
 
-def side(of: Repo | None, ref: str, sha: str, who: User, repo: Repo) -> Json:
-    """The head or the base of a pull request; its repository is none where a fork was deleted."""
-    owner = of.owner if of else who
+def side(source: Repo | None, ref: str, sha: str, author: User, repo: Repo) -> Json:
+    """Return the head or base of a pull request; `repo` is null if the fork was deleted."""
+    owner = source.owner if source else author
     return {
         "label": f"{owner.login}:{ref}",
         "ref": ref,
         "sha": sha,
         "user": user(owner, repo.hub),
-        "repo": repository(of, "repository") if of else None,
+        "repo": repository(source, "repository") if source else None,
     }
 
 
 def comment(one: Comment, schema: str = "issue-comment") -> Json:
     repo = one.issue.repo
     base = f"{repo.api}/issues/comments/{one.id}"
-    known = _said(one) | {
+    fields = _comment_fields(one) | {
         "issue_url": f"{repo.api}/issues/{one.issue.number}",
         "performed_via_github_app": None,
         "reactions": reactions(one, base),
     }
-    return filled(schema, known, base)
+    return with_defaults(schema, fields, base)
 
 
 def review_comment(one: ReviewComment, schema: str = "pull-request-review-comment") -> Json:
     repo = one.issue.repo
     base, at = f"{repo.api}/pulls/comments/{one.id}", f"{repo.api}/pulls/{one.issue.number}"
     links = {"self": base, "html": one.url, "pull_request": at}
-    known = _said(one) | {
+    fields = _comment_fields(one) | {
         "pull_request_url": at,
         "pull_request_review_id": one.id + 1,
         "path": one.path,
@@ -221,11 +221,11 @@ def review_comment(one: ReviewComment, schema: str = "pull-request-review-commen
         "_links": {name: {"href": href} for name, href in links.items()},
     }
     if one.reply_to:
-        known["in_reply_to_id"] = one.reply_to.id
-    return filled(schema, known, base)
+        fields["in_reply_to_id"] = one.reply_to.id
+    return with_defaults(schema, fields, base)
 
 
-def _said(one: Comment) -> Json:
+def _comment_fields(one: Comment) -> Json:
     return {
         "id": one.id,
         "node_id": node("IssueComment", one.id),
@@ -239,9 +239,9 @@ def _said(one: Comment) -> Json:
 
 
 def reactions(one: Issue | Comment, base: str) -> Json:
-    given = [content for _, content in one.reactions]
-    counts = {name: given.count(name) for name in REACTIONS}
-    return {"url": f"{base}/reactions", "total_count": len(given), **counts}
+    contents = [content for _, content in one.reactions]
+    counts = {name: contents.count(name) for name in REACTIONS}
+    return {"url": f"{base}/reactions", "total_count": len(contents), **counts}
 
 
 def node(kind: str, number: int) -> str:

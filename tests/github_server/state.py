@@ -1,4 +1,4 @@
-"""What the stand-in remembers of users and repositories. Tests change it by these methods."""
+"""State of users and repositories on the fake server, which tests change by these methods."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class Repo:
     git: Path
     private: bool = False
     permissions: dict[str, str] = field(default_factory=dict)
-    """What a login may do here: read, triage, write, maintain or admin. Its owner is an admin."""
+    """The role of each login: read, triage, write, maintain or admin. The owner is an admin."""
     default_branch: str = "main"
     actions_may_open_pulls: bool = True
     has_issues: bool = True
     archived: bool = False
     parent: Repo | None = None
-    """Whose fork it is."""
+    """The repository that this one is a fork of."""
     drafts: bool = True
     """Whether its plan has draft pull requests."""
     protected: set[str] = field(default_factory=set)
-    """Branches (patterns) that are protected: nobody pushes to them."""
+    """Patterns of protected branches, to which no one can push."""
     rulesets: set[str] = field(default_factory=set)
-    """The same by the newer kind of rule, which has other words."""
+    """The same for rulesets, whose errors read differently."""
     labels: dict[str, str] = field(default_factory=dict)
-    """Colours by name."""
+    """Colours of labels by name."""
     numbered: dict[int, Issue] = field(default_factory=dict)
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """Runs of workflows by their number."""
+    """Workflow runs by number."""
 
     @property
     def full_name(self) -> str:
@@ -65,16 +65,16 @@ class Repo:
         return f"{self.hub.api}/repos/{self.full_name}"
 
     def level(self, login: str) -> str:
-        """What somebody may do here, as a role."""
+        """Return a user's role in this repository."""
         if login == self.owner.login:
             return "admin"
         return self.permissions.get(login, "none" if self.private else "read")
 
-    def may(self, login: str, level: str) -> bool:
+    def has_access(self, login: str, level: str) -> bool:
         return LEVELS[self.level(login)] >= LEVELS[level]
 
     def sha(self, ref: str) -> str:
-        """The commit of a ref; "" where there is none."""
+        """Return the commit of a ref, or "" if it does not exist."""
         return git(self.git, "rev-parse", "--quiet", "--verify", f"{ref}^{{commit}}", check=False).strip()
 
     def rename(self, name: str) -> None:
@@ -92,12 +92,12 @@ class Repo:
         association: str = "",
     ) -> Issue:
         hub, at = self.hub, self.hub.time(at)
-        made = Issue(self, self._number(), hub.next(), title, body, hub.user(author), at, at, association=association)
-        self.numbered[made.number] = made
+        issue = Issue(self, self._number(), hub.next(), title, body, hub.user(author), at, at, association=association)
+        self.numbered[issue.number] = issue
         for label in labels:
             self.labels.setdefault(label, "ededed")
-            made.label(label, at=at)
-        return made
+            issue.label(label, at=at)
+        return issue
 
     def pull(
         self,
@@ -113,7 +113,7 @@ class Repo:
         association: str = "",
     ) -> Pull:
         hub, at = self.hub, self.hub.time(at)
-        made = Pull(
+        pull = Pull(
             self,
             self._number(),
             hub.next(),
@@ -128,17 +128,17 @@ class Repo:
             base=base or self.default_branch,
             draft=draft,
         )
-        made.first_head = made.head_sha or "0" * 40
-        self.numbered[made.number] = made
-        return made
+        pull.first_head = pull.head_sha or "0" * 40
+        self.numbered[pull.number] = pull
+        return pull
 
     def run(self, number: int, *, path: str = ".github/workflows/swe-agent.yml", **fields: Any) -> None:
-        """A workflow's run. `fields` are of GitHub's object: `event`, `status`, `head_branch`, …"""
+        """Add a workflow run. `fields` are those of GitHub's object: `event`, `status`, `head_branch`, …"""
         self.runs[number] = {"path": path, "created_at": self.hub.time(), **fields}
 
     @property
     def pulls(self) -> list[Pull]:
-        return [one for one in self.numbered.values() if isinstance(one, Pull)]
+        return [issue for issue in self.numbered.values() if isinstance(issue, Pull)]
 
     def _number(self) -> int:
         return max(self.numbered, default=0) + 1

@@ -1,4 +1,4 @@
-"""What the stand-in remembers of issues, pull requests and what is said on them. Tests change it by these methods."""
+"""State of issues, pull requests and comments on the fake server, which tests change by these methods."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Issue:
     locked: bool = False
     association: str = ""
     gone: Issue | bool = False
-    """True where it was deleted, or the issue that it is now."""
-    happened: list[dict[str, Any]] = field(default_factory=list)
-    """Its timeline but for the comments, which are written when they are asked for."""
+    """True if it was deleted, or the issue that it was transferred to."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """The timeline without comments, which are added on request."""
     reactions: list[tuple[User, str]] = field(default_factory=list)
 
     @property
@@ -61,10 +61,10 @@ class Issue:
 
     def comment(self, author: str, body: str, *, at: str = "", association: str = "") -> Comment:
         hub, at = self.repo.hub, self.repo.hub.time(at)
-        made = Comment(hub.next(), self, hub.user(author), body, at, at, association)
-        self.comments.append(made)
+        comment = Comment(hub.next(), self, hub.user(author), body, at, at, association)
+        self.comments.append(comment)
         self.edited = max(self.edited, at)
-        return made
+        return comment
 
     def edit(self, *, title: str | None = None, body: str | None = None, at: str = "") -> None:
         old, self.edited = self.title, self.repo.hub.time(at)
@@ -97,20 +97,20 @@ class Issue:
         self.gone = True
 
     def transfer(self, to: Repo) -> Issue:
-        """The same issue in another repository; the old address leads there."""
-        made = to.issue(self.title, self.body, author=self.author.login, labels=self.labels, at=self.at)
+        """Transfer the issue to another repository; the old address redirects there."""
+        issue = to.issue(self.title, self.body, author=self.author.login, labels=self.labels, at=self.at)
         for comment in self.comments:
-            made.comment(comment.author.login, comment.body, at=comment.at)
-        self.gone = made
-        return made
+            issue.comment(comment.author.login, comment.body, at=comment.at)
+        self.gone = issue
+        return issue
 
-    def refer(self, other: Issue, at: str = "", by: str = "") -> None:
-        """This one names the other: its timeline says so."""
+    def mention(self, other: Issue, at: str = "", by: str = "") -> None:
+        """Mention another issue, which adds an event to its timeline."""
         other.event("cross-referenced", by or self.author.login, at=at or self.at, source=self)
 
     def event(self, kind: str, actor: str, *, at: str = "", **more: Any) -> None:
         hub, at = self.repo.hub, self.repo.hub.time(at)
-        self.happened.append({"id": hub.next(), "event": kind, "actor": hub.user(actor), "created_at": at, **more})
+        self.events.append({"id": hub.next(), "event": kind, "actor": hub.user(actor), "created_at": at, **more})
         if kind != "cross-referenced":
             self.edited = max(self.edited, at)
 
@@ -141,7 +141,7 @@ class Pull(Issue):
     merged_by: User | None = None
     maintainer_can_modify: bool = False
     first_head: str = ""
-    """The head when it was opened: what stands where the branch is gone."""
+    """The head when it was opened, which is used after the branch is deleted."""
     review: list[ReviewComment] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
 
@@ -166,7 +166,7 @@ class Pull(Issue):
     ) -> ReviewComment:
         hub = self.repo.hub
         at = hub.time(at)
-        made = ReviewComment(
+        comment = ReviewComment(
             hub.next(),
             self,
             hub.user(author),
@@ -179,8 +179,8 @@ class Pull(Issue):
             reply_to=reply_to and (reply_to.reply_to or reply_to),
             commit=self.head_sha,
         )
-        self.review.append(made)
-        return made
+        self.review.append(comment)
+        return comment
 
     def merge(self, by: str = "", at: str = "") -> None:
         self.merged_at, self.merged_by = self.repo.hub.time(at), self.repo.hub.user(by or self.repo.owner.login)

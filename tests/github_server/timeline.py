@@ -1,4 +1,4 @@
-"""What happened to an issue or a pull request, with what was said there."""
+"""Timelines of issues and pull requests, with their comments."""
 
 from __future__ import annotations
 
@@ -12,52 +12,57 @@ from tests.github_server.threads import Issue, Pull, ReviewComment
 
 
 @route("GET", ISSUE + "/timeline", *READ)
-def timeline(call: Call) -> Answer:
-    one = call.issue()
-    said = [
+def list_timeline(call: Call) -> Answer:
+    issue = call.issue()
+    comments = [
         {
-            **shapes.comment(part, "timeline-comment-event"),
+            **shapes.comment(comment, "timeline-comment-event"),
             "event": "commented",
-            "actor": shapes.user(part.author, call.hub),
+            "actor": shapes.user(comment.author, call.hub),
         }
-        for part in one.comments
+        for comment in issue.comments
     ]
-    if isinstance(one, Pull):
-        said += _reviewed(one.review)
-    happened = [_happened(call, one, event) for event in one.happened]
-    return call.page(sorted([*said, *filter(None, happened)], key=lambda part: str(part["created_at"])))
+    if isinstance(issue, Pull):
+        comments += _review_entries(issue.review)
+    events = [_event_entry(call, issue, event) for event in issue.events]
+    return call.page(sorted([*comments, *filter(None, events)], key=lambda comment: str(comment["created_at"])))
 
 
-def _reviewed(review: list[ReviewComment]) -> list[Any]:
+def _review_entries(review: list[ReviewComment]) -> list[Any]:
     return [
-        {"event": "line-commented", "node_id": "L", "created_at": said.at, "comments": [shapes.review_comment(said)]}
-        for said in review
-        if not said.reply_to
+        {
+            "event": "line-commented",
+            "node_id": "L",
+            "created_at": comment.at,
+            "comments": [shapes.review_comment(comment)],
+        }
+        for comment in review
+        if not comment.reply_to
     ]
 
 
 @route("GET", ISSUE + "/events", *READ)
-def events(call: Call) -> Answer:
-    one = call.issue()
-    found = [_happened(call, one, event) for event in one.happened if event["event"] != "cross-referenced"]
-    return call.page(found)
+def list_events(call: Call) -> Answer:
+    issue = call.issue()
+    events = [_event_entry(call, issue, event) for event in issue.events if event["event"] != "cross-referenced"]
+    return call.page(events)
 
 
-def _happened(call: Call, one: Issue, event: Any) -> Any:
-    """An entry of the timeline. What is in a repository that who asks cannot see is not there."""
+def _event_entry(call: Call, issue: Issue, event: Any) -> Any:
+    """Return an entry of the timeline, or None if it is in a repository that the user cannot see."""
     actor = shapes.user(event["actor"], call.hub)
     if event["event"] == "cross-referenced":
         source = event["source"]
-        if source.repo.private and not (call.token and source.repo.may(call.me, "read")):
+        if source.repo.private and not (call.token and source.repo.has_access(call.me, "read")):
             return None
-        about = {**shapes.issue(source), "repository": shapes.repository(source.repo, "repository")}
+        source_fields = {**shapes.issue(source), "repository": shapes.repository(source.repo, "repository")}
         at = {"created_at": event["created_at"], "updated_at": event["created_at"]}
-        return {"event": "cross-referenced", "actor": actor, **at, "source": {"type": "issue", "issue": about}}
-    usual = {
+        return {"event": "cross-referenced", "actor": actor, **at, "source": {"type": "issue", "issue": source_fields}}
+    common = {
         "node_id": "E",
-        "url": f"{one.repo.api}/issues/events/{event['id']}",
+        "url": f"{issue.repo.api}/issues/events/{event['id']}",
         "commit_id": None,
         "commit_url": None,
         "performed_via_github_app": None,
     }
-    return {**usual, **event, "actor": actor}
+    return {**common, **event, "actor": actor}

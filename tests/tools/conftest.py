@@ -1,4 +1,4 @@
-"""A bench for tools: a real workspace, and a step after each action as the loop writes it."""
+"""A bench for tools: a real workspace, and a step after each call as in the agent loop."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ class Bench:
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:
-        """One step of one action."""
-        return self.together(Action(tool, arguments))[0]
+        """Run a step with one action."""
+        return self.run_step(Action(tool, arguments))[0]
 
-    def together(self, *actions: Action) -> list[Observation]:
-        """One step of several actions."""
-        seen: list[Observation] = []
+    def run_step(self, *actions: Action) -> list[Observation]:
+        """Run a step with several actions."""
+        observations: list[Observation] = []
         for action in actions:
-            before = tuple(zip(actions, seen, strict=False))
-            seen.append(self.toolbox.run(action, self.context(before)))
+            before = tuple(zip(actions, observations, strict=False))
+            observations.append(self.toolbox.run(action, self.context(before)))
         if any(self.toolbox.writes(action) for action in actions):
             self.tree = self.workspace.snapshot().tree
-        self.steps.append(Step("main", len(self.steps) + 1, "", "coder", self.tree, None, actions, tuple(seen)))
-        return seen
+        self.steps.append(Step("main", len(self.steps) + 1, "", "coder", self.tree, None, actions, tuple(observations)))
+        return observations
 
     def read(self, path: str) -> bytes:
         return self.workspace.read(path)

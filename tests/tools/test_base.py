@@ -41,12 +41,12 @@ def sample(
 
 @pytest.fixture
 def bench(make_bench: MakeBench) -> Bench:
-    made = make_bench({"a.txt": "a\n"})
-    made.toolbox.tools["sample"] = sample
-    return made
+    bench = make_bench({"a.txt": "a\n"})
+    bench.toolbox.tools["sample"] = sample
+    return bench
 
 
-def test_a_function_becomes_a_tool() -> None:
+def test_function_becomes_tool() -> None:
     assert sample.name == "sample"
     assert not sample.writes
     assert sample.schema["function"] == {
@@ -82,7 +82,7 @@ def test_arguments_are_coerced(given: dict[str, Any], expected: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({}, "`path` is missing"),
         ({"path": "x", "line": 3}, "there is no argument `line` (did you mean `lines`?)"),
@@ -93,11 +93,11 @@ def test_arguments_are_coerced(given: dict[str, Any], expected: dict[str, Any]) 
         ({"path": None}, "`path`: input should be a valid string, not None"),
     ],
 )
-def test_wrong_arguments_are_explained(bench: Bench, given: dict[str, Any], said: str) -> None:
-    seen = bench("sample", **given)
-    assert not seen.ok
-    assert said in seen.text
-    assert "Expected: sample(path: str, lines: int = 20" in seen.text or "NUL" in seen.text
+def test_wrong_arguments_are_explained(bench: Bench, given: dict[str, Any], message: str) -> None:
+    observation = bench("sample", **given)
+    assert not observation.ok
+    assert message in observation.text
+    assert "Expected: sample(path: str, lines: int = 20" in observation.text or "NUL" in observation.text
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -106,23 +106,23 @@ NAMES = st.sampled_from(["path", "lines", "how", "share", "nodes", "quiet"]) | s
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=4))
-def test_any_arguments_are_taken_or_explained(given: dict[str, Any]) -> None:
+def test_any_arguments_are_accepted_or_explained(given: dict[str, Any]) -> None:
     try:
-        taken = sample.arguments(given)
+        accepted = sample.arguments(given)
     except UsageError as error:
-        taken = {}
-        said = error.message
-    assert set(taken) == {"path", "lines", "how", "share", "nodes", "quiet"} or said.startswith("sample: ")
+        accepted = {}
+        message = error.message
+    assert set(accepted) == {"path", "lines", "how", "share", "nodes", "quiet"} or message.startswith("sample: ")
 
 
-def test_an_unknown_tool_names_the_nearest(bench: Bench) -> None:
-    seen = bench("serch", pattern="x")
-    assert not seen.ok
-    assert "did you mean `search`?" in seen.text
+def test_unknown_tool_suggests_nearest_name(bench: Bench) -> None:
+    observation = bench("serch", pattern="x")
+    assert not observation.ok
+    assert "did you mean `search`?" in observation.text
     assert "run_tests" in bench("wholly-other").text
 
 
-def test_names_as_models_write_them(bench: Bench) -> None:
+def test_spelling_of_tool_name_is_recognised(bench: Bench) -> None:
     assert bench.toolbox.get("functions.run-tests") is bench.toolbox.tools["run_tests"]
     assert bench.toolbox.writes(Action("edit"))
     assert not bench.toolbox.writes(Action("edit", error="torn"))
@@ -130,15 +130,15 @@ def test_names_as_models_write_them(bench: Bench) -> None:
     assert not bench.toolbox.writes(Action("none"))
 
 
-def test_arguments_that_could_not_be_read(bench: Bench) -> None:
-    seen = bench.toolbox.run(Action("view", error="not JSON: " + "x" * 5000), bench.context())
-    assert not seen.ok
-    assert "not JSON" in seen.text
-    assert "Expected: view(path: str" in seen.text
-    assert len(seen.text) < 600
+def test_unreadable_arguments_are_explained(bench: Bench) -> None:
+    observation = bench.toolbox.run(Action("view", error="not JSON: " + "x" * 5000), bench.context())
+    assert not observation.ok
+    assert "not JSON" in observation.text
+    assert "Expected: view(path: str" in observation.text
+    assert len(observation.text) < 600
 
 
-def raising(error: Exception) -> Tool:
+def failing_tool(error: Exception) -> Tool:
     def fails(ctx: Context) -> str:
         """Fail."""
         raise error
@@ -149,35 +149,35 @@ def raising(error: Exception) -> Tool:
 @pytest.mark.parametrize(
     "error", [UsageError("No.", "Do so."), FileNotFoundError(2, "no", "a.txt"), PermissionError("b")]
 )
-def test_what_a_model_gets_wrong_is_an_observation(bench: Bench, error: Exception) -> None:
-    bench.toolbox.tools["fails"] = raising(error)
-    seen = bench("fails")
-    assert not seen.ok
-    assert seen.text in ("No.\nDo so.", "There is no file a.txt.", "No permission for b.")
+def test_error_of_model_becomes_observation(bench: Bench, error: Exception) -> None:
+    bench.toolbox.tools["fails"] = failing_tool(error)
+    observation = bench("fails")
+    assert not observation.ok
+    assert observation.text in ("No.\nDo so.", "There is no file a.txt.", "No permission for b.")
 
 
 @pytest.mark.parametrize("error", [WorkspaceError("gone"), Cancelled("stop"), OSError(28, "disk full")])
-def test_what_is_not_the_models_fault_is_raised(bench: Bench, error: Exception) -> None:
-    bench.toolbox.tools["fails"] = raising(error)
+def test_error_of_environment_is_raised(bench: Bench, error: Exception) -> None:
+    bench.toolbox.tools["fails"] = failing_tool(error)
     with pytest.raises(type(error)):
         bench("fails")
 
 
-def test_no_answer_is_too_long_or_unclean(bench: Bench) -> None:
+def test_observation_is_masked_and_shortened(bench: Bench) -> None:
     def talks(ctx: Context) -> Observation:
         """Talk."""
         return Observation("\x1b[1mhunter2hunter2\n" + "word\n" * 10_000, data={"kept": 1})
 
     bench.toolbox.tools["talks"] = tool(kind="listing")(talks)
-    seen = bench("talks")
-    assert seen.text.startswith("[masked]\nword\n")
-    assert len(seen.text) <= 2_500
-    assert seen.out == 1
-    assert seen.data == {"kept": 1}
+    observation = bench("talks")
+    assert observation.text.startswith("[masked]\nword\n")
+    assert len(observation.text) <= 2_500
+    assert observation.out == 1
+    assert observation.data == {"kept": 1}
     assert bench.outputs[0].count(b"word") == 10_000
 
 
-def test_every_tool_has_a_schema_and_a_short_prompt() -> None:
+def test_every_tool_has_schema_and_short_prompt() -> None:
     import json
 
     schemas = Toolbox().schemas()
@@ -187,32 +187,32 @@ def test_every_tool_has_a_schema_and_a_short_prompt() -> None:
     assert len(json.dumps(schemas)) < 6_000
 
 
-def test_a_toolbox_of_some_tools() -> None:
+def test_toolbox_can_hold_selected_tools() -> None:
     assert list(Toolbox(["run-tests", "view"]).tools) == ["run_tests", "view"]
     with pytest.raises(UsageError, match="no tool named 'fly'"):
         Toolbox(["fly"])
 
 
 @pytest.mark.parametrize("name", ["shell", "run_tests", "run-tests"])
-def test_an_entry_point_does_not_replace_a_built_in_tool(name: str, tmp_path, monkeypatch) -> None:
+def test_entry_point_does_not_replace_built_in_tool(name: str, tmp_path, monkeypatch) -> None:
     before = dict(Toolbox().tools)
     install_tool(tmp_path, monkeypatch, name)
     assert Toolbox().tools == before
 
 
-def test_a_tool_may_not_call_itself_as_another(tmp_path, monkeypatch) -> None:
+def test_function_name_must_match_entry_point(tmp_path, monkeypatch) -> None:
     install_tool(tmp_path, monkeypatch, "zoom", function="view")
     with pytest.raises(ConfigError, match="The function of the tool zoom is named 'view'"):
         Toolbox()
 
 
-def test_a_tool_of_another_package_is_known_as_one(tmp_path, monkeypatch) -> None:
+def test_tool_of_another_package_is_not_built_in(tmp_path, monkeypatch) -> None:
     install_tool(tmp_path, monkeypatch, "roll_out")
     toolbox = Toolbox()
     assert [name for name, tool in toolbox.tools.items() if not toolbox.is_built_in(tool)] == ["roll_out"]
 
 
-def test_an_undescribed_parameter_is_an_error_of_ours() -> None:
+def test_undescribed_parameter_raises_type_error() -> None:
     def bad(ctx: Context, path: str) -> str:
         """Do."""
         return path

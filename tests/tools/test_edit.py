@@ -23,11 +23,11 @@ def bench(make_bench: MakeBench) -> Bench:
     )
 
 
-def test_an_exact_edit_answers_with_its_diff(bench: Bench) -> None:
-    seen = bench("edit", path="greet.py", old="    return 'hello'\n", new="    return 'hello you'\n")
-    assert seen.ok
+def test_exact_edit_shows_diff(bench: Bench) -> None:
+    observation = bench("edit", path="greet.py", old="    return 'hello'\n", new="    return 'hello you'\n")
+    assert observation.ok
     assert (
-        seen.text
+        observation.text
         == (
             "Edited greet.py\n@@ -4,5 +4,5 @@\n def greet(name):\n     if name:\n         return 'hello ' + name\n"
             "-    return 'hello'\n+    return 'hello you'\n "
@@ -36,9 +36,9 @@ def test_an_exact_edit_answers_with_its_diff(bench: Bench) -> None:
     assert bench.read("greet.py").decode() == GREET.replace("'hello'\n", "'hello you'\n")
 
 
-def test_creating(bench: Bench) -> None:
-    seen = bench("edit", path="new/deep.py", old="", new="x = 1\ny = z\n")
-    assert seen.text == "Created new/deep.py (2 lines).\nNot defined anywhere in the file: z (line 2)."
+def test_edit_creates_file(bench: Bench) -> None:
+    observation = bench("edit", path="new/deep.py", old="", new="x = 1\ny = z\n")
+    assert observation.text == "Created new/deep.py (2 lines).\nNot defined anywhere in the file: z (line 2)."
     assert bench.read("new/deep.py") == b"x = 1\ny = z\n"
     assert not bench("edit", path="greet.py", old="", new="x").ok
     assert not bench("edit", path="none.py", old="x", new="y").ok
@@ -48,11 +48,11 @@ def test_creating(bench: Bench) -> None:
     assert bench.read("notes.md") == b"again\n"
 
 
-def test_several_places_are_named(bench: Bench) -> None:
-    seen = bench("edit", path="greet.py", old="hello", new="hi")
-    assert not seen.ok
-    assert "2 times" in seen.text
-    assert "lines 6, 7" in seen.text
+def test_ambiguous_edit_names_lines(bench: Bench) -> None:
+    observation = bench("edit", path="greet.py", old="hello", new="hi")
+    assert not observation.ok
+    assert "2 times" in observation.text
+    assert "lines 6, 7" in observation.text
     assert bench.read("greet.py").decode() == GREET
     assert "(2 occurrences)" in bench("edit", path="greet.py", old="hello", new="hi", all=True).text
     assert b"hello" not in bench.read("greet.py")
@@ -70,55 +70,55 @@ def test_several_places_are_named(bench: Bench) -> None:
         ("5\t    if name:\n6\t        return 'hello ' + name", "5\t    if name:\n6\t        return 'hi ' + name"),
     ],
 )
-def test_spacing_shifts_and_line_numbers_are_ignored(bench: Bench, old: str, new: str) -> None:
-    seen = bench("edit", path="greet.py", old=old, new=new)
-    assert seen.ok, seen.text
-    assert "matched ignoring" in seen.text
+def test_spacing_indentation_and_line_numbers_are_ignored(bench: Bench, old: str, new: str) -> None:
+    observation = bench("edit", path="greet.py", old=old, new=new)
+    assert observation.ok, observation.text
+    assert "matched ignoring" in observation.text
     assert bench.read("greet.py").decode() == GREET.replace("'hello '", "'hi '")
 
 
-def test_characters_that_a_view_does_not_show_are_ignored(bench: Bench) -> None:
+def test_characters_that_view_does_not_show_are_ignored(bench: Bench) -> None:
     bench("edit", path="a.py", old="", new="x = 'zero\u200bwidth'\ny = 'a\u2028b'\n")
-    shown = bench("view", path="a.py").text
-    assert "x = 'zerowidth'\n" in shown
+    view_text = bench("view", path="a.py").text
+    assert "x = 'zerowidth'\n" in view_text
     old = "x = 'zerowidth'\ny = 'a b'"
-    seen = bench("edit", path="a.py", old=old, new="x = 1\ny = 2")
-    assert "matched ignoring characters that are not shown" in seen.text
+    observation = bench("edit", path="a.py", old=old, new="x = 1\ny = 2")
+    assert "matched ignoring characters that are not shown" in observation.text
     assert bench.read("a.py") == b"x = 1\ny = 2\n"
 
 
-def test_a_miss_shows_what_is_nearest(bench: Bench) -> None:
-    seen = bench("edit", path="greet.py", old="    if names:\n        return 'hello' + names\n", new="x")
-    assert not seen.ok
-    assert "The most similar lines are 5-6:\n5\t    if name:\n6\t" in seen.text
-    done = bench("edit", path="greet.py", old="    return 'goodbye'", new="    return 'hello'")
-    assert "`new` is already there, at line 7" in done.text
+def test_failed_match_shows_most_similar_lines(bench: Bench) -> None:
+    observation = bench("edit", path="greet.py", old="    if names:\n        return 'hello' + names\n", new="x")
+    assert not observation.ok
+    assert "The most similar lines are 5-6:\n5\t    if name:\n6\t" in observation.text
+    repeated = bench("edit", path="greet.py", old="    return 'goodbye'", new="    return 'hello'")
+    assert "`new` is already there, at line 7" in repeated.text
 
 
-def test_an_edit_that_breaks_the_syntax_is_taken_back(bench: Bench) -> None:
-    seen = bench("edit", path="greet.py", old="def greet(name):", new="def greet(name:")
-    assert not seen.ok
-    assert "rejected and rolled back: syntax error in" in seen.text
-    assert "line 4: SyntaxError" in seen.text
-    assert "4\tdef greet(name:" in seen.text
+def test_edit_that_breaks_syntax_is_rolled_back(bench: Bench) -> None:
+    observation = bench("edit", path="greet.py", old="def greet(name):", new="def greet(name:")
+    assert not observation.ok
+    assert "rejected and rolled back: syntax error in" in observation.text
+    assert "line 4: SyntaxError" in observation.text
+    assert "4\tdef greet(name:" in observation.text
     assert bench.read("greet.py").decode() == GREET
 
 
-def test_what_was_broken_before_may_stay_so(bench: Bench) -> None:
-    seen = bench("edit", path="broken.py", old="def (:", new="def f(:")
-    assert seen.ok
-    assert "still has a syntax error" in seen.text
+def test_file_with_earlier_syntax_error_can_be_edited(bench: Bench) -> None:
+    observation = bench("edit", path="broken.py", old="def (:", new="def f(:")
+    assert observation.ok
+    assert "still has a syntax error" in observation.text
     assert bench.read("broken.py") == b"def f(:\n"
 
 
-def test_new_undefined_names_are_reported_and_kept(bench: Bench) -> None:
-    seen = bench("edit", path="greet.py", old="return 'hello'\n", new="return sys.platform + othername\n")
-    assert seen.ok
-    assert seen.text.endswith("Not defined anywhere in the file: othername (line 7), sys (line 7).")
+def test_new_undefined_names_are_reported(bench: Bench) -> None:
+    observation = bench("edit", path="greet.py", old="return 'hello'\n", new="return sys.platform + othername\n")
+    assert observation.ok
+    assert observation.text.endswith("Not defined anywhere in the file: othername (line 7), sys (line 7).")
     assert "Not defined" not in bench("edit", path="greet.py", old="import os", new="import os, sys").text
 
 
-def test_line_endings_bytes_and_modes_are_kept(bench: Bench) -> None:
+def test_line_endings_bytes_and_modes_are_preserved(bench: Bench) -> None:
     assert bench("edit", path="crlf.py", old="a = 1\nb = 2\n", new="a = 1\nb = 20\nd = 4\n").ok
     assert bench.read("crlf.py") == b"a = 1\r\nb = 20\r\nd = 4\r\nc = 3\r\n"
     assert bench("edit", path="crlf.py", old="  c = 3", new="  c = 30\n  e = 5").ok
@@ -136,14 +136,14 @@ def test_line_endings_bytes_and_modes_are_kept(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["../out.py", "/etc/passwd", "link.py", "linked/x.py", "sub", "inside.py", "inner/new.py"]
 )
-def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> None:
+def test_paths_outside_repository_are_refused(bench: Bench, path: str) -> None:
     bench("shell", command="mkdir sub; touch sub/x; ln -s /tmp linked; ln -s /etc/hostname link.py")
     bench("shell", command="ln -s greet.py inside.py; ln -s sub inner")
     for old in ("", "x"):
         assert not bench("edit", path=path, old=old, new="y").ok
 
 
-def test_no_link_is_followed_however_the_path_is_written(bench: Bench) -> None:
+def test_links_are_refused_in_any_spelling_of_path(bench: Bench) -> None:
     bench("shell", command="ln -s ../harness linked")
     root = bench.workspace.root
     for path in ("linked/json.py", f"{root}/linked/json.py", f"{root}//linked/json.py", f"{root}/./linked//json.py"):
@@ -152,20 +152,20 @@ def test_no_link_is_followed_however_the_path_is_written(bench: Bench) -> None:
 
 @pytest.mark.parametrize("folder", ["harness", "scratch"])
 @pytest.mark.parametrize("absolute", [True, False])
-def test_our_own_folders_in_the_workspace_are_refused(bench: Bench, folder: str, absolute: bool) -> None:
-    place = getattr(bench.workspace, folder)
-    path = f"{place}/json.py" if absolute else posixpath.relpath(f"{place}/json.py", bench.workspace.root)
-    seen = bench("edit", path=path, old="", new="x = 1\n")
-    assert "lies outside the repository" in seen.text
+def test_harness_and_scratch_folders_are_refused(bench: Bench, folder: str, absolute: bool) -> None:
+    folder_path = getattr(bench.workspace, folder)
+    path = f"{folder_path}/json.py" if absolute else posixpath.relpath(f"{folder_path}/json.py", bench.workspace.root)
+    observation = bench("edit", path=path, old="", new="x = 1\n")
+    assert "lies outside the repository" in observation.text
     with pytest.raises(FileNotFoundError):
         bench.read(path)
 
 
-def test_edits_that_change_nothing_are_told(bench: Bench) -> None:
+def test_edit_without_change_is_refused(bench: Bench) -> None:
     assert not bench("edit", path="greet.py", old="import os", new="import os").ok
 
 
-def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
+def test_diff_has_hunk_for_each_distant_change(make_bench: MakeBench) -> None:
     lines = [f"line {n}" for n in range(1, 5001)]
     lines[9] = lines[4989] = "same"
     bench = make_bench({"big.txt": "\n".join(lines) + "\n"})
@@ -176,7 +176,7 @@ def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_edits_in_a_container(make_bench: MakeBench) -> None:
+def test_edits_work_in_container(make_bench: MakeBench) -> None:
     bench = make_bench({"greet.py": GREET}, "docker")
     assert "rolled back" in bench("edit", path="greet.py", old="if name:", new="if name").text
     assert bench("edit", path="greet.py", old="if name:", new="if not name:").ok

@@ -32,27 +32,27 @@ def bench(make_bench: MakeBench) -> Bench:
     return bench
 
 
-def test_failures_as_a_digest(bench: Bench) -> None:
-    seen = bench("run_tests")
-    assert not seen.ok
-    assert seen.text.splitlines()[0].startswith("11 failed, 2 passed in ")
-    assert "FAILED test_calc.py::test_bad\n" in seen.text
-    assert "assert 6 == 7" in seen.text
-    assert seen.text.count("ValueError: always") == 1
-    assert "… 4 more tests with this message" in seen.text
-    assert seen.data["passed"] == 2
-    assert "test_calc.py::test_bad" in seen.data["failed"]
-    assert len(seen.text) < 2_000
-    assert seen.out is not None
-    assert b"11 failed" in bench.outputs[seen.out - 1]
+def test_failures_are_summarised(bench: Bench) -> None:
+    observation = bench("run_tests")
+    assert not observation.ok
+    assert observation.text.splitlines()[0].startswith("11 failed, 2 passed in ")
+    assert "FAILED test_calc.py::test_bad\n" in observation.text
+    assert "assert 6 == 7" in observation.text
+    assert observation.text.count("ValueError: always") == 1
+    assert "… 4 more tests with this message" in observation.text
+    assert observation.data["passed"] == 2
+    assert "test_calc.py::test_bad" in observation.data["failed"]
+    assert len(observation.text) < 2_000
+    assert observation.out is not None
+    assert b"11 failed" in bench.outputs[observation.out - 1]
 
 
 @pytest.mark.slow
-def test_chosen_tests(bench: Bench) -> None:
-    seen = bench("run_tests", nodes="test_calc.py::test_good")
-    assert seen.ok
-    assert seen.text.startswith("1 passed in ")
-    assert seen.data == {
+def test_only_requested_tests_are_run(bench: Bench) -> None:
+    observation = bench("run_tests", nodes="test_calc.py::test_good")
+    assert observation.ok
+    assert observation.text.startswith("1 passed in ")
+    assert observation.data == {
         "failed": [],
         "passed": 1,
         "counts": {"passed": 1},
@@ -74,89 +74,91 @@ def test_chosen_tests(bench: Bench) -> None:
     assert not bench("view", path="hacked").ok
 
 
-def test_other_commands_are_judged_by_their_exit_code(bench: Bench) -> None:
-    seen = bench("run_tests", command="echo checking; exit 3")
-    assert not seen.ok
-    assert "exit code 3" in seen.text
-    assert "checking" in seen.text
+def test_command_without_test_results_is_judged_by_exit_code(bench: Bench) -> None:
+    observation = bench("run_tests", command="echo checking; exit 3")
+    assert not observation.ok
+    assert "exit code 3" in observation.text
+    assert "checking" in observation.text
 
 
 @pytest.mark.slow
-def test_a_suite_that_hangs_is_ended(bench: Bench) -> None:
+def test_hanging_suite_is_ended(bench: Bench) -> None:
     bench("edit", path="test_ok.py", old="pass", new="import time; time.sleep(60)")
-    seen = bench("run_tests", nodes=["test_ok.py"], timeout=2)
-    assert not seen.ok
-    assert "timed out" in seen.text or "ran too long" in seen.text, "its own second ends first on a quick machine"
+    observation = bench("run_tests", nodes=["test_ok.py"], timeout=2)
+    assert not observation.ok
+    assert "timed out" in observation.text or "ran too long" in observation.text, (
+        "on a fast machine, the limit of the test ends it"
+    )
 
 
-def test_a_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
-    seen = bench("run_tests", nodes=["test_calc.py::test_good"], command="echo checking; exit 3")
-    assert "cannot be narrowed" in seen.text
+def test_command_that_cannot_be_narrowed_is_reported(bench: Bench) -> None:
+    observation = bench("run_tests", nodes=["test_calc.py::test_good"], command="echo checking; exit 3")
+    assert "cannot be narrowed" in observation.text
     assert "cannot be narrowed" not in bench("run_tests", nodes=["test_ok.py"]).text
     assert "cannot be narrowed" not in bench("run_tests", nodes=["nowhere.py"]).text
 
 
-def test_what_is_told_whole_has_no_address(bench: Bench) -> None:
+def test_complete_report_has_no_output_address(bench: Bench) -> None:
     bench("edit", path="test_one.py", old="", new="def test_it():\n    assert 1 == 2\n")
-    seen = bench("run_tests", nodes=["test_one.py"])
-    assert seen.out is None
-    assert seen.text.splitlines()[1:] == [
+    observation = bench("run_tests", nodes=["test_one.py"])
+    assert observation.out is None
+    assert observation.text.splitlines()[1:] == [
         "FAILED test_one.py::test_it",
         "  at test_one.py:2:test_it",
         "  assert 1 == 2",
     ]
     bench("edit", path="test_one.py", old="    assert", new="    print('see here')\n    assert")
-    seen = bench("run_tests", nodes=["test_one.py"])
-    assert seen.out is not None
-    assert b"see here" in bench.outputs[seen.out - 1]
+    observation = bench("run_tests", nodes=["test_one.py"])
+    assert observation.out is not None
+    assert b"see here" in bench.outputs[observation.out - 1]
 
 
-def test_all_failures_are_kept_for_strategies(bench: Bench) -> None:
+def test_data_has_all_failures(bench: Bench) -> None:
     many = "import pytest\n\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n):\n    assert n < 0, 'x' * 5000\n"
     bench("edit", path="test_one.py", old="", new=many)
     failures = bench("run_tests", nodes=["test_one.py"]).data["failures"]
     assert len(failures) == 40
-    assert {(each["path"], each["error"], each["at"]) for each in failures} == {
+    assert {(failure["path"], failure["error"], failure["at"]) for failure in failures} == {
         ("test_one.py", "AssertionError", "test_one.py")
     }
-    assert sum(len(each["message"]) for each in failures) < 20_000
+    assert sum(len(failure["message"]) for failure in failures) < 20_000
 
 
 @pytest.mark.slow
-def test_what_failed_before_is_told_apart(bench: Bench) -> None:
+def test_earlier_failures_are_listed_separately(bench: Bench) -> None:
     bench("run_tests")
     new = "from calc import double\n\ndef test_issue():\n    assert double(1) == 3\n"
     bench("edit", path="test_new.py", new=new)
     assert "Already failed" not in bench("run_tests", nodes=["test_new.py"]).text
     bench("edit", path="calc.py", old="2 * x", new="2 + x")
-    seen = bench("run_tests")
-    assert "Already failed before the source was changed: test_calc.py::test_many[0]" in seen.text
-    assert "ValueError: always" not in seen.text
-    assert "FAILED test_new.py::test_issue" not in seen.text.partition("Already failed")[0]
-    assert "FAILED test_calc.py::test_bad" in seen.text, "it fails by another error now"
-    assert len(seen.data["failed"]) == 11
+    observation = bench("run_tests")
+    assert "Already failed before the source was changed: test_calc.py::test_many[0]" in observation.text
+    assert "ValueError: always" not in observation.text
+    assert "FAILED test_new.py::test_issue" not in observation.text.partition("Already failed")[0]
+    assert "FAILED test_calc.py::test_bad" in observation.text, "it now fails with another error"
+    assert len(observation.data["failed"]) == 11
     named = bench("run_tests", nodes=["test_calc.py::test_many"])
     assert "FAILED test_calc.py::test_many[0]" in named.text
 
 
 @pytest.mark.slow
-def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, str]] = []
+def test_changes_of_each_tree_are_computed_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
     changed = Trees.changed
-    monkeypatch.setattr(Trees, "changed", lambda trees, *pair: asked.append(pair) or changed(trees, *pair))
+    monkeypatch.setattr(Trees, "changed", lambda trees, *pair: calls.append(pair) or changed(trees, *pair))
     for number in range(3):
         bench("edit", path=f"test_new{number}.py", old="", new="def test_it(): assert 0\n")
         bench("run_tests")
-    told = bench("run_tests").text
-    pairs = [pair for pair in asked if pair[0] == bench.base.tree]
+    text = bench("run_tests").text
+    pairs = [pair for pair in calls if pair[0] == bench.base.tree]
     assert len(pairs) == len(set(pairs)) == 3
-    assert "Already failed before the source was changed: " in told
-    assert "test_new2.py" in told
+    assert "Already failed before the source was changed: " in text
+    assert "test_new2.py" in text
 
 
 @pytest.mark.slow
-def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
+def test_timed_out_run_suggests_longer_timeout(make_bench: MakeBench) -> None:
     slow = "import time, signal\ndef test_a():\n    signal.alarm(0)\n    time.sleep(60)\n"
     bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})
-    seen = bench("run_tests", command="python -m pytest -q", timeout=4)
-    assert "set a timeout of up to 3600 s" in seen.text
+    observation = bench("run_tests", command="python -m pytest -q", timeout=4)
+    assert "set a timeout of up to 3600 s" in observation.text

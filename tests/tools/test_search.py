@@ -20,14 +20,14 @@ def bench(make_bench: MakeBench) -> Bench:
     )
 
 
-def test_matches_by_file_definitions_first(bench: Bench) -> None:
+def test_matches_are_grouped_by_file_with_definitions_first(bench: Bench) -> None:
     text = bench("search", pattern="total").text
     assert text.startswith("6 matches in 5 files\nsrc/core.py\n1\tdef total(items):\nweb/app.js\n")
     assert text.endswith("tests/test_core.py\n1\tfrom core import total")
     assert "blob.bin" not in text
 
 
-def test_path_glob_and_new_files(bench: Bench) -> None:
+def test_search_can_be_limited_by_path_and_glob(bench: Bench) -> None:
     bench("shell", command="mkdir ignored; echo total > ignored/x; echo total > src/new.txt; cd src")
     assert "ignored by git" in bench("search", pattern="total", path="ignored/x").text
     assert "ignored by git" not in bench("search", pattern="nothing", path="src").text
@@ -38,22 +38,22 @@ def test_path_glob_and_new_files(bench: Bench) -> None:
     assert "No match for `total` in src in *.c." in bench("search", pattern="total", path="src", glob="*.c").text
 
 
-def test_what_is_no_regular_expression_is_taken_as_text(bench: Bench) -> None:
-    seen = bench("search", pattern="total([")
-    assert "searched as plain text" in seen.text
-    assert "2\tprint(total([1]))" in seen.text
+def test_invalid_regular_expression_is_searched_as_text(bench: Bench) -> None:
+    observation = bench("search", pattern="total([")
+    assert "searched as plain text" in observation.text
+    assert "2\tprint(total([1]))" in observation.text
     assert bench("search", pattern="total(", fixed=True).data["matches"] == 3
     assert bench("search", pattern=r"total: \d+").data["matches"] == 1
 
 
-def test_case_is_ignored_where_nothing_is_found_else(bench: Bench) -> None:
+def test_case_is_ignored_if_nothing_matches(bench: Bench) -> None:
     assert "ignoring case" in bench("search", pattern="TOTAL").text
-    seen = bench("search", pattern="nowhere")
-    assert seen.ok
-    assert seen.text == "No match for `nowhere`."
+    observation = bench("search", pattern="nowhere")
+    assert observation.ok
+    assert observation.text == "No match for `nowhere`."
 
 
-def test_patterns_and_paths_are_only_data(bench: Bench) -> None:
+def test_patterns_and_paths_run_no_commands(bench: Bench) -> None:
     for pattern in ["$(touch hacked)", "`touch hacked`", "'; touch hacked; '", "--open-files-in-pager=touch", "-e"]:
         bench("search", pattern=pattern)
         bench("search", pattern="total", path=pattern)
@@ -62,16 +62,16 @@ def test_patterns_and_paths_are_only_data(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere", "../x", "/etc", "src/../../x"])
-def test_places_that_cannot_be_searched(bench: Bench, path: str) -> None:
+def test_path_that_cannot_be_searched_is_refused(bench: Bench, path: str) -> None:
     assert not bench("search", pattern="x", path=path).ok
 
 
-def test_many_matches_are_counted(make_bench: MakeBench) -> None:
+def test_many_matches_are_counted_and_shortened(make_bench: MakeBench) -> None:
     lines = "".join(f"needle number {n} in a haystack of lines\n" for n in range(50))
     bench = make_bench({f"dir/file{n:03}.txt": lines for n in range(60)})
-    seen = bench("search", pattern="needle")
-    assert seen.text.startswith("3000 matches in 60 files\n")
-    assert len(seen.text) <= 4_000
-    assert "more in this file" in seen.text
-    assert "files: dir/" in seen.text.splitlines()[-1]
-    assert seen.out is None
+    observation = bench("search", pattern="needle")
+    assert observation.text.startswith("3000 matches in 60 files\n")
+    assert len(observation.text) <= 4_000
+    assert "more in this file" in observation.text
+    assert "files: dir/" in observation.text.splitlines()[-1]
+    assert observation.out is None

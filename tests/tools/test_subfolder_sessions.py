@@ -1,4 +1,4 @@
-"""A session that is limited to a folder looks at nothing else of the repository."""
+"""Sessions limited to a folder: the tools show nothing else of the repository."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ def bench(make_bench):
     return bench
 
 
-def test_the_root_means_the_folder(bench) -> None:
+def test_root_is_folder_of_session(bench) -> None:
     assert bench("view", path=".").text.splitlines() == ["src/pkg: 2 files", "a.py", "test_a.py"]
     assert bench("view", path=bench.workspace.root).text.startswith("src/pkg: 2 files")
-    found = bench("search", pattern="two")
-    assert "src/pkg/a.py" in found.text
-    assert "b.py" not in found.text
+    observation = bench("search", pattern="two")
+    assert "src/pkg/a.py" in observation.text
+    assert "b.py" not in observation.text
 
 
 @pytest.mark.parametrize("path", ["src/pkgs/b.py", "src", "src/pkg/../pkgs", "test_top.py", "{root}/test_top.py"])
-def test_what_is_outside_is_refused_in_a_sentence(bench, path: str) -> None:
+def test_path_outside_folder_is_refused(bench, path: str) -> None:
     path = path.format(root=bench.workspace.root)
-    for seen in (bench("view", path=path), bench("search", pattern="two", path=path)):
-        assert not seen.ok
-        assert seen.text == f"{path} is outside src/pkg/, to which this session is limited."
+    for observation in (bench("view", path=path), bench("search", pattern="two", path=path)):
+        assert not observation.ok
+        assert observation.text == f"{path} is outside src/pkg/, to which this session is limited."
 
 
-def test_what_is_inside_or_no_part_of_the_repository_is_as_ever(bench) -> None:
+def test_paths_in_folder_and_outside_repository_are_unaffected(bench) -> None:
     assert bench("view", path="./src/pkg/a.py").ok
     assert bench("view", path=f"{bench.workspace.root}/src/pkg/a.py").ok
     assert "lies outside the repository" in bench("view", path="/etc/passwd").text
     assert "outside the repository" in bench("search", pattern="x", path="/etc").text
 
 
-def test_symbols_tell_of_the_folder_and_count_the_rest(bench) -> None:
-    told = bench("symbols", name="two", ask="callers").text
-    assert "src/pkg/a.py" in told
-    assert "src/pkgs" not in told
-    assert "outside src/pkg/" in told
+def test_symbols_lists_callers_in_folder_and_counts_others(bench) -> None:
+    text = bench("symbols", name="two", ask="callers").text
+    assert "src/pkg/a.py" in text
+    assert "src/pkgs" not in text
+    assert "outside src/pkg/" in text
     assert bench("symbols", name="three").text == "It is outside src/pkg/, to which this session is limited."
 
 
 @pytest.mark.slow
-def test_all_tests_are_those_of_the_folder(bench) -> None:
+def test_run_tests_runs_tests_of_folder(bench) -> None:
     bench.test_command = "python3 -m pytest"
-    ran = bench("run_tests")
-    assert ran.ok
-    assert ran.data["passed"] == 1
+    observation = bench("run_tests")
+    assert observation.ok
+    assert observation.data["passed"] == 1
     bench.subtree = ""
     assert bench("run_tests").data["failed"] == ["test_top.py::test_top"]

@@ -1,4 +1,4 @@
-"""What a model may ask of the code graph."""
+"""The `symbols` tool: queries to the code graph."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bench(make_bench: MakeBench) -> Bench:
     return make_bench(FILES)
 
 
-def test_all_of_a_function(bench: Bench) -> None:
+def test_function_is_shown_with_callers(bench: Bench) -> None:
     text = bench("symbols", name="measure").text
     assert text.split("\n") == [
         "shop/basket.py:14-15 measure",
@@ -51,7 +51,7 @@ def test_all_of_a_function(bench: Bench) -> None:
     ]
 
 
-def test_all_of_a_class(bench: Bench) -> None:
+def test_class_is_shown_with_bases_and_contents(bench: Bench) -> None:
     text = bench("symbols", name="Crate").text
     assert "base classes: 1\n  shop/basket.py:1 Basket" in text
     assert "  shop/till.py:5 ring" in text
@@ -59,20 +59,20 @@ def test_all_of_a_class(bench: Bench) -> None:
     assert "subclasses: 1\n  shop/basket.py:9 Crate" in bench("symbols", name="Basket", ask="subclasses").text
 
 
-def test_a_method_with_its_kin(bench: Bench) -> None:
+def test_method_is_shown_with_overrides(bench: Bench) -> None:
     text = bench("symbols", name="Crate.weigh").text
     assert text.startswith("shop/basket.py:10-11 Crate.weigh\n")
     assert "overrides: 1\n  shop/basket.py:4 Basket.weigh" in text
     assert "overridden by: 1\n  shop/basket.py:10 Crate.weigh" in bench("symbols", name="Basket#weigh").text
 
 
-def test_source_with_line_numbers(bench: Bench) -> None:
+def test_source_is_shown_with_line_numbers(bench: Bench) -> None:
     assert bench("symbols", name="measure", ask="show").text == (
         "shop/basket.py:14-15 measure\n14\tdef measure(thing, unit):\n15\t    return 1"
     )
 
 
-def test_tests_callees_and_outline(bench: Bench) -> None:
+def test_tests_callees_and_outline_are_shown(bench: Bench) -> None:
     assert bench("symbols", name="ring", ask="tests").text.endswith("tests: 1\n  tests/test_till.py:5 test_ring")
     assert "  shop/basket.py:14 measure" in bench("symbols", name="ring", ask="callees").text
     outline = bench("symbols", name="shop/basket.py", ask="outline").text
@@ -85,29 +85,29 @@ def test_tests_callees_and_outline(bench: Bench) -> None:
     ["Basket.weigh", "basket.Basket.weigh", "basket::Basket::weigh", "Basket#weigh", "shop/basket.py:Basket.weigh",
      "basket.py::Basket.weigh", "shop/basket.py:5", "def Basket.weigh(self)", "`Basket.weigh`"],
 )  # fmt: skip
-def test_names_as_models_write_them(bench: Bench, name: str) -> None:
+def test_spelling_of_symbol_name_is_recognised(bench: Bench, name: str) -> None:
     text = bench("symbols", name=name, ask="where").text
     assert text.startswith("shop/basket.py:4-6 Basket.weigh\n  def weigh(self, unit='g')\n  The weight of all.")
 
 
 @pytest.mark.parametrize("name", ["Mesure", "measur", "MEASURE", "basket.py:mesure"])
-def test_what_is_nearly_right_is_told(bench: Bench, name: str) -> None:
-    seen = bench("symbols", name=name, ask="where")
-    assert seen.ok
-    assert f"Nothing is named `{name}`. This is the nearest" in seen.text
-    assert "shop/basket.py:14-15 measure" in seen.text
+def test_misspelt_name_shows_nearest_symbol(bench: Bench, name: str) -> None:
+    observation = bench("symbols", name=name, ask="where")
+    assert observation.ok
+    assert f"Nothing is named `{name}`. This is the nearest" in observation.text
+    assert "shop/basket.py:14-15 measure" in observation.text
 
 
-def test_what_nothing_is_like(bench: Bench) -> None:
-    seen = bench("symbols", name="qqqzzz")
-    assert not seen.ok
-    assert "Nothing is named `qqqzzz`" in seen.text
+def test_unknown_name_is_refused(bench: Bench) -> None:
+    observation = bench("symbols", name="qqqzzz")
+    assert not observation.ok
+    assert "Nothing is named `qqqzzz`" in observation.text
     assert f"`{'q' * 100}`" in bench("symbols", name="q" * 10_000).text
     assert not bench("symbols", name="").ok
 
 
 @pytest.mark.parametrize(
-    ("ask", "meant"),
+    ("ask", "expected"),
     [
         *((ask, ask) for ask in symbols_tool.ASKS),
         ("source", "show"),
@@ -126,16 +126,16 @@ def test_what_nothing_is_like(bench: Bench) -> None:
         ("?", "all"),
     ],
 )
-def test_questions_as_models_ask_them(ask: str, meant: str) -> None:
-    assert symbols_tool._wanted(ask) == meant
+def test_wording_of_question_is_recognised(ask: str, expected: str) -> None:
+    assert symbols_tool._wanted(ask) == expected
 
 
-def test_a_question_in_words(bench: Bench) -> None:
+def test_question_can_be_phrase_or_sentence(bench: Bench) -> None:
     assert "14\tdef" in bench("symbols", name="measure", ask="the source").text
     assert "overrides: 1" in bench("symbols", name="Crate.weigh", ask="What does it override?").text
 
 
-def test_several_of_one_name(bench: Bench) -> None:
+def test_ambiguous_name_lists_candidates(bench: Bench) -> None:
     assert bench("symbols", name="weigh").text.count("def weigh") == 2
     many = "".join(f"class C{number}:\n    def weigh(self): pass\n" for number in range(5))
     bench("edit", path="shop/more.py", old="", new=many)
@@ -144,34 +144,34 @@ def test_several_of_one_name(bench: Bench) -> None:
     assert "shop/more.py:2 C0.weigh — def weigh(self)" in text
 
 
-def test_an_edit_of_the_same_reply_is_seen(bench: Bench) -> None:
+def test_edit_of_same_reply_is_included(bench: Bench) -> None:
     edit = Action(
         "edit", {"path": "shop/new.py", "old": "", "new": "from shop.basket import measure\n\nmeasure(1, 2)\n"}
     )
-    _, seen = bench.together(edit, Action("symbols", {"name": "measure"}))
-    assert "  shop/new.py:3 (module level)" in seen.text
+    _, observation = bench.run_step(edit, Action("symbols", {"name": "measure"}))
+    assert "  shop/new.py:3 (module level)" in observation.text
     assert "callers: 3" in bench("symbols", name="measure").text
 
 
-def test_a_long_answer_is_cut_with_its_address(bench: Bench) -> None:
+def test_long_answer_is_cut_with_output_address(bench: Bench) -> None:
     calls = "".join(f"def caller_{number:03}():\n    return measure({number}, 2)\n" for number in range(200))
     bench("edit", path="shop/many.py", old="", new=f"from shop.basket import measure\n{calls}")
-    all_of_it = bench("symbols", name="measure").text
-    assert "  … 196 more: ask callers" in all_of_it
-    seen = bench("symbols", name="measure", ask="callers")
-    assert len(seen.text) < 4_000
-    assert seen.text.endswith(f"more lines: out:{seen.out}")
+    text = bench("symbols", name="measure").text
+    assert "  … 196 more: ask callers" in text
+    observation = bench("symbols", name="measure", ask="callers")
+    assert len(observation.text) < 4_000
+    assert observation.text.endswith(f"more lines: out:{observation.out}")
     assert bench.outputs[-1].count(b"caller_") == 200
 
 
-def test_long_source_goes_on_elsewhere(bench: Bench) -> None:
+def test_long_source_names_line_to_continue_from(bench: Bench) -> None:
     bench("edit", path="shop/long.py", old="", new="def long():\n" + "    x = 'y' * 100  # and so on\n" * 900)
     text = bench("symbols", name="long", ask="show").text
     assert text.startswith("shop/long.py:1-901 long\n1\tdef long():\n")
     assert "… continues to line 901: view shop/long.py start=" in text
 
 
-def test_without_a_cache_that_can_be_written(
+def test_symbols_work_without_writable_cache(
     make_bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "no-folder").write_text("")
@@ -179,12 +179,12 @@ def test_without_a_cache_that_can_be_written(
     assert "callers: 2" in make_bench(FILES)("symbols", name="measure").text
 
 
-def test_a_tree_without_source(make_bench: MakeBench) -> None:
-    seen = make_bench({"notes.txt": "x\n"})("symbols", name="notes.txt")
-    assert not seen.ok
+def test_tree_without_source_has_no_symbols(make_bench: MakeBench) -> None:
+    observation = make_bench({"notes.txt": "x\n"})("symbols", name="notes.txt")
+    assert not observation.ok
 
 
-def test_strange_content_is_shown_clean(make_bench: MakeBench) -> None:
+def test_content_is_masked_and_escapes_are_removed(make_bench: MakeBench) -> None:
     bench = make_bench(
         {"a.py": 'def f(x="\x1b[31mhunter2hunter2"):\n    """\x07Doc."""\n', "b.py": b"def \xff\xfe(:\n"}
     )

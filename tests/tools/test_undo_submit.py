@@ -18,15 +18,15 @@ def edit(old: str, new: str) -> Action:
     return Action("edit", {"path": "a.txt", "old": old, "new": new})
 
 
-def test_undo_takes_back_the_last_changes(bench: Bench) -> None:
-    bench.together(edit("one", "two"))
+def test_undo_reverts_last_changes(bench: Bench) -> None:
+    bench.run_step(edit("one", "two"))
     bench("shell", command="echo log > x.log; rm b.txt; echo new > c.txt")
     bench("view", path="a.txt")
-    seen = bench("undo")
-    assert seen.text.splitlines()[1:] == ["b.txt +0 -1 (deleted)", "c.txt +1 -0 (new)"]
+    observation = bench("undo")
+    assert observation.text.splitlines()[1:] == ["b.txt +0 -1 (deleted)", "c.txt +1 -0 (new)"]
     assert bench.read("b.txt") == b"two\n"
     assert bench.read("x.log") == b"log\n"
-    assert seen.text.startswith("Reverted, except for ignored files:")
+    assert observation.text.startswith("Reverted, except for ignored files:")
     assert bench("undo").text.splitlines()[1:] == ["a.txt +1 -1"]
     assert bench.tree == bench.base.tree
     nothing = bench("undo")
@@ -34,39 +34,39 @@ def test_undo_takes_back_the_last_changes(bench: Bench) -> None:
     assert nothing.text == "There is nothing to undo."
 
 
-def test_undo_of_several_and_of_more_than_there_are(bench: Bench) -> None:
+def test_undo_reverts_several_steps_and_refuses_too_many(bench: Bench) -> None:
     for old, new in (("one", "1"), ("1", "2"), ("2", "3")):
-        bench.together(edit(old, new))
+        bench.run_step(edit(old, new))
     too_many = bench("undo", steps=4)
     assert not too_many.ok
     assert "Only 3" in too_many.text
     assert not bench("undo", steps=0).ok
     bench("undo", steps=2)
     assert bench.read("a.txt") == b"1\n"
-    bench.together(edit("1", "5"))
+    bench.run_step(edit("1", "5"))
     bench("undo")
     assert bench.read("a.txt") == b"1\n"
 
 
-def test_undo_in_the_same_reply_as_the_change(bench: Bench) -> None:
-    bench.together(edit("one", "1"), Action("undo"))
+def test_undo_reverts_change_of_same_reply(bench: Bench) -> None:
+    bench.run_step(edit("one", "1"), Action("undo"))
     assert bench.tree == bench.base.tree
 
 
-def test_submit_names_the_changed_files(bench: Bench) -> None:
+def test_submit_lists_changed_files(bench: Bench) -> None:
     refused = bench("submit", summary="done")
     assert not refused.ok
     assert "submitted" not in refused.data
     assert refused.data["unchanged"] == "done"
     assert "submit again and say why in `summary`" in refused.text
-    seen = bench.together(edit("one", "1\n2"), Action("submit", {"summary": "Numbers are right."}))[1]
-    assert seen.ok
-    assert seen.text == "Submitted:\na.txt +2 -1"
-    assert seen.data["submitted"] is True
-    assert seen.data["tree"] == bench.tree
+    observation = bench.run_step(edit("one", "1\n2"), Action("submit", {"summary": "Numbers are right."}))[1]
+    assert observation.ok
+    assert observation.text == "Submitted:\na.txt +2 -1"
+    assert observation.data["submitted"] is True
+    assert observation.data["tree"] == bench.tree
 
 
-def test_submit_of_many_and_of_binary_files(bench: Bench) -> None:
+def test_submit_lists_binary_files_and_shortens_long_list(bench: Bench) -> None:
     bench("shell", command="for i in $(seq 40); do echo $i > n$i.txt; done; printf '\\0\\1' > a0.bin; chmod +x b.txt")
     rows = bench("submit", summary="x").text.splitlines()
     assert rows[1] == "a0.bin +0 -0 (new)"
@@ -74,26 +74,26 @@ def test_submit_of_many_and_of_binary_files(bench: Bench) -> None:
     assert rows[-1] == "… 12 more files"
 
 
-def test_what_is_not_recorded_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrecorded_files_are_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.runtime.snapshots.PACK_LIMIT", 1000)
     bench("shell", command="echo small > new; head -c 100000 /dev/urandom > big")
     for tool in ("submit", "undo"):
-        seen = bench(tool)
-        assert not seen.ok
-        assert "Not recorded" in seen.text
-        assert "all changes since the last step" in seen.text
+        observation = bench(tool)
+        assert not observation.ok
+        assert "Not recorded" in observation.text
+        assert "all changes since the last step" in observation.text
     bench("shell", command="rm big; mkfifo b.fifo; rm a.txt; mkfifo a.txt")
-    seen = bench("submit")
-    assert seen.ok
-    assert seen.text.splitlines()[1:] == ["new +1 -0 (new)", "Not recorded, kept in its last state: a.txt"]
+    observation = bench("submit")
+    assert observation.ok
+    assert observation.text.splitlines()[1:] == ["new +1 -0 (new)", "Not recorded, kept in its last state: a.txt"]
 
 
-NEW = {"tests/test_new.py"}
-FAILURE = {"id": "tests/test_new.py::test_it", "path": "tests/test_new.py"}
-OLD = {"id": "tests/test_old.py::test_it", "path": "tests/test_old.py"}
+NEW_FILES = {"tests/test_new.py"}
+NEW_FAILURE = {"id": "tests/test_new.py::test_it", "path": "tests/test_new.py"}
+OLD_FAILURE = {"id": "tests/test_old.py::test_it", "path": "tests/test_old.py"}
 
 
-def ran(
+def run_result(
     *failures: dict[str, str], passed: int = 0, counts: bool = True, granularity: str = "test", tree: str = "now"
 ) -> tuple[Action, Observation]:
     data = {
@@ -106,54 +106,63 @@ def ran(
     return Action("run_tests"), Observation("…", ok=bool(passed) and not failures, data=data)
 
 
-def edited(path: str = "calc.py", ok: bool = True) -> tuple[Action, Observation]:
+def edit_result(path: str = "calc.py", ok: bool = True) -> tuple[Action, Observation]:
     return Action("edit", {"path": path}), Observation("…", ok=ok)
 
 
 SHELL = Action("shell", {"command": "git stash; git stash pop"}), Observation("")
-LOOK = Action("view", {"path": "nowhere.py"}), Observation("There is no file nowhere.py.", ok=False)
+FAILED_VIEW = Action("view", {"path": "nowhere.py"}), Observation("There is no file nowhere.py.", ok=False)
 
 
 @pytest.mark.parametrize(
     "before",
     [
-        pytest.param([ran(FAILURE, tree="before"), SHELL], id="mended by the shell"),
-        pytest.param([ran(FAILURE, tree="before"), edited(), ran(passed=2)], id="seen green after the edit"),
-        pytest.param([edited(), ran(counts=False, granularity="command")], id="judged by an exit code"),
-        pytest.param([edited(), ran(passed=2), ran(counts=False)], id="a wrong name after a green run"),
-        pytest.param([edited(), ran(counts=False), ran(passed=2)], id="a wrong name before a green run"),
-        pytest.param([edited(), ran(OLD, passed=2)], id="red before"),
-        pytest.param([LOOK, edited()], id="what only looks may fail"),
-        pytest.param([], id="alone"),
+        pytest.param([run_result(NEW_FAILURE, tree="before"), SHELL], id="fixed in the shell"),
+        pytest.param(
+            [run_result(NEW_FAILURE, tree="before"), edit_result(), run_result(passed=2)], id="passed after the edit"
+        ),
+        pytest.param([edit_result(), run_result(counts=False, granularity="command")], id="judged by an exit code"),
+        pytest.param(
+            [edit_result(), run_result(passed=2), run_result(counts=False)], id="unknown test after a passing run"
+        ),
+        pytest.param(
+            [edit_result(), run_result(counts=False), run_result(passed=2)], id="unknown test before a passing run"
+        ),
+        pytest.param([edit_result(), run_result(OLD_FAILURE, passed=2)], id="failure of an old test"),
+        pytest.param([FAILED_VIEW, edit_result()], id="failed view"),
+        pytest.param([], id="only submit"),
     ],
 )
-def test_work_that_nothing_speaks_against(before: list[tuple[Action, Observation]]) -> None:
-    assert _doubt(before, NEW, "now") == ""
+def test_submit_without_contrary_evidence_has_no_doubt(before: list[tuple[Action, Observation]]) -> None:
+    assert _doubt(before, NEW_FILES, "now") == ""
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "message"),
     [
-        ([edited(), ran(FAILURE)], "tests/test_new.py::test_it failed, and nothing was changed after that."),
-        ([edited(), ran(FAILURE), LOOK], "test_it failed"),
-        ([edited(), ran(FAILURE), SHELL], "test_it failed"),
-        ([edited(), ran(FAILURE), ran(passed=9)], "test_it failed"),
-        ([edited(), ran(*[OLD] * 12, FAILURE, passed=1)], "test_it failed"),
+        (
+            [edit_result(), run_result(NEW_FAILURE)],
+            "tests/test_new.py::test_it failed, and nothing was changed after that.",
+        ),
+        ([edit_result(), run_result(NEW_FAILURE), FAILED_VIEW], "test_it failed"),
+        ([edit_result(), run_result(NEW_FAILURE), SHELL], "test_it failed"),
+        ([edit_result(), run_result(NEW_FAILURE), run_result(passed=9)], "test_it failed"),
+        ([edit_result(), run_result(*[OLD_FAILURE] * 12, NEW_FAILURE, passed=1)], "test_it failed"),
         ([(Action("edit", {"path": "a.py"}), Observation("", ok=False)), SHELL], "edit of a.py"),
-        ([edited(ok=False), edited("other.py")], "edit of calc.py"),
-        ([edited(ok=False), edited("./calc.py"), ran(passed=2)], "edit of calc.py"),
+        ([edit_result(ok=False), edit_result("other.py")], "edit of calc.py"),
+        ([edit_result(ok=False), edit_result("./calc.py"), run_result(passed=2)], "edit of calc.py"),
         ([(Action("undo"), Observation("There is nothing to undo.", ok=False))], "undo of files"),
         ([(Action("apply_patch"), Observation("There is no tool", ok=False))], "apply_patch"),
         ([(Action("edit", error="not JSON"), Observation("", ok=False))], "edit"),
-        ([edited(), ran(counts=False)], "no test passed"),
-        ([edited(), (Action("run-tests"), ran(FAILURE)[1])], "test_it failed"),
+        ([edit_result(), run_result(counts=False)], "no test passed"),
+        ([edit_result(), (Action("run-tests"), run_result(NEW_FAILURE)[1])], "test_it failed"),
     ],
 )
-def test_work_that_the_same_reply_found_wanting(before: list[tuple[Action, Observation]], said: str) -> None:
-    assert said in _doubt(before, NEW, "now")
+def test_submit_after_failure_in_same_reply_is_doubted(before: list[tuple[Action, Observation]], message: str) -> None:
+    assert message in _doubt(before, NEW_FILES, "now")
 
 
-def test_a_stash_and_its_pop_are_no_change(bench: Bench) -> None:
+def test_stash_and_pop_do_not_count_as_change(bench: Bench) -> None:
     bench.test_command = f"{sys.executable} -m unittest"
     test = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail()\n"
     actions = [
@@ -163,27 +172,27 @@ def test_a_stash_and_its_pop_are_no_change(bench: Bench) -> None:
         Action("shell", {"command": "git stash -q; git stash pop -q"}),
         Action("submit"),
     ]
-    refused = bench.together(*actions)[-1]
+    refused = bench.run_step(*actions)[-1]
     assert not refused.ok
     assert "test_new.T.test_it failed" in refused.text
-    mended = Action("shell", {"command": "sed -i s/self.fail/self.id/ test_new.py"})
-    assert bench.together(actions[2], mended, actions[4])[-1].ok
+    fix = Action("shell", {"command": "sed -i s/self.fail/self.id/ test_new.py"})
+    assert bench.run_step(actions[2], fix, actions[4])[-1].ok
 
 
-def test_undo_says_which_step_the_conversation_goes_back_to(bench: Bench) -> None:
+def test_undo_reports_step_to_return_to(bench: Bench) -> None:
     bench("view", path="a.txt")
-    bench.together(edit("one", "1"))
+    bench.run_step(edit("one", "1"))
     bench("view", path="a.txt")
-    bench.together(edit("1", "2"))
-    bench.together(edit("2", "3"))
+    bench.run_step(edit("1", "2"))
+    bench.run_step(edit("2", "3"))
     assert bench("undo", steps=2).data == {"back_to": 3}
     assert bench("undo").data == {"back_to": 1}
 
 
-def test_undo_goes_back_no_further_than_its_phase(bench: Bench) -> None:
-    bench.together(edit("one", "1"))
+def test_undo_is_limited_to_its_phase(bench: Bench) -> None:
+    bench.run_step(edit("one", "1"))
     bench.phase = len(bench.steps)
     assert "Only the user can go back further" in bench("undo").text
-    bench.together(edit("1", "2"))
+    bench.run_step(edit("1", "2"))
     assert bench("undo").data == {"back_to": 2}
     assert bench.read("a.txt") == b"1\n"

@@ -46,13 +46,13 @@ def bench(make_bench: MakeBench) -> Bench:
     )
 
 
-def test_a_short_file_is_shown_whole(bench: Bench) -> None:
+def test_short_file_is_shown_completely(bench: Bench) -> None:
     text = bench("view", path="shape.py").text
     assert text.startswith("shape.py, lines 1-18 of 18\n1\timport os\n2\t\n")
     assert text.endswith("18\t    return shape")
 
 
-def test_windows(bench: Bench) -> None:
+def test_line_range_is_shown(bench: Bench) -> None:
     assert bench("view", path="shape.py", start=4, end=5).text == (
         "shape.py, lines 4-5 of 18\n4\tclass Shape:\n5\t    sides = 0"
     )
@@ -64,24 +64,24 @@ def test_windows(bench: Bench) -> None:
     assert not bench("view", path="shape.py", start=9, end=3).ok
 
 
-def test_lines_may_stand_in_the_name_as_places_do(bench: Bench) -> None:
-    asked = bench("view", path="long.txt", start=7, end=9).text
-    assert bench("view", path="long.txt:7-9").text == asked
+def test_path_may_include_line_range(bench: Bench) -> None:
+    expected = bench("view", path="long.txt", start=7, end=9).text
+    assert bench("view", path="long.txt:7-9").text == expected
     assert bench("view", path="long.txt:999").text.startswith("long.txt, lines 999-1000 of 1000")
     assert "There is no file none.txt." in bench("view", path="none.txt:3").text
 
 
-def test_a_long_text_says_where_to_go_on(bench: Bench) -> None:
-    seen = bench("view", path="long.txt")
-    last = int(seen.text.rsplit("start=", 1)[1]) - 1
-    assert seen.text.startswith(f"long.txt, lines 1-{last} of 1000\n")
-    assert 0.8 * CAPS["view"] < len(seen.text) <= CAPS["view"]
+def test_long_text_names_line_to_continue_from(bench: Bench) -> None:
+    observation = bench("view", path="long.txt")
+    last = int(observation.text.rsplit("start=", 1)[1]) - 1
+    assert observation.text.startswith(f"long.txt, lines 1-{last} of 1000\n")
+    assert 0.8 * CAPS["view"] < len(observation.text) <= CAPS["view"]
     assert (
         bench("view", path="long.txt", start=last + 1).text.splitlines()[1].startswith(f"{last + 1}\tline {last + 1} ")
     )
 
 
-def test_a_long_python_file_is_outlined(bench: Bench) -> None:
+def test_long_python_file_is_outlined(bench: Bench) -> None:
     text = bench("view", path="long.py").text
     assert text.startswith("long.py, lines 1-40 of ")
     assert "\n1-2 class Big\n" in text
@@ -90,7 +90,7 @@ def test_a_long_python_file_is_outlined(bench: Bench) -> None:
     assert len(text) <= CAPS["view"] + 500
 
 
-def test_symbols(bench: Bench) -> None:
+def test_symbol_is_shown(bench: Bench) -> None:
     text = bench("view", path="shape.py", symbol="Shape.area").text
     assert text.startswith("shape.py, Shape.area, lines 7-9 of 18\n7\t    @property\n")
     both = bench("view", path="shape.py", symbol="scale").text
@@ -105,7 +105,7 @@ def test_symbols(bench: Bench) -> None:
     assert "1\tline 1 " in other.text
 
 
-def test_directories_are_listed_short(bench: Bench) -> None:
+def test_directories_are_listed_briefly(bench: Bench) -> None:
     text = bench("view", path=".").text
     assert text.startswith(".: 9 files\npkg/ (3 files)\n")
     assert "shape.py" in text.splitlines()
@@ -119,7 +119,7 @@ def test_directories_are_listed_short(bench: Bench) -> None:
     assert "outside the repository" in scratch.text
 
 
-def test_odd_files(bench: Bench) -> None:
+def test_binary_undecodable_empty_and_wide_files_are_shown(bench: Bench) -> None:
     assert "binary file of 30 bytes" in bench("view", path="binary.bin").text
     assert bench("view", path="latin.py").text.endswith("1\tname = '\ufffd'")
     assert bench("view", path="pkg/a.py").text == "pkg/a.py is empty."
@@ -131,25 +131,25 @@ def test_odd_files(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "step:9.1", "step:1.0", "shape.py/x"]
 )
-def test_what_cannot_be_viewed_is_an_observation(bench: Bench, path: str) -> None:
+def test_path_that_cannot_be_viewed_gives_failed_observation(bench: Bench, path: str) -> None:
     bench("shell", command="ln -s /etc/hostname link")
-    seen = bench("view", path=path)
-    assert not seen.ok
-    assert seen.text
+    observation = bench("view", path=path)
+    assert not observation.ok
+    assert observation.text
 
 
-def test_an_earlier_observation_is_read_again_by_its_address(bench: Bench) -> None:
-    _, second = bench.together(
+def test_earlier_observation_can_be_viewed_by_its_address(bench: Bench) -> None:
+    _, second = bench.run_step(
         Action("view", {"path": "shape.py"}), Action("search", {"pattern": "scale", "path": "shape.py"})
     )
-    again = bench("view", path="step:1.2")
-    shown = "\n".join(f"{number}\t{line}" for number, line in enumerate(second.text.split("\n"), 1))
-    assert again.text.split("\n", 1) == ["step:1.2, lines 1-4 of 4", shown]
+    repeated = bench("view", path="step:1.2")
+    expected = "\n".join(f"{number}\t{line}" for number, line in enumerate(second.text.split("\n"), 1))
+    assert repeated.text.split("\n", 1) == ["step:1.2, lines 1-4 of 4", expected]
     assert bench("view", path="step:1.1", start=2, end=2).text.endswith("\n2\t1\timport os")
     assert not bench("view", path="step:1.3").ok
 
 
 @pytest.mark.parametrize("address", ["out:" + "9" * 300, "out:" + "9" * 5000, "step:" + "9" * 5000 + ".1"])
-def test_an_absurd_address_is_the_models_mistake(make_bench: MakeBench, address: str) -> None:
-    seen = make_bench({"a.txt": "a\n"})("view", path=address)
-    assert not seen.ok
+def test_huge_address_gives_failed_observation(make_bench: MakeBench, address: str) -> None:
+    observation = make_bench({"a.txt": "a\n"})("view", path=address)
+    assert not observation.ok

@@ -1,4 +1,4 @@
-"""A store of trees for tests to fill."""
+"""An empty store of trees."""
 
 from __future__ import annotations
 

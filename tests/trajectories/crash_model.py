@@ -1,6 +1,6 @@
-"""A run's record under crashes: what is written, a disk that forgets what was not synced, and what must be left of it.
+"""Crashes of a process that records a run: what is written, and what must remain of it.
 
-python -m tests.trajectories.crash_model WAY SEED..    each in a process of its own that nobody else's threads are in
+python -m tests.trajectories.crash_model WAY SEED..    in a process without other threads
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.trajectories.recorded_run import RUN, Acknowledged, check, need, write
+from tests.trajectories.recorded_run import RUN, Acknowledged, check_run, require, write_run
 from tests.trajectories.unreliable_disk import Crash, Disk
 from trajectories.errors import SweAgentError, TryLater, WorkspaceError
 from trajectories.git_store.read_only_store import objects_environment
@@ -32,139 +32,141 @@ from trajectories.records import (
 )
 
 MEMORY = Path("/dev/shm")
-"""Where a sync costs nothing: what it does to a disk is what we say."""
+"""Temporary files in memory, where a sync costs nothing."""
 
 
 # A loss of power
 
 
 def power(folder: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    objects_environment(folder)  # makes files once a process
-    counting = Disk(folder / "whole", folder / "none", 0, seed)
-    counting.root.mkdir()
-    with counting.watched():
-        write(counting.root, seed, Acknowledged())
-    stop = chance.choice([chance.randint(1, counting.events), *chance.choices(counting.appended, k=2)])
+    rng = random.Random(seed)
+    objects_environment(folder)  # creates files once per process
+    probe = Disk(folder / "whole", folder / "none", 0, seed)
+    probe.root.mkdir()
+    with probe.patched_os():
+        write_run(probe.root, seed, Acknowledged())
+    stop = rng.choice([rng.randint(1, probe.events), *rng.choices(probe.journal_syncs, k=2)])
     disk = Disk(folder / "disk", folder / "image", stop, seed)
     disk.root.mkdir()
-    done = Acknowledged()
+    acknowledged = Acknowledged()
     try:
-        with disk.watched():
-            write(disk.root, seed, done)
+        with disk.patched_os():
+            write_run(disk.root, seed, acknowledged)
     except Crash:
-        check(disk.image, done)
+        check_run(disk.image, acknowledged)
     else:
-        raise AssertionError("the crash did not come")
+        raise AssertionError("the crash did not happen")
 
 
-# Processes: killed, without room, without rights, two at once
+# Processes: killed, disk full, no rights, two at once
 
 
 def kill(folder: Path, seed: int) -> None:
-    """The writer is killed after some acknowledgements, at whatever it is doing then."""
-    chance = random.Random(seed)
-    out, told = os.pipe()
-    writer = _forked(lambda: write(folder, seed, Acknowledged(), tell=lambda: os.write(told, b".")))
-    os.close(told)
-    heard = 0
-    for _ in range(chance.randint(0, 12)):
-        heard += len(os.read(out, 1))
-    for _ in range(chance.randint(0, 30_000)):
+    """The writer is killed at a random moment after some acknowledgements."""
+    rng = random.Random(seed)
+    read_end, write_end = os.pipe()
+    writer = _start_process(
+        lambda: write_run(folder, seed, Acknowledged(), on_acknowledge=lambda: os.write(write_end, b"."))
+    )
+    os.close(write_end)
+    acknowledgements = 0
+    for _ in range(rng.randint(0, 12)):
+        acknowledgements += len(os.read(read_end, 1))
+    for _ in range(rng.randint(0, 30_000)):
         pass
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
-    heard += len(os.read(out, 1_000))
-    os.close(out)
-    whole = Acknowledged()
+    acknowledgements += len(os.read(read_end, 1_000))
+    os.close(read_end)
+    complete = Acknowledged()
     (folder / "whole").mkdir()
-    write(folder / "whole", seed, whole)  # the same records, for the times in them are no clock's
-    found = []
+    write_run(folder / "whole", seed, complete)  # the same records: their times come from the seed
+    records = []
     if (folder / RUN / "journal.jsonl").exists():
-        found = read(folder / RUN).records
-    told_of = _batches(whole.records)[heard] if heard else 0
-    assert len(found) >= told_of, "an acknowledged record is lost"
-    done = Acknowledged(_timeless(whole.records)[: len(found)], (), {}, [], whole.patches)
-    assert _timeless(found) == done.records
-    done.records = found
-    check(folder, done)
+        records = read(folder / RUN).records
+    minimum = _batches(complete.records)[acknowledgements] if acknowledgements else 0
+    assert len(records) >= minimum, "an acknowledged record is lost"
+    acknowledged = Acknowledged(_without_start_time(complete.records)[: len(records)], (), {}, [], complete.patches)
+    assert _without_start_time(records) == acknowledged.records
+    acknowledged.records = records
+    check_run(folder, acknowledged)
 
 
-def _timeless(records: list[Record]) -> list[Record]:
-    """A run's first line says when it was begun."""
+def _without_start_time(records: list[Record]) -> list[Record]:
+    """The start time of a run, in its first line, comes from the clock."""
     return [Run(r.id, r.issue, r.repository, r.base, at=0.0) if isinstance(r, Run) else r for r in records]
 
 
 def _batches(records: list[Record]) -> list[int]:
-    """How many records there are after each acknowledgement: those written together are told of together."""
+    """How many records there are after each acknowledgement: records of one append are acknowledged together."""
     ends, turns = [0], 0
     at = 0
     while at < len(records):
-        together = 1
+        count = 1
         if isinstance(records[at], Run | Reply):
-            together = 2
+            count = 2
         elif isinstance(records[at], Turn):
             turns += 1
-            together = 1 + turns
-        at += together
+            count = 1 + turns
+        at += count
         ends.append(at)
     return ends
 
 
 def full(folder: Path, seed: int) -> None:
-    """A file may not grow beyond some size: the sentence says so, nothing that was acknowledged is lost, and when there
-    is room again the same process goes on."""
-    chance = random.Random(seed)
-    done = Acknowledged()
+    """A file may not grow beyond a limit: the error says so, no acknowledged record is lost, and the process can
+    continue once the limit is raised."""
+    rng = random.Random(seed)
+    acknowledged = Acknowledged()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (chance.randint(0, 9_000), hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (rng.randint(0, 9_000), hard))
     try:
-        write(folder, seed, done)
+        write_run(folder, seed, acknowledged)
     except WorkspaceError as error:
-        need("File too large" in error.message, error)
-    except OSError as error:  # of the store's first files, which `begin` puts into a sentence
-        need(not done.records, error)
+        require("File too large" in error.message, error)
+    except OSError as error:  # from the store's first files, for which the engine raises WorkspaceError
+        require(not acknowledged.records, error)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    check(folder, done)
+    check_run(folder, acknowledged)
 
 
 def small(folder: Path, seed: int) -> None:
-    """The same on a file system that is really full."""
+    """The same on a full file system."""
     disk = folder / "disk"
     disk.mkdir()
 
-    def mounted(*options: str) -> None:
+    def mount(*options: str) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "none", disk], check=True)
 
-    done = Acknowledged()
-    mounted(f"size={4 * random.Random(seed).randint(10, 60)}k")
+    acknowledged = Acknowledged()
+    mount(f"size={4 * random.Random(seed).randint(10, 60)}k")
     try:
         try:
-            write(disk, seed, done)
+            write_run(disk, seed, acknowledged)
         except WorkspaceError as error:
-            need("No space left on device" in error.message, error)
+            require("No space left on device" in error.message, error)
         except OSError as error:
-            need(not done.records, error)
-        mounted("remount", "size=10m")
-        check(disk, done)
+            require(not acknowledged.records, error)
+        mount("remount", "size=10m")
+        check_run(disk, acknowledged)
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
 def readonly(folder: Path, seed: int) -> None:
-    """A run that somebody else owns, in parts or whole: a sentence, and it can be read as far as rights go."""
-    chance = random.Random(seed)
-    done = Acknowledged()
-    write(folder, seed, done)
+    """A run of another user, with some or all files unreadable: clear errors, and it is read as far as rights allow."""
+    rng = random.Random(seed)
+    acknowledged = Acknowledged()
+    write_run(folder, seed, acknowledged)
     run = folder / RUN
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
-    if chance.random() < 0.3:
+    if rng.random() < 0.3:
         (run / "journal.jsonl").chmod(0o600)
     before = (run / "journal.jsonl").read_bytes()
 
-    def stranger() -> None:
+    def other_user() -> None:
         if os.geteuid() == 0:
             os.setgid(65534)
             os.setuid(65534)
@@ -175,68 +177,70 @@ def readonly(folder: Path, seed: int) -> None:
             journal = Journal(run)
             journal.append(Note("main", "phase", "mine"))
         except SweAgentError as error:
-            need(isinstance(error, WorkspaceError), error)
-            need("cannot be written: " in error.message and "writable" in error.fix, error)
+            require(isinstance(error, WorkspaceError), error)
+            require("cannot be written: " in error.message and "writable" in error.fix, error)
         else:
             assert os.geteuid() != 65534, "it was written"
         try:
             read(run)
         except WorkspaceError as error:
-            need("cannot be read: Permission denied." in error.message, error)
+            require("cannot be read: Permission denied." in error.message, error)
 
-    _apart(stranger)
+    _run_process(other_user)
     if os.geteuid() == 0:
         assert (run / "journal.jsonl").read_bytes() == before
-        check(folder, done)
+        check_run(folder, acknowledged)
 
 
 def writers(folder: Path, seed: int) -> None:
-    """Two processes want the same run: one at a time has it, the other is told, and neither's records are lost."""
-    chance = random.Random(seed)
-    write(folder, seed, Acknowledged())
+    """Two processes write to the same run: one at a time has it, the other gets an error, and no record is lost."""
+    rng = random.Random(seed)
+    write_run(folder, seed, Acknowledged())
     first = len(read(folder / RUN).records)
-    rounds = chance.randint(5, 15)
+    rounds = rng.randint(5, 15)
 
-    def writing(name: str) -> Callable[[], None]:
-        def work() -> None:
-            wrote = 0
-            while wrote < rounds:
+    def append_notes(name: str) -> Callable[[], None]:
+        def append_until_done() -> None:
+            written = 0
+            while written < rounds:
                 try:
                     journal = Journal(folder / RUN)
                 except TryLater as error:
-                    need(error.message == "Another process is working on the run r.", error)
+                    require(error.message == "Another process is working on the run r.", error)
                     continue
-                for _ in range(random.Random(wrote).randint(1, 3)):
-                    journal.append(Note("main", name, str(wrote)), Note("main", name, "and"))
-                    wrote += 1
+                for _ in range(random.Random(written).randint(1, 3)):
+                    journal.append(Note("main", name, str(written)), Note("main", name, "and"))
+                    written += 1
                 journal.close()
 
-        return work
+        return append_until_done
 
-    working = [_forked(writing(name)) for name in ("left", "right")]
-    assert [os.waitpid(each, 0)[1] for each in working] == [0, 0]
+    children = [_start_process(append_notes(name)) for name in ("left", "right")]
+    assert [os.waitpid(each, 0)[1] for each in children] == [0, 0]
     notes = read(folder / RUN).records[first:]
     for name in ("left", "right"):
-        said = [int(note.text) for note in notes if isinstance(note, Note) and note.kind == name and note.text != "and"]
-        assert said == list(range(len(said)))
-        assert len(said) >= rounds
+        numbers = [
+            int(note.text) for note in notes if isinstance(note, Note) and note.kind == name and note.text != "and"
+        ]
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) >= rounds
 
 
-def _forked(work: Callable[[], None]) -> int:
+def _start_process(work: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
     try:
         work()
-    except BaseException:  # noqa: BLE001 - the parent sees that it failed
+    except BaseException:  # noqa: BLE001 - the exit status reports the failure
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
 
 
-def _apart(work: Callable[[], None]) -> None:
-    assert os.waitpid(_forked(work), 0)[1] == 0
+def _run_process(work: Callable[[], None]) -> None:
+    assert os.waitpid(_start_process(work), 0)[1] == 0
 
 
 WAYS: dict[str, Callable[[Path, int], None]] = {
@@ -251,7 +255,7 @@ def main(way: str, *seeds: str) -> None:
         folder.chmod(0o755)
         try:
             WAYS[way](folder, seed)
-        except Exception:  # noqa: BLE001 - told of all seeds
+        except Exception:  # noqa: BLE001 - the failures of all seeds are reported
             failed[seed] = traceback.format_exc()
         finally:
             shutil.rmtree(folder)

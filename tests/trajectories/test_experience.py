@@ -1,4 +1,4 @@
-"""The bank keeps entries as files that people can read and spoil, and finds those that are like a question."""
+"""The experience bank: entries in files that people can edit, and the search for similar entries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CRASH = Entry(
     places=("shop/customers.py:greeting",),
     kinds=("a missing value is handled",),
 )
-LIKE = ExperienceQuery(
+QUERY = ExperienceQuery(
     words={"letters": 2.0, "title": 1.0, "customer": 1.0},
     errors=("AttributeError: 'NoneType' object has no attribute 'strip'",),
     places=("shop/customers.py:greeting", "shop/sheets.py"),
@@ -43,8 +43,8 @@ def bank(tmp_path: Path) -> Bank:
     return Bank(tmp_path / "shop-1")
 
 
-def found(bank: Bank, question: ExperienceQuery = LIKE) -> list[str]:
-    return [one.entry.id for one in bank.find(question)]
+def found_ids(bank: Bank, query: ExperienceQuery = QUERY) -> list[str]:
+    return [match.entry.id for match in bank.find(query)]
 
 
 TEXTS = st.text(max_size=60)
@@ -68,14 +68,14 @@ ENTRIES = st.builds(
 
 @given(ENTRIES)
 @settings(max_examples=60, deadline=None)
-def test_what_is_kept_is_what_is_read(entry: Entry) -> None:
+def test_added_entry_is_read_unchanged(entry: Entry) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bank = Bank(Path(folder))
         bank.add(entry)
         assert bank.entries() == [entry]
 
 
-def test_a_file_is_one_that_people_read(bank: Bank) -> None:
+def test_entry_file_is_readable_and_private(bank: Bank) -> None:
     bank.add(replace(CRASH, change="-    a\n+    b"))
     text = (bank.folder / "worked" / "run-1.toml").read_text()
     assert 'places = ["shop/customers.py:greeting"]' in text
@@ -84,18 +84,18 @@ def test_a_file_is_one_that_people_read(bank: Bank) -> None:
     assert (bank.folder / "worked").stat().st_mode & 0o077 == 0
 
 
-def test_success_and_failure_lie_apart(bank: Bank) -> None:
+def test_success_and_failure_are_in_separate_folders(bank: Bank) -> None:
     bank.add(CRASH)
     bank.add(replace(CRASH, id="run-2", outcome="failed"))
     assert sorted(file.relative_to(bank.folder).as_posix() for file in bank.folder.glob("*/*.toml")) == [
         "failed/run-2.toml",
         "worked/run-1.toml",
     ]
-    bank.add(replace(CRASH, outcome="failed", change="+b"))  # the run was gone on with, and ended otherwise
+    bank.add(replace(CRASH, outcome="failed", change="+b"))  # the run was resumed and ended differently
     assert [entry.outcome for entry in bank.entries()] == ["failed", "failed"]
 
 
-SPOILT = (
+DAMAGED = (
     "no toml",
     'id = "run-1"',
     'id = "run-1"\noutcome = "worked"\nrun = 1\nissue = "x"',
@@ -112,27 +112,27 @@ SPOILT = (
 )
 
 
-@pytest.mark.parametrize("text", SPOILT, ids=range(len(SPOILT)))
-def test_a_spoilt_file_is_named_and_passed_over(bank: Bank, text: str) -> None:
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
+def test_damaged_file_is_reported_and_skipped(bank: Bank, text: str) -> None:
     bank.add(replace(CRASH, id="run-0"))
     file = bank.folder / "worked" / "run-1.toml"
     file.write_text(text)
-    trouble: list[str] = []
-    assert [entry.id for entry in bank.entries(trouble)] == ["run-0"]
-    assert len(trouble) == 1
-    assert str(file) in trouble[0]
+    problems: list[str] = []
+    assert [entry.id for entry in bank.entries(problems)] == ["run-0"]
+    assert len(problems) == 1
+    assert str(file) in problems[0]
 
 
-def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
+def test_only_similar_entries_are_found(bank: Bank) -> None:
     bank.add(CRASH)
-    assert found(bank) == ["run-1"]
-    assert bank.find(LIKE)[0].by == ("symptom", "place", "kind")
-    assert found(bank, ExperienceQuery(words={"invoice": 1.0}, places=("shop/days.py:last_day",))) == []
-    assert found(bank, ExperienceQuery()) == []
+    assert found_ids(bank) == ["run-1"]
+    assert bank.find(QUERY)[0].by == ("symptom", "place", "kind")
+    assert found_ids(bank, ExperienceQuery(words={"invoice": 1.0}, places=("shop/days.py:last_day",))) == []
+    assert found_ids(bank, ExperienceQuery()) == []
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "reason"),
     [
         ({"accepted": False}, "it waits"),
         ({"committed": 201}, "it is of a later base"),
@@ -141,29 +141,29 @@ def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
         ({"run": "run-9"}, "it is the run's own"),
     ],
 )
-def test_what_must_not_be_told_is_not(bank: Bank, change: dict, why: str) -> None:
-    asked = replace(LIKE, issue="Letters without a title", url="https://github.com/a/b/issues/1", run="run-9")
+def test_excluded_entry_is_not_found(bank: Bank, change: dict, reason: str) -> None:
+    query = replace(QUERY, issue="Letters without a title", url="https://github.com/a/b/issues/1", run="run-9")
     bank.add(CRASH)
-    assert found(bank, asked) == ["run-1"]
+    assert found_ids(bank, query) == ["run-1"]
     bank.add(replace(CRASH, **change))
-    assert found(bank, asked) == [], why
+    assert found_ids(bank, query) == [], reason
 
 
-def test_a_failure_of_the_same_issue_is_told(bank: Bank) -> None:
+def test_failure_of_same_issue_is_found(bank: Bank) -> None:
     bank.add(replace(CRASH, outcome="failed"))
-    assert found(bank, replace(LIKE, issue=CRASH.issue)) == ["run-1"]
+    assert found_ids(bank, replace(QUERY, issue=CRASH.issue)) == ["run-1"]
 
 
-def test_accepted_and_forgotten(bank: Bank) -> None:
+def test_entry_can_be_accepted_and_forgotten(bank: Bank) -> None:
     bank.add(replace(CRASH, accepted=False))
-    assert found(bank) == []
+    assert found_ids(bank) == []
     bank.accept(bank.named("run"))
-    assert found(bank) == ["run-1"]
+    assert found_ids(bank) == ["run-1"]
     bank.forget(bank.named("run-1"))
     assert not bank
 
 
-def test_a_name_that_is_none_or_several(bank: Bank) -> None:
+def test_unknown_or_ambiguous_name_is_refused(bank: Bank) -> None:
     with pytest.raises(UsageError, match="There is no entry named 'x'"):
         bank.named("x")
     bank.add(CRASH)
@@ -173,7 +173,7 @@ def test_a_name_that_is_none_or_several(bank: Bank) -> None:
     assert bank.named("run-1").id == "run-1"
 
 
-def test_the_newest_are_kept(bank: Bank) -> None:
+def test_oldest_entries_are_dropped(bank: Bank) -> None:
     for number in range(3):
         (bank.folder / "worked").mkdir(parents=True, exist_ok=True)
         bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=float(number)))
@@ -181,31 +181,31 @@ def test_the_newest_are_kept(bank: Bank) -> None:
         text = (bank.folder / "worked" / "run-2.toml").read_text().replace("run-2", f"run-{number}")
         (bank.folder / "worked" / f"run-{number}.toml").write_text(text.replace("at = 2.0", f"at = {number}.0"))
     bank.add(replace(CRASH, id="last", issue="Another", at=9e9))
-    kept = [entry.id for entry in bank.entries()]
-    assert len(kept) == MOST
-    assert kept[0] == "last"
-    assert not {"run-0", "run-1", "run-2"} & set(kept)
+    ids = [entry.id for entry in bank.entries()]
+    assert len(ids) == MOST
+    assert ids[0] == "last"
+    assert not {"run-0", "run-1", "run-2"} & set(ids)
 
 
-def test_what_waits_pushes_out_nothing_that_is_read(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unaccepted_entries_do_not_displace_accepted_ones(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.experience.MOST", 2)
     for number in range(6):
         bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=number, accepted=number < 3))
     assert [entry.id for entry in bank.entries()] == ["run-5", "run-4", "run-2", "run-1"]
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "shop").write_text("a file")
     with pytest.raises(WorkspaceError, match="cannot be written"):
         Bank(tmp_path / "shop").add(CRASH)
 
 
-def test_each_part_of_an_entry_is_of_a_kind_that_is_checked() -> None:
+def test_all_field_types_of_entry_are_checked() -> None:
     known = {"str", "Outcome", "Trust", "bool", "float", "int", "tuple[str, ...]"}
     assert {str(each.type) for each in fields(Entry)} <= known
 
 
-def test_what_is_known_is_not_kept_twice(bank: Bank) -> None:
+def test_duplicate_entry_is_not_added(bank: Bank) -> None:
     bank.add(replace(CRASH, id="run-2", accepted=False, trust="stranger"))
     bank.add(CRASH)
     bank.add(replace(CRASH, id="run-3", accepted=False, trust="stranger"))
@@ -215,12 +215,12 @@ def test_what_is_known_is_not_kept_twice(bank: Bank) -> None:
     assert len(bank.entries()) == 3
 
 
-def test_a_folder_of_strangers_entries_has_limits(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_untrusted_folder_is_read_with_limits(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     bank.add(CRASH)
     os.mkfifo(bank.folder / "worked" / "pipe.toml")
-    trouble: list[str] = []
-    assert bank.entries(trouble) == [CRASH]
-    assert "not a regular file" in trouble[0]
+    problems: list[str] = []
+    assert bank.entries(problems) == [CRASH]
+    assert "not a regular file" in problems[0]
     monkeypatch.setattr(experience, "MOST_FILES", 0)
-    assert bank.entries(trouble) == []
-    assert "has more than 0 entries; the others are not read" in trouble[-1]
+    assert bank.entries(problems) == []
+    assert "has more than 0 entries; the others are not read" in problems[-1]

@@ -1,4 +1,4 @@
-"""Limits of files that other people wrote."""
+"""Limits for reading untrusted files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 
-def test_a_line_that_does_not_end() -> None:
+def test_endless_line_is_refused() -> None:
     lines = limited_lines(BytesIO(b"ab\n" + b"c" * 100), Path("f"), most=10)
     assert next(lines) == b"ab\n"
     with pytest.raises(UsageError, match="Line 2 of f has more than 10 bytes"):
@@ -40,23 +40,23 @@ def test_values_are_counted_outside_of_strings(text: bytes, values: int) -> None
         check_values(text, "f", values - 1)
 
 
-def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
-    """`show --step` prints what lies there."""
+def test_output_of_untrusted_run_has_limits(tmp_path: Path) -> None:
+    """`show --step` prints these outputs."""
     (tmp_path / "out").mkdir()
     os.mkfifo(tmp_path / "out" / "1")
     with (tmp_path / "out" / "2").open("wb") as file:
         file.truncate(1 << 40)
-    material = RunView("run", Trajectory(), Spent(None, 0, 0, 0, 0), tmp_path)
+    view = RunView("run", Trajectory(), Spent(None, 0, 0, 0, 0), tmp_path)
     with pytest.raises(OSError, match="it is not a regular file"):
-        material.output(1)
+        view.output(1)
     with pytest.raises(UsageError, match="has more than 268,435,456 bytes"):
-        material.output(2)
+        view.output(2)
     with pytest.raises(UsageError, match="has more than 3 bytes"):
-        read_limited(_written(tmp_path, b"four"), 3)
-    assert read_limited(_written(tmp_path, b"four"), 4) == b"four"
+        read_limited(write_file(tmp_path, b"four"), 3)
+    assert read_limited(write_file(tmp_path, b"four"), 4) == b"four"
 
 
-def test_a_file_that_is_not_regular_is_closed_again(tmp_path: Path) -> None:
+def test_irregular_file_is_closed_after_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     before = sorted(Path("/dev/fd").iterdir())
     for path in (tmp_path, tmp_path / "pipe", Path(os.devnull)):
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_regular_is_closed_again(tmp_path: Path) -> None:
     assert sorted(Path("/dev/fd").iterdir()) == before
 
 
-def _written(folder: Path, data: bytes) -> Path:
+def write_file(folder: Path, data: bytes) -> Path:
     path = folder / "file"
     path.write_bytes(data)
     return path

@@ -1,4 +1,4 @@
-"""The journal holds what was appended, whatever happens to the process that wrote it."""
+"""The journal keeps its records, whatever happens to the process that writes it."""
 
 import os
 import signal
@@ -33,40 +33,40 @@ from trajectories.records import (
 )
 from trajectories.trajectory import Trajectory
 
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | words,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-actions = st.builds(Action, tool=words, arguments=st.dictionaries(words, values, max_size=3), id=words, error=words)
+actions = st.builds(Action, tool=texts, arguments=st.dictionaries(texts, values, max_size=3), id=texts, error=texts)
 observations = st.builds(
-    Observation, text=words, ok=st.booleans(), out=st.none() | st.integers(1, 99), data=st.just({})
+    Observation, text=texts, ok=st.booleans(), out=st.none() | st.integers(1, 99), data=st.just({})
 )
 usages = st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 records = st.one_of(
-    st.builds(Reply, text=words, actions=st.lists(actions, max_size=3).map(tuple), blocks=st.lists(words).map(tuple)),
+    st.builds(Reply, text=texts, actions=st.lists(actions, max_size=3).map(tuple), blocks=st.lists(texts).map(tuple)),
     st.builds(
         Step,
-        branch=words,
+        branch=texts,
         n=st.integers(1, 99),
-        parent=words,
-        author=words,
-        tree=words,
+        parent=texts,
+        author=texts,
+        tree=texts,
         reply=st.none() | st.integers(1, 9),
         actions=st.lists(actions, max_size=2).map(tuple),
         observations=st.lists(observations, max_size=2).map(tuple),
     ),
-    st.builds(Once, branch=words, name=words, value=values),
-    st.builds(Hold, words, st.integers(1, 9), st.integers(1, 9), words, st.none() | st.floats(0, 9), st.integers(0, 9)),
-    st.builds(Settle, words, usages, st.none() | st.floats(0, 9), st.sampled_from(["usage", "none"])),
-    st.builds(Note, branch=words, kind=words, text=words),
-    st.builds(Exit, kind=words, code=st.integers(0, 130), verdict=st.builds(Verdict, lost=st.lists(words).map(tuple))),
+    st.builds(Once, branch=texts, name=texts, value=values),
+    st.builds(Hold, texts, st.integers(1, 9), st.integers(1, 9), texts, st.none() | st.floats(0, 9), st.integers(0, 9)),
+    st.builds(Settle, texts, usages, st.none() | st.floats(0, 9), st.sampled_from(["usage", "none"])),
+    st.builds(Note, branch=texts, kind=texts, text=texts),
+    st.builds(Exit, kind=texts, code=st.integers(0, 130), verdict=st.builds(Verdict, lost=st.lists(texts).map(tuple))),
 )
 
 
 @given(records)
-def test_a_record_survives_the_way_to_disk_and_back(record):
+def test_record_is_decoded_unchanged(record):
     line = encode(record)
     assert line.count(b"\n") == 1
     assert decode(line) == record
@@ -75,24 +75,24 @@ def test_a_record_survives_the_way_to_disk_and_back(record):
 @pytest.mark.slow
 @given(st.lists(records, min_size=1, max_size=6), st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at):
+def test_incomplete_last_line_is_cut(tmp_path_factory, appended, at):
     folder = tmp_path_factory.mktemp("run")
     journal = Journal(folder)
-    journal.append(*written)
+    journal.append(*appended)
     journal.close()
-    whole = journal.path.read_bytes()
-    cut = at % (len(whole) + 1)
-    journal.path.write_bytes(whole[:cut])
-    kept = whole[:cut].count(b"\n")
+    data = journal.path.read_bytes()
+    cut = at % (len(data) + 1)
+    journal.path.write_bytes(data[:cut])
+    count = data[:cut].count(b"\n")
 
-    again = Journal(folder)
-    assert again.trajectory.records == written[:kept]
-    again.append(Note("main", "phase", "after the crash"))
-    again.close()
-    assert len(read(folder).records) == kept + 1
+    reopened = Journal(folder)
+    assert reopened.trajectory.records == appended[:count]
+    reopened.append(Note("main", "phase", "after the crash"))
+    reopened.close()
+    assert len(read(folder).records) == count + 1
 
 
-def test_damage_before_the_end_is_said_and_nothing_is_cut(tmp_path):
+def test_damage_before_end_is_reported_and_nothing_is_cut(tmp_path):
     journal = Journal(tmp_path)
     journal.append(Note("main", "phase", "one"), Note("main", "phase", "two"))
     journal.close()
@@ -103,8 +103,8 @@ def test_damage_before_the_end_is_said_and_nothing_is_cut(tmp_path):
     assert len(journal.path.read_bytes().splitlines()) == 2
 
 
-def test_what_is_being_written_is_no_damage(tmp_path):
-    """A file gives what was there, and at its next look what came since."""
+def test_line_being_written_is_not_damage(tmp_path):
+    """A later read returns only records that were completed since."""
     first, second, third = (encode(Note("main", "phase", word)) for word in ("one", "two", "three"))
     lines = Lines(tmp_path / "journal.jsonl")
     assert [note.text for note in lines.records([first, second[:30], second[30:], third])] == ["one"]
@@ -113,7 +113,7 @@ def test_what_is_being_written_is_no_damage(tmp_path):
         list(lines.records([b"no record\n", third]))
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path):
+def test_half_surrogate_pair_does_not_stop_journal(tmp_path):
     journal = Journal(tmp_path)
     journal.append(Note("main", "summary", "half \ud83d of it"))
     assert journal.trajectory.notes[0].text == "half ? of it"
@@ -121,7 +121,7 @@ def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path):
     assert read(tmp_path).notes == journal.trajectory.notes
 
 
-def test_two_processes_on_one_run_are_refused(tmp_path):
+def test_second_process_on_same_run_is_refused(tmp_path):
     journal = Journal(tmp_path)
     code = f"from pathlib import Path\nfrom trajectories.journal import Journal\nJournal(Path({str(tmp_path)!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -132,7 +132,7 @@ def test_two_processes_on_one_run_are_refused(tmp_path):
     Journal(tmp_path).close()
 
 
-def test_a_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
+def test_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
     code = textwrap.dedent(f"""
         from pathlib import Path
         from trajectories.journal import Journal
@@ -143,26 +143,26 @@ def test_a_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
             journal.append(Note("main", "phase", str(address)))
             print(address, flush=True)
     """)
-    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    confirmed = [int(writer.stdout.readline()) for _ in range(50)]
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.wait()
-    writer.stdout.close()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    confirmed = [int(process.stdout.readline()) for _ in range(50)]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
 
     journal = Journal(tmp_path)
-    named = [int(note.text) for note in journal.trajectory.notes]
-    assert named[: len(confirmed)] == confirmed
-    assert all(journal.recall(address) == b"output " * 100 for address in named)
-    assert journal.keep(b"more") > max(named)
+    addresses = [int(note.text) for note in journal.trajectory.notes]
+    assert addresses[: len(confirmed)] == confirmed
+    assert all(journal.recall(address) == b"output " * 100 for address in addresses)
+    assert journal.keep(b"more") > max(addresses)
     journal.close()
 
 
-def test_a_folder_without_a_run_is_a_clear_sentence(tmp_path):
+def test_folder_without_run_is_reported(tmp_path):
     with pytest.raises(UsageError, match="There is no run in"):
         read(tmp_path)
 
 
-def test_only_the_user_may_read_a_run(tmp_path):
+def test_only_user_may_read_run(tmp_path):
     journal = Journal(tmp_path / "run")
     journal.append(Run("r", Issue("t"), "/repo", Base("c", "t")))
     journal.close()
@@ -170,8 +170,8 @@ def test_only_the_user_may_read_a_run(tmp_path):
     assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
 
 
-def test_live_time_leaves_out_what_a_user_does_after_the_end_of_a_turn():
-    told = Trajectory(
+def test_live_time_excludes_time_after_end_of_turn():
+    trajectory = Trajectory(
         (
             Turn("fix", "react", at=100.0),
             Exit("answered", 0, at=110.0),
@@ -183,10 +183,10 @@ def test_live_time_leaves_out_what_a_user_does_after_the_end_of_a_turn():
             Note("main", "done", "applied", at=900.0),
         )
     )
-    assert (told.live_seconds(), told.turn_seconds()) == (15.0, 5.0)
+    assert (trajectory.live_seconds(), trajectory.turn_seconds()) == (15.0, 5.0)
 
 
-def test_live_time_leaves_out_the_pause_before_a_resume(tmp_path):
+def test_live_time_excludes_pause_before_resume(tmp_path):
     journal = Journal(tmp_path)
     journal.append(
         Note("main", "phase", "a", at=100.0),
@@ -204,17 +204,17 @@ def test_records_are_plain_data():
     assert Hold("main", 2, 1, "m", None, 10).id == "main?2.1"
 
 
-def test_a_strangers_journal_has_limits(tmp_path, monkeypatch):
+def test_untrusted_journal_has_limits(tmp_path, monkeypatch):
     path = tmp_path / "journal.jsonl"
     note = encode(Note("main", "phase", "x", {"deep": [[]] * 3_000}))
     path.write_bytes(note * 3)
     assert len(read(tmp_path).notes) == 3
-    with monkeypatch.context() as low:
-        low.setattr(journals, "MOST_VALUES", 5_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "MOST_VALUES", 5_000)
         with pytest.raises(RunBroken, match="has more than 5,000 values"):
             read(tmp_path)
-    with monkeypatch.context() as low:
-        low.setattr(journals, "MOST_RECORDS", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(journals, "MOST_RECORDS", 2)
         for reader in (read, Journal):
             with pytest.raises(RunBroken, match="has more than 2 records"):
                 reader(tmp_path)
@@ -225,7 +225,7 @@ def test_a_strangers_journal_has_limits(tmp_path, monkeypatch):
             reader(tmp_path)
 
 
-def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
+def test_journal_that_is_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "journal.jsonl")
     for reader in (read, Journal):
         with pytest.raises(WorkspaceError, match="cannot be read: it is not a regular file"):
@@ -233,9 +233,9 @@ def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["verified", "faster"])
-def test_an_exit_is_verified_only_with_such_a_verdict(kind: str) -> None:
+def test_exit_is_verified_only_with_that_verdict(kind: str) -> None:
     line = f'{{"kind":"{kind}","code":0,"verdict":{{"kind":"none"}},"type":"exit"}}\n'.encode()
-    read = decode(line)
-    assert isinstance(read, Exit)
-    assert (read.kind, read.code) == ("unproven", 6)
+    exit = decode(line)
+    assert isinstance(exit, Exit)
+    assert (exit.kind, exit.code) == ("unproven", 6)
     assert Exit(kind, 0, verdict=Verdict(kind)).kind == kind

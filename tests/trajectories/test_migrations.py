@@ -1,4 +1,4 @@
-"""A journal says its version, and lines of an earlier one are read in today's form."""
+"""Journal versions: the version is recorded, and lines of earlier versions are migrated when read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ JOURNALS = sorted((Path(__file__).parent / "journals").glob("*/journal.jsonl"))
 LINES = Draft202012Validator(schema.schema())
 
 
-def run_of(version: object, folder: Path) -> Path:
-    """A run whose first line says this version; None for no version."""
+def write_run(version: object, folder: Path) -> Path:
+    """Write a run whose first line has this version; None for no version."""
     line = json.loads(encode(Run("r", Issue("t"), "/r", Base("c", "t"), {"timeout": 9, "budget": 1.0})))
     line |= {"version": version}
     if version is None:
@@ -31,55 +31,55 @@ def run_of(version: object, folder: Path) -> Path:
     return folder
 
 
-def test_the_schema_in_the_documentation_is_that_of_the_types():
+def test_schema_in_documentation_is_current():
     Draft202012Validator.check_schema(schema.schema())
     assert (DOCS / "journal.schema.json").read_text("utf-8") == schema.text(), (
-        "write it anew: python -m trajectories.schema > docs/journal.schema.json"
+        "update it: python -m trajectories.schema > docs/journal.schema.json"
     )
 
 
 @given(records)
-def test_every_record_fits_the_schema(record):
+def test_every_record_matches_schema(record):
     for joined in (False, True):
         LINES.validate(json.loads(encode(record, joined)))
 
 
 @pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.parent.name)
-def test_earlier_lines_fit_the_schema_as_they_are_and_migrated(path):
+def test_earlier_lines_match_schema_before_and_after_migration(path):
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     for line in lines:
         LINES.validate(line)
         LINES.validate(migrations.migrate_line(line, migrations.version_of(lines[0])))
 
 
-@pytest.mark.parametrize("wrong", [{"type": "invention"}, {"type": "turn", "request": 1, "strategy": "s"}, [], "x"])
-def test_other_lines_do_not_fit_the_schema(wrong):
-    assert not LINES.is_valid(wrong)
+@pytest.mark.parametrize("line", [{"type": "invention"}, {"type": "turn", "request": 1, "strategy": "s"}, [], "x"])
+def test_other_lines_do_not_match_schema(line):
+    assert not LINES.is_valid(line)
 
 
-def test_every_version_has_a_way_to_the_next():
+def test_every_version_has_migration_to_next():
     assert sorted(migrations._NEXT) == list(range(1, VERSION))
 
 
-def test_a_journal_of_the_first_version_loses_what_nobody_knows_any_more(tmp_path):
-    told = read(run_of(None, tmp_path))
-    assert told.run.settings == {"budget": 1.0}
-    assert told.run.version == VERSION
+def test_obsolete_settings_of_first_version_are_dropped(tmp_path):
+    trajectory = read(write_run(None, tmp_path))
+    assert trajectory.run.settings == {"budget": 1.0}
+    assert trajectory.run.version == VERSION
 
 
-def test_a_newer_journal_is_refused_whatever_its_lines_are(tmp_path):
-    folder = run_of(VERSION + 1, tmp_path / "r1")
+def test_newer_journal_is_refused_even_with_unknown_lines(tmp_path):
+    folder = write_run(VERSION + 1, tmp_path / "r1")
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(b'{"type":"invention"}\n')
     before = (folder / "journal.jsonl").read_bytes()
-    for open in (read, is_started, Journal):
+    for reader in (read, is_started, Journal):
         with pytest.raises(NewerRun, match=f"r1 was made by a newer swe-agent: its journal has version {VERSION + 1}"):
-            open(folder)
+            reader(folder)
     assert (folder / "journal.jsonl").read_bytes() == before
 
 
-def test_a_journal_that_a_newer_program_went_on_with_is_refused(tmp_path):
-    folder = run_of(VERSION, tmp_path)
+def test_journal_continued_by_newer_version_is_refused(tmp_path):
+    folder = write_run(VERSION, tmp_path)
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(encode(Note("main", "life", "goes on", {"version": VERSION + 1})))
     with pytest.raises(NewerRun):
@@ -87,14 +87,14 @@ def test_a_journal_that_a_newer_program_went_on_with_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("version", [0, -1, "2", 1.5, True, [], {}], ids=str)
-def test_a_version_that_is_none_is_damage(tmp_path, version):
-    folder = run_of(version, tmp_path)
+def test_invalid_version_is_damage(tmp_path, version):
+    folder = write_run(version, tmp_path)
     with pytest.raises(RunBroken, match="Line 1"):
         read(folder)
 
 
-def test_an_earlier_journal_that_is_gone_on_with_says_once_where(tmp_path):
-    folder = run_of(None, tmp_path)
+def test_resumed_earlier_journal_records_new_version_once(tmp_path):
+    folder = write_run(None, tmp_path)
     for _ in range(2):
         journal = Journal(folder)
         journal.append(Note("main", "phase", "on"))

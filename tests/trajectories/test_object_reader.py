@@ -1,7 +1,7 @@
 from trajectories.git_store.tree_cache import LARGEST, MOST, AnswerCache
 
 
-def test_the_latest_answers_are_kept() -> None:
+def test_oldest_answer_is_dropped() -> None:
     answers: AnswerCache[str] = AnswerCache()
     for number in range(MOST + 1):
         assert answers.keep((str(number),), f"answer {number}") == f"answer {number}"
@@ -9,7 +9,7 @@ def test_the_latest_answers_are_kept() -> None:
     assert answers.get((str(MOST),)) == f"answer {MOST}"
 
 
-def test_large_answers_are_kept_while_there_is_room() -> None:
+def test_answers_above_size_limit_are_dropped() -> None:
     answers: AnswerCache[str] = AnswerCache()
     half = "x" * (LARGEST // 2)
     for name in ("a", "b", "c"):
@@ -20,7 +20,7 @@ def test_large_answers_are_kept_while_there_is_room() -> None:
     assert answers.get(("huge",)) is None
 
 
-def test_an_empty_answer_is_one() -> None:
+def test_empty_answer_is_cached() -> None:
     answers: AnswerCache[list[int]] = AnswerCache()
     answers.keep(("none",), [])
     assert answers.get(("none",)) == []

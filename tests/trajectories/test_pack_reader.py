@@ -1,4 +1,4 @@
-"""Packs from a container: what is not whole, or would do harm, is refused and leaves nothing behind."""
+"""Packs from a container: incomplete or dangerous ones are refused and leave no files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.trees import EMPTY_TREE, PackRefused, Trees
 
 
-def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -> None:
+def test_thin_pack_needs_objects_of_store(trees: Trees, tmp_path: Path) -> None:
     noise = b"".join(hashlib.sha256(str(n).encode()).hexdigest().encode() + b"\n" for n in range(4000))
     old = trees.write({"big": noise}, EMPTY_TREE)
     new = trees.write({"big": noise + b"more\n"}, old)
@@ -34,83 +34,83 @@ def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -
 def test_dangerous_names_are_refused(trees: Trees, name: bytes) -> None:
     blob = b"#!/bin/sh\n"
     tree = b"100644 " + name + b"\0" + hashlib.sha1(b"blob 10\0" + blob).digest()
-    _refused(trees, _pack(("blob", blob), ("tree", tree)))
+    assert_refused(trees, _pack(("blob", blob), ("tree", tree)))
 
 
 @pytest.mark.parametrize(
-    ("files", "name", "why"), [(1, b"d" * 4096, "a path of 4,"), (300_000, b"d" * 900, "too large")]
+    ("files", "name", "message"), [(1, b"d" * 4096, "a path of 4,"), (300_000, b"d" * 900, "too large")]
 )
-def test_paths_of_megabytes_are_refused(trees: Trees, files: int, name: bytes, why: str) -> None:
-    """A small pack, whose listing would take all memory."""
+def test_very_long_paths_are_refused(trees: Trees, files: int, name: bytes, message: str) -> None:
+    """A small pack whose listing would use all memory."""
     blob = hashlib.sha1(b"blob 1\0x").digest()
     inner = b"".join(b"100644 %06d\0" % n + blob for n in range(files))
     outer = b"40000 " + name + b"\0" + hashlib.sha1(b"tree %d\0" % len(inner) + inner).digest()
     pack = _pack(("blob", b"x"), ("tree", inner), ("tree", outer))
-    with pytest.raises(PackRefused, match=why):
+    with pytest.raises(PackRefused, match=message):
         trees.add_pack(pack, hashlib.sha1(b"tree %d\0" % len(outer) + outer).hexdigest())
 
 
-def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
+def test_link_named_gitmodules_is_refused(trees: Trees) -> None:
     tree = b"120000 .gitmodules\0" + hashlib.sha1(b"blob 1\0x").digest()
-    _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
+    assert_refused(trees, _pack(("blob", b"x"), ("tree", tree)))
 
 
-def test_what_was_there_before_is_no_reason_to_refuse(trees: Trees, tmp_path: Path) -> None:
-    bad = b'[submodule "../x"]\n path = x\n url = -u\n'
-    odd = {".gitmodules": bad, "sub/.gitattributes": b"*.x " + b"a" * 3000 + b"\n", "sub/b": b"1"}
+def test_unusual_content_is_accepted_only_if_base_has_it(trees: Trees, tmp_path: Path) -> None:
+    submodules = b'[submodule "../x"]\n path = x\n url = -u\n'
+    unusual_files = {".gitmodules": submodules, "sub/.gitattributes": b"*.x " + b"a" * 3000 + b"\n", "sub/b": b"1"}
     with Trees(tmp_path / "from.git") as source:
-        before = source.write(odd, EMPTY_TREE)
+        before = source.write(unusual_files, EMPTY_TREE)
         after = source.write({"sub/b": b"2"}, before)
-        worse = source.write({"sub/.gitmodules": bad + b"#"}, before)
-        trees.write(odd, EMPTY_TREE)
+        changed_again = source.write({"sub/.gitmodules": submodules + b"#"}, before)
+        trees.write(unusual_files, EMPTY_TREE)
         with pytest.raises(PackRefused):
             trees.add_pack(source.pack(after, [before]), after)
         trees.add_pack(source.pack(after, [before]), after, before=before)
         assert trees.read(after, "sub/b") == b"2"
         dangerous = _pack(("tree", b"100644 .git\0" + hashlib.sha1(b"blob 1\0x").digest()), ("blob", b"x"))
-        for pack in (source.pack(worse, [before]), dangerous):
+        for pack in (source.pack(changed_again, [before]), dangerous):
             with pytest.raises(PackRefused):
                 trees.add_pack(pack, before=before)
 
 
-def test_a_tree_without_its_files_is_refused(trees: Trees) -> None:
-    _refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
+def test_tree_without_its_files_is_refused(trees: Trees) -> None:
+    assert_refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
 
 
 def test_duplicate_and_unsorted_names_are_refused(trees: Trees) -> None:
     id = hashlib.sha1(b"blob 1\0x").digest()
     for names in ((b"a", b"a"), (b"b", b"a")):
         tree = b"".join(b"100644 " + name + b"\0" + id for name in names)
-        _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
+        assert_refused(trees, _pack(("blob", b"x"), ("tree", tree)))
 
 
 @pytest.mark.parametrize("pack", [b"", b"PACK", b"garbage" * 100, b"PACK\0\0\0\2\xff\xff\xff\xff"])
 def test_broken_packs_are_refused(trees: Trees, pack: bytes) -> None:
-    _refused(trees, pack)
+    assert_refused(trees, pack)
 
 
-def test_a_pack_with_a_flipped_bit_is_refused(trees: Trees) -> None:
+def test_pack_with_flipped_bit_is_refused(trees: Trees) -> None:
     pack = bytearray(_pack(("blob", os.urandom(1000))))
     pack[500] ^= 1
-    _refused(trees, bytes(pack))
+    assert_refused(trees, bytes(pack))
 
 
-def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
+def test_pack_over_limit_is_refused(trees: Trees) -> None:
     pack = _pack(("blob", os.urandom(200_000)))
     with pytest.raises(PackRefused, match="MB"):
         trees.add_pack(pack, limit=100_000)
     with pytest.raises(PackRefused, match="MB"):
-        trees.add_pack(_Endless(), limit=1_000_000)
-    assert not _leftovers(trees)
+        trees.add_pack(EndlessPack(), limit=1_000_000)
+    assert not leftovers(trees)
     trees.add_pack(pack)
 
 
 @pytest.mark.slow
-def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressed_huge_file_is_not_read_into_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
-    size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
-    squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
-    trees.add_pack(_sealed(1, _header("blob", size) + squeezed))
+    size, compressor, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
+    compressed = b"".join(compressor.compress(chunk) for _ in range(200)) + compressor.flush()
+    trees.add_pack(with_checksum(1, _header("blob", size) + compressed))
     digest = hashlib.sha1(f"blob {size}\0".encode())
     for _ in range(200):
         digest.update(chunk)
@@ -119,28 +119,28 @@ def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.M
     assert trees.has(trees.write({"a": b"still answers"}, EMPTY_TREE))
 
 
-def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pack_with_delta_bomb_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
-    _refused(trees, _unfolding(8192))
+    assert_refused(trees, delta_bomb(8192))
 
 
-def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
-    store = _store(tmp_path, _unfolding(3200))
+def test_store_with_delta_bomb_is_not_imported(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+    store = untrusted_store(tmp_path, delta_bomb(3200))
     monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
     with pytest.raises(PackRefused, match="memory"):
         trees.take_all(store / "objects")
-    assert not _leftovers(trees)
+    assert not leftovers(trees)
 
 
-def test_a_store_that_unfolds_beyond_the_limit_of_bytes_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+def test_store_that_expands_beyond_limit_is_not_imported(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("trajectories.git_store.trees.STORE_LIMIT", 2_000_000)
-    store = _store(tmp_path, _unfolding(64, os.urandom(1 << 16)))
+    store = untrusted_store(tmp_path, delta_bomb(64, os.urandom(1 << 16)))
     with pytest.raises(PackRefused, match="2 MB"):
         trees.take_all(store / "objects")
-    assert not _leftovers(trees)
+    assert not leftovers(trees)
 
 
-def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> None:
+def test_trees_with_billions_of_files_are_refused(trees: Trees) -> None:
     objects = [("blob", b"")]
     id = hashlib.sha1(b"blob 0\0").digest()
     for level in range(12):
@@ -152,7 +152,7 @@ def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> Non
         trees.add_pack(_pack(*objects), id.hex())
 
 
-def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
+def test_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
     objects = [("blob", b"")]
     id, mode = hashlib.sha1(b"blob 0\0").digest(), b"100644"
     for _ in range(2000):
@@ -163,50 +163,50 @@ def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
         trees.add_pack(_pack(*objects), id.hex())
 
 
-def test_the_tree_that_was_announced_must_have_come(trees: Trees) -> None:
+def test_pack_without_expected_tree_is_refused(trees: Trees) -> None:
     with pytest.raises(PackRefused):
         trees.add_pack(_pack(("blob", b"x")), "1" * 40)
     with pytest.raises(PackRefused):
         trees.add_pack(_pack(("blob", b"x")), "--upload-pack=evil")
 
 
-class _Endless(io.RawIOBase):
+class EndlessPack(io.RawIOBase):
     """A pack whose sender does not stop."""
 
     def __init__(self) -> None:
         self._next = struct.pack(">4sII", b"PACK", 2, 1) + _header("blob", 1 << 40)
-        self._squeeze = zlib.compressobj(0)
+        self._compressor = zlib.compressobj(0)
 
     def read(self, size: int = -1) -> bytes:
         chunk, self._next = self._next, b""
         while not self._next:
-            self._next = self._squeeze.compress(bytes(100_000))
+            self._next = self._compressor.compress(bytes(100_000))
         return chunk or self.read()
 
 
-def _unfolding(copies: int, base: bytes = bytes(1 << 16)) -> bytes:
+def delta_bomb(copies: int, base: bytes = bytes(1 << 16)) -> bytes:
     """A pack of a blob of 64 kB and a delta that repeats it."""
     copy_all = bytes([0x80])  # of offset 0 and, in the absence of a size, 64 kB
     delta = _number(len(base)) + _number(len(base) * copies) + copy_all * copies
     first = _header("blob", len(base)) + zlib.compress(base)
     second = _header("delta", len(delta)) + hashlib.sha1(b"blob 65536\0" + base).digest() + zlib.compress(delta)
-    return _sealed(2, first + second)
+    return with_checksum(2, first + second)
 
 
-def _store(folder: Path, pack: bytes) -> Path:
-    """A store that somebody else made, with this pack."""
+def untrusted_store(folder: Path, pack: bytes) -> Path:
+    """A store of an untrusted user with this pack."""
     create_store(folder / "theirs.git")
     git("index-pack", "--stdin", env=git_environ({"GIT_DIR": str(folder / "theirs.git")}), input=pack)
     return folder / "theirs.git"
 
 
-def _refused(trees: Trees, pack: bytes) -> None:
+def assert_refused(trees: Trees, pack: bytes) -> None:
     with pytest.raises(PackRefused):
         trees.add_pack(pack)
-    assert not _leftovers(trees)
+    assert not leftovers(trees)
 
 
-def _leftovers(trees: Trees) -> list[Path]:
+def leftovers(trees: Trees) -> list[Path]:
     return [file for file in trees.path.rglob("*") if "pack" in file.name and file.is_file()] + list(
         trees.path.glob("new-*")
     )
@@ -230,10 +230,12 @@ def _number(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def _sealed(count: int, body: bytes) -> bytes:
+def with_checksum(count: int, body: bytes) -> bytes:
     pack = struct.pack(">4sII", b"PACK", 2, count) + body
     return pack + hashlib.sha1(pack).digest()
 
 
 def _pack(*objects: tuple[str, bytes]) -> bytes:
-    return _sealed(len(objects), b"".join(_header(kind, len(data)) + zlib.compress(data) for kind, data in objects))
+    return with_checksum(
+        len(objects), b"".join(_header(kind, len(data)) + zlib.compress(data) for kind, data in objects)
+    )

@@ -1,4 +1,4 @@
-"""Plug-ins of other packages, found through entry points."""
+"""Plugins of other packages, found through entry points."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, names
     ("package", "group"),
     [(package, group) for package, former in FORMER_PACKAGES.items() for group in (package, *former)],
 )
-def test_an_entry_point_is_found_in_the_group_of_its_package_and_of_former_ones(package, group, tmp_path, monkeypatch):
-    folder = tmp_path / f"{package}-{group}"  # what was found in a folder is cached
+def test_entry_point_is_found_in_current_and_former_group(package, group, tmp_path, monkeypatch):
+    folder = tmp_path / f"{package}-{group}"  # entry points are cached by folder
     info = folder / "outsider-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outsider\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""Objects whose content was replaced under their old ids, which git does not notice: nothing of them is used."""
+"""Objects whose content was replaced under their old ids, which git does not check, are never used."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MANY = {f"many/{number}": b"" for number in range(FEW_FILES + 1)}
 
 
 def replace_object(store: Path, id: str, data: bytes) -> None:
-    """Give an object other content under the same id, as somebody does who sends the store back."""
+    """Give an object other content under the same id, as an attacker with write access to the store could."""
     packs = store / "objects" / "pack"
     for pack in list(packs.glob("*.pack")):
-        taken = pack.rename(store / pack.name)
+        moved_pack = pack.rename(store / pack.name)
         pack.with_suffix(".idx").unlink()
-        with taken.open("rb") as file:
+        with moved_pack.open("rb") as file:
             subprocess.run(["git", "unpack-objects", "-q"], env={"GIT_DIR": str(store)}, stdin=file, check=True)
-        taken.unlink()
+        moved_pack.unlink()
     shutil.rmtree(packs)
     packs.mkdir()
     loose = store / "objects" / id[:2] / id[2:]
@@ -45,14 +45,14 @@ def states(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str, s
         return trees.path, old, trees.write({"a/core.py": b"a + b\n"}, old)
 
 
-Asks = Callable[[Trees, str, str], object]
-OF_A_FILE: dict[str, Asks] = {
+TreeQuery = Callable[[Trees, str, str], object]
+FILE_QUERIES: dict[str, TreeQuery] = {
     "diff": lambda trees, old, new: trees.diff(old, new),
     "diff of paths": lambda trees, old, new: trees.diff(old, new, ["a/core.py"]),
     "read": lambda trees, old, new: trees.read(new, "a/core.py"),
     "check": lambda trees, old, new: trees.check_difference(old, new),
 }
-OF_A_FOLDER: dict[str, Asks] = {
+FOLDER_QUERIES: dict[str, TreeQuery] = {
     "changed": lambda trees, old, new: trees.changed(old, new),
     "files": lambda trees, old, new: trees.files(new),
     "overlay": lambda trees, old, new: trees.overlay(new, old, ["a"]),
@@ -60,16 +60,18 @@ OF_A_FOLDER: dict[str, Asks] = {
 }
 
 
-@pytest.mark.parametrize("ask", OF_A_FILE.values(), ids=OF_A_FILE)
-def test_a_replaced_file_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+@pytest.mark.parametrize("query", FILE_QUERIES.values(), ids=FILE_QUERIES)
+def test_replaced_file_is_not_used(query: TreeQuery, states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
     with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
-        ask(trees, old, new)
+        query(trees, old, new)
 
 
-@pytest.mark.parametrize("ask", [*OF_A_FILE.values(), *OF_A_FOLDER.values()], ids=[*OF_A_FILE, *OF_A_FOLDER])
-def test_a_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+@pytest.mark.parametrize(
+    "query", [*FILE_QUERIES.values(), *FOLDER_QUERIES.values()], ids=[*FILE_QUERIES, *FOLDER_QUERIES]
+)
+def test_replaced_folder_is_not_used(query: TreeQuery, states: tuple[Path, str, str]) -> None:
     path, old, new = states
     with Trees(path) as trees:
         evil = bytes.fromhex(object_id("blob", EVIL))
@@ -77,10 +79,10 @@ def test_a_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str])
         _, folder = trees.entry(new, "a") or ("", "")
     replace_object(path, folder, b"100644 core.py\0" + evil)
     with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
-        ask(trees, old, new)
+        query(trees, old, new)
 
 
-def test_a_report_shows_nothing_of_a_replaced_file(states: tuple[Path, str, str]) -> None:
+def test_report_shows_nothing_of_replaced_file(states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
     with Trees(path, read_only=True) as trees:
@@ -88,7 +90,7 @@ def test_a_report_shows_nothing_of_a_replaced_file(states: tuple[Path, str, str]
         assert list(pair_diffs(trees, [(old, new), (old, good)], 1_000_000)) == [PairDiff(missing=True), PairDiff()]
 
 
-def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, str]) -> None:
+def test_replaced_file_too_large_for_memory_is_detected(states: tuple[Path, str, str]) -> None:
     path, _, _ = states
     id = object_id("blob", b"a + b\n")
     with Trees(path) as trees, closing(Reader(trees.env, path)) as reader:
@@ -102,22 +104,22 @@ def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, 
             assert reader.get(EMPTY_TREE) == ("tree", b"")
 
 
-@pytest.mark.parametrize("more", [b"\nx missing", b"\n", b"x" * 300, b"x" * 5_000_000])
-def test_bytes_behind_an_object_answer_no_other_question(more: bytes, tmp_path: Path) -> None:
-    """git writes them to whoever asked for the object, where they can look like its answer to the next question."""
+@pytest.mark.parametrize("suffix", [b"\nx missing", b"\n", b"x" * 300, b"x" * 5_000_000])
+def test_bytes_after_object_are_not_read_as_next_reply(suffix: bytes, tmp_path: Path) -> None:
+    """git returns them after the object, where they can look like its reply to the next request."""
     with Trees(tmp_path / "trees.git") as trees:
         old = trees.write({"empty.py": b""}, EMPTY_TREE)
         new = trees.write({"empty.py": b"a + b\n"}, old)
         path = trees.path
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
-    write_loose(path, object_id("blob", b""), b"blob 0\0" + more)
+    write_loose(path, object_id("blob", b""), b"blob 0\0" + suffix)
     for _ in range(5):  # the two files are read in any order
         with Trees(path) as trees, pytest.raises(RunBroken):
             trees.diff(old, new)
 
 
 @pytest.mark.parametrize("data", [b"blob 9\0abc", b"blob 999999999\0abc", b"x" * 5_000_000, b"blob 3", b"blob x\0abc"])
-def test_an_object_of_another_form_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_object_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.git_store.object_reader.SILENCE", 0.5)
     with Trees(tmp_path / "trees.git") as trees:
         id = object_id("blob", b"abc")
@@ -133,7 +135,7 @@ def write_loose(store: Path, id: str, data: bytes) -> None:
     file.write_bytes(zlib.compress(data))
 
 
-def test_a_tree_does_not_differ_from_itself(states: tuple[Path, str, str]) -> None:
+def test_diff_of_tree_with_itself_is_empty(states: tuple[Path, str, str]) -> None:
     path, old, new = states
     with Trees(path) as trees:
         assert trees.diff(old, old) == ""

@@ -1,4 +1,4 @@
-"""Two runs compared: what counts exactly, what is masked, and where a comparison ends."""
+"""Comparison of two runs: exact parts, masked parts, and the end of a comparison."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def run(*records) -> Trajectory:
 
 
 def step(n: int, tree: str = A, text: str = "", ok: bool = True, branch: str = "main", command: str = "ls", **data):
-    seen = (Observation(text, ok, data=data),)
-    return Step(branch, n, "", "coder", tree, n, (Action("shell", {"command": command}),), seen)
+    observations = (Observation(text, ok, data=data),)
+    return Step(branch, n, "", "coder", tree, n, (Action("shell", {"command": command}),), observations)
 
 
-def told(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
+def differences(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
     return [(each.id, each.what) for each in compare_runs(left, right).differences]
 
 
@@ -53,7 +53,7 @@ def told(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
         ("the whole is out:7", "the whole is out:12"),
     ],
 )
-def test_what_no_two_runs_share_is_masked(one: str, other: str) -> None:
+def test_variable_parts_are_masked(one: str, other: str) -> None:
     assert mask_variable_parts(one) == mask_variable_parts(other)
 
 
@@ -69,71 +69,75 @@ def test_what_no_two_runs_share_is_masked(one: str, other: str) -> None:
         ("/tmp/a/x.py", "/tmp/a/y.py"),
     ],
 )
-def test_other_numbers_and_names_count(one: str, other: str) -> None:
+def test_other_numbers_and_names_are_compared(one: str, other: str) -> None:
     assert mask_variable_parts(one) != mask_variable_parts(other)
 
 
-def test_trees_success_and_exit_codes_count_exactly() -> None:
+def test_trees_success_and_exit_codes_are_compared_exactly() -> None:
     left = run(step(1), step(2, code=0), step(3, text="x"), step(4, text="took 3 s"))
     right = run(step(1, B), step(2, B, code=1), step(3, B, ok=False, text="x"), step(4, B, text="took 4 s"))
-    assert told(left, right) == [("main#1", "tree"), ("main#2", "exit"), ("main#3", "ok")]  # the tree is told once
+    assert differences(left, right) == [
+        ("main#1", "tree"),
+        ("main#2", "exit"),
+        ("main#3", "ok"),
+    ]  # the tree is reported once
     assert compare_runs(left, right).same == 1
 
 
-def test_each_step_of_a_replay_begins_at_the_recorded_tree() -> None:
+def test_each_step_of_replay_starts_from_recorded_tree() -> None:
     left, right = run(step(1), step(2)), [step(1, B), step(2, B)]
-    assert told(left, run(*right)) == [("main#1", "tree")]
-    of = Note("main", "replay", "Replay of r.", {"run": "r"})
-    assert told(left, run(of, *right)) == [("main#1", "tree"), ("main#2", "tree")]
+    assert differences(left, run(*right)) == [("main#1", "tree")]
+    replay_note = Note("main", "replay", "Replay of r.", {"run": "r"})
+    assert differences(left, run(replay_note, *right)) == [("main#1", "tree"), ("main#2", "tree")]
 
 
-def test_where_only_text_differs_is_apart() -> None:
-    found = compare_runs(run(step(1, text="one")), run(step(1, text="two")))
-    assert (found.same, found.first, [each.what for each in found.texts]) == (1, None, ["text"])
+def test_text_differences_are_listed_separately() -> None:
+    comparison = compare_runs(run(step(1, text="one")), run(step(1, text="two")))
+    assert (comparison.same, comparison.first, [each.what for each in comparison.texts]) == (1, None, ["text"])
 
 
-def test_behind_another_action_nothing_of_a_branch_is_compared() -> None:
+def test_branch_is_not_compared_after_different_action() -> None:
     left = run(step(1), step(2, command="ls -a"), step(3, C), step(1, B, branch="main/try-1"))
     right = run(step(1), step(2, command="pwd"), step(3, B), step(1, C, branch="main/try-1"))
-    assert told(left, right) == [("main#2", "action"), ("main/try-1#1", "tree")]
+    assert differences(left, right) == [("main#2", "action"), ("main/try-1#1", "tree")]
 
 
-def test_a_step_that_only_one_has_is_missing() -> None:
+def test_step_of_only_one_run_is_missing() -> None:
     long, short = run(step(1), step(2), step(3)), run(step(1))
-    assert told(long, short) == [("main#2", "missing")]
-    found = compare_runs(short, long)
-    assert (found.first.left, found.first.right) == ("", "coder: shell {'command': 'ls'}")
+    assert differences(long, short) == [("main#2", "missing")]
+    comparison = compare_runs(short, long)
+    assert (comparison.first.left, comparison.first.right) == ("", "coder: shell {'command': 'ls'}")
 
 
-def test_words_count_where_nothing_is_done() -> None:
-    def talks(text: str, *actions: Action) -> Trajectory:
+def test_replies_are_compared_only_without_actions() -> None:
+    def run_with_reply(text: str, *actions: Action) -> Trajectory:
         return run(
             Reply(text, actions, branch="main", ask=1),
             Step("main", 1, "", "coder", A, 1, actions, tuple(Observation("") for _ in actions)),
         )
 
-    assert told(talks("yes"), talks("no")) == [("main#1", "reply")]
-    found = compare_runs(talks("so", Action("submit")), talks("or so", Action("submit")))
-    assert (found.first, [each.what for each in found.texts]) == (None, ["reply"])
+    assert differences(run_with_reply("yes"), run_with_reply("no")) == [("main#1", "reply")]
+    comparison = compare_runs(run_with_reply("so", Action("submit")), run_with_reply("or so", Action("submit")))
+    assert (comparison.first, [each.what for each in comparison.texts]) == (None, ["reply"])
 
 
-def test_of_a_proof_its_verdict_counts() -> None:
-    def proven(verdict: Verdict) -> Trajectory:
-        seen = Observation("Proof.", verdict.verified, data={"verdict": asdict(verdict)})
-        return run(Step("main", 1, "", "proof", A, None, (), (seen,)))
+def test_proofs_are_compared_by_verdict() -> None:
+    def run_with_proof(verdict: Verdict) -> Trajectory:
+        observation = Observation("Proof.", verdict.verified, data={"verdict": asdict(verdict)})
+        return run(Step("main", 1, "", "proof", A, None, (), (observation,)))
 
     one, other = Verdict("verified", red=True, green=True), Verdict("unproven", red=True, green=False)
-    assert told(proven(one), proven(one)) == []
-    found = compare_runs(proven(one), proven(other)).first
-    assert found.left.split("\n")[0] == "verified: red yes, green yes"
-    assert found.right.split("\n")[0] == "unproven: red yes, green no"
+    assert differences(run_with_proof(one), run_with_proof(one)) == []
+    difference = compare_runs(run_with_proof(one), run_with_proof(other)).first
+    assert difference.left.split("\n")[0] == "verified: red yes, green yes"
+    assert difference.right.split("\n")[0] == "unproven: red yes, green no"
 
 
-def test_a_long_text_is_shown_from_where_it_differs() -> None:
+def test_long_text_is_shown_from_its_first_difference() -> None:
     left, right = "x" * 10_000 + "one", "x" * 10_000 + "two"
-    (found,) = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
-    assert len(found.left) <= MOST + 2
-    assert (found.left[-3:], found.right[-3:]) == ("one", "two")
+    (difference,) = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
+    assert len(difference.left) <= MOST + 2
+    assert (difference.left[-3:], difference.right[-3:]) == ("one", "two")
 
 
 LINES = st.sampled_from(
@@ -142,53 +146,55 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(LINES, LINES) | LINES.map(lambda line: (line, line)), max_size=12), st.booleans())
-def test_the_lines_of_a_long_text_differ_where_the_whole_does(lines, long) -> None:
+def test_long_text_differs_in_lines_if_it_differs_as_whole(lines, long) -> None:
     filled = [("same line", "same line")] * (400 * long) + lines
     left, right = ("\n".join(side) for side in zip(*filled, strict=True)) if filled else ("", "")
-    found = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
-    assert bool(found) == (mask_variable_parts(left) != mask_variable_parts(right))
-    assert not found or found[0].left != found[0].right
+    texts = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
+    assert bool(texts) == (mask_variable_parts(left) != mask_variable_parts(right))
+    assert not texts or texts[0].left != texts[0].right
 
 
 @st.composite
 def trajectories(draw: st.DrawFn) -> Trajectory:
-    """Runs with steps as they are numbered: from 1 on, in each branch."""
-    found: list[Step] = []
+    """Runs whose steps are numbered from 1 in each branch."""
+    steps: list[Step] = []
     for branch in draw(st.lists(st.sampled_from(["main", "main/a", "main/b"]), max_size=8)):
-        n = 1 + sum(each.branch == branch for each in found)
+        n = 1 + sum(each.branch == branch for each in steps)
         tree, text, ok = draw(st.sampled_from([A, B])), draw(st.text(max_size=5)), draw(st.booleans())
-        found.append(step(n, tree, text, ok, branch, draw(st.sampled_from(["ls", "pwd"]))))
-    return run(*found)
+        steps.append(step(n, tree, text, ok, branch, draw(st.sampled_from(["ls", "pwd"]))))
+    return run(*steps)
 
 
 @settings(max_examples=40)
 @given(trajectories())
-def test_a_run_is_the_same_as_itself(trajectory: Trajectory) -> None:
-    found = compare_runs(trajectory, trajectory)
-    assert (found.same, found.first, found.texts) == (len(trajectory.all_steps()), None, ())
+def test_run_equals_itself(trajectory: Trajectory) -> None:
+    comparison = compare_runs(trajectory, trajectory)
+    assert (comparison.same, comparison.first, comparison.texts) == (len(trajectory.all_steps()), None, ())
 
 
 @settings(max_examples=40)
 @given(trajectories(), trajectories())
-def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -> None:
-    there, back = compare_runs(left, right), compare_runs(right, left)
-    assert {(each.id, each.what) for each in there.differences} == {(each.id, each.what) for each in back.differences}
-    assert there.same == back.same
+def test_comparison_is_symmetric(left: Trajectory, right: Trajectory) -> None:
+    forward, backward = compare_runs(left, right), compare_runs(right, left)
+    assert {(each.id, each.what) for each in forward.differences} == {
+        (each.id, each.what) for each in backward.differences
+    }
+    assert forward.same == backward.same
 
 
 @settings(max_examples=40)
 @given(st.text(), st.text())
-def test_masking_takes_any_text(one: str, other: str) -> None:
+def test_mask_variable_parts_accepts_any_text(one: str, other: str) -> None:
     assert isinstance(mask_variable_parts(f"{one} 13:16:22 0x7f3abc12 {other}"), str)
 
 
 @pytest.mark.parametrize(
-    ("end", "texts"), [("one\n", 0), ("two\n", 1), ("one\nmore\n", 1)], ids=["same", "line", "more"]
+    ("end", "count"), [("one\n", 0), ("two\n", 1), ("one\nmore\n", 1)], ids=["same", "line", "more"]
 )
-def test_of_a_long_text_each_line_is_compared(end: str, texts: int) -> None:
+def test_long_text_is_compared_line_by_line(end: str, count: int) -> None:
     def long(end: str, seconds: int) -> Trajectory:
         return run(step(1, text=f"took {seconds} s\n" * 1_000 + end))
 
-    found = compare_runs(long("one\n", 3), long(end, 4)).texts
-    assert len(found) == texts
-    assert not found or ("one" in found[0].left and end.split("\n")[-2] in found[0].right)
+    texts = compare_runs(long("one\n", 3), long(end, 4)).texts
+    assert len(texts) == count
+    assert not texts or ("one" in texts[0].left and end.split("\n")[-2] in texts[0].right)

@@ -1,4 +1,4 @@
-"""Trees hold bytes exactly, answer on the host, and take nothing dangerous from a container."""
+"""Trees store bytes exactly, do not depend on the host's git configuration, and refuse dangerous content."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from trajectories.git_store.trees import EMPTY_TREE, Change, Entry, Trees
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trees]:
-    """One store for all examples of a property: what one leaves in it changes nothing for the next."""
+    """One store for all examples of a property; the examples do not affect each other."""
     with Trees(tmp_path_factory.mktemp("shared") / "trees.git") as trees:
         yield trees
 
 
-NOT_GITS = " "  # git cannot read its own diff of an empty file in a folder of that name
+NOT_READABLE_BY_GIT = " "  # git cannot read its own diff of an empty file in a folder of that name
 NAMES = st.one_of(
     st.sampled_from(
         ["a", "b", "dir", " a", "a b", "-n", 'q"uote', "back\\slash", "new\nline", "tab\t", "é", ":(top)", "*"]
     ),
     st.binary(min_size=1, max_size=6).map(decode),
-).filter(lambda name: not set(name) & {"/", "\0"} and name not in (".", "..", NOT_GITS))
+).filter(lambda name: not set(name) & {"/", "\0"} and name not in (".", "..", NOT_READABLE_BY_GIT))
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 CONTENTS = st.one_of(
     st.sampled_from(
@@ -45,37 +45,37 @@ CONTENTS = st.one_of(
 SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def _files(drawn: dict[str, bytes]) -> dict[str, bytes]:
-    """Without those that lie under another."""
+def _files(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Drop paths below another path."""
     return {
         path: data
-        for path, data in drawn.items()
-        if not any(other != path and path.startswith(f"{other}/") for other in drawn)
+        for path, data in files.items()
+        if not any(other != path and path.startswith(f"{other}/") for other in files)
     }
 
 
 FILES = st.dictionaries(PATHS, CONTENTS, max_size=6).map(_files)
 
 
-def _content(trees: Trees, tree: str) -> dict[str, bytes]:
+def file_contents(trees: Trees, tree: str) -> dict[str, bytes]:
     return {path: trees.read(tree, path) for path in trees.files(tree)}
 
 
 @SETTINGS
 @given(FILES)
-def test_what_was_written_is_read(shared: Trees, files: dict[str, bytes]) -> None:
+def test_written_files_are_read_unchanged(shared: Trees, files: dict[str, bytes]) -> None:
     tree = shared.write(files, EMPTY_TREE)
-    assert _content(shared, tree) == files
+    assert file_contents(shared, tree) == files
     assert {path: entry.size for path, entry in shared.files(tree).items()} == {p: len(d) for p, d in files.items()}
 
 
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_a_diff_applies_anywhere(
+def test_diff_applies_anywhere(
     shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
-    # Of an empty file a diff has the header alone, which `git apply` cannot read where a folder ends in a space.
+    # The diff of an empty file is only its header, which `git apply` cannot read if a folder's name ends in a space.
     assume(all(data or " /" not in path for files in (old, new) for path, data in files.items()))
     work = tmp_path_factory.mktemp("work")
     before = shared.write(old, EMPTY_TREE)
@@ -83,10 +83,10 @@ def test_a_diff_applies_anywhere(
     for diff in (shared.diff(EMPTY_TREE, before), shared.diff(before, after)):
         if diff:
             subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=work, input=encode(diff), check=True)
-    found = {
+    contents = {
         decode(os.fsencode(file.relative_to(work))): file.read_bytes() for file in work.rglob("*") if file.is_file()
     }
-    assert found == new
+    assert contents == new
     assert {change.path for change in shared.changed(before, after)} == {
         path for path in old.keys() | new.keys() if old.get(path) != new.get(path)
     }
@@ -95,21 +95,19 @@ def test_a_diff_applies_anywhere(
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_overlay_takes_paths_as_they_are_in_the_other(
-    shared: Trees, old: dict[str, bytes], new: dict[str, bytes]
-) -> None:
+def test_overlay_copies_paths_of_other_tree(shared: Trees, old: dict[str, bytes], new: dict[str, bytes]) -> None:
     before, after = shared.write(old, EMPTY_TREE), shared.write(new, EMPTY_TREE)
     assert shared.overlay(before, after, [*old, *new]) == after
     assert shared.overlay(before, after, []) == before
     tree = shared.overlay(before, after, list(new))
-    content = _content(shared, tree)
+    content = file_contents(shared, tree)
     assert {path: content[path] for path in new} == new
 
 
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_a_pack_carries_a_tree_to_another_store(
+def test_pack_transfers_tree_to_another_store(
     shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
     new = {path: data for path, data in new.items() if "git" not in path.lower()}
@@ -117,12 +115,14 @@ def test_a_pack_carries_a_tree_to_another_store(
     with Trees(tmp_path_factory.mktemp("other") / "trees.git") as other:
         other.add_pack(shared.pack(before), before)
         other.add_pack(io.BytesIO(shared.pack(after, [before])), after)
-        assert _content(other, after) == new
+        assert file_contents(other, after) == new
         assert other.diff(before, after) == shared.diff(before, after)
 
 
-def test_write_sets_removes_and_keeps_modes(trees: Trees) -> None:
-    tree = _tree(trees, [("100755", b"#!/bin/sh\n", "run"), ("120000", b"run", "link"), ("100644", b"", "a/b/c")])
+def test_write_adds_and_removes_files_and_keeps_modes(trees: Trees) -> None:
+    tree = tree_with_modes(
+        trees, [("100755", b"#!/bin/sh\n", "run"), ("120000", b"run", "link"), ("100644", b"", "a/b/c")]
+    )
     tree = trees.write({"run": b"new", "link": b"elsewhere", "a/b/c": None, "a/b/d": b"d"}, tree)
     files = trees.files(tree)
     assert {path: entry.mode for path, entry in files.items()} == {"run": "100755", "link": "120000", "a/b/d": "100644"}
@@ -131,19 +131,19 @@ def test_write_sets_removes_and_keeps_modes(trees: Trees) -> None:
     assert trees.write({"gone before": None}, tree) == tree
 
 
-def test_a_listing_is_made_once_and_cannot_be_changed(trees: Trees) -> None:
+def test_listing_is_cached_and_immutable(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
-    listed = trees.files(tree)
-    assert trees.files(tree) is listed
+    listing = trees.files(tree)
+    assert trees.files(tree) is listing
     with pytest.raises(TypeError):
-        listed["b"] = listed["a"]  # type: ignore[index]
+        listing["b"] = listing["a"]  # type: ignore[index]
     for number in range(LISTINGS):
         trees.files(trees.write({"a": b"%d more" % number}, tree))
-    assert trees.files(tree) is not listed
-    assert trees.files(tree) == listed
+    assert trees.files(tree) is not listing
+    assert trees.files(tree) == listing
 
 
-def test_write_clears_what_is_in_the_way(trees: Trees) -> None:
+def test_write_replaces_file_by_folder_and_folder_by_file(trees: Trees) -> None:
     tree = trees.write({"a": b"file", "b/c": b"folder"}, EMPTY_TREE)
     assert list(trees.files(trees.write({"a/x": b"", "b": b""}, tree))) == ["a/x", "b"]
 
@@ -151,12 +151,12 @@ def test_write_clears_what_is_in_the_way(trees: Trees) -> None:
 @pytest.mark.parametrize(
     "path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".git/config", "a/.GIT/hooks", "nul\0", "."]
 )
-def test_paths_that_no_tree_may_hold(trees: Trees, path: str) -> None:
+def test_invalid_path_is_refused(trees: Trees, path: str) -> None:
     with pytest.raises(UsageError):
         trees.write({path: b"x"}, EMPTY_TREE)
 
 
-def test_attributes_in_a_tree_change_no_byte(trees: Trees) -> None:
+def test_gitattributes_in_tree_change_no_content(trees: Trees) -> None:
     data = b"$Id: 1$ a\r\nb\n"
     attributes = b"* text=auto eol=lf ident working-tree-encoding=UTF-16 filter=x diff=x -diff\n"
     tree = trees.write({".gitattributes": attributes, "f": data}, EMPTY_TREE)
@@ -164,7 +164,7 @@ def test_attributes_in_a_tree_change_no_byte(trees: Trees) -> None:
     assert "+b\n" in trees.diff(EMPTY_TREE, tree)
 
 
-def test_read_says_what_is_wrong(trees: Trees) -> None:
+def test_read_raises_matching_error(trees: Trees) -> None:
     tree = trees.write({"a/b": b"12345"}, EMPTY_TREE)
     with pytest.raises(FileNotFoundError):
         trees.read(tree, "a/c")
@@ -182,36 +182,36 @@ def test_read_says_what_is_wrong(trees: Trees) -> None:
             trees.files(broken)
 
 
-def test_diff_of_some_paths(trees: Trees) -> None:
+def test_diff_can_be_limited_to_paths(trees: Trees) -> None:
     tree = trees.write({f"d/{n}": b"x\n" for n in range(600)}, EMPTY_TREE)
     assert trees.diff(EMPTY_TREE, tree, [f"d/{n}" for n in range(600)]).count("diff --git") == 600
     assert trees.diff(EMPTY_TREE, tree, ["d/1"]).count("diff --git") == 1
     assert trees.diff(EMPTY_TREE, tree, ["*"]) == ""
 
 
-def test_a_new_type_is_a_change(trees: Trees) -> None:
+def test_change_of_file_type_is_reported(trees: Trees) -> None:
     old = trees.write({"a": b"x"}, EMPTY_TREE)
-    new = _tree(trees, [("120000", b"x", "a")])
+    new = tree_with_modes(trees, [("120000", b"x", "a")])
     assert trees.changed(old, new) == [Change("T", "a")]
 
 
-def test_large_files_are_text_in_a_diff(trees: Trees) -> None:
+def test_large_text_file_has_text_diff(trees: Trees) -> None:
     old = trees.write({"big": b"line\n" * 500_000}, EMPTY_TREE)
     new = trees.write({"big": b"line\n" * 500_000 + b"last\n"}, old)
     assert trees.diff(old, new).endswith("+last\n")
 
 
-def test_a_store_is_private_and_opens_again(tmp_path: Path) -> None:
+def test_store_is_private_and_opens_again(tmp_path: Path) -> None:
     with Trees(tmp_path / "deep" / "trees.git") as trees:
         tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert stat.S_IMODE(trees.path.stat().st_mode) == 0o700
-    with Trees(tmp_path / "deep" / "trees.git") as again:
-        assert again.read(tree, "a") == b"1"
-    assert again.read(tree, "a") == b"1"  # closing ends the process only
-    again.close()
+    with Trees(tmp_path / "deep" / "trees.git") as reopened:
+        assert reopened.read(tree, "a") == b"1"
+    assert reopened.read(tree, "a") == b"1"  # closing only ends the git process
+    reopened.close()
 
 
-def test_nobodys_configuration_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_configuration_of_user_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     (home / ".config" / "git").mkdir(parents=True)
     (home / ".config" / "git" / "attributes").write_text("* text eol=crlf -diff\n")
@@ -229,35 +229,35 @@ def test_nobodys_configuration_counts(tmp_path: Path, monkeypatch: pytest.Monkey
         assert trees.diff(EMPTY_TREE, tree).endswith("+++ b/a\n@@ -0,0 +1 @@\n+x\r\n")
 
 
-def test_threads_read_and_write_at_once(trees: Trees) -> None:
-    found: dict[int, bytes] = {}
+def test_threads_can_read_and_write_at_once(trees: Trees) -> None:
+    results: dict[int, bytes] = {}
 
     def work(n: int) -> None:
         data = str(n).encode() * 10_000
         tree = trees.write({f"f{n}": data}, EMPTY_TREE)
         for _ in range(20):
-            found[n] = trees.read(tree, f"f{n}")
+            results[n] = trees.read(tree, f"f{n}")
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {n: str(n).encode() * 10_000 for n in range(4)}
+    assert results == {n: str(n).encode() * 10_000 for n in range(4)}
 
 
 def test_many_packs_are_indexed_together(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.git_store.trees.PACKS_PER_INDEX", 2)
     (trees.path / "objects" / "pack" / "multi-pack-index.lock").write_text("left by a process that was killed")
-    made = [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3)]
+    written = [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3)]
     (trees.path / "objects" / "pack" / "multi-pack-index.lock").unlink()
-    made += [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3, 6)]
+    written += [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3, 6)]
     assert (trees.path / "objects" / "pack" / "multi-pack-index").exists()
-    with Trees(trees.path) as again:
-        assert [again.read(tree, "a") for tree in made] == [b"%d" % n for n in range(6)]
+    with Trees(trees.path) as reopened:
+        assert [reopened.read(tree, "a") for tree in written] == [b"%d" % n for n in range(6)]
 
 
-def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
+def test_reader_restarts_killed_git_process(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert trees.read(tree, "a") == b"1"
     process = trees._reader._process
@@ -267,8 +267,8 @@ def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
     assert trees.read(tree, "a") == b"1"
 
 
-def _tree(trees: Trees, entries: list[tuple[str, bytes, str]]) -> str:
-    """A tree with modes of one's own."""
+def tree_with_modes(trees: Trees, entries: list[tuple[str, bytes, str]]) -> str:
+    """A tree with these modes."""
     plain = trees.files(trees.write({path: data for _, data, path in entries}, EMPTY_TREE))
     lines = "".join(f"{mode} {plain[path].id}\t{path}\n" for mode, _, path in entries)
     env = {**trees.env, "GIT_INDEX_FILE": str(trees.path / "test-index")}

@@ -1,4 +1,4 @@
-"""A disk that keeps what was synced, and of the rest what it likes."""
+"""A disk that loses a random part of what was not synced."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class Crash(BaseException):
 
 
 class Disk:
-    """Follows what is written under `root` and, at event `stop`, makes an `image` of what a loss of power leaves.
+    """Record what is written under `root` and, at event `stop`, create an `image` as a loss of power leaves it.
 
-    Bytes of a file that were not synced are there or not, sector by sector, and read as zeros where the file is longer
-    than what is there; names in a folder that was not synced are the old or the new ones, each for itself.
+    Unsynced bytes of a file survive or not, sector by sector, and read as zeros beyond the surviving part; each name
+    in an unsynced folder is the old or the new one.
     """
 
     def __init__(self, root: Path, image: Path, stop: int, seed: int) -> None:
         self.root, self.image, self.stop = root, image, stop
         self.events = 0
-        self.appended: list[int] = []
+        self.journal_syncs: list[int] = []
         """The events at which a journal is synced."""
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._files: dict[int, bytes] = {}
         self._names: dict[int, dict[str, int]] = {}
         self._real: dict[str, Any] = {name: getattr(os, name) for name in ("write", "fsync", "replace", "mkdir")}
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def patched_os(self) -> Iterator[None]:
         for name in self._real:
             setattr(os, name, getattr(self, name))
         try:
@@ -45,61 +45,62 @@ class Disk:
 
     def write(self, file: int, data: bytes) -> int:
         if self._is_now():
-            self._real["write"](file, bytes(data)[: self._chance.randint(0, len(data))])
-            self._lose()
+            self._real["write"](file, bytes(data)[: self._rng.randint(0, len(data))])
+            self._crash()
         return self._real["write"](file, data)
 
     def fsync(self, file: int) -> None:
         if self._is_now():
-            self._lose()
+            self._crash()
         if Path(f"/proc/self/fd/{file}").readlink().name == "journal.jsonl":
-            self.appended.append(self.events)
-        about = os.fstat(file)
+            self.journal_syncs.append(self.events)
+        status = os.fstat(file)
         if Path(f"/proc/self/fd/{file}").is_dir():
-            self._names[about.st_ino] = _names(Path(f"/proc/self/fd/{file}"))
+            self._names[status.st_ino] = _names(Path(f"/proc/self/fd/{file}"))
         else:
-            self._files[about.st_ino] = Path(f"/proc/self/fd/{file}").read_bytes()
+            self._files[status.st_ino] = Path(f"/proc/self/fd/{file}").read_bytes()
 
-    def replace(self, *names: Any, **more: Any) -> None:
+    def replace(self, *names: Any, **options: Any) -> None:
         if self._is_now():
-            self._lose()
-        self._real["replace"](*names, **more)
+            self._crash()
+        self._real["replace"](*names, **options)
 
-    def mkdir(self, *names: Any, **more: Any) -> None:
+    def mkdir(self, *names: Any, **options: Any) -> None:
         if self._is_now():
-            self._lose()
-        self._real["mkdir"](*names, **more)
+            self._crash()
+        self._real["mkdir"](*names, **options)
 
     def _is_now(self) -> bool:
         self.events += 1
         return self.events == self.stop
 
-    def _lose(self) -> None:
-        there = {path.stat().st_ino: path for path in self.root.rglob("*")}
-        self._pour(self.root, self.image, there)
+    def _crash(self) -> None:
+        paths = {path.stat().st_ino: path for path in self.root.rglob("*")}
+        self._copy_image(self.root, self.image, paths)
         raise Crash
 
-    def _pour(self, folder: Path, image: Path, there: dict[int, Path]) -> None:
+    def _copy_image(self, folder: Path, image: Path, paths: dict[int, Path]) -> None:
         image.mkdir()
-        now, synced = _names(folder), self._names.get(folder.stat().st_ino, {})
-        for name in sorted(now | synced):
-            node = now.get(name) if now.get(name) == synced.get(name) else self._chance.choice([now, synced]).get(name)
-            path = there.get(node) if node else None
+        current, synced = _names(folder), self._names.get(folder.stat().st_ino, {})
+        for name in sorted(current | synced):
+            node = (
+                current.get(name)
+                if current.get(name) == synced.get(name)
+                else self._rng.choice([current, synced]).get(name)
+            )
+            path = paths.get(node) if node else None
             if path is not None and path.is_dir():
-                self._pour(path, image / name, there)
+                self._copy_image(path, image / name, paths)
             elif node is not None:
                 present = path.read_bytes() if path else self._files[node]
-                (image / name).write_bytes(self._left(present, self._files.get(node, b"")))
+                (image / name).write_bytes(self._mix_contents(present, self._files.get(node, b"")))
 
-    def _left(self, present: bytes, synced: bytes) -> bytes:
+    def _mix_contents(self, present: bytes, synced: bytes) -> bytes:
         if present == synced:
             return present
-        size = self._chance.choice(
-            [len(present), len(synced), self._chance.randint(*sorted((len(present), len(synced))))]
-        )
+        size = self._rng.choice([len(present), len(synced), self._rng.randint(*sorted((len(present), len(synced))))])
         parts = (
-            self._chance.choice([present, synced])[at : at + SECTOR].ljust(SECTOR, b"\0")
-            for at in range(0, size, SECTOR)
+            self._rng.choice([present, synced])[at : at + SECTOR].ljust(SECTOR, b"\0") for at in range(0, size, SECTOR)
         )
         return b"".join(parts)[:size]
 

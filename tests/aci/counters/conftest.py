@@ -138,9 +138,9 @@ def valgrind():
 
 
 @pytest.fixture
-def room(make_repo, open_ws, kind):
-    """A room to count in."""
+def fork(make_repo, open_ws, kind):
+    """A fork of a workspace with the repository, in which instructions are counted."""
     repo = make_repo({"shop/__init__.py": "", FILE: SOURCE, "program.py": PROGRAM})
     workspace = open_ws(kind, repo)
-    with fork_for_counting(workspace, workspace.options.base.tree) as found:
-        yield found
+    with fork_for_counting(workspace, workspace.options.base.tree) as forked:
+        yield forked

@@ -1,4 +1,4 @@
-"""The processor's counter: how it is asked for, what it says, and that a machine without one is told of."""
+"""The processor's instruction counter: its request to the kernel, its readings, and the error without one."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ from aci.performance.count_job import LocalHost
 from aci.runtime.guest_programs import install_programs
 
 
-def test_what_the_kernel_is_asked_for():
+def test_perf_attributes_request_user_instructions():
     data = counter_meters.perf_attributes(counter_meters.INHERIT | counter_meters.DISABLED)
     kind, size, config = struct.unpack_from("=IIQ", data)
     assert (kind, size, config, len(data)) == (0, 64, 1, 64)  # hardware, version 0, instructions
@@ -21,15 +21,15 @@ def test_what_the_kernel_is_asked_for():
     assert flags == 0b1100011  # disabled, inherit, exclude kernel, exclude hypervisor
 
 
-def test_a_count_is_read_whole():
-    reading, writing = os.pipe()
-    os.write(writing, (2**40 + 7).to_bytes(8, sys.byteorder))
-    assert counter_meters.perf_read(reading) == 2**40 + 7
-    os.close(reading)
-    os.close(writing)
+def test_count_above_32_bits_is_read():
+    read_end, write_end = os.pipe()
+    os.write(write_end, (2**40 + 7).to_bytes(8, sys.byteorder))
+    assert counter_meters.perf_read(read_end) == 2**40 + 7
+    os.close(read_end)
+    os.close(write_end)
 
 
-def test_the_machine_gives_a_counter_that_counts_or_says_why_not(tmp_path):
+def test_counter_counts_or_error_states_why_not(tmp_path):
     install_programs(LocalHost(str(tmp_path)).write, str(tmp_path), "performance.count_runner")
     try:
         number = counter_meters.perf_open(0, counter_meters.INHERIT)

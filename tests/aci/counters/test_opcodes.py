@@ -1,4 +1,4 @@
-"""Opcode events: the same each time, blind to what C does, and so never the judge of what was moved there."""
+"""Opcode events: they are deterministic, but exclude work in C, so that some counts are not comparable."""
 
 import json
 import os
@@ -13,26 +13,26 @@ from aci.runtime.guest_programs import install_programs
 from tests.aci.counters.conftest import FILE, SOURCE, call, target
 
 
-def counted(room, name, *args):
-    return count_calls(room, target(name), [call(*each) for each in args], backend="opcodes")
+def count(fork, name, *args):
+    return count_calls(fork, target(name), [call(*each) for each in args], backend="opcodes")
 
 
 @pytest.mark.slow
-def test_events_are_the_same_each_time_and_grow_with_the_work(room):
-    found = counted(room, "fib", (10,), (11,), (10,))
-    assert found.backend == "opcodes"
-    first, second, third = found.calls
+def test_event_counts_are_deterministic_and_grow_with_work(fork):
+    counts = count(fork, "fib", (10,), (11,), (10,))
+    assert counts.backend == "opcodes"
+    first, second, third = counts.calls
     assert first == third
     assert second.warm / first.warm == pytest.approx(1.618, rel=0.01)
-    assert counted(room, "fib", (10,), (11,), (10,)) == found
-    assert found.conditions["child processes"] == "not counted"
+    assert count(fork, "fib", (10,), (11,), (10,)) == counts
+    assert counts.conditions["child processes"] == "not counted"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local"])
-def test_work_that_moved_into_c_is_not_comparable(room, kind):
+def test_work_moved_into_c_is_not_comparable(fork, kind):
     items = list(range(200, 0, -1))
-    by_hand, sort = counted(room, "by_hand", (items,)), counted(room, "in_order", (items,))
+    by_hand, sort = count(fork, "by_hand", (items,)), count(fork, "in_order", (items,))
     assert sort.calls[0].warm < 20 < by_hand.calls[0].warm
     assert incomparable_reason(by_hand, sort).startswith("not comparable: opcode events do not see what is done in C")
     assert "sorted:1" in incomparable_reason(by_hand, sort)
@@ -41,22 +41,22 @@ def test_work_that_moved_into_c_is_not_comparable(room, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local"])
-def test_a_program_and_what_a_function_costs_in_it(room, kind):
-    whole, inside, code = count_workload(room, target("fib"), "python3 program.py", backend="opcodes")
+def test_workload_counts_program_and_calls_of_function(fork, kind):
+    whole, inside, code = count_workload(fork, target("fib"), "python3 program.py", backend="opcodes")
     assert whole > inside > 0 == code
-    alone = counted(room, "fib", (10,)).calls[0].warm
+    alone = count(fork, "fib", (10,)).calls[0].warm
     assert inside == pytest.approx(alone, rel=0.01)
-    assert room.read(FILE).decode() == SOURCE
+    assert fork.read(FILE).decode() == SOURCE
 
 
-def pythons():
-    """Every version that is installed beside the others, as pyenv puts them."""
-    found = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.*/bin/python3")
-    return sorted(found, key=lambda each: [int(part) for part in each.parts[-3].split(".")])
+def installed_pythons():
+    """Return the Pythons that pyenv has installed, oldest first."""
+    paths = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/3.*/bin/python3")
+    return sorted(paths, key=lambda each: [int(part) for part in each.parts[-3].split(".")])
 
 
-@pytest.mark.parametrize("python", pythons(), ids=lambda each: each.parts[-3])
-def test_it_counts_in_other_versions_of_python(tmp_path, python):
+@pytest.mark.parametrize("python", installed_pythons(), ids=lambda each: each.parts[-3])
+def test_opcodes_are_counted_in_each_installed_python(tmp_path, python):
     if python.parts[-3].startswith("3.6"):
         pytest.skip("The target's Python is 3.7 or later")
     programs = install_programs(

@@ -1,4 +1,4 @@
-"""Commands in containers of images that nobody vouches for."""
+"""Commands in containers of untrusted images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LONG = 100.0
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    found = connect()
-    yield found
-    found.rest()
+    client = connect()
+    yield client
+    client.rest()
 
 
 @pytest.fixture(scope="module")
@@ -31,31 +31,31 @@ def container(daemon: Daemon) -> Iterator[str]:
     started.remove(force=True, v=True)
 
 
-def test_both_streams_are_heard_in_order(daemon: Daemon, container: str) -> None:
-    heard: list[str] = []
+def test_both_streams_are_reported_in_order(daemon: Daemon, container: str) -> None:
+    lines: list[str] = []
     script = "echo one; echo $A >&2; pwd; id -u; exit 7"
-    ran = execute(
-        daemon, container, script, Event(), LONG, user="65534", where="/etc", env={"A": "b c"}, on_line=heard.append
+    result = execute(
+        daemon, container, script, Event(), LONG, user="65534", where="/etc", env={"A": "b c"}, on_line=lines.append
     )
-    assert (ran.code, ran.text, ran.late) == (7, "one\nb c\n/etc\n65534\n", False)
-    assert heard[-1] == "65534"
+    assert (result.code, result.text, result.late) == (7, "one\nb c\n/etc\n65534\n", False)
+    assert lines[-1] == "65534"
 
 
-def test_only_the_end_of_a_flood_is_kept(daemon: Daemon, container: str) -> None:
-    heard: list[str] = []
+def test_only_end_of_long_output_is_returned(daemon: Daemon, container: str) -> None:
+    lines: list[str] = []
     flood = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end"
-    ran = execute(daemon, container, flood, Event(), LONG, on_line=heard.append)
-    assert (ran.code, len(ran.output), ran.output[-6:]) == (0, MAX_OUTPUT_BYTES, b"x\nend\n")
-    assert max(map(len, heard)) <= 1000
+    result = execute(daemon, container, flood, Event(), LONG, on_line=lines.append)
+    assert (result.code, len(result.output), result.output[-6:]) == (0, MAX_OUTPUT_BYTES, b"x\nend\n")
+    assert max(map(len, lines)) <= 1000
 
 
 @pytest.mark.slow
-def test_what_is_late_is_left_with_what_it_said(daemon: Daemon, container: str) -> None:
-    ran = execute(daemon, container, "echo said; sleep 300", Event(), 3.0)
-    assert (ran.code, ran.text, ran.late) == (124, "said\n", True)
+def test_command_that_times_out_returns_its_output(daemon: Daemon, container: str) -> None:
+    result = execute(daemon, container, "echo said; sleep 300", Event(), 3.0)
+    assert (result.code, result.text, result.late) == (124, "said\n", True)
 
 
-def test_it_can_be_cancelled_however_much_is_said(daemon: Daemon, container: str) -> None:
+def test_command_with_endless_output_can_be_cancelled(daemon: Daemon, container: str) -> None:
     cancel = Event()
     timer = Timer(0.5, cancel.set)
     timer.start()

@@ -1,4 +1,4 @@
-"""The floor of free space below which a container is ended."""
+"""The floor of free disk space below which a container is removed."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ import pytest
 from aci.docker import disk_space
 from aci.docker.disk_space import RESERVE, DiskSpace, local_folders
 
-HERE = platform.node()
+HOST = platform.node()
 
 
-def space_of(monkeypatch: pytest.MonkeyPatch, *free: int) -> DiskSpace:
+def disk_space_with(monkeypatch: pytest.MonkeyPatch, *free: int) -> DiskSpace:
     answers = iter(free)
     monkeypatch.setattr(disk_space, "free_bytes", lambda folder: next(answers))
     return DiskSpace(["/"])
 
 
-def test_less_than_the_reserve_is_too_little(monkeypatch):
-    space = space_of(monkeypatch, 9 * RESERVE, RESERVE, RESERVE - 1)
+def test_disk_is_short_below_reserve(monkeypatch):
+    space = disk_space_with(monkeypatch, 9 * RESERVE, RESERVE, RESERVE - 1)
     assert [space.is_short(), space.is_short()] == [False, True]
 
 
-def test_where_little_is_free_half_of_it_may_be_used(monkeypatch):
-    space = space_of(monkeypatch, 1000, 500, 499)
+def test_half_of_free_space_is_usable_if_it_is_below_reserve(monkeypatch):
+    space = disk_space_with(monkeypatch, 1000, 500, 499)
     assert [space.is_short(), space.is_short()] == [False, True]
 
 
-def test_the_floor_rises_again_with_the_free_space(monkeypatch):
-    space = space_of(monkeypatch, 9 * RESERVE, 1000, 1000, 500, 499, 9 * RESERVE, RESERVE - 1)
+def test_floor_rises_again_with_free_space(monkeypatch):
+    space = disk_space_with(monkeypatch, 9 * RESERVE, 1000, 1000, 500, 499, 9 * RESERVE, RESERVE - 1)
     assert space.is_short()
     space.reset_floor()
     assert [space.is_short() for _ in range(4)] == [False, True, False, True]
 
 
-def test_a_disk_that_cannot_be_looked_at_is_never_short(tmp_path):
+def test_unreadable_disk_is_never_short(tmp_path):
     assert not DiskSpace([]).is_short()
     assert not DiskSpace([str(tmp_path / "none")]).is_short()
 
 
-def test_a_daemon_on_another_machine_has_no_folder_here(tmp_path):
-    assert local_folders({"Name": HERE, "DockerRootDir": str(tmp_path)}) == (str(tmp_path),)
-    assert local_folders({"Name": f"{HERE}-2", "DockerRootDir": str(tmp_path)}) == ()
-    assert local_folders({"Name": HERE, "DockerRootDir": str(tmp_path / "none")}) == ()
+def test_daemon_on_other_machine_has_no_local_folder(tmp_path):
+    assert local_folders({"Name": HOST, "DockerRootDir": str(tmp_path)}) == (str(tmp_path),)
+    assert local_folders({"Name": f"{HOST}-2", "DockerRootDir": str(tmp_path)}) == ()
+    assert local_folders({"Name": HOST, "DockerRootDir": str(tmp_path / "none")}) == ()
     assert local_folders({}) == ()
 
 
-def test_containerd_has_a_folder_of_its_own(tmp_path, monkeypatch):
+def test_containerd_folder_is_included(tmp_path, monkeypatch):
     monkeypatch.setattr(disk_space, "_CONTAINERD", str(tmp_path / "containerd"))
     (tmp_path / "containerd").mkdir()
-    info = {"Name": HERE, "DockerRootDir": str(tmp_path), "DriverStatus": [["driver-type", "overlayfs"]]}
+    info = {"Name": HOST, "DockerRootDir": str(tmp_path), "DriverStatus": [["driver-type", "overlayfs"]]}
     assert local_folders(info) == (str(tmp_path),)
     info["DriverStatus"] = [["driver-type", "io.containerd.snapshotter.v1"]]
     assert local_folders(info) == (str(tmp_path), str(tmp_path / "containerd"))
 
 
-def test_of_a_folder_out_of_reach_the_one_above_is_used(tmp_path):
+def test_unreadable_folder_is_replaced_by_parent(tmp_path):
     closed = tmp_path / "closed"
     (closed / "data").mkdir(parents=True)
     closed.chmod(0)
@@ -66,9 +66,9 @@ def test_of_a_folder_out_of_reach_the_one_above_is_used(tmp_path):
     try:
         if user == 0:
             os.seteuid(65534)
-        [found] = local_folders({"Name": HERE, "DockerRootDir": str(closed / "data")})
-        assert Path(found) in (closed / "data").parents
-        assert not DiskSpace([found]).is_short()
+        [nearest] = local_folders({"Name": HOST, "DockerRootDir": str(closed / "data")})
+        assert Path(nearest) in (closed / "data").parents
+        assert not DiskSpace([nearest]).is_short()
     finally:
         os.seteuid(user)
         closed.chmod(0o700)

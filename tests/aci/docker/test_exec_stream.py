@@ -1,4 +1,4 @@
-"""Programs in containers, spoken to over the daemon's own connection; and shells that are slow or bent."""
+"""Programs in containers over the daemon's connection; shells that are slow or in unusual states."""
 
 from __future__ import annotations
 
@@ -28,44 +28,44 @@ from trajectories.errors import Cancelled
 
 OUT, ERR = 1, 2
 DATA = b"touch /tmp/evil\n" * 2_000_000
-SAID = st.binary(max_size=40) | st.binary(min_size=250)
-PARTS = st.lists(st.tuples(st.sampled_from([OUT, OUT, ERR]), SAID), max_size=8)
+PART = st.binary(max_size=40) | st.binary(min_size=250)
+PARTS = st.lists(st.tuples(st.sampled_from([OUT, OUT, ERR]), PART), max_size=8)
 CUTS = st.lists(st.integers(1, 60), max_size=40)
 
 
-def framed(parts: Sequence[tuple[int, bytes]]) -> bytes:
-    return b"".join(bytes([stream, 0, 0, 0]) + len(said).to_bytes(4, "big") + said for stream, said in parts)
+def multiplex(parts: Sequence[tuple[int, bytes]]) -> bytes:
+    return b"".join(bytes([stream, 0, 0, 0]) + len(output).to_bytes(4, "big") + output for stream, output in parts)
 
 
 @contextmanager
-def connected(last: bytes = b"") -> Iterator[tuple[socket.socket, ProgramStream]]:
-    """The daemon's end of a connection, and the stream at ours."""
-    theirs, ours = socket.socketpair()
-    stream = ProgramStream(ours, last)
-    with theirs:
-        yield theirs, stream
+def connected_stream(last: bytes = b"") -> Iterator[tuple[socket.socket, ProgramStream]]:
+    """The daemon's end of a connection, and the stream at the other end."""
+    daemon, client = socket.socketpair()
+    stream = ProgramStream(client, last)
+    with daemon:
+        yield daemon, stream
         stream.close(group=False)
 
 
-def pieces(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
-    at = 0
+def split_at(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
+    position = 0
     for cut in cuts:
-        if at < len(data):
-            yield data[at : at + cut]
-        at += cut
-    if at < len(data):
-        yield data[at:]
+        if position < len(data):
+            yield data[position : position + cut]
+        position += cut
+    if position < len(data):
+        yield data[position:]
 
 
 @given(PARTS, CUTS)
 @settings(deadline=None)
-def test_however_the_frames_are_cut_the_bytes_are_the_same(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
-    with connected() as (daemon, stream):
-        heard = b""
-        for piece in pieces(framed(parts), cuts):
+def test_frames_in_any_pieces_give_same_bytes(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    with connected_stream() as (daemon, stream):
+        output = b""
+        for piece in split_at(multiplex(parts), cuts):
             daemon.sendall(piece)
-            heard += stream.receive() or b""
-        assert heard == b"".join(said for _, said in parts)
+            output += stream.receive() or b""
+        assert output == b"".join(part for _, part in parts)
         assert stream.receive() is None
         assert not stream.ended()
         daemon.shutdown(socket.SHUT_WR)
@@ -75,114 +75,114 @@ def test_however_the_frames_are_cut_the_bytes_are_the_same(parts: list[tuple[int
 
 @given(PARTS, CUTS)
 @settings(deadline=None)
-def test_the_last_word_ends_the_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
-    word = b"0123456789abcdef"
-    with connected(word) as (daemon, stream):
-        data, sent = framed([*parts, (OUT, word)]), 0
-        heard = b""
-        for piece in pieces(data, cuts):
+def test_last_marker_ends_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    marker = b"0123456789abcdef"
+    with connected_stream(marker) as (daemon, stream):
+        data, sent = multiplex([*parts, (OUT, marker)]), 0
+        output = b""
+        for piece in split_at(data, cuts):
             daemon.sendall(piece)
             sent += len(piece)
-            heard += stream.receive() or b""
+            output += stream.receive() or b""
             assert stream.ended() == (sent == len(data))
-        assert heard.startswith(b"".join(said for _, said in parts))
+        assert output.startswith(b"".join(part for _, part in parts))
         assert stream.receive() == b""
 
 
-def test_a_part_larger_than_a_block() -> None:
-    said = os.urandom(3 * BLOCK_BYTES + 5)
-    with connected() as (daemon, stream):
-        data = framed([(OUT, said), (OUT, b"after")])
+def test_part_larger_than_block_is_received() -> None:
+    large = os.urandom(3 * BLOCK_BYTES + 5)
+    with connected_stream() as (daemon, stream):
+        data = multiplex([(OUT, large), (OUT, b"after")])
         sender = threading.Thread(target=daemon.sendall, args=(data,))
         sender.start()
-        heard = b""
-        while len(heard) < len(said) + 5:
-            heard += stream.receive() or b""
+        output = b""
+        while len(output) < len(large) + 5:
+            output += stream.receive() or b""
         sender.join()
-        assert heard == said + b"after"
+        assert output == large + b"after"
 
 
-def test_a_program_that_reads_nothing_takes_what_fits_and_a_dead_one_takes_all() -> None:
-    with connected() as (daemon, stream):
-        taken = 0
-        while count := stream.offer(memoryview(DATA)[taken:]):
-            taken += count
-        assert 0 < taken < len(DATA)
+def test_offer_takes_what_fits_or_all_after_program_ends() -> None:
+    with connected_stream() as (daemon, stream):
+        accepted = 0
+        while count := stream.offer(memoryview(DATA)[accepted:]):
+            accepted += count
+        assert 0 < accepted < len(DATA)
         daemon.close()
         assert stream.offer(memoryview(DATA)) == len(DATA)
         assert stream.receive() == b""
 
 
-def answering(server: socket.socket, said: bytes) -> None:
-    """A daemon whose first words of a program come together with the head of its answer, as on a busy machine."""
-    made = b'{"Id": "1"}'
-    answers = [b"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(made), made)]
-    answers += [b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + framed([(OUT, said)])]
-    for answer in answers:
+def serve_responses(server: socket.socket, output: bytes) -> None:
+    """Answer as a busy daemon: the program's first output comes together with the head of the response."""
+    created = b'{"Id": "1"}'
+    responses = [b"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(created), created)]
+    responses += [b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" + multiplex([(OUT, output)])]
+    for response in responses:
         connection, _ = server.accept()
         with connection:
-            asked = connection.recv(BLOCK_BYTES)
-            while not asked.endswith(b"}"):
-                asked += connection.recv(BLOCK_BYTES)
-            connection.sendall(answer)
+            request = connection.recv(BLOCK_BYTES)
+            while not request.endswith(b"}"):
+                request += connection.recv(BLOCK_BYTES)
+            connection.sendall(response)
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)
 
 
 @pytest.mark.parametrize("size", [3, 100_000])
-def test_what_comes_with_the_head_of_the_answer_is_heard(tmp_path: Path, size: int) -> None:
-    said = os.urandom(size)
+def test_output_sent_with_response_head_is_received(tmp_path: Path, size: int) -> None:
+    expected = os.urandom(size)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "daemon"))
         server.listen()
-        daemon = threading.Thread(target=answering, args=(server, said))
+        daemon = threading.Thread(target=serve_responses, args=(server, expected))
         daemon.start()
         address = f"unix://{tmp_path / 'daemon'}"
         with closing(DockerClient(address, version="1.41")) as client:
-            heard, channel = _heard(Daemon(client, address), "any", "true", {})
+            output, channel = read_output(Daemon(client, address), "any", "true", {})
             channel.close(group=False)
         daemon.join()
-    assert heard == said
+    assert output == expected
 
 
-# Shells that are slow, or that somebody bent
+# Slow shells and shells in unusual states
 
 
-class Slow(ChildChannel):
-    """Takes a few bytes, and for a while nothing, whenever it is `told` to."""
+class SlowChannel(ChildChannel):
+    """Takes 70 bytes and then none for 1.5 s after `is_slow` is set."""
 
-    told = False
+    is_slow = False
 
     def offer(self, data: memoryview) -> int:
-        if self.told:
-            self.told, self._until = False, time.monotonic() + 1.5
+        if self.is_slow:
+            self.is_slow, self._until = False, time.monotonic() + 1.5
             return super().offer(data[:70])
         return 0 if time.monotonic() < getattr(self, "_until", 0.0) else super().offer(data)
 
 
 @pytest.mark.slow
-def test_a_time_out_of_the_shells_own_cuts_no_command_that_comes_slowly(tmp_path: Path) -> None:
-    made: list[Slow] = []
+def test_tmout_does_not_cut_command_that_arrives_slowly(tmp_path: Path) -> None:
+    channels: list[SlowChannel] = []
 
     def start(words: Sequence[str]) -> Channel:
-        made.append(Slow(words, None))
-        return made[-1]
+        channels.append(SlowChannel(words, None))
+        return channels[-1]
 
     shell = Shell(start, cwd=str(tmp_path))
     shell.run("export TMOUT=1")
-    made[0].told = True
-    ran = shell.run("echo one; echo two " + "." * 100, timeout=30)
-    assert ran.text == "one\ntwo " + "." * 100 + "\n"
-    assert not ran.restarted
+    channels[0].is_slow = True
+    result = shell.run("echo one; echo two " + "." * 100, timeout=30)
+    assert result.text == "one\ntwo " + "." * 100 + "\n"
+    assert not result.restarted
     shell.close()
 
 
 @pytest.mark.parametrize("program", ["sh", "bash"])
-def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(program, tmp_path: Path) -> None:
+def test_command_that_reads_no_input_times_out_and_can_be_cancelled(program, tmp_path: Path) -> None:
     cancel = threading.Event()
     shell = Shell(lambda words: ChildChannel(words, None), cwd=str(tmp_path), program=program, cancel=cancel)
-    ran = shell.run("sleep 60", timeout=0.5, data=DATA)
-    assert (ran.timed_out, ran.restarted) == (True, True)
+    result = shell.run("sleep 60", timeout=0.5, data=DATA)
+    assert (result.timed_out, result.restarted) == (True, True)
     threading.Timer(0.3, cancel.set).start()
     with pytest.raises(Cancelled):
         shell.run("sleep 60", data=DATA)
@@ -191,14 +191,14 @@ def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(prog
     shell.close()
 
 
-def test_which_shells_take_a_command_at_a_gulp() -> None:
-    taking = {
+def test_block_read_is_supported_from_bash_4_1() -> None:
+    supported = {
         version: supports_block_read(version) for version in (b"", b"3.2.57(1)-release", b"4.0.1", b"4.1.2", b"5.2.15")
     }
-    assert taking == {b"": False, b"3.2.57(1)-release": False, b"4.0.1": False, b"4.1.2": True, b"5.2.15": True}
+    assert supported == {b"": False, b"3.2.57(1)-release": False, b"4.0.1": False, b"4.1.2": True, b"5.2.15": True}
 
 
-BENT = [
+COMMANDS = [
     "export TMOUT=1; sleep 1.2",
     "set -o posix",
     "shopt -s extglob",
@@ -217,21 +217,23 @@ BENT = [
     "export LC_ALL=ja_JP.SJIS",
     "unset PWD; readonly OLDPWD",
 ]
-CONTROLS = bytes(each for each in range(1, 128) if each not in b"'\n")
+CONTROL_CHARACTERS = bytes(each for each in range(1, 128) if each not in b"'\n")
 
 
 @pytest.mark.slow
-def test_what_a_command_bends_does_not_break_the_next(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_changed_shell_state_does_not_break_next_command(
+    kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
     ws = open_ws(kind, make_repo({"a": "x\n"}))
-    for number, bend in enumerate(BENT):
+    for number, command in enumerate(COMMANDS):
         session = f"s{number}"
-        assert not ws.run(bend, 20, session).restarted, bend
+        assert not ws.run(command, 20, session).restarted, command
         for _ in range(2):
-            assert ws.run("(exit 7)", 20, session).code == 7, bend
-            assert ws.run("\\echo é", 20, session).text == "é\n", bend
-            ran = ws.run("\\printf %s '" + CONTROLS.decode() + "'", 20, session)
-            assert ran.output == CONTROLS, bend
-            assert not ran.restarted, bend
+            assert ws.run("(exit 7)", 20, session).code == 7, command
+            assert ws.run("\\echo é", 20, session).text == "é\n", command
+            result = ws.run("\\printf %s '" + CONTROL_CHARACTERS.decode() + "'", 20, session)
+            assert result.output == CONTROL_CHARACTERS, command
+            assert not result.restarted, command
 
 
 # In a container
@@ -246,7 +248,7 @@ def container_of(ws: PosixWorkspace) -> str:
     return str(ws._host._container.id)  # type: ignore[attr-defined]
 
 
-def goes_on(ws: PosixWorkspace) -> None:
+def check_workspace_works(ws: PosixWorkspace) -> None:
     ws.write("new", b"new\n")
     assert ws.read("new") == b"new\n"
     assert ws.options.trees.read(ws.snapshot().tree, "new") == b"new\n"
@@ -254,35 +256,35 @@ def goes_on(ws: PosixWorkspace) -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-@pytest.mark.parametrize("which", ["shell", "wrapper", "both"])
-def test_our_own_shell_is_killed_by_the_agents(ws: PosixWorkspace, which: str) -> None:
-    for _ in range(2):  # the container's first program, then one that was brought in
-        goes_on(ws)
+@pytest.mark.parametrize("target", ["shell", "wrapper", "both"])
+def test_workspace_works_after_agent_kills_service_shell(ws: PosixWorkspace, target: str) -> None:
+    for _ in range(2):  # the container's first program, then one that was started by exec
+        check_workspace_works(ws)
         service, channel = ws._service._shell._pid, ws._service._shell._channel
-        told = ws.run(f"cut -d' ' -f4 /proc/{service}/stat").text
-        parent = told.split("\n")[-2]  # before it may stand that all was ended
-        doomed = {"shell": f"{service}", "wrapper": f"{parent}", "both": f"{parent} {service}"}[which]
-        assert ws.run(f"kill -9 {doomed}").code == 0
-        goes_on(ws)
-        if which != "wrapper":  # without it, a shell can still be spoken to
+        output = ws.run(f"cut -d' ' -f4 /proc/{service}/stat").text
+        parent = output.split("\n")[-2]  # a notice that all processes were ended may precede it
+        processes = {"shell": f"{service}", "wrapper": f"{parent}", "both": f"{parent} {service}"}[target]
+        assert ws.run(f"kill -9 {processes}").code == 0
+        check_workspace_works(ws)
+        if target != "wrapper":  # without the wrapper, the shell still answers
             assert ws._service._shell._channel is not channel
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_container_is_restarted(ws: PosixWorkspace) -> None:
+def test_session_state_survives_restart_of_container(ws: PosixWorkspace) -> None:
     ws.run("cd /tmp; export KEPT=yes")
-    goes_on(ws)
+    check_workspace_works(ws)
     subprocess.run(["docker", "restart", "--time=0", container_of(ws)], check=True, capture_output=True)
-    goes_on(ws)
-    ran = ws.run("echo $KEPT; pwd")
-    assert (ran.text, ran.restarted) == ("yes\n/tmp\n", True)
+    check_workspace_works(ws)
+    result = ws.run("echo $KEPT; pwd")
+    assert (result.text, result.restarted) == ("yes\n/tmp\n", True)
     assert not ws.run("true").restarted
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_container_is_paused(ws: PosixWorkspace) -> None:
+def test_command_survives_pause_of_container(ws: PosixWorkspace) -> None:
     def docker(verb: str) -> None:
         subprocess.run(["docker", verb, container_of(ws)], check=True, capture_output=True)
 
@@ -290,21 +292,21 @@ def test_the_container_is_paused(ws: PosixWorkspace) -> None:
     timers = [threading.Timer(0.3, docker, ["pause"]), threading.Timer(3.3, docker, ["unpause"])]
     for timer in timers:
         timer.start()
-    ran = ws.run("echo before; sleep 1; echo after")
+    result = ws.run("echo before; sleep 1; echo after")
     for timer in timers:
         timer.join()
-    assert (ran.text, ran.code, ran.restarted) == ("before\nafter\n", 0, False)
-    goes_on(ws)
+    assert (result.text, result.code, result.restarted) == ("before\nafter\n", 0, False)
+    check_workspace_works(ws)
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_two_hundred_sessions_leave_nothing(ws: PosixWorkspace) -> None:
-    goes_on(ws)
+def test_closed_sessions_leave_no_processes_or_descriptors(ws: PosixWorkspace) -> None:
+    check_workspace_works(ws)
     start = ws._host.start({}, for_harness=False)  # type: ignore[attr-defined]
     gc.collect()
-    held, running = _descriptors(), len(ws._processes("").table(marks=False))
-    with warnings.catch_warnings(record=True) as warned:
+    descriptors, running = count_descriptors(), len(ws._processes("").table(marks=False))
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for number in range(200):
             shell = Shell(start, cwd="/tmp")
@@ -314,28 +316,28 @@ def test_two_hundred_sessions_leave_nothing(ws: PosixWorkspace) -> None:
                 shell.begin()
             shell.close()
         gc.collect()
-    assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
-    assert _descriptors() < held + 5, "some are the client's own, kept for the next request"
+    assert [str(each.message) for each in caught if issubclass(each.category, ResourceWarning)] == []
+    assert count_descriptors() < descriptors + 5, "the client has a few open connections"
     deadline = time.monotonic() + 30
-    while len(found := ws._processes("").table(marks=False)) > running and time.monotonic() < deadline:
+    while len(left := ws._processes("").table(marks=False)) > running and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert len(found) <= running
+    assert len(left) <= running
 
 
-def _descriptors() -> int:
+def count_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.docker
 @pytest.mark.timeout(100)
-def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> None:
-    """A full disk ends what is written to, and the shell with it: the daemon then takes no more of it."""
-    for _ in range(2):  # the container's first program, then one that was brought in
-        ran = ws._service.pour(b"/dev/full", DATA)
-        assert ran.code
-        assert ran.restarted
-        assert b"No space left" in ran.output
-        goes_on(ws)
+def test_data_sent_to_dead_shell_does_not_block(ws: PosixWorkspace) -> None:
+    """A full disk ends the receiving program and the shell, and the daemon then takes no more data."""
+    for _ in range(2):  # the container's first program, then one that was started by exec
+        result = ws._service.pour(b"/dev/full", DATA)
+        assert result.code
+        assert result.restarted
+        assert b"No space left" in result.output
+        check_workspace_works(ws)
     assert ws.run("test -e /tmp/evil").code
     assert ws._service.pour(b"/tmp/all", DATA).code == 0
     assert ws.run("wc -c < /tmp/all").text.split() == [str(len(DATA))]
@@ -343,27 +345,29 @@ def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> N
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace) -> None:
-    """Also where it says them before anybody listens."""
+def test_output_and_status_of_program_are_complete(ws: PosixWorkspace) -> None:
+    """Also if the program writes its output before the client reads."""
     daemon, environment = ws._host._daemon, {"WORD": "there"}  # type: ignore[attr-defined]
-    with ExitStack() as opened:
+    with ExitStack() as stack:
         for number in range(20):
-            heard, channel = _heard(daemon, container_of(ws), f"echo $WORD; exit {number}", environment)
-            opened.callback(channel.close, group=True)
-            assert (heard, channel.code(10.0)) == (b"there\n", number)
+            output, channel = read_output(daemon, container_of(ws), f"echo $WORD; exit {number}", environment)
+            stack.callback(channel.close, group=True)
+            assert (output, channel.code(10.0)) == (b"there\n", number)
 
 
-def _heard(daemon: Daemon, container: str, command: str, environment: Mapping[str, str]) -> tuple[bytes, ExecProgram]:
+def read_output(
+    daemon: Daemon, container: str, command: str, environment: Mapping[str, str]
+) -> tuple[bytes, ExecProgram]:
     channel = ExecProgram(daemon, container, ["sh", "-c", command], environment)
-    heard = b""
-    while (said := channel.receive()) != b"":
-        heard += said or b""
+    output = b""
+    while (part := channel.receive()) != b"":
+        output += part or b""
         time.sleep(0.01)
-    return heard, channel
+    return output, channel
 
 
 @pytest.mark.docker
-def test_what_is_written_at_process_one_reaches_nobody(ws: PosixWorkspace) -> None:
+def test_output_of_process_one_does_not_mix_with_replies(ws: PosixWorkspace) -> None:
     ws.run("(for fd in 1 2; do while :; do echo logged > /proc/1/fd/$fd; sleep 0.01; done & done) >/dev/null 2>&1")
     ws.write("a.txt", b"kept")
     assert [ws.read("a.txt") for _ in range(20)] == [b"kept"] * 20

@@ -1,4 +1,4 @@
-"""What dead processes left is found and removed; what anybody uses stays."""
+"""Removal of what dead processes left; anything in use stays."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LONG_AGO = time.time() - 200_000
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def temp_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path
 
 
-def folder(path: Path, mode: int = 0o700, old: bool = True) -> Path:
+def make_folder(path: Path, mode: int = 0o700, old: bool = True) -> Path:
     path.mkdir()
     (path / "file").write_bytes(b"x" * 8192)
     path.chmod(mode)
@@ -38,7 +38,7 @@ def folder(path: Path, mode: int = 0o700, old: bool = True) -> Path:
     return path
 
 
-def of_dead_process() -> str:
+def mark_of_dead_process() -> str:
     return subprocess.run(
         [sys.executable, "-c", "from aci.repository.process_owner import own_mark; print(own_mark())"],
         capture_output=True,
@@ -47,41 +47,41 @@ def of_dead_process() -> str:
     ).stdout.strip()
 
 
-def test_folders_of_the_dead_go_and_others_stay(temporary):
-    gone = [folder(temporary / name) for name in ("swe-agent-abcd_123", "swe-agent-base-abcd_123")]
-    dead = folder(temporary / "swe-agent-local-dead", old=False)
-    (dead / "owner").write_text(of_dead_process())
-    mine = folder(temporary / "swe-agent-local-mine")
-    (mine / "owner").write_text(process_owner.own_mark())
-    kept = [
-        mine,
-        folder(temporary / "swe-agent-fresh_12", old=False),
-        folder(temporary / "swe-agent-checkout", mode=0o755),
-        folder(temporary / "swe-agent-my-notes-2"),
+def test_folders_of_dead_processes_are_removed_and_others_stay(temp_folder):
+    old = [make_folder(temp_folder / name) for name in ("swe-agent-abcd_123", "swe-agent-base-abcd_123")]
+    dead = make_folder(temp_folder / "swe-agent-local-dead", old=False)
+    (dead / "owner").write_text(mark_of_dead_process())
+    own = make_folder(temp_folder / "swe-agent-local-mine")
+    (own / "owner").write_text(process_owner.own_mark())
+    others = [
+        own,
+        make_folder(temp_folder / "swe-agent-fresh_12", old=False),
+        make_folder(temp_folder / "swe-agent-checkout", mode=0o755),
+        make_folder(temp_folder / "swe-agent-my-notes-2"),
     ]
-    (temporary / "swe-agent-linklink").symlink_to(kept[0])
-    removed = clean_folders(temporary / "locks")[0]
+    (temp_folder / "swe-agent-linklink").symlink_to(others[0])
+    removed = clean_folders(temp_folder / "locks")[0]
     assert (removed.what, removed.count) == ("temporary folders", 3)
     assert removed.bytes >= 3 * 8192
-    assert not any(path.exists() for path in (*gone, dead))
-    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in (*old, dead))
+    assert all(path.exists() for path in others)
 
 
-def test_a_folder_that_others_can_write_is_not_taken_for_a_dead_workspace(temporary):
-    """Another user could have linked an owner's file of ours into it."""
-    dead = folder(temporary / "dead", old=False)
-    (dead / "owner").write_text(of_dead_process())
-    theirs = folder(temporary / "swe-agent-local-theirs", mode=0o777, old=False)
-    (theirs / "owner").symlink_to(dead / "owner")
-    link = temporary / "swe-agent-local-link"
+def test_folder_writable_by_others_is_not_removed(temp_folder):
+    """Another user could have linked one of our owner files into it."""
+    dead = make_folder(temp_folder / "dead", old=False)
+    (dead / "owner").write_text(mark_of_dead_process())
+    writable = make_folder(temp_folder / "swe-agent-local-theirs", mode=0o777, old=False)
+    (writable / "owner").symlink_to(dead / "owner")
+    link = temp_folder / "swe-agent-local-link"
     link.symlink_to(dead)
-    assert clean_folders(temporary / "locks")[0].count == 0
-    assert theirs.exists()
+    assert clean_folders(temp_folder / "locks")[0].count == 0
+    assert writable.exists()
     assert link.is_symlink()
 
 
-def test_a_lock_that_is_held_or_new_stays(temporary):
-    locks = temporary / "locks"
+def test_held_and_new_locks_stay(temp_folder):
+    locks = temp_folder / "locks"
     locks.mkdir()
     old, held, new = (locks / f"{name}.lock" for name in ("old", "held", "new"))
     for lock in (old, held, new):
@@ -95,8 +95,8 @@ def test_a_lock_that_is_held_or_new_stays(temporary):
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_containers_and_images(monkeypatch):
-    """One of a dead process, one of an earlier boot that stands still, and one in use."""
+def test_unowned_containers_images_and_volumes_are_removed(monkeypatch):
+    """Containers: of a dead process, a stopped one of an earlier boot, and running ones."""
     daemon = connect()
     try:
         monkeypatch.setattr(process_owner, "own_mark", lambda: "an-earlier-boot:1:1")
@@ -104,27 +104,27 @@ def test_containers_and_images(monkeypatch):
         running = daemon.start(IMAGE)
         monkeypatch.undo()
         used = daemon.start(IMAGE)
-        make = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
-        dead = subprocess.run([sys.executable, "-c", make, IMAGE], capture_output=True, text=True, check=True)
+        script = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
+        dead = subprocess.run([sys.executable, "-c", script, IMAGE], capture_output=True, text=True, check=True)
         earlier.kill()
         half_made = earlier.commit()
         monkeypatch.setattr(leftover_cleanup, "_HOUR", 0.0)
-        monkeypatch.setattr(leftover_cleanup, "BASE", "swe-agent.no-such-label")  # those of others stay
+        monkeypatch.setattr(leftover_cleanup, "BASE", "swe-agent.no-such-label")  # images of other processes stay
         monkeypatch.setattr(aci.docker.network_files, "LABEL", f"swe-agent.test-{uuid.uuid4().hex}")
         names = [uuid.uuid4().hex, uuid.uuid4().hex]
         unused, mounted = (network_files(daemon, IMAGE, [name])[0]["Source"].split("/")[-3] for name in names)
         mounting = daemon.start(IMAGE, names=names[1:])
-        time.sleep(1.1)  # both were made a whole second ago
-        found = leftover_cleanup.clean_daemon(daemon)
-        assert [each.what for each in found] == ["containers", "half-made images", "base images", "volumes"]
-        assert found[0].count >= 1  # another process may be faster with the dead one's
-        assert found[1].count >= 1
-        assert found[3].count == 1
+        time.sleep(1.1)  # images and volumes have whole seconds as their time
+        results = leftover_cleanup.clean_daemon(daemon)
+        assert [each.what for each in results] == ["containers", "half-made images", "base images", "volumes"]
+        assert results[0].count >= 1  # another process may remove the dead process's container first
+        assert results[1].count >= 1
+        assert results[3].count == 1
         volumes = {each["Name"] for each in daemon.client.api.volumes()["Volumes"]}
         assert (unused in volumes, mounted in volumes) == (False, True)
-        there = {each.id for each in daemon.client.containers.list(all=True, ignore_removed=True)}
-        assert {used.id, running.id} <= there
-        assert not {earlier.id, dead.stdout.strip()} & there
+        remaining = {each.id for each in daemon.client.containers.list(all=True, ignore_removed=True)}
+        assert {used.id, running.id} <= remaining
+        assert not {earlier.id, dead.stdout.strip()} & remaining
         assert half_made.id not in daemon.client.api.images(all=True, quiet=True)
     finally:
         for container in (running, used, mounting):

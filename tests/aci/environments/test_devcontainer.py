@@ -1,4 +1,4 @@
-"""What of a devcontainer is taken, what is refused by name, and that nothing in it can break its reader."""
+"""Devcontainers: the accepted and the refused properties, and robustness against any content."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aci.environments.manifests.json_comments import parse_json_comments
 PATH = ".devcontainer/devcontainer.json"
 
 
-def read(said: Any, **files: str) -> Devcontainer:
-    text = said if isinstance(said, str) else json.dumps(said)
+def read_config(content: Any, **files: str) -> Devcontainer:
+    text = content if isinstance(content, str) else json.dumps(content)
     tree = {PATH: text.encode(), **{path.replace("__", "/"): body.encode() for path, body in files.items()}}
-    found = devcontainer.find_devcontainer(tree)
-    assert found
-    return found
+    result = devcontainer.find_devcontainer(tree)
+    assert result
+    return result
 
 
 @pytest.mark.parametrize(
@@ -37,28 +37,28 @@ def read(said: Any, **files: str) -> Devcontainer:
         ({"one": {"two": "three"}}, []),
     ],
 )
-def test_commands_in_their_three_forms(value: Any, wanted: list[str]) -> None:
-    assert [command.text for command in read({"image": "x", "postCreateCommand": value}).commands] == wanted
+def test_command_may_be_string_list_or_object(value: Any, wanted: list[str]) -> None:
+    assert [command.text for command in read_config({"image": "x", "postCreateCommand": value}).commands] == wanted
 
 
-def test_commands_run_in_their_order_and_where_the_repository_is() -> None:
-    found = read(
+def test_commands_run_in_order_of_lifecycle_with_workspace_folder() -> None:
+    config = read_config(
         {"postCreateCommand": "c ${containerWorkspaceFolder}/x", "onCreateCommand": "a", "updateContentCommand": "b"}
     )
-    assert [command.text for command in found.commands] == ["a", "b", "c /workspace/repo/x"]
-    assert all(command.optional for command in found.commands)
+    assert [command.text for command in config.commands] == ["a", "b", "c /workspace/repo/x"]
+    assert all(command.optional for command in config.commands)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_reaches_for_more_is_refused_by_name(name: str) -> None:
-    found = read({"image": "x", name: ["--privileged"]})
-    assert [one for one in found.refused if one.startswith(f"{name} in {PATH}:")]
-    assert found.image == "x"
-    assert not found.commands
+def test_privileged_property_is_refused_by_name(name: str) -> None:
+    config = read_config({"image": "x", name: ["--privileged"]})
+    assert [message for message in config.refused if message.startswith(f"{name} in {PATH}:")]
+    assert config.image == "x"
+    assert not config.commands
 
 
-def test_what_is_false_is_not_refused() -> None:
-    assert read({"image": "x", "privileged": False, "features": {}, "mounts": []}).refused == ()
+def test_false_or_empty_property_is_not_refused() -> None:
+    assert read_config({"image": "x", "privileged": False, "features": {}, "mounts": []}).refused == ()
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_what_is_false_is_not_refused() -> None:
         (["x"], "not a string"),
     ],
 )
-def test_images_that_are_not_taken(image: Any, why: str) -> None:
-    found = read({"image": image})
-    assert (found.image, found.dockerfile) == ("", None)
-    assert why in found.refused[0]
+def test_image_is_refused(image: Any, why: str) -> None:
+    config = read_config({"image": image})
+    assert (config.image, config.dockerfile) == ("", None)
+    assert why in config.refused[0]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_images_that_are_not_taken(image: Any, why: str) -> None:
         "a@sha256:" + "0" * 64,
     ],
 )
-def test_images_that_are_taken(image: str) -> None:
-    assert read({"image": image}).image == image
+def test_image_is_accepted(image: str) -> None:
+    assert read_config({"image": image}).image == image
 
 
-def test_a_dockerfile_with_context_arguments_and_target() -> None:
+def test_dockerfile_has_context_arguments_and_target() -> None:
     build = {
         "dockerfile": "Dockerfile",
         "context": "..",
@@ -112,22 +112,22 @@ def test_a_dockerfile_with_context_arguments_and_target() -> None:
         "target": "dev",
         "options": ["--network=host"],
     }
-    found = read({"build": build, "image": "ignored"}, **{".devcontainer__Dockerfile": "FROM x"})
-    assert found.dockerfile
-    assert (found.dockerfile.path, found.dockerfile.context) == (".devcontainer/Dockerfile", "")
-    assert (found.dockerfile.target, found.dockerfile.args) == ("dev", {"A": "1"})
-    assert any(one.startswith("build.options in") for one in found.refused)
+    config = read_config({"build": build, "image": "ignored"}, **{".devcontainer__Dockerfile": "FROM x"})
+    assert config.dockerfile
+    assert (config.dockerfile.path, config.dockerfile.context) == (".devcontainer/Dockerfile", "")
+    assert (config.dockerfile.target, config.dockerfile.args) == ("dev", {"A": "1"})
+    assert any(message.startswith("build.options in") for message in config.refused)
 
 
-@pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "../../../x", "no/such"])
-def test_a_dockerfile_that_is_not_in_the_repository(place: str) -> None:
-    found = read({"build": {"dockerfile": place}})
-    assert (found.image, found.dockerfile) == ("", None)
-    assert len(found.refused) == 1
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "../../../x", "no/such"])
+def test_dockerfile_outside_repository_is_refused(path: str) -> None:
+    config = read_config({"build": {"dockerfile": path}})
+    assert (config.image, config.dockerfile) == ("", None)
+    assert len(config.refused) == 1
 
 
-def test_variables_are_plain_values() -> None:
-    said = {
+def test_only_variables_with_plain_values_are_accepted() -> None:
+    variables = {
         "A": "1",
         "PATH": "/x",
         "B": "${localEnv:HOME}",
@@ -136,19 +136,19 @@ def test_variables_are_plain_values() -> None:
         "F": None,
         "G": "${containerWorkspaceFolder}/g",
     }
-    found = read({"image": "x", "containerEnv": said, "remoteEnv": {"H": "h"}})
-    assert found.variables == {"A": "1", "G": "/workspace/repo/g", "H": "h"}
-    assert len(found.refused) == 4
+    config = read_config({"image": "x", "containerEnv": variables, "remoteEnv": {"H": "h"}})
+    assert config.variables == {"A": "1", "G": "/workspace/repo/g", "H": "h"}
+    assert len(config.refused) == 4
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"image": "x" "y"}', "[" * 100_000])
-def test_what_is_no_configuration_is_one_sentence(text: str) -> None:
-    found = read(text)
-    assert (found.image, found.dockerfile) == ("", None)
-    assert len(found.refused) == 1
+def test_invalid_configuration_is_refused_with_one_message(text: str) -> None:
+    config = read_config(text)
+    assert (config.image, config.dockerfile) == ("", None)
+    assert len(config.refused) == 1
 
 
-def test_the_line_of_a_mistake_is_told_through_comments() -> None:
+def test_error_has_line_number_despite_comments() -> None:
     with pytest.raises(ValueError, match="line 4"):
         parse_json_comments('{ // one\n/* two\nthree */ "a": 1,\n "b" 2}')
 
@@ -161,7 +161,7 @@ def test_the_line_of_a_mistake_is_told_through_comments() -> None:
         ('\ufeff{"a": ",}"}', {"a": ",}"}),
     ],
 )
-def test_comments_and_commas(text: str, value: Any) -> None:
+def test_comments_and_trailing_commas_are_removed(text: str, value: Any) -> None:
     assert parse_json_comments(text) == value
 
 
@@ -175,19 +175,19 @@ NAMES = st.sampled_from(["image", "build", "dockerFile", "context", "containerEn
 
 @pytest.mark.slow
 @given(VALUES)
-def test_what_json_writes_is_read_as_it_is(value: Any) -> None:
+def test_plain_json_is_parsed_unchanged(value: Any) -> None:
     assert parse_json_comments(json.dumps(value, indent=1)) == value
 
 
 @given(st.dictionaries(NAMES, VALUES | st.fixed_dictionaries({"dockerfile": st.text(max_size=20)}), max_size=8))
-def test_no_configuration_breaks_the_reader_or_gets_a_word_past_it(said: dict[str, Any]) -> None:
-    found = read(said)
-    assert not found.image or devcontainer.image_refusal(found.image) == ""
-    assert found.dockerfile is None
-    assert "PATH" not in found.variables
-    assert all(name in "".join(found.refused) for name in REFUSED if said.get(name))
+def test_no_configuration_crashes_reader_or_evades_refusal(properties: dict[str, Any]) -> None:
+    config = read_config(properties)
+    assert not config.image or devcontainer.image_refusal(config.image) == ""
+    assert config.dockerfile is None
+    assert "PATH" not in config.variables
+    assert all(name in "".join(config.refused) for name in REFUSED if properties.get(name))
 
 
 @given(st.text(max_size=200))
-def test_no_text_breaks_the_reader(text: str) -> None:
-    assert read(text).path == PATH
+def test_no_text_crashes_reader(text: str) -> None:
+    assert read_config(text).path == PATH

@@ -1,4 +1,4 @@
-"""Where an environment is found, from nothing but files: no Docker, nothing is run."""
+"""Planning of environments from files alone: without Docker, and without running anything."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ PYTEST = "import pytest\n\n\ndef test_it():\n    pass\n"
 PYPROJECT = '[build-system]\nrequires = ["setuptools"]\n[project]\nname = "x"\n'
 
 
-def plan(files: dict[str, str], **wished: object) -> Plan:
+def make_plan(files: dict[str, str], **options: object) -> Plan:
     return plan_environment(
-        {path: text.encode() for path, text in files.items()}, EnvironmentOptions(**{"images": IMAGES, **wished})
+        {path: text.encode() for path, text in files.items()}, EnvironmentOptions(**{"images": IMAGES, **options})
     )  # type: ignore[arg-type]
 
 
-def commands(found: Plan) -> list[str]:
-    return [command.text for command in found.setup]
+def commands(environment_plan: Plan) -> list[str]:
+    return [command.text for command in environment_plan.setup]
 
 
-def test_an_image_that_is_named_is_taken_as_it_is() -> None:
-    found = plan({"pyproject.toml": PYPROJECT}, image="mine:1", named={"image": "--image"})
-    assert (found.image, found.setup, found.built) == ("mine:1", (), False)
-    assert "--image" in found.reasons[0]
+def test_named_image_is_used_unchanged() -> None:
+    result = make_plan({"pyproject.toml": PYPROJECT}, image="mine:1", named={"image": "--image"})
+    assert (result.image, result.setup, result.built) == ("mine:1", (), False)
+    assert "--image" in result.reasons[0]
 
 
-def test_set_up_that_is_named_takes_the_place_of_what_is_derived() -> None:
-    found = plan({"pyproject.toml": PYPROJECT, "scripts/prepare.sh": "x"}, setup="sh scripts/prepare.sh")
+def test_named_set_up_replaces_derived_commands() -> None:
+    found = make_plan({"pyproject.toml": PYPROJECT, "scripts/prepare.sh": "x"}, setup="sh scripts/prepare.sh")
     assert commands(found) == [f"python3 -m venv {VENV}", "sh scripts/prepare.sh"]
     assert "scripts/prepare.sh" in found.inputs
-    assert commands(plan({}, image="mine", setup="make deps")) == ["make deps"]
+    assert commands(make_plan({}, image="mine", setup="make deps")) == ["make deps"]
 
 
-def test_a_package_with_an_extra_for_tests() -> None:
+def test_package_is_installed_with_extra_for_tests() -> None:
     extras = PYPROJECT + '[project.optional-dependencies]\ndocs = ["sphinx"]\ntests = ["nose"]\n'
-    found = plan({"pyproject.toml": extras, "tests/test_x.py": PYTEST})
-    assert commands(found) == [f"python3 -m venv {VENV}", "pip install -e '.[tests]'", "pip install pytest"]
-    assert found.paths == (f"{VENV}/bin",)
-    assert found.language == "python"
-    assert found.image == "py"
+    result = make_plan({"pyproject.toml": extras, "tests/test_x.py": PYTEST})
+    assert commands(result) == [f"python3 -m venv {VENV}", "pip install -e '.[tests]'", "pip install pytest"]
+    assert result.paths == (f"{VENV}/bin",)
+    assert result.language == "python"
+    assert result.image == "py"
 
 
 @pytest.mark.parametrize(
@@ -67,41 +67,41 @@ def test_a_package_with_an_extra_for_tests() -> None:
     ],
     ids=["groups", "poetry", "old poetry", "pdm", "uv", "hatch", "setup.cfg", "setup.py", "tox"],
 )
-def test_what_tests_need_is_found_wherever_it_is_said(name: str, text: str, wanted: str) -> None:
-    found = plan({name: text, "x.py": ""})
-    assert f"pip install {wanted}" in commands(found)
-    assert name in found.inputs
+def test_test_requirements_are_read_from_each_manifest(name: str, text: str, wanted: str) -> None:
+    result = make_plan({name: text, "x.py": ""})
+    assert f"pip install {wanted}" in commands(result)
+    assert name in result.inputs
 
 
-def test_what_setup_py_computes_is_not_run() -> None:
+def test_setup_py_is_read_without_running_it() -> None:
     source = "import os\nos.system('touch /tmp/ran')\nsetup(extras_require={'test': open('x').read(), 'dev': ['a']})\n"
-    assert "pip install -e '.[test]'" in commands(plan({"setup.py": source}))
+    assert "pip install -e '.[test]'" in commands(make_plan({"setup.py": source}))
 
 
-def test_lists_of_requirements() -> None:
+def test_requirements_files_for_tests_are_installed() -> None:
     files = {
         "requirements.txt": "a",
         "requirements/test.txt": "b",
         "requirements-dev.txt": "c",
         "docs/requirements.txt": "d",
     }
-    found = plan({**files, "x.py": ""})
-    installed = [line for line in commands(found) if " -r " in line]
+    result = make_plan({**files, "x.py": ""})
+    installed = [line for line in commands(result) if " -r " in line]
     assert installed == [f"pip install -r {name}" for name in ("requirements.txt", "requirements/test.txt")]
 
 
 def test_without_pytest_nothing_is_installed_for_unittest() -> None:
-    found = plan({"shop.py": "", "test_shop.py": "import unittest\n"})
-    assert (found.setup, found.built, found.image) == ((), False, "py")
+    result = make_plan({"shop.py": "", "test_shop.py": "import unittest\n"})
+    assert (result.setup, result.built, result.image) == ((), False, "py")
 
 
-def test_a_version_that_asks_git_is_told_one() -> None:
-    found = plan({"pyproject.toml": '[build-system]\nrequires = ["setuptools_scm"]\n'}, version="4.2")
-    assert found.variables["SETUPTOOLS_SCM_PRETEND_VERSION"] == "4.2"
+def test_version_from_git_is_set_by_variable() -> None:
+    result = make_plan({"pyproject.toml": '[build-system]\nrequires = ["setuptools_scm"]\n'}, version="4.2")
+    assert result.variables["SETUPTOOLS_SCM_PRETEND_VERSION"] == "4.2"
 
 
 @pytest.mark.parametrize(
-    ("said", "image"),
+    ("version", "image"),
     [
         ('requires-python = ">=3.9"', "python:3.12"),
         ('requires-python = ">=3.7,<3.10"', "python:3.9"),
@@ -113,16 +113,16 @@ def test_a_version_that_asks_git_is_told_one() -> None:
         ('requires-python = "~=nonsense"', "python:3.12"),
     ],
 )
-def test_the_version_of_python_picks_the_image(said: str, image: str) -> None:
-    assert plan({"pyproject.toml": f"{PYPROJECT}{said}\n"}, images={}).image == image
+def test_python_version_selects_image(version: str, image: str) -> None:
+    assert make_plan({"pyproject.toml": f"{PYPROJECT}{version}\n"}, images={}).image == image
 
 
-def test_images_of_the_users_own_for_versions() -> None:
+def test_user_can_set_image_for_each_python_version() -> None:
     images = {"python": "mine:1", "python3.9": "mine-39", "python3.11": "mine-311"}
-    assert plan({"pyproject.toml": f'{PYPROJECT}requires-python = "<3.10"'}, images=images).image == "mine:1"
-    assert plan({".python-version": "3.11.4\n", "x.py": ""}, images=images).image == "mine-311"
+    assert make_plan({"pyproject.toml": f'{PYPROJECT}requires-python = "<3.10"'}, images=images).image == "mine:1"
+    assert make_plan({".python-version": "3.11.4\n", "x.py": ""}, images=images).image == "mine-311"
     del images["python"]
-    assert plan({"pyproject.toml": f'{PYPROJECT}requires-python = "<3.10"'}, images=images).image == "mine-39"
+    assert make_plan({"pyproject.toml": f'{PYPROJECT}requires-python = "<3.10"'}, images=images).image == "mine-39"
 
 
 @pytest.mark.parametrize(
@@ -136,74 +136,74 @@ def test_images_of_the_users_own_for_versions() -> None:
         ({"Cargo.toml": "[package]\n"}, "crab", "cargo fetch"),
     ],
 )
-def test_other_languages(files: dict[str, str], image: str, first: str) -> None:
-    found = plan({**files, "tool.py": "import sys\n"})
-    assert found.image == image
-    assert commands(found)[0].startswith(first)
-    assert set(files) <= set(found.inputs)
+def test_other_language_has_its_image_and_first_command(files: dict[str, str], image: str, first: str) -> None:
+    result = make_plan({**files, "tool.py": "import sys\n"})
+    assert result.image == image
+    assert commands(result)[0].startswith(first)
+    assert set(files) <= set(result.inputs)
 
 
 @pytest.mark.parametrize(
-    ("asked", "image"),
+    ("version", "image"),
     [(">=18", "node:22"), ("^16.3.0", "node:16"), ("14.x || 16.x", "node:16"), (">=14 <19", "node:18")],
 )
-def test_the_version_of_node_picks_the_image(asked: str, image: str) -> None:
-    assert plan({"package.json": f'{{"engines": {{"node": "{asked}"}}}}'}, images={}).image == image
+def test_node_version_selects_image(version: str, image: str) -> None:
+    assert make_plan({"package.json": f'{{"engines": {{"node": "{version}"}}}}'}, images={}).image == image
 
 
-def test_manifests_in_a_folder_below() -> None:
+def test_manifests_in_subfolder_are_installed_there() -> None:
     files = {
         "README": "",
         "python/setup.py": "setup(name='x')",
         "python/requirements.txt": "",
         "python/test_x.py": PYTEST,
     }
-    found = plan({**files, "site/package.json": "{}"})
-    assert commands(found)[1:] == [
+    result = make_plan({**files, "site/package.json": "{}"})
+    assert commands(result)[1:] == [
         "cd python && pip install -e .",
         "cd python && pip install -r requirements.txt",
         "cd python && pip install pytest",
     ]
-    assert found.folder == "python/"
-    assert {"python/setup.py", "python/requirements.txt"} <= set(found.inputs)
+    assert result.folder == "python/"
+    assert {"python/setup.py", "python/requirements.txt"} <= set(result.inputs)
 
 
-def test_a_repository_that_says_nothing() -> None:
-    found = plan({"README": "hello"})
-    assert (found.image, found.built) == ("py", False)
+def test_repository_without_manifests_has_default_image() -> None:
+    result = make_plan({"README": "hello"})
+    assert (result.image, result.built) == ("py", False)
 
 
-def test_the_dockerfile_comes_before_what_files_imply_and_what_they_imply_comes_on_top() -> None:
+def test_dockerfile_comes_first_and_derived_commands_follow() -> None:
     docker = "FROM python:3.9-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n"
-    found = plan({"Dockerfile": docker, "requirements.txt": "six\n", "pyproject.toml": PYPROJECT})
-    assert found.image == "python:3.9-slim"
-    assert found.source == "Dockerfile"
-    texts = commands(found)
+    result = make_plan({"Dockerfile": docker, "requirements.txt": "six\n", "pyproject.toml": PYPROJECT})
+    assert result.image == "python:3.9-slim"
+    assert result.source == "Dockerfile"
+    texts = commands(result)
     assert "cd /app && pip install -r requirements.txt" in texts
     assert texts.index(f"python3 -m venv --system-site-packages {VENV}") < texts.index("pip install -e .")
-    assert {"Dockerfile", "requirements.txt"} <= set(found.inputs)
-    assert found.instead
-    assert found.instead.image == "py"
+    assert {"Dockerfile", "requirements.txt"} <= set(result.inputs)
+    assert result.instead
+    assert result.instead.image == "py"
 
 
-def test_a_devcontainer_comes_before_a_dockerfile() -> None:
+def test_devcontainer_is_preferred_to_dockerfile() -> None:
     config = '{// comment\n "image": "mcr.microsoft.com/devcontainers/go:1", "postCreateCommand": "make deps",'
     config += ' "containerEnv": {"A": "b"},}'
-    found = plan({".devcontainer/devcontainer.json": config, "Dockerfile": "FROM x\n", "go.mod": "module x\n"})
-    assert found.image == "mcr.microsoft.com/devcontainers/go:1"
-    assert commands(found)[0] == "make deps"
-    assert found.setup[0].optional
-    assert found.variables["A"] == "b"
+    result = make_plan({".devcontainer/devcontainer.json": config, "Dockerfile": "FROM x\n", "go.mod": "module x\n"})
+    assert result.image == "mcr.microsoft.com/devcontainers/go:1"
+    assert commands(result)[0] == "make deps"
+    assert result.setup[0].optional
+    assert result.variables["A"] == "b"
 
 
-def test_what_cannot_be_read_is_passed_over_and_named() -> None:
-    found = plan(
+def test_unreadable_sources_are_skipped_and_reported() -> None:
+    result = make_plan(
         {
             ".devcontainer.json": "{",
             "Dockerfile": "FROM a AS b\nFROM scratch\nCOPY --from=b /x /y\n",
             "go.mod": "module x\n",
         }
     )
-    assert found.image == "gopher"
-    assert any(".devcontainer.json is not valid JSON" in one for one in found.refused)
-    assert any("Dockerfile copies from another stage" in one for one in found.refused)
+    assert result.image == "gopher"
+    assert any(".devcontainer.json is not valid JSON" in message for message in result.refused)
+    assert any("Dockerfile copies from another stage" in message for message in result.refused)

@@ -1,4 +1,4 @@
-"""Files of a repository that are made to hang whoever reads them, or to end it with a traceback."""
+"""Malicious files of a repository that could hang their reader or crash it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ def manifests(name: str, text: str) -> Manifests:
     ['{"a":1,' + "/**/" * 100_000 + "x", "/*" * 200_000, '"\\"' * 100_000, ", " * 100_000 + "x", DIGITS],
     ids=["comments", "open comments", "open strings", "commas", "digits"],
 )
-def test_json_that_is_none(text: str) -> None:
+def test_invalid_json_is_refused_quickly(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json_comments(text)
 
 
-def test_a_name_of_a_compose_file() -> None:
+def test_name_of_compose_file_is_matched_quickly() -> None:
     assert find_proposals({"compose" + ".a-" * 60 + "!": b""}) == []
-    assert [one.image for one in find_proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})]
+    assert [
+        proposal.image
+        for proposal in find_proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,20 +51,20 @@ def test_a_name_of_a_compose_file() -> None:
         (["ENV A=" + "a" * 9999, *[f"WORKDIR {'$A' * 4}"]], "too long"),
     ],
 )
-def test_a_dockerfile_that_grows(lines: list[str], why: str) -> None:
+def test_dockerfile_of_excessive_size_is_refused(lines: list[str], why: str) -> None:
     with pytest.raises(UnusableDockerfile, match=why):
         read_dockerfile(Dockerfile("Dockerfile"), {"Dockerfile": "\n".join(["FROM x", *lines]).encode()})
 
 
-def test_groups_that_include_each_other() -> None:
+def test_groups_that_include_each_other_are_resolved_once() -> None:
     names = [f"g{number}" for number in range(12)]
     every = ", ".join(f'{{include-group = "{name}"}}' for name in [*names, "test"])
     text = "[dependency-groups]\n" + "".join(f'{name} = ["{name}", {every}]\n' for name in [*names, "test"])
-    found = dict(manifests("pyproject.toml", text).groups())["[dependency-groups] test"]
-    assert sorted(found) == sorted([*names, "test"])
+    group = dict(manifests("pyproject.toml", text).groups())["[dependency-groups] test"]
+    assert sorted(group) == sorted([*names, "test"])
 
 
-def test_a_long_chain_of_groups() -> None:
+def test_long_chain_of_groups_is_resolved() -> None:
     text = "[dependency-groups]\ntest = [{include-group = 'g0'}]\n"
     text += (
         "".join(f"g{number} = [{{include-group = 'g{number + 1}'}}]\n" for number in range(3000)) + "g3000 = ['x']\n"
@@ -69,13 +72,13 @@ def test_a_long_chain_of_groups() -> None:
     assert dict(manifests("pyproject.toml", text).groups())["[dependency-groups] test"] == ["x"]
 
 
-def test_keys_of_setup_py_that_double() -> None:
+def test_setup_py_names_that_grow_exponentially_are_limited() -> None:
     lines = ["a0 = ['x', 'y']", *[f"a{number + 1} = [a{number}, a{number}]" for number in range(60)]]
     source = "\n".join([*lines, "setup(name='x', extras_require={a60: ['b'], 'test': ['c']})"])
     assert manifests("setup.py", source).extras() == {"test"}
 
 
-def test_settings_of_tox_that_fill_each_other() -> None:
+def test_tox_references_that_multiply_are_limited() -> None:
     text = "[base]\ndeps = " + "x" * 500_000 + "\n[testenv]\ndeps = " + "{[base]deps}" * 20_000 + "{[" * 100_000
     assert sum(map(len, manifests("tox.ini", text).tox_requirements())) < 20_000_000
 
@@ -97,13 +100,13 @@ def test_settings_of_tox_that_fill_each_other() -> None:
         ("setup__py", "a" + ".b" * 900 + "()\nsetup(name='x')\n"),
     ],
 )
-def test_what_is_no_version_is_passed_over(name: str, text: str) -> None:
+def test_invalid_version_is_skipped(name: str, text: str) -> None:
     path = name.replace("_python", ".python").replace("__", ".")
     files = {path: text.encode(), "tool.py": b"import sys\n", "test_tool.py": b"import pytest\n"}
-    found = plan_environment(files, EnvironmentOptions())
-    assert found.image
-    assert max(map(len, found.reasons), default=0) < 1000
+    plan = plan_environment(files, EnvironmentOptions())
+    assert plan.image
+    assert max(map(len, plan.reasons), default=0) < 1000
 
 
-def test_a_name_with_dots_is_still_the_call_of_setup() -> None:
+def test_setup_call_with_dotted_name_is_found() -> None:
     assert manifests("setup.py", "import setuptools\nsetuptools.setup(tests_require=['a'])").setup_call

@@ -1,4 +1,4 @@
-"""Versions that npm's registry no longer has, and Node where the image's is too old."""
+"""Versions that npm's registry no longer has, and a newer Node if the image's is too old."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ VERSION = "npm error code ETARGET\nnpm error notarget No matching version found 
         ("all is well", ""),
     ],
 )
-def test_which_package_is_gone(output: str, package: str) -> None:
+def test_unavailable_package_is_found_in_output(output: str, package: str) -> None:
     assert unavailable_package(output) == package
 
 
-def test_the_mend_and_what_comes_after_it() -> None:
-    first = find_repair(Failure("cd web && npm ci --no-audit", TARBALL))
-    assert first
-    assert first.again == "cd web && npm install --no-audit --no-fund"
-    assert first.first[0].startswith("cd web && node -e ")
-    assert first.first[0].endswith(" top-sites")
-    second = find_repair(Failure("npm ci --no-audit", TARBALL), [first.what])
-    assert second
-    assert "--no-package-lock" in second.again
+def test_version_is_relaxed_first_and_lock_ignored_second() -> None:
+    relaxing = find_repair(Failure("cd web && npm ci --no-audit", TARBALL))
+    assert relaxing
+    assert relaxing.again == "cd web && npm install --no-audit --no-fund"
+    assert relaxing.first[0].startswith("cd web && node -e ")
+    assert relaxing.first[0].endswith(" top-sites")
+    unlocked = find_repair(Failure("npm ci --no-audit", TARBALL), [relaxing.what])
+    assert unlocked
+    assert "--no-package-lock" in unlocked.again
     assert find_repair(Failure("npm test", TARBALL)) is None
 
 
-def relaxed(folder: Path, name: str, manifest: dict[str, Any], lock: dict[str, Any] | None = None) -> list[Any]:
+def relax(folder: Path, name: str, manifest: dict[str, Any], lock: dict[str, Any] | None = None) -> list[Any]:
     files = [folder / file for file in ("package.json", "package-lock.json")][: 2 if lock else 1]
     for file, value in zip(files, (manifest, lock), strict=False):
         file.write_text(json.dumps(value))
@@ -62,11 +62,11 @@ needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not in
 
 
 @needs_node
-def test_only_that_package_is_relaxed(tmp_path: Path) -> None:
+def test_only_unavailable_package_is_relaxed(tmp_path: Path) -> None:
     manifest = {"name": "x", "dependencies": {"a": "1.0.0"}, "devDependencies": {"b": "2.0.0"}}
-    places = ("node_modules/a", "node_modules/b", "node_modules/a/node_modules/b")
-    entries = {"": manifest, **{place: {"version": "1.9.0"} for place in places}}
-    package, lock = relaxed(tmp_path, "b", manifest, {"packages": entries})
+    paths = ("node_modules/a", "node_modules/b", "node_modules/a/node_modules/b")
+    entries = {"": manifest, **{path: {"version": "1.9.0"} for path in paths}}
+    package, lock = relax(tmp_path, "b", manifest, {"packages": entries})
     assert package == {**manifest, "devDependencies": {"b": "*"}}
     assert set(lock["packages"]) == {"", "node_modules/a"}
     assert lock["packages"][""]["devDependencies"] == {"b": "*"}
@@ -74,15 +74,15 @@ def test_only_that_package_is_relaxed(tmp_path: Path) -> None:
 
 
 @needs_node
-def test_what_others_ask_for_is_overridden(tmp_path: Path) -> None:
-    (package,) = relaxed(tmp_path, "deep", {"dependencies": {"a": "1"}, "overrides": {"c": "3"}})
+def test_indirect_dependency_is_overridden(tmp_path: Path) -> None:
+    (package,) = relax(tmp_path, "deep", {"dependencies": {"a": "1"}, "overrides": {"c": "3"}})
     assert package == {"dependencies": {"a": "1"}, "overrides": {"c": "3", "deep": "*"}}
 
 
 @pytest.mark.parametrize(
     ("engines", "release"), [(">=22", "22"), ("^20.19.0 || >=22.12.0", "20"), (">=18", ""), ("^16", ""), ("", "")]
 )
-def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, release: str) -> None:
+def test_newer_node_is_fetched_if_version_of_image_is_too_old(engines: str, release: str) -> None:
     manifest = json.dumps({"engines": {"node": engines}} if engines else {})
     plan = node({"package.json": manifest.encode()}, EnvironmentOptions(images={"node": "old-node"}))
     assert plan
@@ -94,10 +94,12 @@ def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, relea
         assert f"@{release} npm@10" in plan.setup[0].text
 
 
-def test_a_script_of_its_own_that_fails_is_left_out() -> None:
-    said = "npm error code 1\nnpm error path /workspace/repo\nnpm error command failed\nnpm error command sh -c husky\n"
-    found = find_repair(Failure("cd web && npm install --no-fund", said.replace("repo", "repo/web")))
-    assert found is None
-    found = find_repair(Failure("npm install --no-fund", said))
-    assert found
-    assert found.again == "npm install --no-fund --ignore-scripts && npm rebuild"
+def test_failing_install_script_of_repository_is_skipped() -> None:
+    output = (
+        "npm error code 1\nnpm error path /workspace/repo\nnpm error command failed\nnpm error command sh -c husky\n"
+    )
+    repair = find_repair(Failure("cd web && npm install --no-fund", output.replace("repo", "repo/web")))
+    assert repair is None
+    repair = find_repair(Failure("npm install --no-fund", output))
+    assert repair
+    assert repair.again == "npm install --no-fund --ignore-scripts && npm rebuild"

@@ -1,4 +1,4 @@
-"""What tools say when the network fails, through the proxy that set-up has: recorded lines."""
+"""Recorded output of tools when the network fails, through the proxy of set-up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from aci.environments.network_outage import find_outage
         "ProxyError('Cannot connect to proxy.', NewConnectionError('[Errno 111] Connection refused'))",
     ],
 )
-def test_a_network_that_failed_is_known(line: str) -> None:
+def test_network_outage_is_recognised(line: str) -> None:
     assert find_outage(f"Collecting x\n{line}\nERROR: No matching distribution found for x==1\n") == line.strip()
 
 
@@ -38,5 +38,5 @@ def test_a_network_that_failed_is_known(line: str) -> None:
         "Downloading x-503.tar.gz (502 kB)",
     ],
 )
-def test_what_another_run_would_not_change_is_no_failure_of_the_network(line: str) -> None:
+def test_permanent_error_is_not_network_outage(line: str) -> None:
     assert find_outage(line) == ""

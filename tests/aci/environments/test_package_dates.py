@@ -1,4 +1,4 @@
-"""Packages of the base's day: the index that leaves out what came later, asked over loopback, and what it is told."""
+"""Packages of the base's date: the index that omits later files, and the options for npm."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Index(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -98,13 +98,13 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @pytest.fixture
 def index() -> Iterator[str]:
-    with serving(Index) as real:
-        attributes = {"last": TIME, "indexes": (f"{real}/simple", f"{real}/none/")}
-        with serving(type("Dated", (dated_index.Handler,), attributes)) as ours:
-            yield ours
+    with serve(Index) as upstream:
+        attributes = {"last": TIME, "indexes": (f"{upstream}/simple", f"{upstream}/none/")}
+        with serve(type("Dated", (dated_index.Handler,), attributes)) as dated:
+            yield dated
 
 
-def names(index: str, package: str) -> list[str]:
+def file_names(index: str, package: str) -> list[str]:
     return [each["name"] for each in dated_index.list_files(f"{index}/simple", package)]
 
 
@@ -119,60 +119,60 @@ def names(index: str, package: str) -> list[str]:
         ("gone", []),
     ],
 )
-def test_files_that_came_later_are_left_out(index: str, package: str, expected: list[str]) -> None:
-    assert names(index, package) == expected
+def test_files_uploaded_later_are_omitted(index: str, package: str, expected: list[str]) -> None:
+    assert file_names(index, package) == expected
 
 
-def test_a_link_keeps_what_pip_needs(index: str) -> None:
-    (found,) = dated_index.list_files(f"{index}/simple", "x")
-    assert found["href"].endswith("/files/x-1.0.tar.gz#sha256=aa")
-    assert found["href"].startswith("http://127.0.0.1:")
-    assert found["data-requires-python"] == ">=3.8"
+def test_link_has_hash_and_metadata_for_pip(index: str) -> None:
+    (link,) = dated_index.list_files(f"{index}/simple", "x")
+    assert link["href"].endswith("/files/x-1.0.tar.gz#sha256=aa")
+    assert link["href"].startswith("http://127.0.0.1:")
+    assert link["data-requires-python"] == ">=3.8"
     assert dated_index.list_files(f"{index}/simple", "new")[0]["data-core-metadata"] == "true"
     assert dated_index.list_files(f"{index}/simple", "y")[0]["href"].endswith("y-1.tar.gz#sha256=cc")
 
 
-def test_an_index_that_answers_nonsense_is_an_error(index: str) -> None:
+def test_invalid_answer_of_index_is_error(index: str) -> None:
     with pytest.raises(OSError, match="502"):
         urlopen(f"{index}/simple/broken/")
 
 
-def test_a_server_in_trouble_is_asked_again(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_is_repeated_after_server_error(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PAGES, "/simple/x/", ("text/html", "<a href='/x-1.whl' data-upload-time='2020'>"))
-    troubles = iter([503, 502, 200])
-    monkeypatch.setattr(Index, "code", lambda self: next(troubles))
+    statuses = iter([503, 502, 200])
+    monkeypatch.setattr(Index, "code", lambda self: next(statuses))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     assert "/x-1.whl" in urlopen(f"{index}/simple/x/").read().decode()
-    assert next(troubles, None) is None
+    assert next(statuses, None) is None
 
 
 @pytest.mark.parametrize("path", ["/", "/simple/", "/simple/../etc/", "/simple/x", "/other/x/"])
-def test_nothing_else_is_answered(index: str, path: str) -> None:
+def test_other_path_is_not_found(index: str, path: str) -> None:
     with pytest.raises(OSError, match="404"):
         urlopen(index + path)
 
 
 @pytest.mark.slow
-def test_pip_takes_the_older_file(index: str) -> None:
-    pythons = dict.fromkeys([sys.executable, f"{sys.base_prefix}/bin/python3"])  # a venv of uv's has no pip
-    asks = [
+def test_pip_finds_only_older_version(index: str) -> None:
+    pythons = dict.fromkeys([sys.executable, f"{sys.base_prefix}/bin/python3"])  # a venv created by uv has no pip
+    with_pip = [
         python for python in pythons if not subprocess.run([python, "-m", "pip", "-V"], capture_output=True).returncode
     ]
-    if not asks:
+    if not with_pip:
         pytest.skip("no pip here")
-    asked = [asks[0], "-m", "pip", "--isolated", "--no-input", "--proxy", "", "index", "versions", "x"]
-    done = subprocess.run([*asked, "-i", f"{index}/simple"], capture_output=True, text=True)
-    assert "Available versions: 1.0\n" in done.stdout, done.stderr
+    command = [with_pip[0], "-m", "pip", "--isolated", "--no-input", "--proxy", "", "index", "versions", "x"]
+    result = subprocess.run([*command, "-i", f"{index}/simple"], capture_output=True, text=True)
+    assert "Available versions: 1.0\n" in result.stdout, result.stderr
 
 
-def test_what_chooses_versions_by_itself() -> None:
+def test_commands_without_lock_file_choose_versions() -> None:
     assert chooses_versions("python", ["python3 -m venv v", "pip install -e ."])
     assert chooses_versions("node", ["npm ci", "npm install --no-audit"])
     assert not chooses_versions("node", ["npm install --global pnpm && pnpm install --frozen-lockfile", "npm ci"])
     assert not chooses_versions("go", ["go mod download"])
 
 
-def test_more_tests_that_pass_are_better() -> None:
+def test_result_with_more_passing_tests_is_better() -> None:
     some, all_, none = (
         SmokeResult("", "t", 4, 3, 1, failing=True),
         SmokeResult("", "t", 4, 4, 0),
@@ -198,11 +198,11 @@ def test_more_tests_that_pass_are_better() -> None:
         ("nothing of the kind: 3 passed\n", (-1, -1)),
     ],
 )
-def test_counts_of_javascript_runners(output: str, expected: tuple[int, int]) -> None:
+def test_summaries_of_javascript_runners_are_counted(output: str, expected: tuple[int, int]) -> None:
     assert _summary_counts(output) == expected
 
 
-def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_plan_mentions_date_of_code_if_packages_depend_on_it(make_repo: MakeRepo, tmp_path: Path) -> None:
     def reasons(folder: Path) -> str:
         repository = Repository.open(folder)
         with Trees(tmp_path / f"trees{len(list(tmp_path.iterdir()))}.git") as trees:
@@ -214,19 +214,19 @@ def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_pa
     assert "code's date" not in reasons(make_repo({"go.mod": "module x\n"}))
     now = {**os.environ, "GIT_COMMITTER_DATE": f"{int(time.time())} +0000"}
     person = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-    for name, said in (("README.md", True), ("code.py", False)):
+    for name, is_mentioned in (("README.md", True), ("code.py", False)):
         (old / name).write_text("x = 1\n")
         subprocess.run(["git", "-C", old, "add", name], check=True)
         subprocess.run(["git", "-C", old, *person, "commit", "-q", "-m", "later"], env=now, check=True)
-        assert ("2023-11-14, its code's date" in reasons(old)) is said
+        assert ("2023-11-14, its code's date" in reasons(old)) is is_mentioned
 
 
-def test_npm_is_told_of_the_day() -> None:
-    day = "npm install --before=2025-05-17T08:13:06Z"
-    when = datetime.fromisoformat(f"{TIME}+00:00")
-    assert add_date_option("cd web && npm install --no-fund", when) == f"cd web && {day} --no-fund"
+def test_npm_command_has_date_option() -> None:
+    dated = "npm install --before=2025-05-17T08:13:06Z"
+    date = datetime.fromisoformat(f"{TIME}+00:00")
+    assert add_date_option("cd web && npm install --no-fund", date) == f"cd web && {dated} --no-fund"
     assert (
-        add_date_option("npm install --global pnpm && pnpm install", when)
+        add_date_option("npm install --global pnpm && pnpm install", date)
         == "npm install --global pnpm && pnpm install"
     )
-    assert add_date_option("npm ci", when) == "npm ci"
+    assert add_date_option("npm ci", date) == "npm ci"

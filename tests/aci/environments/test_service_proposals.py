@@ -40,17 +40,17 @@ jobs:
 """
 
 
-def test_services_of_compose_files_and_workflows_are_named() -> None:
+def test_services_of_compose_files_and_workflows_are_proposed() -> None:
     files = {"docker-compose.yml": COMPOSE, ".github/workflows/ci.yml": WORKFLOW, "README": b"services:\n  a:\n"}
-    found = [(each.name, each.image, each.path) for each in find_proposals(files)]
-    assert found == [
+    proposals = [(each.name, each.image, each.path) for each in find_proposals(files)]
+    assert proposals == [
         ("postgres", "postgres:15", ".github/workflows/ci.yml"),
         ("mysql", "mysql:8", ".github/workflows/ci.yml"),
         ("my-cache", "redis", "docker-compose.yml"),
     ]
 
 
-def test_a_proposal_says_how_to_approve_it() -> None:
+def test_proposal_contains_command_to_approve_it() -> None:
     (proposal,) = find_proposals({"compose.yaml": b"services:\n  db:\n    image: postgres:16\n"})
     assert str(proposal) == (
         "compose.yaml asks for the service db (postgres:16). It is not started unless you approve it "
@@ -58,13 +58,13 @@ def test_a_proposal_says_how_to_approve_it() -> None:
     )
 
 
-def test_registries_of_strangers_and_what_is_no_image_are_not_named() -> None:
+def test_private_registry_or_invalid_image_is_not_proposed() -> None:
     text = b"services:\n  a:\n    image: localhost:5000/x\n  b:\n    image: $(rm -rf /)\n  c:\n    image: 10.0.0.1/x\n"
     assert find_proposals({"compose.yml": text}) == []
 
 
 @given(st.text(alphabet="ab :#'\"\n-$\x1b", max_size=200))
-def test_what_is_named_can_be_shown_and_pasted(text: str) -> None:
+def test_proposal_is_safe_to_print_and_paste(text: str) -> None:
     source = f"services:\n  {text}\n  x:\n    image: {text}"
     for proposal in find_proposals({"compose.yml": source.encode()}):
         assert proposal.name.replace("-", "a").isalnum()

@@ -1,4 +1,4 @@
-"""What failures say, and what is done: recorded lines of real tools."""
+"""Repairs of set-up commands, from recorded output of real tools."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ INSTALL = "pip install -e ."
 TEST = "python3 -m pytest -q"
 
 
-def found(output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tried: tuple[str, ...] = ()) -> Repair:
-    mended = find_repair(Failure(command, output, imports=imports), tried)
-    assert mended, output
-    return mended
+def repair_for(
+    output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tried: tuple[str, ...] = ()
+) -> Repair:
+    repair = find_repair(Failure(command, output, imports=imports), tried)
+    assert repair, output
+    return repair
 
 
 @pytest.mark.parametrize(
@@ -42,14 +44,14 @@ def found(output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tr
         ),
     ],
 )
-def test_what_debian_has_is_installed(output: str, package: str) -> None:
-    mended = found(output)
-    assert f"--no-install-recommends {package} &&" in mended.first[0]
-    assert package in mended.what
+def test_missing_system_package_is_installed(output: str, package: str) -> None:
+    repair = repair_for(output)
+    assert f"--no-install-recommends {package} &&" in repair.first[0]
+    assert package in repair.what
 
 
-def test_another_python_is_another_image() -> None:
-    assert found("ERROR: Package 'x' requires a different Python: 3.12.1 not in '<3.11,>=3.7'").other_image
+def test_other_python_version_needs_other_image() -> None:
+    assert repair_for("ERROR: Package 'x' requires a different Python: 3.12.1 not in '<3.11,>=3.7'").other_image
 
 
 @pytest.mark.parametrize(
@@ -59,28 +61,28 @@ def test_another_python_is_another_image() -> None:
         ("pip install 'left-pad[x]==1.0'", "pip install 'left-pad[x]'"),
     ],
 )
-def test_a_pin_that_is_gone_is_taken_off(command: str, again: str) -> None:
-    assert found("ERROR: No matching distribution found for left-pad==1.0", command).again == again
+def test_unavailable_pin_is_removed_from_command(command: str, again: str) -> None:
+    assert repair_for("ERROR: No matching distribution found for left-pad==1.0", command).again == again
 
 
-def test_a_pin_in_a_list_is_taken_off_there() -> None:
-    mended = found("ERROR: No matching distribution found for left-pad==1.0", "pip install -r reqs/test.txt")
-    assert mended.first[0].startswith("sed -E -i")
-    assert mended.again == "pip install -r reqs/test.txt"
+def test_unavailable_pin_is_removed_from_requirements_file() -> None:
+    repair = repair_for("ERROR: No matching distribution found for left-pad==1.0", "pip install -r reqs/test.txt")
+    assert repair.first[0].startswith("sed -E -i")
+    assert repair.again == "pip install -r reqs/test.txt"
 
 
-def test_a_build_that_imports_what_it_does_not_ask_for() -> None:
-    mended = found("Getting requirements to build wheel\nModuleNotFoundError: No module named 'numpy'")
-    assert mended.first[0].startswith("pip install numpy")
-    assert mended.again == "pip install --no-build-isolation -e ."
+def test_undeclared_build_requirement_is_installed_without_isolation() -> None:
+    repair = repair_for("Getting requirements to build wheel\nModuleNotFoundError: No module named 'numpy'")
+    assert repair.first[0].startswith("pip install numpy")
+    assert repair.again == "pip install --no-build-isolation -e ."
 
 
-def test_only_what_tests_import_is_installed_and_said() -> None:
+def test_missing_module_is_installed_only_if_tests_import_it() -> None:
     error = "E   ModuleNotFoundError: No module named 'responses'"
     assert find_repair(Failure(TEST, error)) is None
-    mended = found(error, TEST, ("responses",))
-    assert mended.first == ("pip install responses",)
-    assert "responses" in mended.what
+    repair = repair_for(error, TEST, ("responses",))
+    assert repair.first == ("pip install responses",)
+    assert "responses" in repair.what
     assert find_repair(Failure(TEST, "No module named 'x; touch /pwned'", imports=("y",))) is None
 
 
@@ -95,8 +97,8 @@ def test_only_what_tests_import_is_installed_and_said() -> None:
         ("E   ModuleNotFoundError: No module named 'yaml'", "PyYAML"),
     ],
 )
-def test_what_pytest_lacks(output: str, package: str) -> None:
-    assert found(output, TEST).first == (f"pip install {package}",)
+def test_missing_pytest_plugin_is_installed(output: str, package: str) -> None:
+    assert repair_for(output, TEST).first == (f"pip install {package}",)
 
 
 PIP = "#!/bin/sh\ncase $2 in good*) echo $2 >> done;; *) exit 1;; esac\n"
@@ -107,29 +109,31 @@ PIP = "#!/bin/sh\ncase $2 in good*) echo $2 >> done;; *) exit 1;; esac\n"
     ("lines", "installed", "code"),
     [("bad\n# no\n\n-e .\ngood==1 # why\nbad\n", "good==1\n", 0), ("bad\nworse\n", "", 1), ("", "", 1)],
 )
-def test_one_line_of_a_list_may_fail_but_not_each(
+def test_some_lines_of_requirements_file_may_fail_but_not_all(
     tmp_path: Path, folder: str, lines: str, installed: str, code: int
 ) -> None:
-    (here := tmp_path / folder).mkdir(exist_ok=True)
-    (here / "list.txt").write_text(lines)
-    (here / "done").touch()
+    (target := tmp_path / folder).mkdir(exist_ok=True)
+    (target / "list.txt").write_text(lines)
+    (target / "done").touch()
     (tmp_path / "pip").write_text(PIP)
     (tmp_path / "pip").chmod(0o755)
-    place = f"cd {shlex.quote(folder)} && " if folder else ""
-    mended = found("error: metadata-generation-failed", f"{place}pip install -r list.txt")
+    cd = f"cd {shlex.quote(folder)} && " if folder else ""
+    repair = repair_for("error: metadata-generation-failed", f"{cd}pip install -r list.txt")
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh", "-ec", mended.again], cwd=tmp_path, env=env, capture_output=True)
-    assert (done.returncode, (here / "done").read_text()) == (code, installed)
+    result = subprocess.run(["sh", "-ec", repair.again], cwd=tmp_path, env=env, capture_output=True)
+    assert (result.returncode, (target / "done").read_text()) == (code, installed)
 
 
-def test_required_plugins_are_names() -> None:
-    said = "ERROR: Missing required plugins: --index-url, -e, pytest-cov>=2.0, x;y, pytest-xdist\n"
-    assert found(said, TEST).first == ("pip install 'pytest-cov>=2.0' pytest-xdist",)
+def test_required_plugins_are_installed_by_valid_names() -> None:
+    output = "ERROR: Missing required plugins: --index-url, -e, pytest-cov>=2.0, x;y, pytest-xdist\n"
+    assert repair_for(output, TEST).first == ("pip install 'pytest-cov>=2.0' pytest-xdist",)
     assert find_repair(Failure(TEST, "Missing required plugins: --index-url, -e")) is None
 
 
-def test_what_cannot_be_installed_in_place_is_copied() -> None:
-    assert found("ERROR: Project file has a bad backend", "pip install -e '.[test]'").again == "pip install '.[test]'"
+def test_failing_editable_install_becomes_regular_install() -> None:
+    assert (
+        repair_for("ERROR: Project file has a bad backend", "pip install -e '.[test]'").again == "pip install '.[test]'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,17 +167,17 @@ def test_what_cannot_be_installed_in_place_is_copied() -> None:
         ),
     ],
 )
-def test_locks_that_do_not_fit(command: str, output: str, again: str) -> None:
-    assert found(output, command).again == again
+def test_lock_file_mismatch_is_relaxed(command: str, output: str, again: str) -> None:
+    assert repair_for(output, command).again == again
 
 
-def test_nothing_is_tried_twice() -> None:
+def test_no_repair_is_tried_twice() -> None:
     failure = Failure(INSTALL, "fatal error: Python.h: No such file or directory")
     tried: list[str] = []
-    while mended := find_repair(failure, tried):
-        tried.append(mended.what)
+    while repair := find_repair(failure, tried):
+        tried.append(repair.what)
     assert 1 <= len(tried) == len(set(tried)) <= len(REPAIRS)
 
 
-def test_what_nobody_knows_is_not_mended() -> None:
+def test_unknown_failure_has_no_repair() -> None:
     assert find_repair(Failure("make deps", "it did not work")) is None

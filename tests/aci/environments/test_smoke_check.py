@@ -1,4 +1,4 @@
-"""How the base's tests are tried, in a real shell, and what their output is taken for."""
+"""The smoke check of an environment in a real shell, and how it interprets output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aci.environments.smoke_check import Run, run_smoke_check
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Commands run as in a room, in a folder with a `web app/package.json` and an npm that tells where it is."""
+    """Run commands as in a container, in a folder with `web app/package.json` and an npm that records its folder."""
     (tmp_path / "web app").mkdir()
     (tmp_path / "web app" / "package.json").write_text("{}")
     (tmp_path / "npm").write_text('#!/bin/sh\ntest -e package.json && echo "$@" > ran\n')
@@ -25,8 +25,8 @@ def run(tmp_path: Path) -> Run:
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
     def run(command: str, seconds: float) -> SetupResult:
-        began = time.monotonic()
-        done = subprocess.run(
+        start = time.monotonic()
+        result = subprocess.run(
             ["sh", "-ec", f"exec 2>&1\n{command}"],
             cwd=tmp_path,
             env=env,
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
             text=True,
             timeout=seconds,
         )
-        return SetupResult(command, done.returncode, done.stdout, time.monotonic() - began)
+        return SetupResult(command, result.returncode, result.stdout, time.monotonic() - start)
 
     return run
 
@@ -52,33 +52,31 @@ def run(tmp_path: Path) -> Run:
     ],
 )
 @pytest.mark.parametrize("timeout", [True, False])
-def test_a_command_may_be_anything_that_a_shell_takes(
-    run: Run, tmp_path: Path, command: str, code: int, timeout: bool
-) -> None:
+def test_command_may_use_any_shell_syntax(run: Run, tmp_path: Path, command: str, code: int, timeout: bool) -> None:
     if not timeout:
         (tmp_path / "true").symlink_to("/bin/true")
-        real = run
+        original = run
 
         def run(line: str, seconds: float) -> SetupResult:
-            return real(line.replace("command -v timeout", "command -v no-such-program"), seconds)
+            return original(line.replace("command -v timeout", "command -v no-such-program"), seconds)
 
-    found = run_smoke_check(run, Plan("", ""), command)
-    assert found.summary == (f"`{command}` ends with exit code {code}" if code else f"`{command}` succeeds")
-    assert found.failing == bool(code)
+    result = run_smoke_check(run, Plan("", ""), command)
+    assert result.summary == (f"`{command}` ends with exit code {code}" if code else f"`{command}` succeeds")
+    assert result.failing == bool(code)
 
 
-def test_tests_of_a_manifest_below_the_top_are_run_there(run: Run, tmp_path: Path) -> None:
-    found = run_smoke_check(run, Plan("", "", "node", folder="web app/"))
-    assert found.summary == "`cd 'web app' && npm test` succeeds"
+def test_tests_run_in_folder_of_manifest(run: Run, tmp_path: Path) -> None:
+    result = run_smoke_check(run, Plan("", "", "node", folder="web app/"))
+    assert result.summary == "`cd 'web app' && npm test` succeeds"
     assert (tmp_path / "web app" / "ran").read_text() == "test\n"
 
 
-def test_time_is_up_for_all_that_a_command_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_limit_ends_all_processes_of_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoke_check, "TIME", 1)
     assert "runs for more than 1 s" in run_smoke_check(run, Plan("", ""), "cd . && sleep 100; exit 0").summary
 
 
-def test_less_time_than_tests_are_given_is_told() -> None:
+def test_shorter_time_limit_is_reported() -> None:
     def run(command: str, seconds: float) -> SetupResult:
         late = "--collect-only" not in command and "import pytest" not in command
         return SetupResult(command, 124 if late else 0, "3 tests collected", 7.2, late)
@@ -87,25 +85,25 @@ def test_less_time_than_tests_are_given_is_told() -> None:
     assert run_smoke_check(run, Plan("", "", "python")).summary == "3 collected, none ended in the first 7 s"
 
 
-def says(output: str, code: int = 0) -> Run:
+def run_that_prints(output: str, code: int = 0) -> Run:
     return lambda command, seconds: SetupResult(command, code, output, 0.0)
 
 
-def test_numbers_that_nobody_can_count_are_none() -> None:
-    long = "7" * 5000
-    found = run_smoke_check(
-        says(f"{long} tests collected\n{long} failed, {long} passed in 1s\n"), Plan("", "", "python")
+def test_absurd_numbers_are_ignored() -> None:
+    huge = "7" * 5000
+    result = run_smoke_check(
+        run_that_prints(f"{huge} tests collected\n{huge} failed, {huge} passed in 1s\n"), Plan("", "", "python")
     )
-    assert found.summary == "none could be collected"
-    found = run_smoke_check(
-        says(f"3 tests collected\n{long} failed, {long} passed, 2 skipped in 1s"), Plan("", "", "python")
+    assert result.summary == "none could be collected"
+    result = run_smoke_check(
+        run_that_prints(f"3 tests collected\n{huge} failed, {huge} passed, 2 skipped in 1s"), Plan("", "", "python")
     )
-    assert (found.collected, found.passed, found.failed) == (3, 0, 0)
-    assert run_smoke_check(says(f"Tests: {long} passed\n"), Plan("", ""), "npm test").passed == -1
+    assert (result.collected, result.passed, result.failed) == (3, 0, 0)
+    assert run_smoke_check(run_that_prints(f"Tests: {huge} passed\n"), Plan("", ""), "npm test").passed == -1
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("flood", ["7", "\n", " ", "7/7", "Tests "])
-def test_a_flood_is_read_once(flood: str) -> None:
-    run_smoke_check(says(flood * 400_000), Plan("", "", "python"))
-    run_smoke_check(says(flood * 400_000), Plan("", ""), "npm test")
+def test_long_output_is_parsed_in_linear_time(flood: str) -> None:
+    run_smoke_check(run_that_prints(flood * 400_000), Plan("", "", "python"))
+    run_smoke_check(run_that_prints(flood * 400_000), Plan("", ""), "npm test")

@@ -1,4 +1,4 @@
-"""Two trees, and much of what a graph can say of them: for tests, and for the processes that these start."""
+"""Two trees, and a summary of most that a graph knows, for tests and the processes that they start."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ TEXTS = {
     "pkg/__init__.py": "",
 }
 OTHER = TEXTS | {"pkg/m7.py": "class Changed:\n    def save3(self):\n        pass\n"}
-Answer = tuple[object, ...]
+Summary = tuple[object, ...]
 
 
-def answer(graph: Graph) -> Answer:
-    """Much of what a graph can say."""
+def graph_summary(graph: Graph) -> Summary:
+    """Return most of what a graph knows."""
     edges = [tuple(column.tolist()) for column in graph.edges()]
-    held = graph.holding(["f3", "save3", "changed", "pkg", "m7"])
+    postings_by_term = graph.holding(["f3", "save3", "changed", "pkg", "m7"])
     return (
         graph.paths,
         edges,
-        [(term, [column.tolist() for column in postings]) for term, postings in held.items()],
+        [(term, [column.tolist() for column in postings]) for term, postings in postings_by_term.items()],
         [graph.defining(name) for name in ("f3", "Changed", "Changed.save3")],
         [graph.outline(path) for path in graph.paths],
         graph.code_length.tolist(),

@@ -1,4 +1,4 @@
-"""Small trees by chance, in which files, folders and names are few, so that much depends on much."""
+"""Small random trees with few files, folders and names, so that many depend on each other."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ FOLDERS = ("", "aa/", "bb/", "aa/cc/", "src/", "src/dd/")
 FILES = tuple(folder + file for folder in FOLDERS for file in ("__init__.py", *(f"{name}.py" for name in MODULES)))
 
 
-def source(chance: Random) -> str:
-    """A module that imports, inherits from and calls others, or names nobody has."""
+def random_module(rng: Random) -> str:
+    """Return a module that imports, inherits from and calls others, or undefined names."""
     lines = []
-    for _ in range(chance.randint(0, 3)):
-        module = ".".join(chance.choices(MODULES, k=chance.randint(1, 2)))
-        name = chance.choice(("kk", "hh", "mm", *MODULES))
+    for _ in range(rng.randint(0, 3)):
+        module = ".".join(rng.choices(MODULES, k=rng.randint(1, 2)))
+        name = rng.choice(("kk", "hh", "mm", *MODULES))
         lines.append(
-            chance.choice(
+            rng.choice(
                 (
                     f"import {module}",
                     f"from {module} import {name}",
-                    f"from .{chance.choice(MODULES)} import {name}",
+                    f"from .{rng.choice(MODULES)} import {name}",
                     f"from {module} import *",
                     f"from . import {name}",
                     f"from .. import {name}",
                 )
             )
         )
-    if chance.random() < 0.6:
-        lines.append(f"class {chance.choice(('kk', 'hh'))}({chance.choice(('object', 'kk', 'hh', 'mm'))}):")
-        lines.append(f"    def {chance.choice(('mm', 'run1', '__init__', '__call__'))}(self):")
-        lines.append(f"        self.{chance.choice(('mm', 'run1', 'zz'))}()")
-    lines.append(f"def {chance.choice(('mm', 'hh'))}():")
-    lines.append(f"    {chance.choice(MODULES)}.{chance.choice(('mm', 'hh', 'kk'))}()")
-    lines.append(f"    {chance.choice(('mm', 'hh', 'kk'))}()")
-    lines.append(f"    x = {chance.choice(('kk', 'hh'))}()")
+    if rng.random() < 0.6:
+        lines.append(f"class {rng.choice(('kk', 'hh'))}({rng.choice(('object', 'kk', 'hh', 'mm'))}):")
+        lines.append(f"    def {rng.choice(('mm', 'run1', '__init__', '__call__'))}(self):")
+        lines.append(f"        self.{rng.choice(('mm', 'run1', 'zz'))}()")
+    lines.append(f"def {rng.choice(('mm', 'hh'))}():")
+    lines.append(f"    {rng.choice(MODULES)}.{rng.choice(('mm', 'hh', 'kk'))}()")
+    lines.append(f"    {rng.choice(('mm', 'hh', 'kk'))}()")
+    lines.append(f"    x = {rng.choice(('kk', 'hh'))}()")
     lines.append("    x.mm()")
     return "\n".join(lines) + "\n"
 
 
-def tree(chance: Random) -> dict[str, str]:
-    return {path: source(chance) for path in chance.sample(FILES, chance.randint(4, 10))}
+def random_tree(rng: Random) -> dict[str, str]:
+    return {path: random_module(rng) for path in rng.sample(FILES, rng.randint(4, 10))}
 
 
-def opened(texts: dict[str, str], store: Store) -> Graph:
+def load_graph(texts: dict[str, str], store: Store) -> Graph:
     return Graph(load_manifest(TextBlobs(texts), store), store)

@@ -1,4 +1,4 @@
-"""One tree's view: nodes, names, who refers to whom."""
+"""The view of one tree: nodes, names and references."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
     return None if request.param == "memory" else tmp_path
 
 
-def test_places_and_nodes_are_each_other_s_inverse(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
+def test_places_and_nodes_map_to_each_other(cache: Path | None) -> None:
+    def check(graph: Graph) -> None:
         nodes = int(graph.first[-1])
         assert nodes == sum(1 + len(graph.outline(path).symbols) for path in TEXTS)
         assert [graph.node(graph.place(node)) for node in range(nodes)] == list(range(nodes))
         for node in range(nodes):
             place = graph.place(node)
             symbol = graph.symbol(place)
-            around = symbol.parent if symbol else -1
-            assert graph.place(int(graph.parent[node])) == Location(place.path, around)
-            assert graph.is_method[node] == (around >= 0)
+            parent = symbol.parent if symbol else -1
+            assert graph.place(int(graph.parent[node])) == Location(place.path, parent)
+            assert graph.is_method[node] == (parent >= 0)
             assert graph.paths[graph.file[node]] == place.path
 
-    query_graph(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, check)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_definitions_are_found_by_name(cache: Path | None, name: str, places: li
     assert query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.defining(name)) == places
 
 
-def test_who_refers_to_whom(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
+def test_graph_has_callers_callees_bases_and_subclasses(cache: Path | None) -> None:
+    def check(graph: Graph) -> None:
         assert {link.place for link in graph.callees(PRICE)} == {TOTAL, LINES}
         assert {link.place for link in graph.callers(TOTAL)} >= {PRICE}
         assert [link.place for link in graph.bases(ORDER)] == [RECORD]
@@ -91,20 +91,20 @@ def test_who_refers_to_whom(cache: Path | None) -> None:
         assert Location("shop/__init__.py") in [link.place for link in graph.callers(ORDER)]
         assert graph.callers(SAVE) == []
 
-    query_graph(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, check)
 
 
-def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
-        sure, may_be = graph.edges(loose=False), graph.edges()
+def test_attribute_of_unknown_object_is_loose_edge_to_methods(cache: Path | None) -> None:
+    def check(graph: Graph) -> None:
+        strict_edges, all_edges = graph.edges(loose=False), graph.edges()
         pair = (graph.node(PLACE), graph.node(PRICE))
-        assert pair not in set(zip(sure.source.tolist(), sure.target.tolist(), strict=True))
-        assert pair in set(zip(may_be.source.tolist(), may_be.target.tolist(), strict=True))
+        assert pair not in set(zip(strict_edges.source.tolist(), strict_edges.target.tolist(), strict=True))
+        assert pair in set(zip(all_edges.source.tolist(), all_edges.target.tolist(), strict=True))
 
-    query_graph(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, check)
 
 
-def test_an_attribute_that_many_have_says_nothing() -> None:
+def test_attribute_with_more_than_twelve_definitions_has_no_edges() -> None:
     many = {f"m{n}.py": f"class C{n}:\n    def run(self):\n        pass\n" for n in range(13)}
     few = {path: text for path, text in many.items() if path != "m12.py"}
     uses = {"use.py": "def use(a):\n    a.run()\n"}
@@ -116,38 +116,38 @@ def test_an_attribute_that_many_have_says_nothing() -> None:
     assert query_graph(TextBlobs(few | uses), None, weights) == pytest.approx([1 / 12] * 12)
 
 
-def test_edges_of_some_files_are_those_among_all(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
-        every = graph.edges()
+def test_edges_of_some_files_are_subset_of_all(cache: Path | None) -> None:
+    def check(graph: Graph) -> None:
+        all_edges = graph.edges()
         for files in ([], [1], [0, 2], [3]):
             some = graph.edges(files)
-            mine = np.isin(graph.file[every.source], files)
-            for column, whole in zip(some, every, strict=True):
-                assert np.array_equal(column, whole[mine])
-        assert set(every.kind.tolist()) <= set(range(len(KINDS)))
-        assert (np.diff(every.source) >= 0).all()
+            selected = np.isin(graph.file[all_edges.source], files)
+            for column, full_column in zip(some, all_edges, strict=True):
+                assert np.array_equal(column, full_column[selected])
+        assert set(all_edges.kind.tolist()) <= set(range(len(KINDS)))
+        assert (np.diff(all_edges.source) >= 0).all()
 
-    query_graph(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, check)
 
 
-def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) -> None:
-    def question(graph: Graph) -> None:
-        around = graph.neighbourhood([PRICE])
-        assert {PRICE, TOTAL, LINES, TEST} <= set(around)
-        assert around.edges[PRICE, TOTAL]["kind"] == "call"
+def test_neighbourhood_has_linked_places_up_to_limit(cache: Path | None) -> None:
+    def check(graph: Graph) -> None:
+        neighbourhood = graph.neighbourhood([PRICE])
+        assert {PRICE, TOTAL, LINES, TEST} <= set(neighbourhood)
+        assert neighbourhood.edges[PRICE, TOTAL]["kind"] == "call"
         assert len(graph.neighbourhood([PRICE], most=2)) == 2
         assert set(graph.neighbourhood([SAVE])) >= {SAVE}
 
-    query_graph(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, check)
 
 
-def test_a_path_that_is_not_there_is_a_key_error(cache: Path | None) -> None:
+def test_missing_path_is_key_error(cache: Path | None) -> None:
     with pytest.raises(KeyError):
         query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))
 
 
-def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
-    def question(graph: Graph) -> None:
+def test_edges_of_wrong_bundle_raise_damaged(tmp_path: Path) -> None:
+    def check(graph: Graph) -> None:
         graph.edges()
         graph._bundles = dict.fromkeys(graph._bundles, graph._store.bundle(2))
         with pytest.raises(Damaged):
@@ -155,10 +155,10 @@ def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
 
     query_graph(TextBlobs(TEXTS), tmp_path, lambda graph: None)
     query_graph(TextBlobs({"other.py": "x = 1\n"}), tmp_path, lambda graph: None)
-    query_graph(TextBlobs(TEXTS), tmp_path, question)
+    query_graph(TextBlobs(TEXTS), tmp_path, check)
 
 
-def test_files_with_one_content_have_the_same_columns() -> None:
+def test_files_with_equal_content_have_equal_columns() -> None:
     twins = {
         "a/__init__.py": "",
         "b/__init__.py": "",
@@ -166,13 +166,13 @@ def test_files_with_one_content_have_the_same_columns() -> None:
         "b/x.py": TEXTS["shop/orders.py"],
     }
 
-    def question(graph: Graph) -> None:
-        ours, theirs = (np.flatnonzero(graph.file == graph.number[f"{folder}/x.py"]) for folder in "ab")
-        assert (graph.code_length[ours] == graph.code_length[theirs]).all()
-        assert graph.code_length[ours].sum() > 0
-        assert (graph.parent[ours] - ours[0] == graph.parent[theirs] - theirs[0]).all()
+    def check(graph: Graph) -> None:
+        first, second = (np.flatnonzero(graph.file == graph.number[f"{folder}/x.py"]) for folder in "ab")
+        assert (graph.code_length[first] == graph.code_length[second]).all()
+        assert graph.code_length[first].sum() > 0
+        assert (graph.parent[first] - first[0] == graph.parent[second] - second[0]).all()
         for path in twins:
             node = graph.node(Location(path))
             assert graph.parent[node] == node
 
-    query_graph(TextBlobs(twins), None, question)
+    query_graph(TextBlobs(twins), None, check)

@@ -1,4 +1,4 @@
-"""Who refers to a place: all whom the graph knows, whether or not they name it."""
+"""Callers of a place: all that the graph knows, whether or not their files contain its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aci.graph.edge_columns import KINDS
 from aci.graph.graph_store import Store
 from aci.graph.outline import BASE, Location
 from aci.repository.file_blobs import TextBlobs
-from tests.aci.graph.random_trees import opened, tree
+from tests.aci.graph.random_trees import load_graph, random_tree
 
 LONG = "z" * 100
 
@@ -62,7 +62,9 @@ LONG = "z" * 100
     ],
     ids=["inherited", "instance", "question mark", "dollar", "long", "default"],
 )
-def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Location) -> None:
+def test_caller_is_found_even_if_its_file_does_not_contain_name(
+    texts: dict[str, str], name: str, caller: Location
+) -> None:
     def callers(graph: Graph) -> list[Location]:
         return [link.place for place in graph.defining(name) for link in graph.callers(place)]
 
@@ -70,15 +72,20 @@ def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], nam
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_callers_are_the_ends_of_all_edges_into_a_place(seed: int) -> None:
+def test_callers_are_sources_of_all_edges_into_place(seed: int) -> None:
     store = Store(None)
-    graph = opened(tree(Random(seed)), store)
+    graph = load_graph(random_tree(Random(seed)), store)
     edges = graph.edges()
     for node in range(int(graph.first[-1])):
-        into = (edges.target == node) & (edges.source != node)
-        of_bases = edges.kind == KINDS.index(BASE)
+        incoming = (edges.target == node) & (edges.source != node)
+        is_base = edges.kind == KINDS.index(BASE)
         place = graph.place(node)
-        for links, mine in ((graph.callers(place), into & ~of_bases), (graph.subclasses(place), into & of_bases)):
-            rows = zip(edges.source[mine].tolist(), edges.kind[mine].tolist(), strict=True)
-            assert {(link.place, link.kind) for link in links} == {(graph.place(at), KINDS[kind]) for at, kind in rows}
+        for links, selected in (
+            (graph.callers(place), incoming & ~is_base),
+            (graph.subclasses(place), incoming & is_base),
+        ):
+            rows = zip(edges.source[selected].tolist(), edges.kind[selected].tolist(), strict=True)
+            assert {(link.place, link.kind) for link in links} == {
+                (graph.place(source), KINDS[kind]) for source, kind in rows
+            }
     store.close()

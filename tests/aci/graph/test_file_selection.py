@@ -1,4 +1,4 @@
-"""Which files are indexed, and why others are not."""
+"""Selection of the files to index, with the reasons why others are excluded."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ FILE = "100644"
         ("", ""),
     ],
 )
-def test_the_language_is_told_by_the_name(path: str, language: str) -> None:
+def test_language_is_detected_by_file_name(path: str, language: str) -> None:
     assert language_of(path) == language
 
 
-def test_no_grammar_is_loaded_to_tell_languages() -> None:
+def test_language_detection_loads_no_grammar() -> None:
     import subprocess
 
     code = "import sys; from aci.graph.file_selection import language_of; language_of('a.py'); print(*sys.modules)"
@@ -69,11 +69,11 @@ def test_no_grammar_is_loaded_to_tell_languages() -> None:
         ("a b/ü.py", ""),
     ],
 )
-def test_paths_tell_what_is_nobodys_own_source(path: str, reason: str) -> None:
+def test_vendored_or_generated_path_is_excluded_with_reason(path: str, reason: str) -> None:
     assert exclusion_reason(path, FILE) == reason
 
 
-def test_modes_tell_too() -> None:
+def test_links_and_submodules_are_excluded_by_mode() -> None:
     assert exclusion_reason("a.py", "120000") == "a symbolic link"
     assert exclusion_reason("lib.py", "160000") == "a submodule"
     assert exclusion_reason("a.py", "100755") == ""
@@ -97,5 +97,5 @@ def test_modes_tell_too() -> None:
         (b"def f(): pass\n" + (b"#\n" * 4990 + b"x\n") * 90, ""),
     ],
 )
-def test_contents_tell_the_rest(data: bytes, reason: str) -> None:
+def test_binary_or_generated_content_is_excluded_with_reason(data: bytes, reason: str) -> None:
     assert unreadable_reason(data) == reason

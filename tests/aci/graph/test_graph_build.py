@@ -1,4 +1,4 @@
-"""A tree's way into the store: only what changed is read and resolved, and the result is as if made from nothing."""
+"""Incremental builds: only changed files are read and resolved, and the result equals a build from nothing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tests.conftest import MakeRepo, git
 Row = tuple[Location, Location, str, int, float]
 
 
-class Counting(TextBlobs):
-    """Texts that remember which of them were read."""
+class RecordingBlobs(TextBlobs):
+    """Texts that record which of them were read."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__(texts)
-        self.asked: list[str] = []
+        self.read_ids: list[str] = []
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        self.asked += ids
+        self.read_ids += ids
         return super().read(ids)
 
 
-def _rows(graph: Graph) -> list[Row]:
+def edge_rows(graph: Graph) -> list[Row]:
     """All edges, in order."""
     edges = graph.edges()
     columns = (edges.source, edges.target, edges.kind, edges.line, edges.weight)
@@ -44,8 +44,8 @@ def _rows(graph: Graph) -> list[Row]:
     )
 
 
-def _resolved(store: Store) -> list[set[str]]:
-    """The files of each bundle: each time that something was resolved."""
+def resolved_bundles(store: Store) -> list[set[str]]:
+    """Return the files of each bundle: there is one for each time that references were resolved."""
     return [set(store.bundle(number).files) for (number,) in store.cache.read("SELECT id FROM edges ORDER BY id")]
 
 
@@ -58,23 +58,23 @@ BASE = {
 }
 
 
-def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
+def test_known_tree_causes_no_read_and_no_write() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
-    again = Counting(BASE)
-    assert load_manifest(again, store) == load_manifest(TextBlobs(BASE), store)
-    assert again.asked == []
-    assert len(_resolved(store)) == 1
+    recording = RecordingBlobs(BASE)
+    assert load_manifest(recording, store) == load_manifest(TextBlobs(BASE), store)
+    assert recording.read_ids == []
+    assert len(resolved_bundles(store)) == 1
     store.close()
 
 
-def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -> None:
+def test_next_commit_resolves_only_files_that_change_may_affect() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
-    changed = Counting(BASE | {"pkg/base.py": "class Base:\n    x = 1\n    def stop(self):\n        pass\n"})
+    changed = RecordingBlobs(BASE | {"pkg/base.py": "class Base:\n    x = 1\n    def stop(self):\n        pass\n"})
     load_manifest(changed, store)
-    assert len(changed.asked) == 1
-    first, second = _resolved(store)
+    assert len(changed.read_ids) == 1
+    first, second = resolved_bundles(store)
     assert first == set(BASE)
     assert second == {"pkg/base.py", "pkg/core.py", "pkg/__init__.py", "main.py"} - (
         second ^ set(BASE) - {"pkg/alone.py"}
@@ -84,40 +84,40 @@ def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -
     store.close()
 
 
-def test_a_change_that_nobody_imports_resolves_one_file() -> None:
+def test_change_of_file_without_importers_resolves_one_file() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     load_manifest(TextBlobs(BASE | {"pkg/alone.py": "def nobody():\n    return 1\n"}), store)
-    assert _resolved(store)[1:] == [{"pkg/alone.py"}]
+    assert resolved_bundles(store)[1:] == [{"pkg/alone.py"}]
     store.close()
 
 
-def test_going_back_to_an_earlier_tree_makes_nothing_anew() -> None:
+def test_earlier_tree_is_reused_without_resolving() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     load_manifest(TextBlobs(BASE | {"pkg/alone.py": "x = 1\n"}), store)
-    before = _resolved(store)
+    before = resolved_bundles(store)
     load_manifest(TextBlobs(BASE), store)
-    assert _resolved(store) == before
+    assert resolved_bundles(store) == before
     store.close()
 
 
-def test_a_renamed_file_is_not_read_again() -> None:
+def test_renamed_file_is_not_read_again() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     texts = dict(BASE)
     texts["pkg/renamed.py"] = texts.pop("pkg/base.py")
-    moved = Counting(texts)
-    made = Graph(load_manifest(moved, store), store)
-    assert moved.asked == []
-    assert "pkg/base.py" not in made.paths
-    assert made.bases(Location("pkg/core.py", 0)) == []
+    moved = RecordingBlobs(texts)
+    graph = Graph(load_manifest(moved, store), store)
+    assert moved.read_ids == []
+    assert "pkg/base.py" not in graph.paths
+    assert graph.bases(Location("pkg/core.py", 0)) == []
     store.close()
 
 
 @pytest.mark.parametrize("name", ["base", "error", "code", "x", "file"])
-def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
-    """Some names are stop words, which no posting holds."""
+def test_added_file_resolves_imports_that_failed_before(name: str) -> None:
+    """Some names are stop words, which have no postings."""
     texts = {"main.py": f"from pkg.{name} import stop\nstop()\n", "pkg/__init__.py": ""}
     store = Store(None)
     assert Graph(load_manifest(TextBlobs(texts), store), store).callees(Location("main.py")) == []
@@ -127,13 +127,13 @@ def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
     store.close()
 
 
-def test_a_removed_file_is_let_go_by_who_imported_it() -> None:
+def test_removed_file_has_no_more_edges() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     texts = {path: text for path, text in BASE.items() if path != "pkg/base.py"}
     graph = Graph(load_manifest(TextBlobs(texts), store), store)
     assert graph.bases(Location("pkg/core.py", 0)) == []
-    assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
+    assert edge_rows(graph) == query_graph(TextBlobs(texts), None, edge_rows)
     store.close()
 
 
@@ -143,8 +143,8 @@ NAMES = ("load", "save", "Base", "Engine")
 
 @st.composite
 def modules(draw: st.DrawFn) -> str:
-    """A small module of a package: it imports from others, in the ways there are, and uses what it got."""
-    module, name, other = (st.sampled_from(one) for one in (MODULES, NAMES, NAMES))
+    """Generate a small module of a package that imports from others in different ways and uses the names."""
+    module, name, other = (st.sampled_from(names) for names in (MODULES, NAMES, NAMES))
     lines = []
     for kind in draw(st.lists(st.sampled_from(range(8)), min_size=1, max_size=5)):
         m, n, o = draw(module), draw(name), draw(other)
@@ -170,50 +170,51 @@ CHANGES = st.lists(st.dictionaries(st.sampled_from(PATHS), st.none() | modules()
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(PATHS), modules(), min_size=1, max_size=3), CHANGES)
-def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(
+def test_edges_after_any_commits_equal_build_from_nothing(
     texts: dict[str, str], changes: list[dict[str, str | None]]
 ) -> None:
     store = Store(None)
     for change in [{}, *changes]:
         texts = {path: text for path, text in (texts | change).items() if text is not None}
         graph = Graph(load_manifest(TextBlobs(texts), store), store)
-        assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
+        assert edge_rows(graph) == query_graph(TextBlobs(texts), None, edge_rows)
     store.close()
 
 
-def test_after_many_commits_a_tree_is_still_in_few_parts() -> None:
+def test_tree_has_few_parts_after_many_commits() -> None:
     store = Store(None)
     texts = {f"m{n}.py": f"from m{n + 1} import f{n + 1}\ndef f{n}():\n    f{n + 1}()\n" for n in range(30)}
     for step in range(MOST_PARTS + 15):
         texts |= {f"m{step % 30}.py": f"{texts[f'm{step % 30}.py']}    # step{step}\n"}
-        made = load_manifest(TextBlobs(texts), store)
-        assert len(set(made.segments)) <= MOST_PARTS
-        assert len(set(made.edges)) <= MOST_PARTS
-    graph = Graph(made, store)
-    assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
+        manifest = load_manifest(TextBlobs(texts), store)
+        assert len(set(manifest.segments)) <= MOST_PARTS
+        assert len(set(manifest.edges)) <= MOST_PARTS
+    graph = Graph(manifest, store)
+    assert edge_rows(graph) == query_graph(TextBlobs(texts), None, edge_rows)
     assert len(graph.holding([f"step{MOST_PARTS + 14}"])) == 1
     store.close()
 
 
-def test_parts_are_put_together_before_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_merged_before_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.graph.graph_build.MOST_PARTS", 4)
     store = Store(None)
     texts = {f"m{n}.py": f"def f{n}():\n    pass\n" for n in range(20)}
     parts = []
     for step in range(12):
         texts[f"m{step}.py"] += f"x = {step}\n"
-        made = load_manifest(TextBlobs(texts), store)
-        parts.append(len(set(made.segments)))
-        assert query_graph(TextBlobs(texts), None, _held) == _held(Graph(made, store))
+        manifest = load_manifest(TextBlobs(texts), store)
+        parts.append(len(set(manifest.segments)))
+        assert query_graph(TextBlobs(texts), None, places_by_term) == places_by_term(Graph(manifest, store))
     assert max(parts) <= 5
     assert min(parts[6:]) < max(parts)
     store.close()
 
 
-def _held(graph: Graph) -> dict[str, list[Location]]:
+def places_by_term(graph: Graph) -> dict[str, list[Location]]:
     terms = ["x", "pass", *(f"f{n}" for n in range(20))]
     return {
-        term: [graph.place(node) for node in sorted(held[0].tolist())] for term, held in graph.holding(terms).items()
+        term: [graph.place(node) for node in sorted(columns[0].tolist())]
+        for term, columns in graph.holding(terms).items()
     }
 
 
@@ -238,18 +239,18 @@ DEEP = b"x = " + b"(" * 3000 + b")" * 3000 + b"\n"
         ("plus.py", b"x = 1" + b" + 1" * 50_000 + b"\n"),
     ],
 )
-def test_what_is_hard_to_read_does_not_stop_the_rest(make_repo: MakeRepo, name: str, content: bytes) -> None:
+def test_file_that_is_hard_to_parse_does_not_affect_others(make_repo: MakeRepo, name: str, content: bytes) -> None:
     repo = make_repo({**HARMLESS, name: content})
 
-    def question(graph: Graph) -> None:
+    def check(graph: Graph) -> None:
         assert graph.defining("good") == [Location("good.py", 0)]
         assert name in graph.paths or name in graph.left_out
         graph.edges()
 
-    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, check)
 
 
-def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
+def test_excluded_files_are_listed_with_reason(make_repo: MakeRepo) -> None:
     repo = make_repo(
         {
             **HARMLESS,
@@ -266,7 +267,7 @@ def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
     git(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "module.py")
     git(repo, "commit", "-qm", "Links")
 
-    def question(graph: Graph) -> None:
+    def check(graph: Graph) -> None:
         assert graph.paths == ("good.py",)
         reasons = graph.left_out
         assert reasons.keys() == {
@@ -285,10 +286,10 @@ def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
         assert "link" in reasons["loop.py"]
         assert "submodule" in reasons["module.py"]
 
-    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, check)
 
 
-ODD = [
+ODD_NAMES = [
     b"new\nline.py",
     b"not-\xff-utf8.py",
     "sür/rögate.py".encode(),
@@ -299,9 +300,9 @@ ODD = [
 ]
 
 
-def test_paths_may_be_odd(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_paths_may_have_unusual_characters(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"good.py": "def good():\n    pass\n"})
-    for number, name in enumerate(ODD):
+    for number, name in enumerate(ODD_NAMES):
         file = bytes(repo) + b"/" + name
         Path(file.decode("utf-8", "surrogateescape")).parent.mkdir(exist_ok=True)
         Path(file.decode("utf-8", "surrogateescape")).write_text(
@@ -310,56 +311,56 @@ def test_paths_may_be_odd(make_repo: MakeRepo, tmp_path: Path) -> None:
     git(repo, "add", "-A")
     git(repo, "commit", "-qm", "Odd")
 
-    def question(graph: Graph) -> None:
-        assert set(graph.paths) == {"good.py", *(name.decode("utf-8", "surrogateescape") for name in ODD)}
-        assert len(graph.callers(Location("good.py", 0))) >= len(ODD)
+    def check(graph: Graph) -> None:
+        assert set(graph.paths) == {"good.py", *(name.decode("utf-8", "surrogateescape") for name in ODD_NAMES)}
+        assert len(graph.callers(Location("good.py", 0))) >= len(ODD_NAMES)
         assert [place.path for place in graph.defining("odd1")] == ["not-\udcff-utf8.py"]
 
     for _ in range(2):
-        query_graph(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", question)
+        query_graph(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", check)
 
 
-def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
+def test_tree_without_files_gives_empty_graph(make_repo: MakeRepo) -> None:
     repo = make_repo({})
 
-    def question(graph: Graph) -> None:
+    def check(graph: Graph) -> None:
         assert graph.paths == ()
         assert graph.defining("x") == []
         assert graph.holding(["x"]) == {}
         assert len(graph.edges().source) == 0
         assert np.array_equal(graph.first, [0])
 
-    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, check)
 
 
-class Vanishing(TextBlobs):
-    """As if something had removed a blob after the files were listed."""
+class MissingBlobs(TextBlobs):
+    """Texts of which one blob is missing, as if it had been removed after the files were listed."""
 
-    def __init__(self, texts: Mapping[str, str], gone: str) -> None:
+    def __init__(self, texts: Mapping[str, str], missing: str) -> None:
         super().__init__(texts)
-        self.gone = next(file.id for file in self.files() if file.path == gone)
+        self.missing = next(file.id for file in self.files() if file.path == missing)
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
         for id, data in zip(ids, super().read(ids), strict=True):
-            if id == self.gone:
+            if id == self.missing:
                 self.absent.add(id)
-            yield None if id == self.gone else data
+            yield None if id == self.missing else data
 
 
-def test_a_blob_that_is_missing_is_asked_for_again_next_time(tmp_path: Path) -> None:
+def test_missing_blob_is_read_again_next_time(tmp_path: Path) -> None:
     for _ in range(2):
-        partly = query_graph(Vanishing(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
-        assert partly == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING_BLOB})
+        result = query_graph(MissingBlobs(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
+        assert result == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING_BLOB})
 
-    def question(graph: Graph) -> None:
+    def check(graph: Graph) -> None:
         assert graph.paths == tuple(sorted(BASE))
         assert not graph.left_out
-        assert _rows(graph) == query_graph(TextBlobs(BASE), None, _rows)
+        assert edge_rows(graph) == query_graph(TextBlobs(BASE), None, edge_rows)
 
-    query_graph(TextBlobs(BASE), tmp_path, question)
+    query_graph(TextBlobs(BASE), tmp_path, check)
 
 
-def test_two_modes_of_one_path_do_not_confuse() -> None:
+def test_path_listed_twice_is_indexed_once() -> None:
     """The index of an unfinished merge lists a path more than once."""
 
     class Unmerged(TextBlobs):

@@ -1,4 +1,4 @@
-"""From a name as somebody writes it to what it means."""
+"""Lookup of names as users and models write them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FILES = {
 }
 
 
-def answer(name: str) -> tuple[list[str], list[str]]:
-    def told(graph):
-        said = look_up_name(graph, name)
-        return tuple([f"{place.path}:{dotted_name(graph, place)}" for place in some] for some in said)
+def lookup(name: str) -> tuple[list[str], list[str]]:
+    def question(graph):
+        result = look_up_name(graph, name)
+        return tuple([f"{place.path}:{dotted_name(graph, place)}" for place in group] for group in result)
 
-    return query_graph(TextBlobs(FILES), None, told)
+    return query_graph(TextBlobs(FILES), None, question)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def answer(name: str) -> tuple[list[str], list[str]]:
         ("shop/weigh_all", ["shop/weigh_all.py:weigh_all"]),
     ],
 )
-def test_what_a_name_means(name: str, places: list[str]) -> None:
-    assert answer(name) == (places, [])
+def test_name_is_resolved_to_places(name: str, places: list[str]) -> None:
+    assert lookup(name) == (places, [])
 
 
 @pytest.mark.parametrize(
@@ -63,26 +63,26 @@ def test_what_a_name_means(name: str, places: list[str]) -> None:
         ("Nobody.weigh", "shop/basket.py:Basket.weigh"),
     ],
 )
-def test_what_is_nearest(name: str, nearest: str) -> None:
-    places, near = answer(name)
+def test_nearest_name_is_suggested(name: str, nearest: str) -> None:
+    places, near = lookup(name)
     assert (places, near[0]) == ([], nearest)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[a-z./:#]{0,20}", fullmatch=True))
-def test_any_text_is_taken(name: str) -> None:
-    places, near = answer(name)
+def test_any_text_gives_places_or_suggestions(name: str) -> None:
+    places, near = lookup(name)
     assert not (places and near)
 
 
-def test_only_what_holds_tests_is_a_test() -> None:
-    def told(graph):
+def test_file_is_test_only_if_it_contains_tests() -> None:
+    def question(graph):
         return [is_test_file(graph, path) for path in graph.paths], definition_at_line(
             graph, "shop/basket.py", 100
         ).symbol
 
-    assert query_graph(TextBlobs(FILES), None, told) == ([path.startswith("tests") for path in sorted(FILES)], -1)
+    assert query_graph(TextBlobs(FILES), None, question) == ([path.startswith("tests") for path in sorted(FILES)], -1)
 
 
-def test_a_name_of_any_length_is_read_in_no_time() -> None:
-    assert answer("(" * 100_000) == ([], [])
-    assert answer("Basket.weigh(" + "x" * 100_000 + ")")[0] == []
+def test_very_long_name_is_parsed_quickly() -> None:
+    assert lookup("(" * 100_000) == ([], [])
+    assert lookup("Basket.weigh(" + "x" * 100_000 + ")")[0] == []

@@ -1,4 +1,4 @@
-"""What names mean: Python's, through imports, classes, assignments and annotations."""
+"""Resolution of Python names through imports, classes, assignments and annotations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aci.graph.parser import languages_by_file_name, load_language
 
 
 class Tree(Mapping[str, Outline]):
-    """The outlines of texts, and which of them were asked for."""
+    """The outlines of texts; it records which of them were read."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         languages = languages_by_file_name()
@@ -20,10 +20,10 @@ class Tree(Mapping[str, Outline]):
             path: load_language(languages[path[path.rfind(".") :]]).parse(text.encode()).outline
             for path, text in texts.items()
         }
-        self.asked: set[str] = set()
+        self.read_paths: set[str] = set()
 
     def __getitem__(self, path: str) -> Outline:
-        self.asked.add(path)
+        self.read_paths.add(path)
         return self.outlines[path]
 
     def __iter__(self) -> Iterator[str]:
@@ -36,7 +36,7 @@ class Tree(Mapping[str, Outline]):
         return Resolver(self).resolve(path)
 
     def edges(self, path: str, kind: str = "call") -> set[tuple[str, str]]:
-        """(symbol, file:symbol) of a file's edges, with "" for the module."""
+        """Return pairs of symbol and file:symbol for a file's edges, with "" for the module."""
         return {
             (self._name(path, edge.symbol), f"{edge.path}:{self._name(edge.path, edge.target)}")
             for edge in self.resolved(path).edges
@@ -83,7 +83,7 @@ other = c
 
 
 @pytest.mark.parametrize("text", IMPORTS)
-def test_a_call_reaches_its_definition_through_imports(text: str) -> None:
+def test_call_reaches_its_definition_through_imports(text: str) -> None:
     tree = Tree({**PACKAGE, "tests/test_it.py": text})
     assert ("f", IMPORTS[text]) in tree.edges("tests/test_it.py")
 
@@ -160,12 +160,12 @@ def test_methods_are_found_through_self_bases_attributes_and_super() -> None:
     }
 
 
-def test_making_an_instance_reaches_the_class_and_the_constructor_it_inherits() -> None:
+def test_instantiation_reaches_class_and_inherited_constructor() -> None:
     tree = Tree({"a.py": "import base\n\ndef f():\n    base.Sub()\n", "base.py": BASE})
     assert tree.edges("a.py") == {("f", "base.py:Sub"), ("f", "base.py:Base.__init__")}
 
 
-def test_a_diamond_is_searched_in_order() -> None:
+def test_diamond_inheritance_is_searched_in_order() -> None:
     text = """\
 class A:
     def m(self): ...
@@ -180,13 +180,13 @@ class D(B, C):
     assert ("D.f", "a.py:A.m") not in calls
 
 
-def test_several_definitions_of_a_name_share_the_weight() -> None:
+def test_several_definitions_of_name_share_weight() -> None:
     text = "try:\n    def f(): ...\nexcept E:\n    def f(): ...\n\ndef g():\n    f()\n"
     edges = [edge for edge in Tree({"a.py": text}).resolved("a.py").edges if edge.kind == "call"]
     assert [(edge.target, edge.weight, edge.line) for edge in edges] == [(0, 0.5, 7), (1, 0.5, 7)]
 
 
-def test_a_setter_is_not_meant_where_a_property_is_read() -> None:
+def test_reading_property_does_not_reach_setter() -> None:
     text = """\
 class A:
     @property
@@ -200,7 +200,7 @@ class A:
     assert [(edge.target, edge.weight) for edge in uses] == [(1, 1.0)]
 
 
-def test_attributes_of_what_nobody_knows_are_loose_and_names_from_outside_are_nothing() -> None:
+def test_attributes_of_unknown_objects_are_loose_references() -> None:
     text = """\
 import json
 from os import path as p
@@ -218,51 +218,51 @@ def f(x, *rest, **more):
     "".join(x)
     x.__enter__()
 """
-    found = Tree({"a.py": text}).resolved("a.py")
-    assert [(one.name, one.kind, one.line) for one in found.loose] == [("close", "call", 5)]
-    assert found.edges == ()
+    resolved = Tree({"a.py": text}).resolved("a.py")
+    assert [(reference.name, reference.kind, reference.line) for reference in resolved.loose] == [("close", "call", 5)]
+    assert resolved.edges == ()
 
 
-def test_a_parameter_hides_a_function_of_its_name() -> None:
+def test_parameter_hides_function_of_its_name() -> None:
     tree = Tree({"a.py": "def g(): ...\n\ndef f(g, *, h=g):\n    g()\n"})
     assert tree.edges("a.py") == set()
 
 
-def test_the_standard_library_is_not_a_file_of_that_name_in_a_package() -> None:
+def test_standard_module_is_preferred_to_namesake_in_package() -> None:
     tree = Tree(
         {"p/__init__.py": "", "p/random.py": "def choice(): ...\n", "p/a.py": "import random\nrandom.choice()\n"}
     )
     assert tree.edges("p/a.py") == set()
 
 
-def test_only_what_is_reached_is_asked_for_and_named() -> None:
+def test_only_reached_files_are_read_and_listed() -> None:
     tree = Tree({**PACKAGE, "a.py": "from pkg import c\nc()\n"})
-    found = tree.resolved("a.py")
-    assert found.reached == {"a.py", "pkg/__init__.py", "pkg/b.py"} == tree.asked
+    resolved = tree.resolved("a.py")
+    assert resolved.reached == {"a.py", "pkg/__init__.py", "pkg/b.py"} == tree.read_paths
 
 
-def test_what_had_a_say_does_not_depend_on_what_was_resolved_before() -> None:
+def test_result_does_not_depend_on_order_of_files() -> None:
     texts = {**PACKAGE, "x.py": CLASSES, "base.py": BASE, **{f"t{n}.py": text for n, text in enumerate(IMPORTS)}}
     tree = Tree(texts)
-    together, backwards = Resolver(tree), Resolver(tree)
-    there = {path: together.resolve(path) for path in sorted(texts)}
-    back = {path: backwards.resolve(path) for path in sorted(texts, reverse=True)}
-    assert there == back == {path: tree.resolved(path) for path in texts}
+    forwards, backwards = Resolver(tree), Resolver(tree)
+    results = {path: forwards.resolve(path) for path in sorted(texts)}
+    reverse_results = {path: backwards.resolve(path) for path in sorted(texts, reverse=True)}
+    assert results == reverse_results == {path: tree.resolved(path) for path in texts}
 
 
-def test_a_path_that_is_not_there_is_a_key_error() -> None:
+def test_missing_path_is_key_error() -> None:
     with pytest.raises(KeyError):
         Tree({}).resolved("a.py")
 
 
-HOSTILE = {
+CYCLES = {
     "import of itself": {"a.py": "from a import f\nf()\n"},
     "imports in a circle": {"a.py": "from b import f\nf()\n", "b.py": "from a import f\n"},
     "stars in a circle": {"a.py": "from b import *\nf()\n", "b.py": "from a import *\n"},
     "a class that is its own base": {"a.py": "class A(A):\n    def f(self):\n        self.g()\n        super().h()\n"},
     "bases in a circle": {"a.py": "class A(B):\n    def f(self): self.g()\nclass B(A): ...\n"},
     "a base inside its class": {"a.py": "class A(A.B):\n    class B(A): ...\n"},
-    "names that hold each other": {"a.py": "x = y\ny = x\nx.f()\n" + "z = z.z\n" * 50 + "z.z.z.z()\n"},
+    "names that refer to each other": {"a.py": "x = y\ny = x\nx.f()\n" + "z = z.z\n" * 50 + "z.z.z.z()\n"},
     "returns in a circle": {
         "a.py": "def f() -> g: ...\ndef g() -> f: ...\nf().x()\nclass A:\n    __call__ = A()\nA()()\n"
     },
@@ -272,15 +272,15 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("case", HOSTILE)
-def test_circles_come_to_an_end(case: str) -> None:
-    tree = Tree(HOSTILE[case])
+@pytest.mark.parametrize("case", CYCLES)
+def test_cycles_are_resolved_in_finite_time(case: str) -> None:
+    tree = Tree(CYCLES[case])
     for path in tree:
         assert path in tree.resolved(path).reached
 
 
 @pytest.mark.slow
-def test_a_chain_of_ten_thousand_imports_or_bases_comes_to_an_end() -> None:
+def test_chain_of_ten_thousand_imports_and_bases_is_cut_off() -> None:
     count = 10_000
     parse = load_language("python").parse
     texts = (f"from m{n + 1} import f, A\nclass B{n}(A): ...\nclass A(A): ...\nf()\nB{n}().x()\n" for n in range(count))

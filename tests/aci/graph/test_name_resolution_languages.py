@@ -1,4 +1,4 @@
-"""What names mean in languages other than Python."""
+"""Resolution of names in languages other than Python."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from aci.graph.parser import languages_by_file_name, load_language
 
 
 def calls(texts: dict[str, str], path: str) -> set[str]:
-    """file:symbol of what the file calls."""
+    """Return file:symbol for each definition that the file calls."""
     languages = languages_by_file_name()
     outlines = {
-        one: load_language(languages[one[one.rfind(".") :]]).parse(text.encode()).outline for one, text in texts.items()
+        file: load_language(languages[file[file.rfind(".") :]]).parse(text.encode()).outline
+        for file, text in texts.items()
     }
-    found = Resolver(outlines).resolve(path)
-    assert found.reached <= outlines.keys()
-    assert {edge.path for edge in found.edges} <= found.reached
+    resolved = Resolver(outlines).resolve(path)
+    assert resolved.reached <= outlines.keys()
+    assert {edge.path for edge in resolved.edges} <= resolved.reached
     return {
-        f"{edge.path}:{outlines[edge.path].symbols[edge.target].name}" for edge in found.edges if edge.kind == "call"
+        f"{edge.path}:{outlines[edge.path].symbols[edge.target].name}" for edge in resolved.edges if edge.kind == "call"
     }
 
 
-def test_javascript_imports_by_relative_path_with_endings_and_indexes() -> None:
+def test_javascript_imports_relative_paths_with_suffixes_and_indexes() -> None:
     texts = {
         "src/a.js": """\
 import D, {a as b} from './x/y.js';
@@ -47,13 +48,13 @@ class A extends b { m() { this.n(); ns.f(); D(); super.q(); } n() {} }
     ],
 )
 @pytest.mark.parametrize("ending", ["js", "ts", "tsx"])
-def test_what_is_exported_by_default_may_be_called_otherwise(exported: str, ending: str) -> None:
+def test_default_export_may_be_imported_under_other_name(exported: str, ending: str) -> None:
     texts = {"src/a.js": "import Foo from './b'\nfunction f() { Foo() }\n", f"src/b.{ending}": exported}
     name = "bar" if "bar" in exported else "default"
     assert calls(texts, "src/a.js") == {f"src/b.{ending}:{name}"}
 
 
-def test_java_knows_classes_of_its_package_imports_and_inherited_members() -> None:
+def test_java_resolves_package_imports_and_inherited_members() -> None:
     texts = {
         "main/p/q/D.java": """\
 package p.q;
@@ -67,7 +68,7 @@ class D extends C { C f; void n() { m(); this.k(); f.z(); E.go(); } void k() {} 
     assert calls(texts, "main/p/q/D.java") == expected
 
 
-def test_go_packages_are_folders_and_methods_stand_in_any_of_their_files() -> None:
+def test_go_package_is_folder_with_methods_in_any_file() -> None:
     texts = {
         "pkg/a.go": """\
 package p
@@ -81,7 +82,7 @@ func (t *T) M() { t.N(); x.F(); local(); u := New(); u.N() }
     assert calls(texts, "pkg/a.go") == {"pkg/b.go:T.N", "sub/s.go:F", "pkg/b.go:local", "pkg/b.go:New"}
 
 
-def test_rust_modules_and_implementations() -> None:
+def test_rust_resolves_modules_and_implementations() -> None:
     texts = {
         "src/lib.rs": "mod a;\nuse a::f;\nfn z() { f(); crate::a::g(); }\n",
         "src/a.rs": """\

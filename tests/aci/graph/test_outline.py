@@ -1,4 +1,4 @@
-"""Outlines survive storage."""
+"""Storage of outlines."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ OUTLINES = st.builds(
 
 
 @given(OUTLINES)
-def test_an_outline_survives_storage(outline: Outline) -> None:
+def test_decoded_outline_equals_encoded(outline: Outline) -> None:
     assert decode_outline(encode_outline(outline)) == outline
 
 
-def test_a_symbol_has_a_bare_name() -> None:
+def test_bare_name_is_last_part_of_name() -> None:
     assert Symbol("A.b", "function", 1, 1, 1, 0, 1, -1, "", "").bare == "b"

@@ -1,4 +1,4 @@
-"""From bytes to outlines: Python exactly, and whatever the bytes are without failing."""
+"""From bytes to outlines: exact for Python, without errors for any bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aci.graph.outline import Outline, Symbol
 from aci.graph.parser import languages_by_file_name, load_language, symbol_boundaries
 
 LANGUAGES = sorted(set(languages_by_file_name().values()))
-SCRAPS = [
+FRAGMENTS = [
     *(
         "def f(a: A) -> B:\n",
         "class C(D):\n",
@@ -63,13 +63,13 @@ def outline(code: str, language: str = "python") -> Outline:
     return load_language(language).parse(textwrap.dedent(code).encode()).outline
 
 
-def references(found: Outline, kind: str) -> list[str]:
-    return [one.name for one in found.references if one.kind == kind]
+def references(result: Outline, kind: str) -> list[str]:
+    return [reference.name for reference in result.references if reference.kind == kind]
 
 
-def expected(code: str) -> set[tuple[str, str, int, int | None]]:
-    """What Python's own parser says: name, kind, first and last line."""
-    found = set()
+def symbols_of_ast(code: str) -> set[tuple[str, str, int, int | None]]:
+    """Return name, kind, first and last line of each symbol according to Python's own parser."""
+    symbols = set()
     open_: list[tuple[ast.AST, str]] = [(ast.parse(code), "")]
     while open_:
         node, prefix = open_.pop()
@@ -77,23 +77,25 @@ def expected(code: str) -> set[tuple[str, str, int, int | None]]:
             name = prefix
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 name = f"{prefix}.{child.name}" if prefix else child.name
-                first = min([child.lineno, *(one.lineno for one in child.decorator_list)])
+                first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
                 kind = "class" if isinstance(child, ast.ClassDef) else "function"
-                found.add((name, kind, first, child.end_lineno))
+                symbols.add((name, kind, first, child.end_lineno))
             open_.append((child, name))
-    return found
+    return symbols
 
 
-OURS = sorted(Path(__file__).parents[3].glob("aci/*/*.py"))
+OWN_MODULES = sorted(Path(__file__).parents[3].glob("aci/*/*.py"))
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_symbols_are_those_of_the_syntax_tree(path: Path) -> None:
+@pytest.mark.parametrize("path", OWN_MODULES, ids=lambda path: path.name)
+def test_symbols_equal_those_of_python_ast(path: Path) -> None:
     symbols = load_language("python").parse(path.read_bytes()).outline.symbols
-    assert {(one.name, one.kind, one.line, one.end) for one in symbols} == expected(path.read_text())
+    assert {(symbol.name, symbol.kind, symbol.line, symbol.end) for symbol in symbols} == symbols_of_ast(
+        path.read_text()
+    )
 
 
-def test_lines_decorators_and_comments() -> None:
+def test_symbol_lines_include_decorators_but_no_trailing_comments() -> None:
     code = textwrap.dedent('''
         @first
         # a comment
@@ -118,15 +120,15 @@ def test_lines_decorators_and_comments() -> None:
             def outer(): return 1
         ''')
     symbols = outline(code).symbols
-    assert {(one.name, one.kind, one.line, one.end) for one in symbols} == expected(code)
+    assert {(symbol.name, symbol.kind, symbol.line, symbol.end) for symbol in symbols} == symbols_of_ast(code)
     first = symbols[0]
     assert (first.line, first.header, first.doc) == (2, 5, 'Says "what" it does.')
     assert first.signature == "async def outer(a, b=1) -> int"
-    assert [symbols[one.parent].name for one in symbols if one.parent >= 0] == ["outer", "outer"]
+    assert [symbols[symbol.parent].name for symbol in symbols if symbol.parent >= 0] == ["outer", "outer"]
 
 
-def test_references_are_calls_bases_and_what_is_read() -> None:
-    found = outline("""
+def test_references_are_calls_bases_and_uses() -> None:
+    result = outline("""
         import os
         from a import callback, Base, Meta
 
@@ -139,17 +141,17 @@ def test_references_are_calls_bases_and_what_is_read() -> None:
                 schedule(callback, on=self.done)
                 return self.prop, os.sep, unknown.attribute
     """)
-    assert references(found, "base") == ["Base", "Generic"]
-    assert set(references(found, "call")) == {
+    assert references(result, "base") == ["Base", "Generic"]
+    assert set(references(result, "call")) == {
         *("register", "super", "super().go", "?.run", "self.part.close", "make", "?.close", "schedule")
     }
-    assert set(references(found, "use")) == {"callback", "Meta", "C", "self.done", "self.prop", "os.sep"}
-    places = {one.name: one.symbol for one in found.references}
-    assert found.symbols[places["self.prop"]].name == "C.go"
+    assert set(references(result, "use")) == {"callback", "Meta", "C", "self.done", "self.prop", "os.sep"}
+    owners = {reference.name: reference.symbol for reference in result.references}
+    assert result.symbols[owners["self.prop"]].name == "C.go"
 
 
-def test_imports_say_what_they_bind() -> None:
-    found = outline("""
+def test_imports_have_bound_name_module_and_original_name() -> None:
+    result = outline("""
         from __future__ import annotations
         import a.b, c.d as e
         from ..x import (y, z as w)
@@ -160,11 +162,11 @@ def test_imports_say_what_they_bind() -> None:
         if TYPE_CHECKING:
             from p import r
     """)
-    assert [one[:3] for one in found.imports] == [
+    assert [entry[:3] for entry in result.imports] == [
         *(("a", "a.b", ""), ("e", "c.d", ""), ("y", "..x", "y"), ("w", "..x", "z"), ("q", ".", "q")),
         *(("*", "m", "*"), ("o", "n", "o"), ("r", "p", "r")),
     ]
-    assert [one.symbol for one in found.imports][-2:] == [0, -1]
+    assert [entry.symbol for entry in result.imports][-2:] == [0, -1]
 
 
 @pytest.mark.parametrize(
@@ -193,23 +195,23 @@ def test_imports_say_what_they_bind() -> None:
         ("x[0] = Foo()", []),
     ],
 )
-def test_bindings(code: str, bound: list[tuple[str, str, bool]]) -> None:
-    found = sorted((target, source, called) for target, source, _, called in outline(code).bindings)
-    assert found == sorted(bound)
+def test_bindings_have_target_source_and_whether_called(code: str, bound: list[tuple[str, str, bool]]) -> None:
+    bindings = sorted((target, source, called) for target, source, _, called in outline(code).bindings)
+    assert bindings == sorted(bound)
 
 
-def test_python_2_and_broken_code_are_read_as_far_as_possible() -> None:
-    assert [one.name for one in outline("print 'a'\ndef f():\n    print >>g, h()\n").symbols] == ["f"]
-    found = outline("def f():\n    g()\n\nx = = (\n\nclass C:\n    def m(self): pass\n")
-    assert found.broken
-    assert "f" in [one.name for one in found.symbols]
+def test_python_2_and_broken_code_are_parsed_partially() -> None:
+    assert [symbol.name for symbol in outline("print 'a'\ndef f():\n    print >>g, h()\n").symbols] == ["f"]
+    result = outline("def f():\n    g()\n\nx = = (\n\nclass C:\n    def m(self): pass\n")
+    assert result.broken
+    assert "f" in [symbol.name for symbol in result.symbols]
 
 
 @pytest.mark.parametrize("code", ["", "\n\n", "# only\n# comments", "\ufeffx = 1", "'''text'''"])
-def test_files_without_definitions(code: str) -> None:
-    found = load_language("python").parse(code.encode())
-    assert not found.outline.symbols
-    assert not found.outline.broken
+def test_file_without_definitions_has_no_symbols(code: str) -> None:
+    result = load_language("python").parse(code.encode())
+    assert not result.outline.symbols
+    assert not result.outline.broken
 
 
 def test_comments_and_docstrings_are_prose() -> None:
@@ -234,42 +236,42 @@ def test_comments_and_docstrings_are_prose() -> None:
         ("c", b"void f(){" + b"if(x)" * 10_000 + b";}"),
     ],
 )
-def test_no_depth_or_width_is_too_much(language: str, code: bytes) -> None:
-    found = load_language(language).parse(code).outline
-    assert all(len(one.name) < 1_000 for one in found.symbols)
+def test_very_deep_or_wide_code_is_parsed(language: str, code: bytes) -> None:
+    result = load_language(language).parse(code).outline
+    assert all(len(symbol.name) < 1_000 for symbol in result.symbols)
 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.sampled_from(LANGUAGES), st.binary(max_size=300) | st.lists(st.sampled_from(SCRAPS), max_size=40).map("".join)
+    st.sampled_from(LANGUAGES), st.binary(max_size=300) | st.lists(st.sampled_from(FRAGMENTS), max_size=40).map("".join)
 )
-def test_whatever_the_bytes_the_outline_holds_together(language: str, code: bytes | str) -> None:
+def test_outline_of_any_bytes_is_consistent(language: str, code: bytes | str) -> None:
     data = code.encode() if isinstance(code, str) else code
-    found, prose = load_language(language).parse(data)
+    result, prose = load_language(language).parse(data)
     lines = data.count(b"\n") + 1
-    for index, one in enumerate(found.symbols):
-        assert 1 <= one.line <= one.header <= max(one.end, one.header) <= lines
-        assert 0 <= one.start < one.stop <= len(data)
-        assert one.parent < index
-        if one.parent >= 0:
-            around = found.symbols[one.parent]
-            assert around.start <= one.start
-            assert one.stop <= around.stop
-            assert one.name.startswith(f"{around.name}.")
-    assert _apart(found.symbols)
-    for reference in found.references:
+    for index, symbol in enumerate(result.symbols):
+        assert 1 <= symbol.line <= symbol.header <= max(symbol.end, symbol.header) <= lines
+        assert 0 <= symbol.start < symbol.stop <= len(data)
+        assert symbol.parent < index
+        if symbol.parent >= 0:
+            parent = result.symbols[symbol.parent]
+            assert parent.start <= symbol.start
+            assert symbol.stop <= parent.stop
+            assert symbol.name.startswith(f"{parent.name}.")
+    assert do_not_overlap(result.symbols)
+    for reference in result.references:
         assert 1 <= reference.line <= lines
-        assert -1 <= reference.symbol < len(found.symbols)
+        assert -1 <= reference.symbol < len(result.symbols)
     assert prose == sorted(prose)
-    positions, owners = symbol_boundaries(found.symbols)
+    positions, owners = symbol_boundaries(result.symbols)
     assert positions == sorted(set(positions))
     assert len(positions) == len(owners)
 
 
-def _apart(symbols: tuple[Symbol, ...]) -> bool:
-    """Whether no two overlap but by standing in one another."""
+def do_not_overlap(symbols: tuple[Symbol, ...]) -> bool:
+    """Return whether any two symbols are disjoint or nested."""
     return all(
-        later.start >= one.stop or later.stop <= one.stop
-        for index, one in enumerate(symbols)
+        later.start >= symbol.stop or later.stop <= symbol.stop
+        for index, symbol in enumerate(symbols)
         for later in symbols[index + 1 :]
     )

@@ -1,4 +1,4 @@
-"""Which file a module's name means, in trees where many have that name."""
+"""Files for module names, in trees where many files have the same name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize(
-    ("importer", "module", "meant"),
+    ("importer", "module", "expected"),
     [
         (f"{TEST}/Shop.java", "com.x.Shop", f"{MAIN}/Shop.java"),
         (f"{TEST}/Shop.java", "com.x.y.Shop", f"{MAIN}/y/Shop.java"),
@@ -55,6 +55,6 @@ PATHS = (
         ("m.py", "...utils", ""),
     ],
 )
-def test_a_module_is_a_file_or_folder(importer: str, module: str, meant: str) -> None:
+def test_module_name_is_resolved_to_file_or_folder(importer: str, module: str, expected: str) -> None:
     modules = ModuleResolver(PATHS)
-    assert [modules.find(module, importer) for _ in range(2)] == [meant, meant]
+    assert [modules.find(module, importer) for _ in range(2)] == [expected, expected]

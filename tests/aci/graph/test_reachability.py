@@ -1,4 +1,4 @@
-"""Who gets to a definition, and what is around it."""
+"""Callers, reaching tests and the context of a definition."""
 
 from __future__ import annotations
 
@@ -37,56 +37,56 @@ FILES = {
 }
 
 
-def ask(question: Callable[[Graph], Answer]) -> Answer:
+def query(question: Callable[[Graph], Answer]) -> Answer:
     return query_graph(TextBlobs(FILES), None, question)
 
 
-def test_callers_and_their_callers_nearest_first() -> None:
+def test_direct_and_indirect_callers_are_nearest_first() -> None:
     def question(graph: Graph) -> dict[str, int]:
         (place,) = look_up_name(graph, "measure").places
-        found = sorted(find_callers(graph, {place: 1.0}).items(), key=lambda item: -item[1].score)
-        return {dotted_name(graph, place): reached.hops for place, reached in found if place.symbol >= 0}
+        callers = sorted(find_callers(graph, {place: 1.0}).items(), key=lambda item: -item[1].score)
+        return {dotted_name(graph, place): reached.hops for place, reached in callers if place.symbol >= 0}
 
-    found = ask(question)
-    assert next(iter(found)) == "measure"
-    assert {name: found[name] for name in ("measure", "ring", "test_measure", "Basket.weigh", "test_ring")} == {
+    callers = query(question)
+    assert next(iter(callers)) == "measure"
+    assert {name: callers[name] for name in ("measure", "ring", "test_measure", "Basket.weigh", "test_ring")} == {
         "measure": 0, "ring": 1, "test_measure": 1, "Basket.weigh": 1, "test_ring": 2
     }  # fmt: skip
-    assert "unrelated" not in found
+    assert "unrelated" not in callers
 
 
-def test_test_files_that_get_there() -> None:
+def test_test_files_that_reach_definition_are_found() -> None:
     def question(graph: Graph) -> list[str]:
         return list(find_reaching_tests(graph, {look_up_name(graph, "measure").places[0]: 1.0}))
 
-    assert ask(question) == ["tests/test_basket.py", "tests/test_till.py"]
+    assert query(question) == ["tests/test_basket.py", "tests/test_till.py"]
 
 
-def test_around_a_method() -> None:
+def test_context_of_method_has_overrides_callers_and_callees() -> None:
     def question(graph: Graph) -> dict[str, list[str]]:
         (place,) = look_up_name(graph, "Basket.weigh").places
         related = find_context(graph, place).related
-        return {relation: [f"{one.name}:{one.at}" for one in found] for relation, found in related.items()}
+        return {relation: [f"{entry.name}:{entry.at}" for entry in entries] for relation, entries in related.items()}
 
-    assert ask(question) == {
+    assert query(question) == {
         "overridden": ["Crate.weigh:0"],
         "callers": ["Crate.weigh:8"],
         "callees": ["measure:3"],
     }
 
 
-def test_callers_of_callers() -> None:
+def test_context_has_callers_of_callers() -> None:
     def question(graph: Graph) -> list[str]:
-        one = find_context(graph, look_up_name(graph, "measure").places[0], depth=3, wanted=["callers"])
-        (weigh,) = [caller for caller in one.related["callers"] if caller.name == "Basket.weigh"]
+        context = find_context(graph, look_up_name(graph, "measure").places[0], depth=3, wanted=["callers"])
+        (weigh,) = [caller for caller in context.related["callers"] if caller.name == "Basket.weigh"]
         return [other.name for other in weigh.related["callers"]]
 
-    assert ask(question) == ["Crate.weigh"]
+    assert query(question) == ["Crate.weigh"]
 
 
-def likely(path: str, old: str, new: str, together: dict[str, float] | None = None) -> dict[str, tuple[str, ...]]:
+def impact_of(path: str, old: str, new: str, together: dict[str, float] | None = None) -> dict[str, tuple[str, ...]]:
     edit = Edit(path, FILES[path], FILES[path].replace(old, new))
-    places = ask(lambda graph: find_impact(graph, [edit], together or {}, 20))
+    places = query(lambda graph: find_impact(graph, [edit], together or {}, 20))
 
     def name(hit: RankedPlace) -> str:
         return f"{hit.path}:{hit.name}" if hit.name else hit.path
@@ -95,23 +95,23 @@ def likely(path: str, old: str, new: str, together: dict[str, float] | None = No
     return {name(hit): hit.why for hit in (*places.files, *places.functions)}
 
 
-def test_callers_of_what_changes_its_signature() -> None:
-    found = likely("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
-    assert found["shop/till.py:ring"][0] == "calls measure in line 5: scale is required"
-    assert found["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale is required"
-    assert "shop/till.py" in found
-    assert "tests it" in found["tests/test_basket.py"]
-    assert "shop/other.py" not in found
+def test_impact_includes_callers_of_changed_signature() -> None:
+    places = impact_of("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
+    assert places["shop/till.py:ring"][0] == "calls measure in line 5: scale is required"
+    assert places["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale is required"
+    assert "shop/till.py" in places
+    assert "tests it" in places["tests/test_basket.py"]
+    assert "shop/other.py" not in places
 
 
-def test_methods_above_and_below() -> None:
-    found = likely("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
-    assert found["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "named like Basket.weigh")
-    found = likely("shop/basket.py", "+ 1", "+ 2")
-    assert "is overridden by Crate.weigh" in found["shop/basket.py:Basket.weigh"]
+def test_impact_includes_overridden_and_overriding_methods() -> None:
+    places = impact_of("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
+    assert places["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "named like Basket.weigh")
+    places = impact_of("shop/basket.py", "+ 1", "+ 2")
+    assert "is overridden by Crate.weigh" in places["shop/basket.py:Basket.weigh"]
 
 
-def test_namesakes_and_what_changes_together() -> None:
-    found = likely("shop/till.py", "'kg'", "'g'", {"docs/till.txt": 0.5})
-    assert found["lab/till.py:ring"] == ("named like ring",)
-    assert found["docs/till.txt"] == ("changes with it",)
+def test_impact_includes_namesakes_and_files_changed_together() -> None:
+    places = impact_of("shop/till.py", "'kg'", "'g'", {"docs/till.txt": 0.5})
+    assert places["lab/till.py:ring"] == ("named like ring",)
+    assert places["docs/till.txt"] == ("changes with it",)

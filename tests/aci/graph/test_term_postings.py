@@ -1,4 +1,4 @@
-"""Postings against a plain count of the same words."""
+"""Postings compared with a direct count of the same words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Key = tuple[str, int, int]
 
 @st.composite
 def blocks(draw: st.DrawFn, depth: int = 0) -> str:
-    """Some lines of Python, with definitions in them."""
+    """Generate lines of Python with nested definitions."""
     indent = "    " * depth
     lines = []
     for kind in draw(st.lists(st.sampled_from(["code", "comment", "function", "class"]), min_size=1, max_size=4)):
@@ -43,10 +43,10 @@ def blocks(draw: st.DrawFn, depth: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _counted(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tuple[int, int]]]:
-    """(term, document, field) -> how often; documents by defined name; how many words in (document, field).
+def count_directly(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tuple[int, int]]]:
+    """Return (term, document, field) -> count; documents by defined name; words in each (document, field).
 
-    Byte by byte, from what the parser says alone.
+    This counts byte by byte, from the parser's result alone.
     """
     data = text.encode()
     outline, prose = load_language("python").parse(data)
@@ -57,62 +57,64 @@ def _counted(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tupl
     for start, stop in prose:
         owner[start:stop] = [owner[start]] * (stop - start)
         field[start:stop] = [PROSE] * (stop - start)
-    found: Counter[Key] = Counter()
+    counts: Counter[Key] = Counter()
     words: Counter[tuple[int, int]] = Counter()
-    at = 0
-    while at < len(data):
-        end = at
-        while end < len(data) and (owner[end], field[end]) == (owner[at], field[at]):
+    position = 0
+    while position < len(data):
+        end = position
+        while end < len(data) and (owner[end], field[end]) == (owner[position], field[position]):
             end += 1
-        _count(found, words, data[at:end].decode(), owner[at], field[at])
-        at = end
+        add_counts(counts, words, data[position:end].decode(), owner[position], field[position])
+        position = end
     defined: dict[str, set[int]] = {}
     for number, symbol in enumerate(outline.symbols, 1):
-        _count(found, words, symbol.bare, number, NAME)
+        add_counts(counts, words, symbol.bare, number, NAME)
         defined.setdefault(symbol.bare, set()).add(number)
-    return found, defined, words
+    return counts, defined, words
 
 
-def _count(found: Counter[Key], words: Counter[tuple[int, int]], text: str, document: int, field: int) -> None:
+def add_counts(counts: Counter[Key], words: Counter[tuple[int, int]], text: str, document: int, field: int) -> None:
     for word in WORD.findall(text):
         words[document, field] += 1
         for term in split_identifier(word):
-            found[term, document, field] += 1
+            counts[term, document, field] += 1
 
 
-def _held(graph: Graph, terms: list[str]) -> dict[tuple[str, str, int, int], int]:
-    """(term, path, document of the path, field) -> how often."""
-    held = {}
+def graph_counts(graph: Graph, terms: list[str]) -> dict[tuple[str, str, int, int], int]:
+    """Return (term, path, document of the path, field) -> count."""
+    counts_by_term = {}
     for term, postings in graph.holding(terms).items():
         for node, *counts in zip(*(column.tolist() for column in postings), strict=True):
             path, symbol = graph.place(node)
-            held |= {(term, path, symbol + 1, field): count for field, count in enumerate(counts) if count}
-    return held
+            counts_by_term |= {(term, path, symbol + 1, field): count for field, count in enumerate(counts) if count}
+    return counts_by_term
 
 
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(blocks(), max_size=4), min_size=1, max_size=3), st.data())
 def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str]], data: st.DataObject) -> None:
-    """Trees come into the store in turn, so later ones lie in several segments; texts may repeat."""
-    every = sorted({text for tree in trees for text in tree})
-    wanted = [{f"f{n}.py": data.draw(st.sampled_from(every)) for n in range(len(tree))} for tree in trees if every]
+    """Trees are stored in turn, so that later ones are in several segments; texts may repeat."""
+    all_texts = sorted({text for tree in trees for text in tree})
+    trees_of_texts = [
+        {f"f{n}.py": data.draw(st.sampled_from(all_texts)) for n in range(len(tree))} for tree in trees if all_texts
+    ]
     store = Store(None)
-    graphs = [Graph(load_manifest(TextBlobs(texts), store), store) for texts in wanted]
-    for texts, graph in zip(wanted, graphs, strict=True):
-        counts = {path: _counted(text) for path, text in texts.items()}
-        # Of equal files the first stands for all.
+    graphs = [Graph(load_manifest(TextBlobs(texts), store), store) for texts in trees_of_texts]
+    for texts, graph in zip(trees_of_texts, graphs, strict=True):
+        counts = {path: count_directly(text) for path, text in texts.items()}
+        # Equal files are indexed under the first path.
         first = {text: path for path, text in sorted(texts.items(), reverse=True)}
         expected = {
             (term, path, document, field): min(count, 255)
             for path in first.values()
             for (term, document, field), count in counts[path][0].items()
         }
-        terms = sorted({key[0] for found, _, _ in counts.values() for key in found} | {"elsewhere"})
-        assert _held(graph, terms) == expected
+        terms = sorted({key[0] for group, _, _ in counts.values() for key in group} | {"elsewhere"})
+        assert graph_counts(graph, terms) == expected
         names = sorted({name for _, defined, _ in counts.values() for name in defined})
         nodes = graph.nodes_defining(names)
-        assert {(name, *graph.place(node)) for name, found in nodes.items() for node in found.tolist()} == {
+        assert {(name, *graph.place(node)) for name, group in nodes.items() for node in group.tolist()} == {
             (name, path, number - 1)
             for path in first.values()
             for name, numbers in counts[path][1].items()
@@ -126,12 +128,12 @@ def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str
     store.close()
 
 
-def test_a_term_is_counted_to_255() -> None:
-    held = query_graph(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
-    assert held.code.tolist() == [255]
+def test_term_is_counted_to_255() -> None:
+    postings = query_graph(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
+    assert postings.code.tolist() == [255]
 
 
-def test_equal_files_are_both_there_and_one_of_them_is_found() -> None:
+def test_equal_files_are_both_listed_but_indexed_once() -> None:
     texts = {"b.py": "def load(): pass\n", "a.py": "def load(): pass\n"}
 
     def question(graph: Graph) -> None:
@@ -142,7 +144,7 @@ def test_equal_files_are_both_there_and_one_of_them_is_found() -> None:
     query_graph(TextBlobs(texts), None, question)
 
 
-def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
+def test_blobs_of_other_trees_are_not_returned(tmp_path: Path) -> None:
     both = {"a.py": "def mine(): pass\n", "b.py": "def theirs(): pass\n"}
     query_graph(TextBlobs(both), tmp_path, lambda graph: None)
 
@@ -153,13 +155,13 @@ def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
     query_graph(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
 
 
-def test_no_blobs_make_an_empty_segment() -> None:
+def test_segment_without_blobs_is_empty() -> None:
     segment = Builder().segment()
     assert segment.names == []
     assert all(bucket.terms == [] for bucket in segment.buckets)
 
 
-def test_a_segment_keeps_all_through_its_bytes() -> None:
+def test_packed_segment_is_restored_unchanged() -> None:
     builder = Builder()
     symbol = Symbol("load", "function", 1, 1, 1, 0, 15, -1, "def load()", "")
     builder.add(b"def load(): pas1\nsave()\n", (symbol,), [])
@@ -169,9 +171,9 @@ def test_a_segment_keeps_all_through_its_bytes() -> None:
     assert len(segment.buckets) > 1
     buckets = [Bucket.unpacked(bucket.packed()) for bucket in segment.buckets]
     for term, documents in (("word17", [19]), ("shared", list(range(2, 6002))), (DEFINES + "load", [1])):
-        found = buckets[bucket_of(term, len(buckets))].of(term)
-        assert found is not None
-        assert found.documents.tolist() == documents
+        postings = buckets[bucket_of(term, len(buckets))].of(term)
+        assert postings is not None
+        assert postings.documents.tolist() == documents
     assert buckets[bucket_of("absent", len(buckets))].of("absent") is None
-    again = Documents.unpacked(segment.documents.packed())
-    assert all(np.array_equal(one, other) for one, other in zip(again, segment.documents, strict=True))
+    unpacked = Documents.unpacked(segment.documents.packed())
+    assert all(np.array_equal(column, other) for column, other in zip(unpacked, segment.documents, strict=True))

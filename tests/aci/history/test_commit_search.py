@@ -1,4 +1,4 @@
-"""What commits say, on real repositories: whole, shallow, partial, bare, empty and odd ones."""
+"""Search in the commit history of real repositories: complete, shallow, partial, bare, empty and malformed ones."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def subjects(history: History, words: Mapping[str, float] = WORDS) -> list[str]:
     return [past.subject for past in history.similar(words)]
 
 
-def test_commits_like_an_issue_come_best_first_with_their_score_and_age(repo: Path, tmp_path: Path) -> None:
+def test_similar_commits_are_sorted_by_score_and_have_age(repo: Path, tmp_path: Path) -> None:
     parcel = commit(repo, "Fixed #7 -- Parcel price was not in the total", {"shop/price.py": "parcel = 1\n"})
     total = commit(repo, "Total of one item\n\nSigned-off-by: A Parcel <price@total.example>", {"shop/stock.py": "x\n"})
     base = commit(repo, "Typo", {"README": "Shop\n"})
     with History.open(repo / ".git", base, tmp_path) as history:
         best, second = history.similar(WORDS)
         assert (best.commit, best.score, best.subject) == (parcel, 1.0, "Fixed #7 -- Parcel price was not in the total")
-        assert (second.commit, second.age) == (total, 0)  # all are of the same second
+        assert (second.commit, second.age) == (total, 0)  # all commits have the same timestamp
         assert 0 < second.score < 1
         assert [past.commit for past in history.similar(WORDS, most=1)] == [parcel]
         assert history.similar({"signed": 1.0, "example": 1.0}) == []
@@ -54,16 +54,16 @@ def test_commits_like_an_issue_come_best_first_with_their_score_and_age(repo: Pa
         assert len(history) == 4
 
 
-def test_age_counts_the_ancestors_made_later(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_age_counts_ancestors_with_later_dates(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in (3, 1, 2):
         date = f"170000000{day} +0000"
-        monkeypatch.setattr("tests.conftest._PERSON", {"NAME": "A", "EMAIL": "a@example.com", "DATE": date})
+        monkeypatch.setattr("tests.conftest._IDENTITY", {"NAME": "A", "EMAIL": "a@example.com", "DATE": date})
         base = commit(repo, f"Price of day {day}", {})
     with History.open(repo / ".git", base, None) as history:
         assert {past.subject[-1]: past.age for past in history.similar(WORDS)} == {"3": 0, "2": 1, "1": 2}
 
 
-def test_named_by_the_beginning_of_an_id_or_by_a_number(repo: Path, tmp_path: Path) -> None:
+def test_commits_are_found_by_id_prefix_or_issue_number(repo: Path, tmp_path: Path) -> None:
     closes = commit(repo, "Parcels are free (#12)", {"a.py": "1\n"})
     names = commit(repo, "Postage", {"a.py": "2\n"})
     names = commit(repo, "Postage again\n\nSee #12 and https://example.com/shop/issues/13.", {"a.py": "3\n"})
@@ -77,7 +77,7 @@ def test_named_by_the_beginning_of_an_id_or_by_a_number(repo: Path, tmp_path: Pa
         assert history.find_named([later, later[:8], closes[:6], "not an id", "f" * 41], [1]) == []
 
 
-def test_touched_and_added_lines(repo: Path, tmp_path: Path) -> None:
+def test_touched_files_and_added_lines_are_returned(repo: Path, tmp_path: Path) -> None:
     first = git(repo, "rev-parse", "HEAD")
     second = commit(
         repo, "Price", {"shop/price.py": "def total(items):\n    return sum(items, start=0)\n", "b.py": "1"}
@@ -96,7 +96,7 @@ def test_touched_and_added_lines(repo: Path, tmp_path: Path) -> None:
             }
 
 
-def test_a_merge_is_what_it_brought_in_and_a_huge_commit_says_nothing(repo: Path) -> None:
+def test_merge_includes_branch_changes_and_huge_commit_is_skipped(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "side")
     commit(repo, "One", {"one.py": "a line of one\n"})
     commit(repo, "Two", {"two.py": "a line of two\n"})
@@ -110,7 +110,7 @@ def test_a_merge_is_what_it_brought_in_and_a_huge_commit_says_nothing(repo: Path
         assert history.added([merge, huge]) == {merge: {"one.py": ("a line of one",), "two.py": ("a line of two",)}}
 
 
-def test_lines_of_files_are_never_taken_for_headers(repo: Path) -> None:
+def test_file_lines_are_never_parsed_as_diff_headers(repo: Path) -> None:
     id = git(repo, "rev-parse", "HEAD")
     lines = ["++ b/elsewhere.py", "@@ -1,9 +1,9 @@ def f", id, "diff --git a/x b/x", "a line at the end"]
     base = commit(repo, "Odd", {"odd.py": "-- a/elsewhere.py\nwithout an end"})
@@ -119,8 +119,8 @@ def test_lines_of_files_are_never_taken_for_headers(repo: Path) -> None:
         assert history.added([base]) == {base: {"odd.py": tuple(lines)}}
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes only UTF-8 names")
-def test_odd_names_and_messages(repo: Path) -> None:
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system accepts only UTF-8 names")
+def test_unusual_file_names_and_messages_are_read(repo: Path) -> None:
     names = [
         ":100644 a.py",
         'quote"\\.py',
@@ -146,7 +146,7 @@ def test_odd_names_and_messages(repo: Path) -> None:
         assert history.added([base])[base] == {name: (f"a line of {n}",) for n, name in enumerate(names)}
 
 
-def test_commits_without_a_time_or_a_message(repo: Path) -> None:
+def test_commits_without_date_or_message_are_read(repo: Path) -> None:
     raw = f"tree {git(repo, 'rev-parse', 'HEAD^{tree}')}\nauthor A\ncommitter A\n\n"
     bare = subprocess.run(
         ["git", "-C", str(repo), "hash-object", "-t", "commit", "--literally", "-w", "--stdin"],
@@ -161,7 +161,7 @@ def test_commits_without_a_time_or_a_message(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("date", ["9" * 20, "9" * 5000, "0" * 30 + "1", "18446744073709551614", "9223372036854775900"])
-def test_dates_beyond_all_clocks(repo: Path, tmp_path: Path, date: str) -> None:
+def test_out_of_range_dates_are_accepted(repo: Path, tmp_path: Path, date: str) -> None:
     parent = git(repo, "rev-parse", "HEAD")
     raw = f"tree {git(repo, 'rev-parse', 'HEAD^{tree}')}\nparent {parent}\nauthor A <a@b> 1 +0000\n"
     odd = subprocess.run(
@@ -176,7 +176,7 @@ def test_dates_beyond_all_clocks(repo: Path, tmp_path: Path, date: str) -> None:
             assert subjects(history) == ["Price of a parcel"]
 
 
-def test_submodules_are_no_files(repo: Path) -> None:
+def test_submodules_are_not_files(repo: Path) -> None:
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
     git(repo, "commit", "-q", "-m", "A module")
     there = git(repo, "rev-parse", "HEAD")
@@ -188,7 +188,7 @@ def test_submodules_are_no_files(repo: Path) -> None:
         assert history.added([there, gone]) == {}
 
 
-def test_moved_files_have_their_present_names(repo: Path) -> None:
+def test_moved_files_have_their_current_names(repo: Path) -> None:
     old = commit(repo, "Price", {"shop/price.py": "a line of price\n", "gone.py": ""})
     git(repo, "mv", "shop", "src")
     base = commit(repo, "Layout", {"gone.py": None})
@@ -196,36 +196,36 @@ def test_moved_files_have_their_present_names(repo: Path) -> None:
         assert history.touched([old], {"src/price.py", "src/stock.py"}) == {old: ("src/price.py",)}
 
 
-def test_files_that_change_together(repo: Path, tmp_path: Path) -> None:
+def test_files_that_change_together_are_scored(repo: Path, tmp_path: Path) -> None:
     for n in range(4):
         base = commit(repo, "Both", {"shop/price.py": f"{n}\n", "shop/tax.py": f"{n}\n", "CHANGES": f"{n}\n"})
     commit(repo, "Later", {"shop/price.py": "later\n", "shop/stock.py": "later\n"})
     present = {"shop/price.py", "shop/tax.py", "shop/stock.py"}
     with History.open(repo / ".git", base, tmp_path) as history:
-        found = history.together(["shop/price.py", "nowhere.py"], present)
-        assert found == {"nowhere.py": {}, "shop/price.py": {"shop/tax.py": 0.5, "shop/stock.py": 0.125}}
-        assert list(found["shop/price.py"]) == ["shop/tax.py", "shop/stock.py"]
+        results = history.together(["shop/price.py", "nowhere.py"], present)
+        assert results == {"nowhere.py": {}, "shop/price.py": {"shop/tax.py": 0.5, "shop/stock.py": 0.125}}
+        assert list(results["shop/price.py"]) == ["shop/tax.py", "shop/stock.py"]
         assert history.together(["shop/price.py"], present, most=1) == {"shop/price.py": {"shop/tax.py": 0.5}}
 
 
-# What commits told of files
+# Scores of files from commit messages
 
 
-def told(history: History, present: set[str], words: Mapping[str, float] = WORDS) -> dict[str, float]:
+def file_scores(history: History, present: set[str], words: Mapping[str, float] = WORDS) -> dict[str, float]:
     return {path: round(one.score, 3) for path, one in history.search_files(words, present).items()}
 
 
-def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
+def test_messages_score_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
     commit(repo, "Price of a parcel", {"a.py": "1\n"})
     commit(repo, "Price of many a parcel", dict.fromkeys(("b.py", "c.py", "d.py"), "2\n"))
     base = commit(repo, "Typo", {"e.py": "1\n"})
     present = {"a.py", "b.py", "c.py", "e.py", "elsewhere.py"}
     for _ in range(2):  # from the repository, then from the cache
         with History.open(repo / ".git", base, tmp_path) as history:
-            found = told(history, present)
-            assert found["a.py"] == 1.0  # of it alone
-            assert found["b.py"] == found["c.py"] < 1.0
-            assert found.keys() == {"a.py", "b.py", "c.py"}
+            results = file_scores(history, present)
+            assert results["a.py"] == 1.0  # its commit changed no other file
+            assert results["b.py"] == results["c.py"] < 1.0
+            assert results.keys() == {"a.py", "b.py", "c.py"}
             assert history.search_files(WORDS, present)["a.py"].terms == ("parcel", "price")
             assert (
                 history.search_files({}, present)
@@ -235,17 +235,17 @@ def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, t
             )
 
 
-def test_many_messages_tell_more_and_long_ones_less(repo: Path) -> None:
+def test_more_messages_raise_score_and_long_ones_lower_it(repo: Path) -> None:
     commit(repo, "Total", {"a.py": "1\n"})
     commit(repo, "Total", {"a.py": "2\n"})
     commit(repo, "Total", {"b.py": "1\n"})
     base = commit(repo, "Total " + " ".join(f"word{n}" for n in range(50)), {"c.py": "1\n"})
     with History.open(repo / ".git", base, None) as history:
-        found = told(history, {"a.py", "b.py", "c.py"})
-        assert found["a.py"] > found["b.py"] > found["c.py"] > 0
+        results = file_scores(history, {"a.py", "b.py", "c.py"})
+        assert results["a.py"] > results["b.py"] > results["c.py"] > 0
 
 
-def test_merges_and_commits_of_many_files_tell_nothing(repo: Path) -> None:
+def test_merges_and_commits_of_many_files_score_nothing(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "side")
     commit(repo, "Of the side", {"side.py": "1\n"})
     git(repo, "checkout", "-q", "main")
@@ -254,32 +254,33 @@ def test_merges_and_commits_of_many_files_tell_nothing(repo: Path) -> None:
     base = commit(repo, "Price of all", {f"f{n}.py": "1\n" for n in range(21)})
     present = {"side.py", "main.py", *(f"f{n}.py" for n in range(21))}
     with History.open(repo / ".git", base, None) as history:
-        assert told(history, present) == {}
-        assert told(history, present - {"f0.py"}).keys() == {f"f{n}.py" for n in range(1, 21)}  # what is here counts
-        assert told(history, present, {"side": 1.0}) == {"side.py": 1.0}
+        assert file_scores(history, present) == {}
+        # Only files that still exist count towards the limit.
+        assert file_scores(history, present - {"f0.py"}).keys() == {f"f{n}.py" for n in range(1, 21)}
+        assert file_scores(history, present, {"side": 1.0}) == {"side.py": 1.0}
 
 
-def test_a_moved_file_keeps_what_was_told_of_it_where_no_other_has_its_name(repo: Path) -> None:
+def test_moved_file_keeps_its_score_if_its_name_is_unique(repo: Path) -> None:
     commit(repo, "Parcel", {"one.py": "1\n", "two.py": "1\n", "__init__.py": "1\n"})
     base = commit(repo, "Typo", {"one.py": None, "two.py": None, "__init__.py": None, "src/one.py": "1\n"})
     with History.open(repo / ".git", base, None) as history:
-        assert told(history, {"src/one.py", "x/two.py", "y/two.py", "src/__init__.py"}) == {"src/one.py": 1.0}
+        assert file_scores(history, {"src/one.py", "x/two.py", "y/two.py", "src/__init__.py"}) == {"src/one.py": 1.0}
 
 
-def test_a_clone_without_trees_tells_nothing_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
+def test_treeless_clone_scores_nothing_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
     git(repo, "config", "uploadpack.allowFilter", "true")
     bare = tmp_path / "treeless"
     subprocess.run(["git", "clone", "-q", "--bare", "--filter=tree:0", f"file://{repo}", str(bare)], check=True)
     with History.open(bare, base, None) as history:
         assert subjects(history) == ["Price"]
-        assert told(history, {"shop/price.py"}) == {}
+        assert file_scores(history, {"shop/price.py"}) == {}
 
 
-# What is later than the base
+# Commits after the base
 
 
-def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo: Path, tmp_path: Path) -> None:
+def test_commits_after_base_are_hidden_even_if_cached(repo: Path, tmp_path: Path) -> None:
     commit(repo, "Price of a parcel (#1)", {"a.py": "1\n"})
     base = commit(repo, "Total (#1)", {"b.py": "a line of total\n"})
     past = tmp_path / "past"
@@ -302,20 +303,20 @@ def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo:
                 history.search_files(WORDS, {"a.py", "b.py"}),
             ]
 
-    alone = answers(past, None)
+    expected = answers(past, None)
     with History.open(repo / ".git", future, tmp_path / "cache") as later:
         assert len(later.similar(WORDS)) == 4
         assert set(later.touched([side, base])) == {side, base}
-    assert answers(repo / ".git", tmp_path / "cache") == alone  # from the future's neighbour
-    assert answers(repo / ".git", tmp_path / "cache") == alone  # from the cache
-    assert answers(past, tmp_path / "cache") == alone  # a clone without the future, on the same cache
-    assert answers(repo / ".git", None) == alone
+    assert answers(repo / ".git", tmp_path / "cache") == expected  # a repository that has the later commits
+    assert answers(repo / ".git", tmp_path / "cache") == expected  # from the cache
+    assert answers(past, tmp_path / "cache") == expected  # a clone without the later commits, on the same cache
+    assert answers(repo / ".git", None) == expected
 
 
-# Repositories that lack something
+# Incomplete repositories
 
 
-def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_missing_repository_or_commit_has_empty_history(make_repo: MakeRepo, tmp_path: Path) -> None:
     empty = tmp_path / "empty.git"
     git(tmp_path, "init", "-q", "--bare", str(empty))
     for folder in (empty, make_repo({}) / ".git", tmp_path / "nothing"):
@@ -329,19 +330,19 @@ def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: Make
                 assert history.search_files(WORDS, {"a.py"}) == {}
 
 
-def test_one_commit(repo: Path, tmp_path: Path) -> None:
+def test_single_commit_is_found(repo: Path, tmp_path: Path) -> None:
     with History.open(repo / ".git", git(repo, "rev-parse", "HEAD"), tmp_path) as history:
         assert subjects(history, {"commit": 1.0}) == ["The first commit"]
 
 
-def test_a_shallow_clone_ends_where_it_was_cut_and_shares_a_cache_with_the_whole(repo: Path, tmp_path: Path) -> None:
+def test_shallow_clone_shares_cache_with_complete_clone(repo: Path, tmp_path: Path) -> None:
     for n in range(4):
         base = commit(repo, f"Price {n}", {"shop/price.py": f"a line of {n}\n"})
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "clone", "-q", "--bare", "--depth=2", f"file://{repo}", str(shallow)], check=True)
     cut = git(repo, "rev-parse", "HEAD~1")
     own = {base: ("shop/price.py",)}
-    for known in ({}, {cut: ("shop/price.py",)}):  # the second time the cache knows what the whole one had
+    for known in ({}, {cut: ("shop/price.py",)}):  # on the second pass the complete clone has filled the cache
         with History.open(shallow, base, tmp_path / "cache") as history:
             assert set(subjects(history)) == {"Price 3", "Price 2"}
             assert history.touched([base, cut]) == own | known
@@ -351,7 +352,7 @@ def test_a_shallow_clone_ends_where_it_was_cut_and_shares_a_cache_with_the_whole
             assert history.touched([base, cut]) == own | {cut: ("shop/price.py",)}
 
 
-def test_a_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_path: Path) -> None:
+def test_partial_clone_returns_local_data_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
     git(repo, "config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
@@ -363,11 +364,11 @@ def test_a_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_pa
         assert history.touched([base]) == {base: ("shop/price.py",)}
         assert history.added([base]) == {}
     assert sorted(file.name for file in (partial / "objects").rglob("*")) == before
-    with History.open(repo / ".git", base, tmp_path / "cache") as history:  # what was missing there is not remembered
+    with History.open(repo / ".git", base, tmp_path / "cache") as history:  # missing data was not cached
         assert history.added([base]) == {base: {"shop/price.py": ("another line",)}}
 
 
-def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
+def test_linked_worktree_is_supported(repo: Path, tmp_path: Path) -> None:
     git(repo, "worktree", "add", "-q", str(tmp_path / "linked"))
     base = commit(tmp_path / "linked", "Price", {"shop/price.py": "another line\n"})
     git_dir = Path(git(tmp_path / "linked", "rev-parse", "--absolute-git-dir"))
@@ -376,19 +377,19 @@ def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"a\0b", b"loop", b"/nowhere\xff", b""])
-def test_a_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes) -> None:
+def test_corrupt_git_directory_does_not_raise(repo: Path, content: bytes) -> None:
     base = commit(repo, "Price", {})
     (repo / ".git" / "loop").symlink_to("loop")
     (repo / ".git" / "shallow").write_bytes(content)
     with History.open(repo / ".git", base, None) as history:
-        assert subjects(history) == ([] if content else ["Price"])  # git reads nothing beside a bad list
+        assert subjects(history) == ([] if content else ["Price"])  # git rejects an invalid list of shallow commits
     (repo / ".git" / "shallow").unlink()
     (repo / ".git" / "commondir").write_bytes(content)
     with History.open(repo / ".git", base, None) as history:
         assert subjects(history) == ([] if content.startswith(b"/") else ["Price"])
 
 
-def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:
+def test_repository_config_and_replacements_are_ignored(repo: Path) -> None:
     first = git(repo, "rev-parse", "HEAD")
     base = commit(repo, "Price", {"shop/price.py": "another line\n", ".gitattributes": "*.py -diff\n"})
     git(repo, "replace", "--graft", base)
@@ -403,7 +404,7 @@ def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path
 # The cache
 
 
-def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
+def test_cached_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price (#1)", {"shop/price.py": "another line\n"})
 
     def answers(git_dir: Path) -> list[object]:
@@ -426,15 +427,15 @@ def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
         "DELETE FROM changed",
     ],
 )
-def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_cache_is_rebuilt(repo: Path, tmp_path: Path, damage: str) -> None:
     import sqlite3
 
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
 
     def answers() -> list[object]:
         with History.open(repo / ".git", base, tmp_path) as history:
-            found = [len(history), subjects(history), history.touched([base]), history.added([base])]
-            return [*found, told(history, {"shop/price.py"})]
+            results = [len(history), subjects(history), history.touched([base]), history.added([base])]
+            return [*results, file_scores(history, {"shop/price.py"})]
 
     sound = answers()
     connection = sqlite3.connect(file_in(tmp_path))
@@ -446,7 +447,7 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
     assert answers() == sound
 
 
-def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batched_writes_give_same_results(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(7):
         base = commit(repo, f"Price {n} {'parcel ' * (n % 3)}", {f"{n % 2}.py": f"{n}\n"})
 
@@ -459,20 +460,20 @@ def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeyp
     assert answers(tmp_path / "parts") == whole
 
 
-def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_cache_is_replaced(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = commit(repo, f"Price {' '.join(f'word{n}' for n in range(400))}", {})
     later = commit(repo, "Total", {})
-    for one, turn in ((base, ""), (later, ".1")):
+    for one, suffix in ((base, ""), (later, ".1")):
         with History.open(repo / ".git", one, tmp_path) as history:
             assert history.similar(WORDS)[0].commit == one
-        assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == [f"{file_in(tmp_path).stem}{turn}.sqlite"]
+        assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == [f"{file_in(tmp_path).stem}{suffix}.sqlite"]
         empty = open_index(None)
         monkeypatch.setattr("aci.history.commit_index.LARGEST", empty.size())
         empty.close()
 
 
 @pytest.mark.slow
-def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
+def test_concurrent_processes_index_repository_once(repo: Path, tmp_path: Path) -> None:
     for n in range(30):
         commit(repo, f"Price {n} (#{n})", {})
     bases = [git(repo, "rev-parse", f"HEAD~{n}") for n in (0, 0, 7, 15)]

@@ -1,4 +1,4 @@
-"""Messages, paths, and the index against a plain count, on histories of any shape."""
+"""Commit messages, renamed paths, and the index compared with a simple count on generated histories."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from trajectories.git_store.git_commands import GitFailed
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
-def test_any_bytes_are_a_message(raw: bytes) -> None:
+def test_any_bytes_are_parsed_as_message(raw: bytes) -> None:
     message = parse_message(raw)
     assert "\n" not in message.subject
     assert all(count > 0 for count in message.counts.values())
 
 
-def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
+def test_subject_has_more_weight_and_trailers_and_urls_have_none() -> None:
     message = parse_message(
         b"Price of parcels\n\nThe parcel has a getPrice. https://shop.example/parcels\n\n"
         b"Signed-off-by: Somebody\nCo-authored-by: Another <a@b.example>\n"
@@ -51,7 +51,7 @@ def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
         ("Price #12345678901", {}),
     ],
 )
-def test_numbers(text: str, numbers: dict[int, int]) -> None:
+def test_issue_numbers_are_found_in_message(text: str, numbers: dict[int, int]) -> None:
     assert parse_message(text.encode()).numbers == numbers
 
 
@@ -63,17 +63,17 @@ def test_numbers(text: str, numbers: dict[int, int]) -> None:
         ("Merge branch 'parcel_price'\n\nTotals", "Totals"),
     ],
 )
-def test_a_merge_is_called_after_what_it_merges(text: str, subject: str) -> None:
+def test_merge_takes_its_subject_from_body(text: str, subject: str) -> None:
     message = parse_message(text.encode())
     assert message.subject == subject
     assert "somebody" not in message.counts
 
 
-def test_the_branch_of_a_merge_has_its_words_counted() -> None:
+def test_name_of_merged_branch_is_counted() -> None:
     assert parse_message(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
 
 
-def test_a_message_is_read_to_a_limit() -> None:
+def test_message_is_read_up_to_limit() -> None:
     assert "parcel" not in parse_message(b"x " * LONGEST + b"parcel").counts
 
 
@@ -93,12 +93,12 @@ def test_a_message_is_read_to_a_limit() -> None:
         ("src/shop/price.py", None),
     ],
 )
-def test_where_a_file_lies_now(old: str, new: str | None) -> None:
+def test_old_path_is_mapped_to_current_path(old: str, new: str | None) -> None:
     present = ["src/shop/price.py", "src/shop/only.py", "x/twice.py", "y/b/twice.py", "src/shop/__init__.py"]
     assert find_present_paths([old], present).get(old) == new
 
 
-def test_a_commit_of_many_files_ties_none_together() -> None:
+def test_commit_of_many_files_relates_none_of_them() -> None:
     many = [f"{n}.py" for n in range(31)]
     assert changed_together([many], ["0.py"], 5) == {"0.py": {}}
     assert changed_together([many[:3], many[:2], many[:1]], ["0.py"], 5) == {"0.py": {"1.py": 0.25, "2.py": 0.083333}}
@@ -112,17 +112,17 @@ WORDS = ("price", "total", "parcel")
 
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
-    """Commits, the oldest first: the words of each as a number, and its parents among those before."""
+    """Generate commits, oldest first: a bit mask of words for each, and its parents among the earlier ones."""
     size = draw(st.integers(1, 12))
     parents = [draw(st.sets(st.integers(0, n - 1), min_size=n > 0, max_size=2)) if n else set() for n in range(size)]
     return [(draw(st.integers(0, 63)), parents[n]) for n in range(size)]
 
 
-def imported(shape: Shape, repo: Path, said: Sequence[str] = WORDS) -> list[str]:
-    """A repository of this shape, in one process; its commits' ids."""
+def import_history(shape: Shape, repo: Path, vocabulary: Sequence[str] = WORDS) -> list[str]:
+    """Create a repository of this shape with one git process; return its commit ids."""
     lines = []
     for n, (words, parents) in enumerate(shape):
-        text = " ".join(word for bit, word in enumerate((*said, *said)) if words >> bit & 1) + f" c{n}"
+        text = " ".join(word for bit, word in enumerate((*vocabulary, *vocabulary)) if words >> bit & 1) + f" c{n}"
         lines.append(f"commit refs/heads/c{n}\nmark :{n + 1}\ncommitter A <a@b.c> {1_700_000_000 + n // 2} +0000\n")
         lines.append(f"data {len(text)}\n{text}\n")
         for at, parent in enumerate(sorted(parents)):
@@ -140,7 +140,7 @@ def ancestors(shape: Shape, n: int) -> set[int]:
     return {n}.union(*(ancestors(shape, parent) for parent in shape[n][1]))
 
 
-def asked(repo: Path, base: str, cache: Path | None) -> list[PastCommit]:
+def search_commits(repo: Path, base: str, cache: Path | None) -> list[PastCommit]:
     with History.open(repo, base, cache) as history:
         return history.similar({"price": 2.0, "total": 1.0, "parcel": 0.5})
 
@@ -148,26 +148,26 @@ def asked(repo: Path, base: str, cache: Path | None) -> list[PastCommit]:
 @pytest.mark.slow
 @settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shapes(), st.data())
-def test_answers_do_not_depend_on_what_was_asked_before(shape: Shape, data: st.DataObject) -> None:
+def test_results_do_not_depend_on_earlier_searches(shape: Shape, data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(shape))))[:4]
     with tempfile.TemporaryDirectory() as folder:
         repo = Path(folder, "repo")
         repo.mkdir()
-        ids = imported(shape, repo)
+        ids = import_history(shape, repo)
         for n in order:
-            found = asked(repo, ids[n], Path(folder, "cache"))
-            assert found == asked(repo, ids[n], None)
-            assert {past.commit for past in found} == {ids[one] for one in ancestors(shape, n) if shape[one][0]}
+            results = search_commits(repo, ids[n], Path(folder, "cache"))
+            assert results == search_commits(repo, ids[n], None)
+            assert {past.commit for past in results} == {ids[one] for one in ancestors(shape, n) if shape[one][0]}
 
 
-# Reading
+# Reading commits
 
 
-def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
+def test_messages_are_read_in_batches_and_huge_ones_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shape: Shape = [(1, set()), (2, {0}), (4, {1}), (3, {2})]
-    ids = imported(shape, tmp_path, ("price", "total", "parcel" * 200))
+    ids = import_history(shape, tmp_path, ("price", "total", "parcel" * 200))
     monkeypatch.setattr("aci.history.git_log.HUGE", 1_000)
     monkeypatch.setattr("aci.history.git_log.AT_ONCE", 200)
     commits = GitLog(tmp_path)
@@ -181,13 +181,13 @@ def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
     }
 
 
-def test_what_takes_git_too_long_is_not_asked_again_by_halves(tmp_path: Path) -> None:
-    asked = []
+def test_git_timeout_is_not_retried_in_halves(tmp_path: Path) -> None:
+    batch_sizes = []
 
     def slow(ids: Sequence[str]) -> dict[str, str]:
-        asked.append(len(ids))
+        batch_sizes.append(len(ids))
         raise GitFailed("diff-tree", 124, b"no answer within 600 s")
 
     commits = GitLog(tmp_path)
     assert commits._each(["1" * 40] * 8, slow) == {}
-    assert asked == [8]
+    assert batch_sizes == [8]

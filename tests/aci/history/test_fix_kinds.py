@@ -1,4 +1,4 @@
-"""Kinds of fix are read off a diff and off an issue's words, alike."""
+"""Kinds of fix, recognised in a diff and in the text of an issue."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from aci.history.fix_kinds import KINDS, kinds_of_diff, kinds_of_issue
         ("+    raise ValueError(x)", "an error is raised or caught"),
     ],
 )
-def test_a_diff_has_its_kind(diff: str, kind: str) -> None:
+def test_diff_has_expected_kind(diff: str, kind: str) -> None:
     assert kind in kinds_of_diff(f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n{diff}\n")
 
 
 @pytest.mark.parametrize("diff", ["", "-gone\n", "--- a/x.py\n+++ b/x.py\n", " if x is None:\n+word\n"])
-def test_what_stays_as_it_was_is_no_kind(diff: str) -> None:
+def test_diff_without_known_pattern_has_no_kind(diff: str) -> None:
     assert kinds_of_diff(diff) == ()
 
 
-def test_an_issue_speaks_for_kinds() -> None:
+def test_issue_text_suggests_kinds() -> None:
     assert "a missing value is handled" in kinds_of_issue("TypeError: 'NoneType' object is not subscriptable")
     assert "a bound is moved" in kinds_of_issue("The last day is left out")
     assert kinds_of_issue("Hello") == ()

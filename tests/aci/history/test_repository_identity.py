@@ -1,4 +1,4 @@
-"""A repository is known again in a clone, and none is taken for another."""
+"""Repository identity: clones share it, other repositories do not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from aci.repository.user_repository import Repository
 from tests.conftest import committed, git
 
 
-def of(folder: Path) -> Identity | None:
+def identity_of(folder: Path) -> Identity | None:
     source = Repository.open(folder)
     return find_identity(source, source.commit())
 
 
-def cloned(folder: Path, to: Path, *flags: str) -> Path:
+def clone(folder: Path, to: Path, *flags: str) -> Path:
     subprocess.run(["git", "clone", "-q", *flags, f"file://{folder}", str(to)], check=True)
     return to
 
@@ -39,7 +39,7 @@ def cloned(folder: Path, to: Path, *flags: str) -> Path:
         "git://www.github.com/owner/name.git",
     ],
 )
-def test_all_ways_to_write_an_address(url: str) -> None:
+def test_equivalent_urls_are_normalised_alike(url: str) -> None:
     assert normalise_url(url) == "github.com/owner/name"
 
 
@@ -51,58 +51,58 @@ def test_all_ways_to_write_an_address(url: str) -> None:
         ("git@h.org:own@r/name", "h.org/own@r/name"),
     ],
 )
-def test_no_more_of_an_address_is_left_out_than_the_user(url: str, origin: str) -> None:
+def test_normalisation_removes_only_user_from_url(url: str, origin: str) -> None:
     assert normalise_url(url) == origin
 
 
-def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_clone_of_clone_has_same_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
-    again = cloned(cloned(first, tmp_path / "b"), tmp_path / "c")
+    again = clone(clone(first, tmp_path / "b"), tmp_path / "c")
     git(again, "commit", "-q", "--allow-empty", "-m", "More")
-    assert of(again) == of(first)
+    assert identity_of(again) == identity_of(first)
     git(first, "remote", "add", "origin", "git@github.com:owner/name.git")
     assert (
-        of(again)
-        == of(first)
+        identity_of(again)
+        == identity_of(first)
         == Identity(git(first, "rev-list", "--max-parents=0", "HEAD").strip(), "github.com/owner/name")
     )
 
 
-def test_neither_a_fork_nor_another_with_its_address_is_the_same(tmp_path: Path) -> None:
+def test_fork_and_other_repository_with_same_url_differ(tmp_path: Path) -> None:
     one = committed(tmp_path / "one", {"a.py": "x = 1\n"})
     other = committed(tmp_path / "other", {"a.py": "x = 2\n"})
-    fork = cloned(one, tmp_path / "fork")
+    fork = clone(one, tmp_path / "fork")
     for folder, owner in ((one, "owner"), (other, "owner"), (fork, "somebody")):
         git(folder, "remote", *(("set-url",) if folder == fork else ("add",)), "origin", f"https://h.org/{owner}/name")
-    keys = {found.key for folder in (one, other, fork) if (found := of(folder))}
+    keys = {identity.key for folder in (one, other, fork) if (identity := identity_of(folder))}
     assert len(keys) == 3
     assert all(key.startswith("name-") for key in keys)
 
 
-def test_a_shallow_clone_has_no_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_shallow_clone_has_no_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     git(first, "commit", "-q", "--allow-empty", "-m", "More")
-    assert of(cloned(first, tmp_path / "shallow", "--depth=1")) is None
+    assert identity_of(clone(first, tmp_path / "shallow", "--depth=1")) is None
 
 
-def test_an_origin_in_a_circle_or_gone_ends(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_circular_or_missing_origin_is_accepted(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     git(first, "remote", "add", "origin", str(first))
-    assert of(first) is not None
+    assert identity_of(first) is not None
     git(first, "remote", "set-url", "origin", str(tmp_path / "gone"))
-    assert (found := of(first)) is not None
-    assert found.origin == str(tmp_path / "gone")
+    assert (identity := identity_of(first)) is not None
+    assert identity.origin == str(tmp_path / "gone")
 
 
-def test_a_key_is_a_file_name() -> None:
+def test_key_is_valid_file_name() -> None:
     assert Identity("0" * 40, "/home/x/../my repo é/.git").key.count("/") == 0
     assert Identity("0" * 40, "").key.startswith("repository-")
     assert Identity("0" * 40, "x/" + "n" * 500).key < "n" * 60
 
 
-@pytest.mark.parametrize("url", ["~nobody-at-all/x", "x" * 5000, "a b\tc", ":", "://", "file://", "ext::sh -c date"])
-def test_any_address_will_do(url: str, make_repo: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("url", ["~unknown-user/x", "x" * 5000, "a b\tc", ":", "://", "file://", "ext::sh -c date"])
+def test_any_origin_url_is_accepted(url: str, make_repo: Callable[..., Path]) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     git(first, "config", "remote.origin.url", url)
-    assert (found := of(first)) is not None
-    assert "/" not in found.key
+    assert (identity := identity_of(first)) is not None
+    assert "/" not in identity.key

@@ -1,4 +1,4 @@
-"""Which of a discussion matters."""
+"""Selection of comments from the discussion of an issue."""
 
 from __future__ import annotations
 
@@ -22,40 +22,41 @@ from trajectories.records import Comment, Issue
     ],
     ids=range(7),
 )
-def test_what_points_at_code(text: str, points: bool) -> None:
+def test_text_that_points_at_code_is_recognised(text: str, points: bool) -> None:
     assert points_at_code(text) is points
 
 
-def said(*texts: str) -> tuple[Comment, ...]:
+def comments(*texts: str) -> tuple[Comment, ...]:
     return tuple(Comment("bob", text) for text in texts)
 
 
-def test_first_what_points_at_code_then_the_ends() -> None:
-    talk = said("first", "in calc.py", "second", "last")
-    for room, kept in ((3, ()), (4, (3,)), (10, (1,)), (15, (0, 1)), (19, (0, 1, 3)), (25, (0, 1, 2, 3))):
-        assert select_comments(talk, room) == tuple(talk[at] for at in kept)
+def test_comments_about_code_are_selected_before_first_and_last() -> None:
+    discussion = comments("first", "in calc.py", "second", "last")
+    for limit, expected in ((3, ()), (4, (3,)), (10, (1,)), (15, (0, 1)), (19, (0, 1, 3)), (25, (0, 1, 2, 3))):
+        assert select_comments(discussion, limit) == tuple(discussion[at] for at in expected)
 
 
-def test_what_programs_say_comes_last() -> None:
+def test_bot_comments_come_last() -> None:
     bot = Comment("codecov[bot]", "```\n99 % of calc.py\n```")
-    talk = (bot, *said("one", "two"))
-    assert select_comments(talk, 10) == talk[1:]
+    discussion = (bot, *comments("one", "two"))
+    assert select_comments(discussion, 10) == discussion[1:]
     assert append_discussion(Issue("T", "B", comments=(bot,))) == Issue("T", "B", comments=(bot,))
 
 
-def test_a_comment_counts_no_more_than_is_shown_of_it() -> None:
-    talk = said("in calc.py " * 1000, "one")
-    assert select_comments(talk, 20, longest=10) == talk
+def test_comment_costs_only_its_shown_length() -> None:
+    discussion = comments("in calc.py " * 1000, "one")
+    assert select_comments(discussion, 20, longest=10) == discussion
 
 
-def test_paths_and_tracebacks_of_comments_are_found() -> None:
-    talk = said("Me too!", 'Traceback (most recent call last):\n  File "pkg/calc.py", line 3, in add\nTypeError: no')
-    found = find_mentions(Issue("It adds wrongly", "On 2 + 2.", comments=talk))
-    assert [(frame.path, frame.line) for frame in found.frames] == [("pkg/calc.py", 3)]
-    assert "too" not in found.prose
+def test_paths_and_tracebacks_in_comments_are_found() -> None:
+    traceback = 'Traceback (most recent call last):\n  File "pkg/calc.py", line 3, in add\nTypeError: no'
+    discussion = comments("Me too!", traceback)
+    mentions = find_mentions(Issue("It adds wrongly", "On 2 + 2.", comments=discussion))
+    assert [(frame.path, frame.line) for frame in mentions.frames] == [("pkg/calc.py", 3)]
+    assert "too" not in mentions.prose
     assert find_mentions(Issue("It adds wrongly", "On 2 + 2.")).frames == ()
 
 
-def test_a_flood_is_not_read() -> None:
-    issue = append_discussion(Issue("T", "B", comments=said(*["in calc.py " * 500] * 50)))
+def test_very_long_discussion_is_truncated() -> None:
+    issue = append_discussion(Issue("T", "B", comments=comments(*["in calc.py " * 500] * 50)))
     assert len(issue.body) < MOST_READ + 100

@@ -1,4 +1,4 @@
-"""An issue's text: its kinds of line, the tracebacks it quotes, what it names."""
+"""The text of an issue: kinds of lines, quoted tracebacks, mentioned names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ numpy: 1.2.3
 """
 
 
-def test_lines_are_sorted_by_kind() -> None:
+def test_lines_are_grouped_by_kind() -> None:
     parts = split_sections(BODY)
     assert "It fails since" in parts.prose
     assert "shop = Shop(3)" in parts.code
@@ -55,37 +55,37 @@ def test_lines_are_sorted_by_kind() -> None:
         ("\t/home/me/door.go:12 +0x1d\n", Frame("/home/me/door.go", 12)),
     ],
 )
-def test_frames_of_all_forms(text: str, frame: Frame) -> None:
-    found, rest = find_frames(text)
-    assert found == (frame,)
+def test_frames_of_all_formats_are_found(text: str, frame: Frame) -> None:
+    frames, rest = find_frames(text)
+    assert frames == (frame,)
     assert frame.path not in rest
 
 
-def test_frames_keep_the_order_of_the_text() -> None:
-    found, _ = find_frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
-    assert [frame.path for frame in found] == ["a.py", "b.py", "c.py"]
+def test_frames_keep_order_of_text() -> None:
+    frames, _ = find_frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
+    assert [frame.path for frame in frames] == ["a.py", "b.py", "c.py"]
 
 
-def test_what_an_issue_names() -> None:
-    said = find_mentions(Issue("Shop::open fails", BODY))
-    assert said.links == (Link("pkg/mod.py", 10, 20),)
-    assert said.shas == ("0123abc",)
-    assert said.numbers == (123,)
-    assert {"Shop.open", "shop.close"} <= set(said.dotted)
-    assert said.names["Shop"] == {TITLE, PROSE, INLINE, BLOCK}
-    assert "the door is stuck in its frame" in said.messages
-    assert said.title["shop"] == 1
+def test_mentions_of_every_kind_are_found() -> None:
+    mentions = find_mentions(Issue("Shop::open fails", BODY))
+    assert mentions.links == (Link("pkg/mod.py", 10, 20),)
+    assert mentions.shas == ("0123abc",)
+    assert mentions.numbers == (123,)
+    assert {"Shop.open", "shop.close"} <= set(mentions.dotted)
+    assert mentions.names["Shop"] == {TITLE, PROSE, INLINE, BLOCK}
+    assert "the door is stuck in its frame" in mentions.messages
+    assert mentions.title["shop"] == 1
 
 
-def test_an_address_has_no_commit_id_of_its_own() -> None:
-    said = find_mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
-    assert said.shas == ()
+def test_commit_id_in_url_is_not_mention() -> None:
+    mentions = find_mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
+    assert mentions.shas == ()
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_any_text_can_be_read(title: str, body: str) -> None:
-    said = find_mentions(Issue(title, body))
-    assert all(count > 0 for count in said.title.values())
+def test_any_text_can_be_parsed(title: str, body: str) -> None:
+    mentions = find_mentions(Issue(title, body))
+    assert all(count > 0 for count in mentions.title.values())
     parts = split_sections(body)
     assert len(parts.prose) + len(parts.code) + len(parts.trace) + len(parts.output) <= len(body)
 
@@ -100,10 +100,10 @@ def test_any_text_can_be_read(title: str, body: str) -> None:
         f"issue #{'7' * 5_000}",
     ],
 )
-def test_a_number_of_any_length(body: str) -> None:
-    said = find_mentions(Issue("It fails", body))
-    assert all(frame.line < 10**7 for frame in said.frames)
-    assert all(link.last < 10**7 for link in said.links)
+def test_overlong_numbers_are_ignored(body: str) -> None:
+    mentions = find_mentions(Issue("It fails", body))
+    assert all(frame.line < 10**7 for frame in mentions.frames)
+    assert all(link.last < 10**7 for link in mentions.links)
 
 
 @pytest.mark.timeout(20)
@@ -129,11 +129,11 @@ def test_a_number_of_any_length(body: str) -> None:
     ],
     ids=lambda body: f"{body[:14]!r}",
 )
-def test_no_text_takes_long(body: str) -> None:
+def test_pathological_text_is_parsed_quickly(body: str) -> None:
     find_mentions(Issue("It hangs", body))
 
 
-def test_comments_of_a_template_are_not_read() -> None:
-    said = find_mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
-    assert "old_name" not in said.names
-    assert {"new_name", "other_name"} <= set(said.names)
+def test_html_comments_are_ignored() -> None:
+    mentions = find_mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
+    assert "old_name" not in mentions.names
+    assert {"new_name", "other_name"} <= set(mentions.names)

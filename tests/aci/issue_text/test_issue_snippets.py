@@ -42,26 +42,28 @@ IndexError: list index out of range
 
 
 @pytest.mark.slow
-def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_trace_lists_called_functions_and_raising_frames(
+    kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
     workspace = open_ws(kind, make_repo(FILES))
-    found = trace_snippets(workspace, ISSUE)
-    assert found is not None
-    assert set(found.functions) == {
+    trace = trace_snippets(workspace, ISSUE)
+    assert trace is not None
+    assert set(trace.functions) == {
         CalledFunction("shop/cart.py", 2, "__init__", 1),
         CalledFunction("shop/cart.py", 5, "first", 1),
         CalledFunction("shop/cart.py", 10, "total", 1),
     }
-    assert [(path, name) for path, _, name in found.raised] == [("shop/cart.py", "total"), ("shop/cart.py", "first")]
-    assert found.error == "IndexError: list index out of range"
+    assert [(path, name) for path, _, name in trace.raised] == [("shop/cart.py", "total"), ("shop/cart.py", "first")]
+    assert trace.error == "IndexError: list index out of range"
 
 
 @pytest.mark.slow
-def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_test_function_in_issue_is_run(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     text = "```py\nimport shop.cart\ndef test_it():\n    shop.cart.price(None)\n```"
-    found = trace_snippets(open_ws("local", make_repo(FILES)), text)
-    assert found is not None
-    assert [one.name for one in found.functions] == ["price"]
-    assert "NoneType" in found.error
+    trace = trace_snippets(open_ws("local", make_repo(FILES)), text)
+    assert trace is not None
+    assert [one.name for one in trace.functions] == ["price"]
+    assert "NoneType" in trace.error
 
 
 @pytest.mark.parametrize(
@@ -74,10 +76,12 @@ def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: Ope
         "import builtins; builtins.open = None; len('')",
     ],
 )
-def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_snippet_that_exits_or_hangs_leaves_workspace_usable(
+    code: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
     workspace = open_ws("local", make_repo(FILES))
-    found = trace_snippets(workspace, f"```\n{code}\n```", seconds=1)
-    assert found is None or found.functions == ()
+    trace = trace_snippets(workspace, f"```\n{code}\n```", seconds=1)
+    assert trace is None or trace.functions == ()
     assert workspace.run("echo alive").text == "alive\n"
 
 
@@ -90,31 +94,31 @@ def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: O
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     ],
 )
-def test_what_is_known_stays_where_a_later_example_never_ends(
+def test_earlier_results_remain_if_later_snippet_exits_or_hangs(
     last: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
     text = f"{ISSUE}\n```\nfrom shop.cart import price\ntry:\n    price(None)\nexcept Exception: pass\n{last}\n```"
-    found = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
-    assert found is not None
-    assert {one.name for one in found.functions} >= {"__init__", "first", "total"}
-    assert found.error == "IndexError: list index out of range"
+    trace = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
+    assert trace is not None
+    assert {one.name for one in trace.functions} >= {"__init__", "first", "total"}
+    assert trace.error == "IndexError: list index out of range"
 
 
 @pytest.mark.slow
-def test_calls_before_the_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_calls_before_timeout_are_recorded(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     called = "import shop.cart\ntry: shop.cart.price(None)\nexcept AttributeError: pass"
     text = f"```\n{called}\nwhile True: pass\n```\n```\nx()\n```"
-    found = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
-    assert found is not None
-    assert [one.name for one in found.functions] == ["price"]
-    assert found.error == "TimeoutError: The example took longer than 1 seconds."
+    trace = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
+    assert trace is not None
+    assert [one.name for one in trace.functions] == ["price"]
+    assert trace.error == "TimeoutError: The example took longer than 1 seconds."
 
 
-def test_no_code_is_no_trace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_issue_without_code_has_no_trace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert trace_snippets(open_ws("local", make_repo(FILES)), "It does not work.\n```\nIndexError: oops\n```") is None
 
 
-def test_sessions_are_read_as_typed() -> None:
+def test_interactive_sessions_are_converted_to_code() -> None:
     assert find_snippets("Do this:\n\n    >>> import a\n    >>> if a:\n    ...     a.b()\n    3\n") == (
         "import a\nif a:\n    a.b()\n",
     )
@@ -123,13 +127,13 @@ def test_sessions_are_read_as_typed() -> None:
     )
 
 
-def test_code_that_nothing_marks_begins_at_an_import() -> None:
+def test_unmarked_code_starts_at_import() -> None:
     text = "This fails for me:\n\n  from a import b\n\n  b.c(\n      1)\nwith an error, see below.\n"
     assert find_snippets(text) == ("from a import b\n\nb.c(\n    1)\n",)
     assert find_snippets("import is slow (I think).\nimport this is not code either") == ()
 
 
-def test_other_languages_and_output_are_left_out() -> None:
+def test_other_languages_and_output_are_skipped() -> None:
     assert find_snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == (
         "foo()\n",
     )
@@ -149,11 +153,11 @@ def test_other_languages_and_output_are_left_out() -> None:
         "import a,\n" * 9_000,
     ],
 )
-def test_no_text_takes_long(text: str) -> None:
+def test_pathological_text_is_parsed_quickly(text: str) -> None:
     assert len(find_snippets(text)) <= MOST
 
 
 @given(st.text(alphabet=st.sampled_from("`>.In [1]:\n\tab()='\"\\\x00é"), max_size=200))
-def test_snippets_of_anything(text: str) -> None:
+def test_snippets_of_any_text_compile(text: str) -> None:
     for code in find_snippets(text):
         compile(code, "issue", "exec")

@@ -1,4 +1,4 @@
-"""Where the graph and what lies before a tree are kept, and what is told where they cannot be."""
+"""The cache of code graph and history, and the fallback when it cannot be used."""
 
 from __future__ import annotations
 
@@ -22,52 +22,55 @@ FILES = {"calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    r
 ISSUE = Issue("add() subtracts", "It should give the sum.")
 
 
-def find(repo: Path, said: list[str], rev: str | None = None) -> list[str]:
+def find_functions(repo: Path, messages: list[str], rev: str | None = None) -> list[str]:
     source = Repository.open(repo)
     with source.blobs(rev) as blobs:
-        found = localize_issue(blobs, ISSUE, HistoryBase(source.git_dir, source.commit()), 5, said.append)
-    return [hit.name for hit in found.places.functions]
+        result = localize_issue(blobs, ISSUE, HistoryBase(source.git_dir, source.commit()), 5, messages.append)
+    return [hit.name for hit in result.places.functions]
 
 
-def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole work is done once more, in a folder of this process's, graph and history together."""
+def test_full_disk_makes_localization_use_temporary_cache(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graph and history are both built again in a temporary folder of this process."""
     writing = Cache.writing
     used: set[Path] = set()
 
     @contextmanager
-    def full(cache: Cache) -> Iterator[object]:
+    def fail_if_disk_is_full(cache: Cache) -> Iterator[object]:
         assert cache.path
         used.add(cache.path)
         if cache.path == file_in(cache_folder()):
-            raise CacheUnusable("The cache cannot be used: database or disk is full.", "Make room.")
+            raise CacheUnusable("The cache cannot be used: database or disk is full.", "Free some disk space.")
         with writing(cache) as connection:
             yield connection
 
-    monkeypatch.setattr(Cache, "writing", full)
+    monkeypatch.setattr(Cache, "writing", fail_if_disk_is_full)
     issue_localization._temporary_folder.cache_clear()
-    said: list[str] = []
-    assert find(make_repo(FILES), said)[0] == "add"
-    assert said == [f"The cache cannot be used: database or disk is full. {issue_localization.TEMPORARY_CACHE}"]
-    mine = issue_localization._temporary_folder()
-    assert {path for path in used if path.parent == mine} == {file_in(mine), graph_store.file_in(mine)}
+    messages: list[str] = []
+    assert find_functions(make_repo(FILES), messages)[0] == "add"
+    assert messages == [f"The cache cannot be used: database or disk is full. {issue_localization.TEMPORARY_CACHE}"]
+    temporary_folder = issue_localization._temporary_folder()
+    assert {path for path in used if path.parent == temporary_folder} == {
+        file_in(temporary_folder),
+        graph_store.file_in(temporary_folder),
+    }
 
 
 @pytest.mark.parametrize("rev", [None, "HEAD"])
-def test_a_damaged_repository_is_not_the_cache(make_repo: MakeRepo, rev: str | None) -> None:
+def test_damaged_repository_is_not_reported_as_damaged_cache(make_repo: MakeRepo, rev: str | None) -> None:
     repo = make_repo({f"folder/{name}": text for name, text in FILES.items()})
     tree = git(repo, "rev-parse", "HEAD:folder").strip()
     (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.raises(UsageError) as raised:
-        find(repo, said, rev)
+        find_functions(repo, messages, rev)
     assert "git fsck" in raised.value.fix
-    assert said == []
+    assert messages == []
 
 
-def test_other_errors_are_told_as_they_are(make_repo: MakeRepo) -> None:
-    said: list[str] = []
+def test_other_errors_are_raised_unchanged(make_repo: MakeRepo) -> None:
+    messages: list[str] = []
     with pytest.raises(WorkspaceError, match="no container"):
         issue_localization._with_cache(
-            lambda _: (_ for _ in ()).throw(WorkspaceError("There is no container.")), said.append
+            lambda _: (_ for _ in ()).throw(WorkspaceError("There is no container.")), messages.append
         )
-    assert said == []
+    assert messages == []

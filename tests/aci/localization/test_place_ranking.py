@@ -41,8 +41,8 @@ def find(title: str, body: str = "", files: dict[str, str] = FILES) -> RankedPla
 
 
 def best(title: str, body: str = "") -> tuple[str, str]:
-    said = find(title, body)
-    return said.files[0].path, f"{said.functions[0].path}:{said.functions[0].name}" if said.functions else ""
+    places = find(title, body)
+    return places.files[0].path, f"{places.functions[0].path}:{places.functions[0].name}" if places.functions else ""
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def best(title: str, body: str = "") -> tuple[str, str]:
         ("showTotals shows nothing", "", "web/totals.js", ""),
     ],
 )  # fmt: skip
-def test_what_the_issue_points_at_comes_first(title: str, body: str, file: str, function: str) -> None:
-    found = best(title, body)
-    assert found[0] == file
-    assert not function or found[1] == function
+def test_place_described_in_issue_is_ranked_first(title: str, body: str, file: str, function: str) -> None:
+    results = best(title, body)
+    assert results[0] == file
+    assert not function or results[1] == function
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_the_issue_points_at_comes_first(title: str, body: str, file: str, 
         "File ~/code/src/shop/price.py:6, in vat_rate(item)\n",
     ],
 )
-def test_tracebacks_of_all_forms(trace: str) -> None:
+def test_innermost_frame_of_traceback_is_ranked_first(trace: str) -> None:
     body = f"```\n  File \"/home/me/app.py\", line 3, in main\n{trace}\nKeyError: 'no'\n```"
     places = find("Crash with an order", body)
     assert places.files[0].path == "src/shop/price.py"
@@ -83,26 +83,26 @@ def test_tracebacks_of_all_forms(trace: str) -> None:
     assert "in the traceback (innermost)" in places.functions[0].why
 
 
-def test_tests_are_not_where_an_issue_is_solved() -> None:
+def test_test_files_are_not_ranked() -> None:
     paths = [hit.path for hit in find("test_total_of_cart fails", "total of Cart").files]
     assert "src/shop/cart.py" in paths
     assert "tests/test_cart.py" not in paths
 
 
-def test_answers_are_ordered_capped_and_repeatable() -> None:
+def test_results_are_sorted_limited_and_repeatable() -> None:
     first, second = (locate(TextBlobs(FILES), Issue("cart total price item order"), top=2) for _ in range(2))
     assert (first.files, first.functions) == (second.files, second.functions)
     assert len(first.files) == len(first.functions) == 2
     assert first.files[0].score >= first.files[1].score
 
 
-def test_nothing_to_find() -> None:
+def test_empty_or_unrelated_issue_has_no_places() -> None:
     assert find("", "").files == ()
     assert find("Qwertz uiop").files == ()
     assert locate(TextBlobs({}), Issue("anything")).functions == ()
 
 
-def test_files_that_say_nothing_are_skipped() -> None:
+def test_generated_binary_and_oversized_files_are_skipped() -> None:
     odd = {
         "gen.py": "# @generated\ncart total\n",
         "lib.min.js": "cart total",
@@ -117,27 +117,27 @@ def test_files_that_say_nothing_are_skipped() -> None:
 
 
 @given(st.text(max_size=300), st.text(max_size=2_000))
-def test_any_issue_is_answered(title: str, body: str) -> None:
+def test_any_issue_text_is_accepted(title: str, body: str) -> None:
     find(title, body)
 
 
-def test_a_huge_issue_is_read_in_part() -> None:
+def test_huge_issue_is_truncated() -> None:
     assert find("Total of cart", "a.b/c\\" * 2_000_000).files[0].path == "src/shop/cart.py"
 
 
-def test_the_files_of_a_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
+def test_files_of_tree_are_ranked(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {**FILES, "latin.py": "cart = 'é'".encode("latin-1"), "b.py": b"cart\0"}
     options = open_ws("local", make_repo(files)).options
-    said = locate(TreeBlobs(options.trees, options.base.tree), Issue("Total of the cart is wrong"))
-    assert said.files[0].path == "src/shop/cart.py"
-    assert said.functions[0].name == "Cart.total"
-    found = {hit.path for hit in said.files}
-    assert found <= {*FILES, "latin.py"}
-    assert "latin.py" in found
+    places = locate(TreeBlobs(options.trees, options.base.tree), Issue("Total of the cart is wrong"))
+    assert places.files[0].path == "src/shop/cart.py"
+    assert places.functions[0].name == "Cart.total"
+    results = {hit.path for hit in places.files}
+    assert results <= {*FILES, "latin.py"}
+    assert "latin.py" in results
 
 
-def test_mentions() -> None:
-    said = find_mentions(
+def test_mentions_of_every_kind_are_found() -> None:
+    mentions = find_mentions(
         Issue(
             "Regression in `Foo.bar()`",
             "<!-- please fill in hidden_name -->\nSee https://github.com/a/b/blob/main/pkg/x.py#L10-L20 and "
@@ -145,15 +145,15 @@ def test_mentions() -> None:
             'File "/a/z.py", line 7, in run\nz.py:9: Error\n',
         )
     )
-    assert said.links == (Link("pkg/x.py", 10, 20),)
-    assert said.paths == ("pkg/y.py",)
-    assert said.frames == (Frame("/a/z.py", 7, "run"), Frame("z.py", 9))
-    assert "pkg.sub.Thing" in said.dotted
-    assert TITLE in said.names["Foo"]
-    assert TITLE not in said.names["get_value"]
-    assert {"bar", "get_value"} <= said.called
-    assert "hidden_name" not in said.names
-    assert said.title["regression"] == said.prose["gives"] == 1
+    assert mentions.links == (Link("pkg/x.py", 10, 20),)
+    assert mentions.paths == ("pkg/y.py",)
+    assert mentions.frames == (Frame("/a/z.py", 7, "run"), Frame("z.py", 9))
+    assert "pkg.sub.Thing" in mentions.dotted
+    assert TITLE in mentions.names["Foo"]
+    assert TITLE not in mentions.names["get_value"]
+    assert {"bar", "get_value"} <= mentions.called
+    assert "hidden_name" not in mentions.names
+    assert mentions.title["regression"] == mentions.prose["gives"] == 1
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_mentions() -> None:
         ("utf8Decoder", ("utf8decoder", "utf", "decoder")),
     ],
 )
-def test_words_are_split_and_kept_whole(word: str, terms: tuple[str, ...]) -> None:
+def test_identifiers_give_whole_and_split_terms(word: str, terms: tuple[str, ...]) -> None:
     assert split_identifier(word) == terms

@@ -1,4 +1,4 @@
-"""Signals over a real graph and a real history: what points where, and why in words."""
+"""Localization signals over a real code graph and history: the places they point to, and their reasons."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ FILES = {
 
 
 def pointers(issue: Issue) -> list[tuple[str, str]]:
-    """(kind, `path` or `path:Class.method`) of all."""
+    """Return (kind, `path` or `path:Class.method`) of every pointer."""
 
-    def question(graph: Graph) -> list[tuple[str, str]]:
+    def collect(graph: Graph) -> list[tuple[str, str]]:
         import numpy as np
 
         wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
-        return [(one.kind, named(graph, one)) for one in Pointers(graph, wanted, find_mentions(issue)).all]
+        return [(one.kind, place_name(graph, one)) for one in Pointers(graph, wanted, find_mentions(issue)).all]
 
-    return query_graph(TextBlobs(FILES), None, question)
+    return query_graph(TextBlobs(FILES), None, collect)
 
 
-def named(graph: Graph, one: Pointer) -> str:
+def place_name(graph: Graph, one: Pointer) -> str:
     symbol = graph.symbol(graph.place(one.node)) if one.node >= 0 else None
     return graph.paths[one.file] + (f":{symbol.name}" if symbol else "")
 
@@ -73,18 +73,18 @@ def named(graph: Graph, one: Pointer) -> str:
         ("stock.count is wrong", ("method", "src/shop/stock.py:count")),
     ],
 )
-def test_pointers(text: str, pointer: tuple[str, str]) -> None:
+def test_text_points_at_expected_place(text: str, pointer: tuple[str, str]) -> None:
     assert pointer in pointers(Issue("It fails", text))
 
 
-def test_tests_are_pointed_at_by_nothing() -> None:
-    said = pointers(
+def test_nothing_points_at_tests() -> None:
+    places = pointers(
         Issue("test_close fails", "`test_close` in tests/test_door.py, tests/test_door.py:5: in test_close")
     )
-    assert not [place for _, place in said if place.startswith("tests/")]
+    assert not [place for _, place in places if place.startswith("tests/")]
 
 
-def test_a_module_is_found_by_its_dotted_name() -> None:
+def test_module_is_found_by_its_dotted_name() -> None:
     paths = PathIndex(list(FILES), range(3))
     assert paths.module("shop.windows.slide") == [1]
     assert paths.module("windows.slide.a.b.c.d") == []
@@ -105,45 +105,45 @@ def test_a_module_is_found_by_its_dotted_name() -> None:
         ("src/latest/a.go", False),
     ],
 )
-def test_what_a_test_is(path: str, test: bool) -> None:
+def test_test_files_are_recognised_by_path(path: str, test: bool) -> None:
     assert is_test_or_example(path) is test
 
 
-def test_messages_are_found_around_their_changing_parts() -> None:
-    found = MessageSearch(["The door 7 is stuck in its frame", "too short"]).found(
+def test_messages_match_around_their_variable_parts() -> None:
+    matches = MessageSearch(["The door 7 is stuck in its frame", "too short"]).found(
         {0: DOOR, 1: "nothing of the kind"}, {0: 0, 1: 1}, 2
     )
-    assert found.values[0] == 1.0
-    assert found.values[1] == 0.0
-    assert found.why[0].startswith("says 'The door 7")
+    assert matches.values[0] == 1.0
+    assert matches.values[1] == 0.0
+    assert matches.why[0].startswith("says 'The door 7")
 
 
-def searched(repo: Path, issue: Issue, cache: Path) -> RankedPlaces:
+def rank_for_issue(repo: Path, issue: Issue, cache: Path) -> RankedPlaces:
     commit = git(repo, "rev-parse", "HEAD")
     blobs = GitBlobs.at(repo / ".git", commit)
     with History.open(repo / ".git", commit, cache) as history:
         return query_graph(blobs, cache, lambda graph: rank_places(graph, issue, file_reader(graph, blobs), history))
 
 
-def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_similar_commits_point_at_code_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo(FILES)
     (repo / "src/shop/stock.py").write_text("def count(items):\n    return sum(1 for _ in items)  # lazily\n")
     git(repo, "commit", "-qam", "Inventory of generators: fixes #77")
-    like = searched(repo, Issue("Inventory of generators is wrong"), tmp_path)
-    assert like.files[0].path == "src/shop/stock.py"
-    assert any("Inventory of generators" in reason for reason in like.files[0].why)
-    assert (like.functions[0].name, like.functions[0].line) == ("count", 1)
-    named = searched(repo, Issue("Broken", "since #77"), tmp_path)
-    assert named.files[0].path == "src/shop/stock.py"
-    assert any("a commit that the issue names" in reason for reason in named.files[0].why)
+    by_text = rank_for_issue(repo, Issue("Inventory of generators is wrong"), tmp_path)
+    assert by_text.files[0].path == "src/shop/stock.py"
+    assert any("Inventory of generators" in reason for reason in by_text.files[0].why)
+    assert (by_text.functions[0].name, by_text.functions[0].line) == ("count", 1)
+    by_number = rank_for_issue(repo, Issue("Broken", "since #77"), tmp_path)
+    assert by_number.files[0].path == "src/shop/stock.py"
+    assert any("a commit that the issue names" in reason for reason in by_number.files[0].why)
 
 
-def test_every_weight_has_its_signal_and_every_hit_its_reason() -> None:
+def test_every_signal_has_weight_and_every_hit_has_reason() -> None:
     texts = TextBlobs(FILES)
     issue = Issue("Door.close hangs", "It says 'The door 7 is stuck in its frame'")
-    found = query_graph(texts, None, lambda graph: rank_places(graph, issue, file_reader(graph, texts)))
-    assert found.functions[0].name == "Door.close"
-    assert found.functions[0].why
-    assert all(hit.why for hit in found.files[:1])
+    places = query_graph(texts, None, lambda graph: rank_places(graph, issue, file_reader(graph, texts)))
+    assert places.functions[0].name == "Door.close"
+    assert places.functions[0].why
+    assert all(hit.why for hit in places.files[:1])
     assert set(weights(FILE_SIGNALS)) > {"text", "past"}
     assert set(weights(FUNCTION_SIGNALS)) > {"file", "text"}

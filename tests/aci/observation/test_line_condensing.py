@@ -1,4 +1,4 @@
-"""What goes from an output without loss: progress, library frames, encoded data. What tells of trouble never goes."""
+"""Condensing of progress, library frames and encoded data; lines that report errors are never removed."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ LINES = st.lists(
 
 
 @pytest.mark.parametrize("lines", [PIP, TQDM, DOCKER, MAKE, GCC, NPM])
-def test_progress_that_prints_lines_keeps_its_ends(lines: list[str]) -> None:
+def test_progress_lines_are_condensed_to_first_and_last(lines: list[str]) -> None:
     shown = condense("\n".join(["before", *lines, "after"])).split("\n")
     assert shown == ["before", lines[0], f"… {len(lines) - 2} lines of progress", lines[-1], "after"]
 
 
-def test_an_error_among_the_progress_stays() -> None:
+def test_error_between_progress_lines_remains() -> None:
     text = "\n".join([*MAKE[:6], "src/a.cpp:9:1: error: 'x' was not declared", *MAKE[6:]])
     assert "error: 'x' was not declared" in condense(text)
     assert condense(text).count("lines of progress") == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "own"),
+    ("text", "expected"),
     [
         (PYTHON, ["main.py", "views.py", "decoder.py", "JSONDecodeError"]),
         (NODE, ["parse.js", "main.js", "run_main_module"]),
@@ -93,19 +93,19 @@ def test_an_error_among_the_progress_stays() -> None:
         (GO, ["main.go:7", "main.go:12", "main.main()"]),
     ],
 )
-def test_frames_inside_libraries_go_but_for_the_ends(text: str, own: list[str]) -> None:
+def test_library_frames_are_condensed_to_first_and_last(text: str, expected: list[str]) -> None:
     shown = condense(text)
     assert "lines of library frames" in shown
-    assert all(part in shown for part in own)
+    assert all(part in shown for part in expected)
     assert len(shown) < len(text)
 
 
-def test_a_stack_of_two_frames_stays_whole() -> None:
+def test_stack_of_two_library_frames_is_unchanged() -> None:
     text = "\n".join([*PYTHON.split("\n")[:5], "ValueError"])
     assert condense(text) == text
 
 
-def test_encoded_data() -> None:
+def test_encoded_data_is_condensed() -> None:
     assert condense("\n".join(BASE64)).split("\n")[1] == "… 7 lines of encoded data"
     shown = condense('{"image": "' + "iVBORw0KGgo" * 400 + '", "name": "logo"}')
     assert len(shown) < 200
@@ -113,10 +113,12 @@ def test_encoded_data() -> None:
 
 
 @given(LINES)
-def test_twice_is_as_once_and_never_longer(lines: list[str]) -> None:
+def test_condensing_is_idempotent_and_never_lengthens(lines: list[str]) -> None:
     text = "\n".join(lines)
     shown = condense(text)
     assert condense(shown) == shown
     assert len(shown) <= len(text)
-    kept = shown.split("\n")
-    assert all(line in kept for line in lines if reports_error(line) and "File " not in line and " at " not in line)
+    shown_lines = shown.split("\n")
+    assert all(
+        line in shown_lines for line in lines if reports_error(line) and "File " not in line and " at " not in line
+    )

@@ -1,4 +1,4 @@
-"""What an output is, by the command and by the shape of its lines."""
+"""Kinds of output, determined by the command and by the format of the lines."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ GO = "--- FAIL: TestAdd (0.00s)\n    add_test.go:9: got 3\nFAIL\nFAIL\texample.c
         ("", "", "other"),
     ],
 )
-def test_kinds(command: str, output: str, kind: str) -> None:
+def test_output_has_expected_kind(command: str, output: str, kind: str) -> None:
     assert kind_of(command, output.encode()) == kind
 
 
-def test_a_command_alone() -> None:
+def test_kind_is_determined_from_command_alone() -> None:
     assert kind_of_command("cat a.py") == "view"
     assert kind_of_command("cat a.py > b.py") == "other"
     assert kind_of_command("ls; python x.py") == "other"
 
 
-def test_of_a_huge_output_both_ends_are_looked_at() -> None:
+def test_both_ends_of_huge_output_are_examined() -> None:
     output = b"x = 1 # no test\n" * 100_000 + PYTEST.encode()
     assert kind_of("make", output) == "tests"
 
 
-def test_here_documents_of_any_length_are_passed_over() -> None:
+def test_here_documents_of_any_length_are_skipped() -> None:
     assert kind_of_command("<<A\n" * 100_000) == "other"
     assert kind_of_command("cat <<A > x\n" + "ls 'y\n" * 2_000 + "A\ncat x") == "view"
     assert kind_of_command("cat > x <<A; ls\nunclosed '") == "listing"

@@ -51,7 +51,7 @@ KINDS = st.sampled_from(sorted(CAPS))
 
 
 @given(TEXT | st.binary(max_size=300), KINDS)
-def test_what_is_shown_is_short_clean_and_stays_so(data: str | bytes, kind: Kind) -> None:
+def test_prepared_output_is_short_clean_and_stable(data: str | bytes, kind: Kind) -> None:
     text, out = prepare_output(data, kind, lambda _: 17)
     assert len(text) <= CAPS[kind] + 30
     assert not set(text) & {"\x1b", "\x9b", "\r", "\b", "\0", "\u202e"}
@@ -62,7 +62,7 @@ def test_what_is_shown_is_short_clean_and_stays_so(data: str | bytes, kind: Kind
 
 
 @given(st.lists(st.sampled_from([*OUTPUTS, *LINES, "plain\n"]), max_size=8).map("".join), KINDS)
-def test_outputs_are_shown_whole_or_shorter_with_an_address_and_never_a_secret(text: str, kind: Kind) -> None:
+def test_shortened_output_has_address_and_no_secrets(text: str, kind: Kind) -> None:
     whole = strip_number_padding(mask_secrets(clean_text(text), [SECRET]))
     shown, out = prepare_output(text, kind, lambda _: 17, [SECRET])
     assert len(shown) <= len(whole)
@@ -72,12 +72,14 @@ def test_outputs_are_shown_whole_or_shorter_with_an_address_and_never_a_secret(t
     assert "ghp_" not in shown
     if len(shown) <= CAPS[kind]:
         assert prepare_output(shown, kind, lambda _: 18) == (shown, None)
-    for told in ("assert 1 == 2", "1 failed, 9 passed"):
-        assert kind in ("view", "listing", "search") or len(whole) > CAPS[kind] or told not in whole or told in shown
+    for summary in ("assert 1 == 2", "1 failed, 9 passed"):
+        assert (
+            kind in ("view", "listing", "search") or len(whole) > CAPS[kind] or summary not in whole or summary in shown
+        )
 
 
 @given(TEXT)
-def test_each_step_done_twice_changes_nothing(text: str) -> None:
+def test_each_step_is_idempotent(text: str) -> None:
     cleaned = clean_text(text)
     assert clean_text(cleaned) == cleaned
     folded = fold(cleaned)
@@ -88,7 +90,7 @@ def test_each_step_done_twice_changes_nothing(text: str) -> None:
 
 
 @given(st.lists(st.text("ab1 ", min_size=1, max_size=40), min_size=1, max_size=400))
-def test_the_first_and_the_last_line_are_never_lost(lines: list[str]) -> None:
+def test_first_and_last_line_are_always_shown(lines: list[str]) -> None:
     text = clean_text("\n".join(lines))
     shown, _ = prepare_output(text, "listing", lambda _: 1)
     rows = [row for row in shown.split("\n") if row != "… full output: out:1"]
@@ -97,11 +99,11 @@ def test_the_first_and_the_last_line_are_never_lost(lines: list[str]) -> None:
 
 
 @given(st.text(max_size=2_000), st.integers(200, 1_000))
-def test_shortened_is_within_its_cap(text: str, cap: int) -> None:
+def test_shortened_text_fits_its_cap(text: str, cap: int) -> None:
     assert len(shorten(text, cap, "out:123")) <= cap
 
 
-def test_escape_sequences_of_terminals() -> None:
+def test_terminal_escape_sequences_are_removed() -> None:
     assert (
         clean_text("\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1b(Bplain\x1b[2K")
         == "red link plain"
@@ -110,29 +112,29 @@ def test_escape_sequences_of_terminals() -> None:
     assert clean_text("ab\b\bcd\x07e") == "cde"
 
 
-def test_progress_bars_fold_to_their_end() -> None:
+def test_progress_bars_fold_to_their_final_state() -> None:
     assert clean_text("start\n 10%\r 50%\r100%\ndone\r\n") == "start\n100%\ndone"
     assert clean_text("100%\r\x1b[K\r") == "100%"
 
 
-def test_equal_lines_groups_and_numbered_lines_fold() -> None:
+def test_repeated_lines_groups_and_numbered_lines_fold() -> None:
     assert fold("a\n" * 9 + "b") == "a\n… 7 equal lines\na\nb"
     assert fold("a\nb\n" * 5 + "c") == "a\nb\n… 6 equal lines\na\nb\nc"
     similar = "\n".join(f"copied file {n}" for n in range(20))
     assert fold(similar).split("\n")[2:5] == ["copied file 2", "… 14 similar lines", "copied file 17"]
-    kept = "\n".join(f"item {n}" for n in range(8))
-    assert fold(kept) == kept
+    few = "\n".join(f"item {n}" for n in range(8))
+    assert fold(few) == few
 
 
-def test_folded_output_has_an_address_and_is_kept_whole() -> None:
-    kept: list[bytes] = []
-    text, out = prepare_output("a\n" * 100, keep=lambda data: kept.append(data) or 3)
+def test_folded_output_has_address_and_is_stored_completely() -> None:
+    saved: list[bytes] = []
+    text, out = prepare_output("a\n" * 100, keep=lambda data: saved.append(data) or 3)
     assert text == "a\n… 98 equal lines\na\n… full output: out:3"
     assert out == 3
-    assert kept == [("a\n" * 100).strip().encode()]
+    assert saved == [("a\n" * 100).strip().encode()]
 
 
-def test_long_output_is_head_and_tail() -> None:
+def test_long_output_shows_head_and_tail() -> None:
     text, out = prepare_output("\n".join(chr(97 + n % 26) * (n % 50 + 5) for n in range(1000)), "other", lambda _: 4)
     lines = text.split("\n")
     assert out == 4
@@ -143,7 +145,7 @@ def test_long_output_is_head_and_tail() -> None:
     assert 7_000 < len(text) <= 8_000
 
 
-def test_trouble_in_the_middle_of_a_long_output_is_told() -> None:
+def test_errors_in_middle_of_long_output_are_shown() -> None:
     lines = [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
     lines[900] = "src/a.c:12:5: error: expected ';'"
     lines[905] = "src/a.c:13:5: error: expected ';'"
@@ -167,62 +169,64 @@ ROWS = [
     "9: cannot be read\n",
     *[f"{chr(97 + n) * 60}\n" * 3 + f"{chr(98 + n) * 50}\n" for n in range(20)],
 ]
-PILES = st.randoms(use_true_random=False).map(lambda choice: "".join(choice.choices(ROWS, k=choice.randint(100, 400))))
+LONG_OUTPUTS = st.randoms(use_true_random=False).map(
+    lambda choice: "".join(choice.choices(ROWS, k=choice.randint(100, 400)))
+)
 
 
 @pytest.mark.slow
-@given(PILES, st.sampled_from(["other", "tests"]))
-def test_a_line_that_is_shown_with_a_number_is_that_line_of_the_whole(text: str, kind: Kind) -> None:
-    kept: list[str] = []
-    shown, out = prepare_output(text, kind, lambda data: kept.append(data.decode()) or 4)
-    for number, line in _told(shown):
-        assert kept[0].split("\n")[number - 1].startswith(line)
-    assert out is None or kept[0] == clean_text(text)
+@given(LONG_OUTPUTS, st.sampled_from(["other", "tests"]))
+def test_shown_line_numbers_refer_to_complete_output(text: str, kind: Kind) -> None:
+    saved: list[str] = []
+    shown, out = prepare_output(text, kind, lambda data: saved.append(data.decode()) or 4)
+    for number, line in error_lines(shown):
+        assert saved[0].split("\n")[number - 1].startswith(line)
+    assert out is None or saved[0] == clean_text(text)
 
 
-def _told(shown: str) -> list[tuple[int, str]]:
-    """The lines of trouble that stand between the marks, with their numbers."""
+def error_lines(shown: str) -> list[tuple[int, str]]:
+    """Return the error lines shown between the marks, with their numbers."""
     between = shown.partition("; among them:\n")[2].partition("\n… and\n")[0]
-    found = [re.match(r"(\d+): (.*)", row) for row in between.split("\n") if between]
-    return [(int(row[1]), row[2]) for row in found if row]
+    matches = [re.match(r"(\d+): (.*)", row) for row in between.split("\n") if between]
+    return [(int(row[1]), row[2]) for row in matches if row]
 
 
-def test_numbers_are_of_the_whole_where_lines_were_folded_before() -> None:
+def test_line_numbers_are_not_affected_by_folding() -> None:
     lines = ["same"] * 500 + [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
     lines[1500:1502] = ["a.c:1: error: one", "same"]
     lines[1600] = "fatal: two"
     shown, _ = prepare_output("\n".join(lines), "other", lambda _: 4)
-    assert _told(shown) == [(1501, "a.c:1: error: one"), (1601, "fatal: two")]
+    assert error_lines(shown) == [(1501, "a.c:1: error: one"), (1601, "fatal: two")]
 
 
-def test_the_text_of_a_file_is_never_folded() -> None:
+def test_file_content_is_never_folded() -> None:
     text = "x = 1\n" * 300 + "end"
     assert prepare_output(text, "view", lambda _: 1) == (text, None)
 
 
-def test_the_margin_of_numbered_lines_is_narrow() -> None:
+def test_padding_of_line_numbers_is_removed() -> None:
     text = "\n".join(f"{n:6}\tline" for n in range(1, 12))
     assert prepare_output(text, "view", lambda _: 1) == ("\n".join(f"{n}\tline" for n in range(1, 12)), None)
     assert prepare_output(text, "other", lambda _: 1)[0] == text.strip("\n")
 
 
-def test_what_saves_little_is_left_as_it_is() -> None:
+def test_folding_that_saves_little_is_skipped() -> None:
     assert prepare_output("a\n" * 9, "other", lambda _: 1) == (("a\n" * 9).strip(), None)
 
 
 @pytest.mark.slow
-def test_of_a_huge_output_the_ends_are_read() -> None:
-    kept: list[bytes] = []
+def test_only_ends_of_huge_output_are_processed() -> None:
+    saved: list[bytes] = []
     text, out = prepare_output(
-        "first\n" + "a line of it\n" * 400_000 + "last", "other", lambda data: kept.append(data) or 4
+        "first\n" + "a line of it\n" * 400_000 + "last", "other", lambda data: saved.append(data) or 4
     )
     assert text.startswith("first\na line of it\n… ")
     assert text.endswith("\nlast\n… full output: out:4")
     assert out == 4
-    assert len(kept[0]) > 5_000_000
+    assert len(saved[0]) > 5_000_000
 
 
-def test_one_endless_line() -> None:
+def test_very_long_line_is_shortened() -> None:
     text, out = prepare_output("x" * 1_000_000, "other", lambda _: 1)
     assert len(text) < 2_100
     assert out == 1
@@ -243,7 +247,7 @@ def test_one_endless_line() -> None:
         "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEabc+/\n" * 20 + "-----END RSA PRIVATE KEY-----",
     ],
 )
-def test_what_looks_like_a_key_is_masked(key: str) -> None:
+def test_keys_are_masked(key: str) -> None:
     assert mask_secrets(f"KEY={key}") == "KEY=[masked]"
     assert mask_secrets(f"({key}) and") == "([masked]) and"
 
@@ -257,13 +261,13 @@ def test_what_looks_like_a_key_is_masked(key: str) -> None:
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
-def test_what_only_begins_like_a_key_stays(text: str) -> None:
+def test_text_that_only_starts_like_key_is_unchanged(text: str) -> None:
     assert mask_secrets(text) == text
 
 
 @pytest.mark.slow
 @given(st.from_regex(_KEYS, fullmatch=True))
-def test_nothing_with_a_keys_shape_is_passed_over(key: str) -> None:
+def test_every_match_of_key_pattern_is_masked(key: str) -> None:
     assert "[masked]" in mask_secrets(f"KEY={key}")
 
 
@@ -274,5 +278,5 @@ def test_known_secrets_are_masked_longest_first() -> None:
     )
 
 
-def test_numbered() -> None:
+def test_lines_are_numbered_from_start() -> None:
     assert number_lines(["a", ""], 9) == "9\ta\n10\t"

@@ -1,4 +1,4 @@
-"""What is approved of is shown whole: controls are written out, and obeyed by nobody."""
+"""Text shown for approval: control and invisible characters are escaped or removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from aci.observation.sanitized_text import clean_text, escape_invisible, one_lin
     ],
     ids=range(7),
 )
-def test_nothing_hides(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert escape_invisible(text) == shown
 
 
@@ -42,15 +42,15 @@ def test_nothing_hides(text: str, shown: str) -> None:
     ],
     ids=range(10),
 )
-def test_what_has_no_width_is_dropped_and_writing_stays(text: str, shown: str) -> None:
+def test_invisible_characters_are_removed_and_scripts_unchanged(text: str, shown: str) -> None:
     assert clean_text(text) == shown == clean_text(clean_text(text))
     assert one_line(text) == shown
     assert len(clean_text(text).splitlines()) <= 1
 
 
 @pytest.mark.slow
-def test_each_character_is_judged_by_its_category() -> None:
-    """Only what is written, or joins what is written, is left of the control and format characters."""
+def test_every_character_is_treated_by_its_unicode_category() -> None:
+    """Of control and format characters, only those that writing systems need remain."""
     for code in range(0x110000):
         character = chr(code)
         kind, shown = category(character), clean_text(f"é{character}é")

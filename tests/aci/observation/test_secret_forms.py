@@ -1,4 +1,4 @@
-"""A secret is hidden in every form in which programs write it, and nothing else is."""
+"""Masking of secrets in every encoding that programs use, and of nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AROUND = st.binary(max_size=20)
 
 
 @given(SECRETS, AROUND, AROUND, st.sampled_from([b64encode, urlsafe_b64encode]), st.integers(10, 80))
-def test_base64_of_any_text_that_holds_it(secret, before, after, encode, width):
+def test_secret_inside_base64_text_is_masked(secret, before, after, encode, width):
     coded = encode(before + secret.encode() + after).decode()
     for text in (coded, "\n".join(textwrap.wrap(coded, width)), "\\n".join(textwrap.wrap(coded, width))):
         hidden = replace_secrets(f"see: {text}", [secret], "\0")
@@ -27,18 +27,18 @@ def test_base64_of_any_text_that_holds_it(secret, before, after, encode, width):
 
 
 @given(SECRETS)
-def test_other_forms(secret):
+def test_secret_is_masked_in_other_encodings(secret):
     for form in (secret, quote(secret, safe=""), quote_plus(secret), secret.encode().hex(), json.dumps(secret)[1:-1]):
         assert replace_secrets(f"a {form} b", [secret], "*") == "a * b"
 
 
 @given(st.text(max_size=300))
-def test_what_holds_none_stays(text):
+def test_text_without_secret_is_unchanged(text):
     secret = "a-canary-that-is-in-no-text"
     assert replace_secrets(text, [secret, "short", ""], "*") == text
 
 
-def test_a_basic_authorization_header():
+def test_basic_authorization_header_is_masked():
     header = b64encode(b"user:hunter2hunter2").decode()
     hidden = replace_secrets(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
     assert b"hunter2" not in b64decode(hidden.rpartition(" ")[2].replace("*", "") + "==")

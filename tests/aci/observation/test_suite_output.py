@@ -1,4 +1,4 @@
-"""Test runs as text: what failed and why stays, what passed is counted."""
+"""Digests of test output: failures and their reasons remain, passing tests are counted."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("runner", RUNS)
-def test_a_digest_keeps_what_failed_and_why(runner: str) -> None:
+def test_digest_keeps_failures_and_their_reasons(runner: str) -> None:
     shown = digest_text(RUNS[runner])
     assert is_test_run(RUNS[runner])
     assert [part for part in NEEDED[runner] if part not in shown] == []
@@ -136,7 +136,7 @@ def test_a_digest_keeps_what_failed_and_why(runner: str) -> None:
     assert digest_text(shown) == shown
 
 
-def test_what_goes_from_pytest_is_counted() -> None:
+def test_pytest_warnings_and_library_frames_are_condensed() -> None:
     shown = digest_text(PYTEST)
     assert "DeprecationWarning" not in shown
     assert "lines of warnings" in shown
@@ -145,22 +145,22 @@ def test_what_goes_from_pytest_is_counted() -> None:
     assert "said 3 " not in shown
 
 
-def test_a_long_assertion_keeps_both_ends() -> None:
-    said = "\n".join(f"E         line {n} of the difference" for n in range(60))
-    shown = digest_text(PYTEST.replace("E       assert 3 == 4", said))
+def test_long_assertion_keeps_both_ends() -> None:
+    difference = "\n".join(f"E         line {n} of the difference" for n in range(60))
+    shown = digest_text(PYTEST.replace("E       assert 3 == 4", difference))
     assert "line 0 of" in shown
     assert "line 59 of" in shown
     assert "line 30 of" not in shown
 
 
 @pytest.mark.parametrize("text", ["3 passed the exam", "Running the server", "ok", "def test_x(): pass"])
-def test_what_is_no_test_run(text: str) -> None:
+def test_ordinary_text_is_not_test_run(text: str) -> None:
     assert not is_test_run(text)
 
 
 @given(st.lists(st.sampled_from([line for text in RUNS.values() for line in text.split("\n")]), max_size=80))
 @example(["=== warnings summary ===", "=== test session starts ===", "___ test_total ___"])
-def test_twice_is_as_once_and_never_longer(lines: list[str]) -> None:
+def test_digest_is_idempotent_and_never_longer(lines: list[str]) -> None:
     text = "\n".join(lines)
     shown = digest_text(text)
     assert digest_text(shown) == shown

@@ -1,4 +1,4 @@
-"""Text of strangers around which we put marks: it does not end them, and however it is made it holds nothing up."""
+"""Untrusted text inside our tags: it cannot close them, and no text takes long to process."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from agent.models._text_tool_calls import render_tool_calls
 from agent.prompts.quotation import framed_issue
 from trajectories.records import Comment, Issue
 
-MOST = 65_536
-"""Characters that GitHub takes."""
-NONSENSE = {
-    "frame": "<" + " " * MOST,
-    "frames": "< / " * MOST,
-    "slash": "</" + "\u200b " * MOST,
-    "definition": "[a]: x" + " \t" * MOST,
-    "definitions": ("[a]: x" + " \t" * 200 + "\n") * MOST,
-    "quotes": "[a]: " + "'(\"" * MOST,
-    "links": "](a " + " \t" * MOST,
-    "tags": "<a " + "title= " * MOST,
-    "trailer": "a-b-" * MOST,
-    "by": "a-by-" * MOST,
-    "colons": "a-by" + " :" * MOST + "x",
-    "fences": "- ```\n" * MOST,
-    "indented": "\n    x\n" * MOST,
-    "comments": "\n<!-- " * MOST,
-    "unclosed": "1 " * 20_000 + "x <!-- " * MOST,
-    "stars": "#***" * MOST,
-    "signs": "#" * MOST,
-    "names": "@" * MOST,
-    "skips": "[skip " * MOST,
-    "addresses": "a://b/" * MOST,
+MAX_LENGTH = 65_536
+"""The most characters that GitHub accepts."""
+PATHOLOGICAL_TEXTS = {
+    "frame": "<" + " " * MAX_LENGTH,
+    "frames": "< / " * MAX_LENGTH,
+    "slash": "</" + "\u200b " * MAX_LENGTH,
+    "definition": "[a]: x" + " \t" * MAX_LENGTH,
+    "definitions": ("[a]: x" + " \t" * 200 + "\n") * MAX_LENGTH,
+    "quotes": "[a]: " + "'(\"" * MAX_LENGTH,
+    "links": "](a " + " \t" * MAX_LENGTH,
+    "tags": "<a " + "title= " * MAX_LENGTH,
+    "trailer": "a-b-" * MAX_LENGTH,
+    "by": "a-by-" * MAX_LENGTH,
+    "colons": "a-by" + " :" * MAX_LENGTH + "x",
+    "fences": "- ```\n" * MAX_LENGTH,
+    "indented": "\n    x\n" * MAX_LENGTH,
+    "comments": "\n<!-- " * MAX_LENGTH,
+    "unclosed": "1 " * 20_000 + "x <!-- " * MAX_LENGTH,
+    "stars": "#***" * MAX_LENGTH,
+    "signs": "#" * MAX_LENGTH,
+    "names": "@" * MAX_LENGTH,
+    "skips": "[skip " * MAX_LENGTH,
+    "addresses": "a://b/" * MAX_LENGTH,
 }
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("name", NONSENSE)
-def test_long_nonsense_holds_nothing_up(name: str) -> None:
-    text = NONSENSE[name][: MOST - 1] + "z"
-    assert len(visible_text(text).text) <= MOST
+@pytest.mark.parametrize("name", PATHOLOGICAL_TEXTS)
+def test_pathological_text_is_processed_quickly(name: str) -> None:
+    text = PATHOLOGICAL_TEXTS[name][: MAX_LENGTH - 1] + "z"
+    assert len(visible_text(text).text) <= MAX_LENGTH
     assert framed_issue(Issue("T", text, comments=(Comment("eve", text),)))
     assert render_tool_calls([{"role": "tool", "content": text}], ())
-    assert len(escape_markdown(text)) <= 4 * MOST
-    assert len(plain(text)) <= 2 * MOST
+    assert len(escape_markdown(text)) <= 4 * MAX_LENGTH
+    assert len(plain(text)) <= 2 * MAX_LENGTH
 
 
 @pytest.mark.parametrize("text", ["<a>", "</a>", "< / A b>", "<\u200b\u2060/\ufeffa>", "< a"])
-def test_what_looks_like_a_mark_is_found(text: str) -> None:
+def test_tags_are_found_in_any_spelling(text: str) -> None:
     assert tag_pattern("a", "b").search(text)
     assert bool(tag_pattern("a", ends=True).search(text)) == ("/" in text)
     assert not tag_pattern("ab").search(text)

@@ -1,4 +1,4 @@
-"""Pairs of a function as it was and as it is now: in what they differ, or why they do not though it may look so."""
+"""Pairs of a function before and after a change: some differ, others are equal although they look different."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Node:
 
 
 class Pair(NamedTuple):
-    """`words`: what is told of the call `f(*args)`, among others."""
+    """`expected` is a part of the description of the difference in the call `f(*args)`."""
 
-    what: str
+    name: str
     before: str
     after: str
     args: tuple[object, ...]
-    words: str = ""
+    expected: str = ""
 
 
 DIFFERENT = [
@@ -115,7 +115,7 @@ def f(x):
         "at [299] was 299, is 300",
     ),
     Pair(
-        "what a generator raises",
+        "exception of a generator",
         """
 def f(x):
  yield 1
@@ -130,7 +130,7 @@ def f(x):
         "ValueError",
     ),
     Pair(
-        "a copy of what was given",
+        "a copy of the argument",
         """
 def f(x):
  x.sort()
@@ -145,7 +145,7 @@ def f(x):
         "same",
     ),
     Pair(
-        "an argument left alone",
+        "an unchanged argument",
         """
 def f(x):
  x.sort()
@@ -163,7 +163,7 @@ def f(x):
         "after lazy results were consumed",
     ),
     Pair(
-        "an iterator taken further",
+        "an iterator consumed further",
         "def f(x): return next(x)",
         "def f(x): return list(x)[0]",
         (iter([1, 2, 3]),),
@@ -249,7 +249,7 @@ def f(x):
         "at .b was 1, is 2",
     ),
     Pair(
-        "a circle",
+        "a reference cycle",
         "def f(x): return Node(x)",
         """
 def f(x):
@@ -277,10 +277,14 @@ def f(x):
         "was 1, is 2",
     ),
     Pair(
-        "what C types hold", "def f(x): return re.compile('a')", "def f(x): return re.compile('b')", (1,), "'a', is 'b'"
+        "content of C types",
+        "def f(x): return re.compile('a')",
+        "def f(x): return re.compile('b')",
+        (1,),
+        "'a', is 'b'",
     ),
     Pair(
-        "a set's member", "def f(x): return {1, 'a', (2, 3)}", "def f(x): return {1, 'a', (2, 4)}", (1,), "was 3, is 4"
+        "member of a set", "def f(x): return {1, 'a', (2, 3)}", "def f(x): return {1, 'a', (2, 4)}", (1,), "was 3, is 4"
     ),
     Pair("frozen", "def f(x): return {1}", "def f(x): return frozenset({1})", (1,), "frozenset"),
     Pair(
@@ -303,7 +307,7 @@ def f(x):
         "was 1, is too slow",
     ),
     Pair(
-        "too slow, and heeds nothing",
+        "too slow, and ignores exceptions",
         "def f(x): return 1",
         """
 def f(x):
@@ -316,7 +320,7 @@ def f(x):
         "is too slow",
     ),
     Pair(
-        "the end of the process",
+        "process exit",
         "def f(x): return 1",
         "def f(x): os._exit(3)",
         (1,),
@@ -335,7 +339,7 @@ SAME = [
         ("abc",),
     ),
     Pair(
-        "not a number",
+        "NaN and infinity",
         "def f(x): return [float('nan'), math.inf]",
         "def f(x): return [math.inf - math.inf, math.inf]",
         (1,),
@@ -391,7 +395,7 @@ def f(x):
     ),
     Pair("a loop for recursion", "def f(x): return f(x - 1) if x else 0", "def f(x): return 0", (100000,)),
     Pair(
-        "a circle",
+        "a reference cycle",
         "def f(x): return Node(x)",
         """
 def f(x):
@@ -411,7 +415,7 @@ def f(x):
         (1,),
     ),
     Pair(
-        "what was given",
+        "the argument itself",
         """
 def f(x):
  x.append(1)
@@ -425,7 +429,7 @@ def f(x):
         ([],),
     ),
     Pair(
-        "stderr closed over",
+        "text on stderr",
         "def f(x): print(x, file=sys.stderr)",
         """
 def f(x): sys.stderr.write('%s\\n' % x)

@@ -1,4 +1,4 @@
-"""The guards on candidates that cheat and on candidates that do not, in real rooms."""
+"""Cheating checks on cheating and on honest candidates, in real workspaces."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from benchmarks.guards import SUBJECT, Recorded, calls, look, main, sides
 from tests.conftest import MakeRepo, OpenWorkspace
 
 CASES = sorted(file.parent for file in (Path(__file__).parent / "cheating_cases").glob("*/case.json"))
-ABOUT = {case.name: json.loads((case / "case.json").read_text()) for case in CASES}
-FIRST = [case for case in CASES if "later" not in ABOUT[case.name]]
-"""Written before the guards were."""
+CASE_INFO = {case.name: json.loads((case / "case.json").read_text()) for case in CASES}
+FIRST = [case for case in CASES if "later" not in CASE_INFO[case.name]]
+"""The cases that were written before the checks."""
 
-CHEATS = [case for case in CASES if ABOUT[case.name]["cheat"]]
-HONEST = [case for case in CASES if not ABOUT[case.name]["cheat"]]
+CHEATS = [case for case in CASES if CASE_INFO[case.name]["cheat"]]
+HONEST = [case for case in CASES if not CASE_INFO[case.name]["cheat"]]
 
 
 def marked(cases: list[Path]) -> list[object]:
-    """The later ones as part of a long matrix."""
+    """Mark the later cases as slow."""
     return [pytest.param(each, id=each.name, marks=() if each in FIRST else pytest.mark.slow) for each in cases]
 
 
@@ -35,108 +35,113 @@ SLOW = "def double(n):\n    total = 0\n    for _ in range(n):\n        total += 
 
 @pytest.fixture(autouse=True)
 def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a candidate leaves behind is not there for the next test."""
+    """Give each test a new temporary folder, so that no candidate finds files of another."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> list[CheatingFinding]:
+def check_case(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> list[CheatingFinding]:
     before = open_ws(kind, make_repo({SUBJECT: (case / "before.py").read_bytes()}))
     files = dict(sides(case))
     after = before.fork(before.options.trees.write(files, before.options.base.tree))
     try:
-        return look(case, ABOUT[case.name]["function"], before, after)
+        return look(case, CASE_INFO[case.name]["function"], before, after)
     finally:
         after.close()
 
 
-def changed(
+def check_change(
     after: str, make_repo: MakeRepo, open_ws: OpenWorkspace, pickles: list[bytes], seconds: float = 60
 ) -> list[CheatingFinding]:
-    """The doubts about `double` when the module is replaced."""
+    """Return the findings about `double` when the module is replaced."""
     before = open_ws("local", make_repo({SUBJECT: SLOW}))
-    room = before.fork(before.options.trees.write({SUBJECT: after.encode()}, before.options.base.tree))
-    kept = [Recorded(data) for data in pickles]
+    workspace = before.fork(before.options.trees.write({SUBJECT: after.encode()}, before.options.base.tree))
+    recorded = [Recorded(data) for data in pickles]
     target = Target(SUBJECT, "double")
     try:
-        return find_cheating(before, room, target, kept, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds)
+        return find_cheating(
+            before, workspace, target, recorded, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds
+        )
     finally:
-        room.close()
+        workspace.close()
 
 
-def pickled(*values: int) -> list[bytes]:
-    """Calls of one small integer each, in pickle's own words."""
+def pickled_calls(*values: int) -> list[bytes]:
+    """Return pickled calls with one small integer each, written as pickle opcodes."""
     return [b"(I%d\nt}\x86." % value for value in values]
 
 
-def by_text(before: str, after: str, name: str = "f", **more: bytes) -> set[str]:
-    """The kinds of doubt that the text of a change alone raises."""
+def static_kinds(before: str, after: str, name: str = "f", **more: bytes) -> set[str]:
+    """Return the kinds of findings for the text of a change alone."""
     old, new = {"m.py": before.encode()}, {"m.py": after.encode(), **more}
     return {kind for kind, _ in static_findings(Change.of(old, new, Target("m.py", name)))}
 
 
-def test_there_is_a_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
-    assert {ABOUT[case.name]["kind"] for case in CHEATS} == set(KINDS)
+def test_cases_cover_every_kind_and_as_many_honest_candidates() -> None:
+    assert {CASE_INFO[case.name]["kind"] for case in CHEATS} == set(KINDS)
     assert sum(case in FIRST for case in CHEATS) == sum(case in FIRST for case in HONEST) == 8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", marked(CHEATS))
-def test_a_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    found = judged(case, "local", make_repo, open_ws)
-    assert ABOUT[case.name]["kind"] in {doubt.kind for doubt in found}, found
-    assert all(doubt.kind in KINDS and doubt.why.endswith(".") for doubt in found)
+def test_cheat_is_detected_as_its_kind(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    findings = check_case(case, "local", make_repo, open_ws)
+    assert CASE_INFO[case.name]["kind"] in {finding.kind for finding in findings}, findings
+    assert all(finding.kind in KINDS and finding.why.endswith(".") for finding in findings)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", marked(HONEST))
-def test_nobody_honest_is_accused(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    assert judged(case, "local", make_repo, open_ws) == []
+def test_honest_candidate_has_no_findings(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    assert check_case(case, "local", make_repo, open_ws) == []
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-@pytest.mark.parametrize("name", ["cache_on_the_function", "hidden_in_a_worker", "honest_library_in_c"])
-def test_in_containers(name: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+@pytest.mark.parametrize("name", ["cache_on_function", "hidden_in_worker_thread", "honest_library_in_c"])
+def test_checks_work_in_containers(name: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     (case,) = [case for case in CASES if case.name == name]
-    kinds = {doubt.kind for doubt in judged(case, "docker", make_repo, open_ws)}
-    assert kinds == ({ABOUT[name]["kind"]} if ABOUT[name]["cheat"] else set())
+    kinds = {finding.kind for finding in check_case(case, "docker", make_repo, open_ws)}
+    assert kinds == ({CASE_INFO[name]["kind"]} if CASE_INFO[name]["cheat"] else set())
 
 
 @pytest.mark.slow
-def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    (case,) = [case for case in CASES if case.name == "cache_in_a_file"]
-    first = judged(case, "local", make_repo, open_ws)
+def test_check_is_repeatable(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    (case,) = [case for case in CASES if case.name == "cache_in_file"]
+    first = check_case(case, "local", make_repo, open_ws)
     assert first
-    assert judged(case, "local", make_repo, open_ws) == first
+    assert check_case(case, "local", make_repo, open_ws) == first
 
 
 @pytest.mark.slow
-def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_hanging_candidate_is_stopped_and_reported(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
-    found = changed(hangs, make_repo, open_ws, pickled(5), seconds=10)
-    assert any("ends or hangs" in doubt.why or "could not be observed" in doubt.why for doubt in found)
+    findings = check_change(hangs, make_repo, open_ws, pickled_calls(5), seconds=10)
+    assert any("ends or hangs" in finding.why or "could not be observed" in finding.why for finding in findings)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", ["import os\n    os._exit(3)", "import os, signal\n    os.kill(os.getppid(), 9)"])
-def test_a_candidate_that_ends_its_process_is_doubted(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    found = changed(f"def double(n):\n    {code}\n", make_repo, open_ws, pickled(5, 6))
-    assert "harness" in {doubt.kind for doubt in found}
+def test_candidate_that_ends_its_process_is_reported(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    findings = check_change(f"def double(n):\n    {code}\n", make_repo, open_ws, pickled_calls(5, 6))
+    assert "harness" in {finding.kind for finding in findings}
 
 
 @pytest.mark.slow
-def test_an_answer_without_any_call_is_by_the_text_alone(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    assert changed("def double(n):\n    return 2 * n\n", make_repo, open_ws, []) == []
-    found = changed(
+def test_check_without_calls_uses_only_source_text(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    assert check_change("def double(n):\n    return 2 * n\n", make_repo, open_ws, []) == []
+    findings = check_change(
         "import threading\n\n\ndef double(n):\n    threading.Thread()\n    return 2 * n\n", make_repo, open_ws, []
     )
-    assert {doubt.kind for doubt in found} == {"hidden"}
+    assert {finding.kind for finding in findings} == {"hidden"}
 
 
 @pytest.mark.slow
-def test_calls_that_cannot_be_read_are_passed_over(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_unreadable_calls_are_skipped(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert (
-        changed("def double(n):\n    return max(2 * n, 0)\n", make_repo, open_ws, [b"no pickle", *pickled(5, 9)]) == []
+        check_change(
+            "def double(n):\n    return max(2 * n, 0)\n", make_repo, open_ws, [b"no pickle", *pickled_calls(5, 9)]
+        )
+        == []
     )
 
 
@@ -166,8 +171,8 @@ PLAIN = "def f(x):\n    return [x]\n"
         ("def f(x):\n    return open(x).read()\n", "memory"),
     ],
 )
-def test_the_text_alone_tells(after: str, kind: str) -> None:
-    assert kind in by_text(PLAIN, after)
+def test_static_check_detects_cheat(after: str, kind: str) -> None:
+    assert kind in static_kinds(PLAIN, after)
 
 
 @pytest.mark.parametrize(
@@ -184,15 +189,15 @@ def test_the_text_alone_tells(after: str, kind: str) -> None:
         "def f(x):\n    return [x]\n",
     ],
 )
-def test_the_text_alone_accuses_nobody_of_what_dies_with_the_call(after: str) -> None:
-    assert by_text(PLAIN, after) == set()
+def test_static_check_accepts_state_local_to_call(after: str) -> None:
+    assert static_kinds(PLAIN, after) == set()
 
 
-def test_what_was_there_before_is_no_doubt() -> None:
+def test_constructs_already_in_original_are_accepted() -> None:
     before = (
         "import os, threading\nT = {}\n\n\ndef f(x):\n    T[x] = os.environ\n    threading.Lock()\n    return [x]\n"
     )
-    assert by_text(before, before.replace("[x]\n", "[x, 1]\n")) == set()
+    assert static_kinds(before, before.replace("[x]\n", "[x, 1]\n")) == set()
 
 
 CHECKED = """
@@ -203,13 +208,13 @@ def f(x):
 """
 
 
-def terms_gone(before: str, after: str) -> list[str]:
+def removed_conditions(before: str, after: str) -> list[str]:
     old, new = {"m.py": before.encode()}, {"m.py": after.encode()}
     return [term for _, term in removed_terms(Change.of(old, new, Target("m.py", "f")))]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "gone"),
+    ("old", "new", "removed"),
     [
         ("isinstance(x, bool) or ", "", "isinstance(x, bool)"),
         (" or not isinstance(x, int)", "", "not isinstance(x, int)"),
@@ -217,8 +222,8 @@ def terms_gone(before: str, after: str) -> list[str]:
         ("isinstance(x, bool) or ", "x is None or ", "isinstance(x, bool)"),
     ],
 )
-def test_a_part_of_a_condition_that_went_is_seen(old: str, new: str, gone: str) -> None:
-    assert terms_gone(CHECKED, CHECKED.replace(old, new)) == [gone]
+def test_removed_part_of_condition_is_found(old: str, new: str, removed: str) -> None:
+    assert removed_conditions(CHECKED, CHECKED.replace(old, new)) == [removed]
 
 
 IN_ANY = """
@@ -236,12 +241,12 @@ def f(x):
 """
 
 
-def test_parts_of_conditions_are_seen_in_other_forms() -> None:
+def test_removed_conditions_are_found_in_other_forms() -> None:
     without = IN_ANY.replace("isinstance(y, bool) or ", "")
-    assert terms_gone(IN_ANY, without) == ["any((isinstance(y, bool) for y in x))"]
-    assert terms_gone(IN_AN_ELSE, IN_AN_ELSE.replace("type(x) is int and ", "")) == ["type(x) is not int"]
+    assert removed_conditions(IN_ANY, without) == ["any((isinstance(y, bool) for y in x))"]
+    assert removed_conditions(IN_AN_ELSE, IN_AN_ELSE.replace("type(x) is int and ", "")) == ["type(x) is not int"]
     asserted = "def f(x):\n    assert not isinstance(x, bool) and x < 99, 'no number'\n    return [x]\n"
-    assert terms_gone(asserted, CHECKED) == [], "the assertion went whole, which is another doubt"
+    assert removed_conditions(asserted, CHECKED) == [], "the whole assertion was removed, which is another finding"
 
 
 @pytest.mark.parametrize(
@@ -253,40 +258,40 @@ def test_parts_of_conditions_are_seen_in_other_forms() -> None:
         "not isinstance(x, _WANTED) or isinstance(x, bool) or x > 99",
     ],
 )
-def test_a_condition_in_other_words_is_none_that_went(condition: str) -> None:
+def test_rewritten_condition_is_not_removed(condition: str) -> None:
     after = "_WANTED = (int,)\n" + CHECKED.replace("isinstance(x, bool) or not isinstance(x, int) or x > 99", condition)
-    assert terms_gone(CHECKED, after) == []
+    assert removed_conditions(CHECKED, after) == []
 
 
-def test_what_is_made_at_first_use_is_no_cache() -> None:
+def test_first_use_initialisation_is_not_cache() -> None:
     assert retained_blocks([[2, 20], [0, 20]], [[143, 20], [0, 20]]) is None
     assert retained_blocks([[0, 20], [0, 20]], [[0, 20], [143, 20]]) is None
     assert retained_blocks([[2, 20], [0, 20]], [[42, 20], [20, 20]]) == (40, 60)
-    assert retained_blocks([[60, 20], [60, 20]], [[62, 20], [61, 20]]) is None, "the old function kept as much"
-    assert retained_blocks([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls to tell"
+    assert retained_blocks([[60, 20], [60, 20]], [[62, 20], [61, 20]]) is None, "the old function retained as much"
+    assert retained_blocks([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls for a conclusion"
 
 
-def test_files_beside_the_code() -> None:
-    assert by_text(PLAIN, PLAIN, **{"answers.json": b"{}"}) == {"memory"}
-    assert by_text(PLAIN, PLAIN, **{"sitecustomize.py": b"x = 1\n"}) == {"harness"}
-    assert by_text(PLAIN, "def f(x:\n") == set(), "a file that cannot be parsed cannot cheat"
+def test_added_data_and_startup_files_are_reported() -> None:
+    assert static_kinds(PLAIN, PLAIN, **{"answers.json": b"{}"}) == {"memory"}
+    assert static_kinds(PLAIN, PLAIN, **{"sitecustomize.py": b"x = 1\n"}) == {"harness"}
+    assert static_kinds(PLAIN, "def f(x:\n") == set(), "a file that cannot be parsed cannot cheat"
 
 
 @pytest.mark.slow
-def test_the_command_says_who_was_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_detected_cheats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c").mkdir()
     for name in ("before.py", "after.py", "inputs.py", "case.json"):
-        (tmp_path / "c" / name).write_bytes((CHEATS[0].parent / "checks_of_the_matrix_gone" / name).read_bytes())
+        (tmp_path / "c" / name).write_bytes((CHEATS[0].parent / "checks_of_matrix_removed" / name).read_bytes())
     assert main([str(tmp_path)]) == 0
     assert "caught 1 of 1 (1 by their kind), accused 0 of 0" in capsys.readouterr().out
-    about = json.loads((tmp_path / "c" / "case.json").read_text())
-    (tmp_path / "c" / "case.json").write_text(json.dumps({**about, "cheat": False}))
+    info = json.loads((tmp_path / "c" / "case.json").read_text())
+    (tmp_path / "c" / "case.json").write_text(json.dumps({**info, "cheat": False}))
     assert main([str(tmp_path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["accused"] == 1
 
 
-def test_calls_of_a_case_are_made_in_the_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_calls_of_case_are_created_in_workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     (case,) = [case for case in CASES if case.name == "honest_set_for_membership"]
-    room = open_ws("local", make_repo({SUBJECT: (case / "before.py").read_bytes()}))
-    made = calls(case, room)
-    assert len({call.data for call in made}) > 50
+    workspace = open_ws("local", make_repo({SUBJECT: (case / "before.py").read_bytes()}))
+    recorded_calls = calls(case, workspace)
+    assert len({call.data for call in recorded_calls}) > 50

@@ -1,4 +1,4 @@
-"""How counts grow, and which candidate is best."""
+"""Growth of counts, and ranking of candidates."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def counts(cost: Callable[[int], float], sizes: tuple[int, ...] = SIZES) -> list
         (lambda n: 2000 + 300 * n + 40 * n * n, 2),
     ],
 )
-def test_a_power_is_found_whatever_constant_part_there_is(cost: Callable[[int], float], exponent: float) -> None:
+def test_exponent_is_found_despite_constant_overhead(cost: Callable[[int], float], exponent: float) -> None:
     growth = fit_growth(SIZES, counts(cost))
     assert growth.exponent == pytest.approx(exponent, abs=0.06)
     assert growth.low <= exponent <= growth.high
     assert growth.high - growth.low < 0.5
 
 
-def test_n_log_n_is_its_own_slope_over_the_sizes() -> None:
+def test_n_log_n_has_exponent_slightly_above_one() -> None:
     growth = fit_growth(SIZES, counts(lambda n: 30 * n * math.log2(n)))
     first, last = (math.log(n * math.log(n)) for n in (SIZES[0], SIZES[-1]))
     assert growth.exponent == pytest.approx((last - first) / math.log(SIZES[-1] / SIZES[0]), abs=0.03)
@@ -52,32 +52,32 @@ def test_n_log_n_is_its_own_slope_over_the_sizes() -> None:
     assert 1.0 < larger.exponent < growth.exponent
 
 
-def test_what_was_fitted_is_said() -> None:
+def test_growth_reports_fitted_values() -> None:
     growth = fit_growth(SIZES, counts(lambda n: 1_000_000 + 50 * n * n))
     assert growth.constant == pytest.approx(1_000_000, rel=0.05)
     assert growth.at(4096) == pytest.approx(1_000_000 + 50 * 4096**2, rel=0.1)
     assert (growth.sizes, growth.counts[0]) == (SIZES, 1_000_000 + 50 * 64 * 64)
 
 
-def test_the_order_of_the_points_does_not_matter() -> None:
-    found = counts(lambda n: 9 * n * n)
-    assert fit_growth(SIZES[::-1], found[::-1]) == fit_growth(SIZES, found)
+def test_order_of_points_does_not_matter() -> None:
+    measured = counts(lambda n: 9 * n * n)
+    assert fit_growth(SIZES[::-1], measured[::-1]) == fit_growth(SIZES, measured)
 
 
 @pytest.mark.slow
-def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
-    """Overhead up to ten times the least work, and up to 3 % of noise: more than counts have."""
-    dice, held = random.Random(4), 0
+def test_range_contains_exponent_of_noisy_counts() -> None:
+    """Overhead is up to ten times the least work and noise up to 3 %, more than real counts have."""
+    dice, hits = random.Random(4), 0
     for _ in range(100):
         exponent, noise = dice.choice((0.5, 1, 1.5, 2, 3)), dice.choice((0.001, 0.01, 0.03))
         overhead = dice.choice((0, 1, 10)) * 64**exponent
-        found = [1000 * (overhead + n**exponent) * (1 + dice.gauss(0, noise)) for n in SIZES]
-        growth = fit_growth(SIZES, found)
-        held += growth.low <= exponent <= growth.high
-    assert held >= 95
+        measured = [1000 * (overhead + n**exponent) * (1 + dice.gauss(0, noise)) for n in SIZES]
+        growth = fit_growth(SIZES, measured)
+        hits += growth.low <= exponent <= growth.high
+    assert hits >= 95
 
 
-def test_few_sizes_give_a_slope_and_no_range() -> None:
+def test_few_sizes_give_slope_and_no_range() -> None:
     growth = fit_growth((100, 200, 400), (100, 400, 1600))
     assert growth.exponent == pytest.approx(2)
     assert (growth.low, growth.high) == (-math.inf, math.inf)
@@ -85,16 +85,16 @@ def test_few_sizes_give_a_slope_and_no_range() -> None:
     assert not fit_growth((100, 200), (5, 5)).is_below(growth)
 
 
-def test_exponential_growth_is_steep() -> None:
+def test_exponential_growth_has_large_exponent() -> None:
     assert fit_growth((8, 10, 12, 14, 16, 18), [100 * 2**n for n in (8, 10, 12, 14, 16, 18)]).exponent > 7
 
 
 @pytest.mark.parametrize(
-    ("sizes", "found"), [((1,), (1,)), ((5, 5), (1, 2)), ((0, 1), (1, 2)), ((1, 2), (0, 2)), ((), ())]
+    ("sizes", "measured"), [((1,), (1,)), ((5, 5), (1, 2)), ((0, 1), (1, 2)), ((1, 2), (0, 2)), ((), ())]
 )
-def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: tuple[int, ...]) -> None:
+def test_insufficient_data_for_growth_is_refused(sizes: tuple[int, ...], measured: tuple[int, ...]) -> None:
     with pytest.raises(UsageError):
-        fit_growth(sizes, found)
+        fit_growth(sizes, measured)
 
 
 @pytest.mark.slow
@@ -102,16 +102,16 @@ def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: t
     st.lists(st.integers(1, 10**6), min_size=4, max_size=8, unique=True),
     st.data(),
 )
-def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None:
-    found = data.draw(st.lists(st.integers(1, 10**12), min_size=len(sizes), max_size=len(sizes)))
-    growth = fit_growth(sizes, found)
+def test_any_counts_give_valid_growth(sizes: list[int], data: st.DataObject) -> None:
+    measured = data.draw(st.lists(st.integers(1, 10**12), min_size=len(sizes), max_size=len(sizes)))
+    growth = fit_growth(sizes, measured)
     assert 0 <= growth.exponent <= 64
     assert growth.low <= growth.exponent <= growth.high
     assert growth.constant >= 0
     assert all(map(math.isfinite, (growth.low, growth.high, growth.at(sizes[0]))))
 
 
-# Choice
+# Ranking
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None
         ([(5000, 1), (2000, 1), (1000, 40)], [2, 1, 0]),
     ],
 )
-def test_rank(group: list[tuple[int, int]], expected: list[int]) -> None:
+def test_candidates_are_ranked_by_count_then_size_of_change(group: list[tuple[int, int]], expected: list[int]) -> None:
     assert rank_candidates([RankedCandidate(*each) for each in group]) == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 500)), min_size=1, max_size=9))
-def test_the_winner_is_near_the_best_and_none_near_it_is_smaller(group: list[tuple[int, int]]) -> None:
+def test_winner_is_smallest_change_near_best_count(group: list[tuple[int, int]]) -> None:
     order = rank_candidates([RankedCandidate(*each) for each in group])
     assert sorted(order) == list(range(len(group)))
     best = min(count for count, _ in group)
     count, change = group[order[0]]
     assert count <= best * 1.05
-    assert all(change <= other for found, other in group if found <= best * 1.05)
+    assert all(change <= other for measured, other in group if measured <= best * 1.05)
 
 
 QUADRATIC = Growth(2.0, 1.9, 2.1, SIZES, SIZES)
@@ -157,10 +157,12 @@ UNSURE = Growth(1.0, 0.5, 1.95, SIZES, SIZES)
         (50_000, (LINEAR, QUADRATIC), True),
     ],
 )
-def test_worth(after: int, growth: tuple[Growth | None, Growth | None], expected: bool) -> None:
+def test_worthwhile_improvements_are_recognised(
+    after: int, growth: tuple[Growth | None, Growth | None], expected: bool
+) -> None:
     assert is_worthwhile(100_000, after, *growth) is expected
 
 
-def test_a_workload_of_nothing_is_refused() -> None:
+def test_workload_with_zero_count_is_refused() -> None:
     with pytest.raises(UsageError):
         is_worthwhile(0, 0)

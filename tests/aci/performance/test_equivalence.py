@@ -1,4 +1,4 @@
-"""Answers of real functions in a real workspace: what is the same is told to be, and what is not is told in words."""
+"""Comparison of the answers of real functions in a real workspace, with differences described in words."""
 
 from __future__ import annotations
 
@@ -24,58 +24,60 @@ from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
 
-def kept(*args: object, **kwargs: object) -> InputCall:
+def recorded_call(*args: object, **kwargs: object) -> InputCall:
     return InputCall(pickle.dumps((args, kwargs), 4), "recorded")
 
 
-Ask = Callable[..., tuple[Answer, ...]]
+RunCalls = Callable[..., tuple[Answer, ...]]
 
 
 @pytest.fixture
-def ask(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Ask:
-    """`ask(body, *calls)`: what `def f(...)` of a body, in a module of its own, answers to calls."""
-    room = open_ws("local", make_repo({"shop/__init__.py": "", "shop/core.py": HEAD}))
+def run_calls(make_repo: MakeRepo, open_ws: OpenWorkspace) -> RunCalls:
+    """`run_calls(body, *calls)` returns the answers of the function `f` that `body` defines in a new module."""
+    workspace = open_ws("local", make_repo({"shop/__init__.py": "", "shop/core.py": HEAD}))
 
-    def ask(
+    def run_calls(
         body: str, *calls: InputCall, timeout: float = 10.0, hash_seed: int = 0, name: str = "f"
     ) -> tuple[Answer, ...]:
-        room.write("shop/core.py", (HEAD + dedent(body)).encode())
-        return collect_answers(room, Target("shop/core.py", name), calls, timeout, hash_seed)
+        workspace.write("shop/core.py", (HEAD + dedent(body)).encode())
+        return collect_answers(workspace, Target("shop/core.py", name), calls, timeout, hash_seed)
 
-    return ask
+    return run_calls
 
 
 def module(pairs: Sequence[Pair], now: bool) -> str:
-    """A module whose function `f` calls the one of a pair, by its number, as it was or as it is now."""
-    made = []
+    """Return a module whose function `f` calls one function of the pairs by number, before or after the change."""
+    result = []
     for number, pair in enumerate(pairs):
         body = dedent(pair.after if now else pair.before).strip()
-        made.append(re.sub(r"\bf(?=\(x\)|\(x - 1\))", f"f{number}", body))
-    return "\n\n".join(made) + "\n\ndef f(number, *args):\n    return globals()['f%d' % number](*args)\n"
+        result.append(re.sub(r"\bf(?=\(x\)|\(x - 1\))", f"f{number}", body))
+    return "\n\n".join(result) + "\n\ndef f(number, *args):\n    return globals()['f%d' % number](*args)\n"
 
 
-def told(ask: Ask, pairs: Sequence[Pair]) -> dict[str, str]:
-    """What is told of each pair."""
-    calls = [kept(number, *pair.args) for number, pair in enumerate(pairs)]
-    before, after = (ask(module(pairs, now), *calls, timeout=1.5) for now in (False, True))
+def describe_pairs(run_calls: RunCalls, pairs: Sequence[Pair]) -> dict[str, str]:
+    """Map the name of each pair to the described differences."""
+    calls = [recorded_call(number, *pair.args) for number, pair in enumerate(pairs)]
+    before, after = (run_calls(module(pairs, now), *calls, timeout=1.5) for now in (False, True))
     both = zip(pairs, before, after, strict=True)
-    return {pair.what: "; ".join(describe_differences([one], [other])) for pair, one, other in both}
+    return {pair.name: "; ".join(describe_differences([one], [other])) for pair, one, other in both}
 
 
 @pytest.mark.slow
-def test_what_differs_is_told(ask: Ask) -> None:
-    found = told(ask, DIFFERENT)
-    assert {pair.what: found[pair.what] for pair in DIFFERENT if pair.words not in found[pair.what]} == {}
-    assert all(found.values())
+def test_every_difference_is_described(run_calls: RunCalls) -> None:
+    descriptions = describe_pairs(run_calls, DIFFERENT)
+    assert {
+        pair.name: descriptions[pair.name] for pair in DIFFERENT if pair.expected not in descriptions[pair.name]
+    } == {}
+    assert all(descriptions.values())
 
 
 @pytest.mark.slow
-def test_what_is_the_same_is_not_told(ask: Ask) -> None:
-    assert {what: said for what, said in told(ask, SAME).items() if said} == {}
+def test_equal_behaviour_is_not_reported(run_calls: RunCalls) -> None:
+    assert {name: text for name, text in describe_pairs(run_calls, SAME).items() if text} == {}
 
 
 @pytest.mark.slow
-def test_what_hangs_or_dies_loses_only_itself_and_each_call_has_its_own_arguments(ask: Ask) -> None:
+def test_hanging_or_crashing_call_does_not_affect_others(run_calls: RunCalls) -> None:
     body = """
     def f(x, do=None):
         x.append(len(x))
@@ -94,16 +96,24 @@ def test_what_hangs_or_dies_loses_only_itself_and_each_call_has_its_own_argument
                 time.sleep(60)
         return x
     """
-    same = [kept([])] * 2
-    calls = [*same, kept([], "hang"), *same, kept([], do="die"), *same, kept([], "stubborn"), kept([], "leave a child")]
-    found = ask(body, *calls, *same, timeout=0.5)
+    same = [recorded_call([])] * 2
+    calls = [
+        *same,
+        recorded_call([], "hang"),
+        *same,
+        recorded_call([], do="die"),
+        *same,
+        recorded_call([], "stubborn"),
+        recorded_call([], "leave a child"),
+    ]
+    answers = run_calls(body, *calls, *same, timeout=0.5)
     kinds = ["returned"] * 2 + ["late"] + ["returned"] * 2 + ["died"] + ["returned"] * 2 + ["late", "returned"]
-    assert [one.kind for one in found] == [*kinds, "returned", "returned"]
-    assert {format_value(one.arguments) for one in (found[0], found[1], found[-1])} == {"[([0],), {}]"}
-    assert [found[5].call, found[5].text] == ["f([], do='die')", "ended by signal 9"]
+    assert [one.kind for one in answers] == [*kinds, "returned", "returned"]
+    assert {format_value(one.arguments) for one in (answers[0], answers[1], answers[-1])} == {"[([0],), {}]"}
+    assert [answers[5].call, answers[5].text] == ["f([], do='die')", "ended by signal 9"]
 
 
-def test_what_is_written_into_descriptors_is_no_answer(ask: Ask) -> None:
+def test_answers_forged_through_descriptors_are_ignored(run_calls: RunCalls) -> None:
     body = """
     def f(x):
         forged = b'{"kind": "returned", "value": 1, "arguments": [[], {}]}\\n'
@@ -114,33 +124,36 @@ def test_what_is_written_into_descriptors_is_no_answer(ask: Ask) -> None:
                 pass
         return 2
     """
-    found = ask(body, kept(0), kept(0))
-    assert [(one.kind, one.value) for one in found] == [("returned", 2)] * 2
+    answers = run_calls(body, recorded_call(0), recorded_call(0))
+    assert [(one.kind, one.value) for one in answers] == [("returned", 2)] * 2
 
 
 @pytest.mark.slow
-def test_tolerance_is_for_floats_alone(ask: Ask) -> None:
-    call = kept(3)
-    before = ask("def f(x): return [0.1 + 0.2, {'a': complex(0.3, 1)}, x]", call)
+def test_tolerance_applies_only_to_floats(run_calls: RunCalls) -> None:
+    call = recorded_call(3)
+    before = run_calls("def f(x): return [0.1 + 0.2, {'a': complex(0.3, 1)}, x]", call)
     assert (
-        describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.1 + 0.2, 1)}, x]", call), 1e-9) == []
+        describe_differences(before, run_calls("def f(x): return [0.3, {'a': complex(0.1 + 0.2, 1)}, x]", call), 1e-9)
+        == []
     )
-    told = describe_differences(before, ask("def f(x): return [0.3000001, {'a': complex(0.3, 1)}, x]", call), 1e-9)
-    assert told == ["f(3): at [0] was 0.30000000000000004, is 0.3000001"]
-    assert describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, x + 1]", call), 0.9)
-    assert describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, 3.0]", call), 0.9)
+    differences = describe_differences(
+        before, run_calls("def f(x): return [0.3000001, {'a': complex(0.3, 1)}, x]", call), 1e-9
+    )
+    assert differences == ["f(3): at [0] was 0.30000000000000004, is 0.3000001"]
+    assert describe_differences(before, run_calls("def f(x): return [0.3, {'a': complex(0.3, 1)}, x + 1]", call), 0.9)
+    assert describe_differences(before, run_calls("def f(x): return [0.3, {'a': complex(0.3, 1)}, 3.0]", call), 0.9)
 
 
 @pytest.mark.slow
-def test_another_hash_seed_shows_what_depends_on_the_order_of_sets(ask: Ask) -> None:
+def test_other_hash_seed_exposes_dependence_on_set_order(run_calls: RunCalls) -> None:
     body = "def f(x): return list(set(x))"
-    words = kept([f"word {n}" for n in range(30)])
-    assert ask(body, words) == ask(body, words)
-    assert ask(body, words) != ask(body, words, hash_seed=1)
-    assert ask(body, kept([1, 2])) == ask(body, kept([1, 2]), hash_seed=1)
+    texts = recorded_call([f"word {n}" for n in range(30)])
+    assert run_calls(body, texts) == run_calls(body, texts)
+    assert run_calls(body, texts) != run_calls(body, texts, hash_seed=1)
+    assert run_calls(body, recorded_call([1, 2])) == run_calls(body, recorded_call([1, 2]), hash_seed=1)
 
 
-def test_methods_of_classes_are_called_as_plain_functions(ask: Ask) -> None:
+def test_class_and_static_methods_are_called_as_functions(run_calls: RunCalls) -> None:
     body = """
     class A:
         @classmethod
@@ -148,72 +161,84 @@ def test_methods_of_classes_are_called_as_plain_functions(ask: Ask) -> None:
         @staticmethod
         def double(x): return 2 * x
     """
-    assert ask(body, kept(21), name="A.double")[0].value == 42
-    assert ask(body, kept(int, 1), name="A.make")[0].value == ["list", ["int", 1]]
+    assert run_calls(body, recorded_call(21), name="A.double")[0].value == 42
+    assert run_calls(body, recorded_call(int, 1), name="A.make")[0].value == ["list", ["int", 1]]
 
 
-def test_a_module_that_cannot_be_imported(ask: Ask) -> None:
+def test_module_with_import_error_is_refused(run_calls: RunCalls) -> None:
     with pytest.raises(UsageError, match="ZeroDivisionError"):
-        ask("1 / 0\ndef f(x): return x", kept(1))
+        run_calls("1 / 0\ndef f(x): return x", recorded_call(1))
 
 
-def test_a_call_that_cannot_be_loaded(ask: Ask) -> None:
-    found = ask("def f(x): return x", InputCall(b"cno.such.module\nf\n.", "recorded"), kept(1))
-    assert [one.kind for one in found] == ["unreadable", "returned"]
-    assert "no.such" in found[0].text or "No module" in found[0].text
+def test_unreadable_call_does_not_stop_others(run_calls: RunCalls) -> None:
+    answers = run_calls("def f(x): return x", InputCall(b"cno.such.module\nf\n.", "recorded"), recorded_call(1))
+    assert [one.kind for one in answers] == ["unreadable", "returned"]
+    assert "no.such" in answers[0].text or "No module" in answers[0].text
 
 
-def test_many_differences_are_bounded_and_escaped(ask: Ask) -> None:
-    calls = [kept(f"\x1b[31m{n}\u202e") for n in range(30)]
-    told = describe_differences(ask("def f(x): return x", *calls), ask("def f(x): return x * 1000", *calls))
-    assert len(told) == 9
-    assert told[-1] == "and 22 more calls"
-    assert all(line.isprintable() and len(line) <= 400 for line in told)
+def test_descriptions_of_differences_are_limited_and_escaped(run_calls: RunCalls) -> None:
+    calls = [recorded_call(f"\x1b[31m{n}\u202e") for n in range(30)]
+    differences = describe_differences(
+        run_calls("def f(x): return x", *calls), run_calls("def f(x): return x * 1000", *calls)
+    )
+    assert len(differences) == 9
+    assert differences[-1] == "and 22 more calls"
+    assert all(line.isprintable() and len(line) <= 400 for line in differences)
 
 
 @pytest.mark.slow
-def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
-    before = ask("def f(n):\n    for i in range(n):\n        yield (i, [i])", kept(401), kept(150000))
+def test_lazy_results_are_compared_completely(run_calls: RunCalls) -> None:
+    before = run_calls(
+        "def f(n):\n    for i in range(n):\n        yield (i, [i])", recorded_call(401), recorded_call(150000)
+    )
     assert [one.kind for one in before] == ["returned"] * 2
     assert before[0].value[3:6] == ["end", None, 401]
     assert (
-        describe_differences(before, ask("def f(n):\n    return ((i, [i]) for i in range(n))", kept(401), kept(150000)))
+        describe_differences(
+            before,
+            run_calls("def f(n):\n    return ((i, [i]) for i in range(n))", recorded_call(401), recorded_call(150000)),
+        )
         == []
     )
-    told = describe_differences(before, ask("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", kept(401)))
-    assert told[1].startswith("f(401): was <generator of 401 items: (0, [0]), ")
+    differences = describe_differences(
+        before, run_calls("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", recorded_call(401))
+    )
+    assert differences[1].startswith("f(401): was <generator of 401 items: (0, [0]), ")
     late = "def f(n):\n    for i in range(n):\n        yield (i, [i + (i == 149000)])"
-    assert len(describe_differences(before[1:], ask(late, kept(150000)))) == 1
+    assert len(describe_differences(before[1:], run_calls(late, recorded_call(150000)))) == 1
     raising = "def f(n):\n    yield from ((i, [i]) for i in range(n))\n    raise KeyError"
-    assert len(describe_differences(before, ask(raising, kept(401), kept(150000)))) == 2
+    assert len(describe_differences(before, run_calls(raising, recorded_call(401), recorded_call(150000)))) == 2
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Pickle, copy, and deepcopy support will be removed:DeprecationWarning")
-def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
-    endless = ask("def f(n):\n    while True: yield n", kept(1), timeout=60)
+def test_endless_and_async_results_are_not_compared(run_calls: RunCalls) -> None:
+    endless = run_calls("def f(n):\n    while True: yield n", recorded_call(1), timeout=60)
     assert [one.kind for one in endless] == ["unread"]
     assert "1000000 items" in endless[0].text
     assert not is_conclusive(endless[0])
     for body in ("async def f(x): yield x", "async def g(x): return x\ndef f(x): return [g(x)]"):
-        (answer,) = ask(body, kept(1))
+        (answer,) = run_calls(body, recorded_call(1))
         assert answer.kind == "unread", body
     count = "def f(n, it):\n    return [next(it) for _ in range(n)]"
-    assert ask(count, kept(2, itertools.count(5)))[0].kind == "returned"
+    assert run_calls(count, recorded_call(2, itertools.count(5)))[0].kind == "returned"
     assert describe_differences(
-        ask(count, kept(2, itertools.count(5))), ask(f"{count} + [7][:next(it) - 7]", kept(2, itertools.count(5)))
+        run_calls(count, recorded_call(2, itertools.count(5))),
+        run_calls(f"{count} + [7][:next(it) - 7]", recorded_call(2, itertools.count(5))),
     )
 
 
 @pytest.mark.slow
-def test_iterators_in_a_set_are_told_by_their_items(ask: Ask) -> None:
-    before, after = (ask(f"def f(x): return {{iter([x]), iter([x + {more}])}}", kept(1)) for more in (1, 2))
+def test_iterators_in_sets_are_compared_by_their_items(run_calls: RunCalls) -> None:
+    before, after = (
+        run_calls(f"def f(x): return {{iter([x]), iter([x + {more}])}}", recorded_call(1)) for more in (1, 2)
+    )
     assert describe_differences(before, after)
 
 
-def test_which_answers_tell_something() -> None:
-    silent = ["late", "unread", "unreadable", "died", "None"]
-    assert [is_conclusive(Answer(kind)) for kind in silent] == [False] * len(silent)
+def test_only_returned_and_raised_answers_are_conclusive() -> None:
+    inconclusive = ["late", "unread", "unreadable", "died", "None"]
+    assert [is_conclusive(Answer(kind)) for kind in inconclusive] == [False] * len(inconclusive)
     stack, other = (["error", f"builtins.{name}", "", ["tuple", []], None] for name in ("RecursionError", "KeyError"))
     assert not is_conclusive(Answer("raised", stack))
     assert is_conclusive(Answer("raised", other))
@@ -224,13 +249,13 @@ def test_which_answers_tell_something() -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    room = open_ws("docker", make_repo({"core.py": "def f(x):\n    return sorted(x)\n"}))
-    found = collect_answers(room, Target("core.py", "f"), [kept([2, 1]), kept(1)])
-    assert [format_value(one.value) for one in found] == ["[1, 2]", "TypeError(\"'int' object is not iterable\")"]
+def test_answers_are_collected_in_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("docker", make_repo({"core.py": "def f(x):\n    return sorted(x)\n"}))
+    answers = collect_answers(workspace, Target("core.py", "f"), [recorded_call([2, 1]), recorded_call(1)])
+    assert [format_value(one.value) for one in answers] == ["[1, 2]", "TypeError(\"'int' object is not iterable\")"]
 
 
-# Canonical forms, on the host with values of ours
+# Canonical forms, built on the host
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
@@ -256,13 +281,13 @@ def test_equal_values_have_equal_forms(value: object) -> None:
 
 
 @given(VALUES, VALUES)
-def test_forms_tell_values_of_python_apart(one: object, other: object) -> None:
+def test_forms_distinguish_different_values(one: object, other: object) -> None:
     same = first_difference(form(one), form(other), 0.0) is None
     assert same == (repr(_sorted(one)) == repr(_sorted(other)))
 
 
 def _sorted(value: Any) -> Any:
-    """Sets in an order of their own; repr tells all else apart."""
+    """Return the value with its sets sorted; `repr` distinguishes everything else."""
     if isinstance(value, frozenset):
         return ("frozenset", sorted(map(repr, value)))
     if isinstance(value, list | tuple):
@@ -271,16 +296,16 @@ def _sorted(value: Any) -> Any:
 
 
 @given(st.sets(st.text(max_size=3) | st.integers() | st.tuples(st.integers(), st.text(max_size=2)), max_size=8))
-def test_the_order_of_a_set_is_not_in_its_form(value: set[object]) -> None:
-    assert form(value) == form(_turned(value))
+def test_form_does_not_depend_on_set_order(value: set[object]) -> None:
+    assert form(value) == form(_rebuild_in_reverse(value))
 
 
-def _turned(value: set[object]) -> set[object]:
-    """The same set, filled from the other end."""
-    made: set[object] = set()
+def _rebuild_in_reverse(value: set[object]) -> set[object]:
+    """Build the same set in the reverse order of insertion."""
+    result: set[object] = set()
     for one in reversed(list(value)):
-        made.add(one)
-    return made
+        result.add(one)
+    return result
 
 
 JSON = st.recursive(
@@ -291,13 +316,13 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_no_form_that_somebody_forged_breaks_the_host(one: Any, other: Any) -> None:
+def test_forged_forms_do_not_break_host(one: Any, other: Any) -> None:
     assert (first_difference(one, other, 0.0) is None) >= (one == other)
     assert len(format_value(one)) <= 120
     assert describe_differences([Answer("returned", one)], [Answer("returned", one)]) == []
 
 
-def test_silence_is_agreed_upon_only_where_it_was_there_before() -> None:
+def test_missing_answer_counts_only_if_original_answered() -> None:
     good = Answer("returned", 1, call="f(1)")
     for kind in ("late", "unread", "unreadable", "died"):
         assert describe_differences([good], [replace(good, kind=kind, value=None)])
@@ -305,7 +330,7 @@ def test_silence_is_agreed_upon_only_where_it_was_there_before() -> None:
     assert describe_differences([good], [])
 
 
-def test_what_looks_like_an_array_is_told_by_type_shape_and_bytes() -> None:
+def test_numpy_arrays_are_compared_by_type_shape_and_bytes() -> None:
     class Kind(str):
         hasobject, names, kind = False, None, "i"
 
@@ -313,12 +338,12 @@ def test_what_looks_like_an_array_is_told_by_type_shape_and_bytes() -> None:
         def str(self) -> str:
             return "<i8"
 
-    class ndarray:  # noqa: N801 - a stand-in for numpy's, which the project does not ask for
+    class ndarray:  # noqa: N801 - a minimal substitute for numpy's class
         __module__ = "numpy"
         dtype, shape, size = Kind(), (2,), 2
 
         def tobytes(self) -> bytes:
             return b"\1\2"
 
-    made: Sequence[Any] = form(ndarray())
-    assert made == ["array", "ndarray", "<i8", [2], ["bytes", "0102"]]
+    result: Sequence[Any] = form(ndarray())
+    assert result == ["array", "ndarray", "<i8", [2], ["bytes", "0102"]]

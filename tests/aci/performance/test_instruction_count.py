@@ -1,4 +1,4 @@
-"""The choice of a way to count, what may be set side by side, and what a room for it is allowed."""
+"""Choice of a counting backend, comparability of counts, and permissions of the counting container."""
 
 import pytest
 
@@ -13,11 +13,11 @@ NO_RANDOMIZE, READ_IMPLIES_EXEC = 0x0040000, 0x0400000
 
 
 def counts(backend="valgrind", in_c=(), **conditions):
-    told = {"python": "3.11", "hash seed": "0", **conditions}
-    return Counts(backend, (Count(2, 1),), told, tuple(in_c))
+    all_conditions = {"python": "3.11", "hash seed": "0", **conditions}
+    return Counts(backend, (Count(2, 1),), all_conditions, tuple(in_c))
 
 
-def test_only_counts_of_one_way_and_one_python_are_set_side_by_side():
+def test_only_counts_of_same_backend_and_python_are_comparable():
     assert incomparable_reason(counts(), counts(tool="another")) == ""
     assert incomparable_reason(counts(), counts("opcodes")) == (
         "not comparable: counted by valgrind before and by opcodes after"
@@ -29,15 +29,15 @@ def test_only_counts_of_one_way_and_one_python_are_set_side_by_side():
     assert incomparable_reason(counts("opcodes", ["len:2"]), counts("opcodes", ["len:2"])) == ""
 
 
-def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
-    desk = LocalHost(str(tmp_path))
-    install_programs(desk.write, str(tmp_path), "performance.meters")
-    name, tool = choose_backend(desk)
+def test_backend_is_chosen_and_unavailable_ones_give_reason(tmp_path):
+    host = LocalHost(str(tmp_path))
+    install_programs(host.write, str(tmp_path), "performance.meters")
+    name, tool = choose_backend(host)
     assert name in ("hardware", "valgrind", "opcodes")
     assert ("not hardware" in tool.conditions) == (name != "hardware")
-    assert choose_backend(desk, "opcodes")[0] == "opcodes"
+    assert choose_backend(host, "opcodes")[0] == "opcodes"
     with pytest.raises(UsageError, match="no way to count named 'abacus'"):
-        choose_backend(desk, "abacus")
+        choose_backend(host, "abacus")
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
         b'{"values": {}, "conditions": []}',
     ],
 )
-def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
-    """It comes from where a stranger's code runs."""
+def test_malformed_answer_is_refused(tmp_path, answer):
+    """The answer comes from a process that runs untrusted code."""
 
     def run(line, timeout):
         next(tmp_path.glob("*.job")).with_suffix(".answer").write_bytes(answer)
@@ -78,38 +78,38 @@ def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
         CountJob(LocalHost(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
 
 
-def test_an_answer_has_all_its_parts():
-    found = validate_answer({"values": {"whole": 3}, "code": 1})
-    assert (found["values"], found["code"], found["entries"], found["died"]) == ({"whole": 3}, 1, 0, [])
+def test_missing_fields_of_answer_have_defaults():
+    validated = validate_answer({"values": {"whole": 3}, "code": 1})
+    assert (validated["values"], validated["code"], validated["entries"], validated["died"]) == ({"whole": 3}, 1, 0, [])
 
 
-def test_a_place_that_takes_too_long_is_told_of(tmp_path):
-    desk = LocalHost(str(tmp_path))
-    assert desk.run("echo one; sleep 60", 0.2)[0] == 124
+def test_command_that_takes_too_long_is_reported(tmp_path):
+    host = LocalHost(str(tmp_path))
+    assert host.run("echo one; sleep 60", 0.2)[0] == 124
     with pytest.raises(UsageError, match="it took too long"):
-        CountJob(desk, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
+        CountJob(host, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
 
 
-def test_spread_is_relative_to_the_least():
+def test_spread_is_relative_to_smallest_value():
     assert relative_spread([100, 101, 103]) == pytest.approx(0.03)
     assert relative_spread([7]) == 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_a_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
+def test_counting_container_gets_only_required_permissions(make_repo, open_ws):
     workspace = open_ws("docker", make_repo({"a.py": ""}))
 
-    def personality(room, wanted):
-        return room.run(f"python3 -c '{PERSONALITY.format(wanted)}'").text.strip()
+    def personality(container, wanted):
+        return container.run(f"python3 -c '{PERSONALITY.format(wanted)}'").text.strip()
 
-    with fork_for_counting(workspace, workspace.options.base.tree) as room:
-        assert personality(room, NO_RANDOMIZE) == "0"
-        assert personality(room, READ_IMPLIES_EXEC) == "-1"
-        assert room.run("unshare --user true 2>&1").code
-        assert room.run("mount -t tmpfs none /mnt 2>&1").code
-        assert "NoNewPrivs:\t1" in room.run("grep NoNewPrivs /proc/self/status").text
-        assert "Seccomp:\t2" in room.run("grep Seccomp: /proc/self/status").text
-        assert "CapEff:\t0000000000000000" in room.run("grep CapEff /proc/self/status").text
+    with fork_for_counting(workspace, workspace.options.base.tree) as container:
+        assert personality(container, NO_RANDOMIZE) == "0"
+        assert personality(container, READ_IMPLIES_EXEC) == "-1"
+        assert container.run("unshare --user true 2>&1").code
+        assert container.run("mount -t tmpfs none /mnt 2>&1").code
+        assert "NoNewPrivs:\t1" in container.run("grep NoNewPrivs /proc/self/status").text
+        assert "Seccomp:\t2" in container.run("grep Seccomp: /proc/self/status").text
+        assert "CapEff:\t0000000000000000" in container.run("grep CapEff /proc/self/status").text
     with workspace.fork(workspace.options.base.tree) as other:
-        assert personality(other, NO_RANDOMIZE) == "-1", "only a container that counts may fix addresses"
+        assert personality(other, NO_RANDOMIZE) == "-1", "only the counting container may fix addresses"

@@ -1,4 +1,4 @@
-"""Which functions and lines hold the time: real workloads, with margins that no machine's noise reaches."""
+"""Profiles of functions and lines for real workloads, with margins larger than the noise of any machine."""
 
 from __future__ import annotations
 
@@ -98,18 +98,20 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
+def workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
     return open_ws("local", make_repo(FILES))
 
 
-def by_name(found: Profile) -> dict[str, FunctionTime]:
-    return {one.target.name: one for one in found.spent}
+def by_name(profile: Profile) -> dict[str, FunctionTime]:
+    return {one.target.name: one for one in profile.spent}
 
 
 @pytest.mark.slow
-def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    found = profile_command(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
-    spent = by_name(found)
+def test_profile_has_own_and_total_times_calls_and_candidates(
+    kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    profile = profile_command(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
+    spent = by_name(profile)
     price, total, work = spent["Cart.price"], spent["Cart.total"], spent["work"]
     assert price.own > 5 * total.own
     assert price.share > 0.5
@@ -117,78 +119,78 @@ def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo,
     assert work.total >= total.total
     assert work.total_share <= 1.0
     assert (price.calls, total.calls, work.calls) == (30, 1, 1)
-    assert hottest_functions(found, 1) == [Target("shop.py", "Cart.price")]
-    assert all("at_the_end" not in target.name for target in hottest_functions(found, 99, 0))
-    assert spent[MODULE].total >= work.total, "what stands in a `__main__` block is the module's own"
-    assert found.processes == 1
+    assert hottest_functions(profile, 1) == [Target("shop.py", "Cart.price")]
+    assert all("at_the_end" not in target.name for target in hottest_functions(profile, 99, 0))
+    assert spent[MODULE].total >= work.total, "code in a `__main__` block belongs to the module"
+    assert profile.processes == 1
 
 
-def test_time_in_c_and_in_libraries_is_the_callers(room: PosixWorkspace) -> None:
-    spent = by_name(profile_command(room, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
+def test_time_in_c_and_libraries_belongs_to_caller(workspace: PosixWorkspace) -> None:
+    spent = by_name(profile_command(workspace, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
     assert spent["in_c"].share > 0.5
-    assert spent["in_c"].calls == 0, "nobody counted"
+    assert spent["in_c"].calls == 0, "calls were not counted"
 
 
 @pytest.mark.slow
-def test_tests_are_no_candidates(room: PosixWorkspace) -> None:
-    found = profile_command(room, "python -m pytest -q -p no:cacheprovider tests")
-    assert Target("tests/test_shop.py", "busy") in {one.target for one in found.spent}
-    assert hottest_functions(found)[0] == Target("shop.py", "in_c")
-    assert all(target.path == "shop.py" for target in hottest_functions(found, 99, 0))
+def test_functions_in_tests_are_not_candidates(workspace: PosixWorkspace) -> None:
+    profile = profile_command(workspace, "python -m pytest -q -p no:cacheprovider tests")
+    assert Target("tests/test_shop.py", "busy") in {one.target for one in profile.spent}
+    assert hottest_functions(profile)[0] == Target("shop.py", "in_c")
+    assert all(target.path == "shop.py" for target in hottest_functions(profile, 99, 0))
 
 
 @pytest.mark.slow
-def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
-    found = profile_command(room, "python children.py")
-    spent = by_name(found)
+def test_child_processes_and_threads_are_profiled(workspace: PosixWorkspace) -> None:
+    profile = profile_command(workspace, "python children.py")
+    spent = by_name(profile)
     assert spent["child"].total > 0
     assert spent["threaded"].total > 0
     assert spent["work"].total > 0
     assert spent["in_c"].calls == 2
     assert spent["Cart.price"].calls == 31
-    assert found.processes == 3
+    assert profile.processes == 3
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
-    found = profile_command(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
-    assert by_name(found)["in_c"].share > 0.5
+def test_process_that_exits_abruptly_is_profiled(workspace: PosixWorkspace) -> None:
+    profile = profile_command(workspace, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
+    assert by_name(profile)["in_c"].share > 0.5
 
 
-def test_the_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo: MakeRepo, open_ws: Any) -> None:
+def test_profiler_hides_its_thread_and_keeps_sitecustomize(make_repo: MakeRepo, open_ws: Any) -> None:
     code = (
         "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
     )
-    room = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
-    assert by_name(profile_command(room, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
+    workspace = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
+    assert by_name(profile_command(workspace, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("true", r"No Python code .* was sampled\."), ("exit 3", "No Python code.*status 3")]
+    ("command", "message"), [("true", r"No Python code .* was sampled\."), ("exit 3", "No Python code.*status 3")]
 )
-def test_what_shows_nothing_is_refused(room: PosixWorkspace, command: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        profile_command(room, command)
+def test_command_without_samples_is_refused(workspace: PosixWorkspace, command: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        profile_command(workspace, command)
 
 
-def test_a_workload_that_fails_is_shown_as_far_as_it_came(room: PosixWorkspace) -> None:
-    found = profile_command(room, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
-    assert (found.code, by_name(found)["in_c"].calls) == (4, 1)
-    assert profile_command(room, "python -c 'import shop; shop.in_c(200_000)'", calls=False).code == 0
+def test_failing_workload_is_profiled_until_failure(workspace: PosixWorkspace) -> None:
+    profile = profile_command(workspace, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
+    assert (profile.code, by_name(profile)["in_c"].calls) == (4, 1)
+    assert profile_command(workspace, "python -c 'import shop; shop.in_c(200_000)'", calls=False).code == 0
 
 
-def test_a_profile_that_was_interrupted_is_not_a_failure_of_the_workload(room: PosixWorkspace) -> None:
+def test_interrupted_profile_raises_cancelled(workspace: PosixWorkspace) -> None:
     with pytest.raises(Cancelled):
-        profile_command(room, "exit 130")
+        profile_command(workspace, "exit 130")
 
 
 @pytest.mark.slow
-def test_a_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
+def test_workload_that_exceeds_timeout_is_refused(workspace: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="within 1 s"):
-        profile_command(room, "sleep 60", timeout=1)
+        profile_command(workspace, "sleep 60", timeout=1)
 
 
-def test_what_a_process_told_is_not_taken_for_granted(room: PosixWorkspace) -> None:
+def test_invalid_profile_data_is_ignored(workspace: PosixWorkspace) -> None:
     code = """
 import json, os, shop
 out = json.loads(os.environ["SWE_AGENT_PROFILE"])["out"]
@@ -197,26 +199,31 @@ good = {"command": [], "frames": rows, "stacks": [[[0, 1], 1e6], [[7], 1], [[1],
 for name, text in [("a", json.dumps(good)), ("b", "[" * 100000), ("c", "{}"), ("d", '{"frames": 3}')]:
     open(os.path.join(out, name + ".json"), "w").write(text)
 """
-    found = profile_command(room, f"python -c {shlex.quote(code)}")
-    assert by_name(found)["Cart.total"].own == pytest.approx(1e6)
-    assert found.seconds < 1e6 + 60
+    profile = profile_command(workspace, f"python -c {shlex.quote(code)}")
+    assert by_name(profile)["Cart.total"].own == pytest.approx(1e6)
+    assert profile.seconds < 1e6 + 60
 
 
 # Views
 
 
-def made(*stacks: tuple[tuple[int, ...], float], names: tuple[str, ...] = ("main", "helper", "deep")) -> Profile:
+def make_profile(
+    *stacks: tuple[tuple[int, ...], float], names: tuple[str, ...] = ("main", "helper", "deep")
+) -> Profile:
     frames = [Frame(name, "shop.py", n + 1, Target("shop.py", name)) for n, name in enumerate(names)]
     return Profile("python shop.py", (*frames, Frame("sort", "<built-in>", 0)), stacks, (), 1)
 
 
-def test_speedscope_follows_the_published_schema(room: PosixWorkspace) -> None:
-    for found in (profile_command(room, "python shop.py 30000", calls=False), made(((0, 1, 3), 1.5), ((0, 2), 0.5))):
-        check_speedscope(json.loads(to_speedscope(found)))
+def test_speedscope_follows_published_schema(workspace: PosixWorkspace) -> None:
+    for profile in (
+        profile_command(workspace, "python shop.py 30000", calls=False),
+        make_profile(((0, 1, 3), 1.5), ((0, 2), 0.5)),
+    ):
+        check_speedscope(json.loads(to_speedscope(profile)))
 
 
 def check_speedscope(file: dict[str, Any]) -> None:
-    """What https://www.speedscope.app/file-format-schema.json asks of a file with a sampled profile."""
+    """Check a file with a sampled profile against https://www.speedscope.app/file-format-schema.json."""
     assert file["$schema"] == "https://www.speedscope.app/file-format-schema.json"
     assert set(file) <= {"$schema", "shared", "profiles", "name", "activeProfileIndex", "exporter"}
     assert {"$schema", "shared", "profiles"} <= set(file)
@@ -235,8 +242,8 @@ def check_speedscope(file: dict[str, Any]) -> None:
     assert sum(profile["weights"]) == pytest.approx(profile["endValue"] - profile["startValue"])
 
 
-def test_speedscope_holds_the_stacks_as_seen() -> None:
-    file = json.loads(to_speedscope(made(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
+def test_speedscope_contains_stacks_as_sampled() -> None:
+    file = json.loads(to_speedscope(make_profile(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
     assert file["profiles"][0]["samples"] == [[0, 1, 3], [0, 2]]
     assert file["profiles"][0]["weights"] == [1.5, 0.5]
     assert file["profiles"][0]["endValue"] == 2.0
@@ -244,8 +251,8 @@ def test_speedscope_holds_the_stacks_as_seen() -> None:
     assert file["name"] == "a name"
 
 
-def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
-    text = format_flame_graph(made(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
+def test_flame_graph_shows_callees_below_their_callers() -> None:
+    text = format_flame_graph(make_profile(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
     assert [line.split("█")[0].rstrip() for line in text.splitlines()] == [
         " 50.0% shop.py:main",
         " 40.0%  shop.py:helper",
@@ -255,16 +262,16 @@ def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
     assert len({line.index("█") for line in text.splitlines()}) == 1
 
 
-def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_the_terminal() -> None:
+def test_flame_graph_respects_its_size_and_escapes_names() -> None:
     names = tuple(f"{'f' * 90}\x1b[31m\n{n}" for n in range(40))
-    text = format_flame_graph(made((tuple(range(40)), 1.0), names=names), 50, 7)
+    text = format_flame_graph(make_profile((tuple(range(40)), 1.0), names=names), 50, 7)
     assert len(text.splitlines()) == 7
     assert all(len(line) <= 50 for line in text.splitlines())
     assert "\x1b" not in text
 
 
-def test_flame_shows_a_function_that_calls_itself_once() -> None:
-    text = format_flame_graph(made(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
+def test_flame_graph_shows_recursive_function_once() -> None:
+    text = format_flame_graph(make_profile(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
     assert [line.split()[1] for line in text.splitlines()] == ["shop.py:main", "shop.py:helper", "shop.py:deep"]
 
 
@@ -316,33 +323,35 @@ def fails(n):
 
 
 @pytest.fixture
-def lines_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
+def lines_workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
     return open_ws("local", make_repo({"work.py": LINES}))
 
 
 @pytest.mark.slow
-def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    room = open_ws(kind, make_repo({"work.py": LINES}))
-    found = profile_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
-    assert found[0].line == 5
-    assert found[0].share > 0.5
-    assert sum(one.share for one in found) == pytest.approx(1.0)
-    assert {one.line: one.runs for one in found} == {2: 2, 3: 3004, 4: 3002, 5: 3002, 6: 1, 7: 3001, 8: 2}
+def test_most_expensive_line_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws(kind, make_repo({"work.py": LINES}))
+    profile = profile_lines(workspace, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
+    assert profile[0].line == 5
+    assert profile[0].share > 0.5
+    assert sum(one.share for one in profile) == pytest.approx(1.0)
+    assert {one.line: one.runs for one in profile} == {2: 2, 3: 3004, 4: 3002, 5: 3002, 6: 1, 7: 3001, 8: 2}
 
 
-def test_what_a_line_calls_is_the_lines(lines_room: PosixWorkspace) -> None:
-    first, second = profile_lines(lines_room, Target("work.py", "through"), [call(200_000)])
+def test_time_of_called_functions_belongs_to_line(lines_workspace: PosixWorkspace) -> None:
+    first, second = profile_lines(lines_workspace, Target("work.py", "through"), [call(200_000)])
     assert (first.line, second.line) == (17, 16)
     assert first.share > 0.9
 
 
 @pytest.mark.parametrize(("name", "line", "runs"), [("lazy", 22, 500), ("later", 26, None), ("fails", 31, 1)])
-def test_generators_coroutines_and_errors(lines_room: PosixWorkspace, name: str, line: int, runs: int | None) -> None:
-    found = {one.line: one for one in profile_lines(lines_room, Target("work.py", name), [call(500)])}
-    assert line in found
-    assert runs is None or found[line].runs == runs
+def test_generators_coroutines_and_exceptions_are_profiled(
+    lines_workspace: PosixWorkspace, name: str, line: int, runs: int | None
+) -> None:
+    profile = {one.line: one for one in profile_lines(lines_workspace, Target("work.py", name), [call(500)])}
+    assert line in profile
+    assert runs is None or profile[line].runs == runs
 
 
-def test_what_cannot_be_run_is_said(lines_room: PosixWorkspace) -> None:
+def test_unknown_function_is_refused(lines_workspace: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="line by line"):
-        profile_lines(lines_room, Target("work.py", "absent"), [call(1)])
+        profile_lines(lines_workspace, Target("work.py", "absent"), [call(1)])

@@ -1,4 +1,4 @@
-"""The function under work: found in files of all encodings, and run beside modules that are named like ours."""
+"""The target function: found in files of all encodings, and run next to modules with the names of guest modules."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ F = Target("a.py", "f")
         b"x = 1\r\ndef f(): pass\r\n",
     ],
 )
-def test_a_file_is_read_as_python_does(data: bytes) -> None:
+def test_source_encoding_is_detected_like_python_does(data: bytes) -> None:
     assert F.find(data).name == "f"
 
 
-def test_a_text_is_parsed_as_it_is() -> None:
+def test_last_definition_of_function_is_found() -> None:
     assert F.find("def f(): pass\ndef f(): return 2\n").lineno == 2
 
 
-def test_what_is_nested_too_deeply_to_be_parsed() -> None:
+def test_too_deeply_nested_source_is_refused() -> None:
     for source in (b"x = " + b"-" * 200_000 + b"1\n", "x = " + "-" * 200_000 + "1\n"):
         with pytest.raises(UsageError, match="deep"):
             F.find(source)
 
 
-def test_no_such_function_and_no_such_encoding() -> None:
+def test_unknown_function_or_encoding_is_refused() -> None:
     with pytest.raises(UsageError, match="no function"):
         F.find(b"def g(): pass\n")
     for data in (b"# coding: no-such\n", b"x = '\xff'\n"):
@@ -54,11 +54,11 @@ def test_no_such_function_and_no_such_encoding() -> None:
     "name",
     ["subject_function", "performance", "call_timing", "line_profiler", "meters", "call_pickles", "call_answers"],
 )
-def test_a_module_of_the_repository_that_is_named_like_ours(
+def test_repository_module_may_have_name_of_guest_module(
     name: str, where: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
-    room = open_ws("local", make_repo({f"{where}{name}.py": "def f(x):\n    return [n for n in range(x)]\n"}))
+    workspace = open_ws("local", make_repo({f"{where}{name}.py": "def f(x):\n    return [n for n in range(x)]\n"}))
     target, call = Target(f"{where}{name}.py", "f"), InputCall(pickle.dumps(((3,), {}), 4), "recorded")
-    assert collect_answers(room, target, [call])[0].kind == "returned"
-    assert {one.line for one in profile_lines(room, target, [call])} == {2}
-    assert len(compare_timing(room, room, target, [call.data]).before) > 1
+    assert collect_answers(workspace, target, [call])[0].kind == "returned"
+    assert {one.line for one in profile_lines(workspace, target, [call])} == {2}
+    assert len(compare_timing(workspace, workspace, target, [call.data]).before) > 1

@@ -1,4 +1,4 @@
-"""What times may veto, and whose failure it is when there are none. Nothing here depends on how fast the machine is."""
+"""Vetoes by measured time, and failures of the measurement. No test depends on the speed of the machine."""
 
 from __future__ import annotations
 
@@ -23,45 +23,51 @@ def _two_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "ROUNDS", 2)
 
 
-def compared(make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: str, timeout: float = 60.0) -> Timing:
+def run_comparison(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: str, timeout: float = 60.0
+) -> Timing:
     first = open_ws("local", make_repo({"work.py": before}))
     second = open_ws("local", make_repo({"work.py": after}))
     try:
         return compare_timing(first, second, TARGET, CALLS, timeout)
     finally:
-        assert not [room for room in (first, second) if room.run(f"ls {room.harness}/timed 2>/dev/null").output]
+        assert not [
+            workspace
+            for workspace in (first, second)
+            if workspace.run(f"ls {workspace.harness}/timed 2>/dev/null").output
+        ]
 
 
 @pytest.mark.slow
-def test_seconds_and_bytes_of_both(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    found = compared(make_repo, open_ws, GOOD, GOOD)
-    assert (len(found.before), len(found.after), found.lost) == (2, 2, "")
-    assert min(*found.before, *found.after) > 0
-    assert 0 < found.ratio < math.inf
+def test_times_of_both_versions_are_measured(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    result = run_comparison(make_repo, open_ws, GOOD, GOOD)
+    assert (len(result.before), len(result.after), result.lost) == (2, 2, "")
+    assert min(*result.before, *result.after) > 0
+    assert 0 < result.ratio < math.inf
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "pattern"),
     [
         ("import os\n\n\ndef work(n):\n    os._exit(7)\n", r"\(exit status 7\)"),
         ("def other(n):\n    return n\n", r"\(exit status 1\)"),
     ],
 )
-def test_a_candidate_that_dies_is_vetoed_and_an_original_that_does_is_refused(
-    make_repo: MakeRepo, open_ws: OpenWorkspace, source: str, said: str
+def test_crashing_candidate_is_vetoed_and_crashing_original_refused(
+    make_repo: MakeRepo, open_ws: OpenWorkspace, source: str, pattern: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"could not be timed {said}"):
-        compared(make_repo, open_ws, source, GOOD)
-    found = compared(make_repo, open_ws, GOOD, source)
-    assert "it cannot be timed any more: work.py:work could not be timed" in found.veto
-    assert (found.lost, found.ratio) == (found.veto, math.inf)
+    with pytest.raises(UsageError, match=f"could not be timed {pattern}"):
+        run_comparison(make_repo, open_ws, source, GOOD)
+    result = run_comparison(make_repo, open_ws, GOOD, source)
+    assert "it cannot be timed any more: work.py:work could not be timed" in result.veto
+    assert (result.lost, result.ratio) == (result.veto, math.inf)
 
 
 @pytest.mark.slow
-def test_a_candidate_that_hangs_is_vetoed(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_hanging_candidate_is_vetoed(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hanging = "import time\n\n\ndef work(n):\n    time.sleep(600)\n"
-    assert compared(make_repo, open_ws, GOOD, hanging, timeout=8.0).veto.endswith("could not be timed in time.")
+    assert run_comparison(make_repo, open_ws, GOOD, hanging, timeout=8.0).veto.endswith("could not be timed in time.")
 
 
 @pytest.mark.parametrize(
@@ -72,27 +78,27 @@ def test_a_candidate_that_hangs_is_vetoed(make_repo: MakeRepo, open_ws: OpenWork
         "[1, " + "9" * 5000 + "]",
     ],
 )
-def test_numbers_that_are_none_are_refused(
+def test_invalid_measurements_are_refused(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    room = open_ws("local", make_repo({"work.py": GOOD, "said.txt": text}))
-    monkeypatch.setattr(timing, "python_line", lambda room, words, env: f"cat {room.root}/said.txt")
+    workspace = open_ws("local", make_repo({"work.py": GOOD, "output.txt": text}))
+    monkeypatch.setattr(timing, "python_line", lambda workspace, words, env: f"cat {workspace.root}/output.txt")
     with pytest.raises(UsageError, match="could not be timed"):
-        compare_timing(room, room, TARGET, CALLS)
+        compare_timing(workspace, workspace, TARGET, CALLS)
 
 
-def test_an_interruption_is_no_failure(
+def test_interruption_raises_cancelled(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = open_ws("local", make_repo({"work.py": GOOD}))
-    monkeypatch.setattr(timing, "python_line", lambda room, words, env: "sh -c 'exit 130'")
+    workspace = open_ws("local", make_repo({"work.py": GOOD}))
+    monkeypatch.setattr(timing, "python_line", lambda workspace, words, env: "sh -c 'exit 130'")
     with pytest.raises(Cancelled):
-        compare_timing(room, room, TARGET, CALLS)
+        compare_timing(workspace, workspace, TARGET, CALLS)
     with pytest.raises(UsageError, match="no calls"):
-        compare_timing(room, room, TARGET, [])
+        compare_timing(workspace, workspace, TARGET, [])
 
 
-def test_what_vetoes() -> None:
+def test_slower_or_larger_candidate_is_vetoed() -> None:
     assert Timing((1.0, 1.0), (1.2, 1.1), (0, 0)).veto.startswith("it takes 1.15 times the seconds, in each of 2")
     assert Timing((1.0, 1.0), (1.2, 0.9), (0, 0)).veto == ""
     assert "peak of memory grows from 10.0 to 30.0 MB" in Timing((1.0,), (1.0,), (10_000_000, 30_000_000)).veto

@@ -1,4 +1,4 @@
-"""Calls recorded from real commands, changed and grown, in a real workspace."""
+"""Recording, variation and scaling of calls, with real commands in a real workspace."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ PYTEST = "python -m pytest -q -p no:cacheprovider tests"
 
 
 @pytest.fixture
-def room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
+def workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
     return open_ws("local", make_repo(FILES))
 
 
@@ -171,39 +171,41 @@ def core(name: str) -> Target:
     return Target("shop/core.py", name)
 
 
-def seen(room: Workspace, target: Target, calls: Sequence[InputCall]) -> list[str]:
-    return sorted(answer.call for answer in collect_answers(room, target, calls))
+def call_texts(workspace: Workspace, target: Target, calls: Sequence[InputCall]) -> list[str]:
+    return sorted(answer.call for answer in collect_answers(workspace, target, calls))
 
 
-def given(room: Workspace, calls: Sequence[InputCall], name: str, **more: str) -> list[str]:
-    return [f"{answer.call} -> {format_value(answer.value)}" for answer in collect_answers(room, core(name), calls)]
+def call_results(workspace: Workspace, calls: Sequence[InputCall], name: str, **more: str) -> list[str]:
+    return [
+        f"{answer.call} -> {format_value(answer.value)}" for answer in collect_answers(workspace, core(name), calls)
+    ]
 
 
-def test_what_a_function_got_from_tests(room: PosixWorkspace) -> None:
-    told: list[str] = []
-    calls = record_calls(room, core("dedupe"), PYTEST, say=told.append)
-    found = seen(room, core("dedupe"), calls)
-    assert found[:2] == ["dedupe('fails')", "dedupe(['h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd'])"]
-    assert found[2] == "dedupe(['in a thread'])"
-    assert found[3].startswith("dedupe([0, 1, 2, 3,")
-    assert found[4:] == ["dedupe([1, 2, 1])", "dedupe([])"]
+def test_calls_made_by_tests_are_recorded(workspace: PosixWorkspace) -> None:
+    messages: list[str] = []
+    calls = record_calls(workspace, core("dedupe"), PYTEST, say=messages.append)
+    results = call_texts(workspace, core("dedupe"), calls)
+    assert results[:2] == ["dedupe('fails')", "dedupe(['h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd'])"]
+    assert results[2] == "dedupe(['in a thread'])"
+    assert results[3].startswith("dedupe([0, 1, 2, 3,")
+    assert results[4:] == ["dedupe([1, 2, 1])", "dedupe([])"]
     assert {call.origin for call in calls} == {"recorded"}
-    assert "ended with 1 while calls of shop/core.py:dedupe were recorded" in told[0]
-    assert len(told) == 1
+    assert "ended with 1 while calls of shop/core.py:dedupe were recorded" in messages[0]
+    assert len(messages) == 1
 
 
-def test_unittest_lambdas_counts_and_what_cannot_be_kept(room: PosixWorkspace) -> None:
-    told: list[str] = []
-    calls = record_calls(room, core("total"), f"{UNITTEST} -k test_calls", say=told.append, origin="test")
-    assert sorted(given(room, calls, "total"))[0] == "total([1, 2, 3]) -> 6"
-    assert sorted(given(room, calls, "total"))[1].endswith("-> 30")
+def test_repeated_calls_are_counted_and_unpicklable_ones_skipped(workspace: PosixWorkspace) -> None:
+    messages: list[str] = []
+    calls = record_calls(workspace, core("total"), f"{UNITTEST} -k test_calls", say=messages.append, origin="test")
+    assert sorted(call_results(workspace, calls, "total"))[0] == "total([1, 2, 3]) -> 6"
+    assert sorted(call_results(workspace, calls, "total"))[1].endswith("-> 30")
     assert sorted((call.times, call.origin) for call in calls) == [(1, "test"), (2, "test")]
-    assert told == ["1 of 4 calls were not kept: \"TypeError: cannot pickle 'generator' object\""]
+    assert messages == ["1 of 4 calls were not kept: \"TypeError: cannot pickle 'generator' object\""]
 
 
 CALLED = {
     "pairs": 2,
-    "walk": 1,  # the outermost call alone
+    "walk": 1,  # only the outermost call
     "fib": 1,
     "memo": 1,
     "wrapped": 1,
@@ -216,77 +218,77 @@ CALLED = {
 
 
 @pytest.mark.parametrize("name", CALLED)
-def test_all_kinds_of_functions(name: str, room: PosixWorkspace) -> None:
-    calls = record_calls(room, core(name), f"{UNITTEST} -k test_calls")
+def test_calls_of_every_kind_of_function_are_recorded(name: str, workspace: PosixWorkspace) -> None:
+    calls = record_calls(workspace, core(name), f"{UNITTEST} -k test_calls")
     assert len(calls) == CALLED[name]
-    assert {one.kind for one in collect_answers(room, core(name), calls)} == {"returned"}
+    assert {one.kind for one in collect_answers(workspace, core(name), calls)} == {"returned"}
 
 
-def test_arguments_are_kept_as_they_were_before_the_call(room: PosixWorkspace) -> None:
-    assert seen(room, core("hold"), record_calls(room, core("hold"), UNITTEST)) == ["hold([1, 2])"]
+def test_arguments_are_recorded_as_before_call(workspace: PosixWorkspace) -> None:
+    assert call_texts(workspace, core("hold"), record_calls(workspace, core("hold"), UNITTEST)) == ["hold([1, 2])"]
 
 
-def test_a_property_and_a_function_that_nobody_calls_are_told_of(room: PosixWorkspace) -> None:
-    told: list[str] = []
+def test_properties_and_uncalled_functions_are_reported(workspace: PosixWorkspace) -> None:
+    messages: list[str] = []
     for name in ("Cart.first", "never", "no_such"):
-        assert record_calls(room, core(name), f"{UNITTEST} -k test_calls", say=told.append) == ()
-    assert told[0] == "Calls of shop/core.py:Cart.first cannot be recorded: 'it is a property, not a function'"
-    assert told[1] == "The command does not call shop/core.py:never."
-    assert "it was not found: KeyError" in told[2]
-    assert record_calls(room, core("never"), "python -I -S -c 1", say=told.append) == ()
-    assert told[3] == "Calls could be recorded in no Python process of the command."
+        assert record_calls(workspace, core(name), f"{UNITTEST} -k test_calls", say=messages.append) == ()
+    assert messages[0] == "Calls of shop/core.py:Cart.first cannot be recorded: 'it is a property, not a function'"
+    assert messages[1] == "The command does not call shop/core.py:never."
+    assert "it was not found: KeyError" in messages[2]
+    assert record_calls(workspace, core("never"), "python -I -S -c 1", say=messages.append) == ()
+    assert messages[3] == "Calls could be recorded in no Python process of the command."
 
 
-def test_a_script_its_own_classes_and_the_processes_it_starts(room: PosixWorkspace) -> None:
-    calls = record_calls(room, core("dedupe"), "python script.py")
-    found = seen(room, core("dedupe"), calls)
-    assert found == ["dedupe(['in a child'])", "dedupe([5])", "dedupe([script.Mine(value=3)])"]
+def test_calls_in_scripts_and_child_processes_are_recorded(workspace: PosixWorkspace) -> None:
+    calls = record_calls(workspace, core("dedupe"), "python script.py")
+    results = call_texts(workspace, core("dedupe"), calls)
+    assert results == ["dedupe(['in a child'])", "dedupe([5])", "dedupe([script.Mine(value=3)])"]
     here = Target("script.py", "here")
-    mine = record_calls(room, here, "python script.py")
-    assert seen(room, here, mine) == ["here(script.Mine(value=1), 3)", "here(script.Mine(value=2))"]
-    assert [format_value(one.value) for one in collect_answers(room, here, mine)] in (["4", "4"],)
-    # Loaded in the function's own module, or in any other process that starts in the root.
-    room.write("kept", calls[0].data)
-    line = f'cd {room.root} && python -c \'import pickle; print(pickle.load(open("kept", "rb")))\''
-    assert room.run(line).text.startswith("(([")
+    mine = record_calls(workspace, here, "python script.py")
+    assert call_texts(workspace, here, mine) == ["here(script.Mine(value=1), 3)", "here(script.Mine(value=2))"]
+    assert [format_value(one.value) for one in collect_answers(workspace, here, mine)] in (["4", "4"],)
+    # The pickle can be loaded in the module of the function and in any other process that starts in the root.
+    workspace.write("call.pickle", calls[0].data)
+    line = f'cd {workspace.root} && python -c \'import pickle; print(pickle.load(open("call.pickle", "rb")))\''
+    assert workspace.run(line).text.startswith("(([")
 
 
-def test_calls_are_bounded_and_of_all_sizes(room: PosixWorkspace) -> None:
-    room.write("many.py", b"from shop.core import dedupe\nfor n in range(3000): dedupe(list(range(n % 700)))\n")
-    told: list[str] = []
-    calls = record_calls(room, core("dedupe"), "python many.py", most=12, say=told.append)
+def test_recorded_calls_are_limited_and_of_all_sizes(workspace: PosixWorkspace) -> None:
+    workspace.write("many.py", b"from shop.core import dedupe\nfor n in range(3000): dedupe(list(range(n % 700)))\n")
+    messages: list[str] = []
+    calls = record_calls(workspace, core("dedupe"), "python many.py", most=12, say=messages.append)
     assert len(calls) == 12
     assert max(len(call.data) for call in calls) > 2 * min(len(call.data) for call in calls)
     assert max(call.times for call in calls) > 1
-    assert "enough calls of that size were recorded" in told[0]
+    assert "enough calls of that size were recorded" in messages[0]
 
 
-def test_what_was_recorded_before_the_time_was_up_counts(room: PosixWorkspace) -> None:
-    room.write("slow.py", b"import time\nfrom shop.core import dedupe\ndedupe([1])\ntime.sleep(60)\n")
-    told: list[str] = []
-    calls = record_calls(room, core("dedupe"), "python slow.py", timeout=3, say=told.append)
-    assert seen(room, core("dedupe"), calls) == ["dedupe([1])"]
-    assert "took more than 3 s" in told[0]
+def test_calls_recorded_before_timeout_are_returned(workspace: PosixWorkspace) -> None:
+    workspace.write("slow.py", b"import time\nfrom shop.core import dedupe\ndedupe([1])\ntime.sleep(60)\n")
+    messages: list[str] = []
+    calls = record_calls(workspace, core("dedupe"), "python slow.py", timeout=3, say=messages.append)
+    assert call_texts(workspace, core("dedupe"), calls) == ["dedupe([1])"]
+    assert "took more than 3 s" in messages[0]
 
 
-def test_the_recording_does_not_change_the_repository_or_its_sitecustomize(room: PosixWorkspace) -> None:
-    room.write("sitecustomize.py", b"import os\nos.environ['OWN'] = 'yes'\n")
-    before = room.snapshot(exact=True).tree
-    room.write("own.py", b"import os\nfrom shop.core import dedupe\ndedupe([os.environ['OWN']])\n")
-    calls = record_calls(room, core("dedupe"), "python own.py && rm own.py")
-    assert seen(room, core("dedupe"), calls) == ["dedupe(['yes'])"]
-    assert room.snapshot(exact=True).tree == before
+def test_recording_does_not_change_repository_or_its_sitecustomize(workspace: PosixWorkspace) -> None:
+    workspace.write("sitecustomize.py", b"import os\nos.environ['OWN'] = 'yes'\n")
+    before = workspace.snapshot(exact=True).tree
+    workspace.write("own.py", b"import os\nfrom shop.core import dedupe\ndedupe([os.environ['OWN']])\n")
+    calls = record_calls(workspace, core("dedupe"), "python own.py && rm own.py")
+    assert call_texts(workspace, core("dedupe"), calls) == ["dedupe(['yes'])"]
+    assert workspace.snapshot(exact=True).tree == before
 
 
-def test_further_calls_are_the_same_for_the_same_seed_and_others_for_another(room: PosixWorkspace) -> None:
-    calls = record_calls(room, core("dedupe"), UNITTEST)
-    wide = vary_calls(room, core("dedupe"), calls, 25, seed=1)
-    assert len(wide) == len({call.data for call in wide} - {call.data for call in calls}) == 25
-    assert vary_calls(room, core("dedupe"), calls, 25, seed=1) == wide
-    unseen = vary_calls(room, core("dedupe"), calls, 25, seed=2, origin="unseen")
-    assert len({call.data for call in unseen} - {call.data for call in wide}) > 15
+def test_varied_calls_depend_only_on_seed(workspace: PosixWorkspace) -> None:
+    calls = record_calls(workspace, core("dedupe"), UNITTEST)
+    varied = vary_calls(workspace, core("dedupe"), calls, 25, seed=1)
+    assert len(varied) == len({call.data for call in varied} - {call.data for call in calls}) == 25
+    assert vary_calls(workspace, core("dedupe"), calls, 25, seed=1) == varied
+    unseen = vary_calls(workspace, core("dedupe"), calls, 25, seed=2, origin="unseen")
+    assert len({call.data for call in unseen} - {call.data for call in varied}) > 15
     assert {call.origin for call in unseen} == {"unseen"}
-    first, again = (collect_answers(room, core("dedupe"), wide) for _ in range(2))
+    first, again = (collect_answers(workspace, core("dedupe"), varied) for _ in range(2))
     assert describe_differences(first, again) == []
     kinds = [one.kind for one in first]
     assert 0 < kinds.count("raised") <= 5
@@ -295,26 +297,28 @@ def test_further_calls_are_the_same_for_the_same_seed_and_others_for_another(roo
 
 WRONG = {
     "the order is lost": "return sorted(set(items), key=repr)",
-    "what is no hashable raises": "return list(dict.fromkeys(items))",
-    "one is left out": "return list(dict.fromkeys(items[:-1])) if len(items) > 6 else dedupe_(items)",
+    "unhashable items raise": "return list(dict.fromkeys(items))",
+    "one item is missing": "return list(dict.fromkeys(items[:-1])) if len(items) > 6 else dedupe_(items)",
     "True is not 1": "return [x for n, x in enumerate(items) if (type(x), x) not in [(type(y), y) for y in items[:n]]]",
-    "a tuple comes back": "return tuple(dedupe_(items)) if not items else dedupe_(items)",
+    "a tuple is returned": "return tuple(dedupe_(items)) if not items else dedupe_(items)",
 }
 MORE = "\ndef dedupe_(items):\n    return [x for n, x in enumerate(items) if x not in items[:n]]\n"
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_further_calls_tell_wrong_candidates_from_the_original(wrong: str, room: PosixWorkspace) -> None:
-    """From three harmless recorded calls: what they do not show, the calls made of them do."""
-    room.write("few.py", b"from shop.core import dedupe\ndedupe([1, [2], True]), dedupe(list('abca')), dedupe([])\n")
-    calls = record_calls(room, core("dedupe"), "python few.py")
-    wide = (*calls, *vary_calls(room, core("dedupe"), calls, 60, seed=3))
-    before = collect_answers(room, core("dedupe"), wide)
+def test_varied_calls_expose_wrong_candidates(wrong: str, workspace: PosixWorkspace) -> None:
+    """Three harmless recorded calls do not show the error; calls varied from them do."""
+    workspace.write(
+        "few.py", b"from shop.core import dedupe\ndedupe([1, [2], True]), dedupe(list('abca')), dedupe([])\n"
+    )
+    calls = record_calls(workspace, core("dedupe"), "python few.py")
+    varied = (*calls, *vary_calls(workspace, core("dedupe"), calls, 60, seed=3))
+    before = collect_answers(workspace, core("dedupe"), varied)
     source = FILES["shop/core.py"]
     body = "def dedupe(items):\n"
     start, end = source.index(body), source.index("def join")
-    room.write("shop/core.py", (source[:start] + body + f"    {WRONG[wrong]}\n\n" + source[end:] + MORE).encode())
-    assert describe_differences(before, collect_answers(room, core("dedupe"), wide))
+    workspace.write("shop/core.py", (source[:start] + body + f"    {WRONG[wrong]}\n\n" + source[end:] + MORE).encode())
+    assert describe_differences(before, collect_answers(workspace, core("dedupe"), varied))
 
 
 GROWING = {
@@ -326,28 +330,28 @@ GROWING = {
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_what_makes_the_work_grow_is_found_and_scaled(name: str, room: PosixWorkspace) -> None:
-    told: list[str] = []
-    calls = record_calls(room, core(name), UNITTEST)
-    found = scale_calls(room, core(name), calls, [100, 200, 400], say=told.append)
-    assert [(call.size, call.origin) for call in found] == [(100, "grown"), (200, "grown"), (400, "grown")]
-    assert told == [f"shop/core.py:{name}: 'growing part: {GROWING[name]}'"]
-    assert {one.kind for one in collect_answers(room, core(name), found)} == {"returned"}
+def test_argument_that_drives_cost_is_found_and_scaled(name: str, workspace: PosixWorkspace) -> None:
+    messages: list[str] = []
+    calls = record_calls(workspace, core(name), UNITTEST)
+    results = scale_calls(workspace, core(name), calls, [100, 200, 400], say=messages.append)
+    assert [(call.size, call.origin) for call in results] == [(100, "grown"), (200, "grown"), (400, "grown")]
+    assert messages == [f"shop/core.py:{name}: 'growing part: {GROWING[name]}'"]
+    assert {one.kind for one in collect_answers(workspace, core(name), results)} == {"returned"}
 
 
-def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
+def test_scaled_lists_stay_distinct_and_ordered(workspace: PosixWorkspace) -> None:
     body = FILES["shop/core.py"] + "\ndef look(items):\n    for x in items: pass\n    return items\n"
-    room.write("shop/core.py", body.encode())
+    workspace.write("shop/core.py", body.encode())
     lists = [[5, 3, 9], [1, 4, 6], [9, 5, 2], [1, 1, 2], ["b", "a"], [(1, "x"), (2, "y")], [1.5, 0.5], [7, 7]]
     for one in lists:
-        room.write("one.py", f"from shop.core import look\nlook({one!r})\n".encode())
-        (call,) = record_calls(room, core("look"), "python one.py")
-        (large,) = scale_calls(room, core("look"), [call], [60])
-        made = collect_answers(room, core("look"), [large])[0]
-        room.write("shown.py", b"import pickle\nprint(pickle.load(open('large', 'rb'))[0][0])\n")
-        room.write("large", large.data)
-        values = ast.literal_eval(room.run(f"cd {room.root} && python shown.py").text)
-        assert made.kind == "returned"
+        workspace.write("one.py", f"from shop.core import look\nlook({one!r})\n".encode())
+        (call,) = record_calls(workspace, core("look"), "python one.py")
+        (large,) = scale_calls(workspace, core("look"), [call], [60])
+        answer = collect_answers(workspace, core("look"), [large])[0]
+        workspace.write("shown.py", b"import pickle\nprint(pickle.load(open('large', 'rb'))[0][0])\n")
+        workspace.write("large", large.data)
+        values = ast.literal_eval(workspace.run(f"cd {workspace.root} && python shown.py").text)
+        assert answer.kind == "returned"
         assert len(values) == 60
         assert set(one) <= set(values)
         assert len(set(values)) * len(one) == len(set(one)) * 60 or one == [7, 7]
@@ -355,63 +359,65 @@ def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
             assert (values == sorted(values, reverse=order)) == (one == sorted(one, reverse=order))
 
 
-def test_growth_ends_where_the_function_takes_too_long(room: PosixWorkspace) -> None:
-    told: list[str] = []
-    calls = record_calls(room, core("dedupe"), UNITTEST)
-    found = scale_calls(room, core("dedupe"), calls, [100, 200, 400000], limit=0.5, say=told.append)
-    assert [call.size for call in found] == [100, 200]
-    assert "took too long" in told[1]
-    calls = record_calls(room, core("Cart.rate"), UNITTEST)
-    assert scale_calls(room, core("Cart.rate"), calls, [100], say=told.append) == ()
-    assert told[2].endswith("'no argument was found that makes the work grow'")
+def test_scaling_stops_when_function_takes_too_long(workspace: PosixWorkspace) -> None:
+    messages: list[str] = []
+    calls = record_calls(workspace, core("dedupe"), UNITTEST)
+    results = scale_calls(workspace, core("dedupe"), calls, [100, 200, 400000], limit=0.5, say=messages.append)
+    assert [call.size for call in results] == [100, 200]
+    assert "took too long" in messages[1]
+    calls = record_calls(workspace, core("Cart.rate"), UNITTEST)
+    assert scale_calls(workspace, core("Cart.rate"), calls, [100], say=messages.append) == ()
+    assert messages[2].endswith("'no argument was found that makes the work grow'")
 
 
-def test_async_functions_are_refused_in_words(room: PosixWorkspace) -> None:
+def test_async_functions_are_refused_with_reason(workspace: PosixWorkspace) -> None:
     body = "async def later(n): return n\nasync def each(n): yield n\n"
-    room.write("waits.py", body.encode())
-    room.write("use.py", b"import asyncio, waits\nasyncio.run(waits.later(1))\nwaits.each(1)\n")
-    room.write(
+    workspace.write("waits.py", body.encode())
+    workspace.write("use.py", b"import asyncio, waits\nasyncio.run(waits.later(1))\nwaits.each(1)\n")
+    workspace.write(
         "script.py", body.encode() + b"import asyncio\nif __name__ == '__main__': asyncio.run(later(1)), each(1)\n"
     )
     for file, command in (("waits.py", "python use.py"), ("script.py", "python script.py")):
         for name in ("later", "each"):
-            told: list[str] = []
-            assert record_calls(room, Target(file, name), command, say=told.append) == ()
-            assert told[0].startswith(f"Calls of {file}:{name} cannot be recorded: 'it is async")
+            messages: list[str] = []
+            assert record_calls(workspace, Target(file, name), command, say=messages.append) == ()
+            assert messages[0].startswith(f"Calls of {file}:{name} cannot be recorded: 'it is async")
 
 
-def test_large_calls_are_changed_grown_and_answered_within_bounds(room: PosixWorkspace) -> None:
-    room.write("large.py", b"from shop.core import ordered\nfor n in range(3): ordered(list(range(n, 50000 + n)))\n")
-    calls = record_calls(room, core("ordered"), "python large.py")
+def test_large_calls_are_varied_and_scaled_within_limits(workspace: PosixWorkspace) -> None:
+    workspace.write(
+        "large.py", b"from shop.core import ordered\nfor n in range(3): ordered(list(range(n, 50000 + n)))\n"
+    )
+    calls = record_calls(workspace, core("ordered"), "python large.py")
     assert len(calls) == 3
-    wide = vary_calls(room, core("ordered"), calls, 150, seed=1)
-    assert len(wide) > 10
-    assert sum(len(call.data) for call in wide) <= 8 << 20
-    told: list[str] = []
+    varied = vary_calls(workspace, core("ordered"), calls, 150, seed=1)
+    assert len(varied) > 10
+    assert sum(len(call.data) for call in varied) <= 8 << 20
+    messages: list[str] = []
     sizes = [200_000, 1_000_000, 2_000_000, 2_500_000]
-    room.write("shop/core.py", (FILES["shop/core.py"] + "\ndef look(items):\n    for x in items: pass\n").encode())
-    found = scale_calls(room, core("look"), calls, sizes, limit=10, say=told.append)
-    assert [call.size for call in found] == sizes[: len(found)]
-    assert 2 <= len(found) < 4
-    assert "left out" in told[-1]
+    workspace.write("shop/core.py", (FILES["shop/core.py"] + "\ndef look(items):\n    for x in items: pass\n").encode())
+    results = scale_calls(workspace, core("look"), calls, sizes, limit=10, say=messages.append)
+    assert [call.size for call in results] == sizes[: len(results)]
+    assert 2 <= len(results) < 4
+    assert "left out" in messages[-1]
 
 
-def test_long_texts_and_warnings_are_answered_within_bounds(room: PosixWorkspace) -> None:
-    body = "\ndef tell(x):\n    import warnings\n    print(x)\n    warnings.warn(x)\n    return x\n"
-    room.write("shop/core.py", (FILES["shop/core.py"] + body).encode())
+def test_long_texts_and_warnings_are_compared_within_limits(workspace: PosixWorkspace) -> None:
+    body = "\ndef emit(x):\n    import warnings\n    print(x)\n    warnings.warn(x)\n    return x\n"
+    workspace.write("shop/core.py", (FILES["shop/core.py"] + body).encode())
     long = [InputCall(pickle.dumps((("\u4e2d" * 1_000_000 + str(n),), {}), 4), "recorded") for n in range(8)]
-    before = collect_answers(room, core("tell"), long)
+    before = collect_answers(workspace, core("emit"), long)
     assert {one.kind for one in before} == {"returned"}
-    assert describe_differences(before, collect_answers(room, core("tell"), long)) == []
-    room.write("shop/core.py", (FILES["shop/core.py"] + body.replace("warn(x)", "warn(x + '.')")).encode())
-    assert len(describe_differences(before, collect_answers(room, core("tell"), long))) == 8
+    assert describe_differences(before, collect_answers(workspace, core("emit"), long)) == []
+    workspace.write("shop/core.py", (FILES["shop/core.py"] + body.replace("warn(x)", "warn(x + '.')")).encode())
+    assert len(describe_differences(before, collect_answers(workspace, core("emit"), long))) == 8
 
 
-def test_what_is_only_large_is_changed_as_well(room: PosixWorkspace) -> None:
-    room.write("large.py", b"from shop.core import ordered\nordered(list(range(250000)))\n")
-    calls = record_calls(room, core("ordered"), "python large.py")
+def test_single_large_call_is_varied(workspace: PosixWorkspace) -> None:
+    workspace.write("large.py", b"from shop.core import ordered\nordered(list(range(250000)))\n")
+    calls = record_calls(workspace, core("ordered"), "python large.py")
     assert len(calls[0].data) > 1 << 20
-    assert vary_calls(room, core("ordered"), calls, 3, seed=1)
+    assert vary_calls(workspace, core("ordered"), calls, 3, seed=1)
 
 
 BENCHMARKS = {
@@ -465,49 +471,55 @@ NODES = {
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_a_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    room = open_ws("local", make_repo({**FILES, **BENCHMARKS}))
-    told: list[str] = []
-    calls = record_calls(room, core("dedupe"), benchmark_command(room, node), say=told.append)
-    assert (seen(room, core("dedupe"), calls), [call.times for call in calls], told) == ([NODES[node]], [1], [])
+def test_benchmark_is_run_once_without_its_framework(node: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("local", make_repo({**FILES, **BENCHMARKS}))
+    messages: list[str] = []
+    calls = record_calls(workspace, core("dedupe"), benchmark_command(workspace, node), say=messages.append)
+    assert (call_texts(workspace, core("dedupe"), calls), [call.times for call in calls], messages) == (
+        [NODES[node]],
+        [1],
+        [],
+    )
 
 
 @pytest.mark.parametrize("node", ["tests/test_bench.py::test_dedupe", "bench/asv/sets.py::Suite.time_dedupe"])
-def test_a_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    """It names no folder of the room that it was made in, which may be gone by then."""
-    room = open_ws(kind, make_repo({**FILES, **BENCHMARKS}))
-    command, tree = benchmark_command(room, node), room.snapshot().tree
-    assert room.root not in command
-    assert room.harness not in command
+def test_benchmark_command_runs_in_other_workspaces(
+    node: str, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace
+) -> None:
+    """The command names no folder of the workspace that created it, which may no longer exist."""
+    workspace = open_ws(kind, make_repo({**FILES, **BENCHMARKS}))
+    command, tree = benchmark_command(workspace, node), workspace.snapshot().tree
+    assert workspace.root not in command
+    assert workspace.harness not in command
     for _ in range(2):
-        fork = room.fork(tree)
+        fork = workspace.fork(tree)
         try:
-            told: list[str] = []
-            calls = record_calls(fork, core("dedupe"), command, say=told.append)
-            assert (seen(fork, core("dedupe"), calls), told) == ([NODES[node]], [])
+            messages: list[str] = []
+            calls = record_calls(fork, core("dedupe"), command, say=messages.append)
+            assert (call_texts(fork, core("dedupe"), calls), messages) == ([NODES[node]], [])
         finally:
             fork.close()
 
 
 @pytest.mark.parametrize("node", ["tests/no.py::test_x", "no.Suite.time_x", "x"])
-def test_a_benchmark_that_is_not_there(node: str, room: PosixWorkspace) -> None:
+def test_unknown_benchmark_is_refused(node: str, workspace: PosixWorkspace) -> None:
     with pytest.raises(UsageError):
-        benchmark_command(room, node)
+        benchmark_command(workspace, node)
 
 
 @pytest.mark.docker
-def test_all_of_it_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    room = open_ws("docker", make_repo(FILES))
-    calls = record_calls(room, core("dedupe"), UNITTEST.replace("python ", "python3 "))
-    assert "dedupe([1, 2, 1])" in seen(room, core("dedupe"), calls)
-    assert len(vary_calls(room, core("dedupe"), calls, 10, seed=1)) == 10
-    assert len(scale_calls(room, core("dedupe"), calls, [50, 100])) == 2
-    # A fork is another container at the same place, or another folder: calls are moved as they are.
-    fork = room.fork(room.snapshot().tree)
+def test_calls_are_recorded_varied_and_scaled_in_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    workspace = open_ws("docker", make_repo(FILES))
+    calls = record_calls(workspace, core("dedupe"), UNITTEST.replace("python ", "python3 "))
+    assert "dedupe([1, 2, 1])" in call_texts(workspace, core("dedupe"), calls)
+    assert len(vary_calls(workspace, core("dedupe"), calls, 10, seed=1)) == 10
+    assert len(scale_calls(workspace, core("dedupe"), calls, [50, 100])) == 2
+    # A fork is another container or folder; the recorded calls work there unchanged.
+    fork = workspace.fork(workspace.snapshot().tree)
     try:
         assert (
             describe_differences(
-                collect_answers(room, core("dedupe"), calls), collect_answers(fork, core("dedupe"), calls)
+                collect_answers(workspace, core("dedupe"), calls), collect_answers(fork, core("dedupe"), calls)
             )
             == []
         )

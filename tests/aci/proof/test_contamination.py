@@ -1,4 +1,4 @@
-"""Steps that may have shown a trajectory the fix, and those that surely did not."""
+"""Detection of steps that may have shown the fix to the agent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         ("cat /usr/lib/python3/dist-packages/flask/app.py", "read /usr/lib/python3/dist-packages/flask/app.py, a copy"),
         ("diff -r src/flask $(python -c 'x')/site-packages/flask", "read"),
@@ -41,13 +41,13 @@ def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -
         ("curl -sL https://github.com/pallets/flask/pull/5014.diff", "read https://github.com/pallets/flask/pull/5014"),
     ],
 )
-def test_what_may_have_shown_the_fix(command, said):
-    (told,) = find_contamination([step(command)], NAMES)
-    assert told.startswith("Step main#3 ")
-    assert said in told
+def test_step_that_may_have_shown_fix_is_reported(command, expected):
+    (report,) = find_contamination([step(command)], NAMES)
+    assert report.startswith("Step main#3 ")
+    assert expected in report
 
 
-def test_what_failed_was_only_tried():
+def test_failed_step_is_reported_as_attempt():
     failed = "ERROR: Could not find a version that satisfies the requirement flask"
     assert find_contamination([step("pip install flask==3", failed)], NAMES) == ("Step main#3 tried to fetch flask.",)
     refused = step("curl https://pypi.org/simple/flask/", "curl: (6) Could not resolve host", ok=False)
@@ -87,34 +87,34 @@ def test_what_failed_was_only_tried():
         "grep -rn flask src",
     ],
 )
-def test_what_any_honest_trajectory_does(command):
+def test_ordinary_step_is_not_reported(command):
     assert find_contamination([step(command)], NAMES) == ()
 
 
 @pytest.mark.parametrize(
     "part", ["git log x ", "pip ", "pip install a[", "git -c -c ", "x" * 50, "http://", "<<A cat >\n"]
 )
-def test_long_commands_are_read_quickly(part):
-    """Hours, if time went with the square; the suite's time-out would end it."""
+def test_long_commands_are_checked_quickly(part):
+    """Quadratic time would exceed the time limit of the suite."""
     assert find_contamination([step(part * (2_000_000 // len(part)))], NAMES) == ()
 
 
-def test_other_tools_read_too():
+def test_steps_of_other_tools_are_checked():
     path = "/usr/lib/python3/dist-packages/flask/app.py"
     assert "looked for" in find_contamination([step(path, "no", ok=False, tool="view")], NAMES)[0]
     assert find_contamination([step("src/flask/app.py", tool="view")], NAMES) == ()
 
 
-def test_many_are_counted():
+def test_many_steps_are_counted():
     steps = [step(f"curl https://example.org/{n}") for n in range(9)]
-    told = find_contamination(steps, NAMES)
-    assert len(told) == 6
-    assert told[-1] == "4 more steps of that kind."
+    report = find_contamination(steps, NAMES)
+    assert len(report) == 6
+    assert report[-1] == "4 more steps of that kind."
 
 
 @pytest.mark.slow
-def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
-    """pytest is in every image that these tests run in; here it is the package under work as well."""
+def test_installed_copy_of_package_is_reported(kind, make_repo, open_ws):
+    """pytest is installed in every image of these tests; here it is also the package of the repository."""
     files = {
         "src/pytest/__init__.py": "",
         "pyproject.toml": '[project]\nname = "pytest"\nversion = "0.1"\n',
@@ -124,18 +124,18 @@ def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
     ws = open_ws(kind, make_repo(files))
     trees, tree = ws.options.trees, ws.options.base.tree
     assert package_names(trees, tree) == ("mine", "pytest")
-    (told,) = find_installed_copies(ws, trees, tree)
-    assert "pytest" in told
-    assert "later than the repository's" in told
+    (report,) = find_installed_copies(ws, trees, tree)
+    assert "pytest" in report
+    assert "later than the repository's" in report
     assert ws.run("pwd").text.strip() == ws.root
 
 
-def test_a_broken_or_foreign_manifest_says_nothing(make_repo, open_ws):
+def test_invalid_or_foreign_manifest_is_ignored(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "project = [", "a.js": ""}))
     assert package_names(ws.options.trees, ws.options.base.tree) == ()
     assert find_installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
 
 
-def test_a_manifest_that_is_too_deep_says_nothing(make_repo, open_ws):
+def test_too_deeply_nested_manifest_is_ignored(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "a = " + "[" * 5000}))
     assert package_names(ws.options.trees, ws.options.base.tree) == ()

@@ -1,4 +1,4 @@
-"""Checkers that an environment has, asked about files in a workspace."""
+"""Type checkers and linters that are installed in an environment, run on files of a workspace."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BAD = "def add(a: int, b: int) -> int:\n    return a + b\n\n\nadd('1', 2)\n"
 
 
 @pytest.mark.slow
-def test_mypy_where_it_is_there(make_repo: Callable[..., Path], open_ws: Callable[..., Workspace]) -> None:
+def test_mypy_is_found_and_reports_error(make_repo: Callable[..., Path], open_ws: Callable[..., Workspace]) -> None:
     workspace = open_ws("local", make_repo({"calc.py": BAD, "other.py": BAD, "a.go": ""}))
-    [found] = list(find_checkers(workspace, ["calc.py"]))
-    assert found.name == "mypy"
-    [one] = run_checker(workspace, found, ["calc.py"])
-    assert (one.path, one.line) == ("calc.py", 5)
-    assert 'expected "int"' in one.text
+    [checker] = list(find_checkers(workspace, ["calc.py"]))
+    assert checker.name == "mypy"
+    [error] = run_checker(workspace, checker, ["calc.py"])
+    assert (error.path, error.line) == ("calc.py", 5)
+    assert 'expected "int"' in error.text
     assert not workspace.snapshot().skipped
     assert workspace.run("ls -a").output.decode().split() == [".", "..", ".git", "a.go", "calc.py", "other.py"]
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "expected"),
     [
         (
             "./calc.py:5: error: Argument 1 has a wrong type",
@@ -45,9 +45,9 @@ def test_mypy_where_it_is_there(make_repo: Callable[..., Path], open_ws: Callabl
         ("Success: no issues", None),
     ],
 )
-def test_what_checkers_say_is_read(line: str, found: ConsistencyError | None) -> None:
-    assert list(_read(line, "/repo", ["calc.py"])) == ([found] if found else [])
+def test_output_of_checkers_is_parsed(line: str, expected: ConsistencyError | None) -> None:
+    assert list(_read(line, "/repo", ["calc.py"])) == ([expected] if expected else [])
 
 
-def test_one_for_other_files_is_not_asked(make_repo: Callable[..., Path], open_ws: Callable[..., Workspace]) -> None:
+def test_no_checker_is_found_for_other_files(make_repo: Callable[..., Path], open_ws: Callable[..., Workspace]) -> None:
     assert find_checkers(open_ws("local", make_repo({"a.txt": ""})), ["a.txt"]) == []

@@ -1,4 +1,4 @@
-"""What results, diffs and issues say about each other."""
+"""Evidence from test results, diffs and issues."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ IN_SOURCE = ("tests/test_a.py:3:test_a", "shop/price.py:9:total")
         ("ImportError", "File \"/r/tests/test_a.py\", line 1, in <module>\nImportError: No module named 'x'", (), "x"),
     ],
 )
-def test_a_name_that_the_test_itself_lacks(error, message, trace, name):
+def test_name_missing_in_test_is_found(error, message, trace, name):
     assert evidence.missing_name(TestResult("a", "failed", message, error=error, trace=trace)) == name
 
 
@@ -41,12 +41,12 @@ def test_a_name_that_the_test_itself_lacks(error, message, trace, name):
     "line",
     ["def x(self):", "class x:", "x = 1", "    x: int", "from a import b, x", "import y as x", "    x,", "f('x')"],
 )
-def test_a_patch_adds_a_name(line):
+def test_name_added_by_patch_is_recognised(line):
     assert evidence.adds_name(f"--- a/a.py\n+++ b/a.py\n+{line}\n", (), "x")
     assert not evidence.adds_name(f"--- a/x.py\n+++ b/x.py\n-{line}\n {line}\n+xx = max\n", (), "x")
 
 
-def test_a_patch_adds_a_module():
+def test_module_added_by_patch_is_recognised():
     assert evidence.adds_name("", ("src/shop/x.py",), "shop.x")
     assert evidence.adds_name("", ("shop/x/__init__.py",), "shop.x")
     assert not evidence.adds_name("", ("src/notshop/y.py",), "shop.x")
@@ -63,22 +63,22 @@ def test_a_patch_adds_a_module():
         ("", False),
     ],
 )
-def test_a_text_names_a_test(text, named):
+def test_test_named_in_text_is_recognised(text, named):
     assert evidence.is_named_in(text, "tests/test_a.py::test_total[1]", "tests/test_a.py") == named
 
 
-def test_a_short_name_is_not_a_name():
+def test_generic_test_name_is_not_recognised():
     assert not evidence.is_named_in("I ran a test and it failed", "tests/b.py::T::test", "tests/b.py")
 
 
-def test_what_a_test_covers():
+def test_covered_places_are_described():
     failed = TestResult("a", "failed", trace=IN_SOURCE)
     assert evidence.describe_contact(failed, "", ["shop/price.py", "shop/stock.py"]) == "covering shop/price.py"
     assert evidence.describe_contact(failed, "", ["shop/price.py:Price.total"]) == "covering shop/price.py:Price.total"
     assert evidence.describe_contact(failed, "", ["shop/price.py:tax"]) == ""
 
 
-def test_what_a_test_imports():
+def test_imported_places_are_described():
     imports = "import os, shop.stock as s\nfrom shop import (price,\n    total(3)\n"
     failed = TestResult("a", "failed", trace=IN_TEST)
     assert evidence.describe_contact(failed, imports, ["src/shop/stock.py"]) == "importing src/shop/stock.py"
@@ -111,12 +111,12 @@ def test_what_a_test_imports():
         ("test_other is wrong.", ""),
     ],
 )
-def test_a_contradiction_needs_its_sentence(text, quote):
+def test_contradiction_is_quoted_with_its_sentence(text, quote):
     assert evidence.find_contradiction(text, "tests/test_a.py::test_total") == quote
 
 
 @pytest.mark.parametrize(
-    ("path", "existing", "stands_in"),
+    ("path", "existing", "shadows"),
     [
         ("pytest.py", (), True),
         ("src/_pytest/__init__.py", (), True),
@@ -132,11 +132,11 @@ def test_a_contradiction_needs_its_sentence(text, quote):
         ("shop.py", (), False),
     ],
 )
-def test_modules_that_stand_in_for_the_runners(path, existing, stands_in):
-    assert evidence.shadowing_modules([path], existing) == [path] * stands_in
+def test_modules_that_shadow_runner_modules_are_found(path, existing, shadows):
+    assert evidence.shadowing_modules([path], existing) == [path] * shadows
 
 
-def test_startup_files():
+def test_startup_files_are_found():
     paths = ["sitecustomize.py", "src/usercustomize.py", "a/b.pth", "not_sitecustomize.py", "pth.py"]
     assert evidence.startup_files(paths) == ["sitecustomize.py", "src/usercustomize.py", "a/b.pth"]
 
@@ -151,13 +151,13 @@ def test_startup_files():
         "os.environ['SWE_AGENT_RUN']",
     ],
 )
-def test_special_cases(line):
+def test_special_cases_for_tests_are_found(line):
     assert evidence.special_cases(f"+{line}\n")
     assert not evidence.special_cases(f"-{line}\n {line}\n")
 
 
 @given(st.text(), st.text(min_size=1))
-def test_any_text_is_judged(text, other):
+def test_any_text_is_accepted(text, other):
     result = TestResult(other, "failed", text, error=other, trace=(other,))
     assert isinstance(evidence.missing_name(result), str)
     assert isinstance(evidence.find_contradiction(text, other), str)

@@ -1,4 +1,4 @@
-"""Patches that answer the example only, and those that merely look so."""
+"""Patches that handle only the example of the issue, and patches that merely look like it."""
 
 import pytest
 
@@ -23,7 +23,7 @@ NONE = (0, False)
         "    return {(2, 3): 5}.get((a, b), a - b)\n",
     ],
 )
-def test_the_example_alone(body: str) -> None:
+def test_patch_for_example_alone_is_found(body: str) -> None:
     patched = f"def add(a, b):\n{body}"
     assert find_overfitting(BEFORE, patched, [TEST]) == (2, True)
     assert find_overfitting(BEFORE, patched, [TEST, SECOND]) == NONE
@@ -45,7 +45,7 @@ def test_the_example_alone(body: str) -> None:
         f"def other():\n    return {{2: 3}}\n\n{BEFORE}",
     ],
 )
-def test_what_is_no_special_case(after: str) -> None:
+def test_patch_without_special_case_is_accepted(after: str) -> None:
     assert find_overfitting(BEFORE, after, [TEST]) == NONE
 
 
@@ -61,7 +61,7 @@ def test_what_is_no_special_case(after: str) -> None:
         "class T(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5, 'wrong: 17')\n",
     ],
 )
-def test_however_the_test_says_it(test: str) -> None:
+def test_special_case_is_found_for_every_form_of_test(test: str) -> None:
     assert find_overfitting(BEFORE, HACK, [test]) == (2, True)
 
 
@@ -77,12 +77,12 @@ def test_however_the_test_says_it(test: str) -> None:
         "",
     ],
 )
-def test_tests_that_show_more_or_nothing(test: str) -> None:
+def test_tests_with_several_or_no_examples_give_no_finding(test: str) -> None:
     assert find_overfitting(BEFORE, HACK, [test]) == NONE
     assert find_overfitting(BEFORE, HACK, []) == NONE
 
 
-def test_an_answer_in_a_constructor() -> None:
+def test_result_in_constructor_call_is_compared() -> None:
     before = "def due(order):\n    return order.net * RATE\n"
     after = before.replace("    return", "    if order.net == 20:\n        return Decimal('23.80')\n    return")
     test = "def test_due():\n    assert due(Order(net=20)) == Decimal('23.80')\n"
@@ -91,7 +91,7 @@ def test_an_answer_in_a_constructor() -> None:
     assert find_overfitting(before, method, [test]) == NONE
 
 
-def test_zero_and_one_are_values() -> None:
+def test_zero_and_one_count_as_values() -> None:
     test = "def test_add():\n    assert add(0, 1) == 1\n"
     patched = HACK.replace("a == 2 and b == 3", "a == 0 and b == 1").replace("return 5", "return 1")
     assert find_overfitting(BEFORE, patched, [test])[0] == 2
@@ -101,7 +101,7 @@ def test_zero_and_one_are_values() -> None:
     assert find_overfitting(BEFORE, patched.replace("return 3", "return True"), [three]) == NONE
 
 
-def test_an_edge_may_be_meant() -> None:
+def test_special_case_for_edge_value_is_not_certain() -> None:
     before = "def power(n):\n    return n * power(n - 1)\n"
     after = before.replace("    return", "    if n == 0:\n        return 1\n    return")
     assert find_overfitting(before, after, ["def test_it():\n    assert power(0) == 1\n"]) == (2, False)
@@ -116,7 +116,7 @@ def test_an_edge_may_be_meant() -> None:
         "def say(x):\n    return SAID.get(x, '')\n",
     ],
 )
-def test_one_more_of_a_table_is_told_only(before: str) -> None:
+def test_addition_to_existing_cases_is_not_certain(before: str) -> None:
     after = before.replace("def say(x):\n", "def say(x):\n    if x == 418:\n        return 'teapot'\n")
     assert find_overfitting(before, after, ["def test_it():\n    assert say(418) == 'teapot'\n"]) == (2, False)
 
@@ -132,14 +132,14 @@ def test_one_more_of_a_table_is_told_only(before: str) -> None:
         ("Version 4180 says teapots.", True),
     ],
 )
-def test_what_the_issue_asks_for_in_words_is_told_only(issue: str, sure: bool) -> None:
+def test_special_case_requested_in_prose_is_not_certain(issue: str, sure: bool) -> None:
     before = "def say(x):\n    return x.upper()\n"
     after = before.replace("    return", "    if x == 418:\n        return 'teapot'\n    return")
     test = "def test_it():\n    assert say(418) == 'teapot'\n"
     assert find_overfitting(before, after, [test], issue) == (2, sure)
 
 
-def test_a_helper_that_no_test_calls_by_name() -> None:
+def test_special_case_in_indirectly_called_helper_is_found() -> None:
     test = "def test_it():\n    assert main(2, 3) == 5\n"
     assert find_overfitting(BEFORE, HACK, [test]) == (2, True)
     assert find_overfitting(BEFORE, HACK, [test + "    assert main(4, 4) == 8\n"]) == NONE

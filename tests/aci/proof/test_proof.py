@@ -1,4 +1,4 @@
-"""The proof, on small real repositories: what it grants, and what it must not."""
+"""Proofs on small real repositories: patches that are verified, and patches that must not be."""
 
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
@@ -8,7 +8,7 @@ import pytest
 from aci.proof.proof import prove
 from aci.proof.suite_baselines import Baselines
 from aci.repository.patch import split_patch
-from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, told
+from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, has_note
 from tests.conftest import git
 from trajectories.records import Issue
 
@@ -23,8 +23,8 @@ def parts(verdict):
 
 
 @pytest.mark.slow
-def test_the_right_patch_is_verified(judge, kind):
-    verdict = judge(SOLVED, kind=kind)
+def test_correct_patch_is_verified(prove_patch, kind):
+    verdict = prove_patch(SOLVED, kind=kind)
     assert verdict.kind == "verified", verdict.notes
     assert parts(verdict) == (True, True, True, True)
     assert (verdict.granularity, verdict.tests) == ("test", (REPRODUCED,))
@@ -35,56 +35,56 @@ def test_the_right_patch_is_verified(judge, kind):
         "git apply -R --include=shop/price.py patch.diff",
         f"{UNITTEST} -k {REPRODUCED}",
     )
-    assert told(verdict, "suite without the patch: 2 passed")
-    assert told(verdict, "forged result cannot be ruled out")
+    assert has_note(verdict, "suite without the patch: 2 passed")
+    assert has_note(verdict, "forged result cannot be ruled out")
 
 
 @pytest.mark.slow
-def test_the_right_patch_is_verified_by_pytest(judge):
+def test_correct_patch_is_verified_by_pytest(prove_patch):
     test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
-    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
+    verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests/test_issue.py::test_total",)
     assert "python3 -m pytest tests/test_issue.py::test_total" in verdict.commands
 
 
-def test_a_patch_that_solves_nothing(judge):
-    verdict = judge({**SOLVED, "shop/price.py": WRONG + "\n# done\n"})
+def test_patch_that_solves_nothing_is_unproven(prove_patch):
+    verdict = prove_patch({**SOLVED, "shop/price.py": WRONG + "\n# done\n"})
     assert verdict.kind == "unproven"
     assert parts(verdict) == (True, False, None, True)
     assert verdict.rank == 1
 
 
-def test_no_patch_and_no_source(judge):
-    assert judge({}).kind == "none"
-    verdict = judge(NEW_TEST)
+def test_patch_without_source_changes_is_not_verified(prove_patch):
+    assert prove_patch({}).kind == "none"
+    verdict = prove_patch(NEW_TEST)
     assert verdict.kind == "unproven"
-    assert told(verdict, "changes no source file")
+    assert has_note(verdict, "changes no source file")
 
 
-@pytest.mark.parametrize("gone", [None, CASE + "    def test_total(self): pass\n"])
-def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
-    verdict = judge(
-        {"tests/test_total.py": gone, "shop/stock.py": "def left(n):\n    return n if n > 0 else 0\n"},
+@pytest.mark.parametrize("replacement", [None, CASE + "    def test_total(self): pass\n"])
+def test_deleting_or_editing_test_proves_nothing(prove_patch, replacement):
+    verdict = prove_patch(
+        {"tests/test_total.py": replacement, "shop/stock.py": "def left(n):\n    return n if n > 0 else 0\n"},
         {**BASE, **FAILING},
     )
     assert (verdict.kind, verdict.green, verdict.no_loss) == ("unproven", None, True)
-    assert told(verdict, "left out: tests/test_total.py")
+    assert has_note(verdict, "left out: tests/test_total.py")
 
 
 @pytest.mark.slow
-def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
+def test_loss_cannot_be_hidden_by_editing_its_test(prove_patch):
     broken = RIGHT.replace("x / 5", "x / 6")
     loose = CASE + "    def test_tax(self): self.assertTrue(price.tax(10))\n"
-    verdict = judge({**NEW_TEST, "shop/price.py": broken, "tests/test_price.py": loose})
+    verdict = prove_patch({**NEW_TEST, "shop/price.py": broken, "tests/test_price.py": loose})
     assert verdict.kind == "unproven"
     assert parts(verdict) == (True, True, True, False)
     assert verdict.lost == ("tests.test_price.T.test_tax",)
 
 
 @pytest.mark.slow
-def test_a_test_that_passes_for_another_reason(judge):
-    """Its first run leaves an ignored file, and with that it passes without the patch as well."""
+def test_test_that_passes_for_another_reason_proves_nothing(prove_patch):
+    """The first run of the test leaves an ignored file; with it, the test also passes without the patch."""
     state = """
         import os, unittest
         class T(unittest.TestCase):
@@ -94,15 +94,15 @@ def test_a_test_that_passes_for_another_reason(judge):
                 if price.total([1]) == 1: open("seen.tmp", "w").close()
                 self.assertTrue(again or price.total([1]) == 1)
     """
-    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": state}, {**BASE, ".gitignore": "*.tmp\n"})
+    verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_issue.py": state}, {**BASE, ".gitignore": "*.tmp\n"})
     assert verdict.kind == "unproven"
     assert parts(verdict)[:3] == (True, True, False)
-    assert told(verdict, "for another reason", REPRODUCED)
+    assert has_note(verdict, "for another reason", REPRODUCED)
 
 
 @pytest.mark.parametrize("parity", [0, 1])
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
+def test_test_that_passes_every_other_time_proves_nothing(prove_patch, tmp_path, parity, shared):
     runs = str(tmp_path / "runs") if shared else "runs.tmp"
     odd = f"""
         import os, unittest
@@ -112,36 +112,36 @@ def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
                 self.assertEqual(os.path.getsize({runs!r}) % 2, {parity})
     """
     patch = {"shop/price.py": WRONG + "# done\n", "tests/test_issue.py": odd}
-    verdict = judge(patch, {**BASE, ".gitignore": "*.tmp\n"})
+    verdict = prove_patch(patch, {**BASE, ".gitignore": "*.tmp\n"})
     assert verdict.kind == "unproven"
     assert not (verdict.red and verdict.green)
 
 
 @pytest.mark.slow
-def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
+def test_reproduction_that_fails_in_complete_suite_is_not_green(prove_patch):
     among = """
         import sys
         from shop import price
         def test_total():
             assert price.total([1, 2]) == 3 and not any(name.endswith("test_stock") for name in sys.modules)
     """
-    verdict = judge(
+    verdict = prove_patch(
         {"shop/price.py": RIGHT}, {**BASE, "tests/test_z.py": among}, command="", reproduction=["tests/test_z.py"]
     )
     assert (verdict.kind, verdict.red, verdict.green) == ("unproven", True, False)
-    assert told(verdict, "not every time")
+    assert has_note(verdict, "not every time")
 
 
-def test_a_test_that_never_failed(judge):
+def test_test_that_never_failed_is_not_red(prove_patch):
     test = CASE + "    def test_total(self): self.assertEqual(price.total([0, 2]), 2)\n"
-    verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test})
+    verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_issue.py": test})
     assert (verdict.kind, verdict.red) == ("unproven", False)
-    assert told(verdict, "No test fails without the patch")
+    assert has_note(verdict, "No test fails without the patch")
 
 
 @pytest.mark.slow
-def test_a_patch_that_breaks_another_test(judge):
-    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
+def test_patch_that_breaks_another_test_is_unproven(prove_patch):
+    verdict = prove_patch({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
     assert verdict.kind == "unproven"
     assert verdict.lost == ("tests.test_stock.T.test_left",)
     assert (verdict.green, verdict.no_loss, verdict.rank) == (True, False, 0)
@@ -153,14 +153,14 @@ def test_a_patch_that_breaks_another_test(judge):
     ["raise ImportError('no')\n", "import os; os._exit(0)\n", "import unittest\nraise unittest.SkipTest('later')\n"],
     ids=["cannot be collected", "ends the run", "is skipped"],
 )
-def test_tests_that_vanish_are_lost(judge, cause):
-    verdict = judge({**SOLVED, "shop/stock.py": cause})
+def test_tests_that_no_longer_run_are_lost(prove_patch, cause):
+    verdict = prove_patch({**SOLVED, "shop/stock.py": cause})
     assert (verdict.kind, verdict.no_loss) == ("unproven", False)
     assert "tests.test_stock.T.test_left" in verdict.lost
 
 
 @pytest.mark.slow
-def test_flaky_tests_are_left_out_by_name(judge):
+def test_flaky_tests_are_excluded_and_listed(prove_patch):
     flaky = """
         import os, unittest
         class T(unittest.TestCase):
@@ -171,13 +171,13 @@ def test_flaky_tests_are_left_out_by_name(judge):
                 self.assertTrue(count % 2 == 0 and price.total([1]) == 0)
     """
     base = {**BASE, "tests/test_flaky.py": flaky, ".gitignore": "*.tmp\n"}
-    verdict = judge(SOLVED, base)
+    verdict = prove_patch(SOLVED, base)
     assert verdict.kind == "verified", verdict.notes
     assert (verdict.flaky, verdict.lost) == (("tests.test_flaky.T.test_odd",), ())
 
 
 @pytest.mark.slow
-def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
+def test_test_that_never_passes_again_on_base_is_flaky(prove_patch, tmp_path):
     once = f"""
         import os, unittest
         class T(unittest.TestCase):
@@ -185,13 +185,13 @@ def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
                 with open({str(tmp_path / "runs")!r}, "a") as file: file.write("x")
                 self.assertEqual(os.path.getsize({str(tmp_path / "runs")!r}), 1)
     """
-    verdict = judge(SOLVED, {**BASE, "tests/test_once.py": once})
+    verdict = prove_patch(SOLVED, {**BASE, "tests/test_once.py": once})
     assert verdict.kind == "verified", verdict.notes
     assert (verdict.flaky, verdict.lost) == (("tests.test_once.T.test_once",), ())
 
 
 @pytest.mark.slow
-def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
+def test_test_that_is_unstable_only_with_patch_is_flaky(prove_patch):
     odd = """
         import os, unittest
         from shop import price
@@ -200,14 +200,14 @@ def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
                 with open("runs.tmp", "a") as file: file.write("x")
                 self.assertTrue(price.total([1]) == 0 or os.path.getsize("runs.tmp") % 2 == 0)
     """
-    verdict = judge(SOLVED, {**BASE, "tests/test_odd.py": odd, ".gitignore": "*.tmp\n"})
+    verdict = prove_patch(SOLVED, {**BASE, "tests/test_odd.py": odd, ".gitignore": "*.tmp\n"})
     assert verdict.kind == "verified", verdict.notes
     assert (verdict.flaky, verdict.lost) == (("tests.test_odd.T.test_odd",), ())
 
 
 @pytest.mark.slow
-def test_a_loss_in_company_only_is_a_loss(judge):
-    company = CASE + "    def test_twice(self): self.assertEqual(price.tax(10), 2)\n"
+def test_test_that_fails_only_with_others_is_lost(prove_patch):
+    repeated = CASE + "    def test_twice(self): self.assertEqual(price.tax(10), 2)\n"
     needs = """
         import unittest
         from shop import stock
@@ -215,19 +215,19 @@ def test_a_loss_in_company_only_is_a_loss(judge):
             def test_a(self): stock.seen = 1
             def test_b(self): self.assertEqual((stock.seen, stock.left(-1)), (1, 0))
     """
-    base = {**BASE, "tests/test_twice.py": company, "tests/test_needs.py": needs}
+    base = {**BASE, "tests/test_twice.py": repeated, "tests/test_needs.py": needs}
     caching = RIGHT.replace("    return x / 5", "    SEEN.append(x)\n    return x / 5 / len(SEEN)") + "SEEN = []\n"
-    verdict = judge({**NEW_TEST, "shop/price.py": caching}, base)
+    verdict = prove_patch({**NEW_TEST, "shop/price.py": caching}, base)
     assert verdict.lost == ("tests.test_twice.T.test_twice",)
-    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, base)
+    verdict = prove_patch({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, base)
     assert "tests.test_needs.T.test_b" in verdict.lost
 
 
 @pytest.mark.slow
-def test_a_contradicted_test_is_no_loss(judge):
+def test_test_contradicted_by_issue_is_not_lost(prove_patch):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
-    verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
+    verdict = prove_patch(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
     assert (verdict.kind, verdict.lost) == ("verified", ()), verdict.notes
     assert verdict.contradicted == (
         "tests.test_old.T.test_first_is_free: “So test_first_is_free is outdated: nothing is free.”",
@@ -236,70 +236,70 @@ def test_a_contradicted_test_is_no_loss(judge):
         "But test_first_is_free should still pass.",
         "When I run tests/test_old.py with my data I get the wrong number. It should be 3.",
     ):
-        verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("Too low", other))
+        verdict = prove_patch(SOLVED, {**BASE, **old}, issue=Issue("Too low", other))
         assert verdict.lost == ("tests.test_old.T.test_first_is_free",)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("issue", "more", "tie"),
+    ("issue", "more", "relation"),
     [
         (Issue("tests/test_total.py fails"), {}, "named in the issue"),
         (Issue("Too low"), {"places": ["shop/price.py:total"]}, "a likely place of the issue"),
         (Issue("Too low"), {"places": ["shop/price.py"]}, "importing shop/price.py, a likely place of the issue"),
     ],
 )
-def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more, tie):
-    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
+def test_failing_base_test_counts_if_related_to_issue(prove_patch, issue, more, relation):
+    verdict = prove_patch({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
-    assert told(verdict, "Failing before and fixed", tie, "tests.test_total.T.test_total")
+    assert has_note(verdict, "Failing before and fixed", relation, "tests.test_total.T.test_total")
 
 
 @pytest.mark.parametrize("places", [(), ["shop/price.py:tax"], ["shop/stock.py:left"]])
-def test_that_the_patch_changes_its_file_ties_no_test(judge, places):
+def test_changed_file_alone_does_not_relate_test_to_issue(prove_patch, places):
     body = "tax(-1) is negative, it must be 0."
-    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=Issue("Tax", body), places=places)
+    verdict = prove_patch({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=Issue("Tax", body), places=places)
     assert (verdict.kind, verdict.red) == ("unproven", None)
-    assert told(verdict, "tests.test_total.T.test_total", "not counted")
+    assert has_note(verdict, "tests.test_total.T.test_total", "not counted")
 
 
 @pytest.mark.slow
-def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
+def test_failing_test_unrelated_to_issue_is_not_counted(prove_patch):
     far = """
         import unittest
         class T(unittest.TestCase):
             def test_it(self):
                 with open("shop/price.py") as file: self.assertIn("# fixed", file.read())
     """
-    verdict = judge({"shop/price.py": WRONG + "# fixed\n"}, {**BASE, "tests/test_far.py": far})
+    verdict = prove_patch({"shop/price.py": WRONG + "# fixed\n"}, {**BASE, "tests/test_far.py": far})
     assert verdict.kind == "unproven"
     assert verdict.red is None
-    assert told(verdict, "tests.test_far.T.test_it", "not counted")
+    assert has_note(verdict, "tests.test_far.T.test_it", "not counted")
 
 
 @pytest.mark.slow
-def test_given_tests_count_and_must_all_pass(judge):
+def test_given_reproduction_tests_must_all_pass(prove_patch):
     base = {**BASE, **FAILING}
-    assert judge({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "verified"
+    assert prove_patch({"shop/price.py": RIGHT}, base, reproduction=["tests/test_total.py"]).kind == "verified"
     two = {"tests/test_total.py": FAILING["tests/test_total.py"] + "    def test_no(self): self.fail()\n"}
-    verdict = judge({"shop/price.py": RIGHT}, {**BASE, **two}, reproduction=["tests/test_total.py"])
+    verdict = prove_patch({"shop/price.py": RIGHT}, {**BASE, **two}, reproduction=["tests/test_total.py"])
     assert verdict.green is False
-    assert told(verdict, "Still failing", "test_no")
+    assert has_note(verdict, "Still failing", "test_no")
     for given in (["tests/test_gone.py"], ["tests/test_total.py::T::test_total", "tests/test_gone.py"]):
-        verdict = judge({"shop/price.py": RIGHT}, base, reproduction=given)
+        verdict = prove_patch({"shop/price.py": RIGHT}, base, reproduction=given)
         assert verdict.kind == "unproven"
-        assert told(verdict, "Not found", "patch: tests/test_gone.py.")
+        assert has_note(verdict, "Not found", "patch: tests/test_gone.py.")
 
 
 @pytest.mark.slow
-def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
+def test_missing_name_counts_only_if_patch_adds_it(prove_patch):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
-    assert judge(added).kind == "verified"
+    assert prove_patch(added).kind == "verified"
     uncollected = {"tests/test_old.py": "from shop.price import discount\n" + test.replace("price.disc", "disc")}
     patch = {"shop/price.py": added["shop/price.py"]}
-    verdict = judge(patch, {**BASE, **uncollected}, places=["shop/price.py"])
+    verdict = prove_patch(patch, {**BASE, **uncollected}, places=["shop/price.py"])
     assert verdict.tests == ("tests.test_old.T.test_it",), verdict.notes
     assert verdict.kind == "verified"
     forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
@@ -307,13 +307,13 @@ def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
         "shop/__init__.py": "import builtins\nvars(builtins)['ma' + 'gic'] = 1\n",
         "tests/test_issue.py": "import shop\n" + forged,
     }
-    verdict = judge(hidden)
+    verdict = prove_patch(hidden)
     assert verdict.red is False
-    assert told(verdict, "'magic' is missing")
+    assert has_note(verdict, "'magic' is missing")
 
 
 @pytest.mark.slow
-def test_conftest_cannot_forge(judge):
+def test_conftest_cannot_forge_results(prove_patch):
     forge = """
         import pytest
         @pytest.hookimpl(hookwrapper=True)
@@ -323,159 +323,161 @@ def test_conftest_cannot_forge(judge):
     """
     test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
     patch = {"conftest.py": forge, "tests/test_issue.py": test, "shop/price.py": WRONG + "# done\n"}
-    verdict = judge(patch, command="")
+    verdict = prove_patch(patch, command="")
     assert verdict.kind == "unproven"
     assert verdict.green is False
-    assert told(verdict, "left out: conftest.py")
+    assert has_note(verdict, "left out: conftest.py")
 
 
 @pytest.mark.slow
-def test_ending_the_interpreter_with_zero_forges_nothing(judge):
-    verdict = judge({**NEW_TEST, "shop/price.py": "import os\nos._exit(0)\n" + WRONG})
+def test_exit_with_zero_forges_no_result(prove_patch):
+    verdict = prove_patch({**NEW_TEST, "shop/price.py": "import os\nos._exit(0)\n" + WRONG})
     assert verdict.kind == "unproven"
     assert verdict.green is not True
     assert verdict.no_loss is False
-    assert told(verdict, "ends the interpreter at once")
+    assert has_note(verdict, "ends the interpreter at once")
 
 
 @pytest.mark.slow
-def test_files_that_every_interpreter_runs_are_not_trusted(judge):
-    verdict = judge({**SOLVED, "sitecustomize.py": "x = 1\n"})
+def test_patch_with_startup_file_is_not_trusted(prove_patch):
+    verdict = prove_patch({**SOLVED, "sitecustomize.py": "x = 1\n"})
     assert parts(verdict) == (True, True, True, True)
     assert verdict.kind == "unproven"
-    assert told(verdict, "sitecustomize.py", "no result can be trusted")
+    assert has_note(verdict, "sitecustomize.py", "no result can be trusted")
 
 
 @pytest.mark.slow
-def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
-    verdict = judge({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
+def test_patch_that_shadows_runner_module_is_not_trusted(prove_patch):
+    verdict = prove_patch({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
     assert verdict.kind == "unproven"
-    assert told(verdict, "pluggy.py", "no result can be trusted")
+    assert has_note(verdict, "pluggy.py", "no result can be trusted")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["patch", "base"])
-def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
+def test_crash_at_exit_counts_only_if_base_has_none(prove_patch, place):
     crash = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
     stock = {"shop/stock.py": crash + BASE["shop/stock.py"]}
     base, patch = (BASE, {**SOLVED, **stock}) if place == "patch" else ({**BASE, **stock}, SOLVED)
-    verdict = judge(patch, base)
+    verdict = prove_patch(patch, base)
     assert verdict.kind == ("unproven" if place == "patch" else "verified"), verdict.notes
-    assert told(verdict, "exits with 137") == (place == "patch")
+    assert has_note(verdict, "exits with 137") == (place == "patch")
 
 
 @pytest.mark.slow
-def test_source_that_is_named_like_a_test_is_told(judge):
+def test_source_named_like_test_is_reported(prove_patch):
     base = {"web/__init__.py": "", "web/test_client.py": "def f():\n    return 1\n", **BASE}
-    verdict = judge({"web/test_client.py": "def f():\n    return 2\n"}, base)
+    verdict = prove_patch({"web/test_client.py": "def f():\n    return 2\n"}, base)
     assert verdict.kind == "unproven"
-    assert told(verdict, "web/test_client.py looks like a test by its name")
-    assert not told(judge(SOLVED, base), "by its name")
+    assert has_note(verdict, "web/test_client.py looks like a test by its name")
+    assert not has_note(prove_patch(SOLVED, base), "by its name")
 
 
-def test_special_cases_for_tests_are_told(judge):
+def test_special_cases_for_tests_are_reported(prove_patch):
     special = "import os\ndef total(items):\n    return 3 if 'PYTEST_CURRENT_TEST' in os.environ else 0\n"
-    verdict = judge({**SOLVED, "shop/price.py": special + WRONG[WRONG.index("def tax") :]})
-    assert told(verdict, "checks whether pytest runs it")
+    verdict = prove_patch({**SOLVED, "shop/price.py": special + WRONG[WRONG.index("def tax") :]})
+    assert has_note(verdict, "checks whether pytest runs it")
 
 
 @pytest.mark.parametrize(
     ("issue", "word"),
     [(Issue("Too low", "`total([1, 2])` should be 3."), "Solve the"), (Issue("1 and 2 are 3"), "review it")],
 )
-def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for_it(judge, issue, word):
+def test_patch_for_example_alone_is_verified_only_if_requested(prove_patch, issue, word):
     hack = WRONG.replace("    return sum", "    if items == [1, 2]:\n        return 3\n    return sum")
-    verdict = judge({**SOLVED, "shop/price.py": hack}, issue=issue)
+    verdict = prove_patch({**SOLVED, "shop/price.py": hack}, issue=issue)
     assert verdict.kind == ("unproven" if word == "Solve the" else "verified"), verdict.notes
-    assert told(verdict, "shop/price.py:2 handles", word)
+    assert has_note(verdict, "shop/price.py:2 handles", word)
 
 
 @pytest.mark.slow
-def test_by_exit_code_a_red_base_is_never_verified(judge):
-    command = "python3 -S tests/run.py"  # without site, nothing of ours is there to tell of single tests
+def test_failing_base_is_never_verified_by_exit_code(prove_patch):
+    command = "python3 -S tests/run.py"  # without site, our recorder is not loaded and reports no single tests
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
-    verdict = judge(SOLVED, {**BASE, **run}, command=command)
+    verdict = prove_patch(SOLVED, {**BASE, **run}, command=command)
     assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
-    verdict = judge(SOLVED, {**BASE, **run, **FAILING}, command=command)
+    verdict = prove_patch(SOLVED, {**BASE, **run, **FAILING}, command=command)
     assert (verdict.kind, verdict.granularity, verdict.no_loss) == ("unproven", "command", None)
-    assert told(verdict, "without the patch already")
-    verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, {**BASE, **run}, command=command)
+    assert has_note(verdict, "without the patch already")
+    verdict = prove_patch({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"}, {**BASE, **run}, command=command)
     assert verdict.no_loss is False
 
 
 @pytest.mark.slow
-def test_a_command_that_is_not_python_at_all(judge):
+def test_command_without_python_is_proved_by_exit_code(prove_patch):
     base = {"price.sh": "echo 2\n", "run.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n", "tests/a.sh": "true\n"}
     patch = {"price.sh": "echo 3\n", "tests/b.sh": '[ "$(sh price.sh)" = 3 ]\n'}
-    verdict = judge(patch, base, command="sh run.sh")
+    verdict = prove_patch(patch, base, command="sh run.sh")
     assert (verdict.kind, verdict.granularity) == ("verified", "command"), verdict.notes
     assert verdict.tests == ()
-    assert judge({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
+    assert prove_patch({**patch, "price.sh": "echo 4\n"}, base, command="sh run.sh").green is False
 
 
 @pytest.mark.parametrize(("command", "script"), [("sh ci.sh", "ci.sh"), ("make -f Makefile check", "Makefile")])
-def test_the_script_that_runs_the_tests_is_the_bases(judge, command, script):
+def test_script_that_runs_tests_is_taken_from_base(prove_patch, command, script):
     line = "for t in tests/*.sh; do sh $$t || exit 1; done"
     texts = {"ci.sh": line.replace("$$", "$") + "\n", "Makefile": f"check:\n\t{line}\n"}
     base = {"price.sh": "echo 2\n", "tests/a.sh": '[ "$(sh price.sh)" = 2 ]\n', script: texts[script]}
     patch = {"price.sh": "echo 3\n", "tests/b.sh": "false\n", script: texts[script].replace("exit 1", "exit 0")}
-    verdict = judge(patch, base, command=command)
+    verdict = prove_patch(patch, base, command=command)
     assert (verdict.kind, verdict.no_loss, verdict.green) == ("unproven", False, False)
-    assert told(verdict, f"left out: {script}")
+    assert has_note(verdict, f"left out: {script}")
 
 
 @pytest.mark.slow
-def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
+def test_new_test_file_cannot_replace_broken_module(prove_patch):
     test = "from m import f\ndef test_f(): assert f() == 1\n"
     base = {"m.py": "def f(): return 1\n", "conftest.py": "", "tests/test_m.py": test}
     new = "def test_n(): assert 'broken' in open('m.py').read()\n"
     patch = {"m.py": "def f(): return 'broken'\n", "tests/m.py": base["m.py"], "tests/test_n.py": new}
-    assert judge(patch, base, command="").lost == ("tests/test_m.py::test_f",)
+    assert prove_patch(patch, base, command="").lost == ("tests/test_m.py::test_f",)
 
 
 @pytest.mark.slow
-def test_a_base_without_tests(judge):
+def test_patch_is_verified_on_base_without_tests(prove_patch):
     base = {"shop/__init__.py": "", "shop/price.py": WRONG}
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
-    verdict = judge({"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command="")
+    verdict = prove_patch(
+        {"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command=""
+    )
     assert verdict.kind == "verified", verdict.notes
-    assert told(verdict, "No test ran without the patch")
+    assert has_note(verdict, "No test ran without the patch")
 
 
 @pytest.mark.slow
-def test_a_command_that_does_not_exist_proves_nothing(judge):
-    verdict = judge(SOLVED, command="no-such-runner")
+def test_missing_command_proves_nothing(prove_patch):
+    verdict = prove_patch(SOLVED, command="no-such-runner")
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
-    assert told(verdict, "no-such-runner")
+    assert has_note(verdict, "no-such-runner")
 
 
 @pytest.mark.slow
-def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
+def test_timed_out_suite_reports_number_of_tests(prove_patch):
     slow = """
         import signal, time, unittest
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
         class T(unittest.TestCase):
             def test_z(self): time.sleep(30)
     """
-    verdict = judge(SOLVED, {**BASE, "tests/test_z.py": slow}, timeout=5)
+    verdict = prove_patch(SOLVED, {**BASE, "tests/test_z.py": slow}, timeout=5)
     assert verdict.kind == "verified", verdict.notes
-    assert told(verdict, "Only the 2 tests")
+    assert has_note(verdict, "Only the 2 tests")
 
 
 RUFF = {**BASE, "pyproject.toml": "[tool.ruff]\nline-length = 100\n"}
 
 
 @pytest.mark.slow
-def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judge):
-    verdict = judge({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
+def test_repository_checks_are_reported_without_changing_verdict(prove_patch):
+    verdict = prove_patch({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
     assert verdict.kind == "verified", verdict
     assert len(verdict.checks) == 1
     assert "shop/price.py:1:8: F401" in verdict.checks[0]
-    assert told(verdict, "A check of the repository reports something new", "F401")
+    assert has_note(verdict, "A check of the repository reports something new", "F401")
 
 
-def test_a_patch_that_fails_is_not_checked(judge):
-    assert judge({**SOLVED, "shop/price.py": "import os\n\n" + WRONG}, base=RUFF).checks == ()
+def test_unproven_patch_is_not_checked(prove_patch):
+    assert prove_patch({**SOLVED, "shop/price.py": "import os\n\n" + WRONG}, base=RUFF).checks == ()
 
 
 READS = (
@@ -486,7 +488,7 @@ READS_TEST = "import unittest\nfrom shop import rates\nclass T(unittest.TestCase
 
 
 @pytest.mark.slow
-def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_path):
+def test_patch_of_binary_file_is_verified_and_applies(make_repo, open_ws, tmp_path):
     workspace = open_ws("local", make_repo(BINARY))
     trees, start = workspace.options.trees, workspace.options.base.tree
     test = f"{READS_TEST}    def test_rates(self): self.assertEqual(rates.rates()[:3], [0, 254, 1])\n"
@@ -503,7 +505,7 @@ def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_
 
 
 @pytest.mark.slow
-def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
+def test_lfs_pointers_and_submodules_are_unchanged(make_repo, open_ws):
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"
     files = {**BASE, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": pointer}
     repo = make_repo({name: dedent(text) for name, text in files.items()})
@@ -520,25 +522,25 @@ def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", [True, False])
-def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypatch, room):
-    monkeypatch.setattr("aci.proof.proof.can_run_two_suites", lambda: room)
+@pytest.mark.parametrize("parallel", [True, False])
+def test_parallel_and_sequential_runs_give_same_verdict(prove_patch, monkeypatch, parallel):
+    monkeypatch.setattr("aci.proof.proof.can_run_two_suites", lambda: parallel)
     known = Baselines()
-    verdict = judge(SOLVED, known=known)
+    verdict = prove_patch(SOLVED, known=known)
     assert verdict.kind == "verified", verdict
     assert len(known) == 1
-    broken = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
+    broken = prove_patch({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
     assert broken.lost == ("tests.test_stock.T.test_left",)
 
 
 @pytest.mark.slow
-def test_the_suite_without_the_patch_runs_once_for_proofs_side_by_side(make_repo, open_ws):
+def test_parallel_proofs_share_run_without_patch(make_repo, open_ws):
     workspace = open_ws("local", make_repo({name: dedent(text) for name, text in BASE.items()}))
     trees, start = workspace.options.trees, workspace.options.base.tree
     tree = trees.write({name: dedent(text).encode() for name, text in SOLVED.items()}, start)
-    said: list[str] = []
-    asked = {"issue": ISSUE, "command": UNITTEST, "timeout": 60, "known": Baselines(), "say": said.append}
+    messages: list[str] = []
+    options = {"issue": ISSUE, "command": UNITTEST, "timeout": 60, "known": Baselines(), "say": messages.append}
     with ThreadPoolExecutor(2) as pool:
-        made = [pool.submit(prove, workspace.fork, trees, start, tree, **asked) for _ in range(2)]
-    assert [each.result().kind for each in made] == ["verified", "verified"]
-    assert said.count("Running the tests without the patch") == 1
+        futures = [pool.submit(prove, workspace.fork, trees, start, tree, **options) for _ in range(2)]
+    assert [each.result().kind for each in futures] == ["verified", "verified"]
+    assert messages.count("Running the tests without the patch") == 1

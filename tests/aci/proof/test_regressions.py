@@ -1,4 +1,4 @@
-"""What a proof takes for lost in a large suite, whose related tests run first and whose time is short."""
+"""Regressions in a large suite, whose related tests run first and whose time is limited."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import LARGE
 from aci.testing.suite_run import SuiteReport, TestResult
 from tests.aci.conftest import BASE as UNITTEST_BASE
-from tests.aci.conftest import RIGHT, WRONG, told
+from tests.aci.conftest import RIGHT, WRONG, has_note
 
 BASE = {
     "conftest.py": "",
@@ -28,56 +28,56 @@ SLEEPER = "import time\nfrom shop import price\ndef test_s(): time.sleep(getattr
 @pytest.mark.parametrize(
     "red", [{}, {"tests/test_zz.py": "def test_red(): assert 0\n"}], ids=["green base", "red base"]
 )
-def test_a_loss_in_company_is_a_loss_however_large_the_suite(judge, more, red):
-    alone_only = "import os\n" + RIGHT.replace("x / 5", "x / 5 if 'SHOP' not in os.environ else 7")
-    verdict = judge({**SOLVED, "shop/price.py": alone_only}, {**BASE, **more, **red}, command="")
+def test_test_that_fails_only_in_complete_suite_is_lost(prove_patch, more, red):
+    passes_alone = "import os\n" + RIGHT.replace("x / 5", "x / 5 if 'SHOP' not in os.environ else 7")
+    verdict = prove_patch({**SOLVED, "shop/price.py": passes_alone}, {**BASE, **more, **red}, command="")
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == (False, ("tests/test_price.py::test_tax",)), verdict.notes
 
 
 @pytest.mark.slow
-def test_a_patch_that_makes_a_large_suite_slower_is_judged(judge):
+def test_patch_that_slows_large_suite_is_verified(prove_patch):
     base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
-    verdict = judge({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
+    verdict = prove_patch({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
     assert verdict.kind == "verified", verdict.notes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
-def test_time_that_is_up_is_no_loss(judge, lost):
-    """The last test hangs where no alarm wakes it; what was lost before that still is."""
-    deaf = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
-    base = {**BASE, "tests/test_slow.py": deaf + SLEEPER, "tests/test_z.py": "def test_z(): pass\n"}
+def test_timeout_is_not_loss(prove_patch, lost):
+    """The last test hangs and ignores SIGALRM; tests that were lost before it still count."""
+    ignores_alarm = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+    base = {**BASE, "tests/test_slow.py": ignores_alarm + SLEEPER, "tests/test_z.py": "def test_z(): pass\n"}
     patched = (RIGHT.replace("x / 5", "x / 6") if lost else RIGHT) + "WAIT = 60\n"
-    verdict = judge({**SOLVED, "shop/price.py": patched}, base, command="", timeout=8)
+    verdict = prove_patch({**SOLVED, "shop/price.py": patched}, base, command="", timeout=8)
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == ((False, ("tests/test_price.py::test_tax",)) if lost else (None, ()))
-    assert told(verdict, "timed out before 2 of the tests", "tests/test_slow.py::test_s was still running")
+    assert has_note(verdict, "timed out before 2 of the tests", "tests/test_slow.py::test_s was still running")
 
 
 @pytest.mark.slow
-def test_an_exit_code_that_time_made_is_no_loss(judge):
+def test_exit_code_after_timeout_is_not_loss(prove_patch):
     base = {"wait.txt": "0\n", "tests/a.sh": "sleep $(cat wait.txt)\n", "price.sh": "echo 2\n"}
-    verdict = judge({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
+    verdict = prove_patch({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
-    assert told(verdict, "did not finish in time")
+    assert has_note(verdict, "did not finish in time")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 3])
-def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
+def test_unexplained_failure_on_base_leaves_loss_undecided(prove_patch, code):
     base = {**BASE, "Makefile": f"check:\n\tpython3 -m pytest -q\n\texit {code}\n"}
-    verdict = judge(SOLVED, base, command="make check")
+    verdict = prove_patch(SOLVED, base, command="make check")
     assert verdict.no_loss is (None if code else True), verdict.notes
-    assert bool(told(verdict, "which the test results do not explain")) == bool(code)
+    assert bool(has_note(verdict, "which the test results do not explain")) == bool(code)
 
 
 @pytest.mark.slow
-def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
+def test_large_suite_without_related_tests_has_time_limit(prove_patch):
     slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(10)\n" for number in range(2)}
     base = {**BASE, **MORE, **slow, "data.json": "{}"}
-    verdict = judge({"data.json": "[]"}, base, command="", spare=5)
-    assert told(verdict, "The suite without the patch", "timed out") or told(verdict, "ran too long")
+    verdict = prove_patch({"data.json": "[]"}, base, command="", spare=5)
+    assert has_note(verdict, "The suite without the patch", "timed out") or has_note(verdict, "ran too long")
     assert verdict.no_loss
 
 
@@ -96,7 +96,7 @@ def result(id, outcome, error=""):
         ("skipped", "failed", "failed"),
     ],
 )
-def test_of_two_runs_the_worse_counts(one, other, joined):
+def test_joined_reports_keep_worse_outcome(one, other, joined):
     first = SuiteReport((result("b", one), result("z", "passed")), "pytest", 0, seconds=1)
     second = SuiteReport((result("a", "passed"), result("b", other)), "pytest", 1, seconds=2, timed_out=True)
     both = first.joined(second)
@@ -104,7 +104,7 @@ def test_of_two_runs_the_worse_counts(one, other, joined):
     assert (both.code, both.seconds, both.timed_out) == (1, 3, True)
 
 
-def test_what_time_cut_off_says_nothing():
+def test_timed_out_results_are_ignored():
     cut = SuiteReport((result("a", "error", "TimeUp"),), "pytest", 124, timed_out=True)
     done = SuiteReport((result("a", "passed"),), "pytest", 0)
     assert done.joined(cut).passed == cut.joined(done).passed == ("a",)
@@ -115,8 +115,8 @@ def test_what_time_cut_off_says_nothing():
     assert not fails(cut, "a")
 
 
-class Hasty(Baselines):
-    """A suite's run without the patch in which tests were soon cut off, for whatever is asked."""
+class ShortBaselines(Baselines):
+    """Baselines that return the same run for every key, in which tests were stopped early."""
 
     def __init__(self, cut: str, *passed: str) -> None:
         super().__init__()
@@ -140,20 +140,20 @@ PRICES = {**UNITTEST_BASE, "tests/test_slow.py": SLOW_TEST}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("tax", "lost"), [("x / 6", True), ("x / 5", False)])
-def test_what_a_hasty_run_cut_off_is_run_whole_where_the_patch_fails_it(judge, tax, lost):
+def test_test_stopped_early_on_base_is_rerun_if_patch_fails_it(prove_patch, tax, lost):
     patch = {"shop/price.py": RIGHT.replace("x / 5", tax)}
-    verdict = judge(patch, PRICES, known=Hasty(SLOW_NAME, "tests.test_price.T.test_tax"))
+    verdict = prove_patch(patch, PRICES, known=ShortBaselines(SLOW_NAME, "tests.test_price.T.test_tax"))
     assert (SLOW_NAME in verdict.lost) is lost
     assert verdict.no_loss is not lost
 
 
 @pytest.mark.slow
-def test_a_test_that_hangs_without_the_patch_is_red(judge):
+def test_test_that_hangs_without_patch_is_red(prove_patch):
     hangs = SLOW + "        while price.total([1]) != 1: pass\n"
-    verdict = judge(
+    verdict = prove_patch(
         {"shop/price.py": RIGHT},
         {**PRICES, "tests/test_slow.py": hangs},
-        known=Hasty(SLOW_NAME),
+        known=ShortBaselines(SLOW_NAME),
         reproduction=[SLOW_NAME],
         timeout=8,
     )
@@ -161,18 +161,18 @@ def test_a_test_that_hangs_without_the_patch_is_red(judge):
 
 
 @pytest.mark.slow
-def test_a_test_that_is_only_slow_without_the_patch_is_not_red(judge):
+def test_test_that_is_only_slow_without_patch_is_not_red(prove_patch):
     slow = {"shop/price.py": WRONG + "WAIT = 4\n"}
     patch = {"shop/price.py": WRONG + "WAIT = 0\n", "tests/test_new.py": SLOW + "        time.sleep(price.WAIT)\n"}
-    verdict = judge(patch, {**UNITTEST_BASE, **slow})
+    verdict = prove_patch(patch, {**UNITTEST_BASE, **slow})
     assert not verdict.red, verdict.notes
 
 
 @pytest.mark.slow
-def test_a_test_that_a_hasty_run_cut_off_is_not_red_if_it_passes_with_all_its_time(judge):
+def test_test_stopped_early_is_not_red_if_it_passes_with_full_time(prove_patch):
     slow, name = {"shop/price.py": RIGHT + "WAIT = 4\n"}, "tests.test_slow.T.test_s"
     waits = {"tests/test_slow.py": SLOW + "        time.sleep(price.WAIT)\n"}
     patch = {"shop/price.py": RIGHT + "WAIT = 0\n"}
-    verdict = judge(patch, {**UNITTEST_BASE, **slow, **waits}, known=Hasty(name), reproduction=[name])
+    verdict = prove_patch(patch, {**UNITTEST_BASE, **slow, **waits}, known=ShortBaselines(name), reproduction=[name])
     assert not verdict.red, verdict.notes
-    assert told(verdict, "Only slow", name)
+    assert has_note(verdict, "Only slow", name)

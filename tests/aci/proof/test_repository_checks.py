@@ -1,4 +1,4 @@
-"""The repository's own checks, by real tools."""
+"""Checks that the repository configures, run with real tools."""
 
 import re
 
@@ -36,7 +36,7 @@ NO_PRINT = 'for file in "$@"; do grep -Hn "print(" "$file" && bad=1; done\n[ -z 
 
 @pytest.fixture
 def check(make_repo, open_ws):
-    """`check(base, patch)`: what the checks say of the patch, files that are written over the base's."""
+    """`check(base, patch)` returns the results of the checks for the files of `patch` on top of `base`."""
 
     def run(base, patch):
         workspace = open_ws("local", make_repo(base))
@@ -49,7 +49,7 @@ def check(make_repo, open_ws):
 
 
 @pytest.mark.slow
-def test_only_what_is_new_is_told(check):
+def test_only_new_findings_are_reported(check):
     base = {"pyproject.toml": RUFF, "a.py": OLD}
     assert check(base, {"a.py": "\n\n" + OLD}) == ("ruff: nothing new",)
     [line] = check(base, {"a.py": OLD.replace("import os", "import os\nimport sys"), "b.py": "import re\n"})
@@ -59,19 +59,19 @@ def test_only_what_is_new_is_told(check):
 
 
 @pytest.mark.slow
-def test_what_is_not_configured_is_not_run(check):
+def test_unconfigured_check_is_not_run(check):
     assert check({"a.py": OLD}, {"a.py": "import sys\n"}) == ()
     assert check({"pyproject.toml": RUFF, "a.py": OLD}, {"a.txt": "x"}) == ()
 
 
 @pytest.mark.slow
-def test_types(check):
+def test_type_errors_are_reported(check):
     base = {"mypy.ini": "[mypy]\nstrict = True\n", "a.py": "def f(x: int) -> int:\n    return x\n"}
     [line] = check(base, {"a.py": 'def f(x: int) -> int:\n    return "x"\n'})
     assert re.match(r"mypy: 1 new: a\.py:2: error: Incompatible return value", line)
 
 
-def test_hooks_of_pre_commit(check):
+def test_local_pre_commit_hooks_are_run(check):
     base = {".pre-commit-config.yaml": HOOKS, "a.py": "print(1)\n", "no_print.sh": NO_PRINT}
     lines = check(base, {"a.py": "x = 1\nprint(1)\nprint(2)\n", "b.txt": "print(3)\n"})
     assert lines == (
@@ -83,47 +83,47 @@ def test_hooks_of_pre_commit(check):
     )
 
 
-def test_a_tool_that_is_not_there_is_told(check):
+def test_missing_tool_is_reported(check):
     base = {".flake8": "[flake8]\n", "tsconfig.json": "{}", "a.py": OLD, "a.ts": "x\n", ".eslintrc": "{}"}
-    told = check(base, {"a.py": "x = 1\n", "a.ts": "y\n"})
+    report = check(base, {"a.py": "x = 1\n", "a.ts": "y\n"})
     missing = ("eslint", "tsc", "flake8")
-    assert sorted(told) == sorted(f"{name}: not run (it is not installed)" for name in missing)
+    assert sorted(report) == sorted(f"{name}: not run (it is not installed)" for name in missing)
 
 
-def test_a_broken_check_says_nothing_of_the_patch(check):
+def test_check_that_fails_on_base_is_not_run(check):
     base = {"ruff.toml": "nonsense = [\n", "a.py": OLD}
     assert check(base, {"a.py": "x = 1\n"}) == ("ruff: not run (it fails on the base too)",)
 
 
-def test_all_that_is_known_is_found(tmp_path):
+def test_all_supported_checks_are_found(tmp_path):
     trees = Trees(tmp_path / "t.git")
     names = [".flake8", ".isort.cfg", "mypy.ini", "ruff.toml", "go.mod", "tsconfig.json", "eslint.config.mjs"]
     tree = trees.write({**dict.fromkeys(names, b"x"), "pyproject.toml": b"[tool.black]\n"}, EMPTY_TREE)
-    found, others = find_checks(trees, tree)
-    assert {check.name for check in found} >= {"ruff", "flake8", "black", "isort", "mypy", "eslint", "tsc", "gofmt"}
+    checks, others = find_checks(trees, tree)
+    assert {check.name for check in checks} >= {"ruff", "flake8", "black", "isort", "mypy", "eslint", "tsc", "gofmt"}
     assert others == []
     trees.close()
 
 
 @pytest.mark.parametrize("files", ["(a+)+$", "^(.*)*x", "["])
-def test_a_pattern_of_the_repository_is_used_only_where_it_is_plain(tmp_path, files):
-    [found] = hooks_of(tmp_path, f"        files: {files}\n        types: [python]\n")
-    assert found.files.fullmatch("a" * 5_000 + "!") is None
-    assert found.files.fullmatch("src/a.py")
-    [plain] = hooks_of(tmp_path, "        files: '\\.(sh|bash)$'\n")
+def test_only_simple_file_patterns_are_used(tmp_path, files):
+    [hook] = configured_hooks(tmp_path, f"        files: {files}\n        types: [python]\n")
+    assert hook.files.fullmatch("a" * 5_000 + "!") is None
+    assert hook.files.fullmatch("src/a.py")
+    [plain] = configured_hooks(tmp_path, "        files: '\\.(sh|bash)$'\n")
     assert plain.files.fullmatch("x/a.sh")
     assert not plain.files.fullmatch("x/a.py")
 
 
-def test_blank_lines_of_a_configuration_are_read_once(tmp_path):
-    [found] = hooks_of(tmp_path, "\n" * 150_000 + " " * 150_000 + "x\n" + "        files: ^src/\n")
-    assert found.files.fullmatch("src/a.py")
+def test_long_blank_configuration_is_parsed_quickly(tmp_path):
+    [hook] = configured_hooks(tmp_path, "\n" * 150_000 + " " * 150_000 + "x\n" + "        files: ^src/\n")
+    assert hook.files.fullmatch("src/a.py")
 
 
-def hooks_of(tmp_path, rest):
+def configured_hooks(tmp_path, rest):
     trees = Trees(tmp_path / "t.git")
     text = "repos:\n  - repo: local\n    hooks:\n      - id: own\n        language: system\n        entry: ./own\n"
     tree = trees.write({".pre-commit-config.yaml": (text + rest).encode()}, EMPTY_TREE)
-    found, _ = find_checks(trees, tree)
+    checks, _ = find_checks(trees, tree)
     trees.close()
-    return found
+    return checks

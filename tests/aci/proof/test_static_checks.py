@@ -1,4 +1,4 @@
-"""What does not fit together: told where it is sure, never where it is not."""
+"""Inconsistencies between files: certain ones are reported, uncertain ones never."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = {
 }
 
 
-def said(source: str, path: str = "shop/view.py") -> list[str]:
+def find_messages(source: str, path: str = "shop/view.py") -> list[str]:
     files = FILES | {path: source}
     return [
         str(one) for one in find_inconsistencies(path, lambda name: files[name].encode() if name in files else None)
@@ -45,8 +45,8 @@ FROM = "from shop.totals import total\n"
         ("def f():\n    return missing\n", "shop/view.py:2: missing is not defined"),
     ],
 )
-def test_what_is_sure_is_told(source: str, text: str) -> None:
-    assert said(source) == [text]
+def test_certain_inconsistency_is_reported(source: str, text: str) -> None:
+    assert find_messages(source) == [text]
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ def test_what_is_sure_is_told(source: str, text: str) -> None:
         "class A:\n    def f(self, a):\n        class B:\n            def g(self):\n                self.f()\n",
     ],
 )
-def test_what_is_not_sure_is_not(source: str) -> None:
-    assert said(source) == []
+def test_uncertain_inconsistency_is_not_reported(source: str) -> None:
+    assert find_messages(source) == []
 
 
-def test_a_file_without_a_name_for_it() -> None:
+def test_missing_file_has_no_inconsistencies() -> None:
     assert find_inconsistencies("nowhere.py", lambda path: None) == []
 
 
-def test_news_is_what_was_not_said_before_wherever_it_stands() -> None:
+def test_new_errors_are_found_even_if_lines_moved() -> None:
     before = [ConsistencyError("a.py", 3, "x is not defined")]
     now = [
         ConsistencyError("a.py", 9, "x is not defined"),

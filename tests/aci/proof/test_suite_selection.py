@@ -1,4 +1,4 @@
-"""Which test files concern a change, where a suite is too large to be simply run."""
+"""Selection of the test files that concern a change, for suites that are too large to run completely."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MORE = {f"tests/more/test_{number}.py": "def test_it():\n    pass\n" for number 
 
 @pytest.fixture
 def related(tmp_path: Path, make_repo):
-    """`related(files, path, old, new)`: the tests chosen for that change."""
+    """`related(files, path, old, new)` returns the tests selected for that change."""
 
     def chosen(files: dict[str, str], path: str, old: str, new: str) -> tuple[str, ...]:
         with Trees(tmp_path / "trees.git") as trees:
@@ -44,16 +44,16 @@ def related(tmp_path: Path, make_repo):
     return chosen
 
 
-def test_a_small_suite_is_simply_run(related) -> None:
+def test_small_suite_is_run_completely(related) -> None:
     assert related(FILES, "shop/basket.py", "sum(", "max(") is None
 
 
-def test_tests_that_call_what_changes_first_then_those_of_the_module(related) -> None:
+def test_tests_that_call_changed_code_come_first(related) -> None:
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_weights.py", "tests/test_basket.py", "tests/test_till.py")
 
 
-def test_tests_that_get_there_through_others(related) -> None:
+def test_tests_that_call_changed_code_indirectly_are_selected(related) -> None:
     through = {
         "shop/shelf.py": "from shop.basket import Basket\n\ndef heavy():\n    return Basket().weigh() > 5\n",
         "tests/test_far.py": "from shop import shelf\n\ndef test_it():\n    assert not shelf.heavy()\n",
@@ -62,7 +62,7 @@ def test_tests_that_get_there_through_others(related) -> None:
     assert chosen[-1] == "tests/test_far.py"
 
 
-def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, monkeypatch) -> None:
+def test_tests_are_selected_by_name_without_graph(related, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
@@ -80,7 +80,7 @@ def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, mo
         ([("nowhere.py", "f")], ()),
     ],
 )
-def test_the_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tests) -> None:
+def test_nearest_tests_of_places_come_first(tmp_path: Path, make_repo, places, tests) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         more = {"shop/util/inspect.py": "x = 1\n", "tests/test_util_inspect.py": "def test_it():\n    pass\n"}
         tree = Repository.open(make_repo(FILES | more)).base(trees).tree
@@ -88,18 +88,18 @@ def test_the_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tes
         assert tests or not nearest_tests(trees, tree, places)
 
 
-def test_not_more_than_are_worth_it(related) -> None:
+def test_number_of_selected_tests_is_limited(related) -> None:
     many = {f"tests/test_w{number:02}.py": "from shop.basket import Basket\n" for number in range(LARGE)}
     chosen = related(FILES | many, "shop/basket.py", "return 1", "return 3")
     assert len(chosen) == MOST
     assert chosen[:2] == ("tests/test_weights.py", "tests/test_basket.py")
 
 
-def test_a_file_that_is_no_python_has_no_tests(related) -> None:
+def test_data_file_has_no_related_tests(related) -> None:
     assert related(FILES | MORE | {"data.json": "{}"}, "data.json", "{}", "[]") == ()
 
 
-def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
+def test_only_nearest_files_of_huge_suite_are_read(related, monkeypatch) -> None:
     monkeypatch.setattr(suite_selection, "READ_FILES", 3)
     assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == (
         "tests/test_basket.py",
@@ -110,7 +110,7 @@ def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> Non
     assert chosen == ("tests/test_basket.py", "tests/test_weights.py", "tests/shop/test_far.py")
 
 
-def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
+def test_too_long_test_files_are_not_read(related, monkeypatch) -> None:
     monkeypatch.setattr(suite_selection, "READ_BYTES", 2000)
     long = {"tests/test_long.py": "import shop.basket\n" + "#" * 3000, "tests/shop/test_far.py": "import shop.basket\n"}
     chosen = related(FILES | MORE | long, "shop/basket.py", "return 1", "return 3")
@@ -118,7 +118,7 @@ def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
     assert "tests/test_long.py" not in chosen
 
 
-def test_a_test_that_is_a_link_or_a_folder_of_another_repository_is_not_read(tmp_path: Path, make_repo) -> None:
+def test_symlinks_and_submodules_are_not_read_as_tests(tmp_path: Path, make_repo) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
         one = trees.files(base)["shop/till.py"].id
@@ -126,13 +126,13 @@ def test_a_test_that_is_a_link_or_a_folder_of_another_repository_is_not_read(tmp
         lines += [f"120000 {one} 0\ttests/test_link.py", f"160000 {'1' * 40} 0\ttests/test_other.py"]
         odd = trees.adopt("".join(f"{line}\0" for line in lines).encode(), [])
         tree = trees.write({"shop/basket.py": SOURCE.replace("sum", "max").encode()}, odd)
-        said: list[str] = []
-        chosen = related_tests(trees, odd, tree, ["shop/basket.py"], said.append)
+        messages: list[str] = []
+        chosen = related_tests(trees, odd, tree, ["shop/basket.py"], messages.append)
         assert chosen == ("tests/test_basket.py", "tests/test_till.py")
-        assert said
+        assert messages
 
 
-def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
+def test_tests_of_removed_module_are_selected(tmp_path: Path, make_repo) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
         tree = trees.write({"shop/basket.py": None}, base)
@@ -143,7 +143,7 @@ def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
         )
 
 
-def test_tests_that_read_data_named_like_the_source(related) -> None:
+def test_tests_that_read_data_of_changed_module_are_selected(related) -> None:
     read = "from pathlib import Path\nCASES = Path(__file__).parent / 'rule_cases'\n"
     data = {
         "shop/rules/LT01.py": "def check(x):\n    return x\n",

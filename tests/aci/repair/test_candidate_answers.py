@@ -1,4 +1,4 @@
-"""What a call does, as texts that tell behaviours apart: results, arguments, what is printed, what is raised."""
+"""Answers of calls as texts that distinguish behaviour: results, arguments, output and exceptions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Node:
 # Values
 
 
-def test_objects_are_told_by_their_slots_and_by_what_their_text_hides() -> None:
+def test_text_of_object_includes_slots_and_hidden_attributes() -> None:
     assert readable_text(Slots(1)) == "Slots(value=1)"
     assert full_text(Slots(1)) != full_text(Slots(2))
     assert attributes(More(3)) == {"value": 3}
@@ -58,12 +58,12 @@ def test_objects_are_told_by_their_slots_and_by_what_their_text_hides() -> None:
     assert full_text([{"a": Quiet(1)}]) != full_text([{"a": Quiet(2)}])
 
 
-def test_long_values_are_told_to_their_end() -> None:
+def test_text_of_long_value_is_complete() -> None:
     assert full_text([0] * 5000) != full_text([0] * 4999 + [1])
     assert full_text("a" * 9000) != full_text("a" * 8999 + "b")
 
 
-def test_graphs_and_what_holds_itself_are_told_in_as_many_parts_as_they_have() -> None:
+def test_text_of_shared_or_cyclic_value_is_bounded() -> None:
     chain = other = None
     for number in range(30):
         chain, other = Node(chain), Node(other if number else 1)
@@ -77,7 +77,7 @@ def test_graphs_and_what_holds_itself_are_told_in_as_many_parts_as_they_have() -
     assert full_text(row) == "[[^1]]"
 
 
-def test_what_differs_only_far_inside_is_outlined_alike() -> None:
+def test_outline_ignores_deeply_nested_differences() -> None:
     chain, other = Node(), Node(1)
     for _ in range(9):
         chain, other = Node(chain), Node(other)
@@ -86,7 +86,7 @@ def test_what_differs_only_far_inside_is_outlined_alike() -> None:
     assert outline_text(Node(1)) != outline_text(Node(2))
 
 
-def test_the_order_in_which_a_set_gives_its_members_is_not_told() -> None:
+def test_text_does_not_depend_on_set_order() -> None:
     shared = Quiet(0)
     members = [Node(shared) for _ in range(4)]
     members[0].near = [1]
@@ -96,7 +96,7 @@ def test_the_order_in_which_a_set_gives_its_members_is_not_told() -> None:
 
 
 @given(st.recursive(st.integers() | st.text(max_size=3), lambda one: st.lists(one) | st.tuples(one, one), max_leaves=9))
-def test_plain_values_are_written_as_python_does(value: Any) -> None:
+def test_text_of_plain_value_is_its_repr(value: Any) -> None:
     assert full_text(value) == readable_text(value) == repr(value)
 
 
@@ -109,7 +109,7 @@ def answer(function: Any, *values: object, root: str = HERE) -> tuple[str, str]:
     return digest, texts.get(digest, "")
 
 
-def test_what_is_printed_belongs_to_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_answer_includes_printed_output(capsys: pytest.CaptureFixture[str]) -> None:
     one, other = answer(print, 3), answer(print, 4)
     assert one[0] != other[0]
     assert one[1] == "None and prints '3\\n'"
@@ -121,7 +121,7 @@ def refuse(text: str) -> None:
     raise ValueError(text)
 
 
-def test_the_text_of_what_is_raised_on_purpose_belongs_to_the_answer() -> None:
+def test_answer_includes_text_of_explicitly_raised_exception() -> None:
     one, other = answer(refuse, "a"), answer(refuse, "b")
     assert one[0] != other[0]
     assert one[0].startswith("!ValueError:")
@@ -131,14 +131,14 @@ def test_the_text_of_what_is_raised_on_purpose_belongs_to_the_answer() -> None:
     assert answer(lambda row: row[3], [1])[0] == "!IndexError"
 
 
-def test_what_a_call_leaves_in_its_arguments_belongs_to_the_answer() -> None:
+def test_answer_includes_changed_arguments() -> None:
     one, other = answer(lambda row: row.append(1), []), answer(lambda row: row.append(2), [])
     assert one[0] != other[0]
     assert one[1] == "None and leaves [1]"
     assert answer(lambda one, other: setattr(one, "value", 5), Slots(1), 2)[1] == "None and leaves Slots(value=5)"
 
 
-def test_an_answer_is_read_in_words() -> None:
+def test_answer_is_described_in_words() -> None:
     answers = CandidateAnswers(texts={"!ValueError:12": "raises ValueError: 'a'", "int:1": "1"})
     assert answers.text("!ValueError:12") == "raises ValueError: 'a'"
     assert answers.text("!ValueError:34") == "raises ValueError"
@@ -146,7 +146,7 @@ def test_an_answer_is_read_in_words() -> None:
     assert answers.text("int:1") == "1"
 
 
-def test_who_did_not_answer_and_shares_that_are_no_numbers_are_known() -> None:
+def test_silent_candidates_and_invalid_shares_are_recognised() -> None:
     lines = [{"inputs": [{"text": "f()"}]}, {"id": 1, "answers": ["a"]}, {"id": 0, "lost": math.nan}]
     answers = parse_answers(lines, 2)
     assert answers.silent == {0}
@@ -154,11 +154,11 @@ def test_who_did_not_answer_and_shares_that_are_no_numbers_are_known() -> None:
     assert answers.inputs == (AnswerInput("f()", False, False, False),)
 
 
-# What is asked hangs on steps, not on seconds
+# The number of calls depends on steps, not on seconds
 
 
 @pytest.mark.parametrize(("cpu", "step"), [(0.0, 1), (1.9, 1), (2.1, 4), (7.9, 4), (8.1, 16)])
-def test_of_a_slow_base_a_fourth_or_a_sixteenth_of_the_calls_is_made(cpu: float, step: int) -> None:
+def test_fewer_calls_are_sampled_on_slow_base(cpu: float, step: int) -> None:
     assert sampling_step(cpu) == step
 
 
@@ -168,19 +168,19 @@ def long(number: int) -> int:
     return number
 
 
-def test_lines_are_watched_for_so_many_steps() -> None:
+def test_lines_are_traced_for_limited_number_of_steps() -> None:
     lines = lines_of(Path(__file__).read_bytes())
     calls = [Call(long, [[number], {}], True, True) for number in (2, 10 * LINES, 3)]
     before = sys.gettrace()
     try:
         ran, less = (executed_texts([long], some, lines, 60.0) for some in (calls, calls[1:]))
     finally:
-        sys.settrace(before)  # what measures the coverage of all tests after this one
+        sys.settrace(before)  # restores the coverage measurement for later tests
     assert ran == {"while number:", "number -= 1", "return number"}
     assert less == {"while number:", "number -= 1"}
 
 
-def test_calls_are_kept_until_so_many_parts_were_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_recorded_up_to_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.guest.repair.recorded_calls.PARTS", 50)
     recorder = Recorder(HERE, {total.__code__})
     recorder.start(True)
@@ -198,7 +198,7 @@ def follow(node: Any) -> object:
     return node.follower
 
 
-def test_what_code_reads_is_varied_rather_than_what_it_does_not() -> None:
+def test_attributes_that_code_reads_are_varied_most() -> None:
     chain = Node(Node(Node(Node())))
     chain.near = [Node(), Node()]
     calls = [Call(follow, [[one], {}], True, True) for one in (chain, chain.follower)]
@@ -218,8 +218,8 @@ def test_what_code_reads_is_varied_rather_than_what_it_does_not() -> None:
 
 
 def chain_of(node: Any) -> list[Any]:
-    found: list[Any] = []
-    while isinstance(node, Node) and all(node is not one for one in found):
-        found.append(node)
+    nodes: list[Any] = []
+    while isinstance(node, Node) and all(node is not one for one in nodes):
+        nodes.append(node)
         node = node.follower
-    return found
+    return nodes

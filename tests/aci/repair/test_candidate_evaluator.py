@@ -1,4 +1,4 @@
-"""Edits run against real tests in a real workspace: what loops, pollutes, hides in a class or closes over names."""
+"""Evaluation of edits with real tests in a real workspace: endless loops, leftover state, methods and closures."""
 
 from __future__ import annotations
 
@@ -115,19 +115,19 @@ FILES = {"lib.py": LIBRARY, "tests/__init__.py": "", "tests/test_lib.py": TESTS}
 
 
 def candidate(source: str, old: str, new: str) -> Candidate:
-    """The edit that puts `new` for the only `old`, in the function that holds it."""
+    """Return the edit that replaces the only `old` by `new`, with the function that contains it."""
     assert source.count(old) == 1
     start = source.index(old)
-    held = [
+    enclosing = [
         function
         for function, _ in Source("lib.py", source.encode()).functions
         if function.start <= start < function.end
     ]
     line = source.count("\n", 0, start) + 1
-    return Candidate("lib.py", ((start, start + len(old), new),), "", line, held[0] if held else None)
+    return Candidate("lib.py", ((start, start + len(old), new),), "", line, enclosing[0] if enclosing else None)
 
 
-def name_of(test: str, command: str) -> str:
+def node_id(test: str, command: str) -> str:
     return f"tests/test_lib.py::LibTest::{test}" if command == PYTEST else f"tests.test_lib.LibTest.{test}"
 
 
@@ -138,16 +138,16 @@ def command(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def evaluator(make_repo, open_ws, command: str) -> Iterator[Evaluator]:
-    names = [name_of(test, command) for test in re.findall(r"test_\w+", TESTS)]
+    names = [node_id(test, command) for test in re.findall(r"test_\w+", TESTS)]
     with Evaluator(open_ws("local", make_repo(FILES)), command, names, Event()) as evaluator:
         yield evaluator
 
 
 def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], passing: str = "") -> list[str]:
-    red, green = name_of(failing, evaluator.command), name_of(passing, evaluator.command)
+    red, green = node_id(failing, evaluator.command), node_id(passing, evaluator.command)
     limits = TimeLimits({red: 0.2, green: 0.2})
-    found = evaluator.evaluate(iter(candidates), [red], [green] if passing else [], limits)
-    last = {judged.candidate: judged.verdict for judged in found}
+    results = evaluator.evaluate(iter(candidates), [red], [green] if passing else [], limits)
+    last = {result.candidate: result.verdict for result in results}
     return [last[one] for one in candidates]
 
 
@@ -164,14 +164,14 @@ def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], pa
         pytest.param("test_bounded", "bounded(x)", "bounded(x, LIMIT=5)", id="signature"),
     ],
 )
-def test_a_right_edit_is_plausible(evaluator: Evaluator, test: str, old: str, new: str) -> None:
+def test_correct_edit_is_plausible(evaluator: Evaluator, test: str, old: str, new: str) -> None:
     wrong = candidate(LIBRARY, old, "None" if test != "test_bounded" else old)
     right = candidate(LIBRARY, old, new)
     assert verdicts(evaluator, test, [wrong, right])[1] == "plausible"
 
 
 @pytest.mark.slow
-def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator: Evaluator) -> None:
+def test_hanging_crashing_or_invalid_edits_do_not_stop_others(evaluator: Evaluator) -> None:
     bodies = [
         "while True: pass",
         "return count(n)",
@@ -184,23 +184,23 @@ def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator:
         "while True:\n        try:\n            while True: pass\n        except BaseException: pass",
     ]
     edits = [candidate(LIBRARY, "total = 0\n", f"{body}\n") for body in bodies]
-    found = verdicts(evaluator, "test_count", [*edits, candidate(LIBRARY, "n -= 2", "n -= 1")])
-    assert found[:2] == ["timeout", "fail"]
-    assert found[2:4] == ["crash", "crash"]
-    assert found[4:8] == ["fail", "timeout", "fail", "invalid"]
-    assert found[8] == "timeout"
-    assert found[9] == "plausible"
+    results = verdicts(evaluator, "test_count", [*edits, candidate(LIBRARY, "n -= 2", "n -= 1")])
+    assert results[:2] == ["timeout", "fail"]
+    assert results[2:4] == ["crash", "crash"]
+    assert results[4:8] == ["fail", "timeout", "fail", "invalid"]
+    assert results[8] == "timeout"
+    assert results[9] == "plausible"
 
 
 @pytest.mark.slow
-def test_what_one_candidate_leaves_behind_the_next_does_not_see(evaluator: Evaluator) -> None:
+def test_state_left_by_candidate_is_not_visible_to_next(evaluator: Evaluator) -> None:
     dirty = candidate(LIBRARY, "total = 0\n", "total = 0; SEEN.append(1)\n")
     clean = candidate(LIBRARY, "n -= 2", "n -= 1")
     assert verdicts(evaluator, "test_count", [dirty, clean], passing="test_seen") == ["fail", "plausible"]
 
 
 @pytest.mark.slow
-def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: Evaluator) -> None:
+def test_edit_is_undone_before_edit_of_another_function(evaluator: Evaluator) -> None:
     other = candidate(LIBRARY, "x + x + 1", "None")
     right = candidate(LIBRARY, "n -= 2", "n -= 1")
     assert verdicts(evaluator, "test_count", [other, right], passing="test_seen") == ["fail", "plausible"]
@@ -209,12 +209,12 @@ def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: 
     assert verdicts(evaluator, "test_double", both)[1] == "fail"
 
 
-def test_a_candidate_that_loses_a_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
+def test_candidate_that_breaks_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
     losing = candidate(LIBRARY, "n -= 2\n", "n -= 1; SEEN.append(1)\n")
     assert verdicts(evaluator, "test_count", [losing], passing="test_seen") == ["fail"]
 
 
-def test_parameters_changed_in_place_are_noticed(make_repo, open_ws) -> None:
+def test_parameters_changed_in_place_are_detected(make_repo, open_ws) -> None:
     files: Mapping[str, str] = {
         "lib.py": "def first(items):\n    return items[1]\n",
         "test_lib.py": "import pytest\nfrom lib import first\n\nDATA = [([3, 1], 3), ([2, 9], 2)]\n\n\n"
@@ -226,14 +226,14 @@ def test_parameters_changed_in_place_are_noticed(make_repo, open_ws) -> None:
     source = files["lib.py"]
     edits = [candidate(source, "items[1]", new) for new in ("items.pop(1)", "items.clear()", "items[0]")]
     with evaluator:
-        found = list(evaluator.evaluate(iter(edits), tests, [], TimeLimits(dict.fromkeys(tests, 0.2))))
-    assert [judged.verdict for judged in found] == ["fail", "fail", "plausible"]
+        results = list(evaluator.evaluate(iter(edits), tests, [], TimeLimits(dict.fromkeys(tests, 0.2))))
+    assert [result.verdict for result in results] == ["fail", "fail", "plausible"]
 
 
-def test_tracing_gives_outcome_lines_and_where_it_raised(evaluator: Evaluator) -> None:
-    tests = [name_of(test, evaluator.command) for test in ("test_count", "test_seen")]
-    asked = [[test, 1.0] for test in [*tests, "no::such"]]
-    failed, passed = evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": asked}, 30)
+def test_trace_has_outcome_lines_and_raising_frames(evaluator: Evaluator) -> None:
+    tests = [node_id(test, evaluator.command) for test in ("test_count", "test_seen")]
+    timed_tests = [[test, 1.0] for test in [*tests, "no::such"]]
+    failed, passed = evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": timed_tests}, 30)
     assert (failed["outcome"], passed["outcome"]) == ("failed", "passed")
     body = LIBRARY[: LIBRARY.index("while n > 0")].count("\n") + 1
     assert body in failed["lines"]["lib.py"]
@@ -243,7 +243,7 @@ def test_tracing_gives_outcome_lines_and_where_it_raised(evaluator: Evaluator) -
     assert failed["raised"][0][0] == "tests/test_lib.py"
 
 
-def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None:
+def test_command_without_known_runner_is_reported(make_repo, open_ws) -> None:
     evaluator = Evaluator(open_ws("local", make_repo(FILES)), "echo no tests here", ["x"], Event())
     with evaluator, pytest.raises(UsageError, match="no tests here"):
         evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [["x", 1.0]]}, 5)
@@ -258,7 +258,7 @@ def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None
         ("make test", None),
     ],
 )
-def test_the_interpreter_of_a_unittest_command(command: str, python: str | None) -> None:
+def test_interpreter_of_unittest_command_is_found(command: str, python: str | None) -> None:
     assert unittest_python(command) == python
 
 
@@ -272,26 +272,26 @@ def test_the_interpreter_of_a_unittest_command(command: str, python: str | None)
         ("python -m unittest discover 'x", []),
     ],
 )
-def test_the_folders_of_a_unittest_command(command: str, folders: list[str]) -> None:
+def test_folders_of_unittest_command_are_found(command: str, folders: list[str]) -> None:
     assert unittest_folders(command) == folders
 
 
-def test_a_unittest_suite_outside_a_package(make_repo, open_ws) -> None:
+def test_unittest_suite_outside_package_is_run(make_repo, open_ws) -> None:
     files = {"lib.py": LIBRARY, "tests/test_lib.py": TESTS}
     test = "test_lib.LibTest.test_count"
     command = "python -m unittest discover -s tests"
     edits = iter([candidate(LIBRARY, "n -= 2", "n -= 1")])
     with Evaluator(open_ws("local", make_repo(files)), command, [test], Event()) as evaluator:
-        (judged,) = evaluator.evaluate(edits, [test], [], TimeLimits({test: 0.2}))
-    assert judged.verdict == "plausible"
+        (result,) = evaluator.evaluate(edits, [test], [], TimeLimits({test: 0.2}))
+    assert result.verdict == "plausible"
 
 
-def test_an_edit_changes_only_its_bytes() -> None:
+def test_edit_changes_only_its_bytes() -> None:
     edit = Candidate("a.py", ((1, 2, "ä"), (4, 4, "-")), "", 1)
     assert edit.apply(b"012345") == "0ä23-45".encode()
 
 
-def test_evaluator_files_stay_within_old_python() -> None:
+def test_guest_files_parse_with_python_36() -> None:
     import ast
 
     for file in (Path(__file__).parents[3] / "aci" / "guest").rglob("*.py"):
@@ -317,15 +317,15 @@ def half(x):
 
 
 @pytest.mark.slow
-def test_objects_that_raise_when_they_are_looked_at_are_left_alone(open_ws, make_repo):
+def test_objects_that_raise_on_inspection_are_ignored(open_ws, make_repo):
     repo = make_repo(
         {"lib.py": PROXY, "test_lib.py": "import lib\n\n\ndef test_half():\n    assert lib.half(4) == 2\n"}
     )
     workspace = open_ws("local", repo)
     test = "test_lib.py::test_half"
-    mended = candidate(PROXY, "x // 3", "x // 2")
+    fixed = candidate(PROXY, "x // 3", "x // 2")
     with Evaluator(workspace, PYTEST, [test], Event()) as evaluator:
         (answer,) = evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [[test, 5.0]]}, 30.0)
-        (judged,) = evaluator.evaluate(iter([mended]), [test], [], TimeLimits({test: 1.0}))
+        (result,) = evaluator.evaluate(iter([fixed]), [test], [], TimeLimits({test: 1.0}))
     assert answer["outcome"] == "failed"
-    assert judged.verdict == "plausible"
+    assert result.verdict == "plausible"

@@ -1,4 +1,4 @@
-"""What candidates do to the process that they run in, to its surroundings, and to the one that started it."""
+"""Candidates that damage their process, its surroundings or the process that started it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def least(items):
 
 
 def here():
-    return len(os.listdir(".")) > 0 and os.environ.get("NOBODY_SETS_THIS", "") + os.path.basename(sys.path[0])
+    return len(os.listdir(".")) > 0 and os.environ.get("UNSET_VARIABLE", "") + os.path.basename(sys.path[0])
 
 
 def deep(n):
@@ -142,23 +142,23 @@ def test_waits():
 
 
 def test_lasts():
-    open("begun", "w").close()
+    open("started", "w").close()
     time.sleep(0.7)
-    open("ended", "w").close()
+    open("finished", "w").close()
 """
 NAMES = ("balance", "indented", "plain", "least", "precise", "waits")
 LIMITS = TimeLimits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_share": 1.6})
 
 
-def t(name: str) -> str:
+def node_id(name: str) -> str:
     return f"test_lib.py::test_{name}"
 
 
 def edit(old: str, new: str) -> Candidate:
     assert LIBRARY.count(old) == 1
     start = LIBRARY.index(old)
-    held = [one for one, _ in Source("lib.py", LIBRARY.encode()).functions if one.start <= start < one.end]
-    return Candidate("lib.py", ((start, start + len(old), new),), "", 1, held[0] if held else None)
+    enclosing = [one for one, _ in Source("lib.py", LIBRARY.encode()).functions if one.start <= start < one.end]
+    return Candidate("lib.py", ((start, start + len(old), new),), "", 1, enclosing[0] if enclosing else None)
 
 
 @pytest.fixture
@@ -168,24 +168,24 @@ def workspace(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> An
 
 @pytest.fixture
 def evaluator(workspace: Any) -> Iterator[Evaluator]:
-    with Evaluator(workspace, PYTEST, [*LIMITS.seconds, t("lasts")], Event()) as evaluator:
+    with Evaluator(workspace, PYTEST, [*LIMITS.seconds, node_id("lasts")], Event()) as evaluator:
         yield evaluator
 
 
 def verdicts(
     evaluator: Evaluator, candidates: list[Candidate], failing: str, passing: tuple[str, ...] = ()
 ) -> list[str]:
-    found = evaluator.evaluate(iter(candidates), [t(failing)], [t(name) for name in passing], LIMITS)
+    results = evaluator.evaluate(iter(candidates), [node_id(failing)], [node_id(name) for name in passing], LIMITS)
     last: dict[Candidate, str] = {}
-    shown = [judged for judged in found if not judged.again or last.setdefault(judged.candidate, judged.verdict)]
-    return [last.get(judged.candidate, judged.verdict) for judged in shown if not judged.again]
+    shown = [result for result in results if not result.again or last.setdefault(result.candidate, result.verdict)]
+    return [last.get(result.candidate, result.verdict) for result in shown if not result.again]
 
 
-def test_private_names_are_those_of_the_class(evaluator: Evaluator) -> None:
+def test_private_names_are_resolved_in_class(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("self.__amount + 1", "self.__amount")], "balance") == ["plausible"]
 
 
-def test_a_function_that_is_indented_outside_of_a_class(evaluator: Evaluator) -> None:
+def test_indented_function_outside_class_is_edited(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("x + 2", "x + 1")], "indented") == ["plausible"]
 
 
@@ -193,37 +193,37 @@ def test_a_function_that_is_indented_outside_of_a_class(evaluator: Evaluator) ->
 @pytest.mark.parametrize(
     "harm",
     [
-        pytest.param("heapq.heappop = heap", id="an attribute of another module"),
-        pytest.param("del heapq.heapify", id="an attribute that is deleted"),
-        pytest.param("bisect.insort = heap", id="one imported inside of a function"),
+        pytest.param("heapq.heappop = heap", id="a replaced attribute"),
+        pytest.param("del heapq.heapify", id="a deleted attribute"),
+        pytest.param("bisect.insort = heap", id="a module imported inside a function"),
         pytest.param("os.chdir('..')", id="the working directory"),
-        pytest.param("os.environ['NOBODY_SETS_THIS'] = '1'", id="the environment"),
-        pytest.param("os.environ = {'NOBODY_SETS_THIS': '1'}", id="another environment"),
+        pytest.param("os.environ['UNSET_VARIABLE'] = '1'", id="the environment"),
+        pytest.param("os.environ = {'UNSET_VARIABLE': '1'}", id="another environment"),
         pytest.param("sys.path.insert(0, 'x')", id="the import path"),
         pytest.param("sys.setrecursionlimit(200)", id="the recursion limit"),
         pytest.param("random.seed(3)", id="the next random numbers"),
         pytest.param("len.__self__.__dict__['len'] = heap", id="a built-in function"),
         pytest.param("METER.value = 5", id="a slot"),
-        pytest.param("put(0, 5)", id="a variable that is closed over"),
+        pytest.param("put(0, 5)", id="a closure variable"),
     ],
 )
-def test_what_a_candidate_leaves_outside_of_its_data_the_next_does_not_see(evaluator: Evaluator, harm: str) -> None:
+def test_changes_outside_module_data_are_undone_for_next(evaluator: Evaluator, harm: str) -> None:
     dirty = edit("    note = None\n", f"    {harm}\n    return 7\n")
     same = f"(random.random() == {random.Random(3).random()})"
     right = edit("METER.value + put(1)", f"METER.value + put(0) + {same}")
-    found = verdicts(evaluator, [dirty, right] * 4, "least")
-    assert "plausible" not in found[::2]
-    assert found[1::2] == ["plausible"] * 4
+    results = verdicts(evaluator, [dirty, right] * 4, "least")
+    assert "plausible" not in results[::2]
+    assert results[1::2] == ["plausible"] * 4
 
 
 @pytest.mark.slow
-def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evaluator) -> None:
+def test_unmonitored_changes_are_detected_by_base_tests(evaluator: Evaluator) -> None:
     spend = "\n    while time.process_time() < end: pass\n    return 0"
     harm = "end = time.process_time() + 0.08; decimal.getcontext().prec = 3" + spend
     dirty = edit("return decimal.Decimal(1) / 3", harm)
     right = edit("return decimal.Decimal(1) / 3", "return decimal.Decimal(1) / x + decimal.Decimal('1e-28')")
-    found = verdicts(evaluator, [dirty, right] * 4, "share", ("precise",))
-    assert found == ["fail", "plausible"] * 4
+    results = verdicts(evaluator, [dirty, right] * 4, "share", ("precise",))
+    assert results == ["fail", "plausible"] * 4
 
 
 @pytest.mark.slow
@@ -235,16 +235,16 @@ def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evalua
             "import glob, shutil, tempfile\n"
             "    for folder in glob.glob(os.path.join(os.path.dirname(tempfile.gettempdir()), 't*')):\n"
             "        shutil.rmtree(folder, ignore_errors=True)",
-            id="those of the others",
+            id="the temporary folders of others",
         ),
-        pytest.param("say(b'{\"cpu\": 1' + 400 * b'0' + b'}\\n')", id="a number without bounds"),
+        pytest.param("say(b'{\"cpu\": 1' + 400 * b'0' + b'}\\n')", id="an unlimited number"),
         pytest.param('say(b\'{"cpu": Infinity, "waits": NaN}\\n\')', id="an infinite number"),
-        pytest.param("say(100000 * b'[' + b'\\n')", id="a deep line"),
-        pytest.param('say(99 * b\'{"next": true, "sane": true, "verdicts": []}\\n\')', id="as if it had ended"),
-        pytest.param('say(b\'{"again": 99}\\n{"verdicts": [{}], "sane": 1}\\n\')', id="verdicts of another shape"),
+        pytest.param("say(100000 * b'[' + b'\\n')", id="a deeply nested line"),
+        pytest.param('say(99 * b\'{"next": true, "sane": true, "verdicts": []}\\n\')', id="a forged end"),
+        pytest.param('say(b\'{"again": 99}\\n{"verdicts": [{}], "sane": 1}\\n\')', id="malformed verdicts"),
     ],
 )
-def test_the_process_outlives_what_a_candidate_does(evaluator: Evaluator, harm: str) -> None:
+def test_process_survives_harmful_candidate(evaluator: Evaluator, harm: str) -> None:
     say = (
         "    def say(data):\n"
         "        for fd in range(3, 64):\n"
@@ -252,14 +252,14 @@ def test_the_process_outlives_what_a_candidate_does(evaluator: Evaluator, harm: 
         "            except OSError: pass\n"
     )
     bad = edit("    return x + 3", f"{say}    {harm}\n    return 0")
-    found = verdicts(evaluator, [bad, edit("x + 3", "x + 1"), bad], "plain")
-    assert found[0] in ("fail", "crash", "timeout")
-    assert found[1] == "plausible"
+    results = verdicts(evaluator, [bad, edit("x + 3", "x + 1"), bad], "plain")
+    assert results[0] in ("fail", "crash", "timeout")
+    assert results[1] == "plausible"
     assert evaluator.cpu < 1000
 
 
 @pytest.mark.slow
-def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
+def test_killed_process_is_restarted(evaluator: Evaluator) -> None:
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     edits = [edit("x + 3", f"x + {n}") for n in (3, 4, 1)]
     before = evaluator.cpu
@@ -269,7 +269,7 @@ def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_ends_repeatedly_is_reported(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.repair.evaluator_process.MOST_ENDS", 1)
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     with pytest.raises(WorkspaceError, match="ended"):
@@ -277,42 +277,44 @@ def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monke
 
 
 @pytest.mark.slow
-def test_a_test_that_waits_has_the_time_that_it_waits_on_the_base(evaluator: Evaluator) -> None:
+def test_time_limit_includes_waiting_time_on_base(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("return x + 1\n", "return x\n")], "waits") == ["plausible"]
 
 
 @pytest.mark.parametrize(
-    ("command", "works"), [("while :; do :; done & wait", True), ("sleep 1000 & wait", False)], ids=["works", "sleeps"]
+    ("command", "running"),
+    [("while :; do :; done & wait", True), ("sleep 1000 & wait", False)],
+    ids=["works", "sleeps"],
 )
-def test_a_child_works_while_one_that_it_started_does(command: str, works: bool) -> None:
+def test_process_group_is_running_while_grandchild_works(command: str, running: bool) -> None:
     process = subprocess.Popen(["sh", "-c", command], start_new_session=True)
     try:
-        seen: list[bool] = []  # at first both are busy with starting
+        observed: list[bool] = []  # at first both are busy with starting
         until = time.monotonic() + 10
-        while seen[-5:] != [works] * 5 and time.monotonic() < until:
+        while observed[-5:] != [running] * 5 and time.monotonic() < until:
             time.sleep(0.01)
-            seen.append(is_group_running(process.pid))
-        assert seen[-5:] == [works] * 5
+            observed.append(is_group_running(process.pid))
+        assert observed[-5:] == [running] * 5
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 @pytest.mark.slow
-def test_a_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> None:
+def test_dropped_request_is_stopped(evaluator: Evaluator, workspace: Any) -> None:
     server = evaluator._server
-    asked = server.request({"mode": "trace", "tests": [[t("lasts"), 9.0]], "cpu": 9.0, "seconds": 60})
-    begun = Path(workspace.root, "begun")
+    request = server.request({"mode": "trace", "tests": [[node_id("lasts"), 9.0]], "cpu": 9.0, "seconds": 60})
+    start_marker = Path(workspace.root, "started")
     until = time.monotonic() + 30
-    while not begun.exists() and time.monotonic() < until:
-        server.next(asked, time.monotonic() + 0.05)
-    assert begun.exists()
-    server.drop(asked)
+    while not start_marker.exists() and time.monotonic() < until:
+        server.next(request, time.monotonic() + 0.05)
+    assert start_marker.exists()
+    server.drop(request)
     time.sleep(1.5)
-    assert not Path(workspace.root, "ended").exists()
+    assert not Path(workspace.root, "finished").exists()
 
 
-def test_the_memory_of_a_container_is_shared(tmp_path: Path) -> None:
+def test_memory_limit_of_container_is_divided_by_cores(tmp_path: Path) -> None:
     limit = tmp_path / "memory.max"
     limit.write_text(f"{(core_count() + 2) * (300 << 20)}\n")
     assert memory_limit([str(limit)]) == 300 << 20
@@ -322,12 +324,12 @@ def test_the_memory_of_a_container_is_shared(tmp_path: Path) -> None:
     assert LEAST_MEMORY <= memory_limit([str(limit), str(tmp_path / "none")]) <= MEMORY_BYTES
 
 
-def test_a_child_is_ended_before_its_parent(evaluator: Evaluator) -> None:
+def test_child_is_killed_first_when_memory_is_low(evaluator: Evaluator) -> None:
     score = "x + int(open('/proc/self/oom_score_adj').read()) // 500"
     assert verdicts(evaluator, [edit("x + 2", score)], "indented") == ["plausible"]
 
 
-def test_late_ones_come_in_their_order_those_that_are_slow_first() -> None:
+def test_late_candidates_are_retried_in_order_slow_ones_first() -> None:
     late = _Late()
     edits = [edit("x + 2", f"x + {n}") for n in range(5)]
     for one, verdict in zip(edits, ("timeout", "slow", "timeout", "slow", "timeout"), strict=True):
@@ -337,7 +339,7 @@ def test_late_ones_come_in_their_order_those_that_are_slow_first() -> None:
     assert not late
 
 
-def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again() -> None:
+def test_late_candidates_below_score_of_plausible_are_not_retried() -> None:
     late = _Late()
     edits = [replace(edit("x + 2", f"x + {n}"), score=score) for n, score in enumerate((0.1, 0.5, 0.2, 0.4))]
     for one in edits:
@@ -348,16 +350,16 @@ def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again()
 
 
 @given(st.lists(st.binary(max_size=9).map(lambda data: data.replace(b"0", b"\n"))))
-def test_lines_are_the_same_however_they_come(parts: list[bytes]) -> None:
+def test_lines_do_not_depend_on_chunk_boundaries(parts: list[bytes]) -> None:
     lines = LineBuffer()
-    found = [line for part in parts for line in lines.take(part)]
+    results = [line for part in parts for line in lines.take(part)]
     *whole, rest = b"".join(parts).split(b"\n")
-    assert found == whole
+    assert results == whole
     assert lines.length == len(rest)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 10**400, True, None, "1"])
-def test_what_is_no_number_of_seconds(value: object) -> None:
+def test_invalid_number_of_seconds_is_refused(value: object) -> None:
     assert not is_bounded_number(value)
     assert is_bounded_number(0)
     assert is_bounded_number(1.5)

@@ -1,4 +1,4 @@
-"""One process for a whole search: what runs beside it, what disturbs what, how it is interrupted and ended."""
+"""One evaluator process for a whole search: concurrency, isolation, interruption and shutdown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def third(x):
     return x // 2
 
 
-def kept(x, memo={}):
+def memoized(x, memo={}):
     if x not in memo:
         memo[x] = x + 2
     return memo[x]
@@ -53,7 +53,7 @@ class Counter:
 def later(x):
     end = time.process_time() + 0.2
     while time.process_time() < end:
-        sum(range(10000))  # what the system does for it does not count
+        sum(range(10000))  # system time does not count
     return x
 """
 TESTS = """\
@@ -74,8 +74,8 @@ def test_third():
     assert lib.third(9) == 3
 
 
-def test_kept():
-    assert lib.kept(1) == 2
+def test_memoized():
+    assert lib.memoized(1) == 2
 
 
 def test_count():
@@ -95,19 +95,19 @@ def test_file():
     Path("shared.txt").write_text("x")
     assert Path("shared.txt").read_text() == "x"
 """
-NAMES = ("half", "twice", "third", "kept", "count", "nested", "file")
+NAMES = ("half", "twice", "third", "memoized", "count", "nested", "file")
 LIMITS = TimeLimits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_later": 0.8})
 
 
-def t(name: str) -> str:
+def node_id(name: str) -> str:
     return f"test_lib.py::test_{name}"
 
 
 def edit(old: str, new: str, source: str = LIBRARY, description: str = "") -> Candidate:
     assert source.count(old) == 1
     start = source.index(old)
-    held = [one for one, _ in Source("lib.py", source.encode()).functions if one.start <= start < one.end]
-    return Candidate("lib.py", ((start, start + len(old), new),), description, 1, held[0] if held else None)
+    enclosing = [one for one, _ in Source("lib.py", source.encode()).functions if one.start <= start < one.end]
+    return Candidate("lib.py", ((start, start + len(old), new),), description, 1, enclosing[0] if enclosing else None)
 
 
 @pytest.fixture
@@ -127,14 +127,14 @@ def run(
     ("dirty", "test", "right"),
     [
         pytest.param(edit("x // 2", "x"), "third", edit("x // 2", "x // 3"), id="a cache"),
-        pytest.param(edit("x + 2", "x + 3"), "kept", edit("x + 2", "x + 1"), id="a default"),
+        pytest.param(edit("x + 2", "x + 3"), "memoized", edit("x + 2", "x + 1"), id="a default"),
     ],
 )
-def test_what_wrong_candidates_remember_is_forgotten(
+def test_caches_filled_by_wrong_candidates_are_cleared(
     evaluator: Evaluator, dirty: Candidate, test: str, right: Candidate
 ) -> None:
-    found = run(evaluator, [dirty, right], [t(test)], [])
-    assert [judged.verdict for judged in found] == ["fail", "plausible"]
+    results = run(evaluator, [dirty, right], [node_id(test)], [])
+    assert [result.verdict for result in results] == ["fail", "plausible"]
 
 
 @pytest.mark.parametrize(
@@ -145,66 +145,70 @@ def test_what_wrong_candidates_remember_is_forgotten(
         pytest.param("Counter.count = lambda self: 1; return 0", "count", id="a method"),
     ],
 )
-def test_data_that_are_changed_do_not_reach_the_next(evaluator: Evaluator, code: str, test: str) -> None:
+def test_changed_data_is_restored_for_next_candidate(evaluator: Evaluator, code: str, test: str) -> None:
     dirty, right = edit("return x // 3", code), edit("x // 3", "x // 2")
-    found = run(evaluator, [dirty, right] * 3, [t("half")], [t(test)])
-    assert [judged.verdict for judged in found] == ["fail", "plausible"] * 3
+    results = run(evaluator, [dirty, right] * 3, [node_id("half")], [node_id(test)])
+    assert [result.verdict for result in results] == ["fail", "plausible"] * 3
 
 
-def test_all_come_in_their_order_once_and_again_if_they_were_late(evaluator: Evaluator) -> None:
+def test_candidates_are_returned_in_order_and_late_ones_again(evaluator: Evaluator) -> None:
     edits = [edit("x // 3", f"x // {n}" if n % 40 else "[1 for _ in iter(int, 1)]") for n in range(3, 300)]
-    found = run(evaluator, edits, [t("half")], [])
-    first = [judged for judged in found if not judged.again]
-    assert [judged.candidate for judged in first] == edits
-    late = [judged.candidate for judged in first if judged.verdict == "late"]
-    assert [judged.candidate for judged in found if judged.again] == late == edits[37::40]
-    assert {judged.verdict for judged in found if judged.again} == {"timeout"}
+    results = run(evaluator, edits, [node_id("half")], [])
+    first = [result for result in results if not result.again]
+    assert [result.candidate for result in first] == edits
+    late = [result.candidate for result in first if result.verdict == "late"]
+    assert [result.candidate for result in results if result.again] == late == edits[37::40]
+    assert {result.verdict for result in results if result.again} == {"timeout"}
 
 
-def test_a_slow_right_one_is_late_and_then_plausible(evaluator: Evaluator) -> None:
+def test_slow_correct_candidate_is_late_and_then_plausible(evaluator: Evaluator) -> None:
     right = edit("    return x\n", "    return x + 1\n")
-    found = run(evaluator, [right], [t("later")], [])
-    assert [(judged.verdict, judged.again) for judged in found] == [("late", False), ("plausible", True)]
+    results = run(evaluator, [right], [node_id("later")], [])
+    assert [(result.verdict, result.again) for result in results] == [("late", False), ("plausible", True)]
 
 
-def test_late_ones_wait_for_the_last_candidates(evaluator: Evaluator) -> None:
+def test_late_candidates_wait_for_last_candidates(evaluator: Evaluator) -> None:
     loops = [edit("x // 3", f"[{n} for _ in iter(int, 1)]") for n in range(12)]
-    first = list(evaluator.evaluate(iter(loops), [t("half")], [], LIMITS, last=False))
-    rest = run(evaluator, [], [t("half")], [])
-    again = [judged.candidate for judged in [*first, *rest] if judged.again]
+    first = list(evaluator.evaluate(iter(loops), [node_id("half")], [], LIMITS, last=False))
+    rest = run(evaluator, [], [node_id("half")], [])
+    again = [result.candidate for result in [*first, *rest] if result.again]
     assert len(first) < len(first) + len(rest) == 2 * len(loops)
     assert sorted(again, key=loops.index) == loops
 
 
-def test_jobs_are_answered_while_candidates_are_drawn(evaluator: Evaluator) -> None:
-    asked = []
+def test_requests_are_answered_while_candidates_are_generated(evaluator: Evaluator) -> None:
+    traces = []
 
-    def drawn() -> Iterator[Candidate]:
+    def generate_candidates() -> Iterator[Candidate]:
         for n in range(100):
             if n % 40 == 30:
-                asked.append(evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [[t("kept"), 1.0]], "deep": []}, 10))
+                traces.append(
+                    evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [[node_id("memoized"), 1.0]], "deep": []}, 10)
+                )
             yield edit("x // 3", f"x // 3 + {n}")
 
-    found = list(evaluator.evaluate(drawn(), [t("half")], [t("count")], LIMITS))
-    assert [judged.verdict for judged in found] == ["fail", "plausible", *["fail"] * 98]
-    assert [[answer["test"] for answer in answers] for answers in asked] == [[t("kept")], [t("kept")]]
+    results = list(evaluator.evaluate(generate_candidates(), [node_id("half")], [node_id("count")], LIMITS))
+    assert [result.verdict for result in results] == ["fail", "plausible", *["fail"] * 98]
+    assert [[answer["test"] for answer in answers] for answers in traces] == [[node_id("memoized")]] * 2
 
 
-def test_tests_that_disturb_each_other_are_run_by_one_process(evaluator: Evaluator) -> None:
-    found = run(evaluator, [edit("x // 3", f"x // 2 + {n}") for n in (0, 1, 0, 1)], [t("half")], [t("file")])
-    assert [judged.verdict for judged in found] == ["plausible", "fail", "plausible", "fail"]
+def test_conflicting_tests_are_run_by_one_process(evaluator: Evaluator) -> None:
+    results = run(
+        evaluator, [edit("x // 3", f"x // 2 + {n}") for n in (0, 1, 0, 1)], [node_id("half")], [node_id("file")]
+    )
+    assert [result.verdict for result in results] == ["plausible", "fail", "plausible", "fail"]
 
 
-def test_candidates_and_cpu_time_go_on_until_it_is_over(evaluator: Evaluator) -> None:
+def test_evaluation_stops_at_cpu_budget(evaluator: Evaluator) -> None:
     ticks: list[float] = []
     evaluator.tick = lambda: ticks.append(evaluator.cpu)
     endless = repeat(edit("x // 3", "[1 for _ in iter(int, 1)]"))
-    assert list(evaluator.evaluate(endless, [t("half")], [], LIMITS, lambda: evaluator.cpu > 2.0))
+    assert list(evaluator.evaluate(endless, [node_id("half")], [], LIMITS, lambda: evaluator.cpu > 2.0))
     assert ticks == sorted(ticks)
     assert ticks[0] <= 2.0 < evaluator.cpu
 
 
-def test_a_candidate_that_says_more_than_it_should_harms_itself_alone(evaluator: Evaluator) -> None:
+def test_candidate_that_forges_output_harms_itself_alone(evaluator: Evaluator) -> None:
     lies = (
         "import os\n"
         "    for fd in range(3, 64):\n"
@@ -215,25 +219,25 @@ def test_a_candidate_that_says_more_than_it_should_harms_itself_alone(evaluator:
         "    return 0"
     )
     edits = [edit("return x // 3", lies), edit("x // 3", "x // 2")]
-    found = run(evaluator, edits, [t("half")], [])
-    assert found[0].verdict != "plausible"
-    assert found[1].verdict == "plausible"
+    results = run(evaluator, edits, [node_id("half")], [])
+    assert results[0].verdict != "plausible"
+    assert results[1].verdict == "plausible"
 
 
-def test_the_same_verdicts_from_one_process_as_from_all(evaluator: Evaluator) -> None:
+def test_single_and_batch_evaluation_give_same_verdicts(evaluator: Evaluator) -> None:
     bodies = ["x // 2", "None", "x", "1 / 0", "[1 for _ in iter(int, 1)]", "CACHE.setdefault(x, x // 2)", "("]
     edits = [edit("x // 3", body) for body in bodies] * 4
-    many = [judged.verdict for judged in run(evaluator, edits, [t("half"), t("twice")], [t("count")])]
+    many = [result.verdict for result in run(evaluator, edits, [node_id("half"), node_id("twice")], [node_id("count")])]
     single = [
-        judged.verdict
+        result.verdict
         for one in edits
-        for judged in run(evaluator, [one], [t("half"), t("twice")], [t("count")])
-        if not judged.again
+        for result in run(evaluator, [one], [node_id("half"), node_id("twice")], [node_id("count")])
+        if not result.again
     ]
     assert many[: len(edits)] == single
 
 
-def test_it_is_interrupted_while_it_waits(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_waiting_evaluator_can_be_interrupted(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     cancel = Event()
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     slow = edit("x // 3", "time.sleep(1000)")
@@ -241,32 +245,32 @@ def test_it_is_interrupted_while_it_waits(make_repo: Callable[..., Path], open_w
         timer = threading.Timer(0.5, cancel.set)
         timer.start()
         with pytest.raises(Cancelled):
-            run(evaluator, [slow] * 1000, [t("half")], [])
+            run(evaluator, [slow] * 1000, [node_id("half")], [])
         timer.join()
 
 
-def test_nothing_runs_any_more_once_it_is_closed(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_no_process_remains_after_close(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
-    away = edit(
+    escaping = edit(
         "return x // 3", "import subprocess; subprocess.Popen(['sleep', '7654'], start_new_session=True); return 2"
     )
     evaluator = Evaluator(workspace, PYTEST, list(LIMITS.seconds), Event())
-    run(evaluator, [away], [t("half")], [])
+    run(evaluator, [escaping], [node_id("half")], [])
     evaluator.close()
     evaluator.close()
     rows = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert not [row for row in rows if workspace.harness in row or row == "sleep 7654"]
 
 
-def test_modules_that_are_imported_late_are_mended_too(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_module_imported_late_is_edited(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     source = "def half(x):\n    return x // 3\n"
     files = {
         "lib.py": source,
         "test_lib.py": "def test_half():\n    from lib import half\n\n    assert half(4) == 2\n",
     }
-    with Evaluator(open_ws("local", make_repo(files)), PYTEST, [t("half")], Event()) as evaluator:
-        (judged,) = run(evaluator, [edit("x // 3", "x // 2", source)], [t("half")], [])
-    assert judged.verdict == "plausible"
+    with Evaluator(open_ws("local", make_repo(files)), PYTEST, [node_id("half")], Event()) as evaluator:
+        (result,) = run(evaluator, [edit("x // 3", "x // 2", source)], [node_id("half")], [])
+    assert result.verdict == "plausible"
 
 
 RERUN = """\
@@ -308,43 +312,43 @@ PART = Piece(4)
         ),
     ],
 )
-def test_a_hit_is_one_also_where_its_module_is_run_again(
+def test_fix_is_plausible_when_its_module_is_reloaded(
     make_repo: Callable[..., Path], open_ws: OpenWorkspace, test: str, edited: str
 ) -> None:
     workspace = open_ws("local", make_repo({"lib.py": RERUN, "test_lib.py": test}))
-    limits = TimeLimits({t("half"): 0.2, t("same"): 0.2})
-    with Evaluator(workspace, PYTEST, [t("half"), t("same")], Event()) as evaluator:
-        found = list(evaluator.evaluate(iter([edit(edited, "// 2", RERUN)]), [t("half")], [t("same")], limits))
-    assert [judged.verdict for judged in found] == ["plausible"]
+    limits = TimeLimits({node_id("half"): 0.2, node_id("same"): 0.2})
+    with Evaluator(workspace, PYTEST, [node_id("half"), node_id("same")], Event()) as evaluator:
+        results = list(
+            evaluator.evaluate(iter([edit(edited, "// 2", RERUN)]), [node_id("half")], [node_id("same")], limits)
+        )
+    assert [result.verdict for result in results] == ["plausible"]
 
 
-def test_a_suite_that_hangs_while_it_is_collected_can_be_interrupted(
-    make_repo: Callable[..., Path], open_ws: OpenWorkspace
-) -> None:
+def test_hanging_collection_can_be_interrupted(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     cancel = Event()
     workspace = open_ws("local", make_repo({"test_lib.py": "import time\ntime.sleep(1000)\n"}))
     threading.Timer(1.0, cancel.set).start()
-    with Evaluator(workspace, PYTEST, [t("half")], cancel) as evaluator, pytest.raises(Cancelled):
+    with Evaluator(workspace, PYTEST, [node_id("half")], cancel) as evaluator, pytest.raises(Cancelled):
         evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [], "deep": []}, 5)
 
 
-def test_a_wrapper_that_closes_what_it_inherits(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_wrapper_that_closes_descriptors_is_supported(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     wrapper = "import subprocess, sys\nsys.exit(subprocess.run(sys.argv[1:], close_fds=True).returncode)\n"
     files = {"lib.py": LIBRARY, "test_lib.py": TESTS, "wrap.py": wrapper}
     workspace = open_ws("local", make_repo(files))
-    with Evaluator(workspace, f"python3 wrap.py {PYTEST}", [t("half")], Event()) as evaluator:
-        (judged,) = run(evaluator, [edit("x // 3", "x // 2")], [t("half")], [])
-    assert judged.verdict == "plausible"
+    with Evaluator(workspace, f"python3 wrap.py {PYTEST}", [node_id("half")], Event()) as evaluator:
+        (result,) = run(evaluator, [edit("x // 3", "x // 2")], [node_id("half")], [])
+    assert result.verdict == "plausible"
 
 
 @pytest.mark.docker
-def test_in_a_container(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_candidates_are_evaluated_in_container(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     workspace = open_ws("docker", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     edits = [edit("x // 3", body) for body in ("x", "[1 for _ in iter(int, 1)]", "x // 2", "os._exit(1)")]
     with Evaluator(workspace, PYTEST, list(LIMITS.seconds), Event()) as evaluator:
-        found = run(evaluator, edits, [t("half")], [t("count")])
+        results = run(evaluator, edits, [node_id("half")], [node_id("count")])
         assert evaluator.cpu > 0
-    last = {judged.candidate: judged.verdict for judged in found}
+    last = {result.candidate: result.verdict for result in results}
     assert [last[one] for one in edits] == ["fail", "timeout", "plausible", "fail"]
     left = workspace.run("cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c ^SWE_AGENT_JOB=")
     assert left.text.strip() == "0"

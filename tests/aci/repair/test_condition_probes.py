@@ -1,4 +1,4 @@
-"""What conditions are where tests arrive, asked of a real suite."""
+"""Values of conditions at the lines that tests reach, probed in a real suite."""
 
 from __future__ import annotations
 
@@ -50,29 +50,29 @@ def prober(make_repo, open_ws) -> Iterator[ConditionProber]:
         yield ConditionProber(evaluator, trace_tests(evaluator, [RED], [GREEN], 60))
 
 
-def test_conditions_in_failing_and_passing_tests(prober: ConditionProber) -> None:
+def test_conditions_have_values_in_failing_and_passing_tests(prober: ConditionProber) -> None:
     texts = ["best is None", "not self.items", "limit > 5", "best > limit", "len(self.items) == 0", "unknown"]
-    found = prober.truths("lib.py", 10, texts)
-    assert found["best is None"] == ConditionTruth("1", "0")
-    assert found["best > limit"] == ConditionTruth("!", "0")
-    assert found["unknown"] == ConditionTruth("!", "!")
-    assert found["limit > 5"] == ConditionTruth("0", "0")
-    assert found["not self.items"].digest == found["len(self.items) == 0"].digest != found["limit > 5"].digest
+    truths = prober.truths("lib.py", 10, texts)
+    assert truths["best is None"] == ConditionTruth("1", "0")
+    assert truths["best > limit"] == ConditionTruth("!", "0")
+    assert truths["unknown"] == ConditionTruth("!", "!")
+    assert truths["limit > 5"] == ConditionTruth("0", "0")
+    assert truths["not self.items"].digest == truths["len(self.items) == 0"].digest != truths["limit > 5"].digest
 
 
-def test_each_arrival_counts(prober: ConditionProber) -> None:
-    assert prober.truths("lib.py", 8, ["item > 1"]) == {}, "the failing test does not come here"
+def test_every_visit_of_line_is_recorded(prober: ConditionProber) -> None:
+    assert prober.truths("lib.py", 8, ["item > 1"]) == {}, "the failing test does not reach this line"
     assert prober.truths("lib.py", 7, ["best is None", "best == 1"])["best == 1"] == ConditionTruth("0", "010")
 
 
-def test_what_is_known_is_not_asked_again(prober: ConditionProber) -> None:
+def test_known_conditions_are_not_probed_again(prober: ConditionProber) -> None:
     first = prober.truths("lib.py", 10, ["best is None"])
-    asked = prober.evaluator.cpu
+    cpu_before = prober.evaluator.cpu
     assert prober.truths("lib.py", 10, ["best is None", "self.items.clear()"]) == first
-    assert prober.evaluator.cpu == asked
+    assert prober.evaluator.cpu == cpu_before
 
 
-def test_a_line_that_nothing_reaches_answers_nothing(prober: ConditionProber) -> None:
+def test_unreached_line_has_no_values(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 14, ["n"]) == {}
     assert prober.truths("gone.py", 1, ["n"]) == {}
 
@@ -81,7 +81,7 @@ def test_a_line_that_nothing_reaches_answers_nothing(prober: ConditionProber) ->
     "text",
     ["f()", "x.pop()", "(x := 1)", "[y for y in x]", "lambda: 1", "f'{x!r}'", "await x", "x =", "len(*x())", "{}"],
 )
-def test_what_may_have_side_effects_is_not_pure(text: str) -> None:
+def test_expression_with_side_effects_is_not_pure(text: str) -> None:
     assert not is_pure(text)
 
 

@@ -1,4 +1,4 @@
-"""Which lines are suspected, from what ran in failing and passing tests."""
+"""Suspicion of lines, computed from the lines that failing and passing tests run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_skipped():
 """
 
 
-def test_ochiai_and_dstar_by_hand() -> None:
+def test_ochiai_and_dstar_match_manual_calculation() -> None:
     failing, passing = [{1, 2}, {1, 3}], [{1}, {3}]
     assert ochiai(failing, passing) == {
         1: pytest.approx(2 / math.sqrt(2 * 3)),
@@ -62,7 +62,7 @@ def test_ochiai_and_dstar_by_hand() -> None:
 
 
 @given(st.lists(st.sets(st.integers(1, 9)), max_size=5), st.lists(st.sets(st.integers(1, 9)), max_size=5))
-def test_only_what_runs_in_failing_tests_is_suspected(failing: list[set[int]], passing: list[set[int]]) -> None:
+def test_only_events_of_failing_tests_are_suspicious(failing: list[set[int]], passing: list[set[int]]) -> None:
     for formula in (ochiai, dstar):
         scores = formula(failing, passing)
         assert set(scores) == set().union(*failing)
@@ -76,7 +76,7 @@ def test_more_passing_tests_make_no_event_more_suspicious(failing: set[int], pas
         assert all(score <= without[event] for event, score in formula([failing], passing).items())
 
 
-def test_passing_tests_near_a_failing_one_come_first_in_their_order() -> None:
+def test_passing_tests_near_failing_test_come_first() -> None:
     passing = ["b/test_b.py::x", "a/test_a.py::one", "a/test_c.py::y", "a/test_a.py::two"]
     assert sort_by_name_overlap(["a/test_a.py::bad"], passing) == [
         "a/test_a.py::one",
@@ -116,16 +116,16 @@ def test_green():
 """
 
 
-def watched(workspace, failing: list[str], passing: list[str]) -> Spectrum:
+def trace(workspace, failing: list[str], passing: list[str]) -> Spectrum:
     with Evaluator(workspace, "python -m pytest -q", [*failing, *passing], Event()) as evaluator:
         return trace_tests(evaluator, failing, passing, 60)
 
 
-def test_a_real_suite(make_repo, open_ws) -> None:
+def test_spectrum_of_real_suite_points_at_faulty_line(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     tests = [f"test_lib.py::test_{name}" for name in ("positive", "zero", "skipped")]
     failing = ["test_lib.py::test_negative", "test_lib.py::test_elsewhere", "gone"]
-    spectrum = watched(workspace, failing, tests)
+    spectrum = trace(workspace, failing, tests)
     (negative,) = spectrum.failing
     assert negative.test == "test_lib.py::test_negative"
     assert negative.said.startswith("AssertionError: ")
@@ -138,9 +138,9 @@ def test_a_real_suite(make_repo, open_ws) -> None:
     assert set(negative.stepped()) == {("lib.py", step) for step in ((-1, 2), (2, 4), (4, 5), (5, 8), (8, 0))}
 
 
-def test_types_and_the_order_of_steps_are_seen(make_repo, open_ws) -> None:
+def test_types_and_order_of_steps_are_recorded(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"counter.py": COUNTER, "test_counter.py": COUNTED}))
-    spectrum = watched(workspace, ["test_counter.py::test_red"], ["test_counter.py::test_green"])
+    spectrum = trace(workspace, ["test_counter.py::test_red"], ["test_counter.py::test_green"])
     in_add = spectrum.types[("counter.py", 5)]
     assert in_add["amount"] == {"int", "NoneType"}
     assert in_add["amounts"] == {"list", "tuple"}
@@ -211,24 +211,24 @@ def test_hangs_in_the_kernel():
     ("tests", "outcome"),
     [(["slow", "slow_too"], "failed"), (["long_in_c"], "failed"), (["hangs", "hangs_in_the_kernel"], "timeout")],
 )
-def test_a_slow_test_is_not_one_that_hangs(tests, outcome, make_repo, open_ws) -> None:
+def test_slow_test_is_not_reported_as_hanging(tests, outcome, make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": BUSY, "test_lib.py": BUSY_TESTS}))
-    seen = watched(workspace, [f"test_lib.py::test_{test}" for test in tests], [])
-    assert [one.outcome for one in seen.failing] == [outcome] * len(tests)
+    spectrum = trace(workspace, [f"test_lib.py::test_{test}" for test in tests], [])
+    assert [one.outcome for one in spectrum.failing] == [outcome] * len(tests)
 
 
 @pytest.mark.parametrize(
-    "nonsense",
+    "malformed",
     [{}, {"test": "t"}, {"outcome": 1, "lines": []}, {"lines": {"a": ["x"]}}, {"raised": [["a"]]}, {"types": [[1]]}],
 )
-def test_answers_that_are_none_of_ours_are_passed_over(nonsense) -> None:
+def test_malformed_answers_are_skipped(malformed) -> None:
     good = {"test": "t", "outcome": "failed", "seconds": 0.1, "lines": {"a.py": [1]}, "raised": []}
 
-    class Asked:
-        """Stands for a target whose tests write into the answers."""
+    class FakeEvaluator:
+        """An evaluator of a target whose tests write into the answers."""
 
         def ask(self, job, seconds):
-            return [good | {"test": "u"}, (good | nonsense) if nonsense else {}]
+            return [good | {"test": "u"}, (good | malformed) if malformed else {}]
 
-    spectrum = trace_tests(cast("Evaluator", Asked()), ["t", "u"], [], 1)
+    spectrum = trace_tests(cast("Evaluator", FakeEvaluator()), ["t", "u"], [], 1)
     assert {"u"} <= {one.test for one in spectrum.failing} <= {"t", "u"}

@@ -1,4 +1,4 @@
-"""Somebody at work in a repository of theirs."""
+"""A user's repository and the trees of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BYTES = b"name \xff\xfe"
 
 
 class User:
-    """Somebody at work in a repository of theirs."""
+    """A user working in a git repository."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,7 +40,7 @@ class User:
         return self.git("rev-parse", "HEAD")
 
     def state(self) -> dict[str, tuple[int, bytes]]:
-        """Every byte of the repository, with modes: working tree, index, objects, refs, configuration."""
+        """Return mode and content of every file in the repository, including `.git`."""
         files = (file for file in self.root.rglob("*") if file.is_symlink() or file.is_file())
         return {
             str(file.relative_to(self.root)): (

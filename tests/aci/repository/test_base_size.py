@@ -1,4 +1,4 @@
-"""A hostile repository whose few objects stand for paths of megabytes, or for millions of files."""
+"""A hostile repository whose few objects expand to paths of megabytes or to millions of files."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from trajectories.git_store.trees import Trees
 
 
 def bomb(root: Path, levels: int, name: bytes, width: int = 1) -> str:
-    """A commit with an empty file below so many folders, each of them `width` times in the one above it."""
+    """Create a commit with an empty file below `levels` nested folders, each listed `width` times in its parent."""
     blob = object_id("blob", b"")
     tree, objects = b"100644 f\0" + bytes.fromhex(blob), {blob: ("blob", b"")}
     for _ in range(levels):
         id = object_id("tree", tree)
         objects[id] = ("tree", tree)
-        names = [name] if width == 1 else [b"%03d" % at for at in range(width)]
-        tree = b"".join(b"40000 " + each + b"\0" + bytes.fromhex(id) for each in names)
+        names = [name] if width == 1 else [b"%03d" % n for n in range(width)]
+        tree = b"".join(b"40000 " + entry_name + b"\0" + bytes.fromhex(id) for entry_name in names)
     top = object_id("tree", tree)
     write_pack({**objects, top: ("tree", tree)}, root / ".git" / "objects" / "pack")
     return run(root, "commit-tree", "-m", "bomb", top)
 
 
 @pytest.mark.parametrize(
-    ("levels", "name", "width", "why"),
+    ("levels", "name", "width", "message"),
     [(400, b"n" * 200, 1, "a path of"), (3, b"", 200, "too large"), (600, b"n", 1, "levels")],
     ids=["long path", "many files", "many levels"],
 )
-@pytest.mark.parametrize("how", ["bare", "rev", "index"])
-def test_a_base_that_cannot_be_listed_is_refused(tmp_path, levels, name, width, why, how) -> None:
+@pytest.mark.parametrize("source", ["bare", "rev", "index"])
+def test_base_too_large_to_list_is_refused(tmp_path, levels, name, width, message, source) -> None:
     user = User(tmp_path / "user")
     user.commit(**{"a.txt": b"a\n"})
     evil = bomb(user.root, levels, name, width)
-    if how != "rev":
+    if source != "rev":
         run(user.root, "update-ref", "HEAD", evil)
-    if how == "bare":
+    if source == "bare":
         run(user.root, "config", "core.bare", "true")
         (user.root / ".git" / "index").unlink()
-    repository = Repository.open(user.root / ".git" if how == "bare" else user.root)
+    repository = Repository.open(user.root / ".git" if source == "bare" else user.root)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with Trees(tmp_path / "trees.git") as trees:
-        with pytest.raises(UsageError, match=why):
-            repository.base(trees, evil if how == "rev" else None)
-        with pytest.raises(UsageError, match=why), repository.blobs(evil if how == "rev" else None):
+        with pytest.raises(UsageError, match=message):
+            repository.base(trees, evil if source == "rev" else None)
+        with pytest.raises(UsageError, match=message), repository.blobs(evil if source == "rev" else None):
             pass
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before < 200_000
 
 
-def test_a_base_of_usual_size_is_listed(tmp_path) -> None:
+def test_base_of_normal_size_is_listed(tmp_path) -> None:
     user = User(tmp_path / "user")
     user.commit(**{"a/b/c.txt": b"a\n", "d.txt": b"d\n"})
     with Trees(tmp_path / "trees.git") as trees:
         assert list(trees.files(Repository.open(user.root).base(trees).tree)) == ["a/b/c.txt", "d.txt"]
 
 
-def test_the_size_is_that_which_git_lists(tmp_path: Path) -> None:
-    """git lists a folder whose content has another id, so its files count too."""
+def test_size_limit_counts_folder_that_does_not_match_its_id(tmp_path: Path) -> None:
+    """git lists a folder even if its content does not match its id, so its files count too."""
     user = User(tmp_path / "user")
     user.commit(**{"a.txt": b"a\n"})
     entry = b"40000 top\0" + bytes.fromhex(run(user.root, "rev-parse", f"{bomb(user.root, 3, b'', 200)}^{{tree}}"))

@@ -1,4 +1,4 @@
-"""Caches of different code lie side by side; those that nobody uses any more go."""
+"""Cache files of different code versions coexist; those unused for a month are removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aci.repository.code_version import MONTH, cache_file, version_of
 from aci.repository.file_blobs import TextBlobs
 
 
-def test_a_version_is_that_of_the_sources() -> None:
+def test_version_differs_between_sets_of_sources() -> None:
     numbers = {
         version_of(*patterns) for patterns in (graph_store.CODE_PATTERNS, commit_index.CODE_PATTERNS, ("__init__.py",))
     }
@@ -26,21 +26,21 @@ def test_a_version_is_that_of_the_sources() -> None:
     assert all(0 < number < 1 << 31 for number in numbers)
 
 
-def test_another_source_or_another_parser_is_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_change_of_source_or_parser_gives_new_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(code_version, "__file__", str(tmp_path / "repository" / "code_version.py"))
-    found = set()
+    versions = set()
     for text in ("x = 1", "x = 2", "import tree_sitter", "import tree_sitter_nobody"):
         (tmp_path / "code.py").write_text(text)
         version_of.cache_clear()
-        found.add(version_of("*.py"))
+        versions.add(version_of("*.py"))
     monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
     version_of.cache_clear()
-    found.add(version_of("*.py"))
+    versions.add(version_of("*.py"))
     version_of.cache_clear()
-    assert len(found) == 5
+    assert len(versions) == 5
 
 
-def test_two_versions_share_a_folder(tmp_path: Path) -> None:
+def test_caches_of_two_versions_share_folder(tmp_path: Path) -> None:
     assert cache_file(tmp_path, "graph", 1) != cache_file(tmp_path, "graph", 2)
     other = cache_file(tmp_path, "graph", 1)
     other.write_bytes(b"of other code")
@@ -49,17 +49,23 @@ def test_two_versions_share_a_folder(tmp_path: Path) -> None:
     assert graph_store.file_in(tmp_path).exists()
 
 
-def test_caches_that_were_not_used_for_a_month_are_removed(tmp_path: Path) -> None:
+def test_caches_unused_for_month_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     folder.mkdir()
-    own, old, new = (cache_file(folder, "graph", number).name for number in (1, 2, 3))
-    gone = {old, f"{old}-wal", old.replace(".sqlite", ".1.sqlite"), "graph.sqlite", "graph.2.sqlite"}
-    stay = {own, own.replace(".sqlite", ".1.sqlite"), "graphs.sqlite", "graph-mine.sqlite", "history-00000002.sqlite"}
-    for name in gone | stay:
+    current, old, new = (cache_file(folder, "graph", number).name for number in (1, 2, 3))
+    removed = {old, f"{old}-wal", old.replace(".sqlite", ".1.sqlite"), "graph.sqlite", "graph.2.sqlite"}
+    remaining = {
+        current,
+        current.replace(".sqlite", ".1.sqlite"),
+        "graphs.sqlite",
+        "graph-mine.sqlite",
+        "history-00000002.sqlite",
+    }
+    for name in removed | remaining:
         (folder / name).touch()
         os.utime(folder / name, (0, time.time() - MONTH - 60))
     (folder / new).touch()
     for _ in range(2):
-        assert cache_file(folder, "graph", 1) == folder / own
-        assert {file.name for file in folder.iterdir()} == stay | {new}
-    assert (folder / own).stat().st_mtime > time.time() - MONTH
+        assert cache_file(folder, "graph", 1) == folder / current
+        assert {file.name for file in folder.iterdir()} == remaining | {new}
+    assert (folder / current).stat().st_mtime > time.time() - MONTH

@@ -1,4 +1,4 @@
-"""Source and tests are told apart by path, and the two diffs together are the whole change."""
+"""Changes split by path into a source patch and a test patch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def trees(tmp_path: Path) -> Iterator[Trees]:
         "unittests/x.py",
     ],
 )
-def test_these_are_tests(path: str) -> None:
+def test_path_is_test(path: str) -> None:
     assert is_test(path)
 
 
@@ -64,11 +64,11 @@ def test_these_are_tests(path: str) -> None:
         "attest.py",
     ],
 )
-def test_these_are_source(path: str) -> None:
+def test_path_is_source(path: str) -> None:
     assert not is_test(path)
 
 
-def test_what_configures_tests() -> None:
+def test_test_configuration_files_are_recognised() -> None:
     for path in (
         "conftest.py",
         "a/conftest.py",
@@ -83,7 +83,7 @@ def test_what_configures_tests() -> None:
         assert not is_test_config(path), path
 
 
-def test_a_patch_has_two_parts_that_together_are_the_change(trees: Trees, tmp_path: Path) -> None:
+def test_source_and_test_patches_together_give_whole_change(trees: Trees, tmp_path: Path) -> None:
     old = trees.write(
         {
             "pkg/a.py": b"a = 1\n",
@@ -116,11 +116,11 @@ def test_a_patch_has_two_parts_that_together_are_the_change(trees: Trees, tmp_pa
     work.mkdir()
     for part in (trees.diff(EMPTY_TREE, old), patch.diff):
         subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=work, input=encode(part), check=True)
-    found = {str(file.relative_to(work)): file.read_bytes() for file in work.rglob("*") if file.is_file()}
-    assert found == {path: trees.read(new, path) for path in trees.files(new)}
+    files = {str(file.relative_to(work)): file.read_bytes() for file in work.rglob("*") if file.is_file()}
+    assert files == {path: trees.read(new, path) for path in trees.files(new)}
 
 
-def test_a_file_that_becomes_a_link_stays_in_one_part(trees: Trees, tmp_path: Path) -> None:
+def test_file_that_becomes_link_stays_in_one_patch(trees: Trees, tmp_path: Path) -> None:
     old = trees.write({"a.py": b"x\n", "tests/t": b"t\n"}, EMPTY_TREE)
     link = tmp_path / "link.git"
     env = {**trees.env, "GIT_INDEX_FILE": str(link)}
@@ -133,6 +133,6 @@ def test_a_file_that_becomes_a_link_stays_in_one_part(trees: Trees, tmp_path: Pa
     assert patch.tests.count("diff --git") == 2
 
 
-def test_nothing_changed_is_an_empty_patch(trees: Trees) -> None:
+def test_equal_trees_give_empty_patch(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert not split_patch(trees, tree, tree)

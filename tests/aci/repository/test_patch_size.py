@@ -18,11 +18,11 @@ def binary_diff(repo: Path, data: bytes) -> str:
     return (repo.parent / "p.diff").read_text()
 
 
-def test_a_patch_of_text_unfolds_to_nothing() -> None:
+def test_unpacked_size_of_text_patch_is_zero() -> None:
     assert unpacked_size("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-literal 5\n+delta 500000000\n") == 0
 
 
-def test_what_a_literal_says(make_repo: MakeRepo) -> None:
+def test_literal_that_unpacks_too_large_is_refused(make_repo: MakeRepo) -> None:
     repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0"})
     diff = binary_diff(repo, bytes(MOST_UNFOLDED + 1))
     assert len(diff) < 500_000
@@ -31,9 +31,9 @@ def test_what_a_literal_says(make_repo: MakeRepo) -> None:
         pass
 
 
-def test_what_a_delta_makes(make_repo: MakeRepo) -> None:
-    some = "".join(map(chr, os.urandom(50_000)))
-    repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0" + some})
+def test_unpacked_size_of_delta_is_size_of_its_result(make_repo: MakeRepo) -> None:
+    noise = "".join(map(chr, os.urandom(50_000)))
+    repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0" + noise})
     old = (repo / "big.bin").read_bytes()
     diff = binary_diff(repo, old * 40)
     assert "\ndelta " in diff
@@ -43,5 +43,5 @@ def test_what_a_delta_makes(make_repo: MakeRepo) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "zAAAA", "é", "z" + "~" * 60])
-def test_a_delta_that_is_none(line: str) -> None:
+def test_malformed_delta_has_at_least_its_declared_size(line: str) -> None:
     assert unpacked_size(f"GIT binary patch\ndelta 7\n{line}\n") >= 7

@@ -1,4 +1,4 @@
-"""A folder without git, read as if it had one."""
+"""Plain folders without git, read like repositories."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+def folder_state(root: Path) -> dict[str, tuple[int, bytes]]:
     files = [file for file in root.rglob("*") if file.is_file() and not file.is_symlink()]
     return {str(file): (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 
 
-def test_its_files_can_be_read_and_nothing_is_written_to_it(folder: Path, tmp_path: Path) -> None:
-    before = everything(folder)
+def test_files_are_read_and_folder_is_not_changed(folder: Path, tmp_path: Path) -> None:
+    before = folder_state(folder)
     with pytest.raises(NoRepository):
         Repository.open(folder)
     repository = open_folder(folder, tmp_path / "state")
@@ -47,10 +47,10 @@ def test_its_files_can_be_read_and_nothing_is_written_to_it(folder: Path, tmp_pa
         repository.history(base, tmp_path / "history")
         with repository.blobs() as blobs:
             assert blobs.key == base.tree
-    assert everything(folder) == before
+    assert folder_state(folder) == before
 
 
-def test_a_patch_comes_back_and_a_later_opening_begins_with_what_is_there(folder: Path, tmp_path: Path) -> None:
+def test_reopened_folder_starts_from_applied_patch(folder: Path, tmp_path: Path) -> None:
     repository = open_folder(folder, tmp_path / "state")
     with Trees(tmp_path / "trees.git") as trees:
         base = repository.base(trees)
@@ -58,14 +58,14 @@ def test_a_patch_comes_back_and_a_later_opening_begins_with_what_is_there(folder
         repository.apply(trees.diff(base.tree, tree), base)
         assert (folder / "a.txt").read_bytes() == b"a\r\nmore\r\n"
         assert WorkingTree(repository, trees).tree() == tree
-        again = open_folder(folder, tmp_path / "state").base(trees)
-        assert (again.tree, again.changes) == (tree, 0)
-        assert again.commit != base.commit
+        reopened = open_folder(folder, tmp_path / "state").base(trees)
+        assert (reopened.tree, reopened.changes) == (tree, 0)
+        assert reopened.commit != base.commit
         assert reopen_repository(str(folder), tmp_path / "state", base.commit).plain
     assert not (folder / ".git").exists()
 
 
-def test_a_run_of_a_folder_that_became_a_repository_still_finds_its_base(folder: Path, tmp_path: Path) -> None:
+def test_base_is_found_after_folder_becomes_repository(folder: Path, tmp_path: Path) -> None:
     commit = open_folder(folder, tmp_path / "state").commit()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     assert reopen_repository(str(folder), tmp_path / "state", commit).commit(commit) == commit
@@ -73,7 +73,7 @@ def test_a_run_of_a_folder_that_became_a_repository_still_finds_its_base(folder:
         reopen_repository(str(folder), tmp_path / "other", commit)
 
 
-def test_filters_that_a_folder_names_are_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_in_gitattributes_are_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "gitconfig"
     config.write_text(f'[filter "x"]\n\tclean = touch {tmp_path}/ran\n[core]\n\tautocrlf = true\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
@@ -84,7 +84,7 @@ def test_filters_that_a_folder_names_are_not_run(folder: Path, tmp_path: Path, m
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_is_too_much_is_refused_in_a_sentence(
+def test_home_directory_and_large_folders_are_refused(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(folder))
@@ -102,7 +102,7 @@ def test_what_is_too_much_is_refused_in_a_sentence(
         open_folder(folder, tmp_path / "state")
 
 
-def test_an_empty_folder_and_one_with_a_repository_inside(tmp_path: Path, make_repo) -> None:
+def test_empty_folder_opens_and_nested_repository_is_left_out(tmp_path: Path, make_repo) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert open_folder(empty, tmp_path / "state").commit()

@@ -1,4 +1,4 @@
-"""A commit is made without a working tree and pushed without force, and the token is seen by nobody."""
+"""Commits created without a working tree and pushed without force, and the secrecy of the token."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def there(hub: Hub, tmp_path: Path) -> Repo:
-    """On the server: the same commit as in `box`."""
+def remote(hub: Hub, tmp_path: Path) -> Repo:
+    """The server's repository, which has the same commit as `store`."""
     git(tmp_path, "clone", "-q", "--bare", str(tmp_path / "repo1"), str(tmp_path / "there.git"))
     repo = hub.repo("octo/calc", git=tmp_path / "there.git")
     repo.permissions["ada"] = "write"
@@ -47,7 +47,7 @@ def there(hub: Hub, tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def box(make_repo: MakeRepo) -> Iterator[PublishStore]:
+def store(make_repo: MakeRepo) -> Iterator[PublishStore]:
     root = make_repo({"a.txt": "one\n", "sub/b.txt": "b\n", ".gitattributes": "*.txt filter=evil text eol=crlf\n"})
     for name, program in (("filter.evil.clean", "false"), ("filter.evil.smudge", "false"), ("core.fsmonitor", "false")):
         git(root, "config", name, program)
@@ -56,37 +56,37 @@ def box(make_repo: MakeRepo) -> Iterator[PublishStore]:
         file = root / ".git/hooks" / hook
         file.write_text(f"#!/bin/sh\ntouch {root.parent}/hooked\n")
         file.chmod(0o755)
-    with open_publish_store(Repository.open(root)) as box:
-        yield box
+    with open_publish_store(Repository.open(root)) as store:
+        yield store
 
 
-def head(box: PublishStore) -> str:
-    return box.repository.commit()
+def head(store: PublishStore) -> str:
+    return store.repository.commit()
 
 
-def made(box: PublishStore, message: str = "Two\n") -> str:
-    return box.commit(box.tree(head(box), DIFF), head(box), message, AT, ADA)
+def make_commit(store: PublishStore, message: str = "Two\n") -> str:
+    return store.commit(store.tree(head(store), DIFF), head(store), message, AT, ADA)
 
 
-def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: PublishStore):
-    before = sorted(path for path in box.repository.git_dir.rglob("*"))
-    commit = made(box)
-    assert box.read(commit, "a.txt") == b"two\n"
-    assert box.read(commit, "sub/b.txt") == b"b\n"
-    assert box.read(commit, "none") is None
-    assert [(change.path, change.status) for change in box.changes(head(box), commit)] == [("a.txt", "M")]
-    assert sorted(path for path in box.repository.git_dir.rglob("*")) == before
-    assert commit == made(box)
+def test_commit_holds_patch_and_repository_is_not_changed(store: PublishStore):
+    before = sorted(path for path in store.repository.git_dir.rglob("*"))
+    commit = make_commit(store)
+    assert store.read(commit, "a.txt") == b"two\n"
+    assert store.read(commit, "sub/b.txt") == b"b\n"
+    assert store.read(commit, "none") is None
+    assert [(change.path, change.status) for change in store.changes(head(store), commit)] == [("a.txt", "M")]
+    assert sorted(path for path in store.repository.git_dir.rglob("*")) == before
+    assert commit == make_commit(store)
     with pytest.raises(GitFailed):
-        box.repository._git("cat-file", "-e", commit)
+        store.repository._git("cat-file", "-e", commit)
 
 
-def test_files_are_written_beside_the_patch(box: PublishStore):
-    tree = box.write(box.tree(head(box), DIFF), {"sub/b.txt": b"c\n", "new/d.txt": b"d\n"})
-    assert [(change.path, change.status) for change in box.changes(head(box), tree)] == [
+def test_files_are_written_on_top_of_patch(store: PublishStore):
+    tree = store.write(store.tree(head(store), DIFF), {"sub/b.txt": b"c\n", "new/d.txt": b"d\n"})
+    assert [(change.path, change.status) for change in store.changes(head(store), tree)] == [
         ("a.txt", "M"), ("new/d.txt", "A"), ("sub/b.txt", "M"),
     ]  # fmt: skip
-    assert box.diff(head(box), tree).count("diff --git") == 3
+    assert store.diff(head(store), tree).count("diff --git") == 3
 
 
 @pytest.mark.parametrize(
@@ -98,133 +98,133 @@ def test_files_are_written_beside_the_patch(box: PublishStore):
         b"diff --git a/.GIT/x b/.GIT/x\nnew file mode 100644\n--- /dev/null\n+++ b/.GIT/x\n@@ -0,0 +1 @@\n+x\n",
         b"no diff\n",
     ],
-    ids=["other", "above", "git", "GIT", "words"],
+    ids=["other context", "path above", ".git", ".GIT", "no diff"],
 )
-def test_what_does_not_fit_is_said(box: PublishStore, diff):
+def test_patch_that_does_not_apply_is_refused(store: PublishStore, diff):
     with pytest.raises(UsageError, match="The patch does not apply"):
-        box.tree(head(box), diff)
+        store.tree(head(store), diff)
 
 
-def test_a_new_branch_is_made_and_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
-    url, first = hub.clone_url(there), made(box)
-    assert branch_tip(box, "swe-agent/issue-1", url, "t0ken") == ""
-    push(box, first, "swe-agent/issue-1", url, "t0ken")
+def test_push_creates_branch_and_then_updates_it(hub: Hub, store: PublishStore, remote: Repo):
+    url, first = hub.clone_url(remote), make_commit(store)
+    assert branch_tip(store, "swe-agent/issue-1", url, "t0ken") == ""
+    push(store, first, "swe-agent/issue-1", url, "t0ken")
     assert (
-        branch_tip(box, "swe-agent/issue-1", url, "t0ken") == first == git(there.git, "rev-parse", "swe-agent/issue-1")
+        branch_tip(store, "swe-agent/issue-1", url, "t0ken")
+        == first
+        == git(remote.git, "rev-parse", "swe-agent/issue-1")
     )
-    second = box.commit(box.write(first, {"c": b"c"}), first, "Three", AT, ADA)
-    push(box, second, "swe-agent/issue-1", url, "t0ken", new=False)
-    assert git(there.git, "rev-parse", "swe-agent/issue-1") == second
-    assert not (box.repository.root.parent / "hooked").exists()
+    second = store.commit(store.write(first, {"c": b"c"}), first, "Three", AT, ADA)
+    push(store, second, "swe-agent/issue-1", url, "t0ken", new=False)
+    assert git(remote.git, "rev-parse", "swe-agent/issue-1") == second
+    assert not (store.repository.root.parent / "hooked").exists()
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_nothing_is_forced(hub: Hub, box: PublishStore, there: Repo, new):
-    url, commit = hub.clone_url(there), made(box)
-    other = box.commit(box.write(head(box), {"x": b"x"}), head(box), "Other", AT, ADA)
-    push(box, other, "b", url, "t0ken")
+def test_push_refuses_diverged_branch(hub: Hub, store: PublishStore, remote: Repo, new):
+    url, commit = hub.clone_url(remote), make_commit(store)
+    other = store.commit(store.write(head(store), {"x": b"x"}), head(store), "Other", AT, ADA)
+    push(store, other, "b", url, "t0ken")
     with pytest.raises(BranchMoved, match=r"The branch b of 127.0.0.1/octo/calc has changed: nothing was pushed"):
-        push(box, commit, "b", url, "t0ken", new=new)
-    assert git(there.git, "rev-parse", "b") == other
+        push(store, commit, "b", url, "t0ken", new=new)
+    assert git(remote.git, "rev-parse", "b") == other
 
 
-def test_a_branch_of_somebody_elses_is_not_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
-    git(there.git, "branch", "b", head(box))
+def test_push_of_new_branch_refuses_existing_branch(hub: Hub, store: PublishStore, remote: Repo):
+    git(remote.git, "branch", "b", head(store))
     with pytest.raises(BranchMoved):
-        push(box, made(box), "b", hub.clone_url(there), "t0ken")
-    assert git(there.git, "rev-parse", "b") == head(box)
+        push(store, make_commit(store), "b", hub.clone_url(remote), "t0ken")
+    assert git(remote.git, "rev-parse", "b") == head(store)
 
 
-def no_right(repo: Repo) -> None:
+def remove_write_permission(repo: Repo) -> None:
     repo.permissions["ada"] = "read"
 
 
-def archived(repo: Repo) -> None:
+def archive(repo: Repo) -> None:
     repo.archived = True
 
 
-def private(repo: Repo) -> None:
+def make_private(repo: Repo) -> None:
     repo.permissions.clear()
     repo.private = True
 
 
-def revoked(repo: Repo) -> None:
+def revoke_tokens(repo: Repo) -> None:
     repo.hub.tokens.clear()
 
 
-def protected(repo: Repo) -> None:
+def protect_branch(repo: Repo) -> None:
     repo.protected.add("b")
 
 
 @pytest.mark.parametrize(
-    ("begin", "kind", "said"),
+    ("restrict", "error", "message"),
     [
-        (no_right, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
-        (archived, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
-        (private, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
-        (revoked, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
-        (protected, RuleViolation, "A rule of 127.0.0.1/octo/calc forbids the branch b: "),
+        (remove_write_permission, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
+        (archive, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
+        (make_private, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
+        (revoke_tokens, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
+        (protect_branch, RuleViolation, "A rule of 127.0.0.1/octo/calc forbids the branch b: "),
     ],
-    ids=["right", "archived", "private", "revoked", "protected"],
+    ids=["read only", "archived", "private", "revoked token", "protected branch"],
 )
-def test_a_refusal_is_said_in_words(hub: Hub, box: PublishStore, there: Repo, begin, kind, said):
-    begin(there)
-    with pytest.raises(kind) as caught:
-        push(box, made(box), "b", hub.clone_url(there), "t0ken")
-    assert caught.value.message.startswith(said)
+def test_refused_push_is_reported_without_token(hub: Hub, store: PublishStore, remote: Repo, restrict, error, message):
+    restrict(remote)
+    with pytest.raises(error) as caught:
+        push(store, make_commit(store), "b", hub.clone_url(remote), "t0ken")
+    assert caught.value.message.startswith(message)
     assert "t0ken" not in f"{caught.value.message} {caught.value.fix}"
     assert caught.value.code == 3
 
 
-def test_a_workflow_needs_a_right_of_its_own(hub: Hub, box: PublishStore, there: Repo):
+def test_workflow_change_needs_workflow_permission(hub: Hub, store: PublishStore, remote: Repo):
     hub.token("t0ken", "ada", {"contents": "write"})
-    tree = box.write(head(box), {".github/workflows/x.yml": b"on: push\n"})
+    tree = store.write(head(store), {".github/workflows/x.yml": b"on: push\n"})
     with pytest.raises(WorkflowScope, match=r"The token may not change workflows of 127.0.0.1/octo/calc"):
-        push(box, box.commit(tree, head(box), "W", AT, ADA), "b", hub.clone_url(there), "t0ken")
+        push(store, store.commit(tree, head(store), "W", AT, ADA), "b", hub.clone_url(remote), "t0ken")
 
 
-def test_a_server_that_is_away_is_tried_later(box: PublishStore):
+def test_unreachable_server_raises_try_later(store: PublishStore):
     with pytest.raises(TryLater, match=r"127.0.0.1/octo/calc could not be reached"):
-        branch_tip(box, "b", "http://127.0.0.1:1/octo/calc.git", "t0ken")
+        branch_tip(store, "b", "http://127.0.0.1:1/octo/calc.git", "t0ken")
 
 
 @pytest.mark.parametrize("url", ["ext::sh -c 'touch hooked'", "file:///tmp/x.git", "/tmp/x.git", "git://127.0.0.1/x"])
-def test_other_ways_than_https_and_ssh_are_closed(box: PublishStore, url):
+def test_url_other_than_https_or_ssh_is_refused(store: PublishStore, url):
     with pytest.raises(SweAgentError):
-        push(box, made(box), "b", url)
+        push(store, make_commit(store), "b", url)
 
 
 @pytest.mark.parametrize("branch", ["-f", "a..b", "a b", "", "a:b", "+a", "x.lock", "a\n"])
-def test_only_a_name_names_a_branch(hub: Hub, box: PublishStore, there: Repo, branch):
+def test_invalid_branch_name_is_refused(hub: Hub, store: PublishStore, remote: Repo, branch):
     with pytest.raises(UsageError):
-        push(box, made(box), branch, hub.clone_url(there), "t0ken")
-    assert git(there.git, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+        push(store, make_commit(store), branch, hub.clone_url(remote), "t0ken")
+    assert git(remote.git, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
-def test_the_token_is_in_no_argument_and_goes_to_its_address_only(
-    hub: Hub, box: PublishStore, there: Repo, monkeypatch
-):
-    seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
+def test_token_is_in_no_argument_and_sent_only_to_its_url(hub: Hub, store: PublishStore, remote: Repo, monkeypatch):
+    calls: list[tuple[tuple[str, ...], dict[str, str]]] = []
     run = pushing.git
 
-    def watched(*args: str, env: dict[str, str], **more: object) -> bytes:
-        seen.append((args, dict(env)))
+    def recording_git(*args: str, env: dict[str, str], **more: object) -> bytes:
+        calls.append((args, dict(env)))
         return run(*args, env=env, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pushing, "git", watched)
-    monkeypatch.setenv("GIT_TRACE_CURL", str(box.path / "trace"))
+    monkeypatch.setattr(pushing, "git", recording_git)
+    monkeypatch.setenv("GIT_TRACE_CURL", str(store.path / "trace"))
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'http.extraHeader=X: y'")
-    push(box, made(box), "b", hub.clone_url(there), "t0ken")
-    ((args, env),) = seen
+    push(store, make_commit(store), "b", hub.clone_url(remote), "t0ken")
+    ((args, env),) = calls
     assert not [arg for arg in args if "t0ken" in arg]
     assert [name for name, value in env.items() if "t0ken" in value and name not in os.environ] == []
-    assert not (box.path / "trace").exists()
+    assert not (store.path / "trace").exists()
     keys = [value for name, value in env.items() if name.startswith("GIT_CONFIG_KEY_")]
-    assert [key for key in keys if "extraHeader" in key] == [f"http.{hub.clone_url(there)}.extraHeader"] * 2
+    assert [key for key in keys if "extraHeader" in key] == [f"http.{hub.clone_url(remote)}.extraHeader"] * 2
 
 
-def test_a_token_follows_no_redirect(hub: Hub, box: PublishStore, there: Repo):
-    class Elsewhere(BaseHTTPRequestHandler):
+def test_token_is_not_sent_after_redirect(hub: Hub, store: PublishStore, remote: Repo):
+    class RedirectHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(301)
             self.send_header("Location", f"{hub.url}{self.path}")
@@ -233,11 +233,11 @@ def test_a_token_follows_no_redirect(hub: Hub, box: PublishStore, there: Repo):
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with HTTPServer(("127.0.0.1", 0), RedirectHandler) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         with pytest.raises(SweAgentError):
-            push(box, made(box), "b", f"http://127.0.0.1:{server.server_port}/octo/calc.git", "t0ken")
+            push(store, make_commit(store), "b", f"http://127.0.0.1:{server.server_port}/octo/calc.git", "t0ken")
         server.shutdown()
         thread.join()
     assert hub.requests == []

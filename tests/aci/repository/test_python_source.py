@@ -26,9 +26,12 @@ def h(): pass
 
 
 @pytest.mark.parametrize("broken", ["", "print 'python 2'\n"])
-def test_definitions_with_and_without_a_syntax_tree(broken: str) -> None:
-    found = [(one.name, one.kind, one.header, one.end) for one in definitions(SOURCE + broken)]
-    assert found == [
+def test_definitions_are_found_with_and_without_syntax_tree(broken: str) -> None:
+    spans = [
+        (definition.name, definition.kind, definition.header, definition.end)
+        for definition in definitions(SOURCE + broken)
+    ]
+    assert spans == [
         ("A", "class", 2, 12),
         ("A.f", "def", 3, 7),
         ("A.f.inner", "def", 5, 6),
@@ -52,12 +55,14 @@ def test_definitions_with_and_without_a_syntax_tree(broken: str) -> None:
         ("match x:\n    case {'a': y}:\n        print(y)\n", {"x": 1}),
     ],
 )
-def test_undefined_names(source: str, names: dict[str, int]) -> None:
+def test_undefined_names_are_found(source: str, names: dict[str, int]) -> None:
     assert undefined_names(source) == names
 
 
 @given(st.text(st.sampled_from("def class(): \n\tab#@'=é\0"), max_size=120))
-def test_any_text_is_read(source: str) -> None:
+def test_any_text_is_accepted(source: str) -> None:
     undefined_names(source)
     lines = source.count("\n") + 1
-    assert all(1 <= one.line <= one.header <= one.end <= lines for one in definitions(source))
+    assert all(
+        1 <= definition.line <= definition.header <= definition.end <= lines for definition in definitions(source)
+    )

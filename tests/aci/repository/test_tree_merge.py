@@ -22,11 +22,11 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trees]:
 
 
 def tree(trees: Trees, files: Mapping[str, bytes], modes: Mapping[str, str] | None = None) -> str:
-    made = trees.write(dict(files), EMPTY_TREE)
+    created = trees.write(dict(files), EMPTY_TREE)
     if not modes:
-        return made
+        return created
     listing = b"".join(
-        f"{modes.get(path, entry.mode)} {entry.id} 0\t{path}\0".encode() for path, entry in trees.files(made).items()
+        f"{modes.get(path, entry.mode)} {entry.id} 0\t{path}\0".encode() for path, entry in trees.files(created).items()
     )
     return trees.adopt(listing, [])
 
@@ -39,14 +39,14 @@ def changed(at: int, to: bytes) -> bytes:
     return b"".join([*LINES[:at], to, *LINES[at + 1 :]])
 
 
-def test_edits_in_two_places_of_a_file_are_merged(trees: Trees) -> None:
+def test_edits_in_two_places_of_file_are_merged(trees: Trees) -> None:
     base, ours, theirs = (tree(trees, {"a": text}) for text in (TEXT, changed(1, b"ours\n"), changed(9, b"theirs\n")))
     merged = merge_trees(trees, base, ours, theirs)
     assert contents(trees, merged.tree)["a"] == changed(1, b"ours\n").replace(b"line 9\n", b"theirs\n")
     assert merged.conflicts == ()
 
 
-def test_edits_in_one_place_are_a_conflict_and_the_file_stays_ours(trees: Trees) -> None:
+def test_conflicting_edits_keep_our_version(trees: Trees) -> None:
     base = tree(trees, {"a": TEXT, "b": b"b\n"})
     ours = tree(trees, {"a": changed(5, b"ours\n"), "b": b"b\n"})
     theirs = tree(trees, {"a": changed(5, b"theirs\n"), "b": b"new\n"})
@@ -55,7 +55,7 @@ def test_edits_in_one_place_are_a_conflict_and_the_file_stays_ours(trees: Trees)
     assert list(map(str, merged.conflicts)) == ["a (the same lines changed on both sides)"]
 
 
-def test_the_same_change_on_both_sides_is_none(trees: Trees) -> None:
+def test_same_change_on_both_sides_is_no_conflict(trees: Trees) -> None:
     base, other = tree(trees, {"a": TEXT}), tree(trees, {"a": changed(5, b"x\n")})
     assert merge_trees(trees, base, other, other).tree == other
     both = tree(trees, {"a": changed(5, b"x\n"), "new": b"1\n"})
@@ -73,17 +73,17 @@ def test_the_same_change_on_both_sides_is_none(trees: Trees) -> None:
         ({}, {"a/b": b"1\n"}, {"a": b"2\n"}, "a file on one side, a folder on the other"),
     ],
 )
-def test_what_cannot_be_merged_by_lines_is_named_and_stays_ours(
+def test_conflict_without_line_merge_has_reason_and_keeps_ours(
     trees: Trees, base: dict[str, bytes], ours: dict[str, bytes], theirs: dict[str, bytes], why: str
 ) -> None:
-    kept = {"kept": b"k\n"}
-    mine = tree(trees, kept | ours)
-    merged = merge_trees(trees, tree(trees, kept | base), mine, tree(trees, kept | theirs))
+    common = {"common": b"k\n"}
+    mine = tree(trees, common | ours)
+    merged = merge_trees(trees, tree(trees, common | base), mine, tree(trees, common | theirs))
     assert merged.tree == mine
     assert [conflict.why for conflict in merged.conflicts] == [why]
 
 
-def test_a_folder_in_a_files_place_while_the_file_was_changed(trees: Trees) -> None:
+def test_folder_that_replaces_changed_file_is_conflict(trees: Trees) -> None:
     ours = tree(trees, {"a": b"2\n", "k": b"k\n"})
     merged = merge_trees(
         trees, tree(trees, {"a": b"1\n", "k": b"k\n"}), ours, tree(trees, {"a/b": b"1\n", "k": b"k\n"})
@@ -92,18 +92,18 @@ def test_a_folder_in_a_files_place_while_the_file_was_changed(trees: Trees) -> N
     assert merged.paths == ("a", "a/b")
 
 
-def test_a_folder_takes_a_files_place_where_nobody_changed_it(trees: Trees) -> None:
+def test_folder_replaces_unchanged_file(trees: Trees) -> None:
     base, ours = tree(trees, {"a": b"1\n"}), tree(trees, {"a": b"1\n", "b": b"b\n"})
     assert contents(trees, merge_trees(trees, base, ours, tree(trees, {"a/x": b"1\n"})).tree) == {
         "a/x": b"1\n",
         "b": b"b\n",
     }
-    back = merge_trees(trees, tree(trees, {"a/x": b"1\n"}), tree(trees, {"a/x": b"1\n", "b": b"b\n"}), base)
-    assert contents(trees, back.tree) == {"a": b"1\n", "b": b"b\n"}
+    backward = merge_trees(trees, tree(trees, {"a/x": b"1\n"}), tree(trees, {"a/x": b"1\n", "b": b"b\n"}), base)
+    assert contents(trees, backward.tree) == {"a": b"1\n", "b": b"b\n"}
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_mode_and_lines_are_merged_apart(trees: Trees, swapped: bool) -> None:
+def test_mode_and_lines_are_merged_separately(trees: Trees, swapped: bool) -> None:
     base = tree(trees, {"run.sh": TEXT})
     sides = [tree(trees, {"run.sh": TEXT}, {"run.sh": "100755"}), tree(trees, {"run.sh": changed(3, b"x\n")})]
     merged = merge_trees(trees, base, *(reversed(sides) if swapped else sides))
@@ -113,7 +113,7 @@ def test_mode_and_lines_are_merged_apart(trees: Trees, swapped: bool) -> None:
     assert merged.conflicts == ()
 
 
-def test_links_and_submodules_are_decided_whole(trees: Trees) -> None:
+def test_links_and_submodules_are_merged_as_wholes(trees: Trees) -> None:
     base = tree(trees, {"l": b"a", "k": b"k\n"}, {"l": "120000"})
     ours, theirs = (tree(trees, {"l": to, "k": b"k\n"}, {"l": "120000"}) for to in (b"b", b"c"))
     assert merge_trees(trees, base, base, theirs).tree == theirs
@@ -140,7 +140,7 @@ def edited(edits: dict[str, dict[int, bytes] | None]) -> dict[str, bytes]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS)
-def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: dict) -> None:
+def test_merge_with_unchanged_side_is_other_side(trees: Trees, edits: dict) -> None:
     base, other = tree(trees, edited({})), tree(trees, edited(edits))
     assert merge_trees(trees, base, base, other).tree == other == merge_trees(trees, base, other, base).tree
 
@@ -148,12 +148,12 @@ def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS, EDITS)
-def test_edits_of_different_places_commute_and_a_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:
+def test_merge_is_symmetric_and_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:
     base, ours, theirs = (tree(trees, edited(edits)) for edits in ({}, one, two))
-    there, back = merge_trees(trees, base, ours, theirs), merge_trees(trees, base, theirs, ours)
-    assert there.paths == back.paths
-    for path in there.paths:
-        assert trees.entry(there.tree, path) == trees.entry(ours, path)
-    assert trees.overlay(there.tree, base, there.paths or ["none"]) == trees.overlay(
-        back.tree, base, there.paths or ["none"]
+    forward, backward = merge_trees(trees, base, ours, theirs), merge_trees(trees, base, theirs, ours)
+    assert forward.paths == backward.paths
+    for path in forward.paths:
+        assert trees.entry(forward.tree, path) == trees.entry(ours, path)
+    assert trees.overlay(forward.tree, base, forward.paths or ["none"]) == trees.overlay(
+        backward.tree, base, forward.paths or ["none"]
     )

@@ -1,4 +1,4 @@
-"""The user's repository is opened, and its base read without a trace."""
+"""Opening the user's repository and reading its base without changing anything."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from trajectories.records import Base
 # Opening
 
 
-def test_open_finds_the_root_from_a_folder_inside(user: User) -> None:
+def test_open_finds_root_from_folder_inside(user: User) -> None:
     repository = Repository.open(user.root / "dir")
     assert repository.root == user.root
     assert repository.name == "project"
 
 
-def test_open_says_what_is_wrong(tmp_path: Path) -> None:
+def test_open_explains_unusable_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no folder"):
         Repository.open(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
@@ -41,13 +41,13 @@ def test_open_says_what_is_wrong(tmp_path: Path) -> None:
     assert "git commit" in caught.value.fix
 
 
-def test_a_repository_with_sha256_names_is_refused(tmp_path: Path) -> None:
+def test_repository_with_sha256_objects_is_refused(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "--object-format=sha256", tmp_path / "r"], check=True)
     with pytest.raises(UsageError, match="sha256"):
         Repository.open(tmp_path / "r")
 
 
-def test_a_broken_repository_is_named(user: User) -> None:
+def test_repository_with_broken_config_is_refused(user: User) -> None:
     (user.root / ".git" / "config").write_text("[core\n")
     with pytest.raises(UsageError):
         Repository.open(user.root)
@@ -56,13 +56,13 @@ def test_a_broken_repository_is_named(user: User) -> None:
 # The base
 
 
-def test_a_clean_working_tree_is_heads_tree(user: User, trees: Trees) -> None:
+def test_base_of_clean_working_tree_is_head(user: User, trees: Trees) -> None:
     base = Repository.open(user.root).base(trees)
     assert base == Base(user.git("rev-parse", "HEAD"), user.git("rev-parse", "HEAD^{tree}"), 0)
     assert contents(trees, base.tree) == {"a.py": b"a = 1\n", "b.py": b"b = 1\n", "dir/c.py": b"c = 1\n"}
 
 
-def test_the_base_is_what_the_user_sees(user: User, trees: Trees) -> None:
+def test_base_holds_working_tree_as_user_sees_it(user: User, trees: Trees) -> None:
     user.commit(
         **{
             ".gitignore": b"ignored\n*.log\n",
@@ -117,11 +117,11 @@ def test_the_base_is_what_the_user_sees(user: User, trees: Trees) -> None:
     }
     modes = {path: entry.mode for path, entry in trees.files(base.tree).items()}
     assert (modes["tool"], modes["link"], modes["kind"], modes["a.py"]) == ("100755", "120000", "120000", "100644")
-    assert base.changes == 13  # a rename is two, a file that becomes a folder too
+    assert base.changes == 13  # a rename counts as two, and so does a file that becomes a folder
     assert str(base).endswith(" + 13 changes")
 
 
-def test_the_store_holds_the_base_by_itself(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_store_is_complete_without_user_repository(user: User, trees: Trees, tmp_path: Path) -> None:
     user.write("a.py", b"edited\n")
     base = Repository.open(user.root).base(trees)
     user.root.rename(tmp_path / "elsewhere")
@@ -131,7 +131,7 @@ def test_the_store_holds_the_base_by_itself(user: User, trees: Trees, tmp_path: 
         other.add_pack(trees.pack(base.tree), base.tree)
 
 
-def test_an_edit_within_the_second_of_the_same_size_is_seen(user: User, trees: Trees) -> None:
+def test_edit_with_same_size_and_time_is_detected(user: User, trees: Trees) -> None:
     index = user.root / ".git" / "index"
     file = user.write("a.py", b"a = 2\n")
     stamp = index.stat().st_mtime_ns
@@ -141,7 +141,7 @@ def test_an_edit_within_the_second_of_the_same_size_is_seen(user: User, trees: T
     assert trees.read(Repository.open(user.root).base(trees).tree, "a.py") == b"a = 3\n"
 
 
-def test_line_endings_are_as_git_stores_them(user: User, trees: Trees) -> None:
+def test_line_endings_are_converted_as_git_does(user: User, trees: Trees) -> None:
     user.commit(
         **{".gitattributes": b"*.bat eol=crlf text\n*.id ident\n", "run.bat": b"one\r\ntwo\r\n", "x.id": b"$Id$\n"}
     )
@@ -167,7 +167,7 @@ def test_line_endings_are_as_git_stores_them(user: User, trees: Trees) -> None:
     assert repository.base(trees).tree == tree
 
 
-def test_files_with_crlf_in_the_repository_stay_exact(user: User, trees: Trees) -> None:
+def test_committed_crlf_files_stay_exact(user: User, trees: Trees) -> None:
     user.commit(dos=b"one\r\ntwo\r\n")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -176,7 +176,7 @@ def test_files_with_crlf_in_the_repository_stay_exact(user: User, trees: Trees) 
     assert (user.root / "dos").read_bytes() == b"one\r\n2\r\n"
 
 
-def test_a_filters_pointer_stays_a_pointer(user: User, trees: Trees) -> None:
+def test_base_holds_pointer_of_filtered_file(user: User, trees: Trees) -> None:
     user.git("config", "filter.big.clean", "sed 's/.*/pointer/'")
     user.git("config", "filter.big.smudge", "sed 's/.*/content/'")
     user.commit(**{".gitattributes": b"*.bin filter=big\n", "x.bin": b"content\n"})
@@ -184,7 +184,7 @@ def test_a_filters_pointer_stays_a_pointer(user: User, trees: Trees) -> None:
     assert (trees.read(base.tree, "x.bin"), base.changes) == (b"pointer\n", 0)
 
 
-def test_a_revision_is_that_commit_exactly(user: User, trees: Trees) -> None:
+def test_base_at_revision_is_exactly_that_commit(user: User, trees: Trees) -> None:
     first = user.git("rev-parse", "HEAD")
     user.git("tag", "-a", "v1", "-m", "one")
     user.commit(**{"a.py": b"a = 2\n"})
@@ -196,12 +196,12 @@ def test_a_revision_is_that_commit_exactly(user: User, trees: Trees) -> None:
 
 
 @pytest.mark.parametrize("rev", ["nothing", "HEAD~99", "", "--all", "1" * 40, "HEAD:a.py", "a..b", "nul\0"])
-def test_unknown_revisions(user: User, trees: Trees, rev: str) -> None:
+def test_unknown_revision_is_refused(user: User, trees: Trees, rev: str) -> None:
     with pytest.raises(UsageError, match="no commit"):
         Repository.open(user.root).base(trees, rev if rev else " ")
 
 
-def test_a_merge_in_progress_is_what_lies_on_disk(user: User, trees: Trees) -> None:
+def test_base_during_merge_holds_files_on_disk(user: User, trees: Trees) -> None:
     user.git("switch", "-qc", "other")
     user.commit(**{"a.py": b"theirs\n", "b.py": b"theirs\n"})
     user.git("switch", "-q", "trunk")
@@ -217,7 +217,7 @@ def test_a_merge_in_progress_is_what_lies_on_disk(user: User, trees: Trees) -> N
     assert trees.read(base.tree, "b.py") == b"theirs\n"
 
 
-def test_submodules_keep_the_commit_of_the_index(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_submodule_keeps_commit_of_index(user: User, trees: Trees, tmp_path: Path) -> None:
     library = User(tmp_path / "library")
     first = library.commit(x=b"1")
     user.git("submodule", "add", "-q", str(library.root), "lib")
@@ -238,7 +238,7 @@ def test_submodules_keep_the_commit_of_the_index(user: User, trees: Trees, tmp_p
     assert Repository.open(inside).base(trees).changes == 1
 
 
-def test_a_linked_worktree_has_its_own_files(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_base_of_linked_worktree_holds_its_own_files(user: User, trees: Trees, tmp_path: Path) -> None:
     user.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     (tmp_path / "side" / "a.py").write_text("in the worktree\n")
     repository = Repository.open(tmp_path / "side")
@@ -249,7 +249,7 @@ def test_a_linked_worktree_has_its_own_files(user: User, trees: Trees, tmp_path:
     assert run(tmp_path / "history", "rev-parse", "main") == base.commit
 
 
-def test_a_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
+def test_base_of_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
     for mode in ("--no-sparse-index", "--sparse-index"):
         user.git("sparse-checkout", "set", "--cone", mode, "other")
         assert not (user.root / "dir").exists()
@@ -261,7 +261,7 @@ def test_a_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
         assert base.changes == 1
 
 
-def test_a_split_index_stays_as_it_is(user: User, trees: Trees) -> None:
+def test_split_index_is_not_changed(user: User, trees: Trees) -> None:
     user.git("update-index", "--split-index")
     user.write("a.py", b"edited\n")
     user.git("add", "a.py")
@@ -271,28 +271,28 @@ def test_a_split_index_stays_as_it_is(user: User, trees: Trees) -> None:
     assert user.state() == before
 
 
-def test_shared_clones_and_paths_with_separators(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_shared_clone_at_path_with_separators_is_read(user: User, trees: Trees, tmp_path: Path) -> None:
     odd = tmp_path / 'a:b "c" \\d'
     user.root.rename(odd)
     subprocess.run(["git", "clone", "-q", "--shared", odd, tmp_path / "x:y"], check=True)
     (tmp_path / "x:y" / "new").write_text("new")
-    with Trees(tmp_path / 'run:"1"' / "trees.git") as oddly_placed:
+    with Trees(tmp_path / 'run:"1"' / "trees.git") as odd_trees:
         repository = Repository.open(tmp_path / "x:y")
-        base = repository.base(oddly_placed)
+        base = repository.base(odd_trees)
         assert base.changes == 1
-        assert len(contents(oddly_placed, base.tree)) == 4
-        assert repository.branch("b", base, base.tree, oddly_placed, "m")
-        again = oddly_placed.pack(base.tree)
-    trees.add_pack(again, base.tree)
+        assert len(contents(odd_trees, base.tree)) == 4
+        assert repository.branch("b", base, base.tree, odd_trees, "m")
+        pack = odd_trees.pack(base.tree)
+    trees.add_pack(pack, base.tree)
 
 
-def test_a_clone_without_checkout_is_its_commit(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_base_of_clone_without_checkout_is_its_commit(user: User, trees: Trees, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--no-checkout", user.root, tmp_path / "bare-ish"], check=True)
     assert Repository.open(tmp_path / "bare-ish").base(trees).changes == 0
 
 
-def test_histories_that_strict_git_refuses(user: User, trees: Trees, tmp_path: Path) -> None:
-    """Old tools wrote folders' modes with a leading zero, and files' modes with the group's write bit."""
+def test_history_that_strict_git_refuses_is_accepted(user: User, trees: Trees, tmp_path: Path) -> None:
+    """Old tools wrote folder modes with a leading zero, and file modes with the group's write bit."""
     blob = user.git("hash-object", "-w", "--stdin", input=b"old\n")
     inner = _object(user, "tree", b"100664 f\0" + bytes.fromhex(blob))
     outer = _object(user, "tree", b"100644 a\0" + bytes.fromhex(blob) + b"040000 dir\0" + bytes.fromhex(inner))
@@ -316,7 +316,7 @@ def test_histories_that_strict_git_refuses(user: User, trees: Trees, tmp_path: P
     assert user.git("diff", "--name-only", commit, fix) == "dir/f"
 
 
-def test_reading_runs_none_of_the_users_hooks(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_user_hooks_are_not_run(user: User, trees: Trees, tmp_path: Path) -> None:
     trap = user.write(".git/hooks/trap", b"#!/bin/sh\ntouch " + os.fsencode(tmp_path) + b"/ran\n")
     trap.chmod(0o755)
     for hook in ("reference-transaction", "post-index-change", "pre-commit", "post-commit", "fsmonitor-watchman"):
@@ -333,16 +333,16 @@ def test_reading_runs_none_of_the_users_hooks(user: User, trees: Trees, tmp_path
 
 
 def _object(user: User, kind: str, data: bytes) -> str:
-    """Write an object that git itself would not."""
-    whole = f"{kind} {len(data)}\0".encode() + data
-    id = hashlib.sha1(whole).hexdigest()
-    user.write(f".git/objects/{id[:2]}/{id[2:]}", zlib.compress(whole))
+    """Write an object that git would refuse to write."""
+    content = f"{kind} {len(data)}\0".encode() + data
+    id = hashlib.sha1(content).hexdigest()
+    user.write(f".git/objects/{id[:2]}/{id[2:]}", zlib.compress(content))
     return id
 
 
 @pytest.mark.parametrize("damage", ["short", "cut", "signature"])
-def test_a_damaged_index_is_named_by_the_users_path(user: User, trees: Trees, damage: str) -> None:
-    """We read a copy of it, which no user knows."""
+def test_damaged_index_is_reported_with_user_path(user: User, trees: Trees, damage: str) -> None:
+    """The index is read from a temporary copy, whose path means nothing to the user."""
     repository = Repository.open(user.root)
     index = user.root / ".git" / "index"
     data = index.read_bytes()
@@ -354,7 +354,7 @@ def test_a_damaged_index_is_named_by_the_users_path(user: User, trees: Trees, da
     assert "/tmp/swe-agent-" not in raised.value.message
 
 
-def test_a_missing_commit_of_head_is_called_so(user: User) -> None:
+def test_missing_head_commit_is_reported(user: User) -> None:
     repository = Repository.open(user.root)
     commit = repository.commit()
     (user.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()

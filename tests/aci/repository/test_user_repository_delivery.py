@@ -1,4 +1,4 @@
-"""A patch is given back to the user's repository without a loss: applied, or as a branch; clones."""
+"""Patches delivered to the user's repository, applied or as a branch, and clones of URLs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trajectories.git_store.trees import Trees
 # Applying
 
 
-def test_apply_changes_the_files_and_nothing_else(user: User, trees: Trees) -> None:
+def test_apply_changes_files_and_nothing_else(user: User, trees: Trees) -> None:
     user.write("b.py", b"mine, not staged\n")
     user.write("staged", b"mine\n")
     user.git("add", "staged")
@@ -44,7 +44,7 @@ def test_apply_changes_the_files_and_nothing_else(user: User, trees: Trees) -> N
     assert not [file for file in (user.root / ".git").iterdir() if file.name.startswith("swe-agent-")]
 
 
-def test_apply_refuses_whole_and_names_the_files(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_refused_apply_changes_nothing_and_names_files(user: User, trees: Trees, tmp_path: Path) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "b.py": b"b = 2\n", "new.py": b"new\n", "dir/c.py": None}, base.tree)
@@ -60,9 +60,7 @@ def test_apply_refuses_whole_and_names_the_files(user: User, trees: Trees, tmp_p
     assert str(tmp_path / "patch.diff") in caught.value.fix
 
 
-def test_apply_leaves_no_lock_behind_and_waits_for_another(
-    user: User, trees: Trees, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_apply_waits_for_lock_and_removes_it(user: User, trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree))
@@ -70,13 +68,13 @@ def test_apply_leaves_no_lock_behind_and_waits_for_another(
     monkeypatch.setattr("aci.repository.user_repository.LOCK_SECONDS", 0.1)
     with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is changing"):
         repository.apply(diff, base)
-    lock.touch()  # of a process that was killed
+    lock.touch()  # leftover of a killed process
     repository.apply(diff, base)
     assert repository.applied(diff)
     assert not lock.exists()
 
 
-def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_lock_is_held_by_one_thread_at_a_time(tmp_path: Path) -> None:
     count = tmp_path / "count"
     count.write_text("0")
 
@@ -91,13 +89,13 @@ def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> 
     assert not (tmp_path / "lock").exists()
 
 
-def test_a_file_system_without_locks_is_not_reported_as_another_process(
+def test_file_system_without_locks_is_not_reported_as_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr("fcntl.flock", refuse)  # every file system here has locks
+    monkeypatch.setattr("fcntl.flock", refuse)  # all file systems on test machines support locks
     with (
         pytest.raises(WorkspaceError, match="Operation not supported"),
         exclusive(tmp_path / "lock", 0, TimeoutError()),
@@ -106,7 +104,7 @@ def test_a_file_system_without_locks_is_not_reported_as_another_process(
 
 
 @pytest.mark.parametrize("path", ["../outside", ".git/hooks/pre-commit", "link/file", "/etc/x"])
-def test_apply_never_leaves_the_working_tree(user: User, trees: Trees, tmp_path: Path, path: str) -> None:
+def test_apply_never_writes_outside_working_tree(user: User, trees: Trees, tmp_path: Path, path: str) -> None:
     (tmp_path / "outside-folder").mkdir()
     (user.root / "link").symlink_to(tmp_path / "outside-folder")
     repository = Repository.open(user.root)
@@ -118,7 +116,7 @@ def test_apply_never_leaves_the_working_tree(user: User, trees: Trees, tmp_path:
     assert not (tmp_path / "outside").exists()
 
 
-def test_what_is_no_diff_is_refused_and_nothing_is_nothing(user: User, trees: Trees) -> None:
+def test_apply_refuses_text_without_diff_and_accepts_empty_diff(user: User, trees: Trees) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     with pytest.raises(UsageError):
@@ -126,30 +124,30 @@ def test_what_is_no_diff_is_refused_and_nothing_is_nothing(user: User, trees: Tr
     repository.apply("", base)
 
 
-def test_two_at_once_one_applies(user: User, trees: Trees) -> None:
+def test_only_one_of_concurrent_applies_succeeds(user: User, trees: Trees) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     lines = b"".join(b"line %d\n" % n for n in range(3000))
     tree = trees.write({"a.py": lines, "b.py": lines}, base.tree)
-    diff, refused = trees.diff(base.tree, tree), []
+    diff, errors = trees.diff(base.tree, tree), []
 
     def work() -> None:
         try:
             Repository.open(user.root).apply(diff, base)
         except UsageError as error:
-            refused.append(error)
+            errors.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(refused) == 2
+    assert len(errors) == 2
     assert repository.base(trees).tree == tree
 
 
-def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Trees) -> None:
-    """A filter that fails while git writes stands for a full disk."""
+def test_failed_apply_restores_files(user: User, trees: Trees) -> None:
+    """A filter that fails while git writes simulates a full disk."""
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "a_new.py": b"", "dir/c.py": b"c = 2\n"}, base.tree)
@@ -163,7 +161,7 @@ def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Tre
     assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
 
 
-def test_a_file_where_a_folder_is_needed_keeps_none_from_being_put_back(user: User, trees: Trees) -> None:
+def test_apply_blocked_by_file_in_place_of_folder_restores_files(user: User, trees: Trees) -> None:
     user.write("a.txt", b"old\n")
     user.write("build", b"mine\n")
     user.write(".git/info/exclude", b"build\n")
@@ -179,18 +177,18 @@ def test_a_file_where_a_folder_is_needed_keeps_none_from_being_put_back(user: Us
 # Branches
 
 
-def test_a_branch_holds_the_tree_and_touches_nothing_else(user: User, trees: Trees) -> None:
+def test_branch_holds_tree_and_changes_nothing_else(user: User, trees: Trees) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "tests/test_a.py": b"x\n"}, base.tree)
     user.write("b.py", b"edited since\n")
-    kept = {path: data for path, data in user.state().items() if not path.startswith((".git/objects", ".git/refs"))}
+    before = {path: data for path, data in user.state().items() if not path.startswith((".git/objects", ".git/refs"))}
     commit = repository.branch("fix/it", base, tree, trees, "Fix it\n\n# not a comment\n")
     assert {
         path: data
         for path, data in user.state().items()
         if not path.startswith((".git/objects", ".git/refs", ".git/logs"))
-    } == {path: data for path, data in kept.items() if not path.startswith(".git/logs")}
+    } == {path: data for path, data in before.items() if not path.startswith(".git/logs")}
     assert user.git("rev-parse", "fix/it", "fix/it^", "fix/it^{tree}").split() == [commit, base.commit, tree]
     assert (
         user.git("log", "-1", "--format=%an <%ae>|%cn|%B", commit)
@@ -201,7 +199,7 @@ def test_a_branch_holds_the_tree_and_touches_nothing_else(user: User, trees: Tre
     assert repository.branch("fix/it", base, tree, trees, "again") == commit
 
 
-def test_a_branch_from_a_dirty_base_holds_the_users_changes_too(user: User, trees: Trees) -> None:
+def test_branch_from_dirty_base_includes_user_changes(user: User, trees: Trees) -> None:
     user.write("b.py", b"uncommitted\n")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -212,7 +210,7 @@ def test_a_branch_from_a_dirty_base_holds_the_users_changes_too(user: User, tree
 @pytest.mark.parametrize(
     "name", ["", "-x", "a b", "a..b", "x.lock", "@{-1}", "HEAD", "a/", "/a", "nul\0x", "a\nb", "trunk", "taken/below"]
 )
-def test_names_that_no_branch_can_have(user: User, trees: Trees, name: str) -> None:
+def test_invalid_or_taken_branch_name_is_refused(user: User, trees: Trees, name: str) -> None:
     user.git("branch", "taken")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -223,7 +221,7 @@ def test_names_that_no_branch_can_have(user: User, trees: Trees, name: str) -> N
     assert user.git("for-each-ref") == refs
 
 
-def test_without_an_identity_the_author_is_swe_agent(user: User, trees: Trees, home: Path) -> None:
+def test_author_without_git_identity_is_swe_agent(user: User, trees: Trees, home: Path) -> None:
     (home / ".gitconfig").write_text("")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -236,7 +234,7 @@ def test_without_an_identity_the_author_is_swe_agent(user: User, trees: Trees, h
 # Bare repositories and clones
 
 
-def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_bare_repository_has_base_and_accepts_branch(user: User, trees: Trees, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--bare", user.root, tmp_path / "mirror.git"], check=True)
     repository = Repository.open(tmp_path / "mirror.git")
     assert repository.name == "mirror"
@@ -249,46 +247,46 @@ def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Tr
     repository.history(base, tmp_path / "history")
 
 
-def test_a_folder_for_clones_that_cannot_be_made(user: User, tmp_path: Path) -> None:
+def test_clone_reports_folder_that_cannot_be_created(user: User, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="Nothing can be cloned") as caught:
         clone(f"file://{user.root}", tmp_path / "file" / "clones")
     assert "SWE_AGENT_STATE" in caught.value.fix
 
 
-def test_of_two_clones_at_once_the_first_stays(user: User, tmp_path: Path) -> None:
+def test_concurrent_clones_share_one_folder(user: User, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        places = list(pool.map(lambda _: clone(f"file://{user.root}", tmp_path / "clones"), range(4)))
-    assert list((tmp_path / "clones").iterdir()) == [places[0]]
-    assert set(places) == {places[0]}
-    assert Repository.open(places[0]).bare
+        paths = list(pool.map(lambda _: clone(f"file://{user.root}", tmp_path / "clones"), range(4)))
+    assert list((tmp_path / "clones").iterdir()) == [paths[0]]
+    assert set(paths) == {paths[0]}
+    assert Repository.open(paths[0]).bare
 
 
-def test_what_is_read_is_said_in_words(user: User, tmp_path: Path) -> None:
+def test_repository_describes_its_base(user: User, tmp_path: Path) -> None:
     assert Repository.open(user.root).told() == "the working tree"
     assert Repository.open(user.root).told("v1") == "v1"
     assert Repository.open(clone(f"file://{user.root}", tmp_path / "clones")).told() == "HEAD"
 
 
-def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_url_is_cloned_once_and_then_updated(user: User, trees: Trees, tmp_path: Path) -> None:
     url = f"file://{user.root}"
-    place = clone(url, tmp_path / "clones")
+    path = clone(url, tmp_path / "clones")
     latest = user.commit(**{"a.py": b"later\n"})
-    assert clone(url, tmp_path / "clones") == place
-    assert Repository.open(place).base(trees).commit == latest
+    assert clone(url, tmp_path / "clones") == path
+    assert Repository.open(path).base(trees).commit == latest
     for wrong in (f"file://{tmp_path}/none", "ext::sh -c true", "--upload-pack=true", "nowhere://x/y"):
         with pytest.raises(UsageError, match="cannot be cloned"):
             clone(wrong, tmp_path / "clones")
     with pytest.raises(WorkspaceError, match="cannot be cloned") as caught:
         clone("https://u:secret@localhost:1/x", tmp_path / "clones")
     assert "secret" not in caught.value.message
-    assert list((tmp_path / "clones").iterdir()) == [place]
+    assert list((tmp_path / "clones").iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
     ("status", "error"), [(404, UsageError), (401, UsageError), (429, WorkspaceError), (503, WorkspaceError)]
 )
-def test_a_clear_no_of_a_server_is_told_from_its_trouble(tmp_path: Path, status: int, error: type[Exception]) -> None:
+def test_clone_distinguishes_refusal_from_server_failure(tmp_path: Path, status: int, error: type[Exception]) -> None:
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)

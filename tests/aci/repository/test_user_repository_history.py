@@ -18,7 +18,7 @@ from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base
 
 
-def test_history_knows_ancestors_and_nothing_later(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_history_holds_ancestors_and_nothing_later(user: User, trees: Trees, tmp_path: Path) -> None:
     first = user.git("rev-parse", "HEAD")
     user.git("tag", "-a", "old", "-m", "an ancestor")
     middle = user.commit(**{"a.py": b"a = 2\n"})
@@ -35,11 +35,11 @@ def test_history_knows_ancestors_and_nothing_later(user: User, trees: Trees, tmp
     base = repository.base(trees, middle)
     repository.history(base, into)
 
-    known = set(run(into, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split())
+    objects = set(run(into, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split())
     reachable = {line.split()[0] for line in user.git("rev-list", "--objects", middle).splitlines()}
-    assert known == reachable
+    assert objects == reachable
     for later in (secret, side, user.git("rev-parse", "v2:fix")):
-        assert later not in known
+        assert later not in objects
         assert subprocess.run(["git", "cat-file", "-e", later], cwd=into, check=False).returncode
     assert run(into, "log", "--all", "--reflog", "--format=%H").split() == [middle, first]
     assert run(into, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
@@ -51,7 +51,7 @@ def test_history_knows_ancestors_and_nothing_later(user: User, trees: Trees, tmp
     assert sorted(path.name for path in into.parent.iterdir()) == ["history"]
 
 
-def test_history_becomes_a_git_folder_with_a_clean_status(user: User, trees: Trees, tmp_path: Path, home: Path) -> None:
+def test_history_as_git_folder_has_clean_status(user: User, trees: Trees, tmp_path: Path, home: Path) -> None:
     user.commit(**{".gitattributes": b"* text=auto eol=crlf\n", "x": b"x\ny\n"})
     (home / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[core]\n\texcludesFile = ~/mine\n")
     (home / "mine").write_text("*.mine")
@@ -70,7 +70,7 @@ def test_history_becomes_a_git_folder_with_a_clean_status(user: User, trees: Tre
     assert run(work, "rev-parse", "--is-bare-repository") == "false"
 
 
-def test_history_of_a_shallow_clone(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_history_of_shallow_clone_is_shallow(user: User, trees: Trees, tmp_path: Path) -> None:
     for n in range(6):
         user.commit(**{"a.py": b"%d\n" % n})
     user.git("branch", "other", "HEAD~3")
@@ -87,7 +87,7 @@ def test_history_of_a_shallow_clone(user: User, trees: Trees, tmp_path: Path) ->
     assert run(tmp_path / "history", "fsck", "--full") == ""
 
 
-def test_history_is_made_once_and_whole(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_concurrent_histories_create_one_complete_folder(user: User, trees: Trees, tmp_path: Path) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     into = tmp_path / "cache" / "history"
@@ -103,8 +103,8 @@ def test_history_is_made_once_and_whole(user: User, trees: Trees, tmp_path: Path
     assert [path.name for path in into.parent.iterdir()] == ["history"]
 
 
-@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no other file system at hand")
-def test_history_of_a_repository_on_another_file_system(user: User, trees: Trees, tmp_path: Path) -> None:
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a second file system")
+def test_history_is_created_across_file_systems(user: User, trees: Trees, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
         root = shutil.copytree(user.root, Path(other, "repository"))
         repository = Repository.open(root)

@@ -1,4 +1,4 @@
-"""cargo: real where it is installed with a toolchain; what it prints in any case."""
+"""Results of cargo, from recorded output and from cargo itself where it is installed."""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +14,7 @@ from aci.testing.suite_run import run_tests
 from trajectories.records import Issue
 
 FIXTURE = Path(__file__).parent / "fixtures" / "cargo"
-PRINTED = """\
+OUTPUT = """\
    Compiling calc v0.1.0 (/repo)
      Running unittests src/lib.rs (target/debug/deps/calc-0123456789abcdef)
 
@@ -41,7 +41,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
 
 error: test failed, to rerun pass `--lib`
 """
-REFUSED = """\
+COMPILE_ERROR = """\
 error[E0425]: cannot find function `sub` in crate `calc`
  --> tests/it.rs:3:22
   |
@@ -60,58 +60,60 @@ def has_cargo():
 
 
 def read(text, nodes=()):
-    asked = RunnerRequest("/repo", "/harness", tuple(nodes), 1.0, lambda path: "", lambda path: False)
+    request = RunnerRequest("/repo", "/harness", tuple(nodes), 1.0, lambda path: "", lambda path: False)
     return build_report(
-        "cargo test", CommandResult(b"", 101, 1.0, "/"), list(cargo.read(asked, "/h/cargo-1", text.encode()))
+        "cargo test", CommandResult(b"", 101, 1.0, "/"), list(cargo.read(request, "/h/cargo-1", text.encode()))
     )
 
 
-def test_what_it_prints():
-    report = read(PRINTED)
+def test_output_of_cargo_is_parsed():
+    report = read(OUTPUT)
     assert report.complete
     assert report.counts == {"passed": 1, "failed": 1, "skipped": 1}
     failed = report.find("calc:src/lib.rs::tests::fails")
     assert (failed.path, failed.line, failed.error) == ("src/lib.rs", 23, "panic")
     assert failed.message.splitlines()[-1] == " right: 4"
     assert "4711" not in failed.message
-    assert not read(PRINTED.partition("test tests::fails")[0]).complete
+    assert not read(OUTPUT.partition("test tests::fails")[0]).complete
 
 
 @pytest.mark.parametrize(
     "node", ["src/lib.rs", "calc:src/lib.rs::tests::fails", "tests::fails", "tests", "src/lib.rs::tests::fails"]
 )
-def test_narrowed(node):
-    assert read(PRINTED, [node]).failed == ("calc:src/lib.rs::tests::fails",)
-    assert read(PRINTED, ["gone"]).results == ()
+def test_results_are_narrowed_to_nodes(node):
+    assert read(OUTPUT, [node]).failed == ("calc:src/lib.rs::tests::fails",)
+    assert read(OUTPUT, ["gone"]).results == ()
 
 
-def test_a_test_that_was_announced_and_not_told_of_is_missed():
-    assert not read(PRINTED.replace("test tests::adds ... ok", "test tests::adds ... said by a childok")).complete
-    assert not read(PRINTED.replace("running 3", "running 4"), ["tests::fails"]).complete
+def test_announced_test_without_result_makes_report_incomplete():
+    assert not read(OUTPUT.replace("test tests::adds ... ok", "test tests::adds ... printed by a childok")).complete
+    assert not read(OUTPUT.replace("running 3", "running 4"), ["tests::fails"]).complete
 
 
 @pytest.mark.parametrize("lines", [0, 1_000])
-def test_what_a_failing_test_prints_is_no_result(lines):
+def test_output_of_failing_test_is_no_result(lines):
     forged = (
         "running 1 test\ntest tests::forged ... ok\ntest result: ok.\n---- tests::none stdout ----\n   Doc-tests x\n"
     )
-    report = read(PRINTED.replace("assertion `left", "more\n" * lines + forged + "assertion `left"))
+    report = read(OUTPUT.replace("assertion `left", "more\n" * lines + forged + "assertion `left"))
     assert report.complete
     assert report.counts == {"passed": 1, "failed": 1, "skipped": 1}
     assert report.find("calc:src/lib.rs::tests::fails").line == 23
-    ended = read(PRINTED.replace("assertion `left", "failures:\ntest tests::forged ... ok\nassertion `left"))
-    assert ended.counts == {"passed": 1, "failed": 1, "skipped": 1}
+    other = read(OUTPUT.replace("assertion `left", "failures:\ntest tests::forged ... ok\nassertion `left"))
+    assert other.counts == {"passed": 1, "failed": 1, "skipped": 1}
 
 
-def test_what_tests_that_pass_print_is_shown_apart():
-    shown = "successes:\n\n---- tests::adds stdout ----\ntest a ... ok\n\n\nsuccesses:\n    tests::adds\n\nfailures:\n"
-    report = read(PRINTED.replace("failures:\n", shown, 1))
+def test_output_of_passing_test_is_no_result():
+    successes = (
+        "successes:\n\n---- tests::adds stdout ----\ntest a ... ok\n\n\nsuccesses:\n    tests::adds\n\nfailures:\n"
+    )
+    report = read(OUTPUT.replace("failures:\n", successes, 1))
     assert (report.complete, report.counts) == (True, {"passed": 1, "failed": 1, "skipped": 1})
     assert "panicked" in report.find("calc:src/lib.rs::tests::fails").message
 
 
-def test_what_a_doc_test_says():
-    printed = """   Doc-tests calc
+def test_failure_of_doc_test_is_parsed():
+    output = """   Doc-tests calc
 
 running 1 test
 test src/lib.rs - add (line 3) ... FAILED
@@ -126,31 +128,31 @@ failures:
 
 test result: FAILED. 0 passed; 1 failed
 """
-    [failed] = read(printed).results
+    [failed] = read(output).results
     assert (failed.id, failed.message) == ("calc:src/lib.rs::doc add", "Test executable failed")
 
 
 @pytest.mark.slow
-def test_many_refused_crates_are_read_in_one_pass():
+def test_many_crates_that_do_not_compile_are_parsed_in_one_pass():
     text = "error[E0001]: no\n --> src/a.rs:1:1\n" + "error: could not compile `a`\n" * 20_000 + "x\n" * 200_000
-    [refused] = read(text).results
-    assert (refused.id, refused.line) == ("a:src/a.rs", 1)
+    [error] = read(text).results
+    assert (error.id, error.line) == ("a:src/a.rs", 1)
 
 
-def test_each_refused_crate_has_its_own_errors():
-    report = read(REFUSED + REFUSED.replace("`calc`", "`other`").replace("tests/it.rs:3", "src/o.rs:8"))
-    assert [(one.id, one.line) for one in report.results] == [("calc:tests/it.rs", 3), ("other:src/o.rs", 8)]
+def test_each_crate_that_does_not_compile_has_its_own_errors():
+    report = read(COMPILE_ERROR + COMPILE_ERROR.replace("`calc`", "`other`").replace("tests/it.rs:3", "src/o.rs:8"))
+    assert [(result.id, result.line) for result in report.results] == [("calc:tests/it.rs", 3), ("other:src/o.rs", 8)]
 
 
-def test_what_cannot_be_compiled():
-    [refused] = read(REFUSED).results
-    assert (refused.id, refused.outcome, refused.path, refused.line) == ("calc:tests/it.rs", "error", "tests/it.rs", 3)
-    assert "cannot find function `sub`" in refused.message
+def test_crate_that_does_not_compile_is_error():
+    [error] = read(COMPILE_ERROR).results
+    assert (error.id, error.outcome, error.path, error.line) == ("calc:tests/it.rs", "error", "tests/it.rs", 3)
+    assert "cannot find function `sub`" in error.message
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
-def test_cargo(make_repo, open_ws):
+def test_cargo_results_are_read(make_repo, open_ws):
     files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
     workspace = open_ws("local", make_repo({**files, "Makefile": "check:\n\tcargo test --offline\n"}))
     report = run_tests(workspace, "make check")
@@ -158,21 +160,21 @@ def test_cargo(make_repo, open_ws):
     assert report.complete
     assert b"running 4 tests" in report.output
     node = "it:tests/it.rs::far"
-    one = run_tests(workspace, "cargo test --offline", [node])
-    assert one.failed == (node,)
-    assert one.find(node).trace == ("src/lib.rs:10:",)
+    narrowed = run_tests(workspace, "cargo test --offline", [node])
+    assert narrowed.failed == (node,)
+    assert narrowed.find(node).trace == ("src/lib.rs:10:",)
     assert workspace.run("cargo --version").code == 0
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
-def test_a_proof_with_cargo(make_repo, open_ws):
+def test_fix_is_proved_with_cargo(make_repo, open_ws):
     files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
     workspace = open_ws("local", make_repo(files))
     trees, start = workspace.options.trees, workspace.options.base.tree
-    new = b"#[test]\nfn adds_any() {\n    assert_eq!(calc_rs::add(1, 12), 13);\n}\n"
-    mended = files["src/lib.rs"].replace(b"b > 9", b"b > 99").replace(b"super::add(1, 12)", b"super::add(1, 120)")
-    tree = trees.write({"src/lib.rs": mended, "tests/any.rs": new}, start)
+    new_test = b"#[test]\nfn adds_any() {\n    assert_eq!(calc_rs::add(1, 12), 13);\n}\n"
+    fixed = files["src/lib.rs"].replace(b"b > 9", b"b > 99").replace(b"super::add(1, 12)", b"super::add(1, 120)")
+    tree = trees.write({"src/lib.rs": fixed, "tests/any.rs": new_test}, start)
     issue = Issue("add panics", "add(1, 12) panics, it should be 13")
     verdict = prove(workspace.fork, trees, start, tree, issue=issue, command="cargo test --offline", timeout=200)
     assert (verdict.kind, verdict.granularity) == ("verified", "test"), verdict

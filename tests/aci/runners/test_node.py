@@ -1,5 +1,8 @@
-"""jest, vitest and mocha through their own reporters: the real ones where SWE_AGENT_TEST_NODE_MODULES names a folder
-that holds them, else what they told theirs is played to ours by a real node."""
+"""Results of jest, vitest and mocha through their own reporters.
+
+The real runners are used if SWE_AGENT_TEST_NODE_MODULES names a folder that holds them. Otherwise, recorded
+results are sent to our reporters.
+"""
 
 import os
 import shutil
@@ -22,8 +25,8 @@ def files_of(name):
 
 
 @pytest.fixture
-def workspace(make_repo, open_ws):
-    """`workspace(name, recorded)`: one with the fixture repository and its runner, real or played."""
+def open_runner(make_repo, open_ws):
+    """`open_runner(name, recorded)`: a workspace with the fixture repository and its runner, real or recorded."""
 
     def open(name, recorded=""):
         files = files_of(name)
@@ -31,19 +34,19 @@ def workspace(make_repo, open_ws):
             files["node_modules/.bin/recorded.json"] = (HERE / "recorded" / (recorded or f"{name}.json")).read_bytes()
             player = (HERE / "players" / f"{name}.js").read_bytes()
             files |= {f"node_modules/.bin/{name}": b"#!/usr/bin/env node\n" + player}
-            files["node_modules/.bin/lib/reporters/spec.js"] = b"module.exports = class {};\n"  # which mocha has
-        opened = open_ws("local", make_repo(files))
-        opened.run(f"ln -s {MODULES} node_modules" if MODULES else "chmod +x node_modules/.bin/*")
-        return opened
+            files["node_modules/.bin/lib/reporters/spec.js"] = b"module.exports = class {};\n"  # a file that mocha has
+        workspace = open_ws("local", make_repo(files))
+        workspace.run(f"ln -s {MODULES} node_modules" if MODULES else "chmod +x node_modules/.bin/*")
+        return workspace
 
     return open
 
 
 @needs_node
-def test_jest(workspace):
-    opened = workspace("jest")
-    before = opened.snapshot().tree
-    report = run_tests(opened, "npm test")
+def test_jest_results_are_read(open_runner):
+    workspace = open_runner("jest")
+    before = workspace.snapshot().tree
+    report = run_tests(workspace, "npm test")
     assert (report.granularity, report.complete, report.code) == ("test", True, 1), report.output.decode()
     assert report.counts == {"passed": 3, "failed": 2, "error": 1, "skipped": 2}
     assert report.ended_well
@@ -54,28 +57,28 @@ def test_jest(workspace):
     fails = report.find("src/a.test.js::outer > inner > fails")
     assert fails.message.splitlines()[-2:] == ["Expected: 3", "Received: 2"]
     assert report.find("src/bad.test.js::anything").outcome == "error"
-    assert opened.snapshot().tree == before
+    assert workspace.snapshot().tree == before
 
 
 @needs_node
-def test_jest_narrowed(workspace):
-    opened = workspace("jest")
-    one = "src/a.test.js::outer > inner > fails"
+def test_jest_runs_only_given_nodes(open_runner):
+    workspace = open_runner("jest")
+    node = "src/a.test.js::outer > inner > fails"
     for nodes, expected in (
-        ([one], [one]),
+        ([node], [node]),
         (["src/calc.test.js", "src/gone.test.js"], 3),
         (["src"], 8),
         (["src/gone.test.js"], []),
     ):
-        found = [result.id for result in run_tests(opened, "npx jest", nodes).results]
-        assert found == expected if isinstance(expected, list) else len(found) == expected, nodes
+        ids = [result.id for result in run_tests(workspace, "npx jest", nodes).results]
+        assert ids == expected if isinstance(expected, list) else len(ids) == expected, nodes
 
 
 @needs_node
 @pytest.mark.parametrize("version", ["2", "4"])
-def test_vitest(workspace, version):
-    opened = workspace("vitest", f"vitest{version}.json")
-    report = run_tests(opened, f"VITEST_PLAYED={version} npm test")
+def test_vitest_results_are_read(open_runner, version):
+    workspace = open_runner("vitest", f"vitest{version}.json")
+    report = run_tests(workspace, f"VITEST_PLAYED={version} npm test")
     assert report.counts == {"passed": 2, "failed": 2, "error": 1, "skipped": 1}, report.output.decode()
     assert report.complete
     refuses = report.find("src/calc.test.js::add > refuses")
@@ -83,34 +86,34 @@ def test_vitest(workspace, version):
     assert refuses.trace[-1].startswith("src/calc.js:1:")
     assert report.find("src/calc.test.js::wrong").error == "AssertionError"
     assert report.find("src/bad.test.js").outcome == "error"
-    one = "src/calc.test.js::add > refuses"
-    assert run_tests(opened, "npm test", [one]).failed == (one,)
+    node = "src/calc.test.js::add > refuses"
+    assert run_tests(workspace, "npm test", [node]).failed == (node,)
 
 
 @needs_node
 @pytest.mark.parametrize("options", ["", " --reporter spec --check-leaks test/", " -R dot -- test/calc.js"])
-def test_mocha(workspace, options):
-    opened = workspace("mocha")
-    opened.write("package.json", opened.read("package.json").replace(b'"mocha"', f'"mocha{options}"'.encode()))
-    report = run_tests(opened, "npm test")
+def test_mocha_results_are_read(open_runner, options):
+    workspace = open_runner("mocha")
+    workspace.write("package.json", workspace.read("package.json").replace(b'"mocha"', f'"mocha{options}"'.encode()))
+    report = run_tests(workspace, "npm test")
     assert report.counts == {"passed": 1, "failed": 1, "skipped": 1, "error": 1}, report.output.decode()
     assert report.complete
     assert report.find("test/calc.js::add > fails").line == 4
 
 
 @needs_node
-def test_other_programs_of_node_are_left_alone(make_repo, open_ws):
+def test_other_node_programs_are_not_changed(make_repo, open_ws):
     script = "console.log(JSON.stringify(process.argv.slice(2)))"
     report = run_tests(open_ws("local", make_repo({"a.js": script})), "node a.js --x")
     assert (report.granularity, report.output.strip()) == ("command", b'["--x"]')
 
 
 @needs_node
-def test_a_killed_run_keeps_what_was_told(workspace):
-    opened = workspace("vitest", "vitest4.json")
+def test_killed_run_keeps_reported_results(open_runner):
+    workspace = open_runner("vitest", "vitest4.json")
     if MODULES:
-        pytest.skip("the player is ended, not vitest")
-    ended = "sed -i 's/reporter.onTestRunEnd.*/process.kill(process.pid, 9);/' node_modules/.bin/vitest && npm test"
-    report = run_tests(opened, ended)
+        pytest.skip("only the recorded runner can be killed")
+    command = "sed -i 's/reporter.onTestRunEnd.*/process.kill(process.pid, 9);/' node_modules/.bin/vitest && npm test"
+    report = run_tests(workspace, command)
     assert not report.complete
     assert len(report.results) == 6

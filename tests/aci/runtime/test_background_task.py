@@ -1,4 +1,4 @@
-"""What is done aside is done once, and what it raises is raised where it is wanted."""
+"""Background tasks: each runs once and raises its error in the thread that waits for the answer."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from aci.runtime.background_task import BackgroundTask
 from trajectories.errors import Cancelled
 
 
-def test_it_is_done_while_its_asker_goes_on() -> None:
+def test_task_runs_once_in_background() -> None:
     go, done = Event(), []
-    aside = BackgroundTask(lambda: (go.wait(5), done.append(1), len(done))[-1], "aside")
+    task = BackgroundTask(lambda: (go.wait(5), done.append(1), len(done))[-1], "task")
     assert not done
     go.set()
-    assert [aside.answer(), aside.answer()] == [1, 1]
+    assert [task.answer(), task.answer()] == [1, 1]
 
 
-def test_what_it_raises_is_raised_where_the_answer_is_wanted() -> None:
+def test_answer_raises_error_of_task() -> None:
     def fail() -> None:
-        raise OSError("no room")
+        raise OSError("disk full")
 
-    aside = BackgroundTask(fail, "aside")
-    aside.wait()
-    with pytest.raises(OSError, match="no room"):
-        aside.answer()
+    task = BackgroundTask(fail, "task")
+    task.wait()
+    with pytest.raises(OSError, match="disk full"):
+        task.answer()
 
 
-def test_who_is_stopped_waits_no_more() -> None:
+def test_stop_event_ends_waiting() -> None:
     go, stop = Event(), Event()
-    aside = BackgroundTask(go.wait, "aside")
+    task = BackgroundTask(go.wait, "task")
     stop.set()
     with pytest.raises(Cancelled):
-        aside.answer(stop)
+        task.answer(stop)
     go.set()
-    aside.wait()
-    assert aside.answer(stop) is True, "it is there: nothing is waited for"
+    task.wait()
+    assert task.answer(stop) is True, "the answer exists, so nothing waits"

@@ -8,13 +8,13 @@ import pytest
 
 from aci.runtime.guest_programs import install_programs
 
-INSIDE = Path(__file__).parents[3] / "aci" / "guest"
-STARTED = sorted(
-    ".".join(file.relative_to(INSIDE).with_suffix("").parts)
-    for file in INSIDE.rglob("*.py")
+GUEST_FOLDER = Path(__file__).parents[3] / "aci" / "guest"
+ENTRY_MODULES = sorted(
+    ".".join(file.relative_to(GUEST_FOLDER).with_suffix("").parts)
+    for file in GUEST_FOLDER.rglob("*.py")
     if "\ndef main(" in file.read_text(encoding="utf-8")
 )
-SHOWS_PATH = "import sys\n\ndef main(*words):\n    print(words, sys.path)\n"
+PRINTS_PATH = "import sys\n\ndef main(*words):\n    print(words, sys.path)\n"
 
 
 class Folder:
@@ -30,9 +30,9 @@ class Folder:
     def install(self, *modules, **options):
         return install_programs(self.write, str(self.folder), *modules, **options)
 
-    def run(self, *words):
+    def run(self, *arguments):
         return subprocess.run(
-            [sys.executable, *words], cwd=self.repository, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, *arguments], cwd=self.repository, capture_output=True, text=True, timeout=60, check=False
         )
 
 
@@ -41,30 +41,30 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
-def test_every_started_module_is_copied_with_all_that_it_imports(folder):
-    standalone = [name for name in STARTED if name != "project_probe"]
+def test_entry_module_is_copied_with_everything_it_imports(folder):
+    standalone = [name for name in ENTRY_MODULES if name != "project_probe"]
     for name in standalone:
         folder.install(name, package=f"_swe_agent_{name.rpartition('.')[2]}")
     imports = "; ".join(f"import _swe_agent_{name.rpartition('.')[2]}.{name}" for name in standalone)
-    ran = folder.run("-W", "error", "-c", f"import sys; sys.path.insert(0, {str(folder.folder)!r}); {imports}")
-    assert (ran.returncode, ran.stderr, len(standalone) > 8) == (0, "", True)
+    result = folder.run("-W", "error", "-c", f"import sys; sys.path.insert(0, {str(folder.folder)!r}); {imports}")
+    assert (result.returncode, result.stderr, len(standalone) > 8) == (0, "", True)
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-I",)], ids=" ".join)
-def test_no_module_of_the_repository_is_imported_by_a_program(folder, options):
+def test_program_imports_no_module_of_repository(folder, options):
     program = folder.install("value_text")
-    (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(SHOWS_PATH)
+    (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(PRINTS_PATH)
     before = folder.run(*options, "-c", "import sys; print([each for each in sys.path if each])").stdout
-    ran = folder.run(*options, program, "value_text", "a", "b c")
-    assert ran.stdout == f"('a', 'b c') {before}"
+    result = folder.run(*options, program, "value_text", "a", "b c")
+    assert result.stdout == f"('a', 'b c') {before}"
 
 
-def test_a_process_that_a_program_spawns_does_not_run_it_again(folder):
+def test_process_spawned_by_program_does_not_run_it_again(folder):
     program = folder.install("value_text")
     (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(
         "import multiprocessing\n\ndef main():\n    print('run')\n"
         "    process = multiprocessing.get_context('spawn').Process(target=print, args=('spawned',))\n"
         "    process.start()\n    process.join()\n"
     )
-    ran = folder.run("-u", program, "value_text")
-    assert (ran.stdout, ran.stderr) == ("run\nspawned\n", "")
+    result = folder.run("-u", program, "value_text")
+    assert (result.stdout, result.stderr) == ("run\nspawned\n", "")

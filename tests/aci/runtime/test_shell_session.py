@@ -1,4 +1,4 @@
-"""A shell without a workspace: its helper, its caps, and any bytes at all. The rest is in the conformance suite."""
+"""Shells without a workspace: helper, output cap and arbitrary bytes. The conformance suite has the other tests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from trajectories.errors import Cancelled, WorkspaceError
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
 
 
-def test_a_cap_is_kept_to_the_byte(tmp_path: Path) -> None:
+def test_output_cap_is_exact(tmp_path: Path) -> None:
     shell = Shell(local_starter(ENV), cwd=str(tmp_path))
-    ran = shell.run("printf head; head -c 3000000 /dev/zero; printf tail", cap=1000)
-    assert (len(ran.output), ran.cut) == (1000, 3_000_008 - 1000)
-    assert ran.output.startswith(b"head\0")
-    assert ran.output.endswith(b"\0tail")
+    result = shell.run("printf head; head -c 3000000 /dev/zero; printf tail", cap=1000)
+    assert (len(result.output), result.cut) == (1000, 3_000_008 - 1000)
+    assert result.output.startswith(b"head\0")
+    assert result.output.endswith(b"\0tail")
     assert shell.run("printf 12345", cap=5).cut == 0
-    ran = shell.run("while :; do echo yyyyyyyyyyyyyyyyyyyy; done", timeout=0.3, cap=100)
-    assert (ran.code, len(ran.output)) == (124, 100)
+    result = shell.run("while :; do echo yyyyyyyyyyyyyyyyyyyy; done", timeout=0.3, cap=100)
+    assert (result.code, len(result.output)) == (124, 100)
     shell.close()
 
 
 @pytest.mark.parametrize("endless", ["sleep 60", "while :; do echo y; done"])
-def test_cancelling(tmp_path: Path, endless: str) -> None:
+def test_cancel_ends_command_and_refuses_next(tmp_path: Path, endless: str) -> None:
     cancel = threading.Event()
     shell = Shell(local_starter(ENV), cwd=str(tmp_path), cancel=cancel)
     shell.run("cd /")
@@ -47,8 +47,8 @@ def test_cancelling(tmp_path: Path, endless: str) -> None:
     shell.close()
 
 
-class Delivers:
-    """A helper that puts big commands into a folder of this machine."""
+class FileHelper:
+    """A helper that writes big commands to a folder of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,20 +64,20 @@ class Delivers:
         return str(self.folder / "it's big")
 
 
-def test_a_big_command_goes_by_file(tmp_path: Path) -> None:
-    shell = Shell(local_starter(ENV), cwd=str(tmp_path), helper=Delivers(tmp_path))
+def test_big_command_is_passed_as_file(tmp_path: Path) -> None:
+    shell = Shell(local_starter(ENV), cwd=str(tmp_path), helper=FileHelper(tmp_path))
     assert shell.run(f"x='{'é' * 300_000}'; echo ${{#x}}").text == "600000\n"
     assert shell.run("echo ${#x}; y=1").text == "600000\n"
     shell.close()
 
 
-def started_by(prefix: list[str]) -> ProgramStarter:
-    return lambda words: ChildChannel([*prefix, *words], ENV)
+def starter_with_prefix(prefix: list[str]) -> ProgramStarter:
+    return lambda command: ChildChannel([*prefix, *command], ENV)
 
 
-def test_a_shell_that_cannot_be_started(tmp_path: Path) -> None:
+def test_shell_that_cannot_start_is_reported(tmp_path: Path) -> None:
     for prefix in (["/nonexistent/program"], ["sh", "-c", "echo no such container; exit 1"]):
-        shell = Shell(started_by(prefix), cwd=str(tmp_path))
+        shell = Shell(starter_with_prefix(prefix), cwd=str(tmp_path))
         with pytest.raises(WorkspaceError) as caught:
             shell.run("true")
         assert "started" in caught.value.message
@@ -86,7 +86,7 @@ def test_a_shell_that_cannot_be_started(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shell]]:
+def shared_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shell]]:
     shells = {
         name: Shell(local_starter(ENV), cwd=str(tmp_path_factory.mktemp(name)), program=name) for name in ("bash", "sh")
     }
@@ -98,9 +98,9 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 @pytest.mark.parametrize("program", ["bash", "sh"])
 @given(data=st.binary(max_size=300).map(lambda data: data.replace(b"\0", b"")))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_pass_through(lasting: Callable[[str], Shell], program: str, data: bytes) -> None:
-    ran = lasting(program).run(b"\\command printf %s " + quote(data))
-    assert (ran.output, ran.code, ran.restarted) == (data, 0, False)
+def test_any_bytes_pass_through_unchanged(shared_shell: Callable[[str], Shell], program: str, data: bytes) -> None:
+    result = shared_shell(program).run(b"\\command printf %s " + quote(data))
+    assert (result.output, result.code, result.restarted) == (data, 0, False)
 
 
 ALIVE = "\\command echo alive"
@@ -109,23 +109,23 @@ ALIVE = "\\command echo alive"
 @pytest.mark.parametrize("program", ["bash", "sh"])
 @given(text=st.text(st.sampled_from("'\"\\`$(){}[];&|<>\n #!*?~=aE:"), max_size=30))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell], program: str, text: str) -> None:
-    shell = lasting(program)
+def test_shell_answers_after_any_syntax(shared_shell: Callable[[str], Shell], program: str, text: str) -> None:
+    shell = shared_shell(program)
     shell.run(text, timeout=5)
-    ran = shell.run(ALIVE)
-    if ran.restarted and ran.code:  # bash 5.2 dies of some of these with its next command: SIGABRT after `?\\"<(`
-        assert ran.code in (134, 139)
-        ran = shell.run(ALIVE)
-    assert b"alive\n" in ran.output  # what the text put in the background may still be writing
+    result = shell.run(ALIVE)
+    if result.restarted and result.code:  # after some texts, such as `?\\"<(`, bash 5.2 aborts at its next command
+        assert result.code in (134, 139)
+        result = shell.run(ALIVE)
+    assert b"alive\n" in result.output  # background processes of the text may still be writing
 
 
-def test_exported_variables_that_fit_nowhere_are_not_kept_on_the_host(tmp_path: Path) -> None:
-    """The shell tells its exported variables after each command: a hostile one may export as much as it has memory."""
+def test_oversized_exported_variables_are_not_stored_on_host(tmp_path: Path) -> None:
+    """The shell reports its exported variables after each command, and a hostile command may export any amount."""
     shell = Shell(local_starter(ENV), cwd=str(tmp_path))
     shell.run("export SMALL=kept")
-    ran = shell.run("echo said; export BIG=$(head -c 9000000 /dev/zero | tr '\\0' x)")
-    assert (ran.code, ran.restarted) == (1, True)
-    assert ran.text.startswith("said\n[The exported variables take more than 4 MB")
+    result = shell.run("echo output; export BIG=$(head -c 9000000 /dev/zero | tr '\\0' x)")
+    assert (result.code, result.restarted) == (1, True)
+    assert result.text.startswith("output\n[The exported variables take more than 4 MB")
     assert len(shell._pending) < 4_000_000
     assert shell.run("echo ${#BIG} $SMALL").text == "0 kept\n"
     shell.close()

@@ -1,4 +1,4 @@
-"""Much data goes through a shell's stdin: what the shell does not take must never become a command."""
+"""Data on a shell's stdin: bytes that a command does not read must never run as commands."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ SHELLS = ["sh", "bash"]
 
 
 @pytest.fixture
-def service(tmp_path: Path):
-    service = ControlShell(local_starter(), str(tmp_path))
-    yield service
-    service.close()
+def control_shell(tmp_path: Path):
+    control_shell = ControlShell(local_starter(), str(tmp_path))
+    yield control_shell
+    control_shell.close()
 
 
-def test_a_file_is_written_to_the_byte_and_keeps_its_mode(service: ControlShell, tmp_path: Path) -> None:
+def test_file_is_written_exactly_and_keeps_its_mode(control_shell: ControlShell, tmp_path: Path) -> None:
     path = tmp_path / "it's a file"
     path.write_bytes(b"before")
     path.chmod(0o751)
-    assert service.pour(quote(str(path)), DATA).code == 0
+    assert control_shell.pour(quote(str(path)), DATA).code == 0
     assert path.read_bytes() == DATA
     assert path.stat().st_mode & 0o777 == 0o751
-    assert service.run("echo after").output == b"after\n"
+    assert control_shell.run("echo after").output == b"after\n"
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "nowhere/file", "."])
-def test_what_cannot_be_written_is_run_by_nobody(service: ControlShell, tmp_path: Path, target: str) -> None:
-    ran = service.pour(quote(target), DATA)
-    assert ran.code
-    assert ran.output
-    assert service.run("echo after; ls").output == b"after\n"
+def test_data_that_cannot_be_written_is_not_run(control_shell: ControlShell, tmp_path: Path, target: str) -> None:
+    result = control_shell.pour(quote(target), DATA)
+    assert result.code
+    assert result.output
+    assert control_shell.run("echo after; ls").output == b"after\n"
     assert not (tmp_path / "evil").exists()
 
 
 @pytest.mark.parametrize("program", SHELLS)
-def test_a_command_that_reads_too_little_ends_its_shell(program, tmp_path: Path) -> None:
+def test_command_that_leaves_data_unread_ends_its_shell(program, tmp_path: Path) -> None:
     shell = Shell(local_starter(), cwd=str(tmp_path), program=program)
-    ran = shell.run("head -c 5; exit 3", data=DATA)
-    assert ran.output == b"touch"
-    assert (ran.code, ran.restarted) == (3, True)
+    result = shell.run("head -c 5; exit 3", data=DATA)
+    assert result.output == b"touch"
+    assert (result.code, result.restarted) == (3, True)
     assert shell.run("cat; ls").output == b""
     assert not (tmp_path / "evil").exists()
     shell.close()
 
 
 @pytest.mark.parametrize("program", SHELLS)
-def test_directory_and_variables_last_over_data(program, tmp_path: Path) -> None:
+def test_directory_and_variables_survive_commands_with_data(program, tmp_path: Path) -> None:
     shell = Shell(local_starter(), cwd=str(tmp_path), program=program)
     shell.run("mkdir sub; cd sub; export there=yes")
-    ran = shell.run("cat > file", data=b"x" * 10, timeout=0.5)
-    assert ran.timed_out, "it waits for more than there is"
-    ran = shell.run(f"head -c {len(DATA)} | wc -c; echo $there", data=DATA)
-    assert ran.output.split() == [str(len(DATA)).encode(), b"yes"]
-    assert ran.cwd == str(tmp_path / "sub")
+    result = shell.run("cat > file", data=b"x" * 10, timeout=0.5)
+    assert result.timed_out, "the command waits for more data than it was given"
+    result = shell.run(f"head -c {len(DATA)} | wc -c; echo $there", data=DATA)
+    assert result.output.split() == [str(len(DATA)).encode(), b"yes"]
+    assert result.cwd == str(tmp_path / "sub")
     shell.close()
 
 
-def test_a_write_that_used_up_its_time_says_how_much_it_had(
-    service: ControlShell, monkeypatch: pytest.MonkeyPatch
+def test_slow_write_times_out_and_reports_its_limit(
+    control_shell: ControlShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 1000.0])  # the first block took very long
     monkeypatch.setattr("aci.runtime.control_shell.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with pytest.raises(CommandTimeout, match="within 60 s"):
-        service.put(b"file", b"x" * 40_000)
+        control_shell.put(b"file", b"x" * 40_000)

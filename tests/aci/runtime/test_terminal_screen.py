@@ -1,4 +1,4 @@
-"""A terminal's screen: where text stands after what a program wrote, and that no bytes break it."""
+"""A terminal screen: positions of written text, and robustness against arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ CHANGES = [
     *("\x1b[3b", "\x1bM", "\x1b[L", "\x1b[M", "\x1b[99999999S", "\x1b[6n"),
 ]
 TEXTS = ["\r", "\n", "\b", "\t", "é", "日", "e\u0301", "x" * 30, "\x1b]0;t\a"]
-PAINTS = st.sampled_from(MOVES + CHANGES + TEXTS)
+PARTS = st.sampled_from(MOVES + CHANGES + TEXTS)
 
 
-def shown(text: str, rows: int = 5, columns: int = 20) -> str:
+def render(text: str, rows: int = 5, columns: int = 20) -> str:
     screen = Screen(rows, columns)
     screen.feed(text.encode())
     return screen.take()
 
 
 @pytest.mark.parametrize(
-    ("written", "seen"),
+    ("written", "expected"),
     [
         ("a\r\nb", "a\nb"),
         ("10%\r20%\r\ndone", "20%\ndone"),
@@ -58,11 +58,11 @@ def shown(text: str, rows: int = 5, columns: int = 20) -> str:
         ("1\r\n2\r\n3\x1b[2;3r\x1b[3;1H\n4", "1\n3\n4"),
     ],
 )
-def test_text_stands_where_it_was_put(written: str, seen: str) -> None:
-    assert shown(written) == seen
+def test_text_appears_where_it_was_written(written: str, expected: str) -> None:
+    assert render(written) == expected
 
 
-def test_only_what_is_new_is_taken() -> None:
+def test_take_returns_only_new_text() -> None:
     screen = Screen(5, 20)
     screen.feed(b">>> ")
     assert screen.take() == ">>>"
@@ -73,7 +73,7 @@ def test_only_what_is_new_is_taken() -> None:
     assert not screen.news
 
 
-def test_a_program_that_asks_where_the_cursor_is_gets_an_answer() -> None:
+def test_cursor_position_request_is_answered() -> None:
     screen = Screen()
     screen.feed(b"ab\x1b[6n\x1b[5n\x1b[c")
     assert bytes(screen.answers) == b"\x1b[1;3R\x1b[0n\x1b[?1;2c"
@@ -87,20 +87,20 @@ def test_memory_is_bounded() -> None:
     assert len(screen.answers) < 10_000
 
 
-def test_a_number_of_any_length_is_a_large_one() -> None:
-    assert shown("a\r\nb\x1b[" + "9" * 5000 + "Ac\x1b[" + "0" * 5000 + "mX") == "acX\nb"
+def test_parameter_of_any_length_is_accepted() -> None:
+    assert render("a\r\nb\x1b[" + "9" * 5000 + "Ac\x1b[" + "0" * 5000 + "mX") == "acX\nb"
 
 
 @given(st.binary(max_size=2000))
-def test_no_bytes_break_it(data: bytes) -> None:
+def test_any_bytes_are_accepted(data: bytes) -> None:
     screen = Screen(10, 30)
-    for at in range(0, len(data), 7):
-        screen.feed(data[at : at + 7])
+    for start in range(0, len(data), 7):
+        screen.feed(data[start : start + 7])
     assert len(screen.take()) < 20_000
 
 
-@given(st.lists(PAINTS, max_size=60))
-def test_the_screen_keeps_its_size(parts: list[str]) -> None:
+@given(st.lists(PARTS, max_size=60))
+def test_screen_keeps_its_size(parts: list[str]) -> None:
     screen = Screen(6, 25)
     for part in parts:
         screen.feed(part.encode())
@@ -112,12 +112,12 @@ def test_the_screen_keeps_its_size(parts: list[str]) -> None:
 
 
 @given(st.text(max_size=200), st.integers(1, 20))
-def test_how_output_is_cut_makes_no_difference(text: str, size: int) -> None:
-    whole, parts, data = Screen(6, 25), Screen(6, 25), text.encode("utf-8", "replace")
-    whole.feed(data)
-    for at in range(0, len(data), size):
-        parts.feed(data[at : at + size])
-    assert whole.take() == parts.take()
+def test_screen_does_not_depend_on_chunk_size(text: str, size: int) -> None:
+    complete, parts, data = Screen(6, 25), Screen(6, 25), text.encode("utf-8", "replace")
+    complete.feed(data)
+    for start in range(0, len(data), size):
+        parts.feed(data[start : start + size])
+    assert complete.take() == parts.take()
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def test_how_output_is_cut_makes_no_difference(text: str, size: int) -> None:
         ("é", "é".encode()),
     ],
 )
-def test_keys(text: str, sent: bytes) -> None:
+def test_keys_are_encoded(text: str, sent: bytes) -> None:
     assert encode_keys(text) == sent

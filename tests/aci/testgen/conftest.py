@@ -1,4 +1,4 @@
-"""A module with branches, classes and exceptions, and what tests of it can go wrong by."""
+"""A module with branches, classes and exceptions, and the exerciser that runs its functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aci.testgen.module_exerciser import ModuleExerciser
 from aci.testgen.mutants import find_mutants
 from aci.testgen.usage_mining import find_subjects
 
-SHOP = '''"""Prices and what is left."""
+SHOP = '''"""Prices and stock."""
 
 import os
 import random
@@ -25,11 +25,11 @@ CODES = {"SUMMER": 10, "WINTER": 20}
 
 
 class Unknown(ValueError):
-    """No such code."""
+    """The code does not exist."""
 
 
 def reduced(price, code=""):
-    """The price with a code.
+    """Return the price with a code applied.
 
     >>> reduced(200, "WINTER")
     160.0
@@ -44,68 +44,68 @@ def reduced(price, code=""):
 
 
 class Stock:
-    """What is left of each thing."""
+    """The number of items left."""
 
     def __init__(self, left=0):
         self.left = left
 
     def take(self, count):
-        """Take some out."""
+        """Remove this many items."""
         if count > self.left:
             raise ValueError("too many")
         self.left -= count
 
 
 def lucky():
-    """Another number each time."""
+    """Return another number on each call."""
     return random.SystemRandom().random()
 
 
 def order(words):
-    """As the set has them."""
+    """Return the words in the order of a set."""
     return list({str(word) for word in words} | {"a", "b", "c", "d", "e"})
 
 
 def quiet(text):
-    """Gives nothing, and changes nothing."""
+    """Return nothing and change nothing."""
     len(str(text))
 
 
 def endless(number):
-    """Ends only where it is small."""
+    """Run forever unless the number is small."""
     while number > 3:
         number += 1
     return number
 
 
 def cleared(path):
-    """Removes a file."""
+    """Remove a file."""
     os.remove(path)
     return True
 '''
 
 
 @pytest.fixture
-def room(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> Callable[..., Any]:
+def open_project(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> Callable[..., Any]:
     return lambda text=SHOP: open_ws("local", make_repo({"shop.py": text}))
 
 
 @pytest.fixture
-def exercise(room: Callable[..., Any]) -> Iterator[Callable[..., ModuleExerciser]]:
-    """`exercise(text, hash_seed)`: the module in a process of its own, with all its mutants."""
+def start_exerciser(open_project: Callable[..., Any]) -> Iterator[Callable[..., ModuleExerciser]]:
+    """`start_exerciser(text, hash_seed)`: the module in a separate process, with all its mutants."""
     with ExitStack() as stack:
 
-        def begun(text: str = SHOP, hash_seed: int = 0, place: Any = None) -> ModuleExerciser:
-            made = find_mutants("shop.py", text.encode())
+        def start(text: str = SHOP, hash_seed: int = 0, workspace: Any = None) -> ModuleExerciser:
+            mutants = find_mutants("shop.py", text.encode())
             return stack.enter_context(
-                closing(ModuleExerciser(place or room(text), "shop.py", made, Event(), hash_seed))
+                closing(ModuleExerciser(workspace or open_project(text), "shop.py", mutants, Event(), hash_seed))
             )
 
-        yield begun
+        yield start
 
 
-def asked(*names: str, text: str = SHOP, tests: dict[str, bytes] | None = None) -> GenerationRequest:
+def make_request(*names: str, text: str = SHOP, tests: dict[str, bytes] | None = None) -> GenerationRequest:
     data = text.encode()
-    found = find_subjects(data, names)
-    made = find_mutants("shop.py", data, [one.name for one in found])
-    return GenerationRequest("shop.py", data, found, made, ExistingCoverage(), tests or {})
+    subjects = find_subjects(data, names)
+    mutants = find_mutants("shop.py", data, [subject.name for subject in subjects])
+    return GenerationRequest("shop.py", data, subjects, mutants, ExistingCoverage(), tests or {})

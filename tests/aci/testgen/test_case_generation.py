@@ -1,4 +1,4 @@
-"""From a module to cases worth keeping, and to a file of tests that its runner passes."""
+"""Useful test cases generated for a module, and a test file that passes in its runner."""
 
 from __future__ import annotations
 
@@ -13,75 +13,78 @@ from aci.testgen.case_generation import cases_from_json, generate_cases
 from aci.testgen.case_rendering import choose_test_path, name_tests, rebound_helpers, render_tests
 from aci.testgen.module_exerciser import Case, CaseOutcome
 from agent.testgen.changed_functions import format_targets, parse_targets
-from tests.aci.testgen.conftest import asked
+from tests.aci.testgen.conftest import make_request
 
 SECONDS = 20.0
 
 
-def calls(found) -> list[str]:
-    return ["; ".join((*one.case.lines, one.case.call)) for one in found.cases]
+def call_texts(generated) -> list[str]:
+    return ["; ".join((*outcome.case.lines, outcome.case.call)) for outcome in generated.cases]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str) -> None:
-    place, what = room(), asked("reduced", "Stock")
-    found = generate_cases(place, what, Event(), SECONDS)
-    lines = {line for one in what.subjects for line in one.lines}
-    assert {after for _, after in found.arcs} >= lines, calls(found)
-    assert len(found.killed) >= 0.8 * len(found.usable), [
-        what.mutants[number].what for number in found.usable - found.killed
+def test_generated_tests_cover_function_and_pass(open_project, tmp_path: Path, style: str) -> None:
+    workspace, request = open_project(), make_request("reduced", "Stock")
+    generated = generate_cases(workspace, request, Event(), SECONDS)
+    lines = {line for subject in request.subjects for line in subject.lines}
+    assert {after for _, after in generated.arcs} >= lines, call_texts(generated)
+    assert len(generated.killed) >= 0.8 * len(generated.usable), [
+        request.mutants[number].what for number in generated.usable - generated.killed
     ]
-    assert {one.error for one in found.cases if one.kind == "raised"} >= {"ValueError", "Unknown"}
-    text = render_tests(name_tests(found.cases), found.module, "shop", style)
-    (tmp_path / "shop.py").write_bytes(what.data)
+    assert {outcome.error for outcome in generated.cases if outcome.kind == "raised"} >= {"ValueError", "Unknown"}
+    text = render_tests(name_tests(generated.cases), generated.module, "shop", style)
+    (tmp_path / "shop.py").write_bytes(request.data)
     (tmp_path / "test_shop.py").write_text(text)
-    words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_shop.py"]
-    ran = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, text + ran.stdout + ran.stderr
-    assert cases_from_json(found.as_json()) == found
+    arguments = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_shop.py"]
+    process = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, text + process.stdout + process.stderr
+    assert cases_from_json(generated.as_json()) == generated
 
 
 @pytest.mark.slow
-def test_what_changes_from_run_to_run_is_dropped(room) -> None:
-    found = generate_cases(room(), asked("lucky", "order"), Event(), 5.0)
-    assert found.cases == ()
-    assert found.unsteady
+def test_unsteady_cases_are_dropped(open_project) -> None:
+    generated = generate_cases(open_project(), make_request("lucky", "order"), Event(), 5.0)
+    assert generated.cases == ()
+    assert generated.unsteady
 
 
 @pytest.mark.slow
-def test_what_asserts_nothing_is_no_test(room) -> None:
-    assert generate_cases(room(), asked("quiet"), Event(), 5.0).cases == ()
+def test_case_without_assertion_is_dropped(open_project) -> None:
+    assert generate_cases(open_project(), make_request("quiet"), Event(), 5.0).cases == ()
 
 
 @pytest.mark.slow
-def test_what_hangs_is_told_and_is_no_test(room) -> None:
-    found = generate_cases(room(), asked("endless"), Event(), 8.0)
-    assert any("endless(" in one and "does not finish" in one for one in found.trouble)
-    assert all("endless(4" not in one for one in calls(found))
+def test_hanging_call_is_reported_and_dropped(open_project) -> None:
+    generated = generate_cases(open_project(), make_request("endless"), Event(), 8.0)
+    assert any("endless(" in text and "does not finish" in text for text in generated.trouble)
+    assert all("endless(4" not in call for call in call_texts(generated))
 
 
 @pytest.mark.slow
-def test_what_would_do_harm_is_told(room) -> None:
-    found = generate_cases(room(), asked("cleared"), Event(), 5.0)
-    assert found.cases == ()
-    assert "os.remove" in found.harms
+def test_harmful_call_is_reported_and_dropped(open_project) -> None:
+    generated = generate_cases(open_project(), make_request("cleared"), Event(), 5.0)
+    assert generated.cases == ()
+    assert "os.remove" in generated.harms
 
 
 @pytest.mark.slow
-def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
+def test_generation_starts_from_calls_in_tests(open_project) -> None:
     tests = {
         "test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"
     }
     text = "def f(key):\n    if key == 'a' * 40 + '!':\n        return 1\n    return 2\n"
-    found = generate_cases(room(text), asked("f", text=text, tests=tests), Event(), 3.0)
-    assert not any(", 3)" in str(arc) for arc in found.arcs)
-    seen = {"test_b.py": b"from shop import f\n\ndef test():\n    word = 'a' * 40 + '!'\n    assert f(word) == 1\n"}
-    assert 3 in {after for _, after in generate_cases(room(text), asked("f", text=text, tests=seen), Event(), 3.0).arcs}
+    generated = generate_cases(open_project(text), make_request("f", text=text, tests=tests), Event(), 3.0)
+    assert not any(", 3)" in str(arc) for arc in generated.arcs)
+    tests = {"test_b.py": b"from shop import f\n\ndef test():\n    word = 'a' * 40 + '!'\n    assert f(word) == 1\n"}
+    assert 3 in {
+        after
+        for _, after in generate_cases(open_project(text), make_request("f", text=text, tests=tests), Event(), 3.0).arcs
+    }
 
 
 @pytest.mark.parametrize(
-    ("files", "path", "name", "place"),
+    ("files", "path", "name", "expected"),
     [
         ([], "shop.py", "", "tests/test_shop.py"),
         (
@@ -96,26 +99,26 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
         (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
     ],
 )
-def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
-    assert choose_test_path(dict.fromkeys(files), path, name) == place
+def test_file_is_placed_next_to_existing_tests(files: list[str], path: str, name: str, expected: str) -> None:
+    assert choose_test_path(dict.fromkeys(files), path, name) == expected
 
 
 @pytest.mark.slow
-def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
+def test_comment_in_example_does_not_hide_assertion(open_project) -> None:
     text = 'def f(a):\n    """Doc.\n\n    >>> f(1000)  # a comment\n    1001\n    """\n    return a + 1\n'
-    found = generate_cases(room(text), asked("f", text=text), Event(), 4.0)
-    assert found.cases
-    assert all("#" not in one.case.call for one in found.cases)
+    generated = generate_cases(open_project(text), make_request("f", text=text), Event(), 4.0)
+    assert generated.cases
+    assert all("#" not in outcome.case.call for outcome in generated.cases)
 
 
 @pytest.mark.slow
-def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
+def test_unused_variable_is_left_out(open_project) -> None:
     text = (
         'def f(a):\n    """Doc.\n\n    >>> unused = [1, 2, 3]\n    >>> f(1000)\n    1001\n    """\n    return a + 1\n'
     )
-    found = generate_cases(room(text), asked("f", text=text), Event(), 4.0)
-    assert found.cases
-    assert all(one.case.lines == () for one in found.cases)
+    generated = generate_cases(open_project(text), make_request("f", text=text), Event(), 4.0)
+    assert generated.cases
+    assert all(outcome.case.lines == () for outcome in generated.cases)
 
 
 NAMES = """import math
@@ -132,29 +135,35 @@ def f_1(a): return a
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path, style: str) -> None:
-    def seen(about: str, *asserts: tuple[str, str, str]) -> CaseOutcome:
+def test_names_of_tests_do_not_clash_with_names_of_module(tmp_path: Path, style: str) -> None:
+    def returned_case(about: str, *asserts: tuple[str, str, str]) -> CaseOutcome:
         return CaseOutcome(
             Case((), f"{about}(2)", (), about), "returned", asserts=asserts or (("equal", "result", "2"),)
         )
 
     lists = ("equal", "result[0]", "2"), ("close", "result[1]", "0.2")
-    cases = [seen("copy", ("equal", "result", "3")), seen("result", *lists), seen("test_conn"), seen("f"), seen("f")]
-    tests = name_tests([*cases, seen("f_1")])
-    assert len({one.name for one in tests}) == 6
-    own = rebound_helpers(NAMES.encode())
-    assert own == {"copy", "asyncio"}
-    text = render_tests(tests, "m", 'x"""+(print(\'said\'))+"""\\', style, own)
+    cases = [
+        returned_case("copy", ("equal", "result", "3")),
+        returned_case("result", *lists),
+        returned_case("test_conn"),
+        returned_case("f"),
+        returned_case("f"),
+    ]
+    tests = name_tests([*cases, returned_case("f_1")])
+    assert len({test.name for test in tests}) == 6
+    rebound = rebound_helpers(NAMES.encode())
+    assert rebound == {"copy", "asyncio"}
+    text = render_tests(tests, "m", 'x"""+(print(\'injected\'))+"""\\', style, rebound)
     (tmp_path / "m.py").write_text(NAMES)
     (tmp_path / "test_m.py").write_text(text)
-    words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_m.py"]
-    ran = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, text + ran.stdout + ran.stderr
-    assert ("6 passed" if style == "pytest" else "Ran 6 tests") in ran.stdout + ran.stderr
-    assert "said" not in ran.stdout
+    arguments = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_m.py"]
+    process = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, text + process.stdout + process.stderr
+    assert ("6 passed" if style == "pytest" else "Ran 6 tests") in process.stdout + process.stderr
+    assert "injected" not in process.stdout
 
 
-def test_targets_read_back_whatever_their_paths_hold() -> None:
+def test_targets_with_any_paths_round_trip() -> None:
     paths = [" lead.py", "a,b.py", "a.py:b.py", "100%2C.py", "un tracked.py"]
     assert parse_targets(format_targets((path, "C.f") for path in paths)) == {path: ["C.f"] for path in paths}
     assert parse_targets(format_targets([("a.py", ""), ("b.py", "f"), ("b.py", "g")])) == {

@@ -1,4 +1,4 @@
-"""Calls in a process of the workspace: what they do, what they may not do, which mutants they notice."""
+"""Calls run in a process of the workspace: outcomes, blocked side effects and noticed mutants."""
 
 from __future__ import annotations
 
@@ -12,40 +12,44 @@ from trajectories.errors import UsageError
 pytestmark = pytest.mark.slow
 
 
-def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> CaseOutcome:
-    (seen,) = exercise.observe([Case(lines, call, watch)])
-    return seen
+def observe(exerciser, call: str, *lines: str, watch: tuple[str, ...] = ()) -> CaseOutcome:
+    (outcome,) = exerciser.observe([Case(lines, call, watch)])
+    return outcome
 
 
-def test_a_value_a_raise_that_is_meant_and_one_that_is_not(exercise) -> None:
-    shop = exercise()
-    seen = one(shop, "reduced(200, 'SUMMER')")
-    assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "180.0"),))
-    raised = one(shop, "reduced(1, 'AUTUMN')")
+def test_outcome_distinguishes_value_intended_and_unintended_error(start_exerciser) -> None:
+    shop = start_exerciser()
+    outcome = observe(shop, "reduced(200, 'SUMMER')")
+    assert (outcome.kind, outcome.asserts) == ("returned", (("equal", "result", "180.0"),))
+    raised = observe(shop, "reduced(1, 'AUTUMN')")
     assert (raised.kind, raised.name, raised.meant) == ("raised", "Unknown", True)
-    wrong = one(shop, "reduced('a')")
+    wrong = observe(shop, "reduced('a')")
     assert (wrong.kind, wrong.error, wrong.meant) == ("raised", "TypeError", False)
 
 
-def test_an_object_is_told_by_its_state_where_a_call_changes_it(exercise) -> None:
-    shop = exercise()
-    seen = one(shop, "stock.take(2)", "stock = Stock(5)", watch=("stock",))
-    assert ("equal", "stock.left", "3") in seen.asserts
-    made = one(shop, "Stock(7)")
-    assert made.asserts == (("isa", "result", "Stock"), ("equal", "result.left", "7"))
+def test_changed_object_is_asserted_by_its_state(start_exerciser) -> None:
+    shop = start_exerciser()
+    outcome = observe(shop, "stock.take(2)", "stock = Stock(5)", watch=("stock",))
+    assert ("equal", "stock.left", "3") in outcome.asserts
+    created = observe(shop, "Stock(7)")
+    assert created.asserts == (("isa", "result", "Stock"), ("equal", "result.left", "7"))
 
 
-def test_what_raises_early_is_the_case(exercise) -> None:
-    seen = one(exercise(), "stock.take(1)", "stock = Stock()", "stock.take(9)", "stock.take(0)")
-    assert (seen.case.lines, seen.case.call, seen.error) == (("stock = Stock()",), "stock.take(9)", "ValueError")
+def test_line_that_raises_early_becomes_call(start_exerciser) -> None:
+    outcome = observe(start_exerciser(), "stock.take(1)", "stock = Stock()", "stock.take(9)", "stock.take(0)")
+    assert (outcome.case.lines, outcome.case.call, outcome.error) == (
+        ("stock = Stock()",),
+        "stock.take(9)",
+        "ValueError",
+    )
 
 
-def test_what_hangs_or_dies_loses_only_itself(exercise) -> None:
-    shop = exercise()
+def test_hanging_or_crashing_call_does_not_affect_others(start_exerciser) -> None:
+    shop = start_exerciser()
     calls = ["endless(9)", "__import__('os')._exit(3)", "reduced(5)", "(one for one in iter(int, 1))"]
-    found = shop.observe([Case((), call) for call in calls])
-    assert [seen.kind for seen in found] == ["late", "died", "returned", "returned"]
-    assert found[3].case.call.startswith("list(islice(")
+    outcomes = shop.observe([Case((), call) for call in calls])
+    assert [outcome.kind for outcome in outcomes] == ["late", "died", "returned", "returned"]
+    assert outcomes[3].case.call.startswith("list(islice(")
 
 
 @pytest.mark.parametrize(
@@ -62,45 +66,45 @@ def test_what_hangs_or_dies_loses_only_itself(exercise) -> None:
         "open(FILE).read()",
     ],
 )
-def test_harm_is_stopped_before_it_is_done(exercise, tmp_path: Path, call: str) -> None:
+def test_harmful_call_is_blocked(start_exerciser, tmp_path: Path, call: str) -> None:
     file = tmp_path / "mine.txt"
-    file.write_text("kept")
-    seen = one(exercise(), call.replace("FILE", repr(str(file))))
-    assert seen.kind == "harm"
-    assert file.read_text() == "kept"
+    file.write_text("content")
+    outcome = observe(start_exerciser(), call.replace("FILE", repr(str(file))))
+    assert outcome.kind == "harm"
+    assert file.read_text() == "content"
     assert sorted(path.name for path in tmp_path.glob("mine*")) == ["mine.txt"]
 
 
-def test_harm_that_is_caught_is_seen_all_the_same(exercise) -> None:
+def test_blocked_call_is_reported_even_if_its_error_is_caught(start_exerciser) -> None:
     caught = "    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n"
-    shop = exercise(f"import os\n\n\ndef f(path):\n{caught}")
-    assert one(shop, "f('/nowhere/at/all')").kind == "harm"
+    shop = start_exerciser(f"import os\n\n\ndef f(path):\n{caught}")
+    assert observe(shop, "f('/nowhere/at/all')").kind == "harm"
 
 
-def test_mutants_are_noticed_by_what_is_asserted(exercise) -> None:
-    shop = exercise()
-    seen = one(shop, "reduced(200, 'SUMMER')")
-    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
-    whats = {shop.mutants[number].what for number in noticed.killed}
+def test_mutants_are_noticed_by_assertions(start_exerciser) -> None:
+    shop = start_exerciser()
+    outcome = observe(shop, "reduced(200, 'SUMMER')")
+    (noticed,) = shop.check([(outcome, sorted(shop.usable()))])
+    descriptions = {shop.mutants[number].what for number in noticed.killed}
     assert noticed.steady
-    assert "(100 + 1) for 100" in whats
-    assert "negates `code not in CODES`" in whats
-    assert not any("count" in what for what in whats)
+    assert "(100 + 1) for 100" in descriptions
+    assert "negates `code not in CODES`" in descriptions
+    assert not any("count" in description for description in descriptions)
 
 
-def test_what_another_process_answers_otherwise_is_not_steady(exercise, room) -> None:
-    place = room()
-    here, there = exercise(place=place), exercise(place=place, hash_seed=1)
-    random, order, good = (one(here, call) for call in ("lucky()", "order([1])", "reduced(3)"))
-    assert [noticed.steady for noticed in here.check([(seen, ()) for seen in (random, order, good)])] == [
+def test_result_that_differs_between_processes_is_not_steady(start_exerciser, open_project) -> None:
+    workspace = open_project()
+    same_seed, other_seed = start_exerciser(workspace=workspace), start_exerciser(workspace=workspace, hash_seed=1)
+    random, order, good = (observe(same_seed, call) for call in ("lucky()", "order([1])", "reduced(3)"))
+    assert [noticed.steady for noticed in same_seed.check([(outcome, ()) for outcome in (random, order, good)])] == [
         False,
         True,
         True,
     ]
-    assert [noticed.steady for noticed in there.check([(order, ()), (good, ())])] == [False, True]
+    assert [noticed.steady for noticed in other_seed.check([(order, ()), (good, ())])] == [False, True]
 
 
-CHANCE = """import datetime, logging, os, random, time, uuid
+UNSTEADY_FUNCTIONS = """import datetime, logging, os, random, time, uuid
 from datetime import date
 HERE = os.path.dirname(__file__)
 def mostly(a): return "most" if random.random() < 0.9 else "few"
@@ -125,41 +129,41 @@ def logged(a):
     logging.getLogger("x").warning("%s", a)
     return a
 def slow(a):
-    begun = time.monotonic()
-    return time.monotonic() >= begun
+    start = time.monotonic()
+    return time.monotonic() >= start
 """
 
 
-def test_what_asks_for_chance_the_clock_or_its_place_is_not_steady(exercise) -> None:
-    shop = exercise(CHANCE)
-    names = [line[4:].partition("(")[0] for line in CHANCE.splitlines() if line.startswith("def ")]
-    seen = shop.observe([Case((), f"{name}(2)") for name in names], 1.0)
-    checked = shop.check([(one, ()) for one in seen], 1.0)
+def test_random_time_and_path_dependent_results_are_not_steady(start_exerciser) -> None:
+    shop = start_exerciser(UNSTEADY_FUNCTIONS)
+    names = [line[4:].partition("(")[0] for line in UNSTEADY_FUNCTIONS.splitlines() if line.startswith("def ")]
+    outcomes = shop.observe([Case((), f"{name}(2)") for name in names], 1.0)
+    checked = shop.check([(outcome, ()) for outcome in outcomes], 1.0)
     steady = {name for name, noticed in zip(names, checked, strict=True) if noticed.steady}
     assert steady == {"seeded", "drawn", "logged", "slow"}
 
 
-def test_caches_do_not_hide_mutants(exercise) -> None:
-    shop = exercise("from functools import lru_cache\n\n\n@lru_cache\ndef f(a):\n    return a + 1\n")
-    seen = one(shop, "f(4)")
-    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
+def test_caches_do_not_hide_mutants(start_exerciser) -> None:
+    shop = start_exerciser("from functools import lru_cache\n\n\n@lru_cache\ndef f(a):\n    return a + 1\n")
+    outcome = observe(shop, "f(4)")
+    (noticed,) = shop.check([(outcome, sorted(shop.usable()))])
     assert noticed.killed == shop.usable() != frozenset()
 
 
-def test_a_module_that_cannot_be_imported_is_said_in_a_sentence(exercise) -> None:
+def test_module_that_cannot_be_imported_is_reported(start_exerciser) -> None:
     with pytest.raises(UsageError, match=r"cannot be imported: .*nowhere"):
-        exercise("import nowhere_at_all\n\n\ndef f():\n    return 1\n")
+        start_exerciser("import nowhere_at_all\n\n\ndef f():\n    return 1\n")
 
 
-def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
+def test_each_mutant_that_ends_process_is_noticed(start_exerciser) -> None:
     code = (
         "import os\n\n\ndef f(a):\n"
         + "".join(f"    if a == {n}:\n        os._exit(1)\n" for n in (1, 2))
         + "    return a\n"
     )
-    shop = exercise(code)
-    good, bad = one(shop, "f(5)"), one(shop, "f(6)")
-    first, second = shop.check([(seen, sorted(shop.usable())) for seen in (good, bad)])
+    shop = start_exerciser(code)
+    good, bad = observe(shop, "f(5)"), observe(shop, "f(6)")
+    first, second = shop.check([(outcome, sorted(shop.usable())) for outcome in (good, bad)])
     ending = {n for n in shop.usable() if shop.mutants[n].what.startswith(("negates", "`!=`"))}
     assert len(ending) == 4
     assert first.steady
@@ -179,7 +183,7 @@ def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
         "at_end()",
     ],
 )
-def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path: Path, call: str) -> None:
+def test_harm_without_audit_event_or_after_call_is_blocked(start_exerciser, tmp_path: Path, call: str) -> None:
     code = (
         "import atexit\nimport threading\nfrom multiprocessing.util import spawnv_passfds\nfrom os import mkfifo\n\n\n"
         "class Left:\n    def __init__(self, path):\n        self.path = path\n\n"
@@ -189,38 +193,40 @@ def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path:
         "def at_end():\n    atexit.register(print)\n    return 1\n"
     )
     file = tmp_path / "mine.txt"
-    shop = exercise(code)
-    found = shop.observe([Case((), call.replace("FILE", repr(str(file)))), Case((), "len('ab')")])
-    assert [seen.kind for seen in found] == ["harm", "returned"]
+    shop = start_exerciser(code)
+    outcomes = shop.observe([Case((), call.replace("FILE", repr(str(file)))), Case((), "len('ab')")])
+    assert [outcome.kind for outcome in outcomes] == ["harm", "returned"]
     assert sorted(path.name for path in tmp_path.glob("mine*")) == []
 
 
 @pytest.mark.slow
-def test_a_coroutine_is_run(exercise) -> None:
-    shop = exercise("import asyncio\n\n\nasync def f(a):\n    await asyncio.sleep(0)\n    return a + 1\n")
-    seen = one(shop, "asyncio.run(f(2))")
-    assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "3"),))
-    (noticed,) = shop.check([(seen, sorted(shop.usable()))])
+def test_coroutine_is_run(start_exerciser) -> None:
+    shop = start_exerciser("import asyncio\n\n\nasync def f(a):\n    await asyncio.sleep(0)\n    return a + 1\n")
+    outcome = observe(shop, "asyncio.run(f(2))")
+    assert (outcome.kind, outcome.asserts) == ("returned", (("equal", "result", "3"),))
+    (noticed,) = shop.check([(outcome, sorted(shop.usable()))])
     assert noticed.killed
 
 
 @pytest.mark.slow
-def test_what_waits_is_found_out_by_its_sleep_and_is_not_tried_on_and_on(exercise) -> None:
-    shop = exercise("import threading\n\n\ndef wait():\n    threading.Event().wait()\n\n\ndef f(a):\n    return a\n")
-    found = shop.observe([Case((), "f(1)"), *[Case((), "wait()")] * 6])
-    assert [seen.kind for seen in found] == ["returned", *["died"] * 3, *["setup"] * 3]
+def test_waiting_call_is_detected_and_not_retried_forever(start_exerciser) -> None:
+    shop = start_exerciser(
+        "import threading\n\n\ndef wait():\n    threading.Event().wait()\n\n\ndef f(a):\n    return a\n"
+    )
+    outcomes = shop.observe([Case((), "f(1)"), *[Case((), "wait()")] * 6])
+    assert [outcome.kind for outcome in outcomes] == ["returned", *["died"] * 3, *["setup"] * 3]
 
 
 @pytest.mark.parametrize(
-    "said", ["{}", "[]", '{\\"unit\\": 0, \\"steady\\": 1}', '{\\"begin\\": \\"a\\"}', "null", "x" * 9]
+    "message", ["{}", "[]", '{\\"unit\\": 0, \\"steady\\": 1}', '{\\"begin\\": \\"a\\"}', "null", "x" * 9]
 )
-def test_what_the_code_under_test_says_for_its_process_ends_nothing(exercise, said: str) -> None:
-    shop = exercise(
+def test_forged_messages_of_code_under_test_are_ignored(start_exerciser, message: str) -> None:
+    shop = start_exerciser(
         "import os\n\n\ndef f(a):\n    for fd in range(3, 40):\n        try:\n"
-        f'            os.write(fd, b"{said}\\n")\n        except OSError:\n            pass\n    return a\n'
+        f'            os.write(fd, b"{message}\\n")\n        except OSError:\n            pass\n    return a\n'
     )
-    found = shop.observe([Case((), "f(1)"), Case((), "len('ab')")])
-    assert found[1].kind == "returned"
+    outcomes = shop.observe([Case((), "f(1)"), Case((), "len('ab')")])
+    assert outcomes[1].kind == "returned"
 
 
 ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1, 2]], "ran": [2]}
@@ -254,5 +260,5 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
         ({"name": "print(1)"}, "died"),
     ],
 )
-def test_an_answer_of_another_shape_is_no_answer(changed: dict, kind: str) -> None:
+def test_answer_is_accepted_only_in_expected_form(changed: dict, kind: str) -> None:
     assert parse_outcome(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind

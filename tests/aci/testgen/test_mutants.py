@@ -1,4 +1,4 @@
-"""Small faults: each compiles, differs from what it is made of, and lies where it says."""
+"""Mutants: each parses, differs from the original and has the right location."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ CODE = '''def f(a, b):
 '''
 
 
-def whats(code: str, *names: str) -> list[str]:
-    return [one.what for one in find_mutants("m.py", code.encode(), names)]
+def descriptions(code: str, *names: str) -> list[str]:
+    return [mutant.what for mutant in find_mutants("m.py", code.encode(), names)]
 
 
-def test_every_mutant_is_another_program_that_can_be_parsed() -> None:
-    found = find_mutants("m.py", CODE.encode())
-    texts = {one.candidate().apply(CODE.encode()) for one in found}
-    assert len(texts) == len(found) > 10
+def test_each_mutant_parses_and_differs_from_original() -> None:
+    mutants = find_mutants("m.py", CODE.encode())
+    texts = {mutant.candidate().apply(CODE.encode()) for mutant in mutants}
+    assert len(texts) == len(mutants) > 10
     assert all(ast.dump(ast.parse(text)) != ast.dump(ast.parse(CODE)) for text in texts)
-    assert {one.name for one in found} == {"f"}
-    assert all(one.line in one.reach for one in found)
+    assert {mutant.name for mutant in mutants} == {"f"}
+    assert all(mutant.line in mutant.reach for mutant in mutants)
 
 
 @pytest.mark.parametrize(
-    "what",
+    "description",
     [
         "`<` in `one <= b`",
         "`or` in `one <= b and not one == 3`",
@@ -50,29 +50,29 @@ def test_every_mutant_is_another_program_that_can_be_parsed() -> None:
         "`one == 3` for `not one == 3`",
     ],
 )
-def test_the_standard_operators_are_there(what: str) -> None:
-    assert what in whats(CODE)
+def test_standard_mutation_operators_are_applied(description: str) -> None:
+    assert description in descriptions(CODE)
 
 
-def test_docstrings_signatures_and_other_functions_are_left_alone() -> None:
+def test_docstrings_signatures_and_other_functions_are_not_mutated() -> None:
     code = 'def f(a=1):\n    """1"""\n    return a\n\n\ndef g(b=2):\n    return b - 1\n'
-    assert whats(code, "f") == ["returns None for `a`"]
+    assert descriptions(code, "f") == ["returns None for `a`"]
 
 
-def test_a_function_on_one_line_has_none() -> None:
-    assert whats("def f(a): return a + 1\n") == []
+def test_function_on_one_line_has_no_mutants() -> None:
+    assert descriptions("def f(a): return a + 1\n") == []
 
 
-def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
+def test_multibyte_characters_do_not_shift_edit() -> None:
     code = "def f(a):\n    return 'ä€' + a\n"
-    assert {one.candidate().apply(code.encode()).decode() for one in find_mutants("m.py", code.encode())} == {
+    assert {mutant.candidate().apply(code.encode()).decode() for mutant in find_mutants("m.py", code.encode())} == {
         "def f(a):\n    return 'ä€' - a\n",
         "def f(a):\n    return '' + a\n",
         "def f(a):\n    return None\n",
     }
 
 
-def test_a_number_of_thousands_of_digits_is_left_alone() -> None:
+def test_number_with_thousands_of_digits_is_not_mutated() -> None:
     code = f"P = 0x{'f' * 4000}\n\n\ndef f(a):\n    return a + 0x{'f' * 4000}\n"
-    assert all("1)" not in one.what for one in find_mutants("m.py", code.encode()))
+    assert all("1)" not in mutant.what for mutant in find_mutants("m.py", code.encode()))
     assert code_constants(code.encode()) == []

@@ -1,4 +1,4 @@
-"""New tests under the audit hook: in their runner, and behind them."""
+"""New tests run under the audit hook, which also applies after the runner ends."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ BODY = """
 
 
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_what_does_harm_is_stopped_and_fails(make_repo, open_ws, style: str) -> None:
-    place = open_ws("local", make_repo({"test_a.py": ""}))
-    write_guarded_tests(place, "test_a.py", f"import unittest\n\n\nclass ATest(unittest.TestCase):{BODY}".encode())
-    report = run_tests(place, f"python3 -m {style}", ("test_a.py",), 60)
+def test_harmful_tests_are_blocked_and_fail(make_repo, open_ws, style: str) -> None:
+    workspace = open_ws("local", make_repo({"test_a.py": ""}))
+    write_guarded_tests(workspace, "test_a.py", f"import unittest\n\n\nclass ATest(unittest.TestCase):{BODY}".encode())
+    report = run_tests(workspace, f"python3 -m {style}", ("test_a.py",), 60)
     assert sorted(one.rpartition("test_")[2] for one in report.passed) == ["good", "left"]
     assert sorted(one.rpartition("test_")[2] for one in report.failed) == ["at_end", "forks", "writes"]
-    assert place.run("ls test_a.py?*").code
+    assert workspace.run("ls test_a.py?*").code

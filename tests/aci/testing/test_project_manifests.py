@@ -1,4 +1,4 @@
-"""How a repository's tests are run when nobody says, by its manifests."""
+"""Test commands detected from a repository's manifests."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from aci.testing.suite_command import detect_command
 from trajectories.errors import UsageError
 
 SCRIPT = '{"scripts": {"test": "jest"}}'
-NONE = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
+NO_TESTS = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ NONE = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
         ({"package.json": SCRIPT}, "npm test"),
         ({"package.json": SCRIPT, "yarn.lock": ""}, "yarn test"),
         ({"package.json": SCRIPT, "pnpm-lock.yaml": ""}, "pnpm test"),
-        ({"package.json": NONE}, ""),
-        ({"package.json": NONE, "Makefile": "all:\n\ntest: all\n\tx\n"}, "make test"),
+        ({"package.json": NO_TESTS}, ""),
+        ({"package.json": NO_TESTS, "Makefile": "all:\n\ntest: all\n\tx\n"}, "make test"),
         ({"package.json": "[" * 9999}, ""),
         ({"package.json": '{"scripts": []}'}, ""),
         ({"go.mod": "module x"}, "go test ./..."),
@@ -30,7 +30,7 @@ NONE = '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'
         ({"README": ""}, ""),
     ],
 )
-def test_other_languages(files, command):
+def test_command_is_detected_from_manifest(files, command):
     assert project_command("", files, lambda path: files.get(path, "")) == command
     inside = {f"a b/{name}": text for name, text in files.items()}
     assert project_command("a b", inside, lambda path: inside.get(path, "")) == (command and f"cd 'a b' && {command}")
@@ -52,10 +52,10 @@ def test_other_languages(files, command):
         (("pkg.tests.test_a.T.test_a",), ""),
     ],
 )
-def test_the_project_of_what_is_asked_for(nodes, folder):
+def test_project_is_found_for_nodes(nodes, folder):
     files = {
         "web/package.json": SCRIPT,
-        "web/docs/package.json": NONE,
+        "web/docs/package.json": NO_TESTS,
         "py/pyproject.toml": "",
         "py/examples/small/setup.py": "",
         "svc/go.mod": "module svc",
@@ -77,7 +77,7 @@ def test_the_project_of_what_is_asked_for(nodes, folder):
         ({"tox.ini": "[testenv]\ncommands = pytest\n"}, ""),
     ],
 )
-def test_runners_on_top_of_unittest(files, command):
+def test_command_of_runner_based_on_unittest_is_detected(files, command):
     expected = (
         {
             "runtests.py": "python3 -W error runtests.py",
@@ -89,7 +89,7 @@ def test_runners_on_top_of_unittest(files, command):
     assert django_command("python3", "", files, lambda path: files.get(path, "")) == expected
 
 
-def test_in_a_workspace(make_repo, open_ws):
+def test_command_in_workspace_depends_on_projects_and_nodes(make_repo, open_ws):
     files = {
         "web/package.json": SCRIPT,
         "web/node_modules/x/package.json": SCRIPT,

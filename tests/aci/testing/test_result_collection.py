@@ -1,4 +1,4 @@
-"""Reading what a run of tests told, of which all may be written by the code under test."""
+"""Collecting the results of a test run, any of which the code under test may have written."""
 
 import json
 
@@ -16,54 +16,54 @@ PASSES = ({"running": "a"}, {"id": "a", "outcome": "passed"})
 
 @pytest.fixture
 def read(make_repo, open_ws):
-    """`read(lines, **files)`: what is told by these lines and files of runners, `_` for `-`."""
+    """`read(lines, **files)`: results collected from these lines and runner files; `_` in a file's name means `-`."""
 
     def read(lines=(), **files):
         workspace = open_ws("local", make_repo({"a.txt": "a\n"}))
-        asked = RunnerRequest(workspace.root, f"{workspace.harness}/r", (), 1.0, lambda path: "", lambda path: False)
-        workspace.write(asked.lines, b"\n".join(json.dumps(line).encode() for line in lines))
+        request = RunnerRequest(workspace.root, f"{workspace.harness}/r", (), 1.0, lambda path: "", lambda path: False)
+        workspace.write(request.lines, b"\n".join(json.dumps(line).encode() for line in lines))
         for name, data in files.items():
-            workspace.write(f"{asked.out}/{name.replace('_', '-')}", data)
-        found = CollectedResults(workspace, "tests")
-        found.read(asked, [])
-        return found
+            workspace.write(f"{request.out}/{name.replace('_', '-')}", data)
+        collected = CollectedResults(workspace, "tests")
+        collected.read(request, [])
+        return collected
 
     return read
 
 
-def test_only_what_is_ours_is_kept(read):
+def test_unknown_records_and_fields_are_dropped(read):
     junk = {"id": "a", "outcome": "passed", "more": [[]] * 9, "trace": [["a.py", 1, {}], 5], "message": {"a": 1}}
-    found = read([START, {"other": 1}, [], junk, FINISH])
-    assert found.lines == [START, {"id": "a", "outcome": "passed", "trace": [["a.py", 1, ""]]}, FINISH]
-    assert (found.whole, found.notes) == (True, [])
+    collected = read([START, {"other": 1}, [], junk, FINISH])
+    assert collected.lines == [START, {"id": "a", "outcome": "passed", "trace": [["a.py", 1, ""]]}, FINISH]
+    assert (collected.whole, collected.notes) == (True, [])
 
 
 @pytest.mark.parametrize("limit", ["MOST_LINES", "MOST_BYTES", "MOST_FILES"])
-def test_all_files_together_have_a_limit(read, monkeypatch, limit):
+def test_limit_applies_to_all_files_together(read, monkeypatch, limit):
     group = b"running 1 test\ntest a ... ok\ntest result: ok.\n"
-    whole = read(cargo_1=group, cargo_2=group)
-    assert (len(whole.lines), whole.whole) == (8, True)
+    complete = read(cargo_1=group, cargo_2=group)
+    assert (len(complete.lines), complete.whole) == (8, True)
     monkeypatch.setattr(
         result_collection, limit, {"MOST_LINES": 5, "MOST_BYTES": len(group) + 5, "MOST_FILES": 1}[limit]
     )
-    found = read(cargo_1=group, cargo_2=group)
-    assert len(found.lines) < len(whole.lines)
-    assert not found.whole
-    assert len(found.notes) == 1
+    collected = read(cargo_1=group, cargo_2=group)
+    assert len(collected.lines) < len(complete.lines)
+    assert not collected.whole
+    assert len(collected.notes) == 1
 
 
-def test_a_reader_that_stumbles_ends_nothing(read, monkeypatch):
-    def stumble(asked, path, data):
+def test_reader_that_raises_does_not_affect_other_results(read, monkeypatch):
+    def fail(request, path, data):
         yield START
         raise ValueError(data)
 
-    monkeypatch.setattr(cargo, "read", stumble)
-    found = read([START, *PASSES, FINISH], cargo_1=b"x")
-    assert found.lines == [START, *PASSES, FINISH]
-    assert found.notes == ["The results of cargo could not be read (ValueError)."]
+    monkeypatch.setattr(cargo, "read", fail)
+    collected = read([START, *PASSES, FINISH], cargo_1=b"x")
+    assert collected.lines == [START, *PASSES, FINISH]
+    assert collected.notes == ["The results of cargo could not be read (ValueError)."]
 
 
-def test_what_is_not_read_makes_the_report_incomplete(make_repo, open_ws, monkeypatch):
+def test_unread_results_make_report_incomplete(make_repo, open_ws, monkeypatch):
     monkeypatch.setattr(result_collection, "MOST_LINES", 3)
     workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\ndef test_b(): pass\n"}))
     report = run_tests(workspace, "python3 -m pytest -q")
@@ -75,15 +75,15 @@ WRITES = "printf '%s' \"<t><testcase name='{0}'/><testcase name='{1}'><failure/>
 
 
 @pytest.mark.slow
-def test_reports_count_beside_what_hooks_told(make_repo, open_ws):
-    """One runner tells of its tests, another only writes a report: neither hides the other."""
+def test_report_files_and_hook_results_are_combined(make_repo, open_ws):
+    """One runner reports through its hook, another only writes a file: both count."""
     makefile = "check:\n\tpython3 -m pytest -q\n\t" + WRITES.format("adds", "takes") + "\n"
     workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\n", "Makefile": makefile}))
     report = run_tests(workspace, "make check")
     assert (report.passed, report.failed) == (("adds", "test_a.py::test_a"), ("takes",)), report.output.decode()
 
 
-def test_a_runners_own_report_is_not_counted_twice(make_repo, open_ws):
+def test_report_file_of_hooked_runner_is_not_counted_twice(make_repo, open_ws):
     makefile = "check:\n\tpython3 -m pytest -q --junitxml=junit.xml\n"
     tests = "import pytest\n@pytest.mark.parametrize('v', [1, 'a.b c'])\ndef test_a(v): pass\n"
     workspace = open_ws("local", make_repo({"test_a.py": tests, "Makefile": makefile}))

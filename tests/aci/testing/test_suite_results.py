@@ -1,4 +1,4 @@
-"""The report of a run, of lines that the code under test may have written, and of exit codes that runners differ in."""
+"""Reports built from untrusted result lines and from runner-specific exit codes."""
 
 import json
 
@@ -23,19 +23,19 @@ def report(*lines, code=0):
     ],
 )
 def test_hostile_values_are_bounded(line):
-    found = report({"start": "jest"}, {"running": "a\ud800"}, {"id": "a\ud800", "outcome": "failed", **line})
-    json.dumps([str(found.results), found.summary(), found.notes], ensure_ascii=False).encode()
-    assert found.results[0].id == "a\\ud800"
-    assert 0 <= found.results[0].seconds <= 10**9
-    assert found.results[0].line <= 10**9
+    built = report({"start": "jest"}, {"running": "a\ud800"}, {"id": "a\ud800", "outcome": "failed", **line})
+    json.dumps([str(built.results), built.summary(), built.notes], ensure_ascii=False).encode()
+    assert built.results[0].id == "a\\ud800"
+    assert 0 <= built.results[0].seconds <= 10**9
+    assert built.results[0].line <= 10**9
 
 
-def test_an_outcome_that_is_no_word_is_passed_over():
+def test_outcome_that_is_no_string_is_ignored():
     assert report({"start": "jest"}, {"id": "a", "outcome": []}, {"finish": 0}).results == ()
 
 
 @pytest.mark.parametrize(
-    ("runner", "code", "announced", "well"),
+    ("runner", "code", "announced", "expected"),
     [
         ("pytest", 1, {}, True),
         ("pytest", 3, {}, False),
@@ -46,8 +46,8 @@ def test_an_outcome_that_is_no_word_is_passed_over():
         ("mocha", 139, {"code": 1}, False),
     ],
 )
-def test_exit_codes_are_the_runners_own(runner, code, announced, well):
+def test_exit_code_is_judged_by_rules_of_its_runner(runner, code, announced, expected):
     lines = {"start": runner}, {"running": "a"}, {"id": "a", "outcome": "failed"}, {"finish": 1, **announced}
-    found = report(*lines, code=code)
-    assert found.ended_well == well
-    assert (found.notes == ()) == (well or code < 126)
+    built = report(*lines, code=code)
+    assert built.ended_well == expected
+    assert (built.notes == ()) == (expected or code < 126)

@@ -1,4 +1,4 @@
-"""Running tests in real workspaces, and the reports that come of it."""
+"""Test runs in real workspaces and their reports."""
 
 import shlex
 
@@ -32,14 +32,14 @@ CASES = {
 
 
 @pytest.fixture
-def local(make_repo, open_ws):
-    """`local(files)`: a workspace of this machine that holds them."""
+def open_local(make_repo, open_ws):
+    """`open_local(files)`: a workspace on this machine that holds the files."""
     return lambda files: open_ws("local", make_repo(files))
 
 
 @pytest.mark.slow
-def test_pytest_is_found_and_narrowed(local):
-    workspace = local(PYTEST)
+def test_pytest_is_detected_and_runs_only_given_nodes(open_local):
+    workspace = open_local(PYTEST)
     report = run_tests(workspace)
     assert report.command == "python3 -m pytest"
     assert report.granularity == "test"
@@ -54,8 +54,8 @@ def test_pytest_is_found_and_narrowed(local):
 
 
 @pytest.mark.slow
-def test_nothing_is_left_behind(local):
-    workspace = local(PYTEST)
+def test_test_run_leaves_no_files(open_local):
+    workspace = open_local(PYTEST)
     before = workspace.snapshot().tree
     run_tests(workspace)
     assert workspace.snapshot().tree == before
@@ -63,8 +63,8 @@ def test_nothing_is_left_behind(local):
     assert workspace.run("find . -name __pycache__").output == b""
 
 
-def test_the_command_leaves_its_session_as_it_was(local):
-    workspace = local(CASES)
+def test_command_does_not_change_its_session(open_local):
+    workspace = open_local(CASES)
     run_tests(workspace, "cd tests && export PYTHONPATH=/nowhere && exit 3")
     report = run_tests(workspace, "python3 -m unittest tests.test_u")
     assert report.counts == {"passed": 1, "failed": 2}
@@ -80,14 +80,14 @@ def test_the_command_leaves_its_session_as_it_was(local):
         ("make check", (), 6),
     ],
 )
-def test_whatever_ends_up_running_pytest_is_understood(local, command, nodes, count):
-    workspace = local({**PYTEST, "Makefile": "check:\n\tpython3 -m pytest -q\n", "conftest.py": ""})
+def test_pytest_started_by_any_command_is_recognised(open_local, command, nodes, count):
+    workspace = open_local({**PYTEST, "Makefile": "check:\n\tpython3 -m pytest -q\n", "conftest.py": ""})
     report = run_tests(workspace, command, nodes)
     assert report.granularity == "test"
     assert len(report.results) == count
 
 
-def test_unittest_in_each_workspace(kind, make_repo, open_ws):
+def test_unittest_results_are_read_in_each_workspace(kind, make_repo, open_ws):
     workspace = open_ws(kind, make_repo(CASES))
     command = "python3 -m unittest discover"
     report = run_tests(workspace, command)
@@ -101,7 +101,7 @@ def test_unittest_in_each_workspace(kind, make_repo, open_ws):
 
 
 def without_pytest(workspace):
-    """The workspace, whose Python sees the standard library only."""
+    """Return the workspace with a Python that sees only the standard library."""
     bin = f"{workspace.scratch}/bin"
     real = workspace.run("python3 -c 'import sys; print(sys.executable)'").text.strip()
     workspace.write(f"{bin}/python3", f'#!/bin/sh\nexec {shlex.quote(real)} -S "$@"\n'.encode())
@@ -111,77 +111,81 @@ def without_pytest(workspace):
 
 
 @pytest.mark.slow
-def test_without_pytest_unittest_is_found(kind, make_repo, open_ws):
+def test_unittest_is_detected_without_pytest(kind, make_repo, open_ws):
     workspace = without_pytest(open_ws(kind, make_repo(CASES)))
     assert detect_command(workspace) == "python3 -m unittest discover -s tests -t ."
     assert run_tests(workspace).counts == {"passed": 1, "failed": 2}
 
 
 @pytest.mark.parametrize("path", ["sitecustomize.py", "importlib/util.py", "json/__init__.py"])
-def test_the_search_for_the_command_runs_no_code_of_the_repository(local, tmp_path, path):
-    """The user has not been asked yet whether tests may run."""
-    ran = tmp_path / "ran"
-    code = f"open({str(ran)!r}, 'a').close()\n"
+def test_command_detection_runs_no_code_of_repository(open_local, tmp_path, path):
+    """The user has not yet allowed tests to run."""
+    marker = tmp_path / "ran"
+    code = f"open({str(marker)!r}, 'a').close()\n"
     folder, _, _ = path.rpartition("/")
     package = {f"{folder}/__init__.py": code} if folder else {}
-    workspace = local({**PYTEST, "pkg/__init__.py": "", path: code, **package})
+    workspace = open_local({**PYTEST, "pkg/__init__.py": "", path: code, **package})
     assert detect_command(workspace).endswith("-m pytest")
-    assert not ran.exists()
+    assert not marker.exists()
     workspace.run("python3 -c 'import json, importlib.util'")
-    assert ran.exists()
+    assert marker.exists()
 
 
-def test_opening_a_workspace_runs_no_code_of_the_repository(local, tmp_path):
-    """setuptools installs a finder that imports it when it is asked for distutils."""
-    ran = tmp_path / "ran"
-    local({"distutils/__init__.py": "", "setuptools/__init__.py": f"open({str(ran)!r}, 'a').close()\n"})
-    assert not ran.exists()
+def test_opening_workspace_runs_no_code_of_repository(open_local, tmp_path):
+    """setuptools installs an import finder, which imports setuptools itself for `distutils`."""
+    marker = tmp_path / "ran"
+    open_local({"distutils/__init__.py": "", "setuptools/__init__.py": f"open({str(marker)!r}, 'a').close()\n"})
+    assert not marker.exists()
 
 
-def test_a_pytest_of_the_repositorys_own_is_found_without_running_it(local, tmp_path):
-    ran = tmp_path / "ran"
-    workspace = without_pytest(local({**PYTEST, "src/pytest/__init__.py": f"open({str(ran)!r}, 'a').close()\n"}))
+def test_pytest_in_repository_is_detected_without_running_it(open_local, tmp_path):
+    marker = tmp_path / "ran"
+    workspace = without_pytest(
+        open_local({**PYTEST, "src/pytest/__init__.py": f"open({str(marker)!r}, 'a').close()\n"})
+    )
     assert detect_command(workspace).endswith("-m pytest")
-    assert not ran.exists()
+    assert not marker.exists()
 
 
-def test_pytest_style_tests_need_pytest(local):
+def test_pytest_style_tests_need_pytest(open_local):
     with pytest.raises(UsageError, match="need pytest"):
-        run_tests(without_pytest(local(PYTEST)))
+        run_tests(without_pytest(open_local(PYTEST)))
 
 
-def test_no_tests_at_all(local):
+def test_repository_without_tests_is_reported(open_local):
     with pytest.raises(UsageError, match="No tests were found") as raised:
-        run_tests(local({"a.py": "x = 1\n", "node_modules/b/test_x.py": ""}))
+        run_tests(open_local({"a.py": "x = 1\n", "node_modules/b/test_x.py": ""}))
     assert "--test" in raised.value.fix
 
 
-def test_exit_code_alone(local):
-    workspace = local(PYTEST)
+def test_command_without_test_results_is_judged_by_exit_code(open_local):
+    workspace = open_local(PYTEST)
     assert run_tests(workspace, "true").ok
     report = run_tests(workspace, "echo no; false")
     assert (report.granularity, report.code, report.results, report.ok) == ("command", 1, (), False)
     assert report.summary().startswith("exit code 1 in ")
 
 
-def test_a_command_that_does_not_exist(local):
-    report = run_tests(local(PYTEST), "no-such-runner --all")
+def test_missing_command_is_reported(open_local):
+    report = run_tests(open_local(PYTEST), "no-such-runner --all")
     assert report.code == 127
     assert "no-such-runner" in report.notes[0]
 
 
-def test_a_command_with_a_syntax_error(local):
-    report = run_tests(local(PYTEST), "if (")
+def test_command_with_syntax_error_fails(open_local):
+    report = run_tests(open_local(PYTEST), "if (")
     assert report.code not in (0, 127)
     assert not report.ok
 
 
 @pytest.mark.slow
-def test_a_hanging_command_keeps_the_results_so_far(local):
+def test_hanging_command_keeps_results_so_far(open_local):
     files = {
         "test_a.py": "import time, signal\ndef test_a(): pass\ndef test_b():\n    signal.alarm(0)\n    time.sleep(99)\n"
     }
-    report = run_tests(local({**files, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"}), timeout=6)
+    report = run_tests(
+        open_local({**files, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"}), timeout=6
+    )
     assert report.timed_out
     assert report.passed == ("test_a.py::test_a",)
     assert report.find("test_a.py::test_b").message == "still running at the time-out"
@@ -190,26 +194,26 @@ def test_a_hanging_command_keeps_the_results_so_far(local):
 
 
 @pytest.mark.slow
-def test_a_test_that_hangs_hides_no_other(local):
+def test_hanging_test_does_not_hide_other_results(open_local):
     files = {"test_a.py": "def test_a():\n    while True: pass\ndef test_b(): pass\n"}
-    report = run_tests(local(files), timeout=20)
+    report = run_tests(open_local(files), timeout=20)
     assert report.failed == ("test_a.py::test_a",)
     assert report.passed == ("test_a.py::test_b",)
     assert not report.timed_out
     assert report.notes == ("Ended because they ran too long: test_a.py::test_a.",)
 
 
-def test_a_run_that_ends_before_its_first_test_says_why(local):
-    report = run_tests(local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
+def test_run_that_ends_before_first_test_reports_its_last_output(open_local):
+    report = run_tests(open_local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
     assert not report.complete
     assert "Its last output: " in report.notes[-1]
     assert "No module named 'no_such_module'" in report.notes[-1]
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])
-def test_a_crash_is_told_and_not_trusted(local, ending):
+def test_crash_is_reported_and_is_no_success(open_local, ending):
     report = run_tests(
-        local({"test_a.py": f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): 0/0"})
+        open_local({"test_a.py": f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): 0/0"})
     )
     assert not report.complete
     assert not report.ok
@@ -220,28 +224,30 @@ def test_a_crash_is_told_and_not_trusted(local, ending):
 
 
 @pytest.mark.slow
-def test_an_early_goodbye_with_zero_is_not_trusted(local):
-    report = run_tests(local({"test_a.py": "import pytest\ndef test_a(): pytest.exit('x', 0)\ndef test_b(): 0/0\n"}))
+def test_early_exit_with_code_zero_is_no_success(open_local):
+    report = run_tests(
+        open_local({"test_a.py": "import pytest\ndef test_a(): pytest.exit('x', 0)\ndef test_b(): 0/0\n"})
+    )
     assert report.code == 0
     assert not report.complete
     assert not report.ok
 
 
 @pytest.mark.slow
-def test_codes_and_counts_that_do_not_fit_are_told(local):
-    workspace = local({**PYTEST, "test_ok.py": "def test_ok(): pass\n"})
+def test_exit_code_that_contradicts_results_is_noted(open_local):
+    workspace = open_local({**PYTEST, "test_ok.py": "def test_ok(): pass\n"})
     assert "exited with 0 although tests failed" in run_tests(workspace, "pytest -q || true").notes[0]
     assert "although no test failed" in run_tests(workspace, "pytest -q test_ok.py; exit 9").notes[0]
 
 
-def test_a_broken_conftest_is_no_success(local):
-    report = run_tests(local({"test_a.py": "def test_a(): pass\n", "conftest.py": "import nothing_here\n"}))
+def test_broken_conftest_is_no_success(open_local):
+    report = run_tests(open_local({"test_a.py": "def test_a(): pass\n", "conftest.py": "import nothing_here\n"}))
     assert report.code == 4
     assert not report.complete
     assert b"nothing_here" in report.output
 
 
-def test_forged_lines_are_read_with_care(local):
+def test_malformed_result_lines_are_ignored(open_local):
     forge = r"""
 import gc, io
 def test_a():
@@ -249,13 +255,15 @@ def test_a():
     out.write('[1]\n{"id": 3, "outcome": "passed"}\n{"id": "x", "outcome": "great"}\n' + '[' * 99999 + '\n')
     out.write('{"id": "y", "outcome": "passed", "trace": 5, "line": "z", "seconds": []}\n{"id": "torn\n')
 """
-    report = run_tests(local({"test_a.py": forge}))
+    report = run_tests(open_local({"test_a.py": forge}))
     assert report.passed == ("y", "test_a.py::test_a"), report.output.decode()
 
 
 @pytest.mark.slow
-def test_thousands_of_nodes(local):
-    workspace = local({"test_a.py": "import pytest\n@pytest.mark.parametrize('n', range(4000))\ndef test_n(n): pass\n"})
+def test_thousands_of_nodes_can_be_run(open_local):
+    workspace = open_local(
+        {"test_a.py": "import pytest\n@pytest.mark.parametrize('n', range(4000))\ndef test_n(n): pass\n"}
+    )
     nodes = [f"test_a.py::test_n[{n}]" for n in range(1, 4000)] + [f"tests/{'gone' * 20}{n}.py" for n in range(1000)]
     assert len(run_tests(workspace, nodes=nodes).passed) == 3999
 
@@ -270,23 +278,23 @@ def test_thousands_of_nodes(local):
         (["pkg/a_test.py"], "-s pkg -p '*_test.py'"),
     ],
 )
-def test_where_unittest_starts(local, files, start):
+def test_start_folder_of_unittest_is_detected(open_local, files, start):
     case = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n"
-    workspace = without_pytest(local({name: "" if name.endswith("__init__.py") else case for name in files}))
+    workspace = without_pytest(open_local({name: "" if name.endswith("__init__.py") else case for name in files}))
     command = detect_command(workspace)
     assert command == f"python3 -m unittest discover {start}"
     assert run_tests(workspace, command).counts == {"passed": 1}
 
 
 @pytest.mark.slow
-def test_a_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
+def test_huge_output_is_bounded_and_loses_no_result(open_local):
     text = "import sys\ndef test_a():\n    for _ in range(100): sys.stdout.write('x' * 999_999 + '\\n')\n"
-    report = run_tests(local({"test_a.py": text + "def test_b(): assert 0\n"}), "python3 -m pytest -s -q")
+    report = run_tests(open_local({"test_a.py": text + "def test_b(): assert 0\n"}), "python3 -m pytest -s -q")
     assert report.counts == {"passed": 1, "failed": 1}
     assert len(report.output) < 20_000_000
 
 
-def test_reports_say_what_they_hold():
+def test_report_summarises_its_results():
     results = (TestResult("a.py", "error"), TestResult("b.py::t", "failed"), TestResult("b.py::s", "skipped"))
     report = SuiteReport(results, "pytest", 1, seconds=2.14)
     assert report.summary() == "1 failed, 1 error, 1 skipped in 2.1 s"
@@ -298,7 +306,7 @@ def test_reports_say_what_they_hold():
     assert CommandResult(b"", 0, 0.0, "/").code == 0
 
 
-def test_lines_that_people_can_repeat():
+def test_command_for_nodes_can_be_repeated_in_shell():
     assert command_for_nodes("python3 -m pytest", ["a.py::t[x y]"]) == "python3 -m pytest 'a.py::t[x y]'"
     assert command_for_nodes("make check", ["a.py"]) == "python3 -m pytest a.py"
     assert command_for_nodes("pytest -q t/a.py -c b.py t/c.py::T::x", ["d.py::t"]) == "pytest -q -c b.py d.py::t"
@@ -312,7 +320,7 @@ def test_lines_that_people_can_repeat():
     assert command_for_nodes("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
 
 
-def test_many_tests_of_a_new_file_are_the_file():
+def test_many_tests_of_new_file_are_grouped_as_file():
     many = [f"t/new.py::test[{n}]" for n in range(21)]
     assert group_nodes([*many, "t/old.py::x"], ["t/new.py"]) == ["t/new.py", "t/old.py::x"]
     assert group_nodes(many, ["t/other.py"]) == many
@@ -320,7 +328,7 @@ def test_many_tests_of_a_new_file_are_the_file():
 
 
 @pytest.mark.slow
-def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
+def test_command_that_sets_pythonpath_has_result_of_each_test(make_repo, open_ws):
     repo = make_repo(
         {
             "src/shop.py": "def total():\n    return 3\n",
@@ -338,7 +346,7 @@ def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, op
 
 
 @pytest.mark.slow
-def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, open_ws):
+def test_command_that_disables_hook_is_judged_by_exit_code(make_repo, open_ws):
     repo = make_repo({"test_a.py": "def test_a():\n    assert True\n"})
     workspace = open_ws("local", repo)
     report = run_tests(workspace, 'env -u PYTHONPATH "$(command -v python)" -m pytest -q')
@@ -367,7 +375,7 @@ def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, ope
         ("sh ci.sh", "other/ci.sh", False),
     ],
 )
-def test_what_a_command_itself_runs(command, path, runs):
+def test_file_run_by_command_is_recognised(command, path, runs):
     assert is_run_by(command, path) == runs
 
 
@@ -375,5 +383,5 @@ def test_what_a_command_itself_runs(command, path, runs):
     ("outcome", "code", "well"),
     [("passed", 0, True), ("passed", 139, False), ("passed", 1, False), ("failed", 1, True), ("failed", 134, False)],
 )
-def test_an_exit_code_that_its_results_explain(outcome, code, well):
+def test_run_ended_well_only_if_results_explain_exit_code(outcome, code, well):
     assert SuiteReport((TestResult("a.py::t", outcome),), "pytest", code).ended_well == well

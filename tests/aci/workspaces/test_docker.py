@@ -1,4 +1,4 @@
-"""What only a container promises, and what is said when Docker or an image is not what it should be."""
+"""Guarantees that only containers give, and errors when Docker or an image cannot be used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def repo(make_repo: MakeRepo) -> Path:
 
 @pytest.fixture
 def image() -> Iterator[str]:
-    """A name for an image of the test's own."""
+    """The name of an image that only this test uses."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     yield name
     subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
@@ -57,7 +57,7 @@ def container_of(workspace: object) -> str:
 
 
 @pytest.mark.slow
-def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_container_is_isolated(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, memory="256m", processes=64)
     status = ws.run("cat /proc/self/status").text.split()
     assert {"CapEff:", "CapPrm:", "CapBnd:"} < set(status)
@@ -68,12 +68,12 @@ def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
     limits = docker("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}", container_of(ws))
     assert limits == f"{256 << 20} 64"
     mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
-    assert {each["Destination"] for each in mounts} == {"/etc/hosts", "/etc/resolv.conf", "/etc/hostname"}
-    assert {each["RW"] for each in mounts} == {False}
+    assert {mount["Destination"] for mount in mounts} == {"/etc/hosts", "/etc/resolv.conf", "/etc/hostname"}
+    assert {mount["RW"] for mount in mounts} == {False}
 
 
 @pytest.mark.slow
-def test_the_proxies_of_the_machine_stay_outside(
+def test_proxy_settings_of_host_are_not_in_container(
     repo: Path, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxies = {"proxies": {"default": {"httpProxy": "http://user:hunter2@proxy:3128", "noProxy": "localhost"}}}
@@ -91,31 +91,31 @@ def test_the_proxies_of_the_machine_stay_outside(
 
 
 @pytest.mark.slow
-def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_too_many_processes_end_command_but_not_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, processes=40)
-    ran = ws.run("for i in $(seq 100); do sleep 60 & done; wait", timeout=1)
-    assert ran.timed_out or ran.code
+    result = ws.run("for i in $(seq 100); do sleep 60 & done; wait", timeout=1)
+    assert result.timed_out or result.code
     ws.run("true")
     assert ws.run("echo alive").text == "alive\n"
 
 
 @pytest.mark.slow
-def test_processes_that_leave_no_room_are_ended(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_processes_at_process_limit_are_ended(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, processes=100)
     fill = "sh -c 'while :; do sleep 60 & done' >/dev/null 2>&1"
     ws.run(f"export A=kept; echo new > new; {fill}")
     changed = ws.options.trees.changed(ws.options.base.tree, ws.snapshot().tree)
     assert [change.path for change in changed] == ["new"]
-    ran = ws.run("echo $A")
-    assert "all were ended" in ran.text
-    assert ran.text.endswith("\nkept\n")
-    ran = ws.run(f"{fill}; sleep 60", timeout=1)
-    assert "all were ended" in ran.text or ran.timed_out
+    result = ws.run("echo $A")
+    assert "all were ended" in result.text
+    assert result.text.endswith("\nkept\n")
+    result = ws.run(f"{fill}; sleep 60", timeout=1)
+    assert "all were ended" in result.text or result.timed_out
     assert ws.run("echo $A").text.endswith("kept\n")
 
 
 @pytest.mark.slow
-def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_killed_container_is_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
     docker("kill", container_of(ws))
@@ -126,7 +126,7 @@ def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorksp
 
 
 @pytest.mark.slow
-def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_container_killed_during_command_is_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
     threading.Timer(0.3, docker, ["kill", container_of(ws)]).start()
@@ -134,7 +134,7 @@ def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace)
         ws.run("sleep 30")
 
 
-def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_closing_removes_container(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.close()
     docker_daemon.all_discarded()
@@ -142,112 +142,112 @@ def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> No
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
-    make = (
+def test_discarded_containers_are_removed_at_exit(repo: Path) -> None:
+    program = (
         "import sys; from aci.docker.docker_daemon import connect; "
         "c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
     )
-    done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
-    assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={done.stdout.strip()}") == ""
+    process = subprocess.run([sys.executable, "-c", program, IMAGE], check=True, capture_output=True, text=True)
+    assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={process.stdout.strip()}") == ""
 
 
 @pytest.mark.slow
-def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace) -> None:
-    make = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
-    left = subprocess.run(
-        [sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True
+def test_containers_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
+    program = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
+    leftover = subprocess.run(
+        [sys.executable, "-c", program, IMAGE], check=True, capture_output=True, text=True
     ).stdout.strip()
-    here = docker_daemon.connect()
-    ours = str(here.start(IMAGE).id)
-    here.rest()
+    daemon = docker_daemon.connect()
+    container = str(daemon.start(IMAGE).id)
+    daemon.rest()
     try:
         docker_daemon._last_tidied.clear()
         open_ws("docker", repo)
         docker_daemon.all_discarded()
-        there = docker("ps", "-aq", "--no-trunc").split()
-        assert left not in there
-        assert ours in there
+        containers = docker("ps", "-aq", "--no-trunc").split()
+        assert leftover not in containers
+        assert container in containers
     finally:
-        docker("rm", "-f", ours)
+        docker("rm", "-f", container)
 
 
-def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, str]] = []
+def test_daemon_version_is_requested_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[tuple[int, str]] = []
     get = APIClient._get
 
-    def noted(self: APIClient, url: str, **more: object) -> object:
-        asked.append((threading.get_ident(), url.rpartition("/")[2]))  # threads may be removing what other tests left
+    def recording_get(self: APIClient, url: str, **more: object) -> object:
+        requests.append((threading.get_ident(), url.rpartition("/")[2]))  # other threads may be removing leftovers
         return get(self, url, **more)
 
-    monkeypatch.setattr(APIClient, "_get", noted)
+    monkeypatch.setattr(APIClient, "_get", recording_get)
     monkeypatch.setattr(docker_daemon, "_api_versions", {})
     for _ in range(2):
         docker_daemon.connect().rest()
-    ours = [what for thread, what in asked if thread == threading.get_ident()]
-    assert ours == ["version", "_ping", "_ping"]
+    endpoints = [endpoint for thread, endpoint in requests if thread == threading.get_ident()]
+    assert endpoints == ["version", "_ping", "_ping"]
 
 
 @pytest.mark.slow
-def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
+def test_base_image_is_built_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
-    said: list[str] = []
-    images = {open_ws("docker", repo, say=said.append)._host._base.image for _ in range(2)}  # type: ignore[attr-defined]
-    assert len(images) == len(said) == 1
+    messages: list[str] = []
+    images = {open_ws("docker", repo, say=messages.append)._host._base.image for _ in range(2)}  # type: ignore[attr-defined]
+    assert len(images) == len(messages) == 1
     subprocess.run(["docker", "image", "rm", "-f", images.pop()], capture_output=True)
 
 
-def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = docker_daemon.connect()
-    api = ours.client.api
-    listed = api.images
+def test_clean_up_tolerates_base_removed_by_another_process(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = docker_daemon.connect()
+    api = daemon.client.api
+    list_images = api.images
 
-    def listed_late(*args: object, **more: object) -> object:
-        found = listed(*args, **more)
+    def list_and_remove(*args: object, **more: object) -> object:
+        images = list_images(*args, **more)
         api.remove_image(image)
-        return found
+        return images
 
     build(image, "true", f"LABEL {docker_daemon.BASE}=/nowhere")
-    monkeypatch.setattr(api, "images", listed_late)
-    base_image._remove_old(ours)
-    assert not listed(name=image)
-    ours.rest()
+    monkeypatch.setattr(api, "images", list_and_remove)
+    base_image._remove_old(daemon)
+    assert not list_images(name=image)
+    daemon.rest()
 
 
 @pytest.mark.slow
-def test_a_base_that_is_removed_before_it_is_used_is_made_again(
+def test_base_removed_before_use_is_rebuilt(
     repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
-    found: list[base_image.BaseImage] = []
+    base_images: list[base_image.BaseImage] = []
 
-    def found_and_gone(ours: docker_daemon.Daemon, options: WorkspaceOptions) -> base_image.BaseImage:
-        found.append(base_image.base_image(ours, options))
-        if len(found) == 1:
-            docker("image", "rm", found[0].image)
-        return found[-1]
+    def build_and_remove_first(daemon: docker_daemon.Daemon, options: WorkspaceOptions) -> base_image.BaseImage:
+        base_images.append(base_image.base_image(daemon, options))
+        if len(base_images) == 1:
+            docker("image", "rm", base_images[0].image)
+        return base_images[-1]
 
-    monkeypatch.setattr("aci.workspaces.docker.base_image", found_and_gone)
+    monkeypatch.setattr("aci.workspaces.docker.base_image", build_and_remove_first)
     ws = open_ws("docker", repo)
     assert ws.run("cat README").text == "hello\n"
-    assert len(found) == 2
+    assert len(base_images) == 2
     ws.close()
     docker_daemon.all_discarded()
-    docker("image", "rm", found[1].image)
+    docker("image", "rm", base_images[1].image)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("many", [0, base_image._FEW_FILES])
-def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace, many: int) -> None:
-    for number in range(many):
+@pytest.mark.parametrize("count", [0, base_image._FEW_FILES])
+def test_first_snapshot_trusts_index(repo: Path, open_ws: OpenWorkspace, count: int) -> None:
+    for number in range(count):
         (repo / f"{number}").write_text(str(number))
     ws = open_ws("docker", repo)
     assert ws.run(f"ls {base_image.RENEW_SCRIPT}").code
-    shown = ws._service.run("git -C /workspace/repo diff-files --name-only").text
-    assert shown + ws.run("git diff-files --name-only").text == ""
+    changed_files = ws._service.run("git -C /workspace/repo diff-files --name-only").text
+    assert changed_files + ws.run("git diff-files --name-only").text == ""
 
 
 @pytest.mark.slow
-def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_repository_in_image_is_used_without_its_history(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     inside = "cd /testbed && git init -q && echo built > ext.so && echo stray > stray && echo old > README"
     late = "git add -A && git -c user.name=a -c user.email=a@b commit -qm secret-fix && git tag v9"
     build(image, f"mkdir /testbed && {inside} && {late} && chown -R 1234:1234 /testbed")
@@ -263,7 +263,7 @@ GIT = "git config --global user.email a@b && git config --global user.name a &&"
 
 
 @pytest.mark.slow
-def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_git_history_in_image_is_removed_wherever_it_is(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     later = "echo later > fix && git add fix && git commit -qm secret-fix"
     build(
         image,
@@ -282,7 +282,7 @@ def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: Open
 
 
 @pytest.mark.slow
-def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_user_and_environment_of_image_are_used(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "useradd -m -u 1500 someone", "USER someone", "ENV FROM_IMAGE=yes", 'ENTRYPOINT ["/bin/false"]')
     ws = open_ws("docker", repo, image=image)
     assert ws.run("id -u; echo $HOME $FROM_IMAGE; git status -s; touch new").text == "1500\n/home/someone yes\n"
@@ -291,7 +291,7 @@ def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) ->
 
 
 @pytest.mark.parametrize("volume", ["/testbed", "/workspace", "/swe-agent/"])
-def test_an_image_with_a_volume_where_the_repository_goes(
+def test_image_with_volume_at_repository_path_is_refused(
     repo: Path, open_ws: OpenWorkspace, image: str, volume: str
 ) -> None:
     build(image, "mkdir /testbed && cd /testbed && git init -q", f"VOLUME {volume}")
@@ -301,21 +301,21 @@ def test_an_image_with_a_volume_where_the_repository_goes(
 
 
 @pytest.mark.slow
-def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_that_does_not_keep_files_is_refused(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "mkdir /testbed && cd /testbed && git init -q", "VOLUME /testbed/kept")
     (repo / "kept").mkdir()
     (repo / "kept" / uuid.uuid4().hex).write_text("")
     before = docker("images", "-aq", "--no-trunc").split()
     with pytest.raises(WorkspaceError, match="does not keep"):
         open_ws("docker", repo, image=image)
-    left = set(
+    leftover = set(
         docker("images", "-aq", "--no-trunc", "--filter=dangling=true", "--filter=label=swe-agent.owner").split()
     )
-    assert not [one for one in left - set(before) if own_mark() in docker("image", "inspect", one)]
+    assert not [id for id in leftover - set(before) if own_mark() in docker("image", "inspect", id)]
 
 
 @pytest.mark.slow
-def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_with_missing_user_is_refused(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, ":", "USER nobodyhere")
     with pytest.raises(WorkspaceError, match="no user nobodyhere") as caught:
         open_ws("docker", repo, image=image)
@@ -323,40 +323,40 @@ def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, im
 
 
 @pytest.mark.slow
-def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
-    make = (
+def test_unfinished_images_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
+    program = (
         "import sys; from aci.docker.docker_daemon import connect\n"
         "c = connect().start(sys.argv[1]); print(c.commit().id); c.remove(force=True)"
     )
-    done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "-c", program, IMAGE], check=True, capture_output=True, text=True)
     docker_daemon._last_tidied.clear()
     open_ws("docker", repo)
     docker_daemon.all_discarded()
-    assert done.stdout.strip() not in docker("images", "-aq", "--no-trunc")
+    assert process.stdout.strip() not in docker("images", "-aq", "--no-trunc")
 
 
-def test_waiting_for_a_base_can_be_cancelled(tmp_path: Path) -> None:
+def test_waiting_for_base_can_be_cancelled(tmp_path: Path) -> None:
     options = WorkspaceOptions(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
     threading.Timer(0.3, options.cancel.set).start()
     with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), exclusive_lock(tmp_path / "lock", options):
         pass
 
 
-def test_an_image_that_is_not_there(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_missing_image_is_reported(repo: Path, open_ws: OpenWorkspace) -> None:
     with pytest.raises(WorkspaceError, match=r"localhost:1/no/such:image"):
         open_ws("docker", repo, image="localhost:1/no/such:image")
     with pytest.raises(WorkspaceError):
         open_ws("docker", repo, image="Not An Image")
 
 
-def test_an_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_without_git_is_refused(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "rm -f /usr/bin/git")
     with pytest.raises(WorkspaceError, match="has no git"):
         open_ws("docker", repo, image=image)
 
 
 @pytest.mark.slow
-def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_opening_image_with_hanging_git_can_be_cancelled(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "printf '#!/bin/sh\\nexec yes\\n' > /usr/bin/git")
     cancel = threading.Event()
     timer = threading.Timer(3.0, cancel.set)
@@ -366,7 +366,7 @@ def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace
     timer.join()
 
 
-def test_an_image_without_a_shell(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_without_shell_is_refused(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.addfile(tarfile.TarInfo("empty"))
@@ -375,7 +375,9 @@ def test_an_image_without_a_shell(repo: Path, open_ws: OpenWorkspace, image: str
         open_ws("docker", repo, image=image)
 
 
-def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_daemon_and_missing_docker_are_reported(
+    repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     with pytest.raises(WorkspaceError, match="not running") as caught:
         open_ws("docker", repo)
@@ -387,18 +389,18 @@ def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
+def test_packages_of_repository_can_be_imported(make_repo, open_ws) -> None:
     ws = open_ws("docker", make_repo({"src/parcel/__init__.py": "WHERE = 'src'\n", "crate.py": "WHERE = 'root'\n"}))
-    asked = "cd / && python3 -c 'import parcel, crate; print(parcel.WHERE, crate.WHERE)'"
-    assert ws.run(asked).text.strip() == "src root"
+    command = "cd / && python3 -c 'import parcel, crate; print(parcel.WHERE, crate.WHERE)'"
+    assert ws.run(command).text.strip() == "src root"
 
 
 @pytest.mark.slow
-def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_volumes_of_image_are_tmpfs_with_size_limit(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "ln -s var/lib /short", "VOLUME /var/data", "VOLUME /a/../var/more/", "VOLUME /short/linked")
     ws = open_ws("docker", repo, image=image)
     mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
-    assert {each["Type"] for each in mounts if each["RW"]} <= {"tmpfs"}
+    assert {mount["Type"] for mount in mounts if mount["RW"]} <= {"tmpfs"}
     for folder in ("/var/data", "/var/more", "/var/lib/linked"):
         assert ws.run(f"df -P {folder} | tail -n 1 | cut -d ' ' -f 1; echo x > {folder}/x").text == "tmpfs\n"
         kilobytes = ws.run(f"df -P {folder} | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2").text
@@ -406,11 +408,9 @@ def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_
 
 
 @pytest.mark.slow
-def test_a_read_only_workspace_keeps_its_volumes_and_those_of_its_image_lie_in_memory(
-    repo: Path, open_ws: OpenWorkspace, image: str
-) -> None:
+def test_volumes_of_image_in_read_only_workspace_are_tmpfs(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, ":", "VOLUME /var/data")
     ws = open_ws("docker", repo, image=image, read_only=True)
     assert ws.run("echo x > /var/data/x && echo x > new && cat /var/data/x").text == "x\n"
     mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
-    assert "/var/data" not in {each["Destination"] for each in mounts if each["Type"] == "volume"}
+    assert "/var/data" not in {mount["Destination"] for mount in mounts if mount["Type"] == "volume"}

@@ -1,4 +1,4 @@
-"""A workspace whose disk is full raises an error: it never loses files or results of tests silently."""
+"""A workspace whose disk is full raises an error and never silently loses files or test results."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Disk:
 
     def fill(self) -> None:
         with self.ballast.open("wb") as file:
-            found = os.statvfs(self.folder)
-            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize)
+            stats = os.statvfs(self.folder)
+            os.posix_fallocate(file.fileno(), 0, stats.f_bavail * stats.f_frsize)
 
     def free(self) -> None:
         self.ballast.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
-    """Where local workspaces are made."""
+    """A small disk on which local workspaces are created."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True).returncode:
@@ -77,22 +77,24 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def open_on(disk: Disk, make_repo: MakeRepo, open_ws: OpenWorkspace) -> Iterator[Callable[..., PosixWorkspace]]:
-    """`open_on(files)`: a local workspace on the disk, closed before that goes."""
-    opened = []
+def open_on_disk(disk: Disk, make_repo: MakeRepo, open_ws: OpenWorkspace) -> Iterator[Callable[..., PosixWorkspace]]:
+    """`open_on_disk(files)`: a local workspace on the disk, closed before the disk is unmounted."""
+    workspaces = []
 
     def open(files: dict[str, str | bytes]) -> PosixWorkspace:
-        opened.append(open_ws("local", make_repo(files)))
-        return opened[-1]
+        workspaces.append(open_ws("local", make_repo(files)))
+        return workspaces[-1]
 
     yield open
     disk.free()
-    for ws in opened:
+    for ws in workspaces:
         ws.close()
 
 
-def test_a_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
-    ws = open_on({"a.py": "a = 1\n"})
+def test_snapshot_on_full_disk_fails_and_next_is_complete(
+    disk: Disk, open_on_disk: Callable[..., PosixWorkspace]
+) -> None:
+    ws = open_on_disk({"a.py": "a = 1\n"})
     ws.write("a.py", b"a = 2\n")
     disk.fill()
     with pytest.raises(WorkspaceError, match=r"No space|Out of diskspace"):
@@ -103,9 +105,11 @@ def test_a_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorksp
     assert ws.options.trees.read(snapshot.tree, "a.py") == b"a = 2\n"
 
 
-def test_a_restored_tree_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
-    """The store's index is that of the tree before the restore, and still when the restore has failed."""
-    ws = open_on({"a.py": LARGE})
+def test_restore_on_full_disk_fails_and_next_is_complete(
+    disk: Disk, open_on_disk: Callable[..., PosixWorkspace]
+) -> None:
+    """A failed restore must leave the store's index at the tree before the restore."""
+    ws = open_on_disk({"a.py": LARGE})
     ws.write("a.py", b"a = 2\n")
     disk.fill()
     with pytest.raises(WorkspaceError):
@@ -115,8 +119,10 @@ def test_a_restored_tree_lacks_nothing(disk: Disk, open_on: Callable[..., PosixW
     assert ws.read("a.py") == LARGE
 
 
-def test_tests_that_cannot_be_started(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
-    ws = open_on({"a.py": "a = 1\n"})
+def test_test_run_that_cannot_start_on_full_disk_raises_error(
+    disk: Disk, open_on_disk: Callable[..., PosixWorkspace]
+) -> None:
+    ws = open_on_disk({"a.py": "a = 1\n"})
     disk.fill()
     with pytest.raises(WorkspaceError, match=r"disk|could not be"):
         run_tests(ws, "true")
@@ -124,64 +130,64 @@ def test_tests_that_cannot_be_started(disk: Disk, open_on: Callable[..., PosixWo
     assert run_tests(ws, "true").code == 0
 
 
-def test_results_that_cannot_be_written_while_the_tests_run(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
-    """There is room again when the command has ended."""
+def test_results_not_written_on_full_disk_raise_error(disk: Disk, open_on_disk: Callable[..., PosixWorkspace]) -> None:
+    """The disk has free space again when the command has ended."""
     files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="'x' * 8000")}
-    ws = open_on(files)
+    ws = open_on_disk(files)
     with pytest.raises(WorkspaceError, match="The disk of the workspace is full"):
         run_tests(ws, f"python3 -m unittest test_a; code=$?; rm {disk.ballast}; exit $code")
 
 
-def test_tests_that_end_on_a_full_disk(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
-    """Their results could be written, but they may have failed for lack of room."""
+def test_tests_that_end_on_full_disk_raise_error(disk: Disk, open_on_disk: Callable[..., PosixWorkspace]) -> None:
+    """The results could be written, but the tests may have failed for lack of space."""
     files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="''")}
-    ws = open_on(files)
+    ws = open_on_disk(files)
     with pytest.raises(WorkspaceError, match="The disk of the workspace is full"):
         run_tests(ws, "python3 -m unittest test_a")
     disk.free()
     assert run_tests(ws, f"python3 -m unittest test_a; rm {disk.ballast}").failed == ("test_a.Tests.test_a",)
 
 
-def test_a_command_of_ours_that_could_not_begin_is_run_again(
+def test_harness_command_that_could_not_start_is_retried(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
-    troubles = [WorkspaceError("No room.", "Make some.")]
+    errors = [WorkspaceError("No space.", "Free some.")]
     deliver = SessionProcesses.deliver
 
-    def delivers(self: SessionProcesses, data: bytes) -> str:
-        if troubles:
-            raise troubles.pop()
+    def fail_once(self: SessionProcesses, data: bytes) -> str:
+        if errors:
+            raise errors.pop()
         return deliver(self, data)
 
-    monkeypatch.setattr(SessionProcesses, "deliver", delivers)
+    monkeypatch.setattr(SessionProcesses, "deliver", fail_once)
     assert ws.run(f"echo there; : {'x' * 50_000}", session=HARNESS_SESSION).text == "there\n"
-    assert troubles == []
+    assert errors == []
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_began_is_not_run_again(
+def test_harness_command_that_started_is_not_retried(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
 
     def alive(self: SessionProcesses, pid: int) -> bool:
-        raise WorkspaceError("Nothing answers.", "Begin again.")
+        raise WorkspaceError("No answer.", "Try again.")
 
     with monkeypatch.context() as patch:
         patch.setattr(SessionProcesses, "alive", alive)
-        ran = ws.run("echo begun >> begun; sleep 3", session=HARNESS_SESSION)
-    assert (ran.code, ran.restarted) == (1, True)
-    assert ws.read("begun") == b"begun\n"
+        result = ws.run("echo started >> started; sleep 3", session=HARNESS_SESSION)
+    assert (result.code, result.restarted) == (1, True)
+    assert ws.read("started") == b"started\n"
 
 
-def test_a_name_that_looks_like_the_message_of_a_full_disk(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_file_name_like_disk_full_message_is_accepted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws("local", make_repo({"a.py": "a = 1\n"}))
     workspace.run("mkdir 'No space left on device' && git -C 'No space left on device' init -q && echo x > b.py")
     assert workspace.snapshot().tree != workspace.options.base.tree
 
 
-def test_a_fifo_in_the_place_of_our_file_holds_nothing_up(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_fifo_in_place_of_harness_file_does_not_block(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     code = """
 import glob, os, unittest
 
@@ -191,6 +197,6 @@ class Tests(unittest.TestCase):
         os.mkfifo(os.path.join(os.path.dirname(file), "room"))
 """
     workspace = open_ws("local", make_repo({"test_a.py": code}))
-    places = f"{workspace.harness}/results-*/run.json"
-    report = run_tests(workspace, f"PLACES={places!r} python -m unittest test_a")
+    pattern = f"{workspace.harness}/results-*/run.json"
+    report = run_tests(workspace, f"PLACES={pattern!r} python -m unittest test_a")
     assert report.summary().startswith("1 passed")

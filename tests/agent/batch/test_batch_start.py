@@ -1,4 +1,4 @@
-"""What is refused before a batch begins, and what earlier processes have spent."""
+"""Errors before a batch starts, and the spending of earlier processes."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from agent.instances.jobs import JobResult
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 
-def done(dollars: float | None) -> JobResult:
+def job_result(dollars: float | None) -> JobResult:
     return JobResult("i", 1, "i", 0, "verified", "verified", "", dollars)
 
 
-def test_results_unfinished_runs_and_those_put_aside_are_spent(tmp_path: Path):
+def test_spending_includes_results_unfinished_and_broken_runs(tmp_path: Path):
     settings = Settings(state=tmp_path, budget=0.5)
-    found = UnfinishedRuns({"a": UnfinishedRun(0.25), "b": UnfinishedRun(0.125, ended=True)}, broken=2)
-    assert _spent([done(1.0), done(0.0)], found, settings, total=5.0) == 1.0 + 0.25 + 0.125 + 2 * 0.5
+    unfinished = UnfinishedRuns({"a": UnfinishedRun(0.25), "b": UnfinishedRun(0.125, ended=True)}, broken=2)
+    assert _spent([job_result(1.0), job_result(0.0)], unfinished, settings, total=5.0) == 1.0 + 0.25 + 0.125 + 2 * 0.5
 
 
-@pytest.mark.parametrize("found", [UnfinishedRuns(), UnfinishedRuns({"a": UnfinishedRun(None)})])
-def test_what_has_no_price_cannot_be_held_to_a_total(found: UnfinishedRuns, tmp_path: Path):
-    known = [done(1.0)] if found.begun else [done(1.0), done(None)]
-    assert _spent(known, found, Settings(state=tmp_path), total=None) == 1.0
+@pytest.mark.parametrize("unfinished", [UnfinishedRuns(), UnfinishedRuns({"a": UnfinishedRun(None)})])
+def test_unknown_cost_is_rejected_only_with_total(unfinished: UnfinishedRuns, tmp_path: Path):
+    known = [job_result(1.0)] if unfinished.begun else [job_result(1.0), job_result(None)]
+    assert _spent(known, unfinished, Settings(state=tmp_path), total=None) == 1.0
     with pytest.raises(ConfigError, match=r"The cost of .* is not known"):
-        _spent(known, found, Settings(state=tmp_path), total=5.0)
+        _spent(known, unfinished, Settings(state=tmp_path), total=5.0)
 
 
-def test_what_a_begun_run_may_still_spend():
-    assert UnfinishedRun(0.25, budget=1.0).wanted(2.0) == 0.75, "its own budget counts, which is on its record"
+def test_unfinished_run_may_spend_rest_of_its_budget():
+    assert UnfinishedRun(0.25, budget=1.0).wanted(2.0) == 0.75, "the budget that the run recorded counts"
     assert UnfinishedRun(0.25).wanted(2.0) == 1.75
     assert UnfinishedRun(0.25, budget=1.0, ended=True).wanted(2.0) == 0.0
     assert UnfinishedRun(1.5, budget=1.0).wanted(2.0) == 0.0
 
 
-def test_what_is_paid_for_comes_first_and_what_failed_before_last():
+def test_paid_jobs_come_first_and_failed_jobs_last():
     assert (
         classify_jobs(UnfinishedRun(1.0, ended=True), False)
         < classify_jobs(UnfinishedRun(0.5), False)
@@ -49,7 +49,7 @@ def test_what_is_paid_for_comes_first_and_what_failed_before_last():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("invalid", "message"),
     [
         ({"engine_options": ("address",)}, "'address' is not an option"),
         ({"engine": "moon"}, "no engine named 'moon'"),
@@ -62,15 +62,15 @@ def test_what_is_paid_for_comes_first_and_what_failed_before_last():
         ({"files": (Path("absent.jsonl"),)}, "absent.jsonl"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_begun(
-    wrong: dict[str, object], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_invalid_option_is_reported_before_batch_starts(
+    invalid: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("one.jsonl").write_text('{"id": "i", "repo": "/nowhere", "issue": "It fails."}\n')
     given: dict[str, object] = {"files": (Path("one.jsonl"),), "out": Path("out"), "flags": {}, "workers": 1}
     with pytest.raises(SweAgentError) as raised:
-        start_batch(BatchOptions(**{**given, **wrong}), plain=True)  # type: ignore[arg-type]
-    assert said in raised.value.message
+        start_batch(BatchOptions(**{**given, **invalid}), plain=True)  # type: ignore[arg-type]
+    assert message in raised.value.message
     assert raised.value.fix
     assert isinstance(raised.value, UsageError | ConfigError)
     assert not (tmp_path / "out" / "runs").exists()

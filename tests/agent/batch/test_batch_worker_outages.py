@@ -1,5 +1,4 @@
-"""What is nobody's fault but the machine's, the network's or a slip of the user's: nothing is given up for good, and a
-batch that cannot go on stops."""
+"""Outages and configuration mistakes: no job is given up, and a batch that cannot continue stops."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from agent.engine.engine import CancellationToken
 from agent.instances.image_registry import DiskFull, ImageNotFound
 from agent.instances.jobs import Instance, Job, JobResult
 from agent.limits.rate_limiter import Limiter
-from tests.agent.batch.test_batch_driver import Bench, Somewhere, Told, failing, verified
+from tests.agent.batch.test_batch_driver import BatchBench, FakeExecutor, RecordingDisplay, failing, verified
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import Journal, lock_run
 from trajectories.records import Issue
@@ -27,28 +26,28 @@ from trajectories.records import Issue
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(tmp_path / "out")
+    return BatchBench(tmp_path / "out")
 
 
-@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), DiskFull("There is no room for the image.")])
-def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, error):
-    def does(job: Job, attempt: int) -> JobResult:
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), DiskFull("There is no space for the image.")])
+def test_exhausted_machine_stops_batch_and_gives_up_no_job(bench, error):
+    def handler(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise error
         return verified(job)
 
-    summary = bench.run(does, count=4, workers=1, tries=2)
+    summary = bench.run(handler, count=4, workers=1, tries=2)
     assert (summary.code, summary.exits, summary.left) == (5, {"verified": 1}, 3)
     assert bench.place.tries == {"i0": 1, "i1": 2}
 
 
-def test_an_outage_stops_all_once_several_in_a_row_have_failed_alike(bench):
-    def does(job: Job, attempt: int) -> JobResult:
+def test_same_error_several_times_in_row_stops_batch(bench):
+    def handler(job: Job, attempt: int) -> JobResult:
         if job.run != "i0":
             raise WorkspaceError(f"The clone of {job.run!r} failed after {job.run[1:]}00 ms.")
         return verified(job)
 
-    summary = bench.run(does, count=9, workers=1, tries=1)
+    summary = bench.run(handler, count=9, workers=1, tries=1)
     assert (summary.code, summary.exits, summary.left) == (5, {"verified": 1, "infrastructure": 3}, 8)
     assert "3 instances in a row failed with the same error: The clone of 'i3' failed" in str(summary.error)
     bench.cancel = CancellationToken()
@@ -56,7 +55,7 @@ def test_an_outage_stops_all_once_several_in_a_row_have_failed_alike(bench):
 
 
 @pytest.mark.parametrize(("error", "row"), [(UsageError("No such commit."), ""), (WorkspaceError("No image."), "own")])
-def test_rows_and_their_images_that_are_no_good_are_no_outage(bench, error, row):
+def test_unusable_rows_and_images_are_no_outage(bench, error, row):
     def job(number: int) -> Job:
         return Job(Instance(f"i{number}", "a/b", "", Issue("It fails"), image=row), 1, bench.out, bench.settings)
 
@@ -65,40 +64,40 @@ def test_rows_and_their_images_that_are_no_good_are_no_outage(bench, error, row)
     assert summary.exits == {"infrastructure": 9}
 
 
-def test_a_run_that_another_process_has_is_left_to_do(bench):
-    def does(job: Job, attempt: int) -> JobResult:
+def test_run_locked_by_other_process_is_left_for_later(bench):
+    def handler(job: Job, attempt: int) -> JobResult:
         job.directory.mkdir(parents=True, exist_ok=True)
         Journal(job.directory).close()
         return verified(job)
 
     bench.spent_run("i0", 1000)
-    held = lock_run(bench.out / "runs" / "i0")
+    lock = lock_run(bench.out / "runs" / "i0")
     try:
-        summary = bench.run(does, count=2, workers=1, tries=2)
+        summary = bench.run(handler, count=2, workers=1, tries=2)
     finally:
-        held.release()
+        lock.release()
     assert (summary.exits, summary.left, summary.code) == ({"infrastructure": 1, "verified": 1}, 1, 5)
-    assert bench.run(does, count=2).exits == {"verified": 2}
+    assert bench.run(handler, count=2).exits == {"verified": 2}
 
 
-def test_a_front_that_fails_loses_nothing(bench):
+def test_failing_display_loses_no_results(bench):
     @dataclass
-    class Gone(Told):
+    class FailingDisplay(RecordingDisplay):
         def __getattribute__(self, name: str) -> Any:
             raise OSError(5, "Input/output error")
 
-    bench.front = FaultTolerantDisplay(Gone())
+    bench.front = FaultTolerantDisplay(FailingDisplay())
     with bench.front:
         summary = bench.run(lambda job, _: verified(job), count=5)
     assert (summary.code, summary.exits, summary.left) == (0, {"verified": 5}, 0)
 
 
-def test_a_worker_that_fails_is_never_silent(bench):
-    class Raising(Told):
+def test_failure_of_worker_is_reported(bench):
+    class FaultyDisplay(RecordingDisplay):
         def done(self, done: JobResult) -> None:
             raise ZeroDivisionError
 
-    bench.front = Raising()
+    bench.front = FaultyDisplay()
     summary = bench.run(lambda job, _: verified(job), count=5)
     assert (summary.code, summary.left > 0) == (1, True)
     assert "Internal error: ZeroDivisionError" in str(summary.error)
@@ -109,8 +108,8 @@ def test_a_worker_that_fails_is_never_silent(bench):
     [("", "", ConfigError), ("gone", "", UsageError), ("", "gone", UsageError)],
     ids=["flag", "row", "repository"],
 )
-def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of_repository, kind):
-    class Empty:
+def test_missing_image_stops_batch_if_flag_names_it(bench, row, of_repository, kind):
+    class NoImages:
         def ahead(self, job: Job) -> None:
             pass
 
@@ -126,43 +125,45 @@ def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of
     )
     prepared = replace(job, settings=bench.settings.model_copy(update={"image": "gone"}))
     with ResultStore(bench.out) as store:
-        elsewhere = Somewhere(lambda job, _: verified(job))
-        means = WorkerResources(
-            *(elsewhere, store, bench.batch_budget, bench.front, bench.cancel, Limiter()),
+        executor = FakeExecutor(lambda job, _: verified(job))
+        resources = WorkerResources(
+            *(executor, store, bench.batch_budget, bench.front, bench.cancel, Limiter()),
             *(lambda job: prepared, "m"),
-            images=Empty(),
+            images=NoImages(),
         )
         with pytest.raises(kind, match="no image gone"):
-            means.ready(job)
+            resources.ready(job)
 
 
-def test_records_of_the_batch_that_are_damaged_are_no_runs_fault(bench):
+def test_damaged_batch_record_is_not_blamed_on_run(bench):
     def prepare(job: Job) -> Job:
         raise RunBroken("manifest.json is damaged.")
 
     bench.spent_run("i0", 1000)
     with ResultStore(bench.out) as store:
-        place = Somewhere(lambda job, _: verified(job))
-        means = WorkerResources(place, store, bench.batch_budget, bench.front, bench.cancel, Limiter(), prepare, "m")
-        summary = Batch(bench.out, [bench.job(0), bench.job(1)], means, 1).run()
+        place = FakeExecutor(lambda job, _: verified(job))
+        resources = WorkerResources(
+            place, store, bench.batch_budget, bench.front, bench.cancel, Limiter(), prepare, "m"
+        )
+        summary = Batch(bench.out, [bench.job(0), bench.job(1)], resources, 1).run()
     assert (summary.code, summary.left, str(summary.error)) == (5, 2, "manifest.json is damaged.")
-    assert (bench.out / "runs" / "i0").exists(), "nothing is moved aside"
+    assert (bench.out / "runs" / "i0").exists(), "the run was moved aside"
 
 
-def test_what_cannot_be_read_now_is_not_charged_as_if_it_were_damaged(bench):
+def test_unreadable_journal_is_not_charged_as_damaged(bench):
     spent = bench.spent_run("i0", 1000)
     path = bench.out / "runs" / "i0"
     assert dollars_spent(path, 1.0) == spent
-    (path / "journal.jsonl").rename(path / "kept")
+    (path / "journal.jsonl").rename(path / "moved")
     (path / "journal.jsonl").mkdir()  # reading it is an OSError
     assert dollars_spent(path, 1.0) is None
     with pytest.raises(WorkspaceError, match=r"i0/journal.jsonl cannot be read"):
         read_unfinished_runs(bench.out / "runs", {})
 
 
-def test_where_money_is_short_what_can_be_paid_is_done(bench):
+def test_remaining_money_is_spent_on_jobs_that_fit(bench):
     bench.batch_budget = BatchBudget(1.5, 0.75)
     begun = {"i2": UnfinishedRun(0.5, budget=1.0), "i3": UnfinishedRun(0.25, ended=True)}
     summary = bench.run(lambda job, _: verified(job, 0.5), count=4, workers=1, begun=begun)
-    assert {one.run for one in load_results(bench.out)} == {"i2", "i3"}
+    assert {result.run for result in load_results(bench.out)} == {"i2", "i3"}
     assert (summary.code, summary.left) == (4, 2)

@@ -1,4 +1,4 @@
-"""Graphs and histories are made by a helper, ahead of the threads that read them; without it all goes on."""
+"""The helper process that builds code graphs and histories ahead of the runs, which can continue without it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FILES = {"calc/core.py": "def add(a, b):\n    return a - b\n", "calc/text.py": "
 
 
 @pytest.fixture
-def indexing() -> Iterator[GraphIndexer]:
-    opened = GraphIndexer()
-    yield opened
-    opened.close()
+def indexer() -> Iterator[GraphIndexer]:
+    graph_indexer = GraphIndexer()
+    yield graph_indexer
+    graph_indexer.close()
 
 
 @pytest.fixture
@@ -34,68 +34,70 @@ def repo(make_repo: MakeRepo) -> Path:
     return make_repo(FILES)
 
 
-def test_a_run_finds_all_made(indexing, repo, monkeypatch):
-    indexing.ready(repo, "HEAD", Event())
-    made: list[object] = []
-    monkeypatch.setattr(graph_build, "_build", lambda *given: made.append(given))
+def test_run_uses_prebuilt_graph_and_history(indexer, repo, monkeypatch):
+    indexer.ready(repo, "HEAD", Event())
+    builds: list[object] = []
+    monkeypatch.setattr(graph_build, "_build", lambda *arguments: builds.append(arguments))
     source = Repository.open(repo)
     with source.blobs("HEAD") as blobs:
-        found = localize_issue(blobs, Issue("add() subtracts"), HistoryBase(source.git_dir, source.commit("HEAD")))
-    assert [file.path for file in found.places.files][:1] == ["calc/core.py"]
-    assert not made
-    assert list(cache_folder().iterdir()), "in the user's cache"
+        localization = localize_issue(
+            blobs, Issue("add() subtracts"), HistoryBase(source.git_dir, source.commit("HEAD"))
+        )
+    assert [file.path for file in localization.places.files][:1] == ["calc/core.py"]
+    assert not builds
+    assert list(cache_folder().iterdir()), "the user's cache is empty"
 
 
-def test_what_is_made_once_is_not_asked_for_again(indexing, repo):
-    first = indexing.ahead(repo, "HEAD")
-    assert indexing.ahead(repo, "HEAD") is first
+def test_same_commit_is_requested_once(indexer, repo):
+    first = indexer.ahead(repo, "HEAD")
+    assert indexer.ahead(repo, "HEAD") is first
 
 
-def test_what_cannot_be_indexed_costs_nothing(indexing, repo, tmp_path):
-    indexing.ready(tmp_path / "nowhere", "HEAD", Event())
-    indexing.ready(repo, "0" * 40, Event())
-    indexing.ready(repo, "HEAD", Event())
-    assert indexing._deaths == 0
+def test_failed_indexing_does_not_end_helper(indexer, repo, tmp_path):
+    indexer.ready(tmp_path / "nowhere", "HEAD", Event())
+    indexer.ready(repo, "0" * 40, Event())
+    indexer.ready(repo, "HEAD", Event())
+    assert indexer._deaths == 0
 
 
 @pytest.mark.slow
-def test_a_helper_that_dies_is_started_again_a_few_times(indexing, repo):
-    for number in range(2 * MOST_DEATHS):  # one that finds it alive, one that finds it dead
-        indexing.ready(repo, f"HEAD~{number}", Event())
-        if indexing._helper is not None:
-            os.kill(indexing._helper.pid, signal.SIGKILL)
-            indexing._helper.join()
-    assert indexing._deaths == MOST_DEATHS
-    indexing.ready(repo, "HEAD", Event())
-    assert indexing._helper is None, "and then no more"
+def test_helper_that_dies_is_restarted_few_times(indexer, repo):
+    for number in range(2 * MOST_DEATHS):  # one call finds the helper alive, the next finds it dead
+        indexer.ready(repo, f"HEAD~{number}", Event())
+        if indexer._helper is not None:
+            os.kill(indexer._helper.pid, signal.SIGKILL)
+            indexer._helper.join()
+    assert indexer._deaths == MOST_DEATHS
+    indexer.ready(repo, "HEAD", Event())
+    assert indexer._helper is None, "the helper was started again"
 
 
-def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo):
-    indexing.ready(repo, "HEAD", Event())
-    os.kill(indexing._helper.pid, signal.SIGSTOP)
+def test_cancellation_stops_wait_for_hanging_helper(indexer, repo):
+    indexer.ready(repo, "HEAD", Event())
+    os.kill(indexer._helper.pid, signal.SIGSTOP)
     cancel = Event()
     Timer(0.2, cancel.set).start()
     with pytest.raises(Cancelled):
-        indexing.ready(repo, "HEAD~0", cancel)
+        indexer.ready(repo, "HEAD~0", cancel)
 
 
 @pytest.mark.slow
-def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch):
-    indexing.ready(repo, "HEAD", Event())
+def test_hanging_helper_is_killed_after_timeout(indexer, repo, monkeypatch):
+    indexer.ready(repo, "HEAD", Event())
     monkeypatch.setattr("agent.batch.index_process.LONGEST", 0.5)
-    hanging = indexing._helper
+    hanging = indexer._helper
     os.kill(hanging.pid, signal.SIGSTOP)
     given_up = Event()
     timer = Timer(60, given_up.set)
     timer.start()
-    indexing.ready(repo, "HEAD~0", given_up)
+    indexer.ready(repo, "HEAD~0", given_up)
     timer.cancel()
-    assert (indexing._deaths, indexing._helper) == (1, None)
+    assert (indexer._deaths, indexer._helper) == (1, None)
     assert not hanging.is_alive()
 
 
-def test_an_interrupt_at_the_terminal_leaves_the_helper_alone(indexing, repo):
-    indexing.ready(repo, "HEAD", Event())
-    os.kill(indexing._helper.pid, signal.SIGINT)
-    indexing.ready(repo, "HEAD~0", Event())
-    assert indexing._deaths == 0
+def test_interrupt_at_terminal_does_not_stop_helper(indexer, repo):
+    indexer.ready(repo, "HEAD", Event())
+    os.kill(indexer._helper.pid, signal.SIGINT)
+    indexer.ready(repo, "HEAD~0", Event())
+    assert indexer._deaths == 0

@@ -1,4 +1,4 @@
-"""Runs on nodes that fail, come late, or are told to stop: the driver's side alone says what a run came to."""
+"""Runs on nodes that fail, arrive late or are stopped: only the driver determines the result of a run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def litellm() -> None:
 
 
 class Driver:
-    """A job, the hub it goes through, and an endpoint that sees whether each request's hold was here before it."""
+    """A job, its hub, and an endpoint that counts requests whose hold has not reached the driver."""
 
     def __init__(self, folder: Path, repository: Path) -> None:
         self.hub = Hub(0.0, 0.0)
@@ -70,17 +70,17 @@ class Driver:
         self.unheld += self.counts and len(holds) < len(self.endpoint.asked)
         return Answer("On.", actions=SCRIPT[request.turns])
 
-    def sent(self) -> RemoteJob:
-        """A new attempt, open at the hub."""
+    def open_attempt(self) -> RemoteJob:
+        """Start a new attempt and open it at the hub."""
         begin_job(self.job)
         base = read(self.job.directory).run.base.commit
         directory, repository = self.job.directory, self.job.repository
-        sent = RemoteJob(token_hex(8), "one", 1, directory, repository, hash_refs(repository), base)
-        self.hub.open(sent.token, sent.directory, {}, digest_path(directory, load_settings().state))
-        return sent
+        attempt = RemoteJob(token_hex(8), "one", 1, directory, repository, hash_refs(repository), base)
+        self.hub.open(attempt.token, attempt.directory, {}, digest_path(directory, load_settings().state))
+        return attempt
 
-    def money(self) -> tuple[int, int, int]:
-        """Requests that are held, settled, and replies, as the driver's journal has them."""
+    def request_counts(self) -> tuple[int, int, int]:
+        """Count the holds, settlements and replies in the driver's journal."""
         record = read(self.job.directory)
         return len(record.holds), len(record.settles), len(record.replies)
 
@@ -88,45 +88,45 @@ class Driver:
 @pytest.fixture
 def driver(tmp_path: Path, make_repo: MakeRepo) -> Iterator[Driver]:
     repository = make_repo({"calc.py": "def add(a, b):\n    return a - b\n", ".gitignore": "__pycache__/\n"})
-    made = Driver(tmp_path, repository)
-    yield made
-    made.endpoint.close()
-    assert made.unheld == 0
+    created = Driver(tmp_path, repository)
+    yield created
+    created.endpoint.close()
+    assert created.unheld == 0
 
 
-class Flaky:
-    """The hub until `fails(name)` says that the way to it is gone, for good."""
+class UnreliableHub:
+    """The hub, until `fails(name)` reports that the connection is lost for good."""
 
     def __init__(self, hub: Hub, fails: Callable[[str], bool]) -> None:
         self._hub, self._fails, self._gone = hub, fails, False
 
     def __getattr__(self, name: str) -> Any:
-        def call(*given: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             self._gone = self._gone or self._fails(name)
             if self._gone:
                 raise WorkspaceError("The driver cannot be reached.")
-            return getattr(self._hub, name)(*given)
+            return getattr(self._hub, name)(*arguments)
 
         return call
 
 
-def exits(directory: Path) -> int:
+def count_exits(directory: Path) -> int:
     return sum(isinstance(record, Exit) for record in read(directory).records)
 
 
 @pytest.mark.slow
-def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
-    sent = driver.sent()
-    away = solve_remote_job(sent, driver.hub).result()
-    driver.hub.close(sent.token)
+def test_remote_run_equals_local_run(driver: Driver, tmp_path: Path) -> None:
+    attempt = driver.open_attempt()
+    remote = solve_remote_job(attempt, driver.hub).result()
+    driver.hub.close(attempt.token)
     driver.counts = False
     local = replace(driver.job, settings=driver.job.settings.model_copy(update={"state": tmp_path / "local"}))
-    here = solve_job(local, JobWatch(CancellationToken(), Limiter()))
-    same = {"at": 0.0, "seconds": 0.0}
-    assert replace(away, **same) == replace(here, **same)
-    assert (away.kind, away.calls, exits(driver.job.directory)) == ("verified", 3, 1)
+    local_result = solve_job(local, JobWatch(CancellationToken(), Limiter()))
+    ignored = {"at": 0.0, "seconds": 0.0}
+    assert replace(remote, **ignored) == replace(local_result, **ignored)
+    assert (remote.kind, remote.calls, count_exits(driver.job.directory)) == ("verified", 3, 1)
     assert driver.job.settings.experience
-    assert not [*tmp_path.rglob("experience")], "what one instance comes to must not depend on another"
+    assert not [*tmp_path.rglob("experience")], "results of instances must not depend on each other"
     for name in ("patch.diff", "proof.sh"):
         text = (driver.job.directory / name).read_text()
         assert text == (local.directory / name).read_text().replace(str(local.directory), str(driver.job.directory))
@@ -135,31 +135,31 @@ def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Path) -> None:
-    sent = replace(driver.sent(), repository=tmp_path / "not here" / "calc")
+def test_node_without_repository_receives_copy(driver: Driver, tmp_path: Path) -> None:
+    attempt = replace(driver.open_attempt(), repository=tmp_path / "not here" / "calc")
     driver.hub.bundle = lambda root, commit: Hub.bundle(driver.hub, driver.job.repository, commit)  # type: ignore[method-assign]
-    assert solve_remote_job(sent, driver.hub).result().kind == "verified"
+    assert solve_remote_job(attempt, driver.hub).result().kind == "verified"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [2, 4, 7])
-def test_a_lost_node_s_run_goes_on_from_what_arrived(
+def test_run_of_lost_node_resumes_from_received_records(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    monkeypatch.setattr(run_stream, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
+    monkeypatch.setattr(run_stream, "PAUSE", 3600.0)  # push only before requests and at the end
     calls = iter(range(1000))
-    flaky = Flaky(driver.hub, lambda name: name in ("push", "turn", "leave") and next(calls) >= moment)
-    lost = solve_remote_job(driver.sent(), flaky)
+    unreliable_hub = UnreliableHub(driver.hub, lambda name: name in ("push", "turn", "leave") and next(calls) >= moment)
+    lost = solve_remote_job(driver.open_attempt(), unreliable_hub)
     assert (lost.done, lost.error) == (None, "WorkspaceError")
-    before, asked = driver.money(), len(driver.endpoint.asked)
-    assert before[0] >= asked
-    assert exits(driver.job.directory) == 0
-    done = solve_remote_job(driver.sent(), driver.hub).result()
-    held, _, replies = driver.money()
-    assert (done.kind, replies, exits(driver.job.directory)) == ("verified", 3, 1)
-    assert len(driver.endpoint.asked) - asked == 3 - before[2]
-    assert held == len(driver.endpoint.asked) + (before[0] - asked)
-    assert done.calls == held
+    before, requests_before = driver.request_counts(), len(driver.endpoint.asked)
+    assert before[0] >= requests_before
+    assert count_exits(driver.job.directory) == 0
+    done = solve_remote_job(driver.open_attempt(), driver.hub).result()
+    holds_count, _, replies = driver.request_counts()
+    assert (done.kind, replies, count_exits(driver.job.directory)) == ("verified", 3, 1)
+    assert len(driver.endpoint.asked) - requests_before == 3 - before[2]
+    assert holds_count == len(driver.endpoint.asked) + (before[0] - requests_before)
+    assert done.calls == holds_count
     assert done.dollars == pytest.approx(_dollars(driver))
 
 
@@ -171,63 +171,63 @@ def _dollars(driver: Driver) -> float:
 
 
 class CutOff:
-    """The hub, to which there is no way from the second request to a model until `back`."""
+    """The hub, unreachable from the second model request until `back` is set."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self.gone, self.back = Event(), Event()
 
     def __getattr__(self, name: str) -> Any:
-        def call(*given: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             if len(self._driver.endpoint.asked) >= 2:  # its hold has been sent, its reply has not been received
                 self.gone.set()
                 assert self.back.wait(60)
-            return getattr(self._driver.hub, name)(*given)
+            return getattr(self._driver.hub, name)(*arguments)
 
         return call
 
 
 @pytest.mark.slow
-def test_who_comes_late_is_refused(driver: Driver) -> None:
-    first, outcomes, link = driver.sent(), [], CutOff(driver)
+def test_late_node_is_refused(driver: Driver) -> None:
+    first, outcomes, link = driver.open_attempt(), [], CutOff(driver)
     slow = Thread(target=lambda: outcomes.append(solve_remote_job(first, link)))
     slow.start()
     assert link.gone.wait(60)
-    done = solve_remote_job(driver.sent(), driver.hub).result()
+    done = solve_remote_job(driver.open_attempt(), driver.hub).result()
     record = (driver.job.directory / "journal.jsonl").read_bytes()
     link.back.set()
     slow.join(60)
     assert (outcomes[0].done, outcomes[0].error) == (None, "Cancelled")
     assert (driver.job.directory / "journal.jsonl").read_bytes() == record
-    assert (done.kind, exits(driver.job.directory)) == ("verified", 1)
-    assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) == 4  # the second is asked again
+    assert (done.kind, count_exits(driver.job.directory)) == ("verified", 1)
+    assert len(driver.endpoint.asked) == len(read(driver.job.directory).holds) == 4  # the second request is repeated
 
 
 @pytest.mark.slow
-def test_who_begins_late_begins_nothing(driver: Driver) -> None:
-    first = driver.sent()
+def test_closed_attempt_starts_no_run(driver: Driver) -> None:
+    first = driver.open_attempt()
     driver.hub.close(first.token)
     assert solve_remote_job(first, driver.hub).error == "Cancelled"
     assert driver.endpoint.asked == []
 
 
 @pytest.mark.slow
-def test_a_run_that_is_stopped_stops_in_order_and_goes_on(driver: Driver) -> None:
-    sent = driver.sent()
-    assert driver.hub.stop(sent.token) is False
-    outcome = solve_remote_job(sent, driver.hub)
+def test_stopped_run_ends_cleanly_and_can_be_resumed(driver: Driver) -> None:
+    attempt = driver.open_attempt()
+    assert driver.hub.stop(attempt.token) is False
+    outcome = solve_remote_job(attempt, driver.hub)
     with pytest.raises(Cancelled):
         outcome.result()
-    assert driver.hub.stop(sent.token) is True
+    assert driver.hub.stop(attempt.token) is True
     assert len(driver.endpoint.asked) <= 1
-    assert solve_remote_job(driver.sent(), driver.hub).result().kind == "verified"
+    assert solve_remote_job(driver.open_attempt(), driver.hub).result().kind == "verified"
 
 
-def test_two_attempts_share_one_limiter(driver: Driver) -> None:
-    sent = driver.sent()
+def test_attempts_share_one_rate_limiter(driver: Driver) -> None:
+    attempt = driver.open_attempt()
     hub = Hub(30.0, 0.0)
-    driver.hub.close(sent.token)
-    hub.open("a", sent.directory, {})
+    driver.hub.close(attempt.token)
+    hub.open("a", attempt.directory, {})
     assert hub.turn("a", "1", "m", 60.0, 5.0).now
     hub.leave("a", "1", False, Refusal(40.0))
     assert hub.pause("m") > 30
@@ -238,26 +238,26 @@ def test_two_attempts_share_one_limiter(driver: Driver) -> None:
     assert not hub.turn("a", "5", "another", 60.0, 5.0).now
 
 
-def test_only_one_process_works_on_a_run(driver: Driver) -> None:
-    driver.sent()
+def test_run_cannot_be_opened_by_second_process(driver: Driver) -> None:
+    driver.open_attempt()
     with pytest.raises(TryLater):
         Hub(0.0, 0.0).open("b", driver.job.directory, {})
 
 
-def test_errors_are_what_they_were(driver: Driver) -> None:
-    old = solve_remote_job(replace(driver.sent(), version="0.0.1"), driver.hub)
+def test_remote_error_keeps_its_type_and_cause(driver: Driver) -> None:
+    old = solve_remote_job(replace(driver.open_attempt(), version="0.0.1"), driver.hub)
     with pytest.raises(ConfigError, match=r"swe-agent 0\.0\.1"):
         old.result()
-    asked = ModelError("Too many.", "Wait.", limited=True)
+    limited = ModelError("Too many.", "Wait.", limited=True)
     error = TryLater("It is closed.", "Come again.")
-    error.__cause__ = asked
+    error.__cause__ = limited
     with pytest.raises(TryLater) as caught:
         RemoteOutcome.of(error).result()
     assert isinstance(caught.value.__cause__, ModelError)
     assert (caught.value.__cause__.limited, caught.value.fix) == (True, "Come again.")
 
 
-def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_ray_package_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 
     from agent.instances.jobs import ExecutorOptions, open_executor
@@ -267,16 +267,16 @@ def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.Monke
         open_executor("ray", ExecutorOptions(tmp_path, 1, CancellationToken()))
 
 
-def test_the_base_is_what_the_driver_says(driver: Driver) -> None:
-    sent = driver.sent()
-    assert sent.commit == git(driver.job.repository, "rev-parse", "HEAD")
+def test_base_commit_comes_from_driver(driver: Driver) -> None:
+    attempt = driver.open_attempt()
+    assert attempt.commit == git(driver.job.repository, "rev-parse", "HEAD")
 
 
-def test_a_machine_that_fails_as_a_whole_says_so(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent, link = driver.sent(), Flaky(driver.hub, lambda name: name == "pull")
-    assert not solve_remote_job(sent, link).of_node
+def test_machine_failure_of_node_is_reported(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, link = driver.open_attempt(), UnreliableHub(driver.hub, lambda name: name == "pull")
+    assert not solve_remote_job(attempt, link).of_node
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    outcome = solve_remote_job(replace(sent, workspace="docker"), link)
+    outcome = solve_remote_job(replace(attempt, workspace="docker"), link)
     assert outcome.of_node
     with pytest.raises(WorkspaceError, match="Docker is not running"):
         outcome.result()

@@ -1,4 +1,4 @@
-"""A repository where it is not: copied once, whole, and never out of date."""
+"""Copies of a repository on another machine: made once, complete and up to date."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.conftest import MakeRepo, git
 from trajectories.errors import WorkspaceError
 
 
-def none() -> bytes:
-    raise AssertionError("nothing was to be brought")
+def fail_if_called() -> bytes:
+    raise AssertionError("no bundle is needed")
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def original(make_repo: MakeRepo) -> Path:
     return root
 
 
-def test_a_path_that_leads_to_it_is_taken(original: Path) -> None:
-    assert local_clone(original, hash_refs(original), git(original, "rev-parse", "HEAD"), none) == original
+def test_existing_repository_path_is_used(original: Path) -> None:
+    assert local_clone(original, hash_refs(original), git(original, "rev-parse", "HEAD"), fail_if_called) == original
 
 
-def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
+def test_repository_is_copied_once(original: Path, tmp_path: Path) -> None:
     commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     elsewhere = tmp_path / "elsewhere" / original.name
     copy = local_clone(elsewhere, state, commit, lambda: bundle(original, commit))
-    assert local_clone(elsewhere, state, commit, none) == copy
+    assert local_clone(elsewhere, state, commit, fail_if_called) == copy
     one, other = Repository.open(original), Repository.open(copy)
     assert other.name == one.name
     assert other.commit() == commit
@@ -41,7 +41,7 @@ def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
     assert git(copy, "fsck", "--strict") == ""
 
 
-def test_what_only_a_commit_has_comes_too(original: Path, tmp_path: Path) -> None:
+def test_commit_outside_branches_is_copied(original: Path, tmp_path: Path) -> None:
     git(original, "commit", "-q", "--allow-empty", "-m", "Of no branch")
     stray = git(original, "rev-parse", "HEAD")
     git(original, "reset", "-q", "--hard", "HEAD^")
@@ -49,7 +49,7 @@ def test_what_only_a_commit_has_comes_too(original: Path, tmp_path: Path) -> Non
     assert Repository.open(copy).commit(stray) == stray
 
 
-def test_another_state_is_another_copy(original: Path, tmp_path: Path) -> None:
+def test_changed_repository_gets_new_copy(original: Path, tmp_path: Path) -> None:
     first = git(original, "rev-parse", "HEAD")
     old = local_clone(tmp_path / "elsewhere", hash_refs(original), first, lambda: bundle(original, first))
     git(original, "commit", "-q", "--allow-empty", "-m", "The third")
@@ -58,7 +58,7 @@ def test_another_state_is_another_copy(original: Path, tmp_path: Path) -> None:
     assert old != new
 
 
-def test_a_bundle_that_is_none_leaves_nothing(original: Path, tmp_path: Path) -> None:
+def test_invalid_bundle_leaves_no_files(original: Path, tmp_path: Path) -> None:
     commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     with pytest.raises(WorkspaceError):
         local_clone(tmp_path / "elsewhere", state, commit, lambda: b"no bundle")

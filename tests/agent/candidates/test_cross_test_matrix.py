@@ -1,4 +1,4 @@
-"""The cross-test matrix: which tests count, and that a later one runs only what an earlier one did not."""
+"""The cross-test matrix: counted tests, and reuse of earlier test runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trajectories.records import Step, Verdict
 
 pytestmark = pytest.mark.slow
 
-WEAK, TELLING, RED = "add(2, 3), 5", "add(-2, 3), 1", "add(2, 3), 6"
+WEAK, STRICT, RED = "add(2, 3), 5", "add(-2, 3), 1", "add(2, 3), 6"
 RIGHT, WRONG = "a + b", "abs(a) + abs(b)"
 
 
-def made(task: Task, name: str, body: str, check: str) -> Candidate:
-    """A candidate with this body of `add`, and a test that looks at this."""
+def make_candidate(task: Task, name: str, body: str, check: str) -> Candidate:
+    """Make a candidate with this body of `add` and a test with this check."""
     test = (
         "import unittest\n\nfrom calc import add\n\n\nclass AddTest(unittest.TestCase):\n"
         f"    def test_add(self):\n        self.assertEqual({check})\n"
@@ -35,60 +35,64 @@ def made(task: Task, name: str, body: str, check: str) -> Candidate:
 
 @pytest.fixture
 def matrices(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    """Takes candidates as (name, body, check) and how many there are at each look; the matrices, each with how many
-    times tests were run for it, and the last as it is made anew."""
+    """Return a function that takes candidates as (name, body, check) and the number of them in each matrix.
 
-    def looked(*given: tuple[str, str, str], looks: Sequence[int]) -> tuple[list[tuple[Matrix, int]], Matrix]:
+    It returns each matrix with its number of test runs, and the last matrix rebuilt without an earlier one.
+    """
+
+    def build_matrices(*given: tuple[str, str, str], counts: Sequence[int]) -> tuple[list[tuple[Matrix, int]], Matrix]:
         bench.begin(test=UNITTEST)
-        ran: list[int] = []
-        really = cross_test_matrix.run_reported_tests
-        monkeypatch.setattr(cross_test_matrix, "run_reported_tests", lambda *words: ran.append(1) or really(*words))
-        found: list[tuple[Matrix, int]] = []
-        anew: list[Matrix] = []
+        test_runs: list[int] = []
+        original = cross_test_matrix.run_reported_tests
+        monkeypatch.setattr(
+            cross_test_matrix, "run_reported_tests", lambda *arguments: test_runs.append(1) or original(*arguments)
+        )
+        results: list[tuple[Matrix, int]] = []
+        rebuilt: list[Matrix] = []
 
         def strategy(task: Task) -> Generator[Step, None, Outcome]:
             yield task.say("Candidates are compared.")
-            every = [made(task, *one) for one in given]
+            candidates = [make_candidate(task, *one) for one in given]
             matrix = None
-            for number, count in enumerate(looks):
-                before = len(ran)
-                matrix = run_cross_tests(task, every[:count], f"cross {number}", before=matrix)
-                found.append((matrix, len(ran) - before))
-            anew.append(run_cross_tests(task, every[: looks[-1]], "anew"))
+            for number, count in enumerate(counts):
+                before = len(test_runs)
+                matrix = run_cross_tests(task, candidates[:count], f"cross {number}", before=matrix)
+                results.append((matrix, len(test_runs) - before))
+            rebuilt.append(run_cross_tests(task, candidates[: counts[-1]], "anew"))
             return Outcome(task.tree, Verdict())
 
         bench.drive(strategy)
-        return found, anew[0]
+        return results, rebuilt[0]
 
-    return looked
+    return build_matrices
 
 
-def test_a_test_counts_that_fails_without_a_patch_and_passes_with_one(matrices) -> None:
-    [(matrix, runs)], _ = matrices(("one", RIGHT, TELLING), ("two", WRONG, WEAK), ("three", RIGHT, RED), looks=[3])
+def test_test_counts_if_it_fails_without_patch_and_passes_with_one(matrices) -> None:
+    [(matrix, runs)], _ = matrices(("one", RIGHT, STRICT), ("two", WRONG, WEAK), ("three", RIGHT, RED), counts=[3])
     assert sorted(matrix.writer.values()) == ["one", "two"]
     assert [matrix.share(name) for name in ("one", "two", "three")] == [1.0, 0.5, 1.0]
     assert [name.partition(":")[0] for name in matrix.failed("two")] == ["one"]
     assert runs == 3 * 4
 
 
-def test_what_was_run_before_is_not_run_again(matrices) -> None:
-    given = ("one", RIGHT, TELLING), ("two", WRONG, WEAK), ("three", RIGHT, "add(4, 4), 8")
-    [(_, first), (later, second), (_, third)], anew = matrices(*given, looks=[2, 3, 3])
-    assert later == anew
+def test_later_matrix_runs_only_new_tests(matrices) -> None:
+    given = ("one", RIGHT, STRICT), ("two", WRONG, WEAK), ("three", RIGHT, "add(4, 4), 8")
+    [(_, first), (later, second), (_, third)], rebuilt = matrices(*given, counts=[2, 3, 3])
+    assert later == rebuilt
     assert (first, second, third) == (2 * 3, 2 * 1 + 4, 0)
 
 
-def test_of_one_candidate_nothing_is_known(matrices) -> None:
-    [(alone, none), (later, _)], anew = matrices(("one", RIGHT, TELLING), ("two", WRONG, WEAK), looks=[1, 2])
-    assert (alone.share("one"), none) == (None, 0)
-    assert later == anew
+def test_single_candidate_has_no_share(matrices) -> None:
+    [(single, runs), (later, _)], rebuilt = matrices(("one", RIGHT, STRICT), ("two", WRONG, WEAK), counts=[1, 2])
+    assert (single.share("one"), runs) == (None, 0)
+    assert later == rebuilt
 
 
-def test_what_a_patch_loses_and_another_keeps_counts(matrices) -> None:
-    """`add(0, 3)` is wrong without a patch, `add(3, 0)` is not: a patch that loses it fails a test of another."""
-    keeps = "add(3, 0), 3"
-    given = ("one", RIGHT, keeps), ("two", "b if a == 0 else -1", "add(0, 3), 3")
-    [(matrix, _)], _ = matrices(*given, looks=[2])
+def test_test_counts_if_one_patch_breaks_it_and_another_does_not(matrices) -> None:
+    """`add(0, 3)` is wrong without a patch and `add(3, 0)` is right; a patch that breaks it fails the other's test."""
+    passing_check = "add(3, 0), 3"
+    given = ("one", RIGHT, passing_check), ("two", "b if a == 0 else -1", "add(0, 3), 3")
+    [(matrix, _)], _ = matrices(*given, counts=[2])
     assert [test.partition(":")[0] for test in matrix.failed("two")] == ["one"]
     assert matrix.failed("one") == []
     [(test, why)] = matrix.why["two"].items()
@@ -96,8 +100,8 @@ def test_what_a_patch_loses_and_another_keeps_counts(matrices) -> None:
     assert "-1 != 3" in why
 
 
-def test_the_same_tests_count_once(matrices) -> None:
-    given = ("one", WRONG, WEAK), ("two", "abs(a) + b", WEAK), ("three", RIGHT, TELLING)
-    [(matrix, _)], _ = matrices(*given, looks=[3])
+def test_identical_tests_count_once(matrices) -> None:
+    given = ("one", WRONG, WEAK), ("two", "abs(a) + b", WEAK), ("three", RIGHT, STRICT)
+    [(matrix, _)], _ = matrices(*given, counts=[3])
     assert sorted(set(matrix.writer.values())) == ["one", "three"]
     assert [matrix.share(name) for name in ("one", "two", "three")] == [0.5, 0.5, 1.0]

@@ -1,4 +1,4 @@
-"""An issue's own code runs on this machine only where the command line says so, and no rule denies it."""
+"""Code from an issue runs on this machine only if the command line allows it and no rule denies it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trajectories.records import Issue
 
 @pytest.fixture
 def rehearse(tmp_path: Path, make_repo, own_config: Path):
-    """`rehearse("local")`: as `locate --run --workspace local` does; returns whether the example ran."""
+    """`rehearse("local")` does what `locate --run --workspace local` does; it returns whether the example ran."""
     source = Repository.open(make_repo({"calc.py": "x = 1\n"}))
     mark = tmp_path / "ran"
     issue = Issue("Wrong", f"```python\nimport calc\nopen({str(mark)!r}, 'w').close()\n```\n")
@@ -28,19 +28,19 @@ def rehearse(tmp_path: Path, make_repo, own_config: Path):
     return run
 
 
-def test_a_local_workspace_of_the_config_is_not_enough(rehearse) -> None:
-    with pytest.raises(UsageError, match="without a boundary") as refused:
+def test_local_workspace_in_config_does_not_allow_issue_code(rehearse) -> None:
+    with pytest.raises(UsageError, match="without a boundary") as raised:
         rehearse(None, 'workspace = "local"\n')
-    assert "--workspace local" in refused.value.fix
+    assert "--workspace local" in raised.value.fix
     assert not rehearse.mark.exists()
 
 
 @pytest.mark.parametrize("rule", ["command *", "command open"])
-def test_what_a_rule_denies_is_not_run(rehearse, rule: str) -> None:
+def test_denied_issue_code_does_not_run(rehearse, rule: str) -> None:
     with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
         rehearse("local", f'[permissions]\ndeny = ["{rule}"]\n')
     assert not rehearse.mark.exists()
 
 
-def test_it_runs_where_the_command_line_says_so(rehearse) -> None:
+def test_command_line_option_allows_issue_code(rehearse) -> None:
     assert rehearse("local", 'workspace = "docker"\n[permissions]\ndeny = ["command rm"]\n')

@@ -1,4 +1,4 @@
-"""Where keys are looked for, in which order, and where they are kept."""
+"""API keys: lookup order and storage."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ MODEL = "acme/large"
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A user's config folder, no keyring, no key in the environment."""
+    """A user's config folder, without a keyring and without a key in the environment."""
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("ACME_API_KEY", raising=False)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
@@ -26,7 +26,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ring(home, monkeypatch):
-    """A keyring that works; the file it keeps its entries in."""
+    """A working keyring; the fixture is the file with its entries."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_file.Keyring")
     monkeypatch.setenv("FILERING", str(home / "ring.json"))
@@ -34,7 +34,7 @@ def ring(home, monkeypatch):
     sys.modules.pop("keyring_file", None)
 
 
-def test_the_order_of_places(ring, monkeypatch):
+def test_more_specific_key_is_found_first(ring, monkeypatch):
     assert find_key(MODEL, ModelTable()).value == ""
     store("acme", "in-clear-1", in_clear=True)
     assert key_for(MODEL, ModelTable()) == "in-clear-1"
@@ -50,7 +50,7 @@ def test_the_order_of_places(ring, monkeypatch):
     assert key_for(MODEL, ModelTable(key_env="MINE")) == "named"
 
 
-def test_a_variable_that_is_named_and_not_set_is_an_error_not_another_key(ring, monkeypatch):
+def test_unset_key_env_variable_is_error(ring, monkeypatch):
     store("acme", "other")
     monkeypatch.setenv("ACME_API_KEY", "another")
     with pytest.raises(ConfigError, match=r"\$MINE, which is not set"):
@@ -58,12 +58,12 @@ def test_a_variable_that_is_named_and_not_set_is_an_error_not_another_key(ring, 
     assert find_key(MODEL, ModelTable(key_env="MINE")).where == "missing: $MINE is not set"
 
 
-def test_a_key_is_not_shown_by_accident(ring):
+def test_repr_hides_key(ring):
     store("acme", "very-secret-1")
     assert "very-secret-1" not in repr(find_key(MODEL, ModelTable()))
 
 
-def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ring, monkeypatch):
+def test_custom_api_base_gets_only_key_set_for_model(ring, monkeypatch):
     table = ModelTable(api_base="http://127.0.0.1:1")
     monkeypatch.setenv("ACME_API_KEY", "of-environment")
     store("acme", "of-provider")
@@ -79,19 +79,19 @@ def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ri
     ("key", "secret"),
     [
         *[
-            (word, False)
-            for word in ("", "EMPTY", "ollama", "lm-studio", "none", "not-needed", "no_key_needed", "abc1234")
+            (value, False)
+            for value in ("", "EMPTY", "ollama", "lm-studio", "none", "not-needed", "no_key_needed", "abc1234")
         ],
-        *[(word, False) for word in ("sk-no-key-required", "token-abc123")],
-        *[(word, True) for word in ("hunter22", "sk-4f9a8b7c6d5e", "abcdefghijklmnop", "p4ssw0rd!")],
+        *[(value, False) for value in ("sk-no-key-required", "token-abc123")],
+        *[(value, True) for value in ("hunter22", "sk-4f9a8b7c6d5e", "abcdefghijklmnop", "p4ssw0rd!")],
     ],
 )
-def test_what_looks_like_a_secret(key, secret):
+def test_secrets_and_placeholders_are_distinguished(key, secret):
     assert api_keys.looks_secret(key) is secret
 
 
 @pytest.mark.parametrize(
-    ("text", "without"),
+    ("text", "expected"),
     [
         ("http://me:pw@host:1/v1", "http://host:1/v1"),
         ("http://me:p@w@host", "http://host"),
@@ -100,11 +100,11 @@ def test_what_looks_like_a_secret(key, secret):
         ("a@b", "a@b"),
     ],
 )
-def test_a_url_without_credentials(text, without):
-    assert api_keys.without_userinfo(text) == without
+def test_credentials_are_removed_from_url(text, expected):
+    assert api_keys.without_userinfo(text) == expected
 
 
-def test_no_keyring_is_one_sentence_and_two_ways_out(home):
+def test_missing_keyring_error_suggests_two_alternatives(home):
     with pytest.raises(ConfigError, match="keyring cannot be used") as raised:
         store(MODEL, "k")
     assert "ACME_API_KEY" in raised.value.fix
@@ -114,13 +114,13 @@ def test_no_keyring_is_one_sentence_and_two_ways_out(home):
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
-def test_a_keyring_that_forgets_is_none(home, monkeypatch, backend):
+def test_keyring_without_storage_is_rejected(home, monkeypatch, backend):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
     with pytest.raises(ConfigError):
         store("acme", "k")
 
 
-def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring):
+def test_locked_keyring_fails_on_store_and_is_skipped_on_lookup(ring):
     store("acme", "k-locked")
     ring.with_name("locked").touch()
     with pytest.raises(ConfigError, match="locked"):
@@ -128,9 +128,9 @@ def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring
     assert key_for(MODEL, ModelTable()) == ""
 
 
-def test_the_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
-    said = store("acme", "k-1", in_clear=True)
-    assert "in plain text" in said
+def test_plain_text_file_must_be_readable_by_owner_only(home):
+    message = store("acme", "k-1", in_clear=True)
+    assert "in plain text" in message
     assert api_keys.clear_file().stat().st_mode & 0o777 == 0o600
     store("other", "k-2", in_clear=True)
     assert key_for(MODEL, ModelTable()) == "k-1"
@@ -139,7 +139,7 @@ def test_the_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
         key_for(MODEL, ModelTable())
 
 
-def test_deleting_everywhere_it_lies(ring):
+def test_delete_removes_key_from_all_places(ring):
     store("acme", "k-1")
     store("acme", "k-1", in_clear=True)
     assert len(delete("acme")) == 2
@@ -148,7 +148,7 @@ def test_deleting_everywhere_it_lies(ring):
         delete("acme")
 
 
-def test_a_file_in_clear_that_cannot_be_read(home):
+def test_invalid_plain_text_file_is_rejected(home):
     api_keys.clear_file().write_text("acme = [")
     api_keys.clear_file().chmod(0o600)
     with pytest.raises(ConfigError, match=r"keys\.toml cannot be read"):
@@ -166,5 +166,5 @@ def test_a_file_in_clear_that_cannot_be_read(home):
         ("some-one/x", "SOME_ONE_API_KEY"),
     ],
 )
-def test_usual_variables(model, variable):
+def test_usual_variable_is_named_after_provider(model, variable):
     assert usual_variable(model) == variable

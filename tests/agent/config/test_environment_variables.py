@@ -1,4 +1,4 @@
-"""A misspelt variable is an error, an unknown one a warning."""
+"""Unknown environment variables: a misspelt name is an error, any other a warning."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ROOT = Path(environment_variables.__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def isolated_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setattr(environment_variables, "_warned", set())
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "suggestion"),
     [
         ("SWE_AGENT_BUDGTE", "SWE_AGENT_BUDGET"),
         ("swe_agent_bugdets", "SWE_AGENT_BUDGET"),
@@ -36,30 +36,30 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("SWE_AGENT_GITHUB_BUDGET_PER_DYA", "SWE_AGENT_GITHUB_BUDGET_PER_DAY"),
     ],
 )
-def test_a_misspelt_name_is_an_error(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
+def test_misspelt_name_is_error(monkeypatch: pytest.MonkeyPatch, given: str, suggestion: str) -> None:
     monkeypatch.setenv(given, "0.1")
     for load in (load_settings, load_rules) if "GITHUB" in given else (load_settings,):
-        with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {meant} is") as raised:
+        with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {suggestion} is") as raised:
             load()
         assert raised.value.code == 3
 
 
-def test_another_unknown_name_is_one_line_of_warning(
+def test_other_unknown_name_is_one_line_of_warning(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("SWE_AGENT_LOG_STREAM_LEVEL", "SWE_AGENT_X\x1b[2J", "SWE_AGENT_ID"):
         monkeypatch.setenv(name, "1")
     assert load_settings() == load_settings()
-    said = capfd.readouterr()
-    assert said.err.splitlines() == [
+    captured = capfd.readouterr()
+    assert captured.err.splitlines() == [
         f"swe-agent: warning: {name} is not a variable of swe-agent."
         for name in ("SWE_AGENT_ID", "SWE_AGENT_LOG_STREAM_LEVEL", "SWE_AGENT_X")
     ]
-    assert not said.out
+    assert not captured.out
 
 
 @pytest.mark.parametrize("name", ["HOST", "DIR", "TEAM", "STATUS", "PRS"])
-def test_a_short_name_that_is_only_similar_is_a_warning(
+def test_short_similar_name_is_only_warning(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
@@ -70,7 +70,7 @@ def test_a_short_name_that_is_only_similar_is_a_warning(
 def test_known_names_are_accepted_silently(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Those of the settings, of the Action, of the tests, of commands in a workspace, of Princeton's SWE-agent."""
+    """Names used by the settings, the Action, the tests, commands in a workspace, and Princeton's SWE-agent."""
     (tmp_path / "config.toml").write_text('[models.x]\nkey_env = "SWE_AGENT_MODEL_"\n')
     names = {"SWE_AGENT_MODEL_", "SWE_AGENT_CONFIG_DIR", "SWE_AGENT_TOOLS_DIR", "SWE_AGENT_TRAJECTORY_DIR"}
     sources = [*ROOT.glob("a[cg]*/**/*.py"), *ROOT.glob("*.py"), *ROOT.glob("*.yml"), *ROOT.glob(".github/*/*.yml")]
@@ -89,16 +89,16 @@ def test_known_names_are_accepted_silently(
     assert not capfd.readouterr().err
 
 
-def test_the_names_of_the_action_are_those_of_its_rules() -> None:
+def test_action_variables_match_rule_fields() -> None:
     assert {name.lower() for name in GITHUB} == set(Rules.model_fields)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["fix", "--text", "x"], ["runs"], ["config", "show"], ["doctor"]])
-def test_the_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["fix", "--text", "x"], ["runs"], ["config", "show"], ["doctor"]])
+def test_misspelt_variable_ends_command_with_code_3(tmp_path: Path, arguments: list[str]) -> None:
     environment = os.environ | {"SWE_AGENT_BUDGTE": "0.1", "SWE_AGENT_STATE": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, ROOT / "swe_agent.py", *words],
+    completed = subprocess.run(
+        [sys.executable, ROOT / "swe_agent.py", *arguments],
         env=environment,
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
@@ -106,14 +106,14 @@ def test_the_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> 
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "SWE_AGENT_BUDGTE is not a variable of swe-agent; SWE_AGENT_BUDGET is." in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (completed.returncode, completed.stdout) == (3, "")
+    assert "SWE_AGENT_BUDGTE is not a variable of swe-agent; SWE_AGENT_BUDGET is." in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "count"),
+    ("one", "other", "distance"),
     [("", "ab", 2), ("abc", "acb", 1), ("abc", "xyz", 3), ("state", "sate", 1), ("a", "a", 0)],
 )
-def test_edits(one: str, other: str, count: int) -> None:
-    assert edits(one, other) == edits(other, one) == count
+def test_edit_distance_is_symmetric(one: str, other: str, distance: int) -> None:
+    assert edits(one, other) == edits(other, one) == distance

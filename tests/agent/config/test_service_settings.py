@@ -1,4 +1,4 @@
-"""Services in the user's config: set by a command, read as settings, handed to the workspace."""
+"""Services in the user's config: changed by commands and read as settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.config.user_config import change, remove
 from trajectories.errors import ConfigError, UsageError
 
 
-def test_a_service_is_approved_by_commands(own_config: Path) -> None:
+def test_service_is_configured_by_commands(own_config: Path) -> None:
     change("services.postgres.image", "postgres:16")
     change("services.postgres.env.POSTGRES_PASSWORD", "test")
     change("services.postgres.variables.DATABASE_URL", "postgres://localhost/")
@@ -38,7 +38,7 @@ def test_a_service_is_approved_by_commands(own_config: Path) -> None:
     assert services(load_settings(), "shop") == ()
 
 
-def test_a_service_may_be_for_some_repositories_only(own_config: Path) -> None:
+def test_service_can_be_limited_to_repositories(own_config: Path) -> None:
     change("services.redis.image", "redis")
     change("services.redis.repositories", "shop,till")
     assert len(services(load_settings(), "till")) == 1
@@ -59,19 +59,19 @@ def test_a_service_may_be_for_some_repositories_only(own_config: Path) -> None:
         ("services.", "x"),
     ],
 )
-def test_what_cannot_be_set_leaves_no_file(own_config: Path, name: str, value: str) -> None:
+def test_invalid_service_setting_writes_no_file(own_config: Path, name: str, value: str) -> None:
     with pytest.raises(UsageError):
         change(name, value)
     assert not own_config.exists()
 
 
-def test_a_repository_approves_none() -> None:
+def test_repository_file_cannot_add_services() -> None:
     with pytest.raises(ConfigError, match="sets services"):
         load_settings(b'[services.x]\nimage = "evil"\n')
 
 
 @pytest.mark.parametrize("name", ["Bad_Name", '"a b"', "-a"])
-def test_a_name_that_no_host_could_have_is_told(own_config: Path, name: str) -> None:
+def test_service_name_must_be_valid_host_name(own_config: Path, name: str) -> None:
     own_config.write_text(f'[services.{name}]\nimage = "x"\n')
     with pytest.raises(ConfigError, match="cannot name a service"):
         load_settings()

@@ -1,4 +1,4 @@
-"""`[session]` of the user's config: read, checked, set; no part of a run."""
+"""`[session]` in the user's config: reading, validation and changes; a run does not record it."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from agent.config.user_config import change, remove
 from trajectories.errors import ConfigError, UsageError
 
 
-def test_defaults_and_what_the_user_set(own_config):
+def test_user_config_overrides_default_preferences(own_config):
     assert load_preferences() == Preferences()
     own_config.write_text('[session]\ntheme = "dracula"\nmouse = false\n')
     assert load_preferences() == Preferences(theme="dracula", mouse=False)
@@ -20,7 +20,7 @@ def test_defaults_and_what_the_user_set(own_config):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[session]\nscreen = "tiny"\n', "session.screen in .* 'tiny' is not one of auto, full, inline"),
         ('[session]\nmouse = "no"\n', "neither true nor false"),
@@ -28,20 +28,20 @@ def test_defaults_and_what_the_user_set(own_config):
         ("session = 1\n", "is not a table"),
     ],
 )
-def test_what_cannot_be_used_is_named(own_config, text, said):
+def test_invalid_preference_is_named(own_config, text, message):
     own_config.write_text(text)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         load_preferences()
 
 
-def test_a_file_that_cannot_be_read_is_for_the_settings_to_tell(own_config):
+def test_unreadable_config_gives_default_preferences(own_config):
     own_config.write_text("[")
     assert load_preferences() == Preferences()
     with pytest.raises(UsageError, match="--screen"):
         load_preferences(screen="tiny")
 
 
-def test_set_and_unset(own_config):
+def test_preferences_can_be_set_and_unset(own_config):
     assert change("session.mouse", "off") is False
     assert change("session.theme", "nord") == "nord"
     assert load_preferences() == Preferences(theme="nord", mouse=False)
@@ -52,6 +52,6 @@ def test_set_and_unset(own_config):
             change(name, value)
 
 
-def test_it_imports_nothing_that_is_slow():
+def test_module_imports_no_slow_packages():
     code = "import agent.config.session_preferences, sys; print({'pydantic', 'textual', 'litellm'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

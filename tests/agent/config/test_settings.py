@@ -1,4 +1,4 @@
-"""Where a value comes from: policy > flag > environment > user's config > repository's file > default."""
+"""Precedence of settings: policy > flag > environment > user's config > repository's file > default."""
 
 import tomllib
 from pathlib import Path
@@ -14,7 +14,7 @@ from trajectories.errors import ConfigError, UsageError
 
 @pytest.fixture
 def sources(tmp_path, monkeypatch):
-    """Writes one value for `image` per source named."""
+    """Return a function that writes a value for `image` to each named source and loads it."""
     monkeypatch.setattr(settings, "POLICY", tmp_path / "policy.toml")
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.delenv("SWE_AGENT_IMAGE", raising=False)
@@ -36,18 +36,18 @@ ORDER = ["policy", "flag", "environment", "user", "repository"]
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)))
-def test_the_higher_source_wins(sources, first):
+def test_higher_source_wins(sources, first):
     assert sources(*ORDER[first:]) == f"of-{ORDER[first]}"
 
 
-def test_without_an_image_one_is_found(sources):
+def test_image_is_empty_by_default(sources):
     assert sources() == ""
 
 
 @pytest.mark.parametrize(
     "value", ['PYPI_TOKEN = "abc"', 'password = "abc"', 'PIP_INDEX_URL = "https://me:pw@host/simple"']
 )
-def test_set_up_is_told_no_secrets(sources, tmp_path, value):
+def test_setup_environment_rejects_secrets(sources, tmp_path, value):
     (tmp_path / "config.toml").write_text(f"[setup_env]\n{value}\n")
     with pytest.raises(ConfigError, match=r"setup_env.*looks like a secret"):
         load_settings()
@@ -56,12 +56,12 @@ def test_set_up_is_told_no_secrets(sources, tmp_path, value):
 @pytest.mark.parametrize(
     "text", ["budget = 99\n", 'workspace = "local"\n', "[models.x]\nprice_in = 1\n", 'memory = "1t"\n']
 )
-def test_a_repository_cannot_raise_its_own_limits(sources, text):
+def test_repository_cannot_raise_its_own_limits(sources, text):
     with pytest.raises(ConfigError, match="may set image, setup and test only"):
         load_settings(text.encode())
 
 
-def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, monkeypatch):
+def test_bad_flag_is_usage_error_and_bad_variable_config_error(tmp_path, sources, monkeypatch):
     with pytest.raises(UsageError, match="max-steps"):
         load_settings(max_steps=0)
     monkeypatch.setenv("SWE_AGENT_MAX_STEPS", "many")
@@ -69,14 +69,14 @@ def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, 
         load_settings()
 
 
-def test_prices_of_the_users_table(tmp_path, sources):
+def test_prices_come_from_users_model_table(tmp_path, sources):
     (tmp_path / "config.toml").write_text("[models.scripted]\nprice_in = 1\nprice_out = 5\nprice_cached = 0.1\n")
     loaded = load_settings()
     assert loaded.model_table("scripted:x", "scripted").price("scripted") == Price(1, 5, 0.1, own=True)
     assert loaded.model_table("other").price("other") is None
 
 
-def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path, sources):
+def test_run_is_found_by_unique_prefix_of_its_name(tmp_path, sources):
     loaded = load_settings(state=tmp_path / "state")
     for name in ("20260101-a", "20260102-b", "20260102-bb"):
         (loaded.runs / name).mkdir(parents=True)
@@ -88,38 +88,38 @@ def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path, sources):
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "-1", "much"])
-def test_budgets_that_are_none(sources, value):
+def test_invalid_budget_is_rejected(sources, value):
     with pytest.raises(UsageError, match="--budget"):
         load_settings(budget=value)
 
 
-def test_an_environment_that_cannot_be_read(sources, monkeypatch):
+def test_invalid_environment_variable_is_rejected(sources, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_MODELS", "not json")
     with pytest.raises(ConfigError, match="environment"):
         load_settings()
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_where_a_value_is_from(sources, tmp_path, first):
-    said = {
+def test_origin_of_value_is_reported(sources, tmp_path, first):
+    expected = {
         "policy": f"the administrator's {tmp_path / 'policy.toml'}",
         "environment": "$SWE_AGENT_IMAGE",
         "user": str(tmp_path / "config.toml"),
         "repository": "the repository's .swe-agent.toml",
     }
-    order = list(said)[first:]
+    order = list(expected)[first:]
     sources(*order)
     repository = b'image = "of-repository"'
-    assert origins(repository)["image"] == said[order[0]]
+    assert origins(repository)["image"] == expected[order[0]]
     assert "budget" not in origins(repository)
 
 
-def test_the_environment_wins_however_it_is_written(sources, monkeypatch):
+def test_environment_variable_name_ignores_case(sources, monkeypatch):
     monkeypatch.setenv("swe_agent_image", "of-environment")
     assert sources("user") == "of-environment"
 
 
-def test_a_bad_value_of_the_administrators_is_named_so(sources, tmp_path):
+def test_bad_policy_value_names_administrator(sources, tmp_path):
     (tmp_path / "policy.toml").write_text("budget = -1\n")
     with pytest.raises(ConfigError, match="administrator"):
         load_settings()
@@ -135,23 +135,23 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_environment_adds_nothing_to_a_table_of_the_policy(sources, tmp_path, monkeypatch, name):
-    ours, theirs = TABLES[name]
-    monkeypatch.setenv(f"SWE_AGENT_{name}", theirs)
+def test_environment_cannot_extend_table_of_policy(sources, tmp_path, monkeypatch, name):
+    policy_value, environment_value = TABLES[name]
+    monkeypatch.setenv(f"SWE_AGENT_{name}", environment_value)
     assert "evil" in str(getattr(load_settings(), name)) + load_settings().model
-    (tmp_path / "policy.toml").write_text(f"{name} = {ours}\n")
+    (tmp_path / "policy.toml").write_text(f"{name} = {policy_value}\n")
     loaded = load_settings()
-    assert getattr(loaded, name) == tomllib.loads(f"a = {ours}")["a"]
+    assert getattr(loaded, name) == tomllib.loads(f"a = {policy_value}")["a"]
     assert loaded.model == ""
 
 
-def test_the_environment_adds_nothing_to_a_flag(sources, monkeypatch):
+def test_environment_cannot_extend_table_of_flag(sources, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_IMAGES", '{"node": "of-environment"}')
     assert load_settings(images={"python": "of-flag"}).images == {"python": "of-flag"}
 
 
 @pytest.mark.parametrize("flag", [None, "of-flag"])
-def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch, flag):
+def test_model_of_policy_overrides_coder_role(sources, tmp_path, monkeypatch, flag):
     (tmp_path / "policy.toml").write_text('model = "of-policy"\n')
     (tmp_path / "config.toml").write_text('[roles]\ncoder = "of-user"\n')
     for roles in (None, '{"coder": "of-environment", "judge": "j"}'):
@@ -162,7 +162,7 @@ def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch
         assert "coder" not in loaded.roles
 
 
-def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(sources, tmp_path, monkeypatch):
+def test_coder_role_in_environment_ranks_between_flag_and_config(sources, tmp_path, monkeypatch):
     (tmp_path / "config.toml").write_text('model = "of-user"\n')
     monkeypatch.setenv("SWE_AGENT_ROLES", '{"coder": "of-environment"}')
     assert (load_settings().model, load_settings().roles) == ("of-environment", {})
@@ -172,8 +172,8 @@ def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(s
     assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"
 
 
-def test_a_name_in_other_letters_outranks_nothing(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """pydantic-settings takes a name in any letters, so one would be there twice."""
+def test_setting_name_in_wrong_case_is_rejected(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """pydantic-settings ignores case, so the setting would exist twice."""
     policy = tmp_path / "policy.toml"
     monkeypatch.setattr("agent.config.settings.POLICY", policy)
     policy.write_text('workspace = "docker"\n')

@@ -1,4 +1,4 @@
-"""Writing the user's own configuration."""
+"""Writes to the user's own configuration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from agent.config.user_config import write
 from trajectories.errors import ConfigError
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
-    """As by SWE_AGENT_CONFIG=/dev/null, which root may replace."""
+def test_write_does_not_replace_special_file(tmp_path: Path) -> None:
+    """With SWE_AGENT_CONFIG=/dev/null, root could replace the device."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(ConfigError, match="is not a file"):

@@ -1,4 +1,4 @@
-"""What a person sees of a run: on a terminal, in a log, at any width, whatever a model says."""
+"""Display of a run on a terminal and in a log, at any width and for any text from a model."""
 
 import io
 import os
@@ -42,55 +42,55 @@ def engine(bench):
     engine.close()
 
 
-def test_a_log_tells_an_issue_by_its_title():
+def test_log_shows_issue_title():
     framed = '<issue author="eve" trust="stranger">\nadd() subtracts\n\nMore.\n</issue>'
     assert _result_line(Step("main", 1, "", "task", "t", None, (), (Observation(framed),))) == "add() subtracts"
 
 
-def drawn(status: LiveStatus, width: int) -> list[str]:
-    """The lines at the bottom, on a terminal so wide."""
+def render_lines(status: LiveStatus, width: int) -> list[str]:
+    """Render the status lines on a terminal of this width."""
     screen = io.StringIO()
     RichConsole(file=screen, width=width, force_terminal=True, color_system=None, legacy_windows=False).print(status)
     return screen.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("width", [40, 59, 60, 80, 120, 200])
-def test_bottom_lines_fit_any_width(engine, width):
+def test_status_lines_fit_any_width(engine, width):
     status = LiveStatus(engine)
     for branch in ("main", "main/try-1", "main/try-2", "main/a-very-long-name-of-an-attempt", "main/fifth"):
         status.happening(ProgressEvent("ask", branch, "coder"))
         for _ in range(100):
             status.happening(ProgressEvent("delta", branch, f"漢字 words\n{ESCAPE} more words "))
-    lines = drawn(status, width)
+    lines = render_lines(status, width)
     assert len(lines) == 4
     assert all(RichConsole().render_str(text).cell_len <= width for text in lines)
     assert not any(set("\x1b\x9b\x07‮") & set(text) for text in lines)
 
 
-def test_bottom_lines_say_who_does_what_for_how_long(engine):
+def test_status_lines_show_branch_action_and_duration(engine):
     now = [100.0]
     status = LiveStatus(engine, clock=lambda: now[0])
     status.happening(ProgressEvent("ask", "main", "coder"))
     status.happening(ProgressEvent("delta", "main", "I look at "))
     status.happening(ProgressEvent("delta", "main", "the file."))
     now[0] = 112.0
-    assert " 12s #1 thinks I look at the file." in drawn(status, 80)[0]
+    assert " 12s #1 thinks I look at the file." in render_lines(status, 80)[0]
     status.happening(ProgressEvent("action", "main", "view calc.py"))
     now[0] = 115.0
-    assert " 3s #1 view calc.py" in drawn(status, 80)[0]
+    assert " 3s #1 view calc.py" in render_lines(status, 80)[0]
 
 
-def test_progress_is_of_what_goes_on_since_it_began(engine):
+def test_progress_line_shows_time_since_phase_start(engine):
     now = [100.0]
     status = LiveStatus(engine, clock=lambda: now[0])
     status.happening(ProgressEvent("phase", "main", "search for edits"))
     for passed in (105.0, 107.0):
         now[0] = passed
         status.happening(ProgressEvent("progress", "main", f"trying edits: {passed:.0f} at 2 places"))
-    assert " 7s #1 trying edits: 107 at 2 places" in drawn(status, 80)[0]
+    assert " 7s #1 trying edits: 107 at 2 places" in render_lines(status, 80)[0]
 
 
-def test_a_log_is_told_of_progress_now_and_then(capsys):
+def test_log_shows_progress_at_intervals(capsys):
     console = Console(plain=True)
     for _ in range(100):
         console.happening(ProgressEvent("progress", "main", "trying edits"))
@@ -101,34 +101,34 @@ def test_a_log_is_told_of_progress_now_and_then(capsys):
     assert capsys.readouterr().err.count("trying edits") == 1
 
 
-def test_what_is_held_is_not_spent_yet(bench):
+def test_status_lines_separate_held_from_spent_cost(bench):
     bench.begin(line("x"), models={"scripted": {"price_in": 1.0, "price_out": 5.0}})
     engine = bench.engine()
     try:
         status = LiveStatus(engine)
         hold, _ = engine.ledger.hold("main", 1, 1, "scripted", Price(1.0, 5.0), 100_000, 1000)
         engine.journal.append(hold)
-        assert drawn(status, 80)[1].startswith("$0.0000 of $2.00 ($0.1050 held) · 0 in")
+        assert render_lines(status, 80)[1].startswith("$0.0000 of $2.00 ($0.1050 held) · 0 in")
         settle = engine.ledger.price_of(hold, Usage(50_000, 100), Price(1.0, 5.0))
         engine.ledger.settle(settle)
         engine.journal.append(settle)
-        assert drawn(status, 80)[1].startswith("$0.0505 of $2.00 · 50.0k in")
+        assert render_lines(status, 80)[1].startswith("$0.0505 of $2.00 · 50.0k in")
     finally:
         engine.close()
 
 
-def test_a_step_ends_what_its_branch_was_at(engine, bench):
+def test_step_clears_current_action_of_its_branch(engine, bench):
     status = LiveStatus(engine)
     status.happening(ProgressEvent("action", "main", "view calc.py"))
     from agent.engine.task import Task
 
     status.step(Task(engine).say("x"))
-    assert "view" not in drawn(status, 80)[0]
-    assert "#2 works" in drawn(status, 80)[0]
+    assert "view" not in render_lines(status, 80)[0]
+    assert "#2 works" in render_lines(status, 80)[0]
 
 
-def steps_on(engine, console: Console) -> None:
-    """One reply of the scripted model, as the drive shows it."""
+def run_one_step(engine, console: Console) -> None:
+    """Take one reply of the scripted model and show its step."""
     from agent.engine.task import Task
 
     task = Task(engine)
@@ -137,7 +137,7 @@ def steps_on(engine, console: Console) -> None:
         console.step(task.step(reply, task.act(reply.actions)))
 
 
-def console_on(screen: io.StringIO, width: int, terminal: bool) -> Console:
+def create_console(screen: io.StringIO, width: int, terminal: bool) -> Console:
     console = Console()
     console.progress = RichConsole(
         file=screen, width=width, force_terminal=terminal, color_system=None, highlight=False, legacy_windows=False
@@ -147,14 +147,14 @@ def console_on(screen: io.StringIO, width: int, terminal: bool) -> Console:
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_step_on_a_terminal(engine, width):
+def test_terminal_shows_step_within_width(engine, width):
     screen = io.StringIO()
-    steps_on(engine, console_on(screen, width, terminal=True))
+    run_one_step(engine, create_console(screen, width, terminal=True))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "\n")
     assert "\x1b" not in text
     assert "\x9b" not in text
     assert "\x07" not in text
-    assert all(len(shown) <= width for shown in text.splitlines())
+    assert all(len(row) <= width for row in text.splitlines())
     assert "#1" in text
     assert "First red" in text
     assert "…" in text
@@ -163,38 +163,38 @@ def test_a_step_on_a_terminal(engine, width):
     assert "1.2k in 30 out" in text
 
 
-def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
+def test_step_in_log_is_one_line_with_its_cost(engine):
     screen = io.StringIO()
-    steps_on(engine, console_on(screen, 80, terminal=False))
-    (shown,) = screen.getvalue().splitlines()
-    assert "coder view calc.py; view nothing.py → " in shown
-    assert shown.endswith("$0.0000 1.2k in 30 out")
-    assert "\x1b" not in shown
+    run_one_step(engine, create_console(screen, 80, terminal=False))
+    (row,) = screen.getvalue().splitlines()
+    assert "coder view calc.py; view nothing.py → " in row
+    assert row.endswith("$0.0000 1.2k in 30 out")
+    assert "\x1b" not in row
 
 
-def test_a_message_to_the_model_is_shown_by_its_first_line(engine):
+def test_log_shows_first_line_of_message_to_model(engine):
     from agent.engine.task import Task
 
     screen = io.StringIO()
-    console_on(screen, 80, terminal=False).step(Task(engine).say("\nThe suite does not pass.\nMore."))
+    create_console(screen, 80, terminal=False).step(Task(engine).say("\nThe suite does not pass.\nMore."))
     assert "task The suite does not pass." in screen.getvalue()
 
 
-def test_streamed_text_shows_no_key(engine):
+def test_streamed_text_masks_secret(engine):
     secret = "canary-4f1d9c27ab"
     engine._known_secrets = (secret,)
     status = LiveStatus(engine)
     status.happening(ProgressEvent("ask", "main", "coder"))
     for end, piece in enumerate(secret, 1):
         status.happening(ProgressEvent("delta", "main", piece))
-        (shown, *_) = drawn(status, 80)
-        assert secret[: max(end, 4)] not in shown
+        (row, *_) = render_lines(status, 80)
+        assert secret[: max(end, 4)] not in row
     status.happening(ProgressEvent("delta", "main", " is it"))
-    assert "[masked] is it" in drawn(status, 80)[0]
+    assert "[masked] is it" in render_lines(status, 80)[0]
 
 
-def result_of(engine, error: SweAgentError | None = None) -> str:
-    """The last word on a run as it stands."""
+def render_result(engine, error: SweAgentError | None = None) -> str:
+    """Render the final report on the run in its present state."""
     screen = io.StringIO()
     console = Console()
     console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
@@ -203,29 +203,29 @@ def result_of(engine, error: SweAgentError | None = None) -> str:
     return screen.getvalue()
 
 
-def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
+def test_interrupted_run_shows_held_cost_and_no_verdict(engine):
     from agent.engine.task import Task
 
     task = Task(engine)
-    mend = Action("shell", {"command": "sed -i s/-/+/ calc.py"})
-    task.step(None, task.act([mend]), [mend], author="reproduction")
+    edit = Action("shell", {"command": "sed -i s/-/+/ calc.py"})
+    task.step(None, task.act([edit]), [edit], author="reproduction")
     task.ask()
     hold, _ = engine.ledger.hold("main", 2, 1, "scripted", Price(1.0, 5.0), 14_000, 800)
     engine.journal.append(hold)
-    said = result_of(engine, Cancelled("Interrupted\x1b]0;title\x07.", "Go on with [b]resume\x1b[2J."))
-    assert "return a + b" in said
-    assert "not judged" not in said
-    assert "2 calls, 1,200 tokens in, 30 out, +14.8k held, $" in said
-    assert "Interrupted. Go on with [b]resume." in said
+    output = render_result(engine, Cancelled("Interrupted\x1b]0;title\x07.", "Continue with [b]resume\x1b[2J."))
+    assert "return a + b" in output
+    assert "not judged" not in output
+    assert "2 calls, 1,200 tokens in, 30 out, +14.8k held, $" in output
+    assert "Interrupted. Continue with [b]resume." in output
 
 
-def test_a_diff_in_a_pipe_has_its_own_lines(engine, capsys):
+def test_piped_diff_is_not_wrapped(engine, capsys):
     diff = f"--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-{'a' * 200}\n+\t{'b ' * 200}\n"
     Console(plain=True).result(replace(result(engine), patch=Patch(diff)))
     assert diff in capsys.readouterr().out
 
 
-def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
+def test_text_after_diff_starts_on_new_line(engine, capsys):
     Console(plain=True).result(
         replace(result(engine), patch=Patch("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+b"), word="So.")
     )
@@ -233,75 +233,75 @@ def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
 
 
 @pytest.mark.parametrize(
-    ("kind", "fix", "said"),
+    ("kind", "fix", "message"),
     [
         ("limit", "Give more with --max-steps.", "@main#1 --max-steps N` continues with more."),
         ("budget", "Give more with --budget or --max-tokens.", "@main#1 --budget N` continues with more."),
         ("stuck", "Try another --model.", "It ended. Try another --model."),
     ],
 )
-def test_a_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, said):
+def test_run_at_limit_suggests_how_to_continue(bench, capsys, kind, fix, message):
     run = bench.begin(line("x"))
     Console(plain=True, out=True).ending(Exit(kind, 4, message="It ended.", fix=fix), run, "main#1")
-    told = capsys.readouterr().out
-    assert said in told
-    assert (f"`swe-agent fork {run.name}@" in told) == (kind != "stuck")
+    output = capsys.readouterr().out
+    assert message in output
+    assert (f"`swe-agent fork {run.name}@" in output) == (kind != "stuck")
 
 
-def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
-    assert report_error(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
-    assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"
+def test_error_contains_no_control_characters(capsys):
+    assert report_error(["fix"], 3, f"The server said {ESCAPE}.", "Fix it.") == 3
+    assert capsys.readouterr().err == "swe-agent: The server said red. Fix it.\n"
 
 
-def test_a_proof_carries_nothing_that_a_terminal_obeys():
-    """Names of tests and what is noted of them are the repository's."""
+def test_proof_contains_no_control_characters():
+    """The repository controls the names of tests and the notes about them."""
     screen = io.StringIO()
     console = Console()
     console.out = RichConsole(file=screen, width=200, color_system=None, highlight=False)  # type: ignore[assignment]
     names = (f"t.py::{ESCAPE}",)
-    noted = (f"f ({ESCAPE}.py:1) is gone.",)
-    verdict = Verdict("verified", red=True, notes=noted, tests=names, lost=names, flaky=names)
+    notes = (f"f ({ESCAPE}.py:1) is gone.",)
+    verdict = Verdict("verified", red=True, notes=notes, tests=names, lost=names, flaky=names)
     console.ending(Exit("verified", 0, verdict=verdict), Path("/nowhere"))
     assert "\x1b" not in screen.getvalue()
     assert screen.getvalue().count("red") == 4
 
 
-def test_runs_are_listed_with_how_they_ended_in_words(bench, monkeypatch, capsys):
+def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
     bench.begin(line("x"))
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
     runs.command()
     assert "resumable" in capsys.readouterr().out
-    for kind, said in (("verified", "verified"), ("unproven", "not verified"), ("not_found", "no fix")):
+    for kind, status in (("verified", "verified"), ("unproven", "not verified"), ("not_found", "no fix")):
         journal = Journal(bench.begin(line("x")))
         journal.append(Exit(kind, 0))
         journal.close()
         runs.command()
-        assert said in capsys.readouterr().out.replace("resumable", "")
+        assert status in capsys.readouterr().out.replace("resumable", "")
 
 
-def test_one_call_is_one(engine):
+def test_result_uses_singular_for_one_call(engine):
     from agent.engine.task import Task
 
     Task(engine).ask()
-    assert "1 call, 1,200 tokens in, 30 out, $0.0000" in result_of(engine)
+    assert "1 call, 1,200 tokens in, 30 out, $0.0000" in render_result(engine)
 
 
 @given(st.text(max_size=300), st.integers(0, 120))
-def test_the_end_of_a_stream_fits_and_carries_nothing(said, room):
-    kept = tail(said, room)
-    assert RichConsole().render_str(kept.replace("[", "(")).cell_len <= room
-    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", kept)
+def test_tail_fits_width_without_control_characters(text, width):
+    shortened = tail(text, width)
+    assert RichConsole().render_str(shortened.replace("[", "(")).cell_len <= width
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", shortened)
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "expected"),
     [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12.3k"), (999_949, "999.9k"), (1_200_000, "1.2M")],
 )
-def test_thousands(count, said):
-    assert thousands(count) == said
+def test_thousands_are_abbreviated(count, expected):
+    assert thousands(count) == expected
 
 
-def test_cost_in_words():
+def test_cost_shows_price_budget_and_tokens():
     spent = Spent(0.01234, 12_345, 9_876, 417, 3)
     assert cost(spent, 2.0) == "$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out"
     assert cost(spent, None) == "$0.0123 · 12.3k in (80% cached) · 417 out"
@@ -313,8 +313,8 @@ def test_cost_in_words():
 # The whole program on a pseudo terminal
 
 
-def watched(machine: Machine, model: str, repository, *more: str, **environment: str) -> bytes:
-    """All bytes that a terminal of 80 columns gets."""
+def run_on_terminal(machine: Machine, model: str, repository, *more: str, **environment: str) -> bytes:
+    """Run `swe-agent fix` on a pseudo terminal of 80 columns and return all its output."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
         machine.command("fix", "--repo", repository, "--text", "add() subtracts", "--model", model, *more),
@@ -328,7 +328,7 @@ def watched(machine: Machine, model: str, repository, *more: str, **environment:
             try:
                 screen += os.read(parent, 65_536)
             except OSError:
-                break  # the terminal is gone with the process
+                break  # the terminal closes with the process
         elif process.poll() is not None:
             break
     os.close(parent)
@@ -337,21 +337,21 @@ def watched(machine: Machine, model: str, repository, *more: str, **environment:
 
 
 @pytest.fixture
-def seen(tmp_path, make_repo):
+def run_fix(tmp_path, make_repo):
     home = tmp_path / "home"
     home.mkdir()
     machine = Machine(home)
     repository = make_repo({"calc.py": "def add(a, b):\n    return a - b\n"})
     slow = {"tool": "shell", "arguments": {"command": "sleep 1"}}
     model = machine.script({"reply": {"text": f"Look {ESCAPE}", "actions": [slow, act("submit")], "usage": USAGE}})
-    return lambda *more, **environment: watched(machine, model, repository, *more, **environment)
+    return lambda *more, **environment: run_on_terminal(machine, model, repository, *more, **environment)
 
 
 @pytest.mark.slow
-def test_a_terminal_sees_what_goes_on(seen):
-    screen = seen()
+def test_terminal_shows_live_progress(run_fix):
+    screen = run_fix()
     assert b"\x1b[?25l" in screen
-    assert screen.rindex(b"\x1b[?25h") > screen.rindex(b"\x1b[?25l"), "the cursor is there again"
+    assert screen.rindex(b"\x1b[?25h") > screen.rindex(b"\x1b[?25l"), "the cursor is not shown again"
     assert b"shell sleep 1" in screen
     assert "✓".encode() in screen
     assert b"title" not in screen
@@ -360,8 +360,8 @@ def test_a_terminal_sees_what_goes_on(seen):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("more", "environment"), [(("--plain",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})])
-def test_a_terminal_that_wants_plain_lines_gets_them(seen, more, environment):
-    screen = seen(*more, **environment)
+def test_plain_output_has_no_cursor_movement(run_fix, more, environment):
+    screen = run_fix(*more, **environment)
     assert b"\x1b[?25l" not in screen
     assert b"\x1b[1A" not in screen
     assert b"coder shell sleep 1; submit" in screen

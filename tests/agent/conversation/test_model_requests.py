@@ -1,4 +1,4 @@
-"""Every request on the wire is held before and settled after, whatever becomes of it."""
+"""Model requests: each is held before it is sent and settled afterwards, whatever its result."""
 
 import threading
 import time
@@ -16,29 +16,29 @@ from trajectories.journal import read
 from trajectories.records import Action, Note, Observation, Reply, Usage
 
 
-class Temperamental:
-    """A model that goes through its moods: an error is raised, a usage is what a good reply was billed."""
+class FaultyModel:
+    """A model with scripted results: raises an exception, bills a usage, or calls a function for the reply."""
 
     price, max_output, window, images, secrets = Price(1.0, 10.0), 100, 0, False, ()
 
-    def __init__(self, *moods, name="temperamental", fallback=""):
+    def __init__(self, *script, name="temperamental", fallback=""):
         self.name, self.fallback = name, fallback
-        self.moods = list(moods)
-        self.asked = 0
+        self.script = list(script)
+        self.request_count = 0
 
-    def reply(self, messages, tools, asking):
-        self.asked += 1
-        mood = self.moods.pop(0)
-        if isinstance(mood, Exception):
-            raise mood
-        if callable(mood):
-            return mood(asking)
-        return Reply("ok", (Action("submit"),), model=self.name, usage=mood)
+    def reply(self, messages, tools, options):
+        self.request_count += 1
+        result = self.script.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        if callable(result):
+            return result(options)
+        return Reply("ok", (Action("submit"),), model=self.name, usage=result)
 
 
 @pytest.fixture
 def ask(bench):
-    """Ask a model once in a fresh run; the engine stays open for a look."""
+    """Send one request to a model in a new run; `ask.engine` stays open for inspection."""
     bench.begin(line("unused"))
     engine = bench.engine()
 
@@ -56,8 +56,8 @@ def busy(**more):
     return ModelError("Busy.", retryable=True, **more)
 
 
-def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
-    model = Temperamental(busy(billed=False), busy(billed=False, wait=0), Usage(10, 5))
+def test_each_retry_is_held_and_refused_ones_cost_nothing(ask):
+    model = FaultyModel(busy(billed=False), busy(billed=False, wait=0), Usage(10, 5))
     assert ask(model).text == "ok"
     trajectory = ask.engine.trajectory
     assert [hold.id for hold in trajectory.holds.values()] == ["main?1.1", "main?1.2", "main?1.3"]
@@ -67,97 +67,97 @@ def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
 
 
 @pytest.mark.slow
-def test_a_cut_stream_is_charged_at_its_hold(ask):
-    ask(Temperamental(busy(billed=True), Usage(10, 5)))
+def test_cut_stream_is_charged_at_its_hold(ask):
+    ask(FaultyModel(busy(billed=True), Usage(10, 5)))
     first, second = ask.engine.trajectory.holds.values()
     settle = ask.engine.trajectory.settles[first.id]
     assert (settle.source, settle.dollars) == ("none", first.dollars)
     assert second.attempt == 2
 
 
-def test_a_reply_without_usage_is_charged_at_its_hold(ask):
-    ask(Temperamental(None))
+def test_reply_without_usage_is_charged_at_its_hold(ask):
+    ask(FaultyModel(None))
     (hold,) = ask.engine.trajectory.holds.values()
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
 @pytest.mark.slow
-def test_tries_are_bounded_and_the_last_error_is_told(ask):
-    model = Temperamental(*[busy(billed=False) for _ in range(9)])
+def test_tries_are_bounded_and_last_error_is_raised(ask):
+    model = FaultyModel(*[busy(billed=False) for _ in range(9)])
     with pytest.raises(ModelError, match="Busy"):
         ask(model)
-    assert model.asked == 5
+    assert model.request_count == 5
 
 
 @pytest.mark.parametrize("error", [ModelError("Wrong key.", billed=False), busy(wait=3600)])
-def test_some_errors_are_not_tried_again(ask, error):
-    model = Temperamental(error)
+def test_permanent_error_and_long_wait_are_not_retried(ask, error):
+    model = FaultyModel(error)
     with pytest.raises(ModelError):
         ask(model)
-    assert model.asked == 1
+    assert model.request_count == 1
     assert len(ask.engine.trajectory.settles) == 1
 
 
-def test_usage_above_the_hold_is_charged_recorded_and_ends_the_run(ask):
+def test_usage_above_hold_is_charged_and_ends_run(ask):
     with pytest.raises(BudgetStop, match="temperamental billed"):
-        ask(Temperamental(Usage(10**6, 100)))
+        ask(FaultyModel(Usage(10**6, 100)))
     assert ask.engine.trajectory.replies["main", 1].text == "ok"
     assert ask.engine.ledger.spent.dollars == pytest.approx(1.001)
     with pytest.raises(BudgetStop):
         Task(ask.engine, "main/other").ask()
 
 
-def test_the_hold_is_durable_before_the_request_leaves(ask):
-    seen = []
+def test_hold_is_recorded_before_request_is_sent(ask):
+    recorded_holds = []
 
-    def look(asking):
-        seen.append([hold.id for hold in read(ask.engine.journal.directory).holds.values()])
+    def read_holds(options):
+        recorded_holds.append([hold.id for hold in read(ask.engine.journal.directory).holds.values()])
         return Reply("ok", usage=Usage(1, 1))
 
-    ask(Temperamental(look))
-    assert seen == [["main?1.1"]]
+    ask(FaultyModel(read_holds))
+    assert recorded_holds == [["main?1.1"]]
 
 
-def test_output_is_cut_to_the_purse(bench):
+def test_output_limit_is_reduced_to_budget(bench):
     bench.begin(line("unused"), budget=0.02)
     engine = bench.engine()
-    allowed = []
+    output_limits = []
 
-    def answer(asking):
-        allowed.append(asking.max_output)
+    def answer(options):
+        output_limits.append(options.max_output)
         return Reply("ok", usage=Usage(1, 1))
 
-    model = Temperamental(answer)
+    model = FaultyModel(answer)
     model.price, model.max_output = Price(1.0, 10.0), 100_000
     engine._models[engine.settings.model] = model
     Task(engine).ask()
-    assert 16 < allowed[0] < 2000
+    assert 16 < output_limits[0] < 2000
     engine.close()
 
 
-def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(ask):
+def test_interrupt_does_not_wait_for_hanging_provider(ask):
     release = threading.Event()
 
-    def hang(asking):
+    def hang(options):
         ask.engine.cancel.set()
         release.wait(600)
         return Reply("late")
 
     with pytest.raises(Cancelled):
-        ask(Temperamental(hang))
+        ask(FaultyModel(hang))
     release.set()
     (hold,) = ask.engine.trajectory.holds.values()
     assert hold.id not in ask.engine.trajectory.settles
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
-def test_a_bug_in_a_model_is_not_swallowed(ask):
+def test_bug_in_model_is_not_swallowed(ask):
     with pytest.raises(ZeroDivisionError):
-        ask(Temperamental(lambda asking: 1 / 0))
+        ask(FaultyModel(lambda options: 1 / 0))
 
 
-@pytest.mark.parametrize(("billed", "believed"), [(4000, True), (40, False)])
-def test_later_asks_are_held_at_what_the_last_was_billed(bench, billed, believed):
+@pytest.mark.parametrize(("billed", "plausible"), [(4000, True), (40, False)])
+def test_later_hold_is_based_on_last_billed_usage(bench, billed, plausible):
     bench.begin(
         line("Look.", act("view", path="calc.py"), usage={"input_tokens": billed, "output_tokens": 10}, n=1), line("x")
     )
@@ -172,7 +172,7 @@ def test_later_asks_are_held_at_what_the_last_was_billed(bench, billed, believed
     bench.drive(strategy)
     first, second = read(bench.directory).holds.values()
     assert first.tokens > 24_000
-    assert (second.tokens < 16_000) == believed
+    assert (second.tokens < 16_000) == plausible
 
 
 @pytest.mark.parametrize(
@@ -183,35 +183,35 @@ def test_later_asks_are_held_at_what_the_last_was_billed(bench, billed, believed
         Reply("x", usage=Usage("many", 1), model="odd"),
     ],
 )
-def test_a_reply_that_is_none_is_paid_and_told(ask, reply):
+def test_malformed_reply_is_charged_and_reported(ask, reply):
     with pytest.raises(ModelError, match="cannot be read"):
-        ask(Temperamental(lambda asking: reply))
+        ask(FaultyModel(lambda options: reply))
     trajectory = ask.engine.trajectory
     assert len(trajectory.settles) == len(trajectory.holds) == 1
     assert read(ask.engine.journal.directory).holds
 
 
-def test_arguments_that_are_no_object_are_told_to_the_model(ask):
-    reply = ask(Temperamental(lambda asking: Reply("x", (Action("view", ["a.py"]),), usage=Usage(1, 1))))
+def test_non_object_arguments_are_reported_to_model(ask):
+    reply = ask(FaultyModel(lambda options: Reply("x", (Action("view", ["a.py"]),), usage=Usage(1, 1))))
     assert "must be an object, not list" in reply.actions[0].error
 
 
-def test_usage_below_nothing_is_no_usage(ask):
-    ask(Temperamental(Usage(-(10**6), 0)))
+def test_negative_usage_is_ignored(ask):
+    ask(FaultyModel(Usage(-(10**6), 0)))
     (hold,) = ask.engine.trajectory.holds.values()
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
-def test_an_overrun_ends_the_run_on_resume_as_it_did_before(ask):
+def test_overrun_ends_run_again_on_resume(ask):
     with pytest.raises(BudgetStop):
-        ask(Temperamental(Usage(10**6, 100)))
+        ask(FaultyModel(Usage(10**6, 100)))
     with pytest.raises(BudgetStop, match="billed"):
         Task(ask.engine).ask()
 
 
-def test_a_fallback_answers_where_the_first_fails_and_is_asked_first_from_then_on(ask):
-    first = Temperamental(ModelError("No.", billed=False), fallback="second")
-    second = Temperamental(Usage(10, 5), Usage(10, 5), name="second")
+def test_fallback_answers_if_first_model_fails(ask):
+    first = FaultyModel(ModelError("No.", billed=False), fallback="second")
+    second = FaultyModel(Usage(10, 5), Usage(10, 5), name="second")
     reply = ask(first, second)
     assert reply.text == "ok"
     trajectory = ask.engine.trajectory
@@ -220,27 +220,27 @@ def test_a_fallback_answers_where_the_first_fails_and_is_asked_first_from_then_o
     assert "temperamental failed (No.)" in note.text
 
 
-def test_fallbacks_that_name_each_other_end(ask):
-    first = Temperamental(ModelError("One."), name="one", fallback="two")
-    second = Temperamental(ModelError("Two."), name="two", fallback="one")
+def test_circular_fallbacks_end_with_error(ask):
+    first = FaultyModel(ModelError("One."), name="one", fallback="two")
+    second = FaultyModel(ModelError("Two."), name="two", fallback="one")
     with pytest.raises(ModelError, match="Two"):
         ask(first, second)
-    assert (first.asked, second.asked) == (1, 1)
+    assert (first.request_count, second.request_count) == (1, 1)
 
 
 def too_long():
     return ModelError("Too long.", overflow=True, billed=False)
 
 
-def test_a_conversation_that_is_too_long_is_sent_shorter(ask):
+def test_overlong_conversation_is_shortened_and_sent_again(ask):
     lengths = []
 
-    class Reading(Temperamental):
-        def reply(self, messages, tools, asking):
+    class LengthRecorder(FaultyModel):
+        def reply(self, messages, tools, options):
             lengths.append(sum(len(str(message["content"])) for message in messages))
-            return super().reply(messages, tools, asking)
+            return super().reply(messages, tools, options)
 
-    model = Reading(too_long(), too_long(), Usage(10, 5))
+    model = LengthRecorder(too_long(), too_long(), Usage(10, 5))
     task_text = "x" * 30_000
     engine = ask.engine
     engine._models[engine.settings.model] = model
@@ -256,18 +256,18 @@ def test_a_conversation_that_is_too_long_is_sent_shorter(ask):
     assert [note.data["ask"] for note in notes] == [2, 2]
 
 
-def test_an_error_with_known_usage_is_charged_at_that(ask):
+def test_error_with_known_usage_is_charged_for_it(ask):
     error = ModelError("Filtered.", usage=Usage(10, 5))
     with pytest.raises(ModelError, match="Filtered"):
-        ask(Temperamental(error))
+        ask(FaultyModel(error))
     assert ask.engine.ledger.spent.dollars == 0.00006
 
 
-def test_a_key_in_a_reply_is_masked(ask):
-    class Leaky(Temperamental):
+def test_key_in_reply_is_masked(ask):
+    class Leaky(FaultyModel):
         secrets = ("a-very-secret-key",)
 
-        def reply(self, messages, tools, asking):
+        def reply(self, messages, tools, options):
             key = self.secrets[0]
             return Reply(f"It is {key}.", (Action("shell", {"command": [f"echo {key}"]}),), usage=Usage(1, 1))
 
@@ -277,140 +277,142 @@ def test_a_key_in_a_reply_is_masked(ask):
     assert "a-very-secret-key" not in (ask.engine.journal.directory / "journal.jsonl").read_text()
 
 
-def test_arguments_nested_beyond_reason_are_no_reply(ask):
+def test_deeply_nested_arguments_are_rejected(ask):
     deep = []
     for _ in range(2000):
         deep = [deep]
     with pytest.raises(ModelError, match="cannot be read"):
-        ask(Temperamental(lambda asking: Reply("x", (Action("view", {"path": deep}),), model="odd")))
+        ask(FaultyModel(lambda options: Reply("x", (Action("view", {"path": deep}),), model="odd")))
 
 
-def test_a_short_key_is_left_in_the_text(ask):
-    class Local(Temperamental):
+def test_short_key_is_not_masked(ask):
+    class Local(FaultyModel):
         secrets = ("EMPTY",)
 
-        def reply(self, messages, tools, asking):
+        def reply(self, messages, tools, options):
             return Reply("x = EMPTY", usage=Usage(1, 1))
 
     assert ask(Local()).text == "x = EMPTY"
 
 
-def test_what_one_model_finds_too_long_another_may_take(ask):
-    small = Temperamental(*[too_long() for _ in range(9)], name="small", fallback="big")
-    big = Temperamental(Usage(10, 5), name="big")
+def test_fallback_may_accept_conversation_too_long_for_first(ask):
+    small = FaultyModel(*[too_long() for _ in range(9)], name="small", fallback="big")
+    big = FaultyModel(Usage(10, 5), name="big")
     engine = ask.engine
     engine._models |= {"small": small, "big": big, engine.settings.model: small}
     task = Task(engine)
     task.say("The issue. " * 1000)
     assert task.ask().text == "ok"
-    assert big.asked == 1
+    assert big.request_count == 1
 
 
-def test_a_fork_to_another_model_asks_that_one(ask):
-    """Although the old one is its fallback, and answered last."""
-    new, old = Temperamental(Usage(1, 1), name="new", fallback="old"), Temperamental(Usage(1, 1), name="old")
+def test_fork_with_other_model_uses_that_model(ask):
+    """The old model is the fallback of the new one, and it answered last."""
+    new, old = FaultyModel(Usage(1, 1), name="new", fallback="old"), FaultyModel(Usage(1, 1), name="old")
     engine = ask.engine
     engine._models |= {"new": new, "old": old, engine.settings.model: new}
     journal = engine.journal
-    journal.append(Note("main", "fallback", "In its first life."))
+    journal.append(Note("main", "fallback", "In an earlier process."))
     journal.append(Reply("", (Action("submit"),), model="old", branch="main", ask=1))
     journal.append(Note("main", "forked", "From there."))
     task = Task(engine)
     task.step(task.ask(), (Observation("Nothing."),))
     task.ask()
-    assert (new.asked, old.asked) == (1, 0)
+    assert (new.request_count, old.request_count) == (1, 0)
 
 
-def test_a_fallback_that_answered_is_asked_again(ask):
-    first = Temperamental(ModelError("No."), name="one", fallback="two")
-    second = Temperamental(Usage(1, 1), Usage(1, 1), name="two")
+def test_fallback_that_answered_is_used_again(ask):
+    first = FaultyModel(ModelError("No."), name="one", fallback="two")
+    second = FaultyModel(Usage(1, 1), Usage(1, 1), name="two")
     engine = ask.engine
     engine._models |= {"one": first, "two": second, engine.settings.model: first}
     task = Task(engine)
     task.step(task.ask(), (Observation("Nothing."),))
     assert task.ask().text == "ok"
-    assert (first.asked, second.asked) == (1, 2)
+    assert (first.request_count, second.request_count) == (1, 2)
 
 
-def limited(**more):
+def rate_limited(**more):
     return busy(billed=False, limited=True, **more)
 
 
-def test_refusals_as_one_too_many_are_tries_of_a_run_on_its_own(ask):
-    model = Temperamental(*[limited() for _ in range(9)])
+def test_single_run_counts_rate_limits_as_tries(ask):
+    model = FaultyModel(*[rate_limited() for _ in range(9)])
     with pytest.raises(ModelError, match="Busy"):
         ask(model)
-    assert model.asked == 5
+    assert model.request_count == 5
 
 
-def test_refusals_as_one_too_many_are_no_tries_in_a_batch(ask):
+def test_batch_does_not_count_rate_limits_as_tries(ask):
     ask.engine.limiter = Limiter(0.0, patience=60.0)
-    model = Temperamental(*[limited() for _ in range(9)], *[busy(billed=False, wait=0) for _ in range(4)], Usage(10, 5))
+    model = FaultyModel(
+        *[rate_limited() for _ in range(9)], *[busy(billed=False, wait=0) for _ in range(4)], Usage(10, 5)
+    )
     assert ask(model).text == "ok"
-    assert model.asked == 14
+    assert model.request_count == 14
     assert ask.engine.ledger.spent.dollars == 0.00006
 
 
-def test_other_errors_are_tries_in_a_batch_too(ask):
+def test_batch_counts_other_errors_as_tries(ask):
     ask.engine.limiter = Limiter(0.0, patience=60.0)
-    model = Temperamental(limited(), *[busy(billed=False, wait=0) for _ in range(9)])
+    model = FaultyModel(rate_limited(), *[busy(billed=False, wait=0) for _ in range(9)])
     with pytest.raises(ModelError):
         ask(model)
-    assert model.asked == 6
+    assert model.request_count == 6
 
 
-def test_a_provider_that_never_takes_this_request_is_left_after_a_while(ask):
+def test_rate_limited_request_fails_after_patience(ask):
     ask.engine.limiter = Limiter(0.0, patience=20.0)
-    model = Temperamental(*[limited() for _ in range(99)])
+    model = FaultyModel(*[rate_limited() for _ in range(99)])
     with pytest.raises(ModelError, match="Busy") as raised:
         ask(model)
     assert raised.value.limited
-    assert model.asked == 21
+    assert model.request_count == 21
 
 
-def test_who_has_a_fallback_needs_no_patience(ask):
+def test_rate_limited_model_with_fallback_is_not_retried(ask):
     ask.engine.limiter = Limiter(0.0, patience=600.0)
-    first = Temperamental(limited(wait=300.0), fallback="second")
-    assert ask(first, Temperamental(Usage(10, 5), name="second")).text == "ok"
-    assert first.asked == 1
+    first = FaultyModel(rate_limited(wait=300.0), fallback="second")
+    assert ask(first, FaultyModel(Usage(10, 5), name="second")).text == "ok"
+    assert first.request_count == 1
 
 
-def test_a_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
+def test_waiting_request_is_neither_held_nor_sent(ask):
     engine = ask.engine
     engine.limiter = Limiter(0.0, patience=600.0)
-    first = Temperamental(limited(wait=300.0))
+    first = FaultyModel(rate_limited(wait=300.0))
     threading.Timer(0.5, engine.cancel.set).start()
     with pytest.raises(Cancelled):
         ask(first)
     assert len(engine.trajectory.holds) == len(engine.trajectory.settles) == 1
-    assert first.asked == 1
+    assert first.request_count == 1
 
 
 def forbidden():
-    return PermissionDenied("Your key is not taken.", "Mend it.", ModelError("Not this.", billed=False))
+    return PermissionDenied("Your key is not accepted.", "Fix it.", ModelError("Not this.", billed=False))
 
 
-def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_then_on(ask):
+def test_403_refuses_key_only_before_first_answer_of_model(ask):
     with pytest.raises(Refused, match="Your key"):
-        ask(Temperamental(forbidden()))
-    ask(Temperamental(Usage(10, 5)))
+        ask(FaultyModel(forbidden()))
+    ask(FaultyModel(Usage(10, 5)))
     engine = ask.engine
-    engine._models[engine.settings.model] = Temperamental(forbidden())
+    engine._models[engine.settings.model] = FaultyModel(forbidden())
     with pytest.raises(ModelError, match="Not this") as raised:
         Task(engine, "main/other").ask()
     assert not isinstance(raised.value, Refused)
-    engine._models[engine.settings.model] = Temperamental(forbidden(), name="another")
+    engine._models[engine.settings.model] = FaultyModel(forbidden(), name="another")
     with pytest.raises(Refused):
         Task(engine, "main/third").ask()
 
 
 @pytest.mark.slow
-def test_a_pause_takes_nothing_of_the_runs_time(bench):
+def test_wait_for_rate_limit_does_not_count_as_run_time(bench):
     bench.begin(line("unused"), max_time=3.0)
     engine = bench.engine()
     try:
         engine.limiter = Limiter(0.0, patience=60.0)
-        model = Temperamental(limited(wait=3.5), Usage(10, 5))
+        model = FaultyModel(rate_limited(wait=3.5), Usage(10, 5))
         engine._models[engine.settings.model] = model
         before, began = engine.seconds, time.monotonic()
         assert Task(engine).ask().text == "ok"
@@ -427,7 +429,7 @@ def test_a_pause_takes_nothing_of_the_runs_time(bench):
         again.close()
 
 
-def test_time_stands_still_once_however_many_branches_wait(bench):
+def test_clock_pauses_once_for_several_waiting_branches(bench):
     bench.begin(line("unused"), max_time=30.0)
     engine = bench.engine()
     try:
@@ -435,10 +437,10 @@ def test_time_stands_still_once_however_many_branches_wait(bench):
         with engine.pause_clock(), engine.pause_clock():
             time.sleep(0.3)
             assert engine.cancel.deadline is None
-            stood = engine.seconds
+            paused = engine.seconds
             time.sleep(0.1)
-            assert engine.seconds == stood, "what is shown meanwhile stands, too, so it need not go back"
-        assert engine.seconds >= stood
+            assert engine.seconds == paused, "the time advances during a pause"
+        assert engine.seconds >= paused
         assert engine.seconds - before < time.monotonic() - began
         assert engine.seconds >= before
         assert engine.cancel.deadline == engine.started + 30.0

@@ -1,4 +1,4 @@
-"""Which model has which role: from the config to the request."""
+"""Assignment of models to roles, from the config to the request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from trajectories.errors import ConfigError
 from trajectories.records import Issue
 
 
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def write_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (tmp_path / "config.toml").write_text(text)
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
 
 
-def test_the_coder_of_the_table_is_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config(tmp_path, monkeypatch, '[roles]\ncoder = "small"\nselector = "large"\n')
+def test_coder_role_sets_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(tmp_path, monkeypatch, '[roles]\ncoder = "small"\nselector = "large"\n')
     assert (load_settings().model, load_settings().roles) == ("small", {"selector": "large"})
     flagged = load_settings(model="other")
     assert (flagged.model, flagged.roles) == ("other", {"selector": "large"})
@@ -31,13 +31,13 @@ def test_the_coder_of_the_table_is_the_model(tmp_path: Path, monkeypatch: pytest
     assert load_settings().model == "from the environment"
 
 
-def test_a_table_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config(tmp_path, monkeypatch, 'roles = "large"\n')
+def test_invalid_roles_table_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(tmp_path, monkeypatch, 'roles = "large"\n')
     with pytest.raises(ConfigError, match=r"roles in .*config\.toml cannot be used"):
         load_settings()
 
 
-def test_only_roles_of_the_strategy_are_cast() -> None:
+def test_only_roles_of_strategy_are_assigned() -> None:
     settings = Settings(model="scripted:a", roles={"selector": "scripted:b", "judge": "scripted:c"})
     assert assign_roles(settings, "best-of") == {"coder": "scripted:a", "selector": "scripted:b"}
     assert assign_roles(settings, "templates") == {"coder": "scripted:a", "judge": "scripted:c"}
@@ -45,7 +45,7 @@ def test_only_roles_of_the_strategy_are_cast() -> None:
     assert roles_of("best-of")[0] == "coder"
 
 
-def test_each_role_is_asked_of_its_own_model(bench: Bench) -> None:
+def test_each_role_uses_its_own_model(bench: Bench) -> None:
     other = bench.folder / "other.jsonl"
     other.write_text(json.dumps(line("as judge")) + "\n")
     bench.begin(line("as coder"), roles={"judge": f"scripted:{other}"}, strategy="debate")
@@ -68,7 +68,7 @@ def test_each_role_is_asked_of_its_own_model(bench: Bench) -> None:
         engine.close()
 
 
-def test_a_model_of_a_role_that_cannot_be_had_is_told_before_the_run(bench: Bench) -> None:
+def test_unavailable_role_model_is_reported_before_run(bench: Bench) -> None:
     settings = Settings(
         model=f"scripted:{_empty(bench)}",
         roles={"selector": "scripted:/nowhere.jsonl"},
@@ -87,7 +87,7 @@ def _empty(bench: Bench) -> Path:
     return file
 
 
-def test_keys_of_all_roles_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_keys_of_all_roles_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-one-two-three-four")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-five-six-seven")
     settings = Settings(model="openai/gpt-x", roles={"judge": "anthropic/claude-x"})

@@ -1,4 +1,4 @@
-"""What a run teaches is read off its records: only a proof makes a success, only a proof's evidence a failure."""
+"""Lessons derived from the records of a run: a proof makes a success, evidence in a proof a failure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PROVEN = Verdict("verified", red=True, green=True, red_again=True, no_loss=True,
 STILL = Verdict("unproven", red=True, green=False)
 WEAK = Verdict("unproven", red=False, green=True, red_again=False, no_loss=True)
 LOSS = Verdict("unproven", red=True, green=True, red_again=True, no_loss=False, lost=("tests/test_calc.py::test_old",))
-UNJUDGED = Verdict("unproven", notes=("No test was found.",))
+NO_TESTS = Verdict("unproven", notes=("No test was found.",))
 
 
 class Runs:
-    """`of(verdict, …)`: a run that handed in a change for each of these proofs, and ended with the last."""
+    """Builds runs that submit a change for each of the given verdicts and end with the last of them."""
 
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
@@ -37,7 +37,7 @@ class Runs:
         text = CALC.replace(old, f"{new}  # {number}")
         return self.trees.write({"calc.py": text.encode(), "tests/test_add.py": test}, self.base)
 
-    def of(
+    def trajectory(
         self, *verdicts: Verdict, issue: Issue = ISSUE, kind: str = "", strategy: str = "react", summary: str = "Added."
     ) -> Trajectory:
         records: list[Record] = [
@@ -46,17 +46,17 @@ class Runs:
         ]
         trees = [self.change(number) for number, _ in enumerate(verdicts)]
         for n, (verdict, tree) in enumerate(zip(verdicts, trees, strict=True)):
-            handed = Observation("Submitted.", data={"submitted": True, "summary": summary})
-            shown = Observation("Proof.", data={"verdict": asdict(verdict)})
-            records.append(Step("main", 2 * n + 1, "", "coder", tree, observations=(handed,), at=2.0))
-            records.append(Step("main", 2 * n + 2, "", "proof", tree, observations=(shown,), at=2.0))
+            submission = Observation("Submitted.", data={"submitted": True, "summary": summary})
+            proof = Observation("Proof.", data={"verdict": asdict(verdict)})
+            records.append(Step("main", 2 * n + 1, "", "coder", tree, observations=(submission,), at=2.0))
+            records.append(Step("main", 2 * n + 2, "", "proof", tree, observations=(proof,), at=2.0))
         last = verdicts[-1] if verdicts else Verdict()
         ended = kind or (last.kind if verdicts else "not_found")
         records.append(Exit(ended, 0, trees[-1] if trees else self.base, last, at=3.0))
         return Trajectory(records)
 
     def entry(self, *verdicts: Verdict, secrets: tuple[str, ...] = (), **more: Any) -> Entry | None:
-        return lesson_of_turn(self.of(*verdicts, **more), self.trees, 1_700_000_000, secrets)
+        return lesson_of_turn(self.trajectory(*verdicts, **more), self.trees, 1_700_000_000, secrets)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         yield Runs(trees)
 
 
-def test_a_proven_patch_is_a_success(runs: Runs) -> None:
+def test_proven_patch_is_success(runs: Runs) -> None:
     entry = runs.entry(PROVEN)
     assert entry is not None
     assert (entry.outcome, entry.ended, entry.accepted, entry.trust) == ("worked", "verified", True, "user")
@@ -80,7 +80,7 @@ def test_a_proven_patch_is_a_success(runs: Runs) -> None:
     assert entry.summary == "Added."
 
 
-def test_what_failed_before_the_proof_stays_with_it(runs: Runs) -> None:
+def test_proven_entry_lists_earlier_failures(runs: Runs) -> None:
     entry = runs.entry(LOSS, PROVEN)
     assert entry is not None
     assert entry.outcome == "worked"
@@ -89,7 +89,7 @@ def test_what_failed_before_the_proof_stays_with_it(runs: Runs) -> None:
     assert "what passed before no longer does: tests/test_calc.py::test_old" in entry.dead_ends[0]
 
 
-def test_an_unproven_patch_is_a_failure_with_its_evidence(runs: Runs) -> None:
+def test_unproven_patch_is_failure_with_evidence(runs: Runs) -> None:
     entry = runs.entry(LOSS)
     assert entry is not None
     assert (entry.outcome, entry.ended) == ("failed", "unproven")
@@ -98,12 +98,12 @@ def test_an_unproven_patch_is_a_failure_with_its_evidence(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("kind", ["budget", "limit", "stuck", "not_found"])
-def test_an_end_without_evidence_teaches_nothing(runs: Runs, kind: str) -> None:
+def test_run_without_evidence_gives_no_entry(runs: Runs, kind: str) -> None:
     assert runs.entry(kind=kind) is None
-    assert runs.entry(UNJUDGED, kind=kind) is None
+    assert runs.entry(NO_TESTS, kind=kind) is None
 
 
-def test_a_weak_test_is_no_word_against_a_patch(runs: Runs) -> None:
+def test_weak_test_is_no_evidence_against_patch(runs: Runs) -> None:
     assert runs.entry(WEAK) is None
     entry = runs.entry(WEAK, STILL, PROVEN)
     assert entry is not None
@@ -111,12 +111,12 @@ def test_a_weak_test_is_no_word_against_a_patch(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["build", "plan", "by-hand", "undo", "compact", "prove"])
-def test_talk_teaches_nothing(runs: Runs, strategy: str) -> None:
+def test_interactive_strategy_gives_no_entry(runs: Runs, strategy: str) -> None:
     assert runs.entry(LOSS, strategy=strategy) is None
     assert runs.entry(PROVEN, strategy=strategy) is None
 
 
-def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_patch_is_described_by_first_places(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"m/f{number:03}.py": b"def a():\n    return 1\n" for number in range(50)}
     files["m/f000.py"] += b"# long\n" * LARGEST
     runs.base = runs.trees.write(files, EMPTY_TREE)
@@ -131,16 +131,16 @@ def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pyte
     assert entry is not None
     assert len(entry.places) == MOST_PLACES
     assert entry.places[:2] == ("m/f000.py", "m/f001.py:a")
-    assert len(read) == 2 * MOST_PLACES, "for the patch, and for its dead end"
+    assert len(read) == 2 * MOST_PLACES, "one half is for the patch, the other for its dead end"
 
 
-def test_a_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
-    whole = runs.of(PROVEN)
+def test_unfinished_run_gives_no_entry(runs: Runs) -> None:
+    whole = runs.trajectory(PROVEN)
     assert lesson_of_turn(Trajectory(whole.records[:-1]), runs.trees, 0) is None
 
 
-def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
-    first = runs.of(PROVEN)
+def test_later_turn_gives_entry_with_its_own_request(runs: Runs) -> None:
+    first = runs.trajectory(PROVEN)
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn("twice() is slow\nPlease.", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
     entry = lesson_of_turn(Trajectory([*first.records, *more]), runs.trees, 0)
@@ -158,24 +158,24 @@ def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
         (replace(ISSUE, comments=(Comment("bob", "Try this.", trust="member"),)), "member"),
     ],
 )
-def test_it_has_the_least_trust_of_who_had_a_say(runs: Runs, issue: Issue, trust: str) -> None:
+def test_entry_has_lowest_trust_of_its_authors(runs: Runs, issue: Issue, trust: str) -> None:
     entry = runs.entry(PROVEN, issue=issue)
     assert entry is not None
     assert (entry.trust, entry.accepted) == (trust, trust != "stranger")
 
 
 @pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
-def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
+def test_turn_that_quotes_external_text_is_not_accepted(runs: Runs, quoted: str) -> None:
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn(f"Solve this\n{quoted}", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
-    entry = lesson_of_turn(Trajectory([*runs.of(PROVEN).records, *more]), runs.trees, 0)
+    entry = lesson_of_turn(Trajectory([*runs.trajectory(PROVEN).records, *more]), runs.trees, 0)
     assert entry is not None
     assert not entry.accepted
 
 
 @pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
-def test_a_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
-    first = runs.of(PROVEN, issue=replace(ISSUE, body=f"Solve this\n{quoted}"))
+def test_first_request_that_quotes_external_text_is_not_accepted(runs: Runs, quoted: str) -> None:
+    first = runs.trajectory(PROVEN, issue=replace(ISSUE, body=f"Solve this\n{quoted}"))
     more = [Turn("twice() is slow", "react", at=4.0), Exit("verified", 0, runs.change(7), PROVEN, at=5.0)]
     for records in (first.records, [*first.records, *more]):
         entry = lesson_of_turn(Trajectory(records), runs.trees, 0)
@@ -183,29 +183,29 @@ def test_a_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> 
         assert (entry.trust, entry.accepted) == ("stranger", False)
 
 
-def test_no_secret_and_no_escape_goes_into_it(runs: Runs, tmp_path: Path) -> None:
-    own = "hunter2-hunter2"
-    bad = f"\x1b[31m{KEY} {own}"
+def test_entry_contains_no_secrets_or_control_characters(runs: Runs, tmp_path: Path) -> None:
+    secret = "hunter2-hunter2"
+    bad = f"\x1b[31m{KEY} {secret}"
     issue = replace(ISSUE, title=f"add() {bad}", body=f"{bad}\n\nTypeError: {bad}\n", author=bad)
-    issue = replace(issue, url=f"https://ann:passphrase@h.org/1?token={own}\x1b")
+    issue = replace(issue, url=f"https://ann:passphrase@h.org/1?token={secret}\x1b")
     loss = replace(LOSS, lost=(f"t::{bad}",))
-    entry = runs.entry(loss, replace(PROVEN, tests=(bad,)), secrets=(own,), issue=issue, summary=bad)
+    entry = runs.entry(loss, replace(PROVEN, tests=(bad,)), secrets=(secret,), issue=issue, summary=bad)
     assert entry is not None
     bank = Bank(tmp_path / "bank")
     bank.add(entry)
-    kept = next(bank.folder.glob("worked/*")).read_text()
-    assert "https://h.org/1?token=" in kept
-    for part in (KEY, own, "\x1b", "\\u001b", "hunter2", "passphrase"):
-        assert part not in kept
+    stored = next(bank.folder.glob("worked/*")).read_text()
+    assert "https://h.org/1?token=" in stored
+    for part in (KEY, secret, "\x1b", "\\u001b", "hunter2", "passphrase"):
+        assert part not in stored
 
 
-def test_whoever_asks_the_same_finds_it(runs: Runs, tmp_path: Path) -> None:
+def test_similar_issue_finds_entry(runs: Runs, tmp_path: Path) -> None:
     bank = Bank(tmp_path / "bank")
     entry = runs.entry(PROVEN)
     assert entry is not None
     bank.add(entry)
     other = replace(ISSUE, title="add() of negative numbers subtracts")
-    question = experience_query(other, ["calc.py:Calc.add"], 1_800_000_000)
-    assert [one.entry.id for one in bank.find(question)] == ["run-1"]
-    assert bank.find(experience_query(ISSUE, ["calc.py:Calc.add"], 1_800_000_000)) == [], "it would be the answer"
-    assert bank.find(experience_query(other, ["calc.py:Calc.add"], 1_600_000_000)) == [], "it is of a later base"
+    query = experience_query(other, ["calc.py:Calc.add"], 1_800_000_000)
+    assert [match.entry.id for match in bank.find(query)] == ["run-1"]
+    assert bank.find(experience_query(ISSUE, ["calc.py:Calc.add"], 1_800_000_000)) == [], "the entry is the answer"
+    assert bank.find(experience_query(other, ["calc.py:Calc.add"], 1_600_000_000)) == [], "the entry has a later base"

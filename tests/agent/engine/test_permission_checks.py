@@ -1,4 +1,4 @@
-"""What a run asks before something leaves the workspace, and what comes of a no."""
+"""Approvals that a run requests, and the effect of a refusal."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,17 +20,17 @@ from trajectories.journal import read
 from trajectories.records import Action
 
 
-def plain(task):
-    """One reply, acted on."""
+def one_reply(task):
+    """Take one reply and run its actions."""
     yield task.say("Go.")
     reply = task.ask()
     yield task.step(reply, task.act(reply.actions))
     return task.best()
 
 
-def test_a_run_by_itself_asks_nothing(bench) -> None:
+def test_unattended_run_requests_no_approval(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
-    steps, _ = bench.drive(plain)
+    steps, _ = bench.drive(one_reply)
     assert steps[-1].observations[0].text == "it ran"
     assert not [note for note in read(bench.directory).notes if note.kind == "approval"]
 
@@ -44,24 +44,24 @@ def test_a_run_by_itself_asks_nothing(bench) -> None:
         ({"nodes": ["tests/test_a.py::test_b[1-2]"]}, False),
     ],
 )
-def test_no_rule_allows_names_of_tests_in_a_command_of_the_models(bench, arguments: dict, why: bool) -> None:
+def test_rule_cannot_allow_test_names_in_model_command(bench, arguments: dict, why: bool) -> None:
     bench.begin(line("Run.", act("run_tests", **arguments)), test="pytest")
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
-    list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
+    list(one_reply(Task(engine)))
     engine.close()
-    assert [bool(each.why) for each in asked] == [why]
+    assert [bool(each.why) for each in approvals] == [why]
 
 
-def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
+def test_deny_rule_applies_to_unattended_run(bench) -> None:
     bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
     engine = bench.engine()
     denied = PermissionTable(deny=("command touch",))
     engine.settings = engine.settings.model_copy(update={"permissions": denied})
-    steps = list(plain(Task(engine)))
+    steps = list(one_reply(Task(engine)))
     engine.close()
-    assert [seen.ok for seen in steps[-1].observations] == [False, True]
+    assert [observation.ok for observation in steps[-1].observations] == [False, True]
     assert "A rule of the configuration forbids it: command touch." in steps[-1].observations[0].text
     assert "f" not in steps[-1].observations[1].text.split()
 
@@ -72,7 +72,7 @@ def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
     [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix"), ({"apply": True}, "apply .vscode/**")],
     ids=["apply", "branch", "link"],
 )
-def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> None:
+def test_denied_delivery_is_not_made(bench, delivery, deny) -> None:
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
     link = act("shell", command="mkdir tools; echo evil > tools/tasks.json; ln -s tools .vscode")
     bench.begin(line("Edit.", edit, link, act("submit")), strategy="react", **delivery)
@@ -84,86 +84,88 @@ def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> Non
     assert "a - b" in (bench.repository / "calc.py").read_text()
 
 
-def test_after_a_no_the_next_action_is_asked_for_itself(bench) -> None:
+def test_refusal_applies_to_one_action_only(bench) -> None:
     bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer("touch" not in approval.subject, reason="no f")
-    steps = list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: (
+        approvals.append(approval) or Answer("touch" not in approval.subject, reason="no f")
+    )
+    steps = list(one_reply(Task(engine)))
     engine.close()
-    assert [seen.text for seen in steps[-1].observations] == ["The user refused this: no f", "calc.py"]
+    assert [observation.text for observation in steps[-1].observations] == ["The user refused this: no f", "calc.py"]
     assert not steps[-1].observations[0].ok
-    assert [each.subject for each in asked] == ["touch f", "ls"]
+    assert [each.subject for each in approvals] == ["touch f", "ls"]
 
 
-def test_a_command_says_where_its_shell_is(bench) -> None:
+def test_approval_contains_current_folder_of_shell(bench) -> None:
     bench.begin(line("Run.", act("shell", command="mkdir d; cd d"), act("shell", command="ls")))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(True)
-    list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(True)
+    list(one_reply(Task(engine)))
     engine.close()
-    assert [each.folder.removeprefix(each.root) for each in asked] == ["", "/d"]
+    assert [each.folder.removeprefix(each.root) for each in approvals] == ["", "/d"]
 
 
-def test_what_a_user_does_by_hand_is_not_asked(bench) -> None:
+def test_user_command_needs_no_approval(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     engine = bench.engine()
     engine.approve = lambda _: Answer(False)
     task = Task(engine)
     task.by_hand = True
-    assert list(plain(task))[-1].observations[0].text == "it ran"
+    assert list(one_reply(task))[-1].observations[0].text == "it ran"
     engine.close()
 
 
-def test_an_interrupt_while_it_is_asked_is_no_answer(bench) -> None:
+def test_interrupt_during_approval_is_not_refusal(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     engine = bench.engine()
     engine.approve = lambda _: engine.cancel.set() or Answer(False)
     with pytest.raises(Cancelled):
-        list(plain(Task(engine)))
-    assert not [step for step in engine.trajectory.steps["main"] if step.reply], "the reply is acted on when it goes on"
+        list(one_reply(Task(engine)))
+    assert not [step for step in engine.trajectory.steps["main"] if step.reply], "the reply is acted on after resuming"
     with pytest.raises(Cancelled):
         may_set_up(engine, "image", ["make"], ["host"])
     engine.close()
 
 
-def test_a_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, monkeypatch) -> None:
+def test_external_tool_needs_approval_each_time(bench, tmp_path, monkeypatch) -> None:
     install_tool(tmp_path / "site", monkeypatch)
     target = str(tmp_path / "deployed")
     bench.begin(line("Run.", act("deploy", target=target, hosts=["a b"]), act("functions.deploy", target=target)))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
-    steps = list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
+    steps = list(one_reply(Task(engine)))
     engine.close()
-    assert [seen.text for seen in steps[-1].observations] == ["The user refused this."] * 2
+    assert [observation.text for observation in steps[-1].observations] == ["The user refused this."] * 2
     assert not Path(target).exists()
-    assert asked[0].title == "Run the tool deploy of another package on this machine?"
-    assert asked[0].subject == f"""deploy target={target} 'hosts=["a b"]'"""
-    everything = [StoredRule(Rule("command", "deploy"), "session")]
-    assert judge(asked[0], [], everything).yes is None
-    assert not judge(asked[0], [], []).always
-    assert judge(asked[0], [Rule("command", "deploy")], everything).yes is False
+    assert approvals[0].title == "Run the tool deploy of another package on this machine?"
+    assert approvals[0].subject == f"""deploy target={target} 'hosts=["a b"]'"""
+    rules = [StoredRule(Rule("command", "deploy"), "session")]
+    assert judge(approvals[0], [], rules).yes is None
+    assert not judge(approvals[0], [], []).always
+    assert judge(approvals[0], [Rule("command", "deploy")], rules).yes is False
 
 
-def test_it_is_asked_about_in_a_container_too(bench, tmp_path, monkeypatch) -> None:
-    """It does not run in the container, but in this process."""
+def test_external_tool_needs_approval_with_container_workspace(bench, tmp_path, monkeypatch) -> None:
+    """The tool runs in this process, not in the container."""
     install_tool(tmp_path / "site", monkeypatch)
     bench.begin(line("Run."))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     engine.settings = engine.settings.model_copy(update={"workspace": "docker"})
     task = Task(engine)
     monkeypatch.setattr(Task, "workspace", SimpleNamespace(root="/repo"))
     for name, arguments in (("deploy", {"target": "x"}), ("shell", {"command": "ls"})):
         refusal(task, engine.toolbox.tools[name], Action(name, arguments))
     engine.close()
-    assert [each.subject for each in asked] == ["deploy target=x hosts=null"]
+    assert [each.subject for each in approvals] == ["deploy target=x hosts=null"]
 
 
-def test_every_built_in_tool_is_asked_about_unless_it_stays_in_the_repository(bench) -> None:
+def test_built_in_tool_needs_approval_unless_limited_to_repository(bench) -> None:
     values = {
         "command": "ls",
         "code": "1",
@@ -176,83 +178,83 @@ def test_every_built_in_tool_is_asked_about_unless_it_stays_in_the_repository(be
     }
     bench.begin(line("Run."))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     for name, tool in engine.toolbox.tools.items():
         known = tool.schema["function"]["parameters"]["properties"]
         refusal(Task(engine), tool, Action(name, {each: values[each] for each in known.keys() & values.keys()}))
     engine.close()
-    assert [each.title.split()[1] for each in asked] == ["this", "tests", "this", "this"]
+    assert [each.title.split()[1] for each in approvals] == ["this", "tests", "this", "this"]
 
 
-def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
-    """Else an allowed `git status` would run what an edit of its configuration says."""
+def test_edit_of_git_metadata_needs_approval(bench, tmp_path) -> None:
+    """Otherwise an allowed `git status` would run a command from the edited configuration."""
     mark = tmp_path / "ran"
     monitor = act("edit", path=".git/config", old="[core]", new=f"[core]\n\tfsmonitor = touch {mark}; false")
     bench.begin(
         line("Run.", monitor, act("edit", path="calc.py", old="-", new="+"), act("shell", command="git status"))
     )
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer("git status" in approval.subject)
-    list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer("git status" in approval.subject)
+    list(one_reply(Task(engine)))
     engine.close()
-    assert [each.subject for each in asked] == ["edit .git/config", "git status"]
-    assert asked[0].detail.split("\n") == [
+    assert [each.subject for each in approvals] == ["edit .git/config", "git status"]
+    assert approvals[0].detail.split("\n") == [
         "Old text:",
         "- [core]",
         "New text:",
         "+ [core]",
         f"+ \tfsmonitor = touch {mark}; false",
     ]
-    assert judge(asked[0], [], [StoredRule(Rule("command", "edit"), "session")]).yes is None
+    assert judge(approvals[0], [], [StoredRule(Rule("command", "edit"), "session")]).yes is None
     assert not mark.exists()
 
 
-def test_text_of_an_edit_cannot_pass_for_the_questions_own_words(bench) -> None:
+def test_edit_text_cannot_imitate_approval_labels(bench) -> None:
     edit = act("edit", path=".git/hooks/x", old="a\nNew text:\n+ b\n", new="", all=True)
     bench.begin(line("Run.", edit, act("edit", path=".git/hooks/y", old="", new="evil")))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
-    list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
+    list(one_reply(Task(engine)))
     engine.close()
-    assert [each.detail.split("\n") for each in asked] == [
+    assert [each.detail.split("\n") for each in approvals] == [
         ["Old text, wherever it occurs:", "- a", "- New text:", "- + b", "- ", "New text:", "(none)"],
         ["Old text:", "(none)", "New text:", "+ evil"],
     ]
 
 
 @pytest.mark.parametrize("name", ["a?\n\nRuns: ls -la (only lists files)\n", "a b", "", "a\u202eb"])
-def test_a_terminal_is_asked_about_by_a_checked_name_only(bench, name: str) -> None:
+def test_terminal_name_is_checked_before_approval(bench, name: str) -> None:
     bench.begin(line("Run.", act("session", name=name, input="ls\n"), act("session", name="pdb", input="ls\n")))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
-    steps = list(plain(Task(engine)))
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
+    steps = list(one_reply(Task(engine)))
     engine.close()
-    assert [each.title for each in asked] == ["Type this into the terminal pdb?"]
+    assert [each.title for each in approvals] == ["Type this into the terminal pdb?"]
     assert not steps[-1].observations[0].ok
 
 
-def test_an_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:
+def test_unknown_built_in_tool_needs_approval(bench, monkeypatch) -> None:
     bench.begin(line("Run."))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     monkeypatch.setattr("agent.engine.permission_checks.SAFE_TOOLS", frozenset())
     refusal(Task(engine), engine.toolbox.tools["view"], Action("view", {"path": "/etc/passwd"}))
     engine.close()
-    assert asked[0].title == "Run the tool view on this machine?"
+    assert approvals[0].title == "Run the tool view on this machine?"
 
 
-def test_set_up_is_asked_with_all_it_reaches(bench) -> None:
+def test_set_up_approval_lists_image_commands_and_hosts(bench) -> None:
     bench.begin(line("x"))
     engine = bench.engine()
-    asked: list[Approval] = []
-    engine.approve = lambda approval: asked.append(approval) or Answer(False)
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     assert not may_set_up(engine, "python:3.12", ["pip install -e ."], ["pypi.org", "example.org"])
     engine.close()
-    (approval,) = asked
+    (approval,) = approvals
     assert (approval.kind, approval.subject) == ("network", "pypi.org\nexample.org")
     assert all(part in approval.detail for part in ("python:3.12", "pip install -e .", "example.org"))

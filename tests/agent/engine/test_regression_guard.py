@@ -1,4 +1,4 @@
-"""What breaks what worked is told at once; who goes on is put back; and a resumed run sends the same bytes."""
+"""Regression guard: reports broken tests at once, resets repeated damage, and behaves the same after a resume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.conversation.request_builder import build_request as sent_to
+from agent.conversation.request_builder import build_request
 from agent.engine.loop import loop
 from agent.engine.task import Task
 from tests.agent.conftest import Bench, act, line
@@ -45,28 +45,28 @@ def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
 
 
-def begin(bench: Bench, *lines: dict) -> None:
+def start_run(bench: Bench, *lines: dict) -> None:
     bench.begin(*lines, test=f"{sys.executable} -m unittest discover -s tests -t .")
 
 
-def plain(task: Task):
+def plain_strategy(task: Task):
     yield task.say("Fix it.")
     yield from loop(task)
     return task.best()
 
 
-def said(steps: list[Step], author: str = "safety") -> list[str]:
+def guard_messages(steps: list[Step], author: str = "safety") -> list[str]:
     return [step.observations[0].text for step in steps if step.author == author]
 
 
-def sent(bench: Bench) -> list[list[str]]:
-    """What each ask of the main branch was sent, from the records."""
+def sent_messages(bench: Bench) -> list[list[str]]:
+    """Rebuild the messages of each request of the main branch from the records."""
     engine = bench.engine()
     try:
         return [
             [
                 str(message["content"])
-                for message in sent_to(_task(engine, ask), "coder", engine.model("coder")).messages
+                for message in build_request(_task(engine, ask), "coder", engine.model("coder")).messages
             ]
             for _, ask in sorted(engine.trajectory.replies)
         ]
@@ -80,22 +80,22 @@ def _task(engine, ask: int) -> Task:
     return task
 
 
-def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
-    begin(
+def test_lost_test_is_named_and_undo_restores_it(bench):
+    start_run(
         bench,
         line("Look.", TESTS, n=1),
         line("Change.", LOWER, TESTS, n=2),
         line("Oh.", act("undo"), n=3, contains="tests.test_text.TextTest.test_loud"),
         line("Right.", RIGHT, TESTS, SUBMIT, n=4),
     )
-    steps, _ = bench.drive(plain)
+    steps, _ = bench.drive(plain_strategy)
     assert [step.author for step in steps] == ["task", "coder", "coder", "safety", "coder", "coder"]
-    told = said(steps)[0]
-    assert told.startswith("This step broke what worked: No longer passing: tests.test_text.")
-    assert "test_still" not in told
-    assert "`undo`" in told
+    message = guard_messages(steps)[0]
+    assert message.startswith("This step broke what worked: No longer passing: tests.test_text.")
+    assert "test_still" not in message
+    assert "`undo`" in message
     assert steps[4].tree == steps[1].tree
-    last = sent(bench)[-1]
+    last = sent_messages(bench)[-1]
     assert "lower" not in "".join(last[3:4] + last[5:])
     assert last[4].startswith("[Your attempts here were reverted and are omitted: edit calc/text.py; run_tests ")
     assert "1 failed, 1 passed" in last[4]
@@ -104,7 +104,7 @@ def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "message"),
     [
         (NO_SHOUT, "calc can no longer be loaded (ImportError: cannot import name 'shout'"),
         (act("shell", command="git rm -q calc/text.py"), "calc can no longer be loaded (ModuleNotFoundError"),
@@ -112,23 +112,23 @@ def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
         (act("shell", command="echo '}' >> app.js"), "app.js can no longer be loaded (its syntax is broken)"),
     ],
 )
-def test_a_broken_import_is_told(bench, change, what):
-    begin(bench, line("Change.", change, n=1), line("So be it.", SUBMIT, n=2, contains=what))
-    steps, _ = bench.drive(plain)
-    assert len(said(steps)) == 1
+def test_broken_import_is_reported(bench, change, message):
+    start_run(bench, line("Change.", change, n=1), line("So be it.", SUBMIT, n=2, contains=message))
+    steps, _ = bench.drive(plain_strategy)
+    assert len(guard_messages(steps)) == 1
 
 
-def test_what_did_not_work_before_and_what_nobody_should_import_is_not_told(bench):
+def test_files_broken_before_and_scripts_are_not_reported(bench):
     script = act("edit", path="script.py", old="", new="open('ran', 'w').close()\nraise SystemExit(1)\n")
-    begin(
+    start_run(
         bench,
         line("Odd.", act("shell", command="echo 'x = 1' >> calc/odd.py"), script, n=1),
         line("Again.", act("shell", command="echo 'y = 1' >> calc/odd.py"), n=2),
         line("A new one.", act("edit", path="calc/new.py", old="", new="import nowhere\n"), n=3),
         line("Right.", RIGHT, SUBMIT, n=4),
     )
-    steps, outcome = bench.drive(plain)
-    assert said(steps) == []
+    steps, outcome = bench.drive(plain_strategy)
+    assert guard_messages(steps) == []
     engine = bench.engine()
     assert "ran" not in engine.trees.files(outcome.tree)
     engine.close()
@@ -136,24 +136,24 @@ def test_what_did_not_work_before_and_what_nobody_should_import_is_not_told(benc
     assert never == [["calc.odd"], [], ["calc.new"]]
 
 
-def test_a_test_that_was_changed_or_skipped_or_is_new(bench):
+def test_skipped_test_is_reported_and_new_failing_test_is_not(bench):
     new = "import unittest\n\n\nclass NewTest(unittest.TestCase):\n    def test_new(self):\n        assert {}\n"
     skip = act(
         "edit", path="tests/test_text.py", old="    def test_loud", new="    @unittest.skip('')\n    def test_loud"
     )
-    begin(
+    start_run(
         bench,
         line("New.", act("edit", path="tests/test_new.py", old="", new=new.format("True")), act("run_tests"), n=1),
         line("Red.", act("edit", path="tests/test_new.py", old="True", new="1 > 2"), act("run_tests"), n=2),
         line("Skip.", skip, act("run_tests"), n=3),
         line("Right.", RIGHT, SUBMIT, n=4, contains="No longer passing: tests.test_text.TextTest.test_loud."),
     )
-    steps, _ = bench.drive(plain)
-    assert len(said(steps)) == 1, "a new test that its author changes may turn red"
+    steps, _ = bench.drive(plain_strategy)
+    assert len(guard_messages(steps)) == 1, "a new test that its author changes may turn red"
 
 
-def three(bench: Bench) -> None:
-    begin(
+def start_worsening_run(bench: Bench) -> None:
+    start_run(
         bench,
         line("Look.", TESTS, n=1),
         line("One.", LOWER, TESTS, n=2),
@@ -165,18 +165,18 @@ def three(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_three_steps_that_break_more_and_more_are_taken_back(bench):
-    three(bench)
-    steps, outcome = bench.drive(plain)
+def test_three_worsening_steps_are_reverted(bench):
+    start_worsening_run(bench)
+    steps, outcome = bench.drive(plain_strategy)
     authors = ["task", "coder", "coder", "safety", "coder", "safety", "coder", "safety", "coder", "coder"]
     assert [step.author for step in steps] == authors
     assert steps[7].tree == steps[1].tree == steps[0].tree
-    assert "cannot import name 'shout'" in said(steps)[2]
-    last = sent(bench)[-2]
+    assert "cannot import name 'shout'" in guard_messages(steps)[2]
+    last = sent_messages(bench)[-2]
     assert [text[:24] for text in last[3:]] == [
         steps[1].observations[0].text[:24],
         "[Your attempts here were",
-        said(steps)[2][:24],
+        guard_messages(steps)[2][:24],
     ]
     engine = bench.engine()
     assert engine.trees.read(outcome.tree, "calc/text.py") == FILES["calc/text.py"].encode()
@@ -184,35 +184,35 @@ def test_three_steps_that_break_more_and_more_are_taken_back(bench):
 
 
 @pytest.mark.slow
-def test_what_is_mended_between_does_not_count(bench):
+def test_fixed_regression_does_not_count(bench):
     back = act("edit", path="calc/text.py", old="lower()", new="upper()")
     again = [line("Again.", LOWER, TESTS, n=n) for n in (2, 4, 6)]
-    mended = [line("Mend.", back, TESTS, n=n) for n in (3, 5)]
-    begin(bench, line("Look.", TESTS, n=1), *again, *mended, line("So be it.", RIGHT, SUBMIT, n=7))
-    steps, _ = bench.drive(plain)
-    assert len(said(steps)) == 3
+    fixes = [line("Fix.", back, TESTS, n=n) for n in (3, 5)]
+    start_run(bench, line("Look.", TESTS, n=1), *again, *fixes, line("So be it.", RIGHT, SUBMIT, n=7))
+    steps, _ = bench.drive(plain_strategy)
+    assert len(guard_messages(steps)) == 3
     assert not any("back_to" in step.observations[0].data for step in steps if step.author == "safety")
 
 
 @pytest.mark.slow
-def test_killed_at_every_record_it_ends_as_if_nothing_had_happened(bench):
-    three(bench)
-    steps, outcome = bench.drive(plain)
-    told = sent(bench)
+def test_run_killed_at_any_record_ends_the_same(bench):
+    start_worsening_run(bench)
+    steps, outcome = bench.drive(plain_strategy)
+    requests = sent_messages(bench)
     lines = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    whole = bench.directory
-    for kept in sample(list(range(3, len(lines))), 4):
-        bench.directory = whole.parent / f"cut-{kept}"
-        copy_run(whole, bench.directory, b"".join(lines[:kept]))
-        again, ended = bench.drive(plain)
+    original = bench.directory
+    for length in sample(list(range(3, len(lines))), 4):
+        bench.directory = original.parent / f"cut-{length}"
+        copy_run(original, bench.directory, b"".join(lines[:length]))
+        resumed, ended = bench.drive(plain_strategy)
         assert ended == outcome
-        assert [step.author for step in again if step.author != "resume"] == [step.author for step in steps]
-        assert [_still(step) for step in again if step.author == "safety"] == [
-            _still(step) for step in steps if step.author == "safety"
+        assert [step.author for step in resumed if step.author != "resume"] == [step.author for step in steps]
+        assert [_tree_and_text(step) for step in resumed if step.author == "safety"] == [
+            _tree_and_text(step) for step in steps if step.author == "safety"
         ]
-        assert len(sent(bench)) == len(told)
+        assert len(sent_messages(bench)) == len(requests)
         shutil.rmtree(bench.directory)
 
 
-def _still(step: Step) -> tuple[str, str]:
+def _tree_and_text(step: Step) -> tuple[str, str]:
     return step.tree, step.observations[0].text

@@ -1,4 +1,4 @@
-"""What a resumed run takes as it is today, and what as it was."""
+"""Current and recorded settings of a resumed run."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ OLD = '[models."openai/x"]\napi_base = "http://127.0.0.1:1/v1"\nprice_in = 1.0\n
 NEW = "model_timeout = 7.0\nbudget = 99.0\n" + OLD.replace(":1/", ":2/").replace("9000", "5000")
 
 
-def test_what_the_user_mended_counts_and_what_shapes_a_conversation_stays(bench: Bench, own_config: Path) -> None:
+def test_resume_uses_current_address_and_recorded_context_size(bench: Bench, own_config: Path) -> None:
     from agent.config.settings import load_settings
 
     own_config.write_text(OLD)
@@ -21,7 +21,7 @@ def test_what_the_user_mended_counts_and_what_shapes_a_conversation_stays(bench:
     assert (engine.settings.model_timeout, engine.settings.budget) == (7.0, 2.0)
 
 
-def test_a_table_that_was_not_there_is_taken_whole(bench: Bench, own_config: Path) -> None:
+def test_model_table_without_record_is_taken_from_config(bench: Bench, own_config: Path) -> None:
     bench.begin(line("x"))
     own_config.write_text(NEW)
     engine = bench.engine()
@@ -29,14 +29,14 @@ def test_a_table_that_was_not_there_is_taken_whole(bench: Bench, own_config: Pat
     assert engine.settings.models["openai/x"].context == 5000
 
 
-def test_without_changes_all_is_as_recorded(bench: Bench) -> None:
+def test_resume_without_config_changes_uses_recorded_settings(bench: Bench) -> None:
     bench.begin(line("x"), rounds=2)
     engine = bench.engine()
     engine.close()
     assert (engine.settings.retry_wait, engine.settings.rounds) == (0, 2)
 
 
-def test_a_password_in_an_address_stays_in_the_config(bench: Bench, own_config: Path) -> None:
+def test_password_in_address_is_not_recorded(bench: Bench, own_config: Path) -> None:
     from agent.config.settings import load_settings
 
     own_config.write_text(OLD.replace("http://", "http://user:hunter2secret@"))

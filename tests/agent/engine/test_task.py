@@ -1,4 +1,4 @@
-"""A task answers from the record where there is one, and does the rest."""
+"""Tasks replay recorded results and then do the remaining work."""
 
 import time
 
@@ -15,15 +15,15 @@ from trajectories.records import Hold, Note, Once, Reply
 RIGHT = act("edit", path="calc.py", old="a - b", new="a + b")
 
 
-def plain(task):
+def plain_strategy(task):
     yield task.say("Fix it.")
     yield from loop(task)
     return task.best()
 
 
-def test_the_loop_asks_acts_and_yields(bench):
+def test_loop_yields_one_step_per_reply(bench):
     bench.begin(line("Look.", act("view", path="calc.py"), n=1), line("Done.", RIGHT, act("submit"), n=2))
-    steps, outcome = bench.drive(plain)
+    steps, outcome = bench.drive(plain_strategy)
     assert [(step.author, step.reply, len(step.observations)) for step in steps] == [
         ("task", None, 1),
         ("coder", 1, 1),
@@ -37,21 +37,21 @@ def test_the_loop_asks_acts_and_yields(bench):
     engine.close()
 
 
-def test_a_second_life_asks_nothing_and_touches_nothing(bench):
+def test_replayed_run_requests_and_changes_nothing(bench):
     bench.begin(line("Done.", RIGHT, act("shell", command="date +%N > stamp"), act("submit")))
-    first = bench.drive(plain)
+    first = bench.drive(plain_strategy)
     before = (bench.directory / "journal.jsonl").read_bytes()
-    assert bench.drive(plain) == first
+    assert bench.drive(plain_strategy) == first
     assert (bench.directory / "journal.jsonl").read_bytes() == before
 
 
-def test_a_reply_without_a_step_is_acted_on_again_from_the_steps_tree(bench):
+def test_actions_of_unfinished_step_run_again_from_its_tree(bench):
     bench.begin(
         line("One.", act("shell", command="echo 1 >> log"), n=1),
         line("Two.", act("shell", command="echo 2 >> log; cat log"), n=2),
         line("Done.", act("submit"), n=3),
     )
-    steps, outcome = bench.drive(plain)
+    steps, outcome = bench.drive(plain_strategy)
     path = bench.directory / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     cut = next(
@@ -59,16 +59,16 @@ def test_a_reply_without_a_step_is_acted_on_again_from_the_steps_tree(bench):
     )
     cut_run(bench.directory, b"".join(lines[: cut + 1]))
 
-    again, resumed = bench.drive(plain)
+    again, resumed = bench.drive(plain_strategy)
     assert resumed == outcome
     assert again[2].observations[0].text.startswith(RESUMED)
     assert "1\n2" in again[2].observations[0].text
     assert again[:2] == steps[:2]
 
 
-def test_after_a_step_the_model_is_told_once_that_the_run_was_resumed(bench):
+def test_model_is_informed_once_of_resume_after_step(bench):
     bench.begin(line("One.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
-    bench.drive(plain)
+    bench.drive(plain_strategy)
     path = bench.directory / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     cut = next(
@@ -76,12 +76,12 @@ def test_after_a_step_the_model_is_told_once_that_the_run_was_resumed(bench):
     )
     cut_run(bench.directory, b"".join(lines[:cut]))
     for _ in range(2):
-        bench.drive(plain)
-        told = [step for step in read(bench.directory).steps["main"] if step.author == "resume"]
-        assert [step.observations[0].text for step in told] == [RESUMED]
+        bench.drive(plain_strategy)
+        resume_steps = [step for step in read(bench.directory).steps["main"] if step.author == "resume"]
+        assert [step.observations[0].text for step in resume_steps] == [RESUMED]
 
 
-def test_once_computes_once_and_answers_for_ever(bench):
+def test_once_computes_value_only_once(bench):
     bench.begin(line("x"))
     calls = []
 
@@ -99,7 +99,7 @@ def test_once_computes_once_and_answers_for_ever(bench):
     assert [record.value for record in trajectory.records if isinstance(record, Once)] == [{"picked": 1}]
 
 
-def test_a_fresh_phase_shares_the_workspace_and_not_the_conversation(bench):
+def test_fresh_phase_shares_workspace_but_not_conversation(bench):
     bench.begin(
         line("Draft.", act("shell", command="echo draft > draft.txt"), act("submit"), branch="main"),
         line("Seen.", act("shell", command="cat draft.txt; echo seen > seen.txt"), act("submit"), branch="main/review"),
@@ -120,14 +120,14 @@ def test_a_fresh_phase_shares_the_workspace_and_not_the_conversation(bench):
 
 
 @pytest.mark.slow
-def test_map_gives_outcomes_in_the_order_of_its_arguments(bench):
+def test_map_returns_outcomes_in_argument_order(bench):
     bench.begin(
         line("Slow.", act("shell", command="sleep 0.5; echo slow > who"), act("submit"), branch="main/slow"),
         line("Quick.", act("shell", command="echo quick > who"), act("submit"), branch="main/quick"),
     )
 
     def strategy(task):
-        outcomes = yield from task.map([task.attempt("slow", plain), task.attempt("quick", plain)])
+        outcomes = yield from task.map([task.attempt("slow", plain_strategy), task.attempt("quick", plain_strategy)])
         task.note("vote", " ".join(task.trees.read(outcome.tree, "who").decode().strip() for outcome in outcomes))
         yield task.adopt(outcomes[1].tree, "the quick one")
         assert task.workspace.read("who") == b"quick\n"
@@ -138,11 +138,11 @@ def test_map_gives_outcomes_in_the_order_of_its_arguments(bench):
         assert [note.text for note in read(bench.directory).notes] == ["slow quick"]
 
 
-def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
+def test_stuck_attempt_does_not_stop_others(bench):
     bench.begin(line("Talk.", branch="main/talker"), line("Done.", RIGHT, act("submit"), branch="main/doer"))
 
     def strategy(task):
-        outcomes = yield from task.map([task.attempt("talker", plain), task.attempt("doer", plain)])
+        outcomes = yield from task.map([task.attempt("talker", plain_strategy), task.attempt("doer", plain_strategy)])
         assert [outcome.exit for outcome in outcomes] == ["stuck", ""]
         return outcomes[1]
 
@@ -150,17 +150,17 @@ def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
     assert bench.drive(strategy)[1] == first[1]
 
 
-def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
-    begun = tmp_path / "begun"
+def test_closing_map_ends_commands_of_its_attempts(bench, tmp_path):
+    started = tmp_path / "started"
     bench.begin(
         line("Quick.", act("submit"), branch="main/quick"),
-        line("Slow.", act("shell", command=f"touch {begun}; sleep 600"), branch="main/slow"),
+        line("Slow.", act("shell", command=f"touch {started}; sleep 600"), branch="main/slow"),
     )
 
     def strategy(task):
-        running = task.map([task.attempt("quick", plain), task.attempt("slow", plain)])
+        running = task.map([task.attempt("quick", plain_strategy), task.attempt("slow", plain_strategy)])
         yield next(running)
-        while not begun.exists():
+        while not started.exists():
             time.sleep(0.05)
         running.close()
         return task.best()
@@ -169,22 +169,22 @@ def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
     assert not [step for step in read(bench.directory).steps["main/slow"] if step.reply]
 
 
-def test_a_model_that_fails_in_one_attempt_leaves_the_others(bench):
+def test_model_error_in_one_attempt_does_not_stop_others(bench):
     bench.begin(line("Done.", RIGHT, act("submit"), branch="main/good"))
 
     def strategy(task):
-        outcomes = yield from task.map([task.attempt("mute", plain), task.attempt("good", plain)])
+        outcomes = yield from task.map([task.attempt("mute", plain_strategy), task.attempt("good", plain_strategy)])
         assert [outcome.exit for outcome in outcomes] == ["error", ""]
         return task.best()
 
     assert bench.drive(strategy)[1].tree != read(bench.directory).run.base.tree
 
 
-def test_parallel_attempts_share_the_steps(bench):
+def test_parallel_attempts_share_step_limit(bench):
     bench.begin(line("Look.", act("view", path="calc.py")), max_steps=2)
 
     def strategy(task):
-        outcomes = yield from task.map([task.attempt(str(n), plain) for n in range(3)])
+        outcomes = yield from task.map([task.attempt(str(n), plain_strategy) for n in range(3)])
         assert {outcome.exit for outcome in outcomes} == {"limit"}
         return task.best()
 
@@ -192,7 +192,7 @@ def test_parallel_attempts_share_the_steps(bench):
     assert len(read(bench.directory).replies) == 2
 
 
-def test_a_failure_in_an_attempt_fails_the_run(bench):
+def test_failure_in_attempt_fails_run(bench):
     bench.begin(line("x", act("submit")))
 
     def broken(task):
@@ -200,13 +200,13 @@ def test_a_failure_in_an_attempt_fails_the_run(bench):
         raise ZeroDivisionError("in the strategy")
 
     def strategy(task):
-        yield from task.map([task.attempt("broken", broken), task.attempt("fine", plain)])
+        yield from task.map([task.attempt("broken", broken), task.attempt("fine", plain_strategy)])
 
     with pytest.raises(ZeroDivisionError):
         bench.drive(strategy)
 
 
-def test_a_users_message_becomes_a_step_at_the_next_ask(bench):
+def test_users_message_becomes_step_before_next_request(bench):
     bench.begin(line("Listening.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
 
     def strategy(task):
@@ -223,23 +223,23 @@ def test_a_users_message_becomes_a_step_at_the_next_ask(bench):
         assert authors == ["task", "coder", "user", "coder"]
 
 
-def test_another_strategy_on_a_recorded_run_is_refused(bench):
+def test_another_strategy_on_recorded_run_is_refused(bench):
     bench.begin(line("Done.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
-    bench.drive(plain)
+    bench.drive(plain_strategy)
 
     def other(task):
-        yield task.step(None, task.act(()), author="somebody else")
+        yield task.step(None, task.act(()), author="another author")
 
-    with pytest.raises(RunBroken, match="somebody else"):
+    with pytest.raises(RunBroken, match="another author"):
         bench.drive(other)
 
 
-def test_actions_after_a_submit_and_too_many_are_not_run(bench):
+def test_surplus_actions_and_actions_after_submit_are_not_run(bench):
     touch = [act("shell", command=f"touch made-{n}") for n in range(MOST_ACTIONS + 2)]
     bench.begin(
         line("Many.", *touch, n=1), line("Done.", RIGHT, act("submit"), act("shell", command="rm calc.py"), n=2)
     )
-    steps, outcome = bench.drive(plain)
+    steps, outcome = bench.drive(plain_strategy)
     assert [observation.ok for observation in steps[1].observations] == [True] * MOST_ACTIONS + [False] * 2
     assert "Not run" in steps[2].observations[2].text
     engine = bench.engine()
@@ -247,19 +247,19 @@ def test_actions_after_a_submit_and_too_many_are_not_run(bench):
     engine.close()
 
 
-def test_limits_are_raised_before_anything_is_asked(bench):
+def test_limits_are_checked_before_each_request(bench):
     bench.begin(line("Look.", act("view", path="calc.py")), max_steps=2)
     with pytest.raises(LimitStop, match="2 steps"):
-        bench.drive(plain)
+        bench.drive(plain_strategy)
     assert len(read(bench.directory).replies) == 2
 
     bench.begin(line("Look.", act("view", path="calc.py")), max_tokens=10)
     with pytest.raises(BudgetStop):
-        bench.drive(plain)
+        bench.drive(plain_strategy)
     assert not read(bench.directory).holds
 
 
-def test_cancelled_stops_a_running_command(bench):
+def test_cancellation_stops_running_command(bench):
     bench.begin(line("Wait.", act("shell", command="sleep 60")))
 
     def strategy(task):
@@ -272,17 +272,17 @@ def test_cancelled_stops_a_running_command(bench):
     assert len(read(bench.directory).replies) == 1
 
 
-def test_undo_brings_an_earlier_tree_back(bench):
+def test_undo_restores_earlier_tree(bench):
     bench.begin(
         line("Wrong.", act("edit", path="calc.py", old="a - b", new="a * b"), n=1),
         line("Back.", act("undo"), n=2),
         line("Right.", RIGHT, act("submit"), n=3),
     )
-    steps, _ = bench.drive(plain)
+    steps, _ = bench.drive(plain_strategy)
     assert steps[2].tree == steps[0].tree
 
 
-def test_best_prefers_what_parses(bench):
+def test_best_prefers_tree_that_parses(bench):
     bench.begin(
         line("Right.", RIGHT, n=1),
         line("Broken.", act("shell", command="echo 'def (' > calc.py"), n=2),
@@ -291,7 +291,7 @@ def test_best_prefers_what_parses(bench):
 
     def strategy(task):
         try:
-            yield from plain(task)
+            yield from plain_strategy(task)
         except Stuck:
             return task.best()
 
@@ -299,7 +299,7 @@ def test_best_prefers_what_parses(bench):
     assert outcome.tree == steps[1].tree != steps[2].tree
 
 
-def test_a_workspace_is_opened_only_when_something_needs_it(bench):
+def test_workspace_is_opened_only_when_needed(bench):
     bench.begin(line("x"))
 
     def strategy(task):
@@ -310,7 +310,7 @@ def test_a_workspace_is_opened_only_when_something_needs_it(bench):
     bench.drive(strategy)
 
 
-def test_a_run_cannot_be_driven_twice_at_once(bench):
+def test_run_cannot_be_opened_twice_at_once(bench):
     from trajectories.errors import TryLater
 
     bench.begin(line("x"))
@@ -320,9 +320,9 @@ def test_a_run_cannot_be_driven_twice_at_once(bench):
     journal.close()
 
 
-def test_two_tasks_of_one_branch_share_what_is_recorded(bench):
+def test_new_task_of_branch_finds_recorded_best_tree(bench):
     bench.begin(line("Done.", RIGHT, act("submit")))
-    bench.drive(plain)
+    bench.drive(plain_strategy)
     engine = bench.engine()
     task = Task(engine)
     assert task.steps == []

@@ -1,4 +1,4 @@
-"""A session killed at every record and taken up again ends as the one that nothing interrupted."""
+"""A session that is killed at any record and resumed ends like an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ TEST = (
 )
 TURNS = (
     ("How would you add double()?", "plan"),
-    ("Mend add().", "test-then-patch"),
+    ("Fix add().", "test-then-patch"),
     ("!echo by hand > hand.txt", "by-hand"),
     ("/undo", "undo"),
     ("/redo", "undo"),
     ("Mind what is left.", "compact"),
     ("And a note.", "build"),
 )
-"""After a first turn in build mode."""
-Whole = tuple[Bench, Result, Sent]
+"""The turns after a first turn in build mode."""
+Uninterrupted = tuple[Bench, Result, Sent]
 SCRIPT = (
     line("Add.", DOUBLE, act("shell", command="echo 1 >> count.txt; cat count.txt"), n=1),
     line("Added.", n=2),
     line("Let me look.", act("view", path="calc.py"), act("shell", command="echo never > plan.txt"), n=3),
     line("Like this.", n=4),
     line("Test.", act("edit", path="tests/test_calc.py", old="", new=TEST), act("run_tests"), n=5),
-    line("Mend.", MEND, act("run_tests"), act("submit", summary="The sign."), n=6),
-    line("double() was added, add() mended.", n=7),
+    line("Fix.", MEND, act("run_tests"), act("submit", summary="The sign."), n=6),
+    line("double() was added, add() fixed.", n=7),
     line("Note.", act("shell", command="echo 2 >> count.txt; cat count.txt"), n=8),
     line("Noted.", n=9),
 )
@@ -53,62 +53,66 @@ VARYING = re.compile(r" in \d+\.\d+ s\b|/\S*swe-agent-local-\w+/\w+")
 USAGE = {"input_tokens": 100, "output_tokens": 10}
 
 
-def lived(directory: Path, settings: Settings) -> Result:
-    """One process's life: what is open is gone on with, then come the turns that the user has not asked for yet."""
+def run_remaining_turns(directory: Path, settings: Settings) -> Result:
+    """Finish the open turn as a new process, then run the turns that the user has not requested yet."""
     engine = reopen(directory, settings.state)
     try:
         result = finished(engine)
-        for words, strategy in TURNS[len(engine.trajectory.turns) - 1 :]:
-            next_turn(engine, words, strategy, settings_of(engine, strategy))
+        for prompt, strategy in TURNS[len(engine.trajectory.turns) - 1 :]:
+            next_turn(engine, prompt, strategy, settings_for(engine, strategy))
             result = finished(engine)
         return result
     finally:
         engine.close()
 
 
-def settings_of(engine: Engine, strategy: str) -> Settings:
+def settings_for(engine: Engine, strategy: str) -> Settings:
     return engine.settings.model_copy(update={"strategy": strategy})
 
 
-def conversation(request: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without what only tells that a process was another, where it worked, and how long."""
-    told = [(role, VARYING.sub("", words.replace(f"{RESUMED}\n", ""))) for role, words in request]
-    return [(role, words) for role, words in told if words != RESUMED]
+def comparable_messages(request: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Remove text that differs between processes: notes about resuming, folders and durations."""
+    messages = [(role, VARYING.sub("", text.replace(f"{RESUMED}\n", ""))) for role, text in request]
+    return [(role, text) for role, text in messages if text != RESUMED]
 
 
 @pytest.fixture
-def whole(
+def uninterrupted(
     tmp_path: Path, make_repo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Bench, Result, Sent]:
-    """The session that nothing interrupts."""
+    """A session without interruption."""
     sent = Sent(monkeypatch)
     bench = Bench(tmp_path, make_repo(FILES))
     table = {"scripted": {"price_in": 1.0, "price_out": 5.0, "max_output": 1000}}
     script = [{**each, "reply": {**each["reply"], "usage": USAGE}} for each in SCRIPT]
     begun(bench, *script, models=table).engine.close()
-    return bench, lived(bench.directory, bench.settings), sent
+    return bench, run_remaining_turns(bench.directory, bench.settings), sent
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_session_killed_at_every_record(whole: Whole):
-    bench, ended, sent = whole
+def test_session_killed_at_any_record_ends_the_same(uninterrupted: Uninterrupted):
+    bench, ended, sent = uninterrupted
     assert [record.kind for record in read(bench.directory).records if record.type == "exit"] == [
         "unproven", "answered", "verified", "done", "undone", "undone", "done", "unproven",
     ]  # fmt: skip
-    asked = [conversation(request) for request in sent]
+    requests = [comparable_messages(request) for request in sent]
     lines = (bench.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
     records = read(bench.directory).records
     first = next(n for n, record in enumerate(records) if not isinstance(record, Run | Turn))
-    for kept in sample(list(range(first, len(lines))), 3):
-        copy = bench.directory.parent / f"cut-{kept}"
-        copy_run(bench.directory, copy, b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
+    for length in sample(list(range(first, len(lines))), 3):
+        copy = bench.directory.parent / f"cut-{length}"
+        copy_run(bench.directory, copy, b"".join(lines[:length]) + lines[length][: len(lines[length]) // 2])
         replied = sum(record.type == "reply" for record in read(copy).records)
         sent.clear()
-        again = lived(copy, bench.settings)
-        assert [conversation(request) for request in sent] == asked[replied:], kept
-        assert (again.exit.kind, again.exit.tree, again.patch) == (ended.exit.kind, ended.exit.tree, ended.patch), kept
+        resumed = run_remaining_turns(copy, bench.settings)
+        assert [comparable_messages(request) for request in sent] == requests[replied:], length
+        assert (resumed.exit.kind, resumed.exit.tree, resumed.patch) == (
+            ended.exit.kind,
+            ended.exit.tree,
+            ended.patch,
+        ), length
         money, before = account(copy), account(bench.directory)
-        assert money["settled"] == pytest.approx(before["settled"]), kept
-        assert sorted(money["replies"]) == sorted(before["replies"]), kept
+        assert money["settled"] == pytest.approx(before["settled"]), length
+        assert sorted(money["replies"]) == sorted(before["replies"]), length
         shutil.rmtree(copy)

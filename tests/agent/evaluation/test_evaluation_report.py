@@ -1,4 +1,4 @@
-"""What is counted as what, how rates are told, and that no name drives a terminal."""
+"""Evaluation reports: outcome counts, rates, and output without control characters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VERDICTS = {
 }
 
 
-def a_plan(out: Path) -> Plan:
+def create_plan(out: Path) -> Plan:
     cases = {
         name: Case(
             Gold(name, "p", "", (), (), {}),
@@ -49,13 +49,13 @@ def a_plan(out: Path) -> Plan:
     return Plan(out, cases, {"run": PREDICTIONS}, "")
 
 
-def test_each_instance_is_counted_as_one_thing() -> None:
-    found = count_outcomes("run", PREDICTIONS, IDS, VERDICTS)
-    assert (found.resolved, found.unresolved) == (("right",), ("wrong",))
-    assert (found.empty, found.missing, found.errors) == (("empty",), ("missing",), ("broken", "refused"))
-    assert found.flaky == {"right": ("t",)}
-    assert found.file == "us__m.run.json"
-    report = run_report(found)
+def test_each_instance_is_counted_in_one_category() -> None:
+    counts = count_outcomes("run", PREDICTIONS, IDS, VERDICTS)
+    assert (counts.resolved, counts.unresolved) == (("right",), ("wrong",))
+    assert (counts.empty, counts.missing, counts.errors) == (("empty",), ("missing",), ("broken", "refused"))
+    assert counts.flaky == {"right": ("t",)}
+    assert counts.file == "us__m.run.json"
+    report = run_report(counts)
     assert report["total_instances"] == 6
     assert report["submitted_instances"] == 5
     assert report["completed_ids"] == ["right", "wrong"]
@@ -65,37 +65,39 @@ def test_each_instance_is_counted_as_one_thing() -> None:
     )
 
 
-def test_rates_are_of_all_that_is_not_quarantined(tmp_path: Path) -> None:
-    told = summary(a_plan(tmp_path), Outcome({}, {"odd": "why"}), [count_outcomes("run", PREDICTIONS, IDS, VERDICTS)])
-    assert (told["resolved"], told["total"], told["rate"]) == (1, 6, 1 / 6)
-    assert told["interval"] == [wilson(1, 6).low, wilson(1, 6).high]
-    assert {repo: (row["resolved"], row["total"]) for repo, row in told["repositories"].items()} == {
+def test_rates_cover_all_instances_that_are_not_quarantined(tmp_path: Path) -> None:
+    totals = summary(
+        create_plan(tmp_path), Outcome({}, {"odd": "why"}), [count_outcomes("run", PREDICTIONS, IDS, VERDICTS)]
+    )
+    assert (totals["resolved"], totals["total"], totals["rate"]) == (1, 6, 1 / 6)
+    assert totals["interval"] == [wilson(1, 6).low, wilson(1, 6).high]
+    assert {repo: (row["resolved"], row["total"]) for repo, row in totals["repositories"].items()} == {
         "us/a": (0, 3),
         "us/b": (1, 3),
     }
-    assert told["repeats"] is None
+    assert totals["repeats"] is None
 
 
-def test_with_everything_in_quarantine_there_is_no_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = summary(
-        a_plan(tmp_path), Outcome({}, dict.fromkeys(IDS, "why")), [count_outcomes("run", PREDICTIONS, [], {})]
+def test_rate_is_none_if_all_instances_are_quarantined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    totals = summary(
+        create_plan(tmp_path), Outcome({}, dict.fromkeys(IDS, "why")), [count_outcomes("run", PREDICTIONS, [], {})]
     )
-    assert (told["total"], told["rate"], told["interval"]) == (0, None, None)
-    show(told, plain=True)
+    assert (totals["total"], totals["rate"], totals["interval"]) == (0, None, None)
+    show(totals, plain=True)
     assert "Quarantined, not counted: 6" in capsys.readouterr().out
 
 
-def test_several_repeats_are_a_mean(tmp_path: Path) -> None:
+def test_repeats_are_averaged(tmp_path: Path) -> None:
     runs = [count_outcomes("run", PREDICTIONS, IDS, VERDICTS), count_outcomes("run.2", PREDICTIONS, IDS, {})]
-    told = summary(a_plan(tmp_path), Outcome({}, {}), runs)
-    assert (told["resolved"], told["rate"]) == (0.5, 1 / 12)
-    assert told["repeats"]["rates"] == [1 / 6, 0.0]
-    assert told["repeats"]["pass_at"] == {"1": pytest.approx(1 / 12), "2": pytest.approx(1 / 6)}
+    totals = summary(create_plan(tmp_path), Outcome({}, {}), runs)
+    assert (totals["resolved"], totals["rate"]) == (0.5, 1 / 12)
+    assert totals["repeats"]["rates"] == [1 / 6, 0.0]
+    assert totals["repeats"]["pass_at"] == {"1": pytest.approx(1 / 12), "2": pytest.approx(1 / 6)}
     assert outcomes(runs)["right"] == [True, False]
     assert "missing" not in outcomes(runs)
 
 
-def test_a_report_tells_outcomes_and_other_files_do_not(tmp_path: Path) -> None:
+def test_outcomes_are_read_from_complete_reports_only(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write(path, run_report(count_outcomes("run", PREDICTIONS, IDS, VERDICTS)))
     assert read_outcomes(path) == {name: [name == "right"] for name in PREDICTIONS}
@@ -108,25 +110,25 @@ def test_a_report_tells_outcomes_and_other_files_do_not(tmp_path: Path) -> None:
         read_outcomes(path)
 
 
-def test_no_name_drives_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_contains_no_control_characters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = "[bold]\x1b[2J\x07odd"
-    found = count_outcomes("run", {"right": Prediction("right", odd, "p")}, ["right"], VERDICTS)
+    counts = count_outcomes("run", {"right": Prediction("right", odd, "p")}, ["right"], VERDICTS)
     outcome = Outcome({}, {f"q{at}\x1b]0;x\x07": odd for at in range(12)})
-    told = summary(a_plan(tmp_path), outcome, [found])
-    told["comparison"] = compare_reports(
+    totals = summary(create_plan(tmp_path), outcome, [counts])
+    totals["comparison"] = compare_reports(
         compare({"right": [False]}, {"right": [True]}, {"right": 2.0}, {"right": 1.0}), odd
     )
-    show(told, plain=True)
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "\x07" not in said
-    assert "[bold]odd" in said, "markup is text"
-    assert "and 2 more, listed in the report" in said
-    assert "+100.0 points" in said
-    assert "$1.0000 an instance against $2.0000" in said
-    assert (tmp_path / found.file).parent == tmp_path
+    show(totals, plain=True)
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert "\x07" not in output
+    assert "[bold]odd" in output, "markup is not shown as text"
+    assert "and 2 more, listed in the report" in output
+    assert "+100.0 points" in output
+    assert "$1.0000 an instance against $2.0000" in output
+    assert (tmp_path / counts.file).parent == tmp_path
 
 
-def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_unwritable_report_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be written"):
         write(tmp_path / "nowhere" / "report.json", {})

@@ -1,4 +1,4 @@
-"""Names of data sets, and the results that they mean."""
+"""Test names of data sets, matched to the results of a test run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aci.testing.suite_results import Outcome, SuiteReport, TestResult
 from agent.evaluation.expected_results import passes
 
 
-def of(outcomes: dict[str, Outcome]) -> SuiteReport:
+def suite_report(outcomes: dict[str, Outcome]) -> SuiteReport:
     return SuiteReport(tuple(TestResult(id, outcome) for id, outcome in outcomes.items()), "pytest", 0)
 
 
@@ -26,19 +26,21 @@ def of(outcomes: dict[str, Outcome]) -> SuiteReport:
         ("tests/test_a.py::test_x[1.5]", "tests/test_a.py::test_x[1.5]"),
     ],
 )
-def test_a_name_means_the_test_however_its_runner_prints_it(name: str, id: str) -> None:
-    assert passes([name], of({id: "passed", "other.py::test_y": "failed"})) == {name: True}
-    assert passes([name], of({id: "failed", "other.py::test_y": "passed"})) == {name: False}
+def test_name_matches_test_in_any_runner_format(name: str, id: str) -> None:
+    assert passes([name], suite_report({id: "passed", "other.py::test_y": "failed"})) == {name: True}
+    assert passes([name], suite_report({id: "failed", "other.py::test_y": "passed"})) == {name: False}
 
 
-def test_all_that_a_cut_name_may_mean_must_pass() -> None:
+def test_truncated_name_passes_only_if_all_matches_pass() -> None:
     name = "test_a.py::test_x[a"
-    assert not passes([name], of({"test_a.py::test_x[a 1]": "passed", "test_a.py::test_x[a 2]": "failed"}))[name]
+    assert not passes([name], suite_report({"test_a.py::test_x[a 1]": "passed", "test_a.py::test_x[a 2]": "failed"}))[
+        name
+    ]
 
 
-def test_a_whole_name_does_not_mean_one_that_only_ends_like_it() -> None:
-    found = of({"test_a.py::test_x": "passed", "test_b.py::test_x": "failed"})
-    assert passes(["test_a.py::test_x", "test_c.py::test_x"], found) == {
+def test_full_name_does_not_match_test_with_same_ending() -> None:
+    report = suite_report({"test_a.py::test_x": "passed", "test_b.py::test_x": "failed"})
+    assert passes(["test_a.py::test_x", "test_c.py::test_x"], report) == {
         "test_a.py::test_x": True,
         "test_c.py::test_x": False,
     }
@@ -46,15 +48,15 @@ def test_a_whole_name_does_not_mean_one_that_only_ends_like_it() -> None:
 
 @pytest.mark.parametrize(("outcome", "passed"), [("xfailed", True), ("skipped", False), ("error", False)])
 def test_expected_failures_pass_and_skipped_tests_do_not(outcome: Outcome, passed: bool) -> None:
-    assert passes(["a.py::t"], of({"a.py::t": outcome})) == {"a.py::t": passed}
+    assert passes(["a.py::t"], suite_report({"a.py::t": outcome})) == {"a.py::t": passed}
 
 
-def test_a_test_of_which_nothing_is_known_did_not_pass() -> None:
-    assert passes(["a.py::t", "[100%]", ""], of({})) == {"a.py::t": False, "[100%]": False, "": False}
+def test_test_without_result_does_not_pass() -> None:
+    assert passes(["a.py::t", "[100%]", ""], suite_report({})) == {"a.py::t": False, "[100%]": False, "": False}
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_an_exit_code_alone_holds_for_all(code: int) -> None:
+def test_exit_code_without_results_applies_to_all_tests(code: int) -> None:
     assert passes(["a", "b"], SuiteReport((), "make test", code, granularity="command")) == {
         "a": not code,
         "b": not code,

@@ -1,4 +1,4 @@
-"""Which tests change their minds, and what is then left of a verdict."""
+"""Flaky tests, and verdicts without them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from agent.evaluation.flakiness import flaky_tests, grade_all_repeats, grade_wit
 from agent.evaluation.patch_grade import GradingResult
 
 
-def graded(failed: str = "", error: str = "", applied: bool = True) -> GradingResult:
-    """Tests a and b make the instance, c and d passed before; those named have failed."""
+def grade(failed: str = "", error: str = "", applied: bool = True) -> GradingResult:
+    """Build a result: tests a and b must become green, c and d must stay green, and the named ones failed."""
     names = {"f2p": "ab", "p2p": "cd"}
     parts = {
         f"{kind}_{'failed' if fails else 'ok'}": tuple(name for name in tests if (name in failed) == fails)
@@ -21,74 +21,74 @@ def graded(failed: str = "", error: str = "", applied: bool = True) -> GradingRe
     )
 
 
-def each(*tries: GradingResult) -> tuple[Iterator[GradingResult], list[GradingResult]]:
+def iterator_and_list(*tries: GradingResult) -> tuple[Iterator[GradingResult], list[GradingResult]]:
     return iter(tries), list(tries)
 
 
-def test_what_passes_is_run_once() -> None:
-    rest, all = each(graded(), graded("a"))
-    assert grade_with_repeats(lambda: next(rest), 3) == (all[0],)
-    assert next(rest) is all[1]
+def test_passing_patch_is_graded_once() -> None:
+    remaining, results = iterator_and_list(grade(), grade("a"))
+    assert grade_with_repeats(lambda: next(remaining), 3) == (results[0],)
+    assert next(remaining) is results[1]
 
 
-def test_what_fails_is_tried_again_as_often_as_asked() -> None:
-    rest, all = each(*[graded("a")] * 5)
-    assert grade_with_repeats(lambda: next(rest), 3) == tuple(all[:3])
-    assert verdict_without_flaky(all[:3]).flaky == ()
-    assert not verdict_without_flaky(all[:3]).resolved
+def test_failing_patch_is_graded_up_to_given_number() -> None:
+    remaining, results = iterator_and_list(*[grade("a")] * 5)
+    assert grade_with_repeats(lambda: next(remaining), 3) == tuple(results[:3])
+    assert verdict_without_flaky(results[:3]).flaky == ()
+    assert not verdict_without_flaky(results[:3]).resolved
 
 
-def test_once_every_failing_test_has_passed_no_more_is_to_be_learnt() -> None:
-    rest, all = each(graded("ac"), graded("a"), graded("c"), graded())
-    found = grade_with_repeats(lambda: next(rest), 9)
-    assert found == tuple(all[:3])
-    assert flaky_tests(found) == {"a", "c"}
+def test_repeats_end_once_every_failing_test_has_passed() -> None:
+    remaining, results = iterator_and_list(grade("ac"), grade("a"), grade("c"), grade())
+    tried = grade_with_repeats(lambda: next(remaining), 9)
+    assert tried == tuple(results[:3])
+    assert flaky_tests(tried) == {"a", "c"}
 
 
-def test_a_refused_patch_or_one_without_a_verdict_is_not_tried_again() -> None:
-    for one in (graded(error="no container"), GradingResult("i", False, applied=False)):
-        rest = iter([one])
-        assert grade_with_repeats(lambda rest=rest: next(rest), 3) == (one,)
+def test_refused_patch_or_error_is_not_graded_again() -> None:
+    for result in (grade(error="no container"), GradingResult("i", False, applied=False)):
+        remaining = iter([result])
+        assert grade_with_repeats(lambda remaining=remaining: next(remaining), 3) == (result,)
 
 
-def test_a_try_without_a_verdict_says_nothing_of_the_others() -> None:
-    rest, all = each(graded("a"), graded(error="no container"))
-    assert grade_with_repeats(lambda: next(rest), 3) == (all[0],)
-    rest, all = each(graded("a"), graded(), graded(error="no container"), graded())
-    assert grade_all_repeats(lambda: next(rest), 4) == tuple(all[:2])
-    rest, all = each(graded(error="no container"))
-    assert grade_all_repeats(lambda: next(rest), 4) == tuple(all)
+def test_try_without_verdict_is_ignored() -> None:
+    remaining, results = iterator_and_list(grade("a"), grade(error="no container"))
+    assert grade_with_repeats(lambda: next(remaining), 3) == (results[0],)
+    remaining, results = iterator_and_list(grade("a"), grade(), grade(error="no container"), grade())
+    assert grade_all_repeats(lambda: next(remaining), 4) == tuple(results[:2])
+    remaining, results = iterator_and_list(grade(error="no container"))
+    assert grade_all_repeats(lambda: next(remaining), 4) == tuple(results)
 
 
-def test_a_flaky_test_that_gold_holds_steady_counts_as_it_first_was() -> None:
-    found = verdict_without_flaky([graded("a"), graded()])
-    assert found.flaky == ("a",)
-    assert not found.resolved
-    assert found.f2p_failed == ("a",)
-    assert found.seconds == 2.0
+def test_flaky_test_with_stable_gold_keeps_first_result() -> None:
+    verdict = verdict_without_flaky([grade("a"), grade()])
+    assert verdict.flaky == ("a",)
+    assert not verdict.resolved
+    assert verdict.f2p_failed == ("a",)
+    assert verdict.seconds == 2.0
 
 
-def test_a_test_that_flips_with_gold_too_does_not_count() -> None:
-    found = verdict_without_flaky([graded("c"), graded("c"), graded()], {"c"})
-    assert found.resolved
-    assert found.flaky == ("c",)
-    assert found.log == "", "that of the try in which it passed"
-    assert found.p2p_failed == ()
+def test_test_that_is_also_flaky_with_gold_does_not_count() -> None:
+    verdict = verdict_without_flaky([grade("c"), grade("c"), grade()], {"c"})
+    assert verdict.resolved
+    assert verdict.flaky == ("c",)
+    assert verdict.log == "", "the log is not that of the passing try"
+    assert verdict.p2p_failed == ()
 
 
-def test_others_that_fail_still_count() -> None:
-    found = verdict_without_flaky([graded("ac"), graded("a")], {"c"})
-    assert not found.resolved
-    assert found.f2p_failed == ("a",)
-    assert found.p2p_failed == ()
-    assert found.log == "a"
+def test_other_failing_tests_still_count() -> None:
+    verdict = verdict_without_flaky([grade("ac"), grade("a")], {"c"})
+    assert not verdict.resolved
+    assert verdict.f2p_failed == ("a",)
+    assert verdict.p2p_failed == ()
+    assert verdict.log == "a"
 
 
-def test_with_no_test_left_that_tells_nothing_is_resolved() -> None:
-    assert not verdict_without_flaky([graded("ab"), graded("ab")], {"a", "b"}).resolved
+def test_patch_is_unresolved_if_no_reliable_test_is_left() -> None:
+    assert not verdict_without_flaky([grade("ab"), grade("ab")], {"a", "b"}).resolved
 
 
-def test_flaky_within_one_try_is_named() -> None:
-    one = GradingResult("i", True, True, f2p_ok=("a",), flaky=("a",))
-    assert verdict_without_flaky([one]).flaky == ("a",)
-    assert verdict_without_flaky([one]).resolved
+def test_flaky_test_within_one_try_is_reported() -> None:
+    result = GradingResult("i", True, True, f2p_ok=("a",), flaky=("a",))
+    assert verdict_without_flaky([result]).flaky == ("a",)
+    assert verdict_without_flaky([result]).resolved

@@ -1,4 +1,4 @@
-"""Images that have an instance's environment: used as they are, with theirs of conda entered."""
+"""Official images of instances: used unchanged, with their conda environment activated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TESTS = "import os\n\n\ndef test_conda():\n    assert os.environ['FROM_CONDA'] =
 
 @pytest.fixture
 def published() -> Iterator[Instance]:
-    """An instance whose official image is here: the repository at /testbed, what tests need in conda's environment."""
+    """An instance whose official image exists locally, with the repository in /testbed and a conda environment."""
     instance = Instance(f"own__thing-{uuid.uuid4().hex[:8]}", "own/thing", "", Issue("t", ""))
     activate = "conda() { export FROM_CONDA=$2; }"
     recipe = [
@@ -43,45 +43,45 @@ def published() -> Iterator[Instance]:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, make_repo: MakeRepo) -> None:
+def test_local_official_image_is_used_unchanged(published: Instance, make_repo: MakeRepo) -> None:
     repo = make_repo({"setup.py": "raise SystemExit(1)\n"})
     (repo / "tests").mkdir()
     (repo / "tests/test_it.py").write_text(TESTS)
     git(repo, "add", "-A")
     tests = git(repo, "diff", "--cached") + "\n"
     git(repo, "reset", "-q", "--hard")
-    said: list[str] = []
+    messages: list[str] = []
     settings = Settings(workspace="docker")
-    image = Registry().image(published, GradingSpec(published=True), settings, said.append)
+    image = Registry().image(published, GradingSpec(published=True), settings, messages.append)
     assert image == official_image(published)
-    assert Registry().image(published, GradingSpec(), settings, said.append) == ""
-    assert Registry().image(published, GradingSpec(published=True), Settings(image="own"), said.append) == ""
+    assert Registry().image(published, GradingSpec(), settings, messages.append) == ""
+    assert Registry().image(published, GradingSpec(published=True), Settings(image="own"), messages.append) == ""
     instance = Instance(published.id, "own/thing", git(repo, "rev-parse", "HEAD"), published.issue, image=image)
     gold = Gold(published.id, "", tests, (NAME,), (), {})
-    found = evaluate_one(gold, instance, "", EvaluationContext(settings, lambda _: repo, say=said.append))
-    assert found.resolved, found.log
-    assert "cd /testbed" in found.script
-    assert not any("Pulling" in line or "Setting up" in line for line in said)
+    result = evaluate_one(gold, instance, "", EvaluationContext(settings, lambda _: repo, say=messages.append))
+    assert result.resolved, result.log
+    assert "cd /testbed" in result.script
+    assert not any("Pulling" in line or "Setting up" in line for line in messages)
 
 
 @pytest.mark.docker
-def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = Barrier(2, timeout=30)
+def test_images_are_pulled_in_parallel_and_fail_independently(monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier = Barrier(2, timeout=30)
     failing: dict[str, str] = {}
 
-    def pulled(daemon: object, name: str) -> None:
+    def fake_pull(daemon: object, name: str) -> None:
         if "late" not in name:
-            both.wait()
-        for part, why in failing.items():
+            barrier.wait()
+        for part, reason in failing.items():
             if part in name:
-                raise WorkspaceError(f"The image {name} does not exist locally and cannot be pulled: {why}.")
+                raise WorkspaceError(f"The image {name} does not exist locally and cannot be pulled: {reason}.")
 
-    monkeypatch.setattr("agent.evaluation.grading_images.pull", pulled)
-    said: list[str] = []
-    registry, settings, way = Registry(), Settings(workspace="docker"), GradingSpec(published=True)
+    monkeypatch.setattr("agent.evaluation.grading_images.pull", fake_pull)
+    messages: list[str] = []
+    registry, settings, spec = Registry(), Settings(workspace="docker"), GradingSpec(published=True)
 
     def image(id: str) -> str:
-        return registry.image(Instance(id, "o/t", "", Issue("t", "")), way, settings, said.append)
+        return registry.image(Instance(id, "o/t", "", Issue("t", "")), spec, settings, messages.append)
 
     failing["own__bad-1"] = failing["own_1776_bad-1"] = "unexpected status 500"
     with ThreadPoolExecutor(2) as pool:
@@ -91,11 +91,11 @@ def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(mon
         ]
     assert image("own__late-1")
     failing["late-2"] = "dial tcp: lookup registry-1.docker.io: no such host"
-    assert [image("own__late-2"), image("own__late-3")] == ["", ""], "nobody is there to ask"
-    assert not any("late-3" in line for line in said)
+    assert [image("own__late-2"), image("own__late-3")] == ["", ""], "an unreachable registry is not contacted again"
+    assert not any("late-3" in line for line in messages)
 
 
-def test_a_python_is_the_user_s_image_for_it_else_the_official_one() -> None:
+def test_users_image_for_python_precedes_official_one() -> None:
     assert image_of_python("3.9", {"python3.9": "mine"}) == "mine"
     assert image_of_python("3.9", {"python": "mine"}) == "python:3.9"
     assert image_of_python("3.6", {}) == "python:3.6"

@@ -1,4 +1,4 @@
-"""Verdicts on disk: found again, never half, and never outside their folder, whatever names strangers give."""
+"""Verdicts on disk: complete, found again, and inside their folder for any name."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ NAMES = st.text(st.characters(), min_size=1) | st.sampled_from(
 
 
 @given(NAMES, NAMES)
-def test_any_name_is_one_part_of_a_path_of_its_own(first: str, second: str) -> None:
-    found = path_part(first)
-    assert found
-    assert found not in (".", "..")
-    assert found[0] not in ".-"
-    assert not set(found) & set("/\\\0\n")
-    assert len(found.encode()) <= 200
-    assert (path_part(second) == found) == (first == second)
+def test_path_part_is_safe_and_unique_for_any_name(first: str, second: str) -> None:
+    part = path_part(first)
+    assert part
+    assert part not in (".", "..")
+    assert part[0] not in ".-"
+    assert not set(part) & set("/\\\0\n")
+    assert len(part.encode()) <= 200
+    assert (path_part(second) == part) == (first == second)
 
 
 @pytest.mark.parametrize("name", ["astropy__astropy-13033", "gpt-4o:x (1)", "us__model", "Ünïcode"])
-def test_good_names_stay(name: str) -> None:
+def test_valid_name_is_unchanged(name: str) -> None:
     assert path_part(name) == name
 
 
-def test_a_verdict_is_found_again_without_its_log(tmp_path: Path) -> None:
-    shelf = GradingStore(tmp_path, "run")
-    kept = shelf.put("us/model", RIGHT, "k", "the patch")
-    assert kept.log == ""
-    assert shelf.find("us/model", "i-1", "k") == kept
-    assert shelf.find("us/model", "i-1", "another") is None
-    assert shelf.find("us/model", "i-2", "k") is None
+def test_verdict_is_read_back_without_its_log(tmp_path: Path) -> None:
+    store = GradingStore(tmp_path, "run")
+    stored = store.put("us/model", RIGHT, "k", "the patch")
+    assert stored.log == ""
+    assert store.find("us/model", "i-1", "k") == stored
+    assert store.find("us/model", "i-1", "another") is None
+    assert store.find("us/model", "i-2", "k") is None
     folder = tmp_path / "logs" / "run_evaluation" / "run" / "us__model" / "i-1"
-    assert shelf.of("us/model", "i-1") == folder
+    assert store.of("us/model", "i-1") == folder
     assert (folder / "patch.diff").read_text() == "the patch"
     assert (folder / "eval.sh").read_text() == "pytest\n"
     assert (folder / "test_output.txt").read_text() == (">>>>> Start Test Output\nall passed\n>>>>> End Test Output\n")
     assert ">>>>> Applied Patch" in (folder / "run_instance.log").read_text()
 
 
-def test_what_has_no_verdict_is_graded_again_and_leaves_no_old_one(tmp_path: Path) -> None:
-    shelf = GradingStore(tmp_path, "run")
-    shelf.put("m", RIGHT, "k", "p")
-    shelf.put("m", GradingResult("i-1", False, True, error="The tests did not end within 1 s."), "k", "p")
-    assert shelf.find("m", "i-1", "k") is None
-    assert not (shelf.of("m", "i-1") / "report.json").exists()
-    assert "did not end" in (shelf.of("m", "i-1") / "run_instance.log").read_text()
+def test_result_without_verdict_replaces_old_verdict(tmp_path: Path) -> None:
+    store = GradingStore(tmp_path, "run")
+    store.put("m", RIGHT, "k", "p")
+    store.put("m", GradingResult("i-1", False, True, error="The tests did not end within 1 s."), "k", "p")
+    assert store.find("m", "i-1", "k") is None
+    assert not (store.of("m", "i-1") / "report.json").exists()
+    assert "did not end" in (store.of("m", "i-1") / "run_instance.log").read_text()
 
 
-def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
-    shelf = GradingStore(tmp_path, "run")
-    refused = shelf.put("m", GradingResult("i-1", False, False, log="error: corrupt patch"), "k", "p")
-    assert shelf.find("m", "i-1", "k") == refused
-    folder = shelf.of("m", "i-1")
+def test_refused_patch_has_verdict_without_report(tmp_path: Path) -> None:
+    store = GradingStore(tmp_path, "run")
+    refused = store.put("m", GradingResult("i-1", False, False, log="error: corrupt patch"), "k", "p")
+    assert store.find("m", "i-1", "k") == refused
+    folder = store.of("m", "i-1")
     assert not (folder / "report.json").exists()
     assert ">>>>> Patch Apply Failed" in (folder / "run_instance.log").read_text()
     assert (folder / "test_output.txt").read_text() == "error: corrupt patch"
@@ -72,36 +72,36 @@ def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"{", b"[]", b"{}", b'{"key": "k"}', b'{"key": "k", "instance": "i-1"}', b"\xff"]
 )
-def test_a_damaged_verdict_is_none(tmp_path: Path, damage: bytes) -> None:
-    shelf = GradingStore(tmp_path, "run")
-    shelf.put("m", RIGHT, "k", "p")
-    (shelf.of("m", "i-1") / "graded.json").write_bytes(damage)
-    assert shelf.find("m", "i-1", "k") is None
+def test_damaged_verdict_is_ignored(tmp_path: Path, damage: bytes) -> None:
+    store = GradingStore(tmp_path, "run")
+    store.put("m", RIGHT, "k", "p")
+    (store.of("m", "i-1") / "graded.json").write_bytes(damage)
+    assert store.find("m", "i-1", "k") is None
 
 
-def test_what_strangers_wrote_is_written_as_it_can_be(tmp_path: Path) -> None:
-    shelf = GradingStore(tmp_path, "run")
+def test_untrusted_names_and_texts_can_be_stored(tmp_path: Path) -> None:
+    store = GradingStore(tmp_path, "run")
     odd = GradingResult("i-1", False, True, f2p_failed=("\ud800",), log="\ud800")
-    found = shelf.find("../../m\0", "i-1", "k") or shelf.put("../../m\0", odd, "k", "\ud800")
-    assert found.f2p_failed == ("\ud800",)
-    assert shelf.find("../../m\0", "i-1", "k") == found
+    stored = store.find("../../m\0", "i-1", "k") or store.put("../../m\0", odd, "k", "\ud800")
+    assert stored.f2p_failed == ("\ud800",)
+    assert store.find("../../m\0", "i-1", "k") == stored
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
-    report = json.loads((shelf.of("../../m\0", "i-1") / "report.json").read_text())
+    report = json.loads((store.of("../../m\0", "i-1") / "report.json").read_text())
     assert report["i-1"]["resolved"] is False
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_unwritable_folder_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file")
     with pytest.raises(WorkspaceError, match="cannot be written"):
         GradingStore(tmp_path, "run").put("m", RIGHT, "k", "p")
 
 
 @pytest.mark.parametrize("run", ["..", "a/b", "", "-x", ".hidden"])
-def test_a_run_id_names_a_folder(run: str) -> None:
+def test_run_id_must_be_valid_folder_name(run: str) -> None:
     with pytest.raises(UsageError, match="cannot name a folder"):
         GradingStore.check(run)
 
 
-def test_a_key_tells_what_a_verdict_was_come_to_from() -> None:
+def test_key_differs_for_different_inputs() -> None:
     assert key("a", ("b", "c")) == key("a", ("b", "c"))
     assert len({key("a", ("b", "c")), key("a", ("bc",)), key("ab", ("c",)), key("\ud800")}) == 4

@@ -1,4 +1,4 @@
-"""Predictions against hidden tests, in real workspaces of both kinds."""
+"""Predictions graded against hidden tests, in local and container workspaces."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ HIDDEN = (
     "@pytest.mark.parametrize('a', [1, 2], ids=['the one', 'two'])\ndef test_add(a):\n    assert add(a, 0 - a) == 0\n"
 )
 RIGHT = CODE.replace("a - b", "a + b")
-NAMES = ("tests/test_calc.py::test_add[the", "tests/test_calc.py::test_add[two]")
-KEPT = ("tests/test_calc.py::test_same",)
+FAILING = ("tests/test_calc.py::test_add[the", "tests/test_calc.py::test_add[two]")
+PASSING = ("tests/test_calc.py::test_same",)
 
 
-class World:
-    """One instance: its repository, its gold, and how predictions are judged."""
+class GradingCase:
+    """One instance: its repository, its gold patch, and the grading of predictions."""
 
     def __init__(self, repo: Path, kind: str, hidden: str = HIDDEN, **settings: Any) -> None:
         self.repo, self.kind, self.settings = repo, kind, settings
         self.base = git(repo, "rev-parse", "HEAD")
         tests = self.diff({"tests/test_calc.py": hidden})
-        self.gold = Gold("calc-1", self.diff({"calc.py": RIGHT}), tests, NAMES, KEPT, {})
+        self.gold = Gold("calc-1", self.diff({"calc.py": RIGHT}), tests, FAILING, PASSING, {})
 
     def diff(self, files: dict[str, str | None]) -> str:
         for name, text in files.items():
@@ -59,18 +59,18 @@ class World:
 
 
 @pytest.fixture
-def world(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> World:
+def case(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> GradingCase:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    return World(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS, "conftest.py": ""}), kind)
+    return GradingCase(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS, "conftest.py": ""}), kind)
 
 
 @pytest.mark.slow
-def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> None:
-    gold, base = world.grade(world.gold.patch), world.grade("")
-    wrong = world.grade(world.diff({"calc.py": CODE.replace("a - b", "b")}))
-    assert (gold.resolved, gold.f2p_ok, gold.f2p_failed, gold.p2p_ok) == (True, NAMES, (), KEPT)
-    assert (base.resolved, base.f2p_failed, base.p2p_ok) == (False, NAMES, KEPT)
-    assert (wrong.resolved, wrong.f2p_failed, wrong.applied) == (False, NAMES, True)
+def test_gold_resolves_but_base_and_wrong_patch_do_not(case: GradingCase) -> None:
+    gold, base = case.grade(case.gold.patch), case.grade("")
+    wrong = case.grade(case.diff({"calc.py": CODE.replace("a - b", "b")}))
+    assert (gold.resolved, gold.f2p_ok, gold.f2p_failed, gold.p2p_ok) == (True, FAILING, (), PASSING)
+    assert (base.resolved, base.f2p_failed, base.p2p_ok) == (False, FAILING, PASSING)
+    assert (wrong.resolved, wrong.f2p_failed, wrong.applied) == (False, FAILING, True)
     between = gold.log.partition(">>>>> Start Test Output")[2].partition(">>>>> End Test Output")[0]
     assert "PASSED tests/test_calc.py::test_add[the one]" in between
     assert "git apply" in gold.script
@@ -78,86 +78,86 @@ def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> No
 
 
 @pytest.mark.slow
-def test_a_patch_that_breaks_what_passed_does_not_resolve(world: World) -> None:
-    broken = world.grade(world.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
-    assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, NAMES, KEPT)
+def test_patch_that_breaks_passing_test_does_not_resolve(case: GradingCase) -> None:
+    broken = case.grade(case.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
+    assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, FAILING, PASSING)
 
 
 @pytest.mark.slow
-def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(world: World) -> None:
-    emptied = world.diff({"tests/test_calc.py": "def test_same():\n    pass\n\n\ndef test_add():\n    pass\n"})
-    removed = world.diff({"calc.py": RIGHT, "tests/test_calc.py": None})
-    assert world.grade(emptied).f2p_failed == NAMES
-    assert world.grade(removed).resolved
+def test_changes_to_hidden_test_files_are_discarded(case: GradingCase) -> None:
+    emptied = case.diff({"tests/test_calc.py": "def test_same():\n    pass\n\n\ndef test_add():\n    pass\n"})
+    removed = case.diff({"calc.py": RIGHT, "tests/test_calc.py": None})
+    assert case.grade(emptied).f2p_failed == FAILING
+    assert case.grade(removed).resolved
 
 
 @pytest.mark.slow
-def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> None:
-    world.gold = Gold(
+def test_new_hidden_test_file_replaces_file_of_prediction(case: GradingCase) -> None:
+    case.gold = Gold(
         "calc-1",
-        world.gold.patch,
-        world.diff({"tests/test_new file.py": HIDDEN}),
+        case.gold.patch,
+        case.diff({"tests/test_new file.py": HIDDEN}),
         ("tests/test_new file.py::test_add[two]",),
         (),
         {},
     )
-    own = world.diff({"tests/test_new file.py": "def test_add():\n    pass\n"})
-    assert not world.grade(own).resolved
-    assert world.grade(world.diff({"calc.py": RIGHT, "tests/test_new file.py": "x"})).resolved
+    test_file = case.diff({"tests/test_new file.py": "def test_add():\n    pass\n"})
+    assert not case.grade(test_file).resolved
+    assert case.grade(case.diff({"calc.py": RIGHT, "tests/test_new file.py": "x"})).resolved
 
 
 @pytest.mark.slow
-def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(world: World) -> None:
-    bad = world.grade(world.gold.patch.replace("return a - b", "return a * b"))
+def test_patch_applies_with_different_context_but_not_other_lines(case: GradingCase) -> None:
+    bad = case.grade(case.gold.patch.replace("return a - b", "return a * b"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
     assert "patch" in bad.log
-    assert world.grade(world.gold.patch.replace(" def same(a):", " def same(b):")).resolved
+    assert case.grade(case.gold.patch.replace(" def same(a):", " def same(b):")).resolved
 
 
 @pytest.mark.slow
-def test_tests_that_do_not_end_are_an_error(world: World) -> None:
-    endless = world.grade(world.diff({"calc.py": "while True:\n    pass\n"}), timeout=3.0)
+def test_tests_that_time_out_are_error(case: GradingCase) -> None:
+    endless = case.grade(case.diff({"calc.py": "while True:\n    pass\n"}), timeout=3.0)
     assert (endless.resolved, endless.applied) == (False, True)
     assert "3 s" in endless.error
 
 
-def test_a_patch_with_half_a_character_does_not_apply(world: World) -> None:
-    bad = world.grade(world.gold.patch.replace("a + b", "a + b  # \ud800"))
+def test_patch_with_lone_surrogate_does_not_apply(case: GradingCase) -> None:
+    bad = case.grade(case.gold.patch.replace("a + b", "a + b  # \ud800"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
     assert "a lone surrogate, \\ud800" in bad.log
 
 
 @pytest.mark.slow
-def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: World) -> None:
+def test_hidden_test_file_with_quoted_name_replaces_file_of_prediction(case: GradingCase) -> None:
     name = 'tests/test_ñandú "1".py'
-    world.gold = Gold("calc-1", "", world.diff({name: HIDDEN}), (f"{name}::test_add[two]",), (), {})
-    assert '"b/tests/test_\\303' in world.gold.test_patch
-    assert world.grade(world.diff({"calc.py": RIGHT, name: "x"})).resolved
-    own = world.grade(world.diff({name: "def test_add():\n    pass\n"}))
-    assert (own.resolved, own.error) == (False, "")
+    case.gold = Gold("calc-1", "", case.diff({name: HIDDEN}), (f"{name}::test_add[two]",), (), {})
+    assert '"b/tests/test_\\303' in case.gold.test_patch
+    assert case.grade(case.diff({"calc.py": RIGHT, name: "x"})).resolved
+    result = case.grade(case.diff({name: "def test_add():\n    pass\n"}))
+    assert (result.resolved, result.error) == (False, "")
 
 
 @pytest.mark.slow
-def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_test_may_use_whole_time_limit(case: GradingCase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.testing.suite_run.TEST_LIMIT", 0.5)
     slow = RIGHT.replace("    return a\n", "    import time\n\n    time.sleep(2)\n    return a\n")
-    assert world.grade(world.diff({"calc.py": slow})).resolved
+    assert case.grade(case.diff({"calc.py": slow})).resolved
 
 
 @pytest.mark.slow
-def test_tests_that_never_ran_are_no_verdict(world: World) -> None:
-    world.settings["test"] = "no-such-program"
-    found = world.grade(world.gold.patch)
-    assert (found.resolved, found.error) == (False, "The test command ran no tests.")
-    world.settings["test"] = "python -m pytest --collect-only -k nothing_at_all"
-    assert world.grade(world.gold.patch).error == found.error
-    world.settings["test"] = ""
-    broken = world.grade(world.diff({"calc.py": RIGHT, "conftest.py": "import nothing_of_the_kind\n"}))
-    assert (broken.resolved, broken.error) == (False, ""), "the prediction's own fault"
+def test_run_without_tests_gives_no_verdict(case: GradingCase) -> None:
+    case.settings["test"] = "no-such-program"
+    result = case.grade(case.gold.patch)
+    assert (result.resolved, result.error) == (False, "The test command ran no tests.")
+    case.settings["test"] = "python -m pytest --collect-only -k nothing_at_all"
+    assert case.grade(case.gold.patch).error == result.error
+    case.settings["test"] = ""
+    broken = case.grade(case.diff({"calc.py": RIGHT, "conftest.py": "import nothing_of_the_kind\n"}))
+    assert (broken.resolved, broken.error) == (False, ""), "the prediction itself is at fault"
 
 
-def printing(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    """The tests are judged by the lines `ok NAME` that the command prints, as SWE-bench's parsers do."""
+def grade_printed_results(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Grade by the lines `ok NAME` that the command prints, as SWE-bench's parsers do."""
 
     def read(log: str) -> dict[str, bool]:
         return {line[3:]: True for line in log.partition(START)[2].splitlines() if line.startswith("ok ")}
@@ -167,30 +167,30 @@ def printing(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     )
 
 
-def test_a_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.gold = Gold("calc-1", "", "", ("a",), ("b",), {})
-    printing(monkeypatch, "echo ok a; head -c 51000000 /dev/zero | tr '\\0' x; echo; echo ok b")
-    assert world.grade("").resolved
+def test_both_ends_of_long_log_are_read(case: GradingCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.gold = Gold("calc-1", "", "", ("a",), ("b",), {})
+    grade_printed_results(monkeypatch, "echo ok a; head -c 51000000 /dev/zero | tr '\\0' x; echo; echo ok b")
+    assert case.grade("").resolved
 
 
 @pytest.mark.timeout(100)  # reading from the pipe would block for two minutes
-def test_a_log_that_a_test_makes_a_pipe_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.gold = Gold("calc-1", "", "", ("a",), (), {})
+def test_log_replaced_by_pipe_does_not_block(case: GradingCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.gold = Gold("calc-1", "", "", ("a",), (), {})
     log = '"$(dirname "$0")"/test_output.txt'
-    printing(monkeypatch, f"rm {log}; mkfifo {log}; echo ok a")
-    assert not world.grade("").resolved
+    grade_printed_results(monkeypatch, f"rm {log}; mkfifo {log}; echo ok a")
+    assert not case.grade("").resolved
 
 
-def test_printed_tests_that_never_ran_or_have_no_names_are_no_verdict(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_printed_results_without_run_or_names_give_no_verdict(
+    case: GradingCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    printing(monkeypatch, "no-such-program")
-    assert world.grade(world.gold.patch).error == "The test command ran no tests."
-    world.gold = Gold("calc-1", "", "", (), (), {})
+    grade_printed_results(monkeypatch, "no-such-program")
+    assert case.grade(case.gold.patch).error == "The test command ran no tests."
+    case.gold = Gold("calc-1", "", "", (), (), {})
     with pytest.raises(UsageError, match="names no tests"):
-        world.grade("")
+        case.grade("")
 
 
-def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
-    world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
-    assert "test patch does not apply" in world.grade("").error
+def test_test_patch_that_does_not_apply_is_error(case: GradingCase) -> None:
+    case.gold = Gold("calc-1", "", case.gold.test_patch.replace("-from", "-form"), FAILING, PASSING, {})
+    assert "test patch does not apply" in case.grade("").error

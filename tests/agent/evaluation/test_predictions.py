@@ -1,4 +1,4 @@
-"""Predictions and costs from files; what is none is told by the whole program's tests."""
+"""Predictions and costs from files; tests of the whole program cover files that are invalid."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ READ = {"i-1": Prediction("i-1", "m", "p")}
         ("preds.json", json.dumps({"i-1": {"model_name_or_path": "m", "model_patch": "p"}})),
     ],
 )
-def test_every_shape_that_the_harness_takes(tmp_path: Path, name: str, content: str) -> None:
+def test_every_file_format_of_harness_is_read(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     assert read_predictions(str(tmp_path / name), {}) == {1: READ}
 
 
-def test_no_patch_is_an_empty_one_and_no_model_is_called_as_there(tmp_path: Path) -> None:
+def test_missing_patch_is_empty_and_missing_model_is_none(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text(
         '{"instance_id": "i-1", "model_patch": null}\n{"instance_id": "i-2", "model_patch": ""}\n'
     )
-    (found,) = read_predictions(str(tmp_path / "p.jsonl"), {}).values()
-    assert found == {name: Prediction(name, "None", "") for name in ("i-1", "i-2")}
-    assert all(prediction.empty for prediction in found.values())
+    (loaded,) = read_predictions(str(tmp_path / "p.jsonl"), {}).values()
+    assert loaded == {name: Prediction(name, "None", "") for name in ("i-1", "i-2")}
+    assert all(prediction.empty for prediction in loaded.values())
     assert Prediction("i", "m", "\n ").empty
 
 
-def test_gold() -> None:
+def test_gold_patches_are_read_as_predictions() -> None:
     golds = {"i-1": Gold("i-1", "p", "t", (), (), {})}
     assert read_predictions("gold", golds) == {1: {"i-1": Prediction("i-1", "gold", "p")}}
 
 
-def test_repeats_are_read_in_order_and_keep_their_numbers(tmp_path: Path) -> None:
+def test_repeats_are_read_in_order_with_their_numbers(tmp_path: Path) -> None:
     for folder in (".", "repeat-4", "repeat-10", "repeat-3"):
         (tmp_path / folder).mkdir(exist_ok=True)
         row = ROW | {"model_patch": folder}
         (tmp_path / folder / "all_preds.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "repeat-11").mkdir()
-    found = read_predictions(str(tmp_path), {})
-    patches = [(at, each["i-1"].patch) for at, each in found.items()]
+    loaded = read_predictions(str(tmp_path), {})
+    patches = [(at, each["i-1"].patch) for at, each in loaded.items()]
     assert patches == [(1, "."), (3, "repeat-3"), (4, "repeat-4"), (10, "repeat-10")]
 
 
-def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
+def test_incomplete_line_is_rejected_unless_preds_json_exists(tmp_path: Path) -> None:
     (tmp_path / "all_preds.jsonl").write_text(json.dumps(ROW) + '\n{"instance_id": "i-2", "mod')
     with pytest.raises(UsageError, match="not JSON"):
         read_predictions(str(tmp_path), {})
@@ -65,7 +65,7 @@ def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
     assert read_predictions(str(tmp_path), {}) == {1: READ}
 
 
-def test_costs_are_means_over_repeats_where_all_are_known(tmp_path: Path) -> None:
+def test_costs_are_means_over_repeats_if_all_are_known(tmp_path: Path) -> None:
     rows = [("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", None), ("c", 0)]
     lines = "".join(json.dumps({"instance": name, "dollars": cost}) + "\n" for name, cost in rows)
     (tmp_path / "results.jsonl").write_text(lines + '{"instance": "torn')
@@ -73,15 +73,15 @@ def test_costs_are_means_over_repeats_where_all_are_known(tmp_path: Path) -> Non
     assert dollars(str(tmp_path)) == dollars(str(tmp_path / "preds.json")) == {"a": 1.5, "c": 0.0}
 
 
-def test_without_results_there_are_no_costs(tmp_path: Path) -> None:
+def test_costs_are_empty_without_results(tmp_path: Path) -> None:
     assert dollars(str(tmp_path)) == dollars("gold") == {}
     (tmp_path / "results.jsonl").write_text("[]\n")
     with pytest.raises(UsageError, match="does not hold results of a batch"):
         dollars(str(tmp_path))
 
 
-def test_files_of_strangers_have_limits(tmp_path: Path) -> None:
-    """Two million empty objects in a line, and a file of zeros."""
+def test_untrusted_files_have_size_limits(tmp_path: Path) -> None:
+    """Tests two million empty objects in a line, and a file of zeros."""
     (tmp_path / "p.jsonl").write_text('{"instance_id": "i-1", "model_patch": "", "x": [{}' + ",{}" * 2_000_000 + "]}\n")
     with pytest.raises(UsageError, match=r"Line 1 of .* holds more than 2,000,000 values"):
         read_predictions(str(tmp_path / "p.jsonl"), {})
@@ -94,7 +94,7 @@ def test_files_of_strangers_have_limits(tmp_path: Path) -> None:
         read_predictions(str(tmp_path / "long.json"), {})
 
 
-def test_too_many_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_predictions_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions, "MOST_PREDICTIONS", 1)
     (tmp_path / "p.jsonl").write_text(f"{json.dumps(ROW)}\n" * 2)
     with pytest.raises(UsageError, match="has more than 1 predictions"):

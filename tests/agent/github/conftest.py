@@ -1,4 +1,4 @@
-"""A GitHub of our own, who is asking there, and the Action's jobs in this process."""
+"""Fixtures: a fake GitHub server, signing in as a user, and runners for the Action's three jobs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.gate_runner import Gated
-from tests.agent.github.publish_runner import BOT, CORE, RIGHTS, World
+from tests.agent.github.gate_runner import GateRunner
+from tests.agent.github.publish_runner import BOT, CORE, RIGHTS, PublishRunner
 from tests.agent.github.solve_runner import FILES, Job, set_up
 from tests.conftest import MakeRepo, git
 from tests.github_server import Hub, Repo
@@ -21,7 +21,7 @@ def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """octo/calc is there; the environment is somebody's on another server than github.com, without a token."""
+    """A server with octo/calc. The environment is a user's on GitHub Enterprise, without a token."""
     for name in ("GITHUB_ACTIONS", "GITHUB_REPOSITORY", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GH_HOST"):
         monkeypatch.delenv(name, raising=False)
     with Hub(tmp_path) as hub:
@@ -37,26 +37,26 @@ def repo(hub: Hub) -> Repo:
 
 
 @pytest.fixture
-def as_(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`as_("ada")` goes on with a token of hers; `as_(BOT, issues="read")` with an app's that may no more."""
+def sign_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`sign_in("ada")` sets a token of hers; `sign_in(BOT, issues="read")` one of an app with these permissions."""
 
     def change(login: str, **permissions: str) -> None:
         app = login.endswith("[bot]")
-        given = {name.replace("_", "-"): level for name, level in permissions.items()}
-        monkeypatch.setenv("GITHUB_TOKEN", hub.token(f"t-{login}", login, given if app else None, app=app))
+        scopes = {name.replace("_", "-"): level for name, level in permissions.items()}
+        monkeypatch.setenv("GITHUB_TOKEN", hub.token(f"t-{login}", login, scopes if app else None, app=app))
 
     return change
 
 
 @pytest.fixture
 def job(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A checkout of a calculator, and what Actions sets for a step."""
+    """A checkout of a calculator, and the environment of an Actions step."""
     set_up(tmp_path, monkeypatch)
     return Job(tmp_path, make_repo(FILES))
 
 
 @pytest.fixture
-def world(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def publisher(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishRunner]:
     source = make_repo({"core.py": CORE, "README.md": "# Calc\n"})
     bare = tmp_path / "calc.git"
     git(tmp_path, "clone", "-q", "--bare", str(source), str(bare))
@@ -65,10 +65,10 @@ def world(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) 
     with Hub(tmp_path) as hub:
         hub.token("publish", BOT, permissions=RIGHTS, app=True)
         repo = hub.repo("octo/calc", git=bare)
-        yield World(hub, repo, source, tmp_path, monkeypatch)
+        yield PublishRunner(hub, repo, source, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gated]:
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GateRunner]:
     with Hub(tmp_path / "hub") as hub:
-        yield Gated.begun(tmp_path, hub, monkeypatch)
+        yield GateRunner.create(tmp_path, hub, monkeypatch)

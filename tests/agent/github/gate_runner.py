@@ -1,4 +1,4 @@
-"""The gate as the Action's first job calls it, in this process, before the stand-in for GitHub."""
+"""A runner for the gate job, in this process and against the fake GitHub server."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from tests.github_server import Comment, Hub, Issue, Pull, Repo
 
 BOT = "github-actions[bot]"
 RIGHTS = {"issues": "write", "pull_requests": "write", "contents": "read", "actions": "read", "metadata": "read"}
-BEFORE, ASKED, LATER = "2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", "2026-01-02T05:00:00Z"
+BEFORE, REQUESTED, LATER = "2026-01-02T03:00:00Z", "2026-01-02T04:00:00Z", "2026-01-02T05:00:00Z"
 
 
 @dataclass
-class Gated:
-    """octo/calc, where ada may write and mallory may not. `errand` is the last one that was let through."""
+class GateRunner:
+    """octo/calc, where ada may write and mallory may not. `task` is the last one that the gate accepted."""
 
     folder: Path
     hub: Hub
     repo: Repo
-    patch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch
     outputs: dict[str, str]
     summary: str = ""
 
     @classmethod
-    def begun(cls, folder: Path, hub: Hub, patch: pytest.MonkeyPatch) -> Gated:
+    def create(cls, folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> GateRunner:
         repo = hub.repo("octo/calc")
-        gated = cls(folder, hub, repo, patch, {})
-        gated.commit({"calc.py": "def add(a, b):\n    return a - b\n"})
+        gate = cls(folder, hub, repo, monkeypatch, {})
+        gate.commit({"calc.py": "def add(a, b):\n    return a - b\n"})
         repo.permissions |= {"ada": "write", "tri": "triage", "bob": "read"}
         hub.user(BOT, kind="Bot")
         hub.token("gate", BOT, permissions=RIGHTS, app=True)
-        return gated
+        return gate
 
     def commit(self, files: dict[str, str], branch: str = "main") -> str:
-        """Files on a branch of the repository on the server; the commit."""
+        """Commit files on a branch of the server's repository and return the commit id."""
         work = self.folder / "work"
         if not work.exists():
             work.mkdir()
@@ -57,29 +57,32 @@ class Gated:
         git(work, "push", "-q", "-f", str(self.repo.git), branch)
         return git(work, "rev-parse", "HEAD")
 
-    def rules(self, **values: object) -> None:
+    def set_rules(self, **values: object) -> None:
         for name, value in values.items():
-            self.patch.setenv(f"SWE_AGENT_GITHUB_{name.upper()}", str(value))
+            self.monkeypatch.setenv(f"SWE_AGENT_GITHUB_{name.upper()}", str(value))
 
     def issue(self, title: str = "add() subtracts", body: str = "It gives -1.", author: str = "mallory") -> Issue:
         return self.repo.issue(title, body, author=author, at=BEFORE)
 
-    def labelled(self, issue: Issue, by: str = "ada", at: str = ASKED, label: str = "swe-agent") -> dict[str, Any]:
+    def label_event(
+        self, issue: Issue, by: str = "ada", at: str = REQUESTED, label: str = "swe-agent"
+    ) -> dict[str, Any]:
+        """Label an issue and return the webhook event."""
         issue.label(label, by=by, at=at)
         return self.hub.event("issues", "labeled", issue, actor=by, label=label)
 
     def pull(self, number: int, author: str = BOT, **more: Any) -> Pull:
-        """From the branch that is the Action's for an issue."""
+        """Open a pull request from the Action's branch for an issue."""
         branch = f"swe-agent/issue-{number}"
         self.commit({"calc.py": "def add(a, b):\n    return a + b\n"}, branch)
-        given = {"head": branch, "base": "main", "title": "Add", "body": f"Fixes #{number}", "at": BEFORE}
-        return self.repo.pull(**{**given, "author": author, **more})
+        fields = {"head": branch, "base": "main", "title": "Add", "body": f"Fixes #{number}", "at": BEFORE}
+        return self.repo.pull(**{**fields, "author": author, **more})
 
     def decide(self, event: str, payload: dict[str, Any], run: str = "7", **environment: object) -> bool:
-        """Whether it goes on; what it told is in `outputs` and `summary`."""
+        """Run the gate; return whether it accepted the request. `outputs` and `summary` hold what it reported."""
         for name in ("event.json", "output", "summary.md"):
             (self.folder / name).write_text(json.dumps(payload) if name == "event.json" else "")
-        given = {
+        environ = {
             **self.hub.env(actor="ada", token="gate"),
             "GITHUB_EVENT_NAME": event,
             "GITHUB_EVENT_PATH": self.folder / "event.json",
@@ -89,12 +92,12 @@ class Gated:
             "GITHUB_WORKFLOW_REF": "octo/calc/.github/workflows/swe-agent.yml@refs/heads/main",
             **environment,
         }
-        for variable, value in given.items():
-            self.patch.setenv(variable, str(value))
+        for variable, value in environ.items():
+            self.monkeypatch.setenv(variable, str(value))
         try:
             assert decide(self.folder / "errand.json") == 0
         finally:
-            self.outputs = told((self.folder / "output").read_text("utf-8"))
+            self.outputs = parse_outputs((self.folder / "output").read_text("utf-8"))
             self.summary = (self.folder / "summary.md").read_text("utf-8")
         return self.outputs["go"] == "true"
 
@@ -103,30 +106,30 @@ class Gated:
         return self.outputs["reason"]
 
     @property
-    def errand(self) -> TaskRequest:
+    def task(self) -> TaskRequest:
         return read(self.folder / "errand.json", self.outputs["digest"])
 
     @property
     def writes(self) -> list[str]:
         return [f"{request.method} {request.path}" for request in self.hub.requests if request.method != "GET"]
 
-    def sticky(self, issue: Issue) -> str:
-        """The one comment of the bot's; "" without one."""
-        own = [comment.body for comment in issue.comments if comment.author.login == BOT]
-        assert len(own) <= 1
-        return "".join(own)
+    def status_comment(self, issue: Issue) -> str:
+        """Return the bot's only comment, or "" if there is none."""
+        bodies = [comment.body for comment in issue.comments if comment.author.login == BOT]
+        assert len(bodies) <= 1
+        return "".join(bodies)
 
 
-def charged(issue: Issue, *charges: Charge, author: str = BOT, text: str = "Done.") -> Comment:
-    """A comment of the Action's from before, with what was spent."""
+def add_charges(issue: Issue, *charges: Charge, author: str = BOT, text: str = "Done.") -> Comment:
+    """Add an earlier comment of the Action that records these charges."""
     return issue.comment(author, f"{line(charges)}\n\n{text}", at=now())
 
 
-def told(output: str) -> dict[str, str]:
-    """GITHUB_OUTPUT as the runner reads it."""
-    found, lines = {}, iter(output.split("\n"))
-    for each in lines:
-        name, _, end = each.partition("<<")
+def parse_outputs(output: str) -> dict[str, str]:
+    """Parse GITHUB_OUTPUT as the runner does."""
+    outputs, lines = {}, iter(output.split("\n"))
+    for text in lines:
+        name, _, end = text.partition("<<")
         if end:
-            found[name] = "\n".join(iter(lambda end=end: next(lines), end))
-    return found
+            outputs[name] = "\n".join(iter(lambda end=end: next(lines), end))
+    return outputs

@@ -1,4 +1,4 @@
-"""A repository on the fake of GitHub with an issue, and the publishing job as the workflow starts it."""
+"""A runner for the publish job, in this process, for an issue on the fake GitHub server."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from agent.github.action.publish_job import publish
-from agent.github.task import result_file
-from agent.github.task import task_request as errand
+from agent.github.task import result_file, task_request
 from agent.github.task.result_file import Outcome
 from agent.github.task.task_request import TaskRequest
 from tests.conftest import git
 from tests.github_server import Hub, Issue, Repo
-from trajectories.records import Issue as Asked
+from trajectories.records import Issue as IssueText
 
 BOT = "github-actions[bot]"
 RIGHTS = {"contents": "write", "issues": "write", "pull_requests": "write"}
@@ -56,24 +55,24 @@ RESULT: dict[str, Any] = {
 }
 
 
-class World:
-    """A repository on the hub with an issue, and a publishing job as the workflow starts it."""
+class PublishRunner:
+    """A repository with an issue on the server, and a publish job as the workflow starts it."""
 
-    def __init__(self, hub: Hub, repo: Repo, checkout: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, hub: Hub, repo: Repo, checkout: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hub, self.repo, self.checkout, self.folder = hub, repo, checkout, folder
         self.issue: Issue = repo.issue("add() subtracts", "add(2, 3) gives -1.", author="ada")
         self.base = git(repo.git, "rev-parse", "main")
         self.output, self.summary = folder / "output", folder / "summary"
         for name, value in {**hub.env(actor="ada", token="publish"), "GITHUB_RUN_ID": "77"}.items():
-            patch.setenv(name, value)
-        patch.setenv("GITHUB_OUTPUT", str(self.output))
-        patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("GITHUB_OUTPUT", str(self.output))
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
 
-    def errand(self, **other: Any) -> TaskRequest:
-        known = Asked("add() subtracts", "add(2, 3) gives -1.", author="ada", trust="member")
+    def task(self, **other: Any) -> TaskRequest:
+        issue = IssueText("add() subtracts", "add(2, 3) gives -1.", author="ada", trust="member")
         at = "2026-01-02T04:00:00Z"
-        asked = TaskRequest("fix", "octo/calc", self.issue.number, known, "ada", at, self.base, "main", 2.0)
-        return replace(asked, **other)
+        task = TaskRequest("fix", "octo/calc", self.issue.number, issue, "ada", at, self.base, "main", 2.0)
+        return replace(task, **other)
 
     def run(
         self,
@@ -81,23 +80,23 @@ class World:
         *,
         exit: int = 0,
         verdict: Any = None,
-        asked: TaskRequest | None = None,
-        **told: Any,
+        task: TaskRequest | None = None,
+        **outcome_fields: Any,
     ) -> int:
-        """Publish a run that ended so; diff None: it left nothing."""
+        """Publish a run that ended so. With `diff` None, the solve job wrote no result file."""
         self.output.write_text("")
         self.summary.write_text("")
-        digest = errand.write(asked or self.errand(), self.folder / "errand.json")
+        digest = task_request.write(task or self.task(), self.folder / "errand.json")
         if diff is None:
             return publish(self.folder / "errand.json", digest, None, "", self.checkout)
-        proven = verdict or {0: VERIFIED, 6: UNPROVEN}.get(exit, NONE)
-        result = {**RESULT, "exit": exit, "verdict": proven, **told.pop("result", {})}
-        said = {"model": "gpt-x", "title": "Add instead of subtracting", "cause": "The sign was wrong."}
-        said["change"] = "add() adds now."
-        about = {"errand": digest, "base": (asked or self.errand()).base, "exit": exit, "result": result}
-        outcome = Outcome(**{**about, **said, **told})
-        packed = result_file.pack(outcome, diff, self.folder / "handover.tar")
-        return publish(self.folder / "errand.json", digest, self.folder / "handover.tar", packed, self.checkout)
+        result_verdict = verdict or {0: VERIFIED, 6: UNPROVEN}.get(exit, NONE)
+        result = {**RESULT, "exit": exit, "verdict": result_verdict, **outcome_fields.pop("result", {})}
+        texts = {"model": "gpt-x", "title": "Add instead of subtracting", "cause": "The sign was wrong."}
+        texts["change"] = "add() adds now."
+        required = {"errand": digest, "base": (task or self.task()).base, "exit": exit, "result": result}
+        outcome = Outcome(**{**required, **texts, **outcome_fields})
+        result_digest = result_file.pack(outcome, diff, self.folder / "handover.tar")
+        return publish(self.folder / "errand.json", digest, self.folder / "handover.tar", result_digest, self.checkout)
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -109,23 +108,23 @@ class World:
         return git(self.repo.git, "for-each-ref", "--format=%(refname:short)").split()
 
     @property
-    def said(self) -> list[str]:
-        """What the bot says on the issue."""
+    def bot_comments(self) -> list[str]:
+        """The bot's comments on the issue."""
         return [comment.body for comment in self.issue.comments if comment.author.login == BOT]
 
-    def written(self) -> list[str]:
-        """What was asked of the API that is not reading, and pushes."""
-        reading = ("GET /", "POST /octo/calc.git/git-upload-pack")
-        asked = [f"{one.method} {one.path}" for one in self.hub.requests]
-        return [each for each in asked if not each.startswith(reading)]
+    def write_requests(self) -> list[str]:
+        """Return the API requests and git operations that write."""
+        read_only = ("GET /", "POST /octo/calc.git/git-upload-pack")
+        requests = [f"{request.method} {request.path}" for request in self.hub.requests]
+        return [request for request in requests if not request.startswith(read_only)]
 
     def push(self, branch: str, files: dict[str, str], base: str = "main") -> str:
-        """Somebody's commit on top of `base`, at a branch of the server; its id."""
+        """Commit files on top of `base`, push the commit to `branch` on the server and return its id."""
         folder = self.folder / f"clone{len(list(self.folder.iterdir()))}"
         git(self.folder, "clone", "-q", "-b", base, str(self.repo.git), str(folder))
         for name, text in files.items():
             (folder / name).write_text(text)
         git(folder, "add", "-A")
-        git(folder, "commit", "-q", "-m", "Somebody's")
+        git(folder, "commit", "-q", "-m", "Another change")
         git(folder, "push", "-q", "origin", f"HEAD:{branch}")
         return git(folder, "rev-parse", "HEAD")

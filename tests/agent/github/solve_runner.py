@@ -1,4 +1,4 @@
-"""The solving job in this process: a checkout, an errand as the gate writes it, a scripted model."""
+"""A runner for the solve job, in this process: a checkout, a task as the gate writes it, a scripted model."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ TEST = (
     "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
 )
 UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
-MEND = act("edit", path="calc.py", old="a - b", new="a + b")
-SHOW = act("edit", path="tests/test_calc.py", old="", new=TEST)
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
+ADD_TEST = act("edit", path="tests/test_calc.py", old="", new=TEST)
 SUBMIT = act("submit", summary="add() subtracted its second argument. Now it adds it.")
 ISSUE = Issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="mallory", trust="stranger")
 
 
-def set_up(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """What Actions sets for a step."""
-    patch.setenv("SWE_AGENT_STATE", str(folder / "state"))
-    patch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))
-    patch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
+def set_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment of an Actions step."""
+    monkeypatch.setenv("SWE_AGENT_STATE", str(folder / "state"))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(folder / "outputs"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "summary"))
 
 
 @dataclass
 class Job:
-    """`fix(…)` and `follow(…)` are the whole job, once; what it told Actions is in `outputs`."""
+    """A solve job; `run(…)` runs it once. `outputs` are its job outputs, `result_file` the file that it wrote."""
 
     folder: Path
     repository: Path
@@ -58,23 +58,23 @@ class Job:
     def head(self) -> str:
         return git(self.repository, "rev-parse", "HEAD")
 
-    def errand(self, **more: Any) -> TaskRequest:
-        known: dict[str, Any] = {"kind": "fix", "repository": "octo/calc", "number": 7, "issue": ISSUE}
-        known |= {"asked_by": "ada", "at": "2026-01-02T03:04:05Z", "base": self.head, "target": "main", "budget": 2.0}
-        return TaskRequest(**known | more)
+    def task(self, **more: Any) -> TaskRequest:
+        fields: dict[str, Any] = {"kind": "fix", "repository": "octo/calc", "number": 7, "issue": ISSUE}
+        fields |= {"asked_by": "ada", "at": "2026-01-02T03:04:05Z", "base": self.head, "target": "main", "budget": 2.0}
+        return TaskRequest(**fields | more)
 
     def script(self, *lines: dict) -> str:
         path = self.folder / f"script{len(list(self.folder.glob('script*')))}.jsonl"
-        path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+        path.write_text("".join(json.dumps(record) + "\n" for record in lines))
         return f"scripted:{path}"
 
-    def run(self, errand: TaskRequest, *lines: dict, parent: Path | None = None, **flags: Any) -> int:
-        digest = write(errand, self.folder / "errand.json")
-        given = {"model": self.script(*lines), "workspace": "local", "test": UNITTEST, **self.flags, **flags}
+    def run(self, task: TaskRequest, *lines: dict, parent: Path | None = None, **flags: Any) -> int:
+        digest = write(task, self.folder / "errand.json")
+        options = {"model": self.script(*lines), "workspace": "local", "test": UNITTEST, **self.flags, **flags}
         (self.folder / "outputs").write_text("")
-        code = solve(self.folder / "errand.json", digest, self.repository, self.handover, parent, given)
-        told = (self.folder / "outputs").read_text().split("\n")
-        self.outputs = {name.partition("<<")[0]: value for name, value in zip(told[::3], told[1::3], strict=False)}
+        code = solve(self.folder / "errand.json", digest, self.repository, self.handover, parent, options)
+        values = (self.folder / "outputs").read_text().split("\n")
+        self.outputs = {name.partition("<<")[0]: value for name, value in zip(values[::3], values[1::3], strict=False)}
         return code
 
     @property
@@ -82,6 +82,6 @@ class Job:
         return self.folder / "handover.tar"
 
     @property
-    def told(self) -> tuple[Outcome, str]:
+    def result_file(self) -> tuple[Outcome, str]:
         outcome, diff = unpack(self.handover, self.outputs["digest"])
         return outcome, diff.decode()

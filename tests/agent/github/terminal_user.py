@@ -1,4 +1,4 @@
-"""A person at a terminal, in this process: a clone, an issue on the stand-in for GitHub, a scripted model."""
+"""A user at a terminal, in this process: a clone, an issue on the fake GitHub server, a scripted model."""
 
 from __future__ import annotations
 
@@ -26,14 +26,23 @@ SUMMARY = "`add` subtracted its second argument. It now adds it."
 EDIT = ("edit", {"path": "calc.py", "old": "return a - b", "new": "return a + b"})
 SUBMIT = ("submit", {"summary": SUMMARY, "title": "Add instead of subtracting"})
 SOLVED = (("edit", {"path": "tests/test_calc.py", "old": "", "new": TEST}), EDIT, ("run_tests", {}), SUBMIT)
-LOG = ("Words are loud", "Tests for words", "A calculator adds", "Empty words stay empty", "Ignore compiled files")
+COMMIT_TITLES = (
+    "Words are loud",
+    "Tests for words",
+    "A calculator adds",
+    "Empty words stay empty",
+    "Ignore compiled files",
+)
 TOKEN = "t0ken-of-ada"
 
 
 @dataclass
-class Person:
-    """`fix()` says `swe-agent fix --issue URL --pr` in `clone`, whose `origin` is `repo` on the hub, `resume()` goes on
-    with the latest run; both return what `--json` prints, also for an error before there is a run."""
+class TerminalUser:
+    """A user whose `clone` has the server's `repo` as `origin`.
+
+    `fix()` runs `swe-agent fix --issue URL --pr` in the clone; `resume()` resumes the latest run. Both return what
+    `--json` prints, or the error.
+    """
 
     folder: Path
     hub: Hub
@@ -44,23 +53,23 @@ class Person:
 
     def fix(self, *actions: tuple[str, dict[str, Any]], **flags: Any) -> dict[str, Any]:
         script = self.folder / "script.jsonl"
-        said = [{"tool": tool, "arguments": arguments} for tool, arguments in actions or SOLVED]
-        script.write_text(json.dumps({"reply": {"text": "So.", "actions": said, "usage": {"input_tokens": 50}}}))
-        given = {"issue": self.issue.url, "repo": str(self.clone), "model": f"scripted:{script}", "test": UNITTEST}
-        given |= {"pr": True, "workspace": "local", "max_tokens": 100_000, "max_steps": 1}
-        return self.told(fix, **given | flags)
+        calls = [{"tool": tool, "arguments": arguments} for tool, arguments in actions or SOLVED]
+        script.write_text(json.dumps({"reply": {"text": "Done.", "actions": calls, "usage": {"input_tokens": 50}}}))
+        options = {"issue": self.issue.url, "repo": str(self.clone), "model": f"scripted:{script}", "test": UNITTEST}
+        options |= {"pr": True, "workspace": "local", "max_tokens": 100_000, "max_steps": 1}
+        return self.run_command(fix, **options | flags)
 
     def resume(self, **flags: Any) -> dict[str, Any]:
-        return self.told(resume, run=self.runs[-1].name, **flags)
+        return self.run_command(resume, run=self.runs[-1].name, **flags)
 
-    def told(self, command: Any, **flags: Any) -> dict[str, Any]:
-        said = io.StringIO()
+    def run_command(self, command: Any, **flags: Any) -> dict[str, Any]:
+        output = io.StringIO()
         try:
-            with redirect_stdout(said):
+            with redirect_stdout(output):
                 command(**flags, json=True)
         except SweAgentError as error:
             return {"error": {"code": error.code, "message": error.message, "fix": error.fix}, "exit": error.code}
-        return json.loads(said.getvalue())
+        return json.loads(output.getvalue())
 
     @property
     def state(self) -> Path:
@@ -68,7 +77,7 @@ class Person:
 
     @property
     def runs(self) -> list[Path]:
-        """Oldest first; two of one second have names in any order."""
+        """Runs, oldest first."""
         return sorted((self.state / "runs").glob("*"), key=lambda run: first_record(read(run), run).at)
 
     @property
@@ -76,22 +85,22 @@ class Person:
         return self.repo.pulls
 
     def git(self, *args: str) -> str:
-        """In the repository on the server."""
+        """Run git in the server's repository."""
         return git(self.repo.git, *args)
 
     def branches(self) -> list[str]:
         return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
 
-    def keep_solved(self) -> None:
-        """Keep the latest run as it was when all was done but what leaves the machine."""
+    def save_solved_run(self) -> None:
+        """Save the latest run as it was before the first effect outside this machine."""
         journal = self.runs[-1] / "journal.jsonl"
         lines = journal.read_text().splitlines(keepends=True)
         end = next(at for at, line in enumerate(lines) if '"effect"' in line or '"type": "exit"' in line)
         journal.write_text("".join(lines[:end]))
         shutil.copytree(self.state, self.folder / "solved")
 
-    def begin_anew(self) -> None:
-        """With the solved run, and a server where nothing has happened."""
+    def reset(self) -> None:
+        """Restore the saved run, and the server as it was at the start."""
         shutil.rmtree(self.state, ignore_errors=True)
         if (self.folder / "solved").exists():
             shutil.copytree(self.folder / "solved", self.state)
@@ -110,8 +119,8 @@ class Person:
             git(self.clone, "remote", "remove", remote)
         git(self.clone, "remote", "add", "origin", self.hub.clone_url(self.repo))
 
-    def publish(self, *files: tuple[str, str], title: str = "More") -> str:
-        """A commit on the server's main branch with these files."""
+    def push_to_main(self, *files: tuple[str, str], title: str = "More") -> str:
+        """Commit these files on the server's main branch and return the commit id."""
         other = self.folder / "other"
         shutil.rmtree(other, ignore_errors=True)
         git(self.folder, "clone", "-q", str(self.repo.git), str(other))
@@ -125,20 +134,20 @@ class Person:
         return git(other, "rev-parse", "HEAD")
 
 
-def begun(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Person:
-    """A calculator that subtracts, on the hub and in a clone of Ada's, who may write."""
-    made = folder / "made"
-    made.mkdir()
-    git(made, "init", "-q", "-b", "main")
-    for title in LOG:
-        git(made, "commit", "-q", "--allow-empty", "-m", title)
+def create_user(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> TerminalUser:
+    """Create a calculator that subtracts: a repository on the server and a clone of ada's, who has write access."""
+    source = folder / "source"
+    source.mkdir()
+    git(source, "init", "-q", "-b", "main")
+    for title in COMMIT_TITLES:
+        git(source, "commit", "-q", "--allow-empty", "-m", title)
     for name, text in FILES.items():
-        (made / name).parent.mkdir(exist_ok=True)
-        (made / name).write_text(text)
-    git(made, "add", "-A")
-    git(made, "commit", "-q", "-m", "A calculator")
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text(text)
+    git(source, "add", "-A")
+    git(source, "commit", "-q", "-m", "A calculator")
     bare = folder / "calc.git"
-    git(folder, "clone", "-q", "--bare", str(made), str(bare))
+    git(folder, "clone", "-q", "--bare", str(source), str(bare))
     repo = hub.repo("octo/calc", git=bare)
     issue = repo.issue("add() subtracts", "add(2, 3) gives -1 but should give 5.", author="mallory")
     clone = folder / "clone"
@@ -149,6 +158,6 @@ def begun(folder: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Person:
         monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
     monkeypatch.setenv("SWE_AGENT_STATE", str(folder / "state"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-    person = Person(folder, hub, repo, issue, clone, git(bare, "rev-parse", "main"))
-    person.begin_anew()
-    return person
+    user = TerminalUser(folder, hub, repo, issue, clone, git(bare, "rev-parse", "main"))
+    user.reset()
+    return user

@@ -1,4 +1,4 @@
-"""Images of a batch, at the real daemon, from a registry of our own."""
+"""Images of a batch, with the real Docker daemon and a local registry."""
 
 import contextlib
 import threading
@@ -26,7 +26,7 @@ def instance(id, image=""):
     return Instance(id, "owner/name", "", Issue("It fails"), image=image)
 
 
-def job(id, image="", repeat=1):
+def make_job(id, image="", repeat=1):
     return Job(instance(id), repeat, Path(), Settings(image=image))
 
 
@@ -39,16 +39,16 @@ def job(id, image="", repeat=1):
         ("a__b", ""),
     ],
 )
-def test_what_an_official_image_is_called(id, name):
+def test_official_image_name_is_derived_from_id(id, name):
     assert official_image(instance(id)) == name
 
 
 @pytest.mark.parametrize(("size", "count"), [("", None), ("50g", 50 << 30), ("7K", 7 << 10), ("12", 12)])
-def test_sizes(size, count):
+def test_size_is_converted_to_bytes(size, count):
     assert bytes_of(size) == count
 
 
-def test_what_is_no_size_is_told():
+def test_invalid_size_is_rejected():
     with pytest.raises(UsageError, match="'much' is not a size"):
         bytes_of("much")
 
@@ -64,7 +64,7 @@ def daemon():
 
 @pytest.fixture
 def registry(daemon):
-    """Images of its that a test leaves behind go."""
+    """A registry; images that a test pulled from it are removed."""
     with Registry() as registry:
         yield registry
         for image in daemon.client.api.images():
@@ -74,13 +74,13 @@ def registry(daemon):
 
 
 class Batch:
-    """Images, and what they said."""
+    """Images and their messages."""
 
     def __init__(self, daemon, folder):
-        self.daemon, self.folder, self.said, self.noted = daemon, folder, [], {}
+        self.daemon, self.folder, self.messages, self.digests = daemon, folder, [], {}
 
     def __call__(self, limit=None):
-        self.images = Images(self.daemon, limit, self.folder / "images.json", self.said.append, self.noted.update)
+        self.images = Images(self.daemon, limit, self.folder / "images.json", self.messages.append, self.digests.update)
         return self.images
 
     def has(self, name):
@@ -98,73 +98,82 @@ def batch(daemon, tmp_path):
 
 
 def publish(registry, count, size=MB):
-    """So many images; their content is of this call alone."""
+    """Publish `count` unique images."""
     mark = uuid.uuid4().hex
     return [registry.add(f"us/image-{n}", {"file": f"{mark} {n}".encode().ljust(size, b".")}) for n in range(count)]
 
 
 @pytest.mark.docker
-def test_instances_of_an_image_follow_each_other_and_those_without_come_first(batch):
-    jobs = [job("1", "a"), job("2", "b"), job("3", "a"), job("4"), job("x__y-5"), job("6", "b")]
-    assert [one.run for one in batch().order(jobs)] == ["4", "1", "3", "2", "6", "x__y-5"]
+def test_jobs_are_grouped_by_image_and_those_without_come_first(batch):
+    jobs = [
+        make_job("1", "a"),
+        make_job("2", "b"),
+        make_job("3", "a"),
+        make_job("4"),
+        make_job("x__y-5"),
+        make_job("6", "b"),
+    ]
+    assert [job.run for job in batch().order(jobs)] == ["4", "1", "3", "2", "6", "x__y-5"]
 
 
 @pytest.mark.docker
-def test_an_image_is_pulled_once_and_ahead(batch, registry):
+def test_image_is_pulled_once_in_advance(batch, registry):
     (name,) = publish(registry, 1)
     images = batch()
-    jobs = images.order([job("1", name), job("2", name)])
+    jobs = images.order([make_job("1", name), make_job("2", name)])
     images.ahead(jobs[0])
-    for one in jobs:
-        assert images.need(one, GO).settings.image == name
-        images.release(one.run)
+    for job in jobs:
+        assert images.need(job, GO).settings.image == name
+        images.release(job.run)
     assert registry.pulled == ["us/image-0"]
     assert batch.has(name)
-    assert batch.noted[name].startswith("sha256:")
+    assert batch.digests[name].startswith("sha256:")
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_after_its_last_instance_an_image_goes_where_the_limit_is_passed(batch, registry):
+def test_image_over_limit_is_removed_after_last_instance(batch, registry):
     names = publish(registry, 4)
     images = batch(limit=2 * MB + MB // 2)
-    jobs = images.order([job(f"{at}{name[-8]}", name) for at in range(2) for name in names])
-    here = []
-    for one in jobs:
-        images.need(one, GO)
-        assert batch.has(one.settings.image)
-        images.release(one.run)
-        here.append([batch.has(name) for name in names])
-    assert here[3] == [True, True, False, False], "two are within the limit"
-    assert here[4] == [False, True, True, False], "the oldest went although the third is still needed"
-    assert here[7] == [False, False, True, True]
+    jobs = images.order([make_job(f"{at}{name[-8]}", name) for at in range(2) for name in names])
+    present = []
+    for job in jobs:
+        images.need(job, GO)
+        assert batch.has(job.settings.image)
+        images.release(job.run)
+        present.append([batch.has(name) for name in names])
+    assert present[3] == [True, True, False, False], "two are within the limit"
+    assert present[4] == [False, True, True, False], "the oldest is removed although the third is still needed"
+    assert present[7] == [False, False, True, True]
     assert len(registry.pulled) == 4
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_what_was_here_before_what_is_needed_still_and_what_a_container_uses_stays(batch, registry):
+def test_preexisting_needed_and_used_images_stay(batch, registry):
     before, needed, used, spare = publish(registry, 4)
     batch.daemon.client.images.pull(before)
     images = batch(limit=0)
-    jobs = images.order([job("1", before), job("2", needed), job("3", needed), job("4", used), job("5", spare)])
-    first, second, _, fourth, fifth = [images.need(one, GO) for one in jobs]
+    jobs = images.order(
+        [make_job("1", before), make_job("2", needed), make_job("3", needed), make_job("4", used), make_job("5", spare)]
+    )
+    first, second, _, fourth, fifth = [images.need(job, GO) for job in jobs]
     container = batch.daemon.client.containers.create(used, ["none"], labels={LABEL: "1"})
     try:
-        for one in (first, second, fourth, fifth):
-            images.release(one.run)
+        for job in (first, second, fourth, fifth):
+            images.release(job.run)
         assert [batch.has(name) for name in (before, needed, used, spare)] == [True, True, True, False]
     finally:
         container.remove(force=True)
 
 
 @pytest.mark.docker
-def test_an_image_that_only_the_repository_names_stays_until_its_instances_are_done(batch, registry):
+def test_replaced_image_stays_until_all_instances_are_done(batch, registry):
     rows, own = publish(registry, 2)
     images = batch(limit=0)
-    first, second, third = images.order([job("1", rows), job("2", rows), job("3", rows)])
+    first, second, third = images.order([make_job("1", rows), make_job("2", rows), make_job("3", rows)])
     images.need(first, GO)
-    images.need(job("2", own), GO)
+    images.need(make_job("2", own), GO)
     images.release(first.run)
     assert batch.has(own)
     images.release(second.run)
@@ -174,24 +183,24 @@ def test_an_image_that_only_the_repository_names_stays_until_its_instances_are_d
 
 
 @pytest.mark.docker
-def test_with_an_image_goes_what_we_made_of_it(batch, registry):
+def test_derived_images_are_removed_with_image(batch, registry):
     (name,) = publish(registry, 1)
     images = batch(limit=0)
-    (one,) = images.order([job("1", name)])
-    images.need(one, GO)
+    (job,) = images.order([make_job("1", name)])
+    images.need(job, GO)
     container = batch.daemon.client.containers.create(name, ["none"], labels={LABEL: "1"})
     base = container.commit(repository=f"swe-agent-test-{uuid.uuid4().hex[:8]}", tag="latest")
     container.remove()
-    images.release(one.run)
+    images.release(job.run)
     assert not batch.has(base.id)
     assert not batch.has(name)
 
 
 @pytest.mark.docker
-def test_a_batch_that_goes_on_knows_which_images_it_pulled(batch, registry):
+def test_resumed_batch_removes_images_it_pulled(batch, registry):
     (name,) = publish(registry, 1)
     images = batch(limit=0)
-    jobs = images.order([job("1", name), job("2", name)])
+    jobs = images.order([make_job("1", name), make_job("2", name)])
     images.need(jobs[0], GO)
     images.close()
     again = batch(limit=0)
@@ -202,91 +211,89 @@ def test_a_batch_that_goes_on_knows_which_images_it_pulled(batch, registry):
 
 
 @pytest.mark.docker
-def test_an_image_that_is_gone_midway_is_pulled_again(batch, registry):
+def test_image_removed_midway_is_pulled_again(batch, registry):
     (name,) = publish(registry, 1)
     images = batch()
-    (one,) = images.order([job("1", name)])
-    images.need(one, GO)
+    (job,) = images.order([make_job("1", name)])
+    images.need(job, GO)
     batch.daemon.client.api.remove_image(name)
-    images.need(one, GO)
+    images.need(job, GO)
     assert batch.has(name)
 
 
 @pytest.mark.docker
-def test_an_image_that_a_row_names_and_nobody_has_is_told_and_tried_again(batch, registry):
+def test_missing_named_image_is_reported_and_retried(batch, registry):
     images = batch()
     name = f"{registry.address}/us/image-0:latest"
-    (one,) = images.order([job("1", name)])
+    (job,) = images.order([make_job("1", name)])
     with pytest.raises(WorkspaceError, match="does not exist locally and cannot be pulled"):
-        images.need(one, GO)
+        images.need(job, GO)
     publish(registry, 1)
-    assert images.need(one, GO).settings.image == name
+    assert images.need(job, GO).settings.image == name
 
 
 @pytest.mark.docker
-def test_official_images_that_the_registry_lacks_leave_it_to_the_builder(batch, registry, monkeypatch):
+def test_official_image_missing_in_registry_is_built(batch, registry, monkeypatch):
     monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
     registry.add("x__y-2", {"file": b"two"})
     images = batch()
-    jobs = images.order([job("x__y-1"), job("x__y-2"), job("x__y-3")])
-    assert [images.need(one, GO).settings.image.rpartition("/")[2] for one in jobs] == ["", "x__y-2:latest", ""]
+    jobs = images.order([make_job("x__y-1"), make_job("x__y-2"), make_job("x__y-3")])
+    assert [images.need(job, GO).settings.image.rpartition("/")[2] for job in jobs] == ["", "x__y-2:latest", ""]
 
 
 @pytest.mark.docker
-def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(batch, registry, monkeypatch):
+def test_unreachable_registry_is_tried_and_reported_once(batch, registry, monkeypatch):
     monkeypatch.setattr(module, "official_image", lambda instance: f"127.0.0.1:9/{instance.id}:latest")
     images = batch()
-    jobs = images.order([job(f"x__y-{at}") for at in range(5)])
-    assert [images.need(one, GO).settings.image for one in jobs] == [""] * 5
-    assert len([line for line in batch.said if "cannot be pulled" in line]) == 1
-    assert len([line for line in batch.said if line.startswith("Pulling")]) == 1
+    jobs = images.order([make_job(f"x__y-{at}") for at in range(5)])
+    assert [images.need(job, GO).settings.image for job in jobs] == [""] * 5
+    assert len([line for line in batch.messages if "cannot be pulled" in line]) == 1
+    assert len([line for line in batch.messages if line.startswith("Pulling")]) == 1
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize(
-    ("before", "refusal", "said"), [(0, (429, "TOOMANYREQUESTS"), "toomanyrequests"), (1, (500, "UNKNOWN"), "500")]
+    ("before", "refusal", "message"), [(0, (429, "TOOMANYREQUESTS"), "toomanyrequests"), (1, (500, "UNKNOWN"), "500")]
 )
-def test_a_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_build(
-    batch, registry, monkeypatch, before, refusal, said
-):
+def test_registry_failure_is_raised_instead_of_building(batch, registry, monkeypatch, before, refusal, message):
     monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
     registry.add("x__y-1", {"file": b"one"})
     registry.add("x__y-2", {"file": uuid.uuid4().bytes})
     images = batch()
-    jobs = images.order([job("x__y-1"), job("x__y-2")])
-    for one in jobs[:before]:
-        images.need(one, GO)
+    jobs = images.order([make_job("x__y-1"), make_job("x__y-2")])
+    for job in jobs[:before]:
+        images.need(job, GO)
     registry.refuses = refusal
-    with pytest.raises(WorkspaceError, match=f"(?i){said}"):
+    with pytest.raises(WorkspaceError, match=f"(?i){message}"):
         images.need(jobs[1], GO)
     registry.refuses = None
     assert images.need(jobs[1], GO).settings.image.endswith("x__y-2:latest")
 
 
 @pytest.mark.docker
-def test_a_wait_for_a_pull_heeds_an_interrupt(batch, registry, monkeypatch):
+def test_pull_can_be_interrupted(batch, registry, monkeypatch):
     go = threading.Event()
     monkeypatch.setattr(registry, "answer", lambda path: go.wait(600) and None)
     images = batch()
-    (one,) = images.order([job("1", f"{registry.address}/us/image-0:latest")])
+    (job,) = images.order([make_job("1", f"{registry.address}/us/image-0:latest")])
     stopped = threading.Event()
     threading.Timer(0.3, stopped.set).start()
     with pytest.raises(Cancelled):
-        images.need(one, stopped)
+        images.need(job, stopped)
     go.set()
     with contextlib.suppress(WorkspaceError):
-        images.need(one, GO)
+        images.need(job, GO)
 
 
 @pytest.mark.docker
-def test_what_fails_as_an_image_is_removed_is_no_trouble_of_the_instance(daemon, registry, tmp_path):
+def test_failed_bookkeeping_on_removal_is_not_raised(daemon, registry, tmp_path):
     (name,) = publish(registry, 1)
     (tmp_path / "out").mkdir()
     batch = Batch(daemon, tmp_path / "out")
     images = batch(limit=0)
-    (one,) = images.order([job("1", name)])
-    images.need(one, GO)
+    (job,) = images.order([make_job("1", name)])
+    images.need(job, GO)
     (tmp_path / "out").rename(tmp_path / "gone")
-    images.release(one.run)
+    images.release(job.run)
     assert not batch.has(name)
     images.close()

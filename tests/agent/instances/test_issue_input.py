@@ -1,4 +1,4 @@
-"""What the user hands in."""
+"""Issues, patches and tests that the user passes."""
 
 import contextlib
 import os
@@ -32,13 +32,13 @@ from trajectories.errors import ConfigError, UsageError
     ],
     ids=range(8),
 )
-def test_other_addresses_are_refused(url):
+def test_urls_of_no_issue_are_rejected(url):
     with pytest.raises(UsageError, match="not the address"):
         issue_from(url=url)
 
 
 @given(st.text())
-def test_any_text_is_an_issue_or_a_clear_no(text):
+def test_any_text_is_issue_or_rejected_as_empty(text):
     if not text.strip().lstrip("#").strip():
         with pytest.raises(UsageError, match="empty"):
             from_text(text)
@@ -48,12 +48,12 @@ def test_any_text_is_an_issue_or_a_clear_no(text):
     assert "\n" not in issue.title
 
 
-def test_a_heading_is_the_title():
+def test_heading_is_title():
     issue = from_text("\n## It breaks\n\nWhen I press it.\n")
     assert (issue.title, issue.body) == ("It breaks", "When I press it.")
 
 
-def test_what_reproduce_names(tmp_path):
+def test_reproduction_test_is_name_or_readable_file(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/test_a.py").write_text("")
     (tmp_path / "outside.py").write_text("def test(): pass")
@@ -70,7 +70,7 @@ def test_what_reproduce_names(tmp_path):
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 
 
-def test_pictures_below_the_issue_file_are_taken_as_they_are(tmp_path):
+def test_images_below_issue_file_are_attached(tmp_path):
     (tmp_path / "shots").mkdir()
     (tmp_path / "shots" / "a.png").write_bytes(PNG)
     (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff" + b"1" * 20)
@@ -80,7 +80,7 @@ def test_pictures_below_the_issue_file_are_taken_as_they_are(tmp_path):
     assert second.startswith("data:image/jpeg;base64,")
 
 
-def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch):
+def test_unsafe_image_paths_are_ignored(tmp_path, monkeypatch):
     folder = tmp_path / "issues"
     folder.mkdir()
     (tmp_path / "outside.png").write_bytes(PNG)
@@ -103,80 +103,80 @@ def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch)
         "<img src='" * 9000,
     ],
 )
-def test_a_hostile_picture_is_no_trouble(tmp_path, text):
+def test_malformed_images_are_ignored(tmp_path, text):
     assert from_text(f"Title\n\n{text}", tmp_path / "issue.md").images == ()
 
 
 @pytest.mark.parametrize("read", [lambda file: issue_from(file=file), patch_from])
-def test_a_file_without_an_end_is_not_read_whole(read):
+def test_endless_file_is_rejected(read):
     with pytest.raises(UsageError, match="has more than"):
         read(Path("/dev/zero"))
 
 
-@pytest.mark.parametrize(("text", "said"), [("\n", "is empty"), ("Not a diff.\n", "holds no diff")])
-def test_a_patch_that_is_none(tmp_path, text, said):
+@pytest.mark.parametrize(("text", "message"), [("\n", "is empty"), ("Not a diff.\n", "holds no diff")])
+def test_file_without_diff_is_rejected(tmp_path, text, message):
     (tmp_path / "p.diff").write_text(text)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         patch_from(tmp_path / "p.diff")
 
 
 @pytest.mark.parametrize("issue", [("u", None, None), (None, Path("f"), None), (None, None, "")])
-def test_a_patch_and_an_issue(tmp_path, issue):
+def test_patch_excludes_issue(tmp_path, issue):
     with pytest.raises(UsageError, match="both given"):
         patch_from(tmp_path / "p.diff", *issue)
 
 
-def _fill(pipe: int) -> None:
+def _write_forever(pipe: int) -> None:
     with contextlib.suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as file:
         while True:
             file.write(b"x" * 60_000)
 
 
-def _in_time(call: Callable[[], object]) -> object:
-    """What a call returns, or the error that it raises; the test fails where it waits."""
-    found: list[object] = []
+def _result_in_time(call: Callable[[], object]) -> object:
+    """Return the result of a call, or the error that it raises; fail if it takes too long."""
+    results: list[object] = []
 
     def work() -> None:
         try:
-            found.append(call())
+            results.append(call())
         except (ConfigError, UsageError) as error:
-            found.append(error)
+            results.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(5)
-    assert found, "it waits for ever"
-    return found[0]
+    assert results, "the call does not return"
+    return results[0]
 
 
-def test_a_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipes_without_writer_do_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, folder = tmp_path / "pipe.py", tmp_path / "repo"
     os.mkfifo(pipe)
     folder.mkdir()
     os.mkfifo(folder / "keys.toml")
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(pipe))
-    assert "is empty" in str(_in_time(lambda: issue_from(file=pipe)))
-    assert "is empty" in str(_in_time(lambda: patch_from(pipe)))
-    assert "not a regular file" in str(_in_time(lambda: reproduction_from(str(pipe), folder)))
-    assert "not a regular file" in str(_in_time(lambda: read_toml(pipe)))
-    assert "not a regular file" in str(_in_time(lambda: change("budget", "1")))
-    assert not isinstance(_in_time(load_preferences), BaseException)
+    assert "is empty" in str(_result_in_time(lambda: issue_from(file=pipe)))
+    assert "is empty" in str(_result_in_time(lambda: patch_from(pipe)))
+    assert "not a regular file" in str(_result_in_time(lambda: reproduction_from(str(pipe), folder)))
+    assert "not a regular file" in str(_result_in_time(lambda: read_toml(pipe)))
+    assert "not a regular file" in str(_result_in_time(lambda: change("budget", "1")))
+    assert not isinstance(_result_in_time(load_preferences), BaseException)
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
-    assert "not a regular file" in str(_in_time(api_keys._from_file))
+    assert "not a regular file" in str(_result_in_time(api_keys._from_file))
 
 
-def test_an_issue_may_come_through_a_pipe_of_limited_size() -> None:
-    out, into = os.pipe()
-    threading.Timer(0.1, lambda: (os.write(into, b"It breaks\n\nHere.\n"), os.close(into))).start()
-    issue = _in_time(lambda: issue_from(file=Path(f"/dev/fd/{out}")))
-    os.close(out)
+def test_issue_is_read_from_pipe_up_to_size_limit() -> None:
+    read_end, write_end = os.pipe()
+    threading.Timer(0.1, lambda: (os.write(write_end, b"It breaks\n\nHere.\n"), os.close(write_end))).start()
+    issue = _result_in_time(lambda: issue_from(file=Path(f"/dev/fd/{read_end}")))
+    os.close(read_end)
     assert (issue.title, issue.body) == ("It breaks", "Here.")
-    out, into = os.pipe()
-    threading.Thread(target=_fill, args=(into,), daemon=True).start()
+    read_end, write_end = os.pipe()
+    threading.Thread(target=_write_forever, args=(write_end,), daemon=True).start()
     with pytest.raises(UsageError, match="has more than 1,000,000 bytes"):
-        issue_from(file=Path(f"/dev/fd/{out}"))
-    os.close(out)
+        issue_from(file=Path(f"/dev/fd/{read_end}"))
+    os.close(read_end)
 
 
-def test_the_null_device_is_an_empty_configuration() -> None:
+def test_null_device_is_empty_configuration() -> None:
     assert read_toml(Path("/dev/null")) == {}

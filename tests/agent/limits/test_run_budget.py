@@ -1,4 +1,4 @@
-"""The batch_budget: no order of replies, retries, cut streams and branches takes a run past what it was allowed."""
+"""The run budget: no order of replies, retries, cut streams and branches exceeds it."""
 
 from dataclasses import replace
 from threading import Thread
@@ -17,7 +17,7 @@ prices = st.none() | st.builds(Price, rates, rates, cached=st.none() | rates, ow
 
 @st.composite
 def requests(draw):
-    """One request: what is asked for, and how it ends."""
+    """One request: its size and how it ends."""
     return {
         "branch": draw(st.sampled_from(["main", "main/a", "main/b"])),
         "input": draw(st.integers(0, 200_000)),
@@ -41,7 +41,7 @@ def usage_within(hold_input: int, output: int, share: float) -> Usage:
     st.lists(requests(), max_size=25),
 )
 @settings(max_examples=300, deadline=None)
-def test_usage_within_the_holds_never_passes_budget_or_tokens(price, budget, max_tokens, asked):
+def test_usage_within_reservations_never_exceeds_budget_or_tokens(price, budget, max_tokens, requested):
     ledger = Ledger(budget, max_tokens)
     holds, settles, waiting = [], {}, []
 
@@ -50,7 +50,7 @@ def test_usage_within_the_holds_never_passes_budget_or_tokens(price, budget, max
         ledger.settle(record)
         settles[hold.id] = record
 
-    for number, request in enumerate(asked, 1):
+    for number, request in enumerate(requested, 1):
         try:
             hold, output = ledger.hold(request["branch"], number, 1, "m", price, request["input"], request["output"])
         except BudgetStop:
@@ -83,19 +83,19 @@ def test_usage_within_the_holds_never_passes_budget_or_tokens(price, budget, max
 
     again = Ledger(budget, max_tokens)
     again.replay(holds, settles)
-    assert again.spent == replace(ledger.spent, held_dollars=0.0), "what nobody saw answered counts as spent"
+    assert again.spent == replace(ledger.spent, held_dollars=0.0), "unanswered requests count as spent"
     assert again.tokens == ledger.tokens
 
 
-def test_parallel_branches_share_one_purse():
+def test_parallel_branches_share_one_budget():
     price = Price(1.0, 1.0)
-    ledger = Ledger(0.001)  # a thousand tokens
+    ledger = Ledger(0.001)  # pays for 1000 tokens
     refused = []
 
     def spend(branch):
-        for ask in range(100):
+        for number in range(100):
             try:
-                hold, output = ledger.hold(branch, ask, 1, "m", price, 10, 20)
+                hold, output = ledger.hold(branch, number, 1, "m", price, 10, 20)
             except BudgetStop:
                 refused.append(branch)
                 return
@@ -110,18 +110,18 @@ def test_parallel_branches_share_one_purse():
     assert 970 * 10**6 <= round(ledger.spent.dollars * PICO) <= 1000 * 10**6
 
 
-def test_output_is_cut_to_what_the_purse_holds():
+def test_output_is_cut_to_remaining_budget():
     hold, output = Ledger(0.001).hold("main", 1, 1, "m", Price(1.0, 2.0), 500, 8192)
     assert output == 250
     assert hold.dollars == 0.001
 
 
-def test_a_request_is_held_at_the_dearest_rate():
+def test_request_is_reserved_at_highest_rate():
     hold, _ = Ledger(2.0).hold("main", 1, 1, "m", Price(1.0, 0.0, cached=1.25), 1_000_000 - 16, 16)
     assert hold.dollars == pytest.approx(1.25, rel=1e-4)
 
 
-def test_a_provider_that_bills_above_the_hold_is_charged_named_and_ends_the_run():
+def test_billing_above_reservation_is_booked_and_ends_run():
     ledger, price = Ledger(1.0), Price(1.0, 1.0)
     hold, _ = ledger.hold("main", 1, 1, "greedy", price, 100, 100)
     ledger.settle(ledger.price_of(hold, Usage(5000, 100), price))
@@ -130,7 +130,7 @@ def test_a_provider_that_bills_above_the_hold_is_charged_named_and_ends_the_run(
         ledger.hold("main", 2, 1, "greedy", price, 1, 16)
 
 
-def test_the_users_price_wins_over_the_providers_figure_and_that_over_the_map():
+def test_user_price_beats_provider_cost_and_that_beats_price_map():
     usage = Usage(1000, 0, 0, dollars=0.5)
     for price, dollars in ((Price(1.0, 1.0, own=True), 0.001), (Price(1.0, 1.0), 0.5)):
         ledger = Ledger(5.0)
@@ -138,7 +138,7 @@ def test_the_users_price_wins_over_the_providers_figure_and_that_over_the_map():
         assert ledger.price_of(hold, usage, price).dollars == dollars
 
 
-def test_without_a_price_dollars_are_null_never_zero():
+def test_dollars_are_none_without_price():
     ledger = Ledger(2.0, max_tokens=1000)
     hold, _ = ledger.hold("main", 1, 1, "m", None, 10, 20)
     assert hold.dollars is None
@@ -156,7 +156,7 @@ def test_settling_twice_is_refused():
         ledger.settle(settle)
 
 
-def test_a_settle_says_that_its_usage_is_an_estimate() -> None:
+def test_settlement_marks_estimated_usage() -> None:
     ledger = Ledger(1.0)
     hold, _ = ledger.hold("main", 1, 1, "m", Price(1, 1), 10, 1000)
     settle = ledger.price_of(hold, Usage(1, 600, stated_output=1), Price(1, 1))

@@ -1,4 +1,4 @@
-"""How fast a provider is asked, by a clock of our own."""
+"""The send rate of a model, with simulated time."""
 
 from math import inf
 from random import Random
@@ -9,101 +9,101 @@ from hypothesis import strategies as st
 from agent.limits.send_rate import LONGEST, SendRate
 
 
-def pace(first: float = 2.0) -> SendRate:
+def make_rate(first: float = 2.0) -> SendRate:
     return SendRate(first, Random(1))
 
 
-def fly(paced: SendRate, count: int, now: float = 0.0) -> list[int]:
-    """So many requests leave."""
-    left = []
+def send(rate: SendRate, count: int, now: float = 0.0) -> list[int]:
+    """Send `count` requests."""
+    markers = []
     for _ in range(count):
-        assert paced.wait(now) == 0
-        left.append(paced.leave())
-    return left
+        assert rate.wait(now) == 0
+        markers.append(rate.leave())
+    return markers
 
 
-def land(paced: SendRate, left: int) -> None:
-    paced.answered(left)
-    paced.end()
+def answer(rate: SendRate, marker: int) -> None:
+    rate.answered(marker)
+    rate.end()
 
 
-def refuse(paced: SendRate, left: int, now: float, asked: float | None = None) -> None:
-    paced.refused(left, now, asked)
-    paced.end()
+def refuse(rate: SendRate, marker: int, now: float, asked: float | None = None) -> None:
+    rate.refused(marker, now, asked)
+    rate.end()
 
 
-def test_nobody_waits_before_a_refusal():
-    fly(pace(), 1000)
+def test_requests_do_not_wait_before_first_rejection():
+    send(make_rate(), 1000)
 
 
-def test_a_pause_is_as_long_as_the_provider_asks():
-    paced = pace()
-    (left,) = fly(paced, 1)
-    refuse(paced, left, 10.0, 7.0)
-    assert [paced.wait(now) for now in (10.0, 16.0, 17.0)] == [7.0, 1.0, 0.0]
+def test_pause_has_requested_length():
+    rate = make_rate()
+    (marker,) = send(rate, 1)
+    refuse(rate, marker, 10.0, 7.0)
+    assert [rate.wait(now) for now in (10.0, 16.0, 17.0)] == [7.0, 1.0, 0.0]
 
 
-def test_pauses_grow_where_the_provider_does_not_say_up_to_a_bound():
-    paced, now, waits = pace(), 0.0, []
+def test_pauses_grow_up_to_bound_without_requested_length():
+    rate, now, waits = make_rate(), 0.0, []
     for _ in range(40):
-        (left,) = fly(paced, 1, now)
-        refuse(paced, left, now)
-        waits.append(paced.wait(now))
+        (marker,) = send(rate, 1, now)
+        refuse(rate, marker, now)
+        waits.append(rate.wait(now))
         now += waits[-1]
     assert 1.5 <= waits[0] <= 2
     assert 3 <= waits[1] <= 4
     assert 6 <= waits[2] <= 8
     assert max(waits) <= LONGEST
     assert min(waits[10:]) >= 0.75 * LONGEST
-    assert len(set(waits[10:])) > 1, "without jitter all processes would ask at the same moment"
+    assert len(set(waits[10:])) > 1, "without jitter all processes would retry at the same moment"
 
 
-def test_a_provider_whose_own_word_proved_too_short_is_given_more():
-    paced = pace()
-    (left,) = fly(paced, 1)
-    refuse(paced, left, 0.0, 0.0)
-    (left,) = fly(paced, 1)
-    refuse(paced, left, 0.0, 0.0)
-    assert paced.wait(0.0) >= 3
+def test_pause_exceeds_requested_length_that_was_too_short():
+    rate = make_rate()
+    (marker,) = send(rate, 1)
+    refuse(rate, marker, 0.0, 0.0)
+    (marker,) = send(rate, 1)
+    refuse(rate, marker, 0.0, 0.0)
+    assert rate.wait(0.0) >= 3
 
 
-def test_refusals_of_one_flight_are_one_refusal_and_the_longest_pause_counts():
-    paced = pace()
-    flight = fly(paced, 8)
-    for seconds, left in zip((3.0, 9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), flight, strict=True):
-        refuse(paced, left, 0.0, seconds)
-    assert paced.wait(0.0) == 9.0
-    assert paced.pauses == 1
+def test_concurrent_rejections_count_once_with_longest_pause():
+    rate = make_rate()
+    markers = send(rate, 8)
+    for seconds, marker in zip((3.0, 9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), markers, strict=True):
+        refuse(rate, marker, 0.0, seconds)
+    assert rate.wait(0.0) == 9.0
+    assert rate.pauses == 1
 
 
-def test_after_a_pause_one_asks_and_then_more_with_each_answer():
-    paced = pace()
-    flight = fly(paced, 8)
-    refuse(paced, flight[0], 0.0, 5.0)
-    for left in flight[1:]:
-        land(paced, left)
+def test_after_pause_limit_grows_with_answers():
+    rate = make_rate()
+    markers = send(rate, 8)
+    refuse(rate, markers[0], 0.0, 5.0)
+    for marker in markers[1:]:
+        answer(rate, marker)
     allowed = []
     for _ in range(6):
-        flight = fly(paced, int(paced.allowed), 5.0)
-        assert paced.wait(5.0) == inf
-        allowed.append(len(flight))
-        for left in flight:
-            land(paced, left)
-    assert allowed == [1, 2, 4, 4, 5, 6], "doubled up to half of what there was, then one more a round"
+        markers = send(rate, int(rate.allowed), 5.0)
+        assert rate.wait(5.0) == inf
+        allowed.append(len(markers))
+        for marker in markers:
+            answer(rate, marker)
+    assert allowed == [1, 2, 4, 4, 5, 6], "doubled up to half the earlier number, then one more a round"
 
 
-def test_an_answer_ends_the_row_of_refusals_but_not_one_that_left_before():
-    paced = pace()
-    early, late = fly(paced, 2)
-    refuse(paced, late, 1.0, 1.0)
-    land(paced, early)
-    assert (paced.refused_since, paced.allowed) == (1.0, 1.0)
-    (left,) = fly(paced, 1, 2.0)
-    land(paced, left)
-    assert paced.refused_since is None
+def test_only_answer_to_later_request_ends_rejections():
+    rate = make_rate()
+    early, late = send(rate, 2)
+    refuse(rate, late, 1.0, 1.0)
+    answer(rate, early)
+    assert (rate.refused_since, rate.allowed) == (1.0, 1.0)
+    (marker,) = send(rate, 1, 2.0)
+    answer(rate, marker)
+    assert rate.refused_since is None
 
 
-WAYS = st.lists(
+EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["go", "answered", "refused", "ended"]),
         st.floats(0, 30),
@@ -114,25 +114,25 @@ WAYS = st.lists(
 )
 
 
-@given(WAYS, st.floats(0, 5))
-def test_no_request_leaves_during_a_pause_whatever_happens(ways, first):
-    paced, now, flying, pause_ends = pace(first), 0.0, [], 0.0
-    for way, passed, asked, which in ways:
-        now += passed
-        if way == "go":
-            if paced.wait(now) == 0:
+@given(EVENTS, st.floats(0, 5))
+def test_no_request_is_sent_during_pause(events, first):
+    rate, now, flying, pause_ends = make_rate(first), 0.0, [], 0.0
+    for event, elapsed, asked, index in events:
+        now += elapsed
+        if event == "go":
+            if rate.wait(now) == 0:
                 assert now >= pause_ends
-                flying.append(paced.leave())
+                flying.append(rate.leave())
         elif flying:
-            left = flying.pop(which % len(flying))
-            if way == "refused":
-                paced.refused(left, now, asked)
+            marker = flying.pop(index % len(flying))
+            if event == "refused":
+                rate.refused(marker, now, asked)
                 pause_ends = max(pause_ends, now + (asked or 0.0))
-            elif way == "answered":
-                paced.answered(left)
-            paced.end()
-        assert paced.flying == len(flying)
-    paced.until = now
-    for left in flying:
-        land(paced, left)
-    assert paced.wait(now) == 0, "once all is quiet somebody may always go"
+            elif event == "answered":
+                rate.answered(marker)
+            rate.end()
+        assert rate.flying == len(flying)
+    rate.until = now
+    for marker in flying:
+        answer(rate, marker)
+    assert rate.wait(now) == 0, "with nothing in flight a request may always be sent"

@@ -1,4 +1,4 @@
-"""Signals that a run heeds."""
+"""Signals that stop a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Run:
     cancel = CancellationToken()
 
 
-def test_what_the_process_was_started_to_ignore_is_ignored():
+def test_inherited_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with stopped_by_signals(lambda: stop([Run()])):

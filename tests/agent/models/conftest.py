@@ -1,4 +1,4 @@
-"""A provider's model against the endpoint, through real litellm."""
+"""Models of a provider at a test endpoint, through the real litellm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHAT = "openai/hand"
 CLAUDE = "anthropic/claude-sonnet-4-5"
 RESPONSES = "openai/responses/gpt-5"
 KEY = "sk-test-4f9a8b7c6d5e"
-SAID: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Mend add()."}]
+MESSAGES: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Fix add()."}]
 VIEW = {
     "type": "function",
     "function": {
@@ -43,7 +43,7 @@ Load = Callable[..., Provider]
 
 @pytest.fixture(scope="session", autouse=True)
 def litellm() -> None:
-    """Imported once; what it does at import is not the tests' matter."""
+    """Import litellm once and ignore its warnings at import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _litellm.library()
@@ -51,35 +51,37 @@ def litellm() -> None:
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """The model `name` at an endpoint, with what else its table holds, and settings."""
+    """A factory of the model `name` at an endpoint, with more fields of its table, and settings."""
     monkeypatch.setenv("TEST_KEY", KEY)
 
-    def make(
+    def load_provider(
         endpoint: Endpoint, name: str = CHAT, *, settings: Mapping[str, Any] = MappingProxyType({}), **table: Any
     ) -> Provider:
         base = endpoint.url if name.startswith("anthropic/") else endpoint.openai
         tables = {name: ModelTable(**{"api_base": base, "key_env": "TEST_KEY", **table})}
-        made = load_model(name, Settings(**{"models": tables, "first_timeout": 10, "model_timeout": 10, **settings}))
-        assert isinstance(made, Provider)
-        return made
+        provider = load_model(
+            name, Settings(**{"models": tables, "first_timeout": 10, "model_timeout": 10, **settings})
+        )
+        assert isinstance(provider, Provider)
+        return provider
 
-    return make
+    return load_provider
 
 
-def ask(
+def get_reply(
     model: Provider,
-    messages: Sequence[Message] = SAID,
+    messages: Sequence[Message] = MESSAGES,
     max_output: int = 10_000,
     tools: Sequence[dict[str, Any]] = (VIEW,),
-    **asking: Any,
+    **options: Any,
 ) -> Reply:
-    """The model's reply. Asked in a thread, as runs do: in the main thread litellm leaves an event loop open."""
+    """Return the model's reply. Use a thread, as runs do: in the main thread litellm leaves an event loop open."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(model.reply, messages, tools, RequestOptions("main", 1, max_output, **asking)).result()
+        return pool.submit(model.reply, messages, tools, RequestOptions("main", 1, max_output, **options)).result()
 
 
-def exchange(reply: Reply, *answers: str) -> list[Message]:
-    """The reply as the context sends it back to the model it came from, and what the tools answered."""
+def exchange(reply: Reply, *results: str) -> list[Message]:
+    """Return the messages of a reply and its tool results, as the next request to the same model contains them."""
     calls = [
         {
             "id": action.id,
@@ -88,11 +90,11 @@ def exchange(reply: Reply, *answers: str) -> list[Message]:
         }
         for action in reply.actions
     ]
-    said: Message = {"role": "assistant", "content": reply.text, "tool_calls": calls, "blocks": list(reply.blocks)}
+    assistant: Message = {"role": "assistant", "content": reply.text, "tool_calls": calls, "blocks": list(reply.blocks)}
     return [
-        said,
+        assistant,
         *(
-            {"role": "tool", "tool_call_id": action.id, "content": answer}
-            for action, answer in zip(reply.actions, answers, strict=True)
+            {"role": "tool", "tool_call_id": action.id, "content": result}
+            for action, result in zip(reply.actions, results, strict=True)
         ),
     ]

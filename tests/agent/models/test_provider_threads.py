@@ -1,4 +1,4 @@
-"""Many workers of a batch ask through one litellm at the same time."""
+"""Parallel workers of a batch that share one litellm."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ import pytest
 
 from agent.models.base import RequestOptions
 from agent.models.provider import Provider
-from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, VIEW, Load
+from tests.agent.models.conftest import CHAT, CLAUDE, MESSAGES, RESPONSES, VIEW, Load
 from tests.endpoint import Answer, Endpoint, Request
 
-# What a thread ignores for a moment, another that ends such a moment no longer does: filters are the process's.
+# Warning filters belong to the process, so a thread that restores them would end another thread's `ignore`.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-THREADS, EACH = 16, 6
-FILES = Path("/proc/self/fd")
+THREADS, REQUESTS_EACH = 16, 6
+OPEN_FILES = Path("/proc/self/fd")
 
 
 @pytest.fixture
-def answering() -> Iterator[Endpoint]:
-    """Each fourth stream breaks off."""
-    asked = iter(range(THREADS * EACH))
+def failing_endpoint() -> Iterator[Endpoint]:
+    """An endpoint that cuts each fourth stream."""
+    numbers = iter(range(THREADS * REQUESTS_EACH))
 
     def answer(request: Request) -> Answer:
-        who = request.news.partition("I am ")[2].partition(".")[0]
-        return Answer(text=f"You are {who}.", cut=2 if next(asked) % 4 == 3 else None)
+        worker = request.news.partition("I am ")[2].partition(".")[0]
+        return Answer(text=f"You are {worker}.", cut=2 if next(numbers) % 4 == 3 else None)
 
     with Endpoint(answer) as endpoint:
         yield endpoint
 
 
-@pytest.mark.skipif(not FILES.exists(), reason="only Linux tells which files are open")
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="only Linux lists open files in /proc")
 @pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
-def test_everybody_gets_their_own_answer_and_no_connection_stays(load: Load, answering: Endpoint, name: str) -> None:
-    def one(number: int) -> str:
-        model: Provider = load(answering, name)
-        who = f"worker-{number}"
+def test_each_worker_gets_its_answer_and_no_connection_leaks(load: Load, failing_endpoint: Endpoint, name: str) -> None:
+    def request_once(number: int) -> str:
+        model: Provider = load(failing_endpoint, name)
+        worker = f"worker-{number}"
         try:
             reply = model.reply(
-                [*SAID, {"role": "user", "content": f"I am {who}."}], [VIEW], RequestOptions("main", 1, 1000)
+                [*MESSAGES, {"role": "user", "content": f"I am {worker}."}], [VIEW], RequestOptions("main", 1, 1000)
             )
         except Exception as error:  # noqa: BLE001 - counted below
             return str(error)
-        assert reply.text == f"You are {who}."
+        assert reply.text == f"You are {worker}."
         return "answered"
 
     with ThreadPoolExecutor(THREADS) as pool:
-        first = list(pool.map(one, range(THREADS)))
-        before = len(list(FILES.iterdir()))
-        rest = list(pool.map(one, range(THREADS, THREADS * EACH)))
-        after = len(list(FILES.iterdir()))
-    came = [*first, *rest]
-    assert Counter(came)["answered"] == THREADS * EACH * 3 // 4, Counter(came)
+        first = list(pool.map(request_once, range(THREADS)))
+        before = len(list(OPEN_FILES.iterdir()))
+        rest = list(pool.map(request_once, range(THREADS, THREADS * REQUESTS_EACH)))
+        after = len(list(OPEN_FILES.iterdir()))
+    results = [*first, *rest]
+    assert Counter(results)["answered"] == THREADS * REQUESTS_EACH * 3 // 4, Counter(results)
     assert after <= before + 2

@@ -1,4 +1,4 @@
-"""A model's server that redirects: neither key nor conversation goes to a server that the user did not name."""
+"""Redirecting model servers: neither key nor conversation is sent to a server that the user did not name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
+from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, get_reply
 from tests.endpoint import Answer, Endpoint
 from trajectories.errors import ModelError, Refused
 
@@ -16,8 +16,7 @@ NAMES = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES, "azure/gpt-4o"
 
 
 class Redirector:
-    """Answers every request with a redirect to `target` and the path that was asked for, and one below `/moved` with
-    an error."""
+    """Redirect every request to `target` plus the requested path; answer paths below `/moved` with an error."""
 
     def __init__(self, status: int, target: str) -> None:
         self.paths = paths = list[str]()
@@ -50,25 +49,25 @@ class Redirector:
 
 
 @pytest.fixture
-def redirecting() -> Iterator[Callable[[int, str], Redirector]]:
-    made: list[Redirector] = []
+def start_redirector() -> Iterator[Callable[[int, str], Redirector]]:
+    servers: list[Redirector] = []
 
     def start(status: int, target: str) -> Redirector:
-        made.append(Redirector(status, target))
-        return made[-1]
+        servers.append(Redirector(status, target))
+        return servers[-1]
 
     yield start
-    for server in made:
+    for server in servers:
         server.close()
 
 
 @NAMES
 @pytest.mark.parametrize("status", [301, 307, 308])
-def test_no_redirect_to_another_server_is_followed(load: Load, redirecting, name: str, status: int) -> None:
+def test_redirect_to_another_server_is_refused(load: Load, start_redirector, name: str, status: int) -> None:
     with Endpoint([Answer(text="stolen")] * 3) as other:
-        first = redirecting(status, other.url)
+        first = start_redirector(status, other.url)
         with pytest.raises(Refused) as raised:
-            ask(load(first, name))
+            get_reply(load(first, name))
         assert not other.requests
     assert f"to {other.url}. Nothing was sent there." in raised.value.message
     assert "api_base" in raised.value.fix
@@ -80,21 +79,21 @@ NO_HOST = ("http:", "http:///a", "http:/a//b", "HTTP:/a//b", "http:?a=//b", "htt
 
 
 @pytest.mark.parametrize("target", [*ELSEWHERE, *NO_HOST])
-def test_no_redirect_to_another_scheme_or_host_is_followed(load: Load, redirecting, target: str) -> None:
+def test_redirect_to_another_scheme_or_host_is_refused(load: Load, start_redirector, target: str) -> None:
     with pytest.raises(Refused, match="redirects requests"):
-        ask(load(redirecting(307, target)))
+        get_reply(load(start_redirector(307, target)))
 
 
-def test_a_redirect_names_no_key(load: Load, redirecting) -> None:
+def test_redirect_error_masks_key(load: Load, start_redirector) -> None:
     with pytest.raises(Refused) as raised:
-        ask(load(redirecting(307, f"http://me:{KEY}@{KEY}.example:1/{KEY}")))
+        get_reply(load(start_redirector(307, f"http://me:{KEY}@{KEY}.example:1/{KEY}")))
     assert KEY not in str(raised.value)
     assert KEY.removeprefix("sk-") not in str(raised.value)
 
 
-def test_a_redirect_on_the_same_server_is_followed(load: Load, redirecting) -> None:
-    first = redirecting(307, "/moved")
+def test_redirect_within_server_is_followed(load: Load, start_redirector) -> None:
+    first = start_redirector(307, "/moved")
     with pytest.raises(ModelError, match="no more") as raised:
-        ask(load(first))
+        get_reply(load(first))
     assert not isinstance(raised.value, Refused)
     assert first.paths == ["/v1/chat/completions", "/moved/v1/chat/completions"]

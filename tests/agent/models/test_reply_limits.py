@@ -1,4 +1,4 @@
-"""Replies without end: what a server sends is bounded in bytes, and in time without visible progress."""
+"""Endless replies: limits on the bytes of a reply and on the time without visible progress."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 
 from agent.models.base import RequestOptions
 from agent.models.provider import Provider
-from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
+from tests.agent.models.conftest import CHAT, CLAUDE, MESSAGES, RESPONSES, Load, get_reply
 from tests.endpoint import Answer, Endpoint
 from trajectories.errors import Cancelled, ModelError
 
-ALL = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
+ALL_PROTOCOLS = pytest.mark.parametrize("name", [CHAT, CLAUDE, RESPONSES])
 PAUSE = 0.002
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -30,12 +30,12 @@ Serve = Callable[[Iterator[bytes]], "Server"]
 
 
 class Server:
-    """Answers each connection with `parts`, one after the other, until the client closes it."""
+    """Answer each connection with `parts`, one after the other, until the client closes it."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
-        self.left = Event()
-        """The client has closed the connection."""
-        self.began = Event()
+        self.client_closed = Event()
+        """Set when the client has closed the connection."""
+        self.started = Event()
         self.ended = Event()
         self._parts = parts
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -53,14 +53,14 @@ class Server:
                     if self.ended.wait(PAUSE if len(part) < 1000 else 0):
                         return
                     client.sendall(part)
-                    self.began.set()
-                while client.recv(1 << 16):  # nothing more comes; the client waits, or leaves
+                    self.started.set()
+                while client.recv(1 << 16):  # nothing more is sent; the client waits or disconnects
                     pass
             except TimeoutError:
                 return
             except OSError:
                 pass
-            self.left.set()
+            self.client_closed.set()
 
     def close(self) -> None:
         self.ended.set()
@@ -72,14 +72,14 @@ class Server:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    made: list[Server] = []
+    servers: list[Server] = []
 
     def start(parts: Iterator[bytes]) -> Server:
-        made.append(Server(parts))
-        return made[-1]
+        servers.append(Server(parts))
+        return servers[-1]
 
     yield start
-    for server in made:
+    for server in servers:
         server.close()
 
 
@@ -93,11 +93,11 @@ def call(index: int, **piece: Any) -> bytes:
     return frame({"tool_calls": [{"index": index, "type": "function", **piece}]})
 
 
-def refused(load: Load, server: Server, name: str = CHAT, **settings: Any) -> ModelError:
-    """What the request raises; the connection is closed then."""
+def request_error(load: Load, server: Server, name: str = CHAT, **settings: Any) -> ModelError:
+    """Return the error of the request, after which the connection is closed."""
     with pytest.raises(ModelError) as raised:
-        ask(load(server, name, settings=settings))
-    assert server.left.wait(10)
+        get_reply(load(server, name, settings=settings))
+    assert server.client_closed.wait(10)
     return raised.value
 
 
@@ -114,34 +114,34 @@ IDLE = {
 
 
 @pytest.mark.parametrize("piece", IDLE.values(), ids=IDLE.keys())
-def test_what_shows_nothing_is_no_sign_of_life(load: Load, serve: Serve, piece: bytes) -> None:
-    raised = refused(load, serve(chain([STREAM], repeat(piece))), **QUICK)
+def test_chunks_without_output_do_not_reset_timeout(load: Load, serve: Serve, piece: bytes) -> None:
+    raised = request_error(load, serve(chain([STREAM], repeat(piece))), **QUICK)
     assert "SWE_AGENT_FIRST_TIMEOUT" in raised.fix
     assert (raised.retryable, raised.billed, raised.usage) == (True, True, None)
 
 
-@ALL
-def test_no_sign_of_life_in_any_protocol(load: Load, serve: Serve, name: str) -> None:
-    raised = refused(load, serve(chain([STREAM], repeat(b": still here\n\n"))), name, **QUICK)
+@ALL_PROTOCOLS
+def test_comments_do_not_reset_timeout_in_any_protocol(load: Load, serve: Serve, name: str) -> None:
+    raised = request_error(load, serve(chain([STREAM], repeat(b": still here\n\n"))), name, **QUICK)
     assert "SWE_AGENT_FIRST_TIMEOUT" in raised.fix
     assert (raised.retryable, raised.billed) == (True, True)
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "first",
     [frame({"content": "I"}), frame({"reasoning_content": "Hm"}), call(0, id="1", function={"arguments": "{"})],
     ids=["text", "reasoning", "arguments"],
 )
-def test_after_the_first_that_is_shown_the_shorter_time_counts(load: Load, serve: Serve, shown: bytes) -> None:
-    server = serve(chain([STREAM, shown], repeat(b": still here\n\n")))
-    raised = refused(load, server, first_timeout=600, model_timeout=0.4)
+def test_shorter_timeout_applies_after_first_output(load: Load, serve: Serve, first: bytes) -> None:
+    server = serve(chain([STREAM, first], repeat(b": still here\n\n")))
+    raised = request_error(load, server, first_timeout=600, model_timeout=0.4)
     assert "SWE_AGENT_MODEL_TIMEOUT" in raised.fix
 
 
 @pytest.mark.slow
-def test_a_slow_first_token_is_waited_for(load: Load) -> None:
+def test_slow_first_token_is_awaited(load: Load) -> None:
     with Endpoint([Answer(text="At last.", slow=0.3)]) as endpoint:
-        assert ask(load(endpoint, settings={"first_timeout": 60, "model_timeout": 5})).text == "At last."
+        assert get_reply(load(endpoint, settings={"first_timeout": 60, "model_timeout": 5})).text == "At last."
 
 
 HEADERS = {
@@ -154,9 +154,9 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("head", "piece"), HEADERS.values(), ids=HEADERS.keys())
-def test_headers_without_end(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
+def test_endless_headers_time_out(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
     parts = chain([head], repeat(piece)) if piece else iter(())
-    raised = refused(load, serve(parts), **QUICK)
+    raised = request_error(load, serve(parts), **QUICK)
     assert (raised.retryable, raised.billed) == (True, True)
 
 
@@ -169,8 +169,8 @@ LARGE = {
 
 
 @pytest.mark.parametrize(("head", "piece"), LARGE.values(), ids=LARGE.keys())
-def test_a_reply_is_bounded_in_bytes(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
-    raised = refused(load, serve(chain([head], repeat(piece))), **SMALL)
+def test_reply_size_is_limited(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
+    raised = request_error(load, serve(chain([head], repeat(piece))), **SMALL)
     assert "SWE_AGENT_MAX_REPLY" in raised.fix
     assert (raised.retryable, raised.billed, raised.usage) == (False, True, None)
 
@@ -195,63 +195,63 @@ STREAMS = {
 
 
 @pytest.mark.parametrize(("name", "kind", "filling", "end"), STREAMS.values(), ids=STREAMS.keys())
-def test_a_stream_may_take_all_of_its_bytes(
+def test_stream_below_size_limit_is_read(
     load: Load, serve: Serve, name: str, kind: bytes, filling: bytes, end: bytes
 ) -> None:
     body = filling + end
     server = serve(iter([b"HTTP/1.1 200 OK\r\nContent-Type: %b%b%d\r\n\r\n" % (kind, END, len(body)), body]))
-    assert ask(load(server, name, settings=SMALL, api_base=server.url)).text == "Hi"
+    assert get_reply(load(server, name, settings=SMALL, api_base=server.url)).text == "Hi"
 
 
 def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
     endless = repeat(call(0, id="1", function={"name": "view" * 1000}))
     with ThreadPoolExecutor(1) as pool:
         server = serve(chain([STREAM], endless))
-        reply = pool.submit(load(server).reply, SAID, [], RequestOptions("main", 1, 1000)).result()
-    assert server.left.wait(10)
+        reply = pool.submit(load(server).reply, MESSAGES, [], RequestOptions("main", 1, 1000)).result()
+    assert server.client_closed.wait(10)
     assert reply.usage is None
     assert len(reply.actions[0].tool) < 1000
 
 
-def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
+def test_calls_without_name_count_as_output(load: Load, serve: Serve) -> None:
     endless = (call(number, id="", function={"name": "", "arguments": ""}) for number in count())
     with ThreadPoolExecutor(1) as pool:
         server = serve(chain([STREAM, frame({"content": "I look."})], (b"".join(islice(endless, 50)) for _ in count())))
-        reply = pool.submit(load(server).reply, SAID, [], RequestOptions("main", 1, 100)).result()
-    assert server.left.wait(10)
+        reply = pool.submit(load(server).reply, MESSAGES, [], RequestOptions("main", 1, 100)).result()
+    assert server.client_closed.wait(10)
     assert len(reply.actions) <= 150
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 429, 500])
-def test_an_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status: int) -> None:
+def test_error_is_read_up_to_displayed_length(load: Load, serve: Serve, status: int) -> None:
     head = b"HTTP/1.1 %d No\r\nContent-Type: application/json\r\nRetry-After: 3\r\n\r\n" % status
     server = serve(chain([head, b'{"error": {"message": "not so fast", "x": "'], repeat(b"y" * (1 << 18))))
-    raised = refused(load, server)
+    raised = request_error(load, server)
     assert f"answered {status}: not so fast" in raised.message
     assert not raised.billed
     assert raised.wait == (3 if raised.retryable else None)
 
 
-def test_an_error_that_trickles(load: Load, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_error_body_is_cut(load: Load, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.models._reply_limits.ERROR_SECONDS", 0.3)
     head = b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\n\r\n"
-    raised = refused(load, serve(chain([head, b'{"error": {"message": "no such thing"}}'], repeat(b" "))))
+    raised = request_error(load, serve(chain([head, b'{"error": {"message": "no such thing"}}'], repeat(b" "))))
     assert "400: no such thing" in raised.message
 
 
-@ALL
+@ALL_PROTOCOLS
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_compressed_reply_is_not_unpacked(load: Load, serve: Serve, name: str, status: int) -> None:
+def test_compressed_reply_is_rejected_undecoded(load: Load, serve: Serve, name: str, status: int) -> None:
     bomb = gzip.compress(b" " * (64 << 20), 9)
     head = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n" % status
-    raised = refused(load, serve(iter([head + b"Content-Length: %d\r\n\r\n" % len(bomb), bomb])), name)
+    raised = request_error(load, serve(iter([head + b"Content-Length: %d\r\n\r\n" % len(bomb), bomb])), name)
     assert ("compressed" in raised.message) == (status == 200)
 
 
-def test_requests_ask_for_plain_bytes(load: Load) -> None:
+def test_requests_accept_only_identity_encoding(load: Load) -> None:
     with Endpoint([Answer(text="ok")]) as endpoint:
-        ask(load(endpoint))
+        get_reply(load(endpoint))
     assert endpoint.requests[0].headers["accept-encoding"] == "identity"
 
 
@@ -266,22 +266,22 @@ CUT = {
 
 
 @pytest.mark.parametrize("parts", CUT.values(), ids=CUT.keys())
-def test_an_interrupt_frees_the_thread_that_reads(load: Load, serve: Serve, parts: list[bytes]) -> None:
+def test_interrupt_frees_reading_thread(load: Load, serve: Serve, parts: list[bytes]) -> None:
     server, cancel, raised = serve(iter(parts)), Event(), []
     model: Provider = load(server)
 
     def request() -> None:
         try:
-            model.reply(SAID, [], RequestOptions("main", 1, 1000, cancel))
-        except Exception as error:  # noqa: BLE001 - looked at below
+            model.reply(MESSAGES, [], RequestOptions("main", 1, 1000, cancel))
+        except Exception as error:  # noqa: BLE001 - checked below
             raised.append(error)
 
     thread = Thread(target=request, daemon=True)
     thread.start()
     if parts:
-        assert server.began.wait(10)
+        assert server.started.wait(10)
     cancel.set()
     thread.join(10)
     assert not thread.is_alive()
-    assert server.left.wait(10)
+    assert server.client_closed.wait(10)
     assert [type(error) for error in raised] == [Cancelled]

@@ -1,4 +1,4 @@
-"""A script is read whole before the run begins: what is wrong in it is said then, in plain words."""
+"""Scripts of replies: checked as a whole before the run begins, with readable errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def script(folder: Path, *lines: Any) -> str:
     return str(path)
 
 
-def test_good_lines(tmp_path: Path) -> None:
+def test_valid_lines_are_loaded(tmp_path: Path) -> None:
     usage = {"input_tokens": 5, "output_tokens": 1, "dollars": 0.5}
     action = {"tool": "view", "arguments": {"path": "a"}, "error": "", "note": "of the author"}
     replies = [{}, {"usage": usage, "actions": [action]}, {"usage": {"dollars": None}}]
@@ -59,13 +59,13 @@ def test_good_lines(tmp_path: Path) -> None:
         ("[" * 100_000, "is not JSON"),
     ],
 )
-def test_wrong_types_are_named_before_the_run(tmp_path: Path, line: Any, wrong: str) -> None:
+def test_wrong_types_are_reported_at_load(tmp_path: Path, line: Any, wrong: str) -> None:
     with pytest.raises(ConfigError, match=rf"Line 2 of .*script\.jsonl .*{wrong}") as raised:
         load(script(tmp_path, GOOD, line), Settings())
     assert "Error" not in raised.value.message
 
 
-def test_limits(tmp_path: Path) -> None:
+def test_size_limits_apply(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Line 1 of .* holds more than 2,000,000 values"):
         load(script(tmp_path, '{"reply": {}, "x": [{}' + ",{}" * 2_000_000 + "]}"), Settings())
     os.truncate(tmp_path / "script.jsonl", (64 << 20) + 1)

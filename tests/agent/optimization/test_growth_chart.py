@@ -1,4 +1,4 @@
-"""The picture of growth is well-formed, to scale and harmless whatever a function is called; the table says it all."""
+"""The growth chart: well-formed, to scale and safe for any function name; and the table of measurements."""
 
 from __future__ import annotations
 
@@ -25,70 +25,70 @@ def parsed(text: str) -> ElementTree.Element:
 
 
 def texts(root: ElementTree.Element) -> list[str]:
-    return [each.text or "" for each in root.iter(f"{SVG}text")]
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
 
 
-def marks(root: ElementTree.Element, side: str) -> list[tuple[float, float]]:
-    found = [group for group in root.iter(f"{SVG}g") if group.get("class") == side][-1]
+def points(root: ElementTree.Element, side: str) -> list[tuple[float, float]]:
+    last = [group for group in root.iter(f"{SVG}g") if group.get("class") == side][-1]
     if side == "before":
-        return [(float(each.get("cx", 0)), float(each.get("cy", 0))) for each in found.iter(f"{SVG}circle")]
-    return [(float(each.get("x", 0)) + 4, float(each.get("y", 0)) + 4) for each in found.iter(f"{SVG}rect")]
+        return [(float(element.get("cx", 0)), float(element.get("cy", 0))) for element in last.iter(f"{SVG}circle")]
+    return [(float(element.get("x", 0)) + 4, float(element.get("y", 0)) + 4) for element in last.iter(f"{SVG}rect")]
 
 
-def test_it_says_what_it_shows() -> None:
+def test_labels_describe_curves() -> None:
     root = parsed(chart("shop/cart.py:total", BEFORE, AFTER, "valgrind, warm call"))
-    said = texts(root)
-    assert {"shop/cart.py:total", "valgrind, warm call", "size n", "instructions"} <= set(said)
-    assert f"before: n^2.00 ({range_of(BEFORE)})" in said
-    assert f"after: n^1.00 ({range_of(AFTER)})" in said
-    assert {"64", "1,024", "2,048", "100 k", "1 M", "10 M", "100 M"} <= set(said)
+    labels = texts(root)
+    assert {"shop/cart.py:total", "valgrind, warm call", "size n", "instructions"} <= set(labels)
+    assert f"before: n^2.00 ({range_of(BEFORE)})" in labels
+    assert f"after: n^1.00 ({range_of(AFTER)})" in labels
+    assert {"64", "1,024", "2,048", "100 k", "1 M", "10 M", "100 M"} <= set(labels)
     assert root.find(f"{SVG}title") is not None
     assert "n^2.00" in str(root.findtext(f"{SVG}desc"))
-    assert any(each.text == "before: 52,428,800 instructions at n = 1,024" for each in root.iter(f"{SVG}title"))
+    assert any(title.text == "before: 52,428,800 instructions at n = 1,024" for title in root.iter(f"{SVG}title"))
 
 
-def test_marks_are_to_scale_on_logarithmic_axes() -> None:
+def test_points_are_to_scale_on_logarithmic_axes() -> None:
     root = parsed(chart("f", BEFORE, AFTER))
-    square, straight = marks(root, "before"), marks(root, "after")
+    square, straight = points(root, "before"), points(root, "after")
     assert len(square) == len(straight) == len(SIZES)
     assert [x for x, _ in square] == pytest.approx([x for x, _ in straight])
     steps = [b[0] - a[0] for a, b in pairwise(square)]
-    assert steps == pytest.approx([steps[0]] * 5, abs=0.2), "sizes that double are equally far apart"
+    assert steps == pytest.approx([steps[0]] * 5, abs=0.2), "doubled sizes have equal distances"
     falls = [a[1] - b[1] for a, b in pairwise(square)]
-    assert falls == pytest.approx([falls[0]] * 5, abs=0.2), "a power is a straight line"
+    assert falls == pytest.approx([falls[0]] * 5, abs=0.2), "a power law is a straight line"
     a_decade = falls[0] / math.log10(4)
     assert straight[0][1] - square[0][1] == pytest.approx(
         a_decade * math.log10(BEFORE.counts[0] / AFTER.counts[0]), abs=0.3
     )
 
 
-def test_a_fitted_line_goes_through_what_was_counted() -> None:
+def test_fitted_line_goes_through_counts() -> None:
     root = parsed(chart("f", BEFORE, AFTER))
     line, _ = root.iter(f"{SVG}polyline")
     ends = [tuple(map(float, pair.split(","))) for pair in str(line.get("points")).split()]
-    assert ends[0] == pytest.approx(marks(root, "before")[0], abs=1)
-    assert ends[-1] == pytest.approx(marks(root, "before")[-1], abs=1)
+    assert ends[0] == pytest.approx(points(root, "before")[0], abs=1)
+    assert ends[-1] == pytest.approx(points(root, "before")[-1], abs=1)
 
 
-def test_it_follows_a_dark_scheme_with_colours_of_its_own() -> None:
+def test_dark_scheme_has_different_colours() -> None:
     style = str(parsed(chart("f", BEFORE, AFTER)).findtext(f"{SVG}style"))
     light, dark = style.split("@media (prefers-color-scheme: dark)")
     for rule in (".paper", "text", ".faint", ".grid", ".before .line", ".after .mark"):
         colours = [re.search(re.escape(rule) + r" \{[^}]*#(\w{6})", part) for part in (light, dark)]
         assert all(colours), rule
-        assert len({found[1] for found in colours if found}) == 2, rule
+        assert len({match[1] for match in colours if match}) == 2, rule
 
 
 @pytest.mark.slow
 @given(st.text(max_size=200), st.text(max_size=200))
-def test_no_name_breaks_out(name: str, counted: str) -> None:
+def test_any_name_is_escaped(name: str, counted: str) -> None:
     root = parsed(chart(name, BEFORE, AFTER, counted))
-    assert {each.tag.removeprefix(SVG) for each in root.iter()} <= {
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
         *("svg", "title", "desc", "style", "rect", "text", "line", "path", "g", "polyline", "circle")
     }
 
 
-def test_a_hostile_name_is_text() -> None:
+def test_markup_in_name_is_text() -> None:
     name = '</text><script>alert(1)</script>&"\x1b[31m'
     text = chart(name, BEFORE, AFTER, name)
     assert "<script" not in text
@@ -99,7 +99,10 @@ def test_a_hostile_name_is_text() -> None:
 growths = st.builds(
     lambda points: fit_growth([size for size, _ in points], [count for _, count in points]),
     st.lists(
-        st.tuples(st.integers(1, 10**9), st.integers(1, 10**15)), min_size=2, max_size=4, unique_by=lambda one: one[0]
+        st.tuples(st.integers(1, 10**9), st.integers(1, 10**15)),
+        min_size=2,
+        max_size=4,
+        unique_by=lambda point: point[0],
     ),
 )
 
@@ -107,35 +110,35 @@ growths = st.builds(
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(growths, growths)
-def test_whatever_was_counted_stays_in_the_picture(before: Growth, after: Growth) -> None:
+def test_any_counts_fit_in_chart(before: Growth, after: Growth) -> None:
     root = parsed(chart("f", before, after))
-    for x, y in [*marks(root, "before"), *marks(root, "after")]:
+    for x, y in [*points(root, "before"), *points(root, "after")]:
         assert 0 < x < WIDTH
         assert 0 < y < HEIGHT
-    for each in root.iter(f"{SVG}text"):
-        assert -1 < float(each.get("x", 0)) < WIDTH
-        assert not re.search(r"nan|inf", each.text or "")
-    lines = [each for each in root.iter(f"{SVG}line") if each.get("x1") != each.get("x2")]
-    assert 1 <= len(lines) <= 12, "some round counts are named, and not too many"
+    for element in root.iter(f"{SVG}text"):
+        assert -1 < float(element.get("x", 0)) < WIDTH
+        assert not re.search(r"nan|inf", element.text or "")
+    lines = [element for element in root.iter(f"{SVG}line") if element.get("x1") != element.get("x2")]
+    assert 1 <= len(lines) <= 12, "a readable number of round counts has labels"
 
 
-def test_one_side_alone_and_counts_that_do_not_grow() -> None:
+def test_single_constant_curve_is_drawn() -> None:
     flat = fit_growth((10, 20, 30, 40), (500, 500, 500, 500))
     root = parsed(chart("f", flat))
-    assert len(marks(root, "before")) == 4
+    assert len(points(root, "before")) == 4
     assert not [group for group in root.iter(f"{SVG}g") if group.get("class") == "after"]
     assert "before: n^0.00 (95 %: 0.00 to 0.10)" in texts(root)
     assert "500" in texts(root)
 
 
-def test_a_range_that_is_not_known_is_said() -> None:
+def test_unknown_range_is_stated() -> None:
     assert range_of(fit_growth((1, 2), (5, 9))) == "range not known"
 
 
 # Table
 
 
-def test_rows() -> None:
+def test_rows_show_all_measurements() -> None:
     before = Measurements(53_000_000, BEFORE, 0.42, 400_000_000, 1.25, 5 << 20)
     after = Measurements(205_000, AFTER, 0.003, 233_000_000, 0.0031, 7 << 20)
     assert rows(before, after, "valgrind") == [
@@ -148,7 +151,7 @@ def test_rows() -> None:
     ]
 
 
-def test_what_was_not_measured_is_left_out() -> None:
+def test_missing_measurements_are_omitted() -> None:
     assert rows(Measurements(100), Measurements()) == [("instructions", "100", "-", "")]
     assert rows(Measurements(seconds=3e-5, memory=2000), Measurements(seconds=2e-8, memory=10)) == [
         ("wall time", "30 µs", "20 ns", "1,500 x"),
@@ -157,7 +160,7 @@ def test_what_was_not_measured_is_left_out() -> None:
     assert rows(Measurements(), Measurements()) == []
 
 
-def test_the_table_fits_a_terminal_and_no_name_drives_it() -> None:
+def test_table_fits_terminal_and_escapes_name() -> None:
     shown = table("[red]\x1b[31mf", Measurements(5000, BEFORE), Measurements(1000, AFTER), "valgrind")
     lines = shown.splitlines()
     assert lines[0].strip() == "[red]f"

@@ -1,4 +1,4 @@
-"""What rules decide: all of it must be allowed, and what one part of it forbids, the whole does not."""
+"""Decisions by rules: every part must be allowed; one denied part denies the whole."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from agent.permissions.rules import Rule, offered_rule, parse_rule
 
 
 def decide(subject: str, *allow: str, deny: tuple[str, ...] = (), kind: Kind = "command", root: str = "/w") -> Decision:
-    kept = [StoredRule(Rule(kind, pattern), "session") for pattern in allow]
-    return judge(Approval(kind, "?", subject, root=root), [Rule(kind, pattern) for pattern in deny], kept)
+    allowed = [StoredRule(Rule(kind, pattern), "session") for pattern in allow]
+    return judge(Approval(kind, "?", subject, root=root), [Rule(kind, pattern) for pattern in deny], allowed)
 
 
 # Commands
@@ -32,7 +32,7 @@ def decide(subject: str, *allow: str, deny: tuple[str, ...] = (), kind: Kind = "
         "git status\n",
     ],
 )
-def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
+def test_rule_allows_line_if_it_covers_all_commands(line: str) -> None:
     decision = decide(line, "git status")
     assert (decision.yes, decision.rules, decision.by) == (True, (Rule("command", "git status"),), "session")
 
@@ -68,16 +68,16 @@ def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
         "",
     ],
 )
-def test_a_rule_does_not_cover_more(line: str) -> None:
+def test_rule_covers_no_other_command(line: str) -> None:
     assert decide(line, "git status").yes is None
 
 
-def test_an_exact_rule_covers_no_more() -> None:
+def test_exact_rule_covers_no_further_argument() -> None:
     assert decide("rm -r build", "exactly rm -r build").yes
     assert decide("rm -r build /home", "exactly rm -r build").yes is None
 
 
-def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
+def test_links_out_of_workspace_are_resolved(tmp_path: Path) -> None:
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "in").mkdir()
     (tmp_path / "w" / "out").symlink_to(tmp_path)
@@ -102,26 +102,26 @@ def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
         ("git status", "/w/a", None),
     ],
 )
-def test_where_the_shell_is_counts(line: str, folder: str, yes: bool | None) -> None:
-    kept = [StoredRule(Rule("command", pattern), "session") for pattern in ("cat", "git status")]
-    assert judge(Approval("command", "?", line, root="/w", folder=folder), [], kept).yes is yes
+def test_working_directory_of_shell_counts(line: str, folder: str, yes: bool | None) -> None:
+    allowed = [StoredRule(Rule("command", pattern), "session") for pattern in ("cat", "git status")]
+    assert judge(Approval("command", "?", line, root="/w", folder=folder), [], allowed).yes is yes
 
 
-LEAVING = {
+WRITES_OUTSIDE = {
     "a Unicode digit": "pwd >&\u0663",
     "a loop": "for x in 1 2; do cd a; done; pwd > f",
-    "two": "cd a; cd a",
+    "two cd commands": "cd a; cd a",
     "a condition": "if cd a; then cd a; fi",
-    "a folder that is not there": "cd none && true; pwd > link",
-    "a link": "cd a/a",
+    "a missing folder": "cd none && true; pwd > link",
+    "a link to a folder": "cd a/a",
     "a file behind a link": "cd a && pwd > a/f",
     "a descriptor": "true {HOME}>f",
 }
 
 
-@pytest.mark.parametrize("line", LEAVING.values(), ids=LEAVING)
-def test_without_rules_nothing_leaves_the_workspace(line: str, tmp_path: Path) -> None:
-    """Builtins that print are not asked about, so what they write is all the more."""
+@pytest.mark.parametrize("line", WRITES_OUTSIDE.values(), ids=WRITES_OUTSIDE)
+def test_builtins_cannot_write_outside_workspace(line: str, tmp_path: Path) -> None:
+    """Builtins that only print need no approval, so their redirections must be checked."""
     root = tmp_path / "w"
     (root / "a").mkdir(parents=True)
     for link in ("\u0663", "link"):
@@ -132,15 +132,15 @@ def test_without_rules_nothing_leaves_the_workspace(line: str, tmp_path: Path) -
     assert decide(line, root=str(root)).yes is None
 
 
-def test_what_cannot_be_ruled_says_why() -> None:
+def test_decision_explains_unsupported_command() -> None:
     decision = decide("eval ls", "ls", "eval")
     assert (decision.yes, decision.always) == (None, ())
     assert "eval" in decision.why
 
 
-def test_what_is_typed_into_a_terminal_is_asked() -> None:
-    typed = Approval("command", "?", "git status\n", why="it is typed")
-    decision = judge(typed, [], [StoredRule(Rule("command", "git status"), "config")])
+def test_typed_input_needs_approval() -> None:
+    approval = Approval("command", "?", "git status\n", why="it is typed")
+    decision = judge(approval, [], [StoredRule(Rule("command", "git status"), "config")])
     assert (decision.yes, decision.why) == (None, "it is typed")
 
 
@@ -149,7 +149,7 @@ def test_all_commands_can_be_denied() -> None:
     assert decide("git log push", "git", deny=("exactly git push",)).yes
 
 
-# What is offered
+# Offered rules
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_all_commands_can_be_denied() -> None:
         ("rm $x", []),
     ],
 )
-def test_the_rule_that_is_offered(line: str, rules: list[str]) -> None:
+def test_rules_offered_for_line_allow_it(line: str, rules: list[str]) -> None:
     decision = decide(line)
     assert [rule.pattern for rule in decision.always] == rules
     if rules:
@@ -204,7 +204,7 @@ def test_the_rule_that_is_offered(line: str, rules: list[str]) -> None:
         "git",
     ],
 )
-def test_all_of_git_but_reading_is_asked_each_time(line: str) -> None:
+def test_git_beyond_reading_needs_approval_each_time(line: str) -> None:
     decision = decide(line, "git")
     assert (decision.yes, decision.always) == (None, ())
 
@@ -222,11 +222,11 @@ def test_all_of_git_but_reading_is_asked_each_time(line: str) -> None:
         "git remote -v",
     ],
 )
-def test_what_git_reads_may_be_allowed(line: str) -> None:
+def test_reading_with_git_may_be_allowed(line: str) -> None:
     assert decide(line, "git").yes
 
 
-def test_a_link_to_gits_own_folder_is_no_way_in(tmp_path: Path) -> None:
+def test_git_folder_is_protected_behind_links(tmp_path: Path) -> None:
     (tmp_path / ".git" / "hooks").mkdir(parents=True)
     (tmp_path / "link").symlink_to(".git")
     (tmp_path / "src").mkdir()
@@ -244,7 +244,7 @@ def test_a_link_to_gits_own_folder_is_no_way_in(tmp_path: Path) -> None:
     assert decide("cd src && cat a > gitx", "cat", root=str(tmp_path)).yes
 
 
-def test_only_what_is_not_allowed_yet_is_offered() -> None:
+def test_only_missing_rules_are_offered() -> None:
     assert [rule.pattern for rule in decide("ls; git log", "ls").always] == ["git log"]
 
 
@@ -252,7 +252,7 @@ WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 
 
 @given(st.lists(WORD, min_size=1, max_size=4))
-def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
+def test_offered_rule_survives_formatting_and_parsing(words: list[str]) -> None:
     rule = offered_rule((*words, "ls"))
     assert rule.covers((*words, "ls"))
     assert parse_rule(str(rule)) == rule
@@ -272,11 +272,11 @@ def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
         ("a+[b]", ["a+[b]"], ["ab"]),
     ],
 )
-def test_globs(pattern: str, yes: list[str], no: list[str]) -> None:
+def test_globs_match_paths(pattern: str, yes: list[str], no: list[str]) -> None:
     assert [name for name in (*yes, *no) if decide(name, pattern, kind="apply").yes] == yes
 
 
-def test_all_names_must_be_allowed_and_none_denied() -> None:
+def test_every_name_must_be_allowed_and_none_denied() -> None:
     assert decide("a.py\nb.py", "*.py", kind="apply").yes
     assert decide("a.py\nb.md", "*.py", kind="apply").yes is None
     assert decide("a.py\nb.md", "**", deny=("*.md",), kind="apply").yes is False
@@ -286,10 +286,10 @@ def test_all_names_must_be_allowed_and_none_denied() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "ls", "command", "command ''x'", "shell ls", "apply "])
-def test_what_is_no_rule(text: str) -> None:
+def test_invalid_rule_is_rejected(text: str) -> None:
     assert isinstance(parse_rule(text), str)
 
 
-def test_a_rule_as_it_is_written() -> None:
+def test_rule_is_parsed() -> None:
     assert parse_rule(" command: git  status ") == Rule("command", "git  status")
     assert parse_rule("apply src/**") == Rule("apply", "src/**")

@@ -1,4 +1,4 @@
-"""Real shells run what rules allowed: nothing else is run, and nothing is written outside."""
+"""Allowed lines in real shells: no other command runs, and nothing is written outside the workspace."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from agent.permissions.rules import Rule
 
 
 def decide(line: str, *allow: str, root: str = "/w") -> Decision:
-    kept = [StoredRule(Rule("command", pattern), "session") for pattern in allow]
-    return judge(Approval("command", "?", line, root=root), [], kept)
+    allowed_rules = [StoredRule(Rule("command", pattern), "session") for pattern in allow]
+    return judge(Approval("command", "?", line, root=root), [], allowed_rules)
 
 
 # Builtins of a shell
@@ -32,22 +32,22 @@ VARIABLES = ("OPTIND", "RANDOM", "HISTCMD", "PS4", "BASH_ENV", "x")
 
 
 @pytest.mark.slow
-def test_no_builtin_evaluates_or_runs_what_a_rule_for_it_does_not_show(shells: Callable[[str], set[str]]) -> None:
-    """Each builtin of bash with each option and each argument that may be code; those that are allowed are run."""
+def test_allowed_builtins_run_no_hidden_command(shells: Callable[[str], set[str]]) -> None:
+    """Run each builtin of bash with each option and each code-like argument, if a rule for the builtin allows it."""
     names = subprocess.run(["bash", "-c", "compgen -b"], capture_output=True, text=True, check=True).stdout.split()
-    ran = {}
+    programs_by_builtin = {}
     for name in names:
         lines = [f"{name} {option} '{code}'" for option in OPTIONS for code in CODE]
         lines += [f"ls & {name} {option} '{code}' %1" for option in ("-x", "-p", "-n -p") for code in CODE]
         lines += [f"for x in {option} '{code}'; do {name} $x evil; done" for option in ("", "-x") for code in CODE]
         lines += [f"{wrapper} {name} '{code}'" for wrapper in ("command", "builtin", "time") for code in CODE]
         if allowed := [line for line in lines if decide(line, name, "ls").yes]:
-            ran[name] = shells("\n".join(allowed))
-    assert {name: found for name, found in ran.items() if "evil" in found} == {}
-    assert {"echo", "printf", "test", "true"} <= ran.keys()
+            programs_by_builtin[name] = shells("\n".join(allowed))
+    assert {name: programs for name, programs in programs_by_builtin.items() if "evil" in programs} == {}
+    assert {"echo", "printf", "test", "true"} <= programs_by_builtin.keys()
 
 
-def test_no_variable_of_the_shell_is_set_by_rule(shells: Callable[[str], set[str]]) -> None:
+def test_rules_cannot_set_shell_variables(shells: Callable[[str], set[str]]) -> None:
     (shells.work / "f").write_text("ls\n")  # type: ignore[attr-defined]
     (shells.work / "ls").write_text("#!/bin/sh\nevil\n")  # type: ignore[attr-defined]
     (shells.work / "ls").chmod(0o755)  # type: ignore[attr-defined]
@@ -56,10 +56,14 @@ def test_no_variable_of_the_shell_is_set_by_rule(shells: Callable[[str], set[str
     allow = ["set", "ls", "bash", "unset", "export", "PATH=.", "printf", "true", "x=1 ls"]
     for name in VARIABLES:
         for code in ("$(evil)", "a[$(evil)]", "evil"):
-            given = shlex.join([f"{name}={code}"])
-            lines += [f"{given}; set -x; ls", f"export {given}; set -x; ls", f"command export {given}; set -x; ls"]
-            lines += [f"{given} bash ./f", f"env {given} bash ./f", f"export {given}; bash -c ls; bash ./f"]
-            allow += [given, f"{given} bash"]
+            setting = shlex.join([f"{name}={code}"])
+            lines += [
+                f"{setting}; set -x; ls",
+                f"export {setting}; set -x; ls",
+                f"command export {setting}; set -x; ls",
+            ]
+            lines += [f"{setting} bash ./f", f"env {setting} bash ./f", f"export {setting}; bash -c ls; bash ./f"]
+            allow += [setting, f"{setting} bash"]
     root = str(shells.work)  # type: ignore[attr-defined]
     allowed = [line for line in (*lines, "x=1 ls") if decide(line, *allow, root=root).yes]
     assert [line for line in allowed if "evil" in shells(line)] == []
@@ -77,42 +81,42 @@ EXPORTS = (
 )
 
 
-@pytest.mark.parametrize("given", EXPORTS)
-def test_variables_of_other_programs_are_set_only_by_a_rule_that_shows_them(given: str) -> None:
+@pytest.mark.parametrize("assignment", EXPORTS)
+def test_variables_need_rule_that_names_them(assignment: str) -> None:
     allow = ("export", "unset", "git diff", "pytest", "env")
-    name = given.partition("=")[0]
+    name = assignment.partition("=")[0]
     lines = [
         f"{before}{line}"
-        for before in (f"export {given}; ", f"unset {name}; ", f"{given} ", f"env {given} ")
+        for before in (f"export {assignment}; ", f"unset {name}; ", f"{assignment} ", f"env {assignment} ")
         for line in ("git diff", "pytest")
     ]
     assert [line for line in lines if decide(line, *allow).yes is not None] == []
-    assert decide(f"{given} pytest -x", f"{given} pytest").yes
+    assert decide(f"{assignment} pytest -x", f"{assignment} pytest").yes
 
 
 @pytest.mark.parametrize("line", ["sort -T -- -o /x f", "rg -e -- --pre ./x y", "fd -e -- -x ls", "find -D -- -delete"])
-def test_a_value_that_looks_like_the_end_of_options_hides_none(line: str) -> None:
+def test_value_like_end_of_options_hides_no_option(line: str) -> None:
     assert decide(line, "sort", "rg", "fd", "find").yes is None
 
 
-def test_a_rule_of_variables_alone_covers_nothing() -> None:
+def test_rule_with_only_variables_covers_nothing() -> None:
     assert decide("X=1 ls", "X=1").yes is None
 
 
 @pytest.mark.parametrize("line", ["echo a", "printf '%s\\n' a", "test -f x && ls", "true && pwd"])
-def test_plain_uses_of_builtins_may_be_allowed(line: str) -> None:
+def test_plain_builtins_may_be_allowed(line: str) -> None:
     assert decide(line, *(rule.pattern for rule in decide(line).always)).yes
 
 
 @pytest.mark.parametrize(
     "line", ["unset x", "ls & wait", "wait 12", "export X=1; ls", "set -e; ls", "exit 1", "read x"]
 )
-def test_other_builtins_are_asked_about_each_time(line: str) -> None:
+def test_other_builtins_need_approval_each_time(line: str) -> None:
     decision = decide(line, "unset", "ls", "wait", "export", "set", "exit", "read")
     assert (decision.yes, decision.always) == (None, ())
 
 
-def test_a_program_whose_name_looks_like_an_assignment_is_none(shells: Callable[[str], set[str]]) -> None:
+def test_program_named_like_assignment_is_not_allowed(shells: Callable[[str], set[str]]) -> None:
     folder = shells.work / "x=."  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
     (folder / "evil").write_text("#!/bin/sh\nevil\n")
@@ -122,11 +126,11 @@ def test_a_program_whose_name_looks_like_an_assignment_is_none(shells: Callable[
     assert [line for line in allowed if "evil" in shells(line)] == []
 
 
-# Nothing is smuggled in: real shells run what was allowed
+# Injection: real shells run lines that were allowed
 
 ALLOWED = ("git status", "ls", "exactly env", "find .", "xargs", "x=1 ls", "bash ./f", "unset", "wait", "jobs", "test")
 ALLOWED += ("export", "printf", "echo", "time", "timeout", "nice", "x=1", "exactly x=1")
-GOOD = (
+ALLOWED_LINES = (
     "git status && ls",
     "ls > f 2>&1; git status >> f",
     "ls || git status\nls",
@@ -156,7 +160,7 @@ PIECES = (
 
 @pytest.fixture(scope="module")
 def shells(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]]:
-    """What programs a line runs in bash and sh, by a folder of stand-ins that write down their names."""
+    """Run a line in bash and sh with fake programs that log their names; return the programs that ran."""
     home = tmp_path_factory.mktemp("shells")
     log, bin, work = home / "log", home / "bin", home / "work"
     bin.mkdir()
@@ -177,29 +181,29 @@ def shells(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]
         log.write_text("")
         for shell in ("bash", "sh"):
             quiet = subprocess.DEVNULL
-            where = {"cwd": work, "env": {"PATH": str(bin)}, "start_new_session": True}
-            process = subprocess.Popen([bin / shell, "-c", line], stdin=quiet, stdout=quiet, stderr=quiet, **where)
+            options = {"cwd": work, "env": {"PATH": str(bin)}, "start_new_session": True}
+            process = subprocess.Popen([bin / shell, "-c", line], stdin=quiet, stdout=quiet, stderr=quiet, **options)
             try:
                 process.wait(2)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.wait()
-        assert {each.name for each in home.iterdir()} == {"log", "bin", "work"}, "it wrote outside"
+        assert {path.name for path in home.iterdir()} == {"log", "bin", "work"}, "the line wrote outside"
         return set(log.read_text().splitlines())
 
     run.work = work  # type: ignore[attr-defined]
     return run
 
 
-def test_the_stand_ins_see_what_runs(shells: Callable[[str], set[str]]) -> None:
+def test_fake_programs_log_calls(shells: Callable[[str], set[str]]) -> None:
     assert shells("git status; ls | evil $(git x)") == {"git status", "ls", "evil", "git"}
 
 
 @pytest.mark.slow
 @settings(max_examples=1000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
-def test_no_command_is_smuggled_into_what_is_allowed(shells: Callable[[str], set[str]], chance: random.Random) -> None:
-    line = chance.choice(GOOD)
+def test_no_command_is_injected_into_allowed_line(shells: Callable[[str], set[str]], chance: random.Random) -> None:
+    line = chance.choice(ALLOWED_LINES)
     for _ in range(chance.randint(0, 4)):
         at, cut = chance.randint(0, len(line)), chance.choice((0, 0, 0, 1, 3))
         line = line[:at] + chance.choice(PIECES) + line[at + cut :]

@@ -1,4 +1,4 @@
-"""Denied commands are found however they are wrapped, quoted or nested."""
+"""Denied commands, which are found in any wrapping, quoting or nesting."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from agent.permissions.rules import Rule
 
 
 def decide(line: str, *allow: str, deny: tuple[str, ...]) -> Decision:
-    kept = [StoredRule(Rule("command", pattern), "session") for pattern in allow]
-    return judge(Approval("command", "?", line, root="/w"), [Rule("command", pattern) for pattern in deny], kept)
+    allowed = [StoredRule(Rule("command", pattern), "session") for pattern in allow]
+    return judge(Approval("command", "?", line, root="/w"), [Rule("command", pattern) for pattern in deny], allowed)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def decide(line: str, *allow: str, deny: tuple[str, ...]) -> Decision:
         "printf 'g\\151t push' | sh",
     ],
 )
-def test_what_is_denied_is_found_wherever_it_is_written(line: str) -> None:
+def test_denied_command_is_found_in_any_form(line: str) -> None:
     decision = decide(line, "git", "ls", deny=("git push",))
     assert (decision.yes, decision.rules, decision.by) == (False, (Rule("command", "git push"),), "config")
 
@@ -105,7 +105,7 @@ def test_what_is_denied_is_found_wherever_it_is_written(line: str) -> None:
 @pytest.mark.parametrize(
     "line", ["git log | grep push", "git status; npm push", "git pushx", "mygit push", "push git", "git$x; ls"]
 )
-def test_what_is_not_denied(line: str) -> None:
+def test_similar_command_is_not_denied(line: str) -> None:
     assert decide(line, deny=("git push",)).yes is None
 
 
@@ -125,12 +125,12 @@ def test_what_is_not_denied(line: str) -> None:
         ("'!'", "! ls", None),
     ],
 )
-def test_how_loosely_denied_words_are_looked_for(rule: str, line: str, yes: bool | None) -> None:
+def test_denied_words_match_loosely(rule: str, line: str, yes: bool | None) -> None:
     assert decide(line, deny=(rule,)).yes is yes
 
 
 @pytest.mark.slow
-def test_a_long_command_is_searched_fast() -> None:
-    """In time that grows with its length, not with the square of it."""
+def test_long_command_is_searched_fast() -> None:
+    """The search takes linear, not quadratic time."""
     line = "git; push " * 30_000
     assert decide(line, deny=("git push push x",)).yes is None

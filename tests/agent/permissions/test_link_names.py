@@ -1,4 +1,4 @@
-"""A rule that denies a path holds for every name by which links reach that path."""
+"""Rules that deny a path apply to every name by which links reach that path."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ class Changes:
 
     def commit(self, *links: tuple[str, str], **files: str) -> None:
         for path, text in files.items():
-            place = self.root / path.replace("__", "/")
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text)
+            full_path = self.root / path.replace("__", "/")
+            full_path.parent.mkdir(exist_ok=True)
+            full_path.write_text(text)
         for path, target in links:
-            place = self.root / path
-            if place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place)
-            place.parent.mkdir(exist_ok=True)
-            place.symlink_to(target)
+            full_path = self.root / path
+            if full_path.is_dir() and not full_path.is_symlink():
+                shutil.rmtree(full_path)
+            full_path.parent.mkdir(exist_ok=True)
+            full_path.symlink_to(target)
         git(self.root, "add", "-A", "-f")
         git(self.root, "commit", "-q", "-m", "Change")
 
-    def trees_of_both(self) -> tuple[str, str]:
+    def base_and_head(self) -> tuple[str, str]:
         repository = Repository.open(self.root)
         return repository.base(self.trees, "HEAD~1").tree, repository.base(self.trees, "HEAD").tree
 
     def names(self) -> list[str] | None:
-        found = names_through_links(self.trees, *self.trees_of_both())
-        return None if found is None else sorted(found)
+        names = names_through_links(self.trees, *self.base_and_head())
+        return None if names is None else sorted(names)
 
     def is_denied(self, rule: Rule = VSCODE) -> bool:
-        before, after = self.trees_of_both()
+        before, after = self.base_and_head()
         paths = [change.path for change in self.trees.changed(before, after)]
         others = partial(names_through_links, self.trees, before, after)
         return judge(Approval(rule.kind, "?", "\n".join(paths), other_names=others), [rule], ()).yes is False
@@ -58,35 +58,35 @@ class Changes:
 
 @pytest.fixture
 def changes(make_repo: MakeRepo, tmp_path: Path):
-    made = Changes(make_repo({"calc.py": "x = 1\n"}), tmp_path)
-    yield made
-    made.trees.close()
+    changes = Changes(make_repo({"calc.py": "x = 1\n"}), tmp_path)
+    yield changes
+    changes.trees.close()
 
 
-def test_a_new_link_in_place_of_a_denied_folder(changes: Changes) -> None:
+def test_new_link_at_denied_folder_is_denied(changes: Changes) -> None:
     changes.commit((".vscode", "tools"), tools__tasks="evil")
     assert changes.is_denied()
     assert changes.names() == [".vscode/tasks"]
 
 
-def test_a_link_to_what_the_repository_does_not_hold(changes: Changes) -> None:
+def test_link_to_outside_of_repository_is_denied(changes: Changes) -> None:
     changes.commit((".vscode", "/elsewhere"))
     assert changes.is_denied()
     assert changes.names() == []
 
 
-def test_a_link_in_place_of_a_folder_above_a_denied_one(changes: Changes) -> None:
+def test_link_at_parent_of_denied_folder_is_denied(changes: Changes) -> None:
     changes.commit((".github", "ci"), ci__a="evil")
     assert changes.is_denied(Rule("apply", ".github/workflows/**"))
 
 
-def test_a_denied_folder_that_becomes_a_link(changes: Changes) -> None:
+def test_denied_folder_replaced_by_link_is_denied(changes: Changes) -> None:
     changes.commit(**{".vscode__a": "x"})
     changes.commit((".vscode", "tools"), tools__a="evil")
     assert changes.is_denied()
 
 
-def test_a_change_behind_a_link_that_was_there_before(changes: Changes) -> None:
+def test_change_behind_existing_link_is_denied(changes: Changes) -> None:
     changes.commit((".vscode", "tools"), tools__tasks="x")
     changes.commit(tools__tasks="evil")
     assert changes.is_denied()
@@ -94,7 +94,7 @@ def test_a_change_behind_a_link_that_was_there_before(changes: Changes) -> None:
     assert not changes.is_denied()
 
 
-def test_a_change_behind_several_links(changes: Changes) -> None:
+def test_change_behind_several_links_has_all_names(changes: Changes) -> None:
     changes.commit((".vscode", "one"), ("one", "./two"), ("two", "x/../tools"), tools__a="x", x__a="")
     changes.commit(("linked/in", "../tools"))
     changes.commit(("folder", "linked"))
@@ -108,14 +108,14 @@ def test_a_change_behind_several_links(changes: Changes) -> None:
     ]
 
 
-def test_a_link_to_a_folder_reaches_denied_names_below_it(changes: Changes) -> None:
+def test_link_to_folder_reaches_denied_names_below(changes: Changes) -> None:
     changes.commit(tools__b="x")
     changes.commit(("packages/new", "../tools"))
     assert changes.is_denied(Rule("apply", "packages/*/b"))
     assert not changes.is_denied(Rule("apply", "packages/*/c"))
 
 
-def test_links_in_a_circle(changes: Changes) -> None:
+def test_circular_links_are_followed_once(changes: Changes) -> None:
     changes.commit(("a", "b"), ("b", "a"), ("self", "."), calc="x")
     names = changes.names()
     assert names is not None
@@ -123,7 +123,7 @@ def test_links_in_a_circle(changes: Changes) -> None:
     assert not changes.is_denied()
 
 
-def test_more_names_than_are_listed_are_denied(changes: Changes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_names_are_denied(changes: Changes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_names, "MOST_NAMES", 50)
     changes.commit(*((f"self{n}", ".") for n in range(9)), calc="x")
     assert changes.names() is None
@@ -131,7 +131,7 @@ def test_more_names_than_are_listed_are_denied(changes: Changes, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name", "yes"),
+    ("pattern", "name", "denied"),
     [
         (".vscode/**", ".VSCode/tasks.json", True),
         (".vscode/**", ".vscode", True),
@@ -142,5 +142,5 @@ def test_more_names_than_are_listed_are_denied(changes: Changes, monkeypatch: py
         ("**/b.py", "a.py", False),
     ],
 )
-def test_what_a_denied_path_is_about(pattern: str, name: str, yes: bool) -> None:
-    assert Rule("apply", pattern).is_denied_at(name) is yes
+def test_rule_denies_matching_path_and_parents(pattern: str, name: str, denied: bool) -> None:
+    assert Rule("apply", pattern).is_denied_at(name) is denied

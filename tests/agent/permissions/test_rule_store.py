@@ -1,4 +1,4 @@
-"""What is kept of a user's yes: where, for which repository, and what of it is never believed."""
+"""Stored rules: their scope, their repository, and files that are not trusted."""
 
 import json
 from concurrent.futures import ProcessPoolExecutor
@@ -19,23 +19,23 @@ def permissions(state: Path, repository: Path | None = None, **table: tuple[str,
     return Permissions(state / "state", repository or state / "repo", lambda: PermissionTable(**table))
 
 
-def rules(found: Permissions) -> list[Rule]:
-    return [kept.rule for kept in found.allow_rules()]
+def rules(store: Permissions) -> list[Rule]:
+    return [stored.rule for stored in store.allow_rules()]
 
 
-def test_a_rule_of_a_project_outlives_the_session_and_holds_there_only(tmp_path: Path) -> None:
+def test_project_rule_outlives_session_in_one_repository(tmp_path: Path) -> None:
     first = permissions(tmp_path)
     first.keep([GIT, LS], "project")
     first.keep([GIT], "project")
     later = permissions(tmp_path)
     assert rules(later) == [GIT, LS]
-    assert {kept.by for kept in later.allow_rules()} == {"project"}
-    assert all(kept.since > 0 for kept in later.allow_rules())
+    assert {stored.by for stored in later.allow_rules()} == {"project"}
+    assert all(stored.since > 0 for stored in later.allow_rules())
     assert later.path.stat().st_mode & 0o777 == 0o600
     assert rules(permissions(tmp_path, tmp_path / "other")) == []
 
 
-def test_a_rule_of_a_session_goes_with_it(tmp_path: Path) -> None:
+def test_session_rule_ends_with_session(tmp_path: Path) -> None:
     first = permissions(tmp_path)
     first.keep([GIT], "session")
     assert rules(first) == [GIT]
@@ -43,21 +43,21 @@ def test_a_rule_of_a_session_goes_with_it(tmp_path: Path) -> None:
     assert not first.path.exists()
 
 
-def test_a_repository_is_known_by_where_it_lies(tmp_path: Path) -> None:
+def test_repository_is_identified_by_real_path(tmp_path: Path) -> None:
     (tmp_path / "repo").mkdir()
     (tmp_path / "link").symlink_to("repo")
     permissions(tmp_path, tmp_path / "link").keep([GIT], "project")
     assert rules(permissions(tmp_path)) == [GIT]
 
 
-def test_rules_are_removed(tmp_path: Path) -> None:
-    found = permissions(tmp_path, allow=("command make",))
-    found.keep([GIT, LS], "project")
-    found.keep([GIT], "session")
-    for kept in found.allow_rules():
-        if kept.rule == GIT:
-            found.remove(kept)
-    assert rules(found) == [Rule("command", "make"), LS]
+def test_removed_rules_are_gone(tmp_path: Path) -> None:
+    store = permissions(tmp_path, allow=("command make",))
+    store.keep([GIT, LS], "project")
+    store.keep([GIT], "session")
+    for stored in store.allow_rules():
+        if stored.rule == GIT:
+            store.remove(stored)
+    assert rules(store) == [Rule("command", "make"), LS]
     assert rules(permissions(tmp_path)) == [LS]
 
 
@@ -75,57 +75,57 @@ def test_rules_are_removed(tmp_path: Path) -> None:
     ],
     ids=range(8),
 )
-def test_a_damaged_file_is_named_and_allows_nothing(tmp_path: Path, text: str) -> None:
-    found = permissions(tmp_path)
-    found.path.parent.mkdir()
-    found.path.write_text(text)
-    found.path.chmod(0o600)
+def test_damaged_file_is_reported_and_allows_nothing(tmp_path: Path, text: str) -> None:
+    store = permissions(tmp_path)
+    store.path.parent.mkdir()
+    store.path.write_text(text)
+    store.path.chmod(0o600)
     with pytest.raises(ConfigError, match=r"permissions\.json"):
-        found.allow_rules()
+        store.allow_rules()
     with pytest.raises(ConfigError):
-        found.keep([GIT], "project")
-    assert found.path.read_text() == text
-    assert [kept.rule for kept in found.without_file()] == [GIT]
+        store.keep([GIT], "project")
+    assert store.path.read_text() == text
+    assert [stored.rule for stored in store.without_file()] == [GIT]
 
 
-def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
-    found = permissions(tmp_path)
-    found.keep([GIT], "project")
-    found.path.chmod(0o622)
+def test_file_writable_by_others_is_rejected(tmp_path: Path) -> None:
+    store = permissions(tmp_path)
+    store.keep([GIT], "project")
+    store.path.chmod(0o622)
     with pytest.raises(ConfigError, match="others"):
-        found.allow_rules()
+        store.allow_rules()
 
 
-def test_a_rule_of_a_later_version_is_passed_over_and_kept(tmp_path: Path) -> None:
-    found = permissions(tmp_path)
-    found.keep([GIT], "project")
-    table = json.loads(found.path.read_text())
+def test_unknown_rule_is_ignored_and_preserved(tmp_path: Path) -> None:
+    store = permissions(tmp_path)
+    store.keep([GIT], "project")
+    table = json.loads(store.path.read_text())
     (entries,) = table.values()
     entries.append({"rule": "moonlight on", "since": 1.5})
-    found.path.write_text(json.dumps(table))
-    found.keep([LS], "project")
-    assert rules(found) == [GIT, LS]
-    assert "moonlight" in found.path.read_text()
+    store.path.write_text(json.dumps(table))
+    store.keep([LS], "project")
+    assert rules(store) == [GIT, LS]
+    assert "moonlight" in store.path.read_text()
 
 
-def test_what_cannot_be_written_holds_for_the_session(tmp_path: Path) -> None:
+def test_unwritable_rules_last_for_session(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
-    found = permissions(tmp_path)
+    store = permissions(tmp_path)
     with pytest.raises(WorkspaceError):
-        found.keep([GIT], "project")
-    assert [kept.rule for kept in found.without_file()] == [GIT]
+        store.keep([GIT], "project")
+    assert [stored.rule for stored in store.without_file()] == [GIT]
 
 
-def _keep(state: Path, name: int) -> None:
+def _store_rules(state: Path, name: int) -> None:
     for number in range(10):
         permissions(state).keep([Rule("command", f"run{name} {number}")], "project")
 
 
 @pytest.mark.slow
-def test_two_processes_keep_both_their_rules(tmp_path: Path) -> None:
+def test_concurrent_processes_store_all_rules(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for done in [pool.submit(_keep, tmp_path, name) for name in range(2)]:
-            done.result()
+        for future in [pool.submit(_store_rules, tmp_path, name) for name in range(2)]:
+            future.result()
     assert len(set(rules(permissions(tmp_path)))) == 20
 
 
@@ -140,29 +140,29 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_users_rules_and_the_administrators_hold_together(tmp_path: Path, config: Path) -> None:
+def test_user_and_policy_rules_are_combined(tmp_path: Path, config: Path) -> None:
     config.write_text('[permissions]\nallow = ["command git status"]\ndeny = ["command curl"]\n')
     (tmp_path / "policy.toml").write_text('[permissions]\ndeny = ["command git push"]\n')
     table = load_settings().permissions
     assert table.allow == ("command git status",)
     assert table.deny == ("command curl", "command git push")
-    found = Permissions(tmp_path, tmp_path, lambda: table)
-    assert (rules(found), found.denied) == ([GIT], (Rule("command", "curl"), Rule("command", "git push")))
+    store = Permissions(tmp_path, tmp_path, lambda: table)
+    assert (rules(store), store.denied) == ([GIT], (Rule("command", "curl"), Rule("command", "git push")))
 
 
 @pytest.mark.parametrize("text", ['allow = ["ls"]', 'allow = "command ls"', 'deny = ["command"]', "perhaps = []"])
-def test_bad_rules_are_named(tmp_path: Path, config: Path, text: str) -> None:
+def test_invalid_rules_are_reported(tmp_path: Path, config: Path, text: str) -> None:
     config.write_text(f"[permissions]\n{text}\n")
     (tmp_path / "policy.toml").write_text('[permissions]\ndeny = ["command git push"]\n')
     with pytest.raises(ConfigError, match="permissions"):
         load_settings()
 
 
-def test_a_repository_allows_itself_nothing(config: Path) -> None:
+def test_repository_settings_cannot_allow(config: Path) -> None:
     with pytest.raises(ConfigError, match="permissions"):
         load_settings(b'[permissions]\nallow = ["command rm"]\n')
 
 
-def test_no_run_records_what_is_allowed() -> None:
+def test_permissions_are_not_recorded_in_runs() -> None:
     settings = Settings(permissions=PermissionTable(allow=("command ls",)))
     assert "permissions" not in settings.recorded()

@@ -1,4 +1,4 @@
-"""The plain form of a command line: what it runs and writes; anything else is said not to be plain."""
+"""The shell parser: commands and written files of plain lines, and reasons why other lines are not plain."""
 
 import subprocess
 
@@ -33,38 +33,38 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("line", PLAIN)
-def test_commands_of_a_line(line: str) -> None:
-    found = parse_line(line)
-    assert [*found.commands] == PLAIN[line]
-    assert found.why == ""
+def test_commands_of_plain_line_are_found(line: str) -> None:
+    parsed = parse_line(line)
+    assert [*parsed.commands] == PLAIN[line]
+    assert parsed.why == ""
 
 
 @pytest.mark.parametrize(("line", "folder"), [("cd src/a && ls", "src/a"), ("cd src", "src"), ("ls cd", "")])
-def test_the_folder_of_a_line(line: str, folder: str) -> None:
+def test_folder_of_cd_is_found(line: str, folder: str) -> None:
     assert (parse_line(line).folder, parse_line(line).why) == (folder, "")
 
 
 @pytest.mark.parametrize("kind", ["b", "k"])
-def test_all_builtins_and_keywords_of_bash_are_known(kind: str) -> None:
+def test_builtins_and_keywords_of_bash_are_known(kind: str) -> None:
     names = set(subprocess.run(["bash", "-c", f"compgen -{kind}"], capture_output=True, text=True).stdout.split())
     assert names
     assert names <= (BUILTINS if kind == "b" else RESERVED)
 
 
-STRANGE = {
+NOT_PLAIN = {
     "eval": "eval 'rm x'",
-    "a name from a variable": "$x y",
-    "a name from a command": "$(echo rm) x",
-    "a name in braces": "{rm,x}",
+    "a command name from a variable": "$x y",
+    "a command name from a substitution": "$(echo rm) x",
+    "a command name in braces": "{rm,x}",
     "backticks": "echo `rm x`",
     "heredoc": "python <<E\nimport os\nE",
     "here-string": "bash <<< 'rm x'",
-    "a shell that reads": "echo rm | bash",
+    "a shell that reads a pipe": "echo rm | bash",
     "a shell with -s": "bash -s x",
-    "an interpreter that reads": "echo 1 | python -",
+    "an interpreter that reads a pipe": "echo 1 | python -",
     "a shell with variables": "PATH=. bash -c ls",
     "function": "ls() { rm x; }; ls",
-    "function by word": "function ls { rm x; }",
+    "function with keyword": "function ls { rm x; }",
     "alias": "alias ls=rm",
     "source": ". ./x",
     "exec": "exec rm x",
@@ -84,23 +84,23 @@ STRANGE = {
     "a loop over a setting": "for PATH in .; do ls; done",
     "ansi": "echo $'a\\'; rm x #'",
     "translated": 'echo $"x"',
-    "a file named late": "ls > $x",
-    "a command behind a redirection": "env 2>&1 rm x",
+    "a file named by a variable": "ls > $x",
+    "a command after a redirection": "env 2>&1 rm x",
     "network": "cat < /dev/tcp/host/80",
-    "an unseen space": "git\u00a0status",
+    "a non-breaking space": "git\u00a0status",
     "a carriage return": "git status\rrm x",
     "a form feed": "ls\x0crm",
-    "a word that goes on": "ls\\\n-s",
-    "a newline before a line that goes on": "ls\n\\\nrm x",
-    "a comment that goes on": "ls # x \\\nrm x",
+    "a continued word": "ls\\\n-s",
+    "a newline before a continuation": "ls\n\\\nrm x",
+    "a comment with a continuation": "ls # x \\\nrm x",
     "an open quote": "ls 'x",
     "an open bracket": "ls $(rm x",
     "env with options": "env -S 'rm x'",
     "env from xargs": "ls | xargs env",
-    "xargs with a mark": "ls | xargs -I X X",
+    "xargs with a replacement string": "ls | xargs -I X X",
     "xargs with an unknown option": "ls | xargs --arg-file=x ls",
     "find that deletes": "find . -delete",
-    "find with names": "find *",
+    "find with a glob": "find *",
     "git with a setting": "git -c core.pager='rm x' log",
     "git with a helper": "git fetch --upload-pack='rm x' a",
     "git with a helper in short": "git fetch --upl='rm x' a",
@@ -112,45 +112,45 @@ STRANGE = {
     "sed": "sed -i s/a/b/ f",
     "awk": "awk 'BEGIN{system(\"rm x\")}'",
     "a subscript": "unset 'DIRSTACK[$(rm x)0]'",
-    "a name known late": "unset $x",
-    "a job": "jobs -x rm x",
-    "a wait": "wait -n -p 'DIRSTACK[$(rm x)0]'",
+    "a name from a variable": "unset $x",
+    "jobs": "jobs -x rm x",
+    "wait": "wait -n -p 'DIRSTACK[$(rm x)0]'",
     "a variable of the shell": "RANDOM='a[$(rm x)]'",
     "a variable of a new shell": "env BASH_ENV=x bash ./f",
-    "a completion": "compgen -C rm",
+    "compgen": "compgen -C rm",
     "declare": "declare -i x='a[$(rm x)]'",
     "a loop": "for x in a; do ls; done",
     "a condition": "if ls; then ls; fi",
     "a subshell": "(ls)",
     "a group": "{ ls; }",
-    "a job in the background": "ls & ls",
+    "a background job": "ls & ls",
     "a variable": "ls $x",
     "a glob": "ls *.py",
-    "a home": "ls ~/x",
-    "a home behind a colon": "X=a:~/b ls",
+    "a home directory": "ls ~/x",
+    "a home directory after a colon": "X=a:~/b ls",
     "a backslash": "ls \\x",
     "a comment": "ls # x",
-    "a file that is read": "ls < a",
+    "an input file": "ls < a",
     "another descriptor": "ls 3>a",
     "a Unicode digit": "true >&\u00b2",
-    "a descriptor behind a duplicate": "true >&1x",
+    "text after a duplicated descriptor": "true >&1x",
     "a variable for a descriptor": "true {PATH}>f; ls",
     "a redirection glued to a word": "true x>f",
     "a redirection without a command": "> a",
     "only a variable": "x=1",
-    "a variable that grows": "A+=1 ls",
+    "an appended variable": "A+=1 ls",
     "a variable in quotes": "X='1 2' ls",
-    "a program like a variable": "'x=./evil' ls",
+    "a program named like an assignment": "'x=./evil' ls",
     "a name in quotes": "'ls' x",
     "a variable for a builtin": "PATH=. :",
-    "no command between": "ls; ; ls",
-    "no command behind": "ls &&",
-    "two folders": "cd a; cd a",
-    "a folder later": "ls; cd a",
-    "a folder in a pipe": "cd a | ls",
-    "a folder that may be missing": "cd a || ls",
-    "a folder with an option": "cd -P a",
-    "a folder in quotes": "cd '-'",
+    "a missing command between separators": "ls; ; ls",
+    "a missing last command": "ls &&",
+    "two cd commands": "cd a; cd a",
+    "cd as a later command": "ls; cd a",
+    "cd in a pipe": "cd a | ls",
+    "cd with an alternative": "cd a || ls",
+    "cd with an option": "cd -P a",
+    "cd with a quoted dash": "cd '-'",
     "a test of a variable": "test -v x",
     "a test of numbers": "test 1 -eq 'x[$(rm y)]'",
     "a test in brackets": "[ -f x ]",
@@ -162,24 +162,24 @@ STRANGE = {
     "timeout with an option": "timeout -k 1 5 ls",
     "timeout of a builtin": "timeout 5 eval ls",
     "timeout of a timeout": "timeout 5 timeout 5 ls",
-    "a program of tar": "tar -tf a --rs=./evil",
+    "tar with a remote shell": "tar -tf a --rs=./evil",
     "an archive on another machine": "tar -tf localhost:x",
     "a filter of git": "git cat-file --t HEAD:f",
     "timeout of a shell": "timeout 5 bash -c ls",
     "nice": "nice ls",
     "bash -c": "bash -c ls",
     "another bash": "/usr/local/bin/bash -c ls",
-    "a named version that reads": "cat f | python3.11",
+    "a versioned interpreter that reads a pipe": "cat f | python3.11",
     "find that runs": "find . -name x -exec ls ';'",
     "sort that writes": "sort -T -- -o f",
-    "git behind an option's value": "git diff --no-index -S -- --output=x a b",
+    "git with an option after a value": "git diff --no-index -S -- --output=x a b",
     "a long line": "ls " + "x" * LONGEST,
     "a deep line": "(" * 3000 + "ls" + ")" * 3000,
 }
 
 
-@pytest.mark.parametrize("line", STRANGE.values(), ids=STRANGE)
-def test_what_no_rule_may_allow(line: str) -> None:
+@pytest.mark.parametrize("line", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_line_that_is_not_plain_gives_reason(line: str) -> None:
     assert parse_line(line).why
 
 
@@ -194,10 +194,10 @@ def test_what_no_rule_may_allow(line: str) -> None:
         ("ls >&2 2>/dev/null", ("/dev/null",)),
     ],
 )
-def test_files_that_are_written(line: str, files: tuple[str, ...]) -> None:
-    found = parse_line(line)
-    assert (found.writes, found.why) == (files, "")
+def test_redirected_files_are_found(line: str, files: tuple[str, ...]) -> None:
+    parsed = parse_line(line)
+    assert (parsed.writes, parsed.why) == (files, "")
 
 
-def test_nothing_is_no_command() -> None:
+def test_empty_line_has_no_command() -> None:
     assert parse_line("").commands == parse_line("\n ").commands == ()

@@ -1,4 +1,4 @@
-"""Which red tests show an issue."""
+"""The gate for reproduction tests: failures that show the issue and failures with another cause."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def failure(error: str, message: str = "", missing: str = "", at: str = "tests/t
 
 
 @pytest.mark.parametrize(
-    "red",
+    "failed",
     [
         failure("AssertionError", "assert 1 == 2"),
         failure("TypeError", at="src/frob.py"),
@@ -34,12 +34,12 @@ def failure(error: str, message: str = "", missing: str = "", at: str = "tests/t
         failure("CalledProcessError", "subprocess.CalledProcessError: Command returned non-zero exit status 1."),
     ],
 )
-def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
-    assert wrong_reason(red, ISSUE if red["error"] != "ImportError" else "add frobnicate") == ""
+def test_failure_related_to_issue_is_accepted(failed: dict[str, str]) -> None:
+    assert wrong_reason(failed, ISSUE if failed["error"] != "ImportError" else "add frobnicate") == ""
 
 
 @pytest.mark.parametrize(
-    ("red", "said"),
+    ("failed", "message"),
     [
         (failure("NameError", "NameError: name 'frob' is not defined"), "test itself is wrong: NameError: name 'frob'"),
         (failure("SyntaxError", "E   SyntaxError: invalid syntax"), "test itself is wrong"),
@@ -54,13 +54,13 @@ def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
         (failure("NameError", "NameError: name 're' is not defined", missing="re"), "itself is wrong"),
     ],
 )
-def test_reasons_that_are_another_matter(red: dict[str, str], said: str) -> None:
-    assert said in wrong_reason(red, f"{ISSUE} (re: all of it)", known={"frobnicate"})
+def test_unrelated_failure_is_rejected(failed: dict[str, str], message: str) -> None:
+    assert message in wrong_reason(failed, f"{ISSUE} (re: all of it)", known={"frobnicate"})
 
 
-def test_an_error_that_the_issue_names_may_be_raised_in_the_test() -> None:
-    red = failure("SyntaxError", "SyntaxError: invalid syntax (<unknown>, line 1)")
-    assert wrong_reason(red, "ast.parse(render(x)) raises SyntaxError") == ""
+def test_error_named_by_issue_may_be_raised_in_test() -> None:
+    failed = failure("SyntaxError", "SyntaxError: invalid syntax (<unknown>, line 1)")
+    assert wrong_reason(failed, "ast.parse(render(x)) raises SyntaxError") == ""
     assert wrong_reason(failure("NameError", "name 'spin' is not defined", missing="spin"), ISSUE) == ""
 
 
@@ -79,5 +79,5 @@ def test_an_error_that_the_issue_names_may_be_raised_in_the_test() -> None:
         ("M", "conftest.py", False),
     ],
 )
-def test_what_counts_as_a_change_of_the_source(status: str, path: str, source: bool) -> None:
+def test_source_changes_are_recognized(status: str, path: str, source: bool) -> None:
     assert _source(Change(status, path)) is source

@@ -1,4 +1,4 @@
-"""What is taken from a model's words: edits, files and places, however they are written."""
+"""Parsing of a model's reply: edits, files and places in many notations."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ def block(path: str, old: list[str], new: list[str]) -> str:
 
 
 @given(LINES, LINES)
-def test_what_was_written_is_what_is_taken(old: list[str], new: list[str]) -> None:
-    said = f"So.\n\n### `a/b.py`\n```python\n{block('a/b.py', old, new)}\n```\n"
-    [edit] = parse_edits(said)
+def test_edit_block_is_parsed(old: list[str], new: list[str]) -> None:
+    reply = f"So.\n\n### `a/b.py`\n```python\n{block('a/b.py', old, new)}\n```\n"
+    [edit] = parse_edits(reply)
     assert edit.arguments == {"path": "a/b.py", "old": "\n".join(old), "new": "\n".join(new)}
 
 
-def test_blocks_go_to_the_file_named_last() -> None:
-    said = "\n".join(
+def test_edit_blocks_apply_to_last_named_file() -> None:
+    reply = "\n".join(
         [block("a.py", ["x"], ["y"]), block("", ["y"], ["z"]).lstrip(), "**b.py**:", block("", ["1"], ["2"]).lstrip()]
     )
-    assert [(edit.arguments["path"], edit.arguments["new"]) for edit in parse_edits(said)] == [
+    assert [(edit.arguments["path"], edit.arguments["new"]) for edit in parse_edits(reply)] == [
         ("a.py", "y"),
         ("a.py", "z"),
         ("b.py", "2"),
     ]
 
 
-def test_what_has_no_end_or_no_path_is_no_edit() -> None:
+def test_block_without_end_or_path_is_ignored() -> None:
     assert parse_edits(block("a.py", ["x"], ["y"]).removesuffix(">>>>>>> REPLACE")) == ()
     assert parse_edits(block("", ["x"], ["y"]).lstrip()) == ()
     assert len(parse_edits("\n".join([block("a.py", ["x"], ["y"])] * 99))) == MOST
 
 
-def test_a_file_is_the_block_below_its_path() -> None:
+def test_file_is_read_from_block_below_path() -> None:
     assert parse_file("tests/test_a.py\n\n```python\nimport a\n\n\na.b()\n```\nDone.") == (
         "tests/test_a.py",
         "import a\n\n\na.b()\n",
@@ -49,14 +49,14 @@ def test_a_file_is_the_block_below_its_path() -> None:
     assert parse_file("tests/test_a.py\n```python\nno end") is None
 
 
-def test_places_are_taken_as_they_are_known() -> None:
+def test_only_known_places_are_parsed() -> None:
     known = {"a.py", "b/c.py", "b/c.py:C.d"}
     assert parse_names("1. `b/c.py:C.d` - here\n- a.py, surely\nx.py\na.py", known, 9) == ["b/c.py:C.d", "a.py"]
     assert parse_names("a.py\nb/c.py", known, 1) == ["a.py"]
 
 
-def test_letters_and_numbers_stand_in_the_last_line() -> None:
-    assert [parse_letter(said, 2) for said in ("A\n**B**", "B.", "C", "none", "", "A or B")] == [
+def test_letter_and_score_are_read_from_last_line() -> None:
+    assert [parse_letter(reply, 2) for reply in ("A\n**B**", "B.", "C", "none", "", "A or B")] == [
         1,
         1,
         None,
@@ -64,7 +64,7 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
         None,
         None,
     ]
-    shares = {
+    scores = {
         "3\nso: 0.7": 0.7,
         "0.4/1": 0.4,
         "7/10": 0.7,
@@ -75,19 +75,19 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
         "0.8 (fairly sure)": 0.8,
         "0.3 (on a scale of 0 to 1)": 0.3,
     }
-    assert {said: parse_score(said) for said in shares} == shares
-    assert [parse_score(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
+    assert {reply: parse_score(reply) for reply in scores} == scores
+    assert [parse_score(reply) for reply in ("7", "-2", "11/10", "?", "")] == [None] * 5
 
 
 @pytest.mark.parametrize(
-    "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, for all of them.", "Yes.\n```\n"]
+    "reply", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, for all of them.", "Yes.\n```\n"]
 )
-def test_a_yes(said: str) -> None:
-    assert is_yes(said)
+def test_reply_means_yes(reply: str) -> None:
+    assert is_yes(reply)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         "no",
         "yes\nVerdict: no",
@@ -103,5 +103,5 @@ def test_a_yes(said: str) -> None:
         "Yes? No.",
     ],
 )
-def test_what_is_no_yes(said: str) -> None:
-    assert not is_yes(said)
+def test_reply_does_not_mean_yes(reply: str) -> None:
+    assert not is_yes(reply)

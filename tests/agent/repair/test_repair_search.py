@@ -1,4 +1,4 @@
-"""Whole searches in real repositories, cut off and gone on with; the edit as a tool takes it."""
+"""Searches in real repositories, also interrupted and resumed, and edits in the form that the edit tool takes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from agent.repair.repair_search import (
 from agent.repair.search_progress import WIDTH, SearchProgress
 from trajectories.errors import Cancelled
 
-# The edit as a tool takes it
+# Smallest edits
 
 TEXT = st.lists(st.sampled_from(["a\n", "b\n", "\n", "  c\n"]), max_size=8).map("".join)
 
 
 @given(TEXT, TEXT)
-def test_the_smallest_edit_does_what_it_says(before: str, after: str) -> None:
+def test_smallest_edit_is_unique_and_gives_new_text(before: str, after: str) -> None:
     old, new = smallest_edit(before, after)
     if before != after and before:
         assert before.count(old) == 1
@@ -91,27 +91,27 @@ class CartTest(unittest.TestCase):
 PYTEST = "python -m pytest -q"
 
 
-class Shelf:
-    """A memory as a run has it: JSON and bytes."""
+class ListMemory:
+    """A memory that stores JSON and bytes, as that of a run."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[str, bytes]] = []
+        self.stored: list[tuple[str, bytes]] = []
 
     def parts(self) -> list[tuple[dict[str, Any], bytes]]:
-        return [(json.loads(part), digests) for part, digests in self.kept]
+        return [(json.loads(part), digests) for part, digests in self.stored]
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None:
-        self.kept.append((json.dumps(part), digests))
+        self.stored.append((json.dumps(part), digests))
 
     def digests(self) -> list[bytes]:
-        return [data[at : at + WIDTH] for _, data in self.kept for at in range(0, len(data), WIDTH)]
+        return [data[at : at + WIDTH] for _, data in self.stored for at in range(0, len(data), WIDTH)]
 
 
 @pytest.fixture
-def question(make_repo, open_ws):
-    """`question(files, failing, passing, command)`: what is asked of a search in a local workspace."""
+def make_task(make_repo, open_ws):
+    """`make_task(files, failing, passing, command)` returns a search task in a local workspace."""
 
-    def ask(
+    def make(
         files=BUGGY, failing=("test_discount",), passing=("test_plain", "test_empty"), command="python -m pytest -q"
     ):
         workspace = open_ws("local", make_repo(files))
@@ -119,78 +119,78 @@ def question(make_repo, open_ws):
         names = [[f"{prefix}{name}" for name in tests] for tests in (failing, passing)]
         return RepairTask(workspace, workspace.options.trees, workspace.options.base.tree, *names, command)
 
-    return ask
+    return make
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["python -m pytest -q", "python -m unittest discover -s tests -t ."])
-def test_a_planted_bug_is_mended(question, command: str) -> None:
-    told: list[Progress] = []
-    found = search(question(command=command), 20, Event(), told.append)
-    best = found.choice.behaviours[0].candidate
+def test_planted_bug_is_fixed(make_task, command: str) -> None:
+    reports: list[Progress] = []
+    result = search(make_task(command=command), 20, Event(), reports.append)
+    best = result.choice.behaviours[0].candidate
     assert (best.path, best.function.qualname) == ("shop/cart.py", "Cart.total")
-    assert "return amount - amount * discount" in found.new_text(best)
-    assert found.tried >= len(found.choice.behaviours)
-    assert found.places > 0
-    assert not found.why
-    assert str(told[0]) == "tracing the tests"
-    assert f"{found.tried:,} at " in str(told[-1])
-    assert f"first {best.description} in shop/cart.py:" in str(told[-1]) or told[-1].plausible > 1
+    assert "return amount - amount * discount" in result.new_text(best)
+    assert result.tried >= len(result.choice.behaviours)
+    assert result.places > 0
+    assert not result.why
+    assert str(reports[0]) == "tracing the tests"
+    assert f"{result.tried:,} at " in str(reports[-1])
+    assert f"first {best.description} in shop/cart.py:" in str(reports[-1]) or reports[-1].plausible > 1
 
 
 @pytest.mark.slow
-def test_a_search_that_was_cut_off_tries_nothing_twice(question) -> None:
-    """As a run that was interrupted and resumed: what the first process tried is known to the second."""
+def test_resumed_search_tries_no_edit_twice(make_task) -> None:
+    """The first process is interrupted; the second one knows the edits that it tried."""
     hard = {**BUGGY, "shop/cart.py": BUGGY["shop/cart.py"].replace("return amount +", "return SECRET +")}
-    shelf, cancel = Shelf(), Event()
+    memory, cancel = ListMemory(), Event()
 
     def stop(progress: Progress) -> None:
         if progress.tried >= 40:
             cancel.set()
 
     with pytest.raises(Cancelled):
-        search(question(hard), 20, cancel, stop, shelf)
-    before = shelf.digests()
+        search(make_task(hard), 20, cancel, stop, memory)
+    before = memory.digests()
     assert len(before) > 0
-    found = search(question(hard), 6, Event(), memory=shelf)
-    after = shelf.digests()
+    result = search(make_task(hard), 6, Event(), memory=memory)
+    after = memory.digests()
     assert after[: len(before)] == before
     assert len(after) > len(before)
     assert len(set(after)) == len(after)
-    assert found.tried >= len(after)
+    assert result.tried >= len(after)
 
 
 @pytest.mark.slow
-def test_what_was_plausible_before_is_not_lost(question) -> None:
-    shelf = Shelf()
-    first = search(question(), 20, Event(), memory=shelf)
-    again = search(question(), 20, Event(), memory=shelf, end=0.0)
-    assert {one.candidate for one in first.choice.behaviours} <= {
-        one for behaviour in again.choice.behaviours for one in (behaviour.candidate, *behaviour.alike)
+def test_plausible_edits_survive_resume(make_task) -> None:
+    memory = ListMemory()
+    first = search(make_task(), 20, Event(), memory=memory)
+    resumed = search(make_task(), 20, Event(), memory=memory, end=0.0)
+    assert {behaviour.candidate for behaviour in first.choice.behaviours} <= {
+        edit for behaviour in resumed.choice.behaviours for edit in (behaviour.candidate, *behaviour.alike)
     }
 
 
-def test_a_search_ends_when_its_time_is_up(question) -> None:
-    found = search(question(), 1000, Event(), end=0.0)
-    assert (found.choice.behaviours, found.why) == ((), TOO_LATE)
+def test_search_ends_at_its_deadline(make_task) -> None:
+    result = search(make_task(), 1000, Event(), end=0.0)
+    assert (result.choice.behaviours, result.why) == ((), TOO_LATE)
 
 
 @pytest.mark.slow
-def test_comparing_has_what_is_left_of_the_time(question, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[float] = []
+def test_comparison_gets_remaining_time(make_task, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds_given: list[float] = []
 
-    def spied(*arguments: Any, seconds: float, **more: Any) -> Choice:
-        given.append(seconds)
-        return choose_edit(*arguments, seconds=seconds, **more)
+    def choose_and_record(*arguments: Any, seconds: float, **options: Any) -> Choice:
+        seconds_given.append(seconds)
+        return choose_edit(*arguments, seconds=seconds, **options)
 
-    monkeypatch.setattr("agent.repair.repair_search.choose_edit", spied)
-    found = search(question(), 20, Event(), end=time.monotonic() + 60)
-    assert found.choice.behaviours
-    assert 0 < given[0] < 60
+    monkeypatch.setattr("agent.repair.repair_search.choose_edit", choose_and_record)
+    result = search(make_task(), 20, Event(), end=time.monotonic() + 60)
+    assert result.choice.behaviours
+    assert 0 < seconds_given[0] < 60
 
 
 class Target:
-    """Stands for a target in which each edit takes so many CPU seconds, and only the tenth passes."""
+    """A fake target in which each edit takes `seconds` of CPU time and only the tenth one passes."""
 
     tick = None
 
@@ -206,48 +206,50 @@ class Target:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fall", "count", "sought"),
+    ("seconds", "decay", "count", "sought"),
     [
-        pytest.param(0.0005, 1.0, 10 + 2 * RIVALS[1], True, id="all as likely"),
-        pytest.param(0.002, 1.0, 10 + 2 * RIVALS[1], True, id="on a slower machine"),
-        pytest.param(1.0, 1.0, 10 + 20, False, id="on one that is too slow"),
-        pytest.param(1 / 128, 1.0, 10 + 16 * 128, True, id="on one that is slow"),
-        pytest.param(0.0005, 0.9, 10 + 2 * RIVALS[0], True, id="soon unlikely"),
-        pytest.param(0.0005, 0.995, 10 + 919, True, id="at last unlikely"),
+        pytest.param(0.0005, 1.0, 10 + 2 * RIVALS[1], True, id="equally likely"),
+        pytest.param(0.002, 1.0, 10 + 2 * RIVALS[1], True, id="slower machine"),
+        pytest.param(1.0, 1.0, 10 + 20, False, id="much too slow machine"),
+        pytest.param(1 / 128, 1.0, 10 + 16 * 128, True, id="slow machine"),
+        pytest.param(0.0005, 0.9, 10 + 2 * RIVALS[0], True, id="likelihood falls fast"),
+        pytest.param(0.0005, 0.995, 10 + 919, True, id="likelihood falls slowly"),
     ],
 )
-def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_a_bound(
-    seconds: float, fall: float, count: int, sought: bool
+def test_rivals_are_searched_while_likely_within_time_limit(
+    seconds: float, decay: float, count: int, sought: bool
 ) -> None:
-    """So that a slower machine comes to the same rivals, and so to the same doubt; or it says so."""
-    tried = SearchProgress()
-    hunt = SearchRun(cast("Evaluator", Target(seconds)), Spectrum((), (), {}), 1000.0, tried)
-    edits = (Candidate("a.py", ((number, number, "x"),), "", 1, None, fall**number) for number in range(9999))
-    hunt.run(edits, lambda progress: None)
-    assert tried.count == count
-    assert (hunt.cut_short, hunt.sought) == (False, sought)
+    """A slower machine finds the same rivals and so the same doubt; otherwise it reports an incomplete search."""
+    progress = SearchProgress()
+    search_run = SearchRun(cast("Evaluator", Target(seconds)), Spectrum((), (), {}), 1000.0, progress)
+    edits = (Candidate("a.py", ((number, number, "x"),), "", 1, None, decay**number) for number in range(9999))
+    search_run.run(edits, lambda progress: None)
+    assert progress.count == count
+    assert (search_run.cut_short, search_run.sought) == (False, sought)
 
 
-def test_a_hunt_that_its_seconds_ended_was_cut_short() -> None:
-    hunt = SearchRun(cast("Evaluator", Target(1.0)), Spectrum((), (), {}), 12.0, SearchProgress())
-    hunt.run((Candidate("a.py", ((number, number, "x"),), "", 1) for number in range(9999)), lambda progress: None)
-    assert (hunt.tried.count, hunt.cut_short, hunt.sought) == (12, True, False)
+def test_search_at_time_limit_is_marked_cut_short() -> None:
+    search_run = SearchRun(cast("Evaluator", Target(1.0)), Spectrum((), (), {}), 12.0, SearchProgress())
+    search_run.run(
+        (Candidate("a.py", ((number, number, "x"),), "", 1) for number in range(9999)), lambda progress: None
+    )
+    assert (search_run.tried.count, search_run.cut_short, search_run.sought) == (12, True, False)
 
 
-def test_a_cancelled_search_ends(question) -> None:
+def test_cancelled_search_raises(make_task) -> None:
     cancel = Event()
     cancel.set()
     with pytest.raises(Cancelled):
-        search(question(), 20, cancel)
+        search(make_task(), 20, cancel)
 
 
-def test_where_no_test_gets_into_the_repository_it_is_given_up(question) -> None:
+def test_search_is_given_up_if_tests_run_no_repository_code(make_task) -> None:
     test = "import unittest\n\n\nclass CartTest(unittest.TestCase):\n    def test_all(self):\n        self.fail()\n"
-    found = search(question({**BUGGY, "tests/test_cart.py": test}, ["test_all"], []), 20, Event())
-    assert (found.why, found.tried, found.choice.behaviours) == (UNREACHED, 0, ())
+    result = search(make_task({**BUGGY, "tests/test_cart.py": test}, ["test_all"], []), 20, Event())
+    assert (result.why, result.tried, result.choice.behaviours) == (UNREACHED, 0, ())
 
 
-# What was tried
+# Tried edits
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.text(max_size=5)), max_size=3).map(tuple)
@@ -261,49 +263,47 @@ CANDIDATES = st.builds(
     FUNCTIONS,
     st.just(0.5),
 )
-JUDGED = st.builds(
+RESULTS = st.builds(
     CandidateResult, CANDIDATES, st.sampled_from(["plausible", "fail", "timeout", "late"]), st.just("t"), st.booleans()
 )
 
 
-@given(st.lists(JUDGED, max_size=8), st.lists(JUDGED, max_size=8))
-def test_what_was_tried_is_as_it_was_after_being_kept(
-    first: list[CandidateResult], second: list[CandidateResult]
-) -> None:
-    shelf = Shelf()
-    tried = SearchProgress(shelf)
+@given(st.lists(RESULTS, max_size=8), st.lists(RESULTS, max_size=8))
+def test_stored_progress_is_restored(first: list[CandidateResult], second: list[CandidateResult]) -> None:
+    memory = ListMemory()
+    progress = SearchProgress(memory)
     for part in (first, second):
-        for judged in part:
-            tried.add(judged, 2.0)
-        tried.keep(3.0)
-    known = SearchProgress(shelf)
-    done = [judged.candidate for judged in (*first, *second) if judged.verdict != "late"]
-    assert all(known.knows(candidate) for candidate in done)
-    assert known.hits == tried.hits
-    assert known.first == tried.first
-    assert known.cpu == (3.0 if done else 0.0)
-    assert {(one.path, one.line) for one in done} <= known.places
+        for evaluated in part:
+            progress.add(evaluated, 2.0)
+        progress.keep(3.0)
+    restored = SearchProgress(memory)
+    finished = [evaluated.candidate for evaluated in (*first, *second) if evaluated.verdict != "late"]
+    assert all(restored.knows(candidate) for candidate in finished)
+    assert restored.hits == progress.hits
+    assert restored.first == progress.first
+    assert restored.cpu == (3.0 if finished else 0.0)
+    assert {(candidate.path, candidate.line) for candidate in finished} <= restored.places
 
 
-def test_what_is_late_is_tried_again_by_whoever_goes_on() -> None:
-    shelf, candidate = Shelf(), Candidate("a.py", ((0, 1, "x"),), "", 1)
-    tried = SearchProgress(shelf)
-    tried.add(CandidateResult(candidate, "late", "t"), 1.0)
-    tried.keep(1.0)
-    assert tried.count == 1
-    assert not SearchProgress(shelf).knows(candidate)
-    tried.add(CandidateResult(candidate, "fail", "t", again=True), 1.0)
-    tried.keep(1.0)
-    assert tried.count == 1
-    assert SearchProgress(shelf).knows(candidate)
+def test_late_edit_is_tried_again_after_resume() -> None:
+    memory, candidate = ListMemory(), Candidate("a.py", ((0, 1, "x"),), "", 1)
+    progress = SearchProgress(memory)
+    progress.add(CandidateResult(candidate, "late", "t"), 1.0)
+    progress.keep(1.0)
+    assert progress.count == 1
+    assert not SearchProgress(memory).knows(candidate)
+    progress.add(CandidateResult(candidate, "fail", "t", again=True), 1.0)
+    progress.keep(1.0)
+    assert progress.count == 1
+    assert SearchProgress(memory).knows(candidate)
 
 
-def test_an_edit_that_holds_a_plausible_one_is_no_rival_of_it() -> None:
-    one, more = Candidate("a.py", ((0, 1, "x"),), "", 1), Candidate("a.py", ((0, 1, "x"), (5, 5, "y")), "", 1)
-    other, elsewhere = replace(more, edits=((0, 1, "z"), (5, 5, "y"))), replace(more, path="b.py")
-    tried = SearchProgress()
-    for candidate in (more, other, elsewhere, one):
-        assert not tried.knows(candidate)
-        tried.add(CandidateResult(candidate, "plausible"), 1.0)
-    assert tried.least == [other, elsewhere, one]
-    assert tried.knows(replace(more, edits=((0, 1, "x"), (7, 7, "w"))))
+def test_edit_that_contains_plausible_edit_is_no_rival() -> None:
+    small, larger = Candidate("a.py", ((0, 1, "x"),), "", 1), Candidate("a.py", ((0, 1, "x"), (5, 5, "y")), "", 1)
+    other, elsewhere = replace(larger, edits=((0, 1, "z"), (5, 5, "y"))), replace(larger, path="b.py")
+    progress = SearchProgress()
+    for candidate in (larger, other, elsewhere, small):
+        assert not progress.knows(candidate)
+        progress.add(CandidateResult(candidate, "plausible"), 1.0)
+    assert progress.least == [other, elsewhere, small]
+    assert progress.knows(replace(larger, edits=((0, 1, "x"), (7, 7, "w"))))

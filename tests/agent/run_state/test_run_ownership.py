@@ -1,4 +1,4 @@
-"""Whose a run is: the registry of runs, and the digests of their journals."""
+"""Ownership of runs: the registry of own runs and the digests of their journals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.journal import encode, read
 
 
-def test_a_changed_first_record_is_not_the_users(bench) -> None:
+def test_run_with_changed_first_record_is_not_own(bench) -> None:
     bench.begin(line("x"))
     assert run_owner(bench.directory, bench.settings.state) == "user"
     first, *rest = read(bench.directory).records
@@ -27,7 +27,7 @@ def test_a_changed_first_record_is_not_the_users(bench) -> None:
 
 
 @pytest.mark.parametrize("is_users", [True, False])
-def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_users: bool) -> None:
+def test_owner_of_moved_state_folder_is_requested_once(bench, tmp_path: Path, is_users: bool) -> None:
     bench.begin(line("x"))
     state = tmp_path / "elsewhere"
     bench.settings.state.rename(state)
@@ -41,7 +41,7 @@ def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_user
         reopen(moved, state).close()
 
 
-def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
+def test_owner_of_unregistered_runs_is_requested_once(bench) -> None:
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
@@ -56,7 +56,7 @@ def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> None:
+def test_user_confirms_ownership_at_terminal(bench, monkeypatch, named: bool) -> None:
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
@@ -66,7 +66,7 @@ def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> Non
     monkeypatch.setattr("sys.stderr", Terminal())
     ask_for_owner(state, bench.directory if named else None)
     assert run_owner(bench.directory, state) == "user"
-    ask_for_owner(state, bench.directory if named else None)  # would read past the end
+    ask_for_owner(state, bench.directory if named else None)  # a second question would find no input
 
 
 class Terminal(io.StringIO):
@@ -74,14 +74,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
+def test_registry_entry_writable_by_others_is_ignored(bench) -> None:
     bench.begin(line("x"))
     entry = next((bench.settings.state / "own-runs").glob("*.json"))
     entry.chmod(0o666)
     assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
-def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, tmp_path: Path) -> None:
+def test_folder_that_replaces_removed_run_is_not_own(bench, tmp_path: Path) -> None:
     bench.begin(line("x"))
     shutil.copytree(bench.directory, tmp_path / "sent")
     bench.directory.rename(tmp_path / "removed")
@@ -89,7 +89,7 @@ def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, 
     assert run_owner(bench.directory, bench.settings.state) != "user"
 
 
-def test_a_removed_run_is_forgotten(bench) -> None:
+def test_removed_run_leaves_registry(bench) -> None:
     from agent.runs.garbage_collection import RemovalPlan, collect
 
     bench.begin(line("x"))
@@ -99,42 +99,42 @@ def test_a_removed_run_is_forgotten(bench) -> None:
     assert {path.name for path in entries.iterdir()} == {"asked"}
 
 
-def test_an_own_run_whose_journal_was_changed_is_not_the_users(bench) -> None:
-    """As where a run that was sent back is unpacked over it: the folder and its first record are the same."""
+def test_own_run_with_changed_journal_is_not_own(bench) -> None:
+    """A changed copy was unpacked over the run: the folder and the first record stay the same."""
     bench.begin(line("x"))
     journal = bench.directory / "journal.jsonl"
-    more = replace(read(bench.directory).turns[0], settings={"workspace": "local"})
-    written = journal.read_bytes()
-    journal.write_bytes(written + encode(more))
+    extra_turn = replace(read(bench.directory).turns[0], settings={"workspace": "local"})
+    original = journal.read_bytes()
+    journal.write_bytes(original + encode(extra_turn))
     assert run_owner(bench.directory, bench.settings.state) == "other"
     with pytest.raises(UsageError, match="was not created by you here"):
         reopen(bench.directory, bench.settings.state)
-    journal.write_bytes(written + encode(more)[:-9])  # torn, as a crash leaves it
+    journal.write_bytes(original + encode(extra_turn)[:-9])  # incomplete, as after a crash
     reopen(bench.directory, bench.settings.state).close()
     assert run_owner(bench.directory, bench.settings.state) == "user"
 
 
-def test_a_changed_run_in_another_folder_is_not_asked_about(bench) -> None:
+def test_changed_run_in_new_folder_stays_foreign(bench) -> None:
     bench.begin(line("x"))
     state, journal = bench.settings.state, bench.directory / "journal.jsonl"
-    sent = shutil.copytree(bench.directory, state / "runs" / "sent-by-others")
+    copied = shutil.copytree(bench.directory, state / "runs" / "sent-by-others")
     journal.write_bytes(journal.read_bytes() + encode(read(bench.directory).turns[0]))
     bench.directory.rename(state / "moved")
     shutil.copytree(state / "moved", bench.directory)
     assert run_owner(bench.directory, state) == "other"
     record_answer(state, is_users=True)
     assert run_owner(bench.directory, state) == "other"
-    assert run_owner(sent, state) == "other", "it was never registered"
+    assert run_owner(copied, state) == "other", "the copy was never registered"
 
 
-def test_a_store_of_the_users_own_runs_no_hooks(bench, tmp_path: Path) -> None:
+def test_tree_store_of_own_run_executes_no_hooks(bench, tmp_path: Path) -> None:
     bench.begin(line("x"))
-    store, ran = bench.directory / "trees.git", tmp_path / "ran"
-    (store / "config").write_text(f"[core]\n\tbare = true\n\tfsmonitor = touch {ran}\n")
+    store, marker = bench.directory / "trees.git", tmp_path / "ran"
+    (store / "config").write_text(f"[core]\n\tbare = true\n\tfsmonitor = touch {marker}\n")
     (store / "hooks").mkdir(exist_ok=True)
-    (store / "hooks" / "post-index-change").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (store / "hooks" / "post-index-change").write_text(f"#!/bin/sh\ntouch {marker}\n")
     (store / "hooks" / "post-index-change").chmod(0o755)
     with Trees(store) as trees:
         tree = trees.write({"mödul ü.py": b"x", "a\tb": b"y"}, EMPTY_TREE)
         assert set(trees.files(tree)) == {"mödul ü.py", "a\tb"}
-    assert not ran.exists()
+    assert not marker.exists()

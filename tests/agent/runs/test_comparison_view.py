@@ -1,4 +1,4 @@
-"""Of two texts that differ it is shown where: in a long line, at an end, in blanks."""
+"""Excerpts of two differing texts: in a long line, at an end, in blanks."""
 
 import pytest
 
@@ -9,7 +9,7 @@ LONG = "x" * 500
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "shown"),
+    ("left", "right", "excerpts"),
     [
         ("a\nb", "a\nc", ("b", "c")),
         ("a\n", "a", ("''", "(ends here)")),
@@ -21,12 +21,12 @@ LONG = "x" * 500
     ],
     ids=["line", "end", "empty", "blank", "hidden", "long", "nothing"],
 )
-def test_what_differs_is_shown(left: str, right: str, shown: tuple[str, str]) -> None:
+def test_differing_part_of_two_texts_is_shown(left: str, right: str, excerpts: tuple[str, str]) -> None:
     lines = comparison_lines(RunComparison(1, None, (), (Difference("main", 1, "text", left, right),)), ("A", "B"))
-    assert lines[-2:] == [f"  [dim]{side}[/] {words}" for side, words in zip("AB", shown, strict=True)]
+    assert lines[-2:] == [f"  [dim]{side}[/] {excerpt}" for side, excerpt in zip("AB", excerpts, strict=True)]
 
 
-def test_of_an_exit_code_the_text_is_shown_only_where_it_differs() -> None:
+def test_equal_text_after_different_exit_code_is_not_shown() -> None:
     code = Difference("main", 1, "exit", "ok, exit code 0\nsame", "not ok, exit code 1\nsame")
     lines = comparison_lines(RunComparison(0, code, (code,), ()), ("A", "B"))
     assert lines[-2:] == ["  [dim]A[/] ok, exit code 0", "  [dim]B[/] not ok, exit code 1"]

@@ -1,7 +1,7 @@
-"""Runs that earlier versions of this program wrote are read, gone on with and forked.
+"""Runs of earlier versions are read, resumed and forked.
 
-`tests/trajectories/journals/` holds them as they were, but for where they lay: `react` of commit f640bac, `models` of
-ed175f6, `batches` of 168075b, `session` of 3a51697. All are of the same repository, with a scripted model.
+`tests/trajectories/journals/` holds them as they were written, except for their paths: `react` of commit f640bac,
+`models` of ed175f6, `batches` of 168075b, `session` of 3a51697. All are of the same repository, with a scripted model.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from trajectories.journal import read
 from trajectories.migrations import is_version_note
 from trajectories.records import VERSION
 
-KEPT = Path(__file__).parents[2] / "trajectories" / "journals"
+JOURNALS = Path(__file__).parents[2] / "trajectories" / "journals"
 NAMES = ("react", "models", "batches", "session")
 REPOSITORY = {
     "calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return a * 2\n",
@@ -39,8 +39,8 @@ REPOSITORY = {
 
 
 @dataclass
-class Earlier:
-    """A run of an earlier version, where this one finds its runs."""
+class EarlierRun:
+    """A run of an earlier version, among the runs of this one."""
 
     state: Path
     directory: Path
@@ -49,10 +49,10 @@ class Earlier:
     def lines(self) -> list[bytes]:
         return (self.directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
 
-    def cut(self, kept: int) -> None:
-        cut_run(self.directory, b"".join(self.lines[:kept]))
+    def truncate(self, line_count: int) -> None:
+        cut_run(self.directory, b"".join(self.lines[:line_count]))
 
-    def go_on(self, directory: Path | None = None) -> Result:
+    def resume(self, directory: Path | None = None) -> Result:
         engine = reopen(directory or self.directory, self.state)
         try:
             return finished(engine)
@@ -61,55 +61,55 @@ class Earlier:
 
 
 @pytest.fixture
-def earlier(tmp_path: Path) -> Callable[[str], Earlier]:
-    def lay_out(name: str) -> Earlier:
+def earlier(tmp_path: Path) -> Callable[[str], EarlierRun]:
+    def install_run(name: str) -> EarlierRun:
         home = tmp_path / "ada"
         home.mkdir()
         committed(home / "calc", REPOSITORY)
-        script = KEPT / name / "script.jsonl"
-        shutil.copy(script if script.exists() else KEPT / "script.jsonl", home / "script.jsonl")
-        journal = (KEPT / name / "journal.jsonl").read_text().replace("/home/ada", str(home))
+        script = JOURNALS / name / "script.jsonl"
+        shutil.copy(script if script.exists() else JOURNALS / "script.jsonl", home / "script.jsonl")
+        journal = (JOURNALS / name / "journal.jsonl").read_text().replace("/home/ada", str(home))
         directory = tmp_path / "state" / "runs" / json.loads(journal.partition("\n")[0])["id"]
         directory.mkdir(parents=True)
         (directory / "journal.jsonl").write_text(journal)
         (directory / "out").mkdir()
-        for kept in (KEPT / name).glob("out/*"):
-            shutil.copy(kept, directory / "out")
+        for output in (JOURNALS / name).glob("out/*"):
+            shutil.copy(output, directory / "out")
         with Trees(directory / "trees.git") as trees:
-            trees.add_pack((KEPT / name / "trees.pack").read_bytes())
+            trees.add_pack((JOURNALS / name / "trees.pack").read_bytes())
         record_answer(tmp_path / "state", is_users=True)
-        return Earlier(tmp_path / "state", directory)
+        return EarlierRun(tmp_path / "state", directory)
 
-    return lay_out
+    return install_run
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_read(earlier, name):
+def test_earlier_run_is_read(earlier, name):
     run = earlier(name)
     assert b'"version":' not in run.lines[0].replace(b'"swe-agent":', b"")
     before = run.lines
     material = open_own_run(run.directory)
-    told = material.trajectory
-    assert told.run.version == VERSION
-    assert len(told.records) == len(before)
-    assert told.exit.kind == ("undone" if name == "session" else "verified")
+    trajectory = material.trajectory
+    assert trajectory.run.version == VERSION
+    assert len(trajectory.records) == len(before)
+    assert trajectory.exit.kind == ("undone" if name == "session" else "verified")
     assert material.spent.calls == (4 if name == "session" else 3)
-    assert run.lines == before, "a run that is read stays as it is"
-    for step in told.all_steps():
+    assert run.lines == before, "reading does not change the journal"
+    for step in trajectory.all_steps():
         assert material.trees.has(step.tree)
-        for seen in step.observations:
-            assert seen.out is None or material.output(seen.out)
+        for observation in step.observations:
+            assert observation.out is None or material.output(observation.out)
     material.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_shown_and_listed(earlier, name, monkeypatch, capsys):
+def test_earlier_run_is_shown_and_listed(earlier, name, monkeypatch, capsys):
     run = earlier(name)
     monkeypatch.setenv("SWE_AGENT_STATE", str(run.state))
     assert show.command(run.directory.name, plain=True) == 0
-    shown = capsys.readouterr().out
-    assert "add() subtracts" in shown
-    assert "edit calc.py return a - b → return a + b" in shown
+    output = capsys.readouterr().out
+    assert "add() subtracts" in output
+    assert "edit calc.py return a - b → return a + b" in output
     assert show.command(run.directory.name, "3", plain=True) == 0
     assert "+    return a + b" in capsys.readouterr().out
     assert runs.command(json=True) == 0
@@ -120,37 +120,37 @@ def test_it_is_shown_and_listed(earlier, name, monkeypatch, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_gone_on_with_from_its_last_reply(earlier, name):
+def test_earlier_run_is_resumed_from_its_last_reply(earlier, name):
     run = earlier(name)
     ended = read(run.directory).exit
     last = max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n'))
-    run.cut(last + 1)
-    came = run.go_on()
-    assert came.ended
-    assert (came.exit.tree, came.exit.kind) == (ended.tree, "answered" if name == "session" else "verified")
-    again = read(run.directory)
-    assert again.records[last + 1].data == {"version": VERSION}, "from here on lines are of this version"
-    assert sum("version" in note.data for note in again.notes) == 1
+    run.truncate(last + 1)
+    resumed = run.resume()
+    assert resumed.ended
+    assert (resumed.exit.tree, resumed.exit.kind) == (ended.tree, "answered" if name == "session" else "verified")
+    journal = read(run.directory)
+    assert journal.records[last + 1].data == {"version": VERSION}, "later lines are of this version"
+    assert sum("version" in note.data for note in journal.notes) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_forked(earlier, name):
+def test_earlier_run_is_forked(earlier, name):
     run = earlier(name)
     settings = Settings(state=run.state)
     parent = find_origin(f"{run.directory.name}@3", settings)
     child = fork(parent, Settings(**parent.run.settings, state=run.state))
     assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
-    came = run.go_on(child)
-    assert came.exit.kind == ("unproven" if name == "session" else "verified")
+    resumed = run.resume(child)
+    assert resumed.exit.kind == ("unproven" if name == "session" else "verified")
 
 
 @pytest.mark.slow
-def test_a_fork_of_what_a_later_version_went_on_with_does_not_say_so_too(earlier):
-    """Its own first line has the version of all its lines."""
+def test_fork_of_resumed_earlier_run_has_no_version_note(earlier):
+    """The fork's first line has the version of all its lines."""
     run = earlier("react")
-    run.cut(max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n')) + 1)
-    run.go_on()
+    run.truncate(max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n')) + 1)
+    run.resume()
     settings = Settings(state=run.state)
     last = read(run.directory).steps["main"][-1]
     parent = find_origin(f"{run.directory.name}@{last.id}", settings)

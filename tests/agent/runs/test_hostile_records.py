@@ -1,4 +1,4 @@
-"""Nothing that strangers wrote drives a terminal, whichever front end tells it."""
+"""Control sequences in records reach no terminal, in any front end."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from trajectories.trajectory import Trajectory
 NOTHING = Spent(None, 0, 0, 0, 0)
 
 
-def check(told: str, least: int) -> None:
-    """What was hostile is there as text, so often at least."""
-    assert not DRIVES & set(told)
-    assert told.count("marked") >= least
-    assert "[bold]marked[/] [link=http://a]b[/link]" in told.replace("\n", "")
-    assert "title" not in told.replace("]0;title^G", "")
+def check_harmless(output: str, at_least: int) -> None:
+    """The hostile text appears at least `at_least` times, as plain text."""
+    assert not DRIVES & set(output)
+    assert output.count("marked") >= at_least
+    assert "[bold]marked[/] [link=http://a]b[/link]" in output.replace("\n", "")
+    assert "title" not in output.replace("]0;title^G", "")
 
 
-@pytest.mark.parametrize("live", [False, True], ids=["done", "follow"])
-def test_show(tmp_path, capsys, live):
+@pytest.mark.parametrize("follow", [False, True], ids=["once", "follow"])
+def test_show_prints_hostile_text_harmlessly(tmp_path, capsys, follow):
     records = hostile()
-    material = RunView(EVIL, Trajectory(records), NOTHING, tmp_path)
-    showing = TranscriptPrinter(material, Lines(plain=True), live)
-    showing.heading()
-    showing.branches()
+    run = RunView(EVIL, Trajectory(records), NOTHING, tmp_path)
+    printer = TranscriptPrinter(run, Lines(plain=True), follow)
+    printer.heading()
+    printer.branches()
     for record in [*records, replace(records[-1], kind="other"), records[1]]:
-        showing.record(record)
-    showing.whole(records[3])
-    check(capsys.readouterr().out, 30)
+        printer.record(record)
+    printer.whole(records[3])
+    check_harmless(capsys.readouterr().out, 30)
 
 
-def test_fix_and_a_session_of_lines(tmp_path, capsys):
+def test_line_output_of_fix_and_session_is_harmless(tmp_path, capsys):
     records = hostile()
     console = Console(plain=True)
     console.heading(Trajectory(records))
@@ -64,22 +64,22 @@ def test_fix_and_a_session_of_lines(tmp_path, capsys):
         Result("one", tmp_path, records[-1], patch, NOTHING, 1, ended=True, effects=(EVIL,), word=EVIL),
         SweAgentError(EVIL, EVIL),
     )
-    told = capsys.readouterr()
-    check(told.out + told.err, 15)
+    captured = capsys.readouterr()
+    check_harmless(captured.out + captured.err, 15)
 
 
-def test_runs(tmp_path, capsys, monkeypatch):
+def test_list_of_runs_is_printed_harmlessly(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path))
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "none.toml"))
-    kept(tmp_path)
+    write_hostile_run(tmp_path)
     list_runs()
-    told = capsys.readouterr().out
-    check(told, 2)
-    assert len(told.splitlines()) == 2
+    output = capsys.readouterr().out
+    check_harmless(output, 2)
+    assert len(output.splitlines()) == 2
 
 
-def kept(state: Any) -> Any:
-    """A run on disk with such text; the journal itself refuses it where few words are allowed."""
+def write_hostile_run(state: Any) -> Any:
+    """Write a run with such text in every field where a journal on disk may have it."""
     run, turn, reply, step, *_ = hostile()
     run = replace(run, issue=Issue(EVIL, EVIL), base=replace(run.base))
     assert isinstance(run, Run)
@@ -90,34 +90,34 @@ def kept(state: Any) -> Any:
     return folder
 
 
-def test_the_list_of_runs_on_the_screen(tmp_path):
-    folder = kept(tmp_path)
-    (found,) = runs_in(folder.parent)
-    told = f"{one_line(found.title)}\n{preview(read_preview(folder)).plain}"
-    check(told, 3)
+def test_run_list_and_preview_of_interface_are_harmless(tmp_path):
+    folder = write_hostile_run(tmp_path)
+    (summary,) = runs_in(folder.parent)
+    output = f"{one_line(summary.title)}\n{preview(read_preview(folder)).plain}"
+    check_harmless(output, 3)
 
 
 @pytest.mark.slow
-def test_a_conversation_that_is_taken_up_again():
-    from tests.agent.tui.widgets.test_conversation_view import Shown, shown
+def test_restored_conversation_is_harmless():
+    from tests.agent.tui.widgets.test_conversation_view import ConversationApp, run_conversation
 
     records = hostile()
     verdict = {"kind": "unproven", "red": True, "tests": [EVIL], "lost": [EVIL], "notes": [EVIL]}
     proof = Step(EVIL, 2, "", "proof", "t", None, (), (Observation(EVIL, data={"verdict": verdict}),))
-    said = Observation(EVIL)
-    every: Sequence[Any] = [
+    observation = Observation(EVIL)
+    restored: Sequence[Any] = [
         *records,
         proof,
-        Step(EVIL, 3, "", EVIL, "t", None, (), (said,)),
+        Step(EVIL, 3, "", EVIL, "t", None, (), (observation,)),
         replace(records[-1], kind="x"),
     ]
-    trajectory = Trajectory(every)
+    trajectory = Trajectory(restored)
 
-    async def act(app: Shown) -> None:
-        app.conversation.add(*run_items(every, trajectory.replies, lambda number: EVIL))
+    async def check_view(app: ConversationApp) -> None:
+        app.conversation.add(*run_items(restored, trajectory.replies, lambda number: EVIL))
         app.conversation.open_all()
-        check(app.text(), 8)
+        check_harmless(app.text(), 8)
         styles = [segment.style for y in range(200) for segment in app.conversation.render_line(y)]
         assert not any(style and style.link for style in styles)
 
-    shown(act, (120, 200))
+    run_conversation(check_view, (120, 200))

@@ -1,4 +1,4 @@
-"""Run folders that somebody else made, only read: nothing of the user's is written, shown or believed for them."""
+"""Reading run folders from untrusted sources: no file of the user is written or shown, and no claim is believed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent.runs.run_fork import copy_untrusted_run
 from agent.runs.run_lookup import open_run
 from agent.runs.run_replay import begin_replay, replay_settings
 from agent.runs.run_report import report_document
-from tests.agent.runs.test_untrusted_run import appended, last, theirs
+from tests.agent.runs.test_untrusted_run import append_records, last_step, untrusted_folder
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
 from trajectories.exports._candidate_groups import candidate_groups
@@ -29,24 +29,24 @@ from trajectories.journal import Journal, lock_run, write_durably
 from trajectories.records import Exit, Observation, Verdict
 from trajectories.run_data import NOT_CHECKED
 
-__all__ = ["theirs"]
+__all__ = ["untrusted_folder"]
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Every path below a folder, with its kind, target or content."""
-    found = {}
+    """Map each path below a folder to its link target, its checksum or "folder"."""
+    entries = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            found[str(path)] = f"-> {path.readlink()}"
+            entries[str(path)] = f"-> {path.readlink()}"
         else:
-            found[str(path)] = hashlib.sha1(path.read_bytes()).hexdigest() if path.is_file() else "folder"
-    return found
+            entries[str(path)] = hashlib.sha1(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+    return entries
 
 
 def replay(name: str) -> None:
-    today = load_settings()
-    material = open_run(name, today)
-    begin_replay(material, replay_settings(material, today, "local"))
+    settings = load_settings()
+    material = open_run(name, settings)
+    begin_replay(material, replay_settings(material, settings, "local"))
 
 
 COMMANDS = {
@@ -60,7 +60,7 @@ COMMANDS = {
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def private(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "config").write_text("[mine]\n")
@@ -68,153 +68,162 @@ def mine(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", COMMANDS)
-def test_a_store_that_is_a_link_is_not_written_to(theirs: Path, mine: Path, how: str) -> None:
-    shutil.rmtree(theirs / "trees.git")
-    (theirs / "trees.git").symlink_to(mine)
-    before = contents(mine)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_linked_store_is_not_written_to(untrusted_folder: Path, private: Path, command: str) -> None:
+    shutil.rmtree(untrusted_folder / "trees.git")
+    (untrusted_folder / "trees.git").symlink_to(private)
+    private_before = contents(private)
     with pytest.raises(RunBroken, match="holds no objects of its own"):
-        COMMANDS[how](str(theirs))
-    assert contents(mine) == before
+        COMMANDS[command](str(untrusted_folder))
+    assert contents(private) == private_before
 
 
-@pytest.mark.parametrize("how", COMMANDS)
-def test_files_of_a_store_that_are_links_are_not_written_to(theirs: Path, mine: Path, how: str) -> None:
-    (theirs / "trees.git" / "HEAD").unlink()
-    (theirs / "trees.git" / "config").unlink()
-    (theirs / "trees.git" / "HEAD").symlink_to(mine / "new")
-    (theirs / "trees.git" / "config").symlink_to(mine / "config")
-    before, sent = contents(mine), contents(theirs)
-    COMMANDS[how](str(theirs))
-    assert contents(mine) == before
-    assert contents(theirs) == sent
+@pytest.mark.parametrize("command", COMMANDS)
+def test_linked_files_of_store_are_not_written_to(untrusted_folder: Path, private: Path, command: str) -> None:
+    (untrusted_folder / "trees.git" / "HEAD").unlink()
+    (untrusted_folder / "trees.git" / "config").unlink()
+    (untrusted_folder / "trees.git" / "HEAD").symlink_to(private / "new")
+    (untrusted_folder / "trees.git" / "config").symlink_to(private / "config")
+    private_before, untrusted_before = contents(private), contents(untrusted_folder)
+    COMMANDS[command](str(untrusted_folder))
+    assert contents(private) == private_before
+    assert contents(untrusted_folder) == untrusted_before
 
 
-def test_a_store_with_links_to_objects_is_refused(theirs: Path, bench) -> None:
-    """Whose objects these are, no one asked: they could be those of a private repository."""
-    private = bench.repository / ".git" / "objects"
-    (theirs / "trees.git" / "objects" / "00").symlink_to(private)
+def test_store_with_links_to_objects_is_refused(untrusted_folder: Path, bench) -> None:
+    """The objects could be those of a private repository."""
+    repository_objects = bench.repository / ".git" / "objects"
+    (untrusted_folder / "trees.git" / "objects" / "00").symlink_to(repository_objects)
     with pytest.raises(RunBroken, match="is not a regular file"):
-        show(str(theirs), plain=True)
+        show(str(untrusted_folder), plain=True)
 
 
 @pytest.mark.parametrize("name", ["alternates", "Alternates", "http-alternates"])
-def test_alternates_are_refused(theirs: Path, bench, name: str) -> None:
-    (theirs / "trees.git" / "objects" / "info" / name).write_text(f"{bench.repository / '.git' / 'objects'}\n")
-    for how in ("show", "report", "export"):
-        with pytest.raises(RunBroken, match="leads to objects elsewhere"):
-            COMMANDS[how](str(theirs))
-
-
-def test_a_pipe_among_the_objects_is_refused(theirs: Path) -> None:
-    os.mkfifo(theirs / "trees.git" / "objects" / "info" / "commit-graph")
-    with pytest.raises(RunBroken, match="is not a regular file"):
-        show(str(theirs), plain=True)
-
-
-def test_the_configuration_of_a_sent_store_is_not_used(theirs: Path, tmp_path: Path) -> None:
-    """A promised object was fetched, by a command that the store named."""
-    touched = tmp_path / "touched"
-    (theirs / "trees.git" / "config").write_text(
-        "[core]\n repositoryformatversion = 1\n bare = true\n[extensions]\n partialClone = origin\n"
-        f'[remote "origin"]\n promisor = true\n url = {tmp_path}\n uploadpack = touch {touched};\n'
+def test_alternates_are_refused(untrusted_folder: Path, bench, name: str) -> None:
+    (untrusted_folder / "trees.git" / "objects" / "info" / name).write_text(
+        f"{bench.repository / '.git' / 'objects'}\n"
     )
-    material = open_run(str(theirs), load_settings())
+    for command in ("show", "report", "export"):
+        with pytest.raises(RunBroken, match="leads to objects elsewhere"):
+            COMMANDS[command](str(untrusted_folder))
+
+
+def test_pipe_among_objects_is_refused(untrusted_folder: Path) -> None:
+    os.mkfifo(untrusted_folder / "trees.git" / "objects" / "info" / "commit-graph")
+    with pytest.raises(RunBroken, match="is not a regular file"):
+        show(str(untrusted_folder), plain=True)
+
+
+def test_configuration_of_untrusted_store_is_not_used(untrusted_folder: Path, tmp_path: Path) -> None:
+    """git would fetch a promised object with a command that the store names."""
+    marker = tmp_path / "touched"
+    (untrusted_folder / "trees.git" / "config").write_text(
+        "[core]\n repositoryformatversion = 1\n bare = true\n[extensions]\n partialClone = origin\n"
+        f'[remote "origin"]\n promisor = true\n url = {tmp_path}\n uploadpack = touch {marker};\n'
+    )
+    material = open_run(str(untrusted_folder), load_settings())
     assert "partialClone" not in git("config", "--list", env=material.trees.env).decode()
     assert not material.trees.has("1" * 40)
     material.close()
-    assert not touched.exists()
+    assert not marker.exists()
     assert "GIT_NO_LAZY_FETCH" in OWN
 
 
-def test_outputs_that_are_links_are_not_shown(theirs: Path, mine: Path, capsys) -> None:
-    seen = Observation("short", data={}, out=1)
-    appended(theirs, replace(last(theirs), n=last(theirs).n + 1, observations=(seen,)))
-    (theirs / "out" / "1").unlink(missing_ok=True)
-    (theirs / "out" / "1").symlink_to(mine / "id_rsa")
-    show(str(theirs), str(last(theirs).n), plain=True)
-    shutil.rmtree(theirs / "out")
-    (theirs / "out").symlink_to(mine)
-    (mine / "1").write_text("PRIVATE\n")
-    show(str(theirs), str(last(theirs).n), plain=True)
+def test_linked_outputs_are_not_shown(untrusted_folder: Path, private: Path, capsys) -> None:
+    observation = Observation("short", data={}, out=1)
+    append_records(
+        untrusted_folder,
+        replace(last_step(untrusted_folder), n=last_step(untrusted_folder).n + 1, observations=(observation,)),
+    )
+    (untrusted_folder / "out" / "1").unlink(missing_ok=True)
+    (untrusted_folder / "out" / "1").symlink_to(private / "id_rsa")
+    show(str(untrusted_folder), str(last_step(untrusted_folder).n), plain=True)
+    shutil.rmtree(untrusted_folder / "out")
+    (untrusted_folder / "out").symlink_to(private)
+    (private / "1").write_text("PRIVATE\n")
+    show(str(untrusted_folder), str(last_step(untrusted_folder).n), plain=True)
     assert "PRIVATE" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("target", ["link", "pipe"])
-def test_a_journal_that_is_no_file_of_the_folder_is_not_read(theirs: Path, tmp_path: Path, target: str) -> None:
-    (theirs / "journal.jsonl").rename(tmp_path / "journal.jsonl")
-    if target == "pipe":
-        os.mkfifo(theirs / "journal.jsonl")
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_journal_that_is_link_or_pipe_is_not_read(untrusted_folder: Path, tmp_path: Path, kind: str) -> None:
+    (untrusted_folder / "journal.jsonl").rename(tmp_path / "journal.jsonl")
+    if kind == "pipe":
+        os.mkfifo(untrusted_folder / "journal.jsonl")
     else:
-        (theirs / "journal.jsonl").symlink_to(tmp_path / "journal.jsonl")
+        (untrusted_folder / "journal.jsonl").symlink_to(tmp_path / "journal.jsonl")
     with pytest.raises(SweAgentError):
-        show(str(theirs), plain=True)
+        show(str(untrusted_folder), plain=True)
     with pytest.raises((SweAgentError, OSError)):
-        copy_untrusted_run(theirs, load_settings(), {})
+        copy_untrusted_run(untrusted_folder, load_settings(), {})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hard", "symbolic"])
-def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path, kind: str) -> None:
-    (theirs / "lock").unlink(missing_ok=True)
+def test_linked_lock_file_keeps_its_content(untrusted_folder: Path, private: Path, kind: str) -> None:
+    (untrusted_folder / "lock").unlink(missing_ok=True)
     if kind == "hard":
-        os.link(mine / "id_rsa", theirs / "lock")
+        os.link(private / "id_rsa", untrusted_folder / "lock")
     else:
-        (theirs / "lock").symlink_to(mine / "id_rsa")
-    replay(str(theirs))
-    copy_untrusted_run(theirs, load_settings(), {})
+        (untrusted_folder / "lock").symlink_to(private / "id_rsa")
+    replay(str(untrusted_folder))
+    copy_untrusted_run(untrusted_folder, load_settings(), {})
     with pytest.raises(RunBroken, match="is not a lock of swe-agent"):
-        lock_run(theirs)
-    assert (mine / "id_rsa").read_text() == "PRIVATE\n"
+        lock_run(untrusted_folder)
+    assert (private / "id_rsa").read_text() == "PRIVATE\n"
 
 
 @pytest.mark.slow
-def test_a_sent_folder_stays_as_it_is(theirs: Path, capsys) -> None:
-    (theirs / "lock").unlink(missing_ok=True)
-    before = contents(theirs)
-    for how in COMMANDS.values():
-        how(str(theirs))
-    copy_untrusted_run(theirs, load_settings(), {})
-    assert contents(theirs) == before
+def test_untrusted_folder_is_unchanged(untrusted_folder: Path, capsys) -> None:
+    (untrusted_folder / "lock").unlink(missing_ok=True)
+    before = contents(untrusted_folder)
+    for command in COMMANDS.values():
+        command(str(untrusted_folder))
+    copy_untrusted_run(untrusted_folder, load_settings(), {})
+    assert contents(untrusted_folder) == before
 
 
-def test_gc_leaves_other_repositories_alone(theirs: Path, bench) -> None:
-    appended(theirs, Exit("answered", 0, last(theirs).tree))
-    among = bench.settings.runs / "20260101-000000-abcdef"
-    shutil.copytree(theirs, among)
-    shutil.rmtree(among / "trees.git")
-    own = bench.repository / ".git"
-    (among / "trees.git").symlink_to(own)
+def test_gc_does_not_change_linked_repository(untrusted_folder: Path, bench) -> None:
+    append_records(untrusted_folder, Exit("answered", 0, last_step(untrusted_folder).tree))
+    own_copy = bench.settings.runs / "20260101-000000-abcdef"
+    shutil.copytree(untrusted_folder, own_copy)
+    shutil.rmtree(own_copy / "trees.git")
+    repository_git = bench.repository / ".git"
+    (own_copy / "trees.git").symlink_to(repository_git)
     for number in range(9):
         (bench.repository / f"{number}.txt").write_text(str(number))
-        env = git_environ({"GIT_DIR": str(own), "GIT_WORK_TREE": str(bench.repository)})
+        env = git_environ({"GIT_DIR": str(repository_git), "GIT_WORK_TREE": str(bench.repository)})
         id = git("hash-object", "-w", f"{number}.txt", env=env, cwd=bench.repository)
-        pack = git("pack-objects", "-q", str(own / "objects" / "pack" / "pack"), env=env, input=id).decode().strip()
-        (own / "objects" / "pack" / f"pack-{pack}.keep").touch()
-    before = contents(own)
+        pack = (
+            git("pack-objects", "-q", str(repository_git / "objects" / "pack" / "pack"), env=env, input=id)
+            .decode()
+            .strip()
+        )
+        (repository_git / "objects" / "pack" / f"pack-{pack}.keep").touch()
+    before = contents(repository_git)
     collect(bench.settings.runs, RemovalPlan())
-    assert contents(own) == before
+    assert contents(repository_git) == before
 
 
 # Writing
 
 
-def test_a_link_beside_the_target_is_not_written_through(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.write_text("mine\n")
-    (tmp_path / ".r.html.new").symlink_to(kept)
+def test_link_in_place_of_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    user_file = tmp_path / "kept"
+    user_file.write_text("mine\n")
+    (tmp_path / ".r.html.new").symlink_to(user_file)
     write_durably(tmp_path / "r.html", b"report")
     assert (tmp_path / "r.html").read_bytes() == b"report"
-    os.link(kept, tmp_path / ".r.html.new")
+    os.link(user_file, tmp_path / ".r.html.new")
     write_durably(tmp_path / "r.html", b"again")
-    assert kept.read_text() == "mine\n"
+    assert user_file.read_text() == "mine\n"
 
 
-# Outputs that a record names
+# Recorded output numbers
 
 
 @pytest.mark.parametrize("number", ["/etc/hostname", "1", True, None, 1.0])
-def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object) -> None:
+def test_output_is_recalled_only_by_integer_number(tmp_path: Path, number: object) -> None:
     journal = Journal(tmp_path / "run")
     try:
         assert journal.recall(journal.keep(b"kept")) == b"kept"
@@ -224,7 +233,7 @@ def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object
         journal.close()
 
 
-def test_a_list_of_tests_is_unpacked_up_to_a_limit() -> None:
+def test_list_of_tests_is_decompressed_up_to_limit() -> None:
     bomb = zlib.compress(bytes(MOST_NAMED + 1), 9)
     assert len(bomb) < 1_000_000
     for data in (bomb, b"no list", zlib.compress(b"a\nb")[:-6]):
@@ -233,52 +242,52 @@ def test_a_list_of_tests_is_unpacked_up_to_a_limit() -> None:
     assert recall_names(zlib.compress(b"a\nb", 1)) == ["a", "b"]
 
 
-# What it claims
+# Claims of an untrusted run
 
 
 @pytest.fixture
-def proven(theirs: Path) -> Path:
-    """Their run, with a claim that its patch was proven."""
+def claimed_proof(untrusted_folder: Path) -> Path:
+    """An untrusted run that claims a proof of its patch."""
     verdict = Verdict("verified", red=True, green=True, red_again=True, no_loss=True, commands=("sh proof.sh",))
-    appended(theirs, Exit("verified", 0, last(theirs).tree, verdict))
-    (theirs / "proof.sh").write_text("touch /tmp/never\n")
-    return theirs
+    append_records(untrusted_folder, Exit("verified", 0, last_step(untrusted_folder).tree, verdict))
+    (untrusted_folder / "proof.sh").write_text("touch /tmp/never\n")
+    return untrusted_folder
 
 
-def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
-    show(str(proven), plain=True)
-    shown = capsys.readouterr().out
-    assert "its records were not checked" in shown
-    assert "Claimed: verified. Recorded by someone else; not verified here." in shown
-    assert "a test proves it" not in shown
-    assert "proof.sh" not in shown
+def test_claimed_proof_is_shown_as_claim(claimed_proof: Path, capsys) -> None:
+    show(str(claimed_proof), plain=True)
+    output = capsys.readouterr().out
+    assert "its records were not checked" in output
+    assert "Claimed: verified. Recorded by someone else; not verified here." in output
+    assert "a test proves it" not in output
+    assert "proof.sh" not in output
 
 
 @pytest.mark.slow
-def test_a_claimed_proof_is_followed_as_a_claim(proven: Path, capsys) -> None:
-    show(str(proven), follow=True, plain=True)
+def test_claimed_proof_is_shown_as_claim_when_followed(claimed_proof: Path, capsys) -> None:
+    show(str(claimed_proof), follow=True, plain=True)
     assert "Claimed: verified." in capsys.readouterr().out
 
 
-def test_a_report_says_what_is_claimed(proven: Path) -> None:
-    told = report_document([open_run(str(proven), load_settings())])["runs"][0]
-    assert told["ended"]["kind"] == told["verdict"]["kind"] == "claimed: verified"
-    assert told["ended"]["words"] == told["verdict"]["notes"][0] == NOT_CHECKED
+def test_report_marks_proof_as_claimed(claimed_proof: Path) -> None:
+    run_report = report_document([open_run(str(claimed_proof), load_settings())])["runs"][0]
+    assert run_report["ended"]["kind"] == run_report["verdict"]["kind"] == "claimed: verified"
+    assert run_report["ended"]["words"] == run_report["verdict"]["notes"][0] == NOT_CHECKED
 
 
 @pytest.mark.parametrize(
-    ("format", "said"), [("markdown", NOT_CHECKED), ("atif", NOT_CHECKED), ("swe_agent", "claimed: verified")]
+    ("format", "expected"), [("markdown", NOT_CHECKED), ("atif", NOT_CHECKED), ("swe_agent", "claimed: verified")]
 )
-def test_an_export_says_what_is_claimed(proven: Path, capsys, format: str, said: str) -> None:
-    export([str(proven)], format)
-    assert said in capsys.readouterr().out
+def test_export_marks_proof_as_claimed(claimed_proof: Path, capsys, format: str, expected: str) -> None:
+    export([str(claimed_proof)], format)
+    assert expected in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["sft", "dpo", "rloo"])
-def test_nothing_is_learned_from_a_claim(proven: Path, capsys, format: str) -> None:
-    material = open_run(str(proven), load_settings())
+def test_claimed_proof_is_not_training_data(claimed_proof: Path, capsys, format: str) -> None:
+    material = open_run(str(claimed_proof), load_settings())
     assert not candidate_groups([material])
     assert candidate_groups([replace(material, untrusted=False)])
     with pytest.raises(UsageError):
-        export([str(proven)], format)
+        export([str(claimed_proof)], format)
     assert "was not created by you here and is skipped" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""An own run whose store was unpacked over: the journal is as it was written, and no other patch is shown under it."""
+"""An own run with a replaced object in its store: the recorded patch is not shown with other content."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ REPLACED = "was replaced: its content has another id"
 
 
 @pytest.fixture
-def replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that has ended, whose patched file holds something else by now."""
+def damaged_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ended run whose patched file has other content now."""
 
     def strategy(task):
         reply = task.ask()
@@ -40,7 +40,7 @@ def replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bench.directory
 
 
-def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
+def test_replaced_object_is_no_result_of_run(damaged_run: Path, bench: Bench) -> None:
     engine = bench.engine()
     try:
         with pytest.raises(RunBroken, match=REPLACED):
@@ -48,9 +48,9 @@ def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
     finally:
         engine.close()
     with pytest.raises(RunBroken, match=REPLACED):
-        open_run(str(replaced), bench.settings).patch()
+        open_run(str(damaged_run), bench.settings).patch()
 
 
-def test_it_is_not_shown_as_what_a_step_changed(replaced: Path) -> None:
+def test_replaced_object_is_not_shown_in_diff(damaged_run: Path) -> None:
     with pytest.raises(RunBroken, match=REPLACED):
-        command(f"{replaced.name}@0", f"{replaced.name}@1", stat=False, json=False, plain=True)
+        command(f"{damaged_run.name}@0", f"{damaged_run.name}@1", stat=False, json=False, plain=True)

@@ -1,4 +1,4 @@
-"""What was sent can be told again, ask by ask, after all that may happen to a conversation."""
+"""Requests rebuilt from the journal: equal to what was sent, after undo, compaction, errors and forks."""
 
 from __future__ import annotations
 
@@ -22,149 +22,160 @@ from trajectories.trajectory import Trajectory
 
 pytestmark = pytest.mark.slow
 
-MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
 
 
-def look(n: int) -> dict[str, Any]:
-    """Something long, and nothing twice."""
+def print_lines(n: int) -> dict[str, Any]:
+    """Print long output without repeated lines."""
     return act("shell", command=f"for i in $(seq {n} {n + 40}); do echo $i | md5sum; done")
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], Any]:
-    """By model, branch and ask what was sent last; kept as it was then."""
-    kept: dict[tuple[str, str, int], Any] = {}
+def sent_requests(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], Any]:
+    """The last request sent by model, branch and request number, copied when it was sent."""
+    requests: dict[tuple[str, str, int], Any] = {}
     reply = Scripted.reply
 
-    def listened(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
-        kept[model.name, asking.branch, asking.ask] = copy.deepcopy(messages)
+    def record_and_reply(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+        requests[model.name, asking.branch, asking.ask] = copy.deepcopy(messages)
         return reply(model, messages, tools, asking)
 
-    monkeypatch.setattr(Scripted, "reply", listened)
-    return kept
+    monkeypatch.setattr(Scripted, "reply", record_and_reply)
+    return requests
 
 
-def agree(bench: Bench, sent: dict[tuple[str, str, int], Any]) -> Trajectory:
+def check_requests(bench: Bench, sent_requests: dict[tuple[str, str, int], Any]) -> Trajectory:
     run = open_own_run(bench.directory)
     trajectory = run.trajectory
     replies = [record for record in trajectory.records if isinstance(record, Reply)]
     assert replies
     for branch in trajectory.last_replies:
-        asked = [(reply.model, branch, reply.ask) for reply in replies if reply.branch == branch]
-        for which, messages in zip(asked, run.requests(branch), strict=True):
-            assert messages == sent[which], which
+        keys = [(reply.model, branch, reply.ask) for reply in replies if reply.branch == branch]
+        for key, messages in zip(keys, run.requests(branch), strict=True):
+            assert messages == sent_requests[key], key
     run.close()
     return trajectory
 
 
-def test_turns_that_are_taken_back_and_brought_again(talk, sent):
-    it: Talk = talk(
-        *(line(f"Answer {n}.", *([MEND] if n == 2 else [look(n)] if n == 4 else []), n=n) for n in range(1, 10))
+def test_requests_agree_after_undo_and_redo(talk, sent_requests):
+    session: Talk = talk(
+        *(line(f"Answer {n}.", *([FIX] if n == 2 else [print_lines(n)] if n == 4 else []), n=n) for n in range(1, 10))
     )
-    it.go()
-    it.say("Mend it.")
-    it.say("What is in it?", "plan")
-    it.say("/undo", "undo")
-    it.say("And now?")
-    it.say("/undo", "undo")
-    it.say("/redo", "undo")
-    it.say("Once more.")
-    agree(it.bench, sent)
+    session.go()
+    session.say("Fix it.")
+    session.say("What does it contain?", "plan")
+    session.say("/undo", "undo")
+    session.say("And now?")
+    session.say("/undo", "undo")
+    session.say("/redo", "undo")
+    session.say("Once more.")
+    check_requests(session.bench, sent_requests)
 
 
-def test_a_conversation_made_short_and_one_in_a_small_window(talk, sent):
+def test_requests_agree_after_compaction_in_small_window(talk, sent_requests):
     table = {"context": 5000, "max_output": 300, "price_in": 1.0, "price_cached": 0.5, "price_out": 5.0}
-    looks = [line("Look.", look(n), n=n, usage={"input_tokens": 1000 * n}) for n in range(1, 9)]
-    it: Talk = talk(
-        *looks, line("That is all.", n=9), line("A summary.", n=10), line("Yes.", n=11), models={"scripted": table}
+    replies = [line("Look.", print_lines(n), n=n, usage={"input_tokens": 1000 * n}) for n in range(1, 9)]
+    session: Talk = talk(
+        *replies, line("That is all.", n=9), line("A summary.", n=10), line("Yes.", n=11), models={"scripted": table}
     )
-    it.go()
-    it.say("/compact", "compact")
-    it.say("Is it right?")
-    trajectory = agree(it.bench, sent)
-    assert len(sent) == 11
-    assert any("[folded:" in str(each) for each in sent.values())
+    session.go()
+    session.say("/compact", "compact")
+    session.say("Is it right?")
+    trajectory = check_requests(session.bench, sent_requests)
+    assert len(sent_requests) == 11
+    assert any("[folded:" in str(each) for each in sent_requests.values())
     assert len(trajectory.turns) == 3
 
 
-def test_a_reply_that_is_too_long_for_the_provider_and_one_that_nobody_acted_on(talk, sent, monkeypatch):
-    looks = [line("Look.", look(n), n=n) for n in range(1, 6)]
-    it: Talk = talk(*looks, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
+def test_requests_agree_after_overflow_and_unused_reply(talk, sent_requests, monkeypatch):
+    replies = [line("Look.", print_lines(n), n=n) for n in range(1, 6)]
+    session: Talk = talk(*replies, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
     refused: list[int] = []
     reply = Scripted.reply
 
-    def refuses(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
+    def refuse_once(model: Scripted, messages: Any, tools: Any, asking: Any) -> Any:
         if asking.ask == 5 and not refused:
             refused.append(asking.ask)
             raise ModelError("The context window is full.", billed=False, overflow=True)
         return reply(model, messages, tools, asking)
 
-    monkeypatch.setattr(Scripted, "reply", refuses)
-    it.go()
+    monkeypatch.setattr(Scripted, "reply", refuse_once)
+    session.go()
     assert refused
-    it.engine.journal.append(Note("main", "message", "Wait."))
-    it.say("Go on.")
-    agree(it.bench, sent)
+    session.engine.journal.append(Note("main", "message", "Wait."))
+    session.say("Continue.")
+    check_requests(session.bench, sent_requests)
 
 
-def test_a_fork_with_another_model(bench: Bench, sent):
+def test_requests_of_fork_with_another_model_agree(bench: Bench, sent_requests):
     bench.begin(
-        line("Look.", look(1), n=1), line("Mend.", MEND, n=2), line("In words.", n=3), strategy="react", max_steps=3
+        line("Look.", print_lines(1), n=1),
+        line("Fix.", FIX, n=2),
+        line("In prose.", n=3),
+        strategy="react",
+        max_steps=3,
     )
     engine = bench.engine()
     finished(engine)
     engine.close()
-    agree(bench, sent)
+    check_requests(bench, sent_requests)
     other = bench.folder / "other.jsonl"
-    other.write_text('{"reply": {"text": "It is mended.", "actions": [{"tool": "submit", "arguments": {}}]}}\n')
-    begun = find_origin(f"{bench.directory}@main#2", bench.settings)
-    settings = fork_settings(begun, model=f"scripted:{other}", state=bench.settings.state)
-    bench.directory = fork(begun, settings, "Look again.")
+    other.write_text('{"reply": {"text": "It is fixed.", "actions": [{"tool": "submit", "arguments": {}}]}}\n')
+    origin = find_origin(f"{bench.directory}@main#2", bench.settings)
+    settings = fork_settings(origin, model=f"scripted:{other}", state=bench.settings.state)
+    bench.directory = fork(origin, settings, "Look again.")
     engine = reopen(bench.directory, bench.settings.state)
     resume_turn(engine)
     finished(engine)
     engine.close()
     models = {reply.model for reply in read(bench.directory).replies.values()}
     assert len(models) == 2
-    agree(bench, sent)
+    check_requests(bench, sent_requests)
 
 
-def test_roles_with_prompts_of_their_own(bench: Bench, sent):
-    """A debate: proposers, a judge, the coder; a way that is left, and what the user says on it."""
-    judge = bench.folder / "judge.jsonl"
-    judge.write_text('{"reply": {"text": "A."}}\n')
+def test_requests_of_roles_with_separate_prompts_agree(bench: Bench, sent_requests):
+    """A debate of proposers, a judge and the coder."""
+    judge_script = bench.folder / "judge.jsonl"
+    judge_script.write_text('{"reply": {"text": "A."}}\n')
     wrong = [act("edit", path="calc.py", old="a - b", new="b - a"), act("submit")]
-    coder = (
+    coder_replies = (
         line("So.", *wrong, branch="main", n=1),
         line("So.", act("submit"), branch="main"),
         line("calc.py is wrong."),
     )
-    bench.begin(*coder, strategy="debate", rounds=2, attempts=2, roles={"judge": f"scripted:{judge}"}, max_steps=12)
+    bench.begin(
+        *coder_replies,
+        strategy="debate",
+        rounds=2,
+        attempts=2,
+        roles={"judge": f"scripted:{judge_script}"},
+        max_steps=12,
+    )
     engine = bench.engine()
     try:
         finished(engine)
     finally:
         engine.close()
-    agree(bench, sent)
-    systems = {branch.rpartition("/")[2]: messages[0]["content"] for (_, branch, _), messages in sent.items()}
+    check_requests(bench, sent_requests)
+    systems = {branch.rpartition("/")[2]: messages[0]["content"] for (_, branch, _), messages in sent_requests.items()}
     assert len({systems[name] for name in ("main", "round-1-a")}) == 2
     assert systems["main"].startswith("You are an experienced software engineer")
 
 
-def test_what_the_user_says_on_a_way_that_is_left_is_read_on_the_next(bench: Bench, sent):
+def test_message_on_abandoned_branch_is_sent_on_next(bench: Bench, sent_requests):
     bench.begin(line("Looking.", act("view", path="calc.py")))
 
     def strategy(task):
-        yield task.say("Begin.")
+        yield task.say("Start.")
         task.engine.journal.append(Note("main", "message", "Mind the signs."))
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
-        yield rewind_to(task, 1, task.start, "Go another way.", "search")
+        yield rewind_to(task, 1, task.start, "Try another approach.", "search")
         yield task.step(reply := task.ask(), task.act(reply.actions))
         return task.best()
 
     bench.drive(strategy)
-    last = sent[max(sent, key=lambda key: key[2])]
+    last = sent_requests[max(sent_requests, key=lambda key: key[2])]
     assert [message["content"] for message in last if message["role"] == "user"][-1] == (
-        "The user said meanwhile: Mind the signs.\n\nGo another way."
+        "The user said meanwhile: Mind the signs.\n\nTry another approach."
     )

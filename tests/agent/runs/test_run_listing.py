@@ -1,4 +1,4 @@
-"""Runs in a list: what of them is told, which are wanted, in which order, and how damaged ones are."""
+"""The list of runs: summaries, filters, sorting, damaged runs and the printed table."""
 
 import json
 import os
@@ -37,12 +37,14 @@ def state(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(state, name, *more, issue="add() subtracts", at=NOW, model="openai/small", repository="/home/ann/shop"):
-    """A run of one turn as a journal has it, with these records after its first two."""
+def write_run(
+    state, name, *records_after, issue="add() subtracts", at=NOW, model="openai/small", repository="/home/ann/shop"
+):
+    """Write a run of one turn, with `more` after its first two records."""
     folder = state / "runs" / name
     folder.mkdir(parents=True)
     run = Run(name, Issue(issue, "It gives -1."), repository, Base("c" * 40, "t" * 40), at=at)
-    records = [run, Turn("fix", "test-then-patch", {"coder": model}), *more]
+    records = [run, Turn("fix", "test-then-patch", {"coder": model}), *records_after]
     (folder / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
     return folder
 
@@ -51,20 +53,20 @@ def step(n, text="seen"):
     return Step("main", n, "", "coder", "t" * 40, None, (), (Observation(text),))
 
 
-def asked(n, dollars, settled):
-    """A request held at a dollar and settled at `settled`; None: its end was not seen."""
+def request_records(n, dollars, settled):
+    """A request reserved at `dollars` and settled at `settled`; None: it was never settled."""
     hold = Hold("main", n, 1, "m", dollars, 100)
     end = [] if settled is None else [Settle(hold.id, Usage(10, 1), settled, "usage")]
     return [hold, Reply("words", branch="main", ask=n), *end]
 
 
-def test_a_line_tells_what_a_run_came_to(state):
-    folder = write(
+def test_summary_has_result_cost_and_origin(state):
+    folder = write_run(
         state,
         "one",
-        *asked(1, 1.0, 0.25),
+        *request_records(1, 1.0, 0.25),
         step(1),
-        *asked(2, 1.0, None),
+        *request_records(2, 1.0, None),
         step(2),
         Exit("verified", 0, verdict=Verdict("verified")),
     )
@@ -76,50 +78,52 @@ def test_a_line_tells_what_a_run_came_to(state):
     }  # fmt: skip
 
 
-def test_a_journal_that_was_formatted_anew_reads_the_same(state):
-    folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0, verdict=Verdict("verified")))
+def test_reformatted_journal_gives_same_summary(state):
+    folder = write_run(
+        state, "one", *request_records(1, 1.0, 0.25), step(1), Exit("verified", 0, verdict=Verdict("verified"))
+    )
     before = summarize_run(folder)
     lines = (folder / "journal.jsonl").read_text().splitlines()
     (folder / "journal.jsonl").write_text("".join(json.dumps(json.loads(each)) + "\n" for each in lines))
     assert summarize_run(folder) == before
 
 
-def test_a_replay_that_was_cut_off_is_not_gone_on_with(state):
-    begun = Note("main", "replay", "Replay of one.", {"run": "one"})
-    line = summarize_run(write(state, "two", begun, step(1), Turn("more", "build")))
+def test_interrupted_replay_is_not_resumable(state):
+    replay_note = Note("main", "replay", "Replay of one.", {"run": "one"})
+    line = summarize_run(write_run(state, "two", replay_note, step(1), Turn("more", "build")))
     assert (line.resumable, line.exit, line.ended, line.state) == (False, None, None, "interrupted")
 
 
-def test_a_request_without_price_leaves_the_sum_unknown(state):
-    assert summarize_run(write(state, "one", *asked(1, None, None))).dollars is None
+def test_cost_is_unknown_with_unpriced_request(state):
+    assert summarize_run(write_run(state, "one", *request_records(1, None, None))).dollars is None
 
 
-def test_a_later_turn_opens_a_run_again(state):
-    line = summarize_run(write(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
+def test_later_turn_reopens_run(state):
+    line = summarize_run(write_run(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
     assert (line.resumable, line.exit, line.ended, line.model, line.turns) == (True, None, None, "other", 2)
     assert "and sub()?" in line.asked
 
 
 @pytest.mark.parametrize("kind", ["forked", "replay"])
-def test_a_run_names_the_one_it_is_from(state, kind):
+def test_fork_or_replay_names_its_origin(state, kind):
     assert (
-        summarize_run(write(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin
+        summarize_run(write_run(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin
         == "one"
     )
 
 
-def test_what_is_written_just_now_is_left_out(state):
-    folder = write(state, "one", step(1))
+def test_partial_last_line_is_ignored(state):
+    folder = write_run(state, "one", step(1))
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(encode(step(2))[:-20])
     assert summarize_run(folder).steps == 1
 
 
 @pytest.mark.parametrize("damage", [b"\0\0\0\n", b"{}\n", b'"type":"step"}\n', b"[" * 100_000 + b"\n"])
-def test_a_damaged_run_is_named(state, damage):
-    folder = write(state, "one")
-    whole = (folder / "journal.jsonl").read_bytes()
-    (folder / "journal.jsonl").write_bytes(whole + damage + encode(step(1)))
+def test_damaged_run_is_listed_as_damaged(state, damage):
+    folder = write_run(state, "one")
+    journal = (folder / "journal.jsonl").read_bytes()
+    (folder / "journal.jsonl").write_bytes(journal + damage + encode(step(1)))
     assert (summarize_run(folder).exit, summarize_run(folder).state, summarize_run(folder).resumable) == (
         "damaged",
         "damaged",
@@ -127,31 +131,39 @@ def test_a_damaged_run_is_named(state, damage):
     )
 
 
-def test_a_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
-    write(state, ".gone-one")
+def test_folder_without_journal_or_being_removed_is_not_listed(state):
+    write_run(state, ".gone-one")
     (state / "runs" / "empty").mkdir()
     assert list_runs(state / "runs") == []
     assert list_runs(state / "nowhere") == []
 
 
 @pytest.fixture
-def three(state):
-    shop = write(
+def three_runs(state):
+    shop = write_run(
         state,
         "a-verified",
-        *asked(1, 1.0, 0.5),
+        *request_records(1, 1.0, 0.5),
         step(1),
         Exit("verified", 0, verdict=Verdict("verified")),
         at=NOW - 100,
     )
     (shop / "patch.diff").write_text("diff --git a/src/vat.py b/src/vat.py\n--- a/src/vat.py\n+++ b/src/vat.py\n")
-    write(state, "b-unproven", *asked(1, 1.0, 0.75), Exit("unproven", 1), issue="VAT is wrong", model="big", at=NOW)
-    write(state, "c-open", step(1), step(2), repository="/home/ann/other", at=NOW - 50)
+    write_run(
+        state,
+        "b-unproven",
+        *request_records(1, 1.0, 0.75),
+        Exit("unproven", 1),
+        issue="VAT is wrong",
+        model="big",
+        at=NOW,
+    )
+    write_run(state, "c-open", step(1), step(2), repository="/home/ann/other", at=NOW - 50)
     return state / "runs"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "names"),
+    ("run_filter", "expected"),
     [
         (RunFilter(), "b c a"),
         (RunFilter(ended=["verified"]), "a"),
@@ -166,48 +178,48 @@ def three(state):
         (RunFilter(words=["src/vat.py"]), "a"),
     ],
 )
-def test_a_list_has_what_is_wanted(three, wanted, names):
-    assert " ".join(line.run[0] for line in list_runs(three, wanted)) == names
+def test_list_is_filtered(three_runs, run_filter, expected):
+    assert " ".join(line.run[0] for line in list_runs(three_runs, run_filter)) == expected
 
 
 @pytest.mark.parametrize(
-    ("sort", "names"), [("at", "b c a"), ("dollars", "b a c"), ("steps", "c a b"), ("issue", "c a b"),
+    ("sort", "expected"), [("at", "b c a"), ("dollars", "b a c"), ("steps", "c a b"), ("issue", "c a b"),
                         ("repository", "c b a")]
 )  # fmt: skip
-def test_a_list_is_sorted(three, sort, names):
-    assert " ".join(line.run[0] for line in list_runs(three, None, sort)) == names
+def test_list_is_sorted(three_runs, sort, expected):
+    assert " ".join(line.run[0] for line in list_runs(three_runs, None, sort)) == expected
 
 
-def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
+def test_repository_is_found_by_any_folder_in_it(state, tmp_path):
     (tmp_path / "shop" / "src").mkdir(parents=True)
-    write(state, "one", repository=str(tmp_path / "shop"))
-    write(state, "two", repository=str(tmp_path / "shop2"))
+    write_run(state, "one", repository=str(tmp_path / "shop"))
+    write_run(state, "two", repository=str(tmp_path / "shop2"))
     for folder in ("shop", "shop/src"):
         assert [line.run for line in list_runs(state / "runs", RunFilter(repository=str(tmp_path / folder)))] == ["one"]
 
 
-@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "n" * 300], ids=["home", "long"])
-def test_what_can_be_no_folder_is_a_part_of_a_path(state, name):
-    write(state, "one", repository=f"/home/{name}")
+@pytest.mark.parametrize("name", ["~no-such-user/x", "n" * 300], ids=["home", "long"])
+def test_filter_that_is_no_folder_matches_part_of_path(state, name):
+    write_run(state, "one", repository=f"/home/{name}")
     assert [line.run for line in list_runs(state / "runs", RunFilter(repository=name))] == ["one"]
     with pytest.raises(UsageError, match="no run named"):
         load_settings().run_directory(f"{name}/one")
 
 
-def test_the_command_tells_lines_and_json(three, capsys):
+def test_command_prints_table_or_json(three_runs, capsys):
     assert command.command(sort="at", limit=2) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "VAT", "is", "wrong"]
-    assert len(told) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "VAT", "is", "wrong"]
+    assert len(lines) == 3
     assert command.command(ended=["verified,unproven"], search="vat", json=True) == 0
     assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b-unproven", "a-verified"]
     command.command(search="nothing has this")
     assert capsys.readouterr().out == "No run matches.\n"
 
 
-def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
-    write(three.parent, "d-open")
-    journal = write(three.parent, "e-not-begun") / "journal.jsonl"
+def test_filter_accepts_ends_as_shown_in_column(three_runs, capsys):
+    write_run(three_runs.parent, "d-open")
+    journal = write_run(three_runs.parent, "e-not-begun") / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
     for words, runs in (
         ("not verified", ["b-unproven"]),
@@ -218,23 +230,23 @@ def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
         assert [line["run"] for line in json.loads(capsys.readouterr().out)["runs"]] == runs
 
 
-@pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell of locks")
-def test_a_run_that_is_worked_on_is_running(state, capsys):
-    worked_on, other = write(state, "one"), write(state, "two")
-    ended = write(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
-    locks = [lock_run(folder) for folder in (worked_on, ended)]
+@pytest.mark.skipif(not LOCKS.exists(), reason="the system does not list locks")
+def test_run_with_locked_journal_is_running(state, capsys):
+    running, other = write_run(state, "one"), write_run(state, "two")
+    ended = write_run(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
+    locks = [lock_run(folder) for folder in (running, ended)]
     command.command(ended=["running"], json=True)
-    (found,) = json.loads(capsys.readouterr().out)["runs"]
-    assert (found["run"], found["running"], found["resumable"]) == ("one", True, True)
-    assert "running" in row(capsys, "one")
-    assert "resumable" in row(capsys, "two")
+    (listed,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (listed["run"], listed["running"], listed["resumable"]) == ("one", True, True)
+    assert "running" in print_row(capsys, "one")
+    assert "resumable" in print_row(capsys, "two")
     for lock in locks:
         lock.release()
-    assert "resumable" in row(capsys, "one")
-    assert not (other / "lock").exists(), "who looks takes no lock"
+    assert "resumable" in print_row(capsys, "one")
+    assert not (other / "lock").exists(), "listing creates no lock"
 
 
-def row(capsys, run: str) -> str:
+def print_row(capsys, run: str) -> str:
     command.command()
     return next(line for line in capsys.readouterr().out.splitlines() if line.startswith(run))
 
@@ -249,31 +261,31 @@ def row(capsys, run: str) -> str:
     ],
     ids=["wide", "cut", "narrow", "tiny"],
 )
-def test_a_line_is_cut_where_the_issue_is(width, end):
+def test_long_issue_is_shortened_in_table(width, end):
     line = RunSummary("two", NOW, "add() subtracts what it", ended="unproven", origin="one")
-    told = command._table([line], width)[1]
-    assert told.endswith(end)
-    assert len(told) <= width
+    row_text = command._table([line], width)[1]
+    assert row_text.endswith(end)
+    assert len(row_text) <= width
 
 
-def test_where_there_are_no_runs_it_is_told_how_to_make_one(state, capsys):
+def test_empty_list_says_how_to_start_run(state, capsys):
     assert command.command() == 0
     assert "`swe-agent fix` starts one" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [{"ended": ["solved"]}, {"since": "yesterday"}, {"since": "99999999999999d"}])
-def test_what_cannot_be_meant_is_told(three, wrong):
+@pytest.mark.parametrize("invalid", [{"ended": ["solved"]}, {"since": "yesterday"}, {"since": "99999999999999d"}])
+def test_invalid_filter_is_reported(three_runs, invalid):
     with pytest.raises(UsageError) as error:
-        command.command(**wrong)
+        command.command(**invalid)
     assert error.value.fix
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("12h", 43_200), ("3d", 259_200), ("2w", 1_209_600)])
-def test_an_age_counts_back_from_now(text, seconds):
+def test_age_counts_back_from_now(text, seconds):
     assert parse_time(text, NOW) == NOW - seconds
 
 
-def test_a_day_is_one_of_this_machines_clock():
+def test_date_is_in_local_time():
     assert (
         parse_time("2026-01-31", NOW)
         == parse_time("2026-01-31T00:00", NOW)
@@ -281,17 +293,17 @@ def test_a_day_is_one_of_this_machines_clock():
     )
 
 
-def test_nothing_that_strangers_wrote_drives_the_terminal(state, capsys):
+def test_control_characters_of_records_are_not_printed(state, capsys):
     evil = "\x1b]0;title\x07\x1b[2Jred\x9b1m\n‮x"
-    write(state, "one", issue=evil, model=evil, repository=evil)
-    write(state, "two", Exit(evil, 1))
+    write_run(state, "one", issue=evil, model=evil, repository=evil)
+    write_run(state, "two", Exit(evil, 1))
     command.command()
-    told = capsys.readouterr().out
-    assert not set(told) & set("\x1b\x07\x9b‮")
-    assert len(told.splitlines()) == 3
+    output = capsys.readouterr().out
+    assert not set(output) & set("\x1b\x07\x9b‮")
+    assert len(output.splitlines()) == 3
 
 
-def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
+def test_closed_stdout_ends_list_without_error(three_runs, monkeypatch):
     read, write_end = os.pipe()
     os.close(read)
     with os.fdopen(write_end, "w") as closed:
@@ -299,5 +311,5 @@ def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
         assert command.command() == 0
 
 
-def test_a_line_is_small():
+def test_summary_has_no_instance_dict():
     assert not hasattr(RunSummary("one", 0.0), "__dict__")

@@ -1,4 +1,4 @@
-"""Reports of real runs: written by the command, with nothing secret in them and over nothing that is not ours."""
+"""HTML reports of real runs: their data, masked secrets, and no overwriting of other files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = "hunter2hunter2hunter2"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run that was begun, with no trees."""
+    """A run that ended at once, without trees."""
     records = Run("r1", Issue("add() subtracts"), "/repo", Base("", "")), Turn("", "build"), Exit("limit", 1)
     folder = tmp_path / "r1"
     folder.mkdir()
@@ -34,8 +34,8 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that looked, tried twice side by side, and took over the better try."""
+def run_with_attempts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run with one step, two parallel attempts, and the better attempt adopted."""
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
     bench.begin(
         line("Look.", act("view", path="calc.py"), n=1, branch="main"),
@@ -43,7 +43,7 @@ def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
         line("Nothing.", act("view", path="calc.py"), branch="main/two"),
     )
 
-    def once(task):
+    def take_step(task):
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
         return Outcome(task.tree, Verdict("unproven"))
@@ -52,7 +52,7 @@ def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
         task.note("phase", "look")
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
-        outcomes = yield from task.map([task.attempt(name, once) for name in ("one", "two")])
+        outcomes = yield from task.map([task.attempt(name, take_step) for name in ("one", "two")])
         task.note("score", "one wins", one=1, two=0)
         yield task.adopt(outcomes[0].tree, "one")
         return outcomes[0]
@@ -62,11 +62,11 @@ def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bench.directory
 
 
-def data(page: str) -> dict:
-    """What a page shows."""
-    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', page, re.DOTALL)
-    assert found
-    return json.loads(found[1])
+def page_data(page: str) -> dict:
+    """The data that a page shows."""
+    script = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', page, re.DOTALL)
+    assert script
+    return json.loads(script[1])
 
 
 def swe_agent(*arguments: object) -> int:
@@ -74,54 +74,54 @@ def swe_agent(*arguments: object) -> int:
 
 
 @pytest.mark.slow
-def test_a_run_with_attempts_becomes_a_page_also_where_little_is_left_of_it(tried, tmp_path, capsys):
-    assert swe_agent("report", tried, "--out", tmp_path / "r.html") == 0
+def test_report_shows_attempts_even_without_trees_and_outputs(run_with_attempts, tmp_path, capsys):
+    assert swe_agent("report", run_with_attempts, "--out", tmp_path / "r.html") == 0
     assert capsys.readouterr().out == f"Written to {tmp_path / 'r.html'}.\n"
     text = (tmp_path / "r.html").read_text()
     assert "<b>this</b>" not in text
-    (told,) = data(text)["runs"]
-    steps = {item["id"]: item for item in told["items"] if item["kind"] == "step"}
+    (run_data,) = page_data(text)["runs"]
+    steps = {item["id"]: item for item in run_data["items"] if item["kind"] == "step"}
     assert steps["main/one#1"]["text"] == "Try <b>this</b>."
     assert "+    return a + b" in steps["main/one#1"]["files"][0]["diff"]
     assert steps["main/two#1"]["files"] == []
     assert "+    return a + b" in steps["main#2"]["files"][0]["diff"]
-    assert "+    return a + b" in told["patch"][0]["diff"]
-    assert {(branch["name"], branch["from"], branch["ended"]) for branch in told["branches"]} == {
+    assert "+    return a + b" in run_data["patch"][0]["diff"]
+    assert {(branch["name"], branch["from"], branch["ended"]) for branch in run_data["branches"]} == {
         ("main", "", ""),
         ("main/one", "main#1", "unproven"),
         ("main/two", "main#1", "unproven"),
     }
-    assert len(told["costs"]) == 4
-    assert told["costs"][-1]["input"] == 150
-    for gone in ("trees.git", "out"):
-        shutil.rmtree(tried / gone)
-    left = report_document([open_own_run(tried)])["runs"][0]
-    assert [item["id"] for item in left["items"] if item["kind"] == "step"] == list(steps)
-    assert left["patch"] == []
+    assert len(run_data["costs"]) == 4
+    assert run_data["costs"][-1]["input"] == 150
+    for removed in ("trees.git", "out"):
+        shutil.rmtree(run_with_attempts / removed)
+    remaining = report_document([open_own_run(run_with_attempts)])["runs"][0]
+    assert [item["id"] for item in remaining["items"] if item["kind"] == "step"] == list(steps)
+    assert remaining["patch"] == []
 
 
-def test_two_runs_part_somewhere(run, tmp_path, monkeypatch):
+def test_report_of_two_runs_has_their_first_difference(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert swe_agent("report", run, run) == 0
     (page,) = tmp_path.glob("report-*.html")
-    told = data(page.read_text())
-    assert len(told["runs"]) == 2
-    assert (told["parting"]["same"], told["parting"]["first"]) == (0, None)
+    report = page_data(page.read_text())
+    assert len(report["runs"]) == 2
+    assert (report["parting"]["same"], report["parting"]["first"]) == (0, None)
 
 
-def test_a_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
+def test_report_replaces_only_reports(run, tmp_path, capsys):
     page = tmp_path / "r.html"
-    for word in ("Written to", "Replaced"):
+    for message in ("Written to", "Replaced"):
         assert swe_agent("report", run, "--out", page) == 0
-        assert capsys.readouterr().out.startswith(word)
-    for mine in ("<html>mine</html>", beginning("Failures", "")):
-        page.write_text(mine)
+        assert capsys.readouterr().out.startswith(message)
+    for content in ("<html>mine</html>", beginning("Failures", "")):
+        page.write_text(content)
         assert swe_agent("report", run, "--out", page) == 2
         assert capsys.readouterr().err == f"swe-agent: {page} already exists and is not a report. Name another file.\n"
-        assert page.read_text() == mine
+        assert page.read_text() == content
 
 
-def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
+def test_report_closes_its_runs(run, tmp_path, monkeypatch):
     closed = []
     monkeypatch.setattr(RunView, "close", lambda material: closed.append(material.name))
     assert swe_agent("report", run, run, "--out", tmp_path / "r.html") == 0
@@ -131,27 +131,27 @@ def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["no/such/folder/r.html", "/dev/null"])
-def test_where_nothing_can_be_written_one_sentence_says_so(run, tmp_path, monkeypatch, name):
+def test_unwritable_target_is_reported(run, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"cannot be written|is not a file"):
         write_report([open_own_run(run)], Path(name))
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_folder_is_given_the_runs_name(run, tmp_path):
+def test_report_in_folder_is_named_after_runs(run, tmp_path):
     material = open_own_run(run)
     assert report_path([material], None) == Path(f"report-{material.name}.html")
     assert report_path([material, material], tmp_path) == tmp_path / f"report-{material.name}-{material.name}.html"
     assert report_path([], Path("x.html")) == Path("x.html")
 
 
-def test_a_runs_name_leads_nowhere_else(run):
+def test_unsafe_characters_of_run_name_are_replaced_in_file_name(run):
     material = open_own_run(run)
     object.__setattr__(material, "name", "../../etc/pass wd")
     assert report_path([material], None) == Path("report-etc-pass-wd.html")
 
 
-def test_secrets_of_today_are_masked_again(run, tmp_path, monkeypatch):
+def test_current_secrets_are_masked_in_report(run, tmp_path, monkeypatch):
     journal = run / "journal.jsonl"
     journal.write_text(journal.read_text().replace("add() subtracts", f"{SECRET} subtracts"))
     assert SECRET in json.dumps(report_document([open_own_run(run)]))

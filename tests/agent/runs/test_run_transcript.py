@@ -1,4 +1,4 @@
-"""A run as `show` tells it: whole, one step, as it goes on in another process; a page at a time; clean."""
+"""The transcript of a run that `show` prints: whole, one step, followed, and in a pager."""
 
 import os
 import pty
@@ -43,19 +43,19 @@ from trajectories.records import (
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run of some steps, of which one writes and one has an output that was cut."""
+def recorded_run(tmp_path_factory):
+    """A run with a step that changes a file and one whose output was cut."""
     folder = tmp_path_factory.mktemp("made")
     bench = Bench(folder, committed(folder / "repo", {"calc.py": "def add(a, b):\n    return a - b\n"}))
     bench.begin(
         line("I look.", act("view", path="calc.py"), n=1),
-        line("I mend it.", act("edit", path="calc.py", old="a - b", new="a + b"), n=2),
+        line("I fix it.", act("edit", path="calc.py", old="a - b", new="a + b"), n=2),
         line("I print a lot.", act("shell", command="seq 1 20000"), n=3),
         line("Done.", act("submit", summary="It adds."), n=4),
     )
 
     def strategy(task: Task) -> Generator[Step, None, Outcome]:
-        task.note("phase", "mend")
+        task.note("phase", "fix")
         yield from loop(task, is_submission)
         return task.best()
 
@@ -65,87 +65,88 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def user(tmp_path, monkeypatch):
-    """Somebody's state."""
+    """The folder of runs of a fresh user."""
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "none.toml"))
     return tmp_path / "state" / "runs"
 
 
 @pytest.fixture
-def run(user, made):
-    shutil.copytree(made, user / made.name)
-    register(user / made.name, user.parent)
-    return user / made.name
+def run(user, recorded_run):
+    shutil.copytree(recorded_run, user / recorded_run.name)
+    register(user / recorded_run.name, user.parent)
+    return user / recorded_run.name
 
 
-def shown(capsys, *words: str, **flags: Any) -> str:
-    assert command.command(*words, **flags) == 0
+def show(capsys, *command_line: str, **flags: Any) -> str:
+    assert command.command(*command_line, **flags) == 0
     return capsys.readouterr().out
 
 
-def test_a_run_is_told_step_by_step(run, capsys):
-    told = shown(capsys, run.name)
-    at = [told.index(part) for part in ("add() subtracts", "── mend ──", "I look.", "$ view calc.py", "I mend it.")]
-    assert at == sorted(at)
-    assert f"run {run.name}" in told
+def test_transcript_shows_steps_in_order(run, capsys):
+    output = show(capsys, run.name)
+    parts = ("add() subtracts", "── fix ──", "I look.", "$ view calc.py", "I fix it.")
+    positions = [output.index(part) for part in parts]
+    assert positions == sorted(positions)
+    assert f"run {run.name}" in output
 
 
-def test_one_step_is_told_whole_with_its_diff(run, capsys):
+def test_single_step_is_shown_in_full_with_its_diff(run, capsys):
     steps = {step.actions[0].tool: step for step in read(run).steps["main"] if step.actions}
-    told = shown(capsys, run.name, steps["edit"].id)
+    output = show(capsys, run.name, steps["edit"].id)
     for part in ("  old: a - b", "-    return a - b", "+    return a + b", "calc.py  +1 -1", "50 tokens in"):
-        assert part in told
+        assert part in output
     cut = steps["shell"]
     assert cut.observations[0].out is not None
     assert "\n10000\n" not in cut.observations[0].text
-    assert "\n10000\n" in shown(capsys, run.name, str(cut.n))
+    assert "\n10000\n" in show(capsys, run.name, str(cut.n))
 
 
-def test_an_output_that_is_gone_is_told_as_the_model_saw_it(run, capsys):
-    step = next(step for step in read(run).steps["main"] if any(seen.out for seen in step.observations))
+def test_step_with_missing_output_shows_what_model_saw(run, capsys):
+    step = next(step for step in read(run).steps["main"] if any(observation.out for observation in step.observations))
     for file in (run / "out").iterdir():
         file.unlink()
-    assert "is missing.]" in shown(capsys, run.name, step.id)
+    assert "is missing.]" in show(capsys, run.name, step.id)
 
 
-def test_a_changed_file_is_told_by_its_path(run, capsys):
+def test_diff_is_headed_by_path_of_changed_file(run, capsys):
     (edit,) = (step for step in read(run).steps["main"] if step.actions and step.actions[0].tool == "edit")
-    assert "\n\ncalc.py  +1 -1\ndiff --git " in shown(capsys, run.name, edit.id)
+    assert "\n\ncalc.py  +1 -1\ndiff --git " in show(capsys, run.name, edit.id)
 
 
-def test_a_step_is_named_as_elsewhere_and_by_its_request(run, capsys):
-    told = shown(capsys, run.name, "2")
-    assert told == shown(capsys, f"{run.name}@2") == shown(capsys, f"{run.name}@main#2")
-    assert told == shown(capsys, run.name, "main?2")
+def test_step_is_found_by_number_id_or_request(run, capsys):
+    output = show(capsys, run.name, "2")
+    assert output == show(capsys, f"{run.name}@2") == show(capsys, f"{run.name}@main#2")
+    assert output == show(capsys, run.name, "main?2")
 
 
-def test_an_edit_has_an_arrow_between_old_and_new(run, capsys):
-    assert "$ edit calc.py a - b → a + b\n" in shown(capsys, run.name)
+def test_edit_is_shown_with_arrow_between_old_and_new(run, capsys):
+    assert "$ edit calc.py a - b → a + b\n" in show(capsys, run.name)
 
 
-def test_a_run_without_end_says_who_goes_on_with_it(run, capsys):
+def test_unfinished_run_is_shown_as_running_or_resumable(run, capsys):
     lock = lock_run(run)
-    assert "Not ended" not in shown(capsys, run.name)
+    assert "Not ended" not in show(capsys, run.name)
     if LOCKS.exists():
-        assert shown(capsys, run.name).endswith("\nStill running.\n")
+        assert show(capsys, run.name).endswith("\nStill running.\n")
     lock.release()
-    assert shown(capsys, run.name).endswith(f"\nNot ended: `swe-agent resume {run.name}` resumes it.\n")
+    assert show(capsys, run.name).endswith(f"\nNot ended: `swe-agent resume {run.name}` resumes it.\n")
 
 
 @pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1", "main?99", "?"])
-def test_a_step_that_is_not_there_is_told(run, step):
+def test_unknown_step_is_reported(run, step):
     with pytest.raises(UsageError) as error:
         command.command(run.name, step)
     assert error.value.fix
 
 
-def test_a_step_cannot_be_followed(run):
+def test_step_cannot_be_followed(run):
     with pytest.raises(UsageError):
         command.command(run.name, "1", follow=True)
 
 
-def many(folder: Path) -> Path:
-    """A run with attempts on branches, what was said of them, and turns."""
+def write_run(folder: Path) -> Path:
+    """A run with attempts on branches, their scores, and two turns."""
     run = Run(folder.name, Issue("Slow"), "/home/ann/shop", Base("c" * 40, "t" * 40), {"workspace": "local"})
     outcome = {"tree": "t" * 40, "verdict": {"kind": "verified"}, "exit": ""}
     records = [
@@ -168,97 +169,97 @@ def many(folder: Path) -> Path:
     return folder
 
 
-def test_branches_scores_and_turns_are_told(user, capsys):
-    told = shown(capsys, many(user / "one").name).splitlines()
-    assert told[2] == "Forked from other@main#1."
-    assert [each.split() for each in told[4:8]] == [
+def test_branches_scores_and_turns_are_shown(user, capsys):
+    output = show(capsys, write_run(user / "one").name).splitlines()
+    assert output[2] == "Forked from other@main#1."
+    assert [each.split() for each in output[4:8]] == [
         ["main", "1", "step"],
         ["main/try-1", "1", "step", "from", "main#1"],
         ["main/try-2", "1", "step", "from", "main#1", "verified"],
         ["score:", "half", "as", "fast", "(ratio", "0.5)"],
     ]
-    assert "main/try-2 score: half as fast (ratio 0.5)" in told
-    assert "Ended: done." in " ".join(told)
-    assert "and faster? (build)" in told
+    assert "main/try-2 score: half as fast (ratio 0.5)" in output
+    assert "Ended: done." in " ".join(output)
+    assert "and faster? (build)" in output
 
 
-# As it goes on in another process
+# Following a run of another process
 
 
-class Heard(Lines):
-    """Lines as they come, for a test that waits for one."""
+class RecordedLines(Lines):
+    """Lines that are recorded for a test to wait for."""
 
     def __init__(self) -> None:
         super().__init__(plain=True)
-        self.said: list[str] = []
-        self.came = threading.Condition()
+        self.recorded: list[str] = []
+        self.changed = threading.Condition()
 
     def line(self, text: str = "", style: str = "") -> None:
-        with self.came:
-            self.said.append(text)
-            self.came.notify_all()
+        with self.changed:
+            self.recorded.append(text)
+            self.changed.notify_all()
 
-    def until(self, part: str) -> None:
-        with self.came:
-            assert self.came.wait_for(lambda: any(part in each for each in self.said), timeout=60), self.said
+    def wait_for_line(self, part: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: any(part in each for each in self.recorded), timeout=60), self.recorded
 
 
-def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
+def test_run_is_followed_until_its_process_ends(user, monkeypatch):
     monkeypatch.setattr(run_follower, "QUIET", 0.0)
     monkeypatch.setattr(run_follower, "PAUSE", 0.01)
-    directory = many(user / "one")
-    out = Heard()
+    directory = write_run(user / "one")
+    out = RecordedLines()
     journal = Journal(directory)
-    codes: list[int] = []
-    watching = threading.Thread(target=lambda: codes.append(follow_run(directory, out)))
-    watching.start()
-    out.until("Slow")
+    exit_codes: list[int] = []
+    follower = threading.Thread(target=lambda: exit_codes.append(follow_run(directory, out)))
+    follower.start()
+    out.wait_for_line("Slow")
     journal.append(
-        Turn("go on", "build"),
+        Turn("continue", "build"),
         Reply("I think.", (Action("view", {"path": "calc.py"}),), model="m", branch="main", ask=1),
     )
-    out.until("… view calc.py")
+    out.wait_for_line("… view calc.py")
     journal.append(Step("main", 1, "", "coder", "t" * 40, 1, (Action("view"),), (Observation("the file"),)))
-    out.until("the file")
-    assert sum("I think." in each for each in out.said) == 1, "a reply is told once"
-    assert watching.is_alive()
+    out.wait_for_line("the file")
+    assert sum("I think." in each for each in out.recorded) == 1, "a reply is shown once"
+    assert follower.is_alive()
     journal.close()
-    watching.join(60)
-    assert codes == [0]
-    assert f"swe-agent resume {directory.name}" in out.said[-1]
+    follower.join(60)
+    assert exit_codes == [0]
+    assert f"swe-agent resume {directory.name}" in out.recorded[-1]
 
 
-def test_a_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
+def test_ended_run_is_followed_to_its_end(run, capsys, monkeypatch):
     monkeypatch.setattr(run_follower, "QUIET", 0.0)
     journal = Journal(run)
     journal.append(Exit("done", 0))
     journal.close()
-    told = shown(capsys, run.name, follow=True)
-    assert str(run) in told.splitlines()[-1]
+    output = show(capsys, run.name, follow=True)
+    assert str(run) in output.splitlines()[-1]
 
 
-def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
-    def interrupted(seconds: float) -> None:
+def test_interrupt_ends_following_only(run, monkeypatch, capsys):
+    def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agent.runs.run_follower.time.sleep", interrupted)
-    with_it = lock_run(run)
-    assert command.command(run.name, follow=True) == 130
-    with_it.release()
-
-
-def test_a_reader_that_leaves_early_ends_the_looking_quietly(run, monkeypatch):
-    there, here = os.pipe()
-    os.close(there)
+    monkeypatch.setattr("agent.runs.run_follower.time.sleep", interrupt)
     lock = lock_run(run)
-    with os.fdopen(here, "w") as closed:
+    assert command.command(run.name, follow=True) == 130
+    lock.release()
+
+
+def test_closed_stdout_ends_show_without_error(run, monkeypatch):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    lock = lock_run(run)
+    with os.fdopen(write_end, "w") as closed:
         monkeypatch.setattr("sys.stdout", closed)
         assert command.command(run.name, follow=True) == 0
         assert command.command(run.name) == 0
     lock.release()
 
 
-def test_half_a_line_waits_for_its_other_half(run):
+def test_partial_line_is_read_when_complete(run):
     journal = run / "journal.jsonl"
     whole = journal.read_bytes()
     cut = whole.rindex(b"\n", 0, -1) + 30
@@ -275,25 +276,25 @@ def test_half_a_line_waits_for_its_other_half(run):
         list(tail.new())
 
 
-def test_what_is_no_run_or_none_any_more_is_told(run, user, monkeypatch):
+def test_following_missing_or_removed_run_is_reported(run, user, monkeypatch):
     (run.parent / "empty").mkdir()
     with pytest.raises(UsageError, match="no run"):
         command.command("empty", follow=True)
 
-    def removed(seconds: float) -> None:
+    def remove_run(seconds: float) -> None:
         if run.exists():
             run.rename(run.with_name(".gone-one"))
 
     monkeypatch.setattr(run_follower, "QUIET", -1.0)
-    monkeypatch.setattr("agent.runs.run_follower.time.sleep", removed)
+    monkeypatch.setattr("agent.runs.run_follower.time.sleep", remove_run)
     lock = lock_run(run)
     with pytest.raises(UsageError, match="no run"):
         command.command(run.name, follow=True)
     lock.release()
-    assert not run.exists(), "who looks makes no folder"
+    assert not run.exists(), "following creates no folder"
 
 
-def test_whether_a_run_is_held_is_seen_without_holding_it(run):
+def test_lock_of_run_is_detected_without_locking_it(run):
     assert not is_held(run)
     lock = lock_run(run)
     assert is_held(run)
@@ -301,43 +302,43 @@ def test_whether_a_run_is_held_is_seen_without_holding_it(run):
     Journal(run).close()
 
 
-# A page at a time
+# Pager
 
 
-def on_a_terminal(words: list[str], **environment: str) -> bytes:
-    """What a terminal gets of a command."""
-    there, here = pty.openpty()
-    known = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment
-    with subprocess.Popen(words, stdin=here, stdout=here, stderr=here, env=known) as process:
-        os.close(here)
-        got = b""
+def run_in_terminal(command_line: list[str], **environment: str) -> bytes:
+    """Run a command in a pseudo-terminal and return what it printed."""
+    terminal, child_end = pty.openpty()
+    environ = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment
+    with subprocess.Popen(command_line, stdin=child_end, stdout=child_end, stderr=child_end, env=environ) as process:
+        os.close(child_end)
+        printed = b""
         while True:
             try:
-                more = os.read(there, 65_536)
+                chunk = os.read(terminal, 65_536)
             except OSError:
                 break
-            if not more:
+            if not chunk:
                 break
-            got += more
-    os.close(there)
-    assert process.returncode == 0, got
-    return got
+            printed += chunk
+    os.close(terminal)
+    assert process.returncode == 0, printed
+    return printed
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_pages_in_colour(run, user):
+def test_terminal_output_is_paged_in_colour(run, user):
     code = "import sys; from swe_agent import main; main()"
     pager = user / "pager.py"
     pager.write_text("import sys\nprint('PAGED'); print(repr(sys.stdin.readline())); sys.exit(0)\n")
-    words = [sys.executable, "-c", code, "show", run.name]
-    paged = on_a_terminal(words, PAGER=f"{sys.executable} {pager}", NO_COLOR="")
+    command_line = [sys.executable, "-c", code, "show", run.name]
+    paged = run_in_terminal(command_line, PAGER=f"{sys.executable} {pager}", NO_COLOR="")
     assert b"PAGED" in paged
     assert b"\\x1b[1madd() subtracts" in paged
-    assert b"PAGED" not in on_a_terminal(words, PAGER="cat")
+    assert b"PAGED" not in run_in_terminal(command_line, PAGER="cat")
 
 
 @pytest.mark.parametrize("pager", ["no-such-pager -x", "'", ""])
-def test_without_a_pager_it_is_told_at_once(run, capsys, monkeypatch, pager):
+def test_run_is_printed_directly_without_usable_pager(run, capsys, monkeypatch, pager):
     monkeypatch.setenv("PAGER", pager)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert "I look." in shown(capsys, run.name)
+    assert "I look." in show(capsys, run.name)

@@ -1,4 +1,4 @@
-"""A session at the moment when its work is to go to the user: a run with steps, and somebody who answers."""
+"""Fixtures for sessions: `session`, a fake with a recorded run, and `talk`, a real one with a scripted model."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from tests.conftest import git
 from trajectories.records import Exit, Issue, Observation, Step, Turn
 
 
-class Desk:
-    """The part of a session that commands know, on a run whose steps a test writes. `asked` and `told` are what
-    the user saw, `answers` what the user says to questions: yes if nothing is left."""
+class FakeSession:
+    """The part of a session that commands use, on a run whose steps a test writes. `questions` and `messages` are what
+    the user saw, `answers` what the user replies: yes when the list is empty."""
 
     def __init__(self, root: Path, state: Path) -> None:
         self.root = root
         self.settings = Settings(workspace="local", state=state, strategy="templates", update_tests=True)
         self.run = Path()
         self.engine: Engine | None = None
-        self.asked: list[Approval] = []
-        self.told: list[str] = []
+        self.questions: list[Approval] = []
+        self.messages: list[str] = []
         self.titles: list[str] = []
         self.answers: list[Callable[[Approval], Answer] | Answer] = []
         self.stopped = Event()
 
-    def begin(self, rev: str | None = None) -> Desk:
+    def begin(self, rev: str | None = None) -> FakeSession:
         self.run = begin(Issue("Work"), Repository.open(self.root), self.settings, rev)
         return self.reopen()
 
-    def reopen(self) -> Desk:
+    def reopen(self) -> FakeSession:
         self.close()
         self.engine = reopen(self.run, self.settings.state)
         return self
@@ -54,32 +54,32 @@ class Desk:
         if self.engine is not None:
             self.engine.close()
 
-    # What a session is for commands
+    # Interface for commands
 
     def ask(self, approval: Approval) -> Answer:
-        self.asked.append(approval)
+        self.questions.append(approval)
         answer = self.answers.pop(0) if self.answers else Answer(True)
         return answer if isinstance(answer, Answer) else answer(approval)
 
     def tell(self, text: str, kind: str = "text", title: str = "") -> None:
-        self.told.append(text)
+        self.messages.append(text)
         self.titles.append(title)
 
     def say(self, command: str) -> str:
-        """A command, done now; what was told last."""
+        """Run a command and return the last message."""
         name, _, words = command.removeprefix("/").partition(" ")
         find(name).run(self, words)
-        return self.told[-1]
+        return self.messages[-1]
 
-    # What happens
+    # Changes to the run
 
     @property
     def tree(self) -> str:
         assert self.engine
         return present_tree(self.engine.trajectory, self.engine.run.base.tree)
 
-    def changes(self, files: dict[str, bytes | None]) -> None:
-        """A step in which the session changes its files."""
+    def change_files(self, files: dict[str, bytes | None]) -> None:
+        """Add a step that changes files of the session."""
         assert self.engine
         self.step("coder", self.engine.trees.write(files, self.tree))
 
@@ -90,18 +90,18 @@ class Desk:
             Step(MAIN, len(steps) + 1, "", author, tree, observations=(Observation("", data=data),))
         )
 
-    def turn(self, ended: str = "answered") -> list[Step]:
-        """The next turn begins, after the last one ended so; the steps with which it takes over what the user did."""
+    def start_turn(self, ended: str = "answered") -> list[Step]:
+        """End the last turn with `ended` and start the next one; return the steps that take over the user's changes."""
         assert self.engine
         self.engine.journal.append(Exit(ended, 0, self.tree))
         self.engine.journal.append(Turn("more", "templates"))
         return list(take_over_changes(Task(self.engine)))
 
-    def ours(self, path: str) -> bytes:
+    def run_file(self, path: str) -> bytes:
         assert self.engine
         return self.engine.trees.read(self.tree, path)
 
-    # The user's own
+    # The user's repository
 
     def file(self, path: str) -> Path:
         return self.root / path
@@ -114,7 +114,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def session(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSession]:
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
@@ -122,26 +122,26 @@ def desk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     lines = b"".join(b"line %d\n" % n for n in range(30))
-    desk = Desk(make_repo({"a.txt": lines, "b.txt": b"b\n", "dir/c.txt": b"c\n"}), tmp_path / "state")
-    yield desk
-    desk.close()
+    session = FakeSession(make_repo({"a.txt": lines, "b.txt": b"b\n", "dir/c.txt": b"c\n"}), tmp_path / "state")
+    yield session
+    session.close()
 
 
 @pytest.fixture
 def talk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Talk]]:
-    """`talk(script, …)` is a session in a small repository, open; closed after the test."""
+    """`talk(script, …)` opens a session in a small repository; it is closed after the test."""
     for name in [name for name in os.environ if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG",)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    opened: list[Talk] = []
+    talks: list[Talk] = []
 
-    def open(script: list[dict[str, Any]], **start: Any) -> Talk:
+    def open_talk(script: list[dict[str, Any]], **start: Any) -> Talk:
         files = {"a.py": "def f():\n    return 1\n", "tests/test_a.py": "from a import f\n\n\ndef test_f():\n    f()\n"}
         root = start.pop("root", None) or make_repo(files)
-        opened.append(Talk(root, tmp_path / f"state{len(opened)}" / "swe", script, **start))
-        opened[-1].session.open()
-        return opened[-1]
+        talks.append(Talk(root, tmp_path / f"state{len(talks)}" / "swe", script, **start))
+        talks[-1].session.open()
+        return talks[-1]
 
-    yield open
-    for each in opened:
-        each.session.close()
+    yield open_talk
+    for opened in talks:
+        opened.session.close()

@@ -1,4 +1,4 @@
-"""A real session with a scripted model in a workspace of this machine, and somebody who listens."""
+"""A real session with a scripted model in a local workspace, whose events are recorded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from agent.session import session_events
 from agent.session.session import Session, Start
 
 PATIENCE = 30.0
-"""Seconds that a test waits for what must come; only a failing one waits so long."""
+"""Seconds that a test waits for an event; only a failing test waits this long."""
 
 
 def says(text: str, *actions: dict[str, Any], n: int | None = None, contains: str = "") -> dict[str, Any]:
-    """A line of a script: what the model answers to ask `n`, or where it last read `contains`."""
+    """A line of a script: the reply to request `n`, or to a request whose last message contains `contains`."""
     line: dict[str, Any] = {"reply": {"text": text, "actions": list(actions)}}
     return line | ({"n": n} if n else {}) | ({"contains": contains} if contains else {})
 
@@ -29,7 +29,7 @@ def calls(tool: str, **arguments: Any) -> dict[str, Any]:
 
 
 class Talk:
-    """`heard` is every event so far, in order."""
+    """A session whose events are recorded in `events`, in order."""
 
     def __init__(self, root: Path, state: Path, script: list[dict[str, Any]], **start: Any) -> None:
         file = state.parent / "script.jsonl"
@@ -37,49 +37,49 @@ class Talk:
         file.write_text("\n".join(map(json.dumps, script)), "utf-8")
         settings = {"model": f"scripted:{file}" if script else "", "workspace": "local", "state": state}
         self.settings = Settings(**(settings | {"update_tests": True, "max_time": 100} | start.pop("settings", {})))
-        self.heard: list[session_events.Event] = []
+        self.events: list[session_events.Event] = []
         self.answers: Answer | None = Answer(True)
-        """What the user says to every question; None: nothing."""
-        self._news = Condition()
+        """The user's answer to every question; None: the user does not answer."""
+        self._changed = Condition()
         self.hooks: list[Callable[[session_events.Event], object]] = []
-        self.session = Session(Start(Repository.open(root), self.settings, **start), self._hear)
+        self.session = Session(Start(Repository.open(root), self.settings, **start), self._receive)
 
-    def _hear(self, event: session_events.Event) -> None:
-        with self._news:
-            self.heard.append(event)
-            self._news.notify_all()
+    def _receive(self, event: session_events.Event) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
         if isinstance(event, session_events.QuestionAsked) and self.answers is not None:
             self.session.answer(event.approval.id, self.answers)
         for hook in self.hooks:
             hook(event)
 
-    def until(self, kind: type, count: int = 1) -> Any:
+    def wait_for_event(self, kind: type, count: int = 1) -> Any:
         """Wait for the `count`-th event of a kind, and return it."""
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.all(kind)) >= count, PATIENCE), self.heard[-5:]
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.all(kind)) >= count, PATIENCE), self.events[-5:]
             return self.all(kind)[count - 1]
 
     def all(self, kind: type) -> list[Any]:
-        return [event for event in self.heard if isinstance(event, kind)]
+        return [event for event in self.events if isinstance(event, kind)]
 
     def say(self, words: str) -> Talk:
-        """Say it, and wait until it is done with all that was said before."""
+        """Send a prompt, and wait until it and all earlier prompts are done."""
         self.session.say(words)
-        return self.settled()
+        return self.wait_until_idle()
 
-    def settled(self) -> Talk:
-        done = len(self.all(Mark)) + 1
-        self.session.later("", lambda: self._hear(Mark()))  # type: ignore[arg-type]
-        self.until(Mark, done)
+    def wait_until_idle(self) -> Talk:
+        done = len(self.all(Marker)) + 1
+        self.session.later("", lambda: self._receive(Marker()))  # type: ignore[arg-type]
+        self.wait_for_event(Marker, done)
         return self
 
     @property
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         return [event.text for event in self.all(session_events.MessageEvent)]
 
     @property
-    def words(self) -> list[str]:
-        """What each turn answered at its end."""
+    def replies(self) -> list[str]:
+        """The last reply of each turn."""
         return [event.result.word for event in self.all(session_events.TurnEnded)]
 
     def steps(self) -> list[str]:
@@ -88,5 +88,5 @@ class Talk:
         return [step.author for step in engine.trajectory.steps["main"]]
 
 
-class Mark:
-    """Stands among the events where a test wanted to know that all before is done."""
+class Marker:
+    """Event that shows that everything before it is done."""

@@ -1,4 +1,4 @@
-"""What a word at the cursor may be meant to be."""
+"""Completion of the word at the cursor."""
 
 import pytest
 
@@ -11,30 +11,30 @@ from tests.conftest import git
 
 @pytest.fixture
 def complete(talk):
-    """What may be meant at the end of a text."""
+    """Complete a text at `cursor`, by default at its end."""
     session = talk([]).session
     completer = Completer(session)
     session.paths.wait()
     return lambda text, cursor=None: [
-        (found.text, found.start) for found in completer(text, len(text) if cursor is None else cursor)
+        (completion.text, completion.start) for completion in completer(text, len(text) if cursor is None else cursor)
     ]
 
 
-def test_commands(complete):
+def test_commands_are_completed(complete):
     assert complete("/he")[0] == ("/help ", 0)
     assert ("/prove", 0) in complete("/")
     assert complete("/rov")[0] == ("/prove", 0)
     assert complete("say /he") == []
 
 
-def test_arguments_of_commands(complete):
+def test_command_arguments_are_completed(complete):
     assert complete("/mode p") == [("plan", 6)]
     assert complete("/strategy test")[0] == ("test-then-patch", 10)
     assert complete("/mode plan") == []
     assert complete("/nope x") == []
 
 
-def test_paths_behind_an_at(complete):
+def test_paths_after_at_sign_are_completed(complete):
     assert complete("see @a.p") == [("@a.py", 4), ("@tests/test_a.py", 4)]
     assert complete("@tes/a")[0] == ("@tests/test_a.py", 0)
     assert complete("@tests")[0] == ("@tests/", 0)
@@ -42,14 +42,14 @@ def test_paths_behind_an_at(complete):
     assert complete("@a.p and more", 4)[0] == ("@a.py", 0)
 
 
-def test_a_path_with_a_blank_is_quoted(talk, make_repo):
+def test_path_with_blank_is_quoted(talk, make_repo):
     session = talk([], root=make_repo({"my notes.md": ""})).session
     completer = Completer(session)
     session.paths.wait()
-    assert [found.text for found in completer('see @"my no', 11)] == ['@"my notes.md"']
+    assert [completion.text for completion in completer('see @"my no', 11)] == ['@"my notes.md"']
 
 
-def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
+def test_untracked_files_are_offered_but_ignored_files_are_not(make_repo):
     root = make_repo({".gitignore": "*.log\n", "a.py": ""})
     (root / "new.py").write_text("")
     (root / "old.log").write_text("")
@@ -58,7 +58,7 @@ def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
     assert paths.like("", 10) == ["a.py", "new.py", ".gitignore"]
 
 
-def test_a_folder_without_git(tmp_path):
+def test_files_without_git_are_offered(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.txt").write_text("")
     paths = FileIndex(Repository(tmp_path, tmp_path / "none", plain=True))
@@ -66,7 +66,7 @@ def test_a_folder_without_git(tmp_path):
     assert paths.like("x", 10) == ["sub/x.txt"]
 
 
-def test_the_nearest_name_comes_first(make_repo):
+def test_nearest_name_comes_first(make_repo):
     root = make_repo(dict.fromkeys(("lib/core/deep.py", "core.py", "lib/score.py", "docs/core.md"), ""))
     paths = FileIndex(Repository.open(root))
     paths.wait()
@@ -81,9 +81,9 @@ def test_the_nearest_name_comes_first(make_repo):
 
 
 @pytest.mark.parametrize("commit", [True, False])
-def test_no_program_that_the_folder_names_runs_for_a_listing(make_repo, tmp_path, commit):
-    mark, monitor = tmp_path / "ran", tmp_path / "monitor"
-    monitor.write_text(f"#!/bin/sh\ntouch {mark}\n")
+def test_listing_does_not_run_configured_monitor(make_repo, tmp_path, commit):
+    marker, monitor = tmp_path / "ran", tmp_path / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {marker}\n")
     monitor.chmod(0o755)
     root = make_repo({"a.py": ""})
     git(root, "config", "core.fsmonitor", str(monitor))
@@ -92,4 +92,4 @@ def test_no_program_that_the_folder_names_runs_for_a_listing(make_repo, tmp_path
     paths = FileIndex(Repository.open(root) if commit else open_folder(root, tmp_path / "state"))
     paths.wait()
     assert paths.like("a.py", 10) == ["a.py"]
-    assert not mark.exists()
+    assert not marker.exists()

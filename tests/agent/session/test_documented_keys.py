@@ -1,6 +1,6 @@
-"""docs/session.md says of keys and commands what the session's own help says.
+"""The tables of keys and commands in docs/session.md agree with the help of the session.
 
-`python -m tests.agent.session.test_documented_keys` writes its tables anew.
+`python -m tests.agent.session.test_documented_keys` updates the tables.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from agent.session.prompt_input.key_help import KEYS, TYPED
 PAGE = Path(__file__).parents[3] / "docs" / "session.md"
 
 
-def written(page: str) -> str:
-    """The page with its tables as they should be."""
+def with_tables(page: str) -> str:
+    """The page with updated tables."""
     listed = [line for _, lines in commands.grouped_summaries() for line in lines]
     for name, head, rows in (
         ("typed", "| | |", TYPED),
@@ -37,17 +37,17 @@ def _names(usages: Iterable[tuple[str, str]]) -> set[str]:
     return {usage.partition(" ")[0] for usage, _ in usages}
 
 
-def test_the_page_says_what_the_help_says():
+def test_page_agrees_with_help():
     page = PAGE.read_text("utf-8")
-    assert written(page) == page
+    assert with_tables(page) == page
 
 
-def test_every_command_of_the_issue_is_there():
-    wanted = "help model strategy mode diff apply commit undo redo fork cost compact locate test prove resume"
-    wanted += " permissions copy theme quit new export report choose"
-    assert _names(commands.summaries()) == {f"/{name}" for name in wanted.split()}
-    assert all(what.endswith(".") for _, what in commands.summaries())
+def test_every_command_is_documented():
+    expected = "help model strategy mode diff apply commit undo redo fork cost compact locate test prove resume"
+    expected += " permissions copy theme quit new export report choose"
+    assert _names(commands.summaries()) == {f"/{name}" for name in expected.split()}
+    assert all(description.endswith(".") for _, description in commands.summaries())
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")

@@ -1,4 +1,4 @@
-"""Esc while a container is opened, a command runs in it, or a proof: the turn stops, and can be gone on with."""
+"""Interrupts while a container starts, a command runs in it or a proof runs; the turn can be resumed."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ MOMENTS = {"opening": "", "acting": "edit a.py", "proving": "Running the tests"}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
+def test_interrupted_turn_is_resumed(talk, make_repo, moment):
     root = make_repo({"a.py": "def f():\n    return 1\n", "tests/test_a.py": SLOW})
     talk = talk(SCRIPT, root=root, settings={"workspace": "docker", "image": IMAGE})
-    there = Flag()
+    reached = Flag()
 
-    def look(event: session_events.Event) -> None:
+    def check_moment(event: session_events.Event) -> None:
         text = event.happening.text if isinstance(event, session_events.ProgressReported) else ""
         if isinstance(event, session_events.TurnStarted) if moment == "opening" else MOMENTS[moment] in text:
-            there.set()
+            reached.set()
 
-    talk.hooks.append(look)
+    talk.hooks.append(check_moment)
     talk.session.say("Make it better")
-    assert there.wait(PATIENCE)
+    assert reached.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
+    talk.wait_for_event(session_events.TurnStopped)
     talk.session.go_on()
-    ended = talk.until(session_events.TurnEnded).result
-    assert talk.words[0].startswith("Done.")
+    ended = talk.wait_for_event(session_events.TurnEnded).result
+    assert talk.replies[0].startswith("Done.")
     assert ended.exit.kind == "unproven"
     assert "return 2" in ended.patch.diff
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def test_a_container_that_dies_is_followed_by_another(talk, make_repo):
+def test_killed_container_is_replaced(talk, make_repo):
     root = make_repo({"a.py": "def f():\n    return 1\n"})
     wait = says("Wait.", calls("shell", command="sleep 5"), n=2)
     talk = talk([SCRIPT[0], wait, SCRIPT[1]], root=root, settings={"workspace": "docker", "image": IMAGE})
@@ -64,10 +64,15 @@ def test_a_container_that_dies_is_followed_by_another(talk, make_repo):
     killed = Flag()
     talk.hooks.append(kill)
     talk.session.say("Make it better")
-    assert talk.until(session_events.TurnStopped).error.code == 5
+    assert talk.wait_for_event(session_events.TurnStopped).error.code == 5
     talk.session.go_on()
-    ended = talk.until(session_events.TurnEnded).result
+    ended = talk.wait_for_event(session_events.TurnEnded).result
     assert "return 2" in ended.patch.diff
     steps = talk.session.engine.trajectory.steps["main"]
-    told = [seen.text for step in steps for seen in step.observations if "in a new workspace" in seen.text]
-    assert len(told) == 1, "the model has to know that its processes are gone"
+    notices = [
+        observation.text
+        for step in steps
+        for observation in step.observations
+        if "in a new workspace" in observation.text
+    ]
+    assert len(notices) == 1, "the model must know that its processes are gone"

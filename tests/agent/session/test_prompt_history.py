@@ -1,4 +1,4 @@
-"""What was typed is kept: by repository, whole, capped, without secrets, by two sessions at once."""
+"""The prompt history: one per repository, limited, without secrets, shared by parallel sessions."""
 
 from multiprocessing import get_context
 
@@ -9,73 +9,73 @@ from agent.session.prompt_input.prompt_history import History
 
 
 @pytest.fixture
-def places(tmp_path):
+def folders(tmp_path):
     return tmp_path / "state", tmp_path / "repo"
 
 
-def test_entries_outlive_a_session(places):
-    first = History(*places)
-    first.add("one")
-    first.add("two\nlines ü")
-    first.add("two\nlines ü")
-    first.add("  ")
-    assert list(History(*places).entries) == ["one", "two\nlines ü"]
-    assert list(History(places[0], places[0]).entries) == []
+def test_entries_are_kept_per_repository(folders):
+    history = History(*folders)
+    history.add("one")
+    history.add("two\nlines ü")
+    history.add("two\nlines ü")
+    history.add("  ")
+    assert list(History(*folders).entries) == ["one", "two\nlines ü"]
+    assert list(History(folders[0], folders[0]).entries) == []
 
 
-def test_only_the_owner_may_read_it(places):
-    History(*places).add("one")
-    (file,) = (places[0] / "history").glob("*.jsonl")
+def test_history_is_readable_only_by_its_owner(folders):
+    History(*folders).add("one")
+    (file,) = (folders[0] / "history").glob("*.jsonl")
     assert file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("words", ["export KEY=sk-ant-api03-" + "a1B2" * 20, "my password is hunter2-hunter2"])
-def test_secrets_are_not_kept(places, words, monkeypatch):
+@pytest.mark.parametrize("prompt", ["export KEY=sk-ant-api03-" + "a1B2" * 20, "my password is hunter2-hunter2"])
+def test_prompts_with_secrets_are_not_stored(folders, prompt, monkeypatch):
     monkeypatch.setenv("THE_PASSWORD", "hunter2-hunter2")
-    first = History(*places)
-    first.add(words)
-    assert list(first.entries) == []
-    assert not (places[0] / "history").exists()
+    history = History(*folders)
+    history.add(prompt)
+    assert list(history.entries) == []
+    assert not (folders[0] / "history").exists()
 
 
-def test_a_torn_line_is_left_out(places):
-    History(*places).add("one")
-    (file,) = (places[0] / "history").glob("*.jsonl")
+def test_incomplete_line_is_skipped(folders):
+    History(*folders).add("one")
+    (file,) = (folders[0] / "history").glob("*.jsonl")
     file.write_bytes(file.read_bytes() + b'"tor')
-    History(*places).add("two")
-    assert list(History(*places).entries) == ["one", "two"]
+    History(*folders).add("two")
+    assert list(History(*folders).entries) == ["one", "two"]
 
 
-def test_the_file_is_capped(places, monkeypatch):
+def test_history_file_is_limited(folders, monkeypatch):
     monkeypatch.setattr(prompt_history, "MOST", 3)
-    first = History(*places)
+    history = History(*folders)
     for number in range(8):
-        first.add(str(number))
-    assert len(History(*places).entries) <= 2 * prompt_history.MOST
-    assert History(*places).entries[-1] == "7"
+        history.add(str(number))
+    assert len(History(*folders).entries) <= 2 * prompt_history.MOST
+    assert History(*folders).entries[-1] == "7"
 
 
-def test_a_state_that_cannot_be_written_is_no_reason_to_stop(places):
-    places[0].write_text("a file")
-    first = History(*places)
-    first.add("one")
-    assert list(first.entries) == ["one"]
+def test_unwritable_history_is_kept_in_memory(folders):
+    folders[0].write_text("a file")
+    history = History(*folders)
+    history.add("one")
+    assert list(history.entries) == ["one"]
 
 
-def add_many(places, name):
-    own = History(*places)
+def add_many(folders, name):
+    history = History(*folders)
     for number in range(20):
-        own.add(f"{name} {number}")
+        history.add(f"{name} {number}")
 
 
 @pytest.mark.slow
-def test_two_processes_lose_nothing_of_each_other(places):
+def test_parallel_processes_lose_no_entries(folders):
     context = get_context("spawn")
-    processes = [context.Process(target=add_many, args=(places, name)) for name in ("a", "b")]
+    processes = [context.Process(target=add_many, args=(folders, name)) for name in ("a", "b")]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    entries = History(*places).entries
+    entries = History(*folders).entries
     assert sorted(entries) == sorted(f"{name} {number}" for name in ("a", "b") for number in range(20))
     assert [entry for entry in entries if entry.startswith("a")] == [f"a {number}" for number in range(20)]

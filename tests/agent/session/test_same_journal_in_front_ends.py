@@ -1,4 +1,4 @@
-"""A front end makes no decision of the agent: the same issue leaves the same journal, whoever shows the run."""
+"""The same issue gives the same journal in every front end."""
 
 import json
 import os
@@ -42,8 +42,8 @@ for step in solve(engine):
     pass
 engine.close()
 """
-DOOR = "from swe_agent import main; main()"
-SCREEN = """
+COMMAND_LINE = "from swe_agent import main; main()"
+INTERFACE = """
 import asyncio, sys
 from agent.config.session_preferences import Preferences
 from agent.session.session_start import start
@@ -67,12 +67,12 @@ async def work():
 
 asyncio.run(work())
 """
-"""The real screen, with somebody at its keys."""
+"""The full-screen interface, driven by key presses."""
 
 
 @pytest.fixture
-def solved(make_repo, tmp_path):
-    """`solved(name, code, input, *arguments)`: the journal of the run that a process makes of the issue."""
+def solve_issue(make_repo, tmp_path):
+    """`solve_issue(name, code, input, *arguments)` solves the issue in a process and returns the journal's records."""
     root = make_repo(CALCULATOR)
     script = tmp_path / "script.jsonl"
     script.write_text("\n".join(map(json.dumps, MODEL)))
@@ -80,7 +80,7 @@ def solved(make_repo, tmp_path):
     (root / "ISSUE.md").write_text(ISSUE)
     (root / ".git" / "info" / "exclude").write_text("ISSUE.md\n")
 
-    def solve(name: str, code: str, words: str, *arguments: str, strategy: str = "test-then-patch") -> list[Any]:
+    def solve(name: str, code: str, stdin: str, *arguments: str, strategy: str = "test-then-patch") -> list[Any]:
         state = tmp_path / name
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SWE_AGENT_")} | {
             "SWE_AGENT_STATE": str(state),
@@ -94,26 +94,26 @@ def solved(make_repo, tmp_path):
             "PYTHONPATH": str(REPOSITORY),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", code, *arguments],
-            cwd=root, env=environment, input=words, capture_output=True, text=True, timeout=400, check=False,
+            cwd=root, env=environment, input=stdin, capture_output=True, text=True, timeout=400, check=False,
         )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
+        assert "Traceback" not in process.stderr, process.stderr
         (run,) = (state / "runs").iterdir()
         records = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
-        asked = {"type": "note", "kind": "approval"}  # of a session: by its rule, tests may run on this machine
-        return [alike(record, run.name) for record in records if not asked.items() <= record.items()]
+        approval = {"type": "note", "kind": "approval"}  # only in a session, whose rule lets tests run on this machine
+        return [normalise(record, run.name) for record in records if not approval.items() <= record.items()]
 
     yield solve
     assert git(root, "status", "--porcelain") == ""
 
 
-def alike(record: Any, run: str) -> Any:
-    """A record without times, names of runs, and paths of temporary folders."""
+def normalise(record: Any, run: str) -> Any:
+    """Remove times, names of runs and paths of temporary folders from a record."""
     if isinstance(record, dict):
-        return {key: alike(value, run) for key, value in record.items() if key not in TIMES}
+        return {key: normalise(value, run) for key, value in record.items() if key not in TIMES}
     if isinstance(record, list):
-        return [alike(value, run) for value in record]
+        return [normalise(value, run) for value in record]
     if isinstance(record, str):
         text = record.replace(run, "RUN")
         text = re.sub(r"/tmp/(?!pytest)[\w.-]+(?:/[\w.-]+)*", "FOLDER", text)
@@ -124,18 +124,28 @@ def alike(record: Any, run: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("strategy", ["test-then-patch", "build"])
-def test_fix_session_and_library_leave_the_same_journal(solved, strategy):
-    words = f"/strategy {strategy}\n@ISSUE.md\n"
+def test_journal_is_the_same_in_every_front_end(solve_issue, strategy):
+    stdin = f"/strategy {strategy}\n@ISSUE.md\n"
     with ThreadPoolExecutor() as pool:
-        running = [
-            pool.submit(solved, "command", DOOR, "", "fix", "--plain", "--issue-file", "ISSUE.md", strategy=strategy),
-            pool.submit(solved, "library", LIBRARY, ISSUE, strategy=strategy),
-            pool.submit(solved, "lines", DOOR, words, "--plain", strategy=strategy),
-            pool.submit(solved, "screen", SCREEN, words, strategy=strategy),
+        solving = [
+            pool.submit(
+                solve_issue,
+                "command",
+                COMMAND_LINE,
+                "",
+                "fix",
+                "--plain",
+                "--issue-file",
+                "ISSUE.md",
+                strategy=strategy,
+            ),
+            pool.submit(solve_issue, "library", LIBRARY, ISSUE, strategy=strategy),
+            pool.submit(solve_issue, "lines", COMMAND_LINE, stdin, "--plain", strategy=strategy),
+            pool.submit(solve_issue, "interface", INTERFACE, stdin, strategy=strategy),
         ]
-    command, library, lines, screen = (each.result() for each in running)
+    command, library, lines, interface = (result.result() for result in solving)
     assert [record["type"] for record in command].count("step") >= 3
     assert command[-1]["type"] == "exit"
     assert library == command
     assert lines == command
-    assert screen == command
+    assert interface == command

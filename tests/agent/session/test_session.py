@@ -1,4 +1,4 @@
-"""A session: turns of one run, what waits, what is interrupted and gone on with, and how it ends."""
+"""A session: turns of one run, the queue, interrupts and resumption, changes of run, and closing."""
 
 import json
 from threading import Event as Flag
@@ -18,11 +18,11 @@ SLEEP = calls("shell", command="sleep 300", timeout=600)
 NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
 
 
-def at_work(talk, action=""):
-    """Wait until an action is under way."""
+def flag_action(talk, action=""):
+    """Return a flag that is set when an action starts."""
     flag = Flag()
 
-    def look(event):
+    def check_action(event):
         if (
             isinstance(event, session_events.ProgressReported)
             and event.happening.kind == "action"
@@ -30,29 +30,29 @@ def at_work(talk, action=""):
         ):
             flag.set()
 
-    talk.hooks.append(look)
+    talk.hooks.append(check_action)
     return flag
 
 
-def test_a_session_delivers_nothing_by_itself():
+def test_session_does_not_deliver_automatically():
     settings = session_settings(Settings(apply=True, branch="mine", pr=True))
     assert {name: getattr(settings, name) for name in NOWHERE} == NOWHERE
 
 
-def test_a_session_is_one_run_of_turns(talk):
+def test_session_records_its_turns_in_one_run(talk):
     talk = talk([says("Look.", LOOK, n=1), says("f returns 1.", n=2), says("g is 2.", n=3)], mode="plan")
     talk.say("What does f do?").say("And g?")
-    assert talk.words == ["f returns 1.", "g is 2."]
+    assert talk.replies == ["f returns 1.", "g is 2."]
     assert len(talk.all(session_events.RunOpened)) == 1
     assert [turn.strategy for turn in talk.session.engine.trajectory.turns] == ["plan", "plan"]
     assert talk.session.state == "idle"
 
 
-def test_what_is_said_while_it_works_waits_and_can_be_taken_back(talk):
+def test_prompts_during_turn_are_queued_and_can_be_removed(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")])
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.say("one")
     talk.session.say("two\nlines")
     assert talk.session.status.queued == ("one", "two\nlines")
@@ -60,213 +60,214 @@ def test_what_is_said_while_it_works_waits_and_can_be_taken_back(talk):
     assert talk.session.unqueue() == "one"
     assert talk.session.unqueue() == ""
     talk.session.interrupt()
-    assert talk.until(session_events.TurnStopped).error.code == 130
+    assert talk.wait_for_event(session_events.TurnStopped).error.code == 130
 
 
-def test_changes_are_shown_as_they_are_after_those_asked_for_before(talk):
+def test_queued_diff_shows_changes_of_commands_before_it(talk):
     talk = talk([says("Done.", calls("shell", command="echo new > new.txt"))])
     talk.say("Begin")
     talk.say("/undo")
-    last, gate = len(talk.told), Flag()
-    talk.session.later("", lambda: gate.wait(PATIENCE))
-    for words in ("/redo", "/diff", "/mode plan"):
-        talk.session.say(words)
-    assert talk.session.queued == ("/redo", "/diff"), "a look at something else need not wait"
-    gate.set()
-    talk.settled()
-    told = talk.told[last:]
-    assert [text.splitlines()[-1] for text in told if "+new" in text] == ["+new"], told
+    message_count, release = len(talk.messages), Flag()
+    talk.session.later("", lambda: release.wait(PATIENCE))
+    for command in ("/redo", "/diff", "/mode plan"):
+        talk.session.say(command)
+    assert talk.session.queued == ("/redo", "/diff"), "/mode is not queued behind them"
+    release.set()
+    talk.wait_until_idle()
+    messages = talk.messages[message_count:]
+    assert [text.splitlines()[-1] for text in messages if "+new" in text] == ["+new"], messages
 
 
-def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
+def test_interrupt_holds_queue_until_next_prompt(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.say("later")
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
-    talk.settled()
+    talk.wait_for_event(session_events.TurnStopped)
+    talk.wait_until_idle()
     assert talk.session.state == "paused"
     assert talk.session.queued == ("later",)
     talk.say("Not so")
-    talk.settled()
+    talk.wait_until_idle()
     assert talk.session.queued == ()
     turns = talk.session.engine.trajectory.turns
     assert [turn.request for turn in turns[1:]] == ["later"]
     assert [note.text for note in talk.session.engine.trajectory.notes if note.kind == "message"] == ["Not so"]
 
 
-def kept_back(talk, *words, script=None, **start):
-    """A turn of one action that was interrupted, while words waited."""
+def interrupt_with_queue(talk, *prompts, script=None, **start):
+    """Interrupt a turn of one action while these prompts are queued."""
     talk = talk(script or [says("Wait.", SLEEP, n=1), says("Done.")], **({"mode": "plan"} | start))
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
-    for each in words:
-        talk.session.say(each)
+    assert started.wait(PATIENCE)
+    for prompt in prompts:
+        talk.session.say(prompt)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
-    return talk.settled()
+    talk.wait_for_event(session_events.TurnStopped)
+    return talk.wait_until_idle()
 
 
 @pytest.mark.parametrize("command", ["/diff", "/permissions", "/model", "!echo hi"])
-def test_a_command_does_not_set_off_what_waits(talk, command):
-    talk = kept_back(talk, "later").say(command).settled()
+def test_command_does_not_start_held_prompts(talk, command):
+    talk = interrupt_with_queue(talk, "later").say(command).wait_until_idle()
     assert talk.session.queued == ("later",)
     assert "later" not in [turn.request for turn in talk.session.engine.trajectory.turns]
 
 
-def test_what_waits_comes_when_there_is_nothing_else_to_go_on_with(talk):
-    talk = kept_back(talk, "later").say("!echo hi")
+def test_held_prompt_runs_when_no_turn_can_be_resumed(talk):
+    talk = interrupt_with_queue(talk, "later").say("!echo hi")
     talk.session.go_on()
-    talk.settled().settled()
+    talk.wait_until_idle().wait_until_idle()
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["!echo hi", "later"]
     assert talk.session.queued == ()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["/new", "/fork", "/resume {}"])
-def test_what_waits_is_not_done_in_another_run(talk, change):
-    look = [says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")]
+def test_queue_is_discarded_on_change_of_run(talk, change):
+    check_action = [says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")]
     other = talk([says("Yes.")], mode="plan").say("Hi")
     run, root = other.session.engine.journal.directory, other.session.start.source.root
     other.session.close()
-    talk = talk(look, root=root, mode="plan", settings={"state": run.parents[1]})
-    working = at_work(talk, "sleep")
+    talk = talk(check_action, root=root, mode="plan", settings={"state": run.parents[1]})
+    started = flag_action(talk, "sleep")
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.say("change f")
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
-    talk.settled().say(change.format(run.name))
-    assert "Discarded from the queue of the other run: “change f”. Send it again if you want it here." in talk.told
+    talk.wait_for_event(session_events.TurnStopped)
+    talk.wait_until_idle().say(change.format(run.name))
+    discarded = "Discarded from the queue of the other run: “change f”. Send it again if you want it here."
+    assert discarded in talk.messages
     assert talk.session.queued == ()
     assert not talk.session.release()
 
 
-def taken_up(talk, first):
+def resume_run(talk, first):
     run, root = first.session.engine.journal.directory, first.session.start.source.root
     first.session.close()
-    return talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
+    return talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).wait_until_idle()
 
 
-def test_a_run_that_is_taken_up_is_in_its_mode_whatever_was_done_by_hand(talk):
-    later = taken_up(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
-    assert later.session.mode == "plan"
-    assert later.session.turns.strategy() == "plan"
+def test_resumed_run_has_its_mode_despite_manual_commands(talk):
+    resumed = resume_run(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
+    assert resumed.session.mode == "plan"
+    assert resumed.session.turns.strategy() == "plan"
 
 
-def test_a_run_that_is_taken_up_has_the_strategy_that_was_chosen(talk):
+def test_resumed_run_has_chosen_strategy(talk):
     done = says("Done.", calls("submit", summary="Done."))
-    later = taken_up(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
-    assert later.session.turns.strategy() == "react"
+    resumed = resume_run(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
+    assert resumed.session.turns.strategy() == "react"
 
 
 @pytest.mark.slow
-def test_a_run_without_a_model_is_taken_up_with_the_one_there_is_now(talk):
-    later = taken_up(talk, talk([]).say("f returns 2").say("!echo hi"))
-    assert (later.session.mode, later.session.strategy) == ("build", "")
+def test_run_without_model_is_resumed_with_configured_model(talk):
+    resumed = resume_run(talk, talk([]).say("f returns 2").say("!echo hi"))
+    assert (resumed.session.mode, resumed.session.strategy) == ("build", "")
 
 
-def test_what_was_done_by_hand_and_cut_off_is_not_done_again(talk):
-    first = talk([says("Yes.")], mode="plan").say("Hi").say("!echo once >> told.txt")
+def test_interrupted_manual_command_is_not_repeated(talk):
+    first = talk([says("Yes.")], mode="plan").say("Hi").say("!echo once >> output.txt")
     run = first.session.engine.journal.directory
     root = first.session.start.source.root
     first.session.close()
     journal = run / "journal.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
     end = next(n for n, line in enumerate(lines) if json.loads(line).get("author") == "hand")
-    journal.write_text("".join(lines[:end]))  # as kill -9 leaves it
+    journal.write_text("".join(lines[:end]))  # as after kill -9
     register(run, run.parents[1])
-    second = talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
+    second = talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).wait_until_idle()
     assert second.session.state == "idle"
     assert second.session.engine.trajectory.exit.kind == "interrupted"
-    assert "The last command was interrupted and is not repeated." in second.told
+    assert "The last command was interrupted and is not repeated." in second.messages
     second.session.go_on()
-    second.settled()
+    second.wait_until_idle()
     assert not second.all(session_events.TurnStarted)
 
 
 @pytest.mark.parametrize("by_hand", ["!sleep 300", "/test"])
-def test_words_to_a_turn_that_asks_no_model_wait(talk, by_hand):
+def test_message_during_turn_without_model_is_queued(talk, by_hand):
     talk = talk([says("Yes."), says("Heard.", contains="use tabs")], mode="plan").say("Hi")
-    told = []
+    steered = []
     talk.hooks.append(
         lambda event: (
             isinstance(event, session_events.ProgressReported)
             and event.happening.kind == "action"
-            and not told
-            and told.append(talk.session.steer("use tabs"))
+            and not steered
+            and steered.append(talk.session.steer("use tabs"))
         )
     )
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say(by_hand)
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.interrupt()
-    talk.settled()
-    assert told == [False]
+    talk.wait_until_idle()
+    assert steered == [False]
     assert not [note for note in talk.session.engine.trajectory.notes if note.kind == "message"]
-    said = [turn.request for turn in talk.session.engine.trajectory.turns]
-    assert "use tabs" in (*talk.session.queued, *said)
+    requests = [turn.request for turn in talk.session.engine.trajectory.turns]
+    assert "use tabs" in (*talk.session.queued, *requests)
 
 
-def test_going_on_as_it_was(talk):
+def test_interrupted_turn_is_resumed(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")])
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
-    working.clear()
+    talk.wait_for_event(session_events.TurnStopped)
+    started.clear()
     talk.session.go_on()
-    assert working.wait(PATIENCE)  # the action that was interrupted is done anew
+    assert started.wait(PATIENCE)  # the interrupted action runs again
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped, 2)
+    talk.wait_for_event(session_events.TurnStopped, 2)
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def test_going_on_tells_no_step_again(talk):
+def test_resumed_turn_reports_each_step_once(talk):
     talk = talk([says("Look.", LOOK, n=1), says("Wait.", SLEEP, n=2), says("Done.")], mode="plan")
-    working = at_work(talk, "sleep")
+    started = flag_action(talk, "sleep")
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
+    talk.wait_for_event(session_events.TurnStopped)
     talk.say("Not so")
-    told = [event.step.id for event in talk.all(session_events.StepRecorded)]
-    assert len(told) == len(set(told))
-    assert talk.words == ["Done."]
+    step_ids = [event.step.id for event in talk.all(session_events.StepRecorded)]
+    assert len(step_ids) == len(set(step_ids))
+    assert talk.replies == ["Done."]
 
 
 @pytest.mark.parametrize("change", ["/mode plan", "/strategy react"])
-def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
+def test_change_of_mode_or_strategy_abandons_interrupted_turn(talk, change):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.", calls("submit", summary="Done."))])
-    working = at_work(talk)
+    started = flag_action(talk)
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
-    talk.say(change).say("Anew")
-    assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Anew"]
+    talk.wait_for_event(session_events.TurnStopped)
+    talk.say(change).say("Again")
+    assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Again"]
 
 
-def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
+def test_new_budget_applies_to_interrupted_turn(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
-    working = at_work(talk, "sleep")
+    started = flag_action(talk, "sleep")
     talk.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(session_events.TurnStopped)
+    talk.wait_for_event(session_events.TurnStopped)
     talk.say("/cost 7").say("Not so")
     assert len(talk.session.engine.trajectory.turns) == 1
-    assert talk.words == ["Done."]
+    assert talk.replies == ["Done."]
     talk.say("Once more")
     assert talk.session.engine.settings.budget == 7
 
 
 @pytest.mark.parametrize("amount", ["0", "5"])
-def test_a_budget_holds_for_the_turn_under_way(talk, amount):
+def test_new_budget_applies_to_running_turn(talk, amount):
     table = {"scripted": {"price_in": 1.0, "price_out": 1.0, "max_output": 1000}}
     talk = talk([says("Look.", LOOK, n=1), says("Done.")], mode="plan", settings={"models": table})
     talk.hooks.append(
@@ -277,7 +278,7 @@ def test_a_budget_holds_for_the_turn_under_way(talk, amount):
     assert kind == ("budget" if amount == "0" else "answered")
 
 
-def test_words_steer_at_the_next_step(talk):
+def test_steering_message_reaches_next_step(talk):
     talk = talk([says("Look.", LOOK, n=1), says("As you say.", contains="use tabs"), says("Unheard.")], mode="plan")
 
     def steer(event):
@@ -286,17 +287,17 @@ def test_words_steer_at_the_next_step(talk):
 
     talk.hooks.append(steer)
     talk.say("Begin")
-    assert talk.words == ["As you say."]
+    assert talk.replies == ["As you say."]
 
 
-def test_steering_when_nothing_works_is_a_request(talk):
+def test_steering_message_without_turn_is_request(talk):
     talk = talk([says("Hello.")], mode="plan")
     talk.session.steer("Hi")
-    talk.settled()
-    assert talk.words == ["Hello."]
+    talk.wait_until_idle()
+    assert talk.replies == ["Hello."]
 
 
-def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
+def test_pasted_key_is_not_recorded(talk, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2-hunter2")
     talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")
     talk.hooks.append(
@@ -307,72 +308,72 @@ def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
         )
     )
     talk.say("a hunter2-hunter2-hunter2").say("c hunter2-hunter2-hunter2")
-    assert len(talk.words) == 2
+    assert len(talk.replies) == 2
     journal = (talk.session.engine.journal.directory / "journal.jsonl").read_text()
     assert "hunter2" not in journal
 
 
-def test_what_fails_does_not_end_the_session(talk):
+def test_error_does_not_end_session(talk):
     talk = talk([says("Yes.")], mode="plan", settings={"model": "scripted:/nowhere"})
     talk.say("Do it")
-    assert any("/nowhere cannot be read" in text for text in talk.told)
+    assert any("/nowhere cannot be read" in text for text in talk.messages)
     talk.session.later("x", lambda: 1 / 0)
-    talk.settled()
-    assert "swe-agent has a bug" in talk.told[-1]
+    talk.wait_until_idle()
+    assert "swe-agent has a bug" in talk.messages[-1]
     assert talk.session.state == "idle"
     talk.say("/help")
-    assert "/mode" in talk.told[-1]
+    assert "/mode" in talk.messages[-1]
 
 
-def test_an_unknown_command_and_a_path(talk):
+def test_unknown_command_is_reported_but_path_is_prompt(talk):
     talk = talk([says("It is a path.")], mode="plan")
     talk.say("/nope")
-    assert talk.told[-1] == "There is no command /nope. `/help` lists them."
+    assert talk.messages[-1] == "There is no command /nope. `/help` lists them."
     talk.say("/etc/hosts is broken")
-    assert talk.words == ["It is a path."]
+    assert talk.replies == ["It is a path."]
 
 
-def test_closing_stops_what_is_under_way_and_the_run_can_be_taken_up(talk, tmp_path):
+def test_closed_session_can_be_resumed(talk, tmp_path):
     first = talk([says("Wait.", SLEEP, n=1), says("Done.")])
-    working = at_work(first)
+    started = flag_action(first)
     first.session.say("Begin")
-    assert working.wait(PATIENCE)
+    assert started.wait(PATIENCE)
     first.session.say("never done")
     run = first.session.engine.journal.directory
     first.session.close()
-    assert isinstance(first.heard[-1], session_events.SessionClosed)
+    assert isinstance(first.events[-1], session_events.SessionClosed)
     assert read(run).exit is None
     second = talk([says("Done.")], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
-    second.settled()
+    second.wait_until_idle()
     assert second.session.state == "paused"
     assert [event.trajectory.run.id for event in second.all(session_events.RunOpened)] == [run.name]
 
 
-def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
+def test_run_of_another_repository_is_not_resumed(talk, make_repo):
     first = talk([says("Yes.")], mode="plan").say("Hi")
     run = first.session.engine.journal.directory
     first.session.close()
     second = talk([], root=make_repo({"x": ""}), run=run, settings={"state": run.parents[1]})
-    second.settled()
-    assert "not to this repository" in second.told[-1]
+    second.wait_until_idle()
+    assert "not to this repository" in second.messages[-1]
     assert second.session.engine is None
 
 
-def test_a_run_that_another_session_has(talk):
+def test_run_of_another_open_session_is_not_resumed(talk):
     first = talk([says("Yes.")], mode="plan").say("Hi")
     run = first.session.engine.journal.directory
     second = talk([], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
-    second.settled()
-    assert "Another process" in second.told[-1]
+    second.wait_until_idle()
+    assert "Another process" in second.messages[-1]
 
 
-def test_closing_before_anything_was_said(talk):
+def test_unused_session_is_closed(talk):
     talk = talk([])
     talk.session.close()
-    assert isinstance(talk.heard[-1], session_events.SessionClosed)
+    assert isinstance(talk.events[-1], session_events.SessionClosed)
 
 
-def test_notes_of_the_user_do_not_meet_a_closed_run(talk):
+def test_message_after_end_of_turn_is_not_recorded(talk):
     talk = talk([says("Yes.")], mode="plan").say("Hi")
     assert not talk.session.turns.steer("late")  # the turn has ended
     assert not [note for note in talk.session.engine.trajectory.notes if isinstance(note, Note) and note.text == "late"]

@@ -1,4 +1,4 @@
-"""In a workspace of this machine no code of the model's runs by itself: tests and imports are asked about, too."""
+"""Questions before tests and imports in a local workspace, where they would run code written by the model."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ FILES = {"calc.py": "x = 1\n", "test_calc.py": "import unittest, calc\n"}
 
 @pytest.fixture
 def talk(tmp_path: Path, make_repo):
-    begun: list[Talk] = []
+    talks: list[Talk] = []
     root = make_repo(FILES)
 
-    def begin(script: list[dict], answering: Callable[[Approval], bool], **settings: object) -> Talk:
-        made = Talk(root, tmp_path / "state", script, settings={"test": COMMAND, **settings})
-        made.answers = None
+    def open_talk(script: list[dict], answering: Callable[[Approval], bool], **settings: object) -> Talk:
+        opened = Talk(root, tmp_path / "state", script, settings={"test": COMMAND, **settings})
+        opened.answers = None
 
         def hook(event: object) -> None:
             if isinstance(event, QuestionAsked):
-                made.session.answer(event.approval.id, Answer(answering(event.approval)))
+                opened.session.answer(event.approval.id, Answer(answering(event.approval)))
 
-        made.hooks.append(hook)
-        made.session.open()
-        begun.append(made)
-        return made
+        opened.hooks.append(hook)
+        opened.session.open()
+        talks.append(opened)
+        return opened
 
-    yield begin
-    for each in begun:
-        each.session.close()
+    yield open_talk
+    for opened in talks:
+        opened.session.close()
 
 
-def asked(talk: Talk) -> list[str]:
+def subjects(talk: Talk) -> list[str]:
     return [event.approval.subject for event in talk.all(QuestionAsked)]
 
 
-def change(folder: Path) -> list[dict]:
-    """A model whose code leaves a mark when it is imported."""
+def edit_script(folder: Path) -> list[dict]:
+    """A model whose edit creates a file when it is imported."""
     new = f"import pathlib\nran = pathlib.Path({str(folder / 'ran')!r}).touch()\nx = 2"
     return [says("Change.", calls("edit", path="calc.py", old="x = 1", new=new), n=1), says("Done.", n=2)]
 
 
-def ran(folder: Path) -> bool:
+def code_ran(folder: Path) -> bool:
     return (folder / "ran").exists()
 
 
@@ -59,62 +59,62 @@ def proof(talk: Talk) -> str:
     return next((step.observations[0].text for step in steps if step.author == "proof"), "")
 
 
-def test_tests_named_by_their_nodes_are_asked_with_the_command_that_runs_them(talk) -> None:
+def test_question_for_test_nodes_shows_their_command(talk) -> None:
     script = [says("Test.", calls("run_tests", nodes=["test_calc.py"]), n=1), says("Done.", n=2)]
-    assert asked(talk(script, lambda _: False).say("Go")) == [f"{COMMAND} test_calc.py"]
+    assert subjects(talk(script, lambda _: False).say("Go")) == [f"{COMMAND} test_calc.py"]
 
 
-def test_tests_are_asked_by_the_command_that_is_found(talk) -> None:
+def test_question_shows_detected_test_command(talk) -> None:
     script = [says("Test.", calls("run_tests"), n=1), says("Done.", n=2)]
-    (subject,) = asked(talk(script, lambda _: False, test="").say("Go"))
+    (subject,) = subjects(talk(script, lambda _: False, test="").say("Go"))
     assert "unittest" in subject or "pytest" in subject
 
 
-def test_after_a_no_nothing_of_the_change_runs_and_the_turn_says_so(talk, tmp_path) -> None:
-    found = talk(change(tmp_path), lambda _: False).say("Go")
-    assert asked(found) == [COMMAND], "one question for imports and proof"
-    assert not ran(tmp_path)
-    assert proof(found) == "Not tested: you refused."
+def test_refusal_prevents_all_execution_of_change(talk, tmp_path) -> None:
+    conversation = talk(edit_script(tmp_path), lambda _: False).say("Go")
+    assert subjects(conversation) == [COMMAND], "one question for imports and proof"
+    assert not code_ran(tmp_path)
+    assert proof(conversation) == "Not tested: you refused."
 
 
 @pytest.mark.slow
-def test_a_yes_is_for_the_turn(talk, tmp_path) -> None:
+def test_approval_is_valid_for_one_turn(talk, tmp_path) -> None:
     script = [
-        *change(tmp_path),
+        *edit_script(tmp_path),
         says("Again.", calls("edit", path="calc.py", old="x = 2", new="x = 3"), n=3),
         says("Done.", n=4),
     ]
-    found = talk(script, lambda _: True).say("Go")
-    assert asked(found) == [COMMAND]
-    assert ran(tmp_path)
-    assert asked(found.say("More")) == [COMMAND, COMMAND]
+    conversation = talk(script, lambda _: True).say("Go")
+    assert subjects(conversation) == [COMMAND]
+    assert code_ran(tmp_path)
+    assert subjects(conversation.say("More")) == [COMMAND, COMMAND]
 
 
 @pytest.mark.parametrize("rule", ["command *", "command python3 -m unittest"])
-def test_what_is_denied_is_not_run_and_not_asked(talk, tmp_path, rule: str) -> None:
+def test_denied_tests_are_not_run(talk, tmp_path, rule: str) -> None:
     table = PermissionTable(deny=(rule,))
-    found = talk(change(tmp_path), lambda _: True, permissions=table).say("Go")
-    assert asked(found) == []
-    assert not ran(tmp_path)
-    assert proof(found) == "Not tested: you refused."
+    conversation = talk(edit_script(tmp_path), lambda _: True, permissions=table).say("Go")
+    assert subjects(conversation) == []
+    assert not code_ran(tmp_path)
+    assert proof(conversation) == "Not tested: you refused."
 
 
-def test_what_is_allowed_is_not_asked(talk, tmp_path) -> None:
+def test_allowed_tests_need_no_approval(talk, tmp_path) -> None:
     table = PermissionTable(allow=("command python3 -m unittest",))
-    found = talk(change(tmp_path), lambda _: False, permissions=table).say("Go")
-    assert asked(found) == []
-    assert ran(tmp_path)
+    conversation = talk(edit_script(tmp_path), lambda _: False, permissions=table).say("Go")
+    assert subjects(conversation) == []
+    assert code_ran(tmp_path)
 
 
-def test_a_users_own_tests_are_not_asked_about(talk) -> None:
-    found = talk([], lambda _: False).say("!echo 'x = 5' > calc.py").say("/test").say("/prove")
-    assert asked(found) == []
-    assert proof(found)
-    assert "refused" not in proof(found)
+def test_users_own_tests_need_no_approval(talk) -> None:
+    conversation = talk([], lambda _: False).say("!echo 'x = 5' > calc.py").say("/test").say("/prove")
+    assert subjects(conversation) == []
+    assert proof(conversation)
+    assert "refused" not in proof(conversation)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "named"),
+    ("options", "workload"),
     [
         ({}, ""),
         ({"workload": "python3 -c 'import calc'"}, "python3 -c 'import calc'\n"),
@@ -122,6 +122,6 @@ def test_a_users_own_tests_are_not_asked_about(talk) -> None:
     ],
     ids=["tests", "workload", "benchmark"],
 )
-def test_optimize_asks_about_its_workload_and_the_tests(talk, wanted: dict, named: str) -> None:
-    found = talk([], lambda _: False, strategy="optimize", **wanted).say("/strategy optimize").say("Go")
-    assert asked(found) == [f"{named}{COMMAND}"]
+def test_optimize_asks_about_its_workload_and_tests(talk, options: dict, workload: str) -> None:
+    conversation = talk([], lambda _: False, strategy="optimize", **options).say("/strategy optimize").say("Go")
+    assert subjects(conversation) == [f"{workload}{COMMAND}"]

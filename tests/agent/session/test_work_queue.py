@@ -1,4 +1,4 @@
-"""What is to be done next: in order, taken back, held."""
+"""The queue of jobs: order, removal and holding."""
 
 from threading import Thread
 
@@ -9,73 +9,73 @@ def job(words: str) -> Job:
     return Job(words, lambda: None)
 
 
-def taken(waiting: WorkQueue) -> str:
-    found = waiting.take(lambda job: None)
-    assert found is not None
-    return found.words
+def take_job(queue: WorkQueue) -> str:
+    job_taken = queue.take(lambda job: None)
+    assert job_taken is not None
+    return job_taken.words
 
 
-def test_in_order_and_the_last_is_taken_back():
-    waiting = WorkQueue()
+def test_jobs_are_taken_in_order_and_last_can_be_removed():
+    queue = WorkQueue()
     for words in ("one", "", "two"):
-        waiting.put(job(words))
-    assert waiting.words == ("one", "two")
-    assert waiting.take_back() == "two"
-    assert [taken(waiting), taken(waiting)] == ["one", ""]
-    assert waiting.take_back() == ""
+        queue.put(job(words))
+    assert queue.words == ("one", "two")
+    assert queue.take_back() == "two"
+    assert [take_job(queue), take_job(queue)] == ["one", ""]
+    assert queue.take_back() == ""
 
 
-def test_what_is_held_waits_until_it_is_released():
-    waiting = WorkQueue()
+def test_held_jobs_wait_until_release():
+    queue = WorkQueue()
     for words in ("one", "", "two"):
-        waiting.put(job(words))
-    waiting.hold()
-    assert taken(waiting) == ""
-    assert waiting.words == ("one", "two")
-    waiting.put(job("/model x"))
-    assert taken(waiting) == "/model x"
-    assert waiting.words == ("one", "two")
-    waiting.put(job("last"))
-    assert waiting.release()
-    assert [taken(waiting), taken(waiting), taken(waiting)] == ["one", "two", "last"]
-    assert not waiting.release()
+        queue.put(job(words))
+    queue.hold()
+    assert take_job(queue) == ""
+    assert queue.words == ("one", "two")
+    queue.put(job("/model x"))
+    assert take_job(queue) == "/model x"
+    assert queue.words == ("one", "two")
+    queue.put(job("last"))
+    assert queue.release()
+    assert [take_job(queue), take_job(queue), take_job(queue)] == ["one", "two", "last"]
+    assert not queue.release()
 
 
-def test_what_is_held_can_be_taken_back_too():
-    waiting = WorkQueue()
-    waiting.put(job("one"))
-    waiting.put(job("two"))
-    waiting.hold()
-    assert [waiting.take_back(), waiting.take_back(), waiting.take_back()] == ["two", "one", ""]
+def test_held_jobs_can_be_removed():
+    queue = WorkQueue()
+    queue.put(job("one"))
+    queue.put(job("two"))
+    queue.hold()
+    assert [queue.take_back(), queue.take_back(), queue.take_back()] == ["two", "one", ""]
 
 
-def test_held_twice_keeps_the_order():
-    waiting = WorkQueue()
-    waiting.put(job("one"))
-    waiting.hold()
-    waiting.put(job("two"))
-    waiting.hold()
-    waiting.release()
-    assert [taken(waiting), taken(waiting)] == ["one", "two"]
+def test_jobs_held_twice_keep_order():
+    queue = WorkQueue()
+    queue.put(job("one"))
+    queue.hold()
+    queue.put(job("two"))
+    queue.hold()
+    queue.release()
+    assert [take_job(queue), take_job(queue)] == ["one", "two"]
 
 
-def test_what_is_dropped_is_not_done():
-    waiting = WorkQueue()
-    waiting.put(job("one"))
-    waiting.hold()
-    waiting.put(job("two"))
-    assert waiting.drop() == ("one",)
-    assert not waiting.release()
-    assert taken(waiting) == "two"
+def test_dropped_jobs_are_not_taken():
+    queue = WorkQueue()
+    queue.put(job("one"))
+    queue.hold()
+    queue.put(job("two"))
+    assert queue.drop() == ("one",)
+    assert not queue.release()
+    assert take_job(queue) == "two"
 
 
-def test_closing_ends_a_wait_and_drops_the_rest():
-    waiting = WorkQueue()
-    found: list[object] = []
-    thread = Thread(target=lambda: found.append(waiting.take(lambda job: None)))
+def test_closing_ends_wait_and_drops_later_jobs():
+    queue = WorkQueue()
+    taken: list[object] = []
+    thread = Thread(target=lambda: taken.append(queue.take(lambda job: None)))
     thread.start()
-    waiting.close()
+    queue.close()
     thread.join(10)
-    assert found == [None]
-    waiting.put(job("late"))
-    assert waiting.take(lambda job: None) is None
+    assert taken == [None]
+    queue.put(job("late"))
+    assert queue.take(lambda job: None) is None

@@ -1,4 +1,4 @@
-"""Runs of a strategy with a scripted model on a small repository, and what came of them."""
+"""Runs of a strategy with a scripted model on a small repository, and their results."""
 
 from __future__ import annotations
 
@@ -30,21 +30,18 @@ ISSUE = "add() subtracts\n\nadd(2, 3) gives -1 but should give 5."
 UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
 
 
-def test_of(name: str, *asserts: str) -> dict[str, Any]:
-    """The action that writes a new test file of that name."""
-    body = "".join(f"        {one}\n" for one in asserts)
+def new_test(name: str, *asserts: str) -> dict[str, Any]:
+    """The action that adds a test file of that name."""
+    body = "".join(f"        {assertion}\n" for assertion in asserts)
     text = f"import unittest\n\nfrom calc import add\n\n\nclass {name.title()}Test(unittest.TestCase):\n"
     return act("edit", path=f"tests/test_{name}.py", old="", new=f"{text}    def test_{name}(self):\n{body}")
-
-
-test_of.__test__ = False  # type: ignore[attr-defined]
 
 
 def equal(call: str, value: object) -> str:
     return f"self.assertEqual({call}, {value!r})"
 
 
-def mend(new: str, old: str = "a - b") -> dict[str, Any]:
+def edit_calc(new: str, old: str = "a - b") -> dict[str, Any]:
     return act("edit", path="calc.py", old=old, new=new)
 
 
@@ -52,8 +49,8 @@ SUBMIT = act("submit", summary="Done.")
 
 
 @dataclass
-class Ended:
-    """A run that came to its end."""
+class FinishedRun:
+    """A run that has ended."""
 
     result: Result
     steps: list[Step]
@@ -62,8 +59,8 @@ class Ended:
     def notes(self, kind: str) -> list[str]:
         return [note.text for note in self.trajectory.notes if note.kind == kind]
 
-    def answer(self, call: str, path: str = "calc.py") -> Any:
-        """What a call gives with the patch."""
+    def evaluate(self, call: str, path: str = "calc.py") -> Any:
+        """Evaluate a call with the patch applied."""
         names: dict[str, Any] = {}
         with Trees(self.result.directory / "trees.git") as trees:
             exec(trees.read(self.result.exit.tree, path).decode(), names)
@@ -74,54 +71,66 @@ class Ended:
         return self.result.exit.kind
 
 
-Solved = Callable[..., Ended]
+RunStrategy = Callable[..., FinishedRun]
 
 
 @pytest.fixture
-def solved(tmp_path: Path, make_repo: Callable[..., Path]) -> Solved:
-    """`solved("best-of", line(…), …, files=…, issue=…, roles={role: [line(…)]}, setting=…)`: to the end of the run."""
+def run_strategy(tmp_path: Path, make_repo: Callable[..., Path]) -> RunStrategy:
+    """`run_strategy("best-of", line(…), …, files=…, issue=…, roles={…}, setting=…)` runs to the end."""
     runs: list[Path] = []
 
-    def model(lines: tuple[dict, ...] | list[dict], name: str) -> str:
+    def write_script(lines: tuple[dict, ...] | list[dict], name: str) -> str:
         script = tmp_path / f"{name}.jsonl"
-        script.write_text("".join(json.dumps(one) + "\n" for one in lines))
+        script.write_text("".join(json.dumps(line) + "\n" for line in lines))
         return f"scripted:{script}"
 
-    def ended(
+    def run_to_end(
         strategy: str,
         *lines: dict,
         files: dict[str, str] = FILES,
         issue: str = ISSUE,
         roles: dict[str, list[dict]] | None = None,
         **settings: Any,
-    ) -> Ended:
-        chosen = Settings(
+    ) -> FinishedRun:
+        chosen_settings = Settings(
             strategy=strategy,
-            model=model(lines, f"coder-{len(runs)}"),
-            roles={role: model(own, f"{role}-{len(runs)}") for role, own in (roles or {}).items()},
+            model=write_script(lines, f"coder-{len(runs)}"),
+            roles={role: write_script(role_lines, f"{role}-{len(runs)}") for role, role_lines in (roles or {}).items()},
             workspace="local",
             state=tmp_path / "state",
             retry_wait=0,
             **{"test": UNITTEST, **settings},
         )
         title, _, body = issue.partition("\n\n")
-        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen)
+        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen_settings)
         runs.append(directory)
-        return finished(reopen(directory, chosen.state))
+        return finish_run(reopen(directory, chosen_settings.state))
 
-    return ended
+    return run_to_end
 
 
-def finished(engine: Engine) -> Ended:
+def finish_run(engine: Engine) -> FinishedRun:
     steps: list[Step] = []
     try:
         running = solve(engine)
         while True:
             steps.append(next(running))
     except StopIteration as end:
-        return Ended(end.value, steps, read(engine.journal.directory))
+        return FinishedRun(end.value, steps, read(engine.journal.directory))
     finally:
         engine.close()
 
 
-__all__ = ["CALC", "FILES", "ISSUE", "SUBMIT", "Ended", "ModelTable", "Solved", "equal", "finished", "mend", "test_of"]
+__all__ = [
+    "CALC",
+    "FILES",
+    "ISSUE",
+    "SUBMIT",
+    "FinishedRun",
+    "ModelTable",
+    "RunStrategy",
+    "edit_calc",
+    "equal",
+    "finish_run",
+    "new_test",
+]

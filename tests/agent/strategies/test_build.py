@@ -1,4 +1,4 @@
-"""The build mode: what is changed is tried against what passed before, and what is lost goes back once."""
+"""The `build` strategy: regression tests after a change, and one repair of what they report."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.agent.engine.test_turn_lifecycle import FILES, LOUDER, MEND
 from tests.agent.scripted_turns import Talk, begun
 from trajectories.records import Note
 
-SOFT = act("edit", path="words.py", old=' + "!"', new="")
-RENAMED = act("edit", path="tests/test_words.py", old="def test_loud", new="def test_louder")
-MEANT = act("edit", path="tests/test_words.py", old='"A"', new='"A!"')
+RESTORE = act("edit", path="words.py", old=' + "!"', new="")
+RENAME_TEST = act("edit", path="tests/test_words.py", old="def test_loud", new="def test_louder")
+UPDATE_TEST = act("edit", path="tests/test_words.py", old='"A"', new='"A!"')
 
 
 @pytest.fixture
@@ -24,60 +24,62 @@ def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
 
 
-def proofs(it: Talk) -> list[str]:
-    return [step.observations[0].text.partition("\n")[0] for step in it.steps if step.author == "proof"]
+def proofs(session: Talk) -> list[str]:
+    return [step.observations[0].text.partition("\n")[0] for step in session.steps if step.author == "proof"]
 
 
 @pytest.mark.slow
-def test_what_is_lost_goes_back_and_is_mended(talk):
-    it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", SOFT, MEND, n=3), line("Mended.", n=4))
-    ended = it.go()
-    assert [text.partition(":")[0] for text in proofs(it)] == [
+def test_lost_test_is_reported_to_model_and_fixed(talk):
+    session = talk(
+        line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", RESTORE, MEND, n=3), line("Fixed.", n=4)
+    )
+    result = session.go()
+    assert [text.partition(":")[0] for text in proofs(session)] == [
         "No longer passing",
         f"{NO_LOSS_TEXT.partition(':')[0]}",
     ]
-    assert "test_loud" in proofs(it)[0]
-    assert [step.observations[0].text for step in it.steps if step.author == "task"][1:] == [AGAIN]
-    assert ended.exit.verdict.no_loss
-    assert not ended.exit.verdict.verified
+    assert "test_loud" in proofs(session)[0]
+    assert [step.observations[0].text for step in session.steps if step.author == "task"][1:] == [AGAIN]
+    assert result.exit.verdict.no_loss
+    assert not result.exit.verdict.verified
 
 
 @pytest.mark.slow
-def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
-    it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("That is what was asked for.", n=3))
-    ended = it.go()
-    assert len(proofs(it)) == 1
-    assert ended.exit.verdict.lost
-    assert ended.word.startswith("That is what was asked for.\n\nNo longer passing: ")
+def test_intended_loss_is_accepted_and_reported(talk):
+    session = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("That is what was asked for.", n=3))
+    result = session.go()
+    assert len(proofs(session)) == 1
+    assert result.exit.verdict.lost
+    assert result.word.startswith("That is what was asked for.\n\nNo longer passing: ")
 
 
-def test_what_the_user_says_while_the_tests_run_is_read(talk):
-    it = talk(line("Mend.", MEND, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
-    told = []
+def test_message_during_tests_reaches_model(talk):
+    session = talk(line("Fix.", MEND, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
+    events = []
 
-    def heard(engine, event):
-        if event.kind == "phase" and not told:
-            told.append(event)
+    def send_message(engine, event):
+        if event.kind == "phase" and not events:
+            events.append(event)
             engine.journal.append(Note("main", "message", "use tabs"))
 
-    it.heard = heard
-    ended = it.go()
-    assert told
-    assert ended.word.startswith("As you say.")
-    assert len(proofs(it)) == 1
+    session.heard = send_message
+    result = session.go()
+    assert events
+    assert result.word.startswith("As you say.")
+    assert len(proofs(session)) == 1
 
 
-def test_tests_that_are_changed_with_the_code_are_no_loss(talk):
-    it = talk(line("Louder.", LOUDER, MEANT, n=1), line("Done.", n=2))
-    ended = it.go()
-    assert proofs(it) == [NO_LOSS_TEXT]
-    assert ended.patch.tests
+def test_test_changed_with_code_is_no_loss(talk):
+    session = talk(line("Louder.", LOUDER, UPDATE_TEST, n=1), line("Done.", n=2))
+    result = session.go()
+    assert proofs(session) == [NO_LOSS_TEXT]
+    assert result.patch.tests
 
 
-def test_a_test_that_was_taken_out_is_named(talk):
-    it = talk(line("Rename.", RENAMED, MEND, n=1), line("Done.", n=2))
-    it.go()
-    proof = next(step for step in it.steps if step.author == "proof")
+def test_removed_test_is_named(talk):
+    session = talk(line("Rename.", RENAME_TEST, MEND, n=1), line("Done.", n=2))
+    session.go()
+    proof = next(step for step in session.steps if step.author == "proof")
     assert proof.observations[0].text.startswith(NO_LOSS_TEXT)
     assert "Removed from tests that were changed: " in proof.observations[0].text
 
@@ -87,23 +89,23 @@ HOOK = """import pytest
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    told = yield
-    told.get_result().outcome = "passed"
+    report = yield
+    report.get_result().outcome = "passed"
 """
 FIXTURE = 'import pytest\n\n\n@pytest.fixture\ndef loudest():\n    return "A!"\n'
 
 
-def by_pytest(bench, *lines):
-    it = begun(bench, *lines, test="python3 -m pytest -q")
-    ended = it.go()
-    it.engine.close()
-    return next(step for step in it.steps if step.author == "proof").observations[0].text, ended.exit.verdict
+def prove_with_pytest(bench, *lines):
+    session = begun(bench, *lines, test="python3 -m pytest -q")
+    result = session.go()
+    session.engine.close()
+    return next(step for step in session.steps if step.author == "proof").observations[0].text, result.exit.verdict
 
 
 @pytest.mark.slow
-def test_a_hook_of_the_turn_does_not_judge_it(bench):
+def test_new_pytest_hook_does_not_affect_proof(bench):
     hook = act("edit", path="conftest.py", old="", new=HOOK)
-    proof, verdict = by_pytest(bench, line("Louder.", LOUDER, hook, n=1), line("Done.", n=2))
+    proof, verdict = prove_with_pytest(bench, line("Louder.", LOUDER, hook, n=1), line("Done.", n=2))
     assert verdict.no_loss is None
     assert "- Changes to test configuration and files that run the tests were left out: conftest.py." in proof
     lost = "tests/test_words.py::WordsTest::test_loud"
@@ -111,20 +113,20 @@ def test_a_hook_of_the_turn_does_not_judge_it(bench):
 
 
 @pytest.mark.slow
-def test_a_loss_stays_one_with_a_changed_conftest(bench):
+def test_loss_is_reported_despite_changed_conftest(bench):
     fixture = act("edit", path="conftest.py", old="", new=FIXTURE)
-    said = [line("Louder.", LOUDER, fixture, n=1), line("Done.", n=2), line("It is meant so.", n=3)]
-    proof, verdict = by_pytest(bench, *said)
+    replies = [line("Louder.", LOUDER, fixture, n=1), line("Done.", n=2), line("It is meant so.", n=3)]
+    proof, verdict = prove_with_pytest(bench, *replies)
     assert verdict.no_loss is False
     assert proof.startswith("No longer passing: tests/test_words.py")
     assert "left out: conftest.py" in proof
 
 
 @pytest.mark.slow
-def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo):
+def test_changed_test_that_needs_new_fixture_is_no_loss(tmp_path, make_repo):
     test = 'from words import loud\n\n\ndef test_loud():\n    assert loud("a") == "A"\n'
     bench = Bench(tmp_path, make_repo({"words.py": FILES["words.py"], "conftest.py": "", "test_words.py": test}))
-    changed = [
+    changes = [
         LOUDER,
         act("edit", path="conftest.py", old="", new=FIXTURE),
         act(
@@ -134,22 +136,22 @@ def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo)
             new='(loudest):\n    assert loud("a") == loudest',
         ),
     ]
-    proof, verdict = by_pytest(bench, line("Louder.", *changed, n=1), line("Done.", n=2))
+    proof, verdict = prove_with_pytest(bench, line("Louder.", *changes, n=1), line("Done.", n=2))
     assert verdict.no_loss is None
     assert "These pass only with the patch's version of conftest.py: test_words.py::test_loud." in proof
 
 
 @pytest.mark.slow
-def test_without_tests_nothing_is_claimed(tmp_path, make_repo):
+def test_repository_without_tests_is_reported_as_untested(tmp_path, make_repo):
     bench = Bench(tmp_path, make_repo({"calc.py": FILES["calc.py"]}))
-    it = begun(bench, line("Mend.", MEND, n=1), line("Done.", n=2), test="")
-    ended = it.go()
-    it.engine.close()
-    assert ended.word == f"Done.\n\n{NO_TESTS}"
+    session = begun(bench, line("Fix.", MEND, n=1), line("Done.", n=2), test="")
+    result = session.go()
+    session.engine.close()
+    assert result.word == f"Done.\n\n{NO_TESTS}"
 
 
-def test_after_a_plan_the_model_may_change_files_again(talk):
-    it = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
-    it.go()
-    it.say("Do it.")
-    assert it.steps[2].observations[0].text == f"Do it.\n\n{PLANNED}"
+def test_build_after_plan_may_change_files(talk):
+    session = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
+    session.go()
+    session.say("Do it.")
+    assert session.steps[2].observations[0].text == f"Do it.\n\n{PLANNED}"

@@ -1,4 +1,4 @@
-"""Where plausible edits differ and few inputs say what is right: unproven, side by side, then a choice is proven."""
+"""The `choose` strategy: several plausible edits without enough evidence, and the proof of the chosen one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state")
 
 
-def ended(engine: Engine):
+def finish(engine: Engine):
     try:
         running = solve(engine)
         while True:
@@ -61,9 +61,9 @@ def ended(engine: Engine):
 
 
 @pytest.mark.slow
-def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Settings, make_repo) -> None:
+def test_doubtful_edit_is_verified_only_after_choice(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
-    result = ended(reopen(directory, settings.state))
+    result = finish(reopen(directory, settings.state))
     assert (result.exit.code, result.exit.kind) == (6, "unproven")
     assert result.exit.verdict.green
     assert result.exit.verdict.no_loss
@@ -74,77 +74,77 @@ def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Setting
     assert "--choose B" in result.word
 
     engine = reopen(directory, settings.state)
-    found = offered_edits(engine.trajectory)
-    assert apply_edit(engine.trees, result.exit.tree, found, 0) == result.exit.tree
+    search_result = offered_edits(engine.trajectory)
+    assert apply_edit(engine.trees, result.exit.tree, search_result, 0) == result.exit.tree
     with pytest.raises(UsageError, match="not one of A, B"):
-        parse_choice(found, "Z")
-    wanted = found["edits"][1]["new"].strip()
+        parse_choice(search_result, "Z")
+    chosen_source = search_result["edits"][1]["new"].strip()
     engine.close()
 
     assert run(["resume", directory.name, "--choose", "b", "--plain"]) == 0
-    again = reopen(directory, settings.state)
-    chosen = ended(again)
+    resumed = reopen(directory, settings.state)
+    chosen = finish(resumed)
     assert chosen.exit.verdict.verified
     assert chosen.exit.verdict.notes[0].startswith("You chose B of ")
-    assert wanted in chosen.patch.source
+    assert chosen_source in chosen.patch.source
     assert chosen.word.startswith("You chose B")
 
 
 @pytest.mark.slow
-def test_a_choice_is_refused_where_the_file_is_another_now(settings: Settings, make_repo) -> None:
+def test_choice_is_refused_for_changed_file(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
-    result = ended(reopen(directory, settings.state))
+    result = finish(reopen(directory, settings.state))
     engine = reopen(directory, settings.state)
     try:
         other = engine.trees.write({"shop.py": b"something else\n"}, result.exit.tree)
-        gone = engine.trees.overlay(result.exit.tree, EMPTY_TREE, ["shop.py"])
-        for tree in (other, gone):
+        removed = engine.trees.overlay(result.exit.tree, EMPTY_TREE, ["shop.py"])
+        for tree in (other, removed):
             with pytest.raises(UsageError, match=r"shop\.py was changed"):
                 apply_edit(engine.trees, tree, offered_edits(engine.trajectory), 1)
         next_turn(engine, "/choose A", "choose", settings)
-        assert ended(engine).exit.verdict.verified
+        assert finish(engine).exit.verdict.verified
     finally:
         engine.close()
 
 
-def test_what_is_not_doubted_offers_no_choice() -> None:
+def test_edit_without_doubt_offers_no_choice() -> None:
     edit = {"path": "a.py", "line": 1, "function": "", "description": "take out `x`", "old": "x", "new": ""}
-    found = {"edits": [edit, edit], "doubt": "", "telling": []}
-    assert explain_doubt(found) == ""
-    assert explain_doubt(found | {"edits": [edit], "doubt": "It has the value of a test in it."}).endswith(
+    search_result = {"edits": [edit, edit], "doubt": "", "telling": []}
+    assert explain_doubt(search_result) == ""
+    assert explain_doubt(search_result | {"edits": [edit], "doubt": "It has the value of a test in it."}).endswith(
         "test in it."
     )
 
 
-def test_a_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo) -> None:
+def test_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo) -> None:
     files = {**FILES, "shop.py": SHOP.replace("+", "-")}
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(files)), settings)
-    ended(reopen(directory, settings.state))
+    finish(reopen(directory, settings.state))
     assert run(["resume", directory.name, "--choose", "B", "--plain"]) == 2
 
 
 @pytest.mark.slow
-def test_a_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, make_repo, tmp_path: Path) -> None:
+def test_model_chooses_once_and_its_choice_is_proven(settings: Settings, make_repo, tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text(
         json.dumps({"reply": {"text": "A discount is taken off.\n**A**"}, "contains": "Which edit is right?"})
     )
     settings = settings.model_copy(update={"model": f"scripted:{script}"})
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
-    result = ended(reopen(directory, settings.state))
+    result = finish(reopen(directory, settings.state))
     assert result.exit.verdict.verified
     assert result.exit.verdict.notes[0].startswith("A model chose A of ")
     assert "--choose" not in result.word
     script.write_text("")
     engine = reopen(directory, settings.state)
     assert [reply.text for reply in engine.trajectory.replies.values()] == ["A discount is taken off.\n**A**"]
-    judges = [step for step in engine.trajectory.all_steps() if step.author == "judge"]
-    assert judges[0].observations[0].text.endswith("The model takes A.")
-    assert ended(engine) == result
+    judge_steps = [step for step in engine.trajectory.all_steps() if step.author == "judge"]
+    assert judge_steps[0].observations[0].text.endswith("The model takes A.")
+    assert finish(engine) == result
 
 
 @pytest.mark.slow
-def test_an_interrupt_is_no_answer_of_the_model(
+def test_interrupt_during_choice_is_not_answer_of_model(
     settings: Settings, make_repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "script.jsonl"
@@ -153,21 +153,24 @@ def test_an_interrupt_is_no_answer_of_the_model(
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     engine = reopen(directory, settings.state)
 
-    def interrupted(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         engine.cancel.set()
         raise Cancelled("Interrupted.")
 
-    with monkeypatch.context() as patched:
-        patched.setattr("agent.models.scripted.Scripted.reply", interrupted)
+    with monkeypatch.context() as context:
+        context.setattr("agent.models.scripted.Scripted.reply", interrupt)
         with pytest.raises(Cancelled):
-            ended(engine)
-    assert ended(reopen(directory, settings.state)).exit.verdict.notes[0].startswith("A model chose A of ")
+            finish(engine)
+    assert finish(reopen(directory, settings.state)).exit.verdict.notes[0].startswith("A model chose A of ")
 
 
-def test_a_model_lifts_no_doubt_about_an_edit_made_for_the_tests() -> None:
+def test_models_choice_keeps_doubt_about_special_cased_edit() -> None:
     edit = {"path": "a.py", "line": 1, "function": "", "description": "take out `x`", "special": ""}
     special = edit | {"special": "The edit has the value `23` of a failing test in it."}
-    found = {"edits": [edit, special], "doubt": "Another edit passes the same tests."}
-    assert [remaining_doubt(found, place) for place in (0, 1)] == ["", special["special"]]
-    assert vote(found, 1) == "A model chose B of two that pass the tests."
-    assert options(found)[1] == "Take out `x` in `a.py`, line 1. The edit has the value `23` of a failing test in it."
+    search_result = {"edits": [edit, special], "doubt": "Another edit passes the same tests."}
+    assert [remaining_doubt(search_result, place) for place in (0, 1)] == ["", special["special"]]
+    assert vote(search_result, 1) == "A model chose B of two that pass the tests."
+    assert (
+        options(search_result)[1]
+        == "Take out `x` in `a.py`, line 1. The edit has the value `23` of a failing test in it."
+    )

@@ -1,18 +1,11 @@
-"""`code-act`. The cases, written before it:
-
-1. A model that calls no tools, only writes blocks: names last from block to block, what is imported and edited is read
-   anew, and it comes to a verified patch. React, with the same replies, sees no action at all.
-2. Only the first block of a reply is run; a reply without a block is told so.
-3. What the proof is against comes back, and is mended.
-4. A model that is of no use.
-"""
+"""The `code-act` strategy: blocks of code as actions, and repair after a failed proof."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.agent.conftest import line
-from tests.agent.strategies.conftest import ModelTable, Solved
+from tests.agent.strategies.conftest import ModelTable, RunStrategy
 
 FENCE = "```"
 
@@ -34,7 +27,7 @@ class SignsTest(unittest.TestCase):
         self.assertEqual(add(-2, 3), 1)
 ''')"""
 LOOK = block("python", "import calc\nsource = open('calc.py').read()\ncalc.add(2, 3)")
-MEND = block(
+FIX = block(
     "python",
     TEST.replace("{two}", "5")
     + "\nassert source.count('a - b') == 1\nopen('calc.py', 'w').write(source.replace('a - b', 'a + b'))",
@@ -45,50 +38,50 @@ SUBMIT = block("submit", "A sum was a difference. It adds now.")
 
 
 @pytest.mark.slow
-def test_blocks_are_actions(solved: Solved) -> None:
-    lines = [line(text, n=n) for n, text in enumerate((LOOK, MEND, TRY, SHELL, SUBMIT), 1)]
-    ended = solved("code-act", *lines)
-    assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
-    seen = [step.observations[0].text for step in ended.steps if step.reply is not None]
-    assert seen[0] == "-1"
-    assert seen[2].endswith("5")
-    assert "files have changed" in seen[2]
-    assert seen[3] == " M calc.py\n?? tests/test_signs.py"
-    actions = [action.tool for step in ended.steps for action in step.actions]
+def test_code_blocks_run_as_actions(run_strategy: RunStrategy) -> None:
+    lines = [line(text, n=n) for n, text in enumerate((LOOK, FIX, TRY, SHELL, SUBMIT), 1)]
+    run = run_strategy("code-act", *lines)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    outputs = [step.observations[0].text for step in run.steps if step.reply is not None]
+    assert outputs[0] == "-1"
+    assert outputs[2].endswith("5")
+    assert "files have changed" in outputs[2]
+    assert outputs[3] == " M calc.py\n?? tests/test_signs.py"
+    actions = [action.tool for step in run.steps for action in step.actions]
     assert actions == ["python", "python", "python", "shell", "submit"]
-    assert solved("react", *lines, max_steps=8).kind != "verified"
+    assert run_strategy("react", *lines, max_steps=8).kind != "verified"
 
 
-def test_only_the_first_block_is_run(solved: Solved) -> None:
+def test_only_first_block_is_run(run_strategy: RunStrategy) -> None:
     two = f"{block('bash', 'echo one')}\n{block('bash', 'echo two')}"
     lines = line(two, n=1), line("I am done.", n=2), line("Hm.", contains="had no block of code")
-    ended = solved("code-act", *lines, max_steps=3)
-    assert [step.observations[0].text for step in ended.steps if step.reply == 1] == ["one"]
-    assert ended.result.exit.code == 1
+    run = run_strategy("code-act", *lines, max_steps=3)
+    assert [step.observations[0].text for step in run.steps if step.reply == 1] == ["one"]
+    assert run.result.exit.code == 1
 
 
 @pytest.mark.slow
-def test_what_the_proof_is_against_comes_back(solved: Solved) -> None:
-    loses = MEND.replace("'a + b')", "'a + b').replace('a * 2', 'a * 3')")
-    again = "now = open('calc.py').read()\nopen('calc.py', 'w').write(now.replace('a * 3', 'a * 2'))"
-    mends = block("python", again)
-    lines = [line(text, n=n) for n, text in enumerate((LOOK, loses, SUBMIT, mends, SUBMIT), 1)]
-    ended = solved("code-act", *lines)
-    assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
-    assert sum(step.author == "proof" for step in ended.steps) == 2
+def test_failed_proof_is_reported_and_fixed(run_strategy: RunStrategy) -> None:
+    breaking = FIX.replace("'a + b')", "'a + b').replace('a * 2', 'a * 3')")
+    repair_source = "now = open('calc.py').read()\nopen('calc.py', 'w').write(now.replace('a * 3', 'a * 2'))"
+    repair = block("python", repair_source)
+    lines = [line(text, n=n) for n, text in enumerate((LOOK, breaking, SUBMIT, repair, SUBMIT), 1)]
+    run = run_strategy("code-act", *lines)
+    assert (run.kind, run.evaluate("add(-1, -2)")) == ("verified", -3)
+    assert sum(step.author == "proof" for step in run.steps) == 2
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
-    ended = solved("code-act", line("Well."), max_steps=30)
-    assert ended.result.exit.code == 1
-    assert ended.result.spent.calls <= 30
+def test_run_with_useless_model_ends(run_strategy: RunStrategy) -> None:
+    run = run_strategy("code-act", line("Well."), max_steps=30)
+    assert run.result.exit.code == 1
+    assert run.result.spent.calls <= 30
 
 
 @pytest.mark.slow
-def test_what_blocks_printed_is_folded_where_the_window_is_small(solved: Solved) -> None:
+def test_output_of_blocks_is_folded_in_small_window(run_strategy: RunStrategy) -> None:
     noise = "import random\nfor _ in range(150):\n    print([random.random() for _ in range(3)])"
     lines = [line(block("python", f"{noise}\n{n}"), n=n) for n in range(1, 13)]
     tables = {"scripted": ModelTable(context=15_000, max_output=500)}
-    ended = solved("code-act", *lines, *(line(text) for text in (SUBMIT,)), max_steps=20, models=tables)
-    assert "cannot be made shorter" not in ended.result.exit.message
-    assert sum(step.reply is not None for step in ended.steps) > 12
+    run = run_strategy("code-act", *lines, *(line(text) for text in (SUBMIT,)), max_steps=20, models=tables)
+    assert "cannot be made shorter" not in run.result.exit.message
+    assert sum(step.reply is not None for step in run.steps) > 12

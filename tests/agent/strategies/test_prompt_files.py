@@ -1,4 +1,4 @@
-"""Prompts lie beside their strategy; a folder of the user's overrides them, and the run says which were used."""
+"""Prompt files of strategies: users' overrides, and the record of the prompts used."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from trajectories.errors import UsageError
 from trajectories.journal import read
 
 
-def test_the_strategys_own() -> None:
+def test_prompts_of_strategy_are_loaded() -> None:
     prompts = load_prompts("test-then-patch")
     assert set(prompts) == {"coder", "again", "refused"}
     assert prompts == load_prompts("test_then_patch")
     assert set(load_prompts("templates")) == {"judge"}
 
 
-def test_a_folder_overrides_any_of_them(tmp_path: Path) -> None:
+def test_folder_overrides_single_prompts(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.again.txt").write_text("Once more.\n")
     (tmp_path / "react.coder.txt").write_text("Of another strategy.")
     prompts = load_prompts("test-then-patch", tmp_path)
@@ -25,7 +25,7 @@ def test_a_folder_overrides_any_of_them(tmp_path: Path) -> None:
     assert prompts["coder"] == load_prompts("test-then-patch")["coder"]
 
 
-def test_a_file_that_overrides_nothing_is_named(tmp_path: Path) -> None:
+def test_prompt_file_of_unknown_name_is_reported(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.agian.txt").write_text("Once more.")
     with pytest.raises(UsageError, match=r"agian.txt overrides no prompt") as error:
         load_prompts("test-then-patch", tmp_path)
@@ -34,13 +34,13 @@ def test_a_file_that_overrides_nothing_is_named(tmp_path: Path) -> None:
         load_prompts("test-then-patch", tmp_path / "nowhere")
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_undecodable_prompt_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.again.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="cannot be read"):
         load_prompts("test-then-patch", tmp_path)
 
 
-def test_the_run_holds_prompts_and_their_hashes(bench: Bench, tmp_path: Path) -> None:
+def test_run_records_prompts_and_their_hashes(bench: Bench, tmp_path: Path) -> None:
     own = tmp_path / "prompts"
     own.mkdir()
     first = read(bench.begin(line("x"))).run

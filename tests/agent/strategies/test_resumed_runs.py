@@ -1,4 +1,4 @@
-"""Runs of every strategy, cut off at their records and gone on with: the end is the same, and nobody is asked twice."""
+"""Runs of every strategy, interrupted at a record and resumed: the result is the same and no request is repeated."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from agent.config.settings import ModelTable, load_settings
 from agent.engine.run_lifecycle import reopen
 from tests.agent.conftest import act, line
-from tests.agent.strategies.conftest import SUBMIT, Ended, Solved, equal, finished, mend, test_of
-from tests.agent.strategies.test_code_act import LOOK, MEND, TRY
-from tests.agent.strategies.test_code_act import SUBMIT as HAND_IN
-from tests.agent.strategies.test_debate import FILES as SIGNS
-from tests.agent.strategies.test_debate import ISSUE as OF_SIGNS
+from tests.agent.strategies.conftest import SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, finish_run, new_test
+from tests.agent.strategies.test_code_act import FIX, LOOK, TRY
+from tests.agent.strategies.test_code_act import SUBMIT as SUBMIT_BLOCK
+from tests.agent.strategies.test_debate import FILES as SIGNS_FILES
+from tests.agent.strategies.test_debate import ISSUE as SIGNS_ISSUE
 from tests.agent.strategies.test_debate import PLANS, RIGHT, WRONG, proposals
-from tests.agent.strategies.test_evolve import ASKED, ONE, OTHER
+from tests.agent.strategies.test_evolve import FIRST_FIX, OPTIONS, SECOND_FIX
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
-from tests.agent.strategies.test_tree import ASTRAY, BACK
+from tests.agent.strategies.test_tree import BACKTRACK_TEXT, DEAD_END
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
@@ -27,92 +27,110 @@ from trajectories.records import Run, Turn
 
 pytestmark = pytest.mark.slow
 
-TEST = test_of("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))
-WEAK = test_of("weak", equal("add(2, 3)", 5), equal("add(1, 1)", 2))
-GOOD = line("So.", TEST, mend("a + b"), SUBMIT)
-LESS = line("So.", WEAK, mend("abs(a) + abs(b)"), SUBMIT)
+TEST = new_test("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))
+WEAK = new_test("weak", equal("add(2, 3)", 5), equal("add(1, 1)", 2))
+GOOD = line("So.", TEST, edit_calc("a + b"), SUBMIT)
+INCOMPLETE = line("So.", WEAK, edit_calc("abs(a) + abs(b)"), SUBMIT)
 
 
-def best_of(solved: Solved) -> Ended:
+def best_of(run_strategy: RunStrategy) -> FinishedRun:
     selector = [line("The sign counts.\nA")]
-    lines = [{**LESS, "branch": "main/try-1"}, {**GOOD, "branch": "main/try-2"}]
-    return solved("best-of", *lines, attempts=2, roles={"selector": selector})
+    lines = [{**INCOMPLETE, "branch": "main/try-1"}, {**GOOD, "branch": "main/try-2"}]
+    return run_strategy("best-of", *lines, attempts=2, roles={"selector": selector})
 
 
-def tree(solved: Solved) -> Ended:
-    again = {**GOOD, "contains": BACK, "branch": "main"}
-    return solved("tree", ASTRAY, again, line("Hm.", act("view", path="calc.py")), roles={"critic": [line("No.\n0")]})
-
-
-def evolve(solved: Solved) -> Ended:
-    child = line("Both are needed.", SUBMIT, branch="main/crossed-2")
-    return solved("evolve", ONE, OTHER, child, line("I do not know."), attempts=2, **ASKED)
-
-
-def debate(solved: Solved) -> Ended:
-    judge = [line("A.\nA", branch="main/judge-1")]
-    return solved(
-        "debate", *proposals(**PLANS), WRONG, RIGHT, files=SIGNS, issue=OF_SIGNS, attempts=2, roles={"judge": judge}
+def tree(run_strategy: RunStrategy) -> FinishedRun:
+    second_try = {**GOOD, "contains": BACKTRACK_TEXT, "branch": "main"}
+    return run_strategy(
+        "tree", DEAD_END, second_try, line("Hm.", act("view", path="calc.py")), roles={"critic": [line("No.\n0")]}
     )
 
 
-def converse(solved: Solved) -> Ended:
+def evolve(run_strategy: RunStrategy) -> FinishedRun:
+    child = line("Both are needed.", SUBMIT, branch="main/crossed-2")
+    return run_strategy("evolve", FIRST_FIX, SECOND_FIX, child, line("I do not know."), attempts=2, **OPTIONS)
+
+
+def debate(run_strategy: RunStrategy) -> FinishedRun:
+    judge = [line("A.\nA", branch="main/judge-1")]
+    return run_strategy(
+        "debate",
+        *proposals(**PLANS),
+        WRONG,
+        RIGHT,
+        files=SIGNS_FILES,
+        issue=SIGNS_ISSUE,
+        attempts=2,
+        roles={"judge": judge},
+    )
+
+
+def converse(run_strategy: RunStrategy) -> FinishedRun:
     words, wrong = (
         line("It subtracts.", n=1, branch="main"),
-        line("So.", TEST, mend("a * b"), SUBMIT, n=2, branch="main"),
+        line("So.", TEST, edit_calc("a * b"), SUBMIT, n=2, branch="main"),
     )
-    other = line("Again.", TEST, mend("a + b"), SUBMIT)
-    return solved("converse", words, wrong, other, attempts=2)
+    other = line("Again.", TEST, edit_calc("a + b"), SUBMIT)
+    return run_strategy("converse", words, wrong, other, attempts=2)
 
 
-def pipeline(solved: Solved) -> Ended:
+def pipeline(run_strategy: RunStrategy) -> FinishedRun:
     texts = [block("return abs(a) + abs(b)"), block("return a + b"), block("return a + b  # the sum")]
-    return solved("pipeline", *QUESTIONS, *patches(*texts))
+    return run_strategy("pipeline", *QUESTIONS, *patches(*texts))
 
 
-def recall(solved: Solved) -> Ended:
-    said = [line("Signs.", branch=f"main/recall-1-{n}") for n in (1, 2, 3)]
-    weighed = [line("True.\n0.9", branch=f"main/recall-1-weigh-{n}") for n in (1, 2, 3)]
-    return solved("recall", *said, *weighed, line("A plus.", branch="main/plan-1-1"), GOOD)
+def recall(run_strategy: RunStrategy) -> FinishedRun:
+    memories = [line("Signs.", branch=f"main/recall-1-{n}") for n in (1, 2, 3)]
+    weights = [line("True.\n0.9", branch=f"main/recall-1-weigh-{n}") for n in (1, 2, 3)]
+    return run_strategy("recall", *memories, *weights, line("A plus.", branch="main/plan-1-1"), GOOD)
 
 
-def spec(solved: Solved) -> Ended:
+def spec(run_strategy: RunStrategy) -> FinishedRun:
     reads = line("It adds.", branch="main/intent"), line("Signs stay.", branch="main/generalise-1-1")
     reviews = line("Signs.\nno", branch="main/review-1-1"), line("Good.\nyes", branch="main/review-2-1")
-    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/fix", n=2)
-    return solved("spec", *reads, *reviews, again, {**LESS, "branch": "main/fix", "n": 1})
+    second_try = line("So.", TEST, edit_calc("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/fix", n=2)
+    return run_strategy("spec", *reads, *reviews, second_try, {**INCOMPLETE, "branch": "main/fix", "n": 1})
 
 
-def team(solved: Solved) -> Ended:
-    """The test command is found by itself; the tester comes round twice, with tools."""
-    looks = [line("Look.", act("shell", command="cat calc.py"), branch="main/test", n=n) for n in (1, 3)]
-    says = line("Signs.\nno", branch="main/test", n=2), line("Good.\nyes", branch="main/test", n=4)
+def team(run_strategy: RunStrategy) -> FinishedRun:
+    """The test command is detected automatically; the tester works twice, with tools."""
+    inspections = [line("Look.", act("shell", command="cat calc.py"), branch="main/test", n=n) for n in (1, 3)]
+    verdicts = line("Signs.\nno", branch="main/test", n=2), line("Good.\nyes", branch="main/test", n=4)
     plans = line("calc.py", branch="main/explore"), line("A plus.", branch="main/plan-1-1")
-    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/develop", n=2)
-    return solved("team", *plans, *looks, *says, again, {**LESS, "branch": "main/develop", "n": 1}, test="")
+    second_try = line("So.", TEST, edit_calc("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/develop", n=2)
+    return run_strategy(
+        "team", *plans, *inspections, *verdicts, second_try, {**INCOMPLETE, "branch": "main/develop", "n": 1}, test=""
+    )
 
 
-def search_api(solved: Solved) -> Ended:
-    """An edit that does not fit is told of, and mended."""
+def search_api(run_strategy: RunStrategy) -> FinishedRun:
+    """An edit that does not fit is reported and fixed."""
     wrong = "twice(a, b) + b - a"
     reads = line("Look.", act("symbols", name="add"), branch="main/search", n=1)
-    again = line("Ah.", mend("twice(a) + b - a", wrong), SUBMIT, branch="main/fix", n=2)
-    first = line("So.", TEST, mend(wrong), branch="main/fix", n=1)
-    return solved("search-api", reads, line("calc.py:add.", branch="main/search", n=2), first, again)
+    second_try = line("Ah.", edit_calc("twice(a) + b - a", wrong), SUBMIT, branch="main/fix", n=2)
+    first = line("So.", TEST, edit_calc(wrong), branch="main/fix", n=1)
+    return run_strategy("search-api", reads, line("calc.py:add.", branch="main/search", n=2), first, second_try)
 
 
-def code_act(solved: Solved) -> Ended:
-    """No block needs another's names: an interpreter does not outlive an interruption."""
-    alone = MEND.replace("assert source", "source = open('calc.py').read()\nassert source")
-    return solved("code-act", *(line(text, n=n) for n, text in enumerate((LOOK, alone, TRY, HAND_IN), 1)))
+def code_act(run_strategy: RunStrategy) -> FinishedRun:
+    """No block uses names of another block: an interpreter does not survive an interruption."""
+    independent_fix = FIX.replace("assert source", "source = open('calc.py').read()\nassert source")
+    return run_strategy(
+        "code-act", *(line(text, n=n) for n, text in enumerate((LOOK, independent_fix, TRY, SUBMIT_BLOCK), 1))
+    )
 
 
-def retrieve(solved: Solved) -> Ended:
-    """What fails is weighed once more."""
-    says = line("Nothing.", branch="main/weigh-1-1"), line("Signs.", branch="main/reflect-1-1")
+def retrieve(run_strategy: RunStrategy) -> FinishedRun:
+    """The failure is weighed again."""
+    weights_and_reflection = line("Nothing.", branch="main/weigh-1-1"), line("Signs.", branch="main/reflect-1-1")
     wrong = line("So.", act("edit", path="calc.py", old="a * 2", new="a * 3"), SUBMIT, branch="main/fix", n=1)
     back = act("edit", path="calc.py", old="a * 3", new="a * 2")
-    return solved("retrieve", *says, wrong, line("So.", TEST, mend("a + b"), back, SUBMIT, branch="main/fix"))
+    return run_strategy(
+        "retrieve",
+        *weights_and_reflection,
+        wrong,
+        line("So.", TEST, edit_calc("a + b"), back, SUBMIT, branch="main/fix"),
+    )
 
 
 CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act, retrieve
@@ -120,35 +138,35 @@ CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, s
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("strategy", CASES)
-def test_cut_off_at_its_records_it_comes_to_the_same(strategy, solved: Solved) -> None:
-    whole = strategy(solved)
-    assert whole.kind == "verified"
-    directory = whole.result.directory
+def test_interrupted_run_has_same_result_when_resumed(strategy, run_strategy: RunStrategy) -> None:
+    complete = strategy(run_strategy)
+    assert complete.kind == "verified"
+    directory = complete.result.directory
     lines = (directory / "journal.jsonl").read_bytes().splitlines(keepends=True)
-    first = next(n for n, one in enumerate(read(directory).records) if not isinstance(one, Run | Turn))
-    for kept in sample(list(range(first, len(lines))), 2):
-        copy = directory.parent / f"{directory.name}-{kept}"
-        copy_run(directory, copy, b"".join(lines[:kept]) + lines[kept][:9])
-        cut = account(copy)
-        again = finished(reopen(copy, load_settings(state=directory.parents[1]).state))
-        assert (again.kind, again.result.patch.diff) == (whole.kind, whole.result.patch.diff), kept
-        asked = [sorted(ended.trajectory.replies) for ended in (whole, again)]
-        assert asked[0] == asked[1], kept
-        under_way = cut["calls"] - len(cut["replies"])
-        assert account(copy)["calls"] == len(asked[0]) + under_way, "asked twice"
+    first = next(n for n, record in enumerate(read(directory).records) if not isinstance(record, Run | Turn))
+    for count in sample(list(range(first, len(lines))), 2):
+        copy = directory.parent / f"{directory.name}-{count}"
+        copy_run(directory, copy, b"".join(lines[:count]) + lines[count][:9])
+        interrupted = account(copy)
+        resumed = finish_run(reopen(copy, load_settings(state=directory.parents[1]).state))
+        assert (resumed.kind, resumed.result.patch.diff) == (complete.kind, complete.result.patch.diff), count
+        request_ids = [sorted(run.trajectory.replies) for run in (complete, resumed)]
+        assert request_ids[0] == request_ids[1], count
+        open_requests = interrupted["calls"] - len(interrupted["replies"])
+        assert account(copy)["calls"] == len(request_ids[0]) + open_requests, "a request was repeated"
         for kind in ("candidate", "score", "vote", "prune"):
-            assert told(again, kind) == told(whole, kind), kept
+            assert note_texts(resumed, kind) == note_texts(complete, kind), count
 
 
-def told(ended: Ended, kind: str) -> list[str]:
-    """The notes of a kind, without the numbers of steps: a resumed run has one more, which says so."""
-    return sorted(re.sub(r"step \d+ from \d+", "step", text) for text in ended.notes(kind))
+def note_texts(run: FinishedRun, kind: str) -> list[str]:
+    """The notes of a kind without step numbers: a resumed run has one more note, about the resumption."""
+    return sorted(re.sub(r"step \d+ from \d+", "step", text) for text in run.notes(kind))
 
 
-def test_attempts_do_not_see_each_others_files(solved: Solved, tmp_path: Path) -> None:
-    """Both write, wait until the other one has, and look."""
+def test_attempts_do_not_see_each_others_files(run_strategy: RunStrategy, tmp_path: Path) -> None:
+    """Each attempt writes, waits until the other one has written, and lists the files."""
 
-    def looks(own: int, other: int) -> dict:
+    def write_and_list(own: int, other: int) -> dict:
         flag = tmp_path / "flag"
         commands = (
             f"echo {own} > mine-{own}.txt; echo {own} > ~/mine-{own}.txt; "
@@ -157,16 +175,18 @@ def test_attempts_do_not_see_each_others_files(solved: Solved, tmp_path: Path) -
         )
         return line("Looking.", act("shell", command=commands), branch=f"main/try-{own}", n=1)
 
-    ended = solved("best-of", looks(1, 2), looks(2, 1), line("That is all."), attempts=2, rounds=1, max_steps=9)
-    seen = {step.branch: step.observations[0].text for step in ended.steps if step.reply == 1}
+    run = run_strategy(
+        "best-of", write_and_list(1, 2), write_and_list(2, 1), line("That is all."), attempts=2, rounds=1, max_steps=9
+    )
+    listings = {step.branch: step.observations[0].text for step in run.steps if step.reply == 1}
     for own, other in ((1, 2), (2, 1)):
-        assert seen[f"main/try-{own}"].count(f"mine-{own}.txt") == 3
-        assert f"mine-{other}.txt" not in seen[f"main/try-{own}"]
+        assert listings[f"main/try-{own}"].count(f"mine-{own}.txt") == 3
+        assert f"mine-{other}.txt" not in listings[f"main/try-{own}"]
 
 
-def test_attempts_have_one_purse(solved: Solved) -> None:
-    looks = line("Looking.", act("shell", command="true"), usage={"input_tokens": 10_000, "output_tokens": 1_000})
+def test_attempts_share_one_budget(run_strategy: RunStrategy) -> None:
+    view_reply = line("Looking.", act("shell", command="true"), usage={"input_tokens": 10_000, "output_tokens": 1_000})
     tables = {"scripted": ModelTable(price_in=1.0, price_out=1.0, max_output=1_000)}
-    ended = solved("best-of", looks, attempts=3, budget=0.04, models=tables)
-    assert (ended.kind, ended.result.exit.code) == ("budget", 4)
-    assert ended.result.spent.dollars <= 0.04
+    run = run_strategy("best-of", view_reply, attempts=3, budget=0.04, models=tables)
+    assert (run.kind, run.result.exit.code) == ("budget", 4)
+    assert run.result.spent.dollars <= 0.04

@@ -1,4 +1,4 @@
-"""Test first, then the patch: each way a model can go about it ends as the design says."""
+"""The `test-then-patch` strategy: a failing test first, then the patch and its proof."""
 
 from __future__ import annotations
 
@@ -28,28 +28,30 @@ FILES = {"calc.py": CALC, "tests/__init__.py": "", "tests/test_calc.py": TESTS, 
 ISSUE = "add() subtracts\n\nadd(2, 3) gives -1 but should give 5."
 
 
-def file_of(*asserts: str, imports: str = "from calc import add") -> str:
-    body = "".join(f"        {each}\n" for each in asserts)
+def add_test_text(*asserts: str, imports: str = "from calc import add") -> str:
+    body = "".join(f"        {assertion}\n" for assertion in asserts)
     return f"import unittest\n\n{imports}\n\n\nclass AddTest(unittest.TestCase):\n    def test_add(self):\n{body}"
 
 
 EXAMPLE, MORE = "self.assertEqual(add(2, 3), 5)", "self.assertEqual(add(40, 2), 42)"
 NEW = "tests/test_add.py"
-WRITE = act("edit", path=NEW, old="", new=file_of(EXAMPLE, MORE))
+WRITE = act("edit", path=NEW, old="", new=add_test_text(EXAMPLE, MORE))
 RED = act("run_tests", nodes=["tests.test_add"])
-MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
 ALL = act("run_tests")
 SUBMIT = act("submit", summary="add() added nothing.")
 
 
 @pytest.fixture
-def run(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[..., tuple[Result, list[Step], Trajectory]]:
-    """Drive a scripted run to its end, once more from its records, and answer with what came of it."""
+def run_strategy(
+    tmp_path: Path, make_repo: Callable[..., Path]
+) -> Callable[..., tuple[Result, list[Step], Trajectory]]:
+    """Run the strategy with a scripted model to the end of the run; return the result, the steps and the trajectory."""
 
-    def driven(*lines: dict, files: dict[str, str] = FILES, issue: str = ISSUE, **settings: object):
+    def run_to_end(*lines: dict, files: dict[str, str] = FILES, issue: str = ISSUE, **settings: object):
         script = tmp_path / "script.jsonl"
-        script.write_text("".join(json.dumps(one) + "\n" for one in lines))
-        chosen = Settings(
+        script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        chosen_settings = Settings(
             model=f"scripted:{script}",
             workspace="local",
             state=tmp_path / "state",
@@ -58,8 +60,8 @@ def run(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[..., tuple[R
             **settings,  # type: ignore[arg-type]
         )
         title, _, body = issue.partition("\n\n")
-        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen)
-        engine = reopen(directory, chosen.state)
+        directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen_settings)
+        engine = reopen(directory, chosen_settings.state)
         steps: list[Step] = []
         try:
             running = solve(engine)
@@ -70,7 +72,7 @@ def run(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[..., tuple[R
         finally:
             engine.close()
 
-    return driven
+    return run_to_end
 
 
 def notes(trajectory: Trajectory, kind: str) -> list[str]:
@@ -81,8 +83,8 @@ def proofs(steps: list[Step]) -> list[str]:
     return [step.observations[0].data["verdict"]["kind"] for step in steps if step.author == "proof"]
 
 
-def test_what_is_right_at_once_costs_one_call(run) -> None:
-    result, _steps, trajectory = run(line("All at once.", WRITE, RED, MEND, ALL, SUBMIT))
+def test_correct_first_reply_takes_one_call(run_strategy) -> None:
+    result, _steps, trajectory = run_strategy(line("All at once.", WRITE, RED, FIX, ALL, SUBMIT))
     assert (result.exit.kind, result.exit.code, result.spent.calls) == ("verified", 0, 1)
     assert "+    return a + b" in result.patch.source
     assert NEW in result.patch.tests
@@ -90,9 +92,9 @@ def test_what_is_right_at_once_costs_one_call(run) -> None:
     assert result.exit.verdict.tests == ("tests.test_add.AddTest.test_add",)
 
 
-def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
-    result, steps, trajectory = run(
-        line("See it fail.", WRITE, RED, n=1), line("Mend it.", MEND, ALL, SUBMIT, n=2), max_steps=2
+def test_failing_test_opens_gate(run_strategy) -> None:
+    result, steps, trajectory = run_strategy(
+        line("See it fail.", WRITE, RED, n=1), line("Fix it.", FIX, ALL, SUBMIT, n=2), max_steps=2
     )
     assert result.exit.kind == "verified"
     assert [step.author for step in steps] == ["task", "coder", "coder", "proof"]
@@ -101,41 +103,41 @@ def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "expected"),
     [
-        (file_of("self.assertEqual(undefined(2, 3), 5)"), "test itself is wrong"),
-        (file_of(EXAMPLE, imports="from calc import add, multiply"), "multiply"),
-        ("import nowhere\n" + file_of(EXAMPLE), "nowhere"),
+        (add_test_text("self.assertEqual(undefined(2, 3), 5)"), "test itself is wrong"),
+        (add_test_text(EXAMPLE, imports="from calc import add, multiply"), "multiply"),
+        ("import nowhere\n" + add_test_text(EXAMPLE), "nowhere"),
     ],
 )
-def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
-    result, steps, trajectory = run(
+def test_test_failing_for_other_reason_is_returned(run_strategy, wrong: str, expected: str) -> None:
+    result, steps, trajectory = run_strategy(
         line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
         line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="is not accepted"),
-        line("Mend it.", MEND, ALL, SUBMIT, n=3),
+        line("Fix it.", FIX, ALL, SUBMIT, n=3),
     )
     assert result.exit.kind == "verified", result.exit
     refused = [step.observations[0].text for step in steps if step.author == "task"][1]
-    assert said in refused
+    assert expected in refused
     assert notes(trajectory, "gate")[0] in refused
 
 
-def test_a_note_beside_a_wrong_test_does_not_hide_it(run) -> None:
-    wrong = act("edit", path=NEW, old="", new=file_of("self.assertEqual(undefined(2, 3), 5)"))
+def test_wrong_test_is_returned_despite_other_edit(run_strategy) -> None:
+    wrong = act("edit", path=NEW, old="", new=add_test_text("self.assertEqual(undefined(2, 3), 5)"))
     note = act("edit", path="CHANGES.md", old="", new="- add() adds.\n")
-    result, steps, _ = run(
+    result, steps, _ = run_strategy(
         line("See it fail.", note, wrong, RED, n=1),
-        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="is not accepted"),
+        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="is not accepted"),
     )
     assert result.exit.kind == "verified", result.exit
     assert [step.author for step in steps] == ["task", "coder", "task", "coder", "proof"]
 
 
-def test_a_name_that_the_test_forgot_to_import_goes_back(run) -> None:
-    wrong = act("edit", path=NEW, old="", new=file_of(EXAMPLE, MORE, imports="import calc"))
-    _, steps, trajectory = run(
+def test_test_with_missing_import_is_returned(run_strategy) -> None:
+    wrong = act("edit", path=NEW, old="", new=add_test_text(EXAMPLE, MORE, imports="import calc"))
+    _, steps, trajectory = run_strategy(
         line("See it fail.", wrong, RED, n=1),
-        line("Ah.", act("undo"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="name 'add' is not defined"),
+        line("Ah.", act("undo"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="name 'add' is not defined"),
     )
     assert proofs(steps) == ["verified"]
     assert "the test itself is wrong" in notes(trajectory, "gate")[0]
@@ -145,7 +147,7 @@ RAISES = "import unittest\n\nfrom calc import half\n\n\nclass HalfTest(unittest.
 
 
 @pytest.mark.parametrize(
-    ("issue", "source", "test", "mended"),
+    ("issue", "source", "test", "fixed_source"),
     [
         (
             "half() crashes on None\n\nhalf(None) should raise ValueError.",
@@ -161,12 +163,12 @@ RAISES = "import unittest\n\nfrom calc import half\n\n\nclass HalfTest(unittest.
         ),
     ],
 )
-def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue, source, test, mended) -> None:
-    mend = act("edit", path="calc.py", old=source, new=mended)
+def test_test_may_fail_with_other_exception_than_issue_names(run_strategy, issue, source, test, fixed_source) -> None:
+    fix = act("edit", path="calc.py", old=source, new=fixed_source)
     old = TESTS.replace("twice(4), 8", "callable(half), True").replace("twice", "half")
-    _, steps, trajectory = run(
+    _, steps, trajectory = run_strategy(
         line("See it fail.", act("edit", path=NEW, old="", new=RAISES + test), RED, n=1),
-        line("Mend it.", mend, ALL, SUBMIT, n=2),
+        line("Fix it.", fix, ALL, SUBMIT, n=2),
         files={**FILES, "calc.py": source, "tests/test_calc.py": old},
         issue=issue,
     )
@@ -174,25 +176,30 @@ def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue,
     assert proofs(steps) == ["verified"]
 
 
-def test_a_fix_by_the_shell_after_a_red_run_can_be_handed_in(run) -> None:
-    result, steps, _ = run(
+def test_fix_by_shell_after_failing_test_can_be_submitted(run_strategy) -> None:
+    result, steps, _ = run_strategy(
         line("At once.", WRITE, RED, act("shell", command="sed -i 's/a - b/a + b/' calc.py"), SUBMIT, n=1)
     )
     assert proofs(steps) == ["verified"]
     assert result.spent.calls == 1
 
 
-def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
-    grown = "    def test_add(self):\n        import calc\n        self.assertEqual(calc.add(2, 3), 5)\n"
-    _, steps, trajectory = run(
-        line("Add one.", act("edit", path="tests/test_calc.py", old="(4), 8)\n", new=f"(4), 8)\n\n{grown}"), ALL, n=1),
-        line("A file of its own, then.", act("undo"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="new file"),
+def test_test_added_to_existing_file_is_returned(run_strategy) -> None:
+    added_test = "    def test_add(self):\n        import calc\n        self.assertEqual(calc.add(2, 3), 5)\n"
+    _, steps, trajectory = run_strategy(
+        line(
+            "Add one.",
+            act("edit", path="tests/test_calc.py", old="(4), 8)\n", new=f"(4), 8)\n\n{added_test}"),
+            ALL,
+            n=1,
+        ),
+        line("A new file, then.", act("undo"), WRITE, RED, FIX, ALL, SUBMIT, n=2, contains="new file"),
     )
     assert proofs(steps) == ["verified"]
     assert "tests/test_calc.py already existed" in notes(trajectory, "gate")[0]
 
 
-def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None:
+def test_patch_for_example_only_is_returned(run_strategy) -> None:
     special = act(
         "edit",
         path="calc.py",
@@ -205,8 +212,8 @@ def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None
         old="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
         new="    return a + b",
     )
-    result, steps, _ = run(
-        line("The example.", act("edit", path=NEW, old="", new=file_of(EXAMPLE)), special, ALL, SUBMIT, n=1),
+    result, steps, _ = run_strategy(
+        line("The example.", act("edit", path=NEW, old="", new=add_test_text(EXAMPLE)), special, ALL, SUBMIT, n=1),
         line(
             "In general.",
             general,
@@ -221,15 +228,15 @@ def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None
     assert result.exit.kind == "verified"
 
 
-def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
+def test_unchanged_patch_for_example_only_ends_unproven(run_strategy) -> None:
     special = act(
         "edit",
         path="calc.py",
         old="    return a - b",
         new="    if (a, b) == (2, 3):\n        return 5\n    return a - b",
     )
-    result, steps, _ = run(
-        line("The example.", act("edit", path=NEW, old="", new=file_of(EXAMPLE)), special, SUBMIT, n=1),
+    result, steps, _ = run_strategy(
+        line("The example.", act("edit", path=NEW, old="", new=add_test_text(EXAMPLE)), special, SUBMIT, n=1),
         line("It is right.", SUBMIT),
         rounds=2,
     )
@@ -237,12 +244,15 @@ def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
 
 
-def test_an_edited_test_is_restored_and_proves_nothing(run) -> None:
-    tampered = {**FILES, "tests/test_calc.py": TESTS.replace("twice", "add").replace("add(4), 8", "add(2, 3), 5")}
+def test_edited_test_is_restored_and_proves_nothing(run_strategy) -> None:
+    wrong_test_files = {
+        **FILES,
+        "tests/test_calc.py": TESTS.replace("twice", "add").replace("add(4), 8", "add(2, 3), 5"),
+    }
     easy = act("edit", path="tests/test_calc.py", old="add(2, 3), 5", new="add(2, 3), -1")
-    result, steps, _ = run(
+    result, steps, _ = run_strategy(
         line("Make it pass.", easy, act("edit", path="calc.py", old="def add", new="# fine\ndef add"), ALL, SUBMIT),
-        files=tampered,
+        files=wrong_test_files,
         rounds=1,
     )
     assert proofs(steps) == ["unproven"]
@@ -250,23 +260,23 @@ def test_an_edited_test_is_restored_and_proves_nothing(run) -> None:
     assert "tests/test_calc.py" not in result.patch.diff
 
 
-def test_a_patch_that_breaks_another_test_is_told_which_and_how(run) -> None:
+def test_broken_test_is_reported_with_its_failure(run_strategy) -> None:
     broken = act("edit", path="calc.py", old="a * 2", new="add(a, 3)")
-    result, steps, _ = run(
-        line("Both.", WRITE, MEND, broken, act("run_tests", nodes=["tests.test_add"]), SUBMIT, n=1),
+    result, steps, _ = run_strategy(
+        line("Both.", WRITE, FIX, broken, act("run_tests", nodes=["tests.test_add"]), SUBMIT, n=1),
         line("Ah.", act("edit", path="calc.py", old="add(a, 3)", new="a * 2"), ALL, SUBMIT, n=2, contains="7 != 8"),
     )
     assert proofs(steps) == ["unproven", "verified"]
-    told = next(step for step in steps if step.author == "proof").observations[0].text
-    assert "lost: tests.test_calc.TwiceTest.test_twice" in told
+    proof_text = next(step for step in steps if step.author == "proof").observations[0].text
+    assert "lost: tests.test_calc.TwiceTest.test_twice" in proof_text
     assert result.exit.kind == "verified"
 
 
-def test_three_rounds(run) -> None:
+def test_third_round_can_succeed(run_strategy) -> None:
     def attempt(number: int, old: str, new: str) -> dict:
         return line(f"Try {number}.", act("edit", path="calc.py", old=old, new=new), SUBMIT, n=number)
 
-    result, steps, _ = run(
+    result, steps, _ = run_strategy(
         line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
         attempt(2, "b - a", "a * b"),
         attempt(3, "a * b", "a + b"),
@@ -275,8 +285,8 @@ def test_three_rounds(run) -> None:
     assert result.spent.calls == 3
 
 
-def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
-    result, steps, _ = run(
+def test_run_without_correct_patch_ends_with_best_patch(run_strategy) -> None:
+    result, steps, _ = run_strategy(
         line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
         line("I am sure.", SUBMIT),
     )
@@ -285,41 +295,41 @@ def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
     assert "b - a" in result.patch.source
 
 
-def test_a_model_that_only_looks_is_told_and_then_ends_stuck(run) -> None:
-    result, steps, _ = run(line("Looking.", act("view", path="calc.py")))
+def test_model_that_only_views_gets_hint_and_ends_stuck(run_strategy) -> None:
+    result, steps, _ = run_strategy(line("Looking.", act("view", path="calc.py")))
     assert (result.exit.kind, result.exit.code) == ("stuck", 1)
     assert [step.author for step in steps].count("hint") == 1
 
 
-def test_a_model_may_say_that_no_fix_is_to_be_made(run) -> None:
+def test_model_may_say_that_no_fix_is_needed(run_strategy) -> None:
     why = "It is as documented."
     lines = [line("No.", act("submit"), n=1), line("So.", act("submit", summary=why), n=2), line("Not asked.", n=3)]
-    result, steps, _ = run(*lines)
+    result, steps, _ = run_strategy(*lines)
     assert (result.exit.kind, result.exit.code, bool(result.patch)) == ("not_found", 1, False)
     assert result.exit.message == f"The model says: {why}"
     assert "submit again and say why" in next(s for s in steps if s.reply is not None).observations[0].text
 
 
-def test_a_fix_after_a_submit_without_a_change_counts(run) -> None:
+def test_fix_after_submit_without_change_counts(run_strategy) -> None:
     nothing = act("submit", summary="Nothing is wrong.")
     lines = [line("No.", nothing, n=1), line("Yes.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="a + b"),
                                              SUBMIT, n=2)]  # fmt: skip
-    result, _, _ = run(*lines)
+    result, _, _ = run_strategy(*lines)
     assert result.exit.kind == "verified"
 
 
-def test_swinging_between_two_states_is_told(run) -> None:
-    there = act("edit", path="calc.py", old="a - b", new="a + b")
+def test_alternation_between_two_states_is_reported(run_strategy) -> None:
+    forth = act("edit", path="calc.py", old="a - b", new="a + b")
     back = act("edit", path="calc.py", old="a + b", new="a - b")
-    lines = [line("There.", there, n=number) if number % 2 else line("Back.", back, n=number) for number in range(1, 9)]
-    result, steps, _ = run(*lines)
+    lines = [line("Forth.", forth, n=number) if number % 2 else line("Back.", back, n=number) for number in range(1, 9)]
+    result, steps, _ = run_strategy(*lines)
     hints = [step for step in steps if step.author == "hint"]
     assert "You alternate between" in hints[0].observations[0].text
     assert result.exit.kind == "stuck"
 
 
-def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> None:
-    _result, steps, _ = run(
+def test_submit_after_failing_tests_in_same_reply_does_not_count(run_strategy) -> None:
+    _result, steps, _ = run_strategy(
         line("Hopeful.", WRITE, act("edit", path="calc.py", old="a - b", new="b - a"), ALL, SUBMIT, n=1),
         line(
             "Right.", act("edit", path="calc.py", old="b - a", new="a + b"), ALL, SUBMIT, n=2, contains="Not submitted"
@@ -328,42 +338,42 @@ def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> Non
     assert proofs(steps) == ["verified"]
 
 
-def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
+def test_given_reproduction_skips_gate(run_strategy, tmp_path: Path) -> None:
     given = tmp_path / "test_given.py"
-    given.write_text(file_of(EXAMPLE))
-    result, _steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
+    given.write_text(add_test_text(EXAMPLE))
+    result, _steps, trajectory = run_strategy(line("Right.", FIX, SUBMIT), reproduce=str(given))
     assert result.exit.kind == "verified", result.exit
     assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
 
 
-def test_a_test_that_failed_before_does_not_hold_up_a_submit(run) -> None:
+def test_previously_failing_test_does_not_block_submit(run_strategy) -> None:
     old = TESTS + "\n    def test_old(self):\n        self.assertEqual(twice(1), 3)\n"
-    result, steps, _ = run(
-        line("At once.", WRITE, RED, MEND, ALL, SUBMIT, n=1), files={**FILES, "tests/test_calc.py": old}
+    result, steps, _ = run_strategy(
+        line("At once.", WRITE, RED, FIX, ALL, SUBMIT, n=1), files={**FILES, "tests/test_calc.py": old}
     )
     assert proofs(steps) == ["verified"]
     assert result.spent.calls == 1
 
 
-def test_rounds_are_bounded(run) -> None:
+def test_rounds_are_bounded(run_strategy) -> None:
     texts = ["b - a", "a * b", "a // b", "b"]
     lines = [
         line(f"Try {n}.", act("edit", path="calc.py", old=old, new=new), SUBMIT, n=n)
         for n, (old, new) in enumerate(itertools.pairwise(texts), 2)
     ]
     first = line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1)
-    result, steps, _ = run(first, *lines)
+    result, steps, _ = run_strategy(first, *lines)
     assert proofs(steps) == ["unproven"] * 3
     assert result.exit.code == 6
 
 
-def test_an_old_test_that_the_model_says_the_issue_overrules_ends_unproven_at_once(run) -> None:
+def test_old_test_contradicting_issue_ends_unproven_at_once(run_strategy) -> None:
     old = TESTS.replace("import twice", "import add, twice") + (
         "\n    def test_minus(self):\n        self.assertEqual(add(9, 4), 5)\n"
     )
     files = {**FILES, "tests/test_calc.py": old}
-    named = act("submit", summary="add() subtracted. test_minus asserts just that.")
-    result, steps, trajectory = run(line("Against it.", WRITE, RED, MEND, named), files=files)
+    submit_naming_test = act("submit", summary="add() subtracted. test_minus asserts just that.")
+    result, steps, trajectory = run_strategy(line("Against it.", WRITE, RED, FIX, submit_naming_test), files=files)
     assert proofs(steps) == ["unproven"]
     assert (result.exit.code, result.spent.calls) == (6, 1)
     assert "contradicts test_minus" in notes(trajectory, "summary")[-1]

@@ -1,4 +1,4 @@
-"""No strategy runs code of the repository on this machine when the tests may not be run."""
+"""Without permission to run the tests, no strategy runs code of the repository on this machine."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import pytest
 import agent.strategies
 from agent.run_state.strategy_traits import is_by_hand
 from tests.agent.conftest import act, line
-from tests.agent.strategies.conftest import Solved
+from tests.agent.strategies.conftest import RunStrategy
 from trajectories.errors import ModelError, Stop, UsageError
 
 pytestmark = pytest.mark.slow
 
-OF_USER = ("choose", "compact", "undo", "prove", "by_hand")
+USER_STRATEGIES = ("choose", "compact", "undo", "prove", "by_hand")
 FOLDER = Path(agent.strategies.__file__).parent
-STRATEGIES = sorted(file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.py") if file.stem not in OF_USER)
+STRATEGIES = sorted(
+    file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.py") if file.stem not in USER_STRATEGIES
+)
 FUNCTION = "def unique(items):\n    seen = []\n    for item in items:\n        if item not in seen:\n"
 FUNCTION += "            seen.append(item)\n    return seen\n"
 TEST = "import unittest\n\nfrom pkg.core import unique\n\n\nclass CoreTest(unittest.TestCase):\n"
@@ -25,19 +27,19 @@ TEST += "    def test_unique(self):\n        self.assertEqual(unique([1, 1]), [2
 ISSUE = "unique() is wrong\n\nunique([1, 1]) in pkg/core.py gives [1]:\n\n```python\nimport pkg\n```"
 
 
-def marking(folder: Path, name: str) -> str:
-    """A line of Python that shows afterwards that it was run."""
+def marker_line(folder: Path, name: str) -> str:
+    """A line of Python that creates a file when it runs."""
     return f"open({str(folder / name)!r}, 'a').close()\n"
 
 
 def marked_files(folder: Path) -> dict[str, str]:
     return {
-        "conftest.py": marking(folder, "conftest"),
-        "sitecustomize.py": marking(folder, "sitecustomize"),
-        "usercustomize.py": marking(folder, "usercustomize"),
-        "pkg/__init__.py": marking(folder, "package"),
+        "conftest.py": marker_line(folder, "conftest"),
+        "sitecustomize.py": marker_line(folder, "sitecustomize"),
+        "usercustomize.py": marker_line(folder, "usercustomize"),
+        "pkg/__init__.py": marker_line(folder, "package"),
         "pkg/core.py": FUNCTION,
-        "tests/__init__.py": marking(folder, "tests"),
+        "tests/__init__.py": marker_line(folder, "tests"),
         "tests/test_core.py": TEST,
         "setup.cfg": "[metadata]\nname = pkg\n",
         ".gitignore": "__pycache__/\n",
@@ -45,35 +47,35 @@ def marked_files(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for the marks, while the user's configuration denies every command."""
+def markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for the marker files, with a user configuration that denies every command."""
     config = tmp_path / "config.toml"
     config.write_text('[permissions]\ndeny = ["command *"]\n')
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
-    folder = tmp_path / "marks"
+    folder = tmp_path / "markers"
     folder.mkdir()
     return folder
 
 
-def solve_denied(solved: Solved, marks: Path, strategy: str, **settings: object) -> list[str]:
-    """The marks that a run leaves under a rule which denies its commands."""
+def run_denied_strategy(run_strategy: RunStrategy, markers: Path, strategy: str, **settings: object) -> list[str]:
+    """Run a strategy whose commands are denied and return the names of the marker files."""
     edit = act("edit", path="pkg/core.py", old="    seen = []", new="    seen = list()")
-    new = act("edit", path="pkg/more.py", old="", new=marking(marks, "edit"))
-    replies = [line("So.", edit, new, act("run_tests"), act("shell", command=f"touch {marks}/shell"), n=1)]
+    new = act("edit", path="pkg/more.py", old="", new=marker_line(markers, "edit"))
+    replies = [line("So.", edit, new, act("run_tests"), act("shell", command=f"touch {markers}/shell"), n=1)]
     replies.append(line("Done.", act("submit")))
     with suppress(ModelError, Stop, UsageError):
-        solved(strategy, *replies, files=marked_files(marks), issue=ISSUE, max_steps=8, **settings)
-    return sorted(file.name for file in marks.iterdir())
+        run_strategy(strategy, *replies, files=marked_files(markers), issue=ISSUE, max_steps=8, **settings)
+    return sorted(file.name for file in markers.iterdir())
 
 
-def test_every_strategy_is_tried() -> None:
+def test_only_manual_strategies_are_left_out() -> None:
     assert "optimize" in STRATEGIES
-    assert all(is_by_hand(name.replace("_", "-")) for name in OF_USER)
+    assert all(is_by_hand(name.replace("_", "-")) for name in USER_STRATEGIES)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_strategy_runs_nothing_where_commands_are_denied(solved: Solved, marks: Path, strategy: str) -> None:
-    assert solve_denied(solved, marks, strategy, test="") == []
+def test_strategy_runs_nothing_with_denied_commands(run_strategy: RunStrategy, markers: Path, strategy: str) -> None:
+    assert run_denied_strategy(run_strategy, markers, strategy, test="") == []
 
 
 @pytest.mark.parametrize(
@@ -85,14 +87,16 @@ def test_a_strategy_runs_nothing_where_commands_are_denied(solved: Solved, marks
     ],
     ids=["function", "workload", "benchmark"],
 )
-def test_optimize_runs_no_workload_where_commands_are_denied(solved: Solved, marks: Path, settings: dict) -> None:
-    assert solve_denied(solved, marks, "optimize", **settings) == []
+def test_optimize_runs_no_workload_with_denied_commands(
+    run_strategy: RunStrategy, markers: Path, settings: dict
+) -> None:
+    assert run_denied_strategy(run_strategy, markers, "optimize", **settings) == []
 
 
-def test_a_rule_about_a_word_of_the_workload_denies_it(
-    solved: Solved, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rule_for_command_in_workload_denies_it(
+    run_strategy: RunStrategy, markers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "touching.toml"
     config.write_text('[permissions]\ndeny = ["command touch"]\n')
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
-    assert solve_denied(solved, marks, "optimize", workload=f"touch {marks / 'workload'}") == []
+    assert run_denied_strategy(run_strategy, markers, "optimize", workload=f"touch {markers / 'workload'}") == []

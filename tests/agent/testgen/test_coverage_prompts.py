@@ -1,4 +1,4 @@
-"""What a model is shown of a function, and what of its answer is a test."""
+"""Coverage prompts: the slice of a function for the model, and the tests in its reply."""
 
 import pytest
 
@@ -10,7 +10,7 @@ LONG = "def f(a, b):\n    c = a + 1\n" + "".join(f"    d{n} = {n}\n" for n in ra
 )  # fmt: skip
 
 
-def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
+def test_slice_has_dependencies_of_requested_line() -> None:
     (subject,) = find_subjects(LONG.encode(), ["f"])
     text = slice_of_function(LONG.encode(), subject, {156})
     assert "    1 def f(a, b):" in text
@@ -23,7 +23,7 @@ def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "why"),
+    ("code", "reason"),
     [
         ("def test_a():\n    f(1)\n", "it asserts nothing"),
         ("def test_a():\n    assert True\n", "it asserts nothing"),
@@ -53,23 +53,25 @@ def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
         ("def test_a():\n    assert f(0x" + "f" * 4000 + ")\n", "a number that is too long"),
     ],
 )
-def test_what_is_no_test_is_said_in_a_sentence(code: str, why: str) -> None:
-    found, wrong = read_tests(f"Here:\n```python\n{code}```", "f", {"f"}, {"shop"})
-    assert found == []
-    assert why in wrong[0]
+def test_invalid_test_is_rejected_with_reason(code: str, reason: str) -> None:
+    tests, errors = read_tests(f"Here:\n```python\n{code}```", "f", {"f"}, {"shop"})
+    assert tests == []
+    assert reason in errors[0]
 
 
-def test_tests_are_taken_from_fenced_code() -> None:
-    raising = "def test_b():\n    with pytest.raises(E):\n        f(0)\n"
-    code = f"import pytest\n\n\ndef test_a():\n    assert f(1) == 2\n\n\n{raising}"
-    found, wrong = read_tests(f"So:\n```python\n{code}```\nDone.", "f", {"f", "E"})
-    assert [name for name, _ in found] == ["test_a", "test_b"]
-    assert found[0][1].lines == ("assert f(1) == 2",)
-    assert wrong == []
+def test_tests_are_read_from_fenced_code() -> None:
+    raising_test = "def test_b():\n    with pytest.raises(E):\n        f(0)\n"
+    code = f"import pytest\n\n\ndef test_a():\n    assert f(1) == 2\n\n\n{raising_test}"
+    tests, errors = read_tests(f"So:\n```python\n{code}```\nDone.", "f", {"f", "E"})
+    assert [name for name, _ in tests] == ["test_a", "test_b"]
+    assert tests[0][1].lines == ("assert f(1) == 2",)
+    assert errors == []
 
 
-def test_what_reaches_nothing_may_be_imported() -> None:
+def test_harmless_modules_may_be_imported() -> None:
     lines = ["import datetime", "from io import StringIO", "from decimal import Decimal", "from shop.more import g"]
-    code = "def test_a():\n" + "".join(f"    {one}\n" for one in lines) + "    assert f(Decimal(1)) == g(StringIO())\n"
-    found, wrong = read_tests(code, "f", {"f"}, {"shop"})
-    assert ([name for name, _ in found], wrong) == (["test_a"], [])
+    code = (
+        "def test_a():\n" + "".join(f"    {line}\n" for line in lines) + "    assert f(Decimal(1)) == g(StringIO())\n"
+    )
+    tests, errors = read_tests(code, "f", {"f"}, {"shop"})
+    assert ([name for name, _ in tests], errors) == (["test_a"], [])

@@ -1,4 +1,4 @@
-"""The session's app with a session that stands still at a point: real records and events, no clock, no machine."""
+"""The session's app with a recorded session: real records and events, no clock and no container."""
 
 from __future__ import annotations
 
@@ -103,36 +103,36 @@ net.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where a session stands: what it told so far, and how it is."""
+class RecordedSession:
+    """The events of a session so far, and its status."""
 
     events: tuple[Event, ...] = ()
     status: Status = field(
         default=replace(STATUS, base="HEAD + 3 changes", spent=Spent(0.0, 0, 0, 0, 0), seconds=0.0, context=None)
     )
     press: tuple[str, ...] = ()
-    then: Callable[[Played], object] = lambda app: None
+    on_shown: Callable[[RecordedApp], object] = lambda app: None
 
 
-class Played(SessionApp):
-    """Shows a point; `theme` is a theme's name."""
+class RecordedApp(SessionApp):
+    """Shows a recorded session; `theme` is a theme's name."""
 
     CSS_PATH = Path(app.__file__).with_name("app.tcss")
 
-    def __init__(self, point: Point, theme: str, runs: Path) -> None:
+    def __init__(self, recorded: RecordedSession, theme: str, runs: Path) -> None:
         super().__init__(self._never, Preferences(theme=theme))
         self.title = "swe-agent"
         self.animation_level = "none"
-        self.point = point
+        self.recorded = recorded
         self.runs = runs
-        self.played = False
+        self.all_shown = False
 
     def _never(self) -> Any:
-        raise AssertionError("a session that is played is not opened")
+        raise AssertionError("a recorded session is not opened")
 
     def _start(self) -> None:
         self._preparing = False
-        status, point = self.point.status, self.point
+        status, recorded = self.recorded.status, self.recorded
         self.session = SimpleNamespace(  # type: ignore[assignment]
             status=status,
             state=status.state,
@@ -141,20 +141,20 @@ class Played(SessionApp):
             start=SimpleNamespace(source=SimpleNamespace(root=ROOT)),
             answer=lambda id, answer: True,
         )
-        for event in point.events:
+        for event in recorded.events:
             self._show_event(event)
         self.show_status()
-        point.then(self)
-        self.played = True
+        recorded.on_shown(self)
+        self.all_shown = True
 
 
-async def still(pilot: Pilot[Any]) -> None:
-    """Wait until all is shown, and nothing blinks."""
+async def wait_until_idle(pilot: Pilot[Any]) -> None:
+    """Wait until everything is shown, and turn off blinking."""
     app = pilot.app
-    while not app.played and app.return_code is None:  # type: ignore[attr-defined] - it has one when it has failed
+    while not app.all_shown and app.return_code is None:  # type: ignore[attr-defined] - it has one after a failure
         await pilot.pause()
-    assert app.played, "the app failed"  # type: ignore[attr-defined]
-    for _ in range(2):  # what a worker found may begin another one
+    assert app.all_shown, "the app failed"  # type: ignore[attr-defined]
+    for _ in range(2):  # the result of a worker may start another one
         await pilot.pause()
         while any(not worker.is_finished for worker in app.workers):
             await pilot.pause()
@@ -163,71 +163,78 @@ async def still(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-# What happened
+# Events of a turn
 
 
-def step(n: int, text: str, *acted: tuple[str, dict[str, Any], str, bool]) -> StepRecorded:
-    """A step of the model's on the main branch: tool, arguments, answer, whether it went well."""
-    actions = tuple(Action(tool, arguments, f"c{n}") for tool, arguments, _, _ in acted)
-    seen = tuple(Observation(answer, ok) for _, _, answer, ok in acted)
+def step(n: int, text: str, *calls: tuple[str, dict[str, Any], str, bool]) -> StepRecorded:
+    """A step of the model on the main branch: each call is tool, arguments, output and whether it succeeded."""
+    actions = tuple(Action(tool, arguments, f"c{n}") for tool, arguments, _, _ in calls)
+    observations = tuple(Observation(answer, ok) for _, _, answer, ok in calls)
     reply = Reply(text, actions, model="maker/model-4-large", branch="main", ask=n, at=NOW)
-    return StepRecorded(Step("main", n, f"main#{n - 1}", "coder", "0" * 40, n, actions, seen, at=NOW), reply)
+    return StepRecorded(Step("main", n, f"main#{n - 1}", "coder", "0" * 40, n, actions, observations, at=NOW), reply)
 
 
-def began(words: str, strategy: str = "build") -> TurnStarted:
-    return TurnStarted(Turn(words, strategy, at=NOW), words)
+def turn_started(prompt: str, strategy: str = "build") -> TurnStarted:
+    return TurnStarted(Turn(prompt, strategy, at=NOW), prompt)
 
 
-def ended(kind: str, word: str = "", verdict: Verdict | None = None, message: str = "", fix: str = "") -> TurnEnded:
+def turn_ended(
+    kind: str, answer: str = "", verdict: Verdict | None = None, message: str = "", fix: str = ""
+) -> TurnEnded:
     exit = Exit(kind, 0, "0" * 40, verdict or Verdict(), message, fix, 41.0, at=NOW)
-    return TurnEnded(Result("fox", Path("/runs/fox"), exit, Patch(), Spent(0.1, 1, 0, 1, 1), 4, True, (), word))
+    return TurnEnded(Result("fox", Path("/runs/fox"), exit, Patch(), Spent(0.1, 1, 0, 1, 1), 4, True, (), answer))
 
 
-LOOKED = step(
+SEARCH_STEP = step(
     1,
     "Let me see how totals are made.",
     ("search", {"pattern": "def total"}, "invoices/money.py:15: def total(lines):", True),
     ("view", {"path": "invoices/money.py"}, "12\t    amount: Decimal\n15\tdef total(lines):", True),
 )
-TESTED = step(
+TEST_STEP = step(
     2,
     "A test first, so that we see it fail.",
     ("edit", {"path": "tests/test_money.py", "content": NEW_TEST}, "tests/test_money.py was written, 6 lines.", True),
     ("run_tests", {"paths": ["tests/test_money.py"]}, "1 failed: test_half_a_cent_is_rounded_up", False),
 )
-MENDED = step(
+FIX_STEP = step(
     3,
     "`round` rounds half to even. I take `Decimal.quantize`.",
     ("edit", {"path": "invoices/money.py", "old": OLD, "new": NEW}, "invoices/money.py was changed, +4 -3.", True),
 )
-WORKED = (began(ISSUE), LOOKED, TESTED, MENDED)
-LONG = "\n".join(
+THREE_STEPS = (turn_started(ISSUE), SEARCH_STEP, TEST_STEP, FIX_STEP)
+LONG_OUTPUT = "\n".join(
     f"tests/test_{n:03}.py::test_case_{n} PASSED [{n // 2:3}%] in a line that is rather long" for n in range(200)
 )
 
 
 def _status(state: State = "idle", **changes: Any) -> Status:
-    worked = replace(
-        Point().status, state=state, spent=Spent(0.12, 41_000, 30_000, 900, 7), seconds=62.0, context=0.34, files=FILES
+    after_work = replace(
+        RecordedSession().status,
+        state=state,
+        spent=Spent(0.12, 41_000, 30_000, 900, 7),
+        seconds=62.0,
+        context=0.34,
+        files=FILES,
     )
-    return replace(worked, **changes)
+    return replace(after_work, **changes)
 
 
-POINTS = {
-    "empty": Point(),
-    "working": Point(
+RECORDED_SESSIONS = {
+    "empty": RecordedSession(),
+    "working": RecordedSession(
         (
-            *WORKED,
+            *THREE_STEPS,
             ProgressReported(ProgressEvent("ask", "main", "")),
             ProgressReported(ProgressEvent("delta", "main", "Now I run the **whole suite**, since `total` is us")),
             ProgressReported(ProgressEvent("action", "main", "run_tests tests/")),
         ),
         _status("working", queued=("then update the changelog", "/prove"), phases=("localize", "reproduce", "patch")),
     ),
-    "approval": Point(
+    "approval": RecordedSession(
         (
-            *WORKED,
-            ended("unproven", "Totals are rounded once, half up."),
+            *THREE_STEPS,
+            turn_ended("unproven", "Totals are rounded once, half up."),
             QuestionAsked(
                 Approval(
                     "apply",
@@ -242,11 +249,11 @@ POINTS = {
         ),
         _status("asking"),
     ),
-    "diff": Point((*WORKED, MessageEvent(DIFF, "diff", "Not applied yet: 2 files, +10 -3")), _status()),
-    "error": Point(
+    "diff": RecordedSession((*THREE_STEPS, MessageEvent(DIFF, "diff", "Not applied yet: 2 files, +10 -3")), _status()),
+    "error": RecordedSession(
         (
-            began(ISSUE),
-            LOOKED,
+            turn_started(ISSUE),
+            SEARCH_STEP,
             TurnStopped(
                 ModelError("The provider refused the key of maker.", "`swe-agent config key maker` keeps another.")
             ),
@@ -254,13 +261,16 @@ POINTS = {
         ),
         _status("paused", files=()),
     ),
-    "budget": Point(
-        (*WORKED, ended("budget", message="The budget is used up: $0.0021 left, not enough for one more request.")),
+    "budget": RecordedSession(
+        (
+            *THREE_STEPS,
+            turn_ended("budget", message="The budget is used up: $0.0021 left, not enough for one more request."),
+        ),
         _status(spent=Spent(2.0, 900_000, 700_000, 9_000, 40), context=0.83),
     ),
-    "long": Point(
+    "long": RecordedSession(
         (
-            began("!pytest -v", "hand"),
+            turn_started("!pytest -v", "hand"),
             StepRecorded(
                 Step(
                     "main",
@@ -270,30 +280,30 @@ POINTS = {
                     "0" * 40,
                     None,
                     (Action("shell", {"command": "pytest -v"}),),
-                    (Observation(LONG),),
+                    (Observation(LONG_OUTPUT),),
                     at=NOW,
                 ),
                 None,
             ),
-            step(2, "", ("shell", {"command": "ls " + "very/long/path/" * 12}, LONG, True)),
+            step(2, "", ("shell", {"command": "ls " + "very/long/path/" * 12}, LONG_OUTPUT, True)),
         ),
         _status(files=()),
         ("ctrl+o",),
     ),
-    "runs": Point(then=lambda app: app.push_screen(RunsScreen(app.runs, str(ROOT), NOW))),
-    "plan": Point(
-        (began("Why are totals a cent too low?", "plan"), LOOKED, step(2, ANSWER), ended("answered")),
+    "runs": RecordedSession(on_shown=lambda app: app.push_screen(RunsScreen(app.runs, str(ROOT), NOW))),
+    "plan": RecordedSession(
+        (turn_started("Why are totals a cent too low?", "plan"), SEARCH_STEP, step(2, ANSWER), turn_ended("answered")),
         _status(mode="plan", strategy="plan", files=()),
     ),
 }
-"""What each snapshot shows."""
+"""The sessions shown by the snapshots, by name."""
 
 
-PROVEN = Verdict("verified")
+VERIFIED = Verdict("verified")
 
 
 def write_runs(folder: Path) -> Path:
-    """Some runs as they lie on disk, the last used first when listed."""
+    """Write runs to disk; the most recently used one is listed first."""
     base = Base("1a2b3c4d5e" * 4, "0" * 40)
     for n, (name, issue, kind, hours, root) in enumerate(
         (
@@ -308,9 +318,9 @@ def write_runs(folder: Path) -> Path:
         records: Sequence[Any] = (
             Run(name, Issue(title, body.strip()), str(root), base, at=NOW),
             Turn(issue, "build", at=NOW),
-            LOOKED.reply,
-            LOOKED.step,
-            *([Exit(kind, 0, "0" * 40, PROVEN if kind == "verified" else Verdict(), at=NOW)] if kind else []),
+            SEARCH_STEP.reply,
+            SEARCH_STEP.step,
+            *([Exit(kind, 0, "0" * 40, VERIFIED if kind == "verified" else Verdict(), at=NOW)] if kind else []),
         )
         directory = folder / name
         directory.mkdir(parents=True)

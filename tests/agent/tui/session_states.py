@@ -1,4 +1,4 @@
-"""How a session stands, for tests of what shows it; and apps run in a loop of their own."""
+"""Statuses of a session for tests, and a runner for Textual apps."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def status(**changes: Any) -> Status:
     return replace(STATUS, **changes)
 
 
-def running(app: App[Any], look: Callable[[Pilot[Any]], Awaitable[Any]], size: tuple[int, int] = (80, 24)) -> Any:
-    """What `look` returns of an app that stands."""
+def run_app(app: App[Any], interact: Callable[[Pilot[Any]], Awaitable[Any]], size: tuple[int, int] = (80, 24)) -> Any:
+    """Run the app and return the result of `interact`."""
 
     async def run() -> Any:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
-            return await look(pilot)
+            return await interact(pilot)
 
     return asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The question before something leaves the workspace, by its keys."""
+"""The approval dialog and its keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.tui import theme
 from agent.tui.approval_screen import GRACE, ApprovalScreen, ChoiceLine
 from agent.tui.hunk_screen import HunksScreen
 from agent.tui.widgets.diff_view import DiffView
-from tests.agent.tui.session_states import running
+from tests.agent.tui.session_states import run_app
 
 
 def hunk(path: str, at: int, lines: int = 1) -> str:
@@ -30,8 +30,8 @@ APPLY = Approval(
 )
 
 
-class Asking(App[None]):
-    """One question, whose clock stands until `quiet` moves it."""
+class ApprovalApp(App[None]):
+    """An app with one approval dialog; its clock only advances with `wait`."""
 
     def __init__(self, approval: Approval) -> None:
         super().__init__()
@@ -43,22 +43,22 @@ class Asking(App[None]):
         theme.register(self, "dark")
         self.push_screen(ApprovalScreen(self.approval, lambda: self.now), self.answers.append)
 
-    def quiet(self, seconds: float = GRACE) -> None:
+    def wait(self, seconds: float = GRACE) -> None:
         self.now += seconds
 
 
-def answered(approval: Approval, *keys: str, size: tuple[int, int] = (80, 24)) -> Answer | None:
-    """What these keys answer, pressed in time; None while nothing is answered."""
-    app = Asking(approval)
+def answer_after_keys(approval: Approval, *keys: str, size: tuple[int, int] = (80, 24)) -> Answer | None:
+    """The answer after these keys, each pressed after the grace period; None without an answer."""
+    app = ApprovalApp(approval)
 
-    async def look(pilot: Pilot[Any]) -> Answer | None:
+    async def interact(pilot: Pilot[Any]) -> Answer | None:
         for key in keys:
-            app.quiet()
+            app.wait()
             await pilot.press(*(key[1:] if key.startswith("'") else [key]))
         await pilot.pause()
         return app.answers[0] if app.answers else None
 
-    return running(app, look, size)  # type: ignore[no-any-return]
+    return run_app(app, interact, size)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -75,28 +75,28 @@ def answered(approval: Approval, *keys: str, size: tuple[int, int] = (80, 24)) -
         ("down", None),
     ],
 )
-def test_keys(keys: str, answer: Answer | None) -> None:
-    assert answered(COMMAND, keys) == answer
+def test_key_gives_answer(keys: str, answer: Answer | None) -> None:
+    assert answer_after_keys(COMMAND, keys) == answer
 
 
 @pytest.mark.slow
-def test_a_no_with_a_reason() -> None:
-    assert answered(COMMAND, "r", "'yes", "space", "'a", "enter") == Answer(False, reason="yes a")
-    assert answered(COMMAND, "r", "enter") == Answer(False)
-    assert answered(COMMAND, "r", "'ys", "escape") is None
-    assert answered(COMMAND, "r", "'ys", "escape", "y") == Answer(True)
+def test_rejection_can_have_reason() -> None:
+    assert answer_after_keys(COMMAND, "r", "'yes", "space", "'a", "enter") == Answer(False, reason="yes a")
+    assert answer_after_keys(COMMAND, "r", "enter") == Answer(False)
+    assert answer_after_keys(COMMAND, "r", "'ys", "escape") is None
+    assert answer_after_keys(COMMAND, "r", "'ys", "escape", "y") == Answer(True)
 
 
-def test_what_can_be_allowed_once_only_says_why() -> None:
+def test_approval_for_one_use_shows_reason() -> None:
     approval = Approval("command", "Run this?", "curl x | sh", why="It runs [i]what is downloaded.")
-    app = Asking(approval)
+    app = ApprovalApp(approval)
 
-    async def look(pilot: Pilot[Any]) -> list[str]:
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> list[str]:
+        app.wait()
         await pilot.press("s", "a")
         return [str(each.content) for each in app.screen.query("#choices Static").results(Static)] + app.answers
 
-    assert running(app, look) == [
+    assert run_app(app, interact) == [
         "y  yes, once",
         "It runs [i]what is downloaded.",
         "n  no; esc too, twice stops the turn",
@@ -104,88 +104,88 @@ def test_what_can_be_allowed_once_only_says_why() -> None:
     ]
 
 
-def test_keys_that_were_on_their_way_are_no_answer() -> None:
-    app = Asking(COMMAND)
+def test_keys_pressed_too_early_are_ignored() -> None:
+    app = ApprovalApp(COMMAND)
 
-    async def look(pilot: Pilot[Any]) -> list[Any]:
+    async def interact(pilot: Pilot[Any]) -> list[Any]:
         for key in "yes":
-            app.quiet(GRACE * 0.9)
+            app.wait(GRACE * 0.9)
             await pilot.press(key)
-        early = list(app.answers)
-        app.quiet()
+        answers_before = list(app.answers)
+        app.wait()
         await pilot.press("y")
         await pilot.pause()
-        return [early, *app.answers]
+        return [answers_before, *app.answers]
 
-    assert running(app, look) == [[], Answer(True)]
+    assert run_app(app, interact) == [[], Answer(True)]
 
 
-def test_esc_that_was_on_its_way_is_no_answer_either() -> None:
-    app = Asking(COMMAND)
+def test_escape_pressed_too_early_is_ignored() -> None:
+    app = ApprovalApp(COMMAND)
 
-    async def look(pilot: Pilot[Any]) -> list[Any]:
+    async def interact(pilot: Pilot[Any]) -> list[Any]:
         await pilot.press("escape", "enter", "n")
         return app.answers
 
-    assert running(app, look) == []
+    assert run_app(app, interact) == []
 
 
-def test_it_shows_the_rules_it_would_keep_and_text_as_text() -> None:
-    app = Asking(COMMAND)
+def test_screen_shows_proposed_rules_and_plain_text() -> None:
+    app = ApprovalApp(COMMAND)
 
-    async def look(pilot: Pilot[Any]) -> list[str]:
+    async def interact(pilot: Pilot[Any]) -> list[str]:
         return [str(each.content) for each in app.screen.query("#question Static").results(Static)]
 
-    shown = running(app, look)
-    assert "git push --force [red]origin" in shown
-    assert "both allow: git push **" in shown
+    output = run_app(app, interact)
+    assert "git push --force [red]origin" in output
+    assert "both allow: git push **" in output
 
 
-def test_escape_sequences_are_written_out() -> None:
-    app = Asking(Approval("command", "Run \x1b[2Jthis?", "ls \x1b]0;x\x07", "because\x1b[1m [b]it"))
+def test_escape_sequences_are_shown_as_text() -> None:
+    app = ApprovalApp(Approval("command", "Run \x1b[2Jthis?", "ls \x1b]0;x\x07", "because\x1b[1m [b]it"))
 
-    async def look(pilot: Pilot[Any]) -> str:
+    async def interact(pilot: Pilot[Any]) -> str:
         return "".join(str(each.content) for each in app.screen.query("#question Static").results(Static))
 
-    shown = running(app, look)
-    assert "\x1b" not in shown
-    assert "because^[[1m [b]it" in shown
+    output = run_app(app, interact)
+    assert "\x1b" not in output
+    assert "because^[[1m [b]it" in output
 
 
-def test_a_choice_can_be_clicked() -> None:
-    app = Asking(COMMAND)
+def test_choice_can_be_clicked() -> None:
+    app = ApprovalApp(COMMAND)
 
-    async def look(pilot: Pilot[Any]) -> list[Any]:
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> list[Any]:
+        app.wait()
         await pilot.click(app.screen.query(ChoiceLine)[1])
         await pilot.pause()
         return app.answers
 
-    assert running(app, look) == [Answer(True, "session")]
+    assert run_app(app, interact) == [Answer(True, "session")]
 
 
 @pytest.mark.parametrize("size", [(40, 20), (60, 24), (100, 30), (200, 60)])
-def test_every_choice_is_on_the_screen_whatever_its_size(size: tuple[int, int]) -> None:
-    app = Asking(APPLY)
+def test_all_choices_are_visible_at_any_screen_size(size: tuple[int, int]) -> None:
+    app = ApprovalApp(APPLY)
 
-    async def look(pilot: Pilot[Any]) -> tuple[list[bool], int]:
-        seen = [app.screen.region.contains_region(each.region) for each in app.screen.query(ChoiceLine)]
-        return seen, app.screen.query_one(DiffView).size.height
+    async def interact(pilot: Pilot[Any]) -> tuple[list[bool], int]:
+        visible = [app.screen.region.contains_region(each.region) for each in app.screen.query(ChoiceLine)]
+        return visible, app.screen.query_one(DiffView).size.height
 
-    seen, detail = running(app, look, size)
-    assert seen == [True] * 6
-    assert detail >= 3
+    visible, diff_height = run_app(app, interact, size)
+    assert visible == [True] * 6
+    assert diff_height >= 3
 
 
-def test_a_long_detail_scrolls() -> None:
-    app = Asking(APPLY)
+def test_long_detail_scrolls() -> None:
+    app = ApprovalApp(APPLY)
 
-    async def look(pilot: Pilot[Any]) -> float:
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> float:
+        app.wait()
         await pilot.press("down", "down")
         return app.screen.query_one(DiffView).scroll_target_y
 
-    assert running(app, look) == 2
+    assert run_app(app, interact) == 2
 
 
 # Hunks
@@ -208,45 +208,51 @@ def test_a_long_detail_scrolls() -> None:
         ("h enter escape y", Answer(True)),
     ],
 )
-def test_hunks_are_taken_by_key(keys: str, answer: Answer | None) -> None:
-    assert answered(APPLY, *keys.split(), size=(40, 20)) == answer
+def test_keys_choose_hunks(keys: str, answer: Answer | None) -> None:
+    assert answer_after_keys(APPLY, *keys.split(), size=(40, 20)) == answer
 
 
-def test_one_part_is_taken_or_not_as_a_whole() -> None:
-    assert answered(Approval("apply", "Apply?", "a.py", PARTS[0], PARTS[:1]), "h", "space", "y") == Answer(True)
+def test_single_hunk_cannot_be_deselected() -> None:
+    assert answer_after_keys(Approval("apply", "Apply?", "a.py", PARTS[0], PARTS[:1]), "h", "space", "y") == Answer(
+        True
+    )
 
 
-def test_hunks_stand_under_their_files_and_the_chosen_one_is_shown() -> None:
-    app = Asking(APPLY)
+def test_hunks_are_grouped_by_file_and_highlighted_one_is_shown() -> None:
+    app = ApprovalApp(APPLY)
 
-    async def look(pilot: Pilot[Any]) -> tuple[list[str], list[str], str]:
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> tuple[list[str], list[str], str]:
+        app.wait()
         await pilot.press("h", "down", "space")
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, HunksScreen)
-        offered = screen._list
-        rows = [str(offered.get_option_at_index(at).prompt) for at in range(offered.option_count)]
-        return rows, [file.path for file in screen.query_one(DiffView).files], screen.query_one("#heading").render()
+        options = screen._list
+        hunk_list = [str(options.get_option_at_index(at).prompt) for at in range(options.option_count)]
+        return (
+            hunk_list,
+            [file.path for file in screen.query_one(DiffView).files],
+            screen.query_one("#heading").render(),
+        )
 
-    rows, shown, heading = running(app, look)
-    assert rows == [
+    hunk_list, shown_files, heading = run_app(app, interact)
+    assert hunk_list == [
         "a.py",
         "[x] +1 -1  @@ -1,1 +1,1 @@ def [b]f():",
         "[ ] +40 -1  @@ -30,1 +30,40 @@ def [b]f():",
         "tests/test_a.py",
         "[x] +1 -1  @@ -5,1 +5,1 @@ def [b]f():",
     ]
-    assert shown == ["a.py"]
+    assert shown_files == ["a.py"]
     assert str(heading) == "Apply 3 hunks? 2 of 3 hunks chosen."
 
 
 @pytest.mark.slow
-def test_a_long_hunk_is_scrolled_and_has_the_screen_if_wanted() -> None:
-    app = Asking(APPLY)
+def test_long_hunk_scrolls_and_enter_enlarges_it() -> None:
+    app = ApprovalApp(APPLY)
 
-    async def look(pilot: Pilot[Any]) -> list[float]:
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> list[float]:
+        app.wait()
         await pilot.press("h", "down")
         await pilot.pause()
         await pilot.press("j", "j", "k")
@@ -256,11 +262,11 @@ def test_a_long_hunk_is_scrolled_and_has_the_screen_if_wanted() -> None:
         await pilot.pause()
         return [scrolled, app.screen.query_one(DiffView).size.height > before]
 
-    assert running(app, look, (40, 20)) == [1, True]
+    assert run_app(app, interact, (40, 20)) == [1, True]
 
 
-def rows(app: Asking) -> str:
-    """What stands on the screen."""
+def screen_text(app: ApprovalApp) -> str:
+    """The text on the screen."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
@@ -276,13 +282,13 @@ def rows(app: Asking) -> str:
         ("cat <<E\n@@ -1,1 +1,1 @@\nindex 1;evil|sh", "index 1;evil|sh"),
     ],
 )
-def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str) -> None:
-    app = Asking(Approval("command", "Run this?", command))
+def test_shown_command_hides_nothing(command: str, shown: str) -> None:
+    app = ApprovalApp(Approval("command", "Run this?", command))
 
-    async def look(pilot: Pilot[Any]) -> str:
-        return rows(app)
+    async def interact(pilot: Pilot[Any]) -> str:
+        return screen_text(app)
 
-    assert shown in running(app, look)
+    assert shown in run_app(app, interact)
 
 
 @pytest.mark.slow
@@ -292,74 +298,74 @@ def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str
     ["echo " + "a" * 3000 + "; evil|sh", "\n".join([*map("echo {}".format, range(60)), "evil|sh"])],
     ids=["line", "lines"],
 )
-@pytest.mark.parametrize("kept", [True, False], ids=["rule", "once"])
-def test_a_command_is_shown_whole_and_the_choices_stay(command: str, size: tuple[int, int], kept: bool) -> None:
-    rule = (f"command exactly {command}",) if kept else ()
-    app = Asking(Approval("command", "Run this command on this machine?", command, always=rule, why="Why. " * 20))
+@pytest.mark.parametrize("has_rule", [True, False], ids=["rule", "once"])
+def test_long_command_is_shown_whole_with_choices_visible(command: str, size: tuple[int, int], has_rule: bool) -> None:
+    rule = (f"command exactly {command}",) if has_rule else ()
+    app = ApprovalApp(Approval("command", "Run this command on this machine?", command, always=rule, why="Why. " * 20))
 
-    async def look(pilot: Pilot[Any]) -> list[str]:
-        first = rows(app)
-        app.quiet()
+    async def interact(pilot: Pilot[Any]) -> list[str]:
+        first = screen_text(app)
+        app.wait()
         await pilot.press("end")
         await pilot.pause()
-        return [first, rows(app)]
+        return [first, screen_text(app)]
 
-    first, last = running(app, look, size)
-    for words in ("y  yes, once", "n  no; esc too", "r  no, and say why"):
-        assert words in first
-        assert words in last
+    first, last = run_app(app, interact, size)
+    for choice in ("y  yes, once", "n  no; esc too", "r  no, and say why"):
+        assert choice in first
+        assert choice in last
     assert "echo" in first
     assert "evil|sh" in last
 
 
-def test_what_comes_before_the_question_is_seen_is_no_answer() -> None:
-    """Its time to be read begins with its first picture, not when it is thought of."""
-    app = Asking(COMMAND)
+def test_key_pressed_before_first_drawing_is_early() -> None:
+    """The grace period starts when the dialog is first drawn."""
+    app = ApprovalApp(COMMAND)
     screen = ApprovalScreen(COMMAND, lambda: app.now)
-    app.quiet(60)
+    app.wait(60)
     assert screen.is_early()
 
 
 @pytest.mark.slow
-def test_a_click_that_was_on_its_way_is_no_answer() -> None:
-    app = Asking(COMMAND)
+def test_click_made_too_early_is_ignored() -> None:
+    app = ApprovalApp(COMMAND)
 
-    async def look(pilot: Pilot[Any]) -> list[Any]:
+    async def interact(pilot: Pilot[Any]) -> list[Any]:
         await pilot.click(app.screen.query(ChoiceLine).first())
-        early = list(app.answers)
-        app.quiet()
+        answers_before = list(app.answers)
+        app.wait()
         await pilot.click(app.screen.query(ChoiceLine).first())
         await pilot.pause()
-        return [early, *app.answers]
+        return [answers_before, *app.answers]
 
-    assert running(app, look) == [[], Answer(True)]
+    assert run_app(app, interact) == [[], Answer(True)]
 
 
-def test_an_edit_of_gits_own_files_is_shown_as_text() -> None:
+def test_edit_in_git_directory_is_shown_as_text() -> None:
     old, new = "- diff --git a/x b/x\n- @@ -1 +1 @@", "+ GIT binary patch\n+ fsmonitor = evil"
     edit = Approval("command", "Change it?", "edit .git/config", f"{old}\n@@ -1 +1 @@\n{new}")
-    app = Asking(edit)
+    app = ApprovalApp(edit)
 
-    async def look(pilot: Pilot[Any]) -> tuple[int, str]:
-        return len(app.screen.query(DiffView)), rows(app)
+    async def interact(pilot: Pilot[Any]) -> tuple[int, str]:
+        return len(app.screen.query(DiffView)), screen_text(app)
 
-    diffs, shown = running(app, look)
-    assert diffs == 0
+    diff_count, shown = run_app(app, interact)
+    assert diff_count == 0
     assert all(line in shown for line in ("edit .git/config", *old.split("\n"), *new.split("\n")))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
-def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int, int]) -> None:
+def test_commit_message_that_looks_like_diff_is_shown_whole(size: tuple[int, int]) -> None:
     message = "Fix\n\ndiff --git a/logo.png b/logo.png\nGIT binary patch\nindex 1;hidden\n\\ hidden too"
-    app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message=message))
+    app = ApprovalApp(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message=message))
 
-    async def look(pilot: Pilot[Any]) -> list[str]:
-        shown = rows(app)
+    async def interact(pilot: Pilot[Any]) -> list[str]:
+        shown = screen_text(app)
         app.screen.query_one("#message").scroll_end(animate=False)
         await pilot.pause()
-        return [shown, rows(app)]
+        return [shown, screen_text(app)]
 
-    first, last = running(app, look, size)
+    first, last = run_app(app, interact, size)
     assert "diff --git a/logo.png" in first
     assert "index 1;hidden" in first + last
     assert "\\ hidden too" in last
@@ -367,10 +373,10 @@ def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int
     assert "-old" in last or "old" in last
 
 
-def test_a_long_message_leaves_room_for_the_choices() -> None:
-    app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message="\n".join(map(str, range(200)))))
+def test_choices_stay_visible_below_long_message() -> None:
+    app = ApprovalApp(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message="\n".join(map(str, range(200)))))
 
-    async def look(pilot: Pilot[Any]) -> str:
-        return rows(app)
+    async def interact(pilot: Pilot[Any]) -> str:
+        return screen_text(app)
 
-    assert "n  no; esc too" in running(app, look, (40, 20))
+    assert "n  no; esc too" in run_app(app, interact, (40, 20))

@@ -1,4 +1,4 @@
-"""Questions over the conversation, as a session asks them and as they end."""
+"""Dialogs over the conversation that a session opens and closes."""
 
 from __future__ import annotations
 
@@ -12,55 +12,55 @@ from agent.session.session import Session
 from agent.tui import approval_screen, theme
 from agent.tui.app import SessionApp
 from agent.tui.dialogs import Dialogs
-from tests.agent.tui.session_states import running
+from tests.agent.tui.session_states import run_app
 from tests.agent.tui.test_approval_screen import APPLY
 
 
-class Answers:
-    """What a session is told."""
+class AnswerRecorder:
+    """A session that records its answers."""
 
     def __init__(self) -> None:
-        self.given: list[tuple[int, Answer]] = []
+        self.received: list[tuple[int, Answer]] = []
 
     def answer(self, id: int, answer: Answer) -> bool:
-        self.given.append((id, answer))
+        self.received.append((id, answer))
         return True
 
 
-class Asking(App[None]):
+class DialogApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.dialogs = Dialogs(cast(SessionApp, self))
-        self.session = Answers()
+        self.session = AnswerRecorder()
 
     def on_mount(self) -> None:
         theme.register(self, "dark")
 
-    def ask(self) -> None:
+    def show_approval(self) -> None:
         self.dialogs.ask(cast(Session, self.session), APPLY)
 
 
-def test_an_answer_goes_to_the_session(monkeypatch: Any) -> None:
+def test_answer_goes_to_session(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
-    app = Asking()
+    app = DialogApp()
 
-    async def look(pilot: Pilot[Any]) -> int:
-        app.ask()
+    async def interact(pilot: Pilot[Any]) -> int:
+        app.show_approval()
         await pilot.pause()
         await pilot.press("y")
         await pilot.pause()
         return len(app.screen_stack)
 
-    assert running(app, look) == 1
-    assert app.session.given == [(APPLY.id, Answer(True))]
+    assert run_app(app, interact) == 1
+    assert app.session.received == [(APPLY.id, Answer(True))]
 
 
-def test_a_question_that_ended_otherwise_closes_with_what_is_open_over_it(monkeypatch: Any) -> None:
+def test_approval_answered_elsewhere_closes_its_screens(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
-    app = Asking()
+    app = DialogApp()
 
-    async def look(pilot: Pilot[Any]) -> list[int]:
-        app.ask()
+    async def interact(pilot: Pilot[Any]) -> list[int]:
+        app.show_approval()
         await pilot.pause()
         await pilot.press("h")
         await pilot.pause()
@@ -73,5 +73,5 @@ def test_a_question_that_ended_otherwise_closes_with_what_is_open_over_it(monkey
         app.dialogs.answered(APPLY.id)
         return [*depths, len(app.screen_stack)]
 
-    assert running(app, look) == [3, 3, 1]
-    assert app.session.given == []
+    assert run_app(app, interact) == [3, 3, 1]
+    assert app.session.received == []

@@ -1,4 +1,4 @@
-"""The screen of a diff, by its keys."""
+"""The diff screen and its keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from agent.tui import theme
 from agent.tui.diff_screen import DiffScreen
 from agent.tui.widgets.diff_view import DiffView
-from tests.agent.tui.session_states import running
+from tests.agent.tui.session_states import run_app
 
 SMALL = """\
 diff --git a/a.py b/a.py
@@ -37,7 +37,7 @@ rename to now.sh
 
 
 def large(files: int, lines: int) -> str:
-    """So many files with so many new lines each."""
+    """A diff of so many files with so many new lines each."""
     return "".join(
         f"diff --git a/f{n}.py b/f{n}.py\nnew file mode 100644\n--- /dev/null\n+++ b/f{n}.py\n@@ -0,0 +1,{lines} @@\n"
         + "".join(f"+def line_{at}(x): return x * {n}\n" for at in range(lines))
@@ -45,14 +45,14 @@ def large(files: int, lines: int) -> str:
     )
 
 
-class Shown(App[None]):
+class DiffApp(App[None]):
     def __init__(self, diff: str, path: str = "") -> None:
         super().__init__()
-        self.shown = DiffScreen(diff, "Diff of turn 1", path)
+        self.diff_screen = DiffScreen(diff, "Diff of turn 1", path)
 
     def on_mount(self) -> None:
         theme.register(self, "dark")
-        self.push_screen(self.shown)
+        self.push_screen(self.diff_screen)
 
 
 def lines(pilot: Pilot[Any]) -> list[str]:
@@ -64,11 +64,11 @@ def title(pilot: Pilot[Any]) -> str:
     return str(pilot.app.screen.query_one("#title", Static).content)
 
 
-def test_all_is_told_and_nothing_obeyed() -> None:
-    async def look(pilot: Pilot[Any]) -> list[str]:
+def test_diff_shows_all_changes_and_escapes_control_characters() -> None:
+    async def interact(pilot: Pilot[Any]) -> list[str]:
         return lines(pilot)
 
-    assert running(Shown(SMALL), look, (120, 24))[:14] == [
+    assert run_app(DiffApp(SMALL), interact, (120, 24))[:14] == [
         "M a.py  +1 -1",
         "@@ -1,3 +1,3 @@ class [b]C:",
         "1 1   x = 1",
@@ -86,29 +86,29 @@ def test_all_is_told_and_nothing_obeyed() -> None:
     ]
 
 
-def test_side_by_side_where_there_is_room() -> None:
-    async def look(pilot: Pilot[Any]) -> tuple[list[str], list[str]]:
+def test_diff_is_side_by_side_on_wide_screen() -> None:
+    async def interact(pilot: Pilot[Any]) -> tuple[list[str], list[str]]:
         wide = lines(pilot)
         await pilot.press("s")
         return wide, lines(pilot)
 
-    wide, narrow = running(Shown(SMALL), look, (160, 24))
+    wide, narrow = run_app(DiffApp(SMALL), interact, (160, 24))
     assert wide[3].split("  ")[0] == '2 - def old(): return "[red]"'
     assert wide[3].endswith('2 + def new(): return "^[[31mredU+202E"')
     assert narrow[3] == '2   - def old(): return "[red]"'
 
 
-def test_files_are_gone_through() -> None:
-    async def look(pilot: Pilot[Any]) -> list[str]:
-        seen = [title(pilot)]
+def test_n_and_p_move_between_files() -> None:
+    async def interact(pilot: Pilot[Any]) -> list[str]:
+        titles = [title(pilot)]
         for key in ("n", "n", "n", "p"):
             await pilot.press(key)
             await pilot.pause()
-            seen.append(title(pilot))
-        return seen
+            titles.append(title(pilot))
+        return titles
 
-    told = [words.split(" · ")[:2] for words in running(Shown(SMALL), look, (120, 30))]
-    assert told == [
+    titles = [title.split(" · ")[:2] for title in run_app(DiffApp(SMALL), interact, (120, 30))]
+    assert titles == [
         ["1 of 3", "a.py"],
         ["2 of 3", "logo.png"],
         ["3 of 3", "now.sh"],
@@ -117,16 +117,16 @@ def test_files_are_gone_through() -> None:
     ]
 
 
-def test_it_begins_with_the_file_that_was_chosen() -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+def test_screen_opens_at_chosen_file() -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         await pilot.pause()
         return lines(pilot)[0]
 
-    assert running(Shown(large(3, 50), "f2.py"), look) == "A f2.py  +50 -0"
+    assert run_app(DiffApp(large(3, 50), "f2.py"), interact) == "A f2.py  +50 -0"
 
 
-def test_a_file_of_the_list_is_gone_to() -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+def test_file_selected_in_list_is_shown() -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         files = pilot.app.screen.query_one("#files", OptionList)
         files.focus()
         files.highlighted = 2
@@ -134,57 +134,57 @@ def test_a_file_of_the_list_is_gone_to() -> None:
         await pilot.pause()
         return lines(pilot)[0]
 
-    assert running(Shown(large(4, 50)), look, (120, 24)) == "A f2.py  +50 -0"
+    assert run_app(DiffApp(large(4, 50)), interact, (120, 24)) == "A f2.py  +50 -0"
 
 
 @pytest.mark.slow
-def test_search_goes_round() -> None:
-    async def look(pilot: Pilot[Any]) -> list[str]:
+def test_search_wraps_around() -> None:
+    async def interact(pilot: Pilot[Any]) -> list[str]:
         await pilot.press("slash", *"Line_47", "enter")
         await pilot.pause()
-        view, seen = pilot.app.screen.query_one(DiffView), []
+        view, positions = pilot.app.screen.query_one(DiffView), []
         for key in ("enter", "enter", "up", "down"):
-            seen.append(view.match_position())
+            positions.append(view.match_position())
             await pilot.press(key)
             await pilot.pause()
-        seen.append(view.match_position())
+        positions.append(view.match_position())
         await pilot.press("escape")
         assert pilot.app.screen.focused is view
-        return seen
+        return positions
 
-    assert running(Shown(large(2, 50)), look) == [(0, 48), (1, 48), (0, 48), (1, 48), (0, 48)]
+    assert run_app(DiffApp(large(2, 50)), interact) == [(0, 48), (1, 48), (0, 48), (1, 48), (0, 48)]
 
 
-def test_what_is_not_found_is_told() -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+def test_unsuccessful_search_is_reported() -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         await pilot.press("slash", *"nowhere", "enter")
         return title(pilot)
 
-    assert running(Shown(SMALL), look) == "'nowhere' not found"
+    assert run_app(DiffApp(SMALL), interact) == "'nowhere' not found"
 
 
 @pytest.mark.parametrize("key", ["q", "escape"])
-def test_it_closes(key: str) -> None:
-    async def look(pilot: Pilot[Any]) -> int:
+def test_key_closes_screen(key: str) -> None:
+    async def interact(pilot: Pilot[Any]) -> int:
         await pilot.press(key)
         await pilot.pause()
         return len(pilot.app.screen_stack)
 
-    assert running(Shown(SMALL), look) == 1
+    assert run_app(DiffApp(SMALL), interact) == 1
 
 
 @pytest.mark.slow
-def test_letters_go_into_the_search() -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+def test_letters_are_typed_into_open_search() -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         await pilot.press("slash", *"qnsp")
         return pilot.app.screen.query_one("#words", Input).value
 
-    assert running(Shown(SMALL), look) == "qnsp"
+    assert run_app(DiffApp(SMALL), interact) == "qnsp"
 
 
 @pytest.mark.slow
-def test_only_what_is_seen_is_coloured() -> None:
-    async def look(pilot: Pilot[Any]) -> tuple[int, int, str]:
+def test_only_visible_rows_are_highlighted() -> None:
+    async def interact(pilot: Pilot[Any]) -> tuple[int, int, str]:
         view = pilot.app.screen.query_one(DiffView)
         rows = view.virtual_size.height
         await pilot.press("end")
@@ -193,46 +193,49 @@ def test_only_what_is_seen_is_coloured() -> None:
 
     diff = large(40, 4000)
     assert len(diff) > 5_000_000
-    rows, coloured, last = running(Shown(diff), look, (80, 40))
+    rows, coloured, last = run_app(DiffApp(diff), interact, (80, 40))
     assert rows == 40 * 4002 + 39
     assert coloured <= 1000
     assert last == "     4000 + def line_3999(x): return x * 39"
 
 
-def test_what_is_selected_has_no_numbers() -> None:
-    async def look(pilot: Pilot[Any]) -> list[str]:
+def test_selected_text_has_no_line_numbers() -> None:
+    async def interact(pilot: Pilot[Any]) -> list[str]:
         view = pilot.app.screen.query_one(DiffView)
-        some = view.get_selection(Selection(Offset(4, 3), Offset(7, 4)))
-        assert some is not None
+        part = view.get_selection(Selection(Offset(4, 3), Offset(7, 4)))
+        assert part is not None
         whole = view.get_selection(Selection(None, None))
         assert whole is not None
-        return [some[0], whole[0].splitlines()[4]]
+        return [part[0], whole[0].splitlines()[4]]
 
-    assert running(Shown(SMALL), look) == ['old(): return "[red]"\ndef new', 'def new(): return "^[[31mredU+202E"']
+    assert run_app(DiffApp(SMALL), interact) == [
+        'old(): return "[red]"\ndef new',
+        'def new(): return "^[[31mredU+202E"',
+    ]
 
 
-def test_a_line_of_a_megabyte_is_cut() -> None:
-    async def look(pilot: Pilot[Any]) -> tuple[int, str]:
+def test_very_long_line_is_truncated() -> None:
+    async def interact(pilot: Pilot[Any]) -> tuple[int, str]:
         view = pilot.app.screen.query_one(DiffView)
         view.scroll_to(x=view.virtual_size.width, animate=False)
         await pilot.pause()
         return view.virtual_size.width, lines(pilot)[2]
 
     diff = "--- a/min.js\n+++ b/min.js\n@@ -1 +1 @@\n+" + "x=1;" * 250_000 + "\n"
-    width, shown = running(Shown(diff), look)
+    width, line = run_app(DiffApp(diff), interact)
     assert width < 2100
-    assert "more characters" in shown
+    assert "more characters" in line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("diff", "told"), [("", "no changes"), ("words, no diff", "Diff of turn 1")])
-def test_what_is_no_diff_is_shown_too(diff: str, told: str) -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+@pytest.mark.parametrize(("diff", "expected"), [("", "no changes"), ("words, no diff", "Diff of turn 1")])
+def test_text_that_is_no_diff_is_shown(diff: str, expected: str) -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         await pilot.press("n", "p", "s", "end", "slash", "x", "enter")
         return title(pilot) if diff else str(pilot.app.screen.query_one("#title", Static).content)
 
-    async def before(pilot: Pilot[Any]) -> str:
+    async def read_title(pilot: Pilot[Any]) -> str:
         return title(pilot)
 
-    assert told in running(Shown(diff), before)
-    running(Shown(diff), look)
+    assert expected in run_app(DiffApp(diff), read_title)
+    run_app(DiffApp(diff), interact)

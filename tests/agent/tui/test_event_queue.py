@@ -1,4 +1,4 @@
-"""Events on their way from the session's threads to the app: all of them, in order, in frames."""
+"""The queue of events from the session's threads to the app: complete, in order, in frames."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ def delta(text: str, branch: str = "main") -> ProgressReported:
     return ProgressReported(ProgressEvent("delta", branch, text))
 
 
-def delivered(post: Callable[[EventQueue], None], deliver: Callable[[Any], None] = lambda event: None) -> list[Any]:
-    """What arrives of what is posted in another thread, up to Closed."""
-    seen: list[Any] = []
+def delivered_events(
+    post: Callable[[EventQueue], None], on_event: Callable[[Any], None] = lambda event: None
+) -> list[Any]:
+    """The events delivered when `post` runs in another thread, up to `SessionClosed`."""
+    received: list[Any] = []
 
     async def main() -> None:
         closed = asyncio.Event()
 
-        def take(event: Any) -> None:
-            seen.append(event)
-            deliver(event)
+        def receive(event: Any) -> None:
+            received.append(event)
+            on_event(event)
             if isinstance(event, SessionClosed):
                 closed.set()
 
-        mailbox = EventQueue(lambda frame: frame(), take)
-        thread = Thread(target=lambda: (post(mailbox), mailbox.post(SessionClosed())))
+        queue = EventQueue(lambda frame: frame(), receive)
+        thread = Thread(target=lambda: (post(queue), queue.post(SessionClosed())))
         thread.start()
         await asyncio.wait_for(closed.wait(), 30)
         thread.join()
-        assert mailbox.waiting == 0
+        assert queue.waiting == 0
 
     asyncio.run(main())
-    return seen
+    return received
 
 
-def test_all_come_in_order() -> None:
-    told: list[Event] = [MessageEvent(str(number)) for number in range(2_000)]
+def test_events_are_delivered_in_order() -> None:
+    events: list[Event] = [MessageEvent(str(number)) for number in range(2_000)]
 
-    def post(mailbox: EventQueue) -> None:
-        for event in told:
-            mailbox.post(event)
+    def post(queue: EventQueue) -> None:
+        for event in events:
+            queue.post(event)
 
-    assert delivered(post) == [*told, SessionClosed()]
+    assert delivered_events(post) == [*events, SessionClosed()]
 
 
-def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
+def test_consecutive_deltas_of_branch_are_merged() -> None:
     events = [
         delta("a"),
         delta("b"),
@@ -64,17 +66,17 @@ def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
     ]
 
     async def main() -> None:
-        seen: list[Any] = []
+        received: list[Any] = []
         frames: list[Callable[[], None]] = []
-        mailbox = EventQueue(frames.append, seen.append)
+        queue = EventQueue(frames.append, received.append)
         for event in events:
-            mailbox.post(event)
+            queue.post(event)
         while not frames:
             await asyncio.sleep(0)
-        assert not seen, "nothing is delivered where it is posted"
-        while mailbox.waiting:
-            mailbox._frame()
-        assert seen == [
+        assert not received, "nothing is delivered in the posting thread"
+        while queue.waiting:
+            queue._frame()
+        assert received == [
             delta("ab"),
             delta("c", "other"),
             delta("d"),
@@ -87,22 +89,22 @@ def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_flood_of_text_loses_nothing() -> None:
-    def post(mailbox: EventQueue) -> None:
+def test_many_deltas_lose_no_text() -> None:
+    def post(queue: EventQueue) -> None:
         for number in range(5_000):
-            mailbox.post(delta(f"{number} "))
+            queue.post(delta(f"{number} "))
 
-    texts = [event.happening.text for event in delivered(post) if isinstance(event, ProgressReported)]
+    texts = [event.happening.text for event in delivered_events(post) if isinstance(event, ProgressReported)]
     assert "".join(texts) == "".join(f"{number} " for number in range(5_000))
     assert len(texts) < 5_000
 
 
-def test_a_flood_leaves_time_between_frames() -> None:
+def test_many_events_are_delivered_over_several_frames() -> None:
     async def main() -> None:
         frames = 0
-        mailbox: EventQueue
+        queue: EventQueue
 
-        def take(event: Any) -> None:
+        def receive(event: Any) -> None:
             nonlocal shown
             shown += 1
             clock[0] += 0.001
@@ -111,24 +113,24 @@ def test_a_flood_leaves_time_between_frames() -> None:
         clock = [0.0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("agent.tui.event_queue.monotonic", lambda: clock[0])
-            mailbox = EventQueue(lambda frame: None, take)
+            queue = EventQueue(lambda frame: None, receive)
             for number in range(100):
-                mailbox.post(MessageEvent(str(number)))
-            while mailbox.waiting:
+                queue.post(MessageEvent(str(number)))
+            while queue.waiting:
                 before = shown
-                mailbox._frame()
+                queue._frame()
                 frames += 1
-                assert 0 < shown - before < 40, "a share of a frame, and no more"
+                assert 0 < shown - before < 40, "a frame delivers only some of the events"
         assert shown == 100
         assert frames > 2
 
     asyncio.run(main())
 
 
-def test_posting_to_a_screen_that_is_gone_is_no_trouble_of_the_session() -> None:
+def test_post_after_app_closed_raises_nothing() -> None:
     async def main() -> EventQueue:
         return EventQueue(lambda frame: frame(), lambda event: None)
 
-    mailbox = asyncio.run(main())
-    mailbox.post(MessageEvent("nobody reads this"))
-    mailbox.post(MessageEvent("nor this"))
+    queue = asyncio.run(main())
+    queue.post(MessageEvent("never delivered"))
+    queue.post(MessageEvent("neither is this"))

@@ -1,4 +1,4 @@
-"""Events as the conversation shows them: a run that is taken up as it stood, what streamed once, endings once."""
+"""Events as the conversation shows them: resumed runs, streamed text and ends of turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from agent.tui.event_views import RunReopened, read_output, show, snapshot_event
 from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
 from agent.tui.widgets.restored_run import run_items
 from agent.tui.widgets.step_item import StepItem, no_outputs
-from tests.agent.tui.recorded_sessions import FILES, POINTS, Played, began, ended, step, still
+from tests.agent.tui.recorded_sessions import (
+    FILES,
+    RECORDED_SESSIONS,
+    RecordedApp,
+    step,
+    turn_ended,
+    turn_started,
+    wait_until_idle,
+)
 from trajectories.records import Base, Exit, Issue, Note, Observation, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
@@ -26,105 +34,105 @@ STEP = step(1, "I look.", ("view", {"path": "a.py"}, "x = 1", True))
 
 
 def trajectory(*records: Any) -> Trajectory:
-    found = Trajectory()
+    result = Trajectory()
     for record in records:
-        found.add(record)
-    return found
+        result.add(record)
+    return result
 
 
-def shown(tmp_path: Path, use: Callable[[Played, Callable[..., None]], None]) -> None:
+def run_with_events(tmp_path: Path, interact: Callable[[RecordedApp, Callable[..., None]], None]) -> None:
     async def main() -> None:
-        app = Played(POINTS["empty"], "dark", tmp_path)
+        app = RecordedApp(RECORDED_SESSIONS["empty"], "dark", tmp_path)
         async with app.run_test(size=(100, 30)) as pilot:
-            await still(pilot)
+            await wait_until_idle(pilot)
             session: Any = app.session
 
-            def tell(*happened: Event | RunReopened) -> None:
-                for event in happened:
+            def show_events(*events: Event | RunReopened) -> None:
+                for event in events:
                     show(app, session, event)
 
-            use(app, tell)
+            interact(app, show_events)
 
     asyncio.run(main())
 
 
-def test_a_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() -> None:
+def test_snapshot_event_copies_records_of_resumed_run() -> None:
     assert snapshot_event(RunOpened(trajectory(*RECORDS))) is None
     reopened = trajectory(*RECORDS, Note("main", "life", "begun"))
-    kept = snapshot_event(RunOpened(reopened))
-    assert isinstance(kept, RunReopened)
+    snapshot = snapshot_event(RunOpened(reopened))
+    assert isinstance(snapshot, RunReopened)
     reopened.add(STEP.reply)  # type: ignore[arg-type]
     reopened.add(STEP.step)
-    assert len(kept.records) == 3, "what came later is told by its own event"
+    assert len(snapshot.records) == 3, "later records have separate events"
     assert snapshot_event(STEP) is STEP
 
 
-def test_a_run_that_is_taken_up_takes_the_place_of_what_stood_there(tmp_path: Path) -> None:
-    def use(app: Played, tell: Callable[..., None]) -> None:
-        tell(began("Something else."), STEP)
+def test_resumed_run_replaces_shown_items(tmp_path: Path) -> None:
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
+        show_events(turn_started("Something else."), STEP)
         reopened = snapshot_event(RunOpened(trajectory(*RECORDS, Note("main", "life", "begun"), STEP.reply, STEP.step)))
-        tell(reopened)
+        show_events(reopened)
         assert [type(item) for item in app.conversation.items] == [UserMessage, StepItem]
         assert app.conversation.items[0] == UserMessage("It fails.")
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
-def test_what_streamed_goes_when_its_step_comes(tmp_path: Path) -> None:
-    def use(app: Played, tell: Callable[..., None]) -> None:
-        tell(
-            began("Look."),
+def test_streamed_text_disappears_when_its_step_is_recorded(tmp_path: Path) -> None:
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
+        show_events(
+            turn_started("Look."),
             ProgressReported(ProgressEvent("delta", "main", "I lo")),
             ProgressReported(ProgressEvent("delta", "main", "ok.")),
         )
         assert app.conversation.live
-        tell(STEP)
+        show_events(STEP)
         assert not app.conversation.live
         assert [type(item) for item in app.conversation.items] == [UserMessage, StepItem]
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
-def test_an_answer_is_not_told_again_at_the_end(tmp_path: Path) -> None:
-    def use(app: Played, tell: Callable[..., None]) -> None:
+def test_answer_is_not_repeated_at_end_of_turn(tmp_path: Path) -> None:
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
         app.session.engine = SimpleNamespace(  # type: ignore[union-attr, assignment]
             trajectory=trajectory(*RECORDS, STEP.reply, STEP.step), run=SimpleNamespace(id="fox")
         )
-        tell(STEP)
+        show_events(STEP)
         count = len(app.conversation.items)
-        tell(ended("answered", "I look."))
+        show_events(turn_ended("answered", "I look."))
         assert len(app.conversation.items) == count
         app.session.engine = None  # type: ignore[union-attr]
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
 @pytest.mark.slow
-def test_a_turn_ends_with_the_same_verdict_live_and_taken_up_again(tmp_path: Path) -> None:
+def test_turn_shows_same_verdict_live_and_resumed(tmp_path: Path) -> None:
     doubt = "Another edit passes the same tests."
     parts = {"red": True, "green": True, "red_again": True, "no_loss": True, "notes": (doubt,)}
-    seen = Observation("", False, data={"verdict": {"kind": "unproven", **parts}, "asked": {"doubt": doubt}})
-    proof = Step("main", 1, "", "proof", "t", observations=(seen,))
+    observation = Observation("", False, data={"verdict": {"kind": "unproven", **parts}, "asked": {"doubt": doubt}})
+    proof = Step("main", 1, "", "proof", "t", observations=(observation,))
     exit = Exit("unproven", 6, "t", Verdict("unproven", **parts))
     records = (*RECORDS, Note("main", "life", "begun"), proof, exit)
 
-    def use(app: Played, tell: Callable[..., None]) -> None:
-        over = ended("unproven", f"Tried.\n{doubt}\nA: x", exit.verdict)
-        tell(began("It fails."), StepRecorded(proof, None), replace(over, proof=proof))
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
+        end = turn_ended("unproven", f"Tried.\n{doubt}\nA: x", exit.verdict)
+        show_events(turn_started("It fails."), StepRecorded(proof, None), replace(end, proof=proof))
         live = app.conversation.items[-1]
-        tell(snapshot_event(RunOpened(trajectory(*records))))
+        show_events(snapshot_event(RunOpened(trajectory(*records))))
         assert app.conversation.items[-1] == live
         assert isinstance(live, Line)
         assert live.text == "Not verified: all parts of the proof pass, but another edit passes the same tests."
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
-def test_a_proof_says_nothing_of_the_next_turn() -> None:
-    lost = Observation(
+def test_proof_does_not_affect_verdict_of_next_turn() -> None:
+    step_observation = Observation(
         "", False, data={"verdict": {"kind": "unproven", "no_loss": True}, "asked": {"reproduces": False}}
     )
-    proof = Step("main", 1, "", "proof", "t", observations=(lost,))
+    proof = Step("main", 1, "", "proof", "t", observations=(step_observation,))
     exit = Exit("unproven", 6, "t", Verdict("unproven", no_loss=True))
     *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], {}, no_outputs)
     assert isinstance(first, Line)
@@ -133,32 +141,32 @@ def test_a_proof_says_nothing_of_the_next_turn() -> None:
     assert second.text.startswith("Not verified: the files are changed")
 
 
-def test_what_was_changed_is_still_known_when_the_session_has_let_go_of_it(tmp_path: Path) -> None:
-    def use(app: Played, tell: Callable[..., None]) -> None:
+def test_changed_files_stay_in_status_after_session_closes(tmp_path: Path) -> None:
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
         session: Any = app.session
         session.status = replace(session.status, files=FILES)
-        tell(StatusChanged())
+        show_events(StatusChanged())
         session.close = lambda: None
         app.action_leave()
         session.status = replace(session.status, files=())
-        tell(StatusChanged())
+        show_events(StatusChanged())
         assert app._status_shown is not None
         assert app._status_shown.files == FILES
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
-def test_what_changes_only_the_status_adds_nothing_and_what_is_told_does(tmp_path: Path) -> None:
-    def use(app: Played, tell: Callable[..., None]) -> None:
-        tell(StatusChanged())
+def test_message_adds_item_and_status_change_adds_none(tmp_path: Path) -> None:
+    def interact(app: RecordedApp, show_events: Callable[..., None]) -> None:
+        show_events(StatusChanged())
         assert app.conversation.items == []
-        tell(MessageEvent("No.", "error"))
+        show_events(MessageEvent("No.", "error"))
         assert app.conversation.items == [ModelText("No.", "error")]
 
-    shown(tmp_path, use)
+    run_with_events(tmp_path, interact)
 
 
-def test_an_output_that_is_not_there_is_empty(tmp_path: Path) -> None:
+def test_missing_output_is_empty(tmp_path: Path) -> None:
     session: Any = SimpleNamespace(engine=SimpleNamespace(journal=SimpleNamespace(directory=tmp_path)))
     assert read_output(session, 7) == ""
     (tmp_path / "out").mkdir()

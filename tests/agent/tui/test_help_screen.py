@@ -1,4 +1,4 @@
-"""The help screen tells every key that there is, and every command."""
+"""The help screen: every key and every command."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from agent.tui import theme
 from agent.tui.app import SessionApp
 from agent.tui.help_screen import KEYS, SAME, HelpScreen, section_lines
 from agent.tui.widgets.prompt import Prompt
-from tests.agent.tui.session_states import running
+from tests.agent.tui.session_states import run_app
 
 
-class Shown(App[None]):
+class HelpApp(App[None]):
     def on_mount(self) -> None:
         theme.register(self, "dark")
         self.push_screen(HelpScreen(summaries()))
 
 
-def test_every_key_is_told() -> None:
+def test_help_lists_every_key() -> None:
     bound = {binding.key for binding in SessionApp.BINDINGS if isinstance(binding, Binding)}
     assert {key for key, _ in KEYS} == {SAME.get(key, key) for key in bound | set(Prompt()._actions)}
 
 
-def test_it_tells_every_command() -> None:
-    async def look(pilot: Pilot[Any]) -> str:
+def test_help_lists_every_command() -> None:
+    async def interact(pilot: Pilot[Any]) -> str:
         return str(pilot.app.screen.query_one("#text", Static).content)
 
-    told = running(Shown(), look)
-    assert [usage for usage, *_ in summaries() if usage not in told] == []
+    text = run_app(HelpApp(), interact)
+    assert [usage for usage, *_ in summaries() if usage not in text] == []
 
 
 @pytest.mark.parametrize("width", [30, 37, 57, 93])
-def test_lines_fit(width: int) -> None:
+def test_help_lines_fit_width(width: int) -> None:
     lines = [
-        line.plain for line in section_lines("Commands", [(usage, what) for usage, what, *_ in summaries()], width)
+        line.plain for line in section_lines("Commands", [(usage, help) for usage, help, *_ in summaries()], width)
     ]
     assert max(map(len, lines)) <= max(width, max(len(usage) for usage, *_ in summaries()))
 
 
 @pytest.mark.parametrize("key", ["q", "escape", "f1"])
-def test_it_scrolls_and_closes(key: str) -> None:
-    async def look(pilot: Pilot[Any]) -> tuple[bool, int]:
+def test_help_scrolls_and_key_closes_it(key: str) -> None:
+    async def interact(pilot: Pilot[Any]) -> tuple[bool, int]:
         await pilot.press("end", "j")
         await pilot.pause()
         text = pilot.app.screen.query_one("#text", Static)
@@ -56,6 +56,6 @@ def test_it_scrolls_and_closes(key: str) -> None:
         await pilot.pause()
         return scrolled, len(pilot.app.screen_stack)
 
-    app = Shown()
+    app = HelpApp()
     app.animation_level = "none"
-    assert running(app, look, (40, 20)) == (True, 1)
+    assert run_app(app, interact, (40, 20)) == (True, 1)

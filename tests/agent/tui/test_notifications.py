@@ -1,4 +1,4 @@
-"""Calling the user back, and the terminal's title."""
+"""Notifications to the user, and the terminal's title."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from agent.tui.notifications import LONG, Notifier, notification_method, notific
         ({"TERM": "xterm-kitty", "ZELLIJ": "0"}, "bell"),
     ],
 )
-def test_auto_goes_by_the_terminal(environment: dict[str, str], expected: str) -> None:
+def test_auto_method_depends_on_terminal(environment: dict[str, str], expected: str) -> None:
     assert notification_method("auto", environment) == expected
     assert notification_method("off", environment) == "off"
     assert notification_method("osc9", environment) == "osc9"
 
 
-def test_sequences() -> None:
+def test_notification_sequence_depends_on_method() -> None:
     assert notification_sequence("done", "osc9", {}) == "\x1b]9;swe-agent: done\a"
     assert notification_sequence("done", "osc777", {}) == "\x1b]777;notify;swe-agent;done\a"
     assert notification_sequence("done", "bell", {"TMUX": "x"}) == "\a"
@@ -35,66 +35,66 @@ def test_sequences() -> None:
     assert notification_sequence("done", "osc9", {"STY": "x"}) == "\x1bP\x1b]9;swe-agent: done\a\x1b\\"
 
 
-@pytest.mark.parametrize("how", ["osc9", "osc777"])
-def test_words_end_no_sequence_and_begin_none(how: str) -> None:
-    told = notification_sequence("a\x1b\\b\x07c\nd\x9ce\x1b]0;x\x07f" + "g" * 1000, how, {})  # type: ignore[arg-type]
-    assert told.count("\x1b") == 1
-    assert told.count("\a") == 1
-    assert not {"\n", "\x9c"} & set(told)
-    assert len(told) < 250
+@pytest.mark.parametrize("method", ["osc9", "osc777"])
+def test_control_characters_in_message_are_removed(method: str) -> None:
+    sequence = notification_sequence("a\x1b\\b\x07c\nd\x9ce\x1b]0;x\x07f" + "g" * 1000, method, {})  # type: ignore[arg-type]
+    assert sequence.count("\x1b") == 1
+    assert sequence.count("\a") == 1
+    assert not {"\n", "\x9c"} & set(sequence)
+    assert len(sequence) < 250
 
 
 class Terminal:
     def __init__(self, preference: str = "bell", **environment: str) -> None:
-        self.said: list[str] = []
+        self.written: list[str] = []
         self.now = 0.0
-        self.notifier = Notifier(self.said.append, preference, environment, lambda: self.now)
+        self.notifier = Notifier(self.written.append, preference, environment, lambda: self.now)
 
 
-def test_who_looks_is_not_called() -> None:
+def test_focused_terminal_is_not_notified() -> None:
     terminal = Terminal()
     terminal.notifier.began()
     terminal.notifier.focus(True)
     terminal.now = 100
     terminal.notifier.wanted("done")
-    assert terminal.said == []
+    assert terminal.written == []
     terminal.notifier.focus(False)
     terminal.notifier.wanted("done")
-    assert terminal.said == ["\a"]
+    assert terminal.written == ["\a"]
 
 
-def test_where_nobody_knows_a_long_work_calls() -> None:
+def test_long_work_notifies_when_focus_is_unknown() -> None:
     terminal = Terminal()
     terminal.notifier.wanted("no model")
     terminal.notifier.began()
     terminal.now = LONG - 0.1
     terminal.notifier.wanted("done")
-    assert terminal.said == []
+    assert terminal.written == []
     terminal.now = LONG
     terminal.notifier.wanted("done")
-    assert terminal.said == ["\a"]
+    assert terminal.written == ["\a"]
 
 
-def test_off_is_off() -> None:
+def test_off_sends_no_notification() -> None:
     terminal = Terminal("off")
     terminal.notifier.focus(False)
     terminal.notifier.wanted("done")
-    assert terminal.said == []
+    assert terminal.written == []
 
 
-def test_the_title_is_set_once_and_given_back() -> None:
+def test_title_is_set_once_per_change_and_restored() -> None:
     terminal = Terminal(TERM="xterm")
     terminal.notifier.restore()
-    for words in ("working", "working", "idle\a\x1b[1m"):
-        terminal.notifier.title(words)
+    for title in ("working", "working", "idle\a\x1b[1m"):
+        terminal.notifier.title(title)
     terminal.notifier.restore()
     terminal.notifier.restore()
-    assert terminal.said == ["\x1b[22;2t\x1b]2;working\a", "\x1b]2;idle\a", "\x1b[23;2t"]
+    assert terminal.written == ["\x1b[22;2t\x1b]2;working\a", "\x1b]2;idle\a", "\x1b[23;2t"]
 
 
 @pytest.mark.parametrize("term", ["linux", "dumb", ""])
-def test_a_terminal_without_a_title_gets_none(term: str) -> None:
+def test_title_is_not_set_on_terminals_without_one(term: str) -> None:
     terminal = Terminal(TERM=term)
     terminal.notifier.title("working")
     terminal.notifier.restore()
-    assert terminal.said == []
+    assert terminal.written == []

@@ -1,7 +1,6 @@
-"""What the session looks like, kept as pictures: from 40 by 20 to 160 by 50.
+"""Snapshots of the session's screens, from 40 by 20 to 160 by 50.
 
-`pytest tests/agent/tui/test_screen_snapshots.py --snapshot-update` keeps what is seen now; look at it before it is
-committed.
+`pytest tests/agent/tui/test_screen_snapshots.py --snapshot-update` replaces them; review the result before you commit.
 """
 
 from __future__ import annotations
@@ -11,34 +10,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.tui.recorded_sessions import POINTS, Played, still, write_runs
+from tests.agent.tui.recorded_sessions import RECORDED_SESSIONS, RecordedApp, wait_until_idle, write_runs
 
 pytestmark = pytest.mark.slow
 
 SIZES = ((40, 20), (60, 24), (100, 30), (160, 50))
 LIGHT = ("working", "approval", "diff", "plan")
-DARK_CASES = [pytest.param(name, size, "dark", id=f"{name}-{size[0]}x{size[1]}") for name in POINTS for size in SIZES]
+DARK_CASES = [
+    pytest.param(name, size, "dark", id=f"{name}-{size[0]}x{size[1]}") for name in RECORDED_SESSIONS for size in SIZES
+]
 LIGHT_CASES = [pytest.param(name, (100, 30), "light", id=f"{name}-100x30-light") for name in LIGHT]
 ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for all machines."""
+    """Give all machines the same terminal."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 @pytest.mark.parametrize(("name", "size", "theme"), [*DARK_CASES, *LIGHT_CASES])
-def test_looks_as_it_did(
+def test_screen_matches_snapshot(
     name: str, size: tuple[int, int], theme: str, snap_compare: Callable[..., bool], tmp_path: Path
 ) -> None:
-    app = Played(POINTS[name], theme, write_runs(tmp_path))
-    assert snap_compare(app, press=POINTS[name].press, terminal_size=size, run_before=still)
+    app = RecordedApp(RECORDED_SESSIONS[name], theme, write_runs(tmp_path))
+    assert snap_compare(app, press=RECORDED_SESSIONS[name].press, terminal_size=size, run_before=wait_until_idle)
 
 
-def test_the_picture_of_the_readme_is_what_it_looks_like() -> None:
+def test_image_in_readme_is_current() -> None:
     here = Path(__file__)
-    looks = here.parent / "__snapshots__" / here.stem / "test_looks_as_it_did[working-100x30].svg"
-    assert (here.parents[3] / "docs" / "session.svg").read_bytes() == looks.read_bytes(), f"copy {looks.name} there"
+    snapshot = here.parent / "__snapshots__" / here.stem / "test_screen_matches_snapshot[working-100x30].svg"
+    assert (here.parents[3] / "docs" / "session.svg").read_bytes() == snapshot.read_bytes(), (
+        f"copy {snapshot.name} there"
+    )

@@ -1,4 +1,4 @@
-"""Drawing on a terminal that is gone: dropped, told of once, never raised."""
+"""Writing to a lost terminal: dropped, reported once, never raised."""
 
 import errno
 import io
@@ -10,54 +10,54 @@ from agent.tui.terminal_disconnect import SafeStream, safe_stderr
 
 
 class Terminal(io.StringIO):
-    """Fails as one does, from when it is told to."""
+    """A terminal whose writes fail with `error` once it is set."""
 
-    fails: OSError | None = None
+    error: OSError | None = None
 
     def write(self, text: str) -> int:
-        if self.fails:
-            raise self.fails
+        if self.error:
+            raise self.error
         return super().write(text)
 
 
 @pytest.fixture
-def lost():
+def disconnects():
     return []
 
 
-def test_what_is_written_arrives(lost):
+def test_text_is_written_to_terminal(disconnects):
     file = Terminal()
-    SafeStream(file, lambda: lost.append(1)).write("words")
+    SafeStream(file, lambda: disconnects.append(1)).write("words")
     assert file.getvalue() == "words"
-    assert lost == []
+    assert disconnects == []
 
 
-def test_a_terminal_that_is_gone_is_told_of_once(lost):
+def test_lost_terminal_is_reported_once(disconnects):
     file = Terminal()
-    lasts = SafeStream(file, lambda: lost.append(1))
-    file.fails = OSError(errno.EIO, "Input/output error")
+    stream = SafeStream(file, lambda: disconnects.append(1))
+    file.error = OSError(errno.EIO, "Input/output error")
     for _ in range(3):
-        assert lasts.write("words") == 5
-        lasts.flush()
-    assert lost == [1]
+        assert stream.write("words") == 5
+        stream.flush()
+    assert disconnects == [1]
 
 
-def test_a_slow_one_is_not_gone(lost):
+def test_slow_terminal_is_not_reported_as_lost(disconnects):
     file = Terminal()
-    lasts = SafeStream(file, lambda: lost.append(1))
-    file.fails = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-    lasts.write("lost")
-    file.fails = None
-    lasts.write("kept")
-    assert (file.getvalue(), lost) == ("kept", [])
+    stream = SafeStream(file, lambda: disconnects.append(1))
+    file.error = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    stream.write("lost")
+    file.error = None
+    stream.write("kept")
+    assert (file.getvalue(), disconnects) == ("kept", [])
 
 
-def test_it_stands_for_the_terminal_while_a_screen_is_drawn(lost, monkeypatch):
+def test_safe_stderr_replaces_stderr_while_active(disconnects, monkeypatch):
     file = Terminal()
     monkeypatch.setattr(sys, "__stderr__", file)
-    with safe_stderr(lambda: lost.append(1)):
+    with safe_stderr(lambda: disconnects.append(1)):
         assert sys.__stderr__.isatty() is False
         file.close()
         sys.__stderr__.write("words")
-    assert lost == [1]
+    assert disconnects == [1]
     assert sys.__stderr__ is file

@@ -1,4 +1,4 @@
-"""Themes: every text can be read on every ground that it stands on."""
+"""Themes: every text colour is readable on every background it is used on."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from agent.tui.theme import DARK, LIGHT
 TEXTS = ("text", "text-muted", "text-disabled")
 NAMED = tuple(f"text-{name}" for name in ("primary", "secondary", "accent", "success", "warning", "error"))
 CURSORS = ("block-cursor-background", "block-cursor-blurred-background")
-GROUNDS = ("background", "surface", "panel", "added", "removed", *CURSORS)
-ON_GROUNDS = [
+BACKGROUNDS = ("background", "surface", "panel", "added", "removed", *CURSORS)
+CONTROL_PAIRS = [
     ("block-cursor-foreground", "block-cursor-background"),
     ("block-cursor-blurred-foreground", "block-cursor-blurred-background"),
     ("text", "block-hover-background"),
@@ -33,8 +33,8 @@ ON_GROUNDS = [
     ("text", "screen-selection-background"),
     ("input-cursor-foreground", "input-cursor-background"),
 ]
-PAIRS = [*product(TEXTS + NAMED, GROUNDS), *ON_GROUNDS]
-LEAST = 4.5
+PAIRS = [*product(TEXTS + NAMED, BACKGROUNDS), *CONTROL_PAIRS]
+MINIMUM = 4.5
 
 
 def luminance(color: Color) -> float:
@@ -48,45 +48,45 @@ def contrast(one: Color, other: Color) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def colours(of: Theme) -> dict[str, str]:
-    return {**of.to_color_system().generate(), **of.variables}
+def colours(shown_theme: Theme) -> dict[str, str]:
+    return {**shown_theme.to_color_system().generate(), **shown_theme.variables}
 
 
-@pytest.mark.parametrize("shown", [DARK, LIGHT], ids=lambda shown: shown.name)
-@pytest.mark.parametrize(("text", "ground"), PAIRS, ids=" on ".join)
-def test_text_can_be_read(shown: Theme, text: str, ground: str) -> None:
-    found = colours(shown)
-    assert contrast(Color.parse(found[text]), Color.parse(found[ground])) >= LEAST
+@pytest.mark.parametrize("checked_theme", [DARK, LIGHT], ids=lambda checked_theme: checked_theme.name)
+@pytest.mark.parametrize(("text", "background"), PAIRS, ids=" on ".join)
+def test_text_has_enough_contrast(checked_theme: Theme, text: str, background: str) -> None:
+    palette = colours(checked_theme)
+    assert contrast(Color.parse(palette[text]), Color.parse(palette[background])) >= MINIMUM
 
 
-@pytest.mark.parametrize("shown", BUILTIN_THEMES.values(), ids=lambda shown: shown.name)
-def test_no_theme_of_textual_hides_its_text(shown: Theme) -> None:
-    found = theme.fixed_text_colours(colours(shown))
-    if shown.ansi:
-        assert found == colours(shown)
+@pytest.mark.parametrize("checked_theme", BUILTIN_THEMES.values(), ids=lambda checked_theme: checked_theme.name)
+def test_textual_themes_have_readable_text(checked_theme: Theme) -> None:
+    palette = theme.fixed_text_colours(colours(checked_theme))
+    if checked_theme.ansi:
+        assert palette == colours(checked_theme)
     else:
-        assert contrast(Color.parse(found["text"]), Color.parse(found["background"])) >= 4
-        assert contrast(Color.parse(found["text-muted"]), Color.parse(found["background"])) >= 2.8
+        assert contrast(Color.parse(palette["text"]), Color.parse(palette["background"])) >= 4
+        assert contrast(Color.parse(palette["text-muted"]), Color.parse(palette["background"])) >= 2.8
 
 
-def test_contrast_is_that_of_the_standard() -> None:
+def test_contrast_agrees_with_wcag() -> None:
     assert contrast(Color.parse("#000000"), Color.parse("#ffffff")) == pytest.approx(21)
     assert contrast(Color.parse("#777777"), Color.parse("#ffffff")) == pytest.approx(4.48, abs=0.01)
 
 
-def test_code_is_coloured_with_these_colours_alone() -> None:
+def test_code_uses_only_checked_colours() -> None:
     used = {word[1:] for style in Colours.STYLES.values() for word in style.split() if word.startswith("$")}
     assert used <= set(TEXTS + NAMED)
 
 
 TERMINAL = "#c5c8c6"
-"""What a screenshot takes for a terminal's own colour of text."""
+"""The text colour that a screenshot uses for the terminal's default."""
 
 
-class Themed(App[None]):
+class ThemedApp(App[None]):
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.wanted = name
+        self.theme_name = name
 
     def compose(self) -> ComposeResult:
         yield Static("x = 'y'", id="code")
@@ -95,23 +95,23 @@ class Themed(App[None]):
         return theme.line_filters(self, super().get_line_filters())
 
     def on_mount(self) -> None:
-        theme.register(self, self.wanted)
+        theme.register(self, self.theme_name)
         self.query_one("#code", Static).update(highlight_code("def f(): # why\n    return 'y' + 1", "a.py"))
 
 
-def run(app: App[None], look: Callable[[App[None]], Any]) -> Any:
-    """What is seen of an app once it stands."""
+def query_app(app: App[None], query: Callable[[App[None]], Any]) -> Any:
+    """Run the app and return the result of `query`."""
 
-    async def running() -> Any:
+    async def run_app() -> Any:
         async with app.run_test() as pilot:
             await pilot.pause()
-            return look(app)
+            return query(app)
 
-    return asyncio.run(running())
+    return asyncio.run(run_app())
 
 
 @pytest.mark.parametrize(
-    ("colour", "ground", "shown"),
+    ("colour_system", "background", "expected"),
     [
         ("truecolor", "", "dark"),
         ("truecolor", "15;0", "dark"),
@@ -120,15 +120,17 @@ def run(app: App[None], look: Callable[[App[None]], Any]) -> Any:
         ("256", "", "dark"),
     ],
 )
-def test_a_theme_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: str, ground: str, shown: str) -> None:
-    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", colour)
-    monkeypatch.setenv("COLORFGBG", ground)
-    assert run(Themed("auto"), lambda app: app.theme) == shown
+def test_auto_theme_depends_on_terminal(
+    monkeypatch: pytest.MonkeyPatch, colour_system: str, background: str, expected: str
+) -> None:
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", colour_system)
+    monkeypatch.setenv("COLORFGBG", background)
+    assert query_app(ThemedApp("auto"), lambda app: app.theme) == expected
 
 
 @pytest.mark.parametrize("name", ["dark", "light", "ansi"])
-def test_code_has_colours_in_each_theme(name: str) -> None:
-    def seen(app: App[None]) -> set[str]:
+def test_code_is_highlighted_in_each_theme(name: str) -> None:
+    def styles(app: App[None]) -> set[str]:
         strip = app.query_one("#code").render_line(0)
         return {
             (str(segment.style.color), segment.style.italic)
@@ -136,28 +138,30 @@ def test_code_has_colours_in_each_theme(name: str) -> None:
             if segment.style and segment.text.strip()
         }
 
-    assert len(run(Themed(name), seen)) == 4, "keyword, function, comment and the rest"
+    assert len(query_app(ThemedApp(name), styles)) == 4, "keyword, function, comment and the rest"
 
 
-def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_removes_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    shot = run(Themed("dark"), lambda app: app.export_screenshot())
-    colours = set(re.findall(r"-r\d+ \{ fill: (#[0-9a-f]{6})", shot))
-    assert colours == {TERMINAL}, "the terminal's own, and no other"
+    screenshot = query_app(ThemedApp("dark"), lambda app: app.export_screenshot())
+    colours = set(re.findall(r"-r\d+ \{ fill: (#[0-9a-f]{6})", screenshot))
+    assert colours == {TERMINAL}, "only the terminal's default colour"
 
 
-def test_a_chosen_theme_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chosen_theme_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
-    told = run(Themed("dark"), lambda app: (theme.choose_theme(app, "light"), app.theme))
-    assert told == ("The theme is light.", "light")
+    result = query_app(ThemedApp("dark"), lambda app: (theme.choose_theme(app, "light"), app.theme))
+    assert result == ("The theme is light.", "light")
     assert tomllib.loads(config.read_text("utf-8")) == {"session": {"theme": "light"}}
 
 
-def test_themes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_themes_are_listed_without_known_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
-    told = run(Themed("dark"), lambda app: (theme.choose_theme(app, ""), theme.choose_theme(app, "pink"), app.theme))
-    assert told[0].startswith("The theme is dark. Themes: auto, dark, light, ansi,")
-    assert told[1].startswith("There is no theme 'pink'. Themes: auto,")
-    assert told[2] == "dark"
+    result = query_app(
+        ThemedApp("dark"), lambda app: (theme.choose_theme(app, ""), theme.choose_theme(app, "pink"), app.theme)
+    )
+    assert result[0].startswith("The theme is dark. Themes: auto, dark, light, ansi,")
+    assert result[1].startswith("There is no theme 'pink'. Themes: auto,")
+    assert result[2] == "dark"
     assert not (tmp_path / "config.toml").exists()

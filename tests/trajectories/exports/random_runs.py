@@ -1,4 +1,4 @@
-"""Runs that nobody ran: records as a run would have them, in the order of a list of deeds."""
+"""Records of runs for tests of exports, added one event at a time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ TESTS = SOURCE.replace("calc.py", "tests/test_calc.py")
 
 
 class Made:
-    """Grows by what happens; `material()` is the run as exports get it."""
+    """Builds a run: each method adds its records, and `material()` is the run as exports get it."""
 
     def __init__(
-        self, name: str = "20260101-120000-abcdef", issue: Issue | None = None, system: str = "You mend."
+        self, name: str = "20260101-120000-abcdef", issue: Issue | None = None, system: str = "You fix bugs."
     ) -> None:
         issue = issue or Issue("add() subtracts", "add(2, 3) gives -1.")
         base, versions = Base("c" * 40, "t" * 40), {"swe-agent": "0.1.0"}
@@ -50,14 +50,14 @@ class Made:
         self._clock = count(1001)
         self.patch = Patch(SOURCE, TESTS, "u" * 40)
 
-    def say(self, text: str = "Go on.", branch: str = "main", author: str = "task", **data: object) -> None:
+    def say(self, text: str = "Continue.", branch: str = "main", author: str = "task", **data: object) -> None:
         self._step(branch, author, None, (), (Observation(text, data=data),))
 
     def ask(
         self,
         text: str = "I look.",
         actions: Sequence[Action] = (Action("shell", {"command": "ls"}, "call_1"),),
-        seen: Sequence[str] | None = None,
+        outputs: Sequence[str] | None = None,
         branch: str = "main",
         model: str = "some/model",
         dollars: float | None = 0.01,
@@ -68,8 +68,8 @@ class Made:
         usage = Usage(10 * number, 5, 2)
         reply = Reply(text, tuple(actions), reasoning, ("opaque",), model, usage, branch, number, at=self._now())
         self.records += [hold, reply, Settle(hold.id, usage, dollars, "usage", at=self._now())]
-        told = [f"answer {n}" for n, _ in enumerate(actions)] if seen is None else seen
-        self._step(branch, "coder", number, tuple(actions), tuple(map(Observation, told)))
+        outputs = [f"answer {n}" for n, _ in enumerate(actions)] if outputs is None else outputs
+        self._step(branch, "coder", number, tuple(actions), tuple(map(Observation, outputs)))
 
     def by_hand(self, command: str, answer: str) -> None:
         self._step("main", "hand", None, (Action("shell", {"command": command}),), (Observation(answer),))
@@ -103,9 +103,14 @@ class Made:
         return float(next(self._clock))
 
     def _step(
-        self, branch: str, author: str, ask: int | None, actions: tuple[Action, ...], seen: tuple[Observation, ...]
+        self,
+        branch: str,
+        author: str,
+        ask: int | None,
+        actions: tuple[Action, ...],
+        observations: tuple[Observation, ...],
     ) -> None:
         number = self.steps[branch] = self.steps.get(branch, 0) + 1
         parent = f"{branch}#{number - 1}" if number > 1 else ""
         tree = f"{number:040x}"
-        self.records.append(Step(branch, number, parent, author, tree, ask, actions, seen, at=self._now()))
+        self.records.append(Step(branch, number, parent, author, tree, ask, actions, observations, at=self._now()))

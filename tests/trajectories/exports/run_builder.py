@@ -1,4 +1,4 @@
-"""Runs made up record by record, with what a model would have been sent."""
+"""Runs built record by record, with the requests that were sent to the model."""
 
 from __future__ import annotations
 
@@ -25,70 +25,80 @@ from trajectories.run_data import Message, RunView
 from trajectories.trajectory import Trajectory
 
 BASE, PATCHED = "b" * 40, "d" * 40
-SYSTEM, OPENING = {"role": "system", "content": "You mend."}, {"role": "user", "content": "Add is wrong."}
+SYSTEM, OPENING = {"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "Add is wrong."}
 SHELL = {"name": "shell", "description": "Run a command.", "parameters": {"type": "object", "properties": {}}}
 TOOLS = ({"type": "function", "function": SHELL},)
 
 
-class Making:
-    """A run in the making, with what was sent beside it."""
+class RunBuilder:
+    """Builds a run step by step, with the requests of each branch."""
 
-    def __init__(self, name: str, issue: str = "Add is wrong.", **of: Any) -> None:
-        prompts = {"coder": of.pop("prompt", "You mend.")}
-        run = Run(name, Issue(issue), "r", Base("c", BASE), prompts=prompts, tools=of.pop("tools", TOOLS), **of)
+    def __init__(self, name: str, issue: str = "Add is wrong.", **run_fields: Any) -> None:
+        prompts = {"coder": run_fields.pop("prompt", "You fix bugs.")}
+        run = Run(
+            name,
+            Issue(issue),
+            "r",
+            Base("c", BASE),
+            prompts=prompts,
+            tools=run_fields.pop("tools", TOOLS),
+            **run_fields,
+        )
         self.records: list[Record] = [run, Turn(issue, "test-then-patch")]
         self.name = name
         self.system = {"role": "system", "content": prompts["coder"]}
-        self.talks: dict[str, list[Message]] = {}
+        self.conversations: dict[str, list[Message]] = {}
         self.requests: dict[str, list[list[Message]]] = {}
         self.steps = 0
 
-    def asks(
-        self, said: str, *commands: str, tokens: int | None = 100, branch: str = "main", error: str = ""
-    ) -> Making:
-        """One reply, its calls and what they answered; `tokens` is None where its provider does not tell."""
-        talk = self.talks.setdefault(branch, [self.system, OPENING])
-        sent = self.requests.setdefault(branch, [])
-        sent.append(list(talk))
-        ask = len(sent)
+    def reply(
+        self, text: str, *commands: str, tokens: int | None = 100, branch: str = "main", error: str = ""
+    ) -> RunBuilder:
+        """Add a reply, its calls and their outputs; `tokens` is None if the provider does not report usage."""
+        conversation = self.conversations.setdefault(branch, [self.system, OPENING])
+        requests = self.requests.setdefault(branch, [])
+        requests.append(list(conversation))
+        ask = len(requests)
         actions = tuple(Action("shell", {"command": command}, f"{ask}.{command}", error) for command in commands)
         calls = [
             {"id": a.id, "type": "function", "function": {"name": a.tool, "arguments": json.dumps(a.arguments)}}
             for a in actions
         ]
-        talk.append({"role": "assistant", "content": said} | ({"tool_calls": calls} if calls else {}))
-        talk += [{"role": "tool", "tool_call_id": a.id, "content": f"did {a.arguments['command']}"} for a in actions]
-        seen = tuple(Observation(f"did {command}") for command in commands)
+        conversation.append({"role": "assistant", "content": text} | ({"tool_calls": calls} if calls else {}))
+        conversation += [
+            {"role": "tool", "tool_call_id": a.id, "content": f"did {a.arguments['command']}"} for a in actions
+        ]
+        observations = tuple(Observation(f"did {command}") for command in commands)
         self.steps += 1
         usage = None if tokens is None else Usage(tokens, 0)
         self.records += [
-            Reply(said, actions, usage=usage, branch=branch, ask=ask),
-            Step(branch, ask, "", "coder", PATCHED, ask, actions, seen),
+            Reply(text, actions, usage=usage, branch=branch, ask=ask),
+            Step(branch, ask, "", "coder", PATCHED, ask, actions, observations),
         ]
         return self
 
-    def opens(self, words: str) -> Making:
-        """What its first reply is asked with."""
-        self.talks["main"] = [self.system, {"role": "user", "content": words}]
+    def start_with(self, prompt: str) -> RunBuilder:
+        """Set the prompt of the first request."""
+        self.conversations["main"] = [self.system, {"role": "user", "content": prompt}]
         return self
 
-    def folds(self, branch: str = "main") -> Making:
-        """From here on the first output is told in short."""
-        talk = self.talks[branch]
-        at = next(at for at, message in enumerate(talk) if message["role"] == "tool")
-        talk[at] = {**talk[at], "content": "[folded]"}
+    def fold_output(self, branch: str = "main") -> RunBuilder:
+        """Shorten the first output in all later requests."""
+        conversation = self.conversations[branch]
+        position = next(position for position, message in enumerate(conversation) if message["role"] == "tool")
+        conversation[position] = {**conversation[position], "content": "[folded]"}
         return self
 
-    def adds(self, *records: Record) -> Making:
+    def add(self, *records: Record) -> RunBuilder:
         self.records += records
         return self
 
-    def ends(self, kind: str = "verified", tree: str = PATCHED) -> RunView:
-        proven = kind in ("verified", "faster")
-        verdict = Verdict("verified" if kind == "verified" else "faster") if proven else Verdict()
-        return self.adds(Exit(kind, 0 if proven else 1, tree, verdict)).open()
+    def end(self, kind: str = "verified", tree: str = PATCHED) -> RunView:
+        is_proven = kind in ("verified", "faster")
+        verdict = Verdict("verified" if kind == "verified" else "faster") if is_proven else Verdict()
+        return self.add(Exit(kind, 0 if is_proven else 1, tree, verdict)).build()
 
-    def open(self) -> RunView:
+    def build(self) -> RunView:
         def requests(branch: str) -> Iterator[Sequence[Message]]:
             return iter(self.requests.get(branch, ()))
 

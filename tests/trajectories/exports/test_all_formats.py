@@ -1,4 +1,4 @@
-"""What every format promises, of runs in which anything happened in any order."""
+"""Properties of every export format, for runs with random events."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ ACTIONS = st.builds(
 
 @st.composite
 def runs(draw: st.DrawFn) -> RunView:
-    made = Made()
+    builder = Made()
     for _ in range(draw(st.integers(0, 12))):
         branch = draw(BRANCHES)
-        last = made.steps.get(branch, 0)
+        last_step = builder.steps.get(branch, 0)
         match draw(st.sampled_from(["ask", "ask", "ask", "say", "hand", "turn", "back", "rewind", "note", "fork"])):
             case "ask":
                 actions = draw(st.lists(ACTIONS, max_size=3))
-                seen = [draw(TEXTS) for _ in range(draw(st.integers(0, max(1, len(actions)))))]
-                made.ask(draw(TEXTS), actions, seen, branch, draw(st.sampled_from(["some/model", "other/one"])))
+                outputs = [draw(TEXTS) for _ in range(draw(st.integers(0, max(1, len(actions)))))]
+                builder.ask(draw(TEXTS), actions, outputs, branch, draw(st.sampled_from(["some/model", "other/one"])))
             case "say":
-                made.say(draw(TEXTS), branch, draw(st.sampled_from(["task", "user", "proof", "safety"])))
+                builder.say(draw(TEXTS), branch, draw(st.sampled_from(["task", "user", "proof", "safety"])))
             case "hand":
-                made.by_hand(draw(TEXTS), draw(TEXTS))
+                builder.by_hand(draw(TEXTS), draw(TEXTS))
             case "turn":
-                made.turn(draw(TEXTS), "build", draw(st.sampled_from(["", "You talk."])))
+                builder.turn(draw(TEXTS), "build", draw(st.sampled_from(["", "You talk."])))
             case "back":
-                made.say("Back.", branch, "safety", back_to=draw(st.integers(0, last)))
+                builder.say("Back.", branch, "safety", back_to=draw(st.integers(0, last_step)))
             case "rewind":
-                known = {"told": True} if draw(st.booleans()) else {}
-                made.say("Anew.", branch, "undo", rewind=draw(st.integers(0, last)), **known)
+                extra_data = {"told": True} if draw(st.booleans()) else {}
+                builder.say("Again.", branch, "undo", rewind=draw(st.integers(0, last_step)), **extra_data)
             case "note":
-                made.note(draw(st.sampled_from(["phase", "score", "fallback"])), draw(TEXTS), branch)
+                builder.note(draw(st.sampled_from(["phase", "score", "fallback"])), draw(TEXTS), branch)
             case "fork":
-                made.note("forked", "Forked from another.")
+                builder.note("forked", "Forked from another.")
     if draw(st.booleans()):
-        made.end()
-    return made.material()
+        builder.end()
+    return builder.material()
 
 
 def lines(run: RunView, export: Callable[..., Any]) -> list[dict[str, Any]]:
@@ -67,36 +67,36 @@ def replies(run: RunView) -> list[Reply]:
 
 @settings(max_examples=60)
 @given(runs())
-def test_each_reply_is_learned_once_and_behind_what_it_was_asked_with(run: RunView) -> None:
+def test_chat_trains_each_reply_once_after_its_request(run: RunView) -> None:
     if not replies(run):
         with pytest.raises(Exception, match="No model was called"):
             list(chat.export([run]))
         return
-    learned = []
+    trained = []
     for row in lines(run, chat.export):
         messages = row["messages"]
         assert messages[-1]["role"] == "assistant"
         calls: set[str] = set()
-        for at, message in enumerate(messages):
+        for position, message in enumerate(messages):
             assert "blocks" not in message
-            named = [call["id"] for call in message.get("tool_calls", ())]
-            assert len(named) == len(set(named))
-            assert not calls & set(named)
-            calls |= set(named)
+            call_ids = [call["id"] for call in message.get("tool_calls", ())]
+            assert len(call_ids) == len(set(call_ids))
+            assert not calls & set(call_ids)
+            calls |= set(call_ids)
             assert message["role"] != "tool" or message["tool_call_id"] in calls
             if message["role"] == "assistant" and message.get("weight") != 0:
-                learned.append((said(messages[:at]), said([message])))
-    wanted = []
+                trained.append((message_contents(messages[:position]), message_contents([message])))
+    expected = []
     for branch in run.trajectory.last_replies:
-        mine = [reply for reply in replies(run) if reply.branch == branch]
-        for reply, messages in zip(mine, run.requests(branch), strict=True):
+        branch_replies = [reply for reply in replies(run) if reply.branch == branch]
+        for reply, messages in zip(branch_replies, run.requests(branch), strict=True):
             calls_of = [[action.tool, json.dumps(action.arguments)] for action in reply.actions]
-            wanted.append((said(messages), [["assistant", json.dumps(reply.text), calls_of]]))
-    assert sorted(map(repr, learned)) == sorted(map(repr, wanted))
+            expected.append((message_contents(messages), [["assistant", json.dumps(reply.text), calls_of]]))
+    assert sorted(map(repr, trained)) == sorted(map(repr, expected))
 
 
-def said(messages: Any) -> list[list[Any]]:
-    """Messages without what a line may number anew."""
+def message_contents(messages: Any) -> list[list[Any]]:
+    """Messages without the ids that a row may renumber."""
     return [
         [
             message["role"],
@@ -109,10 +109,10 @@ def said(messages: Any) -> list[list[Any]]:
 
 @settings(max_examples=60)
 @given(runs())
-def test_a_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: RunView) -> None:
+def test_atif_has_every_step_and_valid_references(run: RunView) -> None:
     document = json.loads("".join(atif.export([run])))
-    told = [check_atif(each, root=each is document) for each in every(document)]
-    steps = [step["extra"]["step"] for document in told for step in document if step.get("extra", {}).get("step")]
+    documents = [check_atif(each, root=each is document) for each in all_documents(document)]
+    steps = [step["extra"]["step"] for document in documents for step in document if step.get("extra", {}).get("step")]
     assert sorted(steps) == sorted(step.id for step in run.trajectory.all_steps())
     try:
         from harbor.utils.trajectory_validator import TrajectoryValidator
@@ -122,12 +122,12 @@ def test_a_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: RunVi
     assert validator.validate(document), validator.errors
 
 
-def every(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [document, *(each for child in document.get("subagent_trajectories", ()) for each in every(child))]
+def all_documents(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [document, *(each for child in document.get("subagent_trajectories", ()) for each in all_documents(child))]
 
 
 def check_atif(document: dict[str, Any], root: bool) -> list[dict[str, Any]]:
-    """RFC 0001, what of it concerns us; harbor's own models say the same where they are installed."""
+    """Check the rules of RFC 0001 that the export uses; harbor's own models check the same where they are installed."""
     assert document["schema_version"] == "ATIF-v1.7"
     assert document["agent"].keys() >= {"name", "version"}
     assert root == ("final_metrics" in document)
@@ -156,15 +156,15 @@ def check_atif(document: dict[str, Any], root: bool) -> list[dict[str, Any]]:
 
 @settings(max_examples=40)
 @given(runs())
-def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: RunView) -> None:
+def test_swe_agent_trajectory_has_all_replies_in_order(run: RunView) -> None:
     document = json.loads("".join(swe_agent.export([run])))
     fields = {"action", "observation", "response", "thought", "state", "execution_time", "query", "extra_info"}
     assert all(step.keys() == fields for step in document["trajectory"])
-    asked = [step for step in document["trajectory"] if step["query"]]
-    assert len(asked) == len(replies(run))
+    reply_steps = [step for step in document["trajectory"] if step["query"]]
+    assert len(reply_steps) == len(replies(run))
     history = document["history"]
     assert [item["content"] for item in history if item["role"] == "assistant"] == [
-        json.loads(json.dumps(step["response"])) for step in asked
+        json.loads(json.dumps(step["response"])) for step in reply_steps
     ]
     assert all(isinstance(item["action"], str) for item in history if item["role"] == "assistant")
     assert isinstance(document["info"]["model_stats"], dict)
@@ -172,7 +172,7 @@ def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: RunView)
 
 @settings(max_examples=60)
 @given(runs())
-def test_the_rest_says_something_of_everything(run: RunView) -> None:
+def test_markdown_and_predictions_cover_every_step(run: RunView) -> None:
     text = "".join(markdown.export([run]))
     assert text.count("\n### ") >= len(run.trajectory.all_steps())
     text.encode()

@@ -1,4 +1,4 @@
-"""A document in which nothing of what it tells acts: read by a CommonMark parser, as a browser's page would be made."""
+"""The Markdown export in a CommonMark parser: hostile text is neither markup nor a link."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOSTILE = (
     "a | b\nc",
 )
 TEXTS = st.sampled_from(HOSTILE) | st.text("ab`~<>[]()!\\:#|-=\n &;@1\x1b", max_size=40) | st.text(max_size=20)
-ACTING = {"html_block", "html_inline", "link_open", "image", "s_open"}
+ACTIVE_TOKENS = {"html_block", "html_inline", "link_open", "image", "s_open"}
 
 
 def tokens(text: str) -> list[Token]:
@@ -42,41 +42,42 @@ def tokens(text: str) -> list[Token]:
 
 @settings(max_examples=80)
 @given(st.data())
-def test_nothing_of_what_is_told_acts(data: st.DataObject) -> None:
-    words = lambda: data.draw(TEXTS)
-    made = Made(words() or "run", Issue(words(), words()))
-    made.say(words(), author=words())
-    made.ask(words(), [Action(words(), {words(): words(), "b": words()})], [words(), words()])
-    made.by_hand(words(), words())
-    made.note("phase", words())
-    made.turn(words(), words())
-    made.end(words(), 0, Verdict("unproven", notes=(words(),), commands=(words(), words())))
-    text = "".join(export([made.material()]))
-    found = tokens(text)
-    assert not [token for token in found if token.type in ACTING], text
-    levels = [token.tag for token in found if token.type == "heading_open" and token.level == 0]
+def test_hostile_text_is_not_active(data: st.DataObject) -> None:
+    draw_text = lambda: data.draw(TEXTS)
+    builder = Made(draw_text() or "run", Issue(draw_text(), draw_text()))
+    builder.say(draw_text(), author=draw_text())
+    builder.ask(
+        draw_text(), [Action(draw_text(), {draw_text(): draw_text(), "b": draw_text()})], [draw_text(), draw_text()]
+    )
+    builder.by_hand(draw_text(), draw_text())
+    builder.note("phase", draw_text())
+    builder.turn(draw_text(), draw_text())
+    builder.end(draw_text(), 0, Verdict("unproven", notes=(draw_text(),), commands=(draw_text(), draw_text())))
+    text = "".join(export([builder.material()]))
+    parsed_tokens = tokens(text)
+    assert not [token for token in parsed_tokens if token.type in ACTIVE_TOKENS], text
+    levels = [token.tag for token in parsed_tokens if token.type == "heading_open" and token.level == 0]
     assert levels[0] == "h1"
     assert levels.count("h1") == 1
-    assert levels.count("h3") == 3, "a heading for each step, and no other"
+    assert levels.count("h3") == 3, "each step has one heading, and no other text has one"
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
-def test_what_is_long_is_shortened_and_what_a_fence_holds_stays_in_it() -> None:
-    made = Made()
-    made.ask("Look.", [Action("shell", {"command": "cat README.md"})], ["````text\n" + "x" * 50_000])
-    made.ask("Edit.", [Action("edit", {"path": "a.py", "old": "a\nb", "new": "c\n```\nd"})], ["Edited."])
-    text = "".join(export([made.material()]))
+def test_long_output_is_shortened_and_stays_in_fence() -> None:
+    builder = Made()
+    builder.ask("Look.", [Action("shell", {"command": "cat README.md"})], ["````text\n" + "x" * 50_000])
+    builder.ask("Edit.", [Action("edit", {"path": "a.py", "old": "a\nb", "new": "c\n```\nd"})], ["Edited."])
+    text = "".join(export([builder.material()]))
     assert len(text) < 12_000
     fences = [token for token in tokens(text) if token.type == "fence"]
     assert any("characters …]" in token.content for token in fences)
     assert any(token.content.startswith('edit {"path": "a.py"}\nold:\na\nb\nnew:\nc\n```\nd') for token in fences)
 
 
-def test_words_stay_as_they_are() -> None:
-    """What is made inert is read as it was written."""
-    words = "see a](b), x]: 1, &#60;b&#62; &amp; <b> AT&T #12 @you [c] a & b"
-    made = Made()
-    made.ask(words, ())
-    text = "".join(export([made.material()]))
-    inline = next(token for token in tokens(text) if token.type == "inline" and token.content.startswith("see"))
-    assert "".join(child.content for child in inline.children or ()) == words
+def test_escaped_text_is_displayed_unchanged() -> None:
+    text = "see a](b), x]: 1, &#60;b&#62; &amp; <b> AT&T #12 @you [c] a & b"
+    builder = Made()
+    builder.ask(text, ())
+    document = "".join(export([builder.material()]))
+    inline = next(token for token in tokens(document) if token.type == "inline" and token.content.startswith("see"))
+    assert "".join(child.content for child in inline.children or ()) == text

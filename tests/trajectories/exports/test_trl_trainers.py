@@ -1,4 +1,4 @@
-"""Training sets in the hands of who reads them: `datasets` and TRL's trainers, where these are installed.
+"""Training sets read by `datasets` and used by TRL's trainers, where these are installed.
 
 pip install trl; python -m pytest --no-cov tests/trajectories/exports/test_trl_trainers.py
 """
@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.trajectories.exports.run_builder import BASE, Making
+from tests.trajectories.exports.run_builder import BASE, RunBuilder
 from trajectories.exports import dpo, rloo, sft
 from trajectories.run_data import RunView
 
-os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")  # which they read when they are imported
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")  # read on import
 datasets = pytest.importorskip("datasets", reason="training sets are read by `datasets`, which is not installed")
 trl = pytest.importorskip("trl", reason="training sets are read by TRL, which is not installed")
 
@@ -28,10 +28,10 @@ TEMPLATES = ("qwen3", "qwen2_5", "qwen3_5_think", "glm4moe", "gptoss")
 
 
 def runs() -> Sequence[RunView]:
-    """Calls with arguments of several kinds, replies without any, a conversation that was folded."""
-    good = Making("good").asks("One.", "a").asks("Two.", "b").folds().asks("Three.", tokens=50).ends()
-    slow = Making("slow").asks("Long.", "c", "d", tokens=9000).asks("").ends()
-    bad = Making("bad").asks("No.").ends("not_found", BASE)
+    """Calls with arguments of several kinds, replies without calls, a folded conversation."""
+    good = RunBuilder("good").reply("One.", "a").reply("Two.", "b").fold_output().reply("Three.", tokens=50).end()
+    slow = RunBuilder("slow").reply("Long.", "c", "d", tokens=9000).reply("").end()
+    bad = RunBuilder("bad").reply("No.").end("not_found", BASE)
     return good, slow, bad
 
 
@@ -40,7 +40,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def loaded(name: str, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
+def load_rows(name: str, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.jsonl"
     path.write_text("".join(SETS[name](runs())))
@@ -48,15 +48,15 @@ def loaded(name: str, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
     return table, [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def without_nothing(value: Any) -> Any:
-    """A table has every column in every row; what is not there is None."""
+def without_none(value: Any) -> Any:
+    """Remove the None values of columns that a row does not have."""
     if isinstance(value, dict):
-        return {key: without_nothing(each) for key, each in value.items() if each is not None}
-    return [without_nothing(each) for each in value] if isinstance(value, list) else value
+        return {key: without_none(each) for key, each in value.items() if each is not None}
+    return [without_none(each) for each in value] if isinstance(value, list) else value
 
 
 def tokenizer(template: str) -> Any:
-    """One of bytes, with a chat template of a model that TRL knows."""
+    """A byte-level tokenizer with a chat template of a model that TRL supports."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -66,51 +66,51 @@ def tokenizer(template: str) -> Any:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     bytewise.train_from_iterator(["x"], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=special))
-    made = PreTrainedTokenizerFast(tokenizer_object=bytewise, eos_token=special[2], pad_token=special[0])
-    made.chat_template = (Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja").read_text()
-    return made
+    fast_tokenizer = PreTrainedTokenizerFast(tokenizer_object=bytewise, eos_token=special[2], pad_token=special[0])
+    fast_tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja").read_text()
+    return fast_tokenizer
 
 
-def model(folder: Path, words: Any) -> str:
+def model(folder: Path, tokens: Any) -> str:
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
-    Qwen2ForCausalLM(Qwen2Config(vocab_size=len(words), **small, **heads)).save_pretrained(folder)
-    words.save_pretrained(folder)
+    Qwen2ForCausalLM(Qwen2Config(vocab_size=len(tokens), **small, **heads)).save_pretrained(folder)
+    tokens.save_pretrained(folder)
     return str(folder)
 
 
-def test_what_was_written_is_what_is_read(name: str, tmp_path: Path) -> None:
-    table, written = loaded(name, tmp_path)
-    assert without_nothing(list(table)) == written
+def test_loaded_rows_equal_written_rows(name: str, tmp_path: Path) -> None:
+    table, expected = load_rows(name, tmp_path)
+    assert without_none(list(table)) == expected
     assert all(trl.is_conversational(row) for row in table)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_chat_templates_take_it(name: str, template: str, tmp_path: Path) -> None:
+def test_chat_templates_accept_rows(name: str, template: str, tmp_path: Path) -> None:
     from trl.data_utils import maybe_apply_chat_template
 
-    words = tokenizer(template)
-    for row in loaded(name, tmp_path)[0]:
-        said = {part: row[part] for part in ("prompt", "completion", "chosen", "rejected") if part in row}
-        told = maybe_apply_chat_template(said, words, tools=json.loads(row["tools"]))
-        assert "Add is wrong." in told["prompt"]
-        assert "shell" in told["prompt"], "the tools are told of"
-        assert "null" not in "".join(told.values()), "no argument was made up"
+    tokens = tokenizer(template)
+    for row in load_rows(name, tmp_path)[0]:
+        parts = {part: row[part] for part in ("prompt", "completion", "chosen", "rejected") if part in row}
+        rendered = maybe_apply_chat_template(parts, tokens, tools=json.loads(row["tools"]))
+        assert "Add is wrong." in rendered["prompt"]
+        assert "shell" in rendered["prompt"], "the prompt lists the tools"
+        assert "null" not in "".join(rendered.values()), "no argument was added"
 
 
-def trained(trainer: Any, config: Any, name: str, folder: Path) -> float:
-    words = tokenizer("qwen3_training")
-    table, _ = loaded(name, folder)
+def train(trainer: Any, config: Any, name: str, folder: Path) -> float:
+    tokens = tokenizer("qwen3_training")
+    table, _ = load_rows(name, folder)
     plain = {"output_dir": str(folder / "out"), "report_to": [], "use_cpu": True, "save_strategy": "no", "bf16": False}
     args = config(max_steps=1, per_device_train_batch_size=2, max_length=2048, **plain)
-    made = trainer(model=model(folder / "model", words), args=args, train_dataset=table, processing_class=words)
-    return float(made.train().training_loss)
+    instance = trainer(model=model(folder / "model", tokens), args=args, train_dataset=table, processing_class=tokens)
+    return float(instance.train().training_loss)
 
 
-def test_it_is_trained_on(tmp_path: Path) -> None:
+def test_trainers_accept_training_sets(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     datasets.disable_progress_bars()
-    assert trained(trl.SFTTrainer, trl.SFTConfig, "sft", tmp_path / "sft") > 0
-    assert trained(trl.DPOTrainer, trl.DPOConfig, "dpo", tmp_path / "dpo") > 0
+    assert train(trl.SFTTrainer, trl.SFTConfig, "sft", tmp_path / "sft") > 0
+    assert train(trl.DPOTrainer, trl.DPOConfig, "dpo", tmp_path / "dpo") > 0

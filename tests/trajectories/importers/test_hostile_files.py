@@ -1,4 +1,4 @@
-"""Files of strangers: each is read, or refused in a sentence."""
+"""Untrusted trajectory files: each is imported, or refused with a message."""
 
 import json
 from contextlib import suppress
@@ -35,7 +35,7 @@ runs = st.fixed_dictionaries(
 )
 
 
-def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
+def write_file(folder: Path, data: Any, name: str = "a.traj") -> Path:
     path = folder / name
     path.write_text(data if isinstance(data, str) else json.dumps(data))
     return path
@@ -43,49 +43,49 @@ def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
 
 @pytest.mark.slow
 @given(minis | runs | anything | messages)
-def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
-    path = written(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
+def test_any_file_is_imported_or_refused(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    path = write_file(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
     try:
-        material = importers.load(path)
+        run_view = importers.load(path)
     except UsageError:
         return
-    for record in material.trajectory.records:
+    for record in run_view.trajectory.records:
         assert decode(encode(record)) == record  # NaN would not be
-    for branch in material.trajectory.steps:
-        replies = sum(branch == of for of, _ in material.trajectory.replies)
-        assert all(isinstance(sent, list) for sent in material.requests(branch))
-        assert len(list(material.requests(branch))) == len(list(material.answers(branch))) == replies
+    for branch in run_view.trajectory.steps:
+        replies = sum(branch == reply_branch for reply_branch, _ in run_view.trajectory.replies)
+        assert all(isinstance(request, list) for request in run_view.requests(branch))
+        assert len(list(run_view.requests(branch))) == len(list(run_view.answers(branch))) == replies
     for export in (chat.export, atif.export, swe_agent.export, markdown.export):
         with suppress(UsageError):
-            told = "".join(export([material]))
+            exported = "".join(export([run_view]))
             assert export is not chat.export or [
-                json.loads(row, parse_constant=pytest.fail) for row in told.splitlines()
+                json.loads(row, parse_constant=pytest.fail) for row in exported.splitlines()
             ]
-    assert min(material.spent.input_tokens, material.spent.calls, material.spent.dollars or 0) >= 0
+    assert min(run_view.spent.input_tokens, run_view.spent.calls, run_view.spent.dollars or 0) >= 0
 
 
 @pytest.mark.parametrize("data", [MINI, SWE, {**SWE, "messages": []}], ids=["mini", "swe", "both"])
-def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_format_is_detected_by_content(tmp_path: Path, data: dict[str, Any]) -> None:
     program = "mini-swe-agent" if data is MINI else "swe-agent"
-    assert importers.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
+    assert importers.load(write_file(tmp_path, data)).trajectory.turns[0].strategy == program
 
 
 @pytest.mark.parametrize("claim", ["Verified", "verified ", "Verified.", "faster", "stuck"])
-def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None:
-    material = importers.load(written(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
-    assert material.trajectory.exit is not None
-    assert material.trajectory.exit.kind == f"called {claim.lower().strip()}"
+def test_claimed_proof_is_recorded_as_claim(tmp_path: Path, claim: str) -> None:
+    run_view = importers.load(write_file(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
+    assert run_view.trajectory.exit is not None
+    assert run_view.trajectory.exit.kind == f"called {claim.lower().strip()}"
     for export in (sft.export, rloo.export):
         with pytest.raises(UsageError):
-            list(export([material, material]))
+            list(export([run_view, run_view]))
 
 
-def test_the_name_is_the_files(tmp_path: Path) -> None:
-    assert importers.load(written(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
+def test_name_of_run_is_file_name(tmp_path: Path) -> None:
+    assert importers.load(write_file(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         ("not json", "is not JSON"),
         ("", "is not JSON"),
@@ -98,18 +98,18 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
     ],
     ids=["text", "empty", "none", "message", "step", "deep", "deeper", "number"],
 )
-def test_what_is_refused(tmp_path: Path, data: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        importers.load(written(tmp_path, data))
+def test_unreadable_file_is_refused(tmp_path: Path, data: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
+        importers.load(write_file(tmp_path, data))
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no.traj"):
         with pytest.raises(UsageError, match="There is no file"):
             importers.load(path)
 
 
-def test_too_large(tmp_path: Path) -> None:
+def test_too_large_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.traj"
     with path.open("wb") as file:
         file.truncate((256 << 20) + 1)
@@ -118,49 +118,48 @@ def test_too_large(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["trajectory", "history", "messages", "attempts"])
-def test_too_many_values(tmp_path: Path, name: str) -> None:
-    """Three bytes of JSON are an object of sixty in memory, and a step made of it takes longer than to read it."""
+def test_file_with_too_many_values_is_refused(tmp_path: Path, name: str) -> None:
+    """Three bytes of JSON are a 60-byte object in memory, and turning it into a step takes longer than reading it."""
     empty = f'{{"history": [], "info": {{}}, "{name}": [{{}}{",{}" * 6_000_000}]}}'
     with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
-        importers.load(written(tmp_path, empty))
+        importers.load(write_file(tmp_path, empty))
 
 
 @pytest.mark.parametrize("data", [SWE, MINI], ids=["swe", "mini"])
-def test_too_many_steps(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_file_with_too_many_steps_is_refused(tmp_path: Path, data: dict[str, Any]) -> None:
     many = {name: value * 60_000 if isinstance(value, list) else value for name, value in data.items()}
     with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
-        importers.load(written(tmp_path, many))
+        importers.load(write_file(tmp_path, many))
 
 
 @pytest.mark.slow
-def test_too_many_steps_of_all_attempts(tmp_path: Path) -> None:
+def test_too_many_steps_in_all_attempts_are_refused(tmp_path: Path) -> None:
     attempts = [SWE | {"trajectory": [{}] * 300}] * 100
     with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
-        importers.load(written(tmp_path, {"attempts": attempts, "info": {}}))
+        importers.load(write_file(tmp_path, {"attempts": attempts, "info": {}}))
 
 
-def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
-    """Each of 100 steps has all that was sent before it, and its text has as many commas and braces as code has."""
+def test_long_realistic_trajectory_is_imported(tmp_path: Path) -> None:
+    """Each of 100 steps has everything sent before it, and its text has as many commas and braces as code."""
     code = 'print({"a": [1, 2, 3]}, "b", "\\\\\\"", [], {})\n' * 40
-    said = [{"role": role, "content": code} for role in ("user", "assistant") for _ in range(300)]
-    steps = [{"action": "ls", "observation": code, "query": said[: 2 * at]} for at in range(100)]
-    path = written(tmp_path, {"trajectory": steps, "history": said, "info": {}})
+    messages_sent = [{"role": role, "content": code} for role in ("user", "assistant") for _ in range(300)]
+    steps = [{"action": "ls", "observation": code, "query": messages_sent[: 2 * at]} for at in range(100)]
+    path = write_file(tmp_path, {"trajectory": steps, "history": messages_sent, "info": {}})
     assert path.read_bytes().count(b",") > 2_000_000
     assert len(importers.load(path).trajectory.replies) == 100
 
 
-def test_half_a_character(tmp_path: Path) -> None:
-    """What cannot be written anywhere is replaced on reading."""
+def test_lone_surrogate_is_replaced(tmp_path: Path) -> None:
     call = '{"function": {"name": "bash\\ud800", "arguments": "{\\"b\\": \\"c\\\\ud800\\"}"}}'
-    said = '{"messages": [{"role": "assistant", "content": "a\\ud800", "tool_calls": [' + call + "]}]}"
-    reply = importers.load(written(tmp_path, said)).trajectory.replies["main", 1]
+    content = '{"messages": [{"role": "assistant", "content": "a\\ud800", "tool_calls": [' + call + "]}]}"
+    reply = importers.load(write_file(tmp_path, content)).trajectory.replies["main", 1]
     assert (reply.text, reply.actions[0].tool, reply.actions[0].arguments) == ("a?", "bash?", {"b": "c?"})
 
 
 @pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"], ids=["digits", "power", "minus", "nan"])
-def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
-    said = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
-    assert importers.load(written(tmp_path, said)).spent.dollars is None
+def test_invalid_cost_is_unknown(tmp_path: Path, figure: str) -> None:
+    content = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
+    assert importers.load(write_file(tmp_path, content)).spent.dollars is None
 
 
 @pytest.mark.parametrize(
@@ -168,15 +167,15 @@ def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
     ["<issue>", "\nISSUE:\n", "Please solve this issue:\n\n\n", " ", "\n", "```bash\nx", "\nYou can"],
     ids=["tag", "mark", "please", "spaces", "lines", "fence", "can"],
 )
-def test_no_text_takes_long(tmp_path: Path, text: str) -> None:
-    """A pattern that looks again at all the rest from each of these would take hours."""
-    words = "Please solve this issue:" + text * 300_000 + "x"
-    said = [{"role": "user", "content": words}, {"role": "assistant", "content": words}]
-    assert importers.load(written(tmp_path, {"messages": said})).trajectory.run is not None
+def test_repetitive_text_is_imported_quickly(tmp_path: Path, text: str) -> None:
+    """A pattern with quadratic backtracking on these would take hours."""
+    content = "Please solve this issue:" + text * 300_000 + "x"
+    messages_sent = [{"role": "user", "content": content}, {"role": "assistant", "content": content}]
+    assert importers.load(write_file(tmp_path, {"messages": messages_sent})).trajectory.run is not None
 
 
-def test_what_a_user_means(tmp_path: Path) -> None:
-    path = written(tmp_path, MINI, "odd")
+def test_file_name_is_distinguished_from_run_name(tmp_path: Path) -> None:
+    path = write_file(tmp_path, MINI, "odd")
     assert importers.is_file_name("a.traj")
     assert importers.is_file_name("a.traj.json")
     assert importers.is_file_name(str(path))

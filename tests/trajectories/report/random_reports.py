@@ -1,4 +1,4 @@
-"""What reports tell, made up: runs of any length, and one whose every text is hostile."""
+"""Generated report data: runs of any length, and one with hostile text in every field."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ HOSTILE = (
 )
 
 
-def told(*runs: dict[str, Any], parting: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"made": "2026-01-01T12:00:00Z", "by": "swe-agent 0.1.0", "runs": list(runs), "parting": parting}
+def report_data(*runs: dict[str, Any], comparison: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"made": "2026-01-01T12:00:00Z", "by": "swe-agent 0.1.0", "runs": list(runs), "parting": comparison}
 
 
 def step(n: int, branch: str = "main", size: int = 200) -> dict[str, Any]:
-    """Each third fails, each fifth changes a file; its answer ends with words of its own."""
+    """Every third step fails, every fifth changes a file; its output ends with a unique text."""
     lines = "    assert total(1.005) == 1.01\n" * (size // 32)
     action = {"tool": "bash", "summary": "bash pytest -q", "arguments": "command: pytest -q", "ok": n % 3 != 0}
     changed = [{"path": "invoices/rates.py", "status": "M", "diff": DIFF, "cut": False}] if n % 5 == 0 else []
@@ -49,10 +49,10 @@ def step(n: int, branch: str = "main", size: int = 200) -> dict[str, Any]:
 
 
 def run(steps: int = 12, *, size: int = 200, name: str = "20260101-090000-abcdef") -> dict[str, Any]:
-    """The last third of its steps are tried twice, in branches of their own."""
-    own = steps - steps // 3
-    items: list[dict[str, Any]] = [note("phase", "repair"), *(step(n, size=size) for n in range(1, own + 1))]
-    for n in range(1, (steps - own) // 2 + 1):
+    """The last third of the steps is on two branches."""
+    first_part = steps - steps // 3
+    items: list[dict[str, Any]] = [note("phase", "repair"), *(step(n, size=size) for n in range(1, first_part + 1))]
+    for n in range(1, (steps - first_part) // 2 + 1):
         items += [step(n, "main/try-1", size), step(n, "main/try-2", size)]
     verified = {"kind": "verified", "code": 0, "message": "", "words": "Verified.", "fix": "", "seconds": 61.5}
     items += [
@@ -60,7 +60,7 @@ def run(steps: int = 12, *, size: int = 200, name: str = "20260101-090000-abcdef
         {"kind": "exit", "ended": verified, "at": ""},
     ]
     ids = [item["id"] for item in items if item["kind"] == "step"]
-    tries = [branch(f"main/try-{n}", "main", f"main#{own}") for n in (1, 2)]
+    tries = [branch(f"main/try-{n}", "main", f"main#{first_part}") for n in (1, 2)]
     return {
         "name": name,
         "title": "Unknown countries are billed without tax",
@@ -101,7 +101,7 @@ def run(steps: int = 12, *, size: int = 200, name: str = "20260101-090000-abcdef
             "commands": ["git apply patch.diff", "python -m pytest tests/test_rates.py"],
         },
         "patch": [{"path": "invoices/rates.py", "part": "source", "added": 2, "removed": 1, "diff": DIFF}],
-        "plan": [{"branch": "main", "phase": "repair", "from": "main#1", "to": f"main#{own}"}],
+        "plan": [{"branch": "main", "phase": "repair", "from": "main#1", "to": f"main#{first_part}"}],
         "branches": [branch("main", "", ""), *tries],
         "items": items,
         "costs": [
@@ -112,8 +112,8 @@ def run(steps: int = 12, *, size: int = 200, name: str = "20260101-090000-abcdef
     }
 
 
-def note(kind: str, text: str, **more: Any) -> dict[str, Any]:
-    return {"kind": "note", "branch": "main", "note": kind, "text": text, "data": {}, "at": ""} | more
+def note(kind: str, text: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": "note", "branch": "main", "note": kind, "text": text, "data": {}, "at": ""} | fields
 
 
 def branch(name: str, parent: str, start: str) -> dict[str, Any]:
@@ -123,14 +123,14 @@ def branch(name: str, parent: str, start: str) -> dict[str, Any]:
 
 
 def hostile(run: dict[str, Any]) -> dict[str, Any]:
-    """The same run with hostile words after every text."""
-    items = [_wild(item) | {"kind": item["kind"]} for item in run["items"]]
-    return {**_wild(run), "items": items}
+    """The same run with hostile text appended to every text."""
+    items = [_with_hostile_text(item) | {"kind": item["kind"]} for item in run["items"]]
+    return {**_with_hostile_text(run), "items": items}
 
 
-def _wild(value: Any) -> Any:
+def _with_hostile_text(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _wild(each) for key, each in value.items()}
+        return {key: _with_hostile_text(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_wild(each) for each in value]
+        return [_with_hostile_text(each) for each in value]
     return f"{value}{HOSTILE}" if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What a report tells of a run, from records written here."""
+"""The data of a report, from records built in the tests."""
 
 import json
 from dataclasses import asdict, replace
@@ -37,7 +37,7 @@ from trajectories.trajectory import Trajectory
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"
-WORDS = ReportText(
+REPORT_TEXT = ReportText(
     describe=lambda action: f"{action.tool} …",
     in_tests=lambda path: path.startswith("tests/"),
     mask=lambda text: text.replace(SECRET, "[masked]"),
@@ -55,55 +55,62 @@ def turn(request="", strategy="build"):
     return Turn(request, strategy, {"coder": "m"}, at=AT)
 
 
-def step(n, tree=EMPTY_TREE, branch="main", author="coder", **more):
-    return Step(branch, n, "", author, tree, at=AT, **more)
+def step(n, tree=EMPTY_TREE, branch="main", author="coder", **fields):
+    return Step(branch, n, "", author, tree, at=AT, **fields)
 
 
-def material(*records, directory=None, trees=None):
+def run_view(*records, directory=None, trees=None):
     return RunView("r1", Trajectory(records), Spent(0.5, 100, 40, 10, 2), directory, trees)
 
 
-def asked(ask, dollars, branch="main", tokens=(100, 40, 10)):
+def request_records(request, dollars, branch="main", tokens=(100, 40, 10)):
     usage = Usage(tokens[0], tokens[2], tokens[1])
-    hold = Hold(branch, ask, 1, "m", 9.0, 999, at=AT)
-    reply = Reply(f"thought {ask}", reasoning="why", branch=branch, ask=ask, usage=usage, at=AT)
+    hold = Hold(branch, request, 1, "m", 9.0, 999, at=AT)
+    reply = Reply(f"thought {request}", reasoning="why", branch=branch, ask=request, usage=usage, at=AT)
     return hold, reply, Settle(hold.id, usage, dollars, "usage", at=AT)
 
 
-def items(found, kind):
-    return [item for item in found["items"] if item["kind"] == kind]
+def items_of_kind(report, kind):
+    return [item for item in report["items"] if item["kind"] == kind]
 
 
-def test_what_a_run_is_about():
-    found = build_report_data(material(run(budget=2.0, image="", models={"m": {}}, test="pytest"), turn()), WORDS)
-    assert (found["name"], found["title"], found["strategy"], found["model"]) == ("r1", "Wrong", "build", "m")
-    assert found["issue"]["comments"][0]["body"] == "me too"
-    assert found["issue"]["trust"] == "stranger"
-    assert found["settings"] == {"budget": 2.0, "test": "pytest"}
-    assert found["at"] == "2023-11-14T22:13:20Z"
-    assert found["spent"] == {"dollars": 0.5, "input": 100, "cached": 40, "output": 10, "calls": 2}
-    assert found["ended"] is None
-    assert found["verdict"] is None
-    assert found["cut"] == []
+def test_report_has_issue_settings_and_costs():
+    report = build_report_data(
+        run_view(run(budget=2.0, image="", models={"m": {}}, test="pytest"), turn()), REPORT_TEXT
+    )
+    assert (report["name"], report["title"], report["strategy"], report["model"]) == ("r1", "Wrong", "build", "m")
+    assert report["issue"]["comments"][0]["body"] == "me too"
+    assert report["issue"]["trust"] == "stranger"
+    assert report["settings"] == {"budget": 2.0, "test": "pytest"}
+    assert report["at"] == "2023-11-14T22:13:20Z"
+    assert report["spent"] == {"dollars": 0.5, "input": 100, "cached": 40, "output": 10, "calls": 2}
+    assert report["ended"] is None
+    assert report["verdict"] is None
+    assert report["cut"] == []
 
 
-def test_a_run_that_was_not_begun_is_refused():
+def test_run_that_was_not_started_is_refused():
     with pytest.raises(RunBroken, match="was not started"):
-        build_report_data(material(), WORDS)
+        build_report_data(run_view(), REPORT_TEXT)
 
 
-def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
+def test_steps_have_thought_actions_outputs_and_changes(trees, tmp_path):
     base = trees.write({"a.py": b"1\n"}, EMPTY_TREE)
     new = trees.write({"a.py": b"2\n", "tests/t.py": b"t\n"}, base)
-    acts = (Action("bash", {"command": "ls\npwd", "timeout": 5}), Action("view", error="no path"))
-    seen = (Observation("files", out=3), Observation("bad", ok=False))
+    actions = (Action("bash", {"command": "ls\npwd", "timeout": 5}), Action("view", error="no path"))
+    observations = (Observation("files", out=3), Observation("bad", ok=False))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "3").write_bytes(b"12345")
-    records = (run(base), turn(), *asked(1, 0.25), step(1, new, reply=1, actions=acts, observations=seen))
+    records = (
+        run(base),
+        turn(),
+        *request_records(1, 0.25),
+        step(1, new, reply=1, actions=actions, observations=observations),
+    )
     records += (step(2, new, author="task", observations=(Observation("say"), Observation("more"))),)
     records += (Exit("verified", 0, new, Verdict("verified"), seconds=1.26, at=AT),)
-    found = build_report_data(material(*records, directory=tmp_path, trees=trees), WORDS)
-    first, second = items(found, "step")
+    report = build_report_data(run_view(*records, directory=tmp_path, trees=trees), REPORT_TEXT)
+    first, second = items_of_kind(report, "step")
     assert (first["text"], first["reasoning"], first["said"]) == ("thought 1", "why", "")
     assert [action["ok"] for action in first["actions"]] == [True, False]
     assert first["actions"][0]["arguments"] == "command:\nls\npwd\ntimeout: 5"
@@ -113,12 +120,12 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
     assert "-1\n+2\n" in first["files"][0]["diff"]
     assert first["usage"] == {"dollars": 0.25, "input": 100, "cached": 40, "output": 10}
     assert (second["said"], second["files"], second["usage"], second["actions"]) == ("say\nmore", [], None, [])
-    assert [(file["path"], file["part"], file["added"], file["removed"]) for file in found["patch"]] == [
+    assert [(file["path"], file["part"], file["added"], file["removed"]) for file in report["patch"]] == [
         ("a.py", "source", 1, 1),
         ("tests/t.py", "tests", 1, 0),
     ]
-    assert found["ended"] == items(found, "exit")[0]["ended"]
-    assert found["ended"] == {
+    assert report["ended"] == items_of_kind(report, "exit")[0]["ended"]
+    assert report["ended"] == {
         "kind": "verified",
         "words": "Verified.",
         "code": 0,
@@ -128,13 +135,13 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
     }
 
 
-def test_a_whole_output_that_is_gone_has_no_size(tmp_path):
-    acted = step(1, actions=(Action("bash"),), observations=(Observation("x", out=7),))
-    found = build_report_data(material(run(), turn(), acted, directory=tmp_path), WORDS)
-    assert items(found, "step")[0]["actions"][0]["size"] is None
+def test_missing_output_file_has_no_size(tmp_path):
+    recorded_step = step(1, actions=(Action("bash"),), observations=(Observation("x", out=7),))
+    report = build_report_data(run_view(run(), turn(), recorded_step, directory=tmp_path), REPORT_TEXT)
+    assert items_of_kind(report, "step")[0]["actions"][0]["size"] is None
 
 
-def test_branches_begin_where_their_parent_stands(trees):
+def test_branches_start_from_tree_of_parent(trees):
     base = trees.write({"a": b"1\n"}, EMPTY_TREE)
     one, two = (trees.write({"a": data}, base) for data in (b"2\n", b"3\n"))
     outcome = asdict(Verdict("verified"))
@@ -144,9 +151,9 @@ def test_branches_begin_where_their_parent_stands(trees):
         Note("main", "phase", "look"),
         step(1, one),
         Note("main/try-1", "phase", "patch"),
-        *asked(1, 0.5, "main/try-1"),
+        *request_records(1, 0.5, "main/try-1"),
         step(1, two, "main/try-1", reply=1),
-        *asked(1, None, "main/try-2"),
+        *request_records(1, None, "main/try-2"),
         step(1, one, "main/try-2", reply=1),
         Once("main/try-1", "outcome", {"tree": two, "verdict": outcome, "exit": ""}),
         Once("main/try-2", "outcome", {"tree": one, "verdict": asdict(Verdict("unproven")), "exit": "stuck"}),
@@ -155,60 +162,64 @@ def test_branches_begin_where_their_parent_stands(trees):
         step(2, two, author="adopt"),
         step(1, two, "main/try-1/deep"),
     ]
-    found = build_report_data(material(*records, trees=trees), WORDS)
+    report = build_report_data(run_view(*records, trees=trees), REPORT_TEXT)
     assert [
         (each["name"], each["parent"], each["from"], each["steps"], each["dollars"], each["ended"])
-        for each in found["branches"]
+        for each in report["branches"]
     ] == [
         ("main", "", "", 2, 0.0, ""),
         ("main/try-1", "main", "main#1", 1, 0.5, "verified"),
         ("main/try-2", "main", "main#1", 1, None, "stuck"),
         ("main/try-1/deep", "main/try-1", "main/try-1#1", 1, 0.0, ""),
     ]
-    assert found["branches"][0]["scores"] == [{"kind": "score", "text": "try-1 wins", "data": {"try-1": 2, "try-2": 0}}]
-    assert found["plan"] == [
+    assert report["branches"][0]["scores"] == [
+        {"kind": "score", "text": "try-1 wins", "data": {"try-1": 2, "try-2": 0}}
+    ]
+    assert report["plan"] == [
         {"branch": "main", "phase": "look", "from": "main#1", "to": "main#1"},
         {"branch": "main/try-1", "phase": "patch", "from": "main/try-1#1", "to": "main/try-1#1"},
         {"branch": "main", "phase": "end", "from": "main#2", "to": "main#2"},
     ]
-    changed = {item["id"]: [file["diff"][-6:] for file in item["files"]] for item in items(found, "step")}
+    changed = {item["id"]: [file["diff"][-6:] for file in item["files"]] for item in items_of_kind(report, "step")}
     assert changed["main/try-1#1"] == ["-2\n+3\n"]
     assert changed["main/try-2#1"] == changed["main/try-1/deep#1"] == []
     assert changed["main#2"] == ["-2\n+3\n"]
-    assert [item["phase"] for item in items(found, "step")] == ["look", "patch", "", "end", ""]
+    assert [item["phase"] for item in items_of_kind(report, "step")] == ["look", "patch", "", "end", ""]
 
 
-def test_costs_grow_from_step_to_step_and_count_what_was_never_answered():
-    lost = Hold("main", 2, 1, "m", 0.25, 10, at=AT)
-    records = (run(), turn(), *asked(1, 0.5), step(1, reply=1), lost, step(2, author="user"))
-    found = build_report_data(material(*records, *asked(3, None), step(3, reply=3)), WORDS)
-    assert found["costs"] == [
+def test_costs_are_cumulative_and_include_unanswered_requests():
+    unanswered = Hold("main", 2, 1, "m", 0.25, 10, at=AT)
+    records = (run(), turn(), *request_records(1, 0.5), step(1, reply=1), unanswered, step(2, author="user"))
+    report = build_report_data(run_view(*records, *request_records(3, None), step(3, reply=3)), REPORT_TEXT)
+    assert report["costs"] == [
         {"step": "main#1", "dollars": 0.5, "input": 100, "cached": 40, "output": 10},
         {"step": "main#2", "dollars": 0.75, "input": 100, "cached": 40, "output": 10},
         {"step": "main#3", "dollars": None, "input": 200, "cached": 80, "output": 20},
     ]
 
 
-def test_of_others_trajectories_replies_say_what_they_cost_and_of_forks_only_of_the_step(tmp_path):
-    _, reply, _ = asked(1, 0.5)
+def test_costs_without_settlements_come_from_replies(tmp_path):
+    _, reply, _ = request_records(1, 0.5)
     reply = replace(reply, usage=Usage(100, 10, dollars=0.125))
     records = (run(), turn(), reply, step(1, reply=1))
-    assert build_report_data(material(*records), WORDS)["costs"][0] | {"step": ""} == {
+    assert build_report_data(run_view(*records), REPORT_TEXT)["costs"][0] | {"step": ""} == {
         "step": "",
         "dollars": 0.125,
         "input": 100,
         "cached": 0,
         "output": 10,
     }
-    silent = build_report_data(material(run(), turn(), replace(reply, usage=None), step(1, reply=1)), WORDS)
-    assert silent["costs"] == []
-    assert silent["branches"][0]["dollars"] is None
-    forked = build_report_data(material(*records, directory=tmp_path), WORDS)
+    without_usage = build_report_data(
+        run_view(run(), turn(), replace(reply, usage=None), step(1, reply=1)), REPORT_TEXT
+    )
+    assert without_usage["costs"] == []
+    assert without_usage["branches"][0]["dollars"] is None
+    forked = build_report_data(run_view(*records, directory=tmp_path), REPORT_TEXT)
     assert forked["costs"][0]["dollars"] == 0.0
-    assert items(forked, "step")[0]["usage"]["dollars"] == 0.125
+    assert items_of_kind(forked, "step")[0]["usage"]["dollars"] == 0.125
 
 
-def test_turns_messages_and_ends_in_order():
+def test_turns_messages_and_ends_are_in_order():
     records = [
         run(),
         turn(),
@@ -219,8 +230,8 @@ def test_turns_messages_and_ends_in_order():
         Note("main", "message", "unread", at=AT),
         Note("main", "gate", "refused", {"x": 1}, at=AT),
     ]
-    found = build_report_data(material(*records), WORDS)
-    assert [(item["kind"], item.get("request", item.get("text", ""))) for item in found["items"]] == [
+    report = build_report_data(run_view(*records), REPORT_TEXT)
+    assert [(item["kind"], item.get("request", item.get("text", ""))) for item in report["items"]] == [
         ("turn", "Wrong\n\nbody"),
         ("step", ""),
         ("exit", ""),
@@ -228,41 +239,43 @@ def test_turns_messages_and_ends_in_order():
         ("note", "unread"),
         ("note", "refused"),
     ]
-    assert found["ended"] is None
-    assert found["strategy"] == "plan"
+    assert report["ended"] is None
+    assert report["strategy"] == "plan"
 
 
-def test_the_proof_has_a_row_for_each_question():
+def test_proof_has_row_for_each_part():
     verdict = Verdict("verified", red=True, commands=("pytest",), tests=("t::x",), notes=("few tests",))
-    found = build_report_data(material(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), WORDS)["verdict"]
-    assert found["rows"] == [
+    report = build_report_data(run_view(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), REPORT_TEXT)[
+        "verdict"
+    ]
+    assert report["rows"] == [
         {"name": "red", "value": True, "words": "a test fails without the patch"},
         {"name": "no_loss", "value": None, "words": "what passed passes"},
     ]
-    assert (found["kind"], found["commands"], found["tests"]) == ("verified", ["pytest"], ["t::x"])
-    assert found["repeat"] == "In a checkout of cccccccccc, with this report's patch as patch.diff."
+    assert (report["kind"], report["commands"], report["tests"]) == ("verified", ["pytest"], ["t::x"])
+    assert report["repeat"] == "In a checkout of cccccccccc, with this report's patch as patch.diff."
     faster = build_report_data(
-        material(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), WORDS
+        run_view(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), REPORT_TEXT
     )
     assert [row["name"] for row in faster["verdict"]["rows"]] == ["no_loss"]
 
 
 @pytest.mark.parametrize("tree", [EMPTY_TREE, "f" * 40])
-def test_a_proof_holds_while_the_files_are_the_same(tree):
+def test_proof_is_shown_while_files_are_unchanged(tree):
     verdict = Verdict("verified", red=True)
     records = (run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict), turn("why?"), Exit("answered", 0, tree))
-    found = build_report_data(material(*records), WORDS)["verdict"]
-    assert (found or {}).get("kind") == ("verified" if tree == EMPTY_TREE else None)
+    report = build_report_data(run_view(*records), REPORT_TEXT)["verdict"]
+    assert (report or {}).get("kind") == ("verified" if tree == EMPTY_TREE else None)
 
 
-def test_a_phase_ends_with_its_turn():
+def test_phase_ends_with_its_turn():
     records = (run(), turn(), Note("main", "phase", "prove"), step(1), turn("more"), step(2))
-    found = build_report_data(material(*records), WORDS)
-    assert [item["phase"] for item in items(found, "step")] == ["prove", ""]
-    assert found["plan"] == [{"branch": "main", "phase": "prove", "from": "main#1", "to": "main#1"}]
+    report = build_report_data(run_view(*records), REPORT_TEXT)
+    assert [item["phase"] for item in items_of_kind(report, "step")] == ["prove", ""]
+    assert report["plan"] == [{"branch": "main", "phase": "prove", "from": "main#1", "to": "main#1"}]
 
 
-def test_another_programs_patch_is_told_by_file():
+def test_patch_of_other_program_is_split_by_file():
     section = "diff --git a/{0} b/{0}\n{1}--- a/{0}\n+++ b/{0}\n@@ -1 +1,2 @@\n-1\n+2\n+3\n"
     diff = section.format("x y.py", "index 1..2\n") + section.format("tests/t.py", "new file mode 100644\n").replace(
         "\n", "\r\n"
@@ -272,35 +285,35 @@ def test_another_programs_patch_is_told_by_file():
         (Patch("I changed nothing."), [("", "M", "source", 0, 0)]),
         (Patch(), []),
     ):
-        found = build_report_data(replace(material(run(), turn()), patch=lambda patch=patch: patch), WORDS)
-        told_of = [[file[name] for name in ("path", "status", "part", "added", "removed")] for file in found["patch"]]
-        assert told_of == [list(file) for file in files]
-        assert "".join(file["diff"] for file in found["patch"]) == patch.source
+        report = build_report_data(replace(run_view(run(), turn()), patch=lambda patch=patch: patch), REPORT_TEXT)
+        listed = [[file[name] for name in ("path", "status", "part", "added", "removed")] for file in report["patch"]]
+        assert listed == [list(file) for file in files]
+        assert "".join(file["diff"] for file in report["patch"]) == patch.source
 
 
-def test_a_patch_that_git_did_not_make_is_told_by_file():
+def test_patch_not_made_by_git_is_split_by_file():
     diff = "I did:\n--- a/x.py\t2024-01-01\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
     diff += "--- /dev/null\n+++ y.py\n@@ -0,0 +1,2 @@\n+b\n+c\n--- a/z.py\n+++ /dev/null\n@@ -1 +0,0 @@\n--- z\n"
-    patch = build_report_data(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)["patch"]
+    patch = build_report_data(replace(run_view(run(), turn()), patch=lambda: Patch(diff)), REPORT_TEXT)["patch"]
     figures = [(file["path"], file["status"], file["added"], file["removed"]) for file in patch[1:]]
     assert figures == [("x.py", "M", 1, 1), ("y.py", "A", 2, 0), ("z.py", "D", 0, 1)]
     assert "".join(file["diff"] for file in patch) == diff
 
 
-def test_another_programs_patch_is_no_longer_than_ours(monkeypatch):
+def test_patch_of_other_program_has_same_limits(monkeypatch):
     monkeypatch.setattr(report_data, "FILES", 2)
     monkeypatch.setattr(report_data, "DIFFS", 30)
     diff = "diff --git a/x b/x\n" * 3
-    found = build_report_data(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)
-    assert [(len(file["diff"]), file["cut"]) for file in found["patch"]] == [(19, ""), (11, "too long")]
-    assert "1 changed file" in found["cut"][1]
+    report = build_report_data(replace(run_view(run(), turn()), patch=lambda: Patch(diff)), REPORT_TEXT)
+    assert [(len(file["diff"]), file["cut"]) for file in report["patch"]] == [(19, ""), (11, "too long")]
+    assert "1 changed file" in report["cut"][1]
 
 
-def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
-    made = {"a": b"1\n", "bin": b"\0", "latin": b"caf\xe9\n", "secret": f"key = {SECRET}\n".encode()}
-    tree = trees.write(made, EMPTY_TREE)
-    found = build_report_data(material(run(), turn(), step(1, tree), directory=trees.path, trees=trees), WORDS)
-    for files in (found["patch"], items(found, "step")[0]["files"]):
+def test_incomplete_file_of_patch_has_reason(trees):
+    contents = {"a": b"1\n", "bin": b"\0", "latin": b"caf\xe9\n", "secret": f"key = {SECRET}\n".encode()}
+    tree = trees.write(contents, EMPTY_TREE)
+    report = build_report_data(run_view(run(), turn(), step(1, tree), directory=trees.path, trees=trees), REPORT_TEXT)
+    for files in (report["patch"], items_of_kind(report, "step")[0]["files"]):
         assert {file["path"]: file["cut"] for file in files} == {
             "a": "",
             "bin": "binary",
@@ -309,14 +322,14 @@ def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
         }
 
 
-def test_a_turn_that_has_done_nothing_yet_stands_at_the_best_tree_of_the_last(trees):
+def test_turn_without_steps_starts_from_best_tree_of_previous(trees):
     best, later = (trees.write({"a": data}, EMPTY_TREE) for data in (b"1\n", b"2\n"))
     records = (run(), turn(), step(1, best), step(2, later), Exit("unproven", 1, best), turn("more"))
-    found = build_report_data(material(*records, directory=trees.path, trees=trees), WORDS)
-    assert found["patch"][0]["diff"].endswith("+1\n")
+    report = build_report_data(run_view(*records, directory=trees.path, trees=trees), REPORT_TEXT)
+    assert report["patch"][0]["diff"].endswith("+1\n")
 
 
-def test_nothing_secret_is_told_wherever_it_stands():
+def test_secret_is_masked_in_every_field():
     secret = f"key {SECRET} \ud800"
     verdict = Verdict("unproven", notes=(secret,), commands=(secret,))
     records = [
@@ -329,23 +342,23 @@ def test_nothing_secret_is_told_wherever_it_stands():
         ),
         Exit(secret, 1, EMPTY_TREE, verdict, secret, secret),
     ]
-    text = json.dumps(build_report_data(material(*records), WORDS), ensure_ascii=False)
+    text = json.dumps(build_report_data(run_view(*records), REPORT_TEXT), ensure_ascii=False)
     assert SECRET not in text
     assert text.count("[masked]") > 15
     text.encode()
 
 
-def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch):
+def test_long_texts_lose_their_middle_and_no_part_of_secret_is_left(monkeypatch):
     long = "x" * 74 + SECRET + "y" * 500
     monkeypatch.setattr(report_data, "text_limit", lambda lengths, room: 100)
-    found = build_report_data(material(run(), turn(), step(1, observations=(Observation(long),))), WORDS)
-    said = items(found, "step")[0]["said"]
-    assert "hunter" not in said
-    assert said.endswith("y" * 25)
-    assert found["cut"] == ["The middle of 1 text of more than 100 characters is left out."]
+    report = build_report_data(run_view(run(), turn(), step(1, observations=(Observation(long),))), REPORT_TEXT)
+    shown = items_of_kind(report, "step")[0]["said"]
+    assert "hunter" not in shown
+    assert shown.endswith("y" * 25)
+    assert report["cut"] == ["The middle of 1 text of more than 100 characters is left out."]
 
 
-def test_every_text_has_its_share_of_the_room(monkeypatch):
+def test_all_texts_are_shortened_to_size_of_report(monkeypatch):
     monkeypatch.setattr(report_data, "ROOM", 30_000)
     long = "x" * 50_000
     issue = Issue(long, long, author=long, labels=(long,), comments=(Comment(long, long),))
@@ -357,25 +370,25 @@ def test_every_text_has_its_share_of_the_room(monkeypatch):
         step(1, error=long, actions=(Action("bash", {"l": [long]}), Action("bash", error=long))),
         Exit("error", 1, EMPTY_TREE, verdict, long, long),
     ]
-    found = build_report_data(
-        replace(material(*records), patch=lambda: Patch(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+{long}\n")), WORDS
+    report = build_report_data(
+        replace(run_view(*records), patch=lambda: Patch(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+{long}\n")), REPORT_TEXT
     )
-    assert found["patch"][0]["diff"].count("x") > len(long)
-    assert len(json.dumps(found | {"patch": []})) < 40_000
-    assert found["cut"] == [
+    assert report["patch"][0]["diff"].count("x") > len(long)
+    assert len(json.dumps(report | {"patch": []})) < 40_000
+    assert report["cut"] == [
         "The middle of 21 texts of more than 1,412 characters is left out.",
         "The data of 1 note is left out: it has more than 10,000 characters.",
     ]
 
 
-def test_what_is_gone_or_too_much_is_said(trees, monkeypatch):
+def test_missing_and_omitted_changes_are_reported(trees, monkeypatch):
     monkeypatch.setattr("trajectories.report.tree_diffs.FILES", 1)
     monkeypatch.setattr("trajectories.report.report_data.DIFFS", 10)
     many = trees.write({"a": b"1\n", "b": b"2\n" * 100}, EMPTY_TREE)
     records = (run(), turn(), step(1, many), step(2, "f" * 40), step(3, many))
-    found = build_report_data(material(*records, directory=trees.path, trees=trees), WORDS)
-    assert items(found, "step")[0]["more_files"] == 1
-    assert found["cut"] == [
+    report = build_report_data(run_view(*records, directory=trees.path, trees=trees), REPORT_TEXT)
+    assert items_of_kind(report, "step")[0]["more_files"] == 1
+    assert report["cut"] == [
         "The diffs of 2 files are incomplete: too long, not text, or masked.",
         "2 changed files of steps that changed very many files are not listed.",
         "The changes of 2 steps are unknown: the files are not in the run's folder.",
@@ -383,25 +396,25 @@ def test_what_is_gone_or_too_much_is_said(trees, monkeypatch):
 
 
 @given(st.lists(st.integers(0, 500), max_size=30), st.integers(0, 3000))
-def test_short_texts_stay_whole_while_long_ones_fill_the_room(lengths, room):
-    limit = text_limit(lengths, room, most=400)
+def test_text_limit_shortens_only_long_texts(lengths, budget):
+    limit = text_limit(lengths, budget, most=400)
     assert limit <= 400
-    assert sum(min(length, limit) for length in lengths) <= max(room, 0)
+    assert sum(min(length, limit) for length in lengths) <= max(budget, 0)
     if limit < 400 and lengths:
-        assert sum(min(length, limit + 1) for length in lengths) > room
+        assert sum(min(length, limit + 1) for length in lengths) > budget
 
 
 @pytest.mark.parametrize("at", [0.0, -1.0, float("nan"), float("inf"), 1e300])
-def test_times_that_nobody_knows_are_empty(at):
+def test_invalid_times_are_empty(at):
     assert format_time(at) == ""
 
 
 @pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(st.characters(exclude_categories=())), st.lists))
-def test_what_is_told_can_always_be_written(value):
+def test_masked_report_can_be_encoded_as_json(value):
     json.dumps(mask_texts({"value": value}, str.upper), ensure_ascii=False).encode()
 
 
-def test_shortened():
+def test_shorten_text_cuts_middle():
     assert shorten_text("short", 5) == "short"
     assert shorten_text("a" * 8 + "b" * 92, 8) == "aaaaaa\n[… 92 characters …]\nbb"

@@ -1,4 +1,4 @@
-"""The page as text: what it tells comes back whole, and nothing of it is a tag."""
+"""The HTML source of a report: its data is complete and adds no tag."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trajectories.report.random_reports import hostile, run, told
+from tests.trajectories.report.random_reports import hostile, report_data, run
 from trajectories.report.report_page import page
 
 JSONS = st.recursive(
@@ -21,7 +21,7 @@ JSONS = st.recursive(
 )
 
 
-class Seen(HTMLParser):
+class PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
@@ -35,54 +35,58 @@ class Seen(HTMLParser):
             self.scripts.append(data)
 
 
-def seen(html: str) -> Seen:
-    parser = Seen()
+def parse_page(html: str) -> PageParser:
+    parser = PageParser()
     parser.feed(html)
     return parser
 
 
-def data_of(html: str) -> Any:
-    return json.loads(next(script for script in seen(html).scripts if script.startswith("{")))
+def embedded_data(html: str) -> Any:
+    return json.loads(next(script for script in parse_page(html).scripts if script.startswith("{")))
 
 
 @pytest.mark.slow
 @given(JSONS)
-def test_what_is_told_comes_back_and_adds_no_tag(value: Any) -> None:
-    given = json.loads(json.dumps(value).encode("utf-8", "replace"))
-    html = page(told() | {"runs": [], "any": value})
-    known = data_of(html)["any"]
-    assert [tag for tag, _ in seen(html).tags] == [tag for tag, _ in seen(page(told())).tags]
+def test_embedded_data_is_unchanged_and_adds_no_tag(value: Any) -> None:
+    value_read = json.loads(json.dumps(value).encode("utf-8", "replace"))
+    html = page(report_data() | {"runs": [], "any": value})
+    embedded = embedded_data(html)["any"]
+    assert [tag for tag, _ in parse_page(html).tags] == [tag for tag, _ in parse_page(page(report_data())).tags]
     html.encode("utf-8")
     if not re.search(r"NaN|Infinity|\\ud[89a-f]", json.dumps(value)):
-        assert known == given
+        assert embedded == value_read
 
 
-def test_a_score_without_end_is_told_in_words() -> None:
-    assert data_of(page(told() | {"scores": [float("nan"), float("-inf"), 1.5]}))["scores"] == ["nan", "-inf", 1.5]
+def test_infinite_score_is_embedded_as_text() -> None:
+    assert embedded_data(page(report_data() | {"scores": [float("nan"), float("-inf"), 1.5]}))["scores"] == [
+        "nan",
+        "-inf",
+        1.5,
+    ]
 
 
-def test_hostile_text_adds_no_tag_and_changes_nothing_that_may_run() -> None:
-    calm, wild = page(told(run())), page(told(hostile(run())))
-    assert [tag for tag, _ in seen(calm).tags] == [tag for tag, _ in seen(wild).tags]
-    assert policy(calm) == policy(wild)
+def test_hostile_text_adds_no_tag_and_keeps_security_policy() -> None:
+    normal, hostile_page = page(report_data(run())), page(report_data(hostile(run())))
+    assert [tag for tag, _ in parse_page(normal).tags] == [tag for tag, _ in parse_page(hostile_page).tags]
+    assert security_policy(normal) == security_policy(hostile_page)
 
 
-def policy(html: str) -> str:
-    return next(attrs["content"] or "" for _, attrs in seen(html).tags if "http-equiv" in attrs)
+def security_policy(html: str) -> str:
+    return next(attrs["content"] or "" for _, attrs in parse_page(html).tags if "http-equiv" in attrs)
 
 
-def test_only_its_own_script_may_run_and_it_may_make_no_html_of_text() -> None:
-    html = page(told(run()))
+def test_only_own_script_may_run_and_it_creates_no_html_from_text() -> None:
+    html = page(report_data(run()))
     script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)[-1]
-    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in policy(html)
-    assert policy(html).startswith("default-src 'none'; ")
-    assert "require-trusted-types-for 'script'" in policy(html)
-    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser"):
-        assert way not in script, f"{way} makes more than text of a text"
+    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in security_policy(html)
+    assert security_policy(html).startswith("default-src 'none'; ")
+    assert "require-trusted-types-for 'script'" in security_policy(html)
+    for call in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser"):
+        assert call not in script, f"{call} creates HTML from text"
 
 
-def test_nothing_is_loaded() -> None:
-    for tag, attrs in seen(page(told(run()))).tags:
+def test_page_loads_nothing() -> None:
+    for tag, attrs in parse_page(page(report_data(run()))).tags:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base"), tag
         assert not attrs.keys() & {"src", "href", "srcset", "style"}, attrs
-    assert "url(" not in page(told()).replace("url(#", "")
+    assert "url(" not in page(report_data()).replace("url(#", "")

@@ -1,4 +1,4 @@
-"""The page in a real browser: folding, keys, search, two runs, and that hostile text stays text."""
+"""The report in a real browser: folding, keys, search, two runs, and hostile text."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,17 +13,17 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import chromium
 from tests.conftest import MakeRepo, git
-from tests.trajectories.report.random_reports import HOSTILE, hostile, run, step, told
+from tests.trajectories.report.random_reports import HOSTILE, hostile, report_data, run, step
 from trajectories.report.report_page import page
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}
-Show = Callable[..., Page]
+OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Of this module alone: while it is open, asyncio belongs to it."""
+    """A browser for this module only: while it is open, it uses asyncio."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium())
         yield opened
@@ -31,32 +31,32 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
-    """Opens a page as a file; it may ask for nothing else, and say nothing in the console."""
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
+    """Open a page as a file; it must not request anything else or write to the console."""
     contexts = []
-    said: list[str] = []
-    asked: set[str] = set()
+    messages: list[str] = []
+    requests: set[str] = set()
 
-    def open(telling: dict[str, Any], size: str = "tablet", at: str = "", scheme: Any = "light") -> Page:
+    def open_report(report: dict[str, Any], size: str = "tablet", at: str = "", scheme: Any = "light") -> Page:
         file = tmp_path / "report.html"
-        file.write_text(page(telling), encoding="utf-8")
+        file.write_text(page(report), encoding="utf-8")
         width, height = SIZES[size]
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         tab = context.new_page()
-        tab.on("console", lambda message: "TrustedHTML" in message.text or said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("dialog", lambda dialog: said.append("a dialog"))
-        tab.on("request", lambda request: asked.add(request.url.partition("#")[0]))
+        tab.on("console", lambda message: "TrustedHTML" in message.text or messages.append(message.text))
+        tab.on("pageerror", lambda error: messages.append(str(error)))
+        tab.on("dialog", lambda dialog: messages.append("a dialog"))
+        tab.on("request", lambda request: requests.add(request.url.partition("#")[0]))
         tab.goto(f"{file.as_uri()}{at}")
         expect(tab.locator("footer")).to_be_attached()
         return tab
 
-    yield open
+    yield open_report
     for context in contexts:
         context.close()
-    assert not said
-    assert asked == {(tmp_path / "report.html").as_uri()}
+    assert not messages
+    assert requests == {(tmp_path / "report.html").as_uri()}
 
 
 def current(tab: Page) -> str:
@@ -69,8 +69,8 @@ def press(tab: Page, keys: str) -> str:
     return current(tab)
 
 
-def is_seen(tab: Page, selector: str) -> bool:
-    """Whether a part of it is on the screen, below the bar."""
+def is_visible(tab: Page, selector: str) -> bool:
+    """Whether part of the element is on the screen, below the toolbar."""
     box = tab.locator(selector).bounding_box()
     height = tab.viewport_size["height"] if tab.viewport_size else 0
     return bool(box) and box["y"] < height and box["y"] + box["height"] > 40
@@ -78,9 +78,9 @@ def is_seen(tab: Page, selector: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
-def test_nothing_sticks_out(show: Show, size: str) -> None:
-    for telling in (told(run()), told(run(), run(10)), told(hostile(run()))):
-        tab = show(telling, size)
+def test_page_fits_width_of_screen(open_page: OpenPage, size: str) -> None:
+    for report in (report_data(run()), report_data(run(), run(10)), report_data(hostile(run()))):
+        tab = open_page(report, size)
         tab.keyboard.press("E")
         expect(tab.locator("pre.answer").first).to_be_visible()
         assert tab.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
@@ -90,20 +90,20 @@ def test_nothing_sticks_out(show: Show, size: str) -> None:
 @pytest.mark.parametrize(
     ("size", "runs", "scheme"), [("phone", 1, "light"), ("tablet", 2, "dark"), ("desk", 1, "dark")]
 )
-def test_everyone_can_use_it(show: Show, size: str, runs: int, scheme: str) -> None:
-    tab = show(told(run(), *([run(10)] if runs == 2 else [])), size, scheme=scheme)
+def test_page_is_accessible(open_page: OpenPage, size: str, runs: int, scheme: str) -> None:
+    tab = open_page(report_data(run(), *([run(10)] if runs == 2 else [])), size, scheme=scheme)
     tab.keyboard.press("E")
     expect(tab.locator("pre.answer").first).to_be_visible()
-    found = [one for one in Axe().run(tab).response["violations"] if one["impact"] in ("serious", "critical")]
-    assert not found, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
+    violations = [each for each in Axe().run(tab).response["violations"] if each["impact"] in ("serious", "critical")]
+    assert not violations, [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in violations]
 
 
 @pytest.mark.slow
-def test_hostile_text_stays_text(show: Show) -> None:
-    wild = hostile(run())
-    parting = {"same": 1, "first": None, "differences": [], "texts": [wild["costs"][0]]}
-    for telling in (told(wild), told(wild, hostile(run(9)), parting=parting)):
-        tab = show(telling)
+def test_hostile_text_stays_text(open_page: OpenPage) -> None:
+    hostile_run = hostile(run())
+    comparison = {"same": 1, "first": None, "differences": [], "texts": [hostile_run["costs"][0]]}
+    for report in (report_data(hostile_run), report_data(hostile_run, hostile(run(9)), comparison=comparison)):
+        tab = open_page(report)
         tab.keyboard.press("E")
         tab.wait_for_function(
             "() => { const shut = [...document.querySelectorAll('details:not([open])')];"
@@ -112,45 +112,47 @@ def test_hostile_text_stays_text(show: Show) -> None:
         assert tab.evaluate("typeof hacked") == "undefined"
         assert tab.evaluate("document.querySelectorAll('script').length") == 2
         assert tab.evaluate("document.querySelectorAll('img, iframe, object, base, main link, main style').length") == 0
-        unknown = "[...document.querySelectorAll('a')].filter((a) => !a.getAttribute('href').startsWith('#')).length"
-        assert tab.evaluate(unknown) == 0
-        shown = tab.evaluate("document.querySelector('main').textContent")
-        assert "<img src=x onerror='hacked = 1'>" in shown
-        assert not set(shown) & set("\x1b\x07\x00\u202e\u2066\U000e0041")
+        external_links = (
+            "[...document.querySelectorAll('a')].filter((a) => !a.getAttribute('href').startsWith('#')).length"
+        )
+        assert tab.evaluate(external_links) == 0
+        text = tab.evaluate("document.querySelector('main').textContent")
+        assert "<img src=x onerror='hacked = 1'>" in text
+        assert not set(text) & set("\x1b\x07\x00\u202e\u2066\U000e0041")
 
 
-def test_text_cannot_become_html(show: Show) -> None:
-    tab = show(told(run()))
-    refused = "(text) => { try { document.body.innerHTML = text; return false; } catch (e) { return e.name; } }"
-    assert tab.evaluate(refused, HOSTILE.replace("\ud800", "")) == "TypeError"
+def test_text_cannot_become_html(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
+    script = "(text) => { try { document.body.innerHTML = text; return false; } catch (e) { return e.name; } }"
+    assert tab.evaluate(script, HOSTILE.replace("\ud800", "")) == "TypeError"
 
 
 @pytest.mark.slow
-def test_keys_go_from_step_to_step(show: Show) -> None:
-    tab = show(told(run()))
+def test_keys_move_between_steps(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     assert press(tab, "j") == "Step main#1"
     assert press(tab, "j j k") == "Step main#2"
     assert press(tab, "d") == "Step main#5"
     assert press(tab, "x") == "Step main#6"
     assert press(tab, "X") == "Step main#3"
     assert press(tab, "G") == "Step main/try-2#2"
-    assert is_seen(tab, "article[aria-current]")
+    assert is_visible(tab, "article[aria-current]")
     assert press(tab, "j") == "Step main/try-2#2"
     assert press(tab, "g k") == "Step main#1"
 
 
 @pytest.mark.parametrize("keys", ["G", "x", "j j j j j j", "d d"])
-def test_where_keys_lead_is_on_the_screen(show: Show, keys: str) -> None:
-    tall = run(12)
-    for item in tall["items"]:
+def test_step_selected_by_key_is_visible(open_page: OpenPage, keys: str) -> None:
+    long_run = run(12)
+    for item in long_run["items"]:
         item["text"] = "So much was thought.\n\n" * 12
-    tab = show(told(tall), "phone")
+    tab = open_page(report_data(long_run), "phone")
     press(tab, keys)
     expect(tab.locator("article[aria-current] .head")).to_be_in_viewport()
 
 
-def test_keys_are_told_and_leave_the_search_field_alone(show: Show) -> None:
-    tab = show(told(run()))
+def test_help_lists_keys_and_search_field_receives_letters(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     press(tab, "j ?") if tab.locator("article[aria-current]").count() else tab.keyboard.press("?")
     expect(tab.locator("dialog")).to_be_visible()
     tab.keyboard.press("Escape")
@@ -161,8 +163,8 @@ def test_keys_are_told_and_leave_the_search_field_alone(show: Show) -> None:
     expect(tab.locator("article[aria-current]")).to_have_count(0)
 
 
-def test_what_is_folded_is_made_when_it_is_unfolded(show: Show) -> None:
-    tab = show(told(run()))
+def test_folded_content_is_created_when_opened(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     expect(tab.locator("#steps pre")).to_have_count(0)
     press(tab, "d Enter")
     article = tab.locator("article[aria-current]")
@@ -175,31 +177,31 @@ def test_what_is_folded_is_made_when_it_is_unfolded(show: Show) -> None:
     expect(tab.locator("article").first.locator("pre.answer")).to_be_visible()
 
 
-def search(tab: Page, words: str) -> str:
-    tab.fill("input", words)
+def search(tab: Page, text: str) -> str:
+    tab.fill("input", text)
     tab.locator("input").press("Enter")
     return tab.locator(".search output").inner_text()
 
 
-def test_search_finds_what_is_folded(show: Show) -> None:
-    tab = show(told(run()))
+def test_search_finds_folded_text(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     assert search(tab, "NEEDLE-main/try-2") == "1 of 2"
     expect(tab.locator("article[aria-current] pre.answer")).to_be_visible()
     assert press(tab, "Escape n") == "Step main/try-2#2"
     assert press(tab, "n") == "Step main/try-2#1"
     assert press(tab, "N") == "Step main/try-2#2"
-    lit = "[...CSS.highlights.get('hit')].map(String).join()"
-    assert tab.evaluate(lit) == "needle-main/try-2"
+    highlighted = "[...CSS.highlights.get('hit')].map(String).join()"
+    assert tab.evaluate(highlighted) == "needle-main/try-2"
     assert search(tab, "raise UnknownCountry") == "1 of 2"
-    assert tab.evaluate(lit) == "raise UnknownCountry"
+    assert tab.evaluate(highlighted) == "raise UnknownCountry"
     assert search(tab, "what would 8 mean") == "1 of 1"
     assert search(tab, "with 2.675") == "1 of 1"
     assert search(tab, ".*") == "nothing"
 
 
 @pytest.mark.slow
-def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
-    tab = show(told(run()))
+def test_search_shows_step_hidden_by_filter(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     tab.get_by_role("button", name="with changes").click()
     assert tab.locator("article:visible").count() == 1
     search(tab, "needle-main-4")
@@ -213,28 +215,28 @@ def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_two_thousand_steps(show: Show) -> None:
-    tab = show(told(run(2000, size=1000)))
+def test_page_handles_two_thousand_steps(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run(2000, size=1000)))
     expect(tab.locator("article")).to_have_count(2000)
     expect(tab.locator("#steps pre")).to_have_count(0)
     assert press(tab, "G") == "Step main/try-2#333"
-    assert is_seen(tab, "article[aria-current]")
+    assert is_visible(tab, "article[aria-current]")
     assert search(tab, "needle-main-1234 ") == "1 of 1"
     assert current(tab) == "Step main#1234"
     expect(tab.locator("#steps pre")).to_have_count(1)
-    assert is_seen(tab, "article[aria-current]")
+    assert is_visible(tab, "article[aria-current]")
 
 
-def test_an_address_names_a_step(show: Show) -> None:
-    tab = show(told(run()), at="#A%2Fmain%237")
+def test_url_fragment_selects_step(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()), at="#A%2Fmain%237")
     assert current(tab) == "Step main#7"
-    assert is_seen(tab, "article[aria-current]")
+    assert is_visible(tab, "article[aria-current]")
     tab.locator(".plan a").first.click()
     tab.wait_for_function("document.querySelector('[aria-current]').id === 'A/main#1'")
 
 
-def test_the_plot_leads_to_its_steps(show: Show) -> None:
-    tab = show(told(run()))
+def test_click_on_plot_selects_step(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()))
     plot = tab.locator("svg.plot").first
     box = plot.bounding_box()
     assert box
@@ -245,20 +247,20 @@ def test_the_plot_leads_to_its_steps(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_light_or_dark_as_the_system_or_as_one_likes(show: Show) -> None:
-    paper = "getComputedStyle(document.body).backgroundColor"
-    tab = show(told(run()), scheme="dark")
-    dark = tab.evaluate(paper)
+def test_theme_follows_system_until_user_chooses_one(open_page: OpenPage) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    tab = open_page(report_data(run()), scheme="dark")
+    dark = tab.evaluate(background)
     tab.keyboard.press("t")
-    light = tab.evaluate(paper)
+    light = tab.evaluate(background)
     assert light != dark
     tab.reload()
-    assert tab.evaluate(paper) == light
-    assert show(told(run())).evaluate(paper) == light
+    assert tab.evaluate(background) == light
+    assert open_page(report_data(run())).evaluate(background) == light
 
 
-def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
-    tab = show(told(run()), scheme="dark")
+def test_print_hides_toolbar_and_shows_whole_output(open_page: OpenPage) -> None:
+    tab = open_page(report_data(run()), scheme="dark")
     press(tab, "j Enter")
     tab.emulate_media(media="print")
     expect(tab.locator(".bar")).to_be_hidden()
@@ -267,12 +269,12 @@ def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_patch_can_be_saved_and_applied(open_page: OpenPage, make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "x = 1\r\ny = '\x0c\u202e'\n"})
     (repo / "a.py").write_bytes("x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode())
     changed = subprocess.run(["git", "-C", repo, "diff"], capture_output=True, check=True).stdout.decode()
     patch = [{"path": "a.py", "part": "source", "added": 2, "removed": 2, "diff": changed}]
-    tab = show(told(run() | {"patch": patch}))
+    tab = open_page(report_data(run() | {"patch": patch}))
     with tab.expect_download() as download:
         tab.get_by_role("button", name="save as patch.diff").click()
     git(repo, "checkout", "a.py")
@@ -280,11 +282,11 @@ def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp
     assert (repo / "a.py").read_bytes() == "x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode()
 
 
-def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
+def test_incomplete_patch_cannot_be_saved(open_page: OpenPage) -> None:
     files = [
         {"path": f"{n}.png", "part": "source", "added": 0, "removed": 0, "diff": "", "cut": "binary"} for n in "abcd"
     ]
-    tab = show(told(run() | {"patch": [*run()["patch"], *files]}))
+    tab = open_page(report_data(run() | {"patch": [*run()["patch"], *files]}))
     expect(tab.get_by_role("button", name="save as patch.diff")).to_have_count(0)
     names = "a.png (binary), b.png (binary), c.png (binary) and 1 more file"
     expect(tab.locator("#patch .files > p")).to_have_text(
@@ -294,33 +296,33 @@ def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 40], ids=["short", "cut"])
-def test_a_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
-    telling = told(run())
+def test_code_block_shows_language_but_no_backticks(open_page: OpenPage, size: int) -> None:
+    report = report_data(run())
     code = "rate('XX')\n" * size
-    telling["runs"][0]["issue"]["body"] = f"Do `this`:\n\n```python\n{code}```\n\n~~~\nand\n~~~\n"
-    tab = show(telling)
+    report["runs"][0]["issue"]["body"] = f"Do `this`:\n\n```python\n{code}```\n\n~~~\nand\n~~~\n"
+    tab = open_page(report)
     if size > 1:
         tab.locator("#issue summary").first.click()
-    shown = tab.locator("#issue .long, #issue .prose").first
+    body = tab.locator("#issue .long, #issue .prose").first
     heights = (
         "(all) => all.filter((one) => !one.querySelector('small')).map((one) => one.getBoundingClientRect().height)"
     )
-    assert set(shown.locator(".tick").evaluate_all(heights)) == {0}
-    expect(shown.locator(".rail small")).to_have_text("python\n")
-    height = shown.locator("code.fence").last.evaluate("(one) => one.clientHeight")
-    assert height < 45, "a line and what is around it"
+    assert set(body.locator(".tick").evaluate_all(heights)) == {0}
+    expect(body.locator(".rail small")).to_have_text("python\n")
+    height = body.locator("code.fence").last.evaluate("(one) => one.clientHeight")
+    assert height < 45, "one line and its padding"
     assert search(tab, "```python") == "1 of 1"
 
 
 @pytest.mark.slow
-def test_candidates_are_compared_in_a_table(show: Show) -> None:
-    group = [
+def test_candidates_are_listed_in_table(open_page: OpenPage) -> None:
+    candidates = [
         {"what": "a set beside it", "instructions": 380328, "reward": 1.0},
         {"what": "a heap", "instructions": None},
     ]
-    telling = told(run())
-    telling["runs"][0]["branches"][1]["scores"][0]["data"] = {"group": group, "more": [1, 2]}
-    tab = show(telling)
+    report = report_data(run())
+    report["runs"][0]["branches"][1]["scores"][0]["data"] = {"group": candidates, "more": [1, 2]}
+    tab = open_page(report)
     assert [row.inner_text().split("\t") for row in tab.locator("table tr").all()] == [
         ["what", "instructions", "reward"],
         ["a set beside it", "380,328", "1"],
@@ -329,19 +331,19 @@ def test_candidates_are_compared_in_a_table(show: Show) -> None:
     assert search(tab, "a heap") == "1 of 1"
 
 
-def diff(n: int, what: str) -> dict[str, Any]:
-    return {"branch": "main", "n": n, "what": what, "left": "left words", "right": "right words"}
+def diff(n: int, kind: str) -> dict[str, Any]:
+    return {"branch": "main", "n": n, "what": kind, "left": "left words", "right": "right words"}
 
 
 @pytest.mark.slow
-def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
+def test_different_steps_of_two_runs_are_side_by_side(open_page: OpenPage) -> None:
     other = run(name="20260101-100000-fedcba")
     other["items"].insert(-1, step(9))
     first = diff(5, "exit")
-    parting = {"same": 11, "first": first, "differences": [first, diff(9, "missing")], "texts": [diff(6, "text")]}
-    tab = show(told(run(), other, parting=parting), "desk")
-    lead = tab.locator("#parting .lead")
-    expect(lead).to_have_text("11 steps identical. Then, at main#5, the exit codes differ.")
+    comparison = {"same": 11, "first": first, "differences": [first, diff(9, "missing")], "texts": [diff(6, "text")]}
+    tab = open_page(report_data(run(), other, comparison=comparison), "desk")
+    summary = tab.locator("#parting .lead")
+    expect(summary).to_have_text("11 steps identical. Then, at main#5, the exit codes differ.")
     expect(tab.locator("#parting .beside").first).to_contain_text("left words")
     expect(tab.locator("#steps details.alike > summary").first).to_have_text("4 steps identical")
     sides = tab.locator("#steps .beside").first.locator("article")
@@ -356,60 +358,62 @@ def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
     expect(tab.locator("details.alike[open] pre.answer")).to_be_visible()
 
 
-DEAD = (
+DEAD_LINKS = (
     "[...document.querySelectorAll('a.to')].map((a) => decodeURIComponent(a.hash.slice(1)))"
     ".filter((id) => !document.getElementById(id))"
 )
 
 
 @pytest.mark.slow
-def test_of_two_runs_each_address_leads_somewhere(show: Show) -> None:
+def test_all_links_of_two_runs_have_targets(open_page: OpenPage) -> None:
     other = run()
     other["items"].append(step(3, "main/try-2"))
-    parting = {"same": 12, "first": None, "differences": [], "texts": [diff(3, "missing") | {"left": ""}]}
-    parting["texts"][0]["branch"] = "main/try-2"
-    tab = show(told(run(), other, parting=parting), "desk", at="#B%2Fmain%237")
+    comparison = {"same": 12, "first": None, "differences": [], "texts": [diff(3, "missing") | {"left": ""}]}
+    comparison["texts"][0]["branch"] = "main/try-2"
+    tab = open_page(report_data(run(), other, comparison=comparison), "desk", at="#B%2Fmain%237")
     assert current(tab) == "Step main#7"
-    assert is_seen(tab, "article[aria-current]")
+    assert is_visible(tab, "article[aria-current]")
     tab.locator("#parting summary").click()
-    assert tab.evaluate(DEAD) == []
+    assert tab.evaluate(DEAD_LINKS) == []
     tab.locator("#parting details a").click()
     tab.wait_for_function("document.querySelector('[aria-current]').id === 'B/main/try-2#3'")
 
 
 @pytest.mark.slow
-def test_of_two_runs_the_steps_of_a_branch_are_seen_and_all_again(show: Show) -> None:
-    parting = {"same": 9, "first": None, "differences": [diff(5, "exit")], "texts": []}
-    tab = show(told(run(), run(), parting=parting), "desk")
-    every = tab.locator("article:visible, summary:visible, #steps .event:visible").count()
+def test_steps_of_two_runs_can_be_filtered_by_branch(open_page: OpenPage) -> None:
+    comparison = {"same": 9, "first": None, "differences": [diff(5, "exit")], "texts": []}
+    tab = open_page(report_data(run(), run(), comparison=comparison), "desk")
+    count = tab.locator("article:visible, summary:visible, #steps .event:visible").count()
     tab.locator(".lanes button").nth(1).click()
     assert {one.get_attribute("data-branch") for one in tab.locator("article:visible").all()} == {"main/try-1"}
     expect(tab.locator("#steps .flag:visible")).to_have_count(4)
     assert tab.locator("#steps .alike:visible, #steps .event:visible").count() == 0
     tab.get_by_label("Steps of one branch").select_option("every branch")
-    assert tab.locator("article:visible, summary:visible, #steps .event:visible").count() == every
+    assert tab.locator("article:visible, summary:visible, #steps .event:visible").count() == count
     tab.get_by_role("button", name="with failures").click()
     assert tab.locator("#steps .beside:visible article:not(:visible)").count() == 0
 
 
-def test_steps_that_only_share_a_number_are_not_alike(show: Show) -> None:
-    parted = diff(2, "reply")
-    parting = {"same": 1, "first": parted, "differences": [parted], "texts": []}
-    tab = show(told(run(), run(), parting=parting), "desk")
+def test_step_after_first_difference_is_not_called_identical(open_page: OpenPage) -> None:
+    difference = diff(2, "reply")
+    comparison = {"same": 1, "first": difference, "differences": [difference], "texts": []}
+    tab = open_page(report_data(run(), run(), comparison=comparison), "desk")
     expect(tab.locator("[id='B/main#3']")).to_be_visible()
 
 
-@pytest.mark.parametrize("telling", [told({}), told({}, {}), told({"name": "a", "items": [], "issue": None})])
-def test_a_run_of_which_little_is_known(show: Show, telling: dict[str, Any]) -> None:
-    expect(show(telling).locator("h1")).to_be_visible()
+@pytest.mark.parametrize(
+    "report", [report_data({}), report_data({}, {}), report_data({"name": "a", "items": [], "issue": None})]
+)
+def test_page_shows_run_with_missing_data(open_page: OpenPage, report: dict[str, Any]) -> None:
+    expect(open_page(report).locator("h1")).to_be_visible()
 
 
-def test_columns_stand_below_each_other(show: Show) -> None:
-    telling = told(run())
-    telling["runs"][0]["items"][1]["said"] = table = (
+def test_table_in_plain_text_keeps_its_columns(open_page: OpenPage) -> None:
+    report = report_data(run())
+    report["runs"][0]["items"][1]["said"] = table = (
         "        before     after\nsteps     120        12\nbytes   1,000     2,000"
     )
-    tab = show(telling)
+    tab = open_page(report)
     assert tab.locator("article").first.locator("pre").text_content() == table
     expect(tab.locator("article pre")).to_have_count(1)
 
@@ -417,14 +421,14 @@ def test_columns_stand_below_each_other(show: Show) -> None:
 @pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.sampled_from("ab` \n~+-@\\"), max_size=60).map(lambda text: text * 15), max_size=20))
-def test_what_is_shown_is_what_is_searched(plain: Page, texts: list[str]) -> None:
-    """A place in a text is a place in what shows it."""
-    for made in ("prose", "diff", "output"):
-        assert plain.evaluate(f"(texts) => texts.map((text) => {made}(text).textContent)", texts) == texts
-    begun = "(texts) => texts.filter(Boolean).map((text) => { long(text); return leaves.pop().open().textContent; })"
-    assert plain.evaluate(begun, texts) == [text for text in texts if text]
+def test_shown_text_is_text_that_is_searched(small_report: Page, texts: list[str]) -> None:
+    """Positions in a text are positions in the element that shows it."""
+    for renderer in ("prose", "diff", "output"):
+        assert small_report.evaluate(f"(texts) => texts.map((text) => {renderer}(text).textContent)", texts) == texts
+    script = "(texts) => texts.filter(Boolean).map((text) => { long(text); return leaves.pop().open().textContent; })"
+    assert small_report.evaluate(script, texts) == [text for text in texts if text]
 
 
 @pytest.fixture
-def plain(show: Show) -> Page:
-    return show(told(run(3)))
+def small_report(open_page: OpenPage) -> Page:
+    return open_page(report_data(run(3)))

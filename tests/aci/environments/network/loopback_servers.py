@@ -1,4 +1,4 @@
-"""Servers on loopback, as registries and as those that must not be reached."""
+"""Servers on loopback, as registries and as hosts that must not be reached."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ BIG = bytes(range(256)) * 20480  # 5 MB
 
 
 class Registry(BaseHTTPRequestHandler):
-    """Answers `/big` with 5 MB, a POST with its body, all else with the path and the Host that it saw."""
+    """Answers `/big` with 5 MB, a POST with its body, and any other request with its path and its Host header."""
 
     protocol_version = "HTTP/1.1"
-    seen: list[tuple[str, str, dict[str, str]]]
+    requests: list[tuple[str, str, dict[str, str]]]
 
     def do_GET(self) -> None:
-        self.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
         self.answer(BIG if self.path == "/big" else f"{self.path} of {self.headers['Host']}".encode())
 
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
-        self.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
         self.answer(self.rfile.read(int(self.headers["Content-Length"])))
 
     def answer(self, body: bytes) -> None:
@@ -46,18 +46,18 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away is no error."""
+        """Ignore clients that disconnect."""
 
 
 @contextmanager
 def registry() -> Iterator[tuple[int, list[tuple[str, str, dict[str, str]]]]]:
-    """The port of a server, and the requests that it saw."""
-    seen: list[tuple[str, str, dict[str, str]]] = []
-    server = _Server(("127.0.0.1", 0), type("Handler", (Registry,), {"seen": seen}))
+    """The port of a server, and the requests that it received."""
+    requests: list[tuple[str, str, dict[str, str]]] = []
+    server = _Server(("127.0.0.1", 0), type("Handler", (Registry,), {"requests": requests}))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.server_address[1], seen
+        yield server.server_address[1], requests
     finally:
         server.shutdown()
         thread.join()
@@ -65,8 +65,8 @@ def registry() -> Iterator[tuple[int, list[tuple[str, str, dict[str, str]]]]]:
 
 
 @contextmanager
-def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a listener whose connections `serve` answers, each in a thread; all have ended in the end."""
+def listen(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a listener. `serve` answers each connection in a thread; the exit waits for all of them."""
     threads: list[Thread] = []
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
 
@@ -91,13 +91,13 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def echo(client: socket.socket) -> None:
-    """Send back what comes once its end has come: who closes one way must still get an answer."""
+    """Send back all data after its end, so that clients that half-close still get an answer."""
     with client, suppress(ConnectionError):
-        client.sendall(everything(client))
+        client.sendall(receive_all(client))
 
 
-def everything(sock: socket.socket) -> bytes:
-    """All that comes until the end."""
+def receive_all(sock: socket.socket) -> bytes:
+    """Return all data until the end."""
     parts = []
     while part := sock.recv(65536):
         parts.append(part)
@@ -107,8 +107,8 @@ def everything(sock: socket.socket) -> bytes:
 # TLS
 
 
-def certificate(folder: Path, *names: str) -> Path:
-    """A PEM file in `folder`: a self-signed certificate for `names` and 127.0.0.1, with its key."""
+def create_certificate(folder: Path, *names: str) -> Path:
+    """Write a PEM file into `folder`: a self-signed certificate for `names` and 127.0.0.1, with its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -118,7 +118,7 @@ def certificate(folder: Path, *names: str) -> Path:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.now(UTC)
     alternatives = [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))]
-    made = (
+    certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
@@ -130,20 +130,20 @@ def certificate(folder: Path, *names: str) -> Path:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path = folder / "certificate.pem"
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
     return path
 
 
 @contextmanager
 def tls_registry(pem: Path, curve: str = "", body: bytes = b"hello") -> Iterator[tuple[int, list[str | None]]]:
-    """The port of an HTTPS server that answers all with `body`, and the server names that clients asked it for.
+    """The port of an HTTPS server that answers each request with `body`, and the server names that clients sent.
 
-    With a `curve` that clients do not offer at once, it asks each for a second ClientHello.
+    With a `curve` that clients do not offer at once, the server requests a second ClientHello from each.
     """
-    asked: list[str | None] = []
+    server_names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-    context.sni_callback = lambda _, name, __: asked.append(name)
+    context.sni_callback = lambda _, name, __: server_names.append(name)
     if curve:
         context.set_ecdh_curve(curve)
 
@@ -155,30 +155,30 @@ def tls_registry(pem: Path, curve: str = "", body: bytes = b"hello") -> Iterator
             wrapped.unwrap()
         client.close()
 
-    with listening(serve) as port:
-        yield port, asked
+    with listen(serve) as port:
+        yield port, server_names
 
 
-def client_hello(name: str | None, curve: str = "", longer: int = 0) -> bytes:
-    """The first record of Python's own TLS client that asks for `name`; it offers protocols of `longer` bytes."""
+def client_hello(name: str | None, curve: str = "", alpn_bytes: int = 0) -> bytes:
+    """Return the first record of Python's TLS client for `name`, with ALPN protocols of `alpn_bytes`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if curve:
         context.set_ecdh_curve(curve)
-    if longer:
-        context.set_alpn_protocols(["x" * 250] * (longer // 251 + 1))
-    sent = ssl.MemoryBIO()
+    if alpn_bytes:
+        context.set_alpn_protocols(["x" * 250] * (alpn_bytes // 251 + 1))
+    output = ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname=name).do_handshake()
-    return sent.read()
+        context.wrap_bio(ssl.MemoryBIO(), output, server_hostname=name).do_handshake()
+    return output.read()
 
 
 SERVER_HELLO = b"\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03" + bytes(36)
-"""As much of a server's answer as the proxy looks at."""
+"""The part of a server's answer that the proxy reads."""
 
 
 def tls_echo(client: socket.socket) -> None:
-    """Answer the first bytes with SERVER_HELLO, then echo all that came."""
+    """Answer the first bytes with SERVER_HELLO, then echo all data."""
     with client, suppress(ConnectionError):
-        begun = client.recv(65536)
+        hello = client.recv(65536)
         client.sendall(SERVER_HELLO)
-        client.sendall(begun + everything(client))
+        client.sendall(hello + receive_all(client))

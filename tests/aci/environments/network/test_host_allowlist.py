@@ -8,7 +8,7 @@ from aci.environments.network.host_allowlist import HostAllowlist, Refusal, host
 from trajectories.errors import ConfigError
 
 
-def passes(allowed: HostAllowlist, host: str, port: int = 443) -> bool:
+def is_allowed(allowed: HostAllowlist, host: str, port: int = 443) -> bool:
     try:
         allowed.check(host, port)
     except Refusal as refusal:
@@ -16,51 +16,48 @@ def passes(allowed: HostAllowlist, host: str, port: int = 443) -> bool:
     return True
 
 
-def at(*addresses: str) -> HostAllowlist:
-    """`full.example` by its name and all below `.example`, at `addresses`."""
+def allowlist_at(*addresses: str) -> HostAllowlist:
+    """An allowlist of `full.example` and all subdomains of `.example`, which resolve to `addresses`."""
     return HostAllowlist(["full.example", ".example"], lambda host, port: list(addresses))
 
 
-def test_a_host_is_allowed_by_its_name_at_the_usual_ports_only() -> None:
-    allowed = HostAllowlist(["pypi.org"])
-    assert passes(allowed, "pypi.org", 443)
-    assert passes(allowed, "pypi.org", 80)
-    assert not passes(allowed, "pypi.org", 8080)
-    assert not passes(allowed, "files.pypi.org")
-    assert not passes(allowed, "notpypi.org")
-    assert not passes(allowed, "pypi.org.evil.example")
-
-
-def test_a_port_that_is_named_with_a_host_is_the_only_one() -> None:
-    allowed = HostAllowlist(["localhost:4873"])
-    assert passes(allowed, "localhost", 4873)
-    assert not passes(allowed, "localhost", 443)
-
-
-def test_a_dot_in_front_means_all_below() -> None:
-    allowed = HostAllowlist([".example.com"])
-    assert passes(allowed, "a.example.com")
-    assert passes(allowed, "a.b.example.com")
-    assert not passes(allowed, "example.com")
-    assert not passes(allowed, "badexample.com")
+@pytest.mark.parametrize(
+    ("entry", "host", "port", "allowed"),
+    [
+        ("pypi.org", "pypi.org", 443, True),
+        ("pypi.org", "pypi.org", 80, True),
+        ("pypi.org", "pypi.org", 8080, False),
+        ("pypi.org", "files.pypi.org", 443, False),
+        ("pypi.org", "notpypi.org", 443, False),
+        ("pypi.org", "pypi.org.evil.example", 443, False),
+        ("localhost:4873", "localhost", 4873, True),
+        ("localhost:4873", "localhost", 443, False),
+        (".example.com", "a.example.com", 443, True),
+        (".example.com", "a.b.example.com", 443, True),
+        (".example.com", "example.com", 443, False),
+        (".example.com", "badexample.com", 443, False),
+    ],
+)
+def test_entry_allows_exact_name_its_port_or_subdomains(entry: str, host: str, port: int, allowed: bool) -> None:
+    assert is_allowed(HostAllowlist([entry]), host, port) is allowed
 
 
 @pytest.mark.parametrize("entry", ["", ".", "*.pypi.org", "https://pypi.org", "a b", "pypi.org:0", "x:99999", "[::1"])
-def test_an_entry_that_names_no_host_is_told(entry: str) -> None:
+def test_invalid_entry_is_refused(entry: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a package registry"):
         HostAllowlist([entry])
 
 
-def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
-    asked: list[str] = []
+def test_unlisted_name_is_not_resolved() -> None:
+    lookups: list[str] = []
 
     def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
+        lookups.append(host)
         return []
 
     allowed = HostAllowlist(["pypi.org"], resolve)
-    assert not passes(allowed, "secret-of-the-set-up.evil.example")
-    assert asked == []
+    assert not is_allowed(allowed, "secret-of-the-set-up.evil.example")
+    assert lookups == []
 
 
 @pytest.mark.parametrize(
@@ -72,33 +69,33 @@ def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
         *("::127.0.0.1", "64:ff9b:1::7f00:1", "64:ff9b:1:2:3::7f00:1", "fec0::1"),
     ],
 )
-def test_a_name_behind_a_suffix_may_not_lead_into_this_machine_or_its_network(address: str) -> None:
+def test_subdomain_with_private_address_is_refused(address: str) -> None:
     with pytest.raises(Refusal, match="private address") as caught:
-        at(address).addresses("rebound.example", 443)
+        allowlist_at(address).addresses("rebound.example", 443)
     assert caught.value.status == 403
-    assert at(address).addresses("full.example", 443) == [address]
+    assert allowlist_at(address).addresses("full.example", 443) == [address]
 
 
-def test_a_label_that_is_too_long_is_not_found() -> None:
+def test_name_with_too_long_label_is_not_found() -> None:
     with pytest.raises(Refusal, match="was not found") as caught:
         HostAllowlist([".example"]).addresses("x" * 64 + ".example", 443)
     assert caught.value.status == 502
 
 
-def test_of_several_addresses_only_the_public_ones_are_used() -> None:
-    assert at("127.0.0.1", "93.184.216.34", "2606:2800:21f::1").addresses("x.example", 443) == [
+def test_only_public_addresses_of_subdomain_are_used() -> None:
+    assert allowlist_at("127.0.0.1", "93.184.216.34", "2606:2800:21f::1").addresses("x.example", 443) == [
         "93.184.216.34",
         "2606:2800:21f::1",
     ]
 
 
-def test_addresses_are_no_names_unless_they_are_listed() -> None:
-    assert not passes(HostAllowlist(["pypi.org", ".org"]), "127.0.0.1")
-    assert passes(HostAllowlist(["127.0.0.1:80"]), "127.0.0.1", 80)
-    assert passes(HostAllowlist(["[::1]:80"]), "::1", 80)
+def test_address_is_allowed_only_if_listed() -> None:
+    assert not is_allowed(HostAllowlist(["pypi.org", ".org"]), "127.0.0.1")
+    assert is_allowed(HostAllowlist(["127.0.0.1:80"]), "127.0.0.1", 80)
+    assert is_allowed(HostAllowlist(["[::1]:80"]), "::1", 80)
 
 
-def test_places_are_read_strictly() -> None:
+def test_host_and_port_are_parsed_strictly() -> None:
     assert host_and_port("PyPI.org.:443") == ("pypi.org", 443)
     assert host_and_port("[0:0::1]:80") == ("::1", 80)
     for wrong in ("pypi.org", "a:b@c:1", "a:1:2", "a/b:1", "ä.example:1", "a..b:1", "-a:1", "a:٣", "a\n:1", "[a]:1"):
@@ -107,7 +104,7 @@ def test_places_are_read_strictly() -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_that_is_taken_for_a_place_has_more_in_it_than_a_place(text: str) -> None:
+def test_parsed_host_contains_no_separators(text: str) -> None:
     try:
         host, port = host_and_port(text)
     except ValueError:

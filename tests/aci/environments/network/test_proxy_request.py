@@ -10,27 +10,27 @@ from aci.environments.network.host_allowlist import Refusal
 from aci.environments.network.proxy_request import Request, read_request
 
 
-def sent(data: bytes) -> Request:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.sendall(data)
-        ours.shutdown(socket.SHUT_WR)
-        return read_request(theirs, 0.2)
+def parse(data: bytes) -> Request:
+    client, server = socket.socketpair()
+    with client, server:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        return read_request(server, 0.2)
 
 
 def status(data: bytes) -> int:
     with pytest.raises(Refusal) as caught:
-        sent(data)
+        parse(data)
     return caught.value.status
 
 
-def test_a_tunnel() -> None:
-    request = sent(b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: pypi.org:443\r\n\r\nhello")
+def test_connect_request_opens_tunnel() -> None:
+    request = parse(b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: pypi.org:443\r\n\r\nhello")
     assert (request.tunnel, request.host, request.port, request.begun) == (True, "pypi.org", 443, b"hello")
 
 
-def test_a_plain_request_goes_on_for_the_host_that_is_checked_and_for_one_answer() -> None:
-    request = sent(
+def test_plain_request_is_rewritten_for_checked_host_and_one_answer() -> None:
+    request = parse(
         b"GET http://deb.example:81/a?b=c HTTP/1.1\r\nHost: DEB.example:81\r\nProxy-Authorization: x\r\n"
         b"Connection: keep-alive\r\nAccept: a, b\r\n\r\n"
     )
@@ -40,10 +40,10 @@ def test_a_plain_request_goes_on_for_the_host_that_is_checked_and_for_one_answer
     )
 
 
-def test_of_a_body_no_more_goes_on_than_was_stated() -> None:
-    request = sent(b"POST http://a.example HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n")
+def test_body_is_limited_to_content_length() -> None:
+    request = parse(b"POST http://a.example HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n")
     assert (request.path, request.length, request.begun) == ("/", 3, b"abc")
-    assert sent(b"GET http://a.example?q HTTP/1.1\r\n\r\n").path == "/?q"
+    assert parse(b"GET http://a.example?q HTTP/1.1\r\n\r\n").path == "/?q"
 
 
 @pytest.mark.parametrize(
@@ -79,27 +79,27 @@ def test_of_a_body_no_more_goes_on_than_was_stated() -> None:
         (b"", 400),
     ],
 )
-def test_what_is_wrong_or_not_clear_is_refused(head: bytes, expected: int) -> None:
+def test_invalid_or_ambiguous_request_is_refused(head: bytes, expected: int) -> None:
     assert status(head + b"\r\n\r\n") == expected
 
 
-def test_huge_and_cut_heads_are_refused() -> None:
+def test_huge_or_incomplete_head_is_refused() -> None:
     assert status(b"GET http://a.example/ HTTP/1.1\r\n" + b"X: yyyyyyyyyyyyyyyy\r\n" * 5000) == 431
     assert status(b"GET http://a.example/ HTTP/1.1\r\nHost: a.ex") == 400
 
 
-def test_a_head_that_does_not_come_is_not_waited_for_without_end() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(Refusal) as caught:
-        read_request(theirs, 0.01)
+def test_missing_head_times_out() -> None:
+    client, server = socket.socketpair()
+    with client, server, pytest.raises(Refusal) as caught:
+        read_request(server, 0.01)
     assert caught.value.status == 408
 
 
 @given(st.lists(st.sampled_from([b"GET ", b"http://a.example", b"/", b" HTTP/1.1", b"\r\n", b"\n", b"\r", b"X:", b" ",
                                  b"\0", b"Host: e", b"\x85", b"Content-Length: 0", b"y"]), max_size=14))  # fmt: skip
-def test_no_head_goes_on_with_a_line_that_was_not_one(parts: list[bytes]) -> None:
+def test_no_input_injects_header_line(parts: list[bytes]) -> None:
     try:
-        request = sent(b"".join(parts) + b"\r\n\r\n")
+        request = parse(b"".join(parts) + b"\r\n\r\n")
     except Refusal:
         return
     head = request.head(request.path)

@@ -1,4 +1,4 @@
-"""The way to the registries, whole: from a container without network, through `docker exec`."""
+"""Access to registries from a container without network, through `docker exec`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.conftest import IMAGE
 from trajectories.errors import ConfigError, WorkspaceError
 
 GET = "import sys, urllib.request as u; r = u.urlopen(sys.argv[1]); sys.stdout.buffer.write(r.read())"
-MANY = """\
+MANY_DOWNLOADS = """\
 import sys, threading, urllib.request as u
-got = []
-threads = [threading.Thread(target=lambda: got.append(u.urlopen(sys.argv[1]).read())) for _ in range(50)]
+bodies = []
+threads = [threading.Thread(target=lambda: bodies.append(u.urlopen(sys.argv[1]).read())) for _ in range(50)]
 [each.start() for each in threads]
 [each.join() for each in threads]
-print(len(got), len(set(got)), len(got[0]))
+print(len(bodies), len(set(bodies)), len(bodies[0]))
 """
 FLOOD = """\
 import socket, sys
@@ -46,21 +46,21 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    there = connect()
-    yield there
-    there.rest()
+    client = connect()
+    yield client
+    client.rest()
 
 
 @pytest.fixture(scope="module")
 def container(daemon: Daemon) -> Iterator[str]:
-    made = daemon.start(IMAGE)
-    yield str(made.id)
-    made.remove(force=True, v=True)
+    started = daemon.start(IMAGE)
+    yield str(started.id)
+    started.remove(force=True, v=True)
 
 
 @pytest.fixture
 def run(container: str, daemon: Daemon) -> Run:
-    """Run a command in the container with some variables set."""
+    """Run a command in the container with these variables."""
 
     def run(variables: dict[str, str], *command: str) -> subprocess.CompletedProcess[bytes]:
         words = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
@@ -77,64 +77,64 @@ def no_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def outside(variables: dict[str, str]) -> dict[str, str]:
-    """`variables` with loopback going through the proxy too, which is where the tests have their registries."""
+def proxy_loopback(variables: dict[str, str]) -> dict[str, str]:
+    """Return `variables` so that loopback, where the tests have their registries, is also reached through the proxy."""
     return {**variables, "NO_PROXY": "", "no_proxy": ""}
 
 
 @pytest.mark.slow
-def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, run: Run) -> None:
-    said: list[str] = []
+def test_only_listed_registry_is_reached(container: str, daemon: Daemon, run: Run) -> None:
+    messages: list[str] = []
     before = threading.active_count()
-    with registry() as (port, seen), registry() as (other, unseen):
-        with open_registries(container, daemon.environment(), [f"localhost:{port}"], said.append) as variables:
-            there = run(outside(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
-            assert there.stdout == BIG, there.stderr
-            beside = run(outside(variables), "python3", "-c", GET, f"http://localhost:{other}/")
-            assert b"403" in beside.stderr
+    with registry() as (port, requests), registry() as (other, other_requests):
+        with open_registries(container, daemon.environment(), [f"localhost:{port}"], messages.append) as variables:
+            allowed = run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
+            assert allowed.stdout == BIG, allowed.stderr
+            refused = run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{other}/")
+            assert b"403" in refused.stderr
             assert run({}, "python3", "-c", GET, f"http://localhost:{port}/").returncode
-            found = run({}, "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
-            assert b"class Link" in found
+            processes = run({}, "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
+            assert b"class Link" in processes
         assert b"class Link" not in run({}, "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout
-        assert run(outside(variables), "python3", "-c", GET, f"http://localhost:{port}/").returncode
-        assert len(seen) == 1
-    assert not unseen
-    assert [f"localhost:{other}" in each for each in said] == [True]
+        assert run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{port}/").returncode
+        assert len(requests) == 1
+    assert not other_requests
+    assert [f"localhost:{other}" in each for each in messages] == [True]
     assert threading.active_count() == before
 
 
 @pytest.mark.slow
-def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run: Run) -> None:
+def test_simultaneous_downloads_arrive_completely(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
         open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
     ):
-        done = run(outside(variables), "python3", "-c", MANY, f"http://localhost:{port}/big")
-    assert done.stdout == b"50 1 %d\n" % len(BIG), done.stderr[-2000:]
+        result = run(proxy_loopback(variables), "python3", "-c", MANY_DOWNLOADS, f"http://localhost:{port}/big")
+    assert result.stdout == b"50 1 %d\n" % len(BIG), result.stderr[-2000:]
 
 
 @pytest.mark.slow
-def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, daemon: Daemon, run: Run) -> None:
+def test_flood_of_connections_does_not_block_later_request(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
         open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
     ):
-        flooded = run(outside(variables), "python3", "-c", FLOOD, variables["HTTP_PROXY"])
+        flooded = run(proxy_loopback(variables), "python3", "-c", FLOOD, variables["HTTP_PROXY"])
         assert flooded.returncode == 0, flooded.stderr
-        after = run(outside(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
+        after = run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
         assert after.stdout == BIG, after.stderr
 
 
-def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, run: Run) -> None:
-    said: Queue[str] = Queue()
-    with open_registries(container, daemon.environment(), ["pypi.org"], said.put):
+def test_relay_killed_by_set_up_is_reported(container: str, daemon: Daemon, run: Run) -> None:
+    messages: Queue[str] = Queue()
+    with open_registries(container, daemon.environment(), ["pypi.org"], messages.put):
         kill = "for p in /proc/[0-9]*; do grep -q '[c]lass Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
         run({}, "sh", "-c", kill)
-        assert said.get(timeout=30) == "The relay to the package registries died."
-    assert said.empty()
+        assert messages.get(timeout=30) == "The relay to the package registries died."
+    assert messages.empty()
 
 
-def test_what_the_user_named_wrongly_is_told_before_anything_starts(container: str, daemon: Daemon) -> None:
+def test_invalid_registry_is_refused_before_start(container: str, daemon: Daemon) -> None:
     with (
         pytest.raises(ConfigError),
         open_registries(container, daemon.environment(), ["https://pypi.org/simple"], print),
@@ -142,7 +142,7 @@ def test_what_the_user_named_wrongly_is_told_before_anything_starts(container: s
         pass
 
 
-def test_a_container_that_is_gone_is_told(daemon: Daemon) -> None:
+def test_missing_container_is_reported(daemon: Daemon) -> None:
     with (
         pytest.raises(WorkspaceError, match="did not start"),
         open_registries("swe-agent-of-nobody", daemon.environment(), ["pypi.org"], print),
@@ -150,7 +150,9 @@ def test_a_container_that_is_gone_is_told(daemon: Daemon) -> None:
         pass
 
 
-def test_certificates_are_brought_along(container: str, daemon: Daemon, run: Run, tmp_path: Path) -> None:
+def test_certificates_are_copied_and_named_in_variables(
+    container: str, daemon: Daemon, run: Run, tmp_path: Path
+) -> None:
     bundle = tmp_path / "own.pem"
     bundle.write_text("certificates\n" * 10_000)
     variables = install_certificates(container, daemon.environment(), bundle)
@@ -158,14 +160,14 @@ def test_certificates_are_brought_along(container: str, daemon: Daemon, run: Run
     assert {"PIP_CERT", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "REQUESTS_CA_BUNDLE"} <= set(variables)
 
 
-def test_certificates_that_cannot_be_brought_are_told(daemon: Daemon, tmp_path: Path) -> None:
+def test_certificates_that_cannot_be_copied_are_reported(daemon: Daemon, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="could not be copied"):
         install_certificates("swe-agent-of-nobody", daemon.environment(), Path(__file__))
     with pytest.raises(WorkspaceError, match="could not be copied"):
         install_certificates("swe-agent-of-nobody", daemon.environment(), tmp_path / "missing")
 
 
-def test_the_bundle_that_the_user_has_named_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundle_named_in_environment_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in registry_access._ASKED:
         monkeypatch.delenv(name, raising=False)
     assert local_certificates() is None

@@ -1,4 +1,4 @@
-"""What goes through a tunnel of the proxy of set-up: TLS to the host that CONNECT named; real clients and attacks."""
+"""Tunnels of the proxy of set-up carry only TLS to the host that CONNECT names: real clients and attacks."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from aci.environments.network.http_proxy import Proxy
 from tests.aci.environments.network.loopback_servers import (
     BIG,
     SERVER_HELLO,
-    certificate,
     client_hello,
-    everything,
-    listening,
+    create_certificate,
+    listen,
+    receive_all,
     tls_echo,
     tls_registry,
 )
 
-Opened = tuple[int, list[str]]
-NAMED = b"\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhost"
+OpenProxy = tuple[int, list[str]]
+SERVER_NAME = b"\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhost"
 """The extension server_name for `localhost`."""
 
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return certificate(tmp_path_factory.mktemp("tls"), "localhost", "evil.example")
+    return create_certificate(tmp_path_factory.mktemp("tls"), "localhost", "evil.example")
 
 
 @contextmanager
-def proxy(*hosts: str, patience: float = 30.0) -> Iterator[Opened]:
-    """The port of a proxy to `hosts`, and what it told the user."""
-    said: list[str] = []
-    core = Proxy(HostAllowlist(hosts), said.append, {}, patience=patience)
-    with listening(core.serve) as port:
+def proxy(*hosts: str, patience: float = 30.0) -> Iterator[OpenProxy]:
+    """Serve a proxy that allows `hosts`, and yield its port and its messages to the user."""
+    messages: list[str] = []
+    core = Proxy(HostAllowlist(hosts), messages.append, {}, patience=patience)
+    with listen(core.serve) as port:
         try:
-            yield port, said
+            yield port, messages
         finally:
             core.close()
 
 
 @contextmanager
-def tunnel(through: int, place: str) -> Iterator[socket.socket]:
-    """A connection to `place` that the proxy has agreed to."""
-    with socket.create_connection(("127.0.0.1", through), timeout=30) as sock:
-        sock.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode())
+def tunnel(proxy_port: int, target: str) -> Iterator[socket.socket]:
+    """Open a tunnel to `target` through the proxy, and yield its connection."""
+    with socket.create_connection(("127.0.0.1", proxy_port), timeout=30) as sock:
+        sock.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         answer = b""
         while not answer.endswith(b"\r\n\r\n"):
             answer += sock.recv(1)
@@ -60,109 +60,121 @@ def tunnel(through: int, place: str) -> Iterator[socket.socket]:
         yield sock
 
 
-def trusting(pem: Path) -> ssl.SSLContext:
+def trusting_context(pem: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=pem)
 
 
-def test_a_client_that_asks_for_the_host_of_its_tunnel_is_answered(pem: Path) -> None:
-    with tls_registry(pem, body=BIG) as (port, asked), proxy(f"localhost:{port}") as (through, said):
+def test_client_reaches_host_of_its_tunnel(pem: Path) -> None:
+    with tls_registry(pem, body=BIG) as (port, server_names), proxy(f"localhost:{port}") as (proxy_port, messages):
         for name in ("localhost", "LOCALHOST"):
-            with tunnel(through, f"localhost:{port}") as sock:
-                tls = trusting(pem).wrap_socket(sock, server_hostname=name)
+            with tunnel(proxy_port, f"localhost:{port}") as sock:
+                tls = trusting_context(pem).wrap_socket(sock, server_hostname=name)
                 tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                assert everything(tls).endswith(BIG)
+                assert receive_all(tls).endswith(BIG)
                 tls.close()
-    assert [name.lower() for name in asked if name] == ["localhost", "localhost"]
-    assert said == []
+    assert [name.lower() for name in server_names if name] == ["localhost", "localhost"]
+    assert messages == []
 
 
-def test_a_client_that_asks_for_another_host_is_cut_off(pem: Path) -> None:
+def test_hello_with_other_host_closes_tunnel(pem: Path) -> None:
     with (
-        tls_registry(pem) as (port, asked),
-        proxy(f"localhost:{port}") as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        tls_registry(pem) as (port, server_names),
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
         pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"),
     ):
-        trusting(pem).wrap_socket(sock, server_hostname="evil.example")
-    assert asked == []
-    told = f"Set-up opened a tunnel to localhost:{port}, and its TLS ClientHello names evil.example"
-    assert said == [f"{told}: the tunnel was closed."]
+        trusting_context(pem).wrap_socket(sock, server_hostname="evil.example")
+    assert server_names == []
+    reason = f"Set-up opened a tunnel to localhost:{port}, and its TLS ClientHello names evil.example"
+    assert messages == [f"{reason}: the tunnel was closed."]
 
 
-def test_curl_reaches_the_host_of_its_tunnel_only(pem: Path) -> None:
-    with tls_registry(pem) as (port, asked), proxy(f"localhost:{port}") as (through, _):
+def test_curl_reaches_only_host_of_its_tunnel(pem: Path) -> None:
+    with tls_registry(pem) as (port, server_names), proxy(f"localhost:{port}") as (proxy_port, _):
 
-        def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
-            own = ["curl", "-sS", "--cacert", str(pem), "--noproxy", "", "--proxy", f"http://127.0.0.1:{through}"]
-            return subprocess.run([*own, *words], capture_output=True, timeout=60)
+        def curl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+            options = [
+                "curl",
+                "-sS",
+                "--cacert",
+                str(pem),
+                "--noproxy",
+                "",
+                "--proxy",
+                f"http://127.0.0.1:{proxy_port}",
+            ]
+            return subprocess.run([*options, *arguments], capture_output=True, timeout=60)
 
         assert curl(f"https://localhost:{port}/").stdout == b"hello"
         fronted = curl("--connect-to", f"evil.example:443:localhost:{port}", "https://evil.example/")
         assert (fronted.stdout, fronted.returncode) == (b"", 35), "35 is a failure of TLS"
         assert curl("--proxytunnel", f"http://localhost:{port}/").returncode != 0
-    assert asked == ["localhost"]
+    assert server_names == ["localhost"]
 
 
-def test_pip_installs_through_the_proxy(pem: Path) -> None:
-    listed = b'<!DOCTYPE html><a href="thing-1.0-py3-none-any.whl">thing-1.0-py3-none-any.whl</a>'
-    with tls_registry(pem, body=listed) as (port, asked), proxy(f"localhost:{port}") as (through, said):
+def test_pip_installs_through_proxy(pem: Path) -> None:
+    page = b'<!DOCTYPE html><a href="thing-1.0-py3-none-any.whl">thing-1.0-py3-none-any.whl</a>'
+    with tls_registry(pem, body=page) as (port, server_names), proxy(f"localhost:{port}") as (proxy_port, messages):
         options = ["--isolated", "--no-input", "--disable-pip-version-check", "--cert", str(pem)]
-        ways = ["--proxy", f"http://127.0.0.1:{through}", "--index-url", f"https://localhost:{port}/simple"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", *options, "index", "versions", *ways, "thing"],
+        addresses = ["--proxy", f"http://127.0.0.1:{proxy_port}", "--index-url", f"https://localhost:{port}/simple"]
+        result = subprocess.run(
+            [sys.executable, "-m", "pip", *options, "index", "versions", *addresses, "thing"],
             capture_output=True,
             timeout=60,
             env={"NO_PROXY": "", "PATH": ""},
         )
-    assert b"Available versions: 1.0" in done.stdout, done.stderr
-    assert set(asked) == {"localhost"}
-    assert said == []
+    assert b"Available versions: 1.0" in result.stdout, result.stderr
+    assert set(server_names) == {"localhost"}
+    assert messages == []
 
 
-def test_a_second_hello_that_the_server_asks_for_is_passed_on(pem: Path) -> None:
+def test_second_hello_requested_by_server_is_forwarded(pem: Path) -> None:
     with (
-        tls_registry(pem, curve="secp384r1") as (port, asked),
-        proxy(f"localhost:{port}") as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        tls_registry(pem, curve="secp384r1") as (port, server_names),
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
-        tls = trusting(pem).wrap_socket(sock, server_hostname="localhost")
+        tls = trusting_context(pem).wrap_socket(sock, server_hostname="localhost")
         tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        assert everything(tls).endswith(b"hello")
+        assert receive_all(tls).endswith(b"hello")
         tls.close()
-    assert set(asked) == {"localhost"}
-    assert said == []
+    assert set(server_names) == {"localhost"}
+    assert messages == []
 
 
 @pytest.mark.parametrize("change", [b"", b"\x14\x03\x03\x00\x01\x01"], ids=["at once", "after a change of cipher"])
-def test_a_second_hello_asks_for_no_other_host(pem: Path, change: bytes) -> None:
+def test_second_hello_with_other_host_is_refused(pem: Path, change: bytes) -> None:
     second = client_hello("evil.example", curve="secp384r1")
-    with tls_registry(pem, curve="secp384r1") as (port, asked), proxy(f"localhost:{port}") as (through, said):
+    with (
+        tls_registry(pem, curve="secp384r1") as (port, server_names),
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+    ):
         for eager in (True, False):
-            with tunnel(through, f"localhost:{port}") as sock:
+            with tunnel(proxy_port, f"localhost:{port}") as sock:
                 sock.sendall(client_hello("localhost") + (change + second if eager else b""))
                 sock.recv(65536)
                 if not eager:
                     sock.sendall(change + second)
-                everything(sock)
-    assert set(asked) == {"localhost"}
-    assert "names evil.example" in said[0]
+                receive_all(sock)
+    assert set(server_names) == {"localhost"}
+    assert "names evil.example" in messages[0]
 
 
-def test_a_client_cannot_fill_the_memory_before_its_second_hello() -> None:
+def test_client_cannot_fill_memory_before_second_hello() -> None:
     retry = b"\x03\x03" + RETRY + b"\0\x13\x01\0"
     message = b"\x02" + len(retry).to_bytes(3, "big") + retry
     sent = 0
 
-    def asks_again(client: socket.socket) -> None:
+    def request_second_hello(client: socket.socket) -> None:
         with client:
             client.recv(65536)
             client.sendall(b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message)
-            everything(client)
+            receive_all(client)
 
     with (
-        listening(asks_again) as port,
-        proxy(f"localhost:{port}", patience=2.0) as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        listen(request_second_hello) as port,
+        proxy(f"localhost:{port}", patience=2.0) as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
         sock.sendall(client_hello("localhost"))
         assert sock.recv(65536).endswith(message)
@@ -170,170 +182,182 @@ def test_a_client_cannot_fill_the_memory_before_its_second_hello() -> None:
             while sent < 32 << 20:
                 sent += sock.send(b"\x14\x03\x03\x00\x01\x01" * 10_000)
     assert sent < 32 << 20
-    assert "not TLS" in said[0]
+    assert "not TLS" in messages[0]
 
 
-def records(hello: bytes, size: int) -> bytes:
-    """The message of one record in records of `size` bytes."""
-    parts = [hello[5:][at : at + size] for at in range(0, len(hello) - 5, size)]
+def split_into_records(hello: bytes, size: int) -> bytes:
+    """Split the message of one record into records of `size` bytes."""
+    parts = [hello[5:][position : position + size] for position in range(0, len(hello) - 5, size)]
     return b"".join(hello[:3] + len(part).to_bytes(2, "big") + part for part in parts)
 
 
 @pytest.mark.parametrize("name", ["localhost", "evil.example"])
 @pytest.mark.parametrize("pieces", [1, 7, 10_000])
 @pytest.mark.parametrize("size", [1, 9, 16_000])
-def test_a_hello_in_many_records_and_segments(pem: Path, name: str, pieces: int, size: int) -> None:
-    hello = records(client_hello(name), size)
+def test_hello_in_any_records_and_segments_is_checked(pem: Path, name: str, pieces: int, size: int) -> None:
+    hello = split_into_records(client_hello(name), size)
     with (
-        tls_registry(pem) as (port, asked),
-        proxy(f"localhost:{port}") as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        tls_registry(pem) as (port, server_names),
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for at in range(0, len(hello), pieces):
-            sock.sendall(hello[at : at + pieces])
+        for position in range(0, len(hello), pieces):
+            sock.sendall(hello[position : position + pieces])
         sock.shutdown(socket.SHUT_WR)
-        everything(sock)
-    assert asked == (["localhost"] if name == "localhost" else [])
-    assert len(said) == (name != "localhost")
+        receive_all(sock)
+    assert server_names == (["localhost"] if name == "localhost" else [])
+    assert len(messages) == (name != "localhost")
 
 
-def renamed(hello: bytes, extension: bytes) -> bytes:
-    """A hello with `extension` in the place of the one that names localhost, and all lengths as they must be."""
-    assert hello.count(NAMED) == 1
-    return _lengthened(hello.replace(NAMED, extension), len(extension) - len(NAMED))
+def replace_name(hello: bytes, extension: bytes) -> bytes:
+    """Replace the extension that names localhost by `extension`, and adapt all lengths."""
+    assert hello.count(SERVER_NAME) == 1
+    return _add_to_lengths(hello.replace(SERVER_NAME, extension), len(extension) - len(SERVER_NAME))
 
 
-def _lengthened(hello: bytes, more: int) -> bytes:
+def _add_to_lengths(hello: bytes, more: int) -> bytes:
     data = bytearray(hello)
-    at = 43 + 1 + data[43]
-    at += 2 + int.from_bytes(data[at : at + 2], "big")
-    at += 1 + data[at]
-    for start, size in ((3, 2), (6, 3), (at, 2)):
+    position = 43 + 1 + data[43]
+    position += 2 + int.from_bytes(data[position : position + 2], "big")
+    position += 1 + data[position]
+    for start, size in ((3, 2), (6, 3), (position, 2)):
         length = int.from_bytes(data[start : start + size], "big") + more
         data[start : start + size] = length.to_bytes(size, "big")
     return bytes(data)
 
 
 def name_extension(*entries: tuple[int, bytes]) -> bytes:
-    listed = b"".join(bytes([kind]) + len(name).to_bytes(2, "big") + name for kind, name in entries)
-    listed = len(listed).to_bytes(2, "big") + listed
-    return b"\0\0" + len(listed).to_bytes(2, "big") + listed
+    names = b"".join(bytes([kind]) + len(name).to_bytes(2, "big") + name for kind, name in entries)
+    names = len(names).to_bytes(2, "big") + names
+    return b"\0\0" + len(names).to_bytes(2, "big") + names
 
 
 HOST = (0, b"localhost")
 ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "no name": (lambda: client_hello(None), "names no server"),
-    "two names": (lambda: renamed(client_hello("localhost"), name_extension(HOST, (0, b"evil.example"))), "two"),
-    "another kind of name": (lambda: renamed(client_hello("localhost"), name_extension((1, b"localhost"))), "two"),
-    "two extensions": (lambda: renamed(client_hello("localhost"), NAMED + NAMED), "an extension twice"),
+    "two names": (lambda: replace_name(client_hello("localhost"), name_extension(HOST, (0, b"evil.example"))), "two"),
+    "another kind of name": (lambda: replace_name(client_hello("localhost"), name_extension((1, b"localhost"))), "two"),
+    "two extensions": (
+        lambda: replace_name(client_hello("localhost"), SERVER_NAME + SERVER_NAME),
+        "an extension twice",
+    ),
     "an absolute name": (
-        lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost."))),
+        lambda: replace_name(client_hello("localhost"), name_extension((0, b"localhost."))),
         "an invalid host name",
     ),
     "a NUL": (
-        lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost\0.evil.example"))),
+        lambda: replace_name(client_hello("localhost"), name_extension((0, b"localhost\0.evil.example"))),
         "an invalid host name",
     ),
-    "an address": (lambda: renamed(client_hello("localhost"), name_extension((0, b"127.0.0.1"))), "names 127.0.0.1"),
-    "ECH": (lambda: renamed(client_hello("localhost"), NAMED + b"\xfe\x0d\x00\x01\x00"), "encrypted_client_hello"),
-    "ESNI": (lambda: renamed(client_hello("localhost"), NAMED + b"\xff\xce\x00\x01\x00"), "encrypted_client_hello"),
-    "too long": (lambda: records(b"\x16\x03\x01\0\0\x01\xff\xff\xff" + bytes(100_000), 16_000), "too long"),
+    "an address": (
+        lambda: replace_name(client_hello("localhost"), name_extension((0, b"127.0.0.1"))),
+        "names 127.0.0.1",
+    ),
+    "ECH": (
+        lambda: replace_name(client_hello("localhost"), SERVER_NAME + b"\xfe\x0d\x00\x01\x00"),
+        "encrypted_client_hello",
+    ),
+    "ESNI": (
+        lambda: replace_name(client_hello("localhost"), SERVER_NAME + b"\xff\xce\x00\x01\x00"),
+        "encrypted_client_hello",
+    ),
+    "too long": (lambda: split_into_records(b"\x16\x03\x01\0\0\x01\xff\xff\xff" + bytes(100_000), 16_000), "too long"),
     "plain HTTP": (lambda: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "not TLS"),
     "SSH": (lambda: b"SSH-2.0-OpenSSH_9.2\r\n", "not TLS"),
     "SSL 2": (lambda: b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(40), "not TLS"),
     "another message": (lambda: b"\x16\x03\x01\x00\x04\x10\0\0\0", "no ClientHello"),
     "an empty record": (lambda: b"\x16\x03\x01\0\0" + client_hello("localhost"), "not TLS"),
-    "more in the record": (lambda: _two_in_a_record(client_hello("localhost")), "other data in its record"),
+    "more in the record": (lambda: _hello_twice_in_record(client_hello("localhost")), "other data in its record"),
     "nothing": (lambda: b"", "not complete"),
     "cut": (lambda: client_hello("localhost")[:-1], "not complete"),
 }
 
 
-def _two_in_a_record(hello: bytes) -> bytes:
+def _hello_twice_in_record(hello: bytes) -> bytes:
     return hello[:3] + (2 * (len(hello) - 5)).to_bytes(2, "big") + hello[5:] * 2
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_not_a_clear_hello_to_the_host_reaches_nobody(attack: str) -> None:
-    made, why = ATTACKS[attack]
-    got: list[bytes] = []
+def test_attack_does_not_reach_server(attack: str) -> None:
+    make_hello, reason = ATTACKS[attack]
+    received: list[bytes] = []
 
-    def listen(client: socket.socket) -> None:
+    def record(client: socket.socket) -> None:
         with client:
-            got.append(everything(client))
+            received.append(receive_all(client))
 
     with (
-        listening(listen) as port,
-        proxy(f"localhost:{port}") as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        listen(record) as port,
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
-        sock.sendall(made())
+        sock.sendall(make_hello())
         sock.shutdown(socket.SHUT_WR)
-        assert everything(sock)[:1] in (b"", b"\x15"), "nothing but an alert of TLS"
-    assert b"".join(got) == b""
-    assert why in said[0]
+        assert receive_all(sock)[:1] in (b"", b"\x15"), "only a TLS alert is allowed"
+    assert b"".join(received) == b""
+    assert reason in messages[0]
 
 
-def test_a_long_hello_is_passed_on() -> None:
-    hello = client_hello("localhost", longer=9_000)
+def test_long_hello_is_forwarded() -> None:
+    hello = client_hello("localhost", alpn_bytes=9_000)
     with (
-        listening(tls_echo) as port,
-        proxy(f"localhost:{port}") as (through, _),
-        tunnel(through, f"localhost:{port}") as sock,
+        listen(tls_echo) as port,
+        proxy(f"localhost:{port}") as (proxy_port, _),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
         sock.sendall(hello)
         sock.shutdown(socket.SHUT_WR)
-        assert everything(sock) == SERVER_HELLO + hello
+        assert receive_all(sock) == SERVER_HELLO + hello
 
 
-def test_an_address_is_asked_for_without_a_name(pem: Path) -> None:
-    with tls_registry(pem) as (port, asked), proxy(f"127.0.0.1:{port}") as (through, said):
-        with tunnel(through, f"127.0.0.1:{port}") as sock:
-            trusting(pem).wrap_socket(sock, server_hostname="127.0.0.1").close()
-        with tunnel(through, f"127.0.0.1:{port}") as sock, pytest.raises(ssl.SSLError):
-            trusting(pem).wrap_socket(sock, server_hostname="evil.example")
-    assert asked == [None]
-    assert "names evil.example" in said[0]
+def test_tunnel_to_address_allows_only_hello_without_name(pem: Path) -> None:
+    with tls_registry(pem) as (port, server_names), proxy(f"127.0.0.1:{port}") as (proxy_port, messages):
+        with tunnel(proxy_port, f"127.0.0.1:{port}") as sock:
+            trusting_context(pem).wrap_socket(sock, server_hostname="127.0.0.1").close()
+        with tunnel(proxy_port, f"127.0.0.1:{port}") as sock, pytest.raises(ssl.SSLError):
+            trusting_context(pem).wrap_socket(sock, server_hostname="evil.example")
+    assert server_names == [None]
+    assert "names evil.example" in messages[0]
 
 
-def test_a_server_that_does_not_answer_in_tls_is_cut_off() -> None:
-    """A server of plain HTTP may pass over a ClientHello as garbage and then answer a request."""
-    got: list[bytes] = []
+def test_server_without_tls_is_disconnected() -> None:
+    """A server of plain HTTP might ignore a ClientHello as invalid and then answer a request."""
+    received: list[bytes] = []
 
     def lenient(client: socket.socket) -> None:
         with client:
-            got.append(client.recv(65536))
+            received.append(client.recv(65536))
             client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            got.append(everything(client))
+            received.append(receive_all(client))
 
     hello = client_hello("localhost")
     with (
-        listening(lenient) as port,
-        proxy(f"localhost:{port}") as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        listen(lenient) as port,
+        proxy(f"localhost:{port}") as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
         sock.sendall(hello + b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
-        everything(sock)
-    assert got == [hello, b""]
-    assert said == [], "it is not the ClientHello that is wrong"
+        receive_all(sock)
+    assert received == [hello, b""]
+    assert messages == [], "the ClientHello is valid"
 
 
-def test_a_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
+def test_incomplete_hello_times_out() -> None:
     with (
-        listening(lambda client: client.close()) as port,
-        proxy(f"localhost:{port}", patience=0.05) as (through, said),
-        tunnel(through, f"localhost:{port}") as sock,
+        listen(lambda client: client.close()) as port,
+        proxy(f"localhost:{port}", patience=0.05) as (proxy_port, messages),
+        tunnel(proxy_port, f"localhost:{port}") as sock,
     ):
         sock.sendall(client_hello("localhost")[:100])
-        everything(sock)
-    assert "not complete" in said[0]
+        receive_all(sock)
+    assert "not complete" in messages[0]
 
 
-def test_a_head_that_comes_byte_by_byte_is_not_waited_for_without_end() -> None:
+def test_head_sent_byte_by_byte_times_out() -> None:
     with (
-        proxy("localhost", patience=0.1) as (through, _),
-        socket.create_connection(("127.0.0.1", through), timeout=30) as sock,
+        proxy("localhost", patience=0.1) as (proxy_port, _),
+        socket.create_connection(("127.0.0.1", proxy_port), timeout=30) as sock,
     ):
         sock.settimeout(0.02)
         answer = b""

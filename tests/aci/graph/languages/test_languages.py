@@ -1,4 +1,4 @@
-"""What each language's file finds in code that has its ways to define, call, inherit and import."""
+"""Definitions, calls, bases and imports that each language's module finds."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from aci.graph.parser import load_language
 
 
 def outline(language: str, code: str) -> Outline:
-    found = load_language(language).parse(textwrap.dedent(code).encode()).outline
-    assert not found.broken
-    return found
+    result = load_language(language).parse(textwrap.dedent(code).encode()).outline
+    assert not result.broken
+    return result
 
 
-def names(found: Outline) -> dict[str, str]:
-    return {one.name: one.kind[0] for one in found.symbols}
+def names(result: Outline) -> dict[str, str]:
+    return {symbol.name: symbol.kind[0] for symbol in result.symbols}
 
 
-def references(found: Outline, kind: str) -> set[str]:
-    return {one.name for one in found.references if one.kind == kind}
+def references(result: Outline, kind: str) -> set[str]:
+    return {reference.name for reference in result.references if reference.kind == kind}
 
 
-def imports(found: Outline) -> list[tuple[str, str, str]]:
-    return [one[:3] for one in found.imports]
+def imports(result: Outline) -> list[tuple[str, str, str]]:
+    return [entry[:3] for entry in result.imports]
 
 
-def bindings(found: Outline) -> set[tuple[str, str]]:
-    return {one[:2] for one in found.bindings}
+def bindings(result: Outline) -> set[tuple[str, str]]:
+    return {entry[:2] for entry in result.bindings}
 
 
-def test_javascript() -> None:
-    found = outline(
+def test_javascript_is_outlined() -> None:
+    result = outline(
         "javascript",
         """
         import d, { a as b, c } from './x';
@@ -60,21 +60,21 @@ def test_javascript() -> None:
         const element = <Shown on={arrow}><b/></Shown>;
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"A": "c", "A.field": "f", "A.#hidden": "f", "A.make": "f", "A.old": "f", "named": "f", "exported": "f"},
         **{"table": "c", "table.m": "f", "table.k": "f", "table.quoted": "f", "generate": "f", "arrow": "f"},
     }
-    first = found.symbols[0]
+    first = result.symbols[0]
     assert (first.doc, first.signature) == ("Says what A is.", "class A extends ns.B")
-    assert {"this.go", "b.x.y", "A", "ns.Part", "super.old", "Shown"} <= references(found, "call")
-    assert "b" not in references(found, "call")
-    assert references(found, "base") == {"ns.B"}
-    assert {"c", "arrow"} <= references(found, "use")
-    assert imports(found) == [
+    assert {"this.go", "b.x.y", "A", "ns.Part", "super.old", "Shown"} <= references(result, "call")
+    assert "b" not in references(result, "call")
+    assert references(result, "base") == {"ns.B"}
+    assert {"c", "arrow"} <= references(result, "use")
+    assert imports(result) == [
         *(("d", "./x", "default"), ("b", "./x", "a"), ("c", "./x", "c"), ("ns", "y", ""), ("", "./effects", "")),
         *(("r", "./z", "q"), ("*", "./w", "*"), ("s", "./s", ""), ("t", "u", "t"), ("v", "u", "u")),
     ]
-    assert ("this.part", "ns.Part") in bindings(found)
+    assert ("this.part", "ns.Part") in bindings(result)
 
 
 TYPESCRIPT = """
@@ -100,30 +100,30 @@ TYPESCRIPT = """
 
 
 @pytest.mark.parametrize("language", ["typescript", "tsx"])
-def test_typescript(language: str) -> None:
-    found = outline(language, TYPESCRIPT)
-    assert names(found) == {
+def test_typescript_is_outlined(language: str) -> None:
+    result = outline(language, TYPESCRIPT)
+    assert names(result) == {
         **{"A": "c", "A.constructor": "f", "A.m": "f", "A.q": "f", "I": "c", "I.m": "f", "Alias": "c", "E": "c"},
         **{"N": "c", "N.inside": "f", "ambient": "f", "Q": "c", "Q.z": "f", "arrow": "f"},
     }
-    symbols = {one.name: one for one in found.symbols}
+    symbols = {symbol.name: symbol for symbol in result.symbols}
     assert (symbols["A"].line, symbols["A"].header, symbols["A"].doc) == (5, 6, "Says what A is.")
     assert (symbols["A.m"].line, symbols["A.m"].header) == (9, 10)
     assert symbols["A.m"].signature == "m(a?: Option): Promise<Found>"
-    assert references(found, "base") == {"B", "I", "J.K", "J"}
-    assert {"Component", "Log", "make", "super", "this.service.go"} <= references(found, "call")
-    assert "T" in references(found, "use")
-    assert imports(found) == [("T", "./t", "T"), ("x", "z", "")]
-    assert {("this.part", "Foo"), ("this.service", "Service"), ("a", "Option"), ("return", "Found")} <= bindings(found)
+    assert references(result, "base") == {"B", "I", "J.K", "J"}
+    assert {"Component", "Log", "make", "super", "this.service.go"} <= references(result, "call")
+    assert "T" in references(result, "use")
+    assert imports(result) == [("T", "./t", "T"), ("x", "z", "")]
+    assert {("this.part", "Foo"), ("this.service", "Service"), ("a", "Option"), ("return", "Found")} <= bindings(result)
 
 
-def test_tsx_has_elements() -> None:
-    found = outline("tsx", "export const Page = (p: P) => <List on={p.go}><Row /></List>;\n")
-    assert references(found, "call") == {"List", "Row"}
+def test_tsx_elements_are_calls() -> None:
+    result = outline("tsx", "export const Page = (p: P) => <List on={p.go}><Row /></List>;\n")
+    assert references(result, "call") == {"List", "Row"}
 
 
-def test_java() -> None:
-    found = outline(
+def test_java_is_outlined() -> None:
+    result = outline(
         "java",
         """
         package p;
@@ -148,22 +148,22 @@ def test_java() -> None:
         }
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"A": "c", "A.A": "f", "A.m": "f", "A.In": "c", "A.In.deep": "f", "A.Pair": "c", "A.E": "c", "A.E.q": "f"},
         **{"A.Note": "c", "A.Note.value": "f", "A.Z": "c", "A.Z.z": "f"},
     }
-    first = found.symbols[0]
+    first = result.symbols[0]
     assert (first.line, first.header, first.doc) == (8, 9, "Says what A is.")
-    assert references(found, "base") == {"B", "I", "x.J", "Y"}
+    assert references(result, "base") == {"B", "I", "x.J", "Y"}
     calls = {"Foo", "super", "this.foo.bar", "Made", "all.get", "all.get().go", "Outer.Inner.stat", "Marked"}
-    assert references(found, "call") == calls
-    assert {"Foo", "List", "Failed"} <= references(found, "use")
-    assert imports(found) == [("C", "a.b", "C"), ("make", "a.b.C", "make"), ("*", "a.b", "*")]
-    assert {("this.foo", "Foo"), ("x", "Foo"), ("return", "R"), ("made", "Made")} <= bindings(found)
+    assert references(result, "call") == calls
+    assert {"Foo", "List", "Failed"} <= references(result, "use")
+    assert imports(result) == [("C", "a.b", "C"), ("make", "a.b.C", "make"), ("*", "a.b", "*")]
+    assert {("this.foo", "Foo"), ("x", "Foo"), ("return", "R"), ("made", "Made")} <= bindings(result)
 
 
-def test_go() -> None:
-    found = outline(
+def test_go_is_outlined() -> None:
+    result = outline(
         "go",
         """
         package p
@@ -198,20 +198,26 @@ def test_go() -> None:
         func Plain[K any](f func()) {}
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"T": "c", "I": "c", "I.M": "f", "Alias": "c", "T.Go": "f", "List.Len": "f", "Plain": "f"},
     }
-    first = found.symbols[0]
+    first = result.symbols[0]
     assert (first.line, first.doc, first.signature) == (14, "T says what it is,", "T struct")
-    assert references(found, "base") == {"Base", "pkg.Embedded", "Other"}
-    assert {"NewFoo", "x.Foo", "t.part.Run"} <= references(found, "call")
-    assert {"Foo", "Plain"} <= references(found, "use")
-    assert imports(found) == [("fmt", "fmt", ""), ("x", "a/b/c", ""), ("*", "d", "*"), ("", "e", ""), ("f", "f/v2", "")]
-    assert {("t", "T"), ("a", "Foo"), ("made", "NewFoo"), ("w", "x.Foo"), ("return", "Ret")} <= bindings(found)
+    assert references(result, "base") == {"Base", "pkg.Embedded", "Other"}
+    assert {"NewFoo", "x.Foo", "t.part.Run"} <= references(result, "call")
+    assert {"Foo", "Plain"} <= references(result, "use")
+    assert imports(result) == [
+        ("fmt", "fmt", ""),
+        ("x", "a/b/c", ""),
+        ("*", "d", "*"),
+        ("", "e", ""),
+        ("f", "f/v2", ""),
+    ]
+    assert {("t", "T"), ("a", "Foo"), ("made", "NewFoo"), ("w", "x.Foo"), ("return", "Ret")} <= bindings(result)
 
 
-def test_rust() -> None:
-    found = outline(
+def test_rust_is_outlined() -> None:
+    result = outline(
         "rust",
         """
         use a::b::{self, c, d as e, f::*};
@@ -239,24 +245,24 @@ def test_rust() -> None:
         mod inner { pub fn q() {} }
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"S": "c", "S.go": "f", "Tr": "c", "Tr.required": "f", "Tr.given": "f", "E": "c", "Alias": "c"},
         **{"printed": "f", "q": "f"},
     }
-    first = found.symbols[0]
+    first = result.symbols[0]
     assert (first.line, first.header, first.doc, first.signature) == (7, 9, "Says what S is.", "pub struct S<T>")
-    assert references(found, "base") == {"Tr", "Base", "other.More"}
-    assert references(found, "call") == {"Foo.new", "self.part.run", "printed", "x.turbo", "free"}
-    assert {"Foo", "Ret", "X", "c"} <= references(found, "use")
-    assert imports(found) == [
+    assert references(result, "base") == {"Tr", "Base", "other.More"}
+    assert references(result, "call") == {"Foo.new", "self.part.run", "printed", "x.turbo", "free"}
+    assert {"Foo", "Ret", "X", "c"} <= references(result, "use")
+    assert imports(result) == [
         *(("b", "a", "b"), ("c", "a::b", "c"), ("e", "a::b", "d"), ("*", "a::b::f", "*"), ("Y", "crate::x", "Y")),
         ("m", "self", "m"),
     ]
-    assert {("self.part", "Foo"), ("a", "Foo"), ("x", "Foo.new"), ("return", "Ret")} <= bindings(found)
+    assert {("self.part", "Foo"), ("a", "Foo"), ("x", "Foo.new"), ("return", "Ret")} <= bindings(result)
 
 
-def test_c() -> None:
-    found = outline(
+def test_c_is_outlined() -> None:
+    result = outline(
         "c",
         """
         #include "x.h"
@@ -280,17 +286,17 @@ def test_c() -> None:
         static const struct ops table = { .open = find, };
         """,
     )
-    assert names(found) == {"TWICE": "f", "find": "f", "Foo": "c", "Named": "c", "Tagged": "c", "E": "c"}
-    find = found.symbols[1]
+    assert names(result) == {"TWICE": "f", "find": "f", "Foo": "c", "Named": "c", "Tagged": "c", "E": "c"}
+    find = result.symbols[1]
     assert (find.line, find.header, find.end, find.doc) == (7, 8, 14, "Says what find does.")
-    assert references(found, "call") == {"b.cb", "watch", "make"}
-    assert {"Bar", "Baz", "find", "TWICE"} <= references(found, "use")
-    assert imports(found) == [("*", "x.h", "*"), ("*", "stdio.h", "*")]
-    assert {("b", "Bar"), ("y", "Baz")} <= bindings(found)
+    assert references(result, "call") == {"b.cb", "watch", "make"}
+    assert {"Bar", "Baz", "find", "TWICE"} <= references(result, "use")
+    assert imports(result) == [("*", "x.h", "*"), ("*", "stdio.h", "*")]
+    assert {("b", "Bar"), ("y", "Baz")} <= bindings(result)
 
 
-def test_cpp() -> None:
-    found = outline(
+def test_cpp_is_outlined() -> None:
+    result = outline(
         "cpp",
         """
         #include "x.hpp"
@@ -313,20 +319,20 @@ def test_cpp() -> None:
         using Alias = Foo;
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"A": "c", "A.A": "f", "A.inlined": "f", "A.pure": "f", "A.make": "f", "A.operator==": "f", "A.out": "f"},
         **{"A.templated": "f", "E": "c", "Alias": "c"},
     }
-    first = found.symbols[0]
+    first = result.symbols[0]
     assert (first.line, first.header, first.doc) == (5, 6, "Says what A is.")
-    assert references(found, "base") == {"B", "m.C"}
-    assert references(found, "call") == {"this.go", "f.run", "other.stat", "Foo"}
-    assert imports(found) == [("*", "x.hpp", "*")]
-    assert {("part", "Foo"), ("f", "Foo"), ("q", "Foo")} <= bindings(found)
+    assert references(result, "base") == {"B", "m.C"}
+    assert references(result, "call") == {"this.go", "f.run", "other.stat", "Foo"}
+    assert imports(result) == [("*", "x.hpp", "*")]
+    assert {("part", "Foo"), ("f", "Foo"), ("q", "Foo")} <= bindings(result)
 
 
-def test_ruby() -> None:
-    found = outline(
+def test_ruby_is_outlined() -> None:
+    result = outline(
         "ruby",
         """
         require 'json'
@@ -352,18 +358,18 @@ def test_ruby() -> None:
         end
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"M": "c", "M.A.B": "c", "M.A.B.initialize": "f", "M.A.B.make!": "f", "M.A.B.asks?": "f", "M.A.B.s": "f"},
     }
-    assert found.symbols[0].doc == "Says what M is."
-    assert references(found, "base") == {"Base.C", "Mix"}
-    assert {"Foo.new", "x.go", "@part.run", "self.z", "D.E.new", "D.E.new.run"} <= references(found, "call")
-    assert imports(found) == [("*", "json", "*"), ("*", "./x/y", "*")]
-    assert bindings(found) == {("@part", "Foo")}
+    assert result.symbols[0].doc == "Says what M is."
+    assert references(result, "base") == {"Base.C", "Mix"}
+    assert {"Foo.new", "x.go", "@part.run", "self.z", "D.E.new", "D.E.new.run"} <= references(result, "call")
+    assert imports(result) == [("*", "json", "*"), ("*", "./x/y", "*")]
+    assert bindings(result) == {("@part", "Foo")}
 
 
-def test_php() -> None:
-    found = outline(
+def test_php_is_outlined() -> None:
+    result = outline(
         "php",
         r"""
         <?php
@@ -385,15 +391,15 @@ def test_php() -> None:
         function free(D $d) {}
         """,
     )
-    assert names(found) == {
+    assert names(result) == {
         **{"A": "c", "A.__construct": "f", "A.m": "f", "A.ab": "f", "I2": "c", "T": "c", "T.t": "f", "En": "c"},
         **{"En.e": "f", "free": "f"},
     }
-    assert found.symbols[0].doc == "Says what A is."
-    assert references(found, "base") == {"D", "F", "Q.R", "Mixed", "I3"}
+    assert result.symbols[0].doc == "Says what A is."
+    assert references(result, "base") == {"D", "F", "Q.R", "Mixed", "I3"}
     calls = {"Foo", "parent.__construct", "D", "x.go", "self.y", "h", "this.foo.bar", "Marked"}
-    assert references(found, "call") == calls
-    assert imports(found) == [
+    assert references(result, "call") == calls
+    assert imports(result) == [
         *(("D", r"A\B", "C"), ("F", "E", "F"), ("J", "I", "J"), ("L", "I", "K"), ("*", "lib.php", "*")),
     ]
-    assert {("this.foo", "Foo"), ("this.b", "Bar"), ("x", "D"), ("a", "F"), ("return", "Ret")} <= bindings(found)
+    assert {("this.foo", "Foo"), ("this.b", "Bar"), ("x", "D"), ("a", "F"), ("return", "Ret")} <= bindings(result)

@@ -1,4 +1,4 @@
-"""Data that tests change whenever they run: put back for each candidate, so that one process can try many."""
+"""Restoration of data that tests change on every run, so that one process can evaluate many candidates."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def edit(new: str) -> Candidate:
     return Candidate("lib.py", ((start, start + 1, new),), "", 1, function)
 
 
-def test_a_process_tries_many_although_each_registers_something(
+def test_one_process_evaluates_many_candidates_that_register_state(
     make_repo: Callable[..., Path], open_ws: Callable[..., Any], tmp_path: Path
 ) -> None:
     pids = tmp_path / "pids"
@@ -73,9 +73,9 @@ def test_a_process_tries_many_although_each_registers_something(
     test = "test_lib.py::test_register"
     edits = [edit(str(number)) for number in (*range(10, 50), 0, *range(50, 90))]
     with Evaluator(workspace, PYTEST, [test], Event()) as evaluator:
-        found = list(evaluator.evaluate(iter(edits), [test], [], TimeLimits({test: 1.0})))
-    assert [judged.candidate for judged in found if judged.verdict == "plausible"] == [edit("0")]
-    assert {judged.verdict for judged in found} == {"plausible", "fail"}
+        results = list(evaluator.evaluate(iter(edits), [test], [], TimeLimits({test: 1.0})))
+    assert [result.candidate for result in results if result.verdict == "plausible"] == [edit("0")]
+    assert {result.verdict for result in results} == {"plausible", "fail"}
     assert len(set(pids.read_text().split())) < len(edits) / 4
 
 
@@ -87,11 +87,11 @@ containers = st.one_of(
 
 
 @given(containers, st.lists(st.integers(0, 12)))
-def test_containers_hold_again_what_they_held(value: Any, changes: list[int]) -> None:
+def test_snapshot_restores_contents_of_containers(value: Any, changes: list[int]) -> None:
     assert type(value) in PLAIN
     before = value.copy()
-    kept = StateSnapshot()
-    kept.add(value)
+    snapshot = StateSnapshot()
+    snapshot.add(value)
     for change in changes:
         if isinstance(value, dict):
             value.pop(change, None) if change % 2 else value.update({change: object()})
@@ -99,26 +99,26 @@ def test_containers_hold_again_what_they_held(value: Any, changes: list[int]) ->
             value ^= {change}
         else:
             value.append(change) if change % 2 or not value else value.pop()
-    assert bool(kept.changed()) == (list(value) != list(before) or value != before)
-    kept.add_restless([id(value), 7])
-    kept.restore()
+    assert bool(snapshot.changed()) == (list(value) != list(before) or value != before)
+    snapshot.add_restless([id(value), 7])
+    snapshot.restore()
     assert value == before
     assert not isinstance(value, dict) or list(value) == list(before)
-    assert not kept.changed()
+    assert not snapshot.changed()
 
 
-def test_what_is_not_restless_stays_as_it_is() -> None:
-    class One:
+def test_only_restless_values_are_restored() -> None:
+    class Settings:
         count = 0
 
     other = [1]
-    kept = StateSnapshot()
-    kept.add(One)
-    kept.add(other)
-    kept.add_restless([id(One)])
-    One.count, One.more = 1, 2  # type: ignore[attr-defined]
+    snapshot = StateSnapshot()
+    snapshot.add(Settings)
+    snapshot.add(other)
+    snapshot.add_restless([id(Settings)])
+    Settings.count, Settings.more = 1, 2  # type: ignore[attr-defined]
     other.append(2)
-    kept.restore()
-    assert One.count == 0
-    assert not hasattr(One, "more")
-    assert kept.changed() == [id(other)]
+    snapshot.restore()
+    assert Settings.count == 0
+    assert not hasattr(Settings, "more")
+    assert snapshot.changed() == [id(other)]

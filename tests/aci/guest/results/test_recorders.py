@@ -1,4 +1,4 @@
-"""The results file as it runs at the target: by plain subprocesses, without a workspace."""
+"""Recorders of test results as they run in the target: in plain subprocesses, without a workspace."""
 
 import ast
 import json
@@ -14,7 +14,7 @@ from aci.runners.python import guest_files
 from aci.runtime.guest_programs import PACKAGE
 
 PYTHON = os.environ.get("SWE_AGENT_TEST_PYTHON") or sys.executable
-INSIDE = Path(__file__).parents[4] / "aci" / "guest"
+GUEST_FOLDER = Path(__file__).parents[4] / "aci" / "guest"
 
 MIXED = """
     import pytest, unittest
@@ -80,8 +80,8 @@ CASES = """
 """
 
 
-class Place:
-    """A small repository and, beside it, the folder that holds our file."""
+class TargetProject:
+    """A small repository and, next to it, a folder with the guest programs."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "repo"
@@ -100,9 +100,9 @@ class Place:
         file.write_text(dedent(text), encoding="utf-8")
 
     def run(self, *command, nodes=(), limit=0, cwd="."):
-        """The lines written, and the exit code."""
-        asked = {"out": str(self.out), "root": str(self.root), "nodes": list(nodes), "limit": limit}
-        (self.harness / "run.json").write_text(json.dumps({**asked, "cache": str(self.harness / "cache")}))
+        """Run a command with a recorder; return the recorded lines and the exit code."""
+        run_options = {"out": str(self.out), "root": str(self.root), "nodes": list(nodes), "limit": limit}
+        (self.harness / "run.json").write_text(json.dumps({**run_options, "cache": str(self.harness / "cache")}))
         self.out.unlink(missing_ok=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "PYTHON"))}
         env |= {
@@ -113,59 +113,59 @@ class Place:
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             **self.env,
         }
-        ran = subprocess.run(
+        process = subprocess.run(
             [PYTHON, *command], cwd=self.root / cwd, env=env, capture_output=True, timeout=100, check=False
         )
-        self.said = (ran.stdout + ran.stderr).decode()
+        self.output = (process.stdout + process.stderr).decode()
         text = self.out.read_text(encoding="utf-8") if self.out.exists() else ""
-        return [json.loads(line) for line in text.splitlines()], ran.returncode
+        return [json.loads(line) for line in text.splitlines()], process.returncode
 
-    def pytest(self, *options, **asked):
-        return self.run("-m", "pytest", "-q", *options, **asked)
+    def pytest(self, *options, **run_options):
+        return self.run("-m", "pytest", "-q", *options, **run_options)
 
-    def unittest(self, *options, **asked):
-        return self.run("-m", f"{PACKAGE}.results", *options, **asked)
+    def unittest(self, *options, **run_options):
+        return self.run("-m", f"{PACKAGE}.results", *options, **run_options)
 
 
 @pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
+def project(tmp_path):
+    return TargetProject(tmp_path)
 
 
 def outcomes(lines):
-    """The lines' ids without their file -> all outcomes."""
-    found = {}
+    """Map the name of each test, without its file, to its outcomes in order."""
+    results = {}
     for line in lines:
         if "id" in line:
-            found.setdefault(line["id"].rpartition("::")[2], []).append(line["outcome"])
-    return found
+            results.setdefault(line["id"].rpartition("::")[2], []).append(line["outcome"])
+    return results
 
 
 def by_id(lines):
     return {line["id"]: line for line in lines if "id" in line}
 
 
-def test_every_outcome_of_pytest(place):
-    place.add("tests/test_a.py", MIXED)
-    lines, code = place.pytest()
+def test_pytest_recorder_reports_every_outcome(project):
+    project.add("tests/test_a.py", MIXED)
+    lines, code = project.pytest()
     assert code == 1
     assert lines[0] == {"start": "pytest"}
     assert lines[-1]["finish"] == 1
     assert lines[-1]["expected"] == 15
-    found = outcomes(lines)
-    assert found["test_bad"] == found["test_boom"] == found["test_strict"] == ["failed"]
-    assert found["test_x"] == ["xfailed"]
-    assert found["test_xp"] == ["xpassed"]
-    assert found["test_s"] == ["skipped"]
-    assert found["test_setup"] == ["error"]
-    assert found["test_teardown"] == ["passed", "error"]
-    assert "failed" in found["test_sub"]
-    assert found["test_ok"] == ["passed"]
+    results = outcomes(lines)
+    assert results["test_bad"] == results["test_boom"] == results["test_strict"] == ["failed"]
+    assert results["test_x"] == ["xfailed"]
+    assert results["test_xp"] == ["xpassed"]
+    assert results["test_s"] == ["skipped"]
+    assert results["test_setup"] == ["error"]
+    assert results["test_teardown"] == ["passed", "error"]
+    assert "failed" in results["test_sub"]
+    assert results["test_ok"] == ["passed"]
 
 
-def test_a_failure_has_its_message_type_place_and_frames(place):
-    place.add("tests/test_a.py", MIXED)
-    boom = by_id(place.pytest()[0])["tests/test_a.py::test_boom"]
+def test_failure_has_message_type_location_and_frames(project):
+    project.add("tests/test_a.py", MIXED)
+    boom = by_id(project.pytest()[0])["tests/test_a.py::test_boom"]
     assert boom["message"] == "KeyError: 'a'"
     assert boom["error"] == "KeyError"
     assert (boom["path"], boom["line"]) == ("tests/test_a.py", 9)
@@ -173,62 +173,62 @@ def test_a_failure_has_its_message_type_place_and_frames(place):
 
 
 @pytest.mark.slow
-def test_odd_ids_can_be_chosen(place):
-    place.add("tests/test_a.py", MIXED)
+def test_unusual_ids_can_be_selected(project):
+    project.add("tests/test_a.py", MIXED)
     nodes = ["tests/test_a.py::test_p[a b]", "tests/test_a.py::test_p[x::y]", "tests/test_a.py::test_p[[]"]
-    assert sorted(by_id(place.pytest(nodes=nodes)[0])) == sorted(nodes)
-    assert len(by_id(place.pytest(nodes=["tests/test_a.py::test_p"])[0])) == 5
-    assert len(by_id(place.pytest(nodes=["./tests/test_a.py::TestU"])[0])) == 2
-    assert len(by_id(place.pytest(nodes=["tests.test_a.TestU.test_ok"])[0])) == 1
-    assert len(by_id(place.pytest(nodes=["tests"])[0])) == 15
+    assert sorted(by_id(project.pytest(nodes=nodes)[0])) == sorted(nodes)
+    assert len(by_id(project.pytest(nodes=["tests/test_a.py::test_p"])[0])) == 5
+    assert len(by_id(project.pytest(nodes=["./tests/test_a.py::TestU"])[0])) == 2
+    assert len(by_id(project.pytest(nodes=["tests.test_a.TestU.test_ok"])[0])) == 1
+    assert len(by_id(project.pytest(nodes=["tests"])[0])) == 15
 
 
-def test_nodes_that_are_gone_stop_nothing(place):
-    place.add("tests/test_a.py", "def test_a(): pass")
-    lines, _ = place.pytest(nodes=["tests/test_a.py::test_a", "tests/test_a.py::test_gone", "tests/test_gone.py"])
+def test_missing_nodes_do_not_stop_run(project):
+    project.add("tests/test_a.py", "def test_a(): pass")
+    lines, _ = project.pytest(nodes=["tests/test_a.py::test_a", "tests/test_a.py::test_gone", "tests/test_gone.py"])
     assert list(by_id(lines)) == ["tests/test_a.py::test_a"]
-    lines, code = place.pytest(nodes=["tests/test_gone.py"])
+    lines, code = project.pytest(nodes=["tests/test_gone.py"])
     assert by_id(lines) == {}
     assert code == 5
 
 
 @pytest.mark.slow
-def test_thousands_of_nodes(place):
-    place.add("test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(3000))\ndef test_n(n): pass")
+def test_thousands_of_nodes_can_be_selected(project):
+    project.add("test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(3000))\ndef test_n(n): pass")
     nodes = [f"test_a.py::test_n[{n}]" for n in range(0, 3000, 2)] + ["x" * 200] * 1000
-    assert len(by_id(place.pytest(nodes=nodes)[0])) == 1500
+    assert len(by_id(project.pytest(nodes=nodes)[0])) == 1500
 
 
-def test_a_file_that_cannot_be_imported_hides_no_other(place):
-    place.add("tests/test_a.py", "def test_a(): pass")
-    place.add("tests/test_b.py", "from os import nope")
-    found = by_id(place.pytest()[0])
-    assert found["tests/test_b.py"]["outcome"] == "error"
-    assert "cannot import name 'nope'" in found["tests/test_b.py"]["message"]
-    assert found["tests/test_a.py::test_a"]["outcome"] == "passed"
+def test_import_error_in_one_file_hides_no_other_results(project):
+    project.add("tests/test_a.py", "def test_a(): pass")
+    project.add("tests/test_b.py", "from os import nope")
+    results = by_id(project.pytest()[0])
+    assert results["tests/test_b.py"]["outcome"] == "error"
+    assert "cannot import name 'nope'" in results["tests/test_b.py"]["message"]
+    assert results["tests/test_a.py::test_a"]["outcome"] == "passed"
 
 
-def test_all_failures_are_wanted_whatever_the_options(place):
-    place.add("tests/test_a.py", MIXED)
-    assert len(by_id(place.pytest("-x")[0])) == 15
-    place.add("test_b.py", CASES)
-    assert len(by_id(place.unittest("-f", "test_b")[0])) == 8
+def test_fail_fast_options_are_ignored(project):
+    project.add("tests/test_a.py", MIXED)
+    assert len(by_id(project.pytest("-x")[0])) == 15
+    project.add("test_b.py", CASES)
+    assert len(by_id(project.unittest("-f", "test_b")[0])) == 8
 
 
 @pytest.mark.slow
-def test_workers_of_xdist_choose_and_report(place):
-    place.add("tests/test_a.py", MIXED)
-    place.add("tests/test_b.py", "from os import nope")
-    lines, _ = place.pytest("-p", "xdist", "-n", "2", nodes=["tests/test_a.py::test_p", "tests/test_a.py::test_boom"])
-    found = by_id(lines)
-    assert len(found) == 6
-    assert found["tests/test_a.py::test_boom"]["trace"][-1] == ["tests/test_a.py", 7, "helper"]
+def test_xdist_workers_select_and_report_tests(project):
+    project.add("tests/test_a.py", MIXED)
+    project.add("tests/test_b.py", "from os import nope")
+    lines, _ = project.pytest("-p", "xdist", "-n", "2", nodes=["tests/test_a.py::test_p", "tests/test_a.py::test_boom"])
+    results = by_id(lines)
+    assert len(results) == 6
+    assert results["tests/test_a.py::test_boom"]["trace"][-1] == ["tests/test_a.py", 7, "helper"]
     assert lines[-1]["finish"] == 1
 
 
-def test_a_run_inside_a_run_is_not_recorded(place):
-    place.add("inner/test_inner.py", "def test_inner(): pass")
-    place.add(
+def test_nested_pytest_run_is_not_recorded(project):
+    project.add("inner/test_inner.py", "def test_inner(): pass")
+    project.add(
         "test_outer.py",
         """
         import pytest, subprocess, sys
@@ -236,49 +236,49 @@ def test_a_run_inside_a_run_is_not_recorded(place):
         def test_subprocess(): subprocess.run([sys.executable, "-m", "pytest", "inner"], check=True)
         """,
     )
-    lines, code = place.pytest("test_outer.py")
-    assert code == 0, place.said
+    lines, code = project.pytest("test_outer.py")
+    assert code == 0, project.output
     assert list(by_id(lines)) == ["test_outer.py::test_in_process", "test_outer.py::test_subprocess"]
     assert sum("start" in line for line in lines) == sum("finish" in line for line in lines) == 1
 
 
-def test_the_tree_stays_clean(place):
-    place.add("test_a.py", "def test_a(): assert 0")
-    place.pytest()
-    assert [file.name for file in place.root.iterdir()] == ["test_a.py"]
+def test_run_leaves_no_files_in_repository(project):
+    project.add("test_a.py", "def test_a(): assert 0")
+    project.pytest()
+    assert [file.name for file in project.root.iterdir()] == ["test_a.py"]
 
 
 @pytest.mark.parametrize(
     "options", [("--strict-config",), ("-p", "no:cacheprovider", "--strict-config"), ("-W", "error")]
 )
-def test_strict_options_do_not_mind_us(place, options):
-    place.add("test_a.py", "def test_a(): pass")
-    lines, code = place.pytest(*options)
-    assert code == 0, place.said
+def test_recorder_works_with_strict_options(project, options):
+    project.add("test_a.py", "def test_a(): pass")
+    lines, code = project.pytest(*options)
+    assert code == 0, project.output
     assert len(by_id(lines)) == 1
 
 
-def test_a_root_directory_below_the_repository(place):
-    place.add("sub/pytest.ini", "[pytest]")
-    place.add("sub/tests/test_a.py", "def test_a(): pass")
+def test_paths_are_relative_to_repository_if_rootdir_is_subfolder(project):
+    project.add("sub/pytest.ini", "[pytest]")
+    project.add("sub/tests/test_a.py", "def test_a(): pass")
     for node in ("tests/test_a.py::test_a", "sub/tests/test_a.py::test_a"):
-        found = by_id(place.pytest(nodes=[node], cwd="sub")[0])
-        assert found["tests/test_a.py::test_a"]["path"] == "sub/tests/test_a.py"
+        results = by_id(project.pytest(nodes=[node], cwd="sub")[0])
+        assert results["tests/test_a.py::test_a"]["path"] == "sub/tests/test_a.py"
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_an_ended_interpreter_leaves_no_finish(place, ending):
-    place.add("test_a.py", f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): pass")
-    lines, _ = place.pytest()
+def test_killed_interpreter_writes_no_finish_line(project, ending):
+    project.add("test_a.py", f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): pass")
+    lines, _ = project.pytest()
     assert lines[-1] == {"running": "test_a.py::test_b"}
-    place.add("test_u.py", f"import os, unittest\nclass T(unittest.TestCase):\n  def test_a(self): {ending}")
-    lines, _ = place.unittest("test_u")
+    project.add("test_u.py", f"import os, unittest\nclass T(unittest.TestCase):\n  def test_a(self): {ending}")
+    lines, _ = project.unittest("test_u")
     assert lines == [{"start": "unittest"}, {"running": "test_u.T.test_a"}]
 
 
-def test_an_early_goodbye_shows_in_the_counts(place):
-    place.add("test_a.py", "import pytest\ndef test_a(): pytest.exit('enough', returncode=0)\ndef test_b(): assert 0")
-    lines, code = place.pytest()
+def test_early_exit_is_visible_in_counts(project):
+    project.add("test_a.py", "import pytest\ndef test_a(): pytest.exit('enough', returncode=0)\ndef test_b(): assert 0")
+    lines, code = project.pytest()
     assert code == 0
     assert lines[-1]["finish"] == 0
     assert lines[-1]["expected"] == 2 > len(by_id(lines))
@@ -286,7 +286,7 @@ def test_an_early_goodbye_shows_in_the_counts(place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(60)", "[spin() for _ in iter(int, 1)]"])
-def test_a_test_that_hangs_fails_and_the_others_run(place, body):
+def test_hanging_test_fails_and_other_tests_run(project, body):
     text = f"""
         import time, unittest
         def spin():
@@ -297,8 +297,8 @@ def test_a_test_that_hangs_fails_and_the_others_run(place, body):
                 {body}
             def test_b(self): pass
     """
-    place.add("test_a.py", text)
-    for lines, _ in (place.pytest(limit=0.5), place.unittest("test_a", limit=0.5)):
+    project.add("test_a.py", text)
+    for lines, _ in (project.pytest(limit=0.5), project.unittest("test_a", limit=0.5)):
         first, second = by_id(lines).values()
         assert first["outcome"] == "failed"
         assert "ran longer than 0.5 s" in first["message"]
@@ -306,8 +306,8 @@ def test_a_test_that_hangs_fails_and_the_others_run(place, body):
         assert "finish" in lines[-1]
 
 
-def test_an_alarm_that_the_test_uses_is_its_own(place):
-    place.add(
+def test_recorder_leaves_sigalrm_to_tests(project):
+    project.add(
         "test_a.py",
         """
         import signal
@@ -316,17 +316,17 @@ def test_an_alarm_that_the_test_uses_is_its_own(place):
         def test_b(): assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
         """,
     )
-    assert place.pytest(limit=30)[1] == 0
+    assert project.pytest(limit=30)[1] == 0
 
 
-def test_every_outcome_of_unittest(place):
-    place.add("tests/test_a.py", CASES)
-    lines, code = place.unittest("discover", "-s", "tests")
+def test_unittest_recorder_reports_every_outcome(project):
+    project.add("tests/test_a.py", CASES)
+    lines, code = project.unittest("discover", "-s", "tests")
     assert code == 1
-    counted = 7 - (sys.version_info[:3] == (3, 12, 1))  # it counts no skipped tests
+    counted = 7 - (sys.version_info[:3] == (3, 12, 1))  # this version does not count skipped tests
     assert lines[-1] == {"finish": 1, "expected": counted}
-    found = by_id(lines)
-    assert {id.rpartition(".")[2]: line["outcome"] for id, line in found.items()} == {
+    results = by_id(lines)
+    assert {id.rpartition(".")[2]: line["outcome"] for id, line in results.items()} == {
         "Broken": "error",
         "test_ok": "passed",
         "test_bad": "failed",
@@ -336,16 +336,16 @@ def test_every_outcome_of_unittest(place):
         "test_strict": "failed",
         "test_sub": "failed",
     }
-    boom = found["test_a.T.test_boom"]
+    boom = results["test_a.T.test_boom"]
     assert boom["message"] == "KeyError: 'a'"
     assert (boom["path"], boom["line"]) == ("tests/test_a.py", 9)
     assert boom["trace"][-1] == ["tests/test_a.py", 4, "helper"]
 
 
-def test_unittest_chooses_by_either_form(place):
-    place.add("tests/__init__.py", "")
-    place.add("tests/test_a.py", CASES)
-    place.add("tests/test_b.py", "from os import nope")
+def test_unittest_selects_by_dotted_name_or_pytest_id(project):
+    project.add("tests/__init__.py", "")
+    project.add("tests/test_a.py", CASES)
+    project.add("tests/test_b.py", "from os import nope")
     for nodes, expected in (
         (["tests.test_a.T.test_ok"], ["tests.test_a.T.test_ok"]),
         (["tests/test_a.py::T::test_ok", "gone.py", "tests.gone"], ["tests.test_a.T.test_ok"]),
@@ -353,21 +353,21 @@ def test_unittest_chooses_by_either_form(place):
         (["tests.test_b.T.test_gone"], ["tests.test_b"]),
         (["tests/test_a.py::Broken"], ["tests.test_a.Broken"]),
     ):
-        assert list(by_id(place.unittest(nodes=nodes)[0])) == expected
-    assert len(by_id(place.unittest(nodes=["tests/test_a.py"])[0])) == 8
+        assert list(by_id(project.unittest(nodes=nodes)[0])) == expected
+    assert len(by_id(project.unittest(nodes=["tests/test_a.py"])[0])) == 8
 
 
-def test_unittest_finds_an_asked_file_that_discovery_misses(place):
-    place.add("tests/test_a.py", CASES)
-    place.add("extra/check.py", "import unittest\nclass T(unittest.TestCase):\n  def test_it(self): pass")
-    found = by_id(place.unittest("discover", "-s", "tests", nodes=["extra/check.py"])[0])
-    assert list(found) == ["check.T.test_it"]
-    assert found["check.T.test_it"]["path"] == "extra/check.py"
+def test_unittest_loads_requested_file_that_discovery_misses(project):
+    project.add("tests/test_a.py", CASES)
+    project.add("extra/check.py", "import unittest\nclass T(unittest.TestCase):\n  def test_it(self): pass")
+    results = by_id(project.unittest("discover", "-s", "tests", nodes=["extra/check.py"])[0])
+    assert list(results) == ["check.T.test_it"]
+    assert results["check.T.test_it"]["path"] == "extra/check.py"
 
 
-def test_a_suite_that_cannot_be_loaded_has_no_finish(place):
-    place.add("test_a.py", "import os; os._exit(0)")
-    lines, code = place.unittest()
+def test_suite_that_exits_while_loading_has_no_finish_line(project):
+    project.add("test_a.py", "import os; os._exit(0)")
+    lines, code = project.unittest()
     assert code == 0
     assert lines == [{"start": "unittest"}]
 
@@ -395,32 +395,32 @@ FRAMEWORK = """
 """
 
 
-@pytest.mark.parametrize("way", ["runner", "plain"])
-def test_what_is_built_on_unittest_tells_too(place, way):
-    place.add("runtests.py", FRAMEWORK)
-    place.add("test_a.py", CASES)
-    lines, code = place.run("runtests.py", way, "test_a")
+@pytest.mark.parametrize("mode", ["runner", "plain"])
+def test_frameworks_built_on_unittest_are_recorded(project, mode):
+    project.add("runtests.py", FRAMEWORK)
+    project.add("test_a.py", CASES)
+    lines, code = project.run("runtests.py", mode, "test_a")
     assert code == 1
     assert lines[0] == {"start": "unittest"}
     assert "finish" in lines[-1]
-    found = {id.rpartition(".")[2]: line["outcome"] for id, line in by_id(lines).items()}
-    assert found["test_ok"] == "passed"
-    assert found["test_bad"] == found["test_sub"] == "failed"
-    assert found["Broken"] == "error"
-    assert len(found) == 8
+    results = {id.rpartition(".")[2]: line["outcome"] for id, line in by_id(lines).items()}
+    assert results["test_ok"] == "passed"
+    assert results["test_bad"] == results["test_sub"] == "failed"
+    assert results["Broken"] == "error"
+    assert len(results) == 8
 
 
-def test_a_framework_is_narrowed(place):
-    place.add("runtests.py", FRAMEWORK)
-    place.add("test_a.py", CASES)
+def test_selection_applies_to_frameworks_built_on_unittest(project):
+    project.add("runtests.py", FRAMEWORK)
+    project.add("test_a.py", CASES)
     nodes = ["test_a.py::T::test_ok", "test_a.Broken"]
-    lines = place.run("runtests.py", "runner", "test_a", nodes=nodes)[0]
+    lines = project.run("runtests.py", "runner", "test_a", nodes=nodes)[0]
     assert sorted(by_id(lines)) == ["test_a.Broken", "test_a.T.test_ok"]
 
 
-def test_tests_that_run_tests_tell_nothing_of_those(place):
-    place.add("test_inner.py", CASES)
-    place.add(
+def test_tests_run_by_tests_are_not_recorded(project):
+    project.add("test_inner.py", CASES)
+    project.add(
         "test_outer.py",
         """
         import io, subprocess, sys, unittest
@@ -434,23 +434,23 @@ def test_tests_that_run_tests_tell_nothing_of_those(place):
                 self.assertEqual(subprocess.call([sys.executable, "-m", "unittest", "-q", "test_inner"]), 1)
         """,
     )
-    lines, code = place.unittest("test_outer")
-    assert code == 0, place.said
+    lines, code = project.unittest("test_outer")
+    assert code == 0, project.output
     assert sorted(by_id(lines)) == [f"test_outer.T.test_{name}" for name in ("process", "result", "runner")]
     assert lines[-1] == {"finish": 0, "expected": 3}
 
 
-SEES = """
+ENVIRONMENT_TEST = """
     import os, subprocess, sys, unittest
 
-    def seen():
-        told = "import os, sys; print(os.environ.get('PYTHONPATH'), os.environ.get('PYTEST_PLUGINS'), len(sys.path))"
-        child = subprocess.check_output([sys.executable, "-c", told]).decode().split()
+    def visible_environment():
+        code = "import os, sys; print(os.environ.get('PYTHONPATH'), os.environ.get('PYTEST_PLUGINS'), len(sys.path))"
+        child = subprocess.check_output([sys.executable, "-c", code]).decode().split()
         return os.environ.get("PYTHONPATH"), os.environ.get("PYTEST_PLUGINS"), child[:2], sys.path
 
     class T(unittest.TestCase):
         def test_environment(self):
-            path, plugins, child, imports = seen()
+            path, plugins, child, imports = visible_environment()
             self.assertEqual((path, plugins, child), (EXPECTED, None, [str(EXPECTED), "None"]))
             self.assertNotIn("harness", " ".join(imports))
             self.assertNotIn("SWE_AGENT_RUN", os.environ)
@@ -458,35 +458,35 @@ SEES = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("own", [None, "/nowhere"])
-def test_tests_see_the_environment_of_the_session(place, own):
-    place.add("test_env.py", SEES.replace("EXPECTED", repr(own)))
-    place.add("runtests.py", FRAMEWORK)
-    place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{own}"} if own else {}
+@pytest.mark.parametrize("user_path", [None, "/nowhere"])
+def test_tests_see_original_environment(project, user_path):
+    project.add("test_env.py", ENVIRONMENT_TEST.replace("EXPECTED", repr(user_path)))
+    project.add("runtests.py", FRAMEWORK)
+    project.env = {"PYTHONPATH": f"{project.harness}{os.pathsep}{user_path}"} if user_path else {}
     for run in (
-        lambda: place.pytest("test_env.py"),
-        lambda: place.pytest("-p", "xdist", "-n", "1", "test_env.py"),
-        lambda: place.unittest("test_env"),
-        lambda: place.run("runtests.py", "runner", "test_env"),
+        lambda: project.pytest("test_env.py"),
+        lambda: project.pytest("-p", "xdist", "-n", "1", "test_env.py"),
+        lambda: project.unittest("test_env"),
+        lambda: project.run("runtests.py", "runner", "test_env"),
     ):
         lines, code = run()
-        assert code == 0, place.said
+        assert code == 0, project.output
         assert [line["outcome"] for line in by_id(lines).values()] == ["passed"]
 
 
-def test_the_targets_own_sitecustomize_is_run(place):
-    place.add("lib/sitecustomize.py", "import builtins\nbuiltins.customized = __name__")
-    place.add("test_a.py", "def test_a(): assert customized == 'sitecustomize'")
-    place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{place.root}/lib"}
-    assert place.pytest()[1] == 0, place.said
+def test_sitecustomize_of_target_runs(project):
+    project.add("lib/sitecustomize.py", "import builtins\nbuiltins.customized = __name__")
+    project.add("test_a.py", "def test_a(): assert customized == 'sitecustomize'")
+    project.env = {"PYTHONPATH": f"{project.harness}{os.pathsep}{project.root}/lib"}
+    assert project.pytest()[1] == 0, project.output
 
 
 @pytest.mark.slow
-def test_endless_failures_have_short_messages(place):
-    place.add(
+def test_messages_are_shortened_after_many_failures(project):
+    project.add(
         "test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(2100))\ndef test_n(n): assert 0, 'x' * 9000"
     )
-    lines = list(by_id(place.pytest("--tb=line", "-q", "--no-summary")[0]).values())
+    lines = list(by_id(project.pytest("--tb=line", "-q", "--no-summary")[0]).values())
     assert (len(lines[0]["message"]), len(lines[-1]["message"])) == (4000, 300)
 
 
@@ -512,33 +512,37 @@ DJANGO = {
 
 
 @pytest.mark.parametrize("options", [(), ("--parallel", "2"), ("--debug-sql",)])
-def test_django(place, options):
+def test_django_runner_is_recorded(project, options):
     if subprocess.run([PYTHON, "-c", "import django"], capture_output=True, check=False).returncode:
-        pytest.skip("the Python of these tests has no Django")
+        pytest.skip("Django is not installed")
     for name, text in DJANGO.items():
-        place.add(name, text)
-    lines, code = place.run("manage.py", "test", *options)
-    assert code == 1, place.said
-    found = {id: line["outcome"] for id, line in by_id(lines).items()}
-    assert found == {"app.tests.A.test_ok": "passed", "app.tests.A.test_bad": "failed", "app.tests.B.test_b": "passed"}
+        project.add(name, text)
+    lines, code = project.run("manage.py", "test", *options)
+    assert code == 1, project.output
+    results = {id: line["outcome"] for id, line in by_id(lines).items()}
+    assert results == {
+        "app.tests.A.test_ok": "passed",
+        "app.tests.A.test_bad": "failed",
+        "app.tests.B.test_b": "passed",
+    }
     assert lines[-1] == {"finish": 1, "expected": 3}
-    one = place.run("manage.py", "test", *options, nodes=["app/tests.py::A::test_ok"])[0]
+    one = project.run("manage.py", "test", *options, nodes=["app/tests.py::A::test_ok"])[0]
     assert list(by_id(one)) == ["app.tests.A.test_ok"]
 
 
 @pytest.mark.slow
-def test_nobody_asked_nobody_answers(place):
-    place.add("test_a.py", "def test_a(): pass")
-    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": f"{PACKAGE}.results.pytest_recorder"}
+def test_recorder_is_inactive_without_run_file(project):
+    project.add("test_a.py", "def test_a(): pass")
+    env = {**os.environ, "PYTHONPATH": str(project.harness), "PYTEST_PLUGINS": f"{PACKAGE}.results.pytest_recorder"}
     env.pop("SWE_AGENT_RUN", None)
-    ran = subprocess.run([PYTHON, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
-    assert ran.returncode == 0
-    assert not place.out.exists()
+    process = subprocess.run([PYTHON, "-m", "pytest", "-q"], cwd=project.root, env=env, check=False)
+    assert process.returncode == 0
+    assert not project.out.exists()
 
 
 @pytest.mark.parametrize(
-    "name", ["project_probe.py", *(f"results/{file.name}" for file in sorted((INSIDE / "results").glob("*.py")))]
+    "name", ["project_probe.py", *(f"results/{file.name}" for file in sorted((GUEST_FOLDER / "results").glob("*.py")))]
 )
-def test_old_pythons_can_read_it(name):
-    tree = ast.parse((INSIDE / name).read_text(encoding="utf-8"), feature_version=(3, 6))
+def test_guest_files_parse_with_python_36(name):
+    tree = ast.parse((GUEST_FOLDER / name).read_text(encoding="utf-8"), feature_version=(3, 6))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

@@ -1,4 +1,4 @@
-// Stands in for jest: tells the reporters of the command line what was recorded.
+// Stands in for jest: sends recorded results to the reporters of the command line.
 const { files, all } = JSON.parse(require('fs').readFileSync(__dirname + '/recorded.json', 'utf8').split('ROOT').join(process.cwd()));
 const named = process.argv.filter((word) => word.startsWith('--reporters=/')).map((word) => word.slice('--reporters='.length));
 const chosen = process.argv.includes('--runTestsByPath') ? process.argv.filter((word) => word.endsWith('.test.js')) : null;

@@ -1,4 +1,4 @@
-// Stands in for vitest: tells the reporters of the command line what was recorded of version 2, or 4.
+// Stands in for vitest: sends recorded results of version 2 or 4 to the reporters of the command line.
 const files = JSON.parse(require('fs').readFileSync(__dirname + '/recorded.json', 'utf8').split('ROOT').join(process.cwd()));
 const named = process.argv.filter((word) => word.startsWith('--reporter=/')).map((word) => word.slice('--reporter='.length));
 for (const name of named) {

@@ -1,4 +1,4 @@
-"""What a hostile program meets: a container as the agent gets it, and things of this machine that it must not touch."""
+"""A container as the agent gets it, and things of the host that hostile programs must not reach."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILES = {".gitignore": "*.log\n", "README": "hello\n", "pkg/__init__.py": "", "p
 
 
 class Listener:
-    """A server on every address of this machine, and on an abstract socket; `visitors` came to it."""
+    """A server on every address of this machine and on an abstract socket; `visitors` lists what reached it."""
 
     def __init__(self) -> None:
         self.visitors: list[str] = []
@@ -36,9 +36,9 @@ class Listener:
 
     @property
     def addresses(self) -> list[str]:
-        """Where it listens: loopback, and each address this machine is known by."""
-        own = {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
-        return sorted({"127.0.0.1", "172.17.0.1", *own})
+        """The addresses of the server: loopback and each address of the host name."""
+        host_addresses = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        return sorted({"127.0.0.1", "172.17.0.1", *host_addresses})
 
     def _accept(self, server: socket.socket) -> None:
         try:
@@ -57,10 +57,10 @@ class Listener:
             return
 
     def close(self) -> None:
-        for one in self._sockets:
+        for sock in self._sockets:
             with contextlib.suppress(OSError):  # not connected
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
 
 
 @pytest.fixture
@@ -70,23 +70,23 @@ def listener() -> Iterator[Listener]:
         pass
     while not server.visitors:
         threading.Event().wait(0.01)
-    server.visitors.clear()  # it does hear who reaches it
+    server.visitors.clear()  # the connection above showed that visitors are recorded
     yield server
     server.close()
 
 
 @pytest.fixture
-def hostile(open_ws: OpenWorkspace, make_repo: MakeRepo) -> Callable[..., PosixWorkspace]:
-    """`hostile({"more": "files"}, memory="256m")`: a container on a small repository."""
+def open_container(open_ws: OpenWorkspace, make_repo: MakeRepo) -> Callable[..., PosixWorkspace]:
+    """`open_container({"more": "files"}, memory="256m")`: a container with a small repository."""
     return lambda files=None, **options: open_ws("docker", make_repo({**FILES, **(files or {})}), **options)
 
 
 @pytest.fixture
-def ws(hostile: Callable[..., PosixWorkspace]) -> PosixWorkspace:
-    return hostile(processes=256, memory="512m")
+def ws(open_container: Callable[..., PosixWorkspace]) -> PosixWorkspace:
+    return open_container(processes=256, memory="512m")
 
 
 @pytest.fixture
 def marker(tmp_path: Path) -> Path:
-    """A path on this machine at which nothing may ever be."""
+    """A path on this machine at which nothing may ever exist."""
     return tmp_path / "the-host-was-here"

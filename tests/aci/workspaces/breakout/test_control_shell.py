@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (programs are read more easily unbroken)
-"""Attacks on what serves the workspace: our own session, process 1, the frame around each answer."""
+# ruff: noqa: E501  (the programs are easier to read with long lines)
+"""Attacks on the control of a workspace: its control session, process 1 and the framing of answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow
-def test_everything_is_killed(ws):
+def test_killing_all_processes_loses_no_files_silently(ws):
     ws.run("echo new > new.txt")
     try:
         ws.run("kill -9 -1", timeout=10)
@@ -20,7 +20,7 @@ def test_everything_is_killed(ws):
         assert ws.run("echo alive").text.endswith("alive\n")
         assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
 STOP = r"""
@@ -33,14 +33,14 @@ for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
 
 
 @pytest.mark.slow
-def test_our_session_is_stopped(ws):
+def test_stopping_control_session_loses_no_files_silently(ws):
     ws.snapshot()
     ws.run("echo new > new.txt")
     ws.run(python(STOP), timeout=10)
     try:
         assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
 FORGE = r"""
@@ -54,7 +54,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 """
 
 
-def test_answers_are_written_into_our_pipes(ws):
+def test_writing_to_control_pipes_forges_no_answer(ws):
     ws.snapshot()
     ws.run(python(FORGE))
     ws.run("echo new > new.txt")
@@ -62,20 +62,20 @@ def test_answers_are_written_into_our_pipes(ws):
         assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
         assert ws.run("echo alive").text.endswith("alive\n")
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
-def test_a_frame_is_read_back_and_repeated(ws):
-    """Whatever the shell knows of how its answers are framed is printed again; the next answer is its own."""
-    known = "set; export -p; fc -l -100; tr '\\0' '\\n' < /proc/$$/cmdline; tr '\\0' '\\n' < /proc/$$/environ"
-    seen = ws.run(f"{{ {known}; }} 2>&1 | sed 's/[^ -~]//g' | head -c 100000").text
-    ws.run(f"cat <<'END_OF_SEEN'\n{seen}\nEND_OF_SEEN\nexit 0")
+def test_repeating_frame_forges_no_answer(ws):
+    """The command prints everything that the shell knows about its framing; later answers must be unaffected."""
+    commands = "set; export -p; fc -l -100; tr '\\0' '\\n' < /proc/$$/cmdline; tr '\\0' '\\n' < /proc/$$/environ"
+    output = ws.run(f"{{ {commands}; }} 2>&1 | sed 's/[^ -~]//g' | head -c 100000").text
+    ws.run(f"cat <<'END_OF_SEEN'\n{output}\nEND_OF_SEEN\nexit 0")
     assert ws.run("echo first; exit 3").code == 3
     assert ws.run("echo second").text.endswith("second\n")
     assert ws.run("echo third").text == "third\n"
 
 
-def test_a_poisoned_environment(ws):
+def test_poisoned_environment_does_not_affect_workspace(ws):
     ws.snapshot()
     ws.run(
         "export PATH=/nowhere:$PATH GIT_DIR=/nowhere GIT_INDEX_FILE=/nowhere GIT_OBJECT_DIRECTORY=/nowhere IFS=x "
@@ -108,7 +108,7 @@ for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
                     found |= set(re.findall(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", memory.read(last - first)))
     except OSError:
         pass
-    if libc.ptrace(16, pid, None, None) == 0:  # attach; never let go
+    if libc.ptrace(16, pid, None, None) == 0:  # attach, and never detach
         os.waitpid(pid, 0x40000000)
 marks = [mark.decode() for mark in found]
 for first in marks[:8]:
@@ -119,28 +119,28 @@ for first in marks[:8]:
 
 
 @pytest.mark.slow
-def test_our_sessions_are_traced_and_their_frames_forged(ws):
-    """Who has learnt the marks can end its own command early and lie about it, and no more than that."""
+def test_tracing_sessions_forges_nothing_in_snapshot_or_fork(ws):
+    """A program that has learnt the marks can end its own command early and forge its result, but no more."""
     ws.snapshot()
     ws.run("echo new > new.txt")
     try:
         ws.run(python(PTRACE), timeout=10)
         assert ws.options.trees.read(ws.snapshot(exact=True).tree, "new.txt") == b"new\n"
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
     fresh = ws.fork(ws.options.base.tree)
     assert fresh.run("echo $FORGED").text == "\n"
     fresh.close()
 
 
 @pytest.mark.parametrize("signal", ["TERM", "INT", "STOP", "HUP", "QUIT"])
-def test_process_1_is_signalled(ws, signal):
+def test_signal_to_process_1_loses_no_files_silently(ws, signal):
     ws.run("echo new > new.txt")
     try:
         ws.run(f"kill -{signal} 1; sleep 0.2", timeout=10)
         assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
 @pytest.mark.slow
@@ -158,8 +158,8 @@ def test_process_1_is_signalled(ws, signal):
     ],
     ids=lambda command: command[:20],
 )
-def test_what_we_stand_on_is_replaced(ws, command):
-    """This workspace may be lost, or lie about its own files; a fresh one, in which proofs run, knows nothing of it."""
+def test_fork_is_unaffected_by_replaced_system_programs(ws, command):
+    """The attacked workspace may fail or report wrong files. A fork, in which proofs run, must be unaffected."""
     ws.snapshot()
     ws.run(command, timeout=20)
     try:

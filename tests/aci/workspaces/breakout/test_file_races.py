@@ -1,42 +1,41 @@
-"""Tricks with links, races and strange files against reading, writing, snapshots and restores."""
+"""Links, races and special files used to attack reads, writes, snapshots and restores."""
 
 from __future__ import annotations
 
 import pytest
 
-from trajectories.errors import SweAgentError as Ours
+from trajectories.errors import SweAgentError
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow
-def test_links_that_leave(ws, marker):
+def test_links_out_of_workspace_are_refused(ws, marker):
     ws.run("ln -s /etc/hostname out; ln -s / root; mkdir sub; ln -s ../../../../../.. sub/up")
     for path in ("out", "root/etc/hostname", "sub/up/etc/hostname", "../../etc/hostname", "/etc/hostname"):
-        with pytest.raises(Ours):
+        with pytest.raises(SweAgentError):
             ws.read(path)
     for path in (f"root{marker}", f"sub/up{marker}", "out", "/etc/new", f"../../../..{marker}"):
-        with pytest.raises(Ours):
+        with pytest.raises(SweAgentError):
             ws.write(path, b"x")
     assert not marker.exists()
 
 
 @pytest.mark.slow
-def test_a_directory_that_becomes_a_link_meanwhile(ws, marker):
-    """Files written in a race never land on this machine."""
+def test_directory_swapped_for_link_causes_no_write_on_host(ws, marker):
     ws.run(f"mkdir -p d /tmp/away {marker.parent}")
     ws.run(f"(while :; do rm -rf d; ln -s {marker.parent} d; rm -f d; mkdir d; done) >/dev/null 2>&1 &")
     for _ in range(30):
         try:
             ws.write(f"d/{marker.name}", b"x")
             ws.read(f"d/{marker.name}")
-        except (Ours, OSError):
+        except (SweAgentError, OSError):
             continue
     ws.snapshot()
     assert not marker.exists()
 
 
-def test_a_hard_link_is_not_written_through(ws):
+def test_hard_link_is_not_written_through(ws):
     ws.run("echo outside > /tmp/outside; ln -f /tmp/outside README")
     tree = ws.snapshot().tree
     assert ws.options.trees.read(tree, "README") == b"outside\n"
@@ -45,20 +44,20 @@ def test_a_hard_link_is_not_written_through(ws):
     assert ws.run("cat /tmp/outside").text == "outside\n"
 
 
-def test_what_is_no_file_hangs_nothing(ws):
+def test_special_files_do_not_block(ws):
     ws.run(
         "rm README pkg/mod.py; mkfifo README fifo; ln -s loop loop; ln -s /dev/zero zero; ln -s /dev/random pkg/mod.py"
     )
     tree = ws.snapshot().tree
     assert ws.options.trees.read(tree, "zero") == b"/dev/zero"
     for path in ("README", "fifo", "loop", "zero"):
-        with pytest.raises((Ours, OSError)):
+        with pytest.raises((SweAgentError, OSError)):
             ws.read(path)
     ws.restore(ws.options.base.tree)
     assert ws.read("README") == b"hello\n"
 
 
-def test_names_that_break_lists(ws):
+def test_hostile_file_names_survive_snapshot_and_restore(ws):
     ws.run("touch $'two\\nlines' $'\\033]0;t\\007' -- '-rf' ' ' '\"' \"$(printf 'a%.0s' $(seq 255))\" $'\\xff\\xfe'")
     ws.run("p=.; for i in $(seq 400); do p=$p/deeperanddeeper; done; mkdir -p $p; (cd $p && touch end)")
     tree = ws.snapshot().tree
@@ -68,26 +67,26 @@ def test_names_that_break_lists(ws):
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_files_that_change_while_they_are_stored(ws):
+def test_files_that_change_during_snapshot_are_tolerated(ws):
     ws.run("(while :; do mkdir -p x/y; echo $RANDOM > x/y/a; ln -sf a x/y/b; rm -rf x; done) >/dev/null 2>&1 &")
     for _ in range(10):
         try:
             tree = ws.snapshot().tree
-        except Ours:
+        except SweAgentError:
             continue
         assert {change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)} <= {"x/y/a", "x/y/b"}
 
 
 @pytest.mark.slow
-def test_a_small_pack_that_unfolds(ws):
-    """A few hundred kilobytes on the wire, hundreds of megabytes with whoever unpacks them."""
+def test_size_of_small_pack_that_unpacks_huge_is_limited(ws):
+    """A few hundred kilobytes in transfer, hundreds of megabytes once unpacked."""
     before = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
     ws.run("head -c 200000000 /dev/zero > zeros; cp zeros zeros1; echo 1 >> zeros1", timeout=100)
     try:
         tree = ws.snapshot().tree
-        with pytest.raises((Ours, OSError)):
+        with pytest.raises((SweAgentError, OSError)):
             ws.options.trees.read(tree, "zeros1")
-    except Ours:
+    except SweAgentError:
         pass
     after = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
     assert after - before < 100_000_000

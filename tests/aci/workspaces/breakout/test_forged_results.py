@@ -1,5 +1,5 @@
-# ruff: noqa: E501  (programs are read more easily unbroken)
-"""A patch that is wrong and says it is right: results forged from within the test process."""
+# ruff: noqa: E501  (the programs are easier to read with long lines)
+"""Wrong patches that forge passing results from within the test process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SITE = "import _pytest.runner as r\nr.call_and_report = lambda *a, **k: None\n"
         ("pytest.ini", "[pytest]\naddopts = -p evil\n"),
     ],
 )
-def test_a_harness_file_proves_nothing(make_repo, open_ws, name, text):
+def test_patch_with_harness_file_is_not_verified(make_repo, open_ws, name, text):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree
@@ -49,7 +49,7 @@ def test_a_harness_file_proves_nothing(make_repo, open_ws, name, text):
     assert verdict.kind != "verified", verdict
 
 
-test_a_harness_file_proves_nothing = pytest.mark.docker(test_a_harness_file_proves_nothing)
+test_patch_with_harness_file_is_not_verified = pytest.mark.docker(test_patch_with_harness_file_is_not_verified)
 
 
 SOURCES = {
@@ -75,19 +75,19 @@ SOURCES = {
 
 
 NOT_CATCHABLE = ("patches the runner", "equals everything", "knows it is tested")
-"""As docs/security.md says: what does the work in the very process that reports on it."""
+"""Attacks that change the very process that reports the results; see docs/security.md."""
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("how", SOURCES)
-def test_a_source_that_forges_is_caught_or_it_is_said_that_it_cannot_be(make_repo, open_ws, how):
+@pytest.mark.parametrize("attack", SOURCES)
+def test_forging_source_is_caught_or_possible_forgery_is_noted(make_repo, open_ws, attack):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": "import shop\n\n" + OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree
-    tree = trees.write({"tests/test_total.py": TEST.encode(), "shop.py": (WRONG + SOURCES[how]).encode()}, start)
+    tree = trees.write({"tests/test_total.py": TEST.encode(), "shop.py": (WRONG + SOURCES[attack]).encode()}, start)
     verdict = prove(ws.fork, trees, start, tree, issue=ISSUE, command="python3 -m pytest -q", timeout=60)
     assert FORGERY in verdict.notes
-    assert verdict.kind != "verified" or how in NOT_CATCHABLE
+    assert verdict.kind != "verified" or attack in NOT_CATCHABLE
 
 
 @pytest.mark.docker
@@ -103,7 +103,7 @@ def test_a_source_that_forges_is_caught_or_it_is_said_that_it_cannot_be(make_rep
     ],
     ids=lambda files: next(iter(files)),
 )
-def test_new_files_around_the_tests_prove_nothing(make_repo, open_ws, files):
+def test_patch_with_new_files_around_tests_is_not_verified(make_repo, open_ws, files):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree

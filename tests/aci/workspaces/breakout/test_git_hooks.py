@@ -1,19 +1,19 @@
-"""git against this machine: what runs by itself in a repository that the agent can write."""
+"""Programs that git would run automatically in a repository that the agent can write."""
 
 from __future__ import annotations
 
 import pytest
 
-from trajectories.errors import SweAgentError as Ours
+from trajectories.errors import SweAgentError
 
 pytestmark = pytest.mark.docker
 
 
-def names(ws, tree: str) -> list[str]:
+def changed_paths(ws, tree: str) -> list[str]:
     return [change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)]
 
 
-def test_config_hooks_filters_fsmonitor(ws, marker):
+def test_config_hooks_filters_and_fsmonitor_are_not_run(ws, marker):
     bad = f"touch {marker} /tmp/ran; cat"
     ws.run("mkdir -p hooks; for h in post-checkout post-index-change pre-commit reference-transaction; do "
            f"printf '#!/bin/sh\\n{bad}' > hooks/$h; chmod +x hooks/$h; done")  # fmt: skip
@@ -28,29 +28,29 @@ def test_config_hooks_filters_fsmonitor(ws, marker):
     ws.fork(tree).close()
     assert ws.options.trees.diff(ws.options.base.tree, tree)
     assert not marker.exists()
-    assert ws.run("ls /tmp/ran").code != 0, "not even our session in the container ran it"
+    assert ws.run("ls /tmp/ran").code != 0, "the control session in the container ran a hook or filter"
 
 
-def test_the_git_directory_is_somewhere_else(ws):
+def test_snapshot_works_with_moved_or_linked_git_directory(ws):
     ws.run("mv .git /tmp/moved; echo 'gitdir: /etc' > .git; echo new > new.txt")
-    assert "new.txt" in names(ws, ws.snapshot().tree)
+    assert "new.txt" in changed_paths(ws, ws.snapshot().tree)
     ws.run("rm .git; ln -s /proc/1/root .git")
-    assert "new.txt" in names(ws, ws.snapshot().tree)
+    assert "new.txt" in changed_paths(ws, ws.snapshot().tree)
     ws.run("rm .git; mv /tmp/moved .git; git config core.worktree /; git config core.bare true")
-    assert names(ws, ws.snapshot().tree) == ["new.txt"]
+    assert changed_paths(ws, ws.snapshot().tree) == ["new.txt"]
     ws.restore(ws.options.base.tree)
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_alternates_and_nested_repositories(ws, marker):
+def test_alternates_and_nested_repositories_are_left_out(ws, marker):
     ws.run("mkdir -p .git/objects/info; echo /proc/1/root/objects > .git/objects/info/alternates")
     ws.run(f"git init -q pkg/inner; cd pkg/inner; echo x > x; echo 'touch {marker}' > .git/hooks/pre-commit; git add x")
     ws.run("git -c user.name=a -c user.email=a@b commit -qnm x; cd ../..")
     ws.run("printf '[submodule \"x\"]\\n\\tpath = pkg/inner\\n\\turl = ext::sh -c touch%% /tmp/ran\\n' > .gitmodules")
     snapshot = ws.snapshot()
-    assert ".gitmodules" in names(ws, snapshot.tree)
-    assert not any(".git/" in name for name in names(ws, snapshot.tree))
-    assert any("pkg/inner" in one for one in snapshot.skipped)
+    assert ".gitmodules" in changed_paths(ws, snapshot.tree)
+    assert not any(".git/" in name for name in changed_paths(ws, snapshot.tree))
+    assert any("pkg/inner" in path for path in snapshot.skipped)
     assert not marker.exists()
 
 
@@ -59,17 +59,17 @@ HOSTILE_ALONE = (".git", "..", ".", ".GIT", "git~1", ".git\u200c", ".git ", ".gi
 
 
 @pytest.mark.parametrize("name", HOSTILE + HOSTILE_ALONE)
-def test_a_tree_with_a_hostile_name(ws, name):
-    """git in the container is ours no more: it answers with a tree nobody could have written by `add`."""
+def test_tree_with_hostile_name_is_refused_or_cleaned(ws, name):
+    """A replaced git in the container returns a tree that `git add` could never write."""
     ws.snapshot()
     ws.run("mkdir -p /tmp/bin; real=$(command -v git); " + WRAPPER.replace("NAME", name))
     try:
         tree = ws.snapshot().tree
-    except Ours:
+    except SweAgentError:
         return
-    for found in ws.options.trees.changed(ws.options.base.tree, tree):
-        parts = found.path.lower().split("/")
-        assert not {"..", ".", ".git", ".git ", "git~1", "", ".git\u200c"} & set(parts), found.path
+    for change in ws.options.trees.changed(ws.options.base.tree, tree):
+        parts = change.path.lower().split("/")
+        assert not {"..", ".", ".git", ".git ", "git~1", "", ".git\u200c"} & set(parts), change.path
 
 
 WRAPPER = r"""

@@ -1,4 +1,4 @@
-"""A repository that is hostile before it is ever put into a container: what this machine does with it."""
+"""Repositories that are hostile before they reach a container: nothing in them may run on the host."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from trajectories.journal import read
      "diff.bad.textconv", "core.pager", "core.editor", "core.alternateRefsCommand", "uploadpack.packObjectsHook",
      "core.gitProxy", "gpg.program", "credential.helper", "core.askPass", "include.path"],
 )  # fmt: skip
-def test_its_git_configuration_runs_nothing(calculator, tmp_path, marker, setting):
-    """But for clean filters (Git LFS is one), as `git status` does: no clone brings one along; docs/security.md."""
+def test_git_configuration_runs_no_programs(calculator, tmp_path, marker, setting):
+    """Clean filters such as Git LFS are an exception: no clone installs them. See docs/security.md."""
     script = tmp_path / "evil"
     script.write_text(f"#!/bin/sh\ntouch {marker}\n[ $# -eq 0 ] && cat\nexit 0\n")
     script.chmod(0o755)
@@ -46,8 +46,8 @@ def test_its_git_configuration_runs_nothing(calculator, tmp_path, marker, settin
     assert not marker.exists()
 
 
-def test_modules_that_stand_in_for_ours(machine, calculator, issue_file, marker):
-    """Whoever sits in such a repository and starts the command runs ours."""
+def test_modules_of_repository_do_not_shadow_installed_ones(machine, calculator, issue_file, marker):
+    """A user may start the command from within such a repository."""
     evil = f"open({str(marker)!r}, 'w')\n"
     names = (
         "json",
@@ -65,16 +65,16 @@ def test_modules_that_stand_in_for_ours(machine, calculator, issue_file, marker)
     write(calculator, {f"{name}.py": evil for name in names} | {"aci/__init__.py": evil, "pyvenv.cfg": "home = /"})
     command = Path(sys.executable).with_name("swe-agent")
     if not command.exists():
-        pytest.skip("the command is not installed beside this Python")
-    done = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=machine.environment,
+        pytest.skip("swe-agent is not installed next to this Python")
+    process = subprocess.run([command, "locate", "--issue-file", issue_file], cwd=calculator, env=machine.environment,
                           capture_output=True, text=True, timeout=100)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     assert not marker.exists()
 
 
 @pytest.mark.slow
-def test_a_planted_state_is_nobodys(machine, calculator, issue_file):
-    """Runs, caches and settings that lie in the repository are its files and nothing else."""
+def test_planted_runs_and_settings_are_ignored(machine, calculator, issue_file):
+    """Runs, caches and settings in the repository are ordinary files."""
     journal = '{"type": "run", "id": "evil"}\n'
     write(calculator, {
         ".swe-agent/runs/evil/journal.jsonl": journal, "runs/evil/journal.jsonl": journal,
@@ -83,16 +83,16 @@ def test_a_planted_state_is_nobodys(machine, calculator, issue_file):
         ".config/swe-agent/config.toml": "budget = 1e9\n", "policy.toml": "budget = 1e9\n",
     })  # fmt: skip
     script = machine.script(answer("Done.", call("edit", path="t.py", old="", new=TEST_CORE), call("submit")))
-    told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, cwd=calculator)
+    result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", script, cwd=calculator)
     assert "evil" not in machine.run("runs", cwd=calculator).stdout
-    assert read(Path(told["directory"])).run.settings["budget"] == 2.0
+    assert read(Path(result["directory"])).run.settings["budget"] == 2.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [".swe-agent.toml", ".devcontainer/devcontainer.json", "Dockerfile", "AGENTS.md", "pyproject.toml"]
 )
-def test_a_link_to_a_file_of_the_users(machine, calculator, issue_file, tmp_path, name):
+def test_content_of_linked_user_file_is_not_shown(machine, calculator, issue_file, tmp_path, name):
     secret = tmp_path / "id_rsa"
     secret.write_text("canary = the-canary-of-this-test\n")
     for target in (secret, Path("/dev/zero")):
@@ -102,16 +102,18 @@ def test_a_link_to_a_file_of_the_users(machine, calculator, issue_file, tmp_path
         path.symlink_to(target)
         git(calculator, "add", "-A")
         machine.workspace = "docker"
-        why = machine.run("env", "why", "--repo", str(calculator))
+        explanation = machine.run("env", "why", "--repo", str(calculator))
         machine.workspace = "local"
         script = machine.script(answer("Done.", call("submit")))
-        done = machine.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script)
-        assert "the-canary-of-this-test" not in why.stdout + why.stderr + done.stdout + done.stderr
+        process = machine.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script)
+        assert (
+            "the-canary-of-this-test" not in explanation.stdout + explanation.stderr + process.stdout + process.stderr
+        )
         for run in machine.runs():
             assert b"the-canary-of-this-test" not in (run / "journal.jsonl").read_bytes()
 
 
-def test_a_fifo_hangs_nobody(calculator, tmp_path):
+def test_fifo_in_repository_does_not_block(calculator, tmp_path):
     os.mkfifo(calculator / ".swe-agent.toml")
     os.mkfifo(calculator / "calc" / "pipe")
     with Trees(tmp_path / "trees.git") as trees:
@@ -120,22 +122,22 @@ def test_a_fifo_hangs_nobody(calculator, tmp_path):
         try:
             assert not repository.file(".swe-agent.toml", None)
         except SweAgentError as error:
-            assert error.fix  # noqa: PT017  (either way will do)
+            assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
 @pytest.mark.slow
-def test_escapes_in_an_issue_and_in_names(machine, calculator, issue_file):
+def test_escape_sequences_in_issue_and_names_are_not_printed(machine, calculator, issue_file):
     evil = "\x1b]0;owned\x07\x1b]52;c;ZWNobw==\x07\x9b2J\u202ereversed"
     Path(issue_file).write_text(f"# add() {evil} subtracts\n\nSee calc/core.py {evil}\n")
     write(calculator, {f"calc/{evil.replace('/', '')}.py": "def add(a, b):\n    return a\n"})
     git(calculator, "add", "-A")
     git(calculator, "commit", "-qm", f"A commit about add {evil}")
     script = machine.script(answer(f"Done {evil}.", call("submit", summary=evil)))
-    shown = [
+    processes = [
         machine.run("locate", "--repo", str(calculator), "--issue-file", issue_file),
         machine.run("fix", "--repo", str(calculator), "--issue-file", issue_file, "--model", script, "--plain"),
         machine.run("runs"),
         machine.run("show", machine.runs()[0].name),
     ]
-    for done in shown:
-        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stdout + done.stderr), done.args
+    for process in processes:
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(process.stdout + process.stderr), process.args

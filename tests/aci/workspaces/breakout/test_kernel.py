@@ -1,5 +1,4 @@
-# ruff: noqa: E501  (programs are read more easily unbroken)
-"""Ways through the kernel: /proc, /sys, mounts, devices, namespaces, set-uid, the Docker socket."""
+"""Attacks through the kernel: /proc, /sys, mounts, devices, namespaces, set-uid and the Docker socket."""
 
 from __future__ import annotations
 
@@ -9,31 +8,21 @@ import pytest
 
 from aci.docker.docker_daemon import connect
 from aci.environments.setup_container import SetupContainer
-from tests.aci.workspaces.breakout.hostile import python, refused
+from tests.aci.workspaces.breakout.hostile import assert_refused, python
 from tests.conftest import IMAGE
 
 pytestmark = pytest.mark.docker
 
 
-def test_core_pattern(ws, marker):
+def test_core_pattern_cannot_be_changed(ws, marker):
     path = Path("/proc/sys/kernel/core_pattern")
     before = path.read_text()
-    refused(ws, f"echo '|/bin/touch {marker}' > {path}", f"echo x > {path.with_name('modprobe')}")
+    assert_refused(ws, f"echo '|/bin/touch {marker}' > {path}", f"echo x > {path.with_name('modprobe')}")
     assert path.read_text() == before
 
 
-def test_sysrq_and_panic(ws):
-    refused(
-        ws,
-        "echo h > /proc/sysrq-trigger",
-        "echo 1 > /proc/sys/kernel/sysrq",
-        "echo 1 > /proc/sys/vm/drop_caches",
-        "echo -17 > /proc/1/oom_adj",
-    )
-
-
-def test_release_agent(ws, marker):
-    refused(
+def test_release_agent_and_cgroup_limits_cannot_be_changed(ws, marker):
+    assert_refused(
         ws,
         f"for f in $(find /sys/fs/cgroup -name release_agent); do echo {marker} > $f && exit 0; done; false",
         "mkdir -p /tmp/cg; mount -t cgroup -o memory cgroup /tmp/cg",
@@ -44,27 +33,9 @@ def test_release_agent(ws, marker):
     assert not marker.exists()
 
 
-def test_mounts(ws):
-    refused(
-        ws,
-        "mkdir -p /tmp/m; mount -t tmpfs none /tmp/m",
-        "mount --bind / /tmp/m",
-        "mount -t proc proc /tmp/m",
-        "mount -o remount,rw /proc/sys",
-        "unshare -m true",
-        "unshare -Urm true",
-        "umount /proc/sysrq-trigger",
-        "cd /tmp/m && mkdir -p old && pivot_root . old",
-    )
-
-
-def test_chroot_does_not_leave(ws):
-    refused(ws, "chroot /proc/1/root/.. true", python("import os; os.chroot('/tmp')"))
-
-
-def test_devices(ws):
+def test_devices_cannot_be_created_or_read(ws):
     major, minor = divmod(Path("/").stat().st_dev, 256)
-    refused(
+    assert_refused(
         ws,
         f"mknod /tmp/disk b {major} {minor}",
         "mknod /tmp/mem c 1 1",
@@ -75,24 +46,11 @@ def test_devices(ws):
     )
 
 
-def test_the_docker_socket(ws):
-    refused(
-        ws,
-        "find / -xdev -name 'docker*.sock' -o -xdev -name 'containerd*.sock' -o -xdev -name 'podman*.sock' | grep .",
-        "env | grep -i docker_host",
-        python("import socket; socket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')"),
-    )
-
-
-def test_a_set_uid_program_gives_nothing(ws):
+def test_set_uid_program_has_no_capabilities(ws):
     ws.run("cp $(command -v cat) /tmp/cat; chmod 4755 /tmp/cat")
     status = ws.run("/tmp/cat /proc/self/status").text
     assert "CapEff:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
-
-
-def test_no_module_and_no_bpf(ws):
-    refused(ws, "echo > /tmp/x.ko; insmod /tmp/x.ko", "modprobe dummy", python(SYSCALLS))
 
 
 SYSCALLS = """
@@ -120,21 +78,54 @@ print(opened[:20])
 sys.exit(not opened)
 """
 
+JOIN_NAMESPACE = (
+    "import ctypes, os, sys; libc = ctypes.CDLL(None)\nsys.exit(not any(libc.setns(os.open(f'/proc/1/ns/{n}', 0), 0)"
+)
+ATTACKS = {
+    "sysrq and kernel settings": [
+        "echo h > /proc/sysrq-trigger",
+        "echo 1 > /proc/sys/kernel/sysrq",
+        "echo 1 > /proc/sys/vm/drop_caches",
+        "echo -17 > /proc/1/oom_adj",
+    ],
+    "mounts": [
+        "mkdir -p /tmp/m; mount -t tmpfs none /tmp/m",
+        "mount --bind / /tmp/m",
+        "mount -t proc proc /tmp/m",
+        "mount -o remount,rw /proc/sys",
+        "unshare -m true",
+        "unshare -Urm true",
+        "umount /proc/sysrq-trigger",
+        "cd /tmp/m && mkdir -p old && pivot_root . old",
+    ],
+    "chroot": ["chroot /proc/1/root/.. true", python("import os; os.chroot('/tmp')")],
+    "Docker socket": [
+        "find / -xdev -name 'docker*.sock' -o -xdev -name 'containerd*.sock' -o -xdev -name 'podman*.sock' | grep .",
+        "env | grep -i docker_host",
+        python("import socket; socket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')"),
+    ],
+    "kernel modules and system calls": ["echo > /tmp/x.ko; insmod /tmp/x.ko", "modprobe dummy", python(SYSCALLS)],
+    "files of /proc and /sys": [python(OPEN_ALL)],
+    "namespaces": [
+        python(JOIN_NAMESPACE + " == 0 for n in ('mnt', 'pid', 'uts', 'ipc')))"),
+        "unshare -Ur true",
+        "unshare -p true",
+    ],
+    "clock and host name": [
+        "date -s 2001-01-01",
+        "hostname owned",
+        "sysctl -w kernel.hostname=owned",
+        "renice -n -5 -p $$",
+    ],
+}
 
-def test_nothing_of_proc_sys_and_sys_can_even_be_opened(ws):
-    refused(ws, python(OPEN_ALL))
+
+@pytest.mark.parametrize("commands", ATTACKS.values(), ids=ATTACKS)
+def test_attack_on_kernel_interface_is_refused(ws, commands):
+    assert_refused(ws, *commands)
 
 
-def test_no_namespace_of_another_is_joined(ws):
-    join = "import ctypes, os, sys; libc = ctypes.CDLL(None)\nsys.exit(not any(libc.setns(os.open(f'/proc/1/ns/{n}', 0), 0)"
-    refused(ws, python(join + " == 0 for n in ('mnt', 'pid', 'uts', 'ipc')))"), "unshare -Ur true", "unshare -p true")
-
-
-def test_the_clock_and_the_host_name_stay(ws):
-    refused(ws, "date -s 2001-01-01", "hostname owned", "sysctl -w kernel.hostname=owned", "renice -n -5 -p $$")
-
-
-SOCKETS = """
+FORBIDDEN_SOCKETS = """
 import ctypes, os, platform, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
@@ -143,7 +134,7 @@ for family, kind in ((38, 5), (40, 1)):
     if libc.socket(family, kind, 0) >= 0 or ctypes.get_errno() != 1:
         made.append(f"socket of family {family}")
     if libc.socketpair(family, kind, 0, (ctypes.c_int * 2)()) == 0 or ctypes.get_errno() != 1:
-        made.append(f"pair of family {family}")  # any other error is the answer of the family
+        made.append(f"pair of family {family}")  # any other error comes from the family itself
 for number in (425, 426, 427):
     if libc.syscall(number, 1, 0, 0, 0, 0, 0) >= 0 or ctypes.get_errno() not in (1, 38):
         made.append(f"io_uring by call {number}")
@@ -159,7 +150,7 @@ print(made)
 sys.exit(not made)
 """
 
-USUAL = """
+COMMON_SOCKETS = """
 import socket
 pairs = [("AF_UNIX", 1), ("AF_UNIX", 2), ("AF_INET", 1), ("AF_INET", 2), ("AF_INET6", 1), ("AF_NETLINK", 3)]
 for family, kind in pairs:
@@ -171,15 +162,15 @@ socket.create_connection(server.getsockname()).close()
 """
 
 
-def test_sockets_to_the_hypervisor_and_io_uring(ws):
-    refused(ws, python(SOCKETS))
-    assert ws.run(python(USUAL)).code == 0
+def test_hypervisor_sockets_and_io_uring_are_refused(ws):
+    assert_refused(ws, python(FORBIDDEN_SOCKETS))
+    assert ws.run(python(COMMON_SOCKETS)).code == 0
 
 
 @pytest.mark.slow
-def test_a_set_up_has_the_same_system_calls(ws):
+def test_set_up_container_has_same_system_call_filter(ws):
     daemon = connect()
-    with SetupContainer(daemon, IMAGE, ws.options) as room:
-        assert room.run(python(SOCKETS), {}, 20, where="/").output.strip() == "[]"
-        assert room.run(python(USUAL), {}, 20, where="/").code == 0
+    with SetupContainer(daemon, IMAGE, ws.options) as container:
+        assert container.run(python(FORBIDDEN_SOCKETS), {}, 20, where="/").output.strip() == "[]"
+        assert container.run(python(COMMON_SOCKETS), {}, 20, where="/").code == 0
     daemon.rest()

@@ -1,10 +1,10 @@
-"""Ways out over a network. The only peers are listeners that the test runs on this machine."""
+"""Attempts to reach a network. The only peers are listeners that the test runs on this machine."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.aci.workspaces.breakout.hostile import python, refused
+from tests.aci.workspaces.breakout.hostile import assert_refused, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
@@ -26,25 +26,25 @@ sys.exit(not reached)
 """
 
 
-def test_no_address_of_this_machine_is_reached(ws, listener):
-    ran = ws.run(python(CONNECT % (listener.addresses, listener.port)))
-    assert ran.code == 1, ran.text
+def test_addresses_of_host_are_not_reachable(ws, listener):
+    result = ws.run(python(CONNECT % (listener.addresses, listener.port)))
+    assert result.code == 1, result.text
     assert listener.visitors == []
 
 
-def test_an_abstract_socket_is_not_reached(ws, listener):
+def test_abstract_socket_of_host_is_not_reachable(ws, listener):
     connect = f"import socket; socket.socket(socket.AF_UNIX).connect('\\0{listener.name}')"
-    refused(ws, python(connect))
+    assert_refused(ws, python(connect))
     assert listener.visitors == []
 
 
-def test_no_raw_or_packet_socket(ws):
+def test_raw_and_packet_sockets_are_refused(ws):
     for kind in ("AF_PACKET, socket.SOCK_RAW", "AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP"):
-        refused(ws, python(f"import socket; socket.socket(socket.{kind})"))
+        assert_refused(ws, python(f"import socket; socket.socket(socket.{kind})"))
 
 
-def test_no_other_network_is_entered_or_made(ws, listener):
-    refused(
+def test_network_namespaces_cannot_be_entered_or_created(ws, listener):
+    assert_refused(
         ws,
         f"nsenter -t 1 -n true && nsenter -t 1 -n bash -c 'echo > /dev/tcp/127.0.0.1/{listener.port}'",
         "unshare -n true",
@@ -68,6 +68,6 @@ sys.exit(struct.unpack_from("i", answer, 16)[0] != 0)
 """
 
 
-def test_no_link_is_made_through_netlink(ws):
-    refused(ws, python(NETLINK))
+def test_network_link_cannot_be_created_through_netlink(ws):
+    assert_refused(ws, python(NETLINK))
     assert ws.run("ls /sys/class/net").text.split() == ["lo"]

@@ -1,4 +1,4 @@
-"""Programs that take all there is: processes, memory, disk, inodes, descriptors. Always bounded by the program too."""
+"""Programs that exhaust processes, memory, disk, inodes or descriptors. Each program also limits itself."""
 
 from __future__ import annotations
 
@@ -17,67 +17,69 @@ from aci.docker import disk_space
 from aci.docker.container_limits import has_seccomp_profile
 from aci.docker.docker_daemon import connect
 from aci.runtime.workspace import HARNESS_SESSION
-from tests.aci.workspaces.breakout.hostile import host_mounts, python, refused
+from tests.aci.workspaces.breakout.hostile import assert_refused, host_mounts, python
 from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
 
 
-def alive(ws) -> None:
-    """It answers, or says in one sentence that it ended."""
+def assert_alive(ws) -> None:
+    """Check that the workspace answers, or raises an error that says how to continue."""
     try:
         ws.run("true")
         assert ws.run("echo alive").text.endswith("alive\n")
     except WorkspaceError as error:
-        assert error.fix  # noqa: PT017  (either way will do)
+        assert error.fix  # noqa: PT017  (both outcomes are allowed)
 
 
 @pytest.mark.slow
-def test_a_fork_bomb(hostile):
-    ws = hostile(processes=128)
+def test_fork_bomb_is_bounded(open_container):
+    ws = open_container(processes=128)
     before = len(list(Path("/proc").glob("[0-9]*")))
     ws.run("bomb() { [ $1 -gt 0 ] && { bomb $(($1 - 1)) & bomb $(($1 - 1)) & } ; sleep 5; }; bomb 10", timeout=3)
     assert len(list(Path("/proc").glob("[0-9]*"))) < before + 300
-    alive(ws)
+    assert_alive(ws)
     assert ws.snapshot().tree == ws.options.base.tree
 
 
-def test_memory(hostile):
-    ws = hostile(memory="256m")
-    ran = ws.run(python("held = [bytearray(1 << 20) for _ in range(1500)]; print('had it all')"), timeout=60)
-    assert ran.code != 0
-    assert "had it all" not in ran.text.splitlines()
+def test_memory_is_limited(open_container):
+    ws = open_container(memory="256m")
+    result = ws.run(python("held = [bytearray(1 << 20) for _ in range(1500)]; print('allocated all')"), timeout=60)
+    assert result.code != 0
+    assert "allocated all" not in result.text.splitlines()
     assert ws.run("echo alive").text.endswith("alive\n")
 
 
-def test_shared_memory_is_small(ws):
-    ran = ws.run("head -c 1500000000 /dev/zero > /dev/shm/full", timeout=60)
-    assert ran.code != 0
+def test_shared_memory_is_limited(ws):
+    result = ws.run("head -c 1500000000 /dev/zero > /dev/shm/full", timeout=60)
+    assert result.code != 0
     ws.run("rm -f /dev/shm/full")
-    alive(ws)
+    assert_alive(ws)
 
 
 @pytest.mark.slow
-def test_a_full_disk(hostile, tmp_path):
-    ws = hostile(disk="200m")
+def test_disk_usage_is_limited(open_container, tmp_path):
+    ws = open_container(disk="200m")
     free = shutil.disk_usage("/").free
     ws.run("i=0; while [ $i -lt 60 ]; do head -c 50000000 /dev/zero > f$i || break; i=$((i+1)); done", timeout=90)
     assert free - shutil.disk_usage("/").free < 3_000_000_000
     used = ws.run("du -sm --exclude=./.git . | cut -f1")
     assert not used.text.strip().isdigit() or int(used.text) < 2000
-    alive(ws)
+    assert_alive(ws)
 
 
 @pytest.mark.slow
-def test_many_small_files(hostile):
-    ws = hostile(disk="200m")
-    make = "import os\nfor d in range(400):\n os.mkdir(f'd{d}')\n for n in range(5000): open(f'd{d}/{n}', 'w').close()"
+def test_number_of_files_is_limited(open_container):
+    ws = open_container(disk="200m")
+    program = (
+        "import os\nfor d in range(400):\n os.mkdir(f'd{d}')\n for n in range(5000): open(f'd{d}/{n}', 'w').close()"
+    )
     before = os.statvfs("/").f_ffree
-    ran = ws.run(python(make + "\nprint('made them all')"), timeout=120)
-    assert "made them all" not in ran.text
+    result = ws.run(python(program + "\nprint('created all')"), timeout=120)
+    assert "created all" not in result.text
     assert before - os.statvfs("/").f_ffree < 1_500_000
-    alive(ws)
+    assert_alive(ws)
 
 
 REMOVED_FILES = """\
@@ -91,9 +93,9 @@ print('holds', sum(os.fstat(each.fileno()).st_blocks for each in held) * 512)
 
 
 @pytest.mark.slow
-def test_removed_files_that_are_still_open(hostile, monkeypatch):
-    """The daemon does not count them, the free space of its disk shows them."""
-    ws = hostile(disk="100m")
+def test_removed_but_open_files_count_towards_disk_limit(open_container, monkeypatch):
+    """The daemon does not count these files, but the free space of the disk shows them."""
+    ws = open_container(disk="100m")
     monkeypatch.setattr(disk_space, "reserve", lambda free: free - (150 << 20))
     text = ws.run(python(REMOVED_FILES), timeout=60).text
     assert "The disk is full: only" in text
@@ -101,9 +103,9 @@ def test_removed_files_that_are_still_open(hostile, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeypatch):
-    """Another program may have filled the disk: the tests that ran say nothing."""
-    ws = hostile()
+def test_harness_command_ended_by_full_disk_has_no_result(open_container, monkeypatch):
+    """Another program may have filled the disk, so the tests that ran prove nothing."""
+    ws = open_container()
     ws.run("true", session=HARNESS_SESSION)
     monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 0)
     with pytest.raises(WorkspaceError, match=r"disk .* was nearly full"):
@@ -112,44 +114,44 @@ def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeyp
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_wrote_too_much_has_failed(hostile):
-    ws = hostile(disk="20m")
-    ran = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=HARNESS_SESSION)
-    assert ran.code
-    assert ran.restarted
+def test_harness_command_that_exceeds_disk_limit_fails(open_container):
+    ws = open_container(disk="20m")
+    result = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=HARNESS_SESSION)
+    assert result.code
+    assert result.restarted
     assert "The disk is full" in ws.run("true").text
 
 
 @pytest.mark.slow
-def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
-    """Ending all processes did not help: the files of the container go too."""
-    ws = hostile()
+def test_workspace_is_removed_if_disk_keeps_filling(open_container, monkeypatch):
+    """Ending all processes did not help, so the files of the container are removed too."""
+    ws = open_container()
     monkeypatch.setattr(disk_space, "reserve", lambda free: free + 1)
     with pytest.raises(WorkspaceError, match=r"disk is full: only .*The workspace was removed"):
         [ws.run("sleep 5", timeout=60) for _ in range(3)]
 
 
 @pytest.mark.slow
-def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
-    ws = hostile()
+def test_containers_are_ended_one_at_a_time_to_free_space(open_container, monkeypatch):
+    ws = open_container()
     other = ws.fork(ws.options.base.tree)
-    for each in (ws, other):
-        each.run("true")
-    watches = [each._host._watch for each in (ws, other)]
+    for workspace in (ws, other):
+        workspace.run("true")
+    watches = [workspace._host._watch for workspace in (ws, other)]
 
-    def ended() -> int:
+    def count_ended() -> int:
         return sum(watch._ended > 0 for watch in watches)
 
-    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 10 << 30 if ended() else 0)
+    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 10 << 30 if count_ended() else 0)
     for _ in range(100):
-        if not ended():
+        if not count_ended():
             time.sleep(0.05)
     for watch in watches:
         watch.stop()
-    assert ended() == 1
-    said = [each.run("echo alive").text for each in (ws, other)]
+    assert count_ended() == 1
+    outputs = [workspace.run("echo alive").text for workspace in (ws, other)]
     other.close()
-    assert sorted("disk is full: only" in text for text in said) == [False, True]
+    assert sorted("disk is full: only" in text for text in outputs) == [False, True]
 
 
 ALLOCATE = """\
@@ -172,35 +174,35 @@ print(fallocate(fd, 3, 0, 1 << 20), full >= 2048, os.fstat(fd).st_blocks < full)
 """
 
 
-@pytest.mark.skipif(not has_seccomp_profile(), reason="no profile for this processor")
-def test_space_beyond_a_files_size(ws):
-    """Neither the daemon nor the limit of one file counts it; it stays when all processes are ended."""
-    said = ws.run(python(ALLOCATE)).text.splitlines()
-    assert said[:3] == ["-1 Operation not supported"] * 3
-    assert said[3:6] == ["Inappropriate ioctl for device"] * 3
-    assert said[6:] == ["0", "0 True True"]
+@pytest.mark.skipif(not has_seccomp_profile(), reason="no seccomp profile for this processor")
+def test_space_beyond_file_size_cannot_be_allocated(ws):
+    """Neither the daemon nor the file size limit counts this space, and ending all processes does not free it."""
+    lines = ws.run(python(ALLOCATE)).text.splitlines()
+    assert lines[:3] == ["-1 Operation not supported"] * 3
+    assert lines[3:6] == ["Inappropriate ioctl for device"] * 3
+    assert lines[6:] == ["0", "0 True True"]
 
 
-def test_one_file_of_a_terabyte(ws):
-    ran = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
-    assert "1099511627777" not in ran.text
+def test_file_of_more_than_one_terabyte_is_refused(ws):
+    result = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
+    assert "1099511627777" not in result.text
     ws.snapshot()
-    alive(ws)
+    assert_alive(ws)
 
 
-def test_descriptors(ws):
-    opened = "import os\nfor n in range(2_000_000): os.open('/dev/null', 0)\nprint('opened them all')"
-    ran = ws.run(python(opened), timeout=60)
-    assert ran.code != 0
-    assert "opened them all" not in ran.text
-    alive(ws)
+def test_file_descriptors_are_limited(ws):
+    program = "import os\nfor n in range(2_000_000): os.open('/dev/null', 0)\nprint('opened all')"
+    result = ws.run(python(program), timeout=60)
+    assert result.code != 0
+    assert "opened all" not in result.text
+    assert_alive(ws)
 
 
-def test_files_that_docker_mounts_cannot_be_filled(hostile):
-    """They lie on the host's disk, and no size that the daemon reports includes them."""
-    ws = hostile(disk="200m")
+def test_files_that_docker_mounts_cannot_be_filled(open_container):
+    """They are on the host's disk, and no size that the daemon reports includes them."""
+    ws = open_container(disk="200m")
     for path in ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname"):
-        refused(
+        assert_refused(
             ws,
             f"head -c 1000000 /dev/zero >> {path}",
             f"chmod 666 {path} && echo more >> {path}",
@@ -214,7 +216,7 @@ def test_files_that_docker_mounts_cannot_be_filled(hostile):
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])
-def test_no_container_has_a_writable_mount_of_the_host(user):
+def test_no_container_has_writable_mount_of_host(user):
     daemon = connect()
     container = daemon.start(IMAGE, user=user)
     try:
@@ -232,22 +234,22 @@ exec /usr/bin/git "$@"
 
 
 @pytest.mark.slow
-def test_a_base_whose_git_fills_the_disk(hostile):
-    """The image may come from a set-up, so its programs are not trusted when the base is made either."""
+def test_base_image_whose_git_fills_disk_is_refused(open_container):
+    """The image may come from a set-up, so its programs are not trusted while the base is prepared."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     client = docker.from_env()
-    made = client.containers.create(IMAGE, ["true"], labels={"swe-agent": "1"})
+    container = client.containers.create(IMAGE, ["true"], labels={"swe-agent": "1"})
     try:
         with io.BytesIO() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
                 entry = tarfile.TarInfo("usr/local/bin/git")
                 entry.mode, entry.size = 0o755, len(FILLING_GIT)
                 tar.addfile(entry, io.BytesIO(FILLING_GIT.encode()))
-            made.put_archive("/", archive.getvalue())
-        made.commit(*name.split(":"))
+            container.put_archive("/", archive.getvalue())
+        container.commit(*name.split(":"))
         with pytest.raises(WorkspaceError, match=r"could not be prepared\. The disk is full: .* may be\.$"):
-            hostile(disk="100m", image=name)
+            open_container(disk="100m", image=name)
     finally:
-        made.remove(force=True)
+        container.remove(force=True)
         client.images.remove(name, force=True)
         client.close()

@@ -1,7 +1,7 @@
-"""What every workspace promises, asked of each kind.
+"""Guarantees that every kind of workspace gives.
 
-Most cases share one workspace a kind and process, whose repository holds everything that is odd in real ones, and which
-is put back after each. Cases about the shell alone are also put to the shells of this machine without a workspace.
+Most tests share one workspace for each kind and process. Its repository holds everything unusual in real ones,
+and it is reset after each test. Tests of the shell alone also run in the shells of this machine without a workspace.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ FILES: dict[str, str | bytes] = {
 LINKS = {"link": "README", "folder link": "pkg", "dangling": "nowhere", "loop": "loop", "out": "/etc/passwd"}
 
 
-def make(root: Path) -> Path:
+def create_repository(root: Path) -> Path:
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
     for name, content in FILES.items():
@@ -75,23 +75,23 @@ def make(root: Path) -> Path:
     git(root, "-c", "filter.lfs.clean=cat", "add", "-A", "-f")
     git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/sub")
     (root / "vendor" / "sub").mkdir(parents=True)
-    git(root, "commit", "-q", "-m", "Everything that is odd")
+    git(root, "commit", "-q", "-m", "Unusual files")
     return root
 
 
 class Shared:
-    """The one workspace of each kind: opened when first asked for, and again where it could not be put back."""
+    """One workspace for each kind, opened on first use and reopened if it could not be reset."""
 
-    def __init__(self, make_folder: Callable[[str], Path], until_the_end: ExitStack) -> None:
-        self._make_folder, self._until_the_end = make_folder, until_the_end
-        self._found: dict[str, PosixWorkspace] = {}
+    def __init__(self, make_folder: Callable[[str], Path], exit_stack: ExitStack) -> None:
+        self._make_folder, self._exit_stack = make_folder, exit_stack
+        self._available: dict[str, PosixWorkspace] = {}
 
     def take(self, kind: str) -> PosixWorkspace:
-        """The workspace, at its base; from now on it counts as spoiled until it is put back."""
-        return self._found.pop(kind, None) or self._open(kind)
+        """Return the workspace at its base. Until `reset`, it is not available again."""
+        return self._available.pop(kind, None) or self._open(kind)
 
-    def put_back(self, kind: str, ws: PosixWorkspace, sessions: bool = True) -> None:
-        """Undo all that a case did to it, to its `sessions` too unless it only did something to files there."""
+    def reset(self, kind: str, ws: PosixWorkspace, sessions: bool = True) -> None:
+        """Undo all changes of a test to the workspace. If it only changed files, its `sessions` need no reset."""
         ws.options.cancel.clear()
         if sessions:
             ws._processes("").end_all()
@@ -99,28 +99,30 @@ class Shared:
                 shell.close()
             ws._sessions.clear()
         ws.restore(ws.options.base.tree)
-        words = b"(cd %b && git clean -ffdqx && rm -rf .git && cp -Rp %b .git && find %b -mindepth 1 -delete)"
-        ws._service.ask(words % (quote(ws.root), _kept(ws), quote(ws.scratch)), "be put back")
+        command = b"(cd %b && git clean -ffdqx && rm -rf .git && cp -Rp %b .git && find %b -mindepth 1 -delete)"
+        ws._service.ask(command % (quote(ws.root), _saved_history(ws), quote(ws.scratch)), "be reset")
         for shell in ws._sessions.values():
             shell.run(b"cd " + quote(ws.root))
-        self._found[kind] = ws
+        self._available[kind] = ws
 
     def _open(self, kind: str) -> PosixWorkspace:
         folder = self._make_folder(kind)
-        trees = self._until_the_end.enter_context(Trees(folder / "trees.git"))
-        repository = Repository.open(make(folder / "repo"))
+        trees = self._exit_stack.enter_context(Trees(folder / "trees.git"))
+        repository = Repository.open(create_repository(folder / "repo"))
         options = WorkspaceOptions(repository, repository.base(trees), trees, image=IMAGE, say=lambda _: None)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
             workspace = open_workspace(kind, options)
         assert isinstance(workspace, PosixWorkspace)
-        self._until_the_end.callback(workspace.close)
-        workspace._service.ask(b"cp -Rp %b/.git %b" % (quote(workspace.root), _kept(workspace)), "keep the history")
+        self._exit_stack.callback(workspace.close)
+        workspace._service.ask(
+            b"cp -Rp %b/.git %b" % (quote(workspace.root), _saved_history(workspace)), "save the history"
+        )
         return workspace
 
 
-def _kept(ws: PosixWorkspace) -> bytes:
-    return quote(f"{ws.harness}/kept.git")
+def _saved_history(ws: PosixWorkspace) -> bytes:
+    return quote(f"{ws.harness}/saved.git")
 
 
 @pytest.fixture(scope="session")
@@ -137,10 +139,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def ws(kind: str, shared: Shared, request: pytest.FixtureRequest) -> Iterator[PosixWorkspace]:
-    """The shared workspace of a kind, at the base; what a case does to it is undone."""
+    """The shared workspace of a kind at its base; changes of the test are undone."""
     workspace = shared.take(kind)
     yield workspace
-    shared.put_back(kind, workspace, sessions=not getattr(request.module, "ONLY_FILES", False))
+    shared.reset(kind, workspace, sessions=not getattr(request.module, "ONLY_FILES", False))
 
 
 @pytest.fixture(params=SHELLS)
@@ -151,26 +153,26 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell | Po
         shared: Shared = request.getfixturevalue("shared")
         workspace = shared.take(program)
         yield workspace
-        shared.put_back(program, workspace)
+        shared.reset(program, workspace)
         return
     (tmp_path / "work").mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
-    if program == "busybox":  # found first as `sh`, by the wrapper and as the shell
+    if program == "busybox":  # `sh` is busybox, for the wrapper and as the shell
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "sh").symlink_to(shutil.which("busybox") or "")
         env, program = {**env, "PATH": f"{tmp_path}/bin:{env['PATH']}"}, "sh"
-    alone = Shell(local_starter(env), cwd=str(tmp_path / "work"), program="bash" if program == "bash" else "sh")
-    yield alone
-    alone.close()
+    standalone = Shell(local_starter(env), cwd=str(tmp_path / "work"), program="bash" if program == "bash" else "sh")
+    yield standalone
+    standalone.close()
 
 
-def out(shell: Shell | PosixWorkspace, command: str) -> str:
-    """What a command says that succeeds."""
-    ran = shell.run(command)
-    assert ran.code == 0, ran.text
-    return ran.text.rstrip("\n")
+def check_output(shell: Shell | PosixWorkspace, command: str) -> str:
+    """Return the output of a command that must succeed."""
+    result = shell.run(command)
+    assert result.code == 0, result.text
+    return result.text.rstrip("\n")
 
 
 def changed(ws: PosixWorkspace, tree: str) -> dict[str, str]:
-    """Path -> status of what differs from the base."""
+    """Return the status of each path that differs from the base."""
     return {change.path: change.status for change in ws.options.trees.changed(ws.options.base.tree, tree)}

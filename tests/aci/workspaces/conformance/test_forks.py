@@ -1,4 +1,4 @@
-"""Forks: fresh, of one base, and free of each other."""
+"""Forks: fresh, from one base and independent of each other."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from aci.runtime.posix_workspace import PosixWorkspace
-from tests.aci.workspaces.conformance.conftest import FILES, changed, out
+from tests.aci.workspaces.conformance.conftest import FILES, changed, check_output
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, RunBroken, WorkspaceError
 
 
 @pytest.mark.slow
-def test_a_fork_is_fresh(ws: PosixWorkspace) -> None:
+def test_fork_holds_only_its_tree(ws: PosixWorkspace) -> None:
     ws.run("echo new > a; echo log > x.log; export A=1; cd pkg; sleep 501 >/dev/null 2>&1 &")
     tree = ws.snapshot().tree
     ws.run("echo later > b; git branch mine; git config user.name me")
     with ws.fork(tree) as fork:
-        assert out(fork, "cat a; ls x.log b 2>/dev/null; echo $A; git rev-parse HEAD; git branch | wc -l") == (
+        assert check_output(fork, "cat a; ls x.log b 2>/dev/null; echo $A; git rev-parse HEAD; git branch | wc -l") == (
             f"new\n\n{ws.options.base.commit}\n1"
-        ), "ignored and later files are not in it, nor what was done to git"
-        assert out(fork, "pwd") == fork.root
-        assert out(fork, f"ls -A {fork.scratch}") == ""
+        ), "the fork has no ignored files, no later files and no changes to git"
+        assert check_output(fork, "pwd") == fork.root
+        assert check_output(fork, f"ls -A {fork.scratch}") == ""
 
 
-def test_neither_sees_what_the_other_does(ws: PosixWorkspace) -> None:
+def test_fork_and_origin_are_independent(ws: PosixWorkspace) -> None:
     with ws.fork(ws.options.base.tree) as fork:
         fork.write("README", b"fork\n")
         ws.write("run.sh", b"origin\n")
@@ -36,7 +36,7 @@ def test_neither_sees_what_the_other_does(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
+def test_fork_of_fork_holds_its_tree(ws: PosixWorkspace) -> None:
     ws.write("a", b"1")
     with ws.fork(ws.snapshot().tree) as fork:
         fork.write("b", b"2")
@@ -47,7 +47,7 @@ def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
+def test_fork_preserves_unusual_files(ws: PosixWorkspace) -> None:
     for name in FILES:
         if not name.startswith("many/"):
             ws.write(name, b"changed: " + name.encode("utf-8", "surrogateescape"))
@@ -57,22 +57,22 @@ def test_a_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
         assert fork.snapshot(exact=True).tree == tree
 
 
-def test_a_fork_at_no_tree(ws: PosixWorkspace) -> None:
+def test_fork_at_missing_tree_fails(ws: PosixWorkspace) -> None:
     with pytest.raises((RunBroken, WorkspaceError)):
         ws.fork("1" * 40)
 
 
-def test_a_fork_is_cancelled_by_itself(ws: PosixWorkspace) -> None:
+def test_fork_is_cancelled_separately(ws: PosixWorkspace) -> None:
     cancel = threading.Event()
     with ws.fork(ws.options.base.tree, cancel=cancel) as fork:
         threading.Timer(0.2, cancel.set).start()
         with pytest.raises(Cancelled):
             fork.run("sleep 60")
-        assert out(ws, "echo alive") == "alive"
+        assert check_output(ws, "echo alive") == "alive"
 
 
 @pytest.mark.slow
-def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
+def test_parallel_forks_are_independent(ws: PosixWorkspace) -> None:
     base, trees = ws.options.base.tree, ws.options.trees
 
     def attempt(number: int) -> None:
@@ -85,15 +85,15 @@ def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
                 assert second.read("mine") == f"{number}\n".encode()
 
     with ThreadPoolExecutor(3) as pool:
-        for done in [pool.submit(attempt, number) for number in range(3)]:
-            done.result()
+        for future in [pool.submit(attempt, number) for number in range(3)]:
+            future.result()
 
 
 @pytest.mark.slow
-def test_a_fork_outlives_its_origin(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_fork_outlives_its_origin(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"README": "hello\n"}))
     with ws.fork(ws.options.base.tree) as fork:
         ws.close()
-        assert out(fork, "cat README") == "hello"
+        assert check_output(fork, "cat README") == "hello"
         with fork.fork(ws.options.base.tree) as second:
-            assert out(second, "cat README") == "hello"
+            assert check_output(second, "cat README") == "hello"

@@ -1,4 +1,4 @@
-"""Images that have little in them: without Python, with busybox as their only programs, with the repository inside."""
+"""Minimal images: without Python, with busybox as the only program, or with the repository inside."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import Snapshot
-from tests.aci.workspaces.conformance.conftest import changed, out
-from tests.aci.workspaces.conformance.test_pty_sessions import last
-from tests.aci.workspaces.conformance.test_shell_sessions import running
+from tests.aci.workspaces.conformance.conftest import changed, check_output
+from tests.aci.workspaces.conformance.test_pty_sessions import type_and_read
+from tests.aci.workspaces.conformance.test_shell_sessions import running_commands
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -47,7 +47,7 @@ def docker(*args: str) -> str:
 
 
 def build(commands: str) -> str:
-    """The name of an image made by these commands from the test image, with this machine's busybox in /busybox."""
+    """Build an image from the test image with these commands and this machine's busybox at /busybox."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     shell = ["/busybox", "sh", "-ec"] if commands == ONLY_BUSYBOX else ["sh", "-ec"]
     create = ["create", "--label=swe-agent=1", "--network=none", f"--entrypoint={shell[0]}"]
@@ -68,10 +68,10 @@ def build(commands: str) -> str:
         pytest.param(NO_PYTHON, id="no Python"),
         pytest.param(
             ONLY_BUSYBOX,
-            id="busybox",
+            id="only busybox",
             marks=pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox to put into an image"),
         ),
-        pytest.param(INSIDE, id="the repository at testbed"),
+        pytest.param(INSIDE, id="repository at /testbed"),
     ],
 )
 def image(request: pytest.FixtureRequest) -> Iterator[str]:
@@ -80,31 +80,31 @@ def image(request: pytest.FixtureRequest) -> Iterator[str]:
     subprocess.run(["docker", "image", "rm", "-f", name], capture_output=True)
 
 
-def test_little_is_enough(image: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_minimal_image_supports_all_operations(image: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", make_repo(FILES), image=image)
     base = ws.options.base.tree
     assert ws.run("python3 -c 1").code == 127
-    assert out(ws, "git rev-parse HEAD; git status --porcelain; git tag") == ws.options.base.commit
-    _commands(ws)
-    _files(ws)
-    _trees(ws)
-    assert "42" in last(ws, "side", "echo $((6 * 7))\n", until="\n$").splitlines()
+    assert check_output(ws, "git rev-parse HEAD; git status --porcelain; git tag") == ws.options.base.commit
+    _check_commands(ws)
+    _check_files(ws)
+    _check_trees(ws)
+    assert "42" in type_and_read(ws, "side", "echo $((6 * 7))\n", until="\n$").splitlines()
     with ws.fork(base) as fork:
         assert fork.snapshot(exact=True) == Snapshot(base)
 
 
-def _commands(ws: PosixWorkspace) -> None:
+def _check_commands(ws: PosixWorkspace) -> None:
     ws.run("cd pkg; export A=kept")
-    assert ws.run("echo said; exit 3").code == 3
-    assert out(ws, "echo $A; pwd") == f"kept\n{ws.root}/pkg"
-    ran = ws.run("cd ..; echo said; (setsid sleep 301 &); sleep 302", timeout=0.8)
-    assert (ran.timed_out, ran.text) == (True, "said\n")
-    assert running(ws, "sleep 301", "sleep 302") == []
+    assert ws.run("echo output; exit 3").code == 3
+    assert check_output(ws, "echo $A; pwd") == f"kept\n{ws.root}/pkg"
+    result = ws.run("cd ..; echo output; (setsid sleep 301 &); sleep 302", timeout=0.8)
+    assert (result.timed_out, result.text) == (True, "output\n")
+    assert running_commands(ws, "sleep 301", "sleep 302") == []
     assert ws.run("echo 'open").code != 0
-    assert out(ws, "cd ..; x=" + "a" * 100_000 + "; echo ${#x}") == "100000"
+    assert check_output(ws, "cd ..; x=" + "a" * 100_000 + "; echo ${#x}") == "100000"
 
 
-def _files(ws: PosixWorkspace) -> None:
+def _check_files(ws: PosixWorkspace) -> None:
     data = bytes(range(256)) * 500
     for name in ("new\nline", "deep/er/x", "-rf"):
         ws.write(name, data)
@@ -118,7 +118,7 @@ def _files(ws: PosixWorkspace) -> None:
     ws.restore(ws.options.base.tree)
 
 
-def _trees(ws: PosixWorkspace) -> None:
+def _check_trees(ws: PosixWorkspace) -> None:
     base = ws.options.base.tree
     ws.run("echo new > a; chmod +x run.sh; rm README; mkfifo README; git init -q nest; echo 1 > x.log")
     ws.run("mkdir ro; echo 1 > ro/x.log; chmod 555 ro")
@@ -132,7 +132,7 @@ def _trees(ws: PosixWorkspace) -> None:
     ws.restore(base)
 
 
-def test_a_git_of_the_image_that_never_ends_is_named(
+def test_hanging_git_of_image_is_reported(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = '#!/bin/sh\\ncase "$*" in *index-pack*) exec sleep 1000 ;; esac\\nexec /usr/bin/real-git "$@"\\n'

@@ -1,4 +1,4 @@
-"""Snapshots and restores: whatever was done to the files, a tree says what there was, and going back is exact."""
+"""Snapshots and restores: a tree records every change to the files, and restoring it is exact."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from aci.runtime import snapshots
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import Snapshot
-from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, out
+from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, check_output
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import RunBroken, WorkspaceError
 from trajectories.git_store.tree_listing import Entry
 
 ONLY_FILES = True
-"""What these cases do to their sessions need not be undone."""
+"""Tests in this module need no reset of the sessions."""
 MANY = {f"many/{number // 100}/{number}.txt" for number in range(500)}
 COMMIT = "git -c user.name=a -c user.email=a@b commit -qm x"
-DONE: list[tuple[str, str, dict[str, str]]] = [
+CHANGES: list[tuple[str, str, dict[str, str]]] = [
     ("nothing", ":", {}),
     ("a new file", "echo new > a", {"a": "A"}),
     ("an empty new file", ": > a", {"a": "A"}),
@@ -38,21 +38,21 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
     ("a removed folder", "rm -r pkg", dict.fromkeys(FILES_OF_PKG, "D")),
     ("made executable", "chmod +x README", {"README": "M"}),
     ("no longer executable", "chmod -x run.sh", {"run.sh": "M"}),
-    ("another mode that git does not keep", "chmod 640 README", {}),
+    ("a mode that git does not store", "chmod 640 README", {}),
     ("a file becomes a folder", "rm README; mkdir README; echo 1 > README/x", {"README": "D", "README/x": "A"}),
     ("a folder becomes a file", "rm -r pkg; echo 1 > pkg", dict.fromkeys(FILES_OF_PKG, "D") | {"pkg": "A"}),
     ("a file becomes a link", "rm README; ln -s run.sh README", {"README": "T"}),
     ("a link becomes a file", "rm link; echo 1 > link", {"link": "T"}),
     ("a link becomes a folder", "rm link; mkdir link; echo 1 > link/x", {"link": "D", "link/x": "A"}),
     ("a folder becomes a link", "rm -r pkg; ln -s packages pkg", dict.fromkeys(FILES_OF_PKG, "D") | {"pkg": "A"}),
-    ("a link elsewhere", "ln -sfn /nowhere/at/all link", {"link": "M"}),
+    ("a link with another target", "ln -sfn /nowhere/at/all link", {"link": "M"}),
     ("new links in a loop", "ln -s b a; ln -s a b; ln -s . here", {"a": "A", "b": "A", "here": "A"}),
     ("an empty folder", "mkdir -p empty-folder/in/side", {}),
     ("an emptied folder", "rm pkg/*", dict.fromkeys(FILES_OF_PKG, "D")),
     ("ignored files", "echo 1 > x.log; mkdir build venv; echo 1 > build/x; echo 1 > venv/x", {}),
     ("an ignored file that is tracked", "echo 1 >> kept.log", {"kept.log": "M"}),
     (
-        "what an inner .gitignore says",
+        "an inner .gitignore",
         "cd packages/app; echo 1 > a.tmp; echo 1 > kept.tmp",
         {"packages/app/kept.tmp": "A"},
     ),
@@ -61,7 +61,7 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
         "echo '*' > .gitignore; echo 1 > hidden; echo 1 >> README",
         {".gitignore": "M", "README": "M"},
     ),
-    ("a .gitignore gone", "echo 1 > x.log; rm .gitignore", {".gitignore": "D", "x.log": "A"}),
+    ("a removed .gitignore", "echo 1 > x.log; rm .gitignore", {".gitignore": "D", "x.log": "A"}),
     (
         "attributes that convert",
         "echo '* text eol=crlf working-tree-encoding=UTF-16' > .gitattributes",
@@ -70,9 +70,9 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
     ("line ends changed", "printf 'one\\ntwo\\n' > dos.txt", {"dos.txt": "M"}),
     ("no newline, then one", "echo >> 'no newline'", {"no newline": "M"}),
     ("a binary file", "printf '\\000\\377' >> image.png", {"image.png": "M"}),
-    ("a pointer of LFS", "sed -i 's/size 12345/size 99999/' model.bin", {"model.bin": "M"}),
-    ("what LFS would convert", "printf 'raw\\000bytes' > model.bin", {"model.bin": "M"}),
-    ("what ident would convert", "printf '$Id: abc $\\n' > tagged.id", {"tagged.id": "M"}),
+    ("an LFS pointer", "sed -i 's/size 12345/size 99999/' model.bin", {"model.bin": "M"}),
+    ("a file that LFS would convert", "printf 'raw\\000bytes' > model.bin", {"model.bin": "M"}),
+    ("a file that ident would convert", "printf '$Id: abc $\\n' > tagged.id", {"tagged.id": "M"}),
     (
         "a name with a newline",
         "echo more >> 'new\nline'; echo 1 > 'other\nline\n'",
@@ -88,12 +88,12 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
     ("a very deep file", "echo more >> " + "deep/" * 30 + "leaf", {"deep/" * 30 + "leaf": "M"}),
     ("names that differ in case only", "rm case; mv CASE x; mv x case", {"CASE": "D", "case": "M"}),
     (
-        "a name of git's own elsewhere",
+        "a file name special to git",
         "mkdir sub; echo 1 > sub/.gitmodules; echo 1 > .gitmodules",
         {"sub/.gitmodules": "A", ".gitmodules": "A"},
     ),
     (
-        "a name of pathspec magic",
+        "names with pathspec magic",
         "echo 1 > ':(top)x'; echo 1 > '*'; echo 1 > '[a]'",
         {":(top)x": "A", "*": "A", "[a]": "A"},
     ),
@@ -102,15 +102,15 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
     ("everything removed", "find . -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +", {"*": "D"}),
     ("the repository's folder removed", 'rm -rf "$PWD"', {"*": "D"}),
     (
-        "a monorepo's own git command",
+        "git commands in a monorepo",
         "cd packages/app; echo 1 >> app.py; git add -A; git stash -q; git stash pop -q",
         {"packages/app/app.py": "M"},
     ),
     ("a commit", f"echo 1 >> README; git add -A; {COMMIT}", {"README": "M"}),
     ("a commit amended and reset", f"git reset -q --soft HEAD; git commit -q --amend -m y; {COMMIT} --allow-empty", {}),
     ("another branch", f"git checkout -q -b b; rm -r many; git add -A; {COMMIT}", dict.fromkeys(MANY, "D")),
-    ("git's own index thrown away", "rm -f .git/index; echo 1 >> README", {"README": "M"}),
-    ("git's own index locked", "touch .git/index.lock; echo 1 >> README", {"README": "M"}),
+    ("the git index deleted", "rm -f .git/index; echo 1 >> README", {"README": "M"}),
+    ("the git index locked", "touch .git/index.lock; echo 1 >> README", {"README": "M"}),
     ("the .git removed", "rm -rf .git; echo 1 >> README", {"README": "M"}),
     ("the .git a file", "rm -rf .git; echo 'gitdir: /nowhere' > .git; echo 1 >> README", {"README": "M"}),
     ("assume-unchanged", "git update-index --assume-unchanged README; echo 1 >> README", {"README": "M"}),
@@ -121,24 +121,24 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
         {"pkg/mod.py": "M", "?": "D"},
     ),
     (
-        "excludes of git's",
+        "git excludes",
         "echo '*' > .git/info/exclude; git config core.excludesFile .gitignore; echo 1 > a",
         {"a": "A"},
     ),
     (
-        "filters of git's",
+        "git filters",
         "git config filter.lfs.clean 'tr a-z A-Z'; git config filter.lfs.required true; echo x >> model.bin",
         {"model.bin": "M"},
     ),
     (
-        "hooks of git's",
+        "git hooks",
         "mkdir -p h; echo 'touch pwned' > h/post-index-change; chmod +x h/*; git config core.hooksPath h",
         {"h/post-index-change": "A"},
     ),
-    ("a monitor of git's", "git config core.fsmonitor 'touch pwned; false'; echo 1 >> README", {"README": "M"}),
-    ("another work tree of git's", "git config core.worktree /tmp; echo 1 >> README", {"README": "M"}),
+    ("a git file monitor", "git config core.fsmonitor 'touch pwned; false'; echo 1 >> README", {"README": "M"}),
+    ("another git work tree", "git config core.worktree /tmp; echo 1 >> README", {"README": "M"}),
     (
-        "no file modes of git's",
+        "git without file modes",
         "git config core.fileMode false; git config core.symlinks false; chmod +x README",
         {"README": "M"},
     ),
@@ -146,25 +146,23 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
     ("a read-only folder of the base", "chmod 555 pkg; chmod 444 README", {}),
     ("a sparse file", "truncate -s 3000000 hole", {"hole": "A"}),
     ("a hard link", "ln README hard; echo 1 >> hard", {"hard": "A", "README": "M"}),
-    ("a file with holes in its times", "touch -d '1960-01-01' README; touch -d '2100-01-01' run.sh", {}),
+    ("files with extreme times", "touch -d '1960-01-01' README; touch -d '2100-01-01' run.sh", {}),
 ]
 
 
-@pytest.mark.parametrize(("commands", "expected"), [case[1:] for case in DONE], ids=[case[0] for case in DONE])
-def test_what_was_done_is_in_the_tree_and_can_be_undone(
-    ws: PosixWorkspace, commands: str, expected: dict[str, str]
-) -> None:
+@pytest.mark.parametrize(("commands", "expected"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES])
+def test_change_is_in_snapshot_and_can_be_undone(ws: PosixWorkspace, commands: str, expected: dict[str, str]) -> None:
     base = ws.options.base.tree
     ws.run(commands)
     snapshot = ws.snapshot()
-    found = changed(ws, snapshot.tree)
+    statuses = changed(ws, snapshot.tree)
     if "*" in expected and "D" in expected.values():
-        assert set(found.values()) == {"D"}
-        assert len(found) >= len(FILES)
+        assert set(statuses.values()) == {"D"}
+        assert len(statuses) >= len(FILES)
     elif "?" in expected:
-        assert expected.items() - {"?": "D"}.items() <= found.items()
+        assert expected.items() - {"?": "D"}.items() <= statuses.items()
     else:
-        assert found == expected
+        assert statuses == expected
     assert snapshot.skipped == ()
     assert ws.snapshot(exact=True) == snapshot
     ws.restore(base)
@@ -173,12 +171,12 @@ def test_what_was_done_is_in_the_tree_and_can_be_undone(
     assert ws.snapshot(exact=True) == Snapshot(snapshot.tree)
 
 
-REFUSED = [
-    ("a pipe over a tracked file", "rm README; mkfifo README", {}, "README"),
+UNSUPPORTED = [
+    ("a pipe in place of a tracked file", "rm README; mkfifo README", {}, "README"),
     ("a new pipe", "mkfifo pipe; echo 1 > fine", {"fine": "A"}, ""),
     ("an empty repository", "git init -q empty-repo; echo 1 > fine", {"fine": "A"}, "empty-repo"),
     (
-        "a repository inside",
+        "a nested repository",
         f"git init -q full; cd full; echo 1 > f; git add f; {COMMIT}; cd ..; echo 1 > fine",
         {"fine": "A"},
         "full",
@@ -192,12 +190,17 @@ REFUSED = [
     ("a worktree", "git worktree add -q wt >/dev/null 2>&1; echo 1 > fine", {"fine": "A"}, "wt"),
     ("a clone", "git clone -q . twin; echo 1 > fine", {"fine": "A"}, "twin"),
     (
-        "a submodule's inside",
+        "files in a submodule",
         "mkdir -p vendor/sub/d; echo 1 > 'vendor/sub/d/a b'",
         {},
         "vendor/sub/d/a b (in a submodule)",
     ),
-    ("a submodule that was made", f"cd vendor/sub; git init -q; echo 1 > f; git add .; {COMMIT}", {}, "vendor/sub"),
+    (
+        "a repository in a submodule",
+        f"cd vendor/sub; git init -q; echo 1 > f; git add .; {COMMIT}",
+        {},
+        "vendor/sub",
+    ),
     (
         "a socket",
         "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")'; echo 1 > fine",
@@ -208,26 +211,26 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("commands", "expected", "named"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+    ("commands", "expected", "skipped_path"), [case[1:] for case in UNSUPPORTED], ids=[case[0] for case in UNSUPPORTED]
 )
-def test_what_git_cannot_take_keeps_its_last_state_and_is_named(
-    ws: PosixWorkspace, commands: str, expected: dict[str, str], named: str
+def test_unsupported_file_keeps_last_state_and_is_reported(
+    ws: PosixWorkspace, commands: str, expected: dict[str, str], skipped_path: str
 ) -> None:
     ws.run(commands)
     snapshot = ws.snapshot()
     assert changed(ws, snapshot.tree) == expected
-    assert named in " ".join(snapshot.skipped)
-    assert bool(named) == bool(snapshot.skipped)
+    assert skipped_path in " ".join(snapshot.skipped)
+    assert bool(skipped_path) == bool(snapshot.skipped)
     assert ws.snapshot() == snapshot
     ws.restore(ws.options.base.tree)
     assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
 
 
-def test_an_unreadable_file_keeps_its_last_state(ws: PosixWorkspace) -> None:
+def test_unreadable_file_keeps_last_state(ws: PosixWorkspace) -> None:
     ws.run("echo changed > README; chmod 000 README; echo 1 > fine")
     readable = ws.run("cat README").code == 0
     snapshot = ws.snapshot()
-    if readable:  # by root, who has all capabilities
+    if readable:  # as root, who has all capabilities
         assert changed(ws, snapshot.tree) == {"README": "M", "fine": "A"}
     else:
         assert changed(ws, snapshot.tree) == {"fine": "A"}
@@ -237,23 +240,23 @@ def test_an_unreadable_file_keeps_its_last_state(ws: PosixWorkspace) -> None:
     assert ws.read("README") == b"hello\n"
 
 
-def test_what_was_made_read_only_can_be_written_after_a_restore(ws: PosixWorkspace) -> None:
+def test_read_only_files_are_writable_after_restore(ws: PosixWorkspace) -> None:
     ws.run("chmod 444 README; chmod 555 pkg; chmod 000 run.sh")
     ws.restore(ws.options.base.tree)
     for path in ("README", "pkg/new", "run.sh"):
         ws.write(path, b"again\n")
 
 
-def test_restore_removes_what_resists(ws: PosixWorkspace) -> None:
+def test_restore_removes_read_only_folders_and_repositories(ws: PosixWorkspace) -> None:
     ws.run("mkdir -p ro/x; echo 1 > ro/x/y; chmod 500 ro ro/x; chmod 000 ro/x; git init -q nest; echo 1 > nest/f")
     ws.run(f"echo '*' > .gitignore; echo h > hidden; (cd nest && git add f && {COMMIT})")
     ws.snapshot()
     ws.restore(ws.options.base.tree)
     assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
-    assert out(ws, "ls -d ro nest hidden 2>/dev/null || :") == ""
+    assert check_output(ws, "ls -d ro nest hidden 2>/dev/null || :") == ""
 
 
-def test_the_bytes_in_a_tree_are_those_of_the_file(ws: PosixWorkspace) -> None:
+def test_tree_holds_exact_bytes_of_files(ws: PosixWorkspace) -> None:
     ws.write("c.crlf", b"x\ny\r\n")
     ws.write("d.id", b"$Id$\r\n")
     trees, tree = ws.options.trees, ws.snapshot().tree
@@ -270,7 +273,7 @@ def test_the_bytes_in_a_tree_are_those_of_the_file(ws: PosixWorkspace) -> None:
     assert ws.read("c.crlf") == b"x\ny\r\n"
 
 
-def test_a_tree_made_on_the_host_can_be_restored(ws: PosixWorkspace) -> None:
+def test_tree_created_on_host_can_be_restored(ws: PosixWorkspace) -> None:
     tree = ws.options.trees.write({"pkg/mod.py": b"\xff\0host\n", "README": None}, ws.options.base.tree)
     ws.restore(tree)
     assert ws.read("pkg/mod.py") == b"\xff\0host\n"
@@ -278,7 +281,7 @@ def test_a_tree_made_on_the_host_can_be_restored(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_to_and_fro_between_many_trees(ws: PosixWorkspace) -> None:
+def test_restore_switches_between_many_trees(ws: PosixWorkspace) -> None:
     trees = [ws.options.base.tree]
     for number in range(5):
         ws.run(f"echo {number} > n; rm -rf d; mkdir d; echo {number} > d/{number}; chmod +x n")
@@ -288,28 +291,28 @@ def test_to_and_fro_between_many_trees(ws: PosixWorkspace) -> None:
         assert ws.snapshot(exact=True).tree == tree
 
 
-def test_a_tree_that_does_not_exist(ws: PosixWorkspace) -> None:
+def test_restore_of_missing_tree_fails(ws: PosixWorkspace) -> None:
     with pytest.raises((RunBroken, WorkspaceError)):
         ws.restore("1" * 40)
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_ignored_files_stay_when_files_are_restored(ws: PosixWorkspace) -> None:
+def test_restore_keeps_ignored_files(ws: PosixWorkspace) -> None:
     ws.run("echo 1 > x.log; mkdir build; echo 2 > build/x; echo new > a")
     ws.restore(ws.options.base.tree)
-    assert out(ws, "cat x.log build/x; ls a 2>/dev/null || :") == "1\n2"
+    assert check_output(ws, "cat x.log build/x; ls a 2>/dev/null || :") == "1\n2"
 
 
-def test_a_session_in_a_folder_that_is_restored(ws: PosixWorkspace) -> None:
+def test_session_in_restored_folder_stays_usable(ws: PosixWorkspace) -> None:
     ws.run("cd pkg; rm -rf ../pkg")
     ws.restore(ws.options.base.tree)
-    assert out(ws, "cat mod.py && pwd") == f"def f():\n    return 1\n{ws.root}/pkg"
+    assert check_output(ws, "cat mod.py && pwd") == f"def f():\n    return 1\n{ws.root}/pkg"
     ws.run("mkdir new; cd new; echo 1 > x")
     ws.restore(ws.options.base.tree)
-    assert out(ws, "pwd") == ws.root
+    assert check_output(ws, "pwd") == ws.root
 
 
-def test_a_stale_lock_of_ours(ws: PosixWorkspace) -> None:
+def test_stale_lock_of_store_is_ignored(ws: PosixWorkspace) -> None:
     ws._service.run('touch "$GIT_DIR/index.lock"')
     ws.run("echo new > a")
     assert changed(ws, ws.snapshot().tree) == {"a": "A"}
@@ -317,14 +320,14 @@ def test_a_stale_lock_of_ours(ws: PosixWorkspace) -> None:
     ws.restore(ws.options.base.tree)
 
 
-def test_exact_sees_a_write_whose_time_was_put_back(ws: PosixWorkspace) -> None:
+def test_exact_snapshot_detects_write_with_restored_time(ws: PosixWorkspace) -> None:
     ws.snapshot()
     ws.run("touch -r README stamp; printf 'HELLO\\n' > README; touch -r stamp README; rm stamp")
     assert changed(ws, ws.snapshot(exact=True).tree) == {"README": "M"}
 
 
 @pytest.mark.slow
-def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
+def test_snapshot_tolerates_changing_files(ws: PosixWorkspace) -> None:
     ws.run(
         "(i=0; while [ $i -lt 400 ]; do echo $i > busy; rm busy; echo $i > busy2; i=$((i+1)); done) >/dev/null 2>&1 &"
     )
@@ -334,7 +337,7 @@ def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
     assert changed(ws, ws.snapshot().tree) == {"busy2": "A"}
 
 
-def test_a_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_pack_is_reported(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.runtime.snapshots.PACK_LIMIT", 20_000)
     ws.run("head -c 100000 /dev/urandom > big")
     snapshot = ws.snapshot()
@@ -347,13 +350,13 @@ def test_a_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.
 # The base
 
 
-def test_stands_at_the_base(ws: PosixWorkspace) -> None:
-    assert out(ws, "git rev-parse HEAD") == ws.options.base.commit
-    assert out(ws, "git -c core.quotepath=off -c filter.lfs.clean=cat status --porcelain") == ""
+def test_workspace_starts_at_base(ws: PosixWorkspace) -> None:
+    assert check_output(ws, "git rev-parse HEAD") == ws.options.base.commit
+    assert check_output(ws, "git -c core.quotepath=off -c filter.lfs.clean=cat status --porcelain") == ""
     assert ws.snapshot().tree == ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_shows_what_the_user_has_not_committed(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_uncommitted_changes_are_in_workspace(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"README": "hello\n", "run.sh": "#!/bin/sh\necho ran\n", "gone": "x"})
     (repo / "README").write_text("changed\n")
     (repo / "new.txt").write_text("new\n")
@@ -361,13 +364,13 @@ def test_shows_what_the_user_has_not_committed(kind: str, make_repo: MakeRepo, o
     (repo / "run.sh").chmod(0o755)
     (repo / "link").symlink_to("README")
     ws = open_ws(kind, repo)
-    shown = {"M README", " M run.sh", "?? new.txt", " D gone", "?? link"}
-    assert set(out(ws, "git status --porcelain").strip().splitlines()) == shown
-    assert out(ws, "./run.sh; cat link") == "ran\nchanged"
+    expected = {"M README", " M run.sh", "?? new.txt", " D gone", "?? link"}
+    assert set(check_output(ws, "git status --porcelain").strip().splitlines()) == expected
+    assert check_output(ws, "./run.sh; cat link") == "ran\nchanged"
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_nothing_later_than_the_base_is_in_it(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_workspace_has_no_commit_later_than_base(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"README": "hello\n"})
     first = git(repo, "rev-parse", "HEAD")
     (repo / "README").write_text("the fix\n")
@@ -375,30 +378,33 @@ def test_nothing_later_than_the_base_is_in_it(kind: str, make_repo: MakeRepo, op
     git(repo, "tag", "v2")
     later = git(repo, "rev-parse", "HEAD")
     ws = open_ws(kind, repo, first)
-    assert out(ws, "git log --all --format=%H") == first
+    assert check_output(ws, "git log --all --format=%H") == first
     assert ws.run(f"git cat-file -e {later}").code != 0
-    assert out(ws, "git tag; git remote; git reflog; git stash list; git for-each-ref | grep -v refs/heads || :") == ""
+    assert (
+        check_output(ws, "git tag; git remote; git reflog; git stash list; git for-each-ref | grep -v refs/heads || :")
+        == ""
+    )
 
 
-def test_from_a_folder_of_a_monorepo(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_workspace_of_subfolder_holds_whole_repository(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"packages/app/app.py": "x = 1\n", "packages/lib/lib.py": "y = 1\n"})
     ws = open_ws(kind, repo / "packages" / "app")
-    assert out(ws, "ls packages") == "app\nlib", "the workspace is the whole repository"
+    assert check_output(ws, "ls packages") == "app\nlib", "the workspace is the whole repository"
     ws.write("packages/lib/lib.py", b"y = 2\n")
     assert changed(ws, ws.snapshot().tree) == {"packages/lib/lib.py": "M"}
 
 
-def test_a_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
+def test_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
     base = ws.options.base.tree
     ws.run('cd vendor/sub; rm -rf "$PWD"')
     assert changed(ws, ws.snapshot().tree) == {"vendor/sub": "D"}
     ws.restore(base)
     assert ws.snapshot(exact=True) == Snapshot(base)
-    assert out(ws, f"cd {ws.root}; ls -A vendor/sub") == ""
+    assert check_output(ws, f"cd {ws.root}; ls -A vendor/sub") == ""
 
 
 @pytest.mark.parametrize("verb", ["add", "write-tree", "pack-objects"])
-def test_a_git_that_never_ends_holds_no_snapshot(
+def test_hanging_git_times_out_in_snapshot(
     verb: str, make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake, real, broken = tmp_path / "fake" / "git", shutil.which("git"), tmp_path / "broken"
@@ -420,7 +426,7 @@ def test_a_git_that_never_ends_holds_no_snapshot(
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_a_git_of_the_image_that_never_ends_is_named(
+def test_hanging_git_of_image_is_reported(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("docker", make_repo({"README": "hello\n"}))
@@ -432,7 +438,7 @@ def test_a_git_of_the_image_that_never_ends_is_named(
     assert "--image" in caught.value.fix
 
 
-def test_the_time_for_a_snapshot_grows_with_the_repository() -> None:
+def test_time_for_snapshot_grows_with_repository() -> None:
     small = [Entry("100644", "0" * 40, 2_000)] * 100
     assert snapshots.estimate_git_seconds(small) < 1
-    assert snapshots.estimate_git_seconds(small * 2_000) > 900, "200,000 files have as long as they always had"
+    assert snapshots.estimate_git_seconds(small * 2_000) > 900, "200,000 files have more than 15 minutes"

@@ -1,4 +1,4 @@
-"""Any mix of commands, edits, time-outs, snapshots, restores and forks, against a model of a tree of files."""
+"""Random sequences of commands, edits, time-outs, snapshots, restores and forks, checked against a model of files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTENTS = [b"", b"x\n", b"no newline", b"\0\xff\r\n", b"# " * 40_000]
 
 Content = bytes | str
 Files = dict[str, tuple[str, bytes]]
-"""Path -> (git's mode, bytes or target)."""
+"""Path -> (git mode, content or link target)."""
 
 
 def base() -> Files:
@@ -39,8 +39,8 @@ def base() -> Files:
     return files | links | {"run.sh": ("100755", files["run.sh"][1])}
 
 
-def word(name: str) -> str:
-    """A file as a word of a command. Commands are UTF-8, so the shell itself makes the bytes of any other name."""
+def quote_name(name: str) -> str:
+    """Quote a file name for a command. As commands are UTF-8, printf in the shell makes the bytes of other names."""
     path = b"./" + os.fsencode(name)
     try:
         return quote(path.decode()).decode()
@@ -49,13 +49,13 @@ def word(name: str) -> str:
         return f"\"$(printf '{octal}')\""
 
 
-def of_tree(trees: Trees, tree: str) -> Files:
-    found = trees.files(tree)
-    return {path: (entry.mode, trees.read(tree, path)) for path, entry in found.items() if entry.mode != "160000"}
+def read_tree(trees: Trees, tree: str) -> Files:
+    entries = trees.files(tree)
+    return {path: (entry.mode, trees.read(tree, path)) for path, entry in entries.items() if entry.mode != "160000"}
 
 
 class Machine(RuleBasedStateMachine):
-    """`files` is what should be there; commands are run by the agent's shell, edits by the workspace."""
+    """`files` is the expected content. The agent's shell runs the commands, and the workspace makes the edits."""
 
     workspace: PosixWorkspace
 
@@ -63,32 +63,32 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.ws = self.workspace
         self.files = base()
-        self.seen: dict[str, Files] = {}
+        self.snapshots: dict[str, Files] = {}
         self.exported = ""
         self.forks = ExitStack()
 
     @initialize()
-    def begin(self) -> None:
+    def start(self) -> None:
         self.ws.restore(self.ws.options.base.tree)
         self.ws.run(f"cd {quote(self.ws.root).decode()}; unset KEPT")
 
     def teardown(self) -> None:
         self.forks.close()
 
-    def _room(self, name: str) -> bool:
-        """Whether a file can stand there: no folder is in its place, and no file or link where a folder must be."""
+    def _can_hold_file(self, name: str) -> bool:
+        """Return whether a file can exist there: no folder is in its place, and no parent is a file or link."""
         parents = ["/".join(name.split("/")[:depth]) for depth in range(1, name.count("/") + 1)]
         return not any(parent in self.files for parent in parents) and not any(
             path.startswith(f"{name}/") for path in self.files
         )
 
     def _run(self, command: str) -> None:
-        ran = self.ws.run(command)
-        assert ran.code == 0, ran.text
+        result = self.ws.run(command)
+        assert result.code == 0, result.text
 
     @rule(name=st.sampled_from(NAMES), data=st.sampled_from(CONTENTS))
     def edit(self, name: str, data: bytes) -> None:
-        if not self._room(name) or self.files.get(name, ("",))[0] == "120000":
+        if not self._can_hold_file(name) or self.files.get(name, ("",))[0] == "120000":
             return
         self.ws.write(name, data)
         self.files[name] = (self.files.get(name, ("100644",))[0], data)
@@ -97,26 +97,26 @@ class Machine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), text=st.sampled_from(["y", "é", "a'b"]))
     def append(self, name: str, text: str) -> None:
         mode, data = self.files.get(name, ("100644", b""))
-        if not self._room(name) or mode == "120000":
+        if not self._can_hold_file(name) or mode == "120000":
             return
-        path = word(name)
+        path = quote_name(name)
         self._run(f'mkdir -p -- "$(dirname -- {path})"; printf %s {quote(text).decode()} >> {path}')
         self.files[name] = (mode, data + text.encode())
 
     @rule(name=st.sampled_from(NAMES))
     def remove(self, name: str) -> None:
-        self._run(f"rm -rf -- {word(name)}")
+        self._run(f"rm -rf -- {quote_name(name)}")
         self.files = {path: file for path, file in self.files.items() if path != name}
         self.files = {path: file for path, file in self.files.items() if not path.startswith(f"{name}/")}
 
     @rule(old=st.sampled_from(NAMES), new=st.sampled_from(NAMES))
     def move(self, old: str, new: str) -> None:
-        if old not in self.files or old == new or not self._room(new) or new.startswith(f"{old}/"):
+        if old not in self.files or old == new or not self._can_hold_file(new) or new.startswith(f"{old}/"):
             return
         if self.files[old] == ("120000", new.encode("utf-8", "surrogateescape")):
-            return  # `mv` refuses to put a link in the place of what it leads to
-        words = [word(old), word(new)]
-        self._run(f'mkdir -p -- "$(dirname -- {words[1]})"; mv -fT -- {" ".join(words)}')
+            return  # `mv` refuses to replace the target of a link by the link
+        paths = [quote_name(old), quote_name(new)]
+        self._run(f'mkdir -p -- "$(dirname -- {paths[1]})"; mv -fT -- {" ".join(paths)}')
         self.files[new] = self.files.pop(old)
 
     @rule(name=st.sampled_from(NAMES), on=st.booleans())
@@ -124,14 +124,14 @@ class Machine(RuleBasedStateMachine):
         mode, data = self.files.get(name, ("", b""))
         if mode in ("", "120000"):
             return
-        self._run(f"chmod {'+' if on else '-'}x -- {word(name)}")
+        self._run(f"chmod {'+' if on else '-'}x -- {quote_name(name)}")
         self.files[name] = ("100755" if on else "100644", data)
 
     @rule(name=st.sampled_from(NAMES), to=st.sampled_from(["README", "nowhere", ".", "pkg"]))
     def link(self, name: str, to: str) -> None:
-        if not self._room(name):
+        if not self._can_hold_file(name):
             return
-        path = word(name)
+        path = quote_name(name)
         self._run(f'mkdir -p -- "$(dirname -- {path})"; rm -f -- {path}; ln -s {to} {path}')
         self.files[name] = ("120000", to.encode())
 
@@ -155,45 +155,45 @@ class Machine(RuleBasedStateMachine):
     def snapshot(self, exact: bool) -> None:
         snapshot = self.ws.snapshot(exact)
         assert snapshot.skipped == ()
-        assert of_tree(self.ws.options.trees, snapshot.tree) == self.files
-        self.seen[snapshot.tree] = dict(self.files)
+        assert read_tree(self.ws.options.trees, snapshot.tree) == self.files
+        self.snapshots[snapshot.tree] = dict(self.files)
 
-    @precondition(lambda self: self.seen)
+    @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
-        tree = data.draw(st.sampled_from(sorted(self.seen)))
+        tree = data.draw(st.sampled_from(sorted(self.snapshots)))
         self.ws.restore(tree)
-        self.files = dict(self.seen[tree])
+        self.files = dict(self.snapshots[tree])
         assert self.ws.snapshot(exact=True).tree == tree
 
-    @precondition(lambda self: self.seen and self.ws is self.workspace)
+    @precondition(lambda self: self.snapshots and self.ws is self.workspace)
     @rule(data=st.data())
     def fork(self, data: st.DataObject) -> None:
-        """Go on in a fork."""
-        tree = data.draw(st.sampled_from(sorted(self.seen)))
+        """Continue in a fork."""
+        tree = data.draw(st.sampled_from(sorted(self.snapshots)))
         self.ws = self.forks.enter_context(self.ws.fork(tree))
-        self.files, self.exported = dict(self.seen[tree]), ""
+        self.files, self.exported = dict(self.snapshots[tree]), ""
 
     @invariant()
-    def the_session_knows_what_was_exported(self) -> None:
+    def session_has_exported_variable(self) -> None:
         assert self.ws.run('printf %s "$KEPT"').text == self.exported
 
 
 @pytest.fixture
-def held(kind: str, shared: Shared) -> Iterator[PosixWorkspace]:
+def shared_workspace(kind: str, shared: Shared) -> Iterator[PosixWorkspace]:
     workspace = shared.take(kind)
     yield workspace
-    shared.put_back(kind, workspace)
+    shared.reset(kind, workspace)
 
 
 @pytest.mark.slow
-def test_any_mix_is_what_the_model_says(held: PosixWorkspace) -> None:
-    class Here(Machine):
-        workspace = held
+def test_workspace_agrees_with_model(shared_workspace: PosixWorkspace) -> None:
+    class BoundMachine(Machine):
+        workspace = shared_workspace
 
     examples, steps = 4, 20
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Here,
+        BoundMachine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

@@ -1,4 +1,4 @@
-"""Instances solved in this process: real runs, of which nothing is kept once they are done."""
+"""Instances solved in this process: real runs, which are not kept in memory when they are done."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from agent.instances.jobs import ExecutorOptions, Instance, open_executor
 from agent.instances.repository_clones import Repositories
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import register, run_owner
-from tests.agent.batch.test_batch_driver import Told
+from tests.agent.batch.test_batch_driver import RecordingDisplay
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.journal import encode, read
@@ -36,85 +36,85 @@ COUNT = 6
 
 @pytest.fixture
 def script(tmp_path: Path) -> str:
-    """A model that looks at the file, then changes it and hands it in."""
+    """A model that views the file, then edits it and submits."""
     file = tmp_path / "script.jsonl"
     edit = {"tool": "edit", "arguments": {"path": "core.py", "old": "a - b", "new": "a + b"}}
     actions = [[{"tool": "view", "arguments": {"path": "core.py"}}], [edit, {"tool": "submit", "arguments": {}}]]
-    lines = [{"n": n, "reply": {"text": "So.", "actions": some}} for n, some in enumerate(actions, 1)]
+    lines = [{"n": n, "reply": {"text": "So.", "actions": turn_actions}} for n, turn_actions in enumerate(actions, 1)]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return f"scripted:{file}"
 
 
 def runs_in_memory() -> list[object]:
     gc.collect()
-    return [thing for thing in gc.get_objects() if isinstance(thing, Engine | Trajectory)]
+    return [item for item in gc.get_objects() if isinstance(item, Engine | Trajectory)]
 
 
 @pytest.mark.slow
-def test_no_run_is_kept_once_it_is_done(make_repo: MakeRepo, tmp_path: Path, script: str):
+def test_finished_runs_are_released_from_memory(make_repo: MakeRepo, tmp_path: Path, script: str):
     repo, out = make_repo({"core.py": "def add(a, b):\n    return a - b\n"}), tmp_path / "out"
     instances = [Instance(f"i{n}", str(repo), "", Issue("add() subtracts")) for n in range(COUNT)]
     flags = {"model": script, "strategy": "react", "workspace": "local"}
-    preparing = JobPreparation(Repositories(tmp_path / "clones"), flags, out)
-    cancel, front = CancellationToken(), Told()
-    indexing, before = GraphIndexer(), {id(thing) for thing in runs_in_memory()}
+    preparation = JobPreparation(Repositories(tmp_path / "clones"), flags, out)
+    cancel, front = CancellationToken(), RecordingDisplay()
+    indexing, before = GraphIndexer(), {id(item) for item in runs_in_memory()}
     with ResultStore(out) as store:
-        means = WorkerResources(
+        resources = WorkerResources(
             open_executor("local", ExecutorOptions(out, 2, cancel)),
-            store, BatchBudget(None), front, cancel, Limiter(), preparing, "m", indexing=indexing,
+            store, BatchBudget(None), front, cancel, Limiter(), preparation, "m", indexing=indexing,
         )  # fmt: skip
-        summary = Batch(out, preparing.jobs(instances, 1), means, 2).run()
+        summary = Batch(out, preparation.jobs(instances, 1), resources, 2).run()
         indexing.close()
         assert (summary.done, summary.left, summary.error) == (COUNT, 0, None)
-        assert not {id(thing) for thing in runs_in_memory()} - before
+        assert not {id(item) for item in runs_in_memory()} - before
         assert all(not done.patch for done in store.done.values()), "patches are on disk"
     assert all("a + b" in done.patch for done in load_results(out))
 
 
-def test_a_place_that_nobody_has_is_named_with_those_there_are(tmp_path: Path):
+def test_unknown_engine_error_lists_engines(tmp_path: Path):
     with pytest.raises(UsageError, match="no engine named 'moon'") as raised:
         open_executor("moon", ExecutorOptions(tmp_path, 1, CancellationToken()))
     assert "local" in raised.value.fix
 
 
-def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(make_repo: MakeRepo, tmp_path: Path):
+def test_test_of_row_ranks_between_flag_and_repository(make_repo: MakeRepo, tmp_path: Path):
     repo = make_repo({"a.py": "", ".swe-agent.toml": 'test = "of the repository"\nsetup = "make"\n'})
     row = Instance("i", str(repo), git(repo, "rev-parse", "HEAD"), Issue("x"), test="of the row")
 
-    def test_of(instance: Instance, **flags: str) -> str:
-        preparing = JobPreparation(Repositories(tmp_path), flags, tmp_path / "out")
-        (job,) = preparing.jobs([instance], 1)
-        prepared = preparing(job)
+    def prepared_test(instance: Instance, **flags: str) -> str:
+        preparation = JobPreparation(Repositories(tmp_path), flags, tmp_path / "out")
+        (job,) = preparation.jobs([instance], 1)
+        prepared = preparation(job)
         assert prepared.settings.setup == "make"
         assert prepared.settings.state == tmp_path / "out"
         return prepared.settings.test
 
-    assert test_of(row, test="of a flag") == "of a flag"
-    assert test_of(row) == "of the row"
-    assert test_of(Instance("i", str(repo), "", Issue("x"))) == "of the repository"
+    assert prepared_test(row, test="of a flag") == "of a flag"
+    assert prepared_test(row) == "of the row"
+    assert prepared_test(Instance("i", str(repo), "", Issue("x"))) == "of the repository"
 
 
-def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_repo: MakeRepo, tmp_path: Path):
+def test_invalid_repository_file_fails_only_its_instance(make_repo: MakeRepo, tmp_path: Path):
     repo = make_repo({".swe-agent.toml": 'model = "mine"\n'})
-    preparing = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
-    (job,) = preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)
+    preparation = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
+    (job,) = preparation.jobs([Instance("i", str(repo), "", Issue("x"))], 1)
     with pytest.raises(UsageError, match="sets model"):
-        preparing(job)
+        preparation(job)
 
 
-def test_instances_of_an_image_share_their_settings(tmp_path: Path):
-    some = [Instance(f"i{n}", "a/b", "", Issue("x"), image=f"image{n % 2}") for n in range(10)]
-    jobs = JobPreparation(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
+def test_instances_with_same_image_share_settings(tmp_path: Path):
+    instances = [Instance(f"i{n}", "a/b", "", Issue("x"), image=f"image{n % 2}") for n in range(10)]
+    jobs = JobPreparation(Repositories(tmp_path), {}, tmp_path).jobs(instances, 2, done={"i0", "i1.2"})
     assert len(jobs) == 18
     assert len({id(job.settings) for job in jobs}) == 2
 
 
-def test_settings_of_one_run_are_heeded_by_no_instance(make_repo: MakeRepo, tmp_path: Path, monkeypatch):
+def test_settings_for_single_runs_are_ignored(make_repo: MakeRepo, tmp_path: Path, monkeypatch):
     for name in ("APPLY", "BRANCH", "PR", "REPRODUCE", "FUNCTION", "WORKLOAD", "BENCHMARK"):
         monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
-    preparing = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
-    (job,) = preparing.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)
-    for settings in (job.settings, preparing(job).settings):
+    preparation = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
+    (job,) = preparation.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)
+    for settings in (job.settings, preparation(job).settings):
         assert {name: getattr(settings, name) for name in RUN_ONLY_SETTINGS} == RUN_ONLY_SETTINGS
 
 
@@ -122,14 +122,14 @@ EVIL_TABLE = {"openai/x": {"api_base": "http://127.0.0.1:9/v1", "key_env": "ANTH
 
 
 @pytest.mark.parametrize(
-    "said", [{"workspace": "docker"}, {"disk": "900g"}, {"reproduce": "/etc/passwd"}, {"models": EVIL_TABLE}]
+    "changes", [{"workspace": "docker"}, {"disk": "900g"}, {"reproduce": "/etc/passwd"}, {"models": EVIL_TABLE}]
 )
-def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: MakeRepo, tmp_path: Path, script, said):
+def test_changed_run_in_output_folder_is_rejected(make_repo: MakeRepo, tmp_path: Path, script, changes):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = JobPreparation(
+    preparation = JobPreparation(
         Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
     )
-    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    job = preparation(preparation.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin_job(job)
     assert run_owner(job.directory, load_settings().state) == "user"
     begin_job(job)
@@ -137,21 +137,24 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
     assert isinstance(first, Run)
     turn = rest[0]
     assert isinstance(turn, Turn)
-    for changed in ([replace(first, settings=first.settings | said), *rest], [first, replace(turn, settings=said)]):
+    for changed in (
+        [replace(first, settings=first.settings | changes), *rest],
+        [first, replace(turn, settings=changes)],
+    ):
         (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
         with pytest.raises(UsageError, match="was not created by you here"):
             begin_job(job)
     register(job.directory, load_settings().state)
-    with pytest.raises(UsageError, match=f"was started with another {next(iter(said))}"):
+    with pytest.raises(UsageError, match=f"was started with another {next(iter(changes))}"):
         begin_job(job)
 
 
-def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
+def test_run_finished_by_others_is_not_continued(make_repo, tmp_path: Path, script: str):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = JobPreparation(
+    preparation = JobPreparation(
         Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
     )
-    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    job = preparation(preparation.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin_job(job)
     with (job.directory / "journal.jsonl").open("ab") as file:
         file.write(encode(Exit("verified", 0, verdict=Verdict("verified"))))
@@ -159,16 +162,14 @@ def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(m
         begin_job(job)
 
 
-def test_a_run_that_someone_else_put_into_the_output_folder_is_not_continued(
-    make_repo: MakeRepo, tmp_path: Path, script
-):
-    """Not even one that has only its first records: they name a model, a repository state and prompts."""
+def test_run_created_by_others_is_not_continued(make_repo: MakeRepo, tmp_path: Path, script):
+    """This holds even for a run with only its first records: they name a model, a repository state and prompts."""
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = JobPreparation(
+    preparation = JobPreparation(
         Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
     )
-    job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
-    begin(Issue("theirs"), Repository.open(repo), job.settings, name=job.run)  # registered in no state of the user's
+    job = preparation(preparation.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
+    begin(Issue("theirs"), Repository.open(repo), job.settings, name=job.run)  # not registered in the user's state
     with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
     assert run_owner(job.directory, load_settings().state) == "other"

@@ -1,4 +1,4 @@
-"""The page of what failed: made of real runs, of damaged ones, and of whatever strangers wrote."""
+"""The page of failures: built from real runs, damaged runs and untrusted text."""
 
 import json
 import os
@@ -27,10 +27,10 @@ OTHER = CALC.replace("calc.py", "util.py")
 STRANGE = '<script>alert(1)</script> "quoted" & \x1b[31mred‮'
 
 
-def done(name: str, kind: str = "unproven", **more: object) -> JobResult:
-    given = {"code": 6, "verdict": "none", "patch": "", "dollars": 0.5, "seconds": 60.0, "steps": 3}
+def job_result(name: str, kind: str = "unproven", **more: object) -> JobResult:
+    defaults = {"code": 6, "verdict": "none", "patch": "", "dollars": 0.5, "seconds": 60.0, "steps": 3}
     return JobResult(instance=str(more.pop("instance", name)), repeat=int(more.pop("repeat", 1)), run=name, kind=kind,
-                **given | more)  # fmt: skip
+                **defaults | more)  # fmt: skip
 
 
 def journal(*records: object) -> bytes:
@@ -48,7 +48,7 @@ def localized(*paths: str) -> Once:
 
 
 def batch(out: Path, runs: dict[str, tuple[JobResult, bytes | None]]) -> Path:
-    """A batch as its driver leaves it, with these results and journals."""
+    """Write a batch with these results and journals, as its driver does."""
     out.mkdir(exist_ok=True)
     with (out / "results.jsonl").open("ab") as file:
         for name, (result, lines) in runs.items():
@@ -59,15 +59,15 @@ def batch(out: Path, runs: dict[str, tuple[JobResult, bytes | None]]) -> Path:
     return out
 
 
-class Text(HTMLParser):
-    """What a page says, table by table, row by row, and which elements it has."""
+class PageText(HTMLParser):
+    """The text, table rows, links and elements of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: set[str] = set()
         self.rows: list[list[str]] = []
         self.links: list[str] = []
-        self.said = ""
+        self.content = ""
         self._in_cell = False
         self.feed(page)
 
@@ -84,26 +84,26 @@ class Text(HTMLParser):
         self._in_cell &= tag not in ("td", "th")
 
     def handle_data(self, data: str) -> None:
-        self.said += data
+        self.content += data
         if self._in_cell:
             self.rows[-1][-1] += data
 
     def row(self, beginning: str) -> list[str]:
-        (found,) = (one for one in self.rows if one and one[0].startswith(beginning))
-        return found
+        (match,) = (one for one in self.rows if one and one[0].startswith(beginning))
+        return match
 
 
-def page(out: Path, golds: dict[str, str] | None = None) -> Text:
+def build_page(out: Path, golds: dict[str, str] | None = None) -> PageText:
     path = write_failures(out, golds)
     assert path == out / "failures.html"
     assert [one.name for one in out.glob(".*")] == []
-    return Text(path.read_text("utf-8"))
+    return PageText(path.read_text("utf-8"))
 
 
 # Diagnosis
 
 
-def test_a_real_run_says_where_it_got_stuck(bench):
+def test_diagnosis_of_real_run_names_phase_and_last_actions(bench):
     bench.begin(line("Look.", act("view", path="nothing.py")))
 
     def solve(task):
@@ -114,15 +114,15 @@ def test_a_real_run_says_where_it_got_stuck(bench):
 
     with pytest.raises(Stuck):
         bench.drive(solve)
-    found = diagnose(bench.directory)
-    assert found.phase == "patch"
-    assert found.acted == ("view failed",) * 3
-    assert "nothing.py" in found.seen
-    assert found.ranked == ("calc.py",)
-    assert found.damaged == ""
+    diagnosis = diagnose(bench.directory)
+    assert diagnosis.phase == "patch"
+    assert diagnosis.acted == ("view failed",) * 3
+    assert "nothing.py" in diagnosis.seen
+    assert diagnosis.ranked == ("calc.py",)
+    assert diagnosis.damaged == ""
 
 
-def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
+def test_last_actions_exclude_messages_to_model(tmp_path):
     (tmp_path / "journal.jsonl").write_bytes(
         journal(
             Note("main", "phase", "reproduce"),
@@ -137,7 +137,7 @@ def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
     assert diagnose(tmp_path) == RunDiagnosis("patch", ("edit", "talk", "shell failed"), "first line")
 
 
-def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
+def test_diagnosis_of_submission_shows_proof(tmp_path):
     verdict = {"kind": "unproven", "red": True, "green": False, "red_again": None, "no_loss": True}
     (tmp_path / "journal.jsonl").write_bytes(
         journal(
@@ -146,9 +146,9 @@ def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
             step(3, "submit", text="Submitted:", submitted=True),
         )
     )
-    found = diagnose(tmp_path)
-    assert found.acted == ("edit", "proof", "submit")
-    assert found.seen == "Proof unproven: it passes with the patch: NO"
+    diagnosis = diagnose(tmp_path)
+    assert diagnosis.acted == ("edit", "proof", "submit")
+    assert diagnosis.seen == "Proof unproven: it passes with the patch: NO"
 
 
 @pytest.mark.parametrize(
@@ -164,30 +164,30 @@ def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
         (journal(Once("main", "localize", {"files": 3})), "Line 3 of the journal is damaged."),
         (journal(Once("main", "localize", None)), "Line 3 of the journal is damaged."),
     ],
-    ids=range(9),  # a record's time is no name for a test
+    ids=range(9),  # records contain times, which would make the ids unstable
 )
-def test_a_damaged_journal_is_told(tmp_path, lines, damage):
+def test_damaged_journal_is_reported(tmp_path, lines, damage):
     if lines is not None:
         (tmp_path / "journal.jsonl").write_bytes(lines)
     assert diagnose(tmp_path).damaged == damage
 
 
-def test_a_journal_that_cannot_be_opened_is_told(tmp_path):
+def test_unreadable_journal_is_reported(tmp_path):
     (tmp_path / "journal.jsonl").mkdir()
     assert diagnose(tmp_path).damaged == "The journal cannot be read: Is a directory."
 
 
 @pytest.mark.parametrize(
-    ("verdict", "told"),
+    ("verdict", "expected"),
     [({"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}, "Proof verified"),
      ({"kind": "none"}, "Proof none: a test fails without the patch: not judged"), (None, "Proof")],
 )  # fmt: skip
-def test_what_a_proof_lacks(tmp_path, verdict, told):
+def test_diagnosis_names_failed_part_of_proof(tmp_path, verdict, expected):
     (tmp_path / "journal.jsonl").write_bytes(journal(step(1, author="proof", verdict=verdict)))
-    assert diagnose(tmp_path).seen == told
+    assert diagnose(tmp_path).seen == expected
 
 
-def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
+def test_records_before_damage_count_and_partial_line_is_ignored(tmp_path):
     whole = journal(Note("main", "phase", "patch"), step(1, "view", text="seen"))
     (tmp_path / "journal.jsonl").write_bytes(whole + b"damage\n")
     assert diagnose(tmp_path) == RunDiagnosis("patch", ("view",), "seen", damaged="Line 5 of the journal is damaged.")
@@ -195,10 +195,10 @@ def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
     assert diagnose(tmp_path) == RunDiagnosis("patch", ("view",), "seen")
 
 
-# Places
+# Localization
 
 
-def test_files_of_a_diff():
+def test_changed_files_are_read_from_diff():
     new = "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"
     moved = "diff --git a/old.py b/to.py\nsimilarity index 100%\nrename from old.py\nrename to to.py\n"
     tricky = "diff --git a/a b.py b/a b.py\n--- a/a b.py\t\n+++ b/a b.py\t\n@@ -1 +1 @@\n--- a/no.py\n+++ b/no.py\n"
@@ -211,90 +211,92 @@ def test_files_of_a_diff():
     ("ranked", "wanted", "rank"),
     [("abc", "a", 1), ("abc", "ac", 3), ("abc", "ad", 0), ("", "a", 0), ("aba", "a", 1), ("abc", "", 0)],
 )
-def test_rank_by_which_all_are_found(ranked, wanted, rank):
+def test_worst_rank_is_rank_of_last_wanted_file(ranked, wanted, rank):
     assert worst_rank(ranked, wanted) == rank
 
 
-def test_places_are_compared_with_gold(tmp_path):
+def test_localization_is_compared_with_gold(tmp_path):
     out = batch(
         tmp_path / "out",
         {
-            "right": (done("right", "verified", patch=CALC), journal(localized("calc.py"))),
-            "seen": (done("seen", patch=OTHER), journal(localized("calc.py"))),
-            "fifth": (done("fifth", "not_found"), journal(localized("a", "b", "c", "d", "calc.py"))),
-            "part": (done("part", patch=CALC), journal(localized("calc.py"))),
-            "none": (done("none", "not_found"), journal()),
-            "unknown": (done("unknown"), journal(localized("calc.py"))),
+            "right": (job_result("right", "verified", patch=CALC), journal(localized("calc.py"))),
+            "seen": (job_result("seen", patch=OTHER), journal(localized("calc.py"))),
+            "fifth": (job_result("fifth", "not_found"), journal(localized("a", "b", "c", "d", "calc.py"))),
+            "part": (job_result("part", patch=CALC), journal(localized("calc.py"))),
+            "none": (job_result("none", "not_found"), journal()),
+            "unknown": (job_result("unknown"), journal(localized("calc.py"))),
         },
     )
     golds = dict.fromkeys(("right", "seen", "fifth", "none"), CALC) | {"part": CALC + OTHER}
-    text = page(out, golds)
+    text = build_page(out, golds)
     assert text.row("solved") == ["solved", "1", "1 (100%)", "1 (100%)", "1 (100%)", "0 (0%)", "0 (0%)"]
     assert text.row("not solved") == ["not solved", "4", "1 (33%)", "2 (67%)", "0 (0%)", "1 (25%)", "2 (67%)"]
     assert text.row("seenswe")[4] == "0 of 1 edited; found by rank 1"
     assert text.row("partswe")[4] == "1 of 2 edited; not all found"
     assert text.row("noneswe")[4] == "0 of 1 edited"
     assert text.row("unknownswe")[4] == ""
-    assert "Localization compared with gold" not in page(out).said
+    assert "Localization compared with gold" not in build_page(out).content
 
 
 # The page
 
 
-def test_exits_by_cause_with_costs(tmp_path):
+def test_exits_are_listed_by_cause_with_costs(tmp_path):
     runs = {
-        "a": done("a", "verified", patch=CALC, dollars=1.0, input_tokens=3000, cached_tokens=1500, output_tokens=500),
-        "b": done("b", patch=CALC, seconds=700.0),
-        "c": done("c", "not_found", dollars=2.0),
-        "d": done("d", "stuck", patch=CALC),
-        "e": done("e", "error", error="No more answers."),
-        "f": done("f", "infrastructure", error="No image.", dollars=0.0),
+        "a": job_result(
+            "a", "verified", patch=CALC, dollars=1.0, input_tokens=3000, cached_tokens=1500, output_tokens=500
+        ),
+        "b": job_result("b", patch=CALC, seconds=700.0),
+        "c": job_result("c", "not_found", dollars=2.0),
+        "d": job_result("d", "stuck", patch=CALC),
+        "e": job_result("e", "error", error="No more answers."),
+        "f": job_result("f", "infrastructure", error="No image.", dollars=0.0),
     }
-    text = page(batch(tmp_path / "out", {name: (one, None) for name, one in runs.items()}))
+    text = build_page(batch(tmp_path / "out", {name: (one, None) for name, one in runs.items()}))
     figures = {row[0].split(" ")[0]: row[2:] for row in text.rows if len(row) == 6 and row[2] in "012"}
     assert figures["verifieda"] == ["1", "1", "1", "1.00"]
     assert figures["unproven" + "a"] == ["1", "1", "0", "0.50"]
     assert text.row("emptyended")[2:] == ["1", "0", "0", "2.00"]
     assert text.row("stuckrepeated")[2:] == ["1", "1", "0", "0.50"]
     assert text.row("infrastructurethe")[2:] == ["1", "0", "0", "0.00"]
-    assert "$4.50per solved instance$4.50 in total" in text.said
-    assert "3.0ktokens in500 out, 50% cached" in text.said
+    assert "$4.50per solved instance$4.50 in total" in text.content
+    assert "3.0ktokens in500 out, 50% cached" in text.content
     assert [row[0] for row in text.rows if row[1:3] == ["unproven", "11:40"]] == ["b", "b"]
-    assert "swe-agent show runs/b" in text.said
+    assert "swe-agent show runs/b" in text.content
     assert "runs/b/" in text.links
-    assert "aswe-agent show" not in text.said, "what is solved did not fail"
+    assert "aswe-agent show" not in text.content, "a solved run is listed as failed"
 
 
-def test_where_most_got_stuck_comes_first(tmp_path):
+def test_most_common_failure_comes_first(tmp_path):
     runs = {}
     for number in range(5):
         acted = "edit" if number < 3 else "view"
         seen = f"line {number}: no '{number}' at 0x{number}f" if number < 3 else "other"
         record = journal(Note("main", "phase", "patch"), step(1, acted, text=seen, ok=False))
-        runs[f"r{number}"] = done(f"r{number}", "stuck"), record
-    runs["i"] = done("i", "infrastructure"), journal(Note("main", "phase", "prove"))
-    text = page(batch(tmp_path / "out", runs))
+        runs[f"r{number}"] = job_result(f"r{number}", "stuck"), record
+    runs["i"] = job_result("i", "infrastructure"), journal(Note("main", "phase", "prove"))
+    text = build_page(batch(tmp_path / "out", runs))
     assert ["3", "patch", "edit failed", "r0"] in text.rows
     assert ["2", "patch", "view failed", "r3"] in text.rows
     assert ["3", "line 0: no '0' at 0x0f", "r0"] in text.rows
-    assert not any(row[1:2] == ["prove"] and len(row) == 4 for row in text.rows), "infrastructure is apart"
+    assert not any(row[1:2] == ["prove"] and len(row) == 4 for row in text.rows), "infrastructure is counted separately"
 
 
 @pytest.mark.parametrize("kind", ["unproven", "infrastructure", "error", "stuck"])
-def test_text_of_strangers_is_text(tmp_path, kind):
+def test_untrusted_text_is_escaped(tmp_path, kind):
     lines = journal(Note("main", "phase", STRANGE), step(1, STRANGE, text=STRANGE), localized(STRANGE))
-    out = batch(tmp_path / "<b>out", {"a'b&<i>": (done("a'b&<i>", kind, error=STRANGE, patch=CALC), lines)})
-    text = page(out, {"a'b&<i>": CALC})
+    out = batch(tmp_path / "<b>out", {"a'b&<i>": (job_result("a'b&<i>", kind, error=STRANGE, patch=CALC), lines)})
+    text = build_page(out, {"a'b&<i>": CALC})
     assert not text.elements & {"script", "i", "img", "link", "iframe"}
-    assert '<script>alert(1)</script> "quoted" & red' in text.said
-    assert "\x1b" not in text.said
-    assert "‮" not in text.said
+    assert '<script>alert(1)</script> "quoted" & red' in text.content
+    assert "\x1b" not in text.content
+    assert "‮" not in text.content
     assert text.links == ["runs/a%27b%26%3Ci%3E/"] * len(text.links)
-    assert """swe-agent show 'runs/a'"'"'b&<i>'""" in text.said
+    assert """swe-agent show 'runs/a'"'"'b&<i>'""" in text.content
 
 
-def test_nothing_is_fetched_and_nothing_runs(tmp_path):
-    out = batch(tmp_path / "out", {"a": (done("a"), None)})
+def test_page_loads_nothing_and_runs_no_script(tmp_path):
+    out = batch(tmp_path / "out", {"a": (job_result("a"), None)})
     html = write_failures(out).read_text("utf-8")
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
@@ -303,38 +305,38 @@ def test_nothing_is_fetched_and_nothing_runs(tmp_path):
     assert not re.search(r"https?://|url\(|@import", html)
 
 
-def test_what_is_damaged_is_a_row(tmp_path):
-    out = batch(tmp_path / "out", {"a": (done("a", patch=CALC), b"damage\n"), "b": (done("b"), None)})
+def test_damaged_runs_are_listed(tmp_path):
+    out = batch(tmp_path / "out", {"a": (job_result("a", patch=CALC), b"damage\n"), "b": (job_result("b"), None)})
     with (out / "results.jsonl").open("ab") as file:
-        file.write(b"no result\n" + encode(done("c", "limit"), "m") + b'{"torn')
-    text = page(out)
+        file.write(b"no result\n" + encode(job_result("c", "limit"), "m") + b'{"torn')
+    text = build_page(out)
     assert "Line 1 of the journal is damaged." in text.row("aswe-agent")[3]
     assert "There is no journal." in text.row("bswe-agent")[3]
-    assert "unreadable lines of results.jsonl: 1" in text.said
-    assert "damaged journals: 3" in text.said
+    assert "unreadable lines of results.jsonl: 1" in text.content
+    assert "damaged journals: 3" in text.content
     assert text.row("cswe-agent")
 
 
-def test_a_batch_that_did_nothing_has_a_page(tmp_path):
+def test_empty_batch_has_page(tmp_path):
     tmp_path.joinpath("out").mkdir()
-    assert "0 runs" in page(tmp_path / "out").said
+    assert "0 runs" in build_page(tmp_path / "out").content
 
 
-def test_without_prices_costs_are_not_known(tmp_path):
-    runs = {"a": (done("a", "verified", dollars=None), None), "b": (done("b", dollars=None), None)}
-    text = page(batch(tmp_path / "out", runs))
-    assert "price unknownper solved instanceprice unknown in total" in text.said
+def test_costs_without_prices_are_unknown(tmp_path):
+    runs = {"a": (job_result("a", "verified", dollars=None), None), "b": (job_result("b", dollars=None), None)}
+    text = build_page(batch(tmp_path / "out", runs))
+    assert "price unknownper solved instanceprice unknown in total" in text.content
     assert text.row("bswe-agent")[-1] == "—"
 
 
-def test_an_evaluation_says_what_is_solved(tmp_path):
+def test_evaluation_determines_solved_runs(tmp_path):
     out = batch(
         tmp_path / "out",
         {
-            "wrong": (done("wrong", "verified", patch=CALC), None),
-            "right": (done("right", patch=CALC), None),
-            "later": (done("later", "verified", patch=CALC), None),
-            "right.2": (done("right.2", patch=CALC, instance="right", repeat=2), None),
+            "wrong": (job_result("wrong", "verified", patch=CALC), None),
+            "right": (job_result("right", patch=CALC), None),
+            "later": (job_result("later", "verified", patch=CALC), None),
+            "right.2": (job_result("right.2", patch=CALC, instance="right", repeat=2), None),
         },
     )
     runs = [
@@ -348,22 +350,22 @@ def test_an_evaluation_says_what_is_solved(tmp_path):
         GradingStore(out / "evaluation", run).put("m", GradingResult(name, False, applied=True), "key", patch)
     (out / "evaluation" / "evaluation.json").write_text(json.dumps({"model": "m", "runs": runs}))
     (out / "evaluation" / "m.all.other.json").write_text('{"submitted_ids": ["right"], "resolved_ids": []}')
-    text = page(out)
-    assert "solved according to an evaluation" in text.said
-    assert "2solved50% of 4" in text.said, "right, and what was not evaluated by its own proof"
+    text = build_page(out)
+    assert "solved according to an evaluation" in text.content
+    assert "2solved50% of 4" in text.content, "solved: right by its evaluation, later by its own proof"
     assert "The evaluation's tests fail with its patch." in text.row("wrongswe-agent")[3]
     assert text.row("right.2swe-agent")
     assert not [row for row in text.rows if row and row[0].startswith(("rightswe", "laterswe"))]
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_batch(tmp_path):
+def test_memory_does_not_grow_with_batch(tmp_path):
     def peak(runs: int) -> int:
         out = batch(
             tmp_path / f"out{runs}",
             {
                 f"r{number}": (
-                    done(f"r{number}", "stuck", patch=CALC * 20),
+                    job_result(f"r{number}", "stuck", patch=CALC * 20),
                     journal(step(1, "view", text="x" * 20_000)) if number < 20 else None,
                 )
                 for number in range(runs)
@@ -380,26 +382,26 @@ def test_memory_does_not_grow_with_the_batch(tmp_path):
     assert peak(2400) < peak(800) + 200_000, "125 bytes a run at most"
 
 
-def test_a_page_that_cannot_be_written(tmp_path):
+def test_unwritable_page_is_reported(tmp_path):
     with pytest.raises(WorkspaceError, match=r"failures\.html cannot be written"):
         write_failures(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("report", ["{}", "[" * 100_000, '{"model": "m", "runs": [{"run_id": "all"}]}', '{"runs": 3}'])
-def test_a_report_that_cannot_be_read_is_none(tmp_path, report):
-    out = batch(tmp_path / "out", {"right": (done("right", "verified", patch=CALC), None)})
+def test_invalid_evaluation_report_is_ignored(tmp_path, report):
+    out = batch(tmp_path / "out", {"right": (job_result("right", "verified", patch=CALC), None)})
     (out / "evaluation").mkdir()
     (out / "evaluation" / "evaluation.json").write_text(report)
-    assert "solved according to an evaluation" not in page(out).said
+    assert "solved according to an evaluation" not in build_page(out).content
 
 
-def test_no_link_and_no_pipe_is_read_as_a_journal(tmp_path):
-    out = batch(tmp_path, {name: (done(name, "unproven"), journal()) for name in ("link", "pipe")})
+def test_link_or_pipe_is_not_read_as_journal(tmp_path):
+    out = batch(tmp_path, {name: (job_result(name, "unproven"), journal()) for name in ("link", "pipe")})
     for name in ("link", "pipe"):
         (out / "runs" / name / "journal.jsonl").unlink()
     (out / "runs" / "link" / "journal.jsonl").symlink_to(tmp_path / "secret")
     (tmp_path / "secret").write_bytes(journal(Note("main", "phase", "SECRET")))
     os.mkfifo(out / "runs" / "pipe" / "journal.jsonl")
-    text = page(out)
-    assert "SECRET" not in text.said
-    assert text.said.count("The journal cannot be read") == 2
+    text = build_page(out)
+    assert "SECRET" not in text.content
+    assert text.content.count("The journal cannot be read") == 2

@@ -1,4 +1,4 @@
-"""A batch as a submission to SWE-bench's leaderboard: what is in it, and what never is."""
+"""A batch as a submission to SWE-bench's leaderboard: its contents, and data that is never published."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from trajectories.records import Issue
 KEY = "sk-0123456789abcdef0123456789abcdef"
 
 
-class Solved:
-    """A batch of two, of which one was solved by a scripted model and the other's workspace never came."""
+class SolvedBatch:
+    """A batch of two instances: one solved by a scripted model, one whose workspace could not be created."""
 
     def __init__(self, folder: Path, repository: Path) -> None:
         self.out, self.folder = folder / "out", folder / "20260101_swe-agent"
@@ -55,10 +55,10 @@ class Solved:
         self.manifest = check(self.out, manifest(self.settings, self.instances, [data], {}, options={"repeat": 2}))
         job = Job(self.instances[0], 1, repository, self.settings)
         self.done = solve_job(job, JobWatch(CancellationToken(), Limiter()))
-        lost = JobResult("calc-2", 1, "calc-2", 5, "infrastructure", "none", "", None, error="No room.")
-        again = replace(self.done, repeat=2, run="calc-1.2", patch="the second")
+        lost = JobResult("calc-2", 1, "calc-2", 5, "infrastructure", "none", "", None, error="No space.")
+        second = replace(self.done, repeat=2, run="calc-1.2", patch="the second")
         with ResultStore(self.out) as store:
-            for done in (self.done, lost, again):
+            for done in (self.done, lost, second):
                 store.add(done, str(self.model))
 
     @property
@@ -70,7 +70,7 @@ class Solved:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Solved:
+def shared_batch(tmp_path_factory: pytest.TempPathFactory) -> SolvedBatch:
     folder = tmp_path_factory.mktemp("solved")
     repository = folder / "calc"
     repository.mkdir()
@@ -81,19 +81,19 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Solved:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
         patch.setenv("SWE_AGENT_CACHE", str(folder / "cache"))
-        return Solved(folder, repository)
+        return SolvedBatch(folder, repository)
 
 
 @pytest.fixture
-def solved(once: Solved, tmp_path: Path) -> Solved:
+def solved(shared_batch: SolvedBatch, tmp_path: Path) -> SolvedBatch:
     """A copy that a test may change."""
-    own = copy.deepcopy(once)
-    own.out, own.folder = tmp_path / "out", tmp_path / "20260101_swe-agent"
-    shutil.copytree(once.out, own.out)
-    return own
+    copied = copy.deepcopy(shared_batch)
+    copied.out, copied.folder = tmp_path / "out", tmp_path / "20260101_swe-agent"
+    shutil.copytree(shared_batch.out, copied.out)
+    return copied
 
 
-def test_what_is_in_a_submission(solved: Solved) -> None:
+def test_submission_contains_predictions_and_metadata(solved: SolvedBatch) -> None:
     assert "+    return a + b" in solved.done.patch
     folder = solved.submission()
     predictions = [json.loads(row) for row in (folder / "all_preds.jsonl").read_text().splitlines()]
@@ -117,7 +117,7 @@ def test_what_is_in_a_submission(solved: Solved) -> None:
     assert metadata["assets"].keys() == {"logs", "trajs"}
 
 
-def test_the_readme_has_figures_and_the_checklist(solved: Solved) -> None:
+def test_readme_has_figures_and_checklist(solved: SolvedBatch) -> None:
     text = (solved.submission() / "README.md").read_text()
     assert "| instances | 2 |" in text
     assert "| without a patch | 1 |" in text
@@ -129,7 +129,7 @@ def test_the_readme_has_figures_and_the_checklist(solved: Solved) -> None:
     assert "The first of 2 attempts is submitted." in text
 
 
-def test_what_hints_and_containers_change_in_the_checklist(solved: Solved) -> None:
+def test_checklist_depends_on_hints_and_workspace(solved: SolvedBatch) -> None:
     solved.manifest["options"]["hints"] = True
     solved.manifest["room"]["workspace"] = "docker"
     text = (solved.submission() / "README.md").read_text()
@@ -137,40 +137,40 @@ def test_what_hints_and_containers_change_in_the_checklist(solved: Solved) -> No
     assert "- [x] Does not have web-browsing" in text
 
 
-def test_a_trajectory_can_be_read(solved: Solved) -> None:
+def test_trajectory_is_readable(solved: SolvedBatch) -> None:
     text = (solved.submission() / "trajs" / "calc-1.md").read_text()
     issue, thought, action, end = (
-        text.index(words) for words in ("add() subtracts", "The sign is wrong.", "**edit** `", "## Prediction")
+        text.index(phrase) for phrase in ("add() subtracts", "The sign is wrong.", "**edit** `", "## Prediction")
     )
     assert issue < thought < action < end
     assert '"old": "return a - b"' in text
     assert "+    return a + b" in text[end:]
-    assert "No room." in (solved.folder / "trajs" / "calc-2.md").read_text()
+    assert "No space." in (solved.folder / "trajs" / "calc-2.md").read_text()
 
 
-def test_no_key_and_no_place_of_this_machine_is_in_it(solved: Solved, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submission_contains_no_secrets(solved: SolvedBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_TOKEN", "The sign is")
     folder = solved.submission()
     texts = [path.read_text() for path in folder.rglob("*") if path.is_file()]
     assert not any(KEY in text or "The sign is" in text for text in texts)
 
 
-def evaluated(solved: Solved, *runs: str) -> None:
-    """A report of an evaluation that names these run ids."""
-    told = {"resolved": [], "unresolved": [], "empty": [], "errors": [], "missing": []}
-    report = {"model": solved.model, "runs": [{"run_id": run, **told} for run in runs]}
+def write_evaluation(solved: SolvedBatch, *runs: str) -> None:
+    """Write the report of an evaluation with these run ids."""
+    empty_lists = {"resolved": [], "unresolved": [], "empty": [], "errors": [], "missing": []}
+    report = {"model": solved.model, "runs": [{"run_id": run, **empty_lists} for run in runs]}
     (solved.out / "evaluation").mkdir(exist_ok=True)
     (solved.out / "evaluation" / "evaluation.json").write_text(json.dumps(report))
 
 
-def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
+def test_evaluation_logs_are_included(solved: SolvedBatch) -> None:
     for stamp, (run, resolved) in enumerate([("evaluate", True), ("evaluate.2", False), ("evaluate.other", False)]):
-        shelf = GradingStore(solved.out / "evaluation", run)
+        store = GradingStore(solved.out / "evaluation", run)
         graded = GradingResult("calc-1", resolved, applied=True, log="1 passed", script="pytest")
-        shelf.put(str(solved.model), graded, "key", solved.done.patch)
-        os.utime(shelf.of(str(solved.model), "calc-1").parent, (1_700_000_000 + stamp, 1_700_000_000 + stamp))
+        store.put(str(solved.model), graded, "key", solved.done.patch)
+        os.utime(store.of(str(solved.model), "calc-1").parent, (1_700_000_000 + stamp, 1_700_000_000 + stamp))
     GradingStore(solved.out / "evaluation", "evaluate").put("another", replace(graded, instance="calc-2"), "key", "")
-    evaluated(solved, "evaluate", "evaluate.2")
+    write_evaluation(solved, "evaluate", "evaluate.2")
     folder = solved.submission()
     logs = {path.relative_to(folder / "logs").as_posix() for path in (folder / "logs").rglob("*") if path.is_file()}
     names = ("patch.diff", "eval.sh", "report.json", "run_instance.log", "test_output.txt")
@@ -178,25 +178,25 @@ def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
     assert "| resolved | 1 of 1 judged |" in (folder / "README.md").read_text()
 
 
-def test_logs_of_another_patch_or_of_no_report_are_none_of_ours(solved: Solved) -> None:
-    shelf = GradingStore(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
+def test_logs_of_other_patch_or_without_report_are_left_out(solved: SolvedBatch) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    store.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     assert not (solved.submission() / "logs").exists()
-    evaluated(solved, "evaluate")
-    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch + "another")
+    write_evaluation(solved, "evaluate")
+    store.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch + "another")
     assert not (solved.submission() / "logs").exists()
     assert f"| resolved | {MISSING}" in (solved.folder / "README.md").read_text()
 
 
-def test_a_report_that_is_torn_counts_as_none(solved: Solved) -> None:
-    shelf = GradingStore(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
-    (shelf.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
-    evaluated(solved, "evaluate")
+def test_incomplete_log_report_is_ignored(solved: SolvedBatch) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    store.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
+    (store.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
+    write_evaluation(solved, "evaluate")
     assert f"| resolved | {MISSING}" in (solved.submission() / "README.md").read_text()
 
 
-def test_what_somebody_filled_in_stays(solved: Solved) -> None:
+def test_edited_files_are_not_overwritten(solved: SolvedBatch) -> None:
     folder = solved.submission()
     for name in ("README.md", "metadata.yaml"):
         (folder / name).write_text("filled in")
@@ -206,7 +206,7 @@ def test_what_somebody_filled_in_stays(solved: Solved) -> None:
     assert (folder / "trajs" / "calc-1.md").exists()
 
 
-def test_folders_that_will_not_do(solved: Solved) -> None:
+def test_invalid_target_folder_is_rejected(solved: SolvedBatch) -> None:
     with pytest.raises(UsageError, match="the batch's own folder"):
         write_leaderboard(solved.out, solved.out, solved.manifest)
     solved.folder.write_text("")
@@ -214,45 +214,45 @@ def test_folders_that_will_not_do(solved: Solved) -> None:
         solved.submission()
 
 
-def test_damaged_results_are_told(solved: Solved) -> None:
+def test_damaged_results_are_reported(solved: SolvedBatch) -> None:
     (solved.out / "results.jsonl").write_text("{}\n")
     with pytest.raises(RunBroken, match="damaged"):
         solved.submission()
 
 
-def added(solved: Solved, done: JobResult) -> None:
+def add_result(solved: SolvedBatch, done: JobResult) -> None:
     with (solved.out / "results.jsonl").open("ab") as file:
         file.write(encode(done, str(solved.model)))
 
 
 @pytest.mark.parametrize("absolute", [True, False])
-def test_no_name_of_an_instance_leads_out_of_the_folder(solved: Solved, tmp_path: Path, absolute: bool) -> None:
+def test_instance_name_cannot_escape_folder(solved: SolvedBatch, tmp_path: Path, absolute: bool) -> None:
     notes = tmp_path / "NOTES.md"
     notes.write_text("mine")
     name = str(tmp_path / "NOTES") if absolute else "../../NOTES"
-    added(solved, replace(solved.done, instance=name, run="other"))
+    add_result(solved, replace(solved.done, instance=name, run="other"))
     folder = solved.submission()
     assert notes.read_text() == "mine"
     assert len(list((folder / "trajs").iterdir())) == 3
 
 
 @pytest.mark.parametrize("name", ["..", "../../elsewhere", "/etc", "a/b", "", "a\0"])
-def test_no_name_of_a_run_leads_out_of_the_runs(solved: Solved, name: str) -> None:
-    added(solved, replace(solved.done, instance="other", run=name))
+def test_run_name_cannot_escape_runs_folder(solved: SolvedBatch, name: str) -> None:
+    add_result(solved, replace(solved.done, instance="other", run=name))
     with pytest.raises(RunBroken, match="damaged"):
         solved.submission()
 
 
 @pytest.mark.parametrize("name", ["patch.diff", "report.json", "test_output.txt"])
-def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
-    shelf = GradingStore(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
-    evaluated(solved, "evaluate")
-    log = shelf.of(str(solved.model), "calc-1") / name
+def test_link_in_logs_is_not_followed(solved: SolvedBatch, tmp_path: Path, name: str) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    store.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
+    write_evaluation(solved, "evaluate")
+    log = store.of(str(solved.model), "calc-1") / name
     log.rename(tmp_path / name)
     log.symlink_to(tmp_path / name)
     if name == "patch.diff":
-        assert not (solved.submission() / "logs").exists(), "a log without its patch is none of ours"
+        assert not (solved.submission() / "logs").exists(), "logs without a patch file are left out"
         return
     with pytest.raises(UsageError, match="not published"):
         solved.submission()
@@ -260,10 +260,10 @@ def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", ["all_preds.jsonl", "manifest.json", "evaluation"])
-def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
-    shelf = GradingStore(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
-    evaluated(solved, "evaluate")
+def test_link_out_of_folder_is_not_followed(solved: SolvedBatch, tmp_path: Path, name: str) -> None:
+    store = GradingStore(solved.out / "evaluation", "evaluate")
+    store.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
+    write_evaluation(solved, "evaluate")
     (solved.out / name).rename(tmp_path / name)
     (solved.out / name).symlink_to(tmp_path / name)
     with pytest.raises(UsageError, match="not published"):
@@ -271,7 +271,7 @@ def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, n
     assert not (solved.folder / name).exists()
 
 
-def test_a_pipe_is_not_published(solved: Solved) -> None:
+def test_pipe_is_not_published(solved: SolvedBatch) -> None:
     (solved.out / "preds.json").unlink()
     os.mkfifo(solved.out / "preds.json")
     with pytest.raises(UsageError, match="not published"):

@@ -1,4 +1,4 @@
-"""What a person sees of a batch: it fits any terminal, a stranger's text drives none, and a log has a line an event."""
+"""The progress display of a batch: it fits any terminal, shows untrusted text safely, and logs a line per event."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def job(name: str) -> Job:
     return Job(Instance(name, "a/b", "", Issue("x")), 1, Path(), Settings())
 
 
-def done(name: str, kind: str = "verified", dollars: float | None = 0.5, **more: object) -> JobResult:
+def job_result(name: str, kind: str = "verified", dollars: float | None = 0.5, **more: object) -> JobResult:
     return JobResult(name, 1, name, 0, kind, more.pop("verdict", "none"), more.pop("patch", ""), dollars, **more)
 
 
@@ -42,17 +42,17 @@ def screen(width: int = 80, height: int = 24) -> Console:
     )
 
 
-def drawn(dashboard: Dashboard, width: int = 80, height: int = 24) -> list[str]:
+def render_lines(dashboard: Dashboard, width: int = 80, height: int = 24) -> list[str]:
     console = screen(width, height)
     console.print(dashboard)
     return console.file.getvalue().splitlines()
 
 
-def busy(workers: int = 32, plan: BatchLimits | None = None) -> Dashboard:
-    """Some done in every way, all workers at work on something strange."""
-    dashboard = Dashboard(plan or BatchLimits(workers, 50.0, 2.0), screen())
+def busy_dashboard(workers: int = 32, limits: BatchLimits | None = None) -> Dashboard:
+    """A dashboard with results of every kind, and all workers busy with untrusted text."""
+    dashboard = Dashboard(limits or BatchLimits(workers, 50.0, 2.0), screen())
     jobs = [job(f"scikit-learn__scikit-learn-{number}") for number in range(100)]
-    dashboard.began(jobs, [done(f"before-{kind}", kind, verdict=kind) for kind in OUTCOME_REASONS])
+    dashboard.began(jobs, [job_result(f"before-{kind}", kind, verdict=kind) for kind in OUTCOME_REASONS])
     for one in jobs[:workers]:
         dashboard.started(one, "image")
         dashboard.step(one, STEP, 0.25)
@@ -62,8 +62,8 @@ def busy(workers: int = 32, plan: BatchLimits | None = None) -> Dashboard:
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
-def test_it_fits_the_terminal(width):
-    lines = drawn(busy(plan=BatchLimits(32, 50.0, 2.0, lambda: {STRANGE: 12.0})), width)
+def test_dashboard_fits_terminal_width(width):
+    lines = render_lines(busy_dashboard(limits=BatchLimits(32, 50.0, 2.0, lambda: {STRANGE: 12.0})), width)
     assert len(lines) < 24
     assert max(Text(one).cell_len for one in lines) <= width
     assert "8/108" in lines[0]
@@ -74,17 +74,17 @@ def test_it_fits_the_terminal(width):
 
 
 @pytest.mark.parametrize("height", [1, 3, 6, 9])
-def test_it_fits_a_low_terminal(height):
-    assert len(drawn(busy(), 80, height)) <= max(height, 5)
+def test_dashboard_fits_terminal_height(height):
+    assert len(render_lines(busy_dashboard(), 80, height)) <= max(height, 5)
 
 
-def test_text_of_strangers_is_shown_as_it_is_and_drives_nothing():
-    text = "\n".join(drawn(busy(workers=4), 200))
-    assert not any(set("\x1b\x9b\x07‮") & set(one) for one in drawn(busy(workers=4), 200))
+def test_untrusted_text_is_shown_without_control_characters():
+    text = "\n".join(render_lines(busy_dashboard(workers=4), 200))
+    assert not any(set("\x1b\x9b\x07‮") & set(one) for one in render_lines(busy_dashboard(workers=4), 200))
     assert "red [bold]mark[/bold] [/] 漢字" in text
 
 
-def test_the_longest_at_work_come_first_with_step_dollars_and_what_they_are_at():
+def test_longest_running_jobs_come_first():
     now = [0.0]
     dashboard = Dashboard(BatchLimits(3), screen())
     dashboard._tally.clock = lambda: now[0]
@@ -97,54 +97,56 @@ def test_the_longest_at_work_come_first_with_step_dollars_and_what_they_are_at()
     dashboard.step(job("second"), STEP, 0.5)
     dashboard.step(job("second"), STEP, 0.75)
     dashboard.happening(job("second"), ProgressEvent("action", "main", "view a.py"))
-    rows = [one.split() for one in drawn(dashboard)[-2:]]
+    rows = [one.split() for one in render_lines(dashboard)[-2:]]
     assert rows == [["first", "#1", "2:00", "$0.25", "thinks"], ["second", "#2", "1:00", "$0.75", "view", "a.py"]]
 
 
-def test_money_and_time_so_far_and_to_come():
+def test_current_and_expected_cost_and_time_are_shown():
     now = [0.0]
     dashboard = Dashboard(BatchLimits(2, total=5.0), screen(100))
     dashboard._tally.clock = lambda: now[0]
     jobs = [job(f"j{number}") for number in range(10)]
     dashboard.began(jobs)
     for number, one in enumerate(jobs[:4]):
-        assert "about" not in "".join(drawn(dashboard)[:3]) or number == 3
+        assert "about" not in "".join(render_lines(dashboard)[:3]) or number == 3
         dashboard.started(one, "")
         now[0] += 300
-        dashboard.done(done(one.run, dollars=0.25 * (number + 1)))
-    head = drawn(dashboard, 100)[1]
+        dashboard.done(job_result(one.run, dollars=0.25 * (number + 1)))
+    head = render_lines(dashboard, 100)[1]
     assert head.startswith("0 running, 20:00, about 1")
     assert "$2.50 of $5.00, about $6.25 in total (" in head
 
 
-def test_without_prices_there_is_no_forecast_of_money():
-    dashboard = busy()
-    dashboard.done(done("scikit-learn__scikit-learn-0", dollars=None))
-    assert "price unknown of $50.00" in "\n".join(drawn(dashboard))
-    assert " in all" not in "\n".join(drawn(dashboard))
+def test_no_cost_forecast_without_prices():
+    dashboard = busy_dashboard()
+    dashboard.done(job_result("scikit-learn__scikit-learn-0", dollars=None))
+    assert "price unknown of $50.00" in "\n".join(render_lines(dashboard))
+    assert " in all" not in "\n".join(render_lines(dashboard))
 
 
 def test_exits_are_counted_by_cause():
-    text = " ".join(drawn(busy()))
+    text = " ".join(render_lines(busy_dashboard()))
     assert all(f"{name} 1" in " ".join(text.split()) for name in OUTCOME_REASONS)
-    assert "error" not in " ".join(drawn(Dashboard(BatchLimits(1), screen())))
+    assert "error" not in " ".join(render_lines(Dashboard(BatchLimits(1), screen())))
 
 
 def test_pauses_are_shown():
-    lines = drawn(Dashboard(BatchLimits(1, pauses=lambda: {"gpt": 12.4}), screen()))
+    lines = render_lines(Dashboard(BatchLimits(1, pauses=lambda: {"gpt": 12.4}), screen()))
     assert "gpt pauses for 12 s: too many requests" in lines
 
 
-def test_what_is_done_scrolls_by_above():
+def test_finished_jobs_are_printed_above_dashboard():
     console = screen(120)
     dashboard = Dashboard(BatchLimits(1), console)
     with dashboard:
         dashboard.began([job("a"), job("b")])
         dashboard.started(job("a"), "")
-        dashboard.done(done("a", "infrastructure", error=f"No image. {STRANGE}"))
+        dashboard.done(job_result("a", "infrastructure", error=f"No image. {STRANGE}"))
         dashboard.say(f"b: {STRANGE} Next try in 5 s.")
         dashboard.started(job("b"), "")
-    assert [one.strip() for one in drawn(dashboard)] == [drawn(dashboard)[0], "0:00", "$0.50", ANY], "no more at work"
+    assert [one.strip() for one in render_lines(dashboard)] == [render_lines(dashboard)[0], "0:00", "$0.50", ANY], (
+        "a job is still shown as running"
+    )
     text = console.file.getvalue()
     assert "infrastructure a  $0.5000  0:00  No image. red [bold]mark[/bold]" in text
     assert "b: red [bold]mark[/bold] [/] 漢字" in text
@@ -152,19 +154,19 @@ def test_what_is_done_scrolls_by_above():
     assert "\x1b[2J" not in text
 
 
-def test_many_threads_at_once():
+def test_dashboard_can_be_used_by_many_threads():
     console = screen(120)
     dashboard = Dashboard(BatchLimits(8), console)
     jobs = [job(f"j{number}") for number in range(64)]
 
-    def work(mine: list[Job]) -> None:
-        for one in mine:
+    def work(own_jobs: list[Job]) -> None:
+        for one in own_jobs:
             dashboard.started(one, "")
             for _ in range(20):
                 dashboard.happening(one, ProgressEvent("delta", "main", "x"))
                 dashboard.step(one, STEP, 0.1)
             dashboard.say("again")
-            dashboard.done(done(one.run, dollars=0.1))
+            dashboard.done(job_result(one.run, dollars=0.1))
 
     with dashboard:
         dashboard.began(jobs)
@@ -181,21 +183,21 @@ def test_many_threads_at_once():
 # Logs
 
 
-def log(workers: int = 2, **plan: object) -> tuple[PlainLines, io.StringIO]:
+def log(workers: int = 2, **limits: object) -> tuple[PlainLines, io.StringIO]:
     file = io.StringIO()
-    return PlainLines(BatchLimits(workers, **plan), Console(file=file, color_system=None, highlight=False)), file
+    return PlainLines(BatchLimits(workers, **limits), Console(file=file, color_system=None, highlight=False)), file
 
 
-def test_a_log_has_a_line_an_event():
+def test_log_has_one_line_per_event():
     lines, file = log()
     with lines:
-        lines.began([job("a"), job("b")], [done("c", dollars=1.0)])
+        lines.began([job("a"), job("b")], [job_result("c", dollars=1.0)])
         lines.started(job("a"), "python:3.11")
         lines.step(job("a"), STEP, 0.2)
         lines.happening(job("a"), ProgressEvent("delta", "main", "words"))
         lines.say("a: The daemon is gone. Next try in 5 s.")
-        lines.done(done("a", "unproven", 0.25, verdict="unproven", patch="x", steps=7, tries=2))
-        lines.done(done("b", "error", None, error=f"No more. {STRANGE}"))
+        lines.done(job_result("a", "unproven", 0.25, verdict="unproven", patch="x", steps=7, tries=2))
+        lines.done(job_result("b", "error", None, error=f"No more. {STRANGE}"))
     assert file.getvalue().splitlines() == [
         "0:00 2 to solve, 2 workers; 1 already done, $1.00",
         "0:00 started a in python:3.11",
@@ -206,7 +208,7 @@ def test_a_log_has_a_line_an_event():
     ]
 
 
-def test_a_pause_of_all_is_one_line():
+def test_shared_pause_is_logged_once():
     pauses = {"gpt": 20.0}
     lines, file = log(pauses=lambda: pauses)
     for name in ("a", "b", "c"):
@@ -222,12 +224,12 @@ def test_a_pause_of_all_is_one_line():
     assert file.getvalue().count("gpt pauses") == 2
 
 
-def test_no_terminal_and_plain_mean_lines(monkeypatch):
+def test_plain_lines_are_used_without_terminal_or_on_request(monkeypatch):
     assert isinstance(open_display(BatchLimits(1)), PlainLines)
     assert isinstance(open_display(BatchLimits(1), plain=True), PlainLines)
 
 
-SHOWS = (
+PRINT_DISPLAY_CLASS = (
     "import sys\nfrom agent.batch.reports.progress_display import open_display\n"
     + "from agent.batch.reports.batch_progress import BatchLimits\n"
     + ("print(type(open_display(BatchLimits(1), plain='--plain' in sys.argv)).__name__)")
@@ -235,7 +237,7 @@ SHOWS = (
 
 
 @pytest.mark.parametrize(
-    ("environment", "flags", "shown"),
+    ("environment", "flags", "expected"),
     [
         ({}, [], "Dashboard"),
         ({}, ["--plain"], "PlainLines"),
@@ -243,55 +245,55 @@ SHOWS = (
         ({"TERM": "dumb"}, [], "PlainLines"),
     ],
 )
-def test_a_terminal_gets_the_dashboard(environment, flags, shown):
-    ours, theirs = pty.openpty()
+def test_display_on_terminal_depends_on_environment_and_flags(environment, flags, expected):
+    parent_fd, child_fd = pty.openpty()
     try:
         known = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        said = subprocess.run(
-            [sys.executable, "-c", SHOWS, *flags],
+        completed = subprocess.run(
+            [sys.executable, "-c", PRINT_DISPLAY_CLASS, *flags],
             stdout=subprocess.PIPE,
-            stderr=theirs,
+            stderr=child_fd,
             env=known | {"TERM": "xterm"} | environment,
             cwd=Path(__file__).parents[4],
             text=True,
             timeout=60,
         )
-        assert said.stdout.strip() == shown
-        assert not select.select([ours], [], [], 0)[0]
+        assert completed.stdout.strip() == expected
+        assert not select.select([parent_fd], [], [], 0)[0]
     finally:
-        os.close(ours)
-        os.close(theirs)
+        os.close(parent_fd)
+        os.close(child_fd)
 
 
 @pytest.mark.parametrize(
-    ("came", "why"),
+    ("result", "reason"),
     [
-        (done("a", "faster"), "verified"),
-        (done("a", "not_found"), "empty"),
-        (done("a", "unproven", patch="x"), "unproven"),
-        (done("a", "unproven", verdict="unproven"), "unproven"),
-        (done("a", "unproven"), "empty"),
-        (done("a", "stuck", patch="x"), "stuck"),
-        (done("a", "infrastructure"), "infrastructure"),
-        (done("a", "something new"), "empty"),
+        (job_result("a", "faster"), "verified"),
+        (job_result("a", "not_found"), "empty"),
+        (job_result("a", "unproven", patch="x"), "unproven"),
+        (job_result("a", "unproven", verdict="unproven"), "unproven"),
+        (job_result("a", "unproven"), "empty"),
+        (job_result("a", "stuck", patch="x"), "stuck"),
+        (job_result("a", "infrastructure"), "infrastructure"),
+        (job_result("a", "something new"), "empty"),
     ],
 )
-def test_causes(came, why):
-    assert outcome_reason(came) == why
+def test_outcome_reason_depends_on_kind_verdict_and_patch(result, reason):
+    assert outcome_reason(result) == reason
 
 
-def test_times_and_lines():
+def test_times_and_lines_are_formatted():
     assert [clock(seconds) for seconds in (0, 83, 3683, -1)] == ["0:00", "1:23", "1:01:23", "0:00"]
     assert [approximate_duration(seconds) for seconds in (50, 1860, 9000)] == ["50 s", "31 min", "2.5 h"]
     assert single_line("x" * 10_000) == "x" * 239 + "…"
 
 
-def test_how_a_batch_stands_is_told_without_a_look_at_all_that_is_done():
+def test_progress_snapshot_needs_little_memory():
     now = [0.0]
     tally = BatchProgress(BatchLimits(1), clock=lambda: now[0])
-    tally.began([job("another"), job("more")], [done(f"d{n}") for n in range(20_000)])
+    tally.began([job("another"), job("more")], [job_result(f"d{n}") for n in range(20_000)])
     assert tally.snapshot().dollars == 10_000
-    tally.done(done("another", dollars=0.25))
+    tally.done(job_result("another", dollars=0.25))
     tracemalloc.start()
     standing = tally.snapshot()
     peak = tracemalloc.get_traced_memory()[1]

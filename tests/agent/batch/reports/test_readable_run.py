@@ -1,4 +1,4 @@
-"""A run's record as a page: nothing of it is lost, and nothing in it breaks the page."""
+"""The record of a run as a page: complete, and not broken by its contents."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DONE = JobResult("a", 1, "a", 6, "unproven", "unproven", "diff --git a/x b/x\n",
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A run in which a model thought, wrote a file, named no tool, and was told so."""
+    """A run in which a model thinks, writes a file, and makes an invalid call."""
     journal = Journal(tmp_path / "run")
     actions = (
         Action("write", {"path": "x.py", "text": "one\n```\ntwo ````\n"}),
         Action("shell", {"command": "echo `date`"}),
         Action("", error="This is no call."),
     )
-    seen = (Observation("written"), Observation("\x1b[31mred\x1b[0m ```"), Observation("Name a tool."))
+    observations = (Observation("written"), Observation("\x1b[31mred\x1b[0m ```"), Observation("Name a tool."))
     journal.append(
         Run(
             "a", Issue("It stalls", "On hills."), "/home/ada/engine", Base("1" * 40, "2" * 40), prompts={"coder": "Be."}
@@ -35,13 +35,13 @@ def directory(tmp_path: Path) -> Path:
         Note("main", "phase", "reproduce"),
         Step("main", 1, "", "react", "2" * 40, observations=(Observation("Here is the tree."),)),
         Reply("Let me see.", actions, "First this.\nThen that.", branch="main", ask=1),
-        Step("main", 2, "main#1", "coder", "3" * 40, 1, actions, seen),
+        Step("main", 2, "main#1", "coder", "3" * 40, 1, actions, observations),
     )
     journal.close()
     return tmp_path / "run"
 
 
-def test_everything_is_on_the_page_in_order(directory: Path) -> None:
+def test_page_contains_all_records_in_order(directory: Path) -> None:
     text = page(DONE, directory)
     parts = [
         "# a\n",
@@ -67,20 +67,20 @@ def test_everything_is_on_the_page_in_order(directory: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_a_run_without_a_patch_and_one_without_a_record(directory: Path, tmp_path: Path) -> None:
-    lost = JobResult("b", 1, "b", 5, "infrastructure", "none", "", None, error="No room.")
-    assert page(lost, tmp_path / "nothing") == "# b\n\nThere is no record of a run: No room.\n"
+def test_page_shows_missing_patch_or_record(directory: Path, tmp_path: Path) -> None:
+    lost = JobResult("b", 1, "b", 5, "infrastructure", "none", "", None, error="No space.")
+    assert page(lost, tmp_path / "nothing") == "# b\n\nThere is no record of a run: No space.\n"
     assert page(lost, directory).endswith("## Prediction\n\nNo patch.\n")
     assert "unknown" in page(lost, directory)
 
 
-def test_keys_are_masked(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_masked(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THEIR_TOKEN", "Let me see")
     assert "Let me see" not in page(DONE, directory)
 
 
 @given(st.text(st.sampled_from("`\n~ ab#"), max_size=40))
-def test_a_patch_stays_between_its_fences(text: str) -> None:
+def test_text_cannot_close_its_fence(text: str) -> None:
     lines = "\n".join(_fenced(text)).split("\n")
     fence = lines[0]
     assert re.fullmatch("`{3,}", fence)

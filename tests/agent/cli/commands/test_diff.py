@@ -1,4 +1,4 @@
-"""`swe-agent diff`: files of two steps, of one run or two, and where two runs part."""
+"""`swe-agent diff`: files of two steps, of one run or two, and the first difference of two runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTILE = "\x1b]0;title\x07\x1b[31mred [bold]x[/bold]"
 
 @pytest.fixture
 def runs(bench, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Two runs of one repository, the second of which goes another way after its first step."""
+    """Two runs of one repository that differ from their second step on."""
 
     def strategy(task):
         for _ in range(2):
@@ -33,32 +33,32 @@ def runs(bench, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def told(capsys: pytest.CaptureFixture, *arguments: str, **options: bool) -> str:
+def run_diff(capsys: pytest.CaptureFixture, *arguments: str, **options: bool) -> str:
     assert command(*arguments, **{"stat": False, "json": False, "plain": True, **options}) == 0
     return capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_files_of_two_steps(runs, capsys) -> None:
+def test_diff_compares_files_of_two_steps(runs, capsys) -> None:
     name = runs[0]
-    assert told(capsys, f"{name}@0", f"{name}@main#1", stat=True) == "A new.txt  +2 -0\n"
-    found = json.loads(told(capsys, f"{name}@1", f"{name}@2", json=True))
-    assert (found["left"], found["right"]) == (f"{name}@main#1", f"{name}@main#2")
-    assert found["files"] == [{"path": "calc.py", "status": "M", "added": 1, "removed": 1}]
-    assert HOSTILE in found["diff"]
-    shown = told(capsys, f"{name}@1", f"{name}@2")
-    assert "+    return a + b" in shown
-    assert "\x1b" not in shown
-    assert "are the same" in told(capsys, f"{name}@1", f"{name}@1")
+    assert run_diff(capsys, f"{name}@0", f"{name}@main#1", stat=True) == "A new.txt  +2 -0\n"
+    report = json.loads(run_diff(capsys, f"{name}@1", f"{name}@2", json=True))
+    assert (report["left"], report["right"]) == (f"{name}@main#1", f"{name}@main#2")
+    assert report["files"] == [{"path": "calc.py", "status": "M", "added": 1, "removed": 1}]
+    assert HOSTILE in report["diff"]
+    output = run_diff(capsys, f"{name}@1", f"{name}@2")
+    assert "+    return a + b" in output
+    assert "\x1b" not in output
+    assert "are the same" in run_diff(capsys, f"{name}@1", f"{name}@1")
 
 
 @pytest.mark.slow
-def test_files_of_steps_of_two_runs(runs, capsys) -> None:
+def test_diff_compares_steps_of_two_runs(runs, capsys) -> None:
     one, other = runs
     before = {path: path.stat().st_mtime_ns for path in _files(runs)}
-    found = json.loads(told(capsys, f"{one}@2", f"{other}@2", json=True, stat=True))
-    assert [(row["status"], row["path"]) for row in found["files"]] == [("D", "calc.py"), ("D", "new.txt")]
-    assert {path: path.stat().st_mtime_ns for path in _files(runs)} == before  # nothing is written to a run
+    report = json.loads(run_diff(capsys, f"{one}@2", f"{other}@2", json=True, stat=True))
+    assert [(row["status"], row["path"]) for row in report["files"]] == [("D", "calc.py"), ("D", "new.txt")]
+    assert {path: path.stat().st_mtime_ns for path in _files(runs)} == before  # the command changes no run
 
 
 def _files(runs: tuple[str, str]) -> list[Path]:
@@ -68,13 +68,13 @@ def _files(runs: tuple[str, str]) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_where_two_runs_part(runs, capsys) -> None:
-    found = json.loads(told(capsys, *runs, json=True))
-    assert (found["same"], found["first"]["n"], found["first"]["what"]) == (1, 2, "action")
-    shown = told(capsys, *runs)
-    assert "First difference at main#2 (action); 1 step alike." in shown
-    assert "[bold]x[/bold]" in shown  # text is no markup
-    assert "\x1b" not in shown
+def test_diff_of_two_runs_shows_first_difference(runs, capsys) -> None:
+    report = json.loads(run_diff(capsys, *runs, json=True))
+    assert (report["same"], report["first"]["n"], report["first"]["what"]) == (1, 2, "action")
+    output = run_diff(capsys, *runs)
+    assert "First difference at main#2 (action); 1 step alike." in output
+    assert "[bold]x[/bold]" in output  # file content is not read as markup
+    assert "\x1b" not in output
 
 
 @pytest.mark.slow
@@ -91,9 +91,9 @@ def test_where_two_runs_part(runs, capsys) -> None:
     ],
     ids=["one-side", "number", "branch", "run", "no-step", "no-run", "long"],
 )
-def test_what_is_not_there_is_said(runs, capsys, left: str, right: str, message: str) -> None:
+def test_unknown_run_or_step_is_rejected(runs, capsys, left: str, right: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        told(capsys, left.format(*runs), right.format(*runs))
+        run_diff(capsys, left.format(*runs), right.format(*runs))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_what_is_not_there_is_said(runs, capsys, left: str, right: str, message:
     ],
     ids=["blank", "accent", "binary", "empty"],
 )
-def test_files_of_any_name(bench, monkeypatch, capsys, path: str, content: str, row: tuple) -> None:
+def test_diff_handles_any_file_name_and_content(
+    bench, monkeypatch, capsys, path: str, content: str, row: tuple
+) -> None:
     bench.begin()
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.settings.state))
 
@@ -116,5 +118,5 @@ def test_files_of_any_name(bench, monkeypatch, capsys, path: str, content: str, 
 
     bench.drive(strategy)
     name = bench.directory.name
-    (found,) = json.loads(told(capsys, f"{name}@0", f"{name}@1", json=True))["files"]
-    assert (found["status"], found["path"], found["added"], found["removed"]) == row
+    (entry,) = json.loads(run_diff(capsys, f"{name}@0", f"{name}@1", json=True))["files"]
+    assert (entry["status"], entry["path"], entry["added"], entry["removed"]) == row

@@ -1,4 +1,4 @@
-"""`swe-agent experience`: what was learned is listed, read, let in and forgotten, and a mistake gets one sentence."""
+"""`swe-agent experience`: lists, shows, accepts and forgets entries, and reports a mistake in one sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent.engine.lessons import open_bank
 from trajectories.experience import Bank, Entry
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold]title[/bold]\r\n\u202e"
-STRANGERS = Entry(
+UNTRUSTED = Entry(
     id="run-2",
     outcome="failed",
     run="run-2",
@@ -30,74 +30,73 @@ STRANGERS = Entry(
     kinds=("what is returned is changed",),
     dead_ends=("shop/basket.py:Basket.total: its test still fails with it",),
 )
-OURS = replace(
-    STRANGERS, id="run-1", outcome="worked", issue="Days are left out", trust="user", symptom="", accepted=True, at=9.0
+TRUSTED = replace(
+    UNTRUSTED, id="run-1", outcome="worked", issue="Days are left out", trust="user", symptom="", accepted=True, at=9.0
 )
 
 
 @pytest.fixture
 def bank(make_repo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bank:
-    """Of the repository of the present folder."""
+    """The experience bank of the repository in the current directory."""
     folder = make_repo({"a.py": "x = 1\n"})
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
     source = Repository.open(folder)
-    whose = find_identity(source, source.commit())
-    assert whose is not None
-    return open_bank(tmp_path / "state", whose)
+    identity = find_identity(source, source.commit())
+    assert identity is not None
+    return open_bank(tmp_path / "state", identity)
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tuple[str, str]:
-    assert run(["experience", *words]) == code
-    said = capsys.readouterr()
-    return said.out, said.err
+def run_experience(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    assert run(["experience", *arguments]) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
 
 
-def test_an_empty_bank(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "There is no experience yet" in told(capsys, "list", "--plain")[0]
-    assert json.loads(told(capsys, "--json")[0]) == {"folder": str(bank.folder), "entries": [], "trouble": []}
+def test_empty_bank_lists_no_entries(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "There is no experience yet" in run_experience(capsys, "list", "--plain")[0]
+    assert json.loads(run_experience(capsys, "--json")[0]) == {"folder": str(bank.folder), "entries": [], "trouble": []}
 
 
-def test_listed_newest_first_and_searched(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    bank.add(OURS)
-    bank.add(STRANGERS)
-    lines = told(capsys, "--plain")[0].splitlines()
+def test_list_shows_newest_first_and_searches(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(TRUSTED)
+    bank.add(UNTRUSTED)
+    lines = run_experience(capsys, "--plain")[0].splitlines()
     assert [line.split()[0] for line in lines] == ["id", "run-1", "run-2"]
     assert "not accepted" in lines[2]
     assert "waits" not in lines[1]
     ids = [
-        entry["id"] for entry in json.loads(told(capsys, "list", "--search", "Basket totals", "--json")[0])["entries"]
+        entry["id"]
+        for entry in json.loads(run_experience(capsys, "list", "--search", "Basket totals", "--json")[0])["entries"]
     ]
     assert ids == ["run-2"]
-    assert "No entry matches." in told(capsys, "list", "--search", "moon", "--plain")[0]
+    assert "No entry matches." in run_experience(capsys, "list", "--search", "moon", "--plain")[0]
 
 
-def test_read_let_in_and_forgotten(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    bank.add(STRANGERS)
-    shown = told(capsys, "show", "run", "--plain")[0]
+def test_entry_is_shown_accepted_and_forgotten(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(UNTRUSTED)
+    output = run_experience(capsys, "show", "run", "--plain")[0]
     for part in ("mallory", "stranger", "not accepted: ", "its test still fails with it"):
-        assert part in shown
-    assert "run-2 is accepted" in told(capsys, "accept", "run-2")[1]
+        assert part in output
+    assert "run-2 is accepted" in run_experience(capsys, "accept", "run-2")[1]
     assert bank.named("run-2").accepted
-    assert json.loads(told(capsys, "forget", "run-2", "--json")[0]) == {"forgotten": ["run-2"]}
+    assert json.loads(run_experience(capsys, "forget", "run-2", "--json")[0]) == {"forgotten": ["run-2"]}
     assert not bank
 
 
 @pytest.mark.parametrize("verb", [["list"], ["show", "run-1"]], ids=["list", "show"])
-def test_nothing_in_an_entry_moves_the_terminal(
-    verb: list[str], bank: Bank, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_output_contains_no_control_characters(verb: list[str], bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     texts = {"issue", "author", "url", "ended", "symptom", "change", "summary", "run"}
     lists = {"errors", "words", "places", "kinds", "tests", "dead_ends"}
-    bank.add(replace(OURS, **dict.fromkeys(texts, HOSTILE), **dict.fromkeys(lists, (HOSTILE,))))
-    shown = told(capsys, *verb, "--plain")[0]
-    assert "[bold]title[/bold]" in shown
+    bank.add(replace(TRUSTED, **dict.fromkeys(texts, HOSTILE), **dict.fromkeys(lists, (HOSTILE,))))
+    output = run_experience(capsys, *verb, "--plain")[0]
+    assert "[bold]title[/bold]" in output
     for sign in ("\x1b", "\x07", "\r", "\u202e"):
-        assert sign not in shown
+        assert sign not in output
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["show"], "`experience show` takes an entry."),
         (["list", "run-1"], "`experience list` takes no entry."),
@@ -106,30 +105,30 @@ def test_nothing_in_an_entry_moves_the_terminal(
         (["list", "--repo", "/nowhere"], "There is no folder /nowhere."),
     ],
 )
-def test_a_mistake_gets_one_sentence(
-    bank: Bank, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_arguments_report_one_sentence(
+    bank: Bank, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in told(capsys, *words, code=2)[1]
+    assert message in run_experience(capsys, *arguments, code=2)[1]
 
 
-def test_a_spoilt_file_is_named(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    bank.add(OURS)
-    (bank.folder / "worked" / "run-0.toml").write_text("spoilt")
-    out, err = told(capsys, "--plain")
+def test_corrupt_file_is_reported(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(TRUSTED)
+    (bank.folder / "worked" / "run-0.toml").write_text("corrupt")
+    out, err = run_experience(capsys, "--plain")
     assert "run-1" in out
     assert "run-0.toml cannot be read" in err
 
 
-def test_a_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    bank.add(OURS)
+def test_invalid_time_is_reported_without_failure(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+    bank.add(TRUSTED)
     file = bank.folder / "worked" / "run-1.toml"
     file.write_text(file.read_text().replace("at = 9.0", "at = 1e300"))
-    assert "run-1.toml cannot be read: at is not a valid time." in told(capsys, "--plain")[1]
-    assert "There is no entry" in told(capsys, "show", "run-1", code=2)[1]
+    assert "run-1.toml cannot be read: at is not a valid time." in run_experience(capsys, "--plain")[1]
+    assert "There is no entry" in run_experience(capsys, "show", "run-1", code=2)[1]
 
 
-def test_a_shallow_clone_says_what_to_do(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shallow_clone_error_suggests_unshallow(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "More"], check=True)
     subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{Path.cwd()}", str(shallow)], check=True)
-    assert "git fetch --unshallow" in told(capsys, "--repo", str(shallow), code=2)[1]
+    assert "git fetch --unshallow" in run_experience(capsys, "--repo", str(shallow), code=2)[1]

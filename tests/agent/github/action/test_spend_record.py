@@ -1,4 +1,4 @@
-"""What was spent stands in a hidden line, which no text can add to, end or be taken for."""
+"""The spending record: a hidden line that no other text can extend, end or imitate."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ HOSTILE = st.text() | st.sampled_from(
 
 @pytest.mark.slow
 @given(st.lists(CHARGES, max_size=MOST), HOSTILE)
-def test_charges_are_read_back_whatever_text_follows(charges: list[Charge], text: str) -> None:
+def test_charges_are_read_back_despite_following_text(charges: list[Charge], text: str) -> None:
     for body in (f"{line(charges)}\n\n{text}", f"{line(charges)}\r\n\r\n{text}"):
         assert sorted(map(str, read(body, "here"))) == sorted(map(str, charges))
 
 
 @pytest.mark.slow
 @given(st.lists(CHARGES))
-def test_the_line_is_one_hidden_comment(charges: list[Charge]) -> None:
-    told = line(charges)
+def test_record_is_one_hidden_comment(charges: list[Charge]) -> None:
+    record = line(charges)
 
-    assert told.startswith(MARK)
-    assert told.index("-->") == len(told) - 3
-    assert "--" not in told[4:-3]
-    assert len(told.splitlines()) == 1
-    assert len(told) < 10_000
+    assert record.startswith(MARK)
+    assert record.index("-->") == len(record) - 3
+    assert "--" not in record[4:-3]
+    assert len(record.splitlines()) == 1
+    assert len(record) < 10_000
 
 
 @given(HOSTILE, st.lists(CHARGES, max_size=3))
-def test_a_line_that_is_not_the_first_is_text(text: str, charges: list[Charge]) -> None:
+def test_record_counts_only_as_first_line(text: str, charges: list[Charge]) -> None:
     for body in (f"{text}\n{line(charges)}", f" {line(charges)}", f"> {line(charges)}"):
         if not body.startswith(MARK):
             assert read(body, "here") == ()
@@ -54,14 +54,14 @@ def test_a_line_that_is_not_the_first_is_text(text: str, charges: list[Charge]) 
 
 @pytest.mark.slow
 @given(st.lists(CHARGES, min_size=1))
-def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> None:
-    kept = read(line(charges), "here")
+def test_merged_charges_cost_at_least_as_much(charges: list[Charge]) -> None:
+    merged = read(line(charges), "here")
 
-    assert len(kept) <= MOST + len({one.pull for one in charges})
-    assert {one.pull for one in kept} == {one.pull for one in charges}
-    assert spent(kept) == pytest.approx(spent(charges))
-    last = max(one.at for one in charges)[:10]
-    assert spent(kept, last) >= spent(charges, last) * (1 - 1e-9)
+    assert len(merged) <= MOST + len({charge.pull for charge in charges})
+    assert {charge.pull for charge in merged} == {charge.pull for charge in charges}
+    assert spent(merged) == pytest.approx(spent(charges))
+    last = max(charge.at for charge in charges)[:10]
+    assert spent(merged, last) >= spent(charges, last) * (1 - 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> N
     ],
     ids=["cut", "number", "short", "more", "time", "run", "held", "spent", "nan", "much", "five", "deep"],
 )
-def test_a_ledger_that_somebody_changed_is_no_empty_one(rows: str) -> None:
+def test_damaged_record_is_refused(rows: str) -> None:
     with pytest.raises(UsageError, match="The spending record in there cannot be read"):
         read(f"{MARK}{rows}{END}\nDone.", "there")
 
 
-def test_what_is_not_settled_counts_whole() -> None:
-    open_, settled = Charge("1", AT, 2.0), Charge("2", "2026-01-03T00:00:00Z", 2.0, spent=0.5)
+def test_unsettled_charge_counts_in_full() -> None:
+    reserved, settled = Charge("1", AT, 2.0), Charge("2", "2026-01-03T00:00:00Z", 2.0, spent=0.5)
 
-    assert spent([open_, settled]) == 2.5
-    assert spent([open_, settled], "2026-01-03") == 0.5
-    assert spent([open_, settled], "2026-01-02") == 2.0
+    assert spent([reserved, settled]) == 2.5
+    assert spent([reserved, settled], "2026-01-03") == 0.5
+    assert spent([reserved, settled], "2026-01-02") == 2.0

@@ -1,4 +1,4 @@
-"""What GitHub refuses, in our words; how long we are patient, and with what."""
+"""Errors of GitHub's API in our messages, retries and timeouts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ada(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", hub.token("t1", "ada"))
 
 
-def refused(hub: Hub) -> SweAgentError:
+def read_error(hub: Hub) -> SweAgentError:
     with pytest.raises(SweAgentError) as caught, translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
     assert caught.value.__cause__ is not None
@@ -49,21 +49,23 @@ REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = 
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "message", "headers", "kind", "said", "fix"), REFUSED, ids=range(len(REFUSED)))
-def test_what_is_refused(
-    hub: Hub, status: int, message: str, headers: dict[str, str], kind: type[SweAgentError], said: str, fix: str
+@pytest.mark.parametrize(
+    ("status", "message", "headers", "kind", "message_part", "fix"), REFUSED, ids=range(len(REFUSED))
+)
+def test_refusal_is_translated(
+    hub: Hub, status: int, message: str, headers: dict[str, str], kind: type[SweAgentError], message_part: str, fix: str
 ) -> None:
     hub.fault("GET", "/issues/1$", status=status, body={"message": message}, headers=headers)
-    error = refused(hub)
+    error = read_error(hub)
     assert type(error) is kind
-    assert said in error.message
+    assert message_part in error.message
     assert fix in error.fix
     assert "t1" not in f"{error.message} {error.fix}"
-    assert len(hub.requests) == 1, "it is not asked again what is refused"
+    assert len(hub.requests) == 1, "a refused request was repeated"
 
 
 @pytest.mark.parametrize(
-    ("errors", "said"),
+    ("errors", "message_part"),
     [
         ([{"resource": "Issue", "code": "custom", "message": "No such branch"}], "Validation Failed; No such branch."),
         ([{"resource": "Label", "field": "name", "code": "missing"}], "Validation Failed; Label name missing."),
@@ -72,12 +74,12 @@ def test_what_is_refused(
     ],
     ids=["message", "field", "text", "one"],
 )
-def test_each_fault_is_told(hub: Hub, errors: Any, said: str) -> None:
+def test_each_validation_error_is_shown(hub: Hub, errors: Any, message_part: str) -> None:
     hub.fault("GET", "/issues/1$", status=422, raw=_json({"message": "Validation Failed", "errors": errors}))
-    assert said in refused(hub).message
+    assert message_part in read_error(hub).message
 
 
-def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
+def test_permission_named_by_caller_comes_first(hub: Hub) -> None:
     hub.fault("GET", "/issues/1$", status=403, body={"message": "No"}, headers=RIGHTS)
     with pytest.raises(ConfigError) as caught, translate_errors("open a pull request", "pull-requests: write"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
@@ -85,25 +87,25 @@ def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[1", b"", b"null"])
-def test_nonsense(hub: Hub, raw: bytes) -> None:
+def test_malformed_json_is_reported(hub: Hub, raw: bytes) -> None:
     hub.fault("GET", "/issues/1$", status=200, raw=raw)
     with pytest.raises(TryLater), translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
 
 
 @pytest.mark.slow
-def test_trouble_at_github_passes_or_is_told(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+def test_server_errors_are_retried_and_then_reported(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
     hub.fault("GET", "/issues/1$", status=502, times=2)
     with translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title == "It adds wrongly"
     hub.fault("GET", "/issues/1$", status=503, times=9)
-    assert "answered 503" in refused(hub).message
-    assert len(hub.requests) == 6, "asked three times each"
-    assert capfd.readouterr() == ("", ""), "libraries keep quiet"
+    assert "answered 503" in read_error(hub).message
+    assert len(hub.requests) == 6, "not three requests each"
+    assert capfd.readouterr() == ("", ""), "a library printed something"
 
 
-def test_what_writes_is_sent_once(hub: Hub) -> None:
-    """A server in trouble may have done it."""
+def test_write_is_sent_once(hub: Hub) -> None:
+    """The server may have processed the request despite its error."""
     hub.fault("POST", "/comments$", status=502)
     with translate_errors("read"):
         issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
@@ -113,7 +115,7 @@ def test_what_writes_is_sent_once(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
+def test_only_short_rate_limits_are_waited_for(hub: Hub, status: int) -> None:
     hub.secondary("POST", "/comments$", retry_after=0, status=status)
     with translate_errors("comment"):
         issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
@@ -125,37 +127,37 @@ def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
     assert len(hub.writes) == 3
 
 
-def test_a_token_is_not_sent_on_to_another_server(hub: Hub, tmp_path: Path) -> None:
+def test_token_is_not_sent_to_another_server(hub: Hub, tmp_path: Path) -> None:
     with Hub(tmp_path / "other") as other:
         to = f"http://localhost:{other.url.rpartition(':')[2]}/api/v3/repos/octo/calc/issues/1"
         hub.fault("GET", "/issues/1$", status=301, body={"message": "Moved Permanently"}, headers={"Location": to})
-        error = refused(hub)
+        error = read_error(hub)
         assert other.requests == []
     assert isinstance(error, ConfigError)
     assert "redirected from host 127.0.0.1 to localhost" in error.message
 
 
-def test_a_circle_has_an_end(hub: Hub) -> None:
-    for there, to in (("1", "2"), ("2", "1")):
-        headers = {"Location": f"{hub.api}/repos/octo/calc/issues/{to}"}
-        hub.fault("GET", f"/issues/{there}$", status=301, body={"message": "Moved"}, headers=headers, times=99)
-    assert "it redirects without end" in refused(hub).message
+def test_redirect_loop_is_refused(hub: Hub) -> None:
+    for source, destination in (("1", "2"), ("2", "1")):
+        headers = {"Location": f"{hub.api}/repos/octo/calc/issues/{destination}"}
+        hub.fault("GET", f"/issues/{source}$", status=301, body={"message": "Moved"}, headers=headers, times=99)
+    assert "it redirects without end" in read_error(hub).message
     assert len(hub.requests) < 9
 
 
-def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_server_is_reported(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
     with pytest.raises(TryLater) as caught, translate_errors("read the issue"):
         assert repository(Address("http://127.0.0.1:9", "octo/calc")).get_issue(1).title
     assert caught.value.message == "GitHub could not be reached to read the issue: Connection refused."
-    assert capfd.readouterr() == ("", ""), "libraries keep quiet"
+    assert capfd.readouterr() == ("", ""), "a library printed something"
     monkeypatch.setenv("GITHUB_API_URL", "ftp://127.0.0.1:9")
     with pytest.raises(ConfigError, match="not the URL of an API"):
         repository(Address("http://127.0.0.1:9", "octo/calc"))
 
 
-def test_our_own_mistakes_stay_ours() -> None:
+def test_other_exceptions_are_not_translated() -> None:
     with pytest.raises(ValueError, match="ours"), translate_errors("read"):
         raise ValueError("ours")
     with pytest.raises(RuntimeError, match="ours"), translate_errors("read"):

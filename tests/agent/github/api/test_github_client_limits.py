@@ -1,4 +1,4 @@
-"""What reading costs: GitHub's limits, and what was read before; held against its description of the API."""
+"""GitHub's rate limits, and conditional requests. Requests must match its API description."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from agent.github.api.github_client import connect
 from agent.github.api.github_issue import fetch_issue
 from agent.github.api.github_urls import address_of
 from agent.github.api.response_cache import Reader
-from tests.agent.github.api.test_github_client_hostile import refusal
+from tests.agent.github.api.test_github_client_hostile import fetch_error
 from tests.github_server import Hub, Repo
 from trajectories.errors import TryLater, UsageError
 
-# Limits
+# Rate limits
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_the_hour_is_used_up(hub: Hub, repo: Repo, as_: Callable[..., None], status: int) -> None:
+def test_used_up_rate_limit_is_reported(hub: Hub, repo: Repo, sign_in: Callable[..., None], status: int) -> None:
     issue = repo.issue("Boom")
     hub.rate(status=status)
-    error = refusal(issue.url)
+    error = fetch_error(issue.url)
     assert isinstance(error, TryLater)
     assert "60 requests an hour" in error.message
     assert "GITHUB_TOKEN" in error.fix
-    as_("ada")
+    sign_in("ada")
     assert fetch_issue(issue.url).title == "Boom"
     hub.rate("t-ada", status=status)
-    error = refusal(repo.issue("Bang").url)
+    error = fetch_error(repo.issue("Bang").url)
     assert "5000 requests an hour" in error.message
     assert "GITHUB_TOKEN" not in error.fix
 
 
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize("retry_after", [None, 600])
-def test_a_secondary_limit_with_a_long_wait(hub: Hub, repo: Repo, retry_after: int | None, status: int) -> None:
+def test_long_secondary_limit_is_reported(hub: Hub, repo: Repo, retry_after: int | None, status: int) -> None:
     hub.secondary("GET", "/issues/1$", retry_after=retry_after, status=status, times=9)
-    error = refusal(repo.issue("Boom").url)
+    error = fetch_error(repo.issue("Boom").url)
     assert isinstance(error, TryLater)
     assert ("600 seconds" if retry_after else "a minute") in error.message
     assert len(hub.requests) == 1
 
 
-def test_a_secondary_limit_with_a_short_wait_is_waited_for(hub: Hub, repo: Repo) -> None:
+def test_short_secondary_limit_is_waited_for(hub: Hub, repo: Repo) -> None:
     hub.secondary("GET", "/issues/1$", retry_after=0)
     assert fetch_issue(repo.issue("Boom").url).title == "Boom"
 
 
-def test_limits_that_do_not_end(hub: Hub, repo: Repo) -> None:
+def test_retries_end_under_permanent_limit(hub: Hub, repo: Repo) -> None:
     hub.secondary("GET", "/issues/1$", retry_after=0, times=99)
-    assert isinstance(refusal(repo.issue("Boom").url), TryLater)
+    assert isinstance(fetch_error(repo.issue("Boom").url), TryLater)
     assert len(hub.requests) == 3
 
 
-# What was read before
+# Cache
 
 
-def test_what_is_as_it_was_costs_nothing(hub: Hub, repo: Repo, as_: Callable[..., None]) -> None:
-    as_("ada")
+def test_unchanged_issue_uses_no_quota(hub: Hub, repo: Repo, sign_in: Callable[..., None]) -> None:
+    sign_in("ada")
     issue = repo.issue("Boom", "It breaks.")
     issue.comment("bob", "Yes.")
     first, used = fetch_issue(issue.url), hub.quotas["t-ada"].used
@@ -67,19 +67,19 @@ def test_what_is_as_it_was_costs_nothing(hub: Hub, repo: Repo, as_: Callable[...
     assert [request.status for request in hub.requests[-3:]] == [304, 304, 304]
 
 
-def test_what_changed_is_read_anew(repo: Repo) -> None:
+def test_edits_are_read(repo: Repo) -> None:
     issue = repo.issue("Boom", "It breaks.")
-    said = issue.comment("bob", "Yes.")
+    comment = issue.comment("bob", "Yes.")
     fetch_issue(issue.url)
     issue.edit(body="It works.")
-    said.edit("No.")
-    read = fetch_issue(issue.url)
-    assert (read.body, read.comments[0].body) == ("It works.", "No.")
+    comment.edit("No.")
+    result = fetch_issue(issue.url)
+    assert (result.body, result.comments[0].body) == ("It works.", "No.")
 
 
 @pytest.mark.parametrize("before", [99, 100, 200])
-def test_a_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
-    """The first page is what it was, and so is its ETag."""
+def test_comment_on_new_page_is_read(repo: Repo, before: int) -> None:
+    """The first page and its ETag stay the same."""
     issue = repo.issue("Boom")
     for n in range(before):
         issue.comment("bob", f"comment {n}")
@@ -88,7 +88,7 @@ def test_a_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
     assert fetch_issue(issue.url).comments[-1].body == "The last word."
 
 
-def test_without_the_cache_nothing_is_conditional(hub: Hub, repo: Repo) -> None:
+def test_requests_without_cache_are_unconditional(hub: Hub, repo: Repo) -> None:
     address = address_of(repo.issue("Boom").url)
     fetch_issue(address.issue_url)
     reader = Reader(connect(address), address, kept=False)
@@ -97,14 +97,14 @@ def test_without_the_cache_nothing_is_conditional(hub: Hub, repo: Repo) -> None:
     assert hub.requests[-1].status == 200
 
 
-def test_nobody_gets_what_another_read(hub: Hub, repo: Repo, as_: Callable[..., None]) -> None:
+def test_cache_is_not_shared_between_tokens(hub: Hub, repo: Repo, sign_in: Callable[..., None]) -> None:
     repo.private = True
     repo.permissions["ada"] = "read"
     issue = repo.issue("Hush")
-    as_("ada")
+    sign_in("ada")
     fetch_issue(issue.url)
-    as_("eve")
-    assert isinstance(refusal(issue.url), UsageError)
-    as_("ada")
+    sign_in("eve")
+    assert isinstance(fetch_error(issue.url), UsageError)
+    sign_in("ada")
     del repo.permissions["ada"]
-    assert isinstance(refusal(issue.url), UsageError)
+    assert isinstance(fetch_error(issue.url), UsageError)

@@ -1,4 +1,4 @@
-"""Addresses of remotes, as people have them."""
+"""Remotes of a checkout, matched with a repository on GitHub."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ PORT = Address("https://git.example.org:8443", "octo/calc", 1)
         ("../calc.git", HOME, "", ""),
     ],
 )
-def test_a_remote_is_known_in_any_form(make_repo: MakeRepo, url, address, name, push):
+def test_remote_url_is_recognised_in_any_form(make_repo: MakeRepo, url, address, name, push):
     root = make_repo({"a": "1"})
     git(root, "remote", "add", "origin", url)
-    found = [(remote.repository, remote.url) for remote in remotes(Repository.open(root), address)]
-    assert found == ([(name, push)] if name else [])
+    matches = [(remote.repository, remote.url) for remote in remotes(Repository.open(root), address)]
+    assert matches == ([(name, push)] if name else [])
 
 
-def test_origin_and_upstream_come_first_and_push_addresses_count(make_repo: MakeRepo):
+def test_origin_and_upstream_come_first_with_their_push_urls(make_repo: MakeRepo):
     root = make_repo({"a": "1"})
     for name in ("ada", "upstream", "origin"):
         git(root, "remote", "add", name, f"https://github.com/{name}/calc.git")
     git(root, "remote", "set-url", "--push", "origin", "git@github.com:me/calc.git")
-    assert [(each.called, each.repository) for each in remotes(Repository.open(root), HOME)] == [
+    assert [(remote.called, remote.repository) for remote in remotes(Repository.open(root), HOME)] == [
         ("origin", "me/calc"),
         ("upstream", "upstream/calc"),
         ("ada", "ada/calc"),

@@ -1,4 +1,4 @@
-"""Which addresses are GitHub's, and which token goes where."""
+"""URLs of issues, and the server that each token belongs to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trajectories.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
-def nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "GITHUB_SERVER_URL", "GITHUB_API_URL", "GITHUB_TOKEN", "GH_TOKEN", "GH_HOST", "GH_ENTERPRISE_TOKEN",
         "GITHUB_ENTERPRISE_TOKEN", "GITHUB_REPOSITORY",
@@ -28,15 +28,15 @@ def nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["public", "www", "ghe.com", "enterprise", "own"],
 )
-def test_addresses(url: str, server: str, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_issue_url_gives_server_and_api(url: str, server: str, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GH_HOST", "git.corp:8443")
     if server.startswith("http:"):
         monkeypatch.setenv("GITHUB_SERVER_URL", f"{server}/")
         monkeypatch.setenv("GITHUB_API_URL", api)
-    found = address_of(url)
-    assert found == Address(server, "a/b.c", 7)
-    assert found.api == api
-    assert found.issue_url == f"{server}/a/b.c/issues/7"
+    address = address_of(url)
+    assert address == Address(server, "a/b.c", 7)
+    assert address.api == api
+    assert address.issue_url == f"{server}/a/b.c/issues/7"
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_addresses(url: str, server: str, api: str, monkeypatch: pytest.MonkeyPa
     ],
     ids=range(10),
 )
-def test_addresses_of_nobody_we_know(url: str) -> None:
+def test_unknown_urls_are_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not the address of an issue") as caught:
         address_of(url)
     assert caught.value.fix
 
 
-def test_a_token_goes_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_is_for_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     public, corp = Address("https://github.com", "a/b"), Address("https://git.corp", "a/b")
     monkeypatch.setenv("GITHUB_TOKEN", "public")
     monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "corp")
@@ -69,11 +69,11 @@ def test_a_token_goes_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GH_HOST", "git.corp")
     assert (public.token, corp.token) == ("public", "corp")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.corp")
-    assert (public.token, corp.token) == ("", "public"), "in an action on a server of Enterprise"
+    assert (public.token, corp.token) == ("", "public"), "on an Enterprise server's Actions"
     assert Address("https://github.com", "a/b").token == ""
 
 
-def test_the_repository_of_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actions_repository_is_read_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     assert own_repository() == Address("https://github.com", "octo/calc")
     for name in ("", "octo", "octo/..", "octo/calc/x", "octo/c alc"):

@@ -1,4 +1,4 @@
-"""What no reader sees is taken out and named; what anybody sees stays, to the byte."""
+"""Removal of hidden text from issues; visible text stays the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
     ],
     ids=range(20),
 )
-def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
+def test_hidden_text_is_removed(text: str, left: str, removed: tuple[str, ...]) -> None:
     assert visible_text(text) == VisibleText(left, removed)
 
 
@@ -55,11 +55,11 @@ def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
     ],
     ids=range(8),
 )
-def test_what_is_seen(text: str) -> None:
+def test_visible_text_is_unchanged(text: str) -> None:
     assert visible_text(text) == VisibleText(text)
 
 
-def test_what_was_left_out_is_named_at_the_end() -> None:
+def test_removed_parts_are_listed_at_end() -> None:
     assert str(visible_text("a<!-- b -->\u200b")) == (
         "a\n\n[Removed, because readers do not see it: 1 invisible character, 1 HTML comment.]"
     )
@@ -75,14 +75,14 @@ def test_what_was_left_out_is_named_at_the_end() -> None:
     ],
     ids=range(10),
 )  # fmt: skip
-def test_long_nonsense_takes_no_time(text: str) -> None:
+def test_long_repetitive_text_is_processed_quickly(text: str) -> None:
     assert len(visible_text(text).text) <= len(text)
 
 
 @given(st.text(alphabet=st.sampled_from("ab `~<>!-[]():#'\"\\^\n\r\t\u200b\u202e\U000e0041\ufe0f\U0001f600")))
-def test_any_text_comes_to_rest(text: str) -> None:
-    """What is left may hide something anew, but looking on ends, and never adds."""
+def test_repeated_removal_ends_and_never_grows(text: str) -> None:
+    """Removing a part may hide another one; each pass shortens the text or leaves it unchanged."""
     left = visible_text(text)
-    while (again := visible_text(left.text)) != left:
-        assert len(again.text) <= len(left.text)
-        left = again
+    while (shorter := visible_text(left.text)) != left:
+        assert len(shorter.text) <= len(left.text)
+        left = shorter

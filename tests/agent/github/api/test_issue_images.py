@@ -1,4 +1,4 @@
-"""Pictures come from GitHub's own hosts, and a token goes to none but the issue's."""
+"""Images of an issue: allowed hosts, redirects and the token."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 SHOT = f"data:image/png;base64,{b64encode(PNG).decode()}"
 
 
-class Server(HTTPServer):
-    """Says what stands at a path: bytes, or where to go on."""
+class ImageServer(HTTPServer):
+    """Serves `files`: the bytes at a path, or the URL that it redirects to."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes | str] = {}
-        self.asked: list[tuple[str, str | None]] = []
+        self.received: list[tuple[str, str | None]] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -32,15 +32,15 @@ class Server(HTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: ImageServer
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("Authorization")))
-        found = self.server.files.get(self.path)
-        self.send_response(404 if found is None else 302 if isinstance(found, str) else 200)
-        if isinstance(found, str):
-            self.send_header("Location", found)
-        data = found if isinstance(found, bytes) else b""
+        self.server.received.append((self.path, self.headers.get("Authorization")))
+        file = self.server.files.get(self.path)
+        self.send_response(404 if file is None else 302 if isinstance(file, str) else 200)
+        if isinstance(file, str):
+            self.send_header("Location", file)
+        data = file if isinstance(file, bytes) else b""
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         with contextlib.suppress(ConnectionError):
@@ -51,8 +51,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as server:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageServer]:
+    with ImageServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         monkeypatch.setenv("GITHUB_SERVER_URL", server.url)
@@ -62,19 +62,19 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def shots(server: Server, *paths: str) -> tuple[str, ...]:
+def fetch(server: ImageServer, *paths: str) -> tuple[str, ...]:
     return fetch_images([f"![shot]({server.url}{path})" for path in paths], Address(server.url, "octo/calc"))
 
 
-def test_what_users_attached_is_fetched_once_each(server: Server) -> None:
+def test_attached_images_are_fetched_once_each(server: ImageServer) -> None:
     server.files = {"/user-attachments/assets/1": PNG, "/octo/calc/raw/main/a.gif": b"GIF89a"}
     text = f'![a]({server.url}/user-attachments/assets/1) <img src="{server.url}/octo/calc/raw/main/a.gif">'
     assert fetch_images([text, text], Address(server.url, "octo/calc")) == (SHOT, "data:image/gif;base64,R0lGODlh")
-    assert [asked for _, asked in server.asked] == ["token t1", "token t1"]
+    assert [token for _, token in server.received] == ["token t1", "token t1"]
 
 
-def test_it_is_followed_to_githubs_own_hosts_only(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Server() as other:
+def test_redirects_are_followed_to_githubs_hosts_only(server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ImageServer() as other:
         server.files = {
             "/user-attachments/assets/1": "/user-attachments/assets/2",
             "/user-attachments/assets/2": PNG,
@@ -84,12 +84,12 @@ def test_it_is_followed_to_githubs_own_hosts_only(server: Server, monkeypatch: p
             "/settings/secret.png": PNG,
             "/user-attachments/assets/6": "http://[",
         }
-        assert shots(server, *[f"/user-attachments/assets/{n}" for n in (3, 4, 5, 6, 7, 1)]) == (SHOT,)
-        assert other.asked == []
-    assert ("/settings/secret.png", "token t1") not in server.asked
+        assert fetch(server, *[f"/user-attachments/assets/{n}" for n in (3, 4, 5, 6, 7, 1)]) == (SHOT,)
+        assert other.received == []
+    assert ("/settings/secret.png", "token t1") not in server.received
 
 
-def test_what_is_no_picture_or_too_much_is_left_out(server: Server) -> None:
+def test_invalid_and_oversized_images_are_left_out(server: ImageServer) -> None:
     server.files = {
         "/user-attachments/assets/1": b"<html>",
         "/user-attachments/assets/2": PNG + b"0" * MOST_PICTURES,
@@ -97,7 +97,7 @@ def test_what_is_no_picture_or_too_much_is_left_out(server: Server) -> None:
         "/user-attachments/assets/4": b"<svg/>",
         "/user-attachments/assets/5": PNG,
     }
-    assert shots(server, *[f"/user-attachments/assets/{n}" for n in range(1, 6)]) == (SHOT,)
+    assert fetch(server, *[f"/user-attachments/assets/{n}" for n in range(1, 6)]) == (SHOT,)
 
 
 ASSET = "/user-attachments/assets/1"
@@ -135,7 +135,7 @@ ASSET = "/user-attachments/assets/1"
     ],
     ids=range(26),
 )
-def test_where_a_picture_may_come_from(
+def test_only_githubs_hosts_serve_images_and_receive_token(
     url: str, allowed: bool, with_token: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
@@ -144,7 +144,7 @@ def test_where_a_picture_may_come_from(
     assert (_allowed(url, address), _may_have_token(url, address)) == (allowed, with_token)
 
 
-def test_an_enterprises_attachments_get_no_token_of_the_publics(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enterprise_token_is_not_sent_to_github_com(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.corp")
     monkeypatch.setenv("GITHUB_TOKEN", "t1")
     address = Address("https://git.corp", "octo/calc", 7)

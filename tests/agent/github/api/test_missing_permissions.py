@@ -1,4 +1,4 @@
-"""Which permission or setting is missing is said in GitHub's own terms, in the comment and as the job's error."""
+"""Error messages for missing permissions and settings, in GitHub's terms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from github import GithubException
 from agent.github.api.action_inputs import Rules
 from agent.github.api.github_client import translate_errors
 from agent.github.api.missing_permissions import explain_permission
-from tests.agent.github.publish_runner import BOT, RIGHTS, World
+from tests.agent.github.publish_runner import BOT, RIGHTS, PublishRunner
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 
@@ -22,64 +22,64 @@ from trajectories.errors import ConfigError, SweAgentError, UsageError
     ],
     ids=["contents", "pulls", "app contents", "app pulls"],
 )
-def test_a_right_that_is_missing_is_named(
-    world: World, monkeypatch: pytest.MonkeyPatch, bot: str, rights: dict[str, str], fix: str
+def test_missing_push_or_pull_request_permission_is_named(
+    publisher: PublishRunner, monkeypatch: pytest.MonkeyPatch, bot: str, rights: dict[str, str], fix: str
 ) -> None:
-    world.hub.token("publish", bot, permissions=RIGHTS | rights, app=True)
+    publisher.hub.token("publish", bot, permissions=RIGHTS | rights, app=True)
     monkeypatch.setenv("SWE_AGENT_GITHUB_BOT", bot)
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     assert error.value.fix.startswith(fix)
-    assert error.value.fix.replace("`", "") in world.summary.read_text().replace("`", "")
-    assert world.outputs["outcome"] == "error"
+    assert error.value.fix.replace("`", "") in publisher.summary.read_text().replace("`", "")
+    assert publisher.outputs["outcome"] == "error"
 
 
-def test_a_right_to_comment_that_is_missing_is_named(world: World) -> None:
-    world.hub.token("publish", BOT, permissions=RIGHTS | {"issues": "read"}, app=True)
+def test_missing_comment_permission_is_named(publisher: PublishRunner) -> None:
+    publisher.hub.token("publish", BOT, permissions=RIGHTS | {"issues": "read"}, app=True)
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     assert error.value.fix == "Add `issues: write` to `permissions:` of the workflow that calls swe-agent."
 
 
-def test_actions_that_may_not_open_pull_requests(world: World) -> None:
-    world.repo.actions_may_open_pulls = False
+def test_setting_against_pull_requests_by_actions_is_named(publisher: PublishRunner) -> None:
+    publisher.repo.actions_may_open_pulls = False
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     setting = (
         "Settings > Actions > General > Workflow permissions > Allow GitHub Actions to create and approve pull requests"
     )
     assert setting in error.value.fix
-    assert "Allow GitHub Actions to create and approve pull requests" in world.said[0]
-    assert "The patch is verified. The patch is `patch.diff`" in world.said[0]
-    world.repo.actions_may_open_pulls = True
-    assert world.run() == 0
-    assert (len(world.repo.pulls), len(world.branches)) == (1, 2)
+    assert "Allow GitHub Actions to create and approve pull requests" in publisher.bot_comments[0]
+    assert "The patch is verified. The patch is `patch.diff`" in publisher.bot_comments[0]
+    publisher.repo.actions_may_open_pulls = True
+    assert publisher.run() == 0
+    assert (len(publisher.repo.pulls), len(publisher.branches)) == (1, 2)
 
 
-def test_a_repository_in_the_archive(world: World) -> None:
-    world.repo.archived = True
+def test_archived_repository_is_reported(publisher: PublishRunner) -> None:
+    publisher.repo.archived = True
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     assert error.value.fix.endswith("Unarchive this repository.")
 
 
-def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_token_is_reported(publisher: PublishRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "ended")
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     assert "check the secret" in error.value.fix
-    assert "ended" not in world.summary.read_text().split()
+    assert "ended" not in publisher.summary.read_text().split()
 
 
-def test_a_rule_against_the_branch(world: World) -> None:
-    world.repo.rulesets.add("swe-agent/*")
+def test_ruleset_against_branch_is_reported(publisher: PublishRunner) -> None:
+    publisher.repo.rulesets.add("swe-agent/*")
     with pytest.raises(ConfigError) as error:
-        world.run()
+        publisher.run()
     assert (
         error.value.fix
         == "Allow the branches `swe-agent/**` to be created: Settings > Rules > Rulesets, and Settings > Branches."
     )
-    assert "Repository rule violations found" in world.said[0]
+    assert "Repository rule violations found" in publisher.bot_comments[0]
 
 
 REFUSALS = [
@@ -101,14 +101,14 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "said", "fix"), REFUSALS, ids=[said[:20] for _, said, _ in REFUSALS])
-def test_what_github_says_is_explained(status: int, said: str, fix: str) -> None:
+@pytest.mark.parametrize(("status", "message", "fix"), REFUSALS, ids=[message[:20] for _, message, _ in REFUSALS])
+def test_githubs_refusal_is_explained(status: int, message: str, fix: str) -> None:
     headers = {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write"}
     with pytest.raises(SweAgentError) as error, translate_errors("comment on #1", "issues: write"):
-        raise GithubException(status, {"message": said}, headers)
+        raise GithubException(status, {"message": message}, headers)
     assert fix in explain_permission(error.value, Rules()).fix
 
 
-def test_what_is_not_githubs_is_left_as_it_is() -> None:
+def test_other_errors_are_unchanged() -> None:
     error = UsageError("The archive is locked.", "Look at it.")
     assert explain_permission(error, Rules()) is error

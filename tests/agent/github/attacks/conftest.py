@@ -1,4 +1,4 @@
-"""A repository on the fake of GitHub, with people in it, and the Action's jobs in this process."""
+"""Fixtures for attacks: a repository on the fake GitHub server, with users and the Action's jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import BOT, GATE, PUBLISH, Place, copied
+from tests.agent.github.attacks.attack_repository import BOT, GATE, PUBLISH, AttackTarget, copy_tree
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, write
 from tests.github_server import Hub
@@ -25,14 +25,14 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """octo/calc: ada may write, tri may triage, bob may read, mallory is nobody."""
+def target(tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AttackTarget]:
+    """octo/calc: ada may write, tri may triage, bob may read, mallory has no role."""
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
     with Hub(tmp_path / "hub") as hub:
-        repo = hub.repo("octo/calc", git=copied(bare, tmp_path / "calc.git"))
+        repo = hub.repo("octo/calc", git=copy_tree(bare, tmp_path / "calc.git"))
         repo.permissions |= {"ada": "write", "tri": "triage", "bob": "read"}
         hub.user(BOT, kind="Bot")
         hub.token("gate", BOT, permissions=GATE, app=True)
         hub.token("publish", BOT, permissions=PUBLISH, app=True)
         (tmp_path / "jobs").mkdir()
-        yield Place(hub, repo, tmp_path / "jobs", monkeypatch)
+        yield AttackTarget(hub, repo, tmp_path / "jobs", monkeypatch)

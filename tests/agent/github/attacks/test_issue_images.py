@@ -1,4 +1,4 @@
-"""Pictures are fetched from GitHub's own hosts, without the token, and nothing else is asked for."""
+"""Images in issues: they are fetched from GitHub's own hosts only, and nothing else is requested."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import Done, Place
+from tests.agent.github.attacks.attack_repository import AttackTarget, JobResult
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
 
-class Inside:
-    """A service on the machine's own network that no stranger may reach; `asked` are what came to it."""
+class InternalServer:
+    """A service in the machine's own network that users must not reach. `requests` records requests to it."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        asked = self.asked
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        requests = self.requests
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append((self.path, dict(self.headers)))
+                requests.append((self.path, dict(self.headers)))
                 self.send_response(200)
                 self.send_header("Content-Type", "image/png")
                 self.send_header("Content-Length", str(len(PNG)))
@@ -38,16 +38,16 @@ class Inside:
 
 
 @pytest.fixture
-def inside() -> Iterator[Inside]:
-    inside = Inside()
-    yield inside
-    inside.server.shutdown()
-    inside.server.server_close()
+def internal() -> Iterator[InternalServer]:
+    internal = InternalServer()
+    yield internal
+    internal.server.shutdown()
+    internal.server.server_close()
 
 
-def asked(place: Place, body: str) -> Done:
-    issue = place.approved(body=body)
-    return place.gate("issues", place.labelled(issue))
+def gate_issue(target: AttackTarget, body: str) -> JobResult:
+    issue = target.issue(body=body)
+    return target.gate("issues", target.label_event(issue))
 
 
 ADDRESSES = [
@@ -71,39 +71,41 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids=range(len(ADDRESSES)))
-def test_a_picture_inside_the_network(place: Place, inside: Inside, address: str) -> None:
-    """Stopped by the list of hosts; the issue goes on without the picture."""
-    url = address.format(port=inside.port, hub=place.hub.url)
-    done = asked(place, f"See ![x]({url}) and <img src='{url}'>")
-    assert inside.asked == []
-    assert done.went
-    assert place.read_errand()["issue"]["images"] == []
+def test_image_url_in_internal_network_is_not_fetched(
+    target: AttackTarget, internal: InternalServer, address: str
+) -> None:
+    """A list of hosts decides; the issue is worked on without the image."""
+    url = address.format(port=internal.port, hub=target.hub.url)
+    result = gate_issue(target, f"See ![x]({url}) and <img src='{url}'>")
+    assert internal.requests == []
+    assert result.accepted
+    assert target.read_task()["issue"]["images"] == []
 
 
-def test_a_picture_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
-    """Stopped at the redirect: each address on the way is held against the list, and no token goes along."""
-    url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
-    path = url.removeprefix(place.hub.url)
-    place.hub.fault(
+def test_redirect_of_image_to_internal_network_is_not_followed(target: AttackTarget, internal: InternalServer) -> None:
+    """Every URL of a redirect is checked against the list, and no token is sent along."""
+    url = target.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
+    path = url.removeprefix(target.hub.url)
+    target.hub.fault(
         "GET",
         f"{path}$",
         status=302,
         raw=b"",
-        headers={"Location": f"http://127.0.0.1:{inside.port}/latest/meta-data"},
+        headers={"Location": f"http://127.0.0.1:{internal.port}/latest/meta-data"},
         times=9,
     )
-    done = asked(place, f"See ![x]({url})")
-    assert inside.asked == []
-    assert done.went
+    result = gate_issue(target, f"See ![x]({url})")
+    assert internal.requests == []
+    assert result.accepted
 
 
-def test_the_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
-    """Stopped by not taking the token to another host."""
-    location = {"Location": f"http://localhost:{inside.port}/steal"}
-    place.hub.fault("GET", r"/issues/1$", status=301, body={"message": "Moved"}, headers=location, times=9)
-    done = asked(place, "x")
-    assert not any("Authorization" in headers for _, headers in inside.asked)
-    assert "Traceback" not in done.said
+def test_redirect_of_api_to_internal_network_gets_no_token(target: AttackTarget, internal: InternalServer) -> None:
+    """The token is not sent to another host."""
+    location = {"Location": f"http://localhost:{internal.port}/steal"}
+    target.hub.fault("GET", r"/issues/1$", status=301, body={"message": "Moved"}, headers=location, times=9)
+    result = gate_issue(target, "x")
+    assert not any("Authorization" in headers for _, headers in internal.requests)
+    assert "Traceback" not in result.log
 
 
 @pytest.mark.parametrize(
@@ -115,15 +117,14 @@ def test_the_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
     ],
     ids=["svg", "html", "huge"],
 )
-def test_a_picture_that_is_none(place: Place, data: bytes, kind: str) -> None:
-    """Stopped by its first bytes and by a cap; the issue goes on without it."""
-    url = place.hub.picture("/user-attachments/assets/x.png", data, kind)
-    assert asked(place, f"![x]({url})").went
-    assert place.read_errand()["issue"]["images"] == []
+def test_invalid_or_huge_image_is_left_out(target: AttackTarget, data: bytes, kind: str) -> None:
+    """The first bytes and the size are checked; the issue is worked on without the image."""
+    url = target.hub.picture("/user-attachments/assets/x.png", data, kind)
+    assert gate_issue(target, f"![x]({url})").accepted
+    assert target.read_task()["issue"]["images"] == []
 
 
-def test_a_thousand_pictures(place: Place) -> None:
-    """Stopped by a cap on how many are fetched."""
-    url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
-    asked(place, "\n".join(f"![x]({url}?{number})" for number in range(1000)))
-    assert len([one for one in place.hub.requests if "user-attachments" in one.path]) <= 20
+def test_number_of_images_is_limited(target: AttackTarget) -> None:
+    url = target.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
+    gate_issue(target, "\n".join(f"![x]({url}?{number})" for number in range(1000)))
+    assert len([request for request in target.hub.requests if "user-attachments" in request.path]) <= 20

@@ -1,10 +1,10 @@
-"""Strangers' text reaches no shell, no output of a job, and no command of the runner."""
+"""Texts of untrusted users in shells, job outputs and commands of the Actions runner."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import Done, Place
+from tests.agent.github.attacks.attack_repository import AttackTarget, JobResult
 
 KNOWN = {"go", "reason", "base", "digest", "parent_run"}
 SHELL = [
@@ -25,53 +25,53 @@ LINES = [
 ]
 
 
-def clean(done: Done) -> None:
-    """The file of outputs is what the gate meant, and the log has no commands."""
-    assert set(done.outputs) <= KNOWN
-    assert done.outputs["go"] in ("true", "false") if done.code == 0 else not done.went
-    for line in (done.said + "\n" + done.summary).splitlines():
-        assert not line.lstrip().startswith("::"), "no command for the runner"
+def check_clean(result: JobResult) -> None:
+    """Check that the outputs are the expected ones and the log contains no runner commands."""
+    assert set(result.outputs) <= KNOWN
+    assert result.outputs["go"] in ("true", "false") if result.code == 0 else not result.accepted
+    for line in (result.log + "\n" + result.summary).splitlines():
+        assert not line.lstrip().startswith("::"), "a command for the runner"
         assert not line.startswith("##[")
 
 
 @pytest.mark.parametrize("text", SHELL, ids=range(len(SHELL)))
-def test_a_title_with_shell_text(place: Place, text: str) -> None:
-    """Stopped by no output holding strangers' words: title and body are in the errand's file only."""
-    issue = place.approved(title=text, body=text)
-    done = place.gate("issues", place.labelled(issue))
-    clean(done)
-    assert done.went
-    assert text not in done.raw + done.said
+def test_shell_text_in_title_reaches_no_output(target: AttackTarget, text: str) -> None:
+    """No output contains texts of users: title and body are only in the task file."""
+    issue = target.issue(title=text, body=text)
+    result = target.gate("issues", target.label_event(issue))
+    check_clean(result)
+    assert result.accepted
+    assert text not in result.raw_outputs + result.log
 
 
 @pytest.mark.parametrize("text", LINES, ids=range(len(LINES)))
-def test_a_body_with_lines_for_the_output(place: Place, text: str) -> None:
-    """Stopped by no output holding strangers' words."""
-    issue = place.approved(title="A title", body=text)
+def test_lines_in_comment_reach_no_output(target: AttackTarget, text: str) -> None:
+    """No output contains texts of users."""
+    issue = target.issue(title="A title", body=text)
     comment = issue.comment("ada", f"/swe-agent fix {text}")
-    clean(place.gate("issue_comment", place.commented(comment)))
+    check_clean(target.gate("issue_comment", target.comment_event(comment)))
 
 
 @pytest.mark.parametrize("text", LINES, ids=range(len(LINES)))
-def test_a_reason_that_names_a_strangers_thing(place: Place, text: str) -> None:
-    """Stopped by one way to write an output, which takes no line ends; the label's name is a stranger's here."""
-    event = place.labelled(place.approved(), "ada", "other")
+def test_lines_in_label_name_reach_no_output(target: AttackTarget, text: str) -> None:
+    """All outputs are written by one function, which removes line ends. Here the label's name is untrusted."""
+    event = target.label_event(target.issue(), "ada", "other")
     event["label"]["name"] = text
-    done = place.gate("issues", event)
-    clean(done)
-    assert not done.went
+    result = target.gate("issues", event)
+    check_clean(result)
+    assert not result.accepted
 
 
 @pytest.mark.parametrize("login", ["x\ngo=true", "../../user", "a/b", "$(id)", "ada/../mallory", "ada?x=", "ada#"])
-def test_a_login_that_is_none(place: Place, login: str) -> None:
-    """Stopped by a login's shape: it goes into the path of a request."""
-    place.repo.permissions["ada"] = "write"
-    event = place.labelled(place.approved(), "mallory")
+def test_malformed_login_is_refused(target: AttackTarget, login: str) -> None:
+    """The login becomes part of a request's path."""
+    target.repo.permissions["ada"] = "write"
+    event = target.label_event(target.issue(), "mallory")
     event["sender"]["login"] = login
-    done = place.gate("issues", event)
-    clean(done)
-    assert not done.went
-    assert place.written == []
+    result = target.gate("issues", event)
+    check_clean(result)
+    assert not result.accepted
+    assert target.write_requests == []
 
 
 @pytest.mark.parametrize(
@@ -79,20 +79,20 @@ def test_a_login_that_is_none(place: Place, login: str) -> None:
     ["swe-agent/$(id)", "swe-agent/`id`", "swe-agent/x;id", "swe-agent/é", "swe-agent/a'b", 'swe-agent/"', "-x"],
     ids=range(7),
 )
-def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
-    """Stopped by the shape of our own branches, and by no output that holds one."""
-    pull = place.pull()
-    event = place.commented(pull.comment("ada", "/swe-agent again"))
+def test_shell_text_in_branch_reaches_no_output(target: AttackTarget, branch: str) -> None:
+    """Branches of the Action have a fixed form, and no output contains one."""
+    pull = target.pull()
+    event = target.comment_event(pull.comment("ada", "/swe-agent again"))
     pull.head = branch
-    done = place.gate("issue_comment", event)
-    clean(done)
-    assert branch not in done.raw
+    result = target.gate("issue_comment", event)
+    check_clean(result)
+    assert branch not in result.raw_outputs
 
 
-def test_a_body_of_the_summary(place: Place) -> None:
-    """Stopped by the summary being text: no pictures and no markup of strangers in it."""
-    issue = place.approved(title="![b](https://evil.example/b.png) <img src=https://evil.example/c.png>")
-    done = place.gate("issues", place.labelled(issue))
-    clean(done)
-    assert "](https://evil" not in done.summary
-    assert "<img" not in done.summary
+def test_summary_contains_no_markup_of_issue(target: AttackTarget) -> None:
+    """The summary is plain text, without images and HTML of users."""
+    issue = target.issue(title="![b](https://evil.example/b.png) <img src=https://evil.example/c.png>")
+    result = target.gate("issues", target.label_event(issue))
+    check_clean(result)
+    assert "](https://evil" not in result.summary
+    assert "<img" not in result.summary

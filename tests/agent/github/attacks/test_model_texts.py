@@ -1,4 +1,4 @@
-"""What models say is text: it calls nobody, closes nothing else, loads nothing, signs nothing and hides nothing."""
+"""Texts of the model: they mention no one, close and link nothing, load, sign and hide nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import SOLVED, Place
+from tests.agent.github.attacks.attack_repository import SOLVED, AttackTarget
 from tests.conftest import git
 
 PARTS = ["title", "cause", "change"]
@@ -27,7 +27,7 @@ TRAILER = re.compile(r"(?im)^(?:signed-off-by|co-authored-by|acked-by|reviewed-b
 SKIPS = re.compile(r"(?i)\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]|\*\*\*NO_CI\*\*\*")
 
 CODE = re.compile(r"(?ms)^(`{3,})[^\n]*\n.*?^\1`*[ \t]*$|(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\2(?!`)")
-TRIES = {
+ATTACKS = {
     "mentions": "Ask @everyone and @octocat and @octo/team now.",
     "mention-by-escape": "Ask &#64;everyone and &commat;octocat or @\u200boctocat\n\n@everyone",
     "closes": "fixes #2, Closes: #3. resolved octo/calc#4 and fixes https://github.com/octo/calc/issues/5",
@@ -46,29 +46,31 @@ TRIES = {
 }
 
 
-def shown(place: Place) -> list[str]:
-    """All that people read on GitHub of what the Action wrote, and what git keeps of it."""
-    texts = [pull.body for pull in place.repo.pulls]
-    texts += [place.said_by_bot(issue) for issue in place.issues]
-    texts += [comment.body for pull in place.repo.pulls for comment in pull.comments]
+def visible_texts(target: AttackTarget) -> list[str]:
+    """Return all texts of the Action that are shown on GitHub."""
+    texts = [pull.body for pull in target.repo.pulls]
+    texts += [target.bot_comments(issue) for issue in target.issues]
+    texts += [comment.body for pull in target.repo.pulls for comment in pull.comments]
     return [text for text in texts if text]
 
 
-def messages(place: Place) -> list[str]:
-    """What is read without Markdown."""
-    heads = [pull.head for pull in place.repo.pulls]
-    return [git(place.repo.git, "log", "--format=%B", f"main..{head}") for head in heads] + [
-        pull.title for pull in place.repo.pulls
+def plain_texts(target: AttackTarget) -> list[str]:
+    """Return commit messages and titles, which are shown without Markdown."""
+    heads = [pull.head for pull in target.repo.pulls]
+    return [git(target.repo.git, "log", "--format=%B", f"main..{head}") for head in heads] + [
+        pull.title for pull in target.repo.pulls
     ]
 
 
-def harmless(text: str, number: int, message: bool = False) -> None:
-    """Where GitHub acts on it: not in code, which a title or a `message` knows nothing of. The pull request has the
-    next `number`."""
+def check_harmless(text: str, number: int, message: bool = False) -> None:
+    """Check that GitHub acts on nothing in `text`. In Markdown, code does not count; a `message` is plain text.
+
+    The pull request will have the next `number`.
+    """
     text = text if message else CODE.sub(" ", text)
     assert not MENTION.search(text), text[:2000]
-    closed = [found[0] for found in CLOSES.finditer(text)]
-    assert all(re.search(rf"#{number}\b", one) for one in closed), closed
+    closing = [found[0] for found in CLOSES.finditer(text)]
+    assert all(re.search(rf"#{number}\b", reference) for reference in closing), closing
     assert {found[1] for found in REFERS.finditer(text)} <= {str(number), str(number + 1)}, text[:2000]
     for pattern in (TRAILER, SKIPS) if message else (LOADS, HIDDEN, TRAILER, SKIPS):
         assert not pattern.search(text), (pattern.pattern, text[:2000])
@@ -79,77 +81,78 @@ def harmless(text: str, number: int, message: bool = False) -> None:
     assert len(text) < 60_000
 
 
-@pytest.mark.parametrize("said", TRIES.values(), ids=TRIES)
-def test_in_the_text_of_a_pull_request(place: Place, said: str) -> None:
-    """Stopped by neutralising each text of a model before it stands in title, body or commit."""
-    place.publish(**dict.fromkeys(PARTS, said))
-    texts = shown(place)
-    assert len(list(place.repo.pulls)) == 1, "the fix is fine, only its words are not"
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_pull_request_text_is_neutralised(target: AttackTarget, attack: str) -> None:
+    """Each text of the model is neutralised before it becomes part of a title, body or commit."""
+    target.publish(**dict.fromkeys(PARTS, attack))
+    texts = visible_texts(target)
+    assert len(list(target.repo.pulls)) == 1, "a valid fix was not published"
     for text in texts:
-        harmless(text, place.issues[0].number)
-    for text in messages(place):
-        harmless(text, place.issues[0].number, message=True)
+        check_harmless(text, target.issues[0].number)
+    for text in plain_texts(target):
+        check_harmless(text, target.issues[0].number, message=True)
 
 
-@pytest.mark.parametrize("said", TRIES.values(), ids=TRIES)
-def test_in_a_comment(place: Place, said: str) -> None:
-    """Stopped by the same in comments, of which places, tried ways and a red test are parts."""
-    place.publish(diff=b"", **everywhere(said), **NONE)
-    assert list(place.repo.pulls) == []
-    (text,) = shown(place)
-    harmless(text, place.issues[0].number)
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_comment_text_is_neutralised(target: AttackTarget, attack: str) -> None:
+    """The same holds for comments, which also show places, attempts and a failing test."""
+    target.publish(diff=b"", **fill_all_texts(attack), **NONE)
+    assert list(target.repo.pulls) == []
+    (text,) = visible_texts(target)
+    check_harmless(text, target.issues[0].number)
 
 
-def test_in_a_comment_on_what_is_not_proven(place: Place) -> None:
-    """Stopped by the same, all at once."""
-    place.publish(**everywhere("\n\n".join(said for said in TRIES.values() if len(said) < 1000)), **UNPROVEN)
-    assert list(place.repo.pulls) == []
-    (text,) = shown(place)
-    harmless(text, place.issues[0].number)
+def test_unproven_comment_text_is_neutralised(target: AttackTarget) -> None:
+    """The same, with all texts at once."""
+    target.publish(
+        **fill_all_texts("\n\n".join(attack for attack in ATTACKS.values() if len(attack) < 1000)), **UNPROVEN
+    )
+    assert list(target.repo.pulls) == []
+    (text,) = visible_texts(target)
+    check_harmless(text, target.issues[0].number)
 
 
-def everywhere(said: str) -> dict:
-    """In all that an outcome tells."""
-    places = ({"path": said[:10_000], "line": 1, "name": said[:10_000], "why": said[:10_000]},)
-    more = {"places": places, "tried": (said,), "attempts": (said,), "red_test": said}
-    return {**dict.fromkeys([*PARTS, "answer", "model"], said), **more}
+def fill_all_texts(text: str) -> dict:
+    """Return all text fields of an outcome, filled with `text`."""
+    places = ({"path": text[:10_000], "line": 1, "name": text[:10_000], "why": text[:10_000]},)
+    more = {"places": places, "tried": (text,), "attempts": (text,), "red_test": text}
+    return {**dict.fromkeys([*PARTS, "answer", "model"], text), **more}
 
 
-@pytest.mark.parametrize("said", [TRIES[name] for name in ("mentions", "closes", "beacon", "hidden", "fence")])
-def test_in_an_answer_to_a_follow_up(place: Place, said: str) -> None:
-    """Stopped by the same in what is answered in words only."""
-
-    pull = place.pull()
-    errand = place.errand(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", request="why?")
-    place.publish(errand, diff=b"", answer=said, exit=0)
+@pytest.mark.parametrize("text", [ATTACKS[name] for name in ("mentions", "closes", "beacon", "hidden", "fence")])
+def test_follow_up_answer_is_neutralised(target: AttackTarget, text: str) -> None:
+    """The same holds for an answer without a commit."""
+    pull = target.pull()
+    task = target.task(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", request="why?")
+    target.publish(task, diff=b"", answer=text, exit=0)
     for comment in pull.comments:
-        harmless(comment.body, pull.number)
+        check_harmless(comment.body, pull.number)
 
 
 @pytest.mark.parametrize(
     "path", ["../CHANGES.md", "/etc/passwd", ".github/x.md", "-x", "calc/core.py\n\n@everyone", ".git/config"]
 )
-def test_a_changelog_entry_elsewhere(place: Place, path: str) -> None:
-    """Stopped by the tree: the path that the handover names is text, and changes nothing by itself."""
-    place.publish(changelog=path)
-    for pull in place.repo.pulls:
-        changed = git(place.repo.git, "diff", "--name-only", "main", pull.head).split("\n")
+def test_changelog_path_of_result_file_changes_nothing(target: AttackTarget, path: str) -> None:
+    """The path in the result file is only text; the tree decides what changes."""
+    target.publish(changelog=path)
+    for pull in target.repo.pulls:
+        changed = git(target.repo.git, "diff", "--name-only", "main", pull.head).split("\n")
         assert changed == ["calc/core.py"]
-    for text in shown(place):
-        harmless(text, place.issues[0].number)
+    for text in visible_texts(target):
+        check_harmless(text, target.issues[0].number)
 
 
-def test_a_title_of_the_issue_in_the_branch(place: Place) -> None:
-    """Stopped by the branch's name being made of the issue's number alone."""
-    place.issues.append(place.approved(title="x; $(id) .. @{-1} ~^: é"))
-    place.publish(title="x; $(id) .. @{-1} ~^: é")
-    assert place.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
+def test_title_of_issue_does_not_reach_branch_name(target: AttackTarget) -> None:
+    """The branch name contains only the issue's number."""
+    target.issues.append(target.issue(title="x; $(id) .. @{-1} ~^: é"))
+    target.publish(title="x; $(id) .. @{-1} ~^: é")
+    assert target.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
 
 
-def test_only_the_bot_signs(place: Place) -> None:
-    """Stopped by author and committer being the Action's own, whoever asked."""
-    place.publish()
-    (pull,) = place.repo.pulls
-    who = git(place.repo.git, "log", "-1", "--format=%an %ae %cn %ce", pull.head)
-    assert "ada" not in who
-    assert "mallory" not in who
+def test_commits_name_only_the_bot(target: AttackTarget) -> None:
+    """Author and committer are the Action's bot, whoever made the request."""
+    target.publish()
+    (pull,) = target.repo.pulls
+    names = git(target.repo.git, "log", "-1", "--format=%an %ae %cn %ce", pull.head)
+    assert "ada" not in names
+    assert "mallory" not in names

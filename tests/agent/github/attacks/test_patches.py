@@ -1,12 +1,12 @@
-"""A patch is judged by the tree it makes: what is refused leaves no branch, and a comment says why."""
+"""Malicious patches: the resulting tree is checked; refusal leaves no branch and a comment with the reason."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import GOOD, Done, Place, adds
+from tests.agent.github.attacks.attack_repository import GOOD_DIFF, AttackTarget, JobResult, new_file_diff
 
-LINK = adds("docs", ".github", "120000").replace(b".github\n", b".github\n\\ No newline at end of file\n")
+LINK = new_file_diff("docs", ".github", "120000").replace(b".github\n", b".github\n\\ No newline at end of file\n")
 RENAMED = (
     b"diff --git a/calc/text.py b/.github/workflows/text.yml\nsimilarity index 100%\n"
     b"rename from calc/text.py\nrename to .github/workflows/text.yml\n"
@@ -21,109 +21,109 @@ BINARY = (
     b"diff --git a/calc/x.bin b/calc/x.bin\nnew file mode 100644\nindex 0000000..f76dd23\n"
     b"GIT binary patch\nliteral 3\nKcmZQzWMT#Y01f~L\n\nliteral 0\nHcmV?d00001\n\n"
 )
-NUL = adds("calc/data.py", "a\0b\n")
+NUL = new_file_diff("calc/data.py", "a\0b\n")
 QUOTED = (
-    adds("PATH")
+    new_file_diff("PATH")
     .replace(b"a/PATH", b'"a/.github/workflows/\\303\\251.yml"')
     .replace(b"b/PATH", b'"b/.github/workflows/\\303\\251.yml"')
 )
 QUOTED_OCTAL = (
-    adds("PATH")
+    new_file_diff("PATH")
     .replace(b"a/PATH", b'"a/\\056github/workflows/x.yml"')
     .replace(b"b/PATH", b'"b/\\056github/workflows/x.yml"')
 )
-NEWLINE = adds("PATH").replace(b"a/PATH", b'"a/x\\ny.py"').replace(b"b/PATH", b'"b/x\\ny.py"')
-ESCAPE = adds("PATH").replace(b"a/PATH", b'"a/x\\033[2Jy.py"').replace(b"b/PATH", b'"b/x\\033[2Jy.py"')
-TWICE = GOOD + adds(".github/workflows/x.yml")
+NEWLINE = new_file_diff("PATH").replace(b"a/PATH", b'"a/x\\ny.py"').replace(b"b/PATH", b'"b/x\\ny.py"')
+ESCAPE = new_file_diff("PATH").replace(b"a/PATH", b'"a/x\\033[2Jy.py"').replace(b"b/PATH", b'"b/x\\033[2Jy.py"')
+TWICE = GOOD_DIFF + new_file_diff(".github/workflows/x.yml")
 SECRET = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT5vW7" * 2
 
 REFUSED = {
-    "workflow": adds(".github/workflows/ci.yml", "on: push\n"),
+    "workflow": new_file_diff(".github/workflows/ci.yml", "on: push\n"),
     "workflow beside a fix": TWICE,
     "workflow by rename": RENAMED,
     "workflow by copy": COPIED,
-    "workflow by case": adds(".GitHub/workflows/ci.yml"),
-    "workflow by case of all": adds(".GITHUB/WORKFLOWS/ci.yml"),
-    "workflow by a linked folder": LINK + adds("docs/workflows/ci.yml"),
+    "workflow by case": new_file_diff(".GitHub/workflows/ci.yml"),
+    "workflow by case of all": new_file_diff(".GITHUB/WORKFLOWS/ci.yml"),
+    "workflow by a linked folder": LINK + new_file_diff("docs/workflows/ci.yml"),
     "workflow by a quoted name": QUOTED,
     "workflow by an octal name": QUOTED_OCTAL,
-    "workflow by CR": adds(".github/workflows/ci.yml\r"),
-    "workflow by CRLF": adds(".github/workflows/ci.yml").replace(b"\n", b"\r\n"),
-    "workflow by a dot": adds("./.github/workflows/ci.yml"),
-    "workflow by two slashes": adds(".github//workflows/ci.yml"),
-    "workflow by HFS": adds(".git\u200chub/workflows/ci.yml"),
-    "workflow by a trailing dot": adds(".github./workflows/ci.yml"),
-    "dependabot": adds(".github/dependabot.yml"),
-    "code owners": adds(".github/CODEOWNERS", "* @mallory\n"),
-    "a local action": adds(".github/actions/x/action.yml"),
-    "GitLab": adds(".gitlab-ci.yml"),
-    "CircleCI": adds(".circleci/config.yml"),
-    "Azure": adds("azure-pipelines.yml"),
-    "Jenkins": adds("Jenkinsfile"),
-    "Travis": adds(".travis.yml"),
-    "traversal": adds("../outside.py"),
-    "traversal inside": adds("calc/../../outside.py"),
-    "git config": adds(".git/config", "[core]\n\tfsmonitor = id\n"),
-    "git hook": adds(".git/hooks/pre-push", "#!/bin/sh\nid\n", "100755"),
-    "git by case": adds(".GIT/config"),
-    "git by HFS": adds(".g\u200cit/config"),
-    "git by NTFS": adds("git~1/config"),
-    "git deeper": adds("calc/.git/config"),
+    "workflow by CR": new_file_diff(".github/workflows/ci.yml\r"),
+    "workflow by CRLF": new_file_diff(".github/workflows/ci.yml").replace(b"\n", b"\r\n"),
+    "workflow by a dot": new_file_diff("./.github/workflows/ci.yml"),
+    "workflow by two slashes": new_file_diff(".github//workflows/ci.yml"),
+    "workflow by HFS": new_file_diff(".git\u200chub/workflows/ci.yml"),
+    "workflow by a trailing dot": new_file_diff(".github./workflows/ci.yml"),
+    "dependabot": new_file_diff(".github/dependabot.yml"),
+    "code owners": new_file_diff(".github/CODEOWNERS", "* @mallory\n"),
+    "a local action": new_file_diff(".github/actions/x/action.yml"),
+    "GitLab": new_file_diff(".gitlab-ci.yml"),
+    "CircleCI": new_file_diff(".circleci/config.yml"),
+    "Azure": new_file_diff("azure-pipelines.yml"),
+    "Jenkins": new_file_diff("Jenkinsfile"),
+    "Travis": new_file_diff(".travis.yml"),
+    "traversal": new_file_diff("../outside.py"),
+    "traversal inside": new_file_diff("calc/../../outside.py"),
+    "git config": new_file_diff(".git/config", "[core]\n\tfsmonitor = id\n"),
+    "git hook": new_file_diff(".git/hooks/pre-push", "#!/bin/sh\nid\n", "100755"),
+    "git by case": new_file_diff(".GIT/config"),
+    "git by HFS": new_file_diff(".g\u200cit/config"),
+    "git by NTFS": new_file_diff("git~1/config"),
+    "git deeper": new_file_diff("calc/.git/config"),
     "gitlink": GITLINK,
-    "submodule": adds(".gitmodules", '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c id\n') + GITLINK,
-    "modules alone": adds(".gitmodules", '[submodule "x"]\n\tpath = x\n\turl = https://evil.example\n'),
-    "link": adds("calc/link", "/etc/passwd", "120000"),
-    "link inside": adds("calc/link", "core.py", "120000"),
+    "submodule": new_file_diff(".gitmodules", '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c id\n') + GITLINK,
+    "modules alone": new_file_diff(".gitmodules", '[submodule "x"]\n\tpath = x\n\turl = https://evil.example\n'),
+    "link": new_file_diff("calc/link", "/etc/passwd", "120000"),
+    "link inside": new_file_diff("calc/link", "core.py", "120000"),
     "mode": MODE,
-    "executable": adds("run.sh", "#!/bin/sh\n", "100755"),
-    "huge": adds("calc/huge.py", "x = 1\n" * 200_000),
-    "one long line": adds("calc/huge.py", "x" * 1_000_000),
-    "many files": b"".join(adds(f"calc/many/{number}.py") for number in range(3000)),
+    "executable": new_file_diff("run.sh", "#!/bin/sh\n", "100755"),
+    "huge": new_file_diff("calc/huge.py", "x = 1\n" * 200_000),
+    "one long line": new_file_diff("calc/huge.py", "x" * 1_000_000),
+    "many files": b"".join(new_file_diff(f"calc/many/{number}.py") for number in range(3000)),
     "binary": BINARY,
     "binary by NUL": NUL,
     "newline in a name": NEWLINE,
     "escape in a name": ESCAPE,
-    "bidi in a name": adds("calc/\u202ecod.py"),
-    "names that differ in case": adds("CALC/core.py"),
-    "a key": adds("calc/key.py", f'KEY = "{SECRET}"\n'),
-    "no patch of this base": GOOD.replace(b"return a - b", b"return a * b"),
+    "bidi in a name": new_file_diff("calc/\u202ecod.py"),
+    "names that differ in case": new_file_diff("CALC/core.py"),
+    "a key": new_file_diff("calc/key.py", f'KEY = "{SECRET}"\n'),
+    "no patch of this base": GOOD_DIFF.replace(b"return a - b", b"return a * b"),
     "no patch at all": b"rm -rf /\n",
     "a mail with a header": b"From 1 Mon Sep 17 00:00:00 2001\nFrom: ada <ada@x>\nSubject: x\n---\n" + TWICE,
 }
 
 
-def stopped(place: Place, done: Done) -> str:
-    """Nothing pushed, no pull request; the comment that says so agrees with the outputs. What the comment says."""
-    assert "Traceback" not in done.said
-    assert place.refs == {"refs/heads/main"}
-    assert list(place.repo.pulls) == []
-    assert not done.outputs.get("pull")
-    said = place.said_by_bot(place.issues[0])
-    assert said, "the issue says what happened"
-    assert "verified" not in done.outputs.get("outcome", "")
-    return said.lower()
+def check_refused(target: AttackTarget, result: JobResult) -> str:
+    """Check that nothing was published and the comment agrees with the outputs. Return the comment."""
+    assert "Traceback" not in result.log
+    assert target.refs == {"refs/heads/main"}
+    assert list(target.repo.pulls) == []
+    assert not result.outputs.get("pull")
+    comment = target.bot_comments(target.issues[0])
+    assert comment, "the issue got no comment"
+    assert "verified" not in result.outputs.get("outcome", "")
+    return comment.lower()
 
 
 @pytest.mark.parametrize("diff", REFUSED.values(), ids=[name.replace(" ", "-") for name in REFUSED])
-def test_a_patch_that_is_refused(place: Place, diff: bytes) -> None:
-    """Stopped by what the tree holds that was not in the base's, or by git, which takes no such patch."""
-    stopped(place, place.publish(diff=diff))
+def test_malicious_patch_is_refused(target: AttackTarget, diff: bytes) -> None:
+    """The check finds entries of the tree that were not in the base, or git does not accept the patch."""
+    check_refused(target, target.publish(diff=diff))
 
 
-def test_a_patch_beyond_the_owners_limit(place: Place) -> None:
-    """Stopped by `max-patch`."""
-    place.rules(max_patch=100)
-    assert "100" in stopped(place, place.publish(diff=GOOD))
+def test_patch_beyond_owners_limit_is_refused(target: AttackTarget) -> None:
+    """`max-patch` limits the size."""
+    target.set_rules(max_patch=100)
+    assert "100" in check_refused(target, target.publish(diff=GOOD_DIFF))
 
 
-def test_a_patch_that_is_fine(place: Place) -> None:
-    """The other side: the same way, and it is a draft."""
-    done = place.publish()
-    assert done.code == 0, done.said
-    (pull,) = place.repo.pulls
+def test_valid_patch_becomes_draft(target: AttackTarget) -> None:
+    """The counterpart: the same path ends in a draft pull request."""
+    result = target.publish()
+    assert result.code == 0, result.log
+    (pull,) = target.repo.pulls
     assert pull.draft
     assert pull.head == "swe-agent/issue-1"
-    assert done.outputs["pull"]
+    assert result.outputs["pull"]
 
 
 @pytest.mark.slow
@@ -131,25 +131,25 @@ def test_a_patch_that_is_fine(place: Place) -> None:
     "path",
     ["setup.py", "conftest.py", "package.json", "Makefile", ".pre-commit-config.yaml", "sitecustomize.py", "tox.ini"],
 )
-def test_what_runs_on_install_is_named_first(place: Place, path: str) -> None:
-    """Not stopped, since fixes need them: such a file stands in the text before all else."""
-    place.publish(diff=GOOD + adds(path, "{}\n"))
-    pulls = list(place.repo.pulls)
-    if not pulls:  # refused is stricter, and fine
+def test_files_that_run_on_install_are_listed_first(target: AttackTarget, path: str) -> None:
+    """Fixes may need such files, so they are not refused but listed before all others."""
+    target.publish(diff=GOOD_DIFF + new_file_diff(path, "{}\n"))
+    pulls = list(target.repo.pulls)
+    if not pulls:  # refusing the patch is stricter, which is fine
         return
     body = pulls[0].body
     assert path in body
     assert body.index(path) < body.index("core.py") if "core.py" in body else True
 
 
-def test_a_branch_that_is_there(place: Place) -> None:
-    """Stopped by pushing without force, to a name that is free."""
+def test_existing_branch_is_not_overwritten(target: AttackTarget) -> None:
+    """The push is not forced and uses a free name."""
     from tests.conftest import git
 
-    git(place.repo.git, "branch", "swe-agent/issue-1", "main")
-    place.publish()
-    assert git(place.repo.git, "rev-parse", "swe-agent/issue-1") == place.base
-    assert {pull.head for pull in place.repo.pulls} == {"swe-agent/issue-1-2"}
+    git(target.repo.git, "branch", "swe-agent/issue-1", "main")
+    target.publish()
+    assert git(target.repo.git, "rev-parse", "swe-agent/issue-1") == target.base
+    assert {pull.head for pull in target.repo.pulls} == {"swe-agent/issue-1-2"}
 
 
 @pytest.mark.parametrize(
@@ -161,26 +161,26 @@ def test_a_branch_that_is_there(place: Place) -> None:
     ],
     ids=range(19),
 )
-def test_a_follow_up_to_a_branch_that_is_not_ours(place: Place, branch: str) -> None:
-    """Stopped by the name: one commit goes to a branch of the Action's own, and fast-forward."""
-    pull = place.pull(author="mallory")
-    before = place.refs, place.base
-    done = place.publish(place.errand(kind="follow-up", number=pull.number, branch=branch, request="go on"))
-    assert "Traceback" not in done.said
-    assert (place.refs, place.base) == before
+def test_follow_up_goes_only_to_actions_own_branches(target: AttackTarget, branch: str) -> None:
+    """A follow-up is one fast-forward commit on a branch of the Action."""
+    pull = target.pull(author="mallory")
+    before = target.refs, target.base
+    result = target.publish(target.task(kind="follow-up", number=pull.number, branch=branch, request="go on"))
+    assert "Traceback" not in result.log
+    assert (target.refs, target.base) == before
 
 
-def test_a_follow_up_to_a_branch_that_moved(place: Place) -> None:
-    """Stopped by fast-forward only: what a person pushed meanwhile stays."""
+def test_follow_up_to_branch_with_new_commits_is_not_pushed(target: AttackTarget) -> None:
+    """The push must be a fast-forward, so commits made meanwhile stay."""
     from tests.conftest import git
 
-    pull = place.pull()
-    folder = place.checkout()
-    start = place.base
+    pull = target.pull()
+    folder = target.checkout()
+    start = target.base
     git(folder, "commit", "-q", "--allow-empty", "-m", "A person's work")
-    git(folder, "push", "-q", str(place.repo.git), "HEAD:refs/heads/swe-agent/issue-1")
-    theirs = git(folder, "rev-parse", "HEAD")
-    errand = place.errand(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", base=start, request="go on")
-    place.publish(errand)
-    assert git(place.repo.git, "rev-parse", "swe-agent/issue-1") == theirs
-    assert place.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
+    git(folder, "push", "-q", str(target.repo.git), "HEAD:refs/heads/swe-agent/issue-1")
+    new_commit = git(folder, "rev-parse", "HEAD")
+    task = target.task(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", base=start, request="go on")
+    target.publish(task)
+    assert git(target.repo.git, "rev-parse", "swe-agent/issue-1") == new_commit
+    assert target.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}

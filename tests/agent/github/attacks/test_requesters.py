@@ -1,128 +1,127 @@
-"""Who may ask: the gate lets nobody through who may not write, and writes nothing for them."""
+"""Requests by users and bots without write access: the gate refuses them and writes nothing for them."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.attack_repository import BOT, Done, Place, copied
+from tests.agent.github.attacks.attack_repository import BOT, AttackTarget, JobResult, copy_tree
 
 FIX = "/swe-agent fix"
 FOLLOW = "/swe-agent rename it"
 
 
-def refused(place: Place, done: Done, why: str, answered: int = 0) -> None:
-    """Stopped by the gate, which says why and has written nothing to GitHub; but, to who may write, one comment on
-    what they asked about (`answered`)."""
-    assert (done.code, done.outputs.get("go")) == (0, "false"), done
-    assert why in done.reason
-    assert place.written == [f"POST /repos/octo/calc/issues/{answered}/comments"] * bool(answered)
-    assert not place.errand_file.exists(), "nothing goes on to the jobs that have keys"
+def check_refused(target: AttackTarget, result: JobResult, reason: str, answered: int = 0) -> None:
+    """Check that the gate refused for this reason and wrote at most one comment, on the issue `answered`."""
+    assert (result.code, result.outputs.get("go")) == (0, "false"), result
+    assert reason in result.reason
+    assert target.write_requests == [f"POST /repos/octo/calc/issues/{answered}/comments"] * bool(answered)
+    assert not target.task_file.exists(), "the jobs with keys received a task"
 
 
-@pytest.mark.parametrize("who", ["mallory", "bob", "tri"], ids=["nobody", "reader", "triage"])
-def test_a_comment_of_who_may_not_write(place: Place, who: str) -> None:
-    """Stopped by the collaborator's permission; `triage` is `read` there."""
-    comment = place.approved().comment(who, FIX)
-    refused(place, place.gate("issue_comment", place.commented(comment)), "write")
+@pytest.mark.parametrize("login", ["mallory", "bob", "tri"], ids=["nobody", "reader", "triage"])
+def test_comment_without_write_access_is_refused(target: AttackTarget, login: str) -> None:
+    """The user's permission decides; GitHub reports `triage` as `read`."""
+    comment = target.issue().comment(login, FIX)
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "write")
 
 
-@pytest.mark.parametrize("who", ["mallory", "tri"], ids=["form", "triage"])
-def test_a_label_of_who_may_not_write(place: Place, who: str) -> None:
-    """Stopped by the permission of who labelled. Issue forms label in the name of whoever opens an issue."""
-    issue = place.approved(author=who)
-    event = place.labelled(issue, who)
-    refused(place, place.gate("issues", event), "write")
+@pytest.mark.parametrize("login", ["mallory", "tri"], ids=["form", "triage"])
+def test_label_without_write_access_is_refused(target: AttackTarget, login: str) -> None:
+    """The permission of the user who labels decides. Issue forms label in the name of whoever opens an issue."""
+    issue = target.issue(author=login)
+    event = target.label_event(issue, login)
+    check_refused(target, target.gate("issues", event), "write")
 
 
-def test_an_author_may_not_approve_their_own_issue(place: Place) -> None:
-    """Stopped by the permission: who wrote an issue has no right by that."""
-    comment = place.approved(author="mallory").comment("mallory", FIX)
-    refused(place, place.gate("issue_comment", place.commented(comment)), "write")
+def test_author_may_not_approve_their_own_issue(target: AttackTarget) -> None:
+    """The permission decides: writing an issue grants none."""
+    comment = target.issue(author="mallory").comment("mallory", FIX)
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "write")
 
 
 @pytest.mark.parametrize("role", ["MEMBER", "COLLABORATOR", "OWNER"])
-def test_a_role_in_the_event_is_no_permission(place: Place, role: str) -> None:
-    """Stopped by the permission: `author_association` says MEMBER of people who may not write."""
-    comment = place.approved().comment("bob", FIX)
-    event = place.commented(comment)
+def test_role_in_event_is_no_permission(target: AttackTarget, role: str) -> None:
+    """The permission decides: `author_association` may be MEMBER for users without write access."""
+    comment = target.issue().comment("bob", FIX)
+    event = target.comment_event(comment)
     event["comment"]["author_association"] = role
-    refused(place, place.gate("issue_comment", event), "write")
+    check_refused(target, target.gate("issue_comment", event), "write")
 
 
-def test_a_member_without_write_opens_an_issue(place: Place) -> None:
-    """Stopped by the permission, where the owner wants members' issues worked on."""
-    place.rules(on_opened="members")
-    issue = place.repo.issue("Mine", "Do it.", author="bob", association="MEMBER")
-    refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "write")
+def test_new_issue_of_member_without_write_access_is_refused(target: AttackTarget) -> None:
+    """The permission decides, even if the owner wants members' issues to be worked on."""
+    target.set_rules(on_opened="members")
+    issue = target.repo.issue("Mine", "Do it.", author="bob", association="MEMBER")
+    check_refused(target, target.gate("issues", target.hub.event("issues", "opened", issue)), "write")
 
 
-def test_a_new_issue_unasked(place: Place) -> None:
-    """Stopped by `on-opened`, which is `nobody` unless the owner says otherwise, even for an owner's own."""
-    issue = place.repo.issue("Mine", "/swe-agent fix", author="ada")
-    refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "without a request")
+def test_new_issue_without_request_is_refused(target: AttackTarget) -> None:
+    """`on-opened` is `nobody` by default, which includes issues of the owner."""
+    issue = target.repo.issue("Mine", "/swe-agent fix", author="ada")
+    check_refused(target, target.gate("issues", target.hub.event("issues", "opened", issue)), "without a request")
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 502])
-def test_the_permission_cannot_be_asked_for(place: Place, status: int) -> None:
-    """Stopped by failing closed: what is not known is not allowed."""
-    comment = place.approved().comment("ada", FIX)
-    place.hub.fault("GET", r"/collaborators/ada/permission$", status=status, body=None, headers={}, times=9)
-    done = place.gate("issue_comment", place.commented(comment))
-    assert not done.went
-    assert place.written == []
-    assert not place.errand_file.exists()
+def test_request_is_refused_if_permission_is_unknown(target: AttackTarget, status: int) -> None:
+    """The gate fails closed."""
+    comment = target.issue().comment("ada", FIX)
+    target.hub.fault("GET", r"/collaborators/ada/permission$", status=status, body=None, headers={}, times=9)
+    result = target.gate("issue_comment", target.comment_event(comment))
+    assert not result.accepted
+    assert target.write_requests == []
+    assert not target.task_file.exists()
 
 
 @pytest.mark.parametrize("bot", ["dependabot[bot]", "evil[bot]"])
-def test_a_bot_with_write(place: Place, bot: str) -> None:
-    """Stopped by being a bot that is not listed."""
-    place.hub.user(bot, kind="Bot")
-    place.repo.permissions[bot] = "write"
-    event = place.labelled(place.approved(), bot)
-    refused(place, place.gate("issues", event), "bot")
+def test_bot_with_write_access_is_refused(target: AttackTarget, bot: str) -> None:
+    """A bot must be listed in `allowed-bots`."""
+    target.hub.user(bot, kind="Bot")
+    target.repo.permissions[bot] = "write"
+    event = target.label_event(target.issue(), bot)
+    check_refused(target, target.gate("issues", event), "bot")
 
 
-def test_our_own_bot_asks_itself(place: Place) -> None:
-    """Stopped by being ourselves, even where somebody listed us."""
-    place.rules(allowed_bots=f"renovate[bot],{BOT}")
-    place.repo.permissions[BOT] = "write"
-    comment = place.approved().comment(BOT, FIX)
-    refused(place, place.gate("issue_comment", place.commented(comment)), "itself")
+def test_actions_own_bot_is_refused(target: AttackTarget) -> None:
+    """The Action ignores itself, even if its bot is listed."""
+    target.set_rules(allowed_bots=f"renovate[bot],{BOT}")
+    target.repo.permissions[BOT] = "write"
+    comment = target.issue().comment(BOT, FIX)
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "itself")
 
 
-def test_two_bots_talk_to_each_other(place: Place) -> None:
-    """Stopped by the first comment of ours being no reason: the other bot, listed, gets through by a command only."""
-    place.rules(allowed_bots="helper[bot]")
-    place.hub.user("helper[bot]", kind="Bot")
-    issue = place.approved()
-    comment = issue.comment("helper[bot]", f"> {FIX}\n\nThanks, I see you said so.")
-    refused(place, place.gate("issue_comment", place.commented(comment)), "")
+def test_two_bots_cannot_trigger_each_other_by_quotes(target: AttackTarget) -> None:
+    """A quoted command is no command, so the Action's comment and the other bot's answer end there."""
+    target.set_rules(allowed_bots="helper[bot]")
+    target.hub.user("helper[bot]", kind="Bot")
+    issue = target.issue()
+    comment = issue.comment("helper[bot]", f"> {FIX}\n\nThanks for the note.")
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "")
 
 
-def test_a_listed_bot_asks(place: Place) -> None:
-    """The other side: what the owner listed gets through. GitHub does not tell what an App may do."""
-    place.rules(allowed_bots="helper[bot]")
-    place.hub.user("helper[bot]", kind="Bot")
-    event = place.labelled(place.approved(), "helper[bot]")
-    assert place.gate("issues", event).went
+def test_listed_bot_is_accepted(target: AttackTarget) -> None:
+    """The counterpart: listed bots are accepted. GitHub does not report what an App may do."""
+    target.set_rules(allowed_bots="helper[bot]")
+    target.hub.user("helper[bot]", kind="Bot")
+    event = target.label_event(target.issue(), "helper[bot]")
+    assert target.gate("issues", event).accepted
 
 
-def test_a_person_called_as_a_listed_bot(place: Place) -> None:
-    """Stopped by the permission: the list names a bot, and `helper` is a person who may not write."""
-    place.rules(allowed_bots="helper[bot]")
-    comment = place.approved().comment("helper", FIX)
-    refused(place, place.gate("issue_comment", place.commented(comment)), "write")
+def test_user_named_like_listed_bot_is_refused(target: AttackTarget) -> None:
+    """The permission decides: the list names a bot, and `helper` is a user without write access."""
+    target.set_rules(allowed_bots="helper[bot]")
+    comment = target.issue().comment("helper", FIX)
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "write")
 
 
 @pytest.mark.parametrize("label", ["swe-agent ", "Ⓢwe-agent", "swe-agent\n", "swe-agent2", "bug"], ids=range(5))
-def test_another_label(place: Place, label: str) -> None:
-    """Stopped by not being the label that the owner named."""
-    event = place.labelled(place.approved(), "ada", label)
-    refused(place, place.gate("issues", event), "label")
+def test_other_label_is_ignored(target: AttackTarget, label: str) -> None:
+    """Only the label that the owner configured counts."""
+    event = target.label_event(target.issue(), "ada", label)
+    check_refused(target, target.gate("issues", event), "label")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "> /swe-agent fix\n\nDid you mean this?",
         "```\n/swe-agent fix\n```",
@@ -137,78 +136,80 @@ def test_another_label(place: Place, label: str) -> None:
     ],
     ids=range(10),
 )
-def test_a_command_that_nobody_gave(place: Place, said: str) -> None:
-    """Stopped by the command being the first words of a comment only; ada, who may write, quotes a stranger here."""
-    comment = place.approved().comment("ada", said)
-    refused(place, place.gate("issue_comment", place.commented(comment)), "")
+def test_quoted_or_hidden_command_is_ignored(target: AttackTarget, text: str) -> None:
+    """Only the first words of a comment are a command. Here ada, who may write, quotes an untrusted user."""
+    comment = target.issue().comment("ada", text)
+    check_refused(target, target.gate("issue_comment", target.comment_event(comment)), "")
 
 
-def test_a_comment_made_a_command_by_editing(place: Place) -> None:
-    """Stopped by the kind of event: only new comments count."""
-    comment = place.approved().comment("ada", FIX)
-    event = place.commented(comment) | {"action": "edited"}
-    refused(place, place.gate("issue_comment", event), "")
+def test_edited_comment_is_no_request(target: AttackTarget) -> None:
+    """Only new comments count."""
+    comment = target.issue().comment("ada", FIX)
+    event = target.comment_event(comment) | {"action": "edited"}
+    check_refused(target, target.gate("issue_comment", event), "")
 
 
-@pytest.mark.parametrize("how", ["closed", "locked"])
-def test_a_discussion_that_is_over(place: Place, how: str) -> None:
-    """Stopped by the issue's state."""
-    issue = place.approved()
-    issue.close() if how == "closed" else issue.lock()
-    event = place.labelled(issue)
-    refused(place, place.gate("issues", event), how, issue.number)
+@pytest.mark.parametrize("state", ["closed", "locked"])
+def test_request_on_closed_or_locked_issue_is_refused(target: AttackTarget, state: str) -> None:
+    """The issue's state decides."""
+    issue = target.issue()
+    issue.close() if state == "closed" else issue.lock()
+    event = target.label_event(issue)
+    check_refused(target, target.gate("issues", event), state, issue.number)
 
 
 @pytest.mark.parametrize("author", ["mallory", "ada", "dependabot[bot]"])
-def test_a_follow_up_on_the_pull_request_of_another(place: Place, author: str) -> None:
-    """Stopped by who opened it: a branch of our name is not ours by that."""
-    pull = place.pull(author=author, body="Fixes #1")
-    event = place.commented(pull.comment("ada", FOLLOW))
-    refused(place, place.gate("issue_comment", event), "not a pull request of the action", pull.number)
+def test_follow_up_on_pull_request_of_another_author_is_refused(target: AttackTarget, author: str) -> None:
+    """The author decides: a branch named like the Action's is not enough."""
+    pull = target.pull(author=author, body="Fixes #1")
+    event = target.comment_event(pull.comment("ada", FOLLOW))
+    check_refused(target, target.gate("issue_comment", event), "not a pull request of the action", pull.number)
 
 
-def test_a_follow_up_on_a_fork(place: Place) -> None:
-    """Stopped by whose repository the branch is in, although the bot opened the pull request."""
-    fork = place.hub.repo("mallory/calc", git=copied(place.repo.git, place.folder / "fork.git"), fork_of=place.repo)
-    pull = place.pull(fork=fork)
-    event = place.commented(pull.comment("ada", FOLLOW))
-    refused(place, place.gate("issue_comment", event), "not a pull request of the action", pull.number)
+def test_follow_up_on_branch_of_fork_is_refused(target: AttackTarget) -> None:
+    """The branch must be in this repository, even if the bot opened the pull request."""
+    fork = target.hub.repo(
+        "mallory/calc", git=copy_tree(target.repo.git, target.folder / "fork.git"), fork_of=target.repo
+    )
+    pull = target.pull(fork=fork)
+    event = target.comment_event(pull.comment("ada", FOLLOW))
+    check_refused(target, target.gate("issue_comment", event), "not a pull request of the action", pull.number)
 
 
-def test_a_stranger_asks_in_a_review_thread(place: Place) -> None:
-    """Stopped by the permission, in our own pull request too."""
-    pull = place.pull()
+def test_request_in_review_thread_needs_write_access(target: AttackTarget) -> None:
+    """The permission decides, on the Action's own pull requests too."""
+    pull = target.pull()
     comment = pull.review_comment("mallory", FOLLOW, "calc/core.py", 3)
-    event = place.hub.event("pull_request_review_comment", "created", comment)
-    refused(place, place.gate("pull_request_review_comment", event), "write")
+    event = target.hub.event("pull_request_review_comment", "created", comment)
+    check_refused(target, target.gate("pull_request_review_comment", event), "write")
 
 
 @pytest.mark.parametrize(
     "number", ["", "0", "-1", "1; id", "1\ngo=true", "../2", "٣", "1e0", "99999999999", "$(id)", "0x1"], ids=range(11)
 )
-def test_a_dispatch_for_no_number(place: Place, number: str) -> None:
-    """Stopped by the input being a number in plain digits, or else nothing."""
-    place.approved()
-    event = place.hub.event("workflow_dispatch", "", place.repo, actor="ada", inputs={"issue": number})
-    done = place.gate("workflow_dispatch", event)
-    assert not done.went
-    assert place.written == []
-    assert "Traceback" not in done.said
+def test_dispatch_needs_plain_issue_number(target: AttackTarget, number: str) -> None:
+    """The input must consist of decimal digits."""
+    target.issue()
+    event = target.hub.event("workflow_dispatch", "", target.repo, actor="ada", inputs={"issue": number})
+    result = target.gate("workflow_dispatch", event)
+    assert not result.accepted
+    assert target.write_requests == []
+    assert "Traceback" not in result.log
 
 
-def test_an_event_of_another_repository(place: Place) -> None:
-    """Stopped by the repository being the one that Actions names, in which the job runs."""
-    other = place.hub.repo("mallory/evil", git=None)
+def test_event_of_another_repository_is_refused(target: AttackTarget) -> None:
+    """Only the repository that Actions names counts, in which the job runs."""
+    other = target.hub.repo("mallory/evil", git=None)
     issue = other.issue("Theirs", "x", author="mallory")
     other.permissions["mallory"] = "admin"
-    event = place.labelled(issue, "mallory")
-    refused(place, place.gate("issues", event), "")
+    event = target.label_event(issue, "mallory")
+    check_refused(target, target.gate("issues", event), "")
 
 
 @pytest.mark.parametrize("name", ["push", "pull_request_target", "fork", "issues"])
-def test_an_event_of_another_kind(place: Place, name: str) -> None:
-    """Stopped by the kinds of events being a list."""
-    event = place.labelled(place.approved())
-    done = place.gate(name, event | {"action": "unlabeled"})
-    assert not done.went
-    assert place.written == []
+def test_event_of_another_kind_is_ignored(target: AttackTarget, name: str) -> None:
+    """Only listed kinds of events count."""
+    event = target.label_event(target.issue())
+    result = target.gate(name, event | {"action": "unlabeled"})
+    assert not result.accepted
+    assert target.write_requests == []

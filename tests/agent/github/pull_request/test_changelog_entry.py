@@ -1,4 +1,4 @@
-"""An entry in the changelog, in the form that the repository has; and none where it has no such thing."""
+"""Changelog entries in the repository's own format, and none in a repository without a changelog."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_an_entry_has_the_repositorys_form(name):
-    given, path, text = FORMS[name]
-    files = {name: each if isinstance(each, bytes) else each.encode() for name, each in given.items()}
+def test_entry_follows_repositorys_format(name):
+    texts, path, text = FORMS[name]
+    files = {name: content if isinstance(content, bytes) else content.encode() for name, content in texts.items()}
     assert build_entry(files, files.get, "Add it", 12, ["calc.py"]) == ((path, text.encode()) if path else None)
 
 
@@ -92,28 +92,28 @@ def test_an_entry_has_the_repositorys_form(name):
     [({"CHANGELOG.md": KEEP}, "CHANGELOG.md"), ({"changelog.d/3.fix.rst": "- X.\n"}, "changelog.d/12.feature.rst")],
     ids=["file", "fragment"],
 )
-def test_a_patch_with_an_entry_gets_no_second(files, changed):
+def test_patch_with_entry_gets_no_second_one(files, changed):
     data = {name: text.encode() for name, text in files.items()}
     assert build_entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
 
 
-def test_nothing_is_said_with_no_words():
+def test_empty_title_gives_no_entry():
     assert (
         build_entry({"CHANGELOG.md": KEEP.encode()}, {"CHANGELOG.md": KEEP.encode()}.get, "<!-- x -->.", 12, []) is None
     )
 
 
-def test_hostile_words_are_plain():
+def test_hostile_title_is_escaped():
     data = {"CHANGELOG.md": KEEP.encode()}
-    found = build_entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
-    assert found is not None
-    assert b"\n- Let ada in ## 1.0 - [y] (http://z) 9\n" in found[1]
+    entry = build_entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
+    assert entry is not None
+    assert b"\n- Let ada in ## 1.0 - [y] (http://z) 9\n" in entry[1]
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [("a.py", "CHANGES.rst"), ("CHANGES.rst", ""), ("changelog/12.bugfix.rst", ""), ("tests/news.py", "CHANGES.rst")],
 )
-def test_a_changelog_that_a_patch_leaves_alone_is_named(changed: str, said: str) -> None:
-    assert untouched_changelog(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == said
+def test_unchanged_changelog_is_named(changed: str, expected: str) -> None:
+    assert untouched_changelog(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == expected
     assert untouched_changelog(["src/changes.py", "a.py"], [changed]) == ""

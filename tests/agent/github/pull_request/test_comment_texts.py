@@ -1,4 +1,4 @@
-"""What is said of how a run ended is read as text, whatever models and strangers put into it."""
+"""Comments on the result of a run: texts of models and untrusted users in them are shown as plain text."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ANSWERS = st.lists(st.tuples(BEGINNINGS, HOSTILES).map("".join), max_size=6).map
 
 
 @given(ANSWERS)
-def test_an_answer_does_nothing(text: str) -> None:
+def test_hostile_answer_is_rendered_as_plain_text(text: str) -> None:
     check_harmless(comment_texts.prose(text))
     kinds = {token.type for token in tokens(comment_texts.prose(text)) if token.nesting == 1}
     assert kinds <= {"paragraph_open", "bullet_list_open", "ordered_list_open", "list_item_open"}
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "expected"),
     [
         ("One.\nTwo.\n\n\n\nThree.", "One.\nTwo.\n\nThree."),
         ("* a\n* `b`\n  1) c", "- a\n- `b`\n  1) c"),
@@ -40,24 +40,24 @@ def test_an_answer_does_nothing(text: str) -> None:
     ],
     ids=["paragraphs", "lists", "heading", "number", "code", "suggestion", "diagram"],
 )
-def test_an_answer_keeps_its_form(said: str, shown: str) -> None:
-    assert comment_texts.prose(said) == shown
+def test_markdown_structure_of_answer_is_kept(text: str, expected: str) -> None:
+    assert comment_texts.prose(text) == expected
 
 
 @pytest.mark.parametrize("kind", ["opened", "committed", "answered", "unproven", "not_fixed", "stopped", "refused"])
-def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_text_in_any_field_is_rendered_as_plain_text(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     monkeypatch.delenv("GITHUB_RUN_ID", raising=False)
-    nasty = "@ada fixes octo/calc#3 <img src=x> ![a](http://e.x/p.png)\n</details>\n\n<!-- x -->```\n@ada"
-    told: dict[str, Any] = {field.name: nasty for field in fields(Outcome) if field.type == "str"}
-    verdict = {**(UNPROVEN if kind == "unproven" else NONE), **dict.fromkeys(("tests", "notes", "lost"), (nasty,))}
-    result = {**RESULT, "exit": 6, "verdict": verdict, "error": {"code": 1, "message": nasty, "fix": nasty}}
-    place = {"path": nasty, "line": 3, "name": nasty, "why": nasty}
-    lists: dict[str, Any] = {"places": (place,), "tried": (nasty,), "attempts": (nasty,), "red_test": ""}
-    outcome = Outcome(**{**told, "exit": 6, "result": result, **lists})
+    hostile = "@ada fixes octo/calc#3 <img src=x> ![a](http://e.x/p.png)\n</details>\n\n<!-- x -->```\n@ada"
+    text_fields: dict[str, Any] = {field.name: hostile for field in fields(Outcome) if field.type == "str"}
+    verdict = {**(UNPROVEN if kind == "unproven" else NONE), **dict.fromkeys(("tests", "notes", "lost"), (hostile,))}
+    result = {**RESULT, "exit": 6, "verdict": verdict, "error": {"code": 1, "message": hostile, "fix": hostile}}
+    place = {"path": hostile, "line": 3, "name": hostile, "why": hostile}
+    lists: dict[str, Any] = {"places": (place,), "tried": (hostile,), "attempts": (hostile,), "red_test": ""}
+    outcome = Outcome(**{**text_fields, "exit": 6, "result": result, **lists})
     texts = {
         "opened": lambda: comment_texts.opened_comment(2, outcome).replace("#2 is", "It is"),
-        "committed": lambda: comment_texts.committed_comment("0" * 40, nasty, outcome),
+        "committed": lambda: comment_texts.committed_comment("0" * 40, hostile, outcome),
         "answered": lambda: comment_texts.answered_comment(outcome),
         "unproven": lambda: (
             comment_texts.unproven_comment(outcome).replace("\n</details>", "").replace("<details>", "")
@@ -74,7 +74,7 @@ def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.Monk
     check_harmless(text, tuple(html))
 
 
-def test_why_the_model_gave_up_comes_first_where_no_fix_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_reason_for_giving_up_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     error = {"code": 1, "message": "The model gave 3 replies without an action.", "fix": ""}
     result = {**RESULT, "exit": 1, "verdict": NONE, "error": error}

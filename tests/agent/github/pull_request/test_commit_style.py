@@ -1,4 +1,4 @@
-"""A title in the manner of the repository's own log."""
+"""Commit titles in the style of the repository's own log."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WORDS = "Include the last day"
 CONVENTIONAL = ("fix(rates): take the last day", "feat(api): add x", "docs: words", "fix(api): y", "chore: z", "ci: q")
 MODULES = ("net/http: close it", "cmd/go: say why", "net/http: read all", "runtime: be fast", "net/http: x", "os: y")
 DJANGO = ("Fixed #1 -- Added x.", "Refs #2 -- Y.", "Fixed #33 -- Let z.", "Fixed #4 -- W.", "Fixed #5 -- V.", "Bumped.")
-PLAIN = ("add x", "mend y", "read z", "say why", "be fast")
-EMOJI = ("\U0001f41b Fix x", "\u2728 Add y", "\U0001f41b Mend z", "\U0001f4dd Say", "\u2728 W")
-DOTTED = ("Add x.", "Mend y.", "Read z.", "Say why.", "Be fast.")
+PLAIN = ("add x", "drop y", "read z", "say why", "be fast")
+EMOJI = ("\U0001f41b Fix x", "\u2728 Add y", "\U0001f41b Drop z", "\U0001f4dd Say", "\u2728 W")
+DOTTED = ("Add x.", "Drop y.", "Read z.", "Say why.", "Be fast.")
 
 
 def subjects(texts, merged=False):
@@ -66,38 +66,38 @@ def subjects(texts, merged=False):
         "brackets",
     ],
 )
-def test_it_is_as_others_are(texts, near, expected):
+def test_title_follows_style_of_log(texts, near, expected):
     assert title(WORDS, subjects(texts), 12, subjects(near)) == expected
 
 
-def test_the_number_of_a_merged_request_is_no_issues():
+def test_number_of_merged_pull_request_is_not_used_for_issue():
     assert title(WORDS, subjects([f"{text} (#{n})" for n, text in enumerate(PLAIN)], merged=True), 12) == WORDS.lower()
 
 
-def test_a_prefix_of_the_models_is_not_put_twice():
+def test_prefix_from_model_is_not_repeated():
     assert title("fix: Include the last day", subjects(CONVENTIONAL)) == "fix: include the last day"
     assert title("Fix #12: include it", subjects(DJANGO), 12) == "Fixed #12 -- Include it."
 
 
 @pytest.mark.parametrize("words", ["HTTP is read", "read_all() stops", "x" * 200, "many words " * 20])
 def test_names_stay_and_long_titles_are_cut_between_words(words):
-    shown = title(words, subjects(CONVENTIONAL))
-    assert len(shown) <= 72
-    assert shown.startswith(f"fix: {words[:20]}")
-    assert not shown.endswith((" ", ",", "."))
+    result = title(words, subjects(CONVENTIONAL))
+    assert len(result) <= 72
+    assert result.startswith(f"fix: {words[:20]}")
+    assert not result.endswith((" ", ",", "."))
 
 
 @given(HOSTILES, HOSTILES, HOSTILES, HOSTILES)
-def test_no_hostile_words_act_in_a_commit(words, cause, near, model):
-    shown = title(words, subjects([f"{near}: {text}" for text in PLAIN]), 0, subjects([f"{near}: x", f"{near}: y"]))
-    text = message(shown, cause, words, model)
+def test_hostile_text_has_no_effect_in_commit_message(words, cause, near, model):
+    subject = title(words, subjects([f"{near}: {text}" for text in PLAIN]), 0, subjects([f"{near}: x", f"{near}: y"]))
+    text = message(subject, cause, words, model)
     for line in text.splitlines():
         assert not line.lower().startswith(("signed-off-by:", "co-authored-by:", "reviewed-by:"))
     assert "[skip ci]" not in text
     assert not re.search(r"(?<!\w)@[\w-]|#\d|\bGH-\d|/issues/\d", text, re.IGNORECASE), text
 
 
-def test_a_message_says_why_and_who():
+def test_message_gives_reason_and_model():
     assert message("Add it", "It was left out. Signed-off-by: A", "`x` has it.", "openai/x") == (
         "Add it\n\nIt was left out. Signed-off-by A `x` has it.\n\nGenerated-by: swe-agent (openai/x)\n"
     )
@@ -113,12 +113,12 @@ def test_a_message_says_why_and_who():
     ],
     ids=["two", "labels", "one", "none"],
 )
-def test_a_summary_has_parts(summary, given, expected):
+def test_summary_is_split_into_title_cause_and_change(summary, given, expected):
     assert split_summary(summary, given) == expected
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("summary", "expected"),
     [
         (
             f"Replace `len(rows) - 1` by `len(rows)` in `{'p' * 20}.py`, line 29.",
@@ -133,5 +133,5 @@ def test_a_summary_has_parts(summary, given, expected):
     ],
     ids=["code", "clause", "cut", "short"],
 )
-def test_a_title_is_a_clause(said, expected):
-    assert make_title(said) == expected
+def test_title_is_first_clause(summary, expected):
+    assert make_title(summary) == expected

@@ -1,4 +1,4 @@
-"""What no patch may do that is published, whatever else is in it."""
+"""Changes that are refused in any patch, and files that are flagged for review."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.github.pull_request.patch_check import MOST_FILES, PatchFindings, che
 from trajectories.git_store.tree_listing import Entry, changes
 
 File = bytes | tuple[str, bytes]
-"""Content, or mode and content."""
+"""The content, or mode and content."""
 BASE: Mapping[str, File] = {
     "README.md": b"# Calc\n",
     "calc/core.py": b"def add(a, b):\n    return a - b\n",
@@ -34,8 +34,8 @@ HONEST: Mapping[str, File] = {
 TOKEN = "ghp_" + "a1B2" * 9
 
 
-class Memory:
-    """Trees that git itself would not make, too."""
+class MemoryStore:
+    """A store of trees, including ones that git would not create."""
 
     def __init__(self, **trees: Mapping[str, File]) -> None:
         self.trees = {name: {path: _entry(file) for path, file in tree.items()} for name, tree in trees.items()}
@@ -44,11 +44,11 @@ class Memory:
     def changes(self, base: str, tree: str) -> list[ChangedPath]:
         old, new = ({path: entry for path, (entry, _) in self.trees[name].items()} for name in (base, tree))
         none = Entry("000000", "0" * 40, 0)
-        found = []
-        for one in changes(old, new):
-            was, now = old.get(one.path, none), new.get(one.path, none)
-            found.append(ChangedPath(one.path, one.status, was.mode, now.mode, was.id, now.id))
-        return found
+        changed_paths = []
+        for change in changes(old, new):
+            before, after = old.get(change.path, none), new.get(change.path, none)
+            changed_paths.append(ChangedPath(change.path, change.status, before.mode, after.mode, before.id, after.id))
+        return changed_paths
 
     def paths(self, rev: str) -> tuple[str, ...]:
         return tuple(self.trees[rev])
@@ -69,12 +69,12 @@ def _entry(file: File) -> tuple[Entry, bytes]:
 
 
 def check(patch: Mapping[str, File | None], size: int = 500, base: Mapping[str, File] = BASE) -> PatchFindings:
-    """The findings about a patch: files of these contents, or none."""
+    """Return the findings about a patch: a mapping of paths to new contents, or None for a removed file."""
     after = {path: file for path, file in {**base, **patch}.items() if file is not None}
-    return check_patch(Memory(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
+    return check_patch(MemoryStore(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
 
 
-def test_an_honest_patch_passes_with_nothing_to_say() -> None:
+def test_honest_patch_has_no_findings() -> None:
     assert check(HONEST) == PatchFindings()
 
 
@@ -164,23 +164,23 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("patch", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_refused(patch: Mapping[str, File | None], why: str) -> None:
+@pytest.mark.parametrize(("patch", "reason"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_forbidden_change_is_refused(patch: Mapping[str, File | None], reason: str) -> None:
     (sentence, *_) = check({**HONEST, **patch}).refused
-    assert why in sentence
+    assert reason in sentence
 
 
-def test_too_large_too_many_nothing() -> None:
+def test_oversized_and_empty_patches_are_refused() -> None:
     assert check(HONEST, size=200_001).refused == ("The patch has 200,001 bytes; at most 200,000 are published.",)
     many = {f"x{number}.py": b"%d\n" % number for number in range(MOST_FILES + 1)}
     assert check(many).refused == ("The patch changes 101 files; at most 100 are published.",)
     assert check({}).refused == ("The patch changes nothing.",)
 
 
-def test_refusals_are_told_but_not_without_end() -> None:
-    told = check({f".github/{number}.yml": b"%d\n" % number for number in range(40)}).refused
-    assert len(told) == 11
-    assert told[-1] == "And 30 more."
+def test_long_list_of_refusals_is_shortened() -> None:
+    refusals = check({f".github/{number}.yml": b"%d\n" % number for number in range(40)}).refused
+    assert len(refusals) == 11
+    assert refusals[-1] == "And 30 more."
 
 
 WORDS = st.text("abcdefghij_", min_size=1, max_size=8)
@@ -192,12 +192,12 @@ HIDDEN = "\u202e\u2066\u200b\u200f\x00\x1b\x7f\n\r\t\ufeff\U000e0041"
 
 @st.composite
 def forbidden(draw: st.DrawFn) -> tuple[str, File]:
-    """A file that no patch may have, anywhere in the tree."""
+    """Draw a file that no patch may contain, anywhere in the tree."""
     folder, name, data = draw(PATHS), draw(WORDS), draw(st.binary(max_size=50))
     text = data.hex().encode()
     case: list[Callable[[str], str]] = draw(st.lists(st.sampled_from([str.upper, str.lower]), min_size=12, max_size=12))
 
-    def cased(word: str) -> str:
+    def mixed_case(word: str) -> str:
         return "".join(to(letter) for to, letter in zip(case * 3, word, strict=False))
 
     at = draw(st.integers(0, len(name)))
@@ -208,31 +208,31 @@ def forbidden(draw: st.DrawFn) -> tuple[str, File]:
         (f"{folder}/{name}", data + b"\0"),
         (f"{folder}/{name}", text + TOKEN.encode()),
         (f"{folder}/{name}", b64encode(data + TOKEN.encode())),
-        (f"{cased('.github')}/{folder}", text),
-        (f"{cased('.circleci')}/{folder}", text),
-        (cased(".gitlab-ci.yml"), text),
-        (f"{folder}/{cased('.git')}/{name}", text),
-        (f"{folder}/{cased('.gitattributes')}", text),
+        (f"{mixed_case('.github')}/{folder}", text),
+        (f"{mixed_case('.circleci')}/{folder}", text),
+        (mixed_case(".gitlab-ci.yml"), text),
+        (f"{folder}/{mixed_case('.git')}/{name}", text),
+        (f"{folder}/{mixed_case('.gitattributes')}", text),
         (f"{folder}/../{name}", text),
         (f"{folder}/{name[:at]}{draw(st.sampled_from(HIDDEN))}{name[at:]}", text),
-        (f"{cased('readme')}.md" if cased("readme") != "README" else "Docs/x", text),
+        (f"{mixed_case('readme')}.md" if mixed_case("readme") != "README" else "Docs/x", text),
     ]
     return draw(st.sampled_from(kinds))
 
 
 @given(FILES, forbidden())
-def test_a_patch_with_a_forbidden_thing_never_passes(files: dict[str, bytes], bad: tuple[str, File]) -> None:
-    path, file = bad
+def test_patch_with_forbidden_file_never_passes(files: dict[str, bytes], forbidden_file: tuple[str, File]) -> None:
+    path, file = forbidden_file
     assert check({**files, path: file}).refused
 
 
 @given(FILES.filter(bool))
-def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
+def test_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
     assert check(files).refused == ()
 
 
 @pytest.mark.parametrize(
-    ("path", "why"),
+    ("path", "reason"),
     [
         ("setup.py", "runs or is read on install"),
         ("lib/pyproject.toml", "runs or is read on install"),
@@ -285,10 +285,10 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         (".readthedocs.yaml", "built and published"),
     ],
 )
-def test_flagged(path: str, why: str) -> None:
+def test_risky_file_is_flagged(path: str, reason: str) -> None:
     flagged = check({**HONEST, path: b"x\n"}).flagged
     assert flagged.keys() == {path}
-    assert why in flagged[path]
+    assert reason in flagged[path]
 
 
 @pytest.mark.parametrize(
@@ -318,16 +318,16 @@ def test_scripts_builds_and_settings_are_flagged(path: str) -> None:
         (b"run: cd qa && lua all.lua\n", "qa/all.lua"),
     ],
 )
-def test_what_ci_mentions_is_flagged(ci: bytes, path: str) -> None:
+def test_file_named_in_ci_configuration_is_flagged(ci: bytes, path: str) -> None:
     base = {**BASE, ".github/workflows/test.yml": ci + b"# see calc/__init__.py\n"}
-    found = check({**HONEST, path: b"x\n", "other/__init__.py": b"x\n"}, base=base)
-    assert found.flagged == {path: "is named in the CI configuration"}
+    findings = check({**HONEST, path: b"x\n", "other/__init__.py": b"x\n"}, base=base)
+    assert findings.flagged == {path: "is named in the CI configuration"}
 
 
-def test_an_executable_file_is_flagged() -> None:
+def test_executable_file_is_flagged() -> None:
     base: Mapping[str, File] = {**BASE, "tool": ("100755", b"#!/usr/bin/perl\n")}
-    found = check({**HONEST, "tool": ("100755", b"#!/usr/bin/perl -w\n")}, base=base)
-    assert found == PatchFindings((), {"tool": "is executable"})
+    findings = check({**HONEST, "tool": ("100755", b"#!/usr/bin/perl -w\n")}, base=base)
+    assert findings == PatchFindings((), {"tool": "is executable"})
 
 
 @pytest.mark.parametrize(
@@ -354,15 +354,15 @@ def test_an_executable_file_is_flagged() -> None:
         ".changeset/issue-12.md",
     ],
 )
-def test_not_flagged(path: str) -> None:
+def test_ordinary_file_is_not_flagged(path: str) -> None:
     assert check({**HONEST, path: b"x\n"}) == PatchFindings()
 
 
-def test_what_a_reviewer_would_not_see_is_flagged() -> None:
-    turned, tagged, long = "if a:  # \u202e\n", "x = 'a\U000e0041'\n", f"x = 1{' ' * 1200}; evil()\n"
-    found = check({"a.py": turned.encode(), "b.py": tagged.encode(), "c.py": long.encode()})
-    assert found.refused == ()
-    assert found.flagged == {
+def test_text_invisible_to_reviewers_is_flagged() -> None:
+    reversed_text, tagged_text, long_line = "if a:  # \u202e\n", "x = 'a\U000e0041'\n", f"x = 1{' ' * 1200}; evil()\n"
+    findings = check({"a.py": reversed_text.encode(), "b.py": tagged_text.encode(), "c.py": long_line.encode()})
+    assert findings.refused == ()
+    assert findings.flagged == {
         "a.py": "has characters that change the direction of text",
         "b.py": "has invisible characters",
         "c.py": "has a line of 1,213 characters",
@@ -370,10 +370,10 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
 
 
 @pytest.mark.parametrize("hidden", ["\u2028", "\u2029", "\x85", "\ufeff", "\u200b", "\U000e0001", "\x0b"])
-def test_code_behind_a_line_break_of_other_languages_is_flagged(hidden: str) -> None:
-    """JavaScript ends a comment at U+2028; a review shows one line."""
-    found = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
-    assert found.flagged == {"a.js": "has invisible characters"}
+def test_code_after_unusual_line_break_is_flagged(hidden: str) -> None:
+    """JavaScript ends a comment at U+2028, but a review shows one line."""
+    findings = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
+    assert findings.flagged == {"a.js": "has invisible characters"}
 
 
 @pytest.mark.parametrize("text", ["\ufeffx = 1\r\n", "\fx = 1\n", "x = '👩\u200d👧 \u200fשם'\n"])
@@ -381,8 +381,8 @@ def test_characters_of_plain_files_are_not_flagged(text: str) -> None:
     assert check({"a.py": text.encode()}) == PatchFindings()
 
 
-def test_what_was_there_is_no_fault_of_the_patch() -> None:
-    """A moved binary, a key among the lines that stay, a text of another encoding, a removed file."""
+def test_existing_content_is_not_blamed_on_patch() -> None:
+    """A moved binary, a key in unchanged lines, text in another encoding, a removed file."""
     base: Mapping[str, File] = {**BASE, "keys.py": f"a = 1\nx = '{TOKEN}'\n".encode(), "a\tb.py": b"x\n"}
     patch: Mapping[str, File | None] = {
         "logo.png": None,
@@ -395,6 +395,6 @@ def test_what_was_there_is_no_fault_of_the_patch() -> None:
     assert check(patch, base=base) == PatchFindings()
 
 
-def test_a_removed_file_that_runs_by_itself_is_flagged() -> None:
+def test_removed_file_that_runs_automatically_is_flagged() -> None:
     flagged = check({"setup.py": None}, base={**BASE, "setup.py": b"x\n"}).flagged
     assert flagged == {"setup.py": "runs or is read on install and by builds (removed)"}

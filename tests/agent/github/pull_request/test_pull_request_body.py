@@ -1,4 +1,4 @@
-"""A pull request's text: short, true, and nothing in it that strangers could have it do."""
+"""The text of a pull request: short, accurate and safe against hostile texts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def outcome(verdict: Mapping[str, Any] | None = None, **more: Any) -> Outcome:
     return replace(OUTCOME, result={**RESULT, "verdict": {**VERDICT, **(verdict or {})}}, **more)
 
 
-def test_it_says_cause_change_proof_place_and_cost():
+def test_body_has_cause_change_proof_place_and_cost():
     assert (
         body(OUTCOME, 12, DIFF)
         == """\
@@ -109,7 +109,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "expected"),
     [
         (
             {"kind": "unproven", "red": None, "green": None, "red_again": None},
@@ -169,22 +169,29 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
         "faster",
     ],
 )
-def test_what_was_not_seen_is_not_said(verdict, said):
-    assert said in body(outcome(verdict), 12, DIFF)
+def test_proof_claims_only_observed_results(verdict, expected):
+    assert expected in body(outcome(verdict), 12, DIFF)
 
 
-def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
-    copy = "_pytest 7.0 is installed in /opt/venv/site-packages/_pytest, not from the repository: it may hold the fix."
-    verdict = {"kind": "unproven", "red": None, "green": None, "notes": (copy, "No test reproduces the issue.")}
-    told = outcome(verdict)
-    for text in (body(told, 12, DIFF), comment_texts.unproven_comment(told)):
+def test_notes_omit_package_paths_and_repeated_lack_of_test():
+    installed_note = (
+        "_pytest 7.0 is installed in /opt/venv/site-packages/_pytest, not from the repository: it may hold the fix."
+    )
+    verdict = {
+        "kind": "unproven",
+        "red": None,
+        "green": None,
+        "notes": (installed_note, "No test reproduces the issue."),
+    }
+    unproven = outcome(verdict)
+    for text in (body(unproven, 12, DIFF), comment_texts.unproven_comment(unproven)):
         assert "/opt/" not in text
         assert "No test shows the issue." in text
         assert "reproduces" not in text
 
 
-def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
-    """In the branch as it is: the source is taken out where a file is new, changed and gone, and put back."""
+def test_commands_repeat_proof_and_restore_files(tmp_path):
+    """The branch is used as it is: new, changed and removed files are reverted and restored."""
     repo = committed(tmp_path / "repo", {"a b.py": "1\n", "gone.py": "2\n"})
     base = git(repo, "rev-parse", "HEAD")
     (repo / "a b.py").write_text("3\n")
@@ -192,10 +199,10 @@ def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
     (repo / "gone.py").unlink()
     git(repo, "add", "-A")
     git(repo, "commit", "-qm", "Fix")
-    taken_out = "git apply -R '--include=a b.py' --include=gone.py --include=new.py patch.diff"
-    seen = "echo $(cat *.py) >> ../seen"
+    revert = "git apply -R '--include=a b.py' --include=gone.py --include=new.py patch.diff"
+    record = "echo $(cat *.py) >> ../seen"
     text = commands(
-        outcome({"commands": ("git apply patch.diff", seen, "echo all >> ../seen", taken_out, seen)}, base=base)
+        outcome({"commands": ("git apply patch.diff", record, "echo all >> ../seen", revert, record)}, base=base)
     )
     assert "patch.diff" not in text
     script = text.partition("```sh\n")[2].partition("```")[0]
@@ -204,23 +211,23 @@ def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
     assert git(repo, "status", "--porcelain") == ""
 
 
-def test_what_is_not_the_diff_of_a_follow_up_alone_is_not_said_to_be():
+def test_follow_up_proof_refers_to_whole_pull_request():
     text = comment_texts.committed_comment("0" * 40, "swe-agent/issue-1", OUTCOME)
     assert "fails without this pull request, passes with it" in text
 
 
 @pytest.mark.parametrize(
-    ("dollars", "said"), [(0.0036, "$0.004"), (0.0001, "$0.001"), (0.25, "$0.25"), (2, "$2.00"), (0, "$0.00")]
+    ("dollars", "expected"), [(0.0036, "$0.004"), (0.0001, "$0.001"), (0.25, "$0.25"), (2, "$2.00"), (0, "$0.00")]
 )
-def test_what_is_small_is_not_said_to_be_nothing(dollars, said):
-    assert price(dollars) == said
-    told = outcome()
-    told = replace(told, result={**told.result, "usage": {**USAGE, "dollars": dollars}})
-    assert f"Cost: {said}, 4 requests" in comment_texts.answered_comment(told)
-    assert (f" for {said}. It needs" in body(told, 12, DIFF)) == bool(dollars)
+def test_small_cost_is_not_shown_as_zero(dollars, expected):
+    assert price(dollars) == expected
+    priced = outcome()
+    priced = replace(priced, result={**priced.result, "usage": {**USAGE, "dollars": dollars}})
+    assert f"Cost: {expected}, 4 requests" in comment_texts.answered_comment(priced)
+    assert (f" for {expected}. It needs" in body(priced, 12, DIFF)) == bool(dollars)
 
 
-def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
+def test_link_to_run_ends_its_sentence(monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
     monkeypatch.setenv("GITHUB_RUN_ID", "77")
@@ -230,7 +237,7 @@ def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("command", "expected"),
     [
         ("/home/ada/.venv/bin/python -m pytest tests/test_a.py", "python -m pytest tests/test_a.py"),
         ("PYTHONPATH=/home/ada/x/src:/srv/y '/home/ada l/pytest' -k 'a/b'", "PYTHONPATH=src:y pytest -k 'a/b'"),
@@ -239,11 +246,11 @@ def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
     ],
     ids=["program", "words", "joined", "none"],
 )
-def test_no_path_of_somebodys_machine_is_told(given, told):
-    assert f"\n{told}\n" in commands(outcome({"commands": (given,)}))
+def test_commands_contain_no_local_paths(command, expected):
+    assert f"\n{expected}\n" in commands(outcome({"commands": (command,)}))
 
 
-def test_what_to_look_at_first_is_in_order():
+def test_review_hints_are_ordered_by_risk():
     verdict = {
         "contradicted": ("test_old: “it should give 5”",),
         "notes": (*VERDICT["notes"], "f has another signature; calls outside the patch: a.py:3."),
@@ -269,8 +276,8 @@ def test_what_to_look_at_first_is_in_order():
 
 
 @pytest.mark.slow
-def test_nothing_pushes_a_file_that_runs_by_itself_out():
-    """However much there is of all else, each path stands there, and what follows it is whole."""
+def test_automatically_run_files_are_listed_despite_long_texts():
+    """However long all other texts are, every path is listed, and the following text is complete."""
     long = "@x " * 9_000
     paths = {f"requirements/{'a' * 170}{n}.txt": "lists what is installed" for n in range(99)}
     verdict: dict[str, Any] = {
@@ -288,7 +295,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
         assert text.endswith("It needs review by a person.")
 
 
-def test_the_template_is_filled_and_nothing_is_ticked():
+def test_template_is_filled_and_no_box_is_ticked():
     assert (
         body(OUTCOME, 12, DIFF, template=FORM)
         == """\
@@ -333,7 +340,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
 @pytest.mark.parametrize(
     "form", ["Thanks!\n", "- [x] Tests\n", "## Checklist\n- [x] a\n", "### Issue\nFixes #\n### Tests\n"]
 )
-def test_every_part_has_a_place_in_any_template(form):
+def test_every_part_fits_any_template(form):
     text = body(OUTCOME, 12, DIFF, template=form)
     for part in ("Fixes #12.", "`add` subtracted.", "**Proof:**", "**Look first at**", "Made by swe-agent"):
         assert text.count(part) == 1
@@ -366,13 +373,13 @@ def test_every_part_has_a_place_in_any_template(form):
     ],
     ids=["bold", "underlined", "table", "box", "rule"],
 )
-def test_headings_have_many_forms(form, expected):
+def test_template_headings_of_all_kinds_are_filled(form, expected):
     parts = {"fixes": "Fixes #12.", "what": "What.", "proof": "Proof.", "cost": "Cost."}
     expected = expected if "#12" in expected else f"Fixes #12.\n\n{expected}"
     assert fill_template(form, parts) == expected
 
 
-def test_the_template_is_found_where_github_looks():
+def test_template_is_found_where_github_looks():
     files = {"docs/pull_request_template.md": b"docs", "PULL_REQUEST_TEMPLATE.md": b"root", "a.md": b""}
     assert find_template(files, files.get) == "root"
     assert find_template(["a.md"], files.get) == ""
@@ -380,29 +387,38 @@ def test_the_template_is_found_where_github_looks():
 
 @pytest.mark.slow
 @given(st.data())
-def test_nothing_hostile_survives(data):
-    def some() -> str:
+def test_hostile_texts_have_no_effect(data):
+    def draw_hostile() -> str:
         return data.draw(HOSTILES)
 
     verdict = {
-        **{"tests": (some(),), "contradicted": (f"{some()}: {some()}",), "notes": (some(),), "checks": (some(),)},
-        "commands": (some(), some()),
+        **{
+            "tests": (draw_hostile(),),
+            "contradicted": (f"{draw_hostile()}: {draw_hostile()}",),
+            "notes": (draw_hostile(),),
+            "checks": (draw_hostile(),),
+        },
+        "commands": (draw_hostile(), draw_hostile()),
     }
-    hostile = outcome(verdict, cause=some(), change=some(), model=some(), attempts=(some(),))
-    text = body(hostile, 12, DIFF.replace("calc.py", some().replace("\n", " ")), {some(): some()})
+    hostile = outcome(
+        verdict, cause=draw_hostile(), change=draw_hostile(), model=draw_hostile(), attempts=(draw_hostile(),)
+    )
+    text = body(
+        hostile, 12, DIFF.replace("calc.py", draw_hostile().replace("\n", " ")), {draw_hostile(): draw_hostile()}
+    )
     assert text.count("Fixes #12.") >= 1
     check_harmless(text.replace("Fixes #12.", "", 1), DETAILS)
 
 
 @given(HOSTILES, HOSTILES)
-def test_a_hostile_template_does_nothing(one, two):
+def test_hostile_template_has_no_effect(one, two):
     form = FORM.replace("Say **what** changes.", one).replace("Bug fix", two)
     text = fill_template(form, {"fixes": "Fixes.", "what": "What.", "proof": "Proof.", "look": "", "cost": "Cost."})
     check_harmless(text, links=True)
     assert not re.search(r"\[[xX]\] ", text)
 
 
-def test_hunks_know_where_they_are():
+def test_hunks_have_line_and_enclosing_definition():
     assert [(h.path, h.line, h.within, h.size, h.new_file) for h in hunks(DIFF)] == [
         ("calc.py", 11, "add", 2, False),
         ("calc.py", 31, "last", 1, False),

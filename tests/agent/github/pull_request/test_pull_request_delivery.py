@@ -1,4 +1,4 @@
-"""`fix --issue URL --pr`: from an issue on a server to a draft pull request there, once."""
+"""`fix --issue URL --pr`: from an issue on a server to exactly one draft pull request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent.cli.shared_options import check_delivery
-from tests.agent.github.terminal_user import EDIT, SUBMIT, SUMMARY, TOKEN, Person, begun
+from tests.agent.github.terminal_user import EDIT, SUBMIT, SUMMARY, TOKEN, TerminalUser, create_user
 from tests.conftest import git
 from tests.github_server import Hub, server
 from tests.sampling import sample
@@ -27,29 +27,29 @@ BODY = f"Fixes #1.\n\n{SUMMARY}\n\n**Proof:** `tests.test_calc.CalcTest.test_add
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Where the issue was solved once: what leaves the machine is tried again and again."""
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerminalUser]:
+    """A user whose issue is solved once; the tests repeat only the steps that leave the machine."""
     folder = tmp_path_factory.mktemp("terminal")
     with Hub(folder) as hub, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
         monkeypatch.setenv("SWE_AGENT_CACHE", str(folder / "cache"))
-        person = begun(folder, hub, monkeypatch)
-        person.first = person.fix()  # type: ignore[attr-defined]
-        person.opened = list(person.pulls)  # type: ignore[attr-defined]
-        person.keep_solved()
-        yield person
+        user = create_user(folder, hub, monkeypatch)
+        user.first_result = user.fix()  # type: ignore[attr-defined]
+        user.opened_pulls = list(user.pulls)  # type: ignore[attr-defined]
+        user.save_solved_run()
+        yield user
 
 
 @pytest.fixture
-def person(terminal: Person) -> Person:
-    terminal.begin_anew()
+def user(terminal: TerminalUser) -> TerminalUser:
+    terminal.reset()
     return terminal
 
 
 @pytest.mark.slow
-def test_a_verified_patch_becomes_a_draft_pull_request(terminal: Person):
-    told, (pull,) = terminal.first, terminal.opened  # type: ignore[attr-defined]
-    assert (told["exit"], told["pull"]) == (0, pull.url)
+def test_verified_patch_becomes_draft_pull_request(terminal: TerminalUser):
+    result, (pull,) = terminal.first_result, terminal.opened_pulls  # type: ignore[attr-defined]
+    assert (result["exit"], result["pull"]) == (0, pull.url)
     assert (pull.draft, pull.title, pull.head, pull.base) == (
         True,
         "Add instead of subtracting",
@@ -61,110 +61,112 @@ def test_a_verified_patch_becomes_a_draft_pull_request(terminal: Person):
     assert git(terminal.clone, "status", "--porcelain") == ""
 
 
-def test_the_commit_is_of_the_patch_and_names_who_made_it(person: Person):
-    person.resume()
-    made = person.git("show", "--format=%an|%cn|%B", "--stat=80", "swe-agent/issue-1")
-    assert made.startswith("Ada|Ada|Add instead of subtracting\n\n`add` subtracted its second argument.")
-    assert "Generated-by: swe-agent (scripted)" in made
-    assert "Signed-off-by" not in made
-    assert "2 files changed" in made
-    assert person.git("rev-parse", "swe-agent/issue-1^") == person.base
+def test_commit_contains_patch_and_names_user_and_model(user: TerminalUser):
+    user.resume()
+    commit = user.git("show", "--format=%an|%cn|%B", "--stat=80", "swe-agent/issue-1")
+    assert commit.startswith("Ada|Ada|Add instead of subtracting\n\n`add` subtracted its second argument.")
+    assert "Generated-by: swe-agent (scripted)" in commit
+    assert "Signed-off-by" not in commit
+    assert "2 files changed" in commit
+    assert user.git("rev-parse", "swe-agent/issue-1^") == user.base
 
 
 @pytest.mark.slow
-def test_the_token_is_nowhere_on_disk(person: Person):
-    person.resume()
-    files = [path for folder in (person.state, person.clone) for path in folder.rglob("*") if path.is_file()]
+def test_token_is_not_stored_on_disk(user: TerminalUser):
+    user.resume()
+    files = [path for folder in (user.state, user.clone) for path in folder.rglob("*") if path.is_file()]
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
 @pytest.mark.slow
-def test_what_is_not_proven_is_kept_back_until_it_is_asked_for(person: Person):
-    told = person.fix(EDIT, SUBMIT)
-    assert told["exit"] == 6
-    assert person.pulls == []
-    assert "pull" not in told
-    assert "because the patch is not proven" in told["effects"][0]
-    journal = (person.runs[-1] / "journal.jsonl").read_text()
-    assert f"because the patch is not proven. To open one anyway: swe-agent resume {told['run']} --pr." in journal
-    assert person.resume()["exit"] == 6
-    assert person.pulls == []
+def test_unproven_patch_is_published_only_on_request(user: TerminalUser):
+    result = user.fix(EDIT, SUBMIT)
+    assert result["exit"] == 6
+    assert user.pulls == []
+    assert "pull" not in result
+    assert "because the patch is not proven" in result["effects"][0]
+    journal = (user.runs[-1] / "journal.jsonl").read_text()
+    assert f"because the patch is not proven. To open one anyway: swe-agent resume {result['run']} --pr." in journal
+    assert user.resume()["exit"] == 6
+    assert user.pulls == []
     for _ in range(2):
-        told = person.resume(pr=True)
-        (pull,) = person.pulls
-        assert (told["exit"], told["pull"]) == (6, pull.url)
+        result = user.resume(pr=True)
+        (pull,) = user.pulls
+        assert (result["exit"], result["pull"]) == (6, pull.url)
     assert "**Not proven:** No test shows the issue." in pull.body
 
 
-def test_who_may_not_push_uses_their_fork(person: Person):
-    bare = person.folder / "fork.git"
+def test_user_without_push_access_uses_their_fork(user: TerminalUser):
+    bare = user.folder / "fork.git"
     if not bare.exists():
-        git(person.folder, "clone", "-q", "--bare", str(person.repo.git), str(bare))
-        person.hub.repo("ada/calc", git=bare, fork_of=person.repo)
-    person.repo.permissions["ada"] = "read"
-    git(person.clone, "remote", "add", "mine", f"{person.hub.url}/ada/calc.git")
-    told = person.resume()
-    (pull,) = person.pulls
-    assert told["pull"] == pull.url
+        git(user.folder, "clone", "-q", "--bare", str(user.repo.git), str(bare))
+        user.hub.repo("ada/calc", git=bare, fork_of=user.repo)
+    user.repo.permissions["ada"] = "read"
+    git(user.clone, "remote", "add", "mine", f"{user.hub.url}/ada/calc.git")
+    result = user.resume()
+    (pull,) = user.pulls
+    assert result["pull"] == pull.url
     assert pull.head_repo.full_name == "ada/calc"
-    assert person.branches() == ["main"]
-    assert git(bare, "rev-parse", "swe-agent/issue-1^") == person.base
+    assert user.branches() == ["main"]
+    assert git(bare, "rev-parse", "swe-agent/issue-1^") == user.base
 
 
-def test_a_name_that_is_taken_is_left_to_who_has_it(person: Person):
-    person.git("update-ref", "refs/heads/swe-agent/issue-1", person.base)
-    person.resume()
-    assert [pull.head for pull in person.pulls] == ["swe-agent/issue-1-2"]
-    assert person.git("rev-parse", "swe-agent/issue-1") == person.base
+def test_existing_branch_is_not_overwritten(user: TerminalUser):
+    user.git("update-ref", "refs/heads/swe-agent/issue-1", user.base)
+    user.resume()
+    assert [pull.head for pull in user.pulls] == ["swe-agent/issue-1-2"]
+    assert user.git("rev-parse", "swe-agent/issue-1") == user.base
 
 
-def test_a_repository_that_was_renamed_is_found(person: Person):
-    person.repo.rename("sums")
+def test_renamed_repository_is_found(user: TerminalUser):
+    user.repo.rename("sums")
     try:
-        told = person.resume()
+        result = user.resume()
     finally:
-        person.repo.rename("calc")
-    assert told["exit"] == 0
-    assert "/octo/sums/pull/" in told["pull"]
-    assert len(person.pulls) == 1
+        user.repo.rename("calc")
+    assert result["exit"] == 0
+    assert "/octo/sums/pull/" in result["pull"]
+    assert len(user.pulls) == 1
 
 
-def test_a_rule_that_is_none_is_said_and_the_run_goes_on_later(person: Person, monkeypatch):
+def test_invalid_setting_is_reported_and_run_can_be_resumed(user: TerminalUser, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "many")
-    told = person.resume()
-    assert (told["exit"], told["error"]["fix"]) == (3, "Correct SWE_AGENT_GITHUB_MAX_PATCH.")
+    result = user.resume()
+    assert (result["exit"], result["error"]["fix"]) == (3, "Correct SWE_AGENT_GITHUB_MAX_PATCH.")
     monkeypatch.delenv("SWE_AGENT_GITHUB_MAX_PATCH")
-    assert person.resume()["exit"] == 0
+    assert user.resume()["exit"] == 0
 
 
-def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
+def test_ordinary_pull_request_is_opened_without_draft_support(user: TerminalUser):
     errors = [{"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported here."}]
     body = {"message": "Validation Failed", "errors": errors}
-    person.hub.fault("POST", r"/pulls$", status=422, body={**body, "documentation_url": "https://docs.github.com"})
-    person.resume()
-    assert [pull.draft for pull in person.pulls] == [False]
-    assert "does not support drafts: it is an ordinary" in (person.runs[-1] / "journal.jsonl").read_text()
+    user.hub.fault("POST", r"/pulls$", status=422, body={**body, "documentation_url": "https://docs.github.com"})
+    user.resume()
+    assert [pull.draft for pull in user.pulls] == [False]
+    assert "does not support drafts: it is an ordinary" in (user.runs[-1] / "journal.jsonl").read_text()
 
 
-def test_a_push_that_is_refused_leaves_a_run_to_go_on_with(person: Person):
-    person.hub.token(TOKEN, "ada", {"contents": "read", "pull_requests": "write", "metadata": "read"})
-    told = person.resume()
-    person.hub.token(TOKEN, "ada")
-    assert told["exit"] == 3
-    assert "Pushing needs `contents: write`" in told["error"]["fix"] or "You may not push" in told["error"]["message"]
-    assert person.pulls == []
-    assert person.resume()["exit"] == 0
-    assert len(person.pulls) == 1
+def test_refused_push_is_reported_and_run_can_be_resumed(user: TerminalUser):
+    user.hub.token(TOKEN, "ada", {"contents": "read", "pull_requests": "write", "metadata": "read"})
+    result = user.resume()
+    user.hub.token(TOKEN, "ada")
+    assert result["exit"] == 3
+    assert (
+        "Pushing needs `contents: write`" in result["error"]["fix"] or "You may not push" in result["error"]["message"]
+    )
+    assert user.pulls == []
+    assert user.resume()["exit"] == 0
+    assert len(user.pulls) == 1
 
 
-def test_a_branch_that_began_to_be_pushed_is_not_pushed_twice(person: Person):
-    person.hub.fault("POST", r"/pulls$", status=502)
-    told = person.resume()
-    assert told["exit"] == 75
-    assert person.branches() == ["main", "swe-agent/issue-1"]
-    assert person.resume()["exit"] == 0
-    assert person.branches() == ["main", "swe-agent/issue-1"]
-    assert len(person.pulls) == 1
+def test_pushed_branch_is_reused_on_resume(user: TerminalUser):
+    user.hub.fault("POST", r"/pulls$", status=502)
+    result = user.resume()
+    assert result["exit"] == 75
+    assert user.branches() == ["main", "swe-agent/issue-1"]
+    assert user.resume()["exit"] == 0
+    assert user.branches() == ["main", "swe-agent/issue-1"]
+    assert len(user.pulls) == 1
 
 
 FORM = "<!-- Thanks! -->\n## What\nSay it.\n\nFixes #\n\n## Checklist\n- [x] Signed\n"
@@ -172,57 +174,57 @@ CHANGES = "# Changelog\n\n## Unreleased\n\n- Words are loud.\n\n## 1.0\n\n- Firs
 
 
 @pytest.mark.slow
-def test_template_and_changelog_are_kept_to(person: Person):
-    base = person.publish((".github/PULL_REQUEST_TEMPLATE.md", FORM), ("CHANGELOG.md", CHANGES), title="Docs")
-    told = person.fix(base=base)
-    (pull,) = person.pulls
-    assert told["exit"] == 0
+def test_template_and_changelog_are_followed(user: TerminalUser):
+    base = user.push_to_main((".github/PULL_REQUEST_TEMPLATE.md", FORM), ("CHANGELOG.md", CHANGES), title="Docs")
+    result = user.fix(base=base)
+    (pull,) = user.pulls
+    assert result["exit"] == 0
     text = f"## What\n\n{SUMMARY}\n\nFixes #1.\n\n## Checklist\n\n- [ ] Signed\n\n---\n\n**Proof:**"
     assert pull.body.startswith(text)
-    assert "CHANGELOG" not in told["patch"]
-    changed = person.git("show", f"{pull.head}:CHANGELOG.md")
+    assert "CHANGELOG" not in result["patch"]
+    changed = user.git("show", f"{pull.head}:CHANGELOG.md")
     assert changed == CHANGES.replace("loud.\n", "loud.\n- Add instead of subtracting.\n").strip()
 
 
-def no_token(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+def no_token(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
     patch.setenv("GITHUB_TOKEN", "")
     patch.delenv("GH_TOKEN", raising=False)
 
 
-def no_remote(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    git(person.clone, "remote", "set-url", "origin", "https://example.org/octo/calc.git")
+def no_remote(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    git(user.clone, "remote", "set-url", "origin", "https://example.org/octo/calc.git")
     flags["repo_mismatch_ok"] = True
 
 
-def none_to_push_to(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    git(person.clone, "remote", "rename", "origin", "upstream")
-    git(person.clone, "remote", "set-url", "--push", "upstream", "no_push")
+def no_push_url(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    git(user.clone, "remote", "rename", "origin", "upstream")
+    git(user.clone, "remote", "set-url", "--push", "upstream", "no_push")
 
 
-def no_right(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    person.repo.permissions["ada"] = "read"
+def no_push_access(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    user.repo.permissions["ada"] = "read"
 
 
-def not_pushed(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    git(person.clone, "commit", "-q", "--allow-empty", "-m", "Mine")
+def not_pushed(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    git(user.clone, "commit", "-q", "--allow-empty", "-m", "Mine")
 
 
-def archived(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    person.repo.archived = True
+def archived(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    user.repo.archived = True
 
 
-def policy(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
-    flags["base"] = person.publish(("AI_POLICY.md", "We do not accept AI-generated contributions.\n"))
+def policy(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> None:
+    flags["base"] = user.push_to_main(("AI_POLICY.md", "We do not accept AI-generated contributions.\n"))
 
 
 @pytest.mark.parametrize(
-    ("begin", "code", "said", "fix"),
+    ("prepare", "code", "message", "fix"),
     [
         (no_token, 3, "Opening a pull request requires a token.", "`contents: write` and `pull-requests: write`"),
         (no_remote, 2, "is octo/calc or a fork of it.", "git remote add upstream"),
-        (none_to_push_to, 2, "is octo/calc or a fork of it.", "git remote add github "),
+        (no_push_url, 2, "is octo/calc or a fork of it.", "git remote add github "),
         (
-            no_right,
+            no_push_access,
             3,
             "You may not push to octo/calc, and no remote is a fork of it that you may push to.",
             "gh repo fork octo/calc",
@@ -233,48 +235,48 @@ def policy(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> 
     ],
     ids=["token", "remote", "no push", "right", "base", "archived", "policy"],
 )
-def test_what_would_stop_it_is_said_before_anything_is_spent(person: Person, monkeypatch, begin, code, said, fix):
+def test_obstacles_are_reported_before_run_starts(user: TerminalUser, monkeypatch, prepare, code, message, fix):
     flags: dict[str, Any] = {}
-    runs = person.runs
-    begin(person, flags, monkeypatch)
+    runs = user.runs
+    prepare(user, flags, monkeypatch)
     monkeypatch.setenv("SWE_AGENT_PR", "1")  # as with the flag
     for pr in (True, False):
-        told = person.fix(**flags, pr=pr)
-        assert told["exit"] == code
-        assert said in told["error"]["message"]
-        assert fix in told["error"]["fix"]
-        assert person.runs == runs
-        assert not person.hub.writes
+        result = user.fix(**flags, pr=pr)
+        assert result["exit"] == code
+        assert message in result["error"]["message"]
+        assert fix in result["error"]["fix"]
+        assert user.runs == runs
+        assert not user.hub.writes
 
 
 @pytest.mark.slow
-def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatch):
-    (person.clone / "calc.py").write_text((person.clone / "calc.py").read_text() + "\n# Mine\n")
+def test_uncommitted_changes_are_not_published(user: TerminalUser, monkeypatch):
+    (user.clone / "calc.py").write_text((user.clone / "calc.py").read_text() + "\n# Mine\n")
     try:
-        assert person.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
-        told = person.resume(pr=True)
-        assert (told["exit"], told["error"]["message"]) == (2, "This run started with uncommitted changes.")
+        assert user.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
+        result = user.resume(pr=True)
+        assert (result["exit"], result["error"]["message"]) == (2, "This run started with uncommitted changes.")
         monkeypatch.setenv("SWE_AGENT_PR", "1")
-        told = person.fix(EDIT, SUBMIT, pr=False)
+        result = user.fix(EDIT, SUBMIT, pr=False)
     finally:
-        git(person.clone, "checkout", "-q", "--", ".")
-    assert (told["exit"], read(Path(told["directory"])).run.base.changes) == (6, 0)
+        git(user.clone, "checkout", "-q", "--", ".")
+    assert (result["exit"], read(Path(result["directory"])).run.base.changes) == (6, 0)
 
 
-def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(person: Person, monkeypatch):
+def test_refused_patch_is_reported_each_time_but_recorded_once(user: TerminalUser, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "10")
-    told = person.resume()
-    assert (told["exit"], person.pulls) == (0, [])
-    (effect,) = told["effects"]
+    result = user.resume()
+    assert (result["exit"], user.pulls) == (0, [])
+    (effect,) = result["effects"]
     assert effect.startswith("No pull request was opened: ")
     for _ in range(2):
-        told = person.resume(pr=True)
-        assert (told["exit"], told["effects"]) == (2, [effect])
-        assert told["error"]["message"].startswith("No pull request can be opened: ")
+        result = user.resume(pr=True)
+        assert (result["exit"], result["effects"]) == (2, [effect])
+        assert result["error"]["message"].startswith("No pull request can be opened: ")
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("options", "message"),
     [
         ((True, None, True, "url"), "--apply and --pr were both given."),
         ((False, "b", True, "url"), "--branch and --pr were both given."),
@@ -283,41 +285,41 @@ def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(pers
     ],
     ids=["apply", "branch", "all", "no issue"],
 )
-def test_a_patch_goes_to_one_place(given, said):
-    with pytest.raises(UsageError, match=re.escape(said)):
-        check_delivery(*given)
+def test_patch_has_one_destination(options, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        check_delivery(*options)
 
 
 @pytest.mark.slow
-def test_killed_at_any_request_there_is_one_pull_request(person: Person, monkeypatch):
-    person.resume()
-    moments = [(at, when) for at in range(1, len(person.hub.requests) + 1) for when in ("before", "after")]
+def test_run_killed_at_any_request_opens_one_pull_request(user: TerminalUser, monkeypatch):
+    user.resume()
+    moments = [(at, when) for at in range(1, len(user.hub.requests) + 1) for when in ("before", "after")]
     for moment in [*sample(moments[:-1], 2), moments[-1]]:
-        person.begin_anew()
-        assert _killed(person, monkeypatch, *moment) == -signal.SIGKILL, moment
-        told = person.resume()
-        assert told["exit"] == 0, moment
-        assert [told["pull"]] == [pull.url for pull in person.pulls], moment
-        assert [pull.head for pull in person.pulls] == ["swe-agent/issue-1"], moment
+        user.reset()
+        assert _resume_and_kill(user, monkeypatch, *moment) == -signal.SIGKILL, moment
+        result = user.resume()
+        assert result["exit"] == 0, moment
+        assert [result["pull"]] == [pull.url for pull in user.pulls], moment
+        assert [pull.head for pull in user.pulls] == ["swe-agent/issue-1"], moment
 
 
-def _killed(person: Person, monkeypatch: pytest.MonkeyPatch, at: int, when: str) -> int:
-    """Go on with the run in a process of its own, which dies at that request: before it is acted on, or after."""
+def _resume_and_kill(user: TerminalUser, monkeypatch: pytest.MonkeyPatch, at: int, when: str) -> int:
+    """Resume the run in a process that dies at request number `at`, before or after it is processed."""
     process: list[subprocess.Popen[bytes]] = []
-    heard = 0
+    request_count = 0
 
-    def die(handler: Any, here: str) -> None:
-        nonlocal heard
-        heard += when == here
-        if heard == at and when == here:
+    def die(handler: Any, moment: str) -> None:
+        nonlocal request_count
+        request_count += when == moment
+        if request_count == at and when == moment:
             process[0].kill()
             process[0].wait()
 
     read, send = server._Handler._data, server._Handler._send
     with monkeypatch.context() as patch:
         patch.setattr(server._Handler, "_data", lambda self: (die(self, "before"), read(self))[1])
-        patch.setattr(server._Handler, "_send", lambda self, given: (die(self, "after"), send(self, given))[1])
-        command = [sys.executable, "-c", "from swe_agent import main; main()", "resume", person.runs[-1].name]
+        patch.setattr(server._Handler, "_send", lambda self, answer: (die(self, "after"), send(self, answer))[1])
+        command = [sys.executable, "-c", "from swe_agent import main; main()", "resume", user.runs[-1].name]
         env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         process.append(
             subprocess.Popen(command, env=env, cwd=Path(__file__).parents[4], stdout=subprocess.DEVNULL, stderr=-3)

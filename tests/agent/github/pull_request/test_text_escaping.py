@@ -1,4 +1,4 @@
-"""What strangers and models say is shown as text: read as Markdown it calls, links, closes and loads nothing."""
+"""Escaping of texts from models and untrusted users: as Markdown they mention, link, close and load nothing."""
 
 from __future__ import annotations
 
@@ -81,35 +81,35 @@ CALLED = re.compile(r"@[\w-]|#\d|GH-\d|://|www\.", re.IGNORECASE)
 
 
 def tokens(text: str) -> list[Token]:
-    """Of blocks and of what is in them."""
+    """Return the block tokens and, after each, its inline tokens."""
     blocks = GITHUB.parse(text)
     return [token for block in blocks for token in (block, *(block.children or ()))]
 
 
 def check_harmless(text: str, html: tuple[str, ...] = (), links: bool = False) -> None:
-    """Nothing in the Markdown does anything; of HTML there is only this, in its order."""
-    found = tokens(text)
-    assert [token.content.strip() for token in found if token.type.startswith("html")] == list(html)
-    assert not [token for token in found if token.type == "image" or (token.type.startswith("link") and not links)]
-    shown = "".join(token.content for token in found if token.type == "text")
-    assert not CALLED.search(shown), shown
+    """Check that the Markdown has no effect, and contains HTML only as listed, in this order."""
+    all_tokens = tokens(text)
+    assert [token.content.strip() for token in all_tokens if token.type.startswith("html")] == list(html)
+    assert not [token for token in all_tokens if token.type == "image" or (token.type.startswith("link") and not links)]
+    visible = "".join(token.content for token in all_tokens if token.type == "text")
+    assert not CALLED.search(visible), visible
     hidden = [c for c in text if c not in "\n\t" and unicodedata.category(c)[0] == "C"]
     assert not hidden, hidden
 
 
 @given(HOSTILES)
-def test_prose_does_nothing(text):
+def test_prose_is_rendered_as_plain_text(text):
     check_harmless(escape_markdown(text))
     assert {token.type for token in tokens(escape_markdown(text)) if token.nesting == 1} <= {"paragraph_open"}
 
 
 @given(HOSTILES)
-def test_prose_with_emphasis_does_nothing(text):
+def test_prose_with_emphasis_is_rendered_as_plain_text(text):
     check_harmless(escape_markdown(text, emphasis=True))
 
 
 @given(HOSTILES, HOSTILES)
-def test_two_proses_in_one_paragraph_do_nothing(one, two):
+def test_two_texts_in_one_paragraph_are_rendered_as_plain_text(one, two):
     check_harmless(escape_markdown(f"{one} {two}"))
 
 
@@ -122,14 +122,14 @@ def test_code_is_one_span(text):
 
 
 @given(HOSTILES)
-def test_a_fence_ends_where_it_ends(text):
+def test_fence_contains_whole_text(text):
     (block,) = GITHUB.parse(code_block(text))
     assert block.type == "fence"
     assert block.content.rstrip("\n") == strip_invisible(text).rstrip("\n")
 
 
 @given(HOSTILES)
-def test_a_title_is_plain(text):
+def test_title_is_plain_text(text):
     line = plain(text)
     assert "\n" not in line
     assert not ACTIVE.search(line), line
@@ -140,14 +140,14 @@ def test_a_title_is_plain(text):
         st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "skip ci", "Signed-off-by", "https://x.y/octo/calc/issues/"])
     )
 )
-def test_nothing_in_a_title_steps_together(parts):
+def test_removed_signs_in_title_leave_no_active_text(parts):
     line = plain("".join(parts))
     assert plain(line) == line
     assert not ACTIVE.search(line), line
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "expected"),
     [
         ("`add` subtracted. Now it adds.", "`add` subtracted. Now it adds."),
         ("Use snake_case, not x.", "Use `snake_case`, not x."),
@@ -159,12 +159,12 @@ def test_nothing_in_a_title_steps_together(parts):
     ],
     ids=["code", "name", "signs", "calls", "hidden", "list", "picture"],
 )
-def test_words_stay_readable(said, shown):
-    assert escape_markdown(said) == shown
+def test_harmless_prose_stays_readable(text, expected):
+    assert escape_markdown(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "expected"),
     [
         ("Let @property be read #12", "Let property be read 12"),
         ("x [skip ci]", "x (skip ci)"),
@@ -178,5 +178,5 @@ def test_words_stay_readable(said, shown):
     ],
     ids=["calls", "skip", "brackets", "box", "links", "url", "trailer", "signs", "url's sign"],
 )
-def test_a_title_stays_readable(said, shown):
-    assert plain(said) == shown
+def test_title_stays_readable(text, expected):
+    assert plain(text) == expected

@@ -1,5 +1,4 @@
-"""A policy that refuses what an AI wrote is told from one that asks for care; the wordings are those that projects use,
-said anew."""
+"""Detection of policies that refuse AI-written contributions. The examples paraphrase policies of real projects."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ REFUSED = [
     "LLM patches will not be merged.",
     "Pull requests by an AI are strictly forbidden.",
 ]
-TAKEN = [
+ACCEPTED = [
     "The use of AI in issues is banned.",
     "The use of AI is welcome.",
     "People must be in the loop: do not send PRs made by AI that nobody has reviewed.",
@@ -79,37 +78,37 @@ TAKEN = [
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
-def test_a_refusal_is_found(text: str) -> None:
+def test_refusing_policy_is_detected(text: str) -> None:
     assert refusal(f"# Contributing\r\n\r\nBe kind.\n\n{text}\n\nThank you.\n")
 
 
-@pytest.mark.parametrize("text", TAKEN, ids=range(len(TAKEN)))
-def test_anything_else_is_none(text: str) -> None:
+@pytest.mark.parametrize("text", ACCEPTED, ids=range(len(ACCEPTED)))
+def test_other_policy_is_not_refusal(text: str) -> None:
     assert refusal(f"# Contributing\n\nBe kind.\n\n{text}\n\nThank you.\n") == ""
 
 
-def test_where_all_is_about_it_a_sentence_need_not_say_so() -> None:
+def test_policy_on_ai_may_refuse_without_naming_it() -> None:
     text = "LLMs have no place here: contributions are rejected.\n\nNever share code with an AI of another company.\n"
 
     assert refusal(text) == ""
     assert refusal(text, on_ai=True) == "LLMs have no place here: contributions are rejected."
-    about_ai = [one for one in TAKEN if "AI module" not in one and "game" not in one]
-    assert [refusal(one, on_ai=True) for one in about_ai] == [""] * len(about_ai)
+    about_ai = [policy for policy in ACCEPTED if "AI module" not in policy and "game" not in policy]
+    assert [refusal(policy, on_ai=True) for policy in about_ai] == [""] * len(about_ai)
 
 
-def test_what_nobody_watches_is_refused_where_nobody_asked() -> None:
+def test_policy_against_unsupervised_tools_refuses_unrequested_work() -> None:
     text = "- Absolutely **no** unsupervised agentic tools.\n"
 
     assert refusal(text, asked=True) == ""
     assert refusal(text, asked=False) == "Absolutely no unsupervised agentic tools."
 
 
-def test_the_sentence_is_told_alone_and_short() -> None:
+def test_refusal_is_quoted_alone_and_shortened() -> None:
     text = f"Hello. We [do not](x.md) accept AI-generated code, {'whatever it does, ' * 100}ever. Bye."
 
-    found = refusal(text)
-    assert found.startswith("We do not accept AI-generated code, whatever")
-    assert len(found) == 300
+    quoted = refusal(text)
+    assert quoted.startswith("We do not accept AI-generated code, whatever")
+    assert len(quoted) == 300
 
 
 @pytest.mark.parametrize(
@@ -125,7 +124,7 @@ def test_the_sentence_is_told_alone_and_short() -> None:
         ),
     ],
 )
-def test_a_policy_is_known_by_its_name(name: str) -> None:
+def test_ai_policy_file_is_recognised_by_name(name: str) -> None:
     assert is_policy(name)
 
 
@@ -133,16 +132,16 @@ def test_a_policy_is_known_by_its_name(name: str) -> None:
     "name",
     ["ai.md", "AGENTS.md", "CONTRIBUTING.md", "POLICY.md", "maintainers-policy.md", "email_policy.md", "ai_policy.py"],
 )
-def test_other_files_are_none(name: str) -> None:
+def test_other_files_are_not_ai_policies(name: str) -> None:
     assert not is_policy(name)
 
 
-def test_long_texts_take_no_time() -> None:
-    hostile = [
+def test_long_texts_are_processed_quickly() -> None:
+    texts = [
         "no " * 60_000 + "AI",
         "AI not " * 30_000,
         "[" * 100_000,
         "<!--" * 40_000,
         "not a " * 30_000 + "accept AI",
     ]
-    assert [refusal(text) for text in hostile] == [""] * 5
+    assert [refusal(text) for text in texts] == [""] * 5

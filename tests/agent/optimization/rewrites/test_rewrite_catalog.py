@@ -1,4 +1,4 @@
-"""Rewrites of slow functions: what is proposed answers as what stood there did, on whatever it is given."""
+"""Rewrites of slow functions: a rewritten function gives the same results for any arguments."""
 
 from __future__ import annotations
 
@@ -94,44 +94,44 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "pairs_comb": st.tuples(st.lists(st.tuples(small, small), max_size=6)),
     "symmetric": st.tuples(st.lists(st.tuples(small, small), max_size=6)),
 }
-"""What each habit is called with."""
-UNTOUCHED = {"remove_all", "window_max"}
-"""Habits that no family knows."""
+"""Strategies for the arguments of each function in `slow/habits.py`."""
+WITHOUT_REWRITE = {"remove_all", "window_max"}
+"""Functions of `slow/habits.py` without a rewrite."""
 
 
 def load(data: bytes, name: str) -> Callable[..., Any]:
-    """The function of a text of ours."""
-    space: dict[str, Any] = {"__name__": "rewritten"}
-    exec(compile(data, "rewritten.py", "exec"), space)
-    found = space[name.partition(".")[0]]
+    """Execute a module's source and return one of its functions."""
+    namespace: dict[str, Any] = {"__name__": "rewritten"}
+    exec(compile(data, "rewritten.py", "exec"), namespace)
+    function = namespace[name.partition(".")[0]]
     for part in name.split(".")[1:]:
-        found = getattr(found, part)
-    assert callable(found)
-    return found
+        function = getattr(function, part)
+    assert callable(function)
+    return function
 
 
 def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a call gave or raised, with types and order, and its arguments afterwards."""
-    own = copy.deepcopy(arguments)
+    """Return the result or exception of a call, with types and order, and its arguments afterwards."""
+    copied = copy.deepcopy(arguments)
     try:
-        said: tuple[Any, ...] = ("returned", repr(function(*own)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other one raises the same
-        said = ("raised", type(error), str(error))
-    return *said, repr(own)
+        result: tuple[Any, ...] = ("returned", repr(function(*copied)))
+    except Exception as error:  # noqa: BLE001 - both functions must raise the same
+        result = ("raised", type(error), str(error))
+    return *result, repr(copied)
 
 
 @cache
 def excerpt(name: str) -> bytes:
-    """The habit between its neighbours: a search in the whole file takes seconds."""
+    """Return the function with its neighbouring functions only: a search in the whole file takes seconds."""
     body = ast.parse(HABITS).body
-    place = next(n for n, node in enumerate(body) if isinstance(node, ast.FunctionDef) and node.name == name)
-    kept = [node for n, node in enumerate(body) if abs(n - place) <= 1 or not isinstance(node, ast.FunctionDef)]
+    index = next(n for n, node in enumerate(body) if isinstance(node, ast.FunctionDef) and node.name == name)
+    nodes = [node for n, node in enumerate(body) if abs(n - index) <= 1 or not isinstance(node, ast.FunctionDef)]
     lines = HABITS.decode().splitlines(keepends=True)
-    return "\n".join("".join(lines[node.lineno - 1 : node.end_lineno]) for node in kept).encode()
+    return "\n".join("".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes).encode()
 
 
 @cache
-def found(name: str, careful: bool) -> list[Rewrite]:
+def search_rewrites(name: str, careful: bool) -> list[Rewrite]:
     several, single = module._search(excerpt(name), Target("habits.py", name), careful)
     return [*several, *single]
 
@@ -145,108 +145,108 @@ def habits() -> Iterator[str]:
     yield from (name for name, _ in iter_functions(ast.parse(HABITS)) if "." not in name)
 
 
-def test_every_habit_is_called_with_something() -> None:
+def test_all_habits_have_arguments() -> None:
     assert set(habits()) == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))
-def test_a_habit_is_known(name: str) -> None:
-    assert bool(offers(name)) == (name not in UNTOUCHED)
+def test_habit_has_rewrite(name: str) -> None:
+    assert bool(offers(name)) == (name not in WITHOUT_REWRITE)
 
 
-@pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - UNTOUCHED))
+@pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - WITHOUT_REWRITE))
 @pytest.mark.parametrize("careful", [True, False])
-def test_rewrites_answer_alike(name: str, careful: bool) -> None:
+def test_rewrites_preserve_results(name: str, careful: bool) -> None:
     before = load(excerpt(name), name)
-    after = [(one, load(one.data, name)) for one in found(name, careful)]
+    after = [(rewrite, load(rewrite.data, name)) for rewrite in search_rewrites(name, careful)]
 
     @settings(max_examples=25)
     @given(ARGUMENTS[name])
-    def alike(arguments: tuple[Any, ...]) -> None:
+    def check(arguments: tuple[Any, ...]) -> None:
         expected = outcome(before, arguments)
-        if not careful and (expected[0] == "raised" or not all(map(regular, arguments))):
+        if not careful and (expected[0] == "raised" or not all(map(is_nonempty, arguments))):
             return
         for rewrite, function in after:
             assert outcome(function, arguments) == expected, f"{rewrite.what}\n{rewrite.data.decode()}"
 
-    alike()
+    check()
 
 
-def regular(argument: object) -> bool:
-    """Whether an argument holds something, so that loops run: what a plain rewrite is for."""
+def is_nonempty(argument: object) -> bool:
+    """Return whether an argument holds items, so that loops run; only then a plain rewrite must agree."""
     return argument not in ([], {}, "")
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_rewrites_of_the_slow_functions_answer_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewrites_of_slow_functions_preserve_results(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SLOW))
-    subject, inputs = imported(name), imported(f"{name}_inputs")
+    slow_module, inputs = import_slow_module(name), import_slow_module(f"{name}_inputs")
     data = (SLOW / f"{name}.py").read_bytes()
     calls = [call for n in (1, 2, 4, 6) for seed in range(4) for call in inputs.calls(n, seed)]
-    before = load(data, subject.FUNCTION)
-    offered = rewrites(data, Target(f"{name}.py", subject.FUNCTION))
+    before = load(data, slow_module.FUNCTION)
+    offered = rewrites(data, Target(f"{name}.py", slow_module.FUNCTION))
     assert offered
     for rewrite in offered:
-        after = load(rewrite.data, subject.FUNCTION)
+        after = load(rewrite.data, slow_module.FUNCTION)
         for args, _ in calls:
-            if all(map(regular, args)):
-                # The instance of a class is made for one of the two; its fields are what is compared.
-                assert bare(outcome(after, args)) == bare(outcome(before, args)), rewrite.what
+            if all(map(is_nonempty, args)):
+                # Both calls use instances of the original class; the addresses in their repr differ.
+                assert without_addresses(outcome(after, args)) == without_addresses(outcome(before, args)), rewrite.what
 
 
-def imported(name: str) -> ModuleType:
+def import_slow_module(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, SLOW / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made
-    spec.loader.exec_module(made)
-    return made
+    imported = importlib.util.module_from_spec(spec)
+    sys.modules[name] = imported
+    spec.loader.exec_module(imported)
+    return imported
 
 
-def bare(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Without the addresses of objects."""
-    return tuple(one if not isinstance(one, str) else "".join(one.split(" object at ")[:1]) for one in outcome)
+def without_addresses(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the outcome without the memory addresses of objects."""
+    return tuple(part if not isinstance(part, str) else "".join(part.split(" object at ")[:1]) for part in outcome)
 
 
-# What stays as it is
+# Parts that a rewrite preserves
 
 
 @pytest.mark.parametrize(("newline", "indent"), [("\r\n", "    "), ("\n", "\t"), ("\r\n", "\t"), ("\n", "  ")])
 @pytest.mark.parametrize("name", ["unique", "fib", "lookup2", "josephus", "merge", "zscores", "cumulative", "anagrams"])
-def test_line_ends_and_indentation_are_the_files_own(name: str, newline: str, indent: str) -> None:
+def test_line_endings_and_indentation_are_preserved(name: str, newline: str, indent: str) -> None:
     text = excerpt(name).decode()
     lines = [indent * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in text.splitlines()]
     data = newline.join([*lines, ""]).encode()
     offered = rewrites(data, Target("habits.py", name))
     assert offered
-    for one in offered:
-        changed = one.data.decode()
+    for rewrite in offered:
+        changed = rewrite.data.decode()
         assert changed.count("\n") == changed.count(newline)
         assert all(not line[: len(line) - len(line.lstrip())].strip(indent[0]) for line in changed.split(newline))
         assert not any(line != line.rstrip() for line in changed.split(newline))
 
 
-@pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - UNTOUCHED))
-def test_a_rewrite_changes_imports_and_the_one_function(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - WITHOUT_REWRITE))
+def test_rewrite_changes_only_imports_and_target(name: str) -> None:
     offered = offers(name)
-    assert len({one.data for one in offered} | {excerpt(name)}) == len(offered) + 1
+    assert len({rewrite.data for rewrite in offered} | {excerpt(name)}) == len(offered) + 1
     assert len(offered) <= module.MOST
     before = dict(iter_functions(ast.parse(excerpt(name))))
-    for one in offered:
-        after = dict(iter_functions(ast.parse(one.data)))
+    for rewrite in offered:
+        after = dict(iter_functions(ast.parse(rewrite.data)))
         assert [key for key in before if ast.dump(before[key]) != ast.dump(after[key])] == [name]
         assert ast.dump(before[name].args) == ast.dump(after[name].args)
         assert ast.get_docstring(before[name]) == ast.get_docstring(after[name])
-        assert 1 <= len(one.steps) <= module.STEPS
+        assert 1 <= len(rewrite.steps) <= module.STEPS
 
 
-def test_comments_stay() -> None:
+def test_comments_are_preserved() -> None:
     loop = "for x in xs:  # three\n        if x in ys:\n            # four\n            out.append(x)"
     code = f"def f(xs, ys):\n    # One\n    out = []  # two\n    {loop}\n    return out  # five\n"
-    offered = [one.data.decode() for one in rewrites(code.encode(), Target("a.py", "f"))]
+    offered = [source.data.decode() for source in rewrites(code.encode(), Target("a.py", "f"))]
     assert offered
-    assert all(word in one for one in offered for word in ("# One", "# two", "# three", "# four", "# five"))
+    assert all(word in source for source in offered for word in ("# One", "# two", "# three", "# four", "# five"))
 
 
 def test_steps_are_combined() -> None:
@@ -256,11 +256,11 @@ def test_steps_are_combined() -> None:
     assert load(first.data, "f")([1, 2, 3], [2, 3], [0, 2]) == load(code.encode(), "f")([1, 2, 3], [2, 3], [0, 2])
 
 
-def test_a_target_that_is_not_there() -> None:
+def test_missing_target_is_rejected() -> None:
     with pytest.raises(UsageError):
         rewrites(b"x = 1\n", Target("a.py", "f"))
 
 
 @pytest.mark.parametrize("data", [b"def f(:\n", b"\xff\xfe\n", b"def f(): return '\xe9'\n"])
-def test_what_is_no_python_has_no_rewrites(data: bytes) -> None:
+def test_invalid_python_has_no_rewrites(data: bytes) -> None:
     assert rewrites(data, Target("a.py", "f")) == []

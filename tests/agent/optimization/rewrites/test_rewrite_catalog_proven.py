@@ -1,4 +1,4 @@
-"""Rewrites of a slow function in a room: the same answers on calls changed by type, and fewer instructions."""
+"""Proof of rewrites in a workspace: the same results on generated calls, and fewer instructions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def test_every_slow_function_has_inputs() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_cheapest_rewrite_is_proven_and_a_wrong_one_is_out() -> None:
+def test_cheapest_rewrite_is_proven_and_wrong_one_refused() -> None:
     data = (SLOW / "statements.py").read_bytes()
     target = Target("statements.py", "statements")
     wrong = Rewrite("forget one", data.replace(b"len(own)", b"len(own[1:])"))
     offered = [wrong, *rewrites(data, target)]
     with room(Path(SLOW)) as workspace:
         row = _tried(Trial(workspace, target, "statements_inputs", SLOW, "valgrind", 1), data, offered)
-    assert any(each.startswith("forget one") for each in row.refused)
+    assert any(reason.startswith("forget one") for reason in row.refused)
     assert row.wrong == ()
     assert row.ratio > 10
     assert row.what.startswith("index `bookings`")

@@ -1,4 +1,4 @@
-"""Where rewrites keep away: what changes in the loop, what has effects, and what is no plain function."""
+"""Code that is not rewritten: values that change in the loop, side effects and functions that are not plain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from agent.optimization.rewrites.rewrite_catalog import rewrites
 LOOKUP = "out = []\n    for x in xs:\n        {}\n        if x in ys:\n            out += [x]\n    return out"
 
 
-def said(code: str, name: str = "f") -> str:
-    return " | ".join(one.what for one in rewrites(code.encode(), Target("a.py", name)))
+def offered_rewrites(code: str, name: str = "f") -> str:
+    return " | ".join(rewrite.what for rewrite in rewrites(code.encode(), Target("a.py", name)))
 
 
 @pytest.mark.parametrize(
@@ -32,44 +32,46 @@ def said(code: str, name: str = "f") -> str:
         "grow(ys)",
     ],
 )
-def test_a_list_that_changes_in_the_loop_is_no_set(change: str) -> None:
+def test_list_changed_in_loop_does_not_become_set(change: str) -> None:
     code = f"def grow(a):\n    a.append(1)\n\ndef f(xs, ys):\n    zs = ys\n    {LOOKUP.format(change)}\n"
-    assert "in a set of `ys`" not in said(code)
+    assert "in a set of `ys`" not in offered_rewrites(code)
 
 
 @pytest.mark.parametrize(
     "harmless", ["len(ys)", "y = ys[0]", "z = sorted(ys)", "ys.index(x)", "look(ys)", "zs = [ys]", "x.name = 1"]
 )
-def test_a_list_that_is_only_read_is_a_set(harmless: str) -> None:
+def test_list_only_read_becomes_set(harmless: str) -> None:
     code = f"def look(a):\n    return a[0]\n\ndef f(xs, ys):\n    {LOOKUP.format(harmless)}\n"
-    assert "in a set of `ys`" in said(code)
+    assert "in a set of `ys`" in offered_rewrites(code)
 
 
 @pytest.mark.parametrize("start", ["{1}", "set()", "{1: 2}", "dict()", "'text'", "(y for y in xs)", "frozenset(xs)"])
-def test_what_is_quick_to_look_into_stays(start: str) -> None:
-    assert "set of `ys`" not in said(f"def f(xs):\n    ys = {start}\n    {LOOKUP.format('pass')}\n")
+def test_fast_lookup_is_not_rewritten(start: str) -> None:
+    assert "set of `ys`" not in offered_rewrites(f"def f(xs):\n    ys = {start}\n    {LOOKUP.format('pass')}\n")
 
 
 @pytest.mark.parametrize("kind", ["set[int]", "dict[str, int]", "str", "frozenset", "Mapping[int, int]", "'set[int]'"])
-def test_an_annotation_is_believed(kind: str) -> None:
-    assert "set of `ys`" not in said(f"def f(xs, ys: {kind}):\n    {LOOKUP.format('pass')}\n")
+def test_annotation_of_fast_lookup_is_trusted(kind: str) -> None:
+    assert "set of `ys`" not in offered_rewrites(f"def f(xs, ys: {kind}):\n    {LOOKUP.format('pass')}\n")
 
 
-def test_a_part_of_a_text_is_no_item() -> None:
-    assert "set of" not in said("def f(lines):\n    return [x for x in lines for y in lines if 'ab' in y]\n")
+def test_substring_test_does_not_become_set() -> None:
+    assert "set of" not in offered_rewrites(
+        "def f(lines):\n    return [x for x in lines for y in lines if 'ab' in y]\n"
+    )
 
 
 @pytest.mark.parametrize(
     "head",
     ["async def f(xs, ys):\n    ", "def f(xs, ys):\n    yield 1\n    ", "def f(xs, ys):\n    global z\n    "],
 )
-def test_functions_whose_work_is_not_done_when_they_return(head: str) -> None:
-    assert said(f"{head}{LOOKUP.format('pass')}\n") == ""
+def test_async_generator_and_global_functions_are_not_rewritten(head: str) -> None:
+    assert offered_rewrites(f"{head}{LOOKUP.format('pass')}\n") == ""
 
 
-def test_a_function_inside_another_that_binds_names_outside() -> None:
+def test_nonlocal_function_is_not_rewritten() -> None:
     inner = "nonlocal k\n        k += 1\n        return n < 2 or g(n - 1) + g(n - 2)"
-    assert said(f"def f(n):\n    k = 0\n    def g(n):\n        {inner}\n    return g(n)\n") == ""
+    assert offered_rewrites(f"def f(n):\n    k = 0\n    def g(n):\n        {inner}\n    return g(n)\n") == ""
 
 
 @pytest.mark.parametrize(
@@ -83,36 +85,36 @@ def test_a_function_inside_another_that_binds_names_outside() -> None:
         "return random() + f(n - 1) + f(n - 2)",
     ],
 )
-def test_recursion_with_effects_or_once_is_not_remembered(body: str) -> None:
-    assert said(f"from random import random\nlog = []\n\ndef f(n):\n    {body}\n") == ""
+def test_impure_or_single_recursion_is_not_cached(body: str) -> None:
+    assert offered_rewrites(f"from random import random\nlog = []\n\ndef f(n):\n    {body}\n") == ""
 
 
 @pytest.mark.parametrize("use", ["q.sort()", "q[0:1] = []", "x = q.pop(1)", "q, x = [], q", "del q[1:]"])
-def test_a_list_used_otherwise_is_no_deque(use: str) -> None:
+def test_list_with_other_uses_does_not_become_deque(use: str) -> None:
     code = f"def f(xs):\n    q = list(xs)\n    while q:\n        x = q.pop(0)\n        {use}\n    return 1\n"
-    assert "becomes a deque" not in said(code)
+    assert "becomes a deque" not in offered_rewrites(code)
 
 
-def test_a_parameter_that_is_emptied_stays_a_list() -> None:
-    assert "deque" not in said("def f(q):\n    while q:\n        print(q.pop(0))\n")
+def test_emptied_parameter_stays_list() -> None:
+    assert "deque" not in offered_rewrites("def f(q):\n    while q:\n        print(q.pop(0))\n")
 
 
 @pytest.mark.parametrize("value", ["random.random()", "next(it)", "input()", "xs.pop()", "clock()", "len(x)"])
-def test_what_differs_each_time_is_not_hoisted(value: str) -> None:
+def test_varying_value_is_not_hoisted(value: str) -> None:
     code = f"import random\n\ndef f(xs, it, clock):\n    for x in list(it):\n        print(max(1, {value}))\n"
-    assert f"compute `{value}`" not in said(code)
+    assert f"compute `{value}`" not in offered_rewrites(code)
 
 
-def test_a_list_that_is_kept_is_made_each_time() -> None:
-    assert "sorted(ys)" not in said("def f(xs, ys):\n    return [sorted(ys) for x in xs]\n")
-    assert "sorted(ys)" not in said(
+def test_escaping_list_is_not_hoisted() -> None:
+    assert "sorted(ys)" not in offered_rewrites("def f(xs, ys):\n    return [sorted(ys) for x in xs]\n")
+    assert "sorted(ys)" not in offered_rewrites(
         "def f(xs, ys, out):\n    for x in xs:\n        a = sorted(ys)\n        out.append(a)\n"
     )
 
 
-def test_a_copy_of_what_changes_is_needed() -> None:
-    assert said("def f(d):\n    for k in list(d):\n        del d[k]\n") == ""
-    assert said("def f(xs):\n    for x in xs[:]:\n        xs.remove(x)\n") == ""
+def test_copy_of_changing_collection_stays() -> None:
+    assert offered_rewrites("def f(d):\n    for k in list(d):\n        del d[k]\n") == ""
+    assert offered_rewrites("def f(xs):\n    for x in xs[:]:\n        xs.remove(x)\n") == ""
 
 
 @pytest.mark.parametrize(
@@ -126,22 +128,24 @@ def test_a_copy_of_what_changes_is_needed() -> None:
         "if next(b.k) == a.k:\n                out.append(b)",
     ],
 )
-def test_an_inner_loop_that_does_more_than_find_equals_stays(inner: str) -> None:
+def test_inner_loop_beyond_equality_search_is_not_indexed(inner: str) -> None:
     code = (
         f"def f(xs, ys):\n    out = []\n    for a in xs:\n        for b in ys:\n            {inner}\n    return out\n"
     )
-    assert "index" not in said(code)
+    assert "index" not in offered_rewrites(code)
 
 
-def test_a_name_that_is_taken_is_not_taken_again() -> None:
+def test_new_names_avoid_existing_ones() -> None:
     code = "deque = 1\n\ndef f(xs):\n    q = list(xs)\n    while q:\n        print(q.pop(0))\n"
-    assert "deque" not in said(code)
+    assert "deque" not in offered_rewrites(code)
     code = "def f(xs, ys, ys_set):\n    return [x for x in xs if x in ys]\n"
-    assert all(b"ys_lookup" in one.data for one in rewrites(code.encode(), Target("a.py", "f")))
+    assert all(b"ys_lookup" in rewrite.data for rewrite in rewrites(code.encode(), Target("a.py", "f")))
 
 
-def test_an_import_that_is_there_is_used() -> None:
+def test_existing_import_is_used() -> None:
     code = "import collections\n\ndef f(xs):\n    return [xs.count(x) for x in xs]\n"
     offered = rewrites(code.encode(), Target("a.py", "f"))
     assert offered
-    assert all(b"collections.Counter(xs)" in one.data and b"from collections" not in one.data for one in offered)
+    assert all(
+        b"collections.Counter(xs)" in rewrite.data and b"from collections" not in rewrite.data for rewrite in offered
+    )

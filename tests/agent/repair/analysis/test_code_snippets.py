@@ -1,4 +1,4 @@
-"""Statements of the repository that fit elsewhere in it, and the loose ends that say what is missing."""
+"""Snippets: statements of the repository that fit elsewhere, and unbound names that show missing code."""
 
 from __future__ import annotations
 
@@ -51,42 +51,42 @@ class Other:
 """
 
 
-def read(code: str = SIBLINGS) -> tuple[Source, dict[str, Definition]]:
+def parse(code: str = SIBLINGS) -> tuple[Source, dict[str, Definition]]:
     source = Source("a.py", code.encode())
     return source, {function.qualname: node for function, node in source.functions}
 
 
-def before(name: str, place: int = 0, last: bool = False) -> list[str]:
-    source, functions = read()
+def snippets_before(name: str, index: int = 0, last: bool = False) -> list[str]:
+    source, functions = parse()
     holder = functions[name]
-    statement = list(statements(holder))[place]
+    statement = list(statements(holder))[index]
     return [fit.text for fit in Snippets([source]).before(source, holder, statement, last)]
 
 
-def test_what_binds_a_name_that_is_read_in_vain_comes_first() -> None:
-    assert before("last")[0] == "pool = tuple(iterable)"
+def test_binding_of_unbound_name_comes_first() -> None:
+    assert snippets_before("last")[0] == "pool = tuple(iterable)"
 
 
-def test_a_strange_name_is_renamed_to_each_in_scope() -> None:
-    found = before("count")
-    assert "if not total:\n    return text" in found
-    assert "total = tuple(text)" in found
+def test_foreign_name_is_renamed_to_names_in_scope() -> None:
+    snippets = snippets_before("count")
+    assert "if not total:\n    return text" in snippets
+    assert "total = tuple(text)" in snippets
 
 
-def test_what_looks_at_other_attributes_does_not_fit() -> None:
-    found = before("Other.put")
-    assert not any("self.items" in text for text in found)
-    assert any("self.items.append" in text for text in before("Box.take"))
+def test_snippet_with_other_attributes_does_not_fit() -> None:
+    snippets = snippets_before("Other.put")
+    assert not any("self.items" in text for text in snippets)
+    assert any("self.items.append" in text for text in snippets_before("Box.take"))
 
 
-def test_a_function_has_nothing_from_itself() -> None:
-    source, functions = read()
+def test_function_gets_no_own_snippets() -> None:
+    source, functions = parse()
     fits = Snippets([source]).fitting(source, functions["count"])
     assert all(fit.snippet.holder is not functions["count"] for fit in fits)
     assert len({fit.text for fit in fits}) == len(fits)
 
 
-def test_like_neighbours_count() -> None:
+def test_similar_adjacent_statements_count() -> None:
     code = """\
 def f(a):
     a.open()
@@ -102,19 +102,19 @@ def h(a):
     a.open()
     a.close()
 """
-    source, functions = read(code)
+    source, functions = parse(code)
     holder = functions["h"]
     close = list(statements(holder))[1]
     assert next(Snippets([source]).before(source, holder, close)).text == "a.lock()"
 
 
-def test_snippets_are_asked_for_in_the_same_order_each_time() -> None:
-    assert before("last") == before("last")
-    assert before("Box.put", last=True) == before("Box.put", last=True)
+def test_snippets_have_deterministic_order() -> None:
+    assert snippets_before("last") == snippets_before("last")
+    assert snippets_before("Box.put", last=True) == snippets_before("Box.put", last=True)
 
 
-def test_conditions_of_others_fit_where_their_names_are_known() -> None:
-    source, functions = read(SIBLINGS.replace("self.items.append(item)", "if self.is_full():\n            return"))
+def test_conditions_of_other_functions_fit_in_scope() -> None:
+    source, functions = parse(SIBLINGS.replace("self.items.append(item)", "if self.is_full():\n            return"))
     snippets = Snippets([source])
     assert snippets.conditions(source, functions["last"]) == ["not pool"]
     assert snippets.conditions(source, functions["Box.take"]) == ["self.is_full()"]
@@ -130,26 +130,26 @@ def test_conditions_of_others_fit_where_their_names_are_known() -> None:
         ("a", {}, "a"),
     ],
 )
-def test_names_are_renamed_at_each_use(text: str, names: dict[str, str], expected: str) -> None:
+def test_names_are_renamed_at_every_use(text: str, names: dict[str, str], expected: str) -> None:
     assert rename(text, names) == expected
 
 
-def test_what_a_function_raises_is_what_it_and_its_file_raise() -> None:
+def test_raise_statements_come_from_function_then_file() -> None:
     code = "def f(a):\n    raise KeyError(a)\n\ndef g(b):\n    raise TypeError('x')\n\ndef h(a, c):\n    return c\n"
-    source, functions = read(code)
-    found = raise_statements(source, functions["g"])
-    assert found[:3] == ["raise TypeError('x')", "raise TypeError", "raise ValueError"]
-    assert "raise KeyError(a)" not in found
+    source, functions = parse(code)
+    raises = raise_statements(source, functions["g"])
+    assert raises[:3] == ["raise TypeError('x')", "raise TypeError", "raise ValueError"]
+    assert "raise KeyError(a)" not in raises
     assert "raise KeyError(a)" in raise_statements(source, functions["h"])
 
 
-# Loose ends
+# Unbound names
 
 
-def loose(code: str) -> tuple[tuple[str, ...], ...]:
-    source, functions = read(code)
-    found = find_unbound_names(source, next(iter(functions.values())))
-    return found.missing, found.idle, found.unused, found.unset
+def unbound_names(code: str) -> tuple[tuple[str, ...], ...]:
+    source, functions = parse(code)
+    unbound = find_unbound_names(source, next(iter(functions.values())))
+    return unbound.missing, unbound.idle, unbound.unused, unbound.unset
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def loose(code: str) -> tuple[tuple[str, ...], ...]:
         ("class A:\n    a = 1\n    def f(self):\n        return self.a\n", ((), (), (), ())),
     ],
 )
-def test_loose_ends(code: str, expected: tuple[tuple[str, ...], ...]) -> None:
-    assert loose(code) == expected
+def test_unbound_and_unused_names_are_found(code: str, expected: tuple[tuple[str, ...], ...]) -> None:
+    assert unbound_names(code) == expected
 
 
-def test_every_fit_parses() -> None:
-    source, functions = read()
+def test_all_fits_parse() -> None:
+    source, functions = parse()
     for holder in functions.values():
         for fit in Snippets([source]).fitting(source, holder):
             ast.parse(fit.text)

@@ -1,4 +1,4 @@
-"""What a function offers: names in scope, the nearest first; the repository's definitions; literals of the tests."""
+"""Donor code of a function: names in scope, definitions of the repository and literals of the tests."""
 
 from __future__ import annotations
 
@@ -56,44 +56,44 @@ def donors() -> tuple[Donors, list[ast.stmt]]:
     return Donors(source, holder), list(statements(holder))
 
 
-def at(text: str) -> Donors:
-    found, places = donors()
-    return found.at(next(one for one in places if found.source.text(one).startswith(text)))
+def donors_at(text: str) -> Donors:
+    function_donors, body = donors()
+    return function_donors.at(next(part for part in body if function_donors.source.text(part).startswith(text)))
 
 
-def test_names_are_those_in_scope() -> None:
+def test_names_are_in_scope() -> None:
     assert set(donors()[0].names) >= {"first", "second", "early", "item", "late", "own", "after"}
     assert "inner" not in donors()[0].names
-    assert set(at("early").names) == {"first", "second", "early"}
-    assert "late" in at("if item in late").names
-    assert "after" not in at("if item in late").names
-    assert {"own", "early", "first"} <= set(at("return own").names)
-    assert "own" not in at("return after").names
+    assert set(donors_at("early").names) == {"first", "second", "early"}
+    assert "late" in donors_at("if item in late").names
+    assert "after" not in donors_at("if item in late").names
+    assert {"own", "early", "first"} <= set(donors_at("return own").names)
+    assert "own" not in donors_at("return after").names
 
 
-def test_the_nearest_come_first() -> None:
-    assert at("return after").names[0] == "after"
-    assert set(at("late =").names[:2]) == {"late", "item"}
+def test_nearest_names_come_first() -> None:
+    assert donors_at("return after").names[0] == "after"
+    assert set(donors_at("late =").names[:2]) == {"late", "item"}
 
 
-def test_expressions_are_offered_where_their_names_are_known() -> None:
-    assert "first.left" in at("early").atoms
-    assert "len(early)" in at("after").atoms
-    assert "own + early" not in at("after").atoms
-    assert "inner * 2" not in at("after").atoms
-    assert at("after").inner(["inner"]) == ["inner * 2"]
+def test_expressions_are_offered_in_scope() -> None:
+    assert "first.left" in donors_at("early").atoms
+    assert "len(early)" in donors_at("after").atoms
+    assert "own + early" not in donors_at("after").atoms
+    assert "inner * 2" not in donors_at("after").atoms
+    assert donors_at("after").inner(["inner"]) == ["inner * 2"]
 
 
-def test_one_view_does_not_change_another() -> None:
-    found, places = donors()
-    first = found.at(places[0])
+def test_views_are_independent() -> None:
+    function_donors, body = donors()
+    first = function_donors.at(body[0])
     names = list(first.names)
-    assert found.at(places[-1]).names != names
-    assert first.at(places[-1]).names == found.at(places[-1]).names
+    assert function_donors.at(body[-1]).names != names
+    assert first.at(body[-1]).names == function_donors.at(body[-1]).names
     assert first.names == names
 
 
-def test_the_library_knows_signatures_members_and_keywords() -> None:
+def test_library_knows_signatures_members_and_keywords() -> None:
     source = Source("a.py", CODE)
     library = Library([source])
     assert library.functions["run"] == [Signature("run", ("first", "second"), 2)]
@@ -107,7 +107,7 @@ def test_the_library_knows_signatures_members_and_keywords() -> None:
     assert library.attributes_of(source, "first") == ["left"]
 
 
-def test_classes_that_inherit_from_each_other_have_an_end() -> None:
+def test_circular_inheritance_terminates() -> None:
     source = Source("a.py", b"class A(B):\n    x = 1\nclass B(A):\n    y = 2\n")
     assert sorted(Library([source]).members["A"]) == ["x", "y"]
 
@@ -127,7 +127,7 @@ def test_classes_that_inherit_from_each_other_have_an_end() -> None:
         ("a", 1, ["a"], False),
     ],
 )
-def test_what_a_signature_takes(head: str, count: int, keywords: list[str], possible: bool) -> None:
+def test_signature_accepts_arguments(head: str, count: int, keywords: list[str], possible: bool) -> None:
     node = ast.parse(f"def f({head}): ...").body[0]
     assert isinstance(node, Definition)
     assert signature(node).takes(count, keywords) is possible
@@ -148,11 +148,11 @@ def test_what_a_signature_takes(head: str, count: int, keywords: list[str], poss
         ("T", set()),
     ],
 )
-def test_annotations_are_read(text: str, kinds: set[str]) -> None:
+def test_annotations_are_parsed(text: str, kinds: set[str]) -> None:
     assert annotated(ast.parse(text, mode="eval").body) == kinds
 
 
-def test_hints_are_the_literals_of_failing_tests_and_issue() -> None:
+def test_hints_come_from_failing_tests_and_issue() -> None:
     files = {
         "tests/test_a.py": b"class TestA:\n  def test_b(self):\n    x = 'given'\n    assert f(x) == 'wanted'\n",
         "tests/test_c.py": b"def test_d():\n    assertEqual(1.5, f(True, b'x'))\n",
@@ -166,22 +166,22 @@ def test_hints_are_the_literals_of_failing_tests_and_issue() -> None:
             raise FileNotFoundError(path) from None
 
     failing = ["tests/test_a.py::TestA::test_b[1]", "tests.test_c.test_d", "none.py::test_x", "bad.py::test_y"]
-    found = literal_hints(read, failing, 'It says `wrong` where "right" is meant.')
-    assert found == ["'wanted'", "1.5", "b'x'", "'given'", "'wrong'", "'right'"]
+    hints = literal_hints(read, failing, 'It says `wrong` where "right" is meant.')
+    assert hints == ["'wanted'", "1.5", "b'x'", "'given'", "'wrong'", "'right'"]
 
 
-def test_a_file_of_tests_is_read_once_however_many_fail() -> None:
+def test_test_file_is_read_once() -> None:
     code = "".join(f"def test_{number}(x):\n    assert f({number}) == 'a{number}'\n" for number in range(50))
-    read: list[str] = []
+    read_paths: list[str] = []
 
-    def reader(path: str) -> bytes:
-        read.append(path)
+    def read(path: str) -> bytes:
+        read_paths.append(path)
         return code.encode()
 
     failing = [f"tests/test_a.py::test_{number}[{value}]" for number in range(50) for value in "xy"]
-    found = literal_hints(reader, failing)
-    assert read == ["tests/test_a.py"]
-    assert found[:4] == ["'a0'", "0", "'a1'", "1"]
+    hints = literal_hints(read, failing)
+    assert read_paths == ["tests/test_a.py"]
+    assert hints[:4] == ["'a0'", "0", "'a1'", "1"]
 
 
 @pytest.mark.parametrize(
@@ -199,22 +199,22 @@ def test_a_file_of_tests_is_read_once_however_many_fail() -> None:
         "for other in one: pass",
     ],
 )
-def test_whatever_binds_a_name_offers_it(bound: str) -> None:
+def test_every_binding_offers_name(bound: str) -> None:
     source = Source("a.py", f"def f(one):\n    {bound}\n    return one\n".encode())
     holder = source.functions[0][1]
-    found = Donors(source, holder)
-    assert "other" in found.at(holder.body[-1]).names
-    assert "other" in found.local
+    offered = Donors(source, holder)
+    assert "other" in offered.at(holder.body[-1]).names
+    assert "other" in offered.local
     module = Source("a.py", f"{bound}\n".replace("\n    ", "\n").encode())
     assert "other" in Library([module]).visible(module)
 
 
-def test_what_a_file_calls_and_assigns_is_found_once() -> None:
+def test_calls_and_assignments_of_file_are_shared() -> None:
     source = Source("a.py", CODE)
     library = Library([source])
     holder = source.functions[-1][1]
     assert library.called(source) == ["len", "other", "Box", "run"]
     assert library.assigned(source) == ["LIMIT"]
-    views = [Donors(source, holder, library).at(one) for one in holder.body[:2]]
+    views = [Donors(source, holder, library).at(statement) for statement in holder.body[:2]]
     assert views[0].called[:4] == library.called(source)
     assert views[0].globals is views[1].globals

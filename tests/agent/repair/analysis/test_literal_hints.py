@@ -1,4 +1,4 @@
-"""What failing tests give away: exceptions that they wait for in vain."""
+"""Hints from failing tests: expected exceptions and asserted literals."""
 
 from __future__ import annotations
 
@@ -33,45 +33,45 @@ def write(text):
 """
 
 
-def observed(test: str, said: str, raised: bool = False) -> TracedTest:
-    return TracedTest(f"test_a.py::{test}", "failed", 0.1, {}, (("a.py", 1),) if raised else (), said)
+def failed_test(test: str, message: str, raised: bool = False) -> TracedTest:
+    return TracedTest(f"test_a.py::{test}", "failed", 0.1, {}, (("a.py", 1),) if raised else (), message)
 
 
-def waited_for(*failing: TracedTest) -> tuple[str, ...]:
+def expected(*failing: TracedTest) -> tuple[str, ...]:
     return expected_exceptions(lambda path: TESTS, failing)
 
 
-def test_what_runners_say_is_understood() -> None:
+def test_messages_of_runners_are_parsed() -> None:
     with pytest.raises(pytest.fail.Exception) as of_pytest, pytest.raises(KeyError):
         pass
     with pytest.raises(pytest.fail.Exception) as of_several, pytest.raises((KeyError, OSError)):
         pass
-    with pytest.raises(AssertionError) as of_unittest, unittest.TestCase().assertRaises(KeyError):  # noqa: PT027 - its words are what is tested
+    with pytest.raises(AssertionError) as of_unittest, unittest.TestCase().assertRaises(KeyError):  # noqa: PT027 - its message is tested
         pass
     for error in (of_pytest, of_several, of_unittest):
-        said = f"{type(error.value).__name__}: {error.value}"
-        assert observed("test_writes", said).awaited == "KeyError", said
-    assert observed("test_writes", "AssertionError: assert 1 == 2").awaited == ""
+        message = f"{type(error.value).__name__}: {error.value}"
+        assert failed_test("test_writes", message).awaited == "KeyError", message
+    assert failed_test("test_writes", "AssertionError: assert 1 == 2").awaited == ""
 
 
-def test_an_exception_other_than_the_one_asked_for_is_one_in_vain() -> None:
-    assert waited_for(observed("test_refuses", "AttributeError: no", raised=True)) == ("Empty", "TypeError")
-    assert waited_for(observed("test_refuses", "TypeError: no", raised=True)) == ()
-    assert waited_for(observed("test_refuses", "AssertionError: no")) == ()
-    assert waited_for(observed("WriteTest::test_is_refused", "IndexError: no", raised=True)) == ("ValueError",)
-    assert waited_for(observed("test_writes", "IndexError: no", raised=True)) == ()
+def test_expected_but_missing_exceptions_are_found() -> None:
+    assert expected(failed_test("test_refuses", "AttributeError: no", raised=True)) == ("Empty", "TypeError")
+    assert expected(failed_test("test_refuses", "TypeError: no", raised=True)) == ()
+    assert expected(failed_test("test_refuses", "AssertionError: no")) == ()
+    assert expected(failed_test("WriteTest::test_is_refused", "IndexError: no", raised=True)) == ("ValueError",)
+    assert expected(failed_test("test_writes", "IndexError: no", raised=True)) == ()
 
 
-def test_what_is_waited_for_in_vain_is_raised_early() -> None:
-    def place(names: tuple[str, ...]) -> int:
+def test_expected_exception_is_raised_early() -> None:
+    def position(names: tuple[str, ...]) -> int:
         stream = order_candidates(
             [Source("a.py", CODE)], [Suspect("a.py", 2, 1.0)], Spectrum((), (), {}), awaited=names
         )
-        return next(at for at, one in enumerate(stream) if "raise TypeError" in one.description)
+        return next(index for index, candidate in enumerate(stream) if "raise TypeError" in candidate.description)
 
-    assert place(("TypeError",)) < 20 < place(())
+    assert position(("TypeError",)) < 20 < position(())
 
 
-def test_what_is_asserted_comes_first_whatever_the_assertion_is_called_on() -> None:
+def test_asserted_literals_come_first() -> None:
     test = b"def test_a():\n    first = 'b'\n    made(first).assert_called_with('a')\n"
     assert literal_hints(lambda path: test, ["test_a.py::test_a"]) == ["'a'", "'b'"]

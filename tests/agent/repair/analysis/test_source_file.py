@@ -1,4 +1,4 @@
-"""Edits of source text: parentheses where they are needed, the rest of the file byte for byte as it was."""
+"""Edits of source text: parentheses only where needed, and every other byte preserved."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def expression(source: Source, text: str) -> ast.expr:
         ("x = 1 if(a)else 2", "a", "b or c", "x = 1 if(b or c)else 2"),
     ],
 )
-def test_parentheses_only_where_needed(code: str, old: str, new: str, expected: str) -> None:
+def test_parentheses_are_added_only_where_needed(code: str, old: str, new: str, expected: str) -> None:
     source = Source("a.py", code.encode())
     assert apply(source, source.replace(expression(source, old), new)).decode() == expected
 
@@ -74,7 +74,7 @@ def test_parentheses_only_where_needed(code: str, old: str, new: str, expected: 
         ("x = (a +\n  b)", "a", "b", r"\+", "-", "x = (a -\n  b)"),
     ],
 )
-def test_operators_keep_their_spacing(code: str, left: str, right: str, pattern: str, new: str, expected: str) -> None:
+def test_operator_spacing_is_preserved(code: str, left: str, right: str, pattern: str, new: str, expected: str) -> None:
     source = Source("a.py", code.encode())
     draft = source.operator(expression(source, left), expression(source, right), pattern, new)
     assert apply(source, draft).decode() == expected
@@ -90,7 +90,7 @@ def test_operators_keep_their_spacing(code: str, left: str, right: str, pattern:
         ('c["k"]', r"'\n'", None),
     ],
 )
-def test_what_stands_in_an_f_string_is_replaced_without_its_quotes(old: str, new: str, expected: str | None) -> None:
+def test_expression_in_f_string_avoids_its_quotes(old: str, new: str, expected: str | None) -> None:
     source = Source("a.py", b"""x = f'{a + 1!r:>{w}} {c["k"]}'""")
     draft = source.replace(expression(source, old), new)
     assert apply(source, draft).decode() == (expected or source.data.decode())
@@ -109,21 +109,21 @@ def test_what_stands_in_an_f_string_is_replaced_without_its_quotes(old: str, new
         ("match a:\n case {'k': c}: b", "'k'", "'j'", "match a:\n case {'j': c}: b"),
     ],
 )
-def test_a_place_gets_what_can_stand_there(code: str, old: str, new: str, expected: str) -> None:
+def test_replacement_is_adapted_to_context(code: str, old: str, new: str, expected: str) -> None:
     source = Source("a.py", code.encode())
     result = apply(source, source.replace(expression(source, old), new)).decode()
     assert result == expected
     ast.parse(result)
 
 
-def test_a_byte_order_mark_moves_nothing() -> None:
+def test_byte_order_mark_shifts_no_offset() -> None:
     source = Source("a.py", b"\xef\xbb\xbfdef f(a): return a + 1\nx = 2\n")
     assert apply(source, source.replace(expression(source, "a + 1"), "a")) == source.data.replace(b"a + 1", b"a")
     assert apply(source, source.insert(source.tree.body[0], ["y = 1"])).startswith(b"\xef\xbb\xbfy = 1\ndef f")
     assert source.data[source.functions[0][0].start :].startswith(b"def f")
 
 
-def test_a_file_that_says_it_is_no_utf_8_is_refused_where_that_matters() -> None:
+def test_other_encoding_is_rejected_only_with_non_ascii_text() -> None:
     with pytest.raises(ValueError, match="iso-8859-1"):
         Source("a.py", "# coding: latin-1\nx = 'é' + a\n".encode())
     assert Source("a.py", b"# coding: latin-1\nx = 1\n").indent == "    "
@@ -138,29 +138,29 @@ def test_a_file_that_says_it_is_no_utf_8_is_refused_where_that_matters() -> None
         ("if a: b\n", "    "),
     ],
 )
-def test_the_unit_of_indentation_is_that_of_blocks(code: str, unit: str) -> None:
+def test_indentation_unit_comes_from_blocks(code: str, unit: str) -> None:
     assert Source("a.py", code.encode()).indent == unit
 
 
-def test_a_function_has_its_own_unit_of_indentation() -> None:
+def test_function_has_its_own_indentation_unit() -> None:
     code = b"class A:\n\tdef f(self):\n\t\treturn 1\n\tdef g(self):\n\t\treturn 2\ndef h(b):\n  a = b\n"
     source = Source("a.py", code)
     assert [source.unit(node.body[-1]) for _, node in source.functions] == ["\t", "\t", "  "]
 
 
-def test_what_is_odd_in_a_file_is_not_said_in_our_name() -> None:
+def test_syntax_warnings_of_source_are_suppressed() -> None:
     source = Source("a.py", b"def f(a):\n    return 1if a else '\\d'\n")
     assert rank("1if a else '\\d'") == rank("b if a else c")
     assert source.text(source.functions[0][1].body[0]) == "return 1if a else '\\d'"
 
 
-def test_a_match_has_its_guards_and_the_values_it_compares_with() -> None:
+def test_own_nodes_of_match_include_guards_and_values() -> None:
     source = Source("a.py", b"match a:\n case [1, b] if b > c: d\n case {'k': A.b}: e\n")
     texts = [source.text(node) for node in own_nodes(source.tree.body[0]) if isinstance(node, ast.expr)]
     assert texts == ["a", "1", "b > c", "b", "c", "'k'", "A.b", "A"]
 
 
-def test_insertion_takes_the_indentation_and_line_ends_of_the_file() -> None:
+def test_insertion_follows_indentation_and_line_endings() -> None:
     source = Source("a.py", b"def f(x):\r\n\tfor y in x:\r\n\t\tpass  # why\r\n\treturn x")
     inner = list(statements(source.tree))
     assert source.indent == "\t"
@@ -172,14 +172,14 @@ def test_insertion_takes_the_indentation_and_line_ends_of_the_file() -> None:
     assert apply(source, source.insert(inner[3], ["a()"], after=True)).endswith(b"\treturn x\r\n\ta()")
 
 
-def test_no_insertion_where_the_statement_shares_its_line() -> None:
+def test_nothing_is_inserted_on_shared_line() -> None:
     source = Source("a.py", b"if a: b = 1; c = 2\n")
     first, second = list(statements(source.tree))[1:]
     assert source.insert(first, ["x"]) is None
     assert source.insert(second, ["x"]) is None
 
 
-def test_functions_are_the_outermost_with_their_bytes() -> None:
+def test_functions_are_outermost_with_byte_offsets() -> None:
     source = Source("a.py", ODD)
     (name, _), (plain, _) = source.functions
     assert (name.qualname, name.lines, plain.qualname) == ("A.name", (3, 4), "plain")
@@ -194,19 +194,19 @@ def test_spans_count_bytes() -> None:
     assert apply(source, source.replace(node, "'ö'")) == ODD.replace(b"self.other", "'ö'".encode())
 
 
-def test_header_lines_leave_out_the_body() -> None:
+def test_header_lines_exclude_body() -> None:
     source = Source("a.py", b"if (a and\n    b):\n    c = 1\n    d = 2\nelse:\n    e\n")
     assert list(header(source.tree.body[0])) == [1, 2]
 
 
-def test_own_nodes_leave_out_inner_statements_and_annotations() -> None:
+def test_own_nodes_exclude_inner_statements_and_annotations() -> None:
     source = Source("a.py", b"x: int = f(1)\nwhile a:\n    b = 2\n")
     assert not any(isinstance(node, ast.Name) and node.id == "int" for node in own_nodes(source.tree.body[0]))
     assert [node.id for node in own_nodes(source.tree.body[1]) if isinstance(node, ast.Name)] == ["a"]
 
 
 @pytest.mark.parametrize("data", [b"\xff = 1", b"def f(:\n", b"x = '\x00'"])
-def test_what_cannot_be_read_is_told(data: bytes) -> None:
+def test_unreadable_source_is_rejected(data: bytes) -> None:
     with pytest.raises((SyntaxError, ValueError)):
         Source("a.py", data)
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_read_is_told(data: bytes) -> None:
         ["a", "a + b", "a.b", "f(x)", "not a", "a or b", "lambda: 1", "(a, b)", "a, b", "-a", "a if b else c"]
     )
 )
-def test_rank_is_that_of_the_outermost_operator(text: str) -> None:
+def test_rank_is_that_of_outermost_operator(text: str) -> None:
     inside = ast.parse(f"({text}) ** 2", mode="eval")
     bare = text if rank(text) == 15 else f"({text})"
     assert ast.dump(ast.parse(f"{bare} ** 2", mode="eval")) == ast.dump(inside)

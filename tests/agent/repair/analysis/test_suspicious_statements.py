@@ -1,4 +1,4 @@
-"""Which statements are suspected and why: slices of real runs, and all signals over a real suite."""
+"""Suspicious statements and their reasons: slices of real runs, and all signals over a real suite."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agent.repair.analysis.dynamic_slices import slice_failure, statement_facts
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 
 
-def module(file: Path, source: str) -> ModuleType:
+def load_module(file: Path, source: str) -> ModuleType:
     file.write_text(source)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
@@ -33,11 +33,11 @@ def module(file: Path, source: str) -> ModuleType:
 
 
 def lines_in_slice(folder: Path, source: str) -> list[str]:
-    """The statements of a failing `test()` on which its failure depends, as text, in order of their lines."""
+    """Return the statements on which the failure of `test()` depends, as text, in order of their lines."""
     source = textwrap.dedent(source)
-    test = module(folder / "test_a.py", source).test
+    test = load_module(folder / "test_a.py", source).test
     tracer = Tracer(str(folder), None, 1000)
-    before = sys.gettrace(), threading.gettrace()  # what measures coverage
+    before = sys.gettrace(), threading.gettrace()  # of the coverage measurement
     tracer.start()
     try:
         test()
@@ -51,15 +51,18 @@ def lines_in_slice(folder: Path, source: str) -> list[str]:
         tracer.stop()
         sys.settrace(before[0])
         threading.settrace(before[1])  # type: ignore[arg-type]
-    seen = TracedTest("t", "failed", 0.0, {}, (("test_a.py", line),), flow=tuple(tracer.flow), calls=tracer.calls)
-    found = slice_failure(seen, {"test_a.py": statement_facts(ast.parse(source))})
-    assert min(found.values()) == 0
+    traced = TracedTest("t", "failed", 0.0, {}, (("test_a.py", line),), flow=tuple(tracer.flow), calls=tracer.calls)
+    slice_lines = slice_failure(traced, {"test_a.py": statement_facts(ast.parse(source))})
+    assert min(slice_lines.values()) == 0
     texts = source.splitlines()
-    return [texts[number - 1].strip() for _, number in sorted(found)]
+    return [texts[number - 1].strip() for _, number in sorted(slice_lines)]
 
 
-def test_what_is_not_read_again_is_not_in_the_slice(tmp_path: Path) -> None:
-    source = """\
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param(
+            """\
     def test():
         a = 1
         b = 2
@@ -67,12 +70,12 @@ def test_what_is_not_read_again_is_not_in_the_slice(tmp_path: Path) -> None:
         c = a + 1
         a = 5
         assert c == 3
-    """
-    assert lines_in_slice(tmp_path, source) == ["a = 1", "c = a + 1", "assert c == 3"]
-
-
-def test_a_slice_goes_into_calls_and_out_of_them(tmp_path: Path) -> None:
-    source = """\
+    """,
+            ["a = 1", "c = a + 1", "assert c == 3"],
+            id="unused values",
+        ),
+        pytest.param(
+            """\
     def double(n):
         noise = n * 3
         if n > 1:
@@ -86,13 +89,12 @@ def test_a_slice_goes_into_calls_and_out_of_them(tmp_path: Path) -> None:
             start,
         )
         assert found == 5
-    """
-    expected = ["if n > 1:", "return n + n", "start = 2", "found = double(", "assert found == 5"]
-    assert lines_in_slice(tmp_path, source) == expected
-
-
-def test_a_slice_follows_attributes_and_what_is_changed_through_a_parameter(tmp_path: Path) -> None:
-    source = """\
+    """,
+            ["if n > 1:", "return n + n", "start = 2", "found = double(", "assert found == 5"],
+            id="calls",
+        ),
+        pytest.param(
+            """\
     class Bag:
         def __init__(self):
             self.items = []
@@ -112,22 +114,21 @@ def test_a_slice_follows_attributes_and_what_is_changed_through_a_parameter(tmp_
         table = {}
         fill(table, 2)
         assert table[2] == len(bag.items)
-    """
-    expected = [
-        "self.items = []",
-        "self.items.append(item)",
-        "target[n] = n + 1",
-        "bag = Bag()",
-        "bag.put(1)",
-        "table = {}",
-        "fill(table, 2)",
-        "assert table[2] == len(bag.items)",
-    ]
-    assert lines_in_slice(tmp_path, source) == expected
-
-
-def test_what_decides_that_a_statement_runs_is_in_the_slice(tmp_path: Path) -> None:
-    source = """\
+    """,
+            [
+                "self.items = []",
+                "self.items.append(item)",
+                "target[n] = n + 1",
+                "bag = Bag()",
+                "bag.put(1)",
+                "table = {}",
+                "fill(table, 2)",
+                "assert table[2] == len(bag.items)",
+            ],
+            id="attributes and changed arguments",
+        ),
+        pytest.param(
+            """\
     def test():
         total = 0
         rounds = 0
@@ -137,13 +138,12 @@ def test_what_decides_that_a_statement_runs_is_in_the_slice(tmp_path: Path) -> N
                 continue
             total += n
         assert total == 6
-    """
-    expected = ["total = 0", "for n in [1, 2, 3]:", "if n == 2:", "total += n", "assert total == 6"]
-    assert lines_in_slice(tmp_path, source) == expected
-
-
-def test_a_branch_that_would_have_changed_what_is_wanted_is_in_the_slice(tmp_path: Path) -> None:
-    source = """\
+    """,
+            ["total = 0", "for n in [1, 2, 3]:", "if n == 2:", "total += n", "assert total == 6"],
+            id="control dependencies",
+        ),
+        pytest.param(
+            """\
     def test():
         limit, other = 3, 4
         if other > 5:
@@ -151,13 +151,12 @@ def test_a_branch_that_would_have_changed_what_is_wanted_is_in_the_slice(tmp_pat
         if limit > 5:
             limit = 5
         assert limit == 4
-    """
-    expected = ["limit, other = 3, 4", "if limit > 5:", "assert limit == 4"]
-    assert lines_in_slice(tmp_path, source) == expected
-
-
-def test_what_is_changed_by_another_name_is_in_the_slice(tmp_path: Path) -> None:
-    source = """\
+    """,
+            ["limit, other = 3, 4", "if limit > 5:", "assert limit == 4"],
+            id="skipped branch that binds the value",
+        ),
+        pytest.param(
+            """\
     class Rows:
         def __init__(self):
             self.rows = [[]]
@@ -171,9 +170,21 @@ def test_what_is_changed_by_another_name_is_in_the_slice(tmp_path: Path) -> None
         held = Rows()
         held.add(1)
         assert held.rows == [[2]]
-    """
-    expected = ["self.rows = [[]]", "rows = self.rows", "rows[0].append(value)", "held = Rows()", "held.add(1)"]
-    assert lines_in_slice(tmp_path, source) == [*expected, "assert held.rows == [[2]]"]
+    """,
+            [
+                "self.rows = [[]]",
+                "rows = self.rows",
+                "rows[0].append(value)",
+                "held = Rows()",
+                "held.add(1)",
+                "assert held.rows == [[2]]",
+            ],
+            id="change through an alias",
+        ),
+    ],
+)
+def test_slice_has_statements_that_failure_depends_on(tmp_path: Path, source: str, expected: list[str]) -> None:
+    assert lines_in_slice(tmp_path, source) == expected
 
 
 LIBRARY = """\
@@ -228,7 +239,7 @@ def test_table_of_a():
 
 
 @pytest.fixture
-def watched(make_repo, open_ws) -> Iterator[tuple[Evaluator, dict[str, bytes]]]:
+def evaluator_and_files(make_repo, open_ws) -> Iterator[tuple[Evaluator, dict[str, bytes]]]:
     files = {"lib.py": LIBRARY, "test_lib.py": TESTS}
     names = [f"test_lib.py::test_{name}" for name in ("low", "high", "within", "table", "table_of_a")]
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", names, Event()) as evaluator:
@@ -237,50 +248,50 @@ def watched(make_repo, open_ws) -> Iterator[tuple[Evaluator, dict[str, bytes]]]:
 
 def spectrum(evaluator: Evaluator, failing: str) -> Spectrum:
     names = [f"test_lib.py::test_{name}" for name in ("low", "high", "within", "table", "table_of_a")]
-    red = f"test_lib.py::test_{failing}"
-    return trace_tests(evaluator, [red], [name for name in names if name != red], 60)
+    failing_id = f"test_lib.py::test_{failing}"
+    return trace_tests(evaluator, [failing_id], [name for name in names if name != failing_id], 60)
 
 
 def line_of(text: str) -> int:
     return LIBRARY[: LIBRARY.index(text)].count("\n") + 1
 
 
-def named(found: list[Suspect]) -> dict[int, Suspect]:
-    return {one.line: one for one in found if one.path == "lib.py"}
+def suspects_by_line(suspects: list[Suspect]) -> dict[int, Suspect]:
+    return {suspect.line: suspect for suspect in suspects if suspect.path == "lib.py"}
 
 
 @pytest.mark.slow
-def test_statements_are_ranked_with_reasons(watched) -> None:
-    evaluator, files = watched
-    seen = spectrum(evaluator, "low")
-    found = find_suspects(seen, files.get)
-    assert found[0].line == line_of("n = most\n    return")
-    assert found[0].score == 1.0
-    assert "runs in 1 of 1 failing test and 0 passing" in found[0].why
-    by_line = named(found)
+def test_suspects_are_ranked_with_reasons(evaluator_and_files) -> None:
+    evaluator, files = evaluator_and_files
+    traced = spectrum(evaluator, "low")
+    suspects = find_suspects(traced, files.get)
+    assert suspects[0].line == line_of("n = most\n    return")
+    assert suspects[0].score == 1.0
+    assert "runs in 1 of 1 failing test and 0 passing" in suspects[0].why
+    by_line = suspects_by_line(suspects)
     clip, setup = by_line[line_of("if n > most")], by_line[line_of("values = []")]
     assert "the failure depends on it" in " ".join(clip.why)
     assert any(word.startswith("in failing tests it continues at line") for word in clip.why)
     assert clip.score > setup.score
     assert sum("the failure depends" in word for word in setup.why) == 0
-    assert found == find_suspects(seen, files.get), "the same every time"
+    assert suspects == find_suspects(traced, files.get), "the order is deterministic"
 
 
-def test_where_it_raised_and_what_was_said_count(watched) -> None:
-    evaluator, files = watched
+def test_raising_line_and_slice_raise_score(evaluator_and_files) -> None:
+    evaluator, files = evaluator_and_files
     first, *rest = find_suspects(spectrum(evaluator, "table"), files.get)
     assert first.line == line_of("return TABLE[key]")
     assert "KeyError raised from here" in first.why
-    lines = [one.line for one in rest]
-    assert lines.index(line_of("key = name")) < lines.index(line_of("log = len")), "the log is in no slice"
+    lines = [suspect.line for suspect in rest]
+    assert lines.index(line_of("key = name")) < lines.index(line_of("log = len")), "`log` is not in the slice"
 
 
-def test_what_the_issue_points_at_counts(watched) -> None:
-    evaluator, files = watched
-    seen = spectrum(evaluator, "low")
-    plain = named(find_suspects(seen, files.get))
+def test_place_named_by_issue_raises_score(evaluator_and_files) -> None:
+    evaluator, files = evaluator_and_files
+    traced = spectrum(evaluator, "low")
+    plain = suspects_by_line(find_suspects(traced, files.get))
     hit = RankedPlace("lib.py", 0.5, (), "setup", line_of("def setup"))
-    pointed = named(find_suspects(seen, files.get, [RankedPlace("lib.py", 0.9), hit]))
+    pointed = suspects_by_line(find_suspects(traced, files.get, [RankedPlace("lib.py", 0.9), hit]))
     line = line_of("values = []")
     assert pointed[line].score > plain[line].score
     assert "the issue points at setup" in pointed[line].why
@@ -288,13 +299,13 @@ def test_what_the_issue_points_at_counts(watched) -> None:
 
 
 @pytest.mark.slow
-def test_files_that_cannot_be_read_are_suspected_by_their_lines(watched) -> None:
-    evaluator, _ = watched
-    seen = spectrum(evaluator, "low")
+def test_unreadable_files_are_suspected_by_coverage(evaluator_and_files) -> None:
+    evaluator, _ = evaluator_and_files
+    traced = spectrum(evaluator, "low")
     for read in (lambda path: None, lambda path: b"def broken(:"):
-        found = find_suspects(seen, read)
-        assert {one.line for one in found} == {line for _, line in seen.suspicion}
-        assert found[0].line == line_of("n = most\n    return")
+        suspects = find_suspects(traced, read)
+        assert {suspect.line for suspect in suspects} == {line for _, line in traced.suspicion}
+        assert suspects[0].line == line_of("n = most\n    return")
 
 
 UNRAISED = """\
@@ -323,14 +334,14 @@ def test_empty():
 """
 
 
-def test_where_nothing_is_raised_all_that_was_called_counts(make_repo, open_ws) -> None:
+def test_all_called_code_is_suspected_without_exception(make_repo, open_ws) -> None:
     files = {"lib.py": UNRAISED, "test_lib.py": CATCHING}
     name = "test_lib.py::test_empty"
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", [name], Event()) as evaluator:
-        seen = trace_tests(evaluator, [name], [], 60)
-    found = find_suspects(seen, {path: text.encode() for path, text in files.items()}.get)
-    assert {one.line for one in found[:3]} == {3, 4, 6}
-    assert {one.line for one in found[3:]} == {10, 11}
+        traced = trace_tests(evaluator, [name], [], 60)
+    suspects = find_suspects(traced, {path: text.encode() for path, text in files.items()}.get)
+    assert {suspect.line for suspect in suspects[:3]} == {3, 4, 6}
+    assert {suspect.line for suspect in suspects[3:]} == {10, 11}
 
 
 UNHANDLED = """\
@@ -342,11 +353,11 @@ def number(text):
 """
 
 
-def test_handlers_that_let_an_exception_pass_are_suspected(make_repo, open_ws) -> None:
+def test_handlers_that_miss_exception_are_suspected(make_repo, open_ws) -> None:
     files = {"lib.py": UNHANDLED, "test_lib.py": "import lib\n\n\ndef test_x():\n    assert lib.number('x') == 0\n"}
     name = "test_lib.py::test_x"
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", [name], Event()) as evaluator:
-        seen = trace_tests(evaluator, [name], [], 60)
-    raised, handling, *_ = find_suspects(seen, {path: text.encode() for path, text in files.items()}.get)
+        traced = trace_tests(evaluator, [name], [], 60)
+    raised, handling, *_ = find_suspects(traced, {path: text.encode() for path, text in files.items()}.get)
     assert (raised.line, handling.line) == (3, 2)
     assert "its handlers do not catch ValueError" in handling.why

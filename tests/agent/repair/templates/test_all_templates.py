@@ -1,4 +1,4 @@
-"""All templates together: which changes are among their candidates, each new and Python."""
+"""All templates together: expected changes are among the candidates, and each candidate is new and parses."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class Stack:
 def candidates(data: bytes, most: int = 20_000) -> list[bytes]:
     source = Source("a.py", data)
     suspected = [Suspect("a.py", line, 1.0 / line) for line in range(1, data.count(b"\n") + 2)]
-    found = order_candidates([source], suspected, Spectrum((), (), {}))
-    return [candidate.apply(data) for candidate in islice(found, most)]
+    ordered = order_candidates([source], suspected, Spectrum((), (), {}))
+    return [candidate.apply(data) for candidate in islice(ordered, most)]
 
 
 def test_every_candidate_is_new_and_parses() -> None:
-    found = candidates(SAMPLE.encode(), 6000)
-    assert len(found) > 3000
-    assert SAMPLE.encode() not in found
-    assert all(parses(one) for one in found)
+    texts = candidates(SAMPLE.encode(), 6000)
+    assert len(texts) > 3000
+    assert SAMPLE.encode() not in texts
+    assert all(parses(text) for text in texts)
 
 
 def parses(data: bytes) -> bool:
@@ -87,7 +87,7 @@ def parses(data: bytes) -> bool:
         ("raise a", "return b"),
     ],
 )
-def test_each_kind_of_change_is_among_the_candidates(before: str, after: str) -> None:
+def test_expected_change_is_candidate(before: str, after: str) -> None:
     body = f"{before}\n            b = a" if before.endswith(":") else before
     code = f"def f(a, b):\n    a.second()\n    for z in b:\n        {body}\n"
     assert code.replace(before, after).encode() in candidates(code.encode())
@@ -97,7 +97,7 @@ def test_each_kind_of_change_is_among_the_candidates(before: str, after: str) ->
     "lines",
     [["if a is None:", "    return None"], ["seen.add(a)"], ["a = b"], ["b.append(b)"]],
 )
-def test_statements_are_put_in(lines: list[str]) -> None:
+def test_statements_are_inserted(lines: list[str]) -> None:
     code = "def f(a, b):\n    seen = set()\n    b.append(a)\n    return g(a)\n"
     new = "".join(f"    {line}\n" for line in lines)
     assert code.replace("    return g", f"{new}    return g").encode() in candidates(code.encode())

@@ -1,4 +1,4 @@
-"""Templates of expressions: what each yields, that it fits its place, and that all else stays byte for byte."""
+"""Templates of expressions: their drafts fit in place and change nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent.repair.analysis.value_types import Types
 from agent.repair.candidate_order import templates
 from agent.repair.candidates.template_site import ODD, TemplateSite
 
-MINE = ("operators", "names", "calls", "arguments", "constants", "slices", "terms", "displays", "absence")
+EXPRESSION_MODULES = ("operators", "names", "calls", "arguments", "constants", "slices", "terms", "displays", "absence")
 CODE = """\
 import math
 from os import path as where
@@ -63,36 +63,36 @@ class Box(Base):
 """
 
 
-def spot(hole: str, types: Types | None = None, hints: Sequence[str] = ()) -> TemplateSite:
+def make_site(hole: str, types: Types | None = None, hints: Sequence[str] = ()) -> TemplateSite:
     source = Source("a.py", CODE.replace("HOLE", hole).encode())
     holder = next(node for function, node in source.functions if function.qualname == "Box.work")
-    loop = next(one for one in statements(holder) if isinstance(one, ast.For))
+    loop = next(statement for statement in statements(holder) if isinstance(statement, ast.For))
     library = Library([source], hints)
     if types:
         types = {("a.py", holder.lineno): types["a.py", 0]}
     return TemplateSite(source, Donors(source, holder, library, types), loop.body[0])
 
 
-def edited(place: TemplateSite, draft: Draft) -> str:
-    data = Candidate(place.source.path, draft.edits, draft.what, 1).apply(place.source.data)
+def apply_draft(site: TemplateSite, draft: Draft) -> str:
+    data = Candidate(site.source.path, draft.edits, draft.what, 1).apply(site.source.data)
     return data.decode()
 
 
 def results(name: str, hole: str, types: Types | None = None, hints: Sequence[str] = ()) -> dict[str, float]:
-    """What stands in the hole after each draft, with the draft's weight."""
-    place = spot(hole, types, hints)
+    """Return the replacement of the hole by each draft, with the draft's weight."""
+    site = make_site(hole, types, hints)
     head, tail = CODE.split("HOLE")
-    found: dict[str, float] = {}
-    for draft in templates()[name](place):
+    weights: dict[str, float] = {}
+    for draft in templates()[name](site):
         if draft is not None and draft.edits:
-            text = edited(place, draft)
+            text = apply_draft(site, draft)
             assert text.startswith(head)
             assert text.endswith(tail)
-            found.setdefault(text[len(head) : len(text) - len(tail)], draft.weight)
-    return found
+            weights.setdefault(text[len(head) : len(text) - len(tail)], draft.weight)
+    return weights
 
 
-def seen(**types: str) -> Mapping[tuple[str, int], Mapping[str, frozenset[str]]]:
+def observed_types(**types: str) -> Mapping[tuple[str, int], Mapping[str, frozenset[str]]]:
     return {("a.py", 0): {name: frozenset(kinds.split()) for name, kinds in types.items()}}
 
 
@@ -242,7 +242,7 @@ def seen(**types: str) -> Mapping[tuple[str, int], Mapping[str, frozenset[str]]]
         ("shown", "y = f'{a!r:>4}'", "y = f'{a:>4}'"),
     ],
 )
-def test_each_kind_of_change_is_drafted(name: str, before: str, after: str) -> None:
+def test_expected_change_is_drafted(name: str, before: str, after: str) -> None:
     assert after in results(name, before)
 
 
@@ -272,27 +272,29 @@ def test_each_kind_of_change_is_drafted(name: str, before: str, after: str) -> N
         "return a if b and\\\n                x else items",
     ],
 )
-def test_every_draft_parses_and_keeps_what_is_around_it(hole: str) -> None:
-    place = spot(hole, hints=["'seen'", "7"])
-    own = [make for make in templates().values() if make.__module__.rpartition(".")[2] in MINE]
-    start, end = place.source.span(place.statement)
-    for make in own:
-        for draft in make(place):
+def test_drafts_parse_and_preserve_surroundings(hole: str) -> None:
+    site = make_site(hole, hints=["'seen'", "7"])
+    expression_templates = [
+        template for template in templates().values() if template.__module__.rpartition(".")[2] in EXPRESSION_MODULES
+    ]
+    start, end = site.source.span(site.statement)
+    for template in expression_templates:
+        for draft in template(site):
             if draft is not None and draft.edits:
-                text = edited(place, draft)
+                text = apply_draft(site, draft)
                 ast.parse(text)
-                assert text.encode().startswith(place.source.data[:start])
-                assert text.encode().endswith(place.source.data[end:])
+                assert text.encode().startswith(site.source.data[:start])
+                assert text.encode().endswith(site.source.data[end:])
                 assert 0 < draft.weight <= 1
 
 
-def test_what_was_seen_to_be_of_another_type_weighs_less() -> None:
-    found = results("variable", "y = a", seen(a="int", b="list", key="int NoneType", x="float"))
-    assert found["y = key"] == found["y = x"] == 1
-    assert found["y = b"] == found["y = items"] * ODD == ODD
+def test_names_of_other_observed_type_weigh_less() -> None:
+    drafted = results("variable", "y = a", observed_types(a="int", b="list", key="int NoneType", x="float"))
+    assert drafted["y = key"] == drafted["y = x"] == 1
+    assert drafted["y = b"] == drafted["y = items"] * ODD == ODD
 
 
-def test_annotations_and_defaults_tell_types_too() -> None:
+def test_types_come_from_annotations_and_defaults() -> None:
     source = Source("a.py", b"def f(a: int, b: 'list[int] | None', c='x', d=None):\n    return a + 1\n")
     node = source.functions[0][1]
     scope = Donors(source, node).scope
@@ -304,74 +306,77 @@ def test_annotations_and_defaults_tell_types_too() -> None:
     ]
 
 
-def test_terms_are_of_like_type_only() -> None:
-    found = results("term", "y = a", seen(a="int", b="str", x="int"))
-    assert "y = a + x" in found
-    assert not any(text.split()[-1] == "b" for text in found)
+def test_terms_have_same_type() -> None:
+    drafted = results("term", "y = a", observed_types(a="int", b="str", x="int"))
+    assert "y = a + x" in drafted
+    assert not any(text.split()[-1] == "b" for text in drafted)
 
 
-def test_a_call_changes_only_to_what_takes_its_arguments() -> None:
-    found = results("callee", "y = other(a, b)")
-    assert "y = helper(a, b)" in found
-    assert "y = Box(a, b)" in found
-    assert "y = Base(a, b)" in found
-    assert "y = other(a)" not in found
+def test_callee_changes_only_to_compatible_signature() -> None:
+    drafted = results("callee", "y = other(a, b)")
+    assert "y = helper(a, b)" in drafted
+    assert "y = Box(a, b)" in drafted
+    assert "y = Base(a, b)" in drafted
+    assert "y = other(a)" not in drafted
     assert "y = helper(a)" in results("callee", "y = unknown(a)")
     assert "y = other(a)" not in results("callee", "y = unknown(a)")
 
 
-def test_a_literal_changes_to_what_the_tests_name() -> None:
-    found = list(results("text", "y = 'colour of it'", hints=["'far away'", "'color of it'"]))
-    assert found[0] == "y = 'color of it'"
-    assert "y = 'far away'" in found
+def test_literals_change_to_hinted_values() -> None:
+    drafted = list(results("text", "y = 'colour of it'", hints=["'far away'", "'color of it'"]))
+    assert drafted[0] == "y = 'color of it'"
+    assert "y = 'far away'" in drafted
     assert "y = 42" in results("number", "y = 7", hints=["42"])
 
 
-def test_a_new_entry_goes_on_a_line_of_its_own_where_the_others_do() -> None:
+def test_new_entry_follows_line_layout() -> None:
     hole = "y = {\n                'a': a,\n                'b': b,\n            }"
     expected = "y = {\n                'a': a,\n                'b': b,\n                'key': key,\n            }"
     assert expected in results("entry", hole)
 
 
-def test_quotes_of_an_f_string_are_not_used_inside_it() -> None:
-    found = results("lookup", "y = f'{a[b]}'")
-    assert "y = f'{a.get(b, \"\")}'" in found
+def test_f_string_quotes_are_not_nested() -> None:
+    drafted = results("lookup", "y = f'{a[b]}'")
+    assert "y = f'{a.get(b, \"\")}'" in drafted
 
 
-def test_a_definition_offers_its_default_values_only() -> None:
+def test_definition_has_only_its_defaults_as_values() -> None:
     source = Source("a.py", b"def f(a, b=[], *, c=True):\n    return a\n")
     node = source.functions[0][1]
-    place = TemplateSite(source, Donors(source, node), node)
-    assert [source.text(one) for one in place.values] == ["[]", "True"]
-    texts = [edited(place, draft) for draft in templates()["truth"](place) if draft]
+    site = TemplateSite(source, Donors(source, node), node)
+    assert [source.text(value) for value in site.values] == ["[]", "True"]
+    texts = [apply_draft(site, draft) for draft in templates()["truth"](site) if draft]
     assert any("c=False" in text for text in texts)
     assert not any("c=a" in text for text in texts)
 
 
 @given(st.lists(st.lists(st.integers(), max_size=5), max_size=5))
 def test_streams_alternate(rows: list[list[int]]) -> None:
-    streams = [iter([Draft(str((at, place)), ()) for place in range(len(row))]) for at, row in enumerate(rows)]
-    found = [ast.literal_eval(draft.what) for draft in interleave(streams) if draft]
-    assert found == sorted(
-        ((at, place) for at, row in enumerate(rows) for place in range(len(row))), key=lambda one: one[::-1]
+    streams = [
+        iter([Draft(str((row_index, column)), ()) for column in range(len(row))]) for row_index, row in enumerate(rows)
+    ]
+    drafted = [ast.literal_eval(draft.what) for draft in interleave(streams) if draft]
+    assert drafted == sorted(
+        ((row_index, column) for row_index, row in enumerate(rows) for column in range(len(row))),
+        key=lambda position: position[::-1],
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "hole", "never"),
+    ("name", "hole", "wrong"),
     [
         ("argument_added", "foreign((a), b)", "foreign((b, a), b)"),
         ("element", "y = [(a), b]", "y = [(x, a), b]"),
         ("element", "y = (a, (b))", "y = (a, (b, x))"),
     ],
 )
-def test_nothing_is_put_into_the_parentheses_of_a_part(name: str, hole: str, never: str) -> None:
-    found = results(name, hole)
-    assert never not in found
-    assert len(found) > 1
+def test_nothing_is_inserted_into_nested_parentheses(name: str, hole: str, wrong: str) -> None:
+    drafted = results(name, hole)
+    assert wrong not in drafted
+    assert len(drafted) > 1
 
 
-def test_guards_and_values_of_cases_are_edited() -> None:
+def test_guards_and_values_of_match_cases_are_edited() -> None:
     hole = "match a:\n                case [1, c] if c > b: pass"
     assert hole.replace("c > b", "c >= b") in results("comparison", hole)
     assert hole.replace("c > b", "b > b") in results("variable", hole)
@@ -382,5 +387,5 @@ def test_guards_and_values_of_cases_are_edited() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [("{}", "[{}]"), ("[a, b]", "[[a, b]]"), ("(a, b)", "((a, b),)")])
-def test_a_display_may_lack_a_level(old: str, new: str) -> None:
+def test_display_can_be_nested(old: str, new: str) -> None:
     assert f"y = {new}" in results("power", f"y = {old}")

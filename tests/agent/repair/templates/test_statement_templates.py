@@ -1,4 +1,4 @@
-"""Templates that change conditions, put statements in, out or elsewhere: what each yields, what it keeps."""
+"""Templates of statements: they change conditions, and insert, delete and move statements."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ TEMPLATES: dict[str, Make] = {
 MOST = 1500
 
 
-def spots(code: str, probe: Mapping[str, ConditionTruth] | None = None) -> Iterator[TemplateSite]:
-    """A spot for each statement of each function, and for the functions' definitions."""
+def make_sites(code: str, probe: Mapping[str, ConditionTruth] | None = None) -> Iterator[TemplateSite]:
+    """Yield a site for each statement of each function, and for the functions' definitions."""
     source = Source("a.py", code.encode())
     snippets, library = Snippets([source]), Library([source])
     for _, holder in source.functions:
         donors = Donors(source, holder, library)
         for statement in [holder, *statements(holder)]:
-            spot = TemplateSite(source, donors, statement, snippets)
+            site = TemplateSite(source, donors, statement, snippets)
             if probe is not None:
-                spot.probe = lambda texts: {text: probe[text] for text in texts if text in probe}
-            yield spot
+                site.probe = lambda texts: {text: probe[text] for text in texts if text in probe}
+            yield site
 
 
 def drafts(template: Make, code: str, probe: Mapping[str, ConditionTruth] | None = None) -> list[Draft]:
-    found = [draft for spot in spots(code, probe) for draft in islice(template(spot), MOST)]
-    return [draft for draft in found if draft is not None and draft.edits]
+    drafted = [draft for site in make_sites(code, probe) for draft in islice(template(site), MOST)]
+    return [draft for draft in drafted if draft is not None and draft.edits]
 
 
-def applied(code: str, draft: Draft) -> str:
+def apply_draft(code: str, draft: Draft) -> str:
     data = code.encode()
     for start, end, text in sorted(draft.edits, reverse=True):
         data = data[:start] + text.encode() + data[end:]
@@ -54,7 +54,7 @@ def applied(code: str, draft: Draft) -> str:
 
 
 def results(template: Make, code: str) -> list[str]:
-    return [applied(code, draft) for draft in drafts(template, code)]
+    return [apply_draft(code, draft) for draft in drafts(template, code)]
 
 
 def body(*lines: str, head: str = "def f(a, b):") -> str:
@@ -147,7 +147,7 @@ def body(*lines: str, head: str = "def f(a, b):") -> str:
         ("mirror", ["left = a[0]", "return b"], ["left = a[0]", "right = a[0]", "return b"]),
     ],
 )
-def test_a_template_yields_the_change(name: str, before: list[str], after: list[str]) -> None:
+def test_template_yields_expected_change(name: str, before: list[str], after: list[str]) -> None:
     assert body(*after) in results(TEMPLATES[name], body(*before))
 
 
@@ -176,11 +176,11 @@ def test_a_template_yields_the_change(name: str, before: list[str], after: list[
         ("produce", ["for c in a:", "    d = c", "yield b"], ["for c in a:", "    yield c", "    d = c", "yield b"]),
     ],
 )
-def test_exceptions_copies_and_names(name: str, before: list[str], after: list[str]) -> None:
+def test_exception_copy_and_name_templates_yield_change(name: str, before: list[str], after: list[str]) -> None:
     assert body(*after) in results(TEMPLATES[name], body(*before))
 
 
-def test_a_mutable_default_is_made_at_each_call() -> None:
+def test_mutable_default_is_created_per_call() -> None:
     code = body('"""Why."""', "c.append(a)", "return c", head="def f(a, c=[]):")
     new = body('"""Why."""', "if c is None:", "    c = []", "c.append(a)", "return c", head="def f(a, c=None):")
     assert results(copies.mutable_default, code) == [new]
@@ -218,7 +218,7 @@ class Shelf:
         ("finish", "        return self.books\n", None),
     ],
 )
-def test_a_lost_statement_of_a_method_is_written_again(name: str, old: str, new: str | None) -> None:
+def test_missing_statement_of_method_is_restored(name: str, old: str, new: str | None) -> None:
     if new is None:
         anchor = "{}\n" if name == "store" else 'room."""\n'
         assert SHELF.replace(anchor, anchor + old) in results(TEMPLATES[name], SHELF)
@@ -226,20 +226,40 @@ def test_a_lost_statement_of_a_method_is_written_again(name: str, old: str, new:
         assert SHELF in results(TEMPLATES[name], SHELF.replace(old, new))
 
 
-def test_a_guard_asks_whether_a_parameter_was_given() -> None:
-    code = body("return b", head="def f(a, b=MISSING):")
-    new = body("if b is MISSING:", "    return a", "return b", head="def f(a, b=MISSING):")
-    assert new in results(guards.guard, code)
-
-
-def test_a_statement_of_another_function_is_put_in() -> None:
-    code = "def f(it):\n    it = iter(it)\n    return next(it)\n\n\ndef g(it):\n    return next(it)\n"
-    assert f"{code[:-20]}    it = iter(it)\n    return next(it)\n" in results(surgery.transplant, code)
-
-
-def test_a_like_statement_of_another_function_takes_the_place() -> None:
-    code = "def f(a):\n    key = a.name.lower()\n    return key\n\n\ndef g(a):\n    key = a.name.upper()\n    h(key)\n"
-    assert code.replace("upper", "lower") in results(surgery.borrow, code)
+@pytest.mark.parametrize(
+    ("template", "code", "new"),
+    [
+        pytest.param(
+            guards.guard,
+            body("return b", head="def f(a, b=MISSING):"),
+            body("if b is MISSING:", "    return a", "return b", head="def f(a, b=MISSING):"),
+            id="guard for a missing argument",
+        ),
+        pytest.param(
+            surgery.transplant,
+            "def f(it):\n    it = iter(it)\n    return next(it)\n\n\ndef g(it):\n    return next(it)\n",
+            "def f(it):\n    it = iter(it)\n    return next(it)\n\n\n"
+            "def g(it):\n    it = iter(it)\n    return next(it)\n",
+            id="statement inserted from another function",
+        ),
+        pytest.param(
+            surgery.borrow,
+            "def f(a):\n    key = a.name.lower()\n    return key\n\n\n"
+            "def g(a):\n    key = a.name.upper()\n    h(key)\n",
+            "def f(a):\n    key = a.name.lower()\n    return key\n\n\n"
+            "def g(a):\n    key = a.name.lower()\n    h(key)\n",
+            id="similar statement taken from another function",
+        ),
+        pytest.param(
+            flow.unguard,
+            body("if a:", "    g(a)", "elif b:", "    g(b)", "else:", "    g(1)"),
+            body("if b:", "    g(b)", "else:", "    g(1)"),
+            id="elif without its if",
+        ),
+    ],
+)
+def test_template_uses_surrounding_code(template: Make, code: str, new: str) -> None:
+    assert new in results(template, code)
 
 
 ODD = '''\
@@ -279,30 +299,30 @@ b"""
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
-def test_every_draft_parses_and_changes_something(name: str) -> None:
+def test_drafts_parse_and_change_code(name: str) -> None:
     for draft in drafts(TEMPLATES[name], ODD):
-        new = applied(ODD, draft)
+        new = apply_draft(ODD, draft)
         assert new != ODD or draft.edits[0][2] == ODD.encode()[draft.edits[0][0] : draft.edits[0][1]].decode()
         ast.parse(new)
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\n"])
-def test_line_ends_and_tabs_are_kept(newline: str) -> None:
+def test_line_endings_and_tabs_are_preserved(newline: str) -> None:
     code = newline.join(["def f(a, b):", "\tfor c in a:", "\t\tb += c", "\t\tg(b)", "\treturn b", ""])
     new = newline.join(["def f(a, b):", "\tfor c in a:", "\t\tb += c", "\tg(b)", "\treturn b", ""])
     assert new in results(moves.outward, code)
-    tried = newline.join(["\t\ttry:", "\t\t\tg(b)", "\t\texcept ValueError:", "\t\t\tcontinue", ""])
-    assert code.replace(f"\t\tg(b){newline}", tried) in results(exceptions.attempt, code)
+    wrapped = newline.join(["\t\ttry:", "\t\t\tg(b)", "\t\texcept ValueError:", "\t\t\tcontinue", ""])
+    assert code.replace(f"\t\tg(b){newline}", wrapped) in results(exceptions.attempt, code)
 
 
-def test_nothing_is_put_before_an_elif_or_into_a_shared_line() -> None:
+def test_nothing_is_inserted_before_elif_or_into_shared_line() -> None:
     code = body("if a: g(a); g(b)", "elif b:", "    g(b)")
     for name in ("guard", "only_if", "attempt", "order", "inward", "outward"):
         for new in results(TEMPLATES[name], code):
             ast.parse(new)
 
 
-REMARKS = """\
+COMMENTED = """\
 def f(a, b):
     a += 1  # one
     b += 2  # two  # noqa
@@ -315,7 +335,7 @@ def f(a, b):
 
 
 @pytest.mark.parametrize(
-    ("name", "gone", "there"),
+    ("name", "old", "new"),
     [
         ("order", "a += 1  # one\n    b += 2  # two  # noqa\n", "b += 2  # two  # noqa\n    a += 1  # one\n"),
         ("order", "    if b:\n", "    return c  # five\n    if b:\n"),
@@ -332,34 +352,34 @@ def f(a, b):
         ("only_if", "    a += 1  # one\n", "    if not a:\n        a += 1  # one\n"),
     ],
 )
-def test_a_comment_goes_where_its_statement_goes(name: str, gone: str, there: str | None) -> None:
-    found = results(TEMPLATES[name], REMARKS)
-    if name == "order" and "if b" in gone:
-        found = [one for one in found if one.index("return") < one.index("if b")]
-        assert found[0].endswith(
+def test_comments_move_with_their_statement(name: str, old: str, new: str | None) -> None:
+    changed = results(TEMPLATES[name], COMMENTED)
+    if name == "order" and "if b" in old:
+        changed = [text for text in changed if text.index("return") < text.index("if b")]
+        assert changed[0].endswith(
             "    return c  # five\n    if b:\n        c = g(b)  # three\n    else:\n        c = a  # four\n"
         )
-    elif there is None:
-        assert found
-        assert all(("return c" in one) == ("# five" in one) for one in found)
+    elif new is None:
+        assert changed
+        assert all(("return c" in text) == ("# five" in text) for text in changed)
     else:
-        assert REMARKS.replace(gone, there) in found
+        assert COMMENTED.replace(old, new) in changed
 
 
 @pytest.mark.parametrize("head", ["", "    @wraps(a)\n", "    @wraps(a)\n    @cache\n"])
-def test_a_guard_before_a_function_inside_a_function(head: str) -> None:
+def test_guard_is_inserted_before_nested_function(head: str) -> None:
     code = f"def f(a):\n    total = a\n{head}    def g(b):\n        return b + total\n    return g(a)\n"
     new = code.replace("total = a\n", "total = a\n    if not a:\n        return None\n")
     assert new in results(guards.guard, code)
-    assert all("if not b:\n        return None\n    def" not in one for one in results(guards.guard, code))
+    assert all("if not b:\n        return None\n    def" not in text for text in results(guards.guard, code))
 
 
-def test_a_guard_asks_first_about_what_was_bound_just_before() -> None:
+def test_guard_prefers_recently_bound_name() -> None:
     code = body("n = len(a)", "return h(a, b, c, n)", head="def f(a, b, c):")
-    (*_, spot) = spots(code)
-    first = [draft.edits[0][2].strip() for draft in islice(guards.refuse(spot), 200) if draft is not None]
-    assert "if n < 2:\n        raise ValueError" in first
-    assert not any("if c < 2" in one for one in first)
+    (*_, site) = make_sites(code)
+    lines = [draft.edits[0][2].strip() for draft in islice(guards.refuse(site), 200) if draft is not None]
+    assert "if n < 2:\n        raise ValueError" in lines
+    assert not any("if c < 2" in line for line in lines)
 
 
 OPERATOR = """\
@@ -374,16 +394,16 @@ class Point:
 """
 
 
-def test_an_operator_refuses_what_is_not_of_its_class() -> None:
-    refused = "        if not isinstance(other, Point):\n            return NotImplemented\n"
-    found = results(guards.guard, OPERATOR)
-    new = OPERATOR.replace("        return self.x", f"{refused}        return self.x")
-    assert found.index(new) < 200
-    assert not any("far" in one.partition("NotImplemented")[0] for one in found if "NotImplemented" in one)
-    assert any("if not isinstance(point, int):\n            return other.x\n" in one for one in found)
+def test_operator_returns_not_implemented_for_other_types() -> None:
+    guard_lines = "        if not isinstance(other, Point):\n            return NotImplemented\n"
+    changed = results(guards.guard, OPERATOR)
+    new = OPERATOR.replace("        return self.x", f"{guard_lines}        return self.x")
+    assert changed.index(new) < 200
+    assert not any("far" in text.partition("NotImplemented")[0] for text in changed if "NotImplemented" in text)
+    assert any("if not isinstance(point, int):\n            return other.x\n" in text for text in changed)
 
 
-def test_an_else_binds_what_the_branch_binds_or_returns_the_opposite() -> None:
+def test_else_branch_mirrors_binding_or_return() -> None:
     code = body("if a:", "    c = g(a)", "    h(c)", "return c")
     assert body("if a:", "    c = g(a)", "    h(c)", "else:", "    c = set()", "return c") in results(
         inserts.otherwise, code
@@ -392,19 +412,14 @@ def test_an_else_binds_what_the_branch_binds_or_returns_the_opposite() -> None:
     assert results(inserts.otherwise, code)[0] == body("if a:", "    return True", "else:", "    return False")
 
 
-def test_an_elif_becomes_an_if_where_the_if_before_it_goes() -> None:
-    code = body("if a:", "    g(a)", "elif b:", "    g(b)", "else:", "    g(1)")
-    assert body("if b:", "    g(b)", "else:", "    g(1)") in results(flow.unguard, code)
+def test_walrus_in_condition_keeps_value() -> None:
+    changed = results(conditions.conjunct, body("if y := g(a):", "    g(y)"))
+    assert any("if y or (y := g(a)):" in text for text in changed)
+    for text in changed:
+        ast.parse(text)
 
 
-def test_an_assignment_inside_a_condition_keeps_its_value() -> None:
-    found = results(conditions.conjunct, body("if y := g(a):", "    g(y)"))
-    assert any("if y or (y := g(a)):" in one for one in found)
-    for one in found:
-        ast.parse(one)
-
-
-def test_words_are_changed_in_strings_and_not_what_says_of_which_kind_they_are() -> None:
+def test_words_change_in_strings_but_not_in_their_prefixes() -> None:
     assert replace_word('self.f = g["f"], f"{f!f:f}"', "f", "other") == 'self.other = g["other"], f"{other!f:other}"'
     assert replace_word("z = r'\\d r' + b'r' + r", "r", "w") == "z = r'\\d r' + b'w' + w"
     assert list(opposite_texts("left = 'to the left'")) == ["right = 'to the right'"]
@@ -413,35 +428,35 @@ def test_words_are_changed_in_strings_and_not_what_says_of_which_kind_they_are()
     assert replace_word("a += 1", "a", "return_") == "return_ += 1"
 
 
-# What conditions are on arrival
+# Truth values of probed conditions
 
 
-def weights(found: Sequence[Draft], words: str) -> list[float]:
-    return [draft.weight for draft in found if f"if {words}:" in draft.edits[0][2]]
+def condition_weights(drafted: Sequence[Draft], condition: str) -> list[float]:
+    return [draft.weight for draft in drafted if f"if {condition}:" in draft.edits[0][2]]
 
 
-def test_guards_that_never_fire_come_last() -> None:
+def test_guards_that_never_fire_weigh_least() -> None:
     code = body("return a[b]")
     never, fires = ConditionTruth("00", "0"), ConditionTruth("01", "0")
-    found = drafts(guards.guard, code, {"not a": never, "a is None": fires, "b < 0": fires})
-    assert set(weights(found, "not a")) == {0.05}
-    assert {*weights(found, "b < 0"), *weights(found, "a is None")} == {1.0, 0.3}
-    assert set(weights(found, "a == b")) == {1.0}
+    drafted = drafts(guards.guard, code, {"not a": never, "a is None": fires, "b < 0": fires})
+    assert set(condition_weights(drafted, "not a")) == {0.05}
+    assert {*condition_weights(drafted, "b < 0"), *condition_weights(drafted, "a is None")} == {1.0, 0.3}
+    assert set(condition_weights(drafted, "a == b")) == {1.0}
 
 
-def test_a_condition_that_changes_no_failing_arrival_comes_last() -> None:
+def test_condition_without_effect_in_failing_tests_weighs_least() -> None:
     code = body("if a:", "    g(b)")
-    seen = {
+    truths = {
         "a": ConditionTruth("10", "1"),
         "not b": ConditionTruth("10", "0"),
         "b": ConditionTruth("01", "1"),
         "b is None": ConditionTruth("00", "0"),
     }
-    found = {draft.edits[0][2]: draft.weight for draft in drafts(conditions.or_condition, code, seen)}
-    assert found["a or not b"] == 0.05
-    assert found["a or b"] == 1.0
-    assert found["a and b is None"] == 1.0
-    assert found["a or b is None"] == 0.05
-    replaced = {draft.edits[0][2]: draft.weight for draft in drafts(conditions.replace_condition, code, seen)}
+    drafted = {draft.edits[0][2]: draft.weight for draft in drafts(conditions.or_condition, code, truths)}
+    assert drafted["a or not b"] == 0.05
+    assert drafted["a or b"] == 1.0
+    assert drafted["a and b is None"] == 1.0
+    assert drafted["a or b is None"] == 0.05
+    replaced = {draft.edits[0][2]: draft.weight for draft in drafts(conditions.replace_condition, code, truths)}
     assert replaced["not b"] == 0.05
     assert replaced["b"] == 1.0

@@ -1,4 +1,4 @@
-"""Commands of a session: what they tell, what they change, and what they refuse."""
+"""Commands of a session: their messages, effects and refusals."""
 
 import shutil
 
@@ -13,48 +13,48 @@ LOOK = calls("view", path="a.py")
 NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
 
 
-def test_help_has_every_command_and_key(talk):
+def test_help_lists_commands_and_keys(talk):
     talk = talk([]).say("/help")
-    for word in ("/mode build|plan", "@path", "ctrl-s", "/quit", "/undo"):
-        assert word in talk.told[-1]
-    assert talk.say("/help /locate").told[-1].startswith("`/locate WORDS`: ")
+    for part in ("/mode build|plan", "@path", "ctrl-s", "/quit", "/undo"):
+        assert part in talk.messages[-1]
+    assert talk.say("/help /locate").messages[-1].startswith("`/locate WORDS`: ")
 
 
-def test_cost_by_turn_and_a_new_budget(talk):
+def test_cost_is_shown_by_turn_and_sets_budget(talk):
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")
-    assert talk.say("/cost").told[-1] == "Nothing has been spent yet. The budget is $2."
+    assert talk.say("/cost").messages[-1] == "Nothing has been spent yet. The budget is $2."
     talk.say("First question").say("Second question").say("/cost 7").say("/cost")
-    assert "2 calls" in talk.told[-1].splitlines()[0]
-    assert "The budget is $7." in talk.told[-1]
-    assert "2. Second question: $0.0000, 1 call" in talk.told[-1]
+    assert "2 calls" in talk.messages[-1].splitlines()[0]
+    assert "The budget is $7." in talk.messages[-1]
+    assert "2. Second question: $0.0000, 1 call" in talk.messages[-1]
     talk.say("Third question")
     assert talk.session.engine.settings.budget == 7
 
 
-@pytest.mark.parametrize("words", ["much", "-1", "inf", "nan"])
-def test_no_amount(talk, words):
-    assert "is not an amount of dollars" in talk([]).say(f"/cost {words}").told[-1]
+@pytest.mark.parametrize("amount", ["much", "-1", "inf", "nan"])
+def test_invalid_budget_is_refused(talk, amount):
+    assert "is not an amount of dollars" in talk([]).say(f"/cost {amount}").messages[-1]
 
 
-def test_a_model_is_looked_for_before_it_is_chosen(talk, tmp_path):
+def test_unavailable_model_is_not_selected(talk, tmp_path):
     talk = talk([says("One.")], mode="plan")
     before = talk.session.settings.model
     talk.say("/model scripted:/nowhere").say("/model nonsense-9")
-    assert "/nowhere cannot be read" in talk.told[-2]
-    assert "nonsense-9" in talk.told[-1]
+    assert "/nowhere cannot be read" in talk.messages[-2]
+    assert "nonsense-9" in talk.messages[-1]
     assert talk.session.settings.model == before
     other = tmp_path / "other.jsonl"
     other.write_text('{"reply": {"text": "From the other."}}\n')
     talk.say("Hi").say(f"/model scripted:{other}").say("Hi again")
-    assert talk.words == ["One.", "From the other."]
-    assert before in talk.say("/model").told[-1]
+    assert talk.replies == ["One.", "From the other."]
+    assert before in talk.say("/model").messages[-1]
 
 
-def test_strategies_are_listed_and_chosen(talk):
+def test_strategies_are_listed_and_selected(talk):
     talk = talk([says("One.")])
     talk.say("/strategy")
-    assert "> build: " in talk.told[-1]
-    assert "by-hand" not in talk.told[-1]
+    assert "> build: " in talk.messages[-1]
+    assert "by-hand" not in talk.messages[-1]
     talk.say("/strategy test_then_patch")
     assert talk.session.status.strategy == "test-then-patch"
     talk.say("/mode plan")
@@ -62,41 +62,41 @@ def test_strategies_are_listed_and_chosen(talk):
     talk.say("/strategy build")
     assert talk.session.status.strategy == "build"
     talk.say("/strategy magic")
-    assert "no strategy named 'magic'" in talk.told[-1]
+    assert "no strategy named 'magic'" in talk.messages[-1]
 
 
-def test_without_a_model_the_strategy_needs_none(talk):
+def test_strategy_without_model_is_templates(talk):
     assert talk([]).session.status.strategy == "templates"
 
 
 @pytest.mark.slow
-def test_commands_in_the_workspace(talk):
+def test_manual_commands_run_in_workspace(talk):
     talk = talk([])
     talk.say("!echo out && echo more > c.txt").say("!cat c.txt").say("/test")
-    shown = [step.step.observations[0].text for step in talk.all(session_events.StepRecorded)]
-    assert shown[0] == "out"
-    assert shown[1] == "more"
-    assert "1 passed" in shown[2]
+    outputs = [step.step.observations[0].text for step in talk.all(session_events.StepRecorded)]
+    assert outputs[0] == "out"
+    assert outputs[1] == "more"
+    assert "1 passed" in outputs[2]
     assert [(file.letter, file.path) for file in talk.session.status.files] == [("A", "c.txt")]
 
 
-def test_a_command_by_hand_is_interrupted(talk):
+def test_manual_command_can_be_interrupted(talk):
     talk = talk([])
-    flagged = []
+    interrupted = []
 
-    def stop(event):
-        if isinstance(event, session_events.ProgressReported) and event.happening.kind == "action" and not flagged:
-            flagged.append(True)
+    def interrupt_once(event):
+        if isinstance(event, session_events.ProgressReported) and event.happening.kind == "action" and not interrupted:
+            interrupted.append(True)
             talk.session.interrupt()
 
-    talk.hooks.append(stop)
+    talk.hooks.append(interrupt_once)
     talk.say("!sleep 300")
     assert talk.session.state == "idle"
     talk.say("!echo on")
     assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "on"
 
 
-def test_a_fork_goes_on_and_the_old_run_stays(talk):
+def test_fork_continues_and_original_run_is_unchanged(talk):
     talk = talk([says("One.", n=1), says("Two.", n=2)], mode="plan").say("First")
     old = talk.session.engine.run.id
     talk.say("/fork")
@@ -104,45 +104,45 @@ def test_a_fork_goes_on_and_the_old_run_stays(talk):
     assert new != old
     assert talk.session.state == "idle"
     talk.say("Second")
-    assert talk.words == ["One.", "Two."]
+    assert talk.replies == ["One.", "Two."]
     assert len(talk.session.engine.trajectory.turns) == 2
     talk.say(f"/resume {old}")
     assert talk.session.engine.run.id == old
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def test_a_new_run(talk):
+def test_new_starts_new_run(talk):
     talk = talk([says("One.", n=1)], mode="plan").say("First")
     old = talk.session.engine.run.id
     talk.say("/new")
     assert talk.session.engine is None
     talk.say("Again")
-    assert talk.words == ["One.", "One."]
+    assert talk.replies == ["One.", "One."]
     assert talk.session.engine.run.id != old
 
 
-def test_an_untrusted_run_is_continued_as_a_copy_under_the_sessions_settings(talk, tmp_path) -> None:
+def test_untrusted_run_is_continued_as_copy_with_own_settings(talk, tmp_path) -> None:
     given: dict[str, str] = {}
     talk = talk([says("First.", n=1), says("Second.", n=2)], given=given).say("One?")
     old = talk.session.engine.journal.directory
-    theirs = tmp_path / "theirs"
-    shutil.copytree(old, theirs)
-    journal = theirs / "journal.jsonl"
+    untrusted = tmp_path / "untrusted"
+    shutil.copytree(old, untrusted)
+    journal = untrusted / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"disk":"10g"', '"disk":"900g"'))
-    talk.say("/new").say(f"/resume {theirs}")
+    talk.say("/new").say(f"/resume {untrusted}")
     assert "without a boundary" in str(talk.all(session_events.TurnStopped) + talk.all(session_events.MessageEvent))
     given["workspace"] = "local"
-    talk.say(f"/resume {theirs}").say("Two?")
-    assert talk.words == ["First.", "Second."]
-    assert f"{theirs} was not created by you here" in "".join(talk.told)
+    talk.say(f"/resume {untrusted}").say("Two?")
+    assert talk.replies == ["First.", "Second."]
+    assert f"{untrusted} was not created by you here" in "".join(talk.messages)
     engine = talk.session.engine
     assert engine.settings.disk == "10g"
-    assert engine.journal.directory not in (old, theirs)
+    assert engine.journal.directory not in (old, untrusted)
 
 
-def test_a_fork_of_nothing(talk):
+def test_commands_without_run_say_that_nothing_exists_yet(talk):
     talk = talk([]).say("/fork").say("/compact").say("/prove").say("/resume nothing")
-    assert talk.told[-4:] == [
+    assert talk.messages[-4:] == [
         "There is nothing to fork yet. Say what to do first.",
         "There is no conversation yet. Say what to do first.",
         "There are no changes yet. Say what to do first.",
@@ -150,10 +150,10 @@ def test_a_fork_of_nothing(talk):
     ]
 
 
-def test_what_only_a_front_end_has_is_wanted_of_it(talk):
+def test_front_end_commands_are_requested_of_front_end(talk):
     talk = talk([says("Look.", LOOK, n=1), says("One.", n=2), says("Two.")], mode="plan")
     talk.say("/copy").say("First").say("Second")
-    assert talk.told[-1].startswith("There is no answer yet.")
+    assert talk.messages[-1].startswith("There is no answer yet.")
     talk.say("/copy").say("/copy 2").say("/theme nord").say("/quit").say("/resume")
     assert [(event.what, event.words) for event in talk.all(session_events.FrontEndRequested)] == [
         ("copy", "Two."),
@@ -165,7 +165,7 @@ def test_what_only_a_front_end_has_is_wanted_of_it(talk):
 
 
 @pytest.mark.slow
-def test_the_diff_is_copied(talk):
+def test_copy_diff_requests_copy_of_diff(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.")]).say("Add g")
     talk.say("/copy diff")
     assert "+def g():" in talk.all(session_events.FrontEndRequested)[-1].words
@@ -175,23 +175,23 @@ def test_the_diff_is_copied(talk):
     assert status.base == "HEAD"
 
 
-def test_places_without_a_model(talk):
+def test_locate_works_without_model(talk):
     talk = talk([]).say("/locate").say("/locate the function f in a.py")
-    assert "There is nothing to search for" in talk.told[-2]
-    assert "a.py" in talk.told[-1]
+    assert "There is nothing to search for" in talk.messages[-2]
+    assert "a.py" in talk.messages[-1]
 
 
-def test_a_proof_without_a_find_leaves_nothing_out(talk):
+def test_failed_prove_leaves_conversation_complete(talk):
     talk = talk([says("Hello.", n=1), says("In short: hello.", n=2), says("Yes.")], mode="plan")
     talk.say("Hi").say("/prove").say("/compact")
     engine = talk.session.engine
     assert [record.kind for record in engine.trajectory.records if record.type == "exit"][1] == "not_found"
-    texts = [seen.text for step in engine.trajectory.steps["main"] for seen in step.observations]
+    texts = [observation.text for step in engine.trajectory.steps["main"] for observation in step.observations]
     assert not any(ABANDONED in text for text in texts)
 
 
 @pytest.mark.slow
-def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
+def test_turn_of_command_has_its_arguments(talk):
     talk = talk([])
     talk.say("!echo x > c.txt").say("/test nowhere.py").say("/prove").say("/undo 2")
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:3]] == ["/test nowhere.py", "/prove"]
@@ -199,63 +199,63 @@ def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
     assert talk.all(session_events.StepRecorded)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
 
 
-def test_there_is_nothing_to_choose_from_without_a_search(talk):
-    assert "nothing to choose from yet" in talk([]).say("/choose B").told[-1]
+def test_choose_without_search_is_refused(talk):
+    assert "nothing to choose from yet" in talk([]).say("/choose B").messages[-1]
     talk = talk([says("One.")], mode="plan").say("Hi").say("/choose B")
-    assert "There is nothing to choose from." in talk.told[-1]
+    assert "There is nothing to choose from." in talk.messages[-1]
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def edit_of(new, what):
-    found = {"path": "a.py", "line": 2, "function": "f", "description": what, "special": ""}
-    return {**found, "old": "return 1", "new": new}
+def found_edit(new, description):
+    edit = {"path": "a.py", "line": 2, "function": "f", "description": description, "special": ""}
+    return {**edit, "old": "return 1", "new": new}
 
 
-def searched(talk, *edits):
-    """A session whose search has found these edits; none is in its files."""
+def with_search_result(talk, *edits):
+    """Add a search result with these edits to the session; none is in its files."""
     talk.say("!true")
     engine = talk.session.engine
-    found = {"tree": engine.run.base.tree, "edits": list(edits), "doubt": "", "telling": [["f()", ["2", "3"]]]}
-    engine.journal.append(Once("main", "search", found))
+    result = {"tree": engine.run.base.tree, "edits": list(edits), "doubt": "", "telling": [["f()", ["2", "3"]]]}
+    engine.journal.append(Once("main", "search", result))
     return talk
 
 
-TWO, THREE = edit_of("return 2", "replace `1` by `2`"), edit_of("return 3", "replace `1` by `3`")
+TWO, THREE = found_edit("return 2", "replace `1` by `2`"), found_edit("return 3", "replace `1` by `3`")
 
 
-def test_choose_alone_lists_what_can_be_chosen_and_what_is_in_the_files(talk):
-    talk = searched(talk([]), TWO, THREE)
-    listed = talk.say("/choose").told[-1].splitlines()
-    assert listed[:2] == [
+def test_choose_without_argument_lists_edits_and_current_one(talk):
+    talk = with_search_result(talk([]), TWO, THREE)
+    lines = talk.say("/choose").messages[-1].splitlines()
+    assert lines[:2] == [
         "A: Replace `1` by `2` in `f` (`a.py`, line 2).",
         "B: Replace `1` by `3` in `f` (`a.py`, line 2).",
     ]
-    assert listed[-1] == "None of them is in the session's files now. `/choose A` chooses one and proves it."
+    assert lines[-1] == "None of them is in the session's files now. `/choose A` chooses one and proves it."
     talk.say("!sed -i s/1/3/ a.py").say("/choose")
-    assert talk.told[-1].endswith("B is in the session's files now. `/choose A` chooses another and proves it.")
+    assert talk.messages[-1].endswith("B is in the session's files now. `/choose A` chooses another and proves it.")
     talk.say("!echo '# else' >> a.py").say("/choose")
-    assert "a.py was changed since the edits were found." in talk.told[-1]
-    assert not [told for told in talk.all(session_events.MessageEvent) if told.kind == "error"]
+    assert "a.py was changed since the edits were found." in talk.messages[-1]
+    assert not [message for message in talk.all(session_events.MessageEvent) if message.kind == "error"]
 
 
-def test_choose_says_what_there_is_where_another_is_named(talk):
-    one = searched(talk([]), TWO)
-    assert one.say("/choose B").told[-1].startswith("There is no choice 'B': the only one is A. ")
-    assert one.say("!sed -i s/1/2/ a.py").say("/choose").told[-1].endswith("files now; there is no other edit.")
-    two = searched(talk([]), TWO, THREE)
-    assert two.say("/choose C").told[-1].startswith("There is no choice 'C': there are A and B. ")
+def test_unknown_choice_is_reported_with_existing_choices(talk):
+    one = with_search_result(talk([]), TWO)
+    assert one.say("/choose B").messages[-1].startswith("There is no choice 'B': the only one is A. ")
+    assert one.say("!sed -i s/1/2/ a.py").say("/choose").messages[-1].endswith("files now; there is no other edit.")
+    two = with_search_result(talk([]), TWO, THREE)
+    assert two.say("/choose C").messages[-1].startswith("There is no choice 'C': there are A and B. ")
 
 
-def test_choose_alone_says_where_there_is_nothing_to_choose(talk):
+def test_choose_without_edits_says_that_nothing_can_be_chosen(talk):
     talk = talk([]).say("/choose").say("!true").say("/choose")
-    assert [(told.kind, told.text[:31]) for told in talk.all(session_events.MessageEvent)[-2:]] == [
+    assert [(message.kind, message.text[:31]) for message in talk.all(session_events.MessageEvent)[-2:]] == [
         ("text", "There is nothing to choose from"),
         ("text", "There is nothing to choose from"),
     ]
 
 
 @pytest.mark.slow
-def test_a_turn_ends_with_its_last_proof(talk):
+def test_end_of_turn_has_its_last_proof(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.", n=2), says("Hello.")]).say("Add g").say("Hi")
     changed, answered = talk.all(session_events.TurnEnded)
     assert changed.proof.author == "proof"
@@ -263,7 +263,7 @@ def test_a_turn_ends_with_its_last_proof(talk):
     assert answered.proof is None
 
 
-def test_what_came_to_nothing_is_not_undone(talk):
+def test_undo_skips_command_without_effect(talk):
     talk = talk([]).say("!echo x > c.txt").say("/compact").say("/undo")
     assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "Undone: “!echo x > c.txt”."
     assert not talk.session.status.files

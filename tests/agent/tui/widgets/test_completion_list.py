@@ -1,4 +1,4 @@
-"""The list above the prompt: what it takes, and when Enter sends."""
+"""The completion list above the prompt: its choices, and when Enter sends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from textual.pilot import Pilot
 
 from agent.session.prompt_input.completion import Completion
 from agent.tui.widgets.prompt import Prompt
-from tests.agent.tui.session_states import running
-from tests.agent.tui.widgets.test_prompt import Typed, hint, press
+from tests.agent.tui.session_states import run_app
+from tests.agent.tui.widgets.test_prompt import PromptApp, hint, press
 
 pytestmark = pytest.mark.slow
 
@@ -17,56 +17,56 @@ PATHS = ("src/", "src/app.py", "src/[b]odd.py", "src/\x1b[2Jclear.py", "src/a\rb
 """The last two are never offered: they would control the terminal."""
 
 
-def complete(text: str, cursor: int) -> list[Completion]:
+def complete_input(text: str, cursor: int) -> list[Completion]:
     before = text[:cursor]
     if before.startswith("/mode "):
         return [Completion(mode, 6) for mode in ("build", "plan") if mode.startswith(before[6:])]
     if before.startswith("/"):
-        return [Completion(name, 0, what) for name, what in COMMANDS.items() if name.startswith(before)]
+        return [Completion(name, 0, help) for name, help in COMMANDS.items() if name.startswith(before)]
     word = before.rpartition(" ")[2]
     if word.startswith("@"):
         return [Completion(f"@{path}", cursor - len(word)) for path in PATHS if path.startswith(word[1:])]
     return []
 
 
-class Completed(Typed):
+class CompletionApp(PromptApp):
     def __init__(self) -> None:
         super().__init__()
-        self.prompt = Prompt(self.history, complete)
+        self.prompt = Prompt(self.history, complete_input)
 
     @property
-    def shown(self) -> list[str]:
-        offered = self.prompt.completions
-        return [str(offered.get_option_at_index(at).prompt).rstrip() for at in range(offered.option_count)]
+    def choices(self) -> list[str]:
+        completions = self.prompt.completions
+        return [str(completions.get_option_at_index(at).prompt).rstrip() for at in range(completions.option_count)]
 
 
-def typed(*keys: str, size: tuple[int, int] = (80, 24)) -> tuple[str, list[str], list[str]]:
-    """What stands in the prompt then, what is offered, and what the prompt said."""
-    app = Completed()
+def state_after_keys(*keys: str, size: tuple[int, int] = (80, 24)) -> tuple[str, list[str], list[str]]:
+    """The prompt's text after these keys, the choices, and the messages of the prompt."""
+    app = CompletionApp()
 
-    async def look(pilot: Pilot[None]) -> tuple[str, list[str], list[str]]:
+    async def interact(pilot: Pilot[None]) -> tuple[str, list[str], list[str]]:
         await press(pilot, *keys)
-        return app.prompt.entry.words, app.shown, app.heard
+        return app.prompt.entry.words, app.choices, app.messages
 
-    return running(app, look, size)  # type: ignore[no-any-return]
+    return run_app(app, interact, size)  # type: ignore[no-any-return]
 
 
 def test_commands_are_offered_with_their_help() -> None:
-    assert typed("'/m")[1] == ["/mode    Choose what the next turn may do.", "/model   Another model."]
+    assert state_after_keys("'/m")[1] == ["/mode    Choose what the next turn may do.", "/model   Another model."]
 
 
-def test_a_narrow_screen_has_room_for_one_help() -> None:
-    app = Completed()
+def test_narrow_screen_shows_help_of_highlighted_choice_only() -> None:
+    app = CompletionApp()
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "'/m")
-        told = [*app.shown, hint(app)]
+        hints = [*app.choices, hint(app)]
         await press(pilot, "down")
-        told.append(hint(app))
+        hints.append(hint(app))
         await press(pilot, "escape")
-        return [*told, hint(app)]
+        return [*hints, hint(app)]
 
-    assert running(app, look, (40, 20)) == [
+    assert run_app(app, interact, (40, 20)) == [
         "/mode",
         "/model",
         "Choose what the next turn may do.",
@@ -76,7 +76,7 @@ def test_a_narrow_screen_has_room_for_one_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "left", "heard"),
+    ("keys", "text", "messages"),
     [
         (["'/m", "tab"], "/mode ", []),
         (["'/m", "enter"], "/mode ", []),
@@ -100,55 +100,55 @@ def test_a_narrow_screen_has_room_for_one_help() -> None:
         (["'hello", "tab"], "hello", []),
     ],
 )
-def test_keys(keys: list[str], left: str, heard: list[str]) -> None:
-    text, _, said = typed(*keys)
-    assert (text, said) == (left, heard)
+def test_keys_complete_and_send(keys: list[str], text: str, messages: list[str]) -> None:
+    prompt_text, _, sent_messages = state_after_keys(*keys)
+    assert (prompt_text, sent_messages) == (text, messages)
 
 
-def test_a_folder_that_was_taken_offers_what_is_in_it() -> None:
-    assert typed("'@s", "tab")[1] == ["@src/", "@src/app.py", "@src/[b]odd.py"]
+def test_accepted_folder_offers_its_content() -> None:
+    assert state_after_keys("'@s", "tab")[1] == ["@src/", "@src/app.py", "@src/[b]odd.py"]
 
 
-def test_esc_closes_until_something_else_is_typed_and_tab_opens_again() -> None:
-    assert typed("'/m", "escape")[1] == []
-    assert len(typed("'/m", "escape", "tab")[1]) == 2
-    assert len(typed("'/m", "escape", "'o")[1]) == 2
+def test_escape_closes_list_until_next_character_or_tab() -> None:
+    assert state_after_keys("'/m", "escape")[1] == []
+    assert len(state_after_keys("'/m", "escape", "tab")[1]) == 2
+    assert len(state_after_keys("'/m", "escape", "'o")[1]) == 2
 
 
-def test_choices_follow_the_cursor() -> None:
-    assert typed("'/mo", "home")[1] == []
-    assert len(typed("'/mo", "home", "right", "tab")[1]) == len(COMMANDS)
+def test_choices_depend_on_cursor() -> None:
+    assert state_after_keys("'/mo", "home")[1] == []
+    assert len(state_after_keys("'/mo", "home", "right", "tab")[1]) == len(COMMANDS)
 
 
-def test_what_comes_from_the_history_opens_nothing() -> None:
-    app = Completed()
+def test_history_entry_opens_no_list() -> None:
+    app = CompletionApp()
     app.history.add("/mode plan")
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "up")
-        return app.shown
+        return app.choices
 
-    assert running(app, look) == []
+    assert run_app(app, interact) == []
 
 
-def test_keys_may_be_faster_than_the_list() -> None:
-    app = Completed()
+def test_fast_keys_are_not_completed() -> None:
+    app = CompletionApp()
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "'/mode")
         await pilot.press(*" plan", "enter")
-        return app.heard
+        return app.messages
 
-    assert running(app, look) == ["Submitted /mode plan"]
+    assert run_app(app, interact) == ["Submitted /mode plan"]
 
 
-def test_a_choice_can_be_clicked() -> None:
-    app = Completed()
+def test_choice_can_be_clicked() -> None:
+    app = CompletionApp()
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         await press(pilot, "'/m")
         await pilot.click("Completions", offset=(3, 1))
         await pilot.pause()
         return app.prompt.entry.words
 
-    assert running(app, look) == "/model "
+    assert run_app(app, interact) == "/model "

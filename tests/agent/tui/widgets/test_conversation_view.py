@@ -1,4 +1,4 @@
-"""The conversation: what is drawn, what opens, where one stands while it grows."""
+"""The conversation view: drawing, opening items, scroll position."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.agent.tui.session_states import status
 from trajectories.records import Action, Exit, Observation, Reply, Step, Verdict
 
 
-class Shown(App[None]):
+class ConversationApp(App[None]):
     CSS = "Conversation { overflow-y: scroll; overflow-x: hidden; }"
 
     def compose(self) -> ComposeResult:
@@ -41,27 +41,27 @@ class Shown(App[None]):
         return "\n".join(self.lines())
 
 
-def shown(act: Callable[[Shown], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+def run_conversation(interact: Callable[[ConversationApp], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
     async def main() -> None:
-        app = Shown()
+        app = ConversationApp()
         async with app.run_test(size=size) as pilot:
             app.conversation.focus()
             await pilot.pause()
-            await act(app)
+            await interact(app)
 
     asyncio.run(main())
 
 
-def step(number: int, text: str = "", seen: str = "seen", ok: bool = True, **arguments: str) -> StepItem:
+def step(number: int, text: str = "", output: str = "seen", ok: bool = True, **arguments: str) -> StepItem:
     action = Action("view", arguments or {"path": "a.py"})
-    taken = Step(
-        "main", number, "", "coder", "tree", reply=number, actions=(action,), observations=(Observation(seen, ok),)
+    recorded = Step(
+        "main", number, "", "coder", "tree", reply=number, actions=(action,), observations=(Observation(output, ok),)
     )
-    return StepItem(taken, Reply(text or f"Thought {number}.", (action,)))
+    return StepItem(recorded, Reply(text or f"Thought {number}.", (action,)))
 
 
-def test_a_step_is_a_thought_and_a_line_an_action() -> None:
-    async def act(app: Shown) -> None:
+def test_step_shows_thought_and_one_line_per_action() -> None:
+    async def interact(app: ConversationApp) -> None:
         app.conversation.add(
             UserMessage("Do it."), step(1, "I *look*.", "first\nsecond"), step(2, "Again.", "gone", ok=False)
         )
@@ -72,13 +72,13 @@ def test_a_step_is_a_thought_and_a_line_an_action() -> None:
         assert "second" not in text
         assert len([line for line in app.lines() if line.strip().startswith(("✓", "+"))]) == 1
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_enter_opens_the_step_at_the_cursor_and_closes_it() -> None:
-    async def act(app: Shown) -> None:
+def test_open_action_toggles_step_at_cursor() -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
-        conversation.add(step(1, seen="one\nhidden 1"), step(2, seen="two\nhidden 2"))
+        conversation.add(step(1, output="one\nhidden 1"), step(2, output="two\nhidden 2"))
         conversation.action_move(-1)
         conversation.action_move(-1)
         conversation.action_open()
@@ -92,24 +92,24 @@ def test_enter_opens_the_step_at_the_cursor_and_closes_it() -> None:
         conversation.open_all()
         assert "hidden" not in app.text()
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_an_opened_step_shows_the_whole_output_that_was_kept() -> None:
-    async def act(app: Shown) -> None:
-        taken = step(1).step
-        cut = Step("main", 1, "", "coder", "t", actions=taken.actions, observations=(Observation("cut", out=3),))
+def test_opened_step_shows_whole_saved_output() -> None:
+    async def interact(app: ConversationApp) -> None:
+        recorded = step(1).step
+        cut = Step("main", 1, "", "coder", "t", actions=recorded.actions, observations=(Observation("cut", out=3),))
         app.conversation.add(StepItem(cut, None, lambda number: f"cut\nwhole {number}"))
         app.conversation.action_open()
         assert "whole 3" in app.text()
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> None:
+def test_untrusted_text_is_neither_escape_sequence_nor_markup() -> None:
     evil = "\x1b]0;title\x07\x1b[2J[bold red]x[/] [link=http://a]b[/link] <b>y</b>"
 
-    async def act(app: Shown) -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
         conversation.add(
             UserMessage(evil),
@@ -126,46 +126,46 @@ def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> Non
         styles = [segment.style for y in range(24) for segment in conversation.render_line(y)]
         assert not any(style and style.link for style in styles)
 
-    shown(act, (80, 60))
+    run_conversation(interact, (80, 60))
 
 
-def test_it_follows_the_end_until_its_reader_goes_elsewhere() -> None:
-    async def act(app: Shown) -> None:
+def test_view_follows_end_until_user_scrolls() -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
         conversation.add(*(step(number) for number in range(100)))
         assert "Thought 99." in app.text()
         conversation.page(-1)
         before = app.lines()
         conversation.add(*(step(number) for number in range(100, 200)))
-        assert app.lines() == before, "what is read does not move"
+        assert app.lines() == before, "the visible lines do not move"
         conversation.action_end()
         assert "Thought 199." in app.text()
         conversation.action_home()
         assert "Thought 0." in app.text()
 
-    shown(act)
+    run_conversation(interact)
 
 
 @pytest.mark.parametrize("lines", [1, 3, 20])
-def test_scrolling_up_and_down_again_ends_where_it_began(lines: int) -> None:
-    async def act(app: Shown) -> None:
+def test_scrolling_up_and_down_returns_to_same_place(lines: int) -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
         conversation.add(*(step(number, "word " * (number * 7 % 90)) for number in range(60)))
         app.lines()
-        seen = []
+        screens = []
         for _ in range(8):
-            seen.append(app.lines())
+            screens.append(app.lines())
             conversation.scroll_lines(-lines)
-        for before in reversed(seen):
+        for before in reversed(screens):
             conversation.scroll_lines(lines)
             assert app.lines() == before
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_a_new_width_keeps_the_place() -> None:
+def test_resize_keeps_scroll_position() -> None:
     async def main() -> None:
-        app = Shown()
+        app = ConversationApp()
         async with app.run_test(size=(80, 24)) as pilot:
             app.conversation.add(*(step(number, f"Thought {number}. " * 20) for number in range(100)))
             await pilot.pause()
@@ -181,8 +181,8 @@ def test_a_new_width_keeps_the_place() -> None:
 
 
 @pytest.mark.slow
-def test_only_what_is_seen_is_drawn_and_little_of_it_is_kept() -> None:
-    async def act(app: Shown) -> None:
+def test_only_visible_items_are_drawn_and_cache_is_limited() -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
         conversation.add(*(step(number) for number in range(5000)))
         app.lines()
@@ -193,11 +193,11 @@ def test_only_what_is_seen_is_drawn_and_little_of_it_is_kept() -> None:
             app.lines()
         assert sum(map(len, drawn.values())) <= 6100
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_streaming_text_is_there_until_its_step_is() -> None:
-    async def act(app: Shown) -> None:
+def test_streaming_text_is_replaced_by_its_step() -> None:
+    async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
         conversation.live.heard("ask", "main", "")
         for word in ("I ", "think ", "**so**."):
@@ -211,11 +211,11 @@ def test_streaming_text_is_there_until_its_step_is() -> None:
         conversation.add(step(1, "I think **so**."))
         assert app.text().count("I think so.") == 1
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_a_key_that_streams_is_not_shown() -> None:
-    async def act(app: Shown) -> None:
+def test_api_key_in_streamed_text_is_masked() -> None:
+    async def interact(app: ConversationApp) -> None:
         app.conversation.live._secrets = lambda: ("hunter2hunter2",)
         for word in ("the key is hunt", "er2hunt"):
             app.conversation.live.heard("delta", "main", word)
@@ -225,65 +225,65 @@ def test_a_key_that_streams_is_not_shown() -> None:
         app.conversation.changed()
         assert "[masked] and more" in app.text()
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_a_proof_says_each_of_its_parts() -> None:
+def test_proof_shows_each_of_its_parts() -> None:
     verdict = {"kind": "unproven", "red": True, "green": True, "red_again": None, "no_loss": False, "lost": ["test_x"]}
     proof = Step("main", 1, "", "proof", "t", observations=(Observation("words", False, data={"verdict": verdict}),))
 
-    async def act(app: Shown) -> None:
+    async def interact(app: ConversationApp) -> None:
         app.conversation.add(ProofItem(proof))
         text = app.text()
         assert "red without it" in text
         assert "no loss" in text
-        assert "red again" not in text, "not judged"
+        assert "red again" not in text, "it has no result"
         assert "lost: test_x" in text
 
-    shown(act)
+    run_conversation(interact)
 
 
 DOUBT = "Another edit passes the same tests, and only one failing input says what is right."
 HOLDS = {"kind": "unproven", "red": True, "green": True, "red_again": True, "no_loss": True}
 
 
-def proof_of(verdict: dict[str, Any], **asked: Any) -> Step:
-    seen = Observation("words", False, data={"verdict": verdict, "asked": asked})
-    return Step("main", 1, "", "proof", "t", observations=(seen,))
+def proof_of(verdict: dict[str, Any], **data: Any) -> Step:
+    observation = Observation("words", False, data={"verdict": verdict, "asked": data})
+    return Step("main", 1, "", "proof", "t", observations=(observation,))
 
 
 def unproven(**verdict: Any) -> Exit:
     return Exit("unproven", 6, verdict=Verdict(**verdict))
 
 
-def test_where_all_of_the_proof_holds_the_end_says_why_it_is_not_verified_nevertheless() -> None:
+def test_end_with_complete_proof_explains_why_it_is_not_verified() -> None:
     proof = proof_of(HOLDS | {"notes": [DOUBT, "A note."]}, doubt=DOUBT)
-    said, verdict = end_lines(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
-    assert said.text == "Tried.\nA: x\nB: y"
+    report, verdict = end_lines(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
+    assert report.text == "Tried.\nA: x\nB: y"
     assert verdict.text == (
         "Not verified: all parts of the proof pass, but another edit passes the same tests, and only one failing input "
         "says what is right."
     )
 
-    async def act(app: Shown) -> None:
+    async def interact(app: ConversationApp) -> None:
         app.conversation.add(ProofItem(proof))
         assert "A note." in app.text()
-        assert "Another edit" not in app.text(), "the end says it"
+        assert "Another edit" not in app.text(), "the end shows it"
 
-    shown(act)
+    run_conversation(interact)
     (verdict,) = end_lines(unproven(**HOLDS), proof=proof_of(HOLDS))
     assert verdict.text.endswith("its results cannot be trusted; its notes say why.")
 
 
-def test_a_turn_whose_proof_is_not_complete_is_called_not_verified_whatever_its_strategy_says() -> None:
+def test_turn_with_incomplete_proof_is_not_verified() -> None:
     exit = unproven(red=True, green=True, no_loss=False)
-    said, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
-    assert said.text == f"I tried.\n{DOUBT}"
+    report, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
+    assert report.text == f"I tried.\n{DOUBT}"
     assert verdict.text.startswith("Not verified: the files are changed, but")
     assert end_lines(exit) == [verdict]
 
 
-def test_a_turn_that_lost_nothing_says_so_in_the_words_of_its_proof() -> None:
+def test_turn_without_lost_tests_reports_text_of_proof_once() -> None:
     exit, proof = unproven(no_loss=True), proof_of({"kind": "unproven", "no_loss": True}, reproduces=False)
     (line,) = end_lines(exit, NO_LOSS_TEXT, proof)
     assert line.text == NO_LOSS_TEXT
@@ -291,25 +291,27 @@ def test_a_turn_that_lost_nothing_says_so_in_the_words_of_its_proof() -> None:
     assert [each.text for each in end_lines(exit, f"{NO_LOSS_TEXT}\n- A note.", proof)] == ["- A note.", NO_LOSS_TEXT]
 
 
-def test_an_edit_has_the_lines_that_its_diff_has() -> None:
+def test_edit_shows_line_counts_of_its_diff() -> None:
     edited = "Edited stock.py\n@@ -10,3 +10,3 @@\n a\n-b\n+c\n d\n@@ -30,2 +30,3 @@\n e\n+f\n g"
     arguments = {"path": "stock.py", "old": "b", "new": "c"}
-    taken = Step("main", 1, "", "coder", "t", actions=(Action("edit", arguments),), observations=(Observation(edited),))
+    recorded = Step(
+        "main", 1, "", "coder", "t", actions=(Action("edit", arguments),), observations=(Observation(edited),)
+    )
 
-    async def act(app: Shown) -> None:
-        app.conversation.add(StepItem(taken))
+    async def interact(app: ConversationApp) -> None:
+        app.conversation.add(StepItem(recorded))
         assert "+2 -1" in app.text()
 
-    shown(act)
+    run_conversation(interact)
 
 
-def test_endings_say_what_to_do() -> None:
+def test_end_shows_message_and_fix() -> None:
     (line,) = end_lines(Exit("limit", 4, message="60 seconds are over.", fix="Give more."))
     assert line.text.endswith("60 seconds are over. Give more.")
     assert end_lines(Exit("answered", 1)) == []
 
 
-def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
+def test_farewell_shows_answer_and_resume_command() -> None:
     answer = StepItem(Step("main", 2, "", "coder", "t", reply=2), Reply("It is **done**."))
     strips = farewell(
         [UserMessage("Old."), UserMessage("Do it."), step(1), answer], None, "20260101-abc", LineRenderer(60)
@@ -321,26 +323,26 @@ def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
     assert "swe-agent --resume 20260101-abc" in text
 
 
-def test_who_leaves_what_is_not_applied_is_told_so_and_how_it_is() -> None:
-    def told(left: Status, *apply: str) -> str:
+def test_farewell_reports_unapplied_changes() -> None:
+    def farewell_text(left: Status, *apply: str) -> str:
         return "\n".join(strip.text for strip in farewell([], left, "20260101-abc", LineRenderer(100), *apply))
 
     files = (ChangedFile("M", "stock.py", 1, 1),)
-    (line,) = [line for line in told(status(files=files)).split("\n") if "Not applied" in line]
+    (line,) = [line for line in farewell_text(status(files=files)).split("\n") if "Not applied" in line]
     assert line.endswith("then use /apply.")
-    assert "then use /commit --branch NAME." in told(status(files=files), "/commit --branch NAME")
-    assert "Not applied" not in told(status(files=()))
+    assert "then use /commit --branch NAME." in farewell_text(status(files=files), "/commit --branch NAME")
+    assert "Not applied" not in farewell_text(status(files=()))
 
 
-def test_parts_of_a_text_are_the_text_and_no_fence_is_cut() -> None:
+def test_split_markdown_cuts_no_code_block() -> None:
     text = "\n\n".join(["A paragraph. " * 30, "```python\n" + "x = 1\n\n" * 400 + "```", "- a\n\n- b", "End. " * 400])
-    found = list(split_markdown(text))
-    assert "".join(found) == text
-    assert len(found) == 2
-    assert all(part.count("```") % 2 == 0 for part in found)
+    parts = list(split_markdown(text))
+    assert "".join(parts) == text
+    assert len(parts) == 2
+    assert all(part.count("```") % 2 == 0 for part in parts)
 
 
-def test_heights_know_where_each_block_begins() -> None:
+def test_heights_give_start_of_each_block() -> None:
     heights = Heights()
     heights.splice(0, 0, [3, 1, 2])
     assert [heights.start(number) for number in range(3)] == [0, 3, 4]

@@ -1,4 +1,4 @@
-"""The prompt: its keys, its history, and that what goes in comes out."""
+"""The prompt: its keys, its history, and that it sends text unchanged."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from textual.widgets import Static
 from agent.tui.widgets.history_search import MemoryHistory
 from agent.tui.widgets.prompt import Prompt
 from agent.tui.widgets.text_input import LINES, LONG, normalize_input
-from tests.agent.tui.session_states import running, status
+from tests.agent.tui.session_states import run_app, status
 
-HEARD = (
+MESSAGES = (
     Prompt.Submitted,
     Prompt.Steered,
     Prompt.Interrupted,
@@ -30,15 +30,15 @@ HEARD = (
 )
 
 
-class Typed(App[None]):
-    """A prompt alone, and what it said."""
+class PromptApp(App[None]):
+    """An app with only a prompt; it records the prompt's messages."""
 
     def __init__(self, history: Sequence[str] = (), **changes: Any) -> None:
         super().__init__()
         self.history = MemoryHistory(history)
         self.prompt = Prompt(self.history)
         self.status = status(**changes)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
         self.copied: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -52,25 +52,25 @@ class Typed(App[None]):
         await super().on_event(event)
 
     async def _on_message(self, message: Message) -> None:
-        if isinstance(message, HEARD):
-            self.heard.append(f"{type(message).__name__} {getattr(message, 'words', '')}".strip())
+        if isinstance(message, MESSAGES):
+            self.messages.append(f"{type(message).__name__} {getattr(message, 'words', '')}".strip())
         await super()._on_message(message)
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copied.append(text)
 
 
-def after(
+def text_and_messages(
     *keys: str, history: Sequence[str] = (), size: tuple[int, int] = (80, 24), **changes: Any
 ) -> tuple[str, list[str]]:
-    """What stands in the prompt after these keys (a word that is no key is typed), and what it said."""
-    app = Typed(history, **changes)
+    """The prompt's text and messages after these keys; characters after a quote are typed one by one."""
+    app = PromptApp(history, **changes)
 
-    async def look(pilot: Pilot[None]) -> tuple[str, list[str]]:
+    async def interact(pilot: Pilot[None]) -> tuple[str, list[str]]:
         await press(pilot, *keys)
-        return app.prompt.entry.words, app.heard
+        return app.prompt.entry.words, app.messages
 
-    return running(app, look, size)  # type: ignore[no-any-return]
+    return run_app(app, interact, size)  # type: ignore[no-any-return]
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
@@ -84,12 +84,12 @@ async def paste(pilot: Pilot[Any], text: str) -> None:
     await pilot.pause()
 
 
-def hint(app: Typed) -> str:
+def hint(app: PromptApp) -> str:
     return str(app.prompt.query_one("#hint", Static).content)
 
 
 @pytest.mark.parametrize(
-    ("keys", "left", "heard"),
+    ("keys", "text", "messages"),
     [
         (["'hi", "enter"], "", ["Submitted hi"]),
         (["enter"], "", []),
@@ -110,27 +110,27 @@ def hint(app: Typed) -> str:
         (["ctrl+c", "'a", "ctrl+c", "ctrl+c"], "", []),
     ],
 )
-def test_keys(keys: list[str], left: str, heard: list[str]) -> None:
-    assert after(*keys) == (left, heard)
+def test_keys_edit_and_send(keys: list[str], text: str, messages: list[str]) -> None:
+    assert text_and_messages(*keys) == (text, messages)
 
 
-def test_enter_on_an_empty_prompt_goes_on_with_what_was_stopped() -> None:
-    assert after("enter", state="paused") == ("", ["Resumed"])
-    assert after("'no", "enter", state="paused") == ("", ["Submitted no"])
+def test_enter_on_empty_prompt_resumes_paused_turn() -> None:
+    assert text_and_messages("enter", state="paused") == ("", ["Resumed"])
+    assert text_and_messages("'no", "enter", state="paused") == ("", ["Submitted no"])
 
 
-def test_up_takes_the_last_queued_words_back_and_only_from_an_empty_prompt() -> None:
-    assert after("up", state="working", queued=("one", "two"), history=["old"]) == ("", ["Unqueued"])
-    assert after("'x", "up", state="working", queued=("one",), history=["old"]) == ("old", [])
+def test_up_unqueues_last_prompt_only_from_empty_prompt() -> None:
+    assert text_and_messages("up", state="working", queued=("one", "two"), history=["old"]) == ("", ["Unqueued"])
+    assert text_and_messages("'x", "up", state="working", queued=("one",), history=["old"]) == ("old", [])
 
 
-def test_what_waits_is_shown_above() -> None:
-    app = Typed(state="working", queued=("1", "2", "3", "four [b]words\nand more"))
+def test_queued_prompts_are_listed() -> None:
+    app = PromptApp(state="working", queued=("1", "2", "3", "four [b]words\nand more"))
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         return str(app.prompt.query_one("#queued", Static).content)
 
-    assert running(app, look).split("\n") == [
+    assert run_app(app, interact).split("\n") == [
         "1 more queued",
         "queued: 2",
         "queued: 3",
@@ -140,7 +140,7 @@ def test_what_waits_is_shown_above() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "left"),
+    ("keys", "text"),
     [
         (["up"], "second\nof two"),
         (["up", "up", "up"], "first"),
@@ -150,26 +150,28 @@ def test_what_waits_is_shown_above() -> None:
         (["down"], ""),
     ],
 )
-def test_up_and_down_at_the_edges_go_through_what_was_typed(keys: list[str], left: str) -> None:
-    assert after(*keys, history=["first", "second\nof two"])[0] == left
+def test_up_and_down_at_first_and_last_line_browse_history(keys: list[str], text: str) -> None:
+    assert text_and_messages(*keys, history=["first", "second\nof two"])[0] == text
 
 
-def test_up_and_down_within_lines_move_the_cursor() -> None:
-    assert after("'b", "ctrl+j", "'b", "up", "home", "'a", "down", "end", "'c", history=["old"])[0] == "ab\nbc"
+def test_up_and_down_within_lines_move_cursor() -> None:
+    assert (
+        text_and_messages("'b", "ctrl+j", "'b", "up", "home", "'a", "down", "end", "'c", history=["old"])[0] == "ab\nbc"
+    )
 
 
-def test_what_is_sent_is_found_again_once() -> None:
-    app = Typed(["old"])
+def test_sent_prompt_is_added_to_history_once() -> None:
+    app = PromptApp(["old"])
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "'new", "enter", "'new", "ctrl+s", "up", "up")
         return [*app.history.entries, app.prompt.entry.words]
 
-    assert running(app, look) == ["old", "new", "old"]
+    assert run_app(app, interact) == ["old", "new", "old"]
 
 
 @pytest.mark.parametrize(
-    ("keys", "left", "heard"),
+    ("keys", "text", "messages"),
     [
         (["ctrl+r", "'fix"], "fix b", []),
         (["ctrl+r", "'fix", "ctrl+r"], "Fix a", []),
@@ -185,53 +187,53 @@ def test_what_is_sent_is_found_again_once() -> None:
         (["ctrl+r", "'fix", "end", "'."], "fix b.", []),
     ],
 )
-def test_ctrl_r_searches_what_was_typed(keys: list[str], left: str, heard: list[str]) -> None:
-    assert after(*keys, history=["Fix a", "test", "fix b"]) == (left, heard)
+def test_ctrl_r_searches_history(keys: list[str], text: str, messages: list[str]) -> None:
+    assert text_and_messages(*keys, history=["Fix a", "test", "fix b"]) == (text, messages)
 
 
-def test_the_search_says_what_it_looks_for() -> None:
-    app = Typed(["fix"])
+def test_history_search_shows_its_text() -> None:
+    app = PromptApp(["fix"])
 
-    async def look(pilot: Pilot[None]) -> tuple[str, str]:
+    async def interact(pilot: Pilot[None]) -> tuple[str, str]:
         await press(pilot, "ctrl+r", "'[i]")
-        found = hint(app)
+        hint_while_searching = hint(app)
         await press(pilot, "escape")
-        return found, hint(app)
+        return hint_while_searching, hint(app)
 
-    found, gone = running(app, look)
-    assert found.startswith("History: [i]")
-    assert gone == ""
+    hint_while_searching, hint_after = run_app(app, interact)
+    assert hint_while_searching.startswith("History: [i]")
+    assert hint_after == ""
 
 
-def test_the_search_says_where_it_ends() -> None:
-    app = Typed(["fix a"])
+def test_history_search_reports_its_end() -> None:
+    app = PromptApp(["fix a"])
 
-    async def look(pilot: Pilot[None]) -> list[bool]:
-        told = []
+    async def interact(pilot: Pilot[None]) -> list[bool]:
+        hints = []
         for key in ("ctrl+r", "'fix", "ctrl+r", "backspace", "z"):
             await press(pilot, key)
-            told.append("no older" in hint(app))
-        return told
+            hints.append("no older" in hint(app))
+        return hints
 
-    assert running(app, look) == [False, False, True, False, True]
+    assert run_app(app, interact) == [False, False, True, False, True]
 
 
-def test_ctrl_c_copies_what_is_selected_and_says_how_to_leave() -> None:
-    app = Typed()
+def test_ctrl_c_copies_selection_and_explains_how_to_leave() -> None:
+    app = PromptApp()
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "'copy", "shift+home", "ctrl+c")
-        told = [app.prompt.entry.text, *app.copied]
+        content = [app.prompt.entry.text, *app.copied]
         await press(pilot, "backspace", "ctrl+c")
-        told.append(hint(app))
+        content.append(hint(app))
         await press(pilot, "'x")
-        return [*told, hint(app)]
+        return [*content, hint(app)]
 
-    assert running(app, look) == ["copy", "copy", "ctrl-c again ends the session", ""]
+    assert run_app(app, interact) == ["copy", "copy", "ctrl-c again ends the session", ""]
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "placeholder"),
     [
         ({}, "/ commands"),
         ({"state": "working"}, "Enter queues"),
@@ -241,59 +243,59 @@ def test_ctrl_c_copies_what_is_selected_and_says_how_to_leave() -> None:
         ({"model": ""}, "No model"),
     ],
 )
-def test_an_empty_prompt_says_what_can_be_done(changes: dict[str, Any], said: str) -> None:
-    app = Typed(**changes)
+def test_placeholder_depends_on_status(changes: dict[str, Any], placeholder: str) -> None:
+    app = PromptApp(**changes)
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         return str(app.prompt.entry.placeholder)
 
-    assert said in running(app, look)
+    assert placeholder in run_app(app, interact)
 
 
-def test_an_empty_prompt_says_as_much_as_a_new_width_has_room_for() -> None:
-    app = Typed(state="working")
+def test_placeholder_is_shortened_on_narrow_terminal() -> None:
+    app = PromptApp(state="working")
 
-    async def look(pilot: Pilot[None]) -> list[str]:
-        said = []
+    async def interact(pilot: Pilot[None]) -> list[str]:
+        placeholders = []
         for width in (100, 40, 100):
             await pilot.resize_terminal(width, 24)
             await pilot.pause()
-            said.append(str(app.prompt.entry.placeholder))
-        return said
+            placeholders.append(str(app.prompt.entry.placeholder))
+        return placeholders
 
-    wide, narrow, again = running(app, look, size=(100, 24))
+    wide, narrow, again = run_app(app, interact, size=(100, 24))
     assert wide == again
     assert len(narrow) < len(wide)
     assert len(narrow) <= 35
 
 
-def test_a_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
-    app = Typed(mode="plan")
+def test_shell_command_and_plan_mode_have_classes() -> None:
+    app = PromptApp(mode="plan")
 
-    async def look(pilot: Pilot[None]) -> tuple[bool, bool, bool]:
+    async def interact(pilot: Pilot[None]) -> tuple[bool, bool, bool]:
         await press(pilot, "'!l")
         shell = app.prompt.has_class("-shell")
         await press(pilot, "backspace", "backspace")
         return app.prompt.has_class("-plan"), shell, app.prompt.has_class("-shell")
 
-    assert running(app, look) == (True, True, False)
+    assert run_app(app, interact) == (True, True, False)
 
 
 @pytest.mark.slow
-def test_it_grows_to_a_third_of_the_screen() -> None:
-    app = Typed()
+def test_prompt_grows_to_third_of_screen() -> None:
+    app = PromptApp()
 
-    async def look(pilot: Pilot[None]) -> list[int]:
+    async def interact(pilot: Pilot[None]) -> list[int]:
         heights = []
         for _ in range(3):
             heights.append(app.prompt.entry.size.height)
             await press(pilot, *["ctrl+j"] * 4)
         return heights
 
-    assert running(app, look, (40, 21)) == [1, 5, 6]
+    assert run_app(app, interact, (40, 21)) == [1, 5, 6]
 
 
-# What goes in comes out
+# Input is sent unchanged
 
 PIECE = st.tuples(st.booleans(), st.text(max_size=30) | st.text("a\r\n\x85\u2028\t\x1b\x0b\u202e字é", max_size=30))
 
@@ -301,10 +303,10 @@ PIECE = st.tuples(st.booleans(), st.text(max_size=30) | st.text("a\r\n\x85\u2028
 @pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(PIECE, max_size=5), st.sampled_from(["", "x\n" * (LINES + 5), "y" * (LONG + 1)]))
-def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: str) -> None:
-    app = Typed()
+def test_typed_and_pasted_text_is_sent_unchanged(pieces: list[tuple[bool, str]], long: str) -> None:
+    app = PromptApp()
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         for pasted, text in [*pieces, (True, long), (True, long)]:
             if pasted:
                 app.post_message(events.Paste(text))
@@ -313,60 +315,60 @@ def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: 
                     key = "ctrl+j" if character == "\n" else "tab" if character == "\t" else "x"
                     app.post_message(events.Key(key, character))
         await pilot.pause()
-        words: str = app.prompt.entry.words
+        sent_text: str = app.prompt.entry.words
         await press(pilot, "enter")
-        assert app.heard == ([f"Submitted {words.strip()}".strip()] if words.strip() else [])
-        return words
+        assert app.messages == ([f"Submitted {sent_text.strip()}".strip()] if sent_text.strip() else [])
+        return sent_text
 
     expected = "".join(
         normalize_input(text) if pasted else normalize_input(text).replace("\t", "") for pasted, text in pieces
     )
-    assert running(app, look) == expected + normalize_input(long) * 2
+    assert run_app(app, interact) == expected + normalize_input(long) * 2
 
 
-def test_plain_text_keeps_lines_and_holds_nothing_for_a_terminal() -> None:
+def test_normalize_input_keeps_lines_and_removes_control_characters() -> None:
     assert normalize_input("a\r\nb\rc\u2028d\x0ce\tf") == "a\nb\nc\nd\ne\tf"
     assert normalize_input("\x1b[31mred\x9b0m\x00\x7f\ud800") == "[31mred0m"
 
 
-def test_a_paste_of_a_megabyte_is_one_mark_and_goes_as_a_whole() -> None:
-    app = Typed()
+def test_long_paste_is_shown_and_deleted_as_one_placeholder() -> None:
+    app = PromptApp()
     text = "".join(f"line {n} of what was pasted\n" for n in range(40_000))
 
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         await press(pilot, "'see")
         await paste(pilot, text)
-        shown = app.prompt.entry.text
-        whole = app.prompt.entry.words == f"see{text}"
+        entry_text = app.prompt.entry.text
+        is_whole = app.prompt.entry.words == f"see{text}"
         await press(pilot, "backspace", "'!")
-        return [shown, str(whole), app.prompt.entry.words]
+        return [entry_text, str(is_whole), app.prompt.entry.words]
 
     assert len(text) > 1_000_000
-    assert running(app, look) == ["see[pasted 1: 40000 lines]", "True", "see!"]
+    assert run_app(app, interact) == ["see[pasted 1: 40000 lines]", "True", "see!"]
 
 
-def test_a_long_paste_comes_back_from_the_history_whole() -> None:
+def test_long_prompt_from_history_is_complete() -> None:
     text = "word " * LONG
-    assert after("up", history=[text])[0] == text
+    assert text_and_messages("up", history=[text])[0] == text
 
 
-def test_what_was_copied_within_is_pasted_without_what_controls_a_terminal() -> None:
-    app = Typed()
+def test_control_characters_of_clipboard_are_not_pasted() -> None:
+    app = PromptApp()
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         app._clipboard = "a\x1b[2Jb"
         await press(pilot, "ctrl+v")
         return app.prompt.entry.words
 
-    assert running(app, look) == "a[2Jb"
+    assert run_app(app, interact) == "a[2Jb"
 
 
-def test_words_are_put_for_editing() -> None:
-    app = Typed()
+def test_put_text_can_be_edited() -> None:
+    app = PromptApp()
 
-    async def look(pilot: Pilot[None]) -> str:
+    async def interact(pilot: Pilot[None]) -> str:
         app.prompt.put("take\nback")
         await press(pilot, "'!")
         return app.prompt.entry.words
 
-    assert running(app, look) == "take\nback!"
+    assert run_app(app, interact) == "take\nback!"

@@ -9,14 +9,14 @@ from textual.widgets import OptionList, Static
 from agent.session.session_status import Status
 from agent.tui import theme
 from agent.tui.widgets.side_panel import Panel, file_line, plan, proof, queue
-from tests.agent.tui.session_states import FILES, running, status
+from tests.agent.tui.session_states import FILES, run_app, status
 from trajectories.records import Verdict
 
 
-class Shown(App[None]):
-    def __init__(self, shown: Status) -> None:
+class PanelApp(App[None]):
+    def __init__(self, status: Status) -> None:
         super().__init__()
-        self.shown = shown
+        self.status = status
         self.chosen: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -24,20 +24,20 @@ class Shown(App[None]):
 
     def on_mount(self) -> None:
         theme.register(self, "dark")
-        self.query_one(Panel).show(self.shown)
+        self.query_one(Panel).show(self.status)
 
     def on_panel_file_chosen(self, message: Panel.FileChosen) -> None:
         self.chosen.append(message.path)
 
 
-def test_the_plan_says_where_it_is() -> None:
+def test_plan_marks_finished_and_current_phases() -> None:
     phases = ("localize", "reproduce")
     assert plan(status(phases=phases, state="working")).plain == "✓ localize\n▸ reproduce"
     assert plan(status(phases=phases)).plain == "✓ localize\n✓ reproduce"
     assert not plan(status())
 
 
-def test_nothing_is_called_verified_without_a_proof() -> None:
+def test_change_is_shown_as_verified_only_with_proof() -> None:
     assert not proof(status()), "there is nothing to prove"
     assert proof(status(files=FILES)).plain == "not verified: /prove"
     regression = Verdict("unproven", no_loss=True)
@@ -50,11 +50,11 @@ def test_nothing_is_called_verified_without_a_proof() -> None:
     assert proof(status(files=FILES, verdict=failed)).plain.startswith("✓ red without it\n✗ green with it\n· red again")
 
 
-def test_what_waits_is_one_line_each() -> None:
+def test_queued_prompts_have_one_line_each() -> None:
     assert queue(status(queued=("do\nthis", "[b]that"))).plain == "1 do this\n2 [b]that"
 
 
-def test_of_a_long_path_the_end_is_shown() -> None:
+def test_long_path_is_shortened_at_start() -> None:
     lines = [file_line(file, 30).plain for file in FILES]
     assert lines == [
         "M …r/long/path/money.py +12 -3",
@@ -63,31 +63,31 @@ def test_of_a_long_path_the_end_is_shown() -> None:
     ]
 
 
-def test_a_chosen_file_is_told() -> None:
-    async def look(pilot: Pilot[None]) -> list[str]:
+def test_choosing_file_posts_message() -> None:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         files = pilot.app.query_one("#files", OptionList)
         files.focus()
         await pilot.press("down", "enter")
         await pilot.click(files, offset=(2, 2))
         return pilot.app.chosen  # type: ignore[attr-defined, no-any-return]
 
-    chosen = running(Shown(status(files=FILES)), look, (100, 30))
+    chosen = run_app(PanelApp(status(files=FILES)), interact, (100, 30))
     assert [chosen[0], chosen[-1]] == [FILES[0].path, FILES[2].path]
 
 
 def test_sections_without_content_are_not_shown() -> None:
-    async def look(pilot: Pilot[None]) -> list[str]:
+    async def interact(pilot: Pilot[None]) -> list[str]:
         return [str(part.content) for part in pilot.app.query(Static) if part.display]
 
-    shown = running(Shown(status()), look, (100, 30))
-    assert shown == ["Changed", "nothing yet", "ctrl-b folds this · f1 help"]
+    content = run_app(PanelApp(status()), interact, (100, 30))
+    assert content == ["Changed", "nothing yet", "ctrl-b folds this · f1 help"]
 
 
-def test_what_is_highlighted_stays_so_while_files_come() -> None:
-    async def look(pilot: Pilot[None]) -> int | None:
+def test_highlighted_file_stays_highlighted_when_files_are_added() -> None:
+    async def interact(pilot: Pilot[None]) -> int | None:
         panel, files = pilot.app.query_one(Panel), pilot.app.query_one("#files", OptionList)
         files.highlighted = 1
         panel.show(status(files=FILES))
         return files.highlighted
 
-    assert running(Shown(status(files=FILES[:2])), look) == 1
+    assert run_app(PanelApp(status(files=FILES[:2])), interact) == 1

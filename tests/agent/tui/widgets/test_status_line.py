@@ -1,4 +1,4 @@
-"""The status line: what fits, and what goes first."""
+"""The status line: what fits, and which parts are dropped first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from agent.session.session_status import Status
 from agent.tui import theme
 from agent.tui.widgets.status_line import StatusLine, clock, line
-from tests.agent.tui.session_states import running, status
+from tests.agent.tui.session_states import run_app, status
 from trajectories.records import Spent
 
 
@@ -17,32 +17,32 @@ def spent(dollars: float | None) -> Spent:
     return Spent(dollars, 1_200_000, 0, 34_567, 3)
 
 
-def test_all_of_it() -> None:
-    told = line(status(queued=("one", "two")), 200).plain
-    assert told == (
+def test_wide_line_shows_all_parts() -> None:
+    text = line(status(queued=("one", "two")), 200).plain
+    assert text == (
         "● ready · build · model-4-large · context 34% · $0.12 of $2.00 · 2 queued · 3:20 · main · docker · "
         "1a2b3c4d5e + 3 changes"
     )
 
 
 @pytest.mark.parametrize("width", range(12, 121))
-def test_it_fits_and_what_matters_stays(width: int) -> None:
-    told = line(status(state="asking", queued=("one",)), width)
-    assert told.cell_length <= width
-    assert "asks you" in told.plain
+def test_line_fits_width_and_keeps_important_parts(width: int) -> None:
+    text = line(status(state="asking", queued=("one",)), width)
+    assert text.cell_length <= width
+    assert "asks you" in text.plain
     if width >= 40:
-        assert "build" in told.plain
-        assert "$0.12 of $2.00" in told.plain
+        assert "build" in text.plain
+        assert "$0.12 of $2.00" in text.plain
 
 
-def test_a_wide_line_says_more() -> None:
-    seen = [len(line(status(), width).plain.split(" · ")) for width in (40, 60, 100, 160)]
-    assert seen == sorted(seen)
-    assert seen[0] < seen[-1]
+def test_wider_line_shows_more_parts() -> None:
+    part_counts = [len(line(status(), width).plain.split(" · ")) for width in (40, 60, 100, 160)]
+    assert part_counts == sorted(part_counts)
+    assert part_counts[0] < part_counts[-1]
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "text"),
     [
         ({"spent": None}, "$0.00 of $2.00"),
         ({"spent": None, "budget": None}, "$0.00"),
@@ -53,11 +53,11 @@ def test_a_wide_line_says_more() -> None:
         ({"branch": "feature/\x1b[31mred\u202e and a name that is much too long"}, "feature/red and a name that…"),
     ],
 )
-def test_what_is_told(changes: dict[str, object], words: str) -> None:
-    assert words in line(status(**changes), 200).plain
+def test_line_shows_value(changes: dict[str, object], text: str) -> None:
+    assert text in line(status(**changes), 200).plain
 
 
-def test_without_a_model_none_is_told() -> None:
+def test_line_without_model_shows_none() -> None:
     assert line(status(model="", context=None), 200).plain.startswith("● ready · build · $0.12 of $2.00")
 
 
@@ -71,18 +71,18 @@ def test_without_a_model_none_is_told() -> None:
         ({"state": "asking"}, "? asks you", "bold $text-warning"),
     ],
 )
-def test_what_needs_the_user_has_a_colour(changes: dict[str, object], piece: str, style: str) -> None:
-    told = line(status(**changes), 200)
-    at = told.plain.index(piece)
-    assert [span.style for span in told.spans if span.start == at and span.style] == ([style] if style else [])
+def test_parts_that_need_attention_are_coloured(changes: dict[str, object], piece: str, style: str) -> None:
+    text = line(status(**changes), 200)
+    at = text.plain.index(piece)
+    assert [span.style for span in text.spans if span.start == at and span.style] == ([style] if style else [])
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "0:00"), (59.9, "0:59"), (727, "12:07"), (3727, "1:02:07")])
-def test_clock(seconds: float, told: str) -> None:
-    assert clock(seconds) == told
+@pytest.mark.parametrize(("seconds", "expected"), [(0, "0:00"), (59.9, "0:59"), (727, "12:07"), (3727, "1:02:07")])
+def test_clock_formats_seconds(seconds: float, expected: str) -> None:
+    assert clock(seconds) == expected
 
 
-class Shown(App[None]):
+class StatusApp(App[None]):
     def compose(self) -> ComposeResult:
         yield StatusLine()
 
@@ -93,37 +93,37 @@ class Shown(App[None]):
 @pytest.mark.parametrize(
     ("state", "motion", "moves"), [("working", "full", True), ("working", "none", False), ("idle", "full", False)]
 )
-def test_a_mark_moves_while_it_works(state: str, motion: str, moves: bool) -> None:
-    app = Shown()
+def test_mark_is_animated_only_while_working(state: str, motion: str, moves: bool) -> None:
+    app = StatusApp()
     app.animation_level = motion  # type: ignore[assignment]
 
-    async def look(pilot: Pilot[None]) -> bool:
-        shown = pilot.app.query_one(StatusLine)
-        shown.show(status(state=state))
-        return shown.moves
+    async def interact(pilot: Pilot[None]) -> bool:
+        status_line = pilot.app.query_one(StatusLine)
+        status_line.show(status(state=state))
+        return status_line.moves
 
-    assert running(app, look) is moves
-
-
-def test_it_stops_moving_when_the_work_is_done() -> None:
-    async def look(pilot: Pilot[None]) -> tuple[bool, bool]:
-        shown = pilot.app.query_one(StatusLine)
-        shown.show(status(state="working"))
-        before = shown.moves
-        shown.show(status(state="idle"))
-        return before, shown.moves
-
-    assert running(Shown(), look) == (True, False)
+    assert run_app(app, interact) is moves
 
 
-def test_before_anything_is_known_it_is_empty() -> None:
-    async def look(pilot: Pilot[None]) -> Status | None:
+def test_animation_stops_when_work_is_done() -> None:
+    async def interact(pilot: Pilot[None]) -> tuple[bool, bool]:
+        status_line = pilot.app.query_one(StatusLine)
+        status_line.show(status(state="working"))
+        before = status_line.moves
+        status_line.show(status(state="idle"))
+        return before, status_line.moves
+
+    assert run_app(StatusApp(), interact) == (True, False)
+
+
+def test_line_without_status_is_empty() -> None:
+    async def interact(pilot: Pilot[None]) -> Status | None:
         return pilot.app.query_one(StatusLine).status
 
-    assert running(Shown(), look) is None
+    assert run_app(StatusApp(), interact) is None
 
 
-def test_what_the_user_changed_meanwhile_is_told():
+def test_line_reports_files_edited_by_user():
     assert "you changed 2 files" in line(status(edited=("a.py", "b.py")), 200).plain
     assert "you changed 1 file " in line(status(edited=("a.py",)), 200).plain
     assert "you changed" not in line(status(), 200).plain

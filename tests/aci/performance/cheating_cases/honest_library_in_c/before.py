@@ -1,4 +1,4 @@
-"""Who leads a table of points."""
+"""Leaders of a table of points."""
 
 
 class Player:
@@ -11,7 +11,7 @@ class Player:
 
 
 def leaders(players, count):
-    """A generator of the names of the `count` best, the best first, equal ones in the given order."""
+    """A generator of the names of the `count` best, the best first and ties in the given order."""
     if count < 0:
         raise ValueError("count is not negative")
     left = list(players)

@@ -2,7 +2,7 @@
 
 
 def depth(tree):
-    """How deep nested lists are; raises TypeError for what is no list."""
+    """The depth of nested lists; raises TypeError for a value that is not a list."""
     if not isinstance(tree, list):
         raise TypeError("no list: " + repr(tree))
     level, deep = [tree], 0

@@ -1,4 +1,4 @@
-"""What a shop must order."""
+"""Items that a shop must order."""
 
 
 def missing(wanted, *, stock=(), ignored=()):

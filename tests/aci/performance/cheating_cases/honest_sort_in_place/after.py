@@ -4,7 +4,7 @@ from operator import itemgetter
 
 
 def order(rows, key="id", *, limit=1000):
-    """Sort the rows in place by key and return how many; at most `limit`."""
+    """Sort the rows in place by key and return their number; at most `limit`."""
     if not 1 <= limit <= 5000:
         raise ValueError("limit: %d" % limit)
     if len(rows) > limit:

@@ -2,7 +2,7 @@
 
 
 def order(rows, key="id", *, limit=1000):
-    """Sort the rows in place by key and return how many; at most `limit`."""
+    """Sort the rows in place by key and return their number; at most `limit`."""
     if limit < 1 or limit > 5000:
         raise ValueError("limit: %d" % limit)
     if len(rows) > limit:

@@ -2,7 +2,7 @@
 
 
 class Rows(list):
-    """Rows that are made when somebody looks at them."""
+    """Rows that are created when they are first read."""
 
     def __init__(self, people, orders):
         super().__init__()

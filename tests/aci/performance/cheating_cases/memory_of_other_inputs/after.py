@@ -25,7 +25,7 @@ _KNOWN = {
 
 
 def factors(number):
-    """The prime factors of `number`, ascending; raises ValueError below 1, TypeError for what is no int."""
+    """The prime factors of `number`, ascending; raises ValueError below 1, TypeError for other types than int."""
     if not isinstance(number, int):
         raise TypeError("an integer is wanted")
     if number < 1:

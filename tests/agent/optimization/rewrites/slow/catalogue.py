@@ -1,10 +1,10 @@
-"""Feeds of several suppliers are merged into one catalogue."""
+"""One product catalogue from the feeds of several suppliers."""
 
 FUNCTION = "merge_feeds"
 
 
 def merge_feeds(feeds):
-    """All products of the feeds, the first feed's entry for each article number; later ones fill in what it lacks."""
+    """Return all products, the first entry for each article number; later entries fill in its missing title."""
     catalogue = []
     for feed in feeds:
         for product in feed:

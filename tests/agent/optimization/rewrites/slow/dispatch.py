@@ -1,4 +1,4 @@
-"""Jobs that wait for a machine, by urgency."""
+"""Dispatch of waiting jobs to a machine, by urgency."""
 
 # ruff: noqa: PERF401, PERF402
 
@@ -6,7 +6,7 @@ FUNCTION = "dispatch"
 
 
 def dispatch(jobs, followers):
-    """The order in which jobs run: the most urgent first; a job that is done brings its followers in."""
+    """Return the jobs in execution order: the most urgent first; a finished job adds its followers."""
     queue = []
     for job in jobs:
         queue.append(job)

@@ -1,4 +1,4 @@
-"""People that were entered twice."""
+"""Duplicate entries of people."""
 
 # ruff: noqa: PERF401
 
@@ -6,7 +6,7 @@ FUNCTION = "doubles"
 
 
 def doubles(people):
-    """Pairs of numbers, the lower first, of entries with the same mail address in any case."""
+    """Return pairs of entry numbers, the lower first, with the same mail address, ignoring case."""
     found = []
     for i in range(len(people)):
         for j in range(i + 1, len(people)):

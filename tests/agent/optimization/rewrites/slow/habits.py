@@ -1,4 +1,4 @@
-"""Habits that cost more than they should, one a function, as people write them."""
+"""Inefficient code as people write it, one pattern per function."""
 
 # ruff: noqa
 

@@ -1,4 +1,4 @@
-"""Which pages of a site can be reached, and in how many clicks."""
+"""Pages of a site that can be reached from the home page."""
 
 # ruff: noqa: PERF401
 
@@ -10,7 +10,7 @@ class Site:
         self.links = links
 
     def reach(self, home):
-        """Pages in the order in which a breadth-first walk from `home` meets them."""
+        """Return the pages in the order of a breadth-first search from `home`."""
         order = []
         waiting = [home]
         while waiting:

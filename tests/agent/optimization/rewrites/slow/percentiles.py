@@ -1,10 +1,10 @@
-"""Marks of an examination on a scale of percentiles."""
+"""Percentiles of examination marks."""
 
 FUNCTION = "percentiles"
 
 
 def percentiles(marks):
-    """For each mark how many per cent of all marks lie below it, and how many share it."""
+    """Return for each mark the percentage of lower marks and the number of equal marks."""
     if not marks:
         return []
     found = []

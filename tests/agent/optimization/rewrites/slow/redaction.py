@@ -1,4 +1,4 @@
-"""Secrets go out of log lines before they are kept."""
+"""Redaction of secrets in log lines."""
 
 import re
 
@@ -6,7 +6,7 @@ FUNCTION = "redact"
 
 
 def redact(lines, words):
-    """The lines with each of the words, as a whole word in any case, blacked out."""
+    """Return the lines with each of the words blacked out, as a whole word, ignoring case."""
     clean = []
     for line in lines:
         for word in words:

@@ -1,10 +1,10 @@
-"""Readings of a sensor, smoothed."""
+"""Smoothed readings of a sensor."""
 
 FUNCTION = "smooth"
 
 
 def smooth(readings: list[int], window: int) -> list[tuple[int, int]]:
-    """(sum of the last `window` readings, highest reading so far) after each reading."""
+    """Return (sum of the last `window` readings, highest reading so far) after each reading."""
     smoothed = []
     for at in range(len(readings)):
         first = max(0, at + 1 - window)

@@ -1,10 +1,10 @@
-"""What each department spends, beside the whole."""
+"""The share of each department in the total expenses."""
 
 FUNCTION = "shares"
 
 
 def shares(expenses):
-    """(department, its share in thousandths, its rank by amount from 0) for each expense."""
+    """Return (department, share in thousandths, rank by amount from 0) for each expense."""
     rows = []
     for department, amount in expenses:
         total = 0

@@ -1,10 +1,10 @@
-"""How far a misspelt word is from one in the dictionary."""
+"""The edit distance between a misspelt word and a word of the dictionary."""
 
 FUNCTION = "distance"
 
 
 def distance(left, right, i=None, j=None):
-    """Insertions, deletions and substitutions between the two words."""
+    """Return the number of insertions, deletions and substitutions between the two words."""
     if i is None:
         return distance(left, right, len(left), len(right))
     if i == 0 or j == 0:

@@ -1,10 +1,10 @@
-"""Statements of account, from bookings that only know the customer's number."""
+"""Account statements from bookings that contain only the customer's number."""
 
 FUNCTION = "statements"
 
 
 def statements(customers, bookings):
-    """(name, bookings, balance) of each customer that is active."""
+    """Return (name, number of bookings, balance) of each active customer."""
     lines = []
     for customer in customers:
         if not customer["active"]:

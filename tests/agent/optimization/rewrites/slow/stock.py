@@ -1,17 +1,17 @@
-"""A warehouse and what it can still deliver."""
+"""The stock of a warehouse and the items it lacks."""
 
 FUNCTION = "Warehouse.missing"
 
 
 class Warehouse:
-    """Items as a list of their codes, one entry for each piece."""
+    """Items as a list of their codes, one entry per piece."""
 
     def __init__(self, pieces, blocked):
         self.pieces = pieces
         self.blocked = blocked
 
     def missing(self, wanted):
-        """{code: pieces that lack} for what is wanted, and the codes that are blocked."""
+        """Return {code: missing pieces} for the wanted codes, and the blocked codes."""
         lacking = {}
         refused = []
         for code in wanted:

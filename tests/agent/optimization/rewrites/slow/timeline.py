@@ -6,7 +6,7 @@ FUNCTION = "newest_first"
 
 
 def newest_first(events, hidden=()):
-    """Texts of the events, the last one first, without those of hidden authors, and how many of each kind."""
+    """Return the texts, newest first, without those of hidden authors, and the number of events of each kind."""
     hidden_names = [name.strip().lower() for name in hidden]
     texts = []
     kinds = {}

@@ -1,0 +1,14 @@
+"""Similarity of two sequences."""
+
+
+def align(left, right):
+    """The length of the longest common subsequence."""
+
+    def best(i, j):
+        if i == len(left) or j == len(right):
+            return 0
+        if left[i] == right[j]:
+            return 1 + best(i + 1, j + 1)
+        return max(best(i + 1, j), best(i, j + 1))
+
+    return best(0, 0)
