@@ -31,7 +31,9 @@ def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
     if found.first is None:
         lines = [f"[bold green]Identical:[/] {steps}."]
     else:
-        lines = [f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); {steps} are identical."]
+        lines = [
+            f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); identical before it: {steps}."
+        ]
     for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
         if differences and title:
             lines.append(title)

@@ -87,7 +87,7 @@ def test_interrupted_runs_are_resumed_to_same_patch(home, name, capsys):
 
 def test_run_is_replayed_with_same_steps(home, capsys):
     assert run(["replay", BY_PHASES, "--plain"]) == 0
-    assert "The same: 5 steps." in capsys.readouterr().out
+    assert "Identical: 5 steps." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["swe-agent", "sft", "chat", "predictions", "atif", "markdown"])

@@ -45,7 +45,7 @@ def test_plain_output_shows_steps_diff_proof_and_directory(machine, calculator, 
     assert "coder edit tests/test_core.py" in completed.stderr
     assert "+    return a + b" in completed.stdout
     assert "Verified" in completed.stdout
-    assert "it fails again with the source hunks taken out  yes" in completed.stdout
+    assert "it fails again without the source changes  yes" in completed.stdout
     assert "\x1b[" not in completed.stdout + completed.stderr
     directory = machine.runs()[0]
     assert str(directory) in completed.stdout

@@ -42,7 +42,7 @@ def test_run_is_replayed_without_model_and_repository(machine, calculator, issue
     assert next(line["dollars"] for line in runs if line["run"] == result["run"]) == 0
     assert not (Path(result["directory"]) / "base").exists()
     completed = machine.run("replay", run[:-1], "--plain")
-    assert "The same:" in completed.stdout
+    assert "Identical:" in completed.stdout
     unknown = machine.run("replay", "nothing")
     assert (unknown.returncode, unknown.stdout) == (2, "")
 

@@ -36,7 +36,7 @@ def test_endless_line_is_refused() -> None:
 def test_values_are_counted_outside_of_strings(text: bytes, values: int) -> None:
     assert count_values(text) == values
     check_values(text, "f", values)
-    with pytest.raises(UsageError, match="f holds more than"):
+    with pytest.raises(UsageError, match="f contains more than"):
         check_values(text, "f", values - 1)
 
 

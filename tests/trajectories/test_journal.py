@@ -176,7 +176,7 @@ def test_live_time_excludes_time_after_end_of_turn():
             Turn("fix", "react", at=100.0),
             Exit("answered", 0, at=110.0),
             Note("main", "done", "applied", at=500.0),
-            Note("main", "life", "stood still for 60 s", at=600.0),
+            Note("main", "life", "paused for 60 s", at=600.0),
             Note("main", "done", "applied", at=700.0),
             Turn("more", "react", at=800.0),
             Exit("answered", 0, at=805.0),

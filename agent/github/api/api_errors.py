@@ -105,7 +105,7 @@ def _rate_limit_error(headers: dict[str, str], said: str, what: str, token: str)
 
 
 def _wait_error(wait: str, what: str) -> TryLater:
-    return TryLater(f"GitHub asks clients to wait {wait}: too many requests to let you {what}.", "Try again then.")
+    return TryLater(f"GitHub requests a pause of {wait}: too many requests to let you {what}.", "Try again then.")
 
 
 def _forbidden(headers: dict[str, str], said: str, what: str, needs: str) -> ConfigError:

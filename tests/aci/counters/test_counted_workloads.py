@@ -33,7 +33,7 @@ def test_workload_reports_exit_status(fork):
 
 def test_workload_with_other_status_while_calls_are_counted_is_refused(fork):
     command = "python3 program.py; ! grep -q _swe_agent_ shop/work.py"
-    with pytest.raises(UsageError, match="ends with status 0, and with 1 while calls"):
+    with pytest.raises(UsageError, match="exits with 0, but with 1 while calls"):
         count_workload(fork, target("fib"), command, **OPCODES)
     assert b"_swe_agent_" not in fork.read("shop/work.py")
 

@@ -34,7 +34,7 @@ def test_work_moved_into_c_is_not_comparable(fork, kind):
     items = list(range(200, 0, -1))
     by_hand, sort = count(fork, "by_hand", (items,)), count(fork, "in_order", (items,))
     assert sort.calls[0].warm < 20 < by_hand.calls[0].warm
-    assert incomparable_reason(by_hand, sort).startswith("not comparable: opcode events do not see what is done in C")
+    assert incomparable_reason(by_hand, sort).startswith("not comparable: opcode events do not include work in C")
     assert "sorted:1" in incomparable_reason(by_hand, sort)
     assert incomparable_reason(by_hand, by_hand) == ""
 

@@ -205,7 +205,7 @@ def test_failing_command_is_repaired_and_repeated(build: Build, daemon: Daemon) 
     with closing(open_workspace("docker", options)) as ws:
         assert ws.run("cat installed").text == "install left-pad other\n"
     (built,) = list_environments(daemon)
-    assert built.about["mends"] == ["left-pad==1.0 is not in the index any more: any version of left-pad is installed"]
+    assert built.about["mends"] == ["left-pad==1.0 is no longer in the index: any version of left-pad is installed"]
 
 
 def test_repeated_failure_ends_repairs(build: Build) -> None:
@@ -245,7 +245,7 @@ def test_time_limit_covers_all_attempts(build: Build, name: str) -> None:
 def test_time_limit_covers_smoke_check(build: Build, daemon: Daemon) -> None:
     build({"test_a.py": "import time\n\n\ndef test_a():\n    time.sleep(600)\n"}, setup="true", test="", seconds=12.0)
     (built,) = list_environments(daemon)
-    assert re.fullmatch(r"1 collected, none ended in the first (\d|1[01]) s", str(built.about["tests"]))
+    assert re.fullmatch(r"1 collected, none finished in the first (\d|1[01]) s", str(built.about["tests"]))
 
 
 PRINT_OUTAGE = "echo 'WARNING: Tunnel connection failed: 502 swe-agent: pypi.org cannot be reached'"
@@ -271,7 +271,7 @@ def test_environment_is_discarded_after_network_outage(
     }
     with pytest.raises(NetworkFailed, match=r"502 swe-agent: pypi\.org cannot be reached") as caught:
         build(files, image="", images={"python": IMAGE})
-    assert "nothing of this set-up is kept" in caught.value.fix
+    assert "this set-up was discarded" in caught.value.fix
     assert docker("images", "-q", "--filter", f"reference={name}/*") == ""
 
 

@@ -210,7 +210,7 @@ def test_plan_mentions_date_of_code_if_packages_depend_on_it(make_repo: MakeRepo
             return " ".join(plan_for(options, EnvironmentOptions(images={"python": "py", "go": "gopher"})).reasons)
 
     old = make_repo({"setup.py": "import setuptools\n\nsetuptools.setup(name='x')\n"})
-    assert "those of 2023-11-14, its code's date, are tried" in reasons(old)
+    assert "those of 2023-11-14, the date of its code, are tried" in reasons(old)
     assert "code's date" not in reasons(make_repo({"go.mod": "module x\n"}))
     now = {**os.environ, "GIT_COMMITTER_DATE": f"{int(time.time())} +0000"}
     person = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
@@ -218,7 +218,7 @@ def test_plan_mentions_date_of_code_if_packages_depend_on_it(make_repo: MakeRepo
         (old / name).write_text("x = 1\n")
         subprocess.run(["git", "-C", old, "add", name], check=True)
         subprocess.run(["git", "-C", old, *person, "commit", "-q", "-m", "later"], env=now, check=True)
-        assert ("2023-11-14, its code's date" in reasons(old)) is is_mentioned
+        assert ("2023-11-14, the date of its code" in reasons(old)) is is_mentioned
 
 
 def test_npm_command_has_date_option() -> None:

@@ -82,7 +82,7 @@ def test_shorter_time_limit_is_reported() -> None:
         return SetupResult(command, 124 if late else 0, "3 tests collected", 7.2, late)
 
     assert run_smoke_check(run, Plan("", ""), "make test").summary == "`make test` runs for more than 7 s"
-    assert run_smoke_check(run, Plan("", "", "python")).summary == "3 collected, none ended in the first 7 s"
+    assert run_smoke_check(run, Plan("", "", "python")).summary == "3 collected, none finished in the first 7 s"
 
 
 def run_that_prints(output: str, code: int = 0) -> Run:
@@ -94,7 +94,7 @@ def test_absurd_numbers_are_ignored() -> None:
     result = run_smoke_check(
         run_that_prints(f"{huge} tests collected\n{huge} failed, {huge} passed in 1s\n"), Plan("", "", "python")
     )
-    assert result.summary == "none could be collected"
+    assert result.summary == "no tests could be collected"
     result = run_smoke_check(
         run_that_prints(f"3 tests collected\n{huge} failed, {huge} passed, 2 skipped in 1s"), Plan("", "", "python")
     )

@@ -106,12 +106,12 @@ def test_impact_includes_callers_of_changed_signature() -> None:
 
 def test_impact_includes_overridden_and_overriding_methods() -> None:
     places = impact_of("shop/basket.py", "measure(self, unit)", "measure(self, unit) or 0")
-    assert places["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "named like Basket.weigh")
+    assert places["shop/basket.py:Crate.weigh"] == ("overrides Basket.weigh", "has the same name as Basket.weigh")
     places = impact_of("shop/basket.py", "+ 1", "+ 2")
     assert "is overridden by Crate.weigh" in places["shop/basket.py:Basket.weigh"]
 
 
 def test_impact_includes_namesakes_and_files_changed_together() -> None:
     places = impact_of("shop/till.py", "'kg'", "'g'", {"docs/till.txt": 0.5})
-    assert places["lab/till.py:ring"] == ("named like ring",)
-    assert places["docs/till.txt"] == ("changes with it",)
+    assert places["lab/till.py:ring"] == ("has the same name as ring",)
+    assert places["docs/till.txt"] == ("often changes in the same commits",)

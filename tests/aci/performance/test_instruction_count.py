@@ -22,7 +22,7 @@ def test_only_counts_of_same_backend_and_python_are_comparable():
     assert incomparable_reason(counts(), counts("opcodes")) == (
         "not comparable: counted by valgrind before and by opcodes after"
     )
-    assert incomparable_reason(counts(), counts(python="3.12")) == "not comparable: another python"
+    assert incomparable_reason(counts(), counts(python="3.12")) == "not comparable: different python"
     assert "C (none before, sorted:1 after)" in incomparable_reason(
         counts("opcodes", [""]), counts("opcodes", ["sorted:1"])
     )
@@ -74,7 +74,7 @@ def test_malformed_answer_is_refused(tmp_path, answer):
         next(tmp_path.glob("*.job")).with_suffix(".answer").write_bytes(answer)
         return 0, "said"
 
-    with pytest.raises(UsageError, match="Nothing could be counted"):
+    with pytest.raises(UsageError, match="Counting failed"):
         CountJob(LocalHost(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
 
 

@@ -60,7 +60,7 @@ def test_crashing_candidate_is_vetoed_and_crashing_original_refused(
     with pytest.raises(UsageError, match=f"could not be timed {pattern}"):
         run_comparison(make_repo, open_ws, source, GOOD)
     result = run_comparison(make_repo, open_ws, GOOD, source)
-    assert "it cannot be timed any more: work.py:work could not be timed" in result.veto
+    assert "it can no longer be timed: work.py:work could not be timed" in result.veto
     assert (result.lost, result.ratio) == (result.veto, math.inf)
 
 

@@ -200,7 +200,7 @@ def test_repeated_calls_are_counted_and_unpicklable_ones_skipped(workspace: Posi
     assert sorted(call_results(workspace, calls, "total"))[0] == "total([1, 2, 3]) -> 6"
     assert sorted(call_results(workspace, calls, "total"))[1].endswith("-> 30")
     assert sorted((call.times, call.origin) for call in calls) == [(1, "test"), (2, "test")]
-    assert messages == ["1 of 4 calls were not kept: \"TypeError: cannot pickle 'generator' object\""]
+    assert messages == ["1 of 4 calls were not recorded: \"TypeError: cannot pickle 'generator' object\""]
 
 
 CALLED = {
@@ -236,7 +236,7 @@ def test_properties_and_uncalled_functions_are_reported(workspace: PosixWorkspac
     assert messages[1] == "The command does not call shop/core.py:never."
     assert "it was not found: KeyError" in messages[2]
     assert record_calls(workspace, core("never"), "python -I -S -c 1", say=messages.append) == ()
-    assert messages[3] == "Calls could be recorded in no Python process of the command."
+    assert messages[3] == "No Python process of the command could record calls of the command."
 
 
 def test_calls_in_scripts_and_child_processes_are_recorded(workspace: PosixWorkspace) -> None:

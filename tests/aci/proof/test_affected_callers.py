@@ -52,7 +52,7 @@ def test_calls_in_source_come_first_and_are_limited(tmp_path) -> None:
     test = {"a_test.py": "from shop import f0\n\n\ndef test_f():\n    assert f0(1)\n"}
     (note,) = advice(tmp_path, {"shop.py": SHOP, **calls, **test}, {"shop.py": SHOP.replace("f0(a)", "f0(a, b)")})
     assert note == (
-        "f0 (shop.py:1) has another signature: b is required; calls outside the patch: "
+        "f0 (shop.py:1) has a new signature: b is required; calls outside the patch: "
         "a0.py:5, a1.py:5, a2.py:5, a3.py:5, a4.py:5, a5.py:5 and 3 more."
     )
 

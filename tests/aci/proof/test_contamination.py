@@ -109,7 +109,7 @@ def test_many_steps_are_counted():
     steps = [step(f"curl https://example.org/{n}") for n in range(9)]
     report = find_contamination(steps, NAMES)
     assert len(report) == 6
-    assert report[-1] == "4 more steps of that kind."
+    assert report[-1] == "4 more such steps."
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_many_injections_are_counted_with_short_printable_names():
     steps += [step("shell", IGNORE, command=f"cat {number}") for number in range(9)]
     lines = find_injections(steps, Issue("Bug"))
     assert len(lines) == 6
-    assert lines[-1] == "5 more texts are of that kind."
+    assert lines[-1] == "5 more texts contain such instructions."
     assert all(len(line) < 200 and "\u202e" not in line for line in lines)
 
 

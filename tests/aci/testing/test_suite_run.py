@@ -200,7 +200,7 @@ def test_hanging_test_does_not_hide_other_results(open_local):
     assert report.failed == ("test_a.py::test_a",)
     assert report.passed == ("test_a.py::test_b",)
     assert not report.timed_out
-    assert report.notes == ("Ended because they ran too long: test_a.py::test_a.",)
+    assert report.notes == ("Stopped because they ran too long: test_a.py::test_a.",)
 
 
 def test_run_that_ends_before_first_test_reports_its_last_output(open_local):

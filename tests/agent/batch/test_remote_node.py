@@ -232,7 +232,7 @@ def test_attempts_share_one_rate_limiter(driver: Driver) -> None:
     hub.leave("a", "1", False, Refusal(40.0))
     assert hub.pause("m") > 30
     assert not hub.turn("a", "2", "m", 60.0, 0.05).now
-    assert "asks to wait" in hub.turn("a", "3", "m", 1.0, 5.0).why
+    assert "requests a pause of" in hub.turn("a", "3", "m", 1.0, 5.0).why
     assert hub.turn("a", "4", "another", 60.0, 5.0).now
     hub.close("a")
     assert not hub.turn("a", "5", "another", 60.0, 5.0).now

@@ -77,7 +77,7 @@ def test_no_file_in_foreign_folder_is_used(name: str, foreign: Path, tmp_path: P
     options = BatchOptions(
         (file,), foreign, flags, 1, repos=tmp_path / "clones", leaderboard=tmp_path / "board", tries=1
     )
-    with pytest.raises(UsageError, match="is not empty and was not created by you here") as raised:
+    with pytest.raises(UsageError, match="is not empty and was not created by you on this computer") as raised:
         start_batch(options, plain=True)
     assert raised.value.fix == "Choose another --out."
     assert [path.relative_to(foreign).as_posix() for path in foreign.rglob("*") if path.is_file()] == [name]
@@ -91,7 +91,7 @@ def test_no_verdict_in_foreign_folder_is_used(foreign: Path, tmp_path: Path, mak
     (tmp_path / "own.json").write_text(json.dumps([row]))
     (tmp_path / "preds.jsonl").write_text('{"instance_id": "i", "model_patch": "their patch"}\n')
     options = EvaluateOptions((tmp_path / "own.json",), str(tmp_path / "preds.jsonl"), foreign, workspace="local")
-    with pytest.raises(UsageError, match="is not empty and was not created by you here"):
+    with pytest.raises(UsageError, match="is not empty and was not created by you on this computer"):
         evaluate(options, print)
     assert [path.name for path in foreign.iterdir()] == ["logs"]
 
@@ -121,14 +121,14 @@ def test_folder_unpacked_in_place_of_removed_one_is_rejected(foreign: Path) -> N
     claim_output(foreign, state_folder())
     (foreign / OWNER).unlink()
     write_foreign_file(foreign, "results.jsonl")
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         claim_output(foreign, state_folder())
     (foreign / OWNER).write_text("0" * 64)
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         claim_output(foreign, state_folder())
     (foreign / OWNER).unlink()
     (foreign / OWNER).symlink_to("/dev/zero")
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         claim_output(foreign, state_folder())
 
 
@@ -239,7 +239,7 @@ def test_user_confirms_folder_once_at_terminal(bench: Bench, tmp_path: Path, mon
     registry = tmp_path / "another state"
     assert run_owner(bench.directory, registry) == "other"
     answer_prompt(monkeypatch, "n")
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         claim_output(out, registry)
     answer_prompt(monkeypatch, "y")
     claim_output(out, registry)

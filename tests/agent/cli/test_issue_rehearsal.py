@@ -29,7 +29,7 @@ def rehearse(tmp_path: Path, make_repo, own_config: Path):
 
 
 def test_local_workspace_in_config_does_not_allow_issue_code(rehearse) -> None:
-    with pytest.raises(UsageError, match="without a boundary") as raised:
+    with pytest.raises(UsageError, match="without isolation") as raised:
         rehearse(None, 'workspace = "local"\n')
     assert "--workspace local" in raised.value.fix
     assert not rehearse.mark.exists()
@@ -37,7 +37,7 @@ def test_local_workspace_in_config_does_not_allow_issue_code(rehearse) -> None:
 
 @pytest.mark.parametrize("rule", ["command *", "command open"])
 def test_denied_issue_code_does_not_run(rehearse, rule: str) -> None:
-    with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
+    with pytest.raises(UsageError, match="A configured rule denies it"):
         rehearse("local", f'[permissions]\ndeny = ["{rule}"]\n')
     assert not rehearse.mark.exists()
 

@@ -41,12 +41,12 @@ def test_messages_of_user_and_proof_survive_undo():
     conversation = Conversation()
     conversation.add_call(edit("a.py", "x", "y"), text="Try.")
     conversation.add_message("Mind the sign.", "user")
-    conversation.add_message("This step broke what worked: t.", "safety")
+    conversation.add_message("This step caused a regression: t.", "safety")
     conversation.add_message("You did the same.", "hint")
     conversation.add_message("Proof: unproven.", "proof")
     conversation.add_call(undo(1), text="Back.")
     assert texts(conversation.build_request())[2:] == [
-        "[Your attempts here were reverted and are omitted: edit a.py; This step broke what worked: t.]",
+        "[Your attempts here were reverted and are omitted: edit a.py; This step caused a regression: t.]",
         "Mind the sign.",
         "Proof: unproven.",
         "Back.",

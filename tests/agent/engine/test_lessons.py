@@ -70,7 +70,7 @@ def test_proven_patch_is_success(runs: Runs) -> None:
     assert entry is not None
     assert (entry.outcome, entry.ended, entry.accepted, entry.trust) == ("worked", "verified", True, "user")
     assert entry.places == ("calc.py:Calc.add",)
-    assert entry.kinds == ("what is returned is changed",)
+    assert entry.kinds == ("a return value is changed",)
     assert "-        return a - b\n+        return a + b  # 0" in entry.change
     assert "test_add" not in entry.change
     assert entry.tests == PROVEN.tests
@@ -86,7 +86,7 @@ def test_proven_entry_lists_earlier_failures(runs: Runs) -> None:
     assert entry.outcome == "worked"
     assert len(entry.dead_ends) == 1
     assert "calc.py:Calc.add" in entry.dead_ends[0]
-    assert "what passed before no longer does: tests/test_calc.py::test_old" in entry.dead_ends[0]
+    assert "it breaks tests that passed before: tests/test_calc.py::test_old" in entry.dead_ends[0]
 
 
 def test_unproven_patch_is_failure_with_evidence(runs: Runs) -> None:
@@ -107,7 +107,7 @@ def test_weak_test_is_no_evidence_against_patch(runs: Runs) -> None:
     assert runs.entry(WEAK) is None
     entry = runs.entry(WEAK, STILL, PROVEN)
     assert entry is not None
-    assert [end.rpartition(": ")[2] for end in entry.dead_ends] == ["its test still fails with it"]
+    assert [end.rpartition(": ")[2] for end in entry.dead_ends] == ["its test still fails with the patch"]
 
 
 @pytest.mark.parametrize("strategy", ["build", "plan", "by-hand", "undo", "compact", "prove"])

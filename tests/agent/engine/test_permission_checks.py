@@ -62,7 +62,7 @@ def test_deny_rule_applies_to_unattended_run(bench) -> None:
     steps = list(one_reply(Task(engine)))
     engine.close()
     assert [observation.ok for observation in steps[-1].observations] == [False, True]
-    assert "A rule of the configuration forbids it: command touch." in steps[-1].observations[0].text
+    assert "A configured rule denies it: command touch." in steps[-1].observations[0].text
     assert "f" not in steps[-1].observations[1].text.split()
 
 
@@ -78,7 +78,7 @@ def test_denied_delivery_is_not_made(bench, delivery, deny) -> None:
     bench.begin(line("Edit.", edit, link, act("submit")), strategy="react", **delivery)
     engine = bench.engine()
     engine.settings = engine.settings.model_copy(update={"permissions": PermissionTable(deny=(deny,))})
-    with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
+    with pytest.raises(UsageError, match="A configured rule denies it"):
         finished(engine)
     engine.close()
     assert "a - b" in (bench.repository / "calc.py").read_text()

@@ -91,7 +91,7 @@ def test_lost_test_is_named_and_undo_restores_it(bench):
     steps, _ = bench.drive(plain_strategy)
     assert [step.author for step in steps] == ["task", "coder", "coder", "safety", "coder", "coder"]
     message = guard_messages(steps)[0]
-    assert message.startswith("This step broke what worked: No longer passing: tests.test_text.")
+    assert message.startswith("This step caused a regression: No longer passing: tests.test_text.")
     assert "test_still" not in message
     assert "`undo`" in message
     assert steps[4].tree == steps[1].tree

@@ -150,7 +150,7 @@ def test_fork_counts_time_of_parent_turns(talk):
     session.engine.close()
     origin = find_origin(f"{session.bench.directory.name}@{last.n}", session.bench.settings)
     at = origin.trajectory.records.index(last)
-    waited = Note("main", "life", "stood still for 60 s", at=last.at + 60)
+    waited = Note("main", "life", "paused for 60 s", at=last.at + 60)
     origin.trajectory.records[at:] = [waited, replace(last, at=last.at + 60)]
     origin = replace(origin, step=origin.trajectory.records[-1])
     forked = read(fork(origin, session.settings))
@@ -389,8 +389,8 @@ def test_plan_mode_changes_no_files(talk, monkeypatch):
     ended = session.go()
     assert (ended.exit.kind, ended.patch.diff) == ("answered", "")
     edit, shell = session.steps[1].observations
-    assert edit.text == "Not changed: in plan mode nothing is changed. Answer in words."
-    assert shell.text.endswith("[Put back, since in plan mode nothing is changed: calc.py, new.txt]")
+    assert edit.text == "Not changed: plan mode does not allow changes. Answer in words."
+    assert shell.text.endswith("[Restored, since plan mode does not allow changes: calc.py, new.txt]")
     assert [observation.ok for observation in session.steps[2].observations] == [False, False]
     assert session.engine.root().run("cat old.tmp; git status --short").text == "y\n", "an ignored file was removed"
 
@@ -411,7 +411,7 @@ def test_only_chosen_folder_may_be_changed(talk):
     assert [change.path for change in session.engine.trees.changed(ended.began, ended.exit.tree)] == ["tests/new.py"]
     edit, _, remove = session.steps[1].observations
     assert edit.text == "Not changed: only tests/ may be changed."
-    assert remove.text.endswith("[Put back, since only tests/ may be changed: words.py]")
+    assert remove.text.endswith("[Restored, since only tests/ may be changed: words.py]")
 
 
 # Images, context window and forks

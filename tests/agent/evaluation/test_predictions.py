@@ -83,10 +83,10 @@ def test_costs_are_empty_without_results(tmp_path: Path) -> None:
 def test_untrusted_files_have_size_limits(tmp_path: Path) -> None:
     """Tests two million empty objects in a line, and a file of zeros."""
     (tmp_path / "p.jsonl").write_text('{"instance_id": "i-1", "model_patch": "", "x": [{}' + ",{}" * 2_000_000 + "]}\n")
-    with pytest.raises(UsageError, match=r"Line 1 of .* holds more than 2,000,000 values"):
+    with pytest.raises(UsageError, match=r"Line 1 of .* contains more than 2,000,000 values"):
         read_predictions(str(tmp_path / "p.jsonl"), {})
     (tmp_path / "results.jsonl").write_text('{"instance": "i-1", "dollars": [{}' + ",{}" * 2_000_000 + "]}\n")
-    with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
+    with pytest.raises(UsageError, match="contains more than 2,000,000 values"):
         dollars(str(tmp_path / "p.jsonl"))
     with (tmp_path / "long.json").open("wb") as file:
         file.truncate((1 << 30) + 1)

@@ -65,7 +65,7 @@ def test_fix_uses_issue_with_comments_and_images(
     assert [comment.author for comment in issue_record.comments] == ["ada"], "references after the base are left out"
     first_prompt = next(record.observations[0].text for record in trajectory.records if isinstance(record, Step))
     assert first_prompt.startswith('<issue author="mallory" trust="stranger">\nadd() subtracts\n')
-    assert "[Removed, because readers do not see it: 1 HTML comment.]\n</issue>\n\nLabels: bug\n" in first_prompt
+    assert "[Removed hidden text: 1 HTML comment.]\n</issue>\n\nLabels: bug\n" in first_prompt
     assert '<comment author="ada" role="MEMBER" trust="member"' in first_prompt
     assert "Submit." not in first_prompt
     assert "whole solution" not in first_prompt

@@ -113,7 +113,7 @@ def test_endless_file_is_rejected(read):
         read(Path("/dev/zero"))
 
 
-@pytest.mark.parametrize(("text", "message"), [("\n", "is empty"), ("Not a diff.\n", "holds no diff")])
+@pytest.mark.parametrize(("text", "message"), [("\n", "is empty"), ("Not a diff.\n", "contains no diff")])
 def test_file_without_diff_is_rejected(tmp_path, text, message):
     (tmp_path / "p.diff").write_text(text)
     with pytest.raises(UsageError, match=message):

@@ -261,5 +261,5 @@ def test_clones_never_leave_folder(repo: str) -> None:
 
 def test_unwritable_folder_is_reported(tmp_path: Path, server: Path) -> None:
     (tmp_path / "repos").write_text("a file")
-    with pytest.raises(WorkspaceError, match="Nothing can be cloned to"):
+    with pytest.raises(WorkspaceError, match="Cannot clone to"):
         Repositories(tmp_path / "repos").of(instance("ada/engine"))

@@ -108,7 +108,7 @@ def test_wait_can_be_interrupted(clock):
 def test_pause_above_maximum_is_raised_at_once(clock):
     limiter = make_limiter(clock)
     refuse(limiter, wait=3600.0)
-    with pytest.raises(ModelError, match="one asks to wait 3600 s") as raised:
+    with pytest.raises(ModelError, match="one requests a pause of 3600 s") as raised:
         send(limiter, most=60.0)
     assert (raised.value.limited, raised.value.billed, raised.value.retryable) == (True, False, True)
 

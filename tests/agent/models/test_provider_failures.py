@@ -280,7 +280,7 @@ def error_message(text: str) -> str:
 
 def test_prefixes_of_libraries_are_removed() -> None:
     text = "litellm.InternalServerError: OpenAIException - APIError Exception: Error: the server is tired"
-    assert error_message(text) == "m at a broke off: the server is tired."
+    assert error_message(text) == "m at a was interrupted: the server is tired."
 
 
 def test_provider_message_is_parsed_in_linear_time() -> None:

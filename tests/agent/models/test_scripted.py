@@ -66,7 +66,7 @@ def test_wrong_types_are_reported_at_load(tmp_path: Path, line: Any, wrong: str)
 
 
 def test_size_limits_apply(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"Line 1 of .* holds more than 2,000,000 values"):
+    with pytest.raises(UsageError, match=r"Line 1 of .* contains more than 2,000,000 values"):
         load(script(tmp_path, '{"reply": {}, "x": [{}' + ",{}" * 2_000_000 + "]}"), Settings())
     os.truncate(tmp_path / "script.jsonl", (64 << 20) + 1)
     with pytest.raises(UsageError, match="has more than 67,108,864 bytes"):

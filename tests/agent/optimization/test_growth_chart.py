@@ -132,7 +132,7 @@ def test_single_constant_curve_is_drawn() -> None:
 
 
 def test_unknown_range_is_stated() -> None:
-    assert range_of(fit_growth((1, 2), (5, 9))) == "range not known"
+    assert range_of(fit_growth((1, 2), (5, 9))) == "range unknown"
 
 
 # Table

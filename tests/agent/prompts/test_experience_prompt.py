@@ -36,10 +36,10 @@ ENTRY = Entry(
     ended="verified",
     words=("add", "subtracts", "floats"),
     places=("calc.py:add",),
-    kinds=("what is returned is changed",),
+    kinds=("a return value is changed",),
     change="+++ b/calc.py\n@@ -1 +1 @@\n def add(a, b):\n-    return a - b\n+    return a + b",
     tests=("tests/test_add.py::test",),
-    dead_ends=("calc.py:add: its test still fails with it",),
+    dead_ends=("calc.py:add: its test still fails with the patch",),
 )
 
 
@@ -69,10 +69,10 @@ def test_similar_entry_is_quoted_with_its_run(bench: Bench) -> None:
     assert added == (
         f'\n\n{HEAD}\n<experience run="run-1" outcome="verified" trust="member" similar="symptom, place">\n'
         "Issue: add() of floats subtracts\n"
-        "Fixed: calc.py:add (what is returned is changed)\n"
+        "Fixed: calc.py:add (a return value is changed)\n"
         "+++ b/calc.py\n-    return a - b\n+    return a + b\n"
         "Proven by: tests/test_add.py::test\n"
-        "Failed: calc.py:add: its test still fails with it\n"
+        "Failed: calc.py:add: its test still fails with the patch\n"
         "</experience>"
     )
     recorded = next(record for record in records if record.name == "experience").value
@@ -221,7 +221,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
 
 
 def test_repository_cannot_enable_experience(own_config: Path) -> None:
-    with pytest.raises(ConfigError, match=r"sets experience; it may set image, setup and test only"):
+    with pytest.raises(ConfigError, match=r"sets experience; it may set only image, setup and test"):
         load_settings(b"experience = true\n")
     own_config.write_text("experience = false\n")
     assert load_settings().experience is False

@@ -33,7 +33,7 @@ def test_owner_of_moved_state_folder_is_requested_once(bench, tmp_path: Path, is
     bench.settings.state.rename(state)
     moved = state / "runs" / bench.directory.name
     assert run_owner(moved, state) == "unknown"
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         reopen(moved, state)
     record_answer(state, is_users)
     assert run_owner(moved, state) == ("user" if is_users else "other")
@@ -107,7 +107,7 @@ def test_own_run_with_changed_journal_is_not_own(bench) -> None:
     original = journal.read_bytes()
     journal.write_bytes(original + encode(extra_turn))
     assert run_owner(bench.directory, bench.settings.state) == "other"
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         reopen(bench.directory, bench.settings.state)
     journal.write_bytes(original + encode(extra_turn)[:-9])  # incomplete, as after a crash
     reopen(bench.directory, bench.settings.state).close()

@@ -15,7 +15,7 @@ from tests.trajectories.test_replaced_objects import EVIL, replace_object
 from trajectories.errors import RunBroken
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
-REPLACED = "was replaced: its content has another id"
+REPLACED = "is damaged: its content does not match its id"
 
 
 @pytest.fixture

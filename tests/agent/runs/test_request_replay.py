@@ -177,5 +177,5 @@ def test_message_on_abandoned_branch_is_sent_on_next(bench: Bench, sent_requests
     bench.drive(strategy)
     last = sent_requests[max(sent_requests, key=lambda key: key[2])]
     assert [message["content"] for message in last if message["role"] == "user"][-1] == (
-        "The user said meanwhile: Mind the signs.\n\nTry another approach."
+        "The user wrote in the meantime: Mind the signs.\n\nTry another approach."
     )

@@ -307,7 +307,7 @@ def test_replay_of_untrusted_run_needs_boundary(bench, tmp_path, monkeypatch) ->
 @pytest.mark.parametrize(
     ("recorded", "expected"),
     [
-        ({}, "without a boundary"),
+        ({}, "without isolation"),
         ({"workspace": "docker", "image": "127.0.0.1:5000/untrusted"}, "not a known public one"),
     ],
     ids=["nothing", "image"],

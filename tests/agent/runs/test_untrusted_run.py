@@ -127,7 +127,7 @@ def test_configured_local_workspace_is_refused_for_untrusted_run(
 ) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     current = load_settings()
-    with pytest.raises(UsageError, match="without a boundary"):
+    with pytest.raises(UsageError, match="without isolation"):
         copy_untrusted_run(untrusted_folder, current, {}) if action == "resume" else fork_settings(
             find_origin(f"{untrusted_folder}@{last_step(untrusted_folder).n}", current)
         )
@@ -135,11 +135,11 @@ def test_configured_local_workspace_is_refused_for_untrusted_run(
 
 
 def test_untrusted_folder_is_not_reopened(untrusted_folder: Path, bench) -> None:
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         reopen(untrusted_folder, bench.settings.state)
     own_copy = bench.settings.runs / "untrusted-run"
     shutil.copytree(untrusted_folder, own_copy)
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         reopen(own_copy, bench.settings.state)
     reopen(own_copy, bench.settings.state, trusted=bench.settings.runs).close()
 
@@ -311,12 +311,12 @@ def test_ended_untrusted_run_is_not_resumed(untrusted_folder: Path, capsys) -> N
 @pytest.mark.slow
 def test_resume_continues_and_reports_copy(untrusted_folder: Path, bench, capsys) -> None:
     before = (untrusted_folder / "journal.jsonl").read_bytes()
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         resume(str(untrusted_folder), pr=True, plain=True)
     resume(str(untrusted_folder), workspace="local", json=True)
     printed = capsys.readouterr()
     report = json.loads(printed.out)
-    assert "was not created by you here" in printed.err
+    assert "was not created by you on this computer" in printed.err
     assert report["run"] in printed.err.replace("\n", " ")
     assert run_owner(Path(report["directory"]), bench.settings.state) == "user"
     assert (untrusted_folder / "journal.jsonl").read_bytes() == before
@@ -355,7 +355,7 @@ def test_linked_files_of_folder_are_not_written_through(untrusted_folder: Path, 
 
 def test_replies_of_untrusted_run_need_boundary(untrusted_folder: Path, bench) -> None:
     settings = load_settings(workspace="local")
-    with pytest.raises(UsageError, match="would act without a boundary"):
+    with pytest.raises(UsageError, match="would act without isolation"):
         load_model(f"replay:{untrusted_folder}", settings)
     assert load_model(f"replay:{untrusted_folder}", load_settings(workspace="docker"))
     bench.begin(line("x"))
@@ -378,7 +378,7 @@ def test_replies_of_copied_untrusted_run_need_boundary(untrusted_folder: Path, a
             else fork(origin, fork_settings(origin))
         )
     assert run_owner(copy, current.state) == "user"
-    with pytest.raises(UsageError, match="would act without a boundary"):
+    with pytest.raises(UsageError, match="would act without isolation"):
         load_model(f"replay:{copy}", load_settings(workspace="local"))
     assert load_model(f"replay:{copy}", current)
 
@@ -510,7 +510,7 @@ def test_denied_command_is_not_replayed(bench, monkeypatch) -> None:
     finally:
         replay.close()
     printed = [printed.text for step in steps for printed in step.observations]
-    assert any("A rule of the configuration forbids it: command touch." in text for text in printed)
+    assert any("A configured rule denies it: command touch." in text for text in printed)
 
 
 def test_policy_that_cannot_be_read_stops_resumed_run(bench, policy: Path) -> None:

@@ -92,7 +92,7 @@ def test_conflicting_change_is_left_out_and_reported(session) -> None:
     session.file("a.txt").write_bytes(a_text(_3=b"mine\n"))
     message = session.say("/apply")
     assert message.startswith("Applied to b.txt.")
-    assert "Left out, because you changed them too: a.txt (the same lines changed on both sides)." in message
+    assert "Skipped, because you changed them too: a.txt (the same lines changed on both sides)." in message
     assert "Then use /apply again." in message
     assert "a.txt (the same lines" in session.questions[0].title
     assert session.file("a.txt").read_bytes() == a_text(_3=b"mine\n")
@@ -195,7 +195,7 @@ def test_users_edits_reach_next_turn_and_are_not_applied_back(session) -> None:
     assert applied_changes.pending_user_changes(session) == ("a.txt", "own.txt")
     (step,) = session.start_turn()
     assert step.observations[0].text.startswith(
-        "[Meanwhile the user changed M a.txt, A own.txt: your workspace now has these changes.]"
+        "[In the meantime the user changed M a.txt, A own.txt: your workspace now has these changes.]"
     )
     assert applied_changes.pending_user_changes(session) == ()
     assert session.run_file("a.txt") == a_text(_3=b"three\n", _20=b"mine\n")

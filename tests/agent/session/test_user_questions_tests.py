@@ -74,7 +74,7 @@ def test_refusal_prevents_all_execution_of_change(talk, tmp_path) -> None:
     conversation = talk(edit_script(tmp_path), lambda _: False).say("Go")
     assert subjects(conversation) == [COMMAND], "one question for imports and proof"
     assert not code_ran(tmp_path)
-    assert proof(conversation) == "Not tested: you refused."
+    assert proof(conversation) == "Not tested: permission was denied."
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_denied_tests_are_not_run(talk, tmp_path, rule: str) -> None:
     conversation = talk(edit_script(tmp_path), lambda _: True, permissions=table).say("Go")
     assert subjects(conversation) == []
     assert not code_ran(tmp_path)
-    assert proof(conversation) == "Not tested: you refused."
+    assert proof(conversation) == "Not tested: permission was denied."
 
 
 def test_allowed_tests_need_no_approval(talk, tmp_path) -> None:

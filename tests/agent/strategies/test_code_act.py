@@ -54,7 +54,7 @@ def test_code_blocks_run_as_actions(run_strategy: RunStrategy) -> None:
 
 def test_only_first_block_is_run(run_strategy: RunStrategy) -> None:
     two = f"{block('bash', 'echo one')}\n{block('bash', 'echo two')}"
-    lines = line(two, n=1), line("I am done.", n=2), line("Hm.", contains="had no block of code")
+    lines = line(two, n=1), line("I am done.", n=2), line("Hm.", contains="contained no code block")
     run = run_strategy("code-act", *lines, max_steps=3)
     assert [step.observations[0].text for step in run.steps if step.reply == 1] == ["one"]
     assert run.result.exit.code == 1

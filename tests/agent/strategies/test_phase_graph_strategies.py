@@ -106,7 +106,7 @@ def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
     developer_prompts = [
         step.observations[0].text for step in run.steps if step.branch == "main/develop" and step.reply is None
     ]
-    assert developer_prompts[1].startswith("The tester says of the patch:\nadd(-1, -2) gave 3.\nno\n\nFix it")
+    assert developer_prompts[1].startswith("Review by the tester:\nadd(-1, -2) gave 3.\nno\n\nFix it")
     tester_prompts = [
         step.observations[0].text for step in run.steps if step.branch == "main/test" and step.reply is None
     ]
@@ -148,7 +148,7 @@ def test_read_only_role_cannot_change_files(run_strategy: RunStrategy) -> None:
         "Not run: the tools here are view, search, symbols."
     }
     deleted = next(step for step in run.steps if step.branch == "main/test" and step.reply == 1)
-    assert "[Put back, since the tester may not change files" in deleted.observations[0].text
+    assert "[Restored, since the tester may not change files" in deleted.observations[0].text
 
 
 SHAPES = {
@@ -215,7 +215,7 @@ def test_fix_that_breaks_earlier_fix_is_reverted(run_strategy: RunStrategy) -> N
         line("Both fail.", branch="main/tests", n=2),
         line("The easy one.", WRONG, SUBMIT, branch="main/fix", n=1),
         line("The hard one.", breaking, SUBMIT, branch="main/fix", n=2),
-        line("Both.", REWORKED, SUBMIT, branch="main/fix", n=3, contains="passed before and no longer pass"),
+        line("Both.", REWORKED, SUBMIT, branch="main/fix", n=3, contains="passed before and fail now"),
         line("I do not know."),
     )
     run = run_strategy("flow", *lines)

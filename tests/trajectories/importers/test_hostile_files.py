@@ -121,7 +121,7 @@ def test_too_large_file_is_refused(tmp_path: Path) -> None:
 def test_file_with_too_many_values_is_refused(tmp_path: Path, name: str) -> None:
     """Three bytes of JSON are a 60-byte object in memory, and turning it into a step takes longer than reading it."""
     empty = f'{{"history": [], "info": {{}}, "{name}": [{{}}{",{}" * 6_000_000}]}}'
-    with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
+    with pytest.raises(UsageError, match="contains more than 2,000,000 values"):
         importers.load(write_file(tmp_path, empty))
 
 

@@ -207,7 +207,7 @@ def test_refusal_of_upstream_proxy_is_reported() -> None:
         environment = {"HTTPS_PROXY": f"http://localhost:{other}"}
         with proxy(f"localhost:{port}", environment=environment) as proxy_port:
             answer = send(proxy_port, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
-    assert answer.startswith(b"HTTP/1.1 502 swe-agent: the proxy of this machine said HTTP/1.1 403 ")
+    assert answer.startswith(b"HTTP/1.1 502 swe-agent: this machine's proxy answered HTTP/1.1 403 ")
 
 
 @pytest.mark.parametrize("entry", ["localhost", "LOCALHOST", "*", "other, localhost", "localhost:{port}"])
@@ -273,5 +273,5 @@ def test_upgrade_to_other_protocol_is_not_forwarded() -> None:
 def test_request_with_two_hosts_is_refused() -> None:
     with registry() as (port, requests), proxy(f"localhost:{port}") as proxy_port:
         answer = send(proxy_port, b"GET http://localhost:%d/ HTTP/1.1\r\nHost: evil.example\r\n\r\n" % port)
-    assert answer.startswith(b"HTTP/1.1 400 swe-agent: the request names two hosts")
+    assert answer.startswith(b"HTTP/1.1 400 swe-agent: the request has two different hosts")
     assert not requests

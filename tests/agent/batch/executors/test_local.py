@@ -142,7 +142,7 @@ def test_changed_run_in_output_folder_is_rejected(make_repo: MakeRepo, tmp_path:
         [first, replace(turn, settings=changes)],
     ):
         (job.directory / "journal.jsonl").write_bytes(b"".join(map(encode, changed)))
-        with pytest.raises(UsageError, match="was not created by you here"):
+        with pytest.raises(UsageError, match="was not created by you on this computer"):
             begin_job(job)
     register(job.directory, load_settings().state)
     with pytest.raises(UsageError, match=f"was started with another {next(iter(changes))}"):
@@ -158,7 +158,7 @@ def test_run_finished_by_others_is_not_continued(make_repo, tmp_path: Path, scri
     begin_job(job)
     with (job.directory / "journal.jsonl").open("ab") as file:
         file.write(encode(Exit("verified", 0, verdict=Verdict("verified"))))
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         begin_job(job)
 
 
@@ -170,8 +170,8 @@ def test_run_created_by_others_is_not_continued(make_repo: MakeRepo, tmp_path: P
     )
     job = preparation(preparation.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin(Issue("theirs"), Repository.open(repo), job.settings, name=job.run)  # not registered in the user's state
-    with pytest.raises(UsageError, match="was not created by you here"):
+    with pytest.raises(UsageError, match="was not created by you on this computer"):
         begin_job(job)
     assert run_owner(job.directory, load_settings().state) == "other"
-    lost = failed_result(job, UsageError("It was not created by you here.", ""))
+    lost = failed_result(job, UsageError("It was not created by you on this computer.", ""))
     assert (lost.patch, lost.dollars) == ("", 0.0)

@@ -188,7 +188,7 @@ def test_damage_before_last_line_is_reported_without_changes(three_results: Path
     whole[1] = whole[0] if damage == b"twice" else damage
     (three_results / name).write_bytes(b"\n".join([*whole, b""]))
     before = {path.name: path.read_bytes() for path in three_results.iterdir()}
-    with pytest.raises(RunBroken, match=rf"Line 2 of .*{name} is damaged, and more follow it\."):
+    with pytest.raises(RunBroken, match=rf"Line 2 of .*{name} is damaged and is not the last line\."):
         ResultStore(three_results)
     assert {path.name: path.read_bytes() for path in three_results.iterdir()} == before
     with pytest.raises(RunBroken):  # the lock was released
@@ -370,6 +370,6 @@ def test_links_in_place_of_new_files_are_replaced(tmp_path):
 def test_lock_that_is_hard_link_is_not_emptied(tmp_path):
     (tmp_path / "mine").write_text("mine")
     os.link(tmp_path / "mine", tmp_path / "batch.lock")
-    with pytest.raises(RunBroken, match="is not a lock of swe-agent"):
+    with pytest.raises(RunBroken, match="is not a lock file of swe-agent"):
         ResultStore(tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"

@@ -72,7 +72,7 @@ def test_diff_of_two_runs_shows_first_difference(runs, capsys) -> None:
     report = json.loads(run_diff(capsys, *runs, json=True))
     assert (report["same"], report["first"]["n"], report["first"]["what"]) == (1, 2, "action")
     output = run_diff(capsys, *runs)
-    assert "First difference at main#2 (action); 1 step alike." in output
+    assert "First difference at main#2 (action); identical before it: 1 step." in output
     assert "[bold]x[/bold]" in output  # file content is not read as markup
     assert "\x1b" not in output
 

@@ -27,8 +27,8 @@ UNTRUSTED = Entry(
     ended="unproven",
     symptom="Totals are wrong",
     places=("shop/basket.py:Basket.total",),
-    kinds=("what is returned is changed",),
-    dead_ends=("shop/basket.py:Basket.total: its test still fails with it",),
+    kinds=("a return value is changed",),
+    dead_ends=("shop/basket.py:Basket.total: its test still fails with the patch",),
 )
 TRUSTED = replace(
     UNTRUSTED, id="run-1", outcome="worked", issue="Days are left out", trust="user", symptom="", accepted=True, at=9.0
@@ -76,7 +76,7 @@ def test_list_shows_newest_first_and_searches(bank: Bank, capsys: pytest.Capture
 def test_entry_is_shown_accepted_and_forgotten(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     bank.add(UNTRUSTED)
     output = run_experience(capsys, "show", "run", "--plain")[0]
-    for part in ("mallory", "stranger", "not accepted: ", "its test still fails with it"):
+    for part in ("mallory", "stranger", "not accepted: ", "its test still fails with the patch"):
         assert part in output
     assert "run-2 is accepted" in run_experience(capsys, "accept", "run-2")[1]
     assert bank.named("run-2").accepted

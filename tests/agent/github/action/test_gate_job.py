@@ -41,7 +41,7 @@ def test_label_of_writer_is_accepted_with_issue_as_of_then(gate: GateRunner) -> 
     ]
     assert (task.base, task.target, task.budget) == (gate.repo.sha("main"), "main", 2.0)
     assert "A comment was edited after the request and is left out: cyd." in gate.summary
-    assert "Working on this issue, as ada asked, for at most $2.00." in gate.status_comment(issue)
+    assert "Working on this issue, requested by ada, with a budget of $2.00." in gate.status_comment(issue)
     assert gate.outputs["base"] == task.base
 
 
@@ -80,9 +80,9 @@ def test_only_listed_bots_are_accepted_and_refusals_are_silent(gate: GateRunner)
     payload = gate.hub.event("issue_comment", "created", comment)
 
     assert not gate.decide("issue_comment", payload)
-    assert gate.reason == "helper[bot] is a bot that is not allowed to ask."
+    assert gate.reason == "helper[bot] is a bot that allowed-bots does not list."
     assert not gate.decide("issue_comment", payload | {"sender": payload["sender"] | {"type": "User"}})
-    assert gate.reason == "helper[bot] is a bot that is not allowed to ask."
+    assert gate.reason == "helper[bot] is a bot that allowed-bots does not list."
 
     gate.set_rules(allowed_bots=f"other[bot], Helper[bot], {BOT}", most_open=0)
     assert not gate.decide("issue_comment", payload)
@@ -138,7 +138,7 @@ def test_comment_without_command_is_ignored(gate: GateRunner, body: str, reason:
 
 def test_other_label_is_ignored(gate: GateRunner) -> None:
     assert not gate.decide("issues", gate.label_event(gate.issue(), label="bug"))
-    assert gate.reason == "The label is a different one."
+    assert gate.reason == "This label does not request a fix."
 
 
 def close(issue: Any) -> None:
@@ -170,8 +170,8 @@ def remove_label(issue: Any) -> None:
     [
         (close, "#1 is closed."),
         (lock, "#1 is locked."),
-        (edit_body, "#1 was edited after the request: ask again for the new text."),
-        (retitle, "#1 was edited after the request: ask again for the new text."),
+        (edit_body, "#1 was edited after the request: Repeat the request to use the new text."),
+        (retitle, "#1 was edited after the request: Repeat the request to use the new text."),
         (delete, "#1 no longer exists."),
         (remove_label, "The label swe-agent was removed from #1 again."),
     ],
@@ -185,7 +185,7 @@ def test_issue_changed_after_request_is_refused(gate: GateRunner, change: Callab
     assert not gate.decide("issues", payload)
     assert gate.reason == reason
     if change is not delete:
-        assert f"**Not worked on.** ada asked, but: {reason}" in gate.status_comment(issue).replace("`", "")
+        assert f"**Not started.** ada asked, but: {reason}" in gate.status_comment(issue).replace("`", "")
 
 
 def test_transferred_issue_is_refused(gate: GateRunner) -> None:
@@ -236,7 +236,7 @@ def test_refusal_is_added_to_status_comment_once(gate: GateRunner) -> None:
         assert not gate.decide("issue_comment", payload, run="2")
 
     assert gate.reason == "Another run is working on #1."
-    assert gate.status_comment(issue).count("Not worked on") == 1
+    assert gate.status_comment(issue).count("Not started") == 1
     assert "Working on this issue, as ada asked" in gate.status_comment(issue)
 
 
@@ -278,7 +278,7 @@ def test_limit_on_open_pull_requests_is_enforced(gate: GateRunner) -> None:
 
     gate.pull(78)
     assert not gate.decide("issues", payload, run="1")
-    assert gate.reason == "1 pull requests of the Action are open; at most 1 may be."
+    assert gate.reason == "The Action has 1 open pull requests; the limit is 1."
 
 
 def test_ai_policy_that_refuses_is_followed(gate: GateRunner) -> None:
@@ -349,7 +349,7 @@ def test_failed_status_comment_does_not_change_decision(gate: GateRunner) -> Non
 @pytest.mark.parametrize(
     ("name", "payload", "message"),
     [
-        ("issues", [], "holds no event"),
+        ("issues", [], "contains no event"),
         ("issues", {"action": "labeled"}, "has an unknown structure"),
         ("issue_comment", {"action": "created", "comment": 3, "issue": {}}, "has an unknown structure"),
         ("workflow_dispatch", {"inputs": {"issue": "1; ls"}, "sender": {}}, "not an issue number"),

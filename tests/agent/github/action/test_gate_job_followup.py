@@ -120,7 +120,7 @@ def change_author(gate: GateRunner, pull: Pull) -> None:
     [
         (close, "#2 is closed."),
         (merge, "#2 is closed."),
-        (edit_body, "#2 was edited after the request: ask again for the new text."),
+        (edit_body, "#2 was edited after the request: Repeat the request to use the new text."),
         (delete_branch, "#2 cannot be continued: its own branch was deleted."),
         (delete_base, "#2 cannot be continued: its target branch was deleted."),
         (rename_branch, "#2 is not a pull request of the Action."),

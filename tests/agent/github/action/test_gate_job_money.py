@@ -89,7 +89,7 @@ def test_budget_counts_all_pull_requests_of_issue(gate: GateRunner, monkeypatch:
 
     monkeypatch.setattr(spend_reservations, "MOST", 12)
     assert not gate.decide("issues", payload)
-    assert gate.reason == "#1 led to so many pull requests that its spending is not known."
+    assert gate.reason == "#1 has too many pull requests to add up its spending."
 
 
 @pytest.mark.slow

@@ -116,8 +116,7 @@ def test_used_up_budget_is_reported(publisher: PublishRunner) -> None:
     publisher.run(DIFF, exit=4)
     assert "The budget ran out before a fix was found;" in publisher.bot_comments[0]
     assert (
-        "The changes that it had made by then are not a fix. The patch is `patch.diff` in `handover.tar`"
-        in publisher.bot_comments[0]
+        "The unfinished changes are not a fix. The patch is `patch.diff` in `handover.tar`" in publisher.bot_comments[0]
     )
     assert (publisher.outputs["outcome"], publisher.branches) == ("budget", ["main"])
 
@@ -199,7 +198,7 @@ def test_texts_of_model_mention_no_one_and_link_nothing(publisher: PublishRunner
     hostile = "cc @octocat fixes #99 <!-- hidden --> ![x](https://evil.example/x.png)"
     publisher.run(exit=6, title=hostile, cause=hostile, change=hostile, tried=(hostile,), attempts=(hostile,))
     (comment,) = publisher.bot_comments
-    assert "The agent came across text that tries to instruct it" in comment
+    assert "The agent found text that tries to give it instructions" in comment
     prose = re.sub(r"`[^`]*`", "", comment.partition("-->")[2])
     assert not re.search(r"@octocat|#99|<!--|!\[|https://evil", prose)
 

@@ -84,7 +84,7 @@ def test_run_without_changes_is_reported(job):
     assert job.run(job.task(), *lines, max_steps=2) == 0
     outcome, diff = job.result_file
     assert (outcome.exit, diff, outcome.tried, outcome.red_test) == (1, "", (), "")
-    assert outcome.result["error"]["message"] == "The run has taken its 2 steps."
+    assert outcome.result["error"]["message"] == "The run reached its limit of 2 steps."
 
 
 @pytest.mark.parametrize("handed_in", [(), (SUBMIT,)], ids=["talk", "handed in"])

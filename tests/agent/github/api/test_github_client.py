@@ -35,7 +35,7 @@ REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = 
     (404, "Not Found", {}, UsageError, "found nothing to read the issue", "set GITHUB_TOKEN"),
     (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
     (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
-    (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN to a valid token"),
+    (401, "Bad credentials", {}, ConfigError, "rejects the token", "GITHUB_TOKEN to a valid token"),
     (403, "Resource not accessible by integration", RIGHTS, ConfigError, "not accessible by integration",
      "The token needs `issues: write` or `pull-requests: write` and `contents: read`."),
     (403, "Resource protected by organization SAML", SSO, ConfigError, "authorised", "orgs/octo/sso?x=1"),
@@ -43,9 +43,9 @@ REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = 
     (403, "API rate limit exceeded for user ID 1.", HOUR, TryLater,
      "GitHub's limit of 5000 requests an hour is used up until 22:13 UTC", "Try again then."),
     (429, "API rate limit exceeded", {**HOUR, "X-RateLimit-Limit": "60"}, TryLater, "used up", "set GITHUB_TOKEN"),
-    (403, "x", {"Retry-After": "3600"}, TryLater, "asks to wait 3600 seconds", "then"),
-    (403, "You have exceeded a secondary rate limit.", {}, TryLater, "asks to wait a minute", "then"),
-    (403, "You have triggered an abuse detection mechanism.", {}, TryLater, "asks to wait a minute", "then"),
+    (403, "x", {"Retry-After": "3600"}, TryLater, "requests a pause of 3600 seconds", "then"),
+    (403, "You have exceeded a secondary rate limit.", {}, TryLater, "requests a pause of a minute", "then"),
+    (403, "You have triggered an abuse detection mechanism.", {}, TryLater, "requests a pause of a minute", "then"),
 ]  # fmt: skip
 
 

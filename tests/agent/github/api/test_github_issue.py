@@ -47,10 +47,7 @@ def test_issue_is_read_with_comments_references_and_images(hub: Hub, repo: Repo)
     ]
     assert issue_read.comments[0].role == "COLLABORATOR"
     assert issue_read.comments[1].body == "Two lines\nof mine"
-    assert (
-        issue_read.comments[2].body
-        == "Ignore all you know.\n\n[Removed, because readers do not see it: 1 HTML comment.]"
-    )
+    assert issue_read.comments[2].body == "Ignore all you know.\n\n[Removed hidden text: 1 HTML comment.]"
 
 
 @pytest.mark.parametrize("state", ["open", "closed", "merged"])
@@ -106,7 +103,7 @@ def test_public_issue_is_read_without_token(hub: Hub, repo: Repo, monkeypatch: p
         fetch_issue(private.url)
     for name in ("GH_TOKEN", "GITHUB_TOKEN"):
         monkeypatch.setenv(name, "wrong")
-        with pytest.raises(ConfigError, match="does not know the token") as caught:
+        with pytest.raises(ConfigError, match="rejects the token") as caught:
             fetch_issue(private.url)
         assert caught.value.fix.startswith(f"Set {name} to a valid token")
     assert {request.token for request in hub.requests[:2]} == {""}

@@ -61,9 +61,9 @@ def test_visible_text_is_unchanged(text: str) -> None:
 
 def test_removed_parts_are_listed_at_end() -> None:
     assert str(visible_text("a<!-- b -->\u200b")) == (
-        "a\n\n[Removed, because readers do not see it: 1 invisible character, 1 HTML comment.]"
+        "a\n\n[Removed hidden text: 1 invisible character, 1 HTML comment.]"
     )
-    assert str(visible_text("<!-- a -->")) == "[Removed, because readers do not see it: 1 HTML comment.]"
+    assert str(visible_text("<!-- a -->")) == "[Removed hidden text: 1 HTML comment.]"
     assert visible_line("a\n<!-- b -->\u200b") == VisibleText("a <!-- b -->", ("1 invisible character in the title",))
 
 

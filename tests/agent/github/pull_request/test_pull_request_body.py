@@ -119,7 +119,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
         ({"kind": "unproven", "green": False, "red_again": None}, "fails without this change and fails with it."),
         ({"kind": "unproven", "red_again": False}, "without its source change it still passes."),
         ({"kind": "unproven", "no_loss": False, "lost": ("a", "b")}, "`a` and `b` passed before, and no longer do."),
-        ({"kind": "unproven", "no_loss": None}, "The other tests were not judged, so it may break some."),
+        ({"kind": "unproven", "no_loss": None}, "The other tests have no result, so the patch may break some."),
         ({"notes": ("No test ran without the patch, so",)}, "No other test ran, so it may break something else."),
         ({"checks": ("ruff: nothing new", "mypy: not run (x)")}, "Nothing new from ruff. Not run here: mypy (x)."),
         (
@@ -253,7 +253,7 @@ def test_commands_contain_no_local_paths(command, expected):
 def test_review_hints_are_ordered_by_risk():
     verdict = {
         "contradicted": ("test_old: “it should give 5”",),
-        "notes": (*VERDICT["notes"], "f has another signature; calls outside the patch: a.py:3."),
+        "notes": (*VERDICT["notes"], "f has a new signature; calls outside the patch: a.py:3."),
     }
     diff = DIFF.replace("new file mode 100644\n", "")
     text = body(

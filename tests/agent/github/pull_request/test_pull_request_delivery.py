@@ -226,7 +226,7 @@ def policy(user: TerminalUser, flags: dict[str, Any], patch: pytest.MonkeyPatch)
         (
             no_push_access,
             3,
-            "You may not push to octo/calc, and no remote is a fork of it that you may push to.",
+            "You have no push access to octo/calc, and no remote is a fork of it with push access.",
             "gh repo fork octo/calc",
         ),
         (not_pushed, 2, "is not on the branch main of octo/calc.", "fetch origin and start with --base origin/main"),

@@ -294,8 +294,8 @@ def test_place_named_by_issue_raises_score(evaluator_and_files) -> None:
     pointed = suspects_by_line(find_suspects(traced, files.get, [RankedPlace("lib.py", 0.9), hit]))
     line = line_of("values = []")
     assert pointed[line].score > plain[line].score
-    assert "the issue points at setup" in pointed[line].why
-    assert "the issue points at setup" not in pointed[line_of("if n > most")].why
+    assert "the issue mentions setup" in pointed[line].why
+    assert "the issue mentions setup" not in pointed[line_of("if n > most")].why
 
 
 @pytest.mark.slow

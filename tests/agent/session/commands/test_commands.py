@@ -130,11 +130,11 @@ def test_untrusted_run_is_continued_as_copy_with_own_settings(talk, tmp_path) ->
     journal = untrusted / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"disk":"10g"', '"disk":"900g"'))
     talk.say("/new").say(f"/resume {untrusted}")
-    assert "without a boundary" in str(talk.all(session_events.TurnStopped) + talk.all(session_events.MessageEvent))
+    assert "without isolation" in str(talk.all(session_events.TurnStopped) + talk.all(session_events.MessageEvent))
     given["workspace"] = "local"
     talk.say(f"/resume {untrusted}").say("Two?")
     assert talk.replies == ["First.", "Second."]
-    assert f"{untrusted} was not created by you here" in "".join(talk.messages)
+    assert f"{untrusted} was not created by you on this computer" in "".join(talk.messages)
     engine = talk.session.engine
     assert engine.settings.disk == "10g"
     assert engine.journal.directory not in (old, untrusted)

@@ -64,7 +64,7 @@ FOLDER_QUERIES: dict[str, TreeQuery] = {
 def test_replaced_file_is_not_used(query: TreeQuery, states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
-    with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
+    with Trees(path) as trees, pytest.raises(RunBroken, match="is damaged: its content does not match its id"):
         query(trees, old, new)
 
 
@@ -78,7 +78,7 @@ def test_replaced_folder_is_not_used(query: TreeQuery, states: tuple[Path, str, 
         trees.write({"evil": EVIL}, EMPTY_TREE)
         _, folder = trees.entry(new, "a") or ("", "")
     replace_object(path, folder, b"100644 core.py\0" + evil)
-    with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
+    with Trees(path) as trees, pytest.raises(RunBroken, match="is damaged: its content does not match its id"):
         query(trees, old, new)
 
 
@@ -99,7 +99,7 @@ def test_replaced_file_too_large_for_memory_is_detected(states: tuple[Path, str,
     replace_object(path, id, EVIL * 100_000)
     with Trees(path) as trees, closing(Reader(trees.env, path)) as reader:
         for _ in range(2):
-            with pytest.raises(RunBroken, match="its content has another id"):
+            with pytest.raises(RunBroken, match="its content does not match its id"):
                 reader.check(id)
             assert reader.get(EMPTY_TREE) == ("tree", b"")
 
