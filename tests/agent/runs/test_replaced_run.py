@@ -11,7 +11,7 @@ from agent.engine.run_lifecycle import result
 from agent.run_state.run_ownership import run_owner
 from agent.runs.run_lookup import open_run
 from tests.agent.conftest import Bench, act, line
-from tests.trajectories.test_replaced_objects import EVIL, replace_object
+from tests.trajectories.git_store.test_replaced_objects import EVIL, replace_object
 from trajectories.errors import RunBroken
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")

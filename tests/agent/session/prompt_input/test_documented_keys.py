@@ -1,6 +1,6 @@
 """The tables of keys and commands in docs/session.md agree with the help of the session.
 
-`python -m tests.agent.session.test_documented_keys` updates the tables.
+`python -m tests.agent.session.prompt_input.test_documented_keys` updates the tables.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.session import commands
 from agent.session.prompt_input.key_help import KEYS, TYPED
 
-PAGE = Path(__file__).parents[3] / "docs" / "session.md"
+PAGE = Path(__file__).parents[4] / "docs" / "session.md"
 
 
 def with_tables(page: str) -> str:
