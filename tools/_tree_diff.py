@@ -30,4 +30,4 @@ def stat(trees: Trees, old: str, new: str) -> list[str]:
 
 def unrecorded(snapshot: Snapshot) -> list[str]:
     """Return a line that names the files that the snapshot left out, if there are any."""
-    return [f"Not recorded, kept in its last state: {', '.join(snapshot.skipped)}"] if snapshot.skipped else []
+    return [f"Not recorded; the last recorded state is used: {', '.join(snapshot.skipped)}"] if snapshot.skipped else []

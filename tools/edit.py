@@ -69,7 +69,7 @@ def _in_repository(ctx: Context, path: str) -> str:
     root = ctx.workspace.root
     full = posixpath.normpath(posixpath.join(root, path))
     if not full.startswith(f"{root}/"):
-        raise UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
+        raise UsageError(f"{path} is outside the repository.", "Use a path inside the repository.")
     return full.removeprefix(f"{root}/")
 
 

@@ -14,7 +14,7 @@ CHANGING = ("edit", "undo")
 """Tools that only change files."""
 
 UNCHANGED = "No file differs from the base, so there is no patch."
-CHANGE = "Change files before you submit. If no change is needed, submit again and say why in `summary`."
+CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
 
 
 @tool(writes=False)

@@ -65,7 +65,7 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
         TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify
     )
     if not text:
-        raise UsageError(f"Nothing is named `{name[:LONGEST_NAME]}` or similar.", "Use `search`.")
+        raise UsageError(f"No symbol is named `{name[:LONGEST_NAME]}` or similar.", "Use `search`.")
     return _fit_answer(ctx, text, SOURCE_ROOM if wanted == "show" else ROOM)
 
 
@@ -88,7 +88,7 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
         return ""
     places = [place for place in match.places or match.near[:1] if ctx.within(place.path)]
     if not places:
-        return f"It is outside {ctx.subtree}/, to which this session is limited."
+        return f"The symbol is outside {ctx.subtree}/, to which this session is limited."
     head = _nearest(graph, name, match)
     if len(places) > MOST_DESCRIBED:
         rows = [_heading(graph, place) for place in places]
@@ -104,7 +104,7 @@ def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
     if match.places:
         return []
     others = ", ".join(_full(graph, place) for place in match.near[1:])
-    return [f"Nothing is named `{name[:LONGEST_NAME]}`. This is the nearest{f'; others: {others}' if others else ''}."]
+    return [f"No symbol is named `{name[:LONGEST_NAME]}`. This is the nearest{f'; others: {others}' if others else ''}."]
 
 
 def _full(graph: Graph, place: Location) -> str:

@@ -217,7 +217,7 @@ def _listing(ctx: Context, path: str) -> Observation:
     if not rows:
         if _prefix(ctx, _real(ctx, path)).startswith("../"):
             return Observation(f"{path} is outside the repository; use `ls` in the shell.", ok=False)
-        nothing = f"{path} contains no file that git sees (ignored files: `ls` in the shell)."
+        nothing = f"{path} contains no files known to git (ignored files: `ls` in the shell)."
         return Observation("\n".join([nothing, *unrecorded(snapshot)]))
     room, shown = CAPS["listing"], 0
     while shown < len(rows) and room > len(rows[shown]):

@@ -117,7 +117,7 @@ def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
     if notice := watch.notice():
         full = notice.decode().strip("[]\n").partition(". ")[0]
         fix = "Set a larger `disk`, free space where Docker writes, or name another --image."
-        raise WorkspaceError(f"The base could not be prepared. {full}.", fix) from error
+        raise WorkspaceError(f"The base image could not be prepared. {full}.", fix) from error
 
 
 def run_as(
@@ -139,7 +139,7 @@ def run_as(
 
 def _timeout_error(program: str, seconds: float) -> CommandTimeout:
     return CommandTimeout(
-        f"The base could not be prepared: `{program}` of the image did not end within {seconds:.0f} s.",
+        f"The base image could not be prepared: `{program}` of the image did not end within {seconds:.0f} s.",
         "Check that it works there, or name another image with --image.",
     )
 
@@ -147,7 +147,7 @@ def _timeout_error(program: str, seconds: float) -> CommandTimeout:
 def _checked_output(code: int, text: str) -> str:
     if code:
         raise WorkspaceError(
-            f"The base could not be prepared: {clean_text(text.strip()[-500:])}",
+            f"The base image could not be prepared: {clean_text(text.strip()[-500:])}",
             "Check that Docker's disk is not full.",
         )
     return text.strip()

@@ -31,7 +31,7 @@ STARTS, GRACE = 20.0, 5.0
 CHECK_INTERVAL, IDLE_TIMEOUT = 20.0, 300.0
 """Seconds between checks that the shell still exists, and that the interpreter waits for a new caller without it."""
 CHANGED = "[files have changed: the repository's modules will be imported again, existing names refer to old code]"
-RESTARTED = "[a new interpreter was started: names that earlier blocks defined are gone]"
+RESTARTED = "[a new interpreter was started: names defined by earlier blocks are lost]"
 
 
 def main(folder, block):

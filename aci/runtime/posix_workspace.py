@@ -33,7 +33,7 @@ SESSION_ENVIRONMENT = {
 }
 """Variables in the environment of every session."""
 
-_ENDED_NOTICE = b"[Background processes used up the workspace's resources: all were ended.]\n"
+_ENDED_NOTICE = b"[Background processes used up the workspace's resources, so all of them were ended.]\n"
 _TERMINALS = 8
 Result = TypeVar("Result")
 
@@ -275,4 +275,4 @@ class PosixWorkspace:
 
 def _check_name(session: str) -> None:
     if not is_session_name(session):
-        raise UsageError(f"{session!r} cannot name a session.", "Use letters, digits and underscores.")
+        raise UsageError(f"{session!r} is not a valid session name.", "Use letters, digits and underscores.")

@@ -108,7 +108,7 @@ def _error_for(found: str, path: str) -> Exception:
     if word == "folder" or "s a directory" in found:
         return IsADirectoryError(errno.EISDIR, "Is a directory", path)
     if word == "outside":
-        return UsageError(f"{path} lies outside the repository.", "Use a path inside the repository.")
+        return UsageError(f"{path} is outside the repository.", "Use a path inside the repository.")
     if word == "special":
         return UsageError(f"{path} is not a regular file.", "Use a regular file.")
     if "too long" in found:

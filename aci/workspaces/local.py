@@ -217,5 +217,7 @@ def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Workspace
                 for line in out.splitlines():
                     name, _, origin = line.partition(" ")
                     if not origin.startswith(str(root)):
-                        options.say(f"{name} is imported from {origin}, not from the clone: tests may test that copy.")
+                        options.say(
+                            f"{name} is imported from {origin}, not from the workspace, so tests may use that copy."
+                        )
             return

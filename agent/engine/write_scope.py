@@ -75,7 +75,7 @@ def snapshot_within_scope(
     if not snapshot.skipped or not observations:
         return snapshot.tree, observations
     last = observations[-1]
-    text = f"{last.text}\n[Not recorded, kept in its last state: {', '.join(snapshot.skipped)}]"
+    text = f"{last.text}\n[Not recorded; the last recorded state is used: {', '.join(snapshot.skipped)}]"
     return snapshot.tree, (*observations[:-1], replace(last, text=text))
 
 

@@ -83,7 +83,7 @@ def _read(path: Path) -> Predictions:
         if found.setdefault(prediction.instance, prediction) != prediction:
             raise UsageError(f"{path} has two predictions for {prediction.instance}.", "Keep one for each instance.")
     if not found:
-        raise UsageError(f"{path} holds no predictions.", HOW)
+        raise UsageError(f"{path} contains no predictions.", HOW)
     return found
 
 

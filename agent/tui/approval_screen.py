@@ -117,7 +117,7 @@ class ApprovalScreen(ModalScreen[Answer]):
             rules = self._rules if len(self._rules) <= LONG_RULES else "the rules listed above"
             yield ChoiceLine("s", "yes, in this session", "yes('session')")
             yield ChoiceLine("a", "yes, always in this project", "yes('project')")
-            yield Static(f"both allow: {rules}", classes="aside", markup=False)
+            yield Static(f"Rule for both: {rules}", classes="aside", markup=False)
         elif self.approval.why:
             yield Static(escape_invisible(self.approval.why), classes="aside", markup=False)
         if len(self.approval.parts) > 1:

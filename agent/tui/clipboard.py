@@ -28,7 +28,7 @@ def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str,
     if not data:
         return "There is nothing to copy."
     if len(data) > LARGEST:
-        size = f"{len(data) / 1000:,.0f} kB is too much for a terminal's clipboard"
+        size = f"{len(data) / 1000:,.0f} kB is too large for a terminal's clipboard"
         return f"{size}. {_write_file(data, folder / FILE)}" if folder else f"{size}."
     if not _by_command(data, environment):
         write(osc(f"52;c;{base64.b64encode(data).decode()}", environment))

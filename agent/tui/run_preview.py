@@ -35,7 +35,7 @@ def preview_text(seen: RunPreview) -> Content:
     if seen.request:
         parts += [("\n\nLast request\n", "$text-muted"), (_short(seen.request, REQUEST), "")]
     if seen.words:
-        parts += [("\n\nLast words\n", "$text-muted"), (_short(seen.words), "")]
+        parts += [("\n\nLast reply\n", "$text-muted"), (_short(seen.words), "")]
     return Content.assemble(*parts)
 
 

@@ -330,7 +330,7 @@ def test_concurrent_evaluation_in_same_folder_is_refused(
             '{"instance_id": "c-1", "model_patch": "x"}\n' * 2 + '{"instance_id": "c-1", "model_patch": ""}\n',
             "two predictions",
         ),
-        ("preds.jsonl", "", "holds no predictions"),
+        ("preds.jsonl", "", "contains no predictions"),
         ("preds.jsonl", '{"instance_id": "c-1", "patch": "x"}\n', "has no model_patch"),
         ("folder/other", "", "There is neither"),
         ("", "", "There are no predictions in"),

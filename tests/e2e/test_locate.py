@@ -299,7 +299,7 @@ def test_further_symbols_of_same_name_are_listed(machine: Machine, make_repo) ->
     text = "".join(f"class C{n}:\n    def __init__(self):\n        pass\n\n\n" for n in range(9)) + "C8()\n"
     repo = make_repo({"a.py": text})
     completed = machine.run("graph", "__init__", "--repo", str(repo))
-    assert completed.stdout.endswith("\n4 more have this name: choose one, like `a.py:C5.__init__`.\n")
+    assert completed.stdout.endswith("\n4 more have this name; choose one, like `a.py:C5.__init__`.\n")
     result = machine.json("graph", "__init__", "--repo", str(repo))
     assert len(result["found"]) == 5
     assert [symbol["name"] for symbol in result["more"]] == [f"C{n}.__init__" for n in range(5, 9)]

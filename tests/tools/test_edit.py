@@ -156,7 +156,7 @@ def test_harness_and_scratch_folders_are_refused(bench: Bench, folder: str, abso
     folder_path = getattr(bench.workspace, folder)
     path = f"{folder_path}/json.py" if absolute else posixpath.relpath(f"{folder_path}/json.py", bench.workspace.root)
     observation = bench("edit", path=path, old="", new="x = 1\n")
-    assert "lies outside the repository" in observation.text
+    assert "is outside the repository" in observation.text
     with pytest.raises(FileNotFoundError):
         bench.read(path)
 

@@ -68,7 +68,7 @@ def test_ended_interpreter_is_restarted(bench: Bench) -> None:
     bench("python", code="x = 1")
     assert "[the interpreter has ended]" in bench("python", code="import os\nos._exit(3)").text
     observation = bench("python", code="'x' in globals()").text
-    assert observation == "[a new interpreter was started: names that earlier blocks defined are gone]\nFalse"
+    assert observation == "[a new interpreter was started: names defined by earlier blocks are lost]\nFalse"
 
 
 def test_tree_has_only_files_written_by_block(bench: Bench) -> None:

@@ -43,7 +43,7 @@ def test_output_is_masked_and_shortened(make_bench: MakeBench) -> None:
 def test_invalid_session_name_is_refused(make_bench: MakeBench) -> None:
     observation = make_bench({"a": ""})("session", name="a b")
     assert not observation.ok
-    assert "cannot name a session" in observation.text
+    assert "is not a valid session name" in observation.text
 
 
 def test_schema_is_short() -> None:

@@ -94,14 +94,14 @@ def test_spelling_of_symbol_name_is_recognised(bench: Bench, name: str) -> None:
 def test_misspelt_name_shows_nearest_symbol(bench: Bench, name: str) -> None:
     observation = bench("symbols", name=name, ask="where")
     assert observation.ok
-    assert f"Nothing is named `{name}`. This is the nearest" in observation.text
+    assert f"No symbol is named `{name}`. This is the nearest" in observation.text
     assert "shop/basket.py:14-15 measure" in observation.text
 
 
 def test_unknown_name_is_refused(bench: Bench) -> None:
     observation = bench("symbols", name="qqqzzz")
     assert not observation.ok
-    assert "Nothing is named `qqqzzz`" in observation.text
+    assert "No symbol is named `qqqzzz`" in observation.text
     assert f"`{'q' * 100}`" in bench("symbols", name="q" * 10_000).text
     assert not bench("symbols", name="").ok
 

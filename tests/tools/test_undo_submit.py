@@ -58,7 +58,7 @@ def test_submit_lists_changed_files(bench: Bench) -> None:
     assert not refused.ok
     assert "submitted" not in refused.data
     assert refused.data["unchanged"] == "done"
-    assert "submit again and say why in `summary`" in refused.text
+    assert "submit again and explain why in `summary`" in refused.text
     observation = bench.run_step(edit("one", "1\n2"), Action("submit", {"summary": "Numbers are right."}))[1]
     assert observation.ok
     assert observation.text == "Submitted:\na.txt +2 -1"
@@ -85,7 +85,10 @@ def test_unrecorded_files_are_reported(bench: Bench, monkeypatch: pytest.MonkeyP
     bench("shell", command="rm big; mkfifo b.fifo; rm a.txt; mkfifo a.txt")
     observation = bench("submit")
     assert observation.ok
-    assert observation.text.splitlines()[1:] == ["new +1 -0 (new)", "Not recorded, kept in its last state: a.txt"]
+    assert observation.text.splitlines()[1:] == [
+        "new +1 -0 (new)",
+        "Not recorded; the last recorded state is used: a.txt",
+    ]
 
 
 NEW_FILES = {"tests/test_new.py"}

@@ -142,7 +142,7 @@ def _dockerfile(config: Mapping[str, Any], path: str, files: Files, refused: lis
     context = build.get("context") or config.get("context") or "."
     place, around = path_inside(folder, name), path_inside(folder, context if isinstance(context, str) else ".")
     if place is None or around is None:
-        refused.append(f"The Dockerfile {name[:80]!r} of {path}, or its context, lies outside the repository.")
+        refused.append(f"The Dockerfile {name[:80]!r} of {path}, or its context, is outside the repository.")
         return None
     if place not in files:
         refused.append(f"The Dockerfile {place} of {path} does not exist.")

@@ -62,7 +62,7 @@ def command(
         for one in found:
             console(plain).print(build_tree(one, MOST))
         if more:
-            console(plain).print(f"{len(more)} more have this name: choose one, like `{more[0].path}:{more[0].name}`.")
+            console(plain).print(f"{len(more)} more have this name; choose one, like `{more[0].path}:{more[0].name}`.")
     return 0
 
 

@@ -40,5 +40,5 @@ def queue_text(queued: Sequence[str]) -> str:
     if len(queued) > WAITING:
         lines.insert(0, f"{len(queued) - WAITING} more queued")
     if lines:
-        lines.append("up takes the last one back")
+        lines.append("up edits the last one")
     return "\n".join(lines)

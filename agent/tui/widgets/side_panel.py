@@ -21,7 +21,7 @@ LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": 
 NARROWEST, SCROLLBAR = 28, 1
 """Columns."""
 HINTS = {
-    "idle": "ctrl-b folds this · f1 help",
+    "idle": "ctrl-b hides this · f1 help",
     "working": "esc stops · ctrl-s steers",
     "asking": "waiting for your answer",
     "paused": "enter resumes · words steer",

@@ -138,7 +138,7 @@ def test_screen_shows_proposed_rules_and_plain_text() -> None:
 
     output = run_app(app, interact)
     assert "git push --force [red]origin" in output
-    assert "both allow: git push **" in output
+    assert "Rule for both: git push **" in output
 
 
 def test_escape_sequences_are_shown_as_text() -> None:

@@ -53,7 +53,7 @@ def test_symbolic_link_in_place_of_file_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_too_long_text_without_run_is_refused() -> None:
-    assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is too much for a terminal's clipboard."
+    assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is too large for a terminal's clipboard."
 
 
 def test_unwritable_file_is_reported(tmp_path: Path) -> None:

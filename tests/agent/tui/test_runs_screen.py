@@ -155,7 +155,7 @@ def test_preview_shows_result_of_run(runs: Path) -> None:
         "Last request",
         "And g",
         "",
-        "Last words",
+        "Last reply",
         "Done [so far].",
     ]
     assert app_after_keys(RunsApp(runs), "down", "down").content[1].startswith("Not finished.")

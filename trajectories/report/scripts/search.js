@@ -25,7 +25,7 @@ function look(words) {
 function tell() {
   const { words, found, at } = hits;
   const all = found.length >= MOST_HITS ? `${MOST_HITS}+` : String(found.length);
-  tellHits.textContent = !words ? "" : found.length ? (at < 0 ? all : `${at + 1} of ${all}`) : "nothing";
+  tellHits.textContent = !words ? "" : found.length ? (at < 0 ? all : `${at + 1} of ${all}`) : "no matches";
 }
 
 function clearHits() {

@@ -135,7 +135,7 @@ def test_queued_prompts_are_listed() -> None:
         "queued: 2",
         "queued: 3",
         "queued: four [b]words",
-        "up takes the last one back",
+        "up edits the last one",
     ]
 
 

@@ -80,7 +80,7 @@ def test_sections_without_content_are_not_shown() -> None:
         return [str(part.content) for part in pilot.app.query(Static) if part.display]
 
     content = run_app(PanelApp(status()), interact, (100, 30))
-    assert content == ["Changed", "nothing yet", "ctrl-b folds this · f1 help"]
+    assert content == ["Changed", "nothing yet", "ctrl-b hides this · f1 help"]
 
 
 def test_highlighted_file_stays_highlighted_when_files_are_added() -> None:
