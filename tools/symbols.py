@@ -104,7 +104,8 @@ def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
     if match.places:
         return []
     others = ", ".join(_full(graph, place) for place in match.near[1:])
-    return [f"No symbol is named `{name[:LONGEST_NAME]}`. This is the nearest{f'; others: {others}' if others else ''}."]
+    more = f"; others: {others}" if others else ""
+    return [f"No symbol is named `{name[:LONGEST_NAME]}`. This is the nearest{more}."]
 
 
 def _full(graph: Graph, place: Location) -> str:

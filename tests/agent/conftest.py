@@ -18,7 +18,7 @@ from agent.run_state.attempt_outcome import Outcome
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
-    from tests.agent.scripted_turns import Talk
+    from tests.agent.scripted_turns import TurnSession
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -29,7 +29,7 @@ class Bench:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.folder, self.repository = folder, repository
         self.directory = Path()
-        self.heard: list[ProgressEvent] = []
+        self.events: list[ProgressEvent] = []
 
     def begin(self, *lines: dict, rev: str | None = None, **settings: object) -> Path:
         script = self.folder / "script.jsonl"
@@ -41,7 +41,7 @@ class Bench:
         return self.directory
 
     def engine(self) -> Engine:
-        return reopen(self.directory, self.settings.state, self.heard.append)
+        return reopen(self.directory, self.settings.state, self.events.append)
 
     def drive(self, strategy: Strategy) -> tuple[list[Step], Outcome]:
         """Run the strategy in a new engine, as a new process would; return its steps and its outcome."""
@@ -73,14 +73,14 @@ def line(text: str, *actions: dict, usage: dict | None = None, **where: object) 
 
 
 @pytest.fixture
-def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
+def talk(bench: Bench) -> Iterator[Callable[..., TurnSession]]:
     """`talk(line(…), …, setting=…)` opens a session of turns on the bench in which the model gives these replies."""
-    from tests.agent.scripted_turns import begun
+    from tests.agent.scripted_turns import start_turn_session
 
-    sessions: list[Talk] = []
+    sessions: list[TurnSession] = []
 
-    def open_session(*lines: dict, **settings: object) -> Talk:
-        sessions.append(begun(bench, *lines, **settings))
+    def open_session(*lines: dict, **settings: object) -> TurnSession:
+        sessions.append(start_turn_session(bench, *lines, **settings))
         return sessions[-1]
 
     yield open_session

@@ -19,23 +19,23 @@ UNITTEST = f"{sys.executable} -m unittest discover -s tests -t ."
 
 
 @dataclass
-class Talk:
-    """`say` works on one turn from start to end; the run stays open for the next turn until `close`."""
+class TurnSession:
+    """A session of turns. `send` works on one turn from start to end; the run stays open for the next one."""
 
     bench: Bench
     settings: Settings
     engine: Engine
-    heard: Callable[[Engine, ProgressEvent], object] = lambda engine, event: None
+    on_event: Callable[[Engine, ProgressEvent], object] = lambda engine, event: None
     results: list[Result] = field(default_factory=list)
 
-    def say(self, prompt: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:
+    def send(self, prompt: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:
         self.settings = self.settings.model_copy(update={"strategy": strategy, **changes})
         next_turn(self.engine, prompt, strategy, self.settings, images)
-        return self.go()
+        return self.finish_turn()
 
-    def go(self) -> Result:
+    def finish_turn(self) -> Result:
         """Finish the open turn."""
-        self.results.append(finished(self.engine))
+        self.results.append(finish_solving(self.engine))
         return self.results[-1]
 
     def reopen(self) -> None:
@@ -51,7 +51,7 @@ class Talk:
         return self.engine.trees.read(self.steps[-1].tree, path).decode()
 
 
-def finished(engine: Engine) -> Result:
+def finish_solving(engine: Engine) -> Result:
     running = solve(engine)
     while True:
         try:
@@ -61,16 +61,16 @@ def finished(engine: Engine) -> Result:
             return result
 
 
-def begun(bench: Bench, *lines: dict, strategy: str = "build", **settings: Any) -> Talk:
+def start_turn_session(bench: Bench, *lines: dict, strategy: str = "build", **settings: Any) -> TurnSession:
     """Start a session whose first request is the bench's issue; its first turn has not been worked on."""
     bench.begin(*lines, **{"strategy": strategy, "update_tests": True, "test": UNITTEST, **settings})
-    talk: Talk = Talk(bench, bench.settings, engine=None)  # type: ignore[arg-type]
+    talk: TurnSession = TurnSession(bench, bench.settings, engine=None)  # type: ignore[arg-type]
     talk.engine = open_engine(talk, bench)
     return talk
 
 
-def open_engine(talk: Talk, bench: Bench) -> Engine:
-    return reopen(bench.directory, bench.settings.state, lambda event: talk.heard(talk.engine, event))
+def open_engine(talk: TurnSession, bench: Bench) -> Engine:
+    return reopen(bench.directory, bench.settings.state, lambda event: talk.on_event(talk.engine, event))
 
 
 class Sent(list[list[tuple[str, str]]]):

@@ -353,7 +353,7 @@ def test_bad_predictions_are_reported(evaluation: Evaluation, name: str, content
     [
         (["--run-id", "../x"], "cannot name a folder"),
         (["--run-id", "gold"], "Choose another name"),
-        (["--filter", "nothing"], "None of"),
+        (["--filter", "nothing"], "No instance of"),
         (["--repeats", "0"], "greater than or equal to 1"),
         (["--out", "/dev/null"], "is not a folder"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.outsider import install_tool
+from tests.external_plugin import install_tool
 from tests.tools.conftest import Bench, MakeBench
 from tools.base import Context, Tool, Toolbox, tool
 from trajectories.errors import Cancelled, ConfigError, UsageError, WorkspaceError

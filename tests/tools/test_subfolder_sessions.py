@@ -47,7 +47,7 @@ def test_symbols_lists_callers_in_folder_and_counts_others(bench) -> None:
     assert "src/pkg/a.py" in text
     assert "src/pkgs" not in text
     assert "outside src/pkg/" in text
-    assert bench("symbols", name="three").text == "It is outside src/pkg/, to which this session is limited."
+    assert bench("symbols", name="three").text == "The symbol is outside src/pkg/, to which this session is limited."
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ so that bytes that are not UTF-8 survive.
 from __future__ import annotations
 
 import io
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from typing import BinaryIO
 
 from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, object_folder
 from trajectories.errors import RunBroken, UsageError
+from trajectories.git_store import pack_writer
 from trajectories.git_store.git_commands import (
     GitFailed,
     create_store,
@@ -30,17 +30,7 @@ from trajectories.git_store.git_commands import (
 )
 from trajectories.git_store.object_reader import Reader
 from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
-from trajectories.git_store.pack_writer import (
-    EMPTY_TREE,
-    Entries,
-    Objects,
-    build_pack,
-    edit_tree,
-    is_plain,
-    object_id,
-    parse_tree,
-    write_pack,
-)
+from trajectories.git_store.pack_writer import EMPTY_TREE, Entries, Objects
 from trajectories.git_store.read_only_store import objects_environment, read_only_environment
 from trajectories.git_store.tree_cache import AnswerCache, Listings
 from trajectories.git_store.tree_listing import Change, Entry, changes
@@ -219,9 +209,9 @@ class Trees:
         Raises UsageError for a path that a tree may not contain (`..`, `.git`, absolute, empty).
         """
         kept = {path: data for path, data in files.items() if data is not None}
-        if all(map(is_plain, files)):
-            blobs: Objects = {object_id("blob", data): ("blob", data) for data in kept.values()}
-            plain = [(self._mode(tree, path), object_id("blob", data), path) for path, data in kept.items()]
+        if all(map(pack_writer.is_plain, files)):
+            blobs: Objects = {pack_writer.object_id("blob", data): ("blob", data) for data in kept.values()}
+            plain = [(self._mode(tree, path), pack_writer.object_id("blob", data), path) for path, data in kept.items()]
             return self._edited(tree, [*((None, "", path) for path in files.keys() - kept.keys()), *plain], blobs)
         with self._draft() as draft:
             ids = dict(zip(kept, self._blobs(list(kept.values()), draft), strict=True))
@@ -233,7 +223,7 @@ class Trees:
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]
-        if all(is_plain(path) for _, _, path in lines):
+        if all(pack_writer.is_plain(path) for _, _, path in lines):
             return self._edited(tree, lines)
         with self._draft() as draft:
             return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
@@ -263,7 +253,7 @@ class Trees:
                 path, (mode, *rest) = decode(name), about.decode().split()
                 id, stage = rest if len(rest[0]) == 40 else (rest[1], "0")
                 data = reader.get(checked_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
-                if not is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
+                if not pack_writer.is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
                     return ""
                 size += len(data[1])
                 objects |= {id: data} if mode != SUBMODULE else {}
@@ -277,11 +267,11 @@ class Trees:
 
     def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
         """Apply (mode or None to remove, id, path) lines in order. Return the tree, which is on disk with its blobs."""
-        made, objects = edit_tree(tree and checked_id(tree), lines, self._entries)
+        made, objects = pack_writer.edit_tree(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
             assert not self._read_only
             try:
-                write_pack({**objects, **blobs}, self.path / "objects" / "pack")
+                pack_writer.write_pack({**objects, **blobs}, self.path / "objects" / "pack")
             except OSError as error:
                 raise RunBroken(f"The trees at {self.path} cannot be used: {error}.") from error
             self._pack_came()
@@ -294,7 +284,7 @@ class Trees:
     def _blobs(self, contents: list[bytes], draft: Mapping[str, str]) -> list[str]:
         if not contents:
             return []
-        with self._scratch() as folder:
+        with self._scratch_folder() as folder:
             for n, data in enumerate(contents):
                 (folder / str(n)).write_bytes(data)
             names = "".join(f"{n}\n" for n in range(len(contents)))
@@ -342,7 +332,7 @@ class Trees:
         known = self._git("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", env=env)
         kinds = (line.split() for line in known.splitlines())
         ids = b"".join(b"%b\n" % id for kind, id in kinds if kind in (b"blob", b"tree"))
-        with self._scratch() as folder:
+        with self._scratch_folder() as folder:
             pack_objects(ids, folder / "taken", {**env, "GIT_OBJECT_DIRECTORY": str(folder)}, STORE_LIMIT)
             for pack in folder.glob("taken-*.pack"):
                 with pack.open("rb") as file:
@@ -350,7 +340,7 @@ class Trees:
 
     def _take(self, pack: bytes | BinaryIO, limit: int, spared: Sequence[str] = ()) -> None:
         stream = io.BytesIO(pack) if isinstance(pack, bytes) else pack
-        with self._scratch() as folder:
+        with self._scratch_folder() as folder:
             index_pack(stream, folder, self.path, self.env, limit, spared)
 
     def _special(self, tree: str) -> list[str]:
@@ -360,7 +350,7 @@ class Trees:
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """Return a thin pack of the objects in `tree` that no tree of `have` contains."""
         if (few := self._few(tree, *have)) and (new := self._new(tree, have, few)):
-            return build_pack(new)
+            return pack_writer.build_pack(new)
         bases = "".join(f"-{other}\n" for other in have).encode()  # bases for deltas; --thin only accepts commits
         objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
@@ -382,7 +372,11 @@ class Trees:
         while left:
             id = left.pop()
             found[id] = self._object(id, "tree", TREE_LIMIT)
-            left += [below for mode, below in parse_tree(found[id]).values() if mode == FOLDER and below not in found]
+            left += [
+                below
+                for mode, below in pack_writer.parse_tree(found[id]).values()
+                if mode == FOLDER and below not in found
+            ]
         return found
 
     def _objects(self, tree: str, have: Sequence[str], env: Mapping[str, str]) -> bytes:
@@ -405,7 +399,7 @@ class Trees:
     # Git and object access
 
     def _entries(self, tree: str) -> Entries:
-        return parse_tree(self._object(tree, "tree", TREE_LIMIT))
+        return pack_writer.parse_tree(self._object(tree, "tree", TREE_LIMIT))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
         found = self._reader.get(checked_id(id), limit)
@@ -422,18 +416,15 @@ class Trees:
             raise RunBroken(f"The trees at {self.path} cannot be used: {error}") from error
 
     @contextmanager
-    def _scratch(self) -> Iterator[Path]:
+    def _scratch_folder(self) -> Iterator[Path]:
         assert not self._read_only
-        folder = Path(tempfile.mkdtemp(prefix="new-", dir=self.path))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="new-", dir=self.path, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
 
     @contextmanager
     def _draft(self, *stores: Path) -> Iterator[Mapping[str, str]]:
         """Provide an environment with a temporary index and object folder, discarded unless `_keep` is called."""
-        with self._scratch() as folder:
+        with self._scratch_folder() as folder:
             yield {
                 **self.env,
                 "GIT_INDEX_FILE": str(folder / "index"),

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 NOT_DONE = "**Not started.** "
+BEGINNINGS = (NOT_DONE, "**Not worked on.** ")
+"""Beginnings of comments on a refusal, that of earlier versions too."""
 RULE = "\n\n---\n\n"
 
 
@@ -167,7 +169,7 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
 
 def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:
     """Return the status comment's text while the run is at work."""
-    what = "the request" if task.kind == "follow-up" else "this issue"
+    what = "the follow-up" if task.kind == "follow-up" else "this issue"
     status = f"Working on {what}, requested by {escape_markdown(task.asked_by)}, with a budget of {price(task.budget)}."
     return "\n\n".join(filter(None, [status, discussion.note, run]))
 
@@ -176,7 +178,7 @@ def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
     """Show in the status comment why nothing is done, above its present text. A failure is only reported."""
     try:
         sticky = find(gate.place, trigger.number, gate.rules.bot)
-        before = sticky.text.partition(RULE)[2] if sticky.text.startswith(NOT_DONE) else sticky.text
+        before = sticky.text.partition(RULE)[2] if sticky.text.startswith(BEGINNINGS) else sticky.text
         asked = f"{NOT_DONE}{escape_markdown(trigger.actor)} asked, but: {escape_markdown(reason)}"
         update_comment(
             gate.place, sticky, "\n\n".join([asked, gate.run]).strip() + (f"{RULE}{before}" if before else "")

@@ -135,7 +135,7 @@ def test_similar_commits_point_at_code_they_changed(make_repo: MakeRepo, tmp_pat
     assert (by_text.functions[0].name, by_text.functions[0].line) == ("count", 1)
     by_number = rank_for_issue(repo, Issue("Broken", "since #77"), tmp_path)
     assert by_number.files[0].path == "src/shop/stock.py"
-    assert any("a commit that the issue names" in reason for reason in by_number.files[0].why)
+    assert any("a commit mentioned in the issue" in reason for reason in by_number.files[0].why)
 
 
 def test_every_signal_has_weight_and_every_hit_has_reason() -> None:

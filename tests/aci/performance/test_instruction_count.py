@@ -36,7 +36,7 @@ def test_backend_is_chosen_and_unavailable_ones_give_reason(tmp_path):
     assert name in ("hardware", "valgrind", "opcodes")
     assert ("not hardware" in tool.conditions) == (name != "hardware")
     assert choose_backend(host, "opcodes")[0] == "opcodes"
-    with pytest.raises(UsageError, match="no way to count named 'abacus'"):
+    with pytest.raises(UsageError, match="Unknown counting backend 'abacus'"):
         choose_backend(host, "abacus")
 
 

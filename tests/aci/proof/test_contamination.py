@@ -18,7 +18,10 @@ def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("cat /usr/lib/python3/dist-packages/flask/app.py", "read /usr/lib/python3/dist-packages/flask/app.py, a copy"),
+        (
+            "cat /usr/lib/python3/dist-packages/flask/app.py",
+            "read /usr/lib/python3/dist-packages/flask/app.py, an installed",
+        ),
         ("diff -r src/flask $(python -c 'x')/site-packages/flask", "read"),
         ("sed -n 1,40p '/venv/lib/python3.11/site-packages/flask_login/utils.py'", "flask_login/utils.py"),
         ("pip download --no-deps flask==3.1.0", "fetched flask"),

@@ -249,7 +249,7 @@ def test_bare_repository_has_base_and_accepts_branch(user: User, trees: Trees, t
 
 def test_clone_reports_folder_that_cannot_be_created(user: User, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkspaceError, match="Nothing can be cloned") as caught:
+    with pytest.raises(WorkspaceError, match="Cannot clone") as caught:
         clone(f"file://{user.root}", tmp_path / "file" / "clones")
     assert "SWE_AGENT_STATE" in caught.value.fix
 
@@ -263,9 +263,9 @@ def test_concurrent_clones_share_one_folder(user: User, tmp_path: Path) -> None:
 
 
 def test_repository_describes_its_base(user: User, tmp_path: Path) -> None:
-    assert Repository.open(user.root).told() == "the working tree"
-    assert Repository.open(user.root).told("v1") == "v1"
-    assert Repository.open(clone(f"file://{user.root}", tmp_path / "clones")).told() == "HEAD"
+    assert Repository.open(user.root).describe_source() == "the working tree"
+    assert Repository.open(user.root).describe_source("v1") == "v1"
+    assert Repository.open(clone(f"file://{user.root}", tmp_path / "clones")).describe_source() == "HEAD"
 
 
 def test_url_is_cloned_once_and_then_updated(user: User, trees: Trees, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_paid_jobs_come_first_and_failed_jobs_last():
         ({"total": 1.0}, "does not cover one instance"),
         ({"flags": {"strategy": "magic"}}, "no strategy named 'magic'"),
         ({"flags": {"strategy": "react"}}, "needs a model"),
-        ({"filter": "nothing"}, "None of 1 instances is selected"),
+        ({"filter": "nothing"}, "No instance of 1 matches the selection"),
         ({"files": (Path("absent.jsonl"),)}, "absent.jsonl"),
     ],
 )

@@ -57,7 +57,7 @@ def test_setup_environment_rejects_secrets(sources, tmp_path, value):
     "text", ["budget = 99\n", 'workspace = "local"\n', "[models.x]\nprice_in = 1\n", 'memory = "1t"\n']
 )
 def test_repository_cannot_raise_its_own_limits(sources, text):
-    with pytest.raises(ConfigError, match="may set image, setup and test only"):
+    with pytest.raises(ConfigError, match="may set only image, setup and test"):
         load_settings(text.encode())
 
 

@@ -94,7 +94,7 @@ def test_unproven_patch_is_failure_with_evidence(runs: Runs) -> None:
     assert entry is not None
     assert (entry.outcome, entry.ended) == ("failed", "unproven")
     assert entry.summary == ""
-    assert "no longer does" in entry.dead_ends[0]
+    assert "it breaks tests that passed before" in entry.dead_ends[0]
 
 
 @pytest.mark.parametrize("kind", ["budget", "limit", "stuck", "not_found"])

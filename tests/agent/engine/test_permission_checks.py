@@ -13,8 +13,8 @@ from agent.permissions.decisions import judge
 from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
 from tests.agent.conftest import act, line
-from tests.agent.scripted_turns import finished
-from tests.outsider import install_tool
+from tests.agent.scripted_turns import finish_solving
+from tests.external_plugin import install_tool
 from trajectories.errors import Cancelled, UsageError
 from trajectories.journal import read
 from trajectories.records import Action
@@ -79,7 +79,7 @@ def test_denied_delivery_is_not_made(bench, delivery, deny) -> None:
     engine = bench.engine()
     engine.settings = engine.settings.model_copy(update={"permissions": PermissionTable(deny=(deny,))})
     with pytest.raises(UsageError, match="A configured rule denies it"):
-        finished(engine)
+        finish_solving(engine)
     engine.close()
     assert "a - b" in (bench.repository / "calc.py").read_text()
 

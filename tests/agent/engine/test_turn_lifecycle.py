@@ -15,7 +15,7 @@ from agent.engine.task import INTERRUPTED, MOVED
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
-from tests.agent.scripted_turns import Sent, Talk, finished
+from tests.agent.scripted_turns import Sent, TurnSession, finish_solving
 from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply, Verdict
@@ -31,7 +31,7 @@ FILES = {
     ),
     ".gitignore": "*.pyc\n__pycache__/\n*.tmp\n",
 }
-MEND = act("edit", path="calc.py", old="a - b", new="a + b")
+FIX = act("edit", path="calc.py", old="a - b", new="a + b")
 DOUBLE = act("edit", path="double.py", old="", new="def double(a):\n    return 2 * a\n")
 LOUDER = act("edit", path="words.py", old="upper()", new='upper() + "!"')
 
@@ -41,7 +41,7 @@ def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
 
 
-def messages_by(talk: Talk, author: str) -> list[str]:
+def messages_by(talk: TurnSession, author: str) -> list[str]:
     return [step.observations[0].text for step in talk.steps if step.author == author]
 
 
@@ -50,17 +50,17 @@ def test_later_turn_continues_conversation_files_and_budget(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(
         line("It subtracts.", n=1),
-        line("Fix.", MEND, n=2),
+        line("Fix.", FIX, n=2),
         line("Fixed.", n=3),
         line("Add.", DOUBLE, n=4),
         line("Added.", n=5),
     )
-    first = session.go()
+    first = session.finish_turn()
     assert (first.exit.kind, first.exit.code, first.word) == ("answered", 0, "It subtracts.")
-    second = session.say("Fix it.")
+    second = session.send("Fix it.")
     assert (second.exit.kind, second.exit.code) == ("unproven", 6)
     assert second.word.startswith("Fixed.\n\nAll tests that passed before still pass. The change is not verified")
-    third = session.say("Add double().")
+    third = session.send("Add double().")
     assert "calc.py" in third.patch.diff
     assert "double.py" in third.patch.diff
     assert session.engine.trees.changed(third.began, third.exit.tree)[0].path == "double.py"
@@ -73,23 +73,23 @@ def test_later_turn_continues_conversation_files_and_budget(talk, monkeypatch):
 
 @pytest.mark.slow
 def test_stopped_turn_ends_with_its_own_tree(talk):
-    session = talk(line("Fix.", MEND, act("submit"), n=1), line("Add.", DOUBLE, n=2), strategy="react")
-    assert session.go().patch
-    stopped = session.say("Add double().", "react", max_steps=1)
+    session = talk(line("Fix.", FIX, act("submit"), n=1), line("Add.", DOUBLE, n=2), strategy="react")
+    assert session.finish_turn().patch
+    stopped = session.send("Add double().", "react", max_steps=1)
     assert (stopped.exit.kind, stopped.exit.code) == ("limit", 6)
     assert session.engine.trees.files(stopped.exit.tree).keys() >= {"double.py"}
-    nothing = session.say("And now?", "react", max_steps=1)
+    nothing = session.send("And now?", "react", max_steps=1)
     assert (nothing.exit.kind, nothing.exit.code, nothing.exit.tree) == ("error", 1, stopped.exit.tree)
 
 
 def test_model_is_informed_if_files_differ_at_turn_start(talk):
     change = act("edit", path="tests/test_words.py", old='"a"', new='"b"')
     session = talk(
-        line("Both.", MEND, change, act("submit"), n=1), line("Fine.", n=2), strategy="react", update_tests=False
+        line("Both.", FIX, change, act("submit"), n=1), line("Fine.", n=2), strategy="react", update_tests=False
     )
-    ended = session.go()
+    ended = session.finish_turn()
     assert ended.exit.tree != session.steps[-1].tree
-    session.say("Is it done?", update_tests=False)
+    session.send("Is it done?", update_tests=False)
     assert messages_by(session, "turn") == [MOVED]
     assert '"a"' in session.file("tests/test_words.py")
 
@@ -101,30 +101,30 @@ def test_files_that_no_longer_load_are_reported_in_same_turn(talk):
         line("Break.", act("edit", path="calc.py", old="def add", new="import nowhere\n\n\ndef add"), n=2),
         line("So be it.", n=3),
     )
-    session.go()
-    session.say("Break it.")
+    session.finish_turn()
+    session.send("Break it.")
     assert "calc can no longer be loaded" in messages_by(session, "safety")[0]
 
 
 @pytest.mark.slow
 def test_repeated_answers_do_not_count_as_loop(talk):
     session = talk(
-        *(line("Yes.", n=number) for number in (1, 2, 3)), line("Hm.", n=4), line("Done.", MEND, act("submit"))
+        *(line("Yes.", n=number) for number in (1, 2, 3)), line("Hm.", n=4), line("Done.", FIX, act("submit"))
     )
-    session.go()
-    session.say("Sure?", "plan")
-    session.say("Really?", "plan")
-    assert session.say("Fix it.", "react").exit.kind == "unproven"
+    session.finish_turn()
+    session.send("Sure?", "plan")
+    session.send("Really?", "plan")
+    assert session.send("Fix it.", "react").exit.kind == "unproven"
 
 
 def test_time_between_turns_is_not_counted(talk, monkeypatch):
     session = talk(line("Yes.", n=1), line("No.", n=2))
-    session.go()
+    session.finish_turn()
     seconds = session.engine.seconds
     assert session.engine.seconds == seconds
     trajectory = session.engine.trajectory
     assert trajectory.live_seconds() == pytest.approx(seconds, abs=0.5)
-    late = Note("main", "life", "begun", at=trajectory.records[-1].at + 1000)
+    late = Note("main", "life", "start_turn_session", at=trajectory.records[-1].at + 1000)
     next_turn(session.engine, "And?", "build", session.settings)
     trajectory.records[-1] = type(trajectory.turns[-1])("And?", "build", at=late.at)
     trajectory.add(late)
@@ -134,18 +134,18 @@ def test_time_between_turns_is_not_counted(talk, monkeypatch):
 
 def test_elapsed_time_never_decreases(talk):
     session = talk(line("Yes.", n=1), line("No.", n=2))
-    session.go()
+    session.finish_turn()
     engine, shown = session.engine, session.engine.seconds
     engine.trajectory.records[-1] = replace(engine.trajectory.records[-1], at=engine.run.at)
     engine._rest_seconds = shown + 1000  # as after unrecorded work, such as that of an interrupted step
-    session.say("And?")
+    session.send("And?")
     assert 0.0 <= engine.seconds - shown - 1000 < 500
 
 
 @pytest.mark.slow
 def test_fork_counts_time_of_parent_turns(talk):
-    session = talk(line("Fix.", MEND, n=1), line("Fixed.", n=2))
-    session.go()
+    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2))
+    session.finish_turn()
     seconds, last = session.engine.trajectory.live_seconds(), session.steps[-1]
     session.engine.close()
     origin = find_origin(f"{session.bench.directory.name}@{last.n}", session.bench.settings)
@@ -163,8 +163,8 @@ def test_fork_counts_time_of_parent_turns(talk):
 def test_duplicate_proof_note_is_shown_once(talk, monkeypatch):
     note = "The test run ended with exit code 4 before all its tests were reported."
     monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: Verdict("unproven", notes=(note, "Another.", note)))
-    session = talk(line("Fix.", MEND, n=1), line("Fixed.", n=2))
-    session.go()
+    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2))
+    session.finish_turn()
     (proof,) = messages_by(session, "proof")
     assert proof.count(note) == 1
     step = next(step for step in session.steps if step.author == "proof")
@@ -174,17 +174,17 @@ def test_duplicate_proof_note_is_shown_once(talk, monkeypatch):
 # Interrupts
 
 
-def interrupt_turn(session: Talk, after: str) -> None:
+def interrupt_turn(session: TurnSession, after: str) -> None:
     """Run the turn until an action whose text contains `after` starts, then interrupt it."""
 
     def stop(engine, event):
         if event.kind == "action" and after in event.text:
             engine.cancel.set()
 
-    session.heard = stop
+    session.on_event = stop
     with pytest.raises(Cancelled):
-        session.go()
-    session.heard = lambda engine, event: None
+        session.finish_turn()
+    session.on_event = lambda engine, event: None
 
 
 TWICE = line("Two.", act("shell", command="echo 1 >> log.txt"), act("shell", command="echo 2 >> log.txt"), n=1)
@@ -197,7 +197,7 @@ def test_message_after_interrupt_replaces_pending_actions(talk, in_new_process):
     if in_new_process:
         session.reopen()
     resume_turn(session.engine, "Rather not.")
-    result = session.go()
+    result = session.finish_turn()
     assert [observation.text for observation in session.steps[1].observations] == [INTERRUPTED, INTERRUPTED]
     assert messages_by(session, "user") == ["Rather not."]
     assert (result.exit.kind, result.patch.diff) == ("answered", "")
@@ -212,7 +212,7 @@ def test_resume_without_message_repeats_actions(talk, in_new_process):
     if in_new_process:
         session.reopen()
     resume_turn(session.engine)
-    session.go()
+    session.finish_turn()
     assert session.file("log.txt") == "1\n2\n"
     assert len([record for record in session.engine.trajectory.records if isinstance(record, Reply)]) == 2
 
@@ -222,7 +222,7 @@ def test_interrupted_turn_can_be_abandoned(talk, monkeypatch):
     session = talk(TWICE, line("Fine.", n=2))
     interrupt_turn(session, "echo 1")
     end_interrupted(session.engine)
-    assert session.say("Something else.", "plan").exit.kind == "answered"
+    assert session.send("Something else.", "plan").exit.kind == "answered"
     assert ("tool", INTERRUPTED) in sent[-1]
     kinds = [record.kind for record in session.engine.trajectory.records if isinstance(record, Exit)]
     assert kinds == ["interrupted", "answered"]
@@ -236,22 +236,22 @@ def test_message_during_last_request_is_read_before_turn_ends(talk):
         if event.kind == "ask" and not sent_messages:
             sent_messages.append(engine.journal.append(Note("main", "message", "Mind b, too.")))
 
-    session.heard = steer
-    assert session.go().word == "Both done."
+    session.on_event = steer
+    assert session.finish_turn().word == "Both done."
     assert messages_by(session, "user") == ["Mind b, too."]
     before = (session.bench.directory / "journal.jsonl").read_bytes()
     lines = before.splitlines(keepends=True)
     (session.bench.directory / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
     session.reopen()
-    assert session.go().word == "Both done."
+    assert session.finish_turn().word == "Both done."
 
 
 def test_late_message_is_read_in_next_turn(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(line("Done.", n=1), line("I see.", n=2))
-    session.go()
+    session.finish_turn()
     session.engine.journal.append(Note("main", "message", "By the way."))
-    session.say("And now this.")
+    session.send("And now this.")
     assert [text for role, text in sent[-1] if role == "user"][1:] == ["By the way.", "And now this."]
 
 
@@ -262,7 +262,7 @@ def test_late_message_is_read_in_next_turn(talk, monkeypatch):
 def test_undo_and_redo_move_files_and_conversation(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(
-        line("Fix.", MEND, n=1),
+        line("Fix.", FIX, n=1),
         line("Fixed.", n=2),
         line("Add.", DOUBLE, n=3),
         line("Added.", n=4),
@@ -270,40 +270,40 @@ def test_undo_and_redo_move_files_and_conversation(talk, monkeypatch):
         line("Second.", n=6),
         line("Third.", n=7),
     )
-    fixed, added = session.go().exit.tree, session.say("Add double().").exit.tree
-    undone = session.say("/undo", "undo")
+    fixed, added = session.finish_turn().exit.tree, session.send("Add double().").exit.tree
+    undone = session.send("/undo", "undo")
     assert (undone.exit.kind, undone.exit.code, undone.exit.tree) == ("undone", 0, fixed)
     assert messages_by(session, "undo") == ["Undone: “Add double().”."]
-    assert session.say("/redo", "undo").exit.tree == added
-    session.say("What is there?", "plan")
+    assert session.send("/redo", "undo").exit.tree == added
+    session.send("What is there?", "plan")
     assert sent[-1][: len(sent[3])] == sent[3], "redo does not restore the earlier messages"
     assert any("Add double()." in text for _, text in sent[-1])
 
-    assert session.say("/undo 2", "undo").exit.tree == fixed
-    session.say("And now?", "plan")
+    assert session.send("/undo 2", "undo").exit.tree == fixed
+    session.send("And now?", "plan")
     assert sent[-1][:-1] == [*sent[1], ("assistant", "Fixed."), *sent[-1][len(sent[1]) + 1 : -1]]
     assert not any("double" in text for _, text in sent[-1])
-    session.say("!ls double.py", "by-hand")
+    session.send("!ls double.py", "by-hand")
     assert "No such file" in session.steps[-1].observations[0].text
-    assert session.say("/redo", "undo").exit.kind == "done", "redo works after another turn"
+    assert session.send("/redo", "undo").exit.kind == "done", "redo works after another turn"
     assert messages_by(session, "undo")[-1] == "There is nothing to redo."
 
     base = session.engine.run.base.tree
-    assert session.say("/undo 9", "undo").exit.tree == base
-    session.say("What is it about?")
+    assert session.send("/undo 9", "undo").exit.tree == base
+    session.send("What is it about?")
     assert len(sent[-1]) == 2, "the request contains earlier messages"
     assert sent[-1][1][1].startswith("<issue>\nWhat is it about?")
 
 
 @pytest.mark.slow
 def test_undo_skips_turn_without_changes(talk):
-    session = talk(line("Fix.", MEND, n=1), line("Fixed.", n=2))
-    session.go()
-    session.say("!ls", "by-hand")
-    assert session.say("/undo", "undo").exit.tree == session.engine.run.base.tree
-    session.say("/redo", "undo")
-    session.say("!touch new.txt", "by-hand")
-    after = session.say("/undo", "undo")
+    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2))
+    session.finish_turn()
+    session.send("!ls", "by-hand")
+    assert session.send("/undo", "undo").exit.tree == session.engine.run.base.tree
+    session.send("/redo", "undo")
+    session.send("!touch new.txt", "by-hand")
+    after = session.send("/undo", "undo")
     assert "new.txt" not in session.engine.trees.files(after.exit.tree)
     assert "a + b" in session.file("calc.py")
 
@@ -314,11 +314,11 @@ def test_undo_skips_turn_without_changes(talk):
 def test_model_reads_output_of_user_commands(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(line("Hm.", n=1), line("I see it.", n=2))
-    session.go()
-    result = session.say("!echo from afar; touch new.txt", "by-hand")
+    session.finish_turn()
+    result = session.send("!echo from afar; touch new.txt", "by-hand")
     assert (result.exit.kind, result.exit.code) == ("done", 0)
-    session.say("", "by-hand")
-    session.say("What was that?", "plan")
+    session.send("", "by-hand")
+    session.send("What was that?", "plan")
     assert any("The user called shell" in text and "from afar" in text for _, text in sent[-1])
     assert any("The user called run_tests" in text and "1 passed" in text for _, text in sent[-1])
     assert "new.txt" in session.engine.trees.files(session.steps[-1].tree)
@@ -326,11 +326,11 @@ def test_model_reads_output_of_user_commands(talk, monkeypatch):
 
 def test_interrupted_user_command_ends_its_turn(talk):
     session = talk(line("Hm.", n=1))
-    session.go()
+    session.finish_turn()
     next_turn(session.engine, "!touch new.txt", "by-hand", session.settings)
-    session.heard = lambda engine, event: engine.cancel.set() if event.kind == "action" else None
+    session.on_event = lambda engine, event: engine.cancel.set() if event.kind == "action" else None
     session.engine.cancel.set()
-    ended = session.go()
+    ended = session.finish_turn()
     assert (ended.exit.kind, ended.patch.diff) == ("interrupted", "")
 
 
@@ -341,16 +341,16 @@ def test_prove_turn_runs_whole_proof(talk):
         "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
     )
     session = talk(
-        line("Fix.", MEND, n=1),
+        line("Fix.", FIX, n=1),
         line("Fixed.", n=2),
         line("Test.", act("edit", path="tests/test_calc.py", old="", new=test), n=3),
         line("There.", n=4),
     )
-    assert session.go().exit.kind == "unproven"
-    first = session.say("", "prove")
+    assert session.finish_turn().exit.kind == "unproven"
+    first = session.send("", "prove")
     assert (first.exit.kind, first.exit.code) == ("unproven", 6)
-    session.say("Add a test.")
-    proven = session.say("", "prove")
+    session.send("Add a test.")
+    proven = session.send("", "prove")
     assert (proven.exit.kind, proven.exit.code) == ("verified", 0)
     assert proven.exit.verdict.tests
     assert (session.bench.directory / "proof.sh").exists()
@@ -360,19 +360,19 @@ def test_prove_turn_runs_whole_proof(talk):
 def test_compact_turn_shortens_conversation(talk, monkeypatch):
     sent = Sent(monkeypatch)
     session = talk(
-        line("Fix.", MEND, n=1),
+        line("Fix.", FIX, n=1),
         line("Fixed.", n=2),
         line("Let me look.", act("view", path="calc.py"), n=3),
         line("add() was fixed in calc.py:2.", n=4),
         line("On we go.", n=5),
     )
-    fixed = session.go().exit.tree
-    compacted = session.say("Mind the tests.", "compact")
+    fixed = session.finish_turn().exit.tree
+    compacted = session.send("Mind the tests.", "compact")
     assert (compacted.exit.kind, compacted.exit.tree) == ("done", fixed)
-    session.say("Go on.", "plan")
+    session.send("Go on.", "plan")
     assert [role for role, _ in sent[-1]] == ["system", "user", "user"]
     assert "add() was fixed in calc.py:2." in sent[-1][1][1]
-    assert session.say("/undo 2", "undo").exit.tree == fixed
+    assert session.send("/undo 2", "undo").exit.tree == fixed
     assert session.engine.context_share() is None
 
 
@@ -381,12 +381,12 @@ def test_compact_turn_shortens_conversation(talk, monkeypatch):
 
 def test_plan_mode_changes_no_files(talk, monkeypatch):
     session = talk(
-        line("Try.", MEND, act("shell", command="echo x > new.txt; echo y > old.tmp; echo z >> calc.py"), n=1),
+        line("Try.", FIX, act("shell", command="echo x > new.txt; echo y > old.tmp; echo z >> calc.py"), n=1),
         line("Hand in.", act("submit"), act("undo"), n=2),
         line("A plan.", n=3),
         strategy="plan",
     )
-    ended = session.go()
+    ended = session.finish_turn()
     assert (ended.exit.kind, ended.patch.diff) == ("answered", "")
     edit, shell = session.steps[1].observations
     assert edit.text == "Not changed: plan mode does not allow changes. Answer in words."
@@ -399,7 +399,7 @@ def test_only_chosen_folder_may_be_changed(talk):
     session = talk(
         line(
             "Both.",
-            MEND,
+            FIX,
             act("edit", path="./tests/new.py", old="", new="x = 1\n"),
             act("shell", command="rm words.py"),
             n=1,
@@ -407,7 +407,7 @@ def test_only_chosen_folder_may_be_changed(talk):
         line("Done.", n=2),
         subtree="tests",
     )
-    ended = session.go()
+    ended = session.finish_turn()
     assert [change.path for change in session.engine.trees.changed(ended.began, ended.exit.tree)] == ["tests/new.py"]
     edit, _, remove = session.steps[1].observations
     assert edit.text == "Not changed: only tests/ may be changed."
@@ -419,10 +419,10 @@ def test_only_chosen_folder_may_be_changed(talk):
 
 def test_images_are_sent_with_message_of_their_turn(talk, monkeypatch):
     session = talk(line("Hm.", n=1), line("I see.", n=2))
-    session.go()
+    session.finish_turn()
     sent = Sent(monkeypatch)
     monkeypatch.setattr("agent.models.scripted.Scripted.images", True)
-    session.say("Like this one.", "plan", images=("data:image/png;base64,AAAA",))
+    session.send("Like this one.", "plan", images=("data:image/png;base64,AAAA",))
     with_image = [number for number, (_, text) in enumerate(sent[0]) if "data:image" in text]
     assert len(with_image) == 1
     assert "Like this one." in sent[0][with_image[0]][1]
@@ -435,15 +435,15 @@ def test_context_share_grows_with_usage(talk, own_config):
         models={"scripted": {"context": 100_000}},
     )
     assert session.engine.context_share() is None
-    session.go()
+    session.finish_turn()
     assert session.engine.context_share() == pytest.approx(0.1)
 
 
 @pytest.mark.slow
 def test_fork_of_later_turn_contains_earlier_turns(talk):
-    session = talk(line("Fix.", MEND, n=1), line("Fixed.", n=2), line("Add.", DOUBLE, n=3), line("Added.", n=4))
-    session.go()
-    session.say("Add double().", max_steps=7)
+    session = talk(line("Fix.", FIX, n=1), line("Fixed.", n=2), line("Add.", DOUBLE, n=3), line("Added.", n=4))
+    session.finish_turn()
+    session.send("Add double().", max_steps=7)
     last = session.steps[-2]
     session.engine.close()
     origin = find_origin(f"{session.bench.directory.name}@{last.n}", session.bench.settings)
@@ -456,7 +456,7 @@ def test_fork_of_later_turn_contains_earlier_turns(talk):
         assert [record.kind for record in trajectory.records if isinstance(record, Exit)] == ["unproven"]
         assert [turn.request for turn in trajectory.turns] == ["fix", "Add double()."]
         assert forked.settings.max_steps == 7
-        ended = finished(forked)
+        ended = finish_solving(forked)
         assert "double.py" in ended.patch.diff
     finally:
         forked.close()

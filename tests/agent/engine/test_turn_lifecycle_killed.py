@@ -15,8 +15,8 @@ from agent.engine.run_lifecycle import Result, reopen
 from agent.engine.task import RESUMED
 from agent.engine.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line
-from tests.agent.engine.test_turn_lifecycle import DOUBLE, FILES, MEND
-from tests.agent.scripted_turns import Sent, begun, finished
+from tests.agent.engine.test_turn_lifecycle import DOUBLE, FILES, FIX
+from tests.agent.scripted_turns import Sent, finish_solving, start_turn_session
 from tests.conftest import copy_run
 from tests.e2e.kill_runner import account
 from tests.sampling import sample
@@ -44,7 +44,7 @@ SCRIPT = (
     line("Let me look.", act("view", path="calc.py"), act("shell", command="echo never > plan.txt"), n=3),
     line("Like this.", n=4),
     line("Test.", act("edit", path="tests/test_calc.py", old="", new=TEST), act("run_tests"), n=5),
-    line("Fix.", MEND, act("run_tests"), act("submit", summary="The sign."), n=6),
+    line("Fix.", FIX, act("run_tests"), act("submit", summary="The sign."), n=6),
     line("double() was added, add() fixed.", n=7),
     line("Note.", act("shell", command="echo 2 >> count.txt; cat count.txt"), n=8),
     line("Noted.", n=9),
@@ -57,10 +57,10 @@ def run_remaining_turns(directory: Path, settings: Settings) -> Result:
     """Finish the open turn as a new process, then run the turns that the user has not requested yet."""
     engine = reopen(directory, settings.state)
     try:
-        result = finished(engine)
+        result = finish_solving(engine)
         for prompt, strategy in TURNS[len(engine.trajectory.turns) - 1 :]:
             next_turn(engine, prompt, strategy, settings_for(engine, strategy))
-            result = finished(engine)
+            result = finish_solving(engine)
         return result
     finally:
         engine.close()
@@ -85,7 +85,7 @@ def uninterrupted(
     bench = Bench(tmp_path, make_repo(FILES))
     table = {"scripted": {"price_in": 1.0, "price_out": 5.0, "max_output": 1000}}
     script = [{**each, "reply": {**each["reply"], "usage": USAGE}} for each in SCRIPT]
-    begun(bench, *script, models=table).engine.close()
+    start_turn_session(bench, *script, models=table).engine.close()
     return bench, run_remaining_turns(bench.directory, bench.settings), sent
 
 

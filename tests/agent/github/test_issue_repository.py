@@ -21,7 +21,7 @@ from agent.permissions.approvals import Answer
 from agent.session.session_events import MessageEvent, QuestionAsked, TurnStarted
 from tests.agent.conftest import line
 from tests.agent.github.solve_runner import ADD_TEST, FILES, FIX, SUBMIT, UNITTEST, Job
-from tests.agent.session.scripted_session import Talk, says
+from tests.agent.session.scripted_session import RecordedSession, says
 from tests.conftest import MakeRepo, committed, git
 from tests.github_server import Hub, Issue, Repo
 
@@ -102,7 +102,7 @@ def test_mismatch_with_explicit_repository_needs_confirmation(locate: Locate, ma
     result = locate("--repo", other)
     assert (result["code"], result["error"]["message"]) == (
         2,
-        f"The issue is one of octo/calc, and no remote of {other} is that repository.",
+        f"The issue belongs to octo/calc, but no remote of {other} points to it.",
     )
     assert result["error"]["fix"] == "Give a checkout of it with --repo, or --repo-mismatch-ok."
     result = locate("--repo", other, "--repo-mismatch-ok")
@@ -173,12 +173,12 @@ def test_session_asks_before_working_on_issue_of_another_repository(
     issue: Issue, make_repo: MakeRepo, tmp_path: Path, allowed: bool
 ) -> None:
     other = make_repo({"other.py": "x = 1\n"})
-    talk = Talk(other, tmp_path / "talk" / "state", [says("Done.")])
+    talk = RecordedSession(other, tmp_path / "talk" / "state", [says("Done.")])
     talk.answers = Answer(allowed)
     talk.session.open()
     talk.say(issue.url)
     (question,) = talk.all(QuestionAsked)
-    assert f"The issue is one of octo/calc, and no remote of {other} is that repository." in question.approval.title
+    assert f"The issue belongs to octo/calc, but no remote of {other} points to it." in question.approval.title
     assert len(talk.all(TurnStarted)) == allowed
     assert allowed or "Open a session in a checkout of it." in talk.all(MessageEvent)[-1].text
     git(other, "remote", "add", "origin", issue.url.partition("/issues")[0])

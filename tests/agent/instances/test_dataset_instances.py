@@ -229,7 +229,7 @@ def test_issues_are_fetched_once_per_batch(tmp_path: Path, hub: Hub) -> None:
     first = read_instances([write_urls(path, hub.url, 7)], out=out)
     hub.repos["ada/engine"].numbered[7].edit(body="As it is now")
     assert read_instances([write_urls(path, hub.url, 7, 8)], out=out)[0] == first[0]
-    with pytest.raises(UsageError, match="found nothing to read"):
+    with pytest.raises(UsageError, match="answers 404 to the request to read"):
         read_instances([write_urls(path, hub.url, 7, 8, 9, 404)], out=out)
     matches = [re.search(r"/issues/(\d+)$", request.path) for request in hub.requests]
     assert [match[1] for match in matches if match] == ["7", "8", "9", "404"]
@@ -408,5 +408,5 @@ def test_seeded_order_is_independent_of_removed_instances() -> None:
 def test_invalid_or_empty_filter_is_rejected() -> None:
     with pytest.raises(UsageError, match="is not a regular expression"):
         select(make_instances("a"), "(")
-    with pytest.raises(UsageError, match="None of 1 instances is selected"):
+    with pytest.raises(UsageError, match="No instance of 1 matches the selection"):
         select(make_instances("a"), "b")

@@ -19,7 +19,7 @@ from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.run_ownership import register
 from tests.agent.conftest import Bench, act, line
-from tests.agent.scripted_turns import UNITTEST, Talk, finished
+from tests.agent.scripted_turns import UNITTEST, TurnSession, finish_solving
 from tests.conftest import git
 from trajectories.errors import ConfigError
 from trajectories.experience import Bank, Entry
@@ -154,7 +154,7 @@ def test_proven_run_is_stored_and_quoted_in_later_run(bench_with_tests: Bench) -
     bench.begin(PROVING_REPLY, test=UNITTEST, strategy="test-then-patch")
     engine = bench.engine()
     try:
-        finished(engine)
+        finish_solving(engine)
     finally:
         engine.close()
     (entry,) = open_repository_bank(bench).entries()
@@ -167,27 +167,27 @@ def test_proven_run_is_stored_and_quoted_in_later_run(bench_with_tests: Bench) -
 
 
 @pytest.mark.slow
-def test_undone_turn_removes_its_entry(bench_with_tests: Bench, talk: Callable[..., Talk]) -> None:
+def test_undone_turn_removes_its_entry(bench_with_tests: Bench, talk: Callable[..., TurnSession]) -> None:
     session = talk(PROVING_REPLY, strategy="test-then-patch")
-    assert session.go().exit.kind == "verified"
+    assert session.finish_turn().exit.kind == "verified"
     open_repository_bank(bench_with_tests).add(ENTRY)
-    session.say("!echo mine > mine.txt", "by-hand")
-    session.say("/undo", "undo")
+    session.send("!echo mine > mine.txt", "by-hand")
+    session.send("/undo", "undo")
     name = bench_with_tests.directory.name
     assert [entry.id for entry in open_repository_bank(bench_with_tests).entries()] == [name, "run-1"], (
         "the first turn is not undone"
     )
-    session.say("/undo", "undo")
+    session.send("/undo", "undo")
     assert [entry.id for entry in open_repository_bank(bench_with_tests).entries()] == ["run-1"]
 
 
 @pytest.mark.slow
 def test_nothing_is_stored_for_base_of_unknown_age(
-    bench_with_tests: Bench, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
+    bench_with_tests: Bench, talk: Callable[..., TurnSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(GitLog, "time", lambda self, commit, *paths: None)
     session = talk(PROVING_REPLY, strategy="test-then-patch")
-    assert session.go().exit.kind == "verified"
+    assert session.finish_turn().exit.kind == "verified"
     assert not open_repository_bank(bench_with_tests)
 
 
@@ -217,7 +217,7 @@ def test_unwritable_bank_does_not_fail_run(bench: Bench) -> None:
         lessons.store_lessons(engine)  # a run without an end gives no lessons
     finally:
         engine.close()
-    assert not [event for event in bench.heard if "No lesson was stored" in event.text]
+    assert not [event for event in bench.events if "No lesson was stored" in event.text]
 
 
 def test_repository_cannot_enable_experience(own_config: Path) -> None:

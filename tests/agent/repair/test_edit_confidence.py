@@ -115,11 +115,11 @@ def test_edit_without_answers_is_always_doubted() -> None:
     base, right = ("int:a", "int:b", "int:c", "int:d"), ("int:A", "int:b2", "int:C", "int:D")
     silent = choose({"special": (0.5, ("",) * 4), "right": (0.4, right)}, base, FAILING)
     index = order(silent).index("special")
-    assert "gave no answer in time" in silent.behaviours[index].doubt
+    assert "did not finish in time" in silent.behaviours[index].doubt
     assert silent.behaviours[1 - index].doubt == ""
     assert silent.doubt == silent.behaviours[0].doubt
     alone = judge_hits([hit("a")], CandidateAnswers(given=((),), silent=frozenset((0,))), 3, {})
-    assert "gave no answer in time" in alone.doubt
+    assert "did not finish in time" in alone.doubt
     assert judge_hits([hit("a")], CandidateAnswers(given=((),)), 3, {}).doubt == ""
 
 
@@ -167,7 +167,7 @@ def test_only_later_behaviours_are_rivals() -> None:
     rows = {name: (score, (f"int:{name}",) * 2) for name, score in (("a", 0.3), ("b", 0.2), ("c", 0.1))}
     choice = choose(rows, ("int:0",) * 2, FAILING[:2], failing=1)
     first, second, third = (behaviour.doubt for behaviour in choice.behaviours)
-    assert first.startswith("Two other ways")
+    assert first.startswith("Two other edits")
     assert second.startswith("Another edit passes")
     assert third == ""
 
@@ -203,7 +203,7 @@ def test_likeliest_edits_answer_first_within_time(make_repo, open_ws) -> None:
         hasty = choose_edit(evaluator, hits, test, [], 0.5, [source], seconds=0.0)
     assert requested_ids == [[1, 0]]
     assert [behaviour.candidate for behaviour in hasty.behaviours] == [hits[1], hits[0]]
-    assert "gave no answer in time" in hasty.doubt
+    assert "did not finish in time" in hasty.doubt
 
 
 @pytest.mark.parametrize("lost", [(0.9, 0.0), (0.0, 0.0)])

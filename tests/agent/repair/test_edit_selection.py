@@ -173,7 +173,7 @@ def test_edit_with_test_value_is_always_doubted() -> None:
     inputs = tuple(AnswerInput(f"f({n})") for n in range(20, 30))
     choice = judge_hits([hit("if n in (23, 24): return n")], make_answers(("x",) * 10, inputs=inputs), 9, {"a.py": b""})
     assert "`23`" in choice.doubt
-    assert "Against it" in choice.behaviours[0].why
+    assert "Evidence against it" in choice.behaviours[0].why
 
 
 # Effects beyond the failing inputs

@@ -20,7 +20,7 @@ from agent.engine.run_lifecycle import Result, reopen
 from agent.run_state.run_ownership import record_answer
 from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_lookup import open_own_run
-from tests.agent.scripted_turns import finished
+from tests.agent.scripted_turns import finish_solving
 from tests.conftest import committed, cut_run
 from trajectories.git_store.trees import Trees
 from trajectories.journal import read
@@ -55,7 +55,7 @@ class EarlierRun:
     def resume(self, directory: Path | None = None) -> Result:
         engine = reopen(directory or self.directory, self.state)
         try:
-            return finished(engine)
+            return finish_solving(engine)
         finally:
             engine.close()
 

@@ -14,7 +14,7 @@ from agent.phases.step_rewind import rewind_to
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from agent.runs.run_lookup import open_own_run
 from tests.agent.conftest import Bench, act, line
-from tests.agent.scripted_turns import Talk, finished
+from tests.agent.scripted_turns import TurnSession, finish_solving
 from trajectories.errors import ModelError
 from trajectories.journal import read
 from trajectories.records import Note, Reply
@@ -58,29 +58,29 @@ def check_requests(bench: Bench, sent_requests: dict[tuple[str, str, int], Any])
 
 
 def test_requests_agree_after_undo_and_redo(talk, sent_requests):
-    session: Talk = talk(
+    session: TurnSession = talk(
         *(line(f"Answer {n}.", *([FIX] if n == 2 else [print_lines(n)] if n == 4 else []), n=n) for n in range(1, 10))
     )
-    session.go()
-    session.say("Fix it.")
-    session.say("What does it contain?", "plan")
-    session.say("/undo", "undo")
-    session.say("And now?")
-    session.say("/undo", "undo")
-    session.say("/redo", "undo")
-    session.say("Once more.")
+    session.finish_turn()
+    session.send("Fix it.")
+    session.send("What does it contain?", "plan")
+    session.send("/undo", "undo")
+    session.send("And now?")
+    session.send("/undo", "undo")
+    session.send("/redo", "undo")
+    session.send("Once more.")
     check_requests(session.bench, sent_requests)
 
 
 def test_requests_agree_after_compaction_in_small_window(talk, sent_requests):
     table = {"context": 5000, "max_output": 300, "price_in": 1.0, "price_cached": 0.5, "price_out": 5.0}
     replies = [line("Look.", print_lines(n), n=n, usage={"input_tokens": 1000 * n}) for n in range(1, 9)]
-    session: Talk = talk(
+    session: TurnSession = talk(
         *replies, line("That is all.", n=9), line("A summary.", n=10), line("Yes.", n=11), models={"scripted": table}
     )
-    session.go()
-    session.say("/compact", "compact")
-    session.say("Is it right?")
+    session.finish_turn()
+    session.send("/compact", "compact")
+    session.send("Is it right?")
     trajectory = check_requests(session.bench, sent_requests)
     assert len(sent_requests) == 11
     assert any("[folded:" in str(each) for each in sent_requests.values())
@@ -89,7 +89,7 @@ def test_requests_agree_after_compaction_in_small_window(talk, sent_requests):
 
 def test_requests_agree_after_overflow_and_unused_reply(talk, sent_requests, monkeypatch):
     replies = [line("Look.", print_lines(n), n=n) for n in range(1, 6)]
-    session: Talk = talk(*replies, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
+    session: TurnSession = talk(*replies, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
     refused: list[int] = []
     reply = Scripted.reply
 
@@ -100,10 +100,10 @@ def test_requests_agree_after_overflow_and_unused_reply(talk, sent_requests, mon
         return reply(model, messages, tools, asking)
 
     monkeypatch.setattr(Scripted, "reply", refuse_once)
-    session.go()
+    session.finish_turn()
     assert refused
     session.engine.journal.append(Note("main", "message", "Wait."))
-    session.say("Continue.")
+    session.send("Continue.")
     check_requests(session.bench, sent_requests)
 
 
@@ -116,7 +116,7 @@ def test_requests_of_fork_with_another_model_agree(bench: Bench, sent_requests):
         max_steps=3,
     )
     engine = bench.engine()
-    finished(engine)
+    finish_solving(engine)
     engine.close()
     check_requests(bench, sent_requests)
     other = bench.folder / "other.jsonl"
@@ -126,7 +126,7 @@ def test_requests_of_fork_with_another_model_agree(bench: Bench, sent_requests):
     bench.directory = fork(origin, settings, "Look again.")
     engine = reopen(bench.directory, bench.settings.state)
     resume_turn(engine)
-    finished(engine)
+    finish_solving(engine)
     engine.close()
     models = {reply.model for reply in read(bench.directory).replies.values()}
     assert len(models) == 2
@@ -153,7 +153,7 @@ def test_requests_of_roles_with_separate_prompts_agree(bench: Bench, sent_reques
     )
     engine = bench.engine()
     try:
-        finished(engine)
+        finish_solving(engine)
     finally:
         engine.close()
     check_requests(bench, sent_requests)

@@ -17,7 +17,7 @@ from agent.cli.commands.export import command
 from agent.runs.run_export import export_runs, file_extension, formats, write_export
 from agent.runs.run_lookup import open_own_run
 from tests.agent.conftest import act, line
-from tests.agent.scripted_turns import finished
+from tests.agent.scripted_turns import finish_solving
 from tests.trajectories.exports.random_runs import SOURCE, TESTS, Made
 from trajectories.errors import RunBroken, UsageError
 from trajectories.exports import swe_agent
@@ -157,7 +157,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(model=f"scripted:{script}", workspace="local", state=folder / "state", strategy="react")
     directory = begin(Issue("add() subtracts"), Repository.open(folder / "repo"), settings)
     engine = reopen(directory, settings.state)
-    finished(engine)
+    finish_solving(engine)
     engine.close()
     return directory
 

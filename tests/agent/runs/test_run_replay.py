@@ -19,7 +19,7 @@ from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
 from agent.session.resumable_runs import runs_in
 from tests.agent.conftest import act, line
-from tests.outsider import install_tool
+from tests.external_plugin import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, read
 from trajectories.records import Note, Step, Verdict

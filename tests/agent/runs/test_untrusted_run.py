@@ -24,7 +24,7 @@ from agent.runs.run_replay import RunReplay, replay_settings
 from agent.runs.run_replay import begin_replay as start_replay
 from agent.runs.untrusted_run import NOT_RUN_HERE
 from tests.agent.conftest import act, line
-from tests.agent.scripted_turns import finished
+from tests.agent.scripted_turns import finish_solving
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.git_store.git_commands import create_store, git, git_environ
 from trajectories.git_store.pack_reader import PackRefused
@@ -347,7 +347,7 @@ def test_linked_files_of_folder_are_not_written_through(untrusted_folder: Path, 
     bench.directory = copy_untrusted_run(untrusted_folder, load_settings(workspace="local"), LOCAL)
     engine = bench.engine()
     try:
-        finished(engine)
+        finish_solving(engine)
     finally:
         engine.close()
     assert user_file.read_text() == "mine\n"
@@ -499,7 +499,7 @@ def test_policy_does_not_enable_experience_from_untrusted_run(untrusted_folder: 
 def test_denied_command_is_not_replayed(bench, monkeypatch) -> None:
     bench.begin(line("", act("shell", command="touch made.txt"), act("submit")), strategy="react")
     engine = bench.engine()
-    finished(engine)
+    finish_solving(engine)
     engine.close()
     monkeypatch.setenv("SWE_AGENT_PERMISSIONS", '{"deny": ["command touch"]}')
     material = open_own_run(bench.directory)

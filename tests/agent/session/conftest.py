@@ -21,7 +21,7 @@ from agent.permissions.approvals import Answer, Approval
 from agent.run_state.merge_base import present_tree
 from agent.run_state.turn_state import MAIN
 from agent.session.commands import find
-from tests.agent.session.scripted_session import Talk
+from tests.agent.session.scripted_session import RecordedSession
 from tests.conftest import git
 from trajectories.records import Exit, Issue, Observation, Step, Turn
 
@@ -61,7 +61,7 @@ class FakeSession:
         answer = self.answers.pop(0) if self.answers else Answer(True)
         return answer if isinstance(answer, Answer) else answer(approval)
 
-    def tell(self, text: str, kind: str = "text", title: str = "") -> None:
+    def show(self, text: str, kind: str = "text", title: str = "") -> None:
         self.messages.append(text)
         self.titles.append(title)
 
@@ -128,17 +128,17 @@ def session(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def talk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Talk]]:
+def talk(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RecordedSession]]:
     """`talk(script, …)` opens a session in a small repository; it is closed after the test."""
     for name in [name for name in os.environ if name.startswith("SWE_AGENT_") and name not in ("SWE_AGENT_CONFIG",)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    talks: list[Talk] = []
+    talks: list[RecordedSession] = []
 
-    def open_talk(script: list[dict[str, Any]], **start: Any) -> Talk:
+    def open_talk(script: list[dict[str, Any]], **start: Any) -> RecordedSession:
         files = {"a.py": "def f():\n    return 1\n", "tests/test_a.py": "from a import f\n\n\ndef test_f():\n    f()\n"}
         root = start.pop("root", None) or make_repo(files)
-        talks.append(Talk(root, tmp_path / f"state{len(talks)}" / "swe", script, **start))
+        talks.append(RecordedSession(root, tmp_path / f"state{len(talks)}" / "swe", script, **start))
         talks[-1].session.open()
         return talks[-1]
 

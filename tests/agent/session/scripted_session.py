@@ -28,7 +28,7 @@ def calls(tool: str, **arguments: Any) -> dict[str, Any]:
     return {"tool": tool, "arguments": arguments}
 
 
-class Talk:
+class RecordedSession:
     """A session whose events are recorded in `events`, in order."""
 
     def __init__(self, root: Path, state: Path, script: list[dict[str, Any]], **start: Any) -> None:
@@ -62,12 +62,12 @@ class Talk:
     def all(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    def say(self, words: str) -> Talk:
+    def say(self, words: str) -> RecordedSession:
         """Send a prompt, and wait until it and all earlier prompts are done."""
         self.session.say(words)
         return self.wait_until_idle()
 
-    def wait_until_idle(self) -> Talk:
+    def wait_until_idle(self) -> RecordedSession:
         done = len(self.all(Marker)) + 1
         self.session.later("", lambda: self._receive(Marker()))  # type: ignore[arg-type]
         self.wait_for_event(Marker, done)

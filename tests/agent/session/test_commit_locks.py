@@ -65,7 +65,7 @@ def test_lock_of_possibly_running_commit_is_kept(session, names: str) -> None:
     session ends before the session has updated the index."""
     lock = write_lock(session, names, session.git("rev-parse", "HEAD"), "main", "")
     repository = Repository.open(session.root)
-    with pytest.raises(TryLater, match="still under way") as error:
+    with pytest.raises(TryLater, match="still in progress") as error:
         commit_module.recover_commit(repository)
     assert str(lock) in str(error.value.fix)
     os.utime(lock, (0, 0))

@@ -314,7 +314,7 @@ def test_running_commit_of_killed_process_is_reported(session) -> None:
     driver.wait()
     session.reopen()
     session_commit.check_interrupted_commit(session)
-    assert "still under way" in session.messages[-1]
+    assert "still in progress" in session.messages[-1]
     session.file("go").touch()
     wait_for(lambda: not is_git_running())
     session.file("go").unlink()
@@ -342,7 +342,7 @@ def test_another_session_completes_commit_of_killed_session(session, name: str) 
     start = Start(Repository.open(session.root), session.settings)
     events: list[object] = []
     run_startup_checks(Session(start, events.append)).join()
-    assert any("still under way" in event.text for event in events if isinstance(event, MessageEvent))
+    assert any("still in progress" in event.text for event in events if isinstance(event, MessageEvent))
     session.file("go").touch()
     wait_for(lambda: not any(map(is_running, owners(lock))))
     run_startup_checks(Session(start, events.append)).join()

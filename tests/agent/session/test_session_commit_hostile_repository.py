@@ -73,6 +73,6 @@ def test_commit_is_refused_after_switch_of_branch(session) -> None:
         return Answer(True)
 
     session.answers = [Answer(True), switch]
-    with pytest.raises(UsageError, match="no longer at main"):
+    with pytest.raises(UsageError, match="no longer has main checked out"):
         session.say("/commit")
     assert session.git("rev-parse", "other", "main").split() == [head, head]

@@ -11,7 +11,7 @@ import pytest
 from agent.config.settings import PermissionTable
 from agent.permissions.approvals import Answer, Approval
 from agent.session.session_events import QuestionAnswered, QuestionAsked, TurnEnded, TurnStopped
-from tests.agent.session.scripted_session import Talk, calls, says
+from tests.agent.session.scripted_session import RecordedSession, calls, says
 from trajectories.journal import read
 
 YES, NO = Answer(True), Answer(False)
@@ -25,12 +25,12 @@ def shell(command: str) -> dict:
 @pytest.fixture
 def talk(tmp_path: Path, make_repo):
     """`talk(script, answering)` opens a session in which `answering` answers; it is closed after the test."""
-    talks: list[Talk] = []
+    talks: list[RecordedSession] = []
     root = make_repo({"a.txt": "a\n"})
 
-    def open_talk(script: list[dict], answering: AnswerFunction = lambda _: YES, **start: object) -> Talk:
+    def open_talk(script: list[dict], answering: AnswerFunction = lambda _: YES, **start: object) -> RecordedSession:
         state = tmp_path / "state"
-        opened = Talk(root, state, script, **start)
+        opened = RecordedSession(root, state, script, **start)
         opened.answers = None
 
         def hook(event: object) -> None:
@@ -53,11 +53,11 @@ def command_script(*commands: str) -> list[dict]:
     return [*lines, says("Done.", n=len(commands) + 1)]
 
 
-def subjects(talk: Talk) -> list[str]:
+def subjects(talk: RecordedSession) -> list[str]:
     return [event.approval.subject for event in talk.all(QuestionAsked)]
 
 
-def outputs(talk: Talk) -> list[str]:
+def outputs(talk: RecordedSession) -> list[str]:
     engine = talk.session.engine
     assert engine
     return [
@@ -68,7 +68,7 @@ def outputs(talk: Talk) -> list[str]:
     ]
 
 
-def approval_notes(talk: Talk) -> list[dict]:
+def approval_notes(talk: RecordedSession) -> list[dict]:
     engine = talk.session.engine
     assert engine
     return [note.data for note in engine.trajectory.notes if note.kind == "approval"]
@@ -125,7 +125,7 @@ def test_configured_rules_answer_without_question(talk) -> None:
     table = PermissionTable(allow=("command ls",), deny=("command git push",))
     conversation = talk(command_script("ls && git push", "ls"), settings={"permissions": table}).say("Go")
     assert subjects(conversation) == []
-    assert "forbids it: command git push" in outputs(conversation)[0]
+    assert "denies it: command git push" in outputs(conversation)[0]
     assert [(note["answer"], note["by"]) for note in approval_notes(conversation)] == [
         ("no", "config"),
         ("yes", "config"),
@@ -343,7 +343,7 @@ def test_configured_rules_apply_to_resumed_run(talk, own_config: Path) -> None:
     first.session.close()
     second = talk([says("Run.", shell("ls"), n=3), says("Done.", n=4)], run=run).say("Continue")
     assert subjects(second) == []
-    assert "forbids it" in outputs(second)[-1]
+    assert "denies it" in outputs(second)[-1]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from agent.config.settings import PermissionTable
 from agent.permissions.approvals import Answer, Approval
 from agent.session.session_events import QuestionAsked
-from tests.agent.session.scripted_session import Talk, calls, says
+from tests.agent.session.scripted_session import RecordedSession, calls, says
 
 COMMAND = "python3 -m unittest"
 FILES = {"calc.py": "x = 1\n", "test_calc.py": "import unittest, calc\n"}
@@ -18,11 +18,11 @@ FILES = {"calc.py": "x = 1\n", "test_calc.py": "import unittest, calc\n"}
 
 @pytest.fixture
 def talk(tmp_path: Path, make_repo):
-    talks: list[Talk] = []
+    talks: list[RecordedSession] = []
     root = make_repo(FILES)
 
-    def open_talk(script: list[dict], answering: Callable[[Approval], bool], **settings: object) -> Talk:
-        opened = Talk(root, tmp_path / "state", script, settings={"test": COMMAND, **settings})
+    def open_talk(script: list[dict], answering: Callable[[Approval], bool], **settings: object) -> RecordedSession:
+        opened = RecordedSession(root, tmp_path / "state", script, settings={"test": COMMAND, **settings})
         opened.answers = None
 
         def hook(event: object) -> None:
@@ -39,7 +39,7 @@ def talk(tmp_path: Path, make_repo):
         opened.session.close()
 
 
-def subjects(talk: Talk) -> list[str]:
+def subjects(talk: RecordedSession) -> list[str]:
     return [event.approval.subject for event in talk.all(QuestionAsked)]
 
 
@@ -53,7 +53,7 @@ def code_ran(folder: Path) -> bool:
     return (folder / "ran").exists()
 
 
-def proof(talk: Talk) -> str:
+def proof(talk: RecordedSession) -> str:
     assert talk.session.engine
     steps = talk.session.engine.trajectory.steps["main"]
     return next((step.observations[0].text for step in steps if step.author == "proof"), "")

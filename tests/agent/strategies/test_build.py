@@ -10,8 +10,8 @@ import pytest
 from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS
 from agent.strategies.build import AGAIN, PLANNED
 from tests.agent.conftest import Bench, act, line
-from tests.agent.engine.test_turn_lifecycle import FILES, LOUDER, MEND
-from tests.agent.scripted_turns import Talk, begun
+from tests.agent.engine.test_turn_lifecycle import FILES, FIX, LOUDER
+from tests.agent.scripted_turns import TurnSession, start_turn_session
 from trajectories.records import Note
 
 RESTORE = act("edit", path="words.py", old=' + "!"', new="")
@@ -24,16 +24,16 @@ def bench(tmp_path: Path, make_repo: Callable[..., Path]) -> Bench:
     return Bench(tmp_path, make_repo(FILES))
 
 
-def proofs(session: Talk) -> list[str]:
+def proofs(session: TurnSession) -> list[str]:
     return [step.observations[0].text.partition("\n")[0] for step in session.steps if step.author == "proof"]
 
 
 @pytest.mark.slow
 def test_lost_test_is_reported_to_model_and_fixed(talk):
     session = talk(
-        line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", RESTORE, MEND, n=3), line("Fixed.", n=4)
+        line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", RESTORE, FIX, n=3), line("Fixed.", n=4)
     )
-    result = session.go()
+    result = session.finish_turn()
     assert [text.partition(":")[0] for text in proofs(session)] == [
         "No longer passing",
         f"{NO_LOSS_TEXT.partition(':')[0]}",
@@ -47,14 +47,14 @@ def test_lost_test_is_reported_to_model_and_fixed(talk):
 @pytest.mark.slow
 def test_intended_loss_is_accepted_and_reported(talk):
     session = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("That is what was asked for.", n=3))
-    result = session.go()
+    result = session.finish_turn()
     assert len(proofs(session)) == 1
     assert result.exit.verdict.lost
     assert result.word.startswith("That is what was asked for.\n\nNo longer passing: ")
 
 
 def test_message_during_tests_reaches_model(talk):
-    session = talk(line("Fix.", MEND, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
+    session = talk(line("Fix.", FIX, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
     events = []
 
     def send_message(engine, event):
@@ -62,8 +62,8 @@ def test_message_during_tests_reaches_model(talk):
             events.append(event)
             engine.journal.append(Note("main", "message", "use tabs"))
 
-    session.heard = send_message
-    result = session.go()
+    session.on_event = send_message
+    result = session.finish_turn()
     assert events
     assert result.word.startswith("As you say.")
     assert len(proofs(session)) == 1
@@ -71,14 +71,14 @@ def test_message_during_tests_reaches_model(talk):
 
 def test_test_changed_with_code_is_no_loss(talk):
     session = talk(line("Louder.", LOUDER, UPDATE_TEST, n=1), line("Done.", n=2))
-    result = session.go()
+    result = session.finish_turn()
     assert proofs(session) == [NO_LOSS_TEXT]
     assert result.patch.tests
 
 
 def test_removed_test_is_named(talk):
-    session = talk(line("Rename.", RENAME_TEST, MEND, n=1), line("Done.", n=2))
-    session.go()
+    session = talk(line("Rename.", RENAME_TEST, FIX, n=1), line("Done.", n=2))
+    session.finish_turn()
     proof = next(step for step in session.steps if step.author == "proof")
     assert proof.observations[0].text.startswith(NO_LOSS_TEXT)
     assert "Removed from tests that were changed: " in proof.observations[0].text
@@ -96,8 +96,8 @@ FIXTURE = 'import pytest\n\n\n@pytest.fixture\ndef loudest():\n    return "A!"\n
 
 
 def prove_with_pytest(bench, *lines):
-    session = begun(bench, *lines, test="python3 -m pytest -q")
-    result = session.go()
+    session = start_turn_session(bench, *lines, test="python3 -m pytest -q")
+    result = session.finish_turn()
     session.engine.close()
     return next(step for step in session.steps if step.author == "proof").observations[0].text, result.exit.verdict
 
@@ -144,14 +144,14 @@ def test_changed_test_that_needs_new_fixture_is_no_loss(tmp_path, make_repo):
 @pytest.mark.slow
 def test_repository_without_tests_is_reported_as_untested(tmp_path, make_repo):
     bench = Bench(tmp_path, make_repo({"calc.py": FILES["calc.py"]}))
-    session = begun(bench, line("Fix.", MEND, n=1), line("Done.", n=2), test="")
-    result = session.go()
+    session = start_turn_session(bench, line("Fix.", FIX, n=1), line("Done.", n=2), test="")
+    result = session.finish_turn()
     session.engine.close()
     assert result.word == f"Done.\n\n{NO_TESTS}"
 
 
 def test_build_after_plan_may_change_files(talk):
     session = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
-    session.go()
-    session.say("Do it.")
+    session.finish_turn()
+    session.send("Do it.")
     assert session.steps[2].observations[0].text == f"Do it.\n\n{PLANNED}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trajectories.git_store import trees as module
+from trajectories.git_store import pack_writer
 from trajectories.git_store.pack_writer import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
 from trajectories.git_store.trees import Trees
 
@@ -38,7 +38,7 @@ def test_edits_give_same_trees_as_git(
     base = {path: path.encode() for path in paths(rng)}
     results = []
     for store, plain in ((fast_store, is_plain), (git_store, lambda _: False)):
-        monkeypatch.setattr(module, "is_plain", plain)
+        monkeypatch.setattr(pack_writer, "is_plain", plain)
         second_rng = random.Random(seed + 1000)
         tree = store.write(base, store.adopt(b"", []))
         other = store.write(dict.fromkeys(paths(second_rng), b"other"), tree)

@@ -180,7 +180,7 @@ def test_unreadable_journal_is_reported(tmp_path):
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [({"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}, "Proof verified"),
-     ({"kind": "none"}, "Proof none: a test fails without the patch: not judged"), (None, "Proof")],
+     ({"kind": "none"}, "Proof none: a test fails without the patch: not checked"), (None, "Proof")],
 )  # fmt: skip
 def test_diagnosis_names_failed_part_of_proof(tmp_path, verdict, expected):
     (tmp_path / "journal.jsonl").write_bytes(journal(step(1, author="proof", verdict=verdict)))

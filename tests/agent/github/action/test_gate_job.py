@@ -170,8 +170,8 @@ def remove_label(issue: Any) -> None:
     [
         (close, "#1 is closed."),
         (lock, "#1 is locked."),
-        (edit_body, "#1 was edited after the request: Repeat the request to use the new text."),
-        (retitle, "#1 was edited after the request: Repeat the request to use the new text."),
+        (edit_body, "#1 was edited after the request. Repeat the request to use the new text."),
+        (retitle, "#1 was edited after the request. Repeat the request to use the new text."),
         (delete, "#1 no longer exists."),
         (remove_label, "The label swe-agent was removed from #1 again."),
     ],
@@ -237,7 +237,7 @@ def test_refusal_is_added_to_status_comment_once(gate: GateRunner) -> None:
 
     assert gate.reason == "Another run is working on #1."
     assert gate.status_comment(issue).count("Not started") == 1
-    assert "Working on this issue, as ada asked" in gate.status_comment(issue)
+    assert "Working on this issue, requested by ada" in gate.status_comment(issue)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_comment_on_own_pull_request_is_accepted(gate: GateRunner) -> None:
         ("bob", "Why not sum()?", "calc.py:2", "stranger"),
     ]
     assert (task.reply_to, task.parent_run) == (0, "")
-    assert "Working on the request, as ada asked" in gate.status_comment(pull)
+    assert "Working on the follow-up, requested by ada" in gate.status_comment(pull)
     assert "is left out: cyd." in gate.summary
 
 
@@ -120,7 +120,7 @@ def change_author(gate: GateRunner, pull: Pull) -> None:
     [
         (close, "#2 is closed."),
         (merge, "#2 is closed."),
-        (edit_body, "#2 was edited after the request: Repeat the request to use the new text."),
+        (edit_body, "#2 was edited after the request. Repeat the request to use the new text."),
         (delete_branch, "#2 cannot be continued: its own branch was deleted."),
         (delete_base, "#2 cannot be continued: its target branch was deleted."),
         (rename_branch, "#2 is not a pull request of the Action."),

@@ -32,7 +32,7 @@ SSO = {"X-GitHub-SSO": "required; url=https://github.com/orgs/octo/sso?x=1"}
 
 
 REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = [
-    (404, "Not Found", {}, UsageError, "found nothing to read the issue", "set GITHUB_TOKEN"),
+    (404, "Not Found", {}, UsageError, "answers 404 to the request to read the issue", "set GITHUB_TOKEN"),
     (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
     (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
     (401, "Bad credentials", {}, ConfigError, "rejects the token", "GITHUB_TOKEN to a valid token"),
@@ -122,7 +122,7 @@ def test_only_short_rate_limits_are_waited_for(hub: Hub, status: int) -> None:
         issue.create_comment("Once")
     assert len(hub.writes) == 2
     hub.secondary("POST", "/comments$", retry_after=61, status=status)
-    with pytest.raises(TryLater, match="wait 61 seconds"), translate_errors("comment"):
+    with pytest.raises(TryLater, match="pause of 61 seconds"), translate_errors("comment"):
         issue.create_comment("Not now")
     assert len(hub.writes) == 3
 

@@ -177,7 +177,7 @@ def test_only_writers_may_comment_on_locked_issue(api: Any, repo: Repo, sign_in:
     [
         (lambda hub, issue: issue.delete(), UsageError, "This issue was deleted"),
         (lambda hub, issue: issue.transfer(hub.repo("octo/parser")), UsageError, "has changed on GitHub"),
-        (lambda hub, issue: issue.transfer(hub.repo("octo/secret", private=True)), UsageError, "found nothing"),
+        (lambda hub, issue: issue.transfer(hub.repo("octo/secret", private=True)), UsageError, "answers 404"),
         (lambda hub, issue: setattr(issue.repo, "has_issues", False), UsageError, "disabled"),
         (lambda hub, issue: setattr(issue.repo, "archived", True), ConfigError, "archived"),
         (lambda hub, issue: hub.rate(f"t-{BOT}"), TryLater, "5000 requests an hour"),

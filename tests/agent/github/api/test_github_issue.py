@@ -99,7 +99,7 @@ def test_public_issue_is_read_without_token(hub: Hub, repo: Repo, monkeypatch: p
     private = hub.repo("octo/secret", private=True).issue("Ours", author="ada")
     monkeypatch.setenv("GITHUB_TOKEN", "")
     assert fetch_issue(issue.url).title == "It adds wrongly"
-    with pytest.raises(UsageError, match="it is private"):
+    with pytest.raises(UsageError, match="is private"):
         fetch_issue(private.url)
     for name in ("GH_TOKEN", "GITHUB_TOKEN"):
         monkeypatch.setenv(name, "wrong")

@@ -102,7 +102,7 @@ pytest
 </details>
 
 **Look first at**
-- `calc.py`, line 11 (in `add`): the largest of 2 places that change.
+- `calc.py`, line 11 (in `add`): the largest of 2 changes.
 
 Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a person."""
     )
@@ -325,7 +325,7 @@ pytest
 </details>
 
 **Look first at**
-- `calc.py`, line 11 (in `add`): the largest of 2 places that change.
+- `calc.py`, line 11 (in `add`): the largest of 2 changes.
 
 # Checklist
 
