@@ -133,7 +133,7 @@ def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3 files")
     assert [line.split("  ")[0] for line in lines[2:7]] == [
-        "pairs seen",
+        "pairs traced",
         "call edges",
         "and uses",
         "and unknown receivers",
@@ -145,4 +145,4 @@ def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_package_that_no_test_touches_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
     assert main(about) == 1
-    assert "No call inside src/shop was seen" in capsys.readouterr().err
+    assert "No call inside src/shop was traced" in capsys.readouterr().err

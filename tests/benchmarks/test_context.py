@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.context import compare, main, talks
+from benchmarks.context import compare, main, read_conversations
 from trajectories.journal import Journal
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step
 
@@ -65,11 +65,11 @@ def test_rules_on_a_long_run_of_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fenced", [False, True])
 def test_trajectories_of_mini(tmp_path: Path, fenced: bool) -> None:
     path = trajectory(tmp_path / "a.traj.json", 12, fenced)
-    (talk,) = talks(path)
-    assert [step.reply for step in talk.steps] == [None, *range(1, 13)]
-    assert talk.steps[1].actions[0].arguments == {"command": "cat f0.py"}
-    assert talk.steps[1].observations[0].text.startswith("<output>def f0")
-    assert "cat" not in talk.replies["main", 1].text
+    (dialog,) = read_conversations(path)
+    assert [step.reply for step in dialog.steps] == [None, *range(1, 13)]
+    assert dialog.steps[1].actions[0].arguments == {"command": "cat f0.py"}
+    assert dialog.steps[1].observations[0].text.startswith("<output>def f0")
+    assert "cat" not in dialog.replies["main", 1].text
     whole, _, _, ours = compare(path).values()
     assert whole.calls == ours.calls == 12
     assert ours.input <= whole.input

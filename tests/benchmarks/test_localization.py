@@ -13,7 +13,7 @@ import pytest
 from aci.issue_text.issue_mentions import find_mentions
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
-from benchmarks._signals import Table, judged
+from benchmarks._signals import Table, instance_tables
 from benchmarks.localization import load, main, masked, share_within, worst_rank
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
@@ -85,7 +85,7 @@ def test_a_limit(given: dict[str, Any]) -> None:
         ("instances", "{", "Line 1 of"),
         ("instances", "[1]\n", "Line 1 of"),
         ("instances", '{"instance_id": "door"}\n', "has no repo"),
-        ("gold", '{"instance_id": "other", "files": [], "functions": []}\n', "no gold for door"),
+        ("gold", '{"instance_id": "other", "files": [], "functions": []}\n', "no entry for door"),
     ],
 )
 def test_bad_files_are_named(given: dict[str, Any], file: str, content: str, message: str) -> None:
@@ -166,7 +166,7 @@ def test_places_of_several_candidates_count_once() -> None:
 
 def test_overloads_are_one_place(given: dict[str, Any], tmp_path: Path) -> None:
     (instance, *_) = load(**given, limit=1)
-    one = judged(instance, tmp_path / "cache", tmp_path / "signals")
+    one = instance_tables(instance, tmp_path / "cache", tmp_path / "signals")
     assert one.functions.places.tolist() == [0, 1, 1]  # Door.close, and Door.width that is got and set
     assert len(set(one.files.places)) == len(one.files.places)
 
@@ -174,12 +174,12 @@ def test_overloads_are_one_place(given: dict[str, Any], tmp_path: Path) -> None:
 def test_signals_of_another_version_are_refused(given: dict[str, Any], tmp_path: Path) -> None:
     (instance, *_) = load(**given, limit=1)
     kept = tmp_path / "signals" / "door.npz"
-    judged(instance, tmp_path / "cache", kept.parent)
+    instance_tables(instance, tmp_path / "cache", kept.parent)
     with np.load(kept) as found:
         columns = {name: found[name] for name in found if name != "files_places"}
     np.savez_compressed(kept, allow_pickle=False, **columns)
     with pytest.raises(UsageError, match="another version"):
-        judged(instance, tmp_path / "cache", kept.parent)
+        instance_tables(instance, tmp_path / "cache", kept.parent)
 
 
 def test_signals_are_kept_fitted_and_written(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks._needs import Seen, missed
+from benchmarks._needs import TextIndex, missed
 from benchmarks._recorded import read_run
 from benchmarks.observations import compare, main
 from trajectories.records import Action
@@ -190,11 +190,11 @@ def test_a_file_viewed_through_an_editor_is_shown_by_our_view(tmp_path: Path) ->
     ],
 )
 def test_what_is_missed(arguments: dict[str, Any], found: list[str]) -> None:
-    told = Seen(
+    told = TextIndex(
         ["a.py:137:def compute_total(first):", "    return first + second + third", "src/deep/place.py __name__"]
     )
     action = Action("shell", arguments)
-    assert missed([action], told, Seen()) == found
+    assert missed([action], told, TextIndex()) == found
     assert missed([action], told, told) == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import _planting
-from benchmarks._planting import Package, room, run_suite, sources
+from benchmarks._planting import Package, open_package, run_suite, sources
 from benchmarks._planting_code import Code, Slip
 from benchmarks._planting_equal import Agreement, agreement, changed, normal
 from benchmarks._planting_expressions import OPERATORS as IN_EXPRESSIONS
@@ -236,7 +236,7 @@ def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> 
     file = tmp_path / "bugs.json"
     assert write(file, "tuning", [bug]) == hashlib.sha256(file.read_bytes()).hexdigest()
     assert read(file) == [bug]
-    with room(tmp_path, tiny, {bug.path: bug.apply(SOURCE)}) as place:
+    with open_package(tmp_path, tiny, {bug.path: bug.apply(SOURCE)}) as place:
         assert run_suite(place.workspace, tiny).failed == bug.failing
 
 
@@ -257,7 +257,7 @@ def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) ->
 @pytest.mark.slow
 def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: Package) -> None:
     path = "tiny/things.py"
-    with room(tmp_path, tiny, {}) as place:
+    with open_package(tmp_path, tiny, {}) as place:
 
         def compared(old: bytes, new: bytes) -> Agreement:
             return agreement(place.workspace, tiny.command, path, SOURCE, SOURCE.replace(old, new))
@@ -268,12 +268,12 @@ def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: P
         assert other.inputs >= 200
         wrong = compared(b"number > high", b"number >= high")
         assert wrong.how == "differs"
-        assert "clipped" in wrong.told
+        assert "clipped" in wrong.detail
         rewritten = SOURCE.replace(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
         second = rewritten.replace(b"str(name).strip()", b"str(name)")
         both = agreement(place.workspace, tiny.command, path, SOURCE, second, ["clipped"])
         assert both.how == "differs"
-        assert "named" in both.told
+        assert "named" in both.detail
         unseen = SOURCE + b"\n\ndef never(a):\n    return a\n"
         twice = unseen.replace(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
         twice = twice.replace(b"return a\n", b"return a + 0\n")
@@ -283,7 +283,7 @@ def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: P
 
 
 def test_a_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not below") as raised:
+    with pytest.raises(UsageError, match="was not found") as raised:
         sources(tmp_path, _planting.PACKAGES[0])
     assert "git clone" in raised.value.fix
 
@@ -291,10 +291,10 @@ def test_a_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--packages", "nobody"], "No package is called 'nobody'"),
+        (["--packages", "nobody"], "Unknown package 'nobody'"),
         (["--only", "tiny-9"], "has no bug 'tiny-9'"),
         (["--half", "held-out"], "is not the held-out half"),
-        ([], "tiny is not below"),
+        ([], "tiny was not found in"),
     ],
 )
 def test_input_that_cannot_be_used_is_told_of(

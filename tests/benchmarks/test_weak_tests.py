@@ -15,13 +15,13 @@ ROW = Row("gcd", 1, 1, behaviours=2, verified=True, correct=False, shown=True, c
 
 
 def test_the_search_and_the_whole_command_are_judged_by_their_own_edits() -> None:
-    assert (ROW.told, ROW.sold) == ("WRONG", "")
+    assert (ROW.search_outcome, ROW.fix_outcome) == ("WRONG", "")
     doubted = replace(ROW, verified=False, verdict="verified", fixed=False)
-    assert (doubted.told, doubted.sold) == ("doubted, shown", "verified WRONG")
+    assert (doubted.search_outcome, doubted.fix_outcome) == ("doubted, shown", "verified WRONG")
     other = replace(ROW, verdict="verified", fixed=True)
-    assert (other.told, other.sold) == ("WRONG", "verified right")
-    assert replace(ROW, verdict="unproven", fixed=True).sold == "unproven"
-    assert replace(ROW, behaviours=0).told == "nothing found"
+    assert (other.search_outcome, other.fix_outcome) == ("WRONG", "verified right")
+    assert replace(ROW, verdict="unproven", fixed=True).fix_outcome == "unproven"
+    assert replace(ROW, behaviours=0).search_outcome == "nothing found"
 
 
 @pytest.fixture
