@@ -1,1 +1,1 @@
-"""Each figure in the README comes from a command here. Not part of the wheel."""
+"""Benchmarks: a command in this package measures each figure in the README. Not part of the wheel."""

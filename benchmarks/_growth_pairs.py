@@ -1,7 +1,7 @@
-"""Two solutions of the same problem each, one of which grows slower, with the cost that each is known to have.
+"""Pairs of a slow and a fast solution of the same problem, with the known cost of each.
 
-They are run as they stand in the counted process, so nothing but the standard library is used; inputs are worst or
-typical cases, made from the size alone. A cost is the number of the steps that dominate: comparisons, additions, moves.
+The file is copied into the measured process, so it uses the standard library only. Inputs are worst or typical cases
+that depend on the size alone. A cost is the number of dominant steps: comparisons, additions or moves.
 """
 
 # ruff: noqa: PERF401, SIM110, RUF005
@@ -17,20 +17,20 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-P = 1_000_003
+MODULUS = INFINITY = 1_000_003
 Ints = list[int]
 Cost = Callable[[int], float]
 SIZES = (48, 66, 92, 128, 180, 250)
-"""Up to 256 integers are made once and for all; in larger ones more and more of them are made anew in each step."""
+"""CPython caches integers up to 256; with larger inputs each step creates more and more of them."""
 LARGE = (256, 400, 640, 1000, 1600, 2500)
-"""For work that C does at a few instructions a step: below, the Python around it costs more."""
+"""For steps that run in C in a few instructions each: with smaller inputs the surrounding Python code dominates."""
 LARGEST = (1000, 1500, 2200, 3300, 5000, 7500)
 POWERS_OF_TWO = (16, 32, 64, 128, 256)
 WIDE = (256, 1024, 4096, 16384, 65536)
-"""For what hardly grows."""
+"""For costs that hardly grow."""
 CUBIC = (12, 18, 27, 40, 60, 90)
 LIGHTER_CUBIC = (24, 36, 54, 80, 120)
-"""Of what takes a sixth of the cube, or less."""
+"""For costs of a sixth of the cube or less."""
 
 
 class Pair(NamedTuple):
@@ -63,12 +63,12 @@ def loglinear(n: int) -> float:
 
 
 def levels(n: int) -> float:
-    """Sorting by levels: each value takes a step a level and two more, into the first and out of the last."""
+    """Cost of sorting by levels: one step per value and level, and two more to enter the first and leave the last."""
     return n * (math.log2(n) + 2)
 
 
-def bisections(n: int) -> float:
-    """A search each among as many ends as a rising part of shuffled values is long, about twice the root."""
+def binary_searches(n: int) -> float:
+    """One binary search for each value, in a list as long as the longest rising subsequence, about twice the root."""
     return n * math.log2(2 * math.sqrt(n))
 
 
@@ -93,12 +93,12 @@ def cube(n: int) -> float:
 
 
 def lengths_of_parts(n: int) -> float:
-    """All contiguous parts' lengths together."""
+    """Sum of the lengths of all contiguous parts."""
     return n * (n + 1) * (n + 2) / 6
 
 
 def letters_of_parts(n: int) -> float:
-    """Pairs of letters compared, from both ends of each contiguous part inwards."""
+    """Pairs of letters compared from both ends of each contiguous part inwards."""
     return float(sum((n - length + 1) * (length // 2) for length in range(1, n + 1)))
 
 
@@ -133,7 +133,7 @@ def steps_of_euclid(n: int) -> float:
 
 
 def merged_one_by_one(n: int) -> float:
-    """The lengths of all that is merged, run by run of 4."""
+    """Sum of the lengths of all merges of runs of 4, one after the other."""
     return float(sum(min(end, n) for end in range(8, n + 4, 4)))
 
 
@@ -151,8 +151,8 @@ def shuffled(n: int) -> tuple[Ints]:
 
 
 def signed(n: int) -> tuple[Ints]:
-    dice = random.Random(n)
-    return ([dice.randint(-1_000_000, 1_000_000) for _ in range(n)],)
+    rng = random.Random(n)
+    return ([rng.randint(-1_000_000, 1_000_000) for _ in range(n)],)
 
 
 def falling(n: int) -> tuple[Ints]:
@@ -167,7 +167,7 @@ def two_lists(n: int) -> tuple[Ints, Ints]:
     return list(range(0, 2 * n, 2)), list(range(1, 2 * n, 2))
 
 
-def sum_that_is_not_there(n: int) -> tuple[Ints, int]:
+def missing_sum(n: int) -> tuple[Ints, int]:
     return [2 * value for value in shuffled(n)[0]], 1
 
 
@@ -180,8 +180,8 @@ def needle(n: int) -> tuple[str, str]:
 
 
 def words(n: int) -> tuple[list[str]]:
-    dice = random.Random(n)
-    return ([f"{m:05d}"[:: dice.choice((1, -1))] for m in range(10_000, 10_000 + n)],)
+    rng = random.Random(n)
+    return ([f"{m:05d}"[:: rng.choice((1, -1))] for m in range(10_000, 10_000 + n)],)
 
 
 def path_graph(n: int) -> tuple[list[Ints]]:
@@ -197,15 +197,15 @@ def links(n: int) -> tuple[int, list[tuple[int, int]]]:
 
 
 def two_polynomials(n: int) -> tuple[Ints, Ints]:
-    dice = random.Random(n)
-    return [dice.randint(1, 9) for _ in range(n)], [dice.randint(1, 9) for _ in range(n)]
+    rng = random.Random(n)
+    return [rng.randint(1, 9) for _ in range(n)], [rng.randint(1, 9) for _ in range(n)]
 
 
 def matrices(n: int) -> tuple[list[Ints], list[Ints], Ints]:
-    dice = random.Random(n)
+    rng = random.Random(n)
 
     def row() -> Ints:
-        return [dice.randint(0, 9) for _ in range(n)]
+        return [rng.randint(0, 9) for _ in range(n)]
 
     return [row() for _ in range(n)], [row() for _ in range(n)], row()
 
@@ -326,8 +326,8 @@ def selection_sort(values: Ints) -> Ints:
     return values
 
 
-def tree_sort(values: Ints) -> Ints:
-    """Merges runs that double in length, from below."""
+def bottom_up_merge_sort(values: Ints) -> Ints:
+    """Merge sort from the bottom up: merges runs that double in length."""
     runs = [[value] for value in values]
     while len(runs) > 1:
         merged = [list(heapq.merge(*runs[i : i + 2])) for i in range(0, len(runs), 2)]
@@ -445,14 +445,14 @@ def inversions_slow(values: Ints) -> int:
 
 
 def inversions_fast(values: Ints) -> int:
-    """A Fenwick tree of what was seen."""
+    """Count with a Fenwick tree of the values so far."""
     tree, found = [0] * (len(values) + 1), 0
-    for seen, value in enumerate(values):
+    for count, value in enumerate(values):
         at = value + 1
         while at:
             found -= tree[at]
             at &= at - 1
-        found += seen
+        found += count
         at = value + 1
         while at < len(tree):
             tree[at] += 1
@@ -461,7 +461,7 @@ def inversions_fast(values: Ints) -> int:
 
 
 def nearest_slow(values: Ints) -> int:
-    best = P
+    best = INFINITY
     for i in range(len(values)):
         for j in range(i):
             gap = abs(values[i] - values[j])
@@ -518,7 +518,7 @@ def common_fast(left: Ints, right: Ints) -> Ints:
 def power_slow(exponent: int) -> int:
     found = 1
     for _ in range(exponent):
-        found = found * 3 % P
+        found = found * 3 % MODULUS
     return found
 
 
@@ -526,8 +526,8 @@ def power_fast(exponent: int) -> int:
     found, factor = 1, 3
     while exponent:
         if exponent & 1:
-            found = found * factor % P
-        factor = factor * factor % P
+            found = found * factor % MODULUS
+        factor = factor * factor % MODULUS
         exponent >>= 1
     return found
 
@@ -623,8 +623,8 @@ def maxima_fast(values: Ints) -> Ints:
     return list(accumulate(values, max))
 
 
-def rotations_slow(left: Ints, right: Ints) -> int:
-    """The edit distance of two sequences, by the whole table."""
+def edit_distance_slow(left: Ints, right: Ints) -> int:
+    """Compute the edit distance of two sequences with the whole table."""
     row = list(range(len(right) + 1))
     for i, one in enumerate(left, 1):
         above, row[0] = row[0], i
@@ -633,8 +633,8 @@ def rotations_slow(left: Ints, right: Ints) -> int:
     return row[-1]
 
 
-def rotations_fast(left: Ints, right: Ints) -> int:
-    """The same within a band of four cells round the diagonal, which is enough for sequences so near each other."""
+def edit_distance_fast(left: Ints, right: Ints) -> int:
+    """Compute it within a band of four cells around the diagonal, which is enough for these similar sequences."""
     far, width = len(left) + len(right), 4
     row = {j: j for j in range(width + 1)}
     for i, one in enumerate(left, 1):
@@ -648,7 +648,7 @@ def rotations_fast(left: Ints, right: Ints) -> int:
     return row[len(right)]
 
 
-def near_copies(n: int) -> tuple[Ints, Ints]:
+def rotated_copies(n: int) -> tuple[Ints, Ints]:
     values = shuffled(n)[0]
     return values, values[1:] + values[:1]
 
@@ -664,7 +664,7 @@ def find_slow(text: str, wanted: str) -> int:
 
 
 def find_fast(text: str, wanted: str) -> int:
-    """Knuth, Morris and Pratt."""
+    """Knuth-Morris-Pratt search."""
     back, k = [0] * len(wanted), 0
     for i in range(1, len(wanted)):
         while k and wanted[i] != wanted[k]:
@@ -709,8 +709,8 @@ def palindrome_fast(text: str) -> int:
 
 
 def distances_slow(n: int, edges: list[tuple[int, int]]) -> Ints:
-    """Bellman and Ford, with the edges in the worst order."""
-    far = [P] * n
+    """Bellman-Ford with the edges in the worst order."""
+    far = [INFINITY] * n
     far[0] = 0
     changed = True
     while changed:
@@ -726,13 +726,13 @@ def distances_fast(n: int, edges: list[tuple[int, int]]) -> Ints:
     after: list[Ints] = [[] for _ in range(n)]
     for one, other in edges:
         after[one].append(other)
-    far = [P] * n
+    far = [INFINITY] * n
     far[0] = 0
     queue = deque([0])
     while queue:
         one = queue.popleft()
         for other in after[one]:
-            if far[other] == P:
+            if far[other] == INFINITY:
                 far[other] = far[one] + 1
                 queue.append(other)
     return far
@@ -740,7 +740,7 @@ def distances_fast(n: int, edges: list[tuple[int, int]]) -> Ints:
 
 def all_distances_slow(graph: list[Ints]) -> list[Ints]:
     n = len(graph)
-    far = [[0 if i == j else 1 if j in graph[i] else P for j in range(n)] for i in range(n)]
+    far = [[0 if i == j else 1 if j in graph[i] else INFINITY for j in range(n)] for i in range(n)]
     for k in range(n):
         for i in range(n):
             for j in range(n):
@@ -752,13 +752,13 @@ def all_distances_slow(graph: list[Ints]) -> list[Ints]:
 def all_distances_fast(graph: list[Ints]) -> list[Ints]:
     found = []
     for start in range(len(graph)):
-        far = [P] * len(graph)
+        far = [INFINITY] * len(graph)
         far[start] = 0
         queue = deque([start])
         while queue:
             one = queue.popleft()
             for other in graph[one]:
-                if far[other] == P:
+                if far[other] == INFINITY:
                     far[other] = far[one] + 1
                     queue.append(other)
         found.append(far)
@@ -778,18 +778,18 @@ def order_slow(n: int, edges: list[tuple[int, int]]) -> Ints:
 
 def order_fast(n: int, edges: list[tuple[int, int]]) -> Ints:
     after: list[Ints] = [[] for _ in range(n)]
-    waits = [0] * n
+    indegree = [0] * n
     for one, other in edges:
         after[one].append(other)
-        waits[other] += 1
-    ready = deque(v for v in range(n) if not waits[v])
+        indegree[other] += 1
+    ready = deque(v for v in range(n) if not indegree[v])
     found = []
     while ready:
         one = ready.popleft()
         found.append(one)
         for other in after[one]:
-            waits[other] -= 1
-            if not waits[other]:
+            indegree[other] -= 1
+            if not indegree[other]:
                 ready.append(other)
     return found
 
@@ -819,14 +819,14 @@ def groups_fast(n: int, pairs: list[tuple[int, int]]) -> int:
     return found
 
 
-def last_man_slow(n: int) -> int:
+def josephus_slow(n: int) -> int:
     circle = list(range(n))
     while len(circle) > 1:
         circle = circle[2:] + circle[:1] if len(circle) > 1 else circle
     return circle[0]
 
 
-def last_man_fast(n: int) -> int:
+def josephus_fast(n: int) -> int:
     found = 0
     for size in range(2, n + 1):
         found = (found + 2) % size
@@ -838,15 +838,15 @@ def polynomial_slow(values: Ints) -> int:
     for i in range(len(values)):
         power = 1
         for _ in range(i):
-            power = power * 7 % P
+            power = power * 7 % MODULUS
         total += values[i] * power
-    return total % P
+    return total % MODULUS
 
 
 def polynomial_fast(values: Ints) -> int:
     total = 0
     for value in reversed(values):
-        total = (total * 7 + value) % P
+        total = (total * 7 + value) % MODULUS
     return total
 
 
@@ -859,7 +859,7 @@ def product_slow(left: Ints, right: Ints) -> Ints:
 
 
 def product_fast(left: Ints, right: Ints) -> Ints:
-    """Karatsuba; the lengths are equal and powers of two."""
+    """Karatsuba multiplication; the lengths are equal powers of two."""
     if len(left) == 1:
         return [left[0] * right[0]]
     half = len(left) // 2
@@ -932,7 +932,7 @@ def least_fast(values: Ints) -> int:
 
 
 def merged_slow(runs: list[Ints]) -> Ints:
-    """One run after the other into what there is."""
+    """Merge one run after the other into the result."""
     found: Ints = []
     for run in runs:
         merged, i, j = [], 0, 0
@@ -981,7 +981,7 @@ def choose_slow(n: int) -> int:
     for _ in range(n):
         new = [1]
         for i in range(1, len(row)):
-            new.append((row[i - 1] + row[i]) % P)
+            new.append((row[i - 1] + row[i]) % MODULUS)
         new.append(1)
         row = new
     return row[n // 2]
@@ -990,7 +990,7 @@ def choose_slow(n: int) -> int:
 def choose_fast(n: int) -> int:
     found, k = 1, n // 2
     for i in range(k):
-        found = found * (n - i) % P * pow(i + 1, -1, P) % P
+        found = found * (n - i) % MODULUS * pow(i + 1, -1, MODULUS) % MODULUS
     return found
 
 
@@ -1067,9 +1067,9 @@ def next_greater_fast(values: Ints) -> Ints:
     return found
 
 
-def ranges_slow(values: Ints, asked: list[tuple[int, int]]) -> Ints:
+def ranges_slow(values: Ints, ranges: list[tuple[int, int]]) -> Ints:
     found = []
-    for low, high in asked:
+    for low, high in ranges:
         total = 0
         for i in range(low, high):
             total += values[i]
@@ -1077,9 +1077,9 @@ def ranges_slow(values: Ints, asked: list[tuple[int, int]]) -> Ints:
     return found
 
 
-def ranges_fast(values: Ints, asked: list[tuple[int, int]]) -> Ints:
+def ranges_fast(values: Ints, ranges: list[tuple[int, int]]) -> Ints:
     sums = [0, *accumulate(values)]
-    return [sums[high] - sums[low] for low, high in asked]
+    return [sums[high] - sums[low] for low, high in ranges]
 
 
 def coprime_slow(n: int) -> int:
@@ -1138,7 +1138,7 @@ def products_fast(values: Ints) -> int:
     return (total * total - squares) // 2
 
 
-def apart_slow(values: Ints) -> int:
+def differences_slow(values: Ints) -> int:
     total = 0
     for i in range(len(values)):
         for j in range(i):
@@ -1146,7 +1146,7 @@ def apart_slow(values: Ints) -> int:
     return total
 
 
-def apart_fast(values: Ints) -> int:
+def differences_fast(values: Ints) -> int:
     total = 0
     for i, value in enumerate(merge_sort(values)):
         total += value * (2 * i - len(values) + 1)
@@ -1154,7 +1154,7 @@ def apart_fast(values: Ints) -> int:
 
 
 def balanced_slow(text: str) -> str:
-    """Takes out one pair of neighbours at a time, from the front."""
+    """Remove one pair of adjacent brackets at a time, from the front."""
     letters = list(text)
     changed = True
     while changed:
@@ -1168,13 +1168,13 @@ def balanced_slow(text: str) -> str:
 
 
 def balanced_fast(text: str) -> str:
-    kept: list[str] = []
+    stack: list[str] = []
     for letter in text:
-        if letter == ")" and kept and kept[-1] == "(":
-            kept.pop()
+        if letter == ")" and stack and stack[-1] == "(":
+            stack.pop()
         else:
-            kept.append(letter)
-    return "".join(kept)
+            stack.append(letter)
+    return "".join(stack)
 
 
 def nested(n: int) -> tuple[str]:
@@ -1183,11 +1183,11 @@ def nested(n: int) -> tuple[str]:
 
 PAIRS = (
     Pair("distinct values", distinct_slow, distinct_fast, shuffled, triangle, linear, LARGE),
-    Pair("two that sum up", two_sum_slow, two_sum_fast, sum_that_is_not_there, triangle, linear),
+    Pair("two that sum up", two_sum_slow, two_sum_fast, missing_sum, triangle, linear),
     Pair("any repeated", repeated_slow, repeated_fast, shuffled, triangle, levels),
     Pair("insertion and merge sort", insertion_sort, merge_sort, falling, triangle, levels),
     Pair("bubble and heap sort", bubble_sort, heap_sort, shuffled, triangle, levels),
-    Pair("selection and tree sort", selection_sort, tree_sort, shuffled, triangle, levels),
+    Pair("selection and tree sort", selection_sort, bottom_up_merge_sort, shuffled, triangle, levels),
     Pair("prefix sums", prefix_sums_slow, prefix_sums_fast, shuffled, triangle, linear, LARGE),
     Pair("reversal by prepending", reversed_slow, reversed_fast, shuffled, triangle, linear, LARGEST),
     Pair("best stretch", best_stretch_slow, best_stretch_fast, signed, triangle, linear),
@@ -1201,7 +1201,7 @@ PAIRS = (
         LIGHTER_CUBIC,
     ),
     Pair("three that sum up", three_sum_slow, three_sum_fast, shuffled, tetrahedron, triangle, LIGHTER_CUBIC),
-    Pair("longest rising part", rising_slow, rising_fast, shuffled, triangle, bisections),
+    Pair("longest rising part", rising_slow, rising_fast, shuffled, triangle, binary_searches),
     Pair("inversions", inversions_slow, inversions_fast, shuffled, triangle, loglinear),
     Pair("nearest two", nearest_slow, nearest_fast, shuffled, triangle, levels),
     Pair("mirrored words", mirrored_slow, mirrored_fast, words, triangle, linear),
@@ -1213,7 +1213,7 @@ PAIRS = (
     Pair("greatest divisor", divisor_slow, divisor_fast, with_one, linear, constant),
     Pair("sliding sums", windows_slow, windows_fast, shuffled, square, linear),
     Pair("maxima so far", maxima_slow, maxima_fast, shuffled, triangle, linear, LARGE),
-    Pair("edit distance in a band", rotations_slow, rotations_fast, near_copies, square, linear),
+    Pair("edit distance in a band", edit_distance_slow, edit_distance_fast, rotated_copies, square, linear),
     Pair("find a text", find_slow, find_fast, needle, square, linear),
     Pair(
         "longest palindrome", palindrome_slow, palindrome_fast, same_letters, letters_of_parts, triangle, LIGHTER_CUBIC
@@ -1222,7 +1222,7 @@ PAIRS = (
     Pair("all distances", all_distances_slow, all_distances_fast, path_graph, cube, square, CUBIC),
     Pair("order of tasks", order_slow, order_fast, links, triangle, linear, (80, 112, 160, 225, 315, 440)),
     Pair("groups", groups_slow, groups_fast, links, square, linear),
-    Pair("last of a circle", last_man_slow, last_man_fast, number, triangle, linear, LARGEST),
+    Pair("last of a circle", josephus_slow, josephus_fast, number, triangle, linear, LARGEST),
     Pair("polynomial at a place", polynomial_slow, polynomial_fast, shuffled, triangle, linear),
     Pair("product of polynomials", product_slow, product_fast, two_polynomials, square, karatsuba_steps, POWERS_OF_TWO),
     Pair("two matrices on a vector", applied_slow, applied_fast, matrices, cube, square, CUBIC),
@@ -1240,6 +1240,6 @@ PAIRS = (
     Pair("coprime pairs", coprime_slow, coprime_fast, number, steps_of_euclid, crossings_out),
     Pair("numbers of divisors", divisors_slow, divisors_fast, number, triangle, harmonic),
     Pair("sum of products", products_slow, products_fast, signed, triangle, linear),
-    Pair("sum of differences", apart_slow, apart_fast, shuffled, triangle, levels),
+    Pair("sum of differences", differences_slow, differences_fast, shuffled, triangle, levels),
     Pair("brackets", balanced_slow, balanced_fast, nested, square, linear),
 )

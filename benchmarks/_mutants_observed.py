@@ -1,4 +1,4 @@
-"""Mutants of fetched packages as the search would see them, from what was kept of their tests."""
+"""Mutants of fetched packages with the results of their tests, as the search sees them, from a cache."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from aci.repair.spectrum import Spectrum, build_spectrum
 from agent.repair.analysis.suspicious_statements import Read, Suspect, find_suspects
-from benchmarks._observing_mutants import PACKAGES, watch
+from benchmarks._observing_mutants import PACKAGES, observe_mutants
 from trajectories.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A mutant of a package, what its tests showed, and its original."""
+    """A mutant of a package, its original, and the spectrum and suspects from its tests."""
 
     package: str
     operator: str
@@ -32,28 +32,29 @@ class Observed:
 
 
 def observed(
-    repos: Path, cache: Path, wanted: int, packages: Sequence[str], tell: Callable[[str], Any]
+    repos: Path, cache: Path, wanted: int, packages: Sequence[str], report: Callable[[str], Any]
 ) -> list[Observed]:
-    """The noticed ones of so many mutants of each package; those without a file in the cache are watched now.
+    """Return those of `wanted` mutants of each package that some test detects.
 
-    Raises UsageError if no package is called so.
+    Runs the tests of packages that have no file in the cache. Raises UsageError for an unknown package.
     """
-    if strange := set(packages) - {package.name for package in PACKAGES}:
+    if unknown := set(packages) - {package.name for package in PACKAGES}:
         known = ", ".join(package.name for package in PACKAGES)
-        raise UsageError(f"No package is called {min(strange)!r}.", f"Name some of {known}.")
+        raise UsageError(f"Unknown package {min(unknown)!r}.", f"Known packages: {known}.")
     cache.mkdir(parents=True, exist_ok=True)
     found: list[Observed] = []
     for package in PACKAGES:
         if not packages or package.name in packages:
             file = cache / f"{package.name}.jsonl.gz"
             if not file.exists():
-                watch(package, repos, wanted, file, tell)
-            found += kept(file, _base(repos / package.repository.replace("/", "+") / "repo", package.commit))
+                observe_mutants(package, repos, wanted, file, report)
+            repository = repos / package.repository.replace("/", "+") / "repo"
+            found += read_cache(file, _file_reader(repository, package.commit))
     return found
 
 
-def _base(folder: Path, commit: str) -> Read:
-    """Reads a package's files, its tests too."""
+def _file_reader(folder: Path, commit: str) -> Read:
+    """Return a function that reads the files of a package at a commit, tests included."""
 
     @cache
     def read(path: str) -> bytes | None:
@@ -63,8 +64,8 @@ def _base(folder: Path, commit: str) -> Read:
     return read
 
 
-def kept(file: Path, base: Read) -> Iterator[Observed]:
-    """The mutants in a cache's file that some test noticed; `base` has the other files."""
+def read_cache(file: Path, base: Read) -> Iterator[Observed]:
+    """Yield the mutants in a cache file that some test detects; `base` reads the unchanged files."""
     with gzip.open(file, "rt") as lines:
         for line in lines:
             row = json.loads(line)

@@ -1,4 +1,4 @@
-"""Mutants whose tests nobody runs: what templates make of the changed place says how likely each of them is there."""
+"""Mutants whose tests are not run; they show which template restores the original at the changed place."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from benchmarks._template_streams import Case, unrun
 from trajectories.errors import UsageError
 
 LARGEST = 120_000
-"""Bytes of a file; in larger ones the templates take long."""
+"""Bytes of a file; the templates are slow in larger ones."""
 
 
 def unrun_cases(repos: Path, wanted: int, held: Sequence[str]) -> Iterator[Case]:
-    """So many of each package but those `held` out, functions' files by their number."""
+    """Yield `wanted` mutants of each package that is not held out; a file's chance is its number of functions."""
     for package in (*PACKAGES, *UNRUN):
         if package.name in held:
             continue
         files = list(_files(package, repos / package.repository.replace("/", "+") / "repo"))
-        chance = random.Random(package.repository)
+        rng = random.Random(package.repository)
         for number in range(wanted):
-            ((_, path, data),) = chance.choices(files, [many for many, _, _ in files])
+            ((_, path, data),) = rng.choices(files, [functions for functions, _, _ in files])
             mutant = next(mutants(path, data, f"{package.repository}/{path}/{number}"), None)
             if mutant is not None:
                 yield unrun(package.name, path, data, mutant.data, mutant.kind)
 
 
 def _files(package: Package, folder: Path) -> Iterator[tuple[int, str, bytes]]:
-    """Number of functions, path and text of its files."""
+    """Yield the number of functions, the path and the text of each file."""
     for path in _git(folder, "ls-tree", "-r", "--name-only", package.commit).decode().split():
         if path.startswith(package.files) and path.endswith(".py") and not belongs_to_tests(path):
             data = _git(folder, "show", f"{package.commit}:{path}")
-            many = len(Source(path, data).functions)
-            if many and len(data) < LARGEST:
-                yield many, path, data
+            functions = len(Source(path, data).functions)
+            if functions and len(data) < LARGEST:
+                yield functions, path, data
 
 
 def _git(folder: Path, *words: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A function to be mutated, as the operators of mutation see it."""
+"""The function to mutate, as the mutation operators see it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Edits = tuple[Edit, ...]
 
 @dataclass
 class Code:
-    """A function to be mutated."""
+    """The function to mutate, in its source file."""
 
     source: Source
     node: ast.FunctionDef | ast.AsyncFunctionDef
@@ -30,18 +30,18 @@ class Code:
 
     @cached_property
     def names(self) -> list[str]:
-        """Parameters and what is bound in the function."""
-        found = [node.arg for node in ast.walk(self.node.args) if isinstance(node, ast.arg)]
-        found += [node.id for node in self.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-        return [name for name in dict.fromkeys(found) if name not in ("self", "cls")]
+        """Parameters and variables of the function."""
+        names = [node.arg for node in ast.walk(self.node.args) if isinstance(node, ast.arg)]
+        names += [node.id for node in self.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+        return [name for name in dict.fromkeys(names) if name not in ("self", "cls")]
 
-    def of(self, *kinds: type[ast.AST]) -> list[ast.AST]:
+    def nodes_of(self, *kinds: type[ast.AST]) -> list[ast.AST]:
         return [node for node in self.nodes if isinstance(node, kinds)]
 
     def text(self, node: ast.expr | ast.stmt) -> str:
         return self.source.text(node)
 
-    def put(self, node: ast.expr | ast.stmt, text: str) -> Edits:
+    def replace(self, node: ast.expr | ast.stmt, text: str) -> Edits:
         if isinstance(node, ast.expr):
             return self.source.replace(node, text).edits
         return ((*self.source.span(node), text),)
@@ -54,7 +54,7 @@ class Code:
                     yield block
 
     def lines(self, statement: ast.stmt) -> tuple[int, int] | None:
-        """From the start of a statement's first line to the start of the line after it, if these are its own."""
+        """Return the byte range of a statement's whole lines, or None if they contain other code."""
         start, end = self.source.span(statement)
         head = self.source.line_start(start)
         tail = self.source.data.find(b"\n", end)
@@ -64,4 +64,4 @@ class Code:
 
 
 Operator = Callable[[Code], Iterator[Edits]]
-"""All it could do to a function; one is chosen."""
+"""Yields all possible mutations of a function; the caller picks one."""

@@ -1,10 +1,10 @@
-"""Mutants of real code that look like real bugs: published fix patterns, undone.
+"""Mutants of real code that resemble real bugs: published fix patterns in reverse.
 
-What changes inside a statement follows the patterns of TSSB-3M (Richter and Wehrheim, MSR 2022: three million
-one-statement bug fixes in Python), half of them with the square root of their counts as share.
-What is missing or misplaced as a whole follows the repair patterns of Defects4J's dissection (Sobreira et al., SANER
-2018) and the fix patterns of Pan et al. (EMSE 2009). An operator here is never the inverse of one template by design:
-it takes from real code what a fix of that pattern would have put in.
+Changes inside a statement follow the patterns of TSSB-3M (Richter and Wehrheim, MSR 2022: three million one-statement
+bug fixes in Python), weighted by the square root of their counts. Missing or misplaced statements follow the repair
+patterns of the Defects4J dissection (Sobreira et al., SANER 2018) and the fix patterns of Pan et al. (EMSE 2009). No
+operator is designed as the inverse of one template: it removes from real code what a fix of its pattern would have
+added.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from benchmarks import _mutating_expressions as expressions
 from benchmarks import _mutating_statements as statements
 from benchmarks._mutated_code import Code, Edits, Operator
 
-SHORTEST = 3
-"""Functions of fewer statements are left alone."""
+MIN_STATEMENTS = 3
+"""Functions with fewer statements are not mutated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A file of a package with one function made wrong: `kind` is the operator, `edits` are what it did."""
+    """A file of a package with a bug in one function: `kind` is the operator, `edits` are its changes."""
 
     kind: str
     path: str
@@ -37,33 +37,35 @@ class Mutant:
     data: bytes
 
 
+MAX_MISSES = 2000
+"""Tries in a row without a new mutant before the search ends."""
 COUNTED: dict[Operator, float] = {
-    **{operator: math.sqrt(many) for operator, many in expressions.PATTERNS.items()},
+    **{operator: math.sqrt(count) for operator, count in expressions.PATTERNS.items()},
     **expressions.OTHERS,
     **statements.SHARES,
 }
-SHARES = {operator: many / sum(COUNTED.values()) + 1 / len(COUNTED) for operator, many in COUNTED.items()}
-"""How often each is tried: half by what was counted, half all alike, since no count is of the bugs that will come."""
+SHARES = {operator: count / sum(COUNTED.values()) + 1 / len(COUNTED) for operator, count in COUNTED.items()}
+"""Probability weights of the operators: half by counts, half uniform, since future bugs may differ from the counted."""
 
 
 def mutants(path: str, data: bytes, seed: str) -> Iterator[Mutant]:
-    """Mutants of a file without end, each once: an operator by its share, a function and a place in it by chance."""
-    chance = random.Random(seed)
+    """Yield distinct random mutants of a file until no more are found; operators are chosen by their shares."""
+    rng = random.Random(seed)
     source = Source(path, data)
     codes = [(function, Code(source, node)) for function, node in source.functions]
-    codes = [(function, code) for function, code in codes if len(code.statements) >= SHORTEST]
+    codes = [(function, code) for function, code in codes if len(code.statements) >= MIN_STATEMENTS]
     operators = list(SHARES)
     seen: set[bytes] = {data}
     misses = 0
-    while codes and misses < 2000:
+    while codes and misses < MAX_MISSES:
         misses += 1
-        function, code = chance.choice(codes)
-        (operator,) = chance.choices(operators, [SHARES[one] for one in operators])
+        function, code = rng.choice(codes)
+        (operator,) = rng.choices(operators, [SHARES[one] for one in operators])
         options = list(operator(code))
         if not options:
             continue
-        edits = chance.choice(options)
-        new = _applied(data, edits)
+        edits = rng.choice(options)
+        new = _apply(data, edits)
         if new in seen or not edits or not _differs(data, new):
             continue
         seen.add(new)
@@ -73,7 +75,7 @@ def mutants(path: str, data: bytes, seed: str) -> Iterator[Mutant]:
 
 
 def _differs(data: bytes, new: bytes) -> bool:
-    """Whether it is another program, and one that nobody is warned of."""
+    """Return whether `new` is a different program that compiles without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", SyntaxWarning)
         try:
@@ -83,7 +85,7 @@ def _differs(data: bytes, new: bytes) -> bool:
         return ast.dump(ast.parse(data)) != ast.dump(ast.parse(new))
 
 
-def _applied(data: bytes, edits: Edits) -> bytes:
+def _apply(data: bytes, edits: Edits) -> bytes:
     for start, end, new in sorted(edits, reverse=True):
         data = data[:start] + new.encode() + data[end:]
     return data

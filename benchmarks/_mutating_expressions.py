@@ -1,4 +1,4 @@
-"""Operators of mutation that change a statement from within: fix patterns, undone."""
+"""Mutation operators that change an expression inside a statement: fix patterns in reverse."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ SIGNS = {"+": ("-",), "-": ("+",), "*": ("+", "//"), "/": ("//", "*"), "//": ("/
 
 
 def identifier(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Name):
+    for node in code.nodes_of(ast.Name):
         if isinstance(node, ast.Name) and isinstance(node.ctx, LOAD) and node.id in code.names:
-            yield from (code.put(node, name) for name in code.names if name != node.id)
+            yield from (code.replace(node, name) for name in code.names if name != node.id)
 
 
 def operand(code: Code) -> Iterator[Edits]:
     kinds = ast.Name | ast.Attribute | ast.Constant | ast.Subscript
-    atoms = [code.text(node) for node in code.nodes if isinstance(node, kinds) and _read(node)]
-    for node in code.of(ast.BinOp, ast.Compare):
+    atoms = [code.text(node) for node in code.nodes if isinstance(node, kinds) and _is_read(node)]
+    for node in code.nodes_of(ast.BinOp, ast.Compare):
         sides = [node.left, node.right] if isinstance(node, ast.BinOp) else [node.left, *node.comparators]  # type: ignore[attr-defined]
         for side in sides:
-            yield from (code.put(side, text) for text in dict.fromkeys(atoms) if text != code.text(side))
+            yield from (code.replace(side, text) for text in dict.fromkeys(atoms) if text != code.text(side))
 
 
 def argument_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         assert isinstance(node, ast.Call)
-        yield from _dropped(code, [*node.args, *(one for one in node.keywords)], node)
+        yield from _drop_part(code, [*node.args, *(one for one in node.keywords)], node)
 
 
 def argument_more(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         assert isinstance(node, ast.Call)
         if node.args and not isinstance(node.args[-1], ast.Starred):
             end = code.source.span(node.args[-1])[1]
@@ -43,7 +43,7 @@ def argument_more(code: Code) -> Iterator[Edits]:
 
 
 def arguments_swapped(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         assert isinstance(node, ast.Call)
         for one, other in zip(node.args, node.args[1:], strict=False):
             if code.text(one) != code.text(other) and not isinstance(one, ast.Starred):
@@ -54,129 +54,130 @@ def function_name(code: Code) -> Iterator[Edits]:
     called = {node.func for node in ast.walk(code.source.tree) if isinstance(node, ast.Call)}
     names = dict.fromkeys(node.id for node in called if isinstance(node, ast.Name))
     methods = dict.fromkeys(node.attr for node in called if isinstance(node, ast.Attribute))
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         function = node.func  # type: ignore[attr-defined]
         if isinstance(function, ast.Name):
-            yield from (code.put(function, name) for name in sorted(names) if name != function.id)
+            yield from (code.replace(function, name) for name in sorted(names) if name != function.id)
         elif isinstance(function, ast.Attribute):
-            yield from (_attribute(code, function, name) for name in sorted(methods) if name != function.attr)
+            yield from (_rename_attribute(code, function, name) for name in sorted(methods) if name != function.attr)
 
 
 def call_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         assert isinstance(node, ast.Call)
         if isinstance(node.func, ast.Name) and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
-            yield code.put(node, code.text(node.args[0]))
+            yield code.replace(node, code.text(node.args[0]))
 
 
 def extreme_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         if isinstance(node, ast.Call) and code.text(node.func) in ("min", "max") and len(node.args) > 1:
-            yield from (code.put(node, code.text(one)) for one in node.args if not isinstance(one, ast.Starred))
+            yield from (code.replace(node, code.text(one)) for one in node.args if not isinstance(one, ast.Starred))
 
 
 def call_more(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Name, ast.Attribute, ast.Subscript, ast.Call):
+    for node in code.nodes_of(ast.Name, ast.Attribute, ast.Subscript, ast.Call):
         parent = code.source.parents.get(node)
-        if _read(node) and not (isinstance(parent, ast.Call) and parent.func is node):
-            yield from (code.put(node, f"{name}({code.text(node)})") for name in WRAPPERS)  # type: ignore[arg-type]
+        if _is_read(node) and not (isinstance(parent, ast.Call) and parent.func is node):
+            yield from (code.replace(node, f"{name}({code.text(node)})") for name in WRAPPERS)  # type: ignore[arg-type]
 
 
 def term_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.BinOp):
+    for node in code.nodes_of(ast.BinOp):
         assert isinstance(node, ast.BinOp)
-        yield from (code.put(node, code.text(one)) for one in (node.left, node.right))
+        yield from (code.replace(node, code.text(one)) for one in (node.left, node.right))
 
 
 def step_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.BinOp):
+    for node in code.nodes_of(ast.BinOp):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and _is_one(node.right):
-            yield code.put(node, code.text(node.left))
+            yield code.replace(node, code.text(node.left))
 
 
 def step_more(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Subscript, ast.Slice, ast.Call, ast.Compare):
+    for node in code.nodes_of(ast.Subscript, ast.Slice, ast.Call, ast.Compare):
         for one in ast.iter_child_nodes(node):
             if isinstance(one, ast.Name) and one.id in code.names:
-                yield from (code.put(one, f"{one.id} {step}") for step in ("+ 1", "- 1"))
+                yield from (code.replace(one, f"{one.id} {step}") for step in ("+ 1", "- 1"))
 
 
 def method_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and code.text(node.func.value) != "self":
-            yield code.put(node, code.text(node.func.value))
+            yield code.replace(node, code.text(node.func.value))
 
 
 def caller(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Call):
+    for node in code.nodes_of(ast.Call):
         assert isinstance(node, ast.Call)
         if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
             value = node.func.value
-            yield from (code.put(value, name) for name in [*code.names, "self"] if name != value.id)
+            yield from (code.replace(value, name) for name in [*code.names, "self"] if name != value.id)
 
 
 def attribute(code: Code) -> Iterator[Edits]:
     used = sorted({node.attr for node in ast.walk(code.source.tree) if isinstance(node, ast.Attribute)})
-    for node in code.of(ast.Attribute):
+    for node in code.nodes_of(ast.Attribute):
         assert isinstance(node, ast.Attribute)
-        yield from (_attribute(code, node, name) for name in used if name != node.attr)
+        yield from (_rename_attribute(code, node, name) for name in used if name != node.attr)
 
 
 def attribute_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Attribute):
+    for node in code.nodes_of(ast.Attribute):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, LOAD) and code.text(node.value) != "self":
             parent = code.source.parents.get(node)
             if not (isinstance(parent, ast.Call) and parent.func is node):
-                yield code.put(node, code.text(node.value))
+                yield code.replace(node, code.text(node.value))
 
 
 def number(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Constant):
+    for node in code.nodes_of(ast.Constant):
         value = node.value  # type: ignore[attr-defined]
         if isinstance(value, int) and not isinstance(value, bool):
-            yield from (code.put(node, str(one)) for one in {value + 1, value - 1, 0, 1, -value, 10 * value} - {value})  # type: ignore[arg-type]
+            others = {value + 1, value - 1, 0, 1, -value, 10 * value} - {value}
+            yield from (code.replace(node, str(one)) for one in others)  # type: ignore[arg-type]
 
 
 def text(code: Code) -> Iterator[Edits]:
     others = [node for node in ast.walk(code.source.tree) if isinstance(node, ast.Constant) and node.value]
     texts = dict.fromkeys(repr(one.value) for one in others if isinstance(one.value, str) and len(one.value) < 20)
-    for node in code.of(ast.Constant):
+    for node in code.nodes_of(ast.Constant):
         value = node.value  # type: ignore[attr-defined]
         if isinstance(value, str) and len(value) < 40:
             near = [
                 repr(one) for one in (value[:-1], value[1:], value + " ", value.upper(), value.strip()) if one != value
             ]
-            yield from (code.put(node, one) for one in [*near, *texts] if one != repr(value))  # type: ignore[arg-type]
+            yield from (code.replace(node, one) for one in [*near, *texts] if one != repr(value))  # type: ignore[arg-type]
 
 
 def truth(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Constant):
+    for node in code.nodes_of(ast.Constant):
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-            yield code.put(node, str(not node.value))
+            yield code.replace(node, str(not node.value))
 
 
 def constant_type(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Constant):
+    for node in code.nodes_of(ast.Constant):
         assert isinstance(node, ast.Constant)
         if node.value is None:
-            yield from (code.put(node, text) for text in ("0", "''", "False", "[]"))
+            yield from (code.replace(node, text) for text in ("0", "''", "False", "[]"))
         elif isinstance(node.value, int | float):
-            yield code.put(node, "None")
+            yield code.replace(node, "None")
 
 
 def more_specific(code: Code) -> Iterator[Edits]:
-    yield from _part_missing(code, ast.And)
+    yield from _drop_operand(code, ast.And)
 
 
 def less_specific(code: Code) -> Iterator[Edits]:
-    yield from _part_missing(code, ast.Or)
+    yield from _drop_operand(code, ast.Or)
 
 
 def element_missing(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.List, ast.Tuple, ast.Set):
-        if _read(node) and len(node.elts) > 1:  # type: ignore[attr-defined]
-            yield from _dropped(code, node.elts, node)  # type: ignore[attr-defined, arg-type]
-    for node in code.of(ast.Dict):
+    for node in code.nodes_of(ast.List, ast.Tuple, ast.Set):
+        if _is_read(node) and len(node.elts) > 1:  # type: ignore[attr-defined]
+            yield from _drop_part(code, node.elts, node)  # type: ignore[attr-defined, arg-type]
+    for node in code.nodes_of(ast.Dict):
         assert isinstance(node, ast.Dict)
         for at in range(len(node.values) - 1):
             key, after = node.keys[at], node.keys[at + 1]
@@ -185,7 +186,7 @@ def element_missing(code: Code) -> Iterator[Edits]:
 
 
 def sign(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.BinOp, ast.Compare, ast.BoolOp):
+    for node in code.nodes_of(ast.BinOp, ast.Compare, ast.BoolOp):
         pairs: Sequence[tuple[ast.expr, ast.expr]] = []
         if isinstance(node, ast.BinOp):
             pairs = [(node.left, node.right)]
@@ -208,19 +209,19 @@ def sign(code: Code) -> Iterator[Edits]:
 
 
 def negation(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.UnaryOp):
+    for node in code.nodes_of(ast.UnaryOp):
         assert isinstance(node, ast.UnaryOp)
-        yield code.put(node, code.text(node.operand))
+        yield code.replace(node, code.text(node.operand))
     for statement in code.statements:
         if isinstance(statement, ast.If | ast.While) and isinstance(
             statement.test, ast.Name | ast.Attribute | ast.Call
         ):
-            yield code.put(statement.test, f"not {code.text(statement.test)}")
+            yield code.replace(statement.test, f"not {code.text(statement.test)}")
 
 
 def keyword(code: Code) -> Iterator[Edits]:
     names = sorted({one.arg for one in ast.walk(code.source.tree) if isinstance(one, ast.keyword) and one.arg})
-    for node in code.of(ast.keyword):
+    for node in code.nodes_of(ast.keyword):
         assert isinstance(node, ast.keyword)
         if node.arg:
             start = code.source.span(node.value)[0] - len(node.arg.encode()) - 1
@@ -229,18 +230,18 @@ def keyword(code: Code) -> Iterator[Edits]:
 
 
 def bound(code: Code) -> Iterator[Edits]:
-    for node in code.of(ast.Slice):
+    for node in code.nodes_of(ast.Slice):
         assert isinstance(node, ast.Slice)
         for part in (node.lower, node.upper, node.step):
             if part is not None:
                 yield ((*code.source.span(part), ""),)
-                yield code.put(part, f"{code.text(part)} + 1")
-    for one in code.of(ast.Subscript):
-        if isinstance(one, ast.Subscript) and _read(one):
-            yield code.put(one, code.text(one.value))
+                yield code.replace(part, f"{code.text(part)} + 1")
+    for one in code.nodes_of(ast.Subscript):
+        if isinstance(one, ast.Subscript) and _is_read(one):
+            yield code.replace(one, code.text(one.value))
 
 
-def _read(node: ast.AST) -> bool:
+def _is_read(node: ast.AST) -> bool:
     return isinstance(getattr(node, "ctx", LOAD()), LOAD)
 
 
@@ -248,13 +249,13 @@ def _is_one(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == 1
 
 
-def _attribute(code: Code, node: ast.Attribute, name: str) -> Edits:
+def _rename_attribute(code: Code, node: ast.Attribute, name: str) -> Edits:
     end = code.source.span(node)[1]
     return ((end - len(node.attr.encode()), end, name),)
 
 
-def _dropped(code: Code, parts: Sequence[ast.expr | ast.keyword], holder: ast.expr) -> Iterator[Edits]:
-    """One of several parts parted by commas is left out."""
+def _drop_part(code: Code, parts: Sequence[ast.expr | ast.keyword], holder: ast.expr) -> Iterator[Edits]:
+    """Yield edits that drop one of several parts separated by commas."""
     spans = [code.source.span(part) for part in parts]  # type: ignore[arg-type]
     for at, (start, end) in enumerate(spans):
         if at + 1 < len(spans):
@@ -265,12 +266,12 @@ def _dropped(code: Code, parts: Sequence[ast.expr | ast.keyword], holder: ast.ex
             yield ((start, end, ""),)
 
 
-def _part_missing(code: Code, kind: type[ast.boolop]) -> Iterator[Edits]:
-    for node in code.of(ast.BoolOp):
+def _drop_operand(code: Code, kind: type[ast.boolop]) -> Iterator[Edits]:
+    for node in code.nodes_of(ast.BoolOp):
         if isinstance(node, ast.BoolOp) and isinstance(node.op, kind):
-            for left_out in node.values:
-                rest = [code.text(one) for one in node.values if one is not left_out]
-                yield code.put(node, f" {'and' if kind is ast.And else 'or'} ".join(rest))
+            for dropped in node.values:
+                rest = [code.text(one) for one in node.values if one is not dropped]
+                yield code.replace(node, f" {'and' if kind is ast.And else 'or'} ".join(rest))
 
 
 PATTERNS: dict[Operator, float] = {
@@ -279,8 +280,9 @@ PATTERNS: dict[Operator, float] = {
     attribute_missing: 32, sign: 29, caller: 25, less_specific: 22, keyword: 20, negation: 15, arguments_swapped: 8,
     constant_type: 6,
 }  # fmt: skip
-"""Thousands of fixes in TSSB-3M of the pattern that each of these undoes."""
+"""Thousands of fixes in TSSB-3M of the pattern that each operator reverses."""
 OTHERS: dict[Operator, float] = {
     text: 6.0, bound: 6.0, term_missing: 9.0, step_missing: 9.0, step_more: 5.0, call_more: 5.0, extreme_missing: 5.0,
 }  # fmt: skip
-"""Shares of what TSSB-3M does not count by itself; the dissection of Defects4J has expressions expanded and reduced."""
+"""Shares of patterns that TSSB-3M does not count separately; the Defects4J dissection counts expanded and reduced
+expressions."""

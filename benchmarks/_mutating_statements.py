@@ -1,4 +1,4 @@
-"""Operators of mutation that change which statements there are and where they stand: fix patterns, undone."""
+"""Mutation operators that add, remove or move statements: fix patterns in reverse."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LEAVING = ast.Return | ast.Raise | ast.Continue | ast.Break
 def guard_missing(code: Code) -> Iterator[Edits]:
     for statement in code.statements:
         if isinstance(statement, ast.If) and not statement.orelse and isinstance(statement.body[-1], LEAVING):
-            yield from _removed(code, statement)
+            yield from _remove(code, statement)
 
 
 def statement_missing(code: Code) -> Iterator[Edits]:
     for statement in code.statements:
         if isinstance(statement, SIMPLE):
-            yield from _removed(code, statement)
+            yield from _remove(code, statement)
 
 
 def statement_more(code: Code) -> Iterator[Edits]:
-    """A statement of the function stands in another place too."""
+    """Insert a copy of a statement of the function at another place."""
     texts = dict.fromkeys(code.text(one) for one in code.statements if isinstance(one, SIMPLE))
     for statement in code.statements:
         lines = code.lines(statement)
@@ -37,7 +37,7 @@ def statement_more(code: Code) -> Iterator[Edits]:
 def leaving_missing(code: Code) -> Iterator[Edits]:
     for statement in code.statements:
         if isinstance(statement, LEAVING):
-            yield from _removed(code, statement)
+            yield from _remove(code, statement)
 
 
 def branch_missing(code: Code) -> Iterator[Edits]:
@@ -76,7 +76,7 @@ def order(code: Code) -> Iterator[Edits]:
 
 
 def nesting(code: Code) -> Iterator[Edits]:
-    """The last statement of a block comes after it, or the one after a block goes into it."""
+    """Move the last statement of a block behind it, or the statement after a block into it."""
     for block in code.blocks():
         for one, after in pairwise(block):
             if isinstance(one, ast.For | ast.While | ast.If | ast.With) and isinstance(after, SIMPLE | LEAVING):
@@ -98,12 +98,12 @@ def leaving(code: Code) -> Iterator[Edits]:
     values = dict.fromkeys(code.text(one.value) for one in code.statements if isinstance(one, ast.Return) and one.value)
     for statement in code.statements:
         if isinstance(statement, ast.Break | ast.Continue):
-            yield code.put(statement, "break" if isinstance(statement, ast.Continue) else "continue")
+            yield code.replace(statement, "break" if isinstance(statement, ast.Continue) else "continue")
         elif isinstance(statement, ast.Raise):
-            yield from (code.put(statement, f"return {value}") for value in [*values, "None"])
+            yield from (code.replace(statement, f"return {value}") for value in [*values, "None"])
         elif isinstance(statement, ast.Return) and statement.value:
             now = code.text(statement.value)
-            yield from (code.put(statement.value, one) for one in [*values, *code.names, "None"] if one != now)
+            yield from (code.replace(statement.value, one) for one in [*values, *code.names, "None"] if one != now)
 
 
 def start_value(code: Code) -> Iterator[Edits]:
@@ -111,7 +111,7 @@ def start_value(code: Code) -> Iterator[Edits]:
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant | ast.List | ast.Dict):
             for new in ("None", "0", "1", "[]", "''", *code.names):
                 if new != code.text(statement.value):
-                    yield code.put(statement.value, new)
+                    yield code.replace(statement.value, new)
 
 
 def exception(code: Code) -> Iterator[Edits]:
@@ -133,11 +133,11 @@ def default(code: Code) -> Iterator[Edits]:
 
 
 def _is_if(code: Code, statement: ast.If) -> bool:
-    """Whether it begins with `if`, not `elif`, and its body on another line."""
+    """Return whether the statement starts with `if`, not `elif`, and its body is on another line."""
     return code.text(statement).startswith("if") and statement.body[0].lineno > statement.lineno
 
 
-def _removed(code: Code, statement: ast.stmt) -> Iterator[Edits]:
+def _remove(code: Code, statement: ast.stmt) -> Iterator[Edits]:
     lines = code.lines(statement)
     alone = any(len(block) == 1 and block[0] is statement for block in code.blocks())
     if alone:
@@ -151,4 +151,4 @@ SHARES: dict[Operator, float] = {
     leaving_missing: 6.0, branch_missing: 8.0, condition_missing: 8.0, condition_more: 4.0, order: 5.0, nesting: 6.0,
     statement_more: 7.0,
 }  # fmt: skip
-"""How often each is tried, beside the square roots of `_mutating_expressions.PATTERNS`."""
+"""Weights of the operators, on the scale of the square roots of `_mutating_expressions.PATTERNS`."""

@@ -1,9 +1,9 @@
-"""What a later action used of what an earlier observation had told, and whether it can still be seen.
+"""Information from earlier observations that an action uses, and whether the current request still contains it.
 
-Looked at are an action's arguments: names that are no everyday words (with an underscore, an inner capital or a digit,
-or after `def` and `class`), paths, lines of at least twenty characters, and the numbers of the lines it asks for,
-where a search or a traceback had told them (of a file that is shown with numbers every number is known). What the
-original run's observations had said of these, and our request does not say anywhere, is missed.
+The arguments of an action are searched for names that are not everyday words (with an underscore, an inner capital or a
+digit, or after `def` and `class`), paths, lines of at least twenty characters, and the numbers of requested lines that
+a search or a traceback has shown (a file shown with line numbers shows every number). An item is missed if the
+observations of the original run contain it and our request does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONG_LINE = 20
 _WORD = re.compile(r"[A-Za-z_]\w{3,}")
 _MARKED = re.compile(r"\w_\w|[a-z][A-Z]|\d[A-Za-z]|[A-Za-z]\d")
 _DEFINED = re.compile(r"\b(?:def|class) ([A-Za-z]\w{3,})")
-_OF_PYTHON = re.compile(r"__\w+__$")
+_DUNDER = re.compile(r"__\w+__$")
 _PATH = re.compile(r"(?:[\w.-]+/)+[\w-]+\.\w{1,6}\b")
 _NUMBERED = re.compile(r"^\s*(?:[^\s:]+[:-])?(\d+)[:-]|\bline (\d+)|:(\d+)\b", re.MULTILINE)
 _TABBED = re.compile(r"^\s*(\d+)\t", re.MULTILINE)
@@ -41,8 +41,8 @@ _EVERYDAY = {
 }
 
 
-class Seen:
-    """What texts have said so far: words, lines without their numbers, numbers of lines, those in margins apart."""
+class TextIndex:
+    """Index of texts: words, lines without their numbers, and line numbers, those in margins separately (`tabbed`)."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.words: set[str] = set()
@@ -54,36 +54,36 @@ class Seen:
             self.add(text)
 
     def add(self, text: str) -> None:
-        words, lines, numbers, tabbed = _read(text)
+        words, lines, numbers, tabbed = _index(text)
         self.words |= words
         self.lines |= lines
         self.numbers |= numbers
         self.tabbed |= tabbed
         self.texts.append(text)
 
-    def says_path(self, path: str) -> bool:
+    def has_path(self, path: str) -> bool:
         return any(path in text for text in self.texts)
 
-    def says_line(self, line: str) -> bool:
+    def has_line(self, line: str) -> bool:
         return line in self.lines or any(line in text for text in self.texts)
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[int], frozenset[int]]:
+def _index(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[int], frozenset[int]]:
     numbers = frozenset(int(next(filter(None, found))) for found in _NUMBERED.findall(text))
     tabbed = frozenset(map(int, _TABBED.findall(text)))
     return frozenset(_WORD.findall(text)), frozenset(_long_lines(text)), numbers, tabbed
 
 
-def missed(actions: Iterable[Action], told: Seen, visible: Seen) -> list[str]:
-    """What the actions use, `told` holds and `visible` does not."""
+def missed(actions: Iterable[Action], known: TextIndex, visible: TextIndex) -> list[str]:
+    """Return the items that the actions use, `known` contains and `visible` does not."""
     found: list[str] = []
     for action in actions:
         text = "\n".join(_texts(action.arguments))
-        words = (_names(text) & told.words) - visible.words
-        lines = [line for line in _long_lines(text) if line in told.lines and not visible.says_line(line)]
-        paths = [path for path in set(_PATH.findall(text)) if told.says_path(path) and not visible.says_path(path)]
-        wanted = _windows(action, text) & told.numbers
+        words = (_names(text) & known.words) - visible.words
+        lines = [line for line in _long_lines(text) if line in known.lines and not visible.has_line(line)]
+        paths = [path for path in set(_PATH.findall(text)) if known.has_path(path) and not visible.has_path(path)]
+        wanted = _requested_lines(action, text) & known.numbers
         found += [
             *sorted(words),
             *lines,
@@ -103,15 +103,15 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _names(text: str) -> set[str]:
     named = {*_DEFINED.findall(text), *(word for word in _WORD.findall(text) if _MARKED.search(word))}
-    return {name for name in named - _EVERYDAY if not _OF_PYTHON.match(name)}
+    return {name for name in named - _EVERYDAY if not _DUNDER.match(name)}
 
 
 def _long_lines(text: str) -> set[str]:
     return {line for line in (_GUTTER.sub("", each).strip() for each in text.split("\n")) if len(line) >= LONG_LINE}
 
 
-def _windows(action: Action, text: str) -> set[int]:
-    """The lines that an action asks a file for. Round ones are nobody's finding."""
-    given = {int(number) for window in _WINDOW.findall(text) for number in window}
-    given |= {value for name in ("start", "end") if isinstance(value := action.arguments.get(name), int)}
-    return {number for number in given if number > 10 and number % 10}
+def _requested_lines(action: Action, text: str) -> set[int]:
+    """Return the line numbers that an action requests. Skips round numbers, which come from no observation."""
+    requested = {int(number) for window in _WINDOW.findall(text) for number in window}
+    requested |= {value for name in ("start", "end") if isinstance(value := action.arguments.get(name), int)}
+    return {number for number in requested if number > 10 and number % 10}

@@ -1,7 +1,7 @@
-"""Watches mutants of fetched packages fail, as the search would: which tests fail, what these and the others ran.
+"""Test results and traces of mutants of fetched packages, observed as by the search.
 
-Each mutant is run by a process of its own, with the tests that reach the function. What was seen is kept in a cache,
-one file for each package.
+Each mutant runs in a separate process with the tests that reach the mutated function. The results are written to a
+cache with one file for each package.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 
 TESTS, TESTS_OF_MUTANT = 80, 12
-"""So many of a package's tests are used, and so many for one mutant: those that run least beside the function."""
-LIMIT, SECONDS = 0.3, 120.0
-SLOW = 0.15
+"""Tests used of a package, and for one mutant: those that run the fewest lines besides the function."""
+TEST_SECONDS, SECONDS = 0.3, 120.0
+"""Time limits of one test and of all tests for a mutant."""
+SLOW_TEST = 0.15
+"""Seconds from which a test is not used."""
 FLOWS = 3
-"""So many failing tests keep the order of their steps."""
+"""Number of failing tests whose order of steps is stored."""
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A repository at a commit: `files` is where its code begins, `tests` what pytest is given."""
+    """A repository at a commit: `files` is the prefix of its source paths, `tests` are arguments of pytest."""
 
     repository: str
     commit: str
@@ -80,16 +82,16 @@ PACKAGES = (
     Package("jquast/wcwidth", "614156bc9cb54d5c552abec07a09d72b8df4f841", "wcwidth/", "tests"),
     Package("foutaise/texttable", "b4c00a68626a58944e9bf4d48b1e8d758efa6edb", "texttable.py", "tests.py"),
 )
-"""Pure Python, well tested, and other ones than those of `benchmarks.planted`."""
+"""Well tested packages in pure Python, none of which `benchmarks.planted` uses."""
 UNRUN = (
     Package("prettytable/prettytable", "d7fd98561d004dce1f508ce7c6d75e9900e7d944", "src/prettytable/", ""),
     Package("marshmallow-code/marshmallow", "341b927f219205704728c05cd61f04d7e9727523", "src/marshmallow/", ""),
 )
-"""More of them, whose tests need what is not at hand."""
+"""More packages, whose tests have unavailable dependencies."""
 
 
-def watch(package: Package, repos: Path, wanted: int, file: Path, tell: Callable[[str], Any]) -> None:
-    """Write so many mutants of a package, with what their tests did, into a file of the cache."""
+def observe_mutants(package: Package, repos: Path, wanted: int, file: Path, report: Callable[[str], Any]) -> None:
+    """Write `wanted` mutants of a package, with the results of their tests, to a file of the cache."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-mutants-") as folder:
         home = Path(folder)
         checkout = _checkout(package, repos, home / "package")
@@ -98,12 +100,12 @@ def watch(package: Package, repos: Path, wanted: int, file: Path, tell: Callable
             base = repository.base(trees)
             workspace = open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda text: None))
             try:
-                ran = workspace.run(f"{package.command} --collect-only", timeout=SECONDS).text
-                names = re.findall(r"^(\S+?::.+?)\s*$", ran, re.MULTILINE)
+                listing = workspace.run(f"{package.command} --collect-only", timeout=SECONDS).text
+                names = re.findall(r"^(\S+?::.+?)\s*$", listing, re.MULTILINE)
                 names = sorted(random.Random(package.name).sample(names, min(TESTS, len(names))))
-                watched = Watch(package, checkout, workspace, names)
-                rows = list(watched.rows(wanted))
-                tell(f"{package.name}: {len(rows)} mutants watched, {watched.cpu:.0f} CPU seconds")
+                observer = Observer(package, checkout, workspace, names)
+                rows = list(observer.rows(wanted))
+                report(f"{package.name}: {len(rows)} mutants observed, {observer.cpu:.0f} CPU seconds")
             finally:
                 workspace.close()
     part = file.with_suffix(".part")
@@ -112,17 +114,16 @@ def watch(package: Package, repos: Path, wanted: int, file: Path, tell: Callable
     part.replace(file)
 
 
-class Watch:
-    """Mutants of one package, tried on its tests."""
+class Observer:
+    """Runs the tests of one package on its mutants."""
 
     def __init__(self, package: Package, checkout: Path, workspace: Workspace, names: Sequence[str]) -> None:
         self.package, self.checkout, self.workspace = package, checkout, workspace
         self.cpu = 0.0
-        seen = self._traced(names)
         self.size: Counter[str] = Counter()
         self.reach: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for one in seen:
-            if one["outcome"] == "passed" and one["seconds"] < SLOW:
+        for one in self._trace(names):
+            if one["outcome"] == "passed" and one["seconds"] < SLOW_TEST:
                 for path, lines in one["lines"].items():
                     if path.startswith(package.files) and not belongs_to_tests(path):
                         self.size[one["test"]] += len(lines)
@@ -134,9 +135,9 @@ class Watch:
             original = (self.checkout / mutant.path).read_bytes()
             self.workspace.write(mutant.path, mutant.data)
             try:
-                answers = self._traced(self._tests(mutant, self._function(mutant, original)))
+                answers = self._trace(self._tests(mutant, self._function(mutant, original)))
             except UsageError:
-                continue  # it cannot even be imported
+                continue  # importing the mutant fails
             finally:
                 self.workspace.write(mutant.path, original)
             flows = 0
@@ -147,24 +148,24 @@ class Watch:
             texts = {"original": original.decode(), "mutated": mutant.data.decode()}
             yield {"package": self.package.name, "kind": mutant.kind, "path": mutant.path, "answers": answers, **texts}
 
-    def _traced(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        job = {"mode": "trace", "tests": [[name, LIMIT] for name in names], "cpu": SECONDS}
+    def _trace(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        job = {"mode": "trace", "tests": [[name, TEST_SECONDS] for name in names], "cpu": SECONDS}
         with Evaluator(self.workspace, self.package.command, names, Event()) as evaluator:
             answers = evaluator.ask(job, SECONDS)
             self.cpu += evaluator.cpu
         return answers
 
     def _mutants(self, wanted: int) -> Iterator[Mutant]:
-        """Mutants whose line or the next ones are run, from all files by their number of functions."""
-        chance = random.Random(f"{self.package.name}/files")
+        """Yield mutants whose line or one of the next two is run; a file's chance is its number of functions."""
+        rng = random.Random(f"{self.package.name}/files")
         paths = sorted({path for path, _ in self.reach})
         files = {path: (self.checkout / path).read_bytes() for path in paths}
         functions = [len(Source(path, data).functions) for path, data in files.items()]
         if not files:
-            raise UsageError(f"No test of {self.package.name} reaches its code.", "See that its tests run here.")
+            raise UsageError(f"No test of {self.package.name} reaches its code.", "Check that its tests run here.")
         streams = [mutants(path, data, f"{self.package.name}/{path}") for path, data in files.items()]
         for _ in range(20 * wanted):
-            (stream,) = chance.choices(streams, functions)
+            (stream,) = rng.choices(streams, functions)
             mutant = next(stream, None)
             if mutant and any((mutant.path, line) in self.reach for line in range(mutant.line, mutant.line + 3)):
                 yield mutant
@@ -173,35 +174,35 @@ class Watch:
                     return
 
     def _function(self, mutant: Mutant, original: bytes) -> Definition:
-        """The outermost function that holds the change."""
-        (found,) = (
+        """Return the outermost function that contains the change."""
+        (function,) = (
             node
             for _, node in Source(mutant.path, original).functions
             if node.lineno <= mutant.line <= (node.end_lineno or node.lineno)
         )
-        return found
+        return function
 
     def _tests(self, mutant: Mutant, node: Definition) -> list[str]:
-        """The tests that run the mutated function, those first that run the least beside it."""
+        """Return the tests that run the mutated function, those first that run the fewest other lines."""
         lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         tests = dict.fromkeys(test for line in lines for test in self.reach.get((mutant.path, line), ()))
         return sorted(tests, key=lambda test: (self.size[test], test))[:TESTS_OF_MUTANT]
 
 
 def _checkout(package: Package, repos: Path, folder: Path) -> Path:
-    """The package at its commit as a repository of one commit."""
+    """Check out the package at its commit as a repository with one commit."""
     fetched = repos / package.repository.replace("/", "+") / "repo"
-    packed = subprocess.run(
+    archived = subprocess.run(
         ["git", "-C", str(fetched), "archive", "--format=tar", package.commit], capture_output=True, check=False
     )
-    if packed.returncode:
+    if archived.returncode:
         raise UsageError(
             f"{fetched} has no commit {package.commit[:12]} of {package.repository}.",
-            "Fetch the repository to that folder, bare or not.",
+            "Fetch the repository to that folder; it may be bare.",
         )
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    person = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
-    for command in (["init", "-q"], ["add", "-A", "-f"], [*person, "commit", "-q", "-m", "The package"]):
+    user = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com"]
+    for command in (["init", "-q"], ["add", "-A", "-f"], [*user, "commit", "-q", "-m", "Package"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
     return folder

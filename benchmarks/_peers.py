@@ -1,4 +1,4 @@
-"""Who is measured by `benchmarks.actions`: ours, and other ways to have a command run somewhere."""
+"""The systems that `benchmarks.actions` compares: our workspace and other ways to run commands."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ _BIG, _EDITED = "/tmp/big.txt", "package/module_1.py"
 
 
 class Peer(Protocol):
-    """Each operation is a method of `Doing`; `seconds` is what one takes, without what only prepares it."""
+    """A system to measure.
+
+    Operations are methods of `InProcessPeer`; `seconds` runs one and returns its time without preparations.
+    """
 
     def seconds(self, operation: str) -> float: ...
 
     def close(self) -> None: ...
 
 
-class Doing:
-    """A peer that runs in this process. `start` begins anew; all else is done in what was started last."""
+class InProcessPeer:
+    """A peer that runs in this process. `start` starts a new session; other operations use the last one."""
 
     def seconds(self, operation: str) -> float:
         if operation == "start":
@@ -71,8 +74,8 @@ class Doing:
         assert len(self.run(f"cat {_BIG}")) == len(_MEGABYTE)
 
 
-class Ours(Doing):
-    """A workspace of ours in Docker. Its snapshot ends with the tree on the host, in the run's store."""
+class Ours(InProcessPeer):
+    """Our Docker workspace. Its snapshot includes copying the tree to the store of the run on the host."""
 
     def __init__(self, folder: Path, repo: Path, image: str) -> None:
         self._trees = Trees(folder / "trees.git")
@@ -115,8 +118,8 @@ class Ours(Doing):
             self._workspace = None
 
 
-class Shelled(Doing):
-    """A peer that has nothing but commands: its snapshot is what is changed in the folder `place`, as a patch."""
+class CommandPeer(InProcessPeer):
+    """A peer that only runs commands. Its snapshot is a patch of the changes in the folder `place`."""
 
     place = "/tmp/repo"
     _edits = 0
@@ -128,7 +131,7 @@ class Shelled(Doing):
         self.put(f"{self.place}/{_EDITED}", f"x = {self._edits}\n")
 
     def prepare(self) -> None:
-        """Have the repository at `place`."""
+        """Copy the repository to `place`."""
         raise NotImplementedError
 
     def snapshot(self) -> None:
@@ -141,18 +144,18 @@ class Shelled(Doing):
         pass
 
 
-class DockerExec(Shelled):
-    """`docker run`, then `docker exec` once a command, which is how mini-swe-agent and others run theirs."""
+class DockerExec(CommandPeer):
+    """`docker run`, then one `docker exec` for each command, as in mini-swe-agent and others."""
 
     def __init__(self, repo: Path, image: str) -> None:
         self._repo, self._image = repo, image
         self._name = f"swe-agent-benchmark-{os.getpid()}"
-        self._there = False
+        self._running = False
 
     def start(self) -> None:
         idle = ["--network=none", "--label=swe-agent=1", self._image, "sh", "-c", "while :; do sleep 3600; done"]
         _docker("run", "-d", "--name", self._name, *idle)
-        self._there = True
+        self._running = True
         self.act()
 
     def run(self, command: str) -> bytes:
@@ -166,13 +169,13 @@ class DockerExec(Shelled):
         self.run(_PATCH.format(self.place))
 
     def close(self) -> None:
-        if self._there:
+        if self._running:
             _docker("rm", "-f", self._name)
-        self._there = False
+        self._running = False
 
 
-class Bash(Shelled):
-    """A fresh `bash -c` a command on this machine, in no container."""
+class Bash(CommandPeer):
+    """A new `bash -c` for each command on this machine, without a container."""
 
     def __init__(self, folder: Path, repo: Path) -> None:
         self._repo, self.place = repo, str(folder)
@@ -189,7 +192,7 @@ class Bash(Shelled):
 
 
 class Pipe(Bash):
-    """One local bash that is fed through a pipe and says where an answer ends: the least that there can be."""
+    """One local bash that reads commands from a pipe and marks the end of each output: the lower bound."""
 
     _shell: subprocess.Popen[bytes] | None = None
 
@@ -202,10 +205,10 @@ class Pipe(Bash):
         assert self._shell.stdin
         assert self._shell.stdout
         self._shell.stdin.write(f"{command}\nprintf '\\0end'\n".encode())
-        found = b""
-        while not found.endswith(b"\0end"):
-            found += os.read(self._shell.stdout.fileno(), 1 << 18)
-        return found[:-4]
+        output = b""
+        while not output.endswith(b"\0end"):
+            output += os.read(self._shell.stdout.fileno(), 1 << 18)
+        return output[:-4]
 
     def close(self) -> None:
         if self._shell:
@@ -215,7 +218,7 @@ class Pipe(Bash):
 
 
 class SweRex:
-    """SWE-ReX, driven by `swe_rex.py` in a Python of its own, which also takes the time."""
+    """SWE-ReX, driven by `swe_rex.py` in a separate Python, which also measures the time."""
 
     def __init__(self, python: str, repo: Path, image: str) -> None:
         self._repo = repo
@@ -227,40 +230,40 @@ class SweRex:
 
     @property
     def execute(self) -> Execute:
-        """Its other way, in the same container."""
+        """Return the `execute` interface of the same container."""
         return Execute(self)
 
     def seconds(self, operation: str) -> float:
         if operation == "start":
-            self.ask(do="stop")
+            self.request(do="stop")
         if operation == "snapshot":
             self.edit()
-        return self.ask(**_REX[operation])
+        return self.request(**_REX[operation])
 
     def close(self) -> None:
-        self._process.communicate()  # at its end it stops what it has started
+        self._process.communicate()  # at end of input it stops its container
 
-    def ask(self, **request: Any) -> float:
+    def request(self, **request: Any) -> float:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"SWE-ReX failed at {request}; is port 8000 free, and does the image have its server?")
+            raise SystemExit(f"SWE-ReX failed at {request}; check that port 8000 is free and the image has its server.")
         return float(json.loads(line)["seconds"])
 
     def edit(self) -> None:
         self._edits += 1
         if self._edits == 1:
-            self.ask(do="copy", source=str(self._repo), target=Shelled.place)
-            self.ask(do="execute", command=_PATCH.format(Shelled.place))
+            self.request(do="copy", source=str(self._repo), target=CommandPeer.place)
+            self.request(do="execute", command=_PATCH.format(CommandPeer.place))
         line = f"x = {self._edits}\n"
-        self.ask(do="write", path=f"{Shelled.place}/{_EDITED}", size=len(line), line=line)
+        self.request(do="write", path=f"{CommandPeer.place}/{_EDITED}", size=len(line), line=line)
 
 
 class Execute:
-    """SWE-ReX's `execute`: a process a command, which keeps neither directory nor variables."""
+    """`execute` of SWE-ReX: a new process for each command, without shared directory or variables."""
 
     def __init__(self, rex: SweRex) -> None:
         self._rex = rex
@@ -270,13 +273,13 @@ class Execute:
             return math.nan
         if operation == "snapshot":
             self._rex.edit()
-        return self._rex.ask(do="execute", command=_EXECUTED[operation])
+        return self._rex.request(do="execute", command=_EXECUTED[operation])
 
     def close(self) -> None:
         pass
 
 
-_EXECUTED = {"act": "true", "process": "/bin/true", "output": _OUTPUT, "snapshot": _PATCH.format(Shelled.place)}
+_EXECUTED = {"act": "true", "process": "/bin/true", "output": _OUTPUT, "snapshot": _PATCH.format(CommandPeer.place)}
 _REX: Mapping[str, dict[str, Any]] = {
     "start": {"do": "start"},
     "act": {"do": "run", "command": "true"},
@@ -284,24 +287,24 @@ _REX: Mapping[str, dict[str, Any]] = {
     "output": {"do": "execute", "command": _OUTPUT},
     "write": {"do": "write", "path": _BIG, "size": len(_MEGABYTE), "line": _LINE},
     "read": {"do": "read", "path": _BIG},
-    "snapshot": {"do": "run", "command": _PATCH.format(Shelled.place)},
+    "snapshot": {"do": "run", "command": _PATCH.format(CommandPeer.place)},
 }
-"""In its session, but for 10 MB of output, which that takes 40 s for."""
+"""Commands run in its session, except the one with 10 MB of output, which takes 40 s there."""
 
 
 def repository(root: Path, files: int) -> Path:
-    """A repository, equal each time, so that its base image is made once."""
+    """Create a repository that is identical each time, so that its base image is built once."""
     for number in range(files):
         folder = root / "package" / (f"part_{number // 100}" if number >= 100 else "")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"module_{number}.py").write_text(f"def f{number}():\n    return {number}\n" * 40)
-    who = {
+    identity = {
         f"GIT_{role}_{what}": value
         for role in ("AUTHOR", "COMMITTER")
         for what, value in {"NAME": "b", "EMAIL": "b@example.com", "DATE": "1700000000 +0000"}.items()
     }
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "base"]):
-        subprocess.run(["git", "-C", str(root), *command], env={**os.environ, **who}, check=True)
+        subprocess.run(["git", "-C", str(root), *command], env={**os.environ, **identity}, check=True)
     return root
 
 

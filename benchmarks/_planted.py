@@ -1,8 +1,8 @@
-"""Related bugs in one small repository, in the order in which they are met, for `benchmarks/experience.py`.
+"""Related bugs in one small repository, in the order of their issues, for `benchmarks/experience.py`.
 
-Each has an issue in a reporter's words, the one edit that mends it, and a family: bugs of one family have a cause in
-common (the same helper, or the same habit in different modules), which is what an experienced hand would remember.
-Bugs of the family "" are alone: nothing that was seen before helps with them.
+Each bug has an issue, the edit that fixes it, and a family. Bugs of one family share a cause (the same helper, or the
+same mistake in different modules) that an experienced developer would remember. Bugs of the family "" have no related
+bug.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The packages in which bugs are planted, fetched beforehand, and workspaces that hold one of them with its suite."""
+"""Packages for planted bugs, which must be fetched beforehand, and workspaces with one package and its test suite."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from trajectories.git_store.trees import Trees
 
 PERSON = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
 SUITE_CPU, SUITE_SECONDS = 60, 900.0
-"""CPU seconds after which a suite is ended, as it hangs: all of them take less than ten. And those of the clock."""
+"""CPU and wall-clock seconds after which a suite counts as hanging; each suite takes less than ten CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package of pure Python on GitHub at a commit, the folder of its source, and what its suite is."""
+    """A package in pure Python on GitHub at a commit, with the folders of its source and its test suite."""
 
     name: str
     repository: str
@@ -56,7 +56,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What came of a run of a package's suite: names of tests, and whether all of them were run in time."""
+    """The result of a run of a package's suite: names of tests, and whether all of them finished in time."""
 
     failed: tuple[str, ...]
     passed: tuple[str, ...]
@@ -64,8 +64,8 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A local workspace that holds a package, and the tree that it began at."""
+class PackageWorkspace:
+    """A local workspace with a package, and its base tree."""
 
     workspace: Workspace
     trees: Trees
@@ -73,28 +73,28 @@ class Room:
 
 
 def named(name: str) -> Package:
-    """Raises UsageError if no package is called so."""
+    """Return the package with this name. Raises UsageError if it is unknown."""
     for package in PACKAGES:
         if package.name == name:
             return package
-    raise UsageError(f"No package is called {name!r}.", f"Name one of {', '.join(one.name for one in PACKAGES)}.")
+    raise UsageError(f"Unknown package {name!r}.", f"Known packages: {', '.join(one.name for one in PACKAGES)}.")
 
 
 def git_folder(repos: Path, package: Package) -> Path:
-    """The package's git repository: OWNER+NAME/repo, or NAME, below the folder. Raises UsageError."""
+    """Return the package's git repository: OWNER+NAME/repo or NAME in the folder. Raises UsageError if missing."""
     for folder in (repos / package.repository.replace("/", "+") / "repo", repos / package.repository.split("/")[1]):
         if folder.exists():
             return folder
-    raise UsageError(f"{package.name} is not below {repos}.", f"git clone https://github.com/{package.repository}")
+    raise UsageError(f"{package.name} was not found in {repos}.", f"git clone https://github.com/{package.repository}")
 
 
-def git(folder: Path, *words: str, given: bytes | None = None) -> bytes:
-    """What git says. Raises subprocess.CalledProcessError."""
-    return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, input=given).stdout
+def git(folder: Path, *arguments: str) -> bytes:
+    """Run git and return its output. Raises subprocess.CalledProcessError."""
+    return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True).stdout
 
 
 def sources(repos: Path, package: Package) -> dict[str, bytes]:
-    """The package's own Python files at its commit, by path, without tests."""
+    """Return the package's Python files at its commit by path, without tests."""
     folder = git_folder(repos, package)
     listed = git(folder, "ls-tree", "-r", "--name-only", package.commit, f"{package.source}/").decode().splitlines()
     paths = [path for path in listed if path.endswith(".py") and "/tests/" not in path]
@@ -103,7 +103,7 @@ def sources(repos: Path, package: Package) -> dict[str, bytes]:
 
 @contextmanager
 def planted(repos: Path, package: Package, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """The package at its commit with some files changed, as a repository of one commit, in a folder of its own."""
+    """Create a repository with one commit in a temporary folder: the package at its commit with changed files."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-planted-") as home:
         repo = Path(home) / package.name
         repo.mkdir()
@@ -111,27 +111,27 @@ def planted(repos: Path, package: Package, files: Mapping[str, bytes]) -> Iterat
         subprocess.run(["tar", "-x", "-C", str(repo)], input=archive, check=True)
         for path, data in files.items():
             (repo / path).write_bytes(data)
-        for words in (["init", "-q"], ["add", "-A"], [*PERSON, "commit", "-q", "-m", package.name]):
-            git(repo, *words)
+        for arguments in (["init", "-q"], ["add", "-A"], [*PERSON, "commit", "-q", "-m", package.name]):
+            git(repo, *arguments)
         yield repo
 
 
 @contextmanager
-def room(repos: Path, package: Package, files: Mapping[str, bytes]) -> Iterator[Room]:
-    """What `planted` makes, in a local workspace."""
+def open_package(repos: Path, package: Package, files: Mapping[str, bytes]) -> Iterator[PackageWorkspace]:
+    """Open a local workspace with the repository that `planted` creates."""
     with planted(repos, package, files) as repo:
         trees = Trees(repo.parent / "trees.git")
         repository = Repository.open(repo)
         base = repository.base(trees)
         workspace = open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda _: None))
         try:
-            yield Room(workspace, trees, base.tree)
+            yield PackageWorkspace(workspace, trees, base.tree)
         finally:
             workspace.close()
             trees.close()
 
 
 def run_suite(workspace: Workspace, package: Package) -> Suite:
-    """The whole suite in a fresh process."""
+    """Run the whole suite in a new process."""
     report = run_tests(workspace, f"ulimit -t {SUITE_CPU}; {package.command}", (), SUITE_SECONDS)
     return Suite(report.failed, report.passed, report.complete and not report.timed_out)

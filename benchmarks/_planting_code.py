@@ -1,4 +1,4 @@
-"""A file in which a bug is to be planted: its tree, whole lines of statements, and edits as (start, end, text)."""
+"""A source file to plant a bug in: its syntax tree, line ranges of statements, and edits as (start, end, text)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from aci.performance.target_function import Function, iter_functions
 
 Edit = tuple[int, int, str]
 BLOCKS = ("body", "orelse", "finalbody")
-LOOSE = ast.BoolOp | ast.BinOp | ast.Compare | ast.UnaryOp | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Yield
+LOW_PRECEDENCE = ast.BoolOp | ast.BinOp | ast.Compare | ast.UnaryOp | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Yield
 LOOPS = ast.For | ast.AsyncFor | ast.While
 PLAIN = ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Raise | ast.Delete
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What somebody could have written instead, at a line: edits in bytes of the file, and in words what is wrong."""
+    """A plausible mistake at a line: edits with byte offsets in the file, and a description."""
 
     line: int
     edits: tuple[Edit, ...]
@@ -31,9 +31,9 @@ class Slip:
 
 @dataclass
 class Code:
-    """A Python file. Raises SyntaxError or ValueError where it is none that we can parse.
+    """A Python file. Raises SyntaxError or ValueError if it cannot be parsed.
 
-    `functions` are the outermost ones by dotted name; of a name that is defined twice the last.
+    `functions` are the outermost functions by dotted name; if a name is defined twice, the last definition.
     """
 
     path: str
@@ -59,14 +59,14 @@ class Code:
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
 
     def rows(self, first: ast.stmt, last: ast.stmt | None = None) -> tuple[int, int] | None:
-        """From the first byte of a statement's first line to the end of the last one's last; None if they share it."""
+        """Return the byte range of the lines from `first` to `last`, or None if they contain other code."""
         start, end = self.span(first)[0], self.span(last or first)[1]
         head, tail = self._starts[first.lineno - 1], self._starts[(last or first).end_lineno or 0]
         after = self.data[end:tail].strip()
         return None if self.data[head:start].strip() or (after and not after.startswith(b"#")) else (head, tail)
 
     def else_row(self, node: ast.If) -> int | None:
-        """Where the line of the statement's `else:` begins."""
+        """Return the start of the line with the statement's `else:`."""
         for number in range(node.body[-1].end_lineno or 0, node.orelse[0].lineno):
             if self._lines[number].split(b":")[0].strip() == b"else":
                 return self._starts[number]
@@ -76,7 +76,7 @@ class Code:
         return " " * statement.col_offset
 
     def block(self, statement: ast.stmt) -> list[ast.stmt]:
-        """The statements among which it stands."""
+        """Return the block that contains the statement."""
         parent = self.parents[statement]
         for name in BLOCKS:
             found: list[ast.stmt] = getattr(parent, name, [])
@@ -85,25 +85,25 @@ class Code:
         return [statement]
 
     def shifted(self, statement: ast.stmt, by: int) -> str:
-        """The lines of a statement, indented by so many columns more."""
+        """Return the lines of a statement, indented by `by` more columns."""
         rows = self.rows(statement) or self.span(statement)
         lines = self.data[slice(*rows)].decode().splitlines(keepends=True)
         return "".join(" " * by + line if by > 0 else line[-by:] for line in lines)
 
     def drop(self, statement: ast.stmt, what: str) -> Iterator[Slip]:
-        """Without a statement."""
+        """Yield a slip that removes a statement."""
         rows = self.rows(statement)
         if rows:
             rest = "" if len(self.block(statement)) > 1 else f"{self.margin(statement)}pass\n"
             yield Slip(statement.lineno, ((*rows, rest),), what)
 
-    def put(self, node: ast.expr, new: ast.expr | str, what: str = "") -> Slip:
-        """With another expression in a node's place."""
+    def replace(self, node: ast.expr, new: ast.expr | str, what: str = "") -> Slip:
+        """Return a slip that replaces a node by another expression."""
         text = new if isinstance(new, str) else ast.unparse(new)
         parent = self.parents.get(node)
-        held = isinstance(parent, LOOSE | ast.Attribute | ast.Starred | ast.Await | ast.comprehension)
-        held = held or (isinstance(parent, ast.Subscript) and parent.value is node)
-        if held and isinstance(ast.parse(text, mode="eval").body, LOOSE):
+        binds = isinstance(parent, LOW_PRECEDENCE | ast.Attribute | ast.Starred | ast.Await | ast.comprehension)
+        binds = binds or (isinstance(parent, ast.Subscript) and parent.value is node)
+        if binds and isinstance(ast.parse(text, mode="eval").body, LOW_PRECEDENCE):
             text = f"({text})"
         return Slip(node.lineno, ((*self.span(node), text),), what or f"{brief(ast.unparse(node))} -> {brief(text)}")
 
@@ -117,24 +117,24 @@ def brief(text: str) -> str:
 
 
 def statements(function: ast.AST) -> Iterator[ast.stmt]:
-    """All statements inside a function, those of functions inside it too, without docstrings."""
+    """Yield all statements inside a function and its nested functions, without docstrings."""
     for node in ast.walk(function):
-        said = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if isinstance(node, ast.stmt) and node is not function and not said:
+        is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.stmt) and node is not function and not is_docstring:
             yield node
 
 
 def expressions(function: Function) -> Iterator[ast.expr]:
-    """All expressions of a function's body that are read, and are no part of an f-string or an annotation."""
-    left_out: set[ast.AST] = set()
+    """Yield the expressions in a function's body that are read and not part of an f-string or annotation."""
+    excluded: set[ast.AST] = set()
     for node in (node for statement in function.body for node in ast.walk(statement)):
         if isinstance(node, ast.JoinedStr | ast.arguments):
-            left_out |= set(ast.walk(node))
+            excluded |= set(ast.walk(node))
         elif isinstance(node, ast.AnnAssign):
-            left_out |= set(ast.walk(node.annotation))
+            excluded |= set(ast.walk(node.annotation))
         elif isinstance(node, Function) and node.returns:
-            left_out |= set(ast.walk(node.returns))
-        elif isinstance(node, ast.expr) and node not in left_out and _is_read(node):
+            excluded |= set(ast.walk(node.returns))
+        elif isinstance(node, ast.expr) and node not in excluded and _is_read(node):
             yield node
 
 
@@ -143,15 +143,15 @@ def _is_read(node: ast.expr) -> bool:
 
 
 def bound(node: ast.AST) -> set[str]:
-    """The names that are bound anywhere inside."""
+    """Return the names that are bound anywhere in the node."""
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
 
 
 def read(node: ast.AST) -> set[str]:
-    """The names that are read anywhere inside."""
+    """Return the names that are read anywhere in the node."""
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
 
 
 def parameters(function: Function) -> list[str]:
-    given = function.args
-    return [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    arguments = function.args
+    return [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]

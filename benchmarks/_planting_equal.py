@@ -1,4 +1,4 @@
-"""Whether a repaired file does what the original did: the same tree, or the same answers on many calls."""
+"""Equivalence of a repaired file and the original: the same syntax tree, or the same answers to many calls."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aci.performance.workload_inputs import InputCall, record_calls, vary_calls
 from aci.runtime.workspace import Workspace
 from trajectories.errors import UsageError
 
-WANTED, RECORDED, VARIED, SEEDS, MOST_CALLERS = 200, 64, 220, (1, 2), 4
-SECONDS, PATIENCE = 2.0, 10.0
-"""That one call of the original may take, and one of the repaired file."""
+MIN_INPUTS, RECORDED, VARIED, SEEDS, MAX_CALLERS = 200, 64, 220, (1, 2), 4
+SECONDS, REPAIRED_SECONDS = 2.0, 10.0
+"""Time limits of one call of the original and of the repaired file."""
 FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -28,12 +28,15 @@ OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How it was found out: `tree`, `inputs` (all of at least 200 answered alike), `differs` (`told` says where), or
-    `unknown` where none of them differs, but fewer could be made, or none that runs one of the functions."""
+    """The result of a comparison.
+
+    `how` is `tree`, `inputs` (the same answers to at least 200 inputs), `differs` (`detail` says where), or `unknown`
+    (no answer differs, but there are too few inputs, or none that runs one of the functions).
+    """
 
     how: str
     inputs: int = 0
-    told: str = ""
+    detail: str = ""
 
     @property
     def is_equal(self) -> bool:
@@ -41,7 +44,7 @@ class Agreement:
 
 
 class _Normal(ast.NodeTransformer):
-    """Ways of writing that mean the same become one."""
+    """Normalises equivalent notations."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
@@ -67,7 +70,7 @@ class _Normal(ast.NodeTransformer):
 
 
 def normal(data: bytes) -> str:
-    """A text that is equal for files that differ in formatting, comments, docstrings, `pass` and negations only.
+    """Return a text that is equal for files that differ only in formatting, comments, docstrings, `pass` and negations.
 
     Raises SyntaxError or ValueError.
     """
@@ -79,72 +82,74 @@ def _dump(tree: ast.AST) -> str:
         for name in ("body", "orelse"):
             block = getattr(node, name, None)
             if isinstance(block, list):
-                setattr(node, name, [one for one in block if not _says_nothing(one)])
+                setattr(node, name, [one for one in block if not _is_no_op(one)])
     return ast.dump(_Normal().visit(tree))
 
 
-def _says_nothing(statement: ast.stmt) -> bool:
+def _is_no_op(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
 
 
 def changed(before: bytes, after: bytes) -> tuple[list[str], bool]:
-    """The functions that differ, and whether anything else does. Raises SyntaxError or ValueError.
+    """Return the functions that differ, and whether anything else does. Raises SyntaxError or ValueError.
 
-    A name that is defined more than once, as of a property's getter and setter, calls nobody knows which of them: what
-    differs there is something else.
+    Functions whose name is defined more than once, as for the getter and setter of a property, are ambiguous:
+    differences in them count as something else.
     """
     trees = [ast.parse(data) for data in (before, after)]
     listed = [[name for name, _ in iter_functions(tree)] for tree in trees]
-    several = {name for names in listed for name in names if names.count(name) > 1}
-    old, new = ({name: _dump(one) for name, one in iter_functions(tree) if name not in several} for tree in trees)
+    ambiguous = {name for names in listed for name in names if names.count(name) > 1}
+    old, new = ({name: _dump(one) for name, one in iter_functions(tree) if name not in ambiguous} for tree in trees)
     names = [name for name in old if name in new and old[name] != new[name]]
-    return names, _outside(before, several) != _outside(after, several)
+    return names, _outside(before, ambiguous) != _outside(after, ambiguous)
 
 
-def _outside(data: bytes, several: Collection[str]) -> str:
-    """All but what the functions do that are defined once."""
+def _outside(data: bytes, ambiguous: Collection[str]) -> str:
+    """Return the file without the bodies and parameters of functions that are defined once."""
     tree = ast.parse(data)
     for name, function in iter_functions(tree):
-        if name not in several:
+        if name not in ambiguous:
             function.body = []
             function.args = ast.arguments([], [], None, [], [], None, [])
     return _dump(tree)
 
 
 def agreement(
-    room: Workspace, command: str, path: str, original: bytes, repaired: bytes, asked: Sequence[str] = ()
+    workspace: Workspace, command: str, path: str, original: bytes, repaired: bytes, required: Sequence[str] = ()
 ) -> Agreement:
-    """Compare two versions of a file on calls recorded from a command and varied; `asked` are functions to look at
-    before those that differ. All of these are looked at, and where some answer no call, or all of them too few, their
-    callers. Leaves the original in the room."""
+    """Compare two versions of a file on calls recorded from a command and varied.
+
+    Compares the `required` functions, then those that differ, and their callers if some of them have no conclusive call
+    or the total is too small. Leaves the original in the workspace.
+    """
     if normal(original) == normal(repaired):
         return Agreement("tree")
     names, elsewhere = changed(original, repaired)
     if elsewhere:
-        return Agreement("unknown", 0, "something differs outside of functions, or in one whose name there is twice")
-    total, silent = 0, set(names)
-    own = dict.fromkeys([*asked, *names])
-    for name, seen in (*((name, {name}) for name in own), *_callers(original, list(own))):
-        if name not in own and total >= WANTED and not silent:
+        return Agreement("unknown", 0, "code outside of functions, or a function whose name is defined twice, differs")
+    total, uncovered = 0, set(names)
+    own = dict.fromkeys([*required, *names])
+    for name, covered in (*((name, {name}) for name in own), *_callers(original, list(own))):
+        if name not in own and total >= MIN_INPUTS and not uncovered:
             break
-        count, told = _compared(room, command, Target(path, name), original, repaired)
+        count, difference = _compare_calls(workspace, command, Target(path, name), original, repaired)
         total += count
-        if told:
-            return Agreement("differs", total, told)
+        if difference:
+            return Agreement("differs", total, difference)
         if count:
-            silent -= seen
-    return Agreement("inputs" if total >= WANTED and not silent else "unknown", total)
+            uncovered -= covered
+    return Agreement("inputs" if total >= MIN_INPUTS and not uncovered else "unknown", total)
 
 
 def _callers(data: bytes, names: Sequence[str]) -> Iterator[tuple[str, set[str]]]:
-    """Functions of the file that call some of these, each with those it calls."""
+    """Yield the functions of the file that call some of these functions, each with those it calls."""
     found = 0
     for caller, function in iter_functions(ast.parse(data)):
         called = _called(function)
         inside = {name for name in names if name.rpartition(".")[2] in called}
-        if caller not in names and inside and found < MOST_CALLERS:
+        if caller not in names and inside and found < MAX_CALLERS:
             found += 1
             yield caller, inside
 
@@ -154,22 +159,24 @@ def _called(function: Function) -> set[str]:
     return found | {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
 
 
-def _compared(room: Workspace, command: str, target: Target, original: bytes, repaired: bytes) -> tuple[int, str]:
-    """(calls that the original answers in the same way each time, where the repaired one differs on them)."""
-    room.write(target.path, original)
+def _compare_calls(
+    workspace: Workspace, command: str, target: Target, original: bytes, repaired: bytes
+) -> tuple[int, str]:
+    """Return the number of calls that the original answers deterministically, and a difference of the repaired file."""
+    workspace.write(target.path, original)
     try:
-        calls: list[InputCall] = list(record_calls(room, target, command, RECORDED, 120))
+        calls: list[InputCall] = list(record_calls(workspace, target, command, RECORDED, 120))
         for seed in SEEDS:
-            if calls and len(calls) < WANTED:
-                calls += vary_calls(room, target, calls[:RECORDED], VARIED, seed)
-        first, second = (collect_answers(room, target, calls, SECONDS, seed) for seed in (0, 1))
+            if calls and len(calls) < MIN_INPUTS:
+                calls += vary_calls(workspace, target, calls[:RECORDED], VARIED, seed)
+        first, second = (collect_answers(workspace, target, calls, SECONDS, seed) for seed in (0, 1))
         steady = [n for n, one in enumerate(first) if is_conclusive(one) and one == second[n]]
-        kept = list({calls[n].data: n for n in steady}.values())
-        room.write(target.path, repaired)
-        after = collect_answers(room, target, [calls[n] for n in kept], PATIENCE)
+        distinct = list({calls[n].data: n for n in steady}.values())
+        workspace.write(target.path, repaired)
+        after = collect_answers(workspace, target, [calls[n] for n in distinct], REPAIRED_SECONDS)
     except UsageError as error:
-        return 0, "" if room.read(target.path) == original else error.message
+        return 0, "" if workspace.read(target.path) == original else error.message
     finally:
-        room.write(target.path, original)
-    told = describe_differences([first[n] for n in kept], after)
-    return len(kept), told[0] if told else ""
+        workspace.write(target.path, original)
+    differences = describe_differences([first[n] for n in distinct], after)
+    return len(distinct), differences[0] if differences else ""

@@ -1,4 +1,4 @@
-"""Makes the list of planted bugs: seeded, each killed by a test of the package's suite, none that hangs."""
+"""The list of planted bugs: seeded random bugs that a test of the package's suite detects and that do not hang."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from itertools import accumulate
 from pathlib import Path
 
-from benchmarks._planting import Package, git, git_folder, named, room, run_suite, sources
+from benchmarks._planting import Package, git, git_folder, named, open_package, run_suite, sources
 from benchmarks._planting_code import Code, Edit, Operator, Slip
 from benchmarks._planting_equal import changed, normal
 from benchmarks._planting_expressions import OPERATORS as IN_EXPRESSIONS
@@ -20,14 +20,14 @@ from benchmarks._planting_statements import OPERATORS as IN_STATEMENTS
 
 HALVES = ("tuning", "held-out")
 REVERTED = "history_revert"
-MOST_REVERTS, MOST_TRIES = 2, 3
-MOST_FAILING = 1 / 3
-"""Of the suite; a bug that breaks more is found by nobody's test, but at the first import."""
+MAX_REVERTS, MAX_TRIES = 2, 3
+MAX_FAILING = 1 / 3
+"""Share of the suite; a bug that breaks more tests would be noticed at the first import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug in a file of a package, what made it and where, and the tests of the suite that it makes fail."""
+    """A bug in a file of a package, the operator and place, and the tests of the suite that it makes fail."""
 
     id: str
     package: str
@@ -45,49 +45,49 @@ class Bug:
 
 
 def half_of(package: str, path: str, function: str) -> str:
-    """Each function is in one half only, so that nothing that was seen in one tells of the other."""
+    """Return the half of a function. Each function is in one half only, so that the halves are independent."""
     return HALVES[hashlib.sha256(f"{package}:{path}:{function}".encode()).digest()[0] % 2]
 
 
 def make(repos: Path, package: Package, half: str, count: int) -> list[Bug]:
-    """So many bugs of a package's half, at most one in a function, by as many operators as possible."""
+    """Return `count` bugs in a half of a package, at most one per function, from as many operators as possible."""
     files = sources(repos, package)
-    chance = random.Random(f"{package.name} {half} 11")
+    rng = random.Random(f"{package.name} {half} 11")
     found: list[Bug] = []
-    with room(repos, package, {}) as place:
-        workspace = place.workspace
+    with open_package(repos, package, {}) as opened:
+        workspace = opened.workspace
         before = [run_suite(workspace, package) for _ in range(2)]
-        steady = set(before[0].passed) & set(before[1].passed)
-        for bug in offered(repos, package, half, files, chance):
+        stable = set(before[0].passed) & set(before[1].passed)
+        for bug in offered(repos, package, half, files, rng):
             if len(found) >= count:
                 break
             if any(one.function == bug.function and one.path == bug.path for one in found):
                 continue
-            if bug.operator == REVERTED and sum(one.operator == REVERTED for one in found) >= MOST_REVERTS:
+            if bug.operator == REVERTED and sum(one.operator == REVERTED for one in found) >= MAX_REVERTS:
                 continue
             if bug.operator != REVERTED and any(one.operator == bug.operator for one in found):
                 continue
             workspace.write(bug.path, bug.apply(files[bug.path]))
             after = run_suite(workspace, package)
             workspace.write(bug.path, files[bug.path])
-            failing = tuple(test for test in after.failed if test in steady)
-            if after.complete and 0 < len(failing) <= MOST_FAILING * len(steady):
+            failing = tuple(test for test in after.failed if test in stable)
+            if after.complete and 0 < len(failing) <= MAX_FAILING * len(stable):
                 found.append(replace(bug, id=f"{package.name}-{half}-{len(found) + 1}", failing=failing))
     return found
 
 
-def offered(repos: Path, package: Package, half: str, files: dict[str, bytes], chance: random.Random) -> Iterator[Bug]:
-    """Bugs to be tried: first what history offers, then slips by one operator after the other, of each a few.
+def offered(repos: Path, package: Package, half: str, files: dict[str, bytes], rng: random.Random) -> Iterator[Bug]:
+    """Yield bugs to try: first reverts from the history, then a few slips of each operator.
 
-    The same `chance` offers the same ones.
+    The same state of `rng` yields the same bugs.
     """
     for one in reverts(repos, package, files):
-        names = _altered(files[one.path], one.data)
+        names = _changed_functions(files[one.path], one.data)
         if names and all(half_of(package.name, one.path, name) == half for name in names):
             line = Code(one.path, files[one.path]).functions[names[0]].lineno
             edits = line_edits(files[one.path], one.data)
             yield Bug("", package.name, package.commit, REVERTED, one.path, names[0], line, one.what, edits)
-    tests = _tests(repos, package)
+    tests = _read_tests(repos, package)
     codes = [Code(path, data) for path, data in sorted(files.items())]
     places = [
         (code, name)
@@ -96,34 +96,34 @@ def offered(repos: Path, package: Package, half: str, files: dict[str, bytes], c
         if half_of(package.name, code.path, name) == half and _is_named(name, tests)
     ]
     operators = [*IN_STATEMENTS, *IN_EXPRESSIONS]
-    chance.shuffle(operators)
+    rng.shuffle(operators)
     for operator in operators:
-        yield from _slips(package, operator, places, chance)
+        yield from _slips(package, operator, places, rng)
 
 
 def _slips(
-    package: Package, operator: Operator, places: Sequence[tuple[Code, str]], chance: random.Random
+    package: Package, operator: Operator, places: Sequence[tuple[Code, str]], rng: random.Random
 ) -> Iterator[Bug]:
     offered = 0
-    for code, name in chance.sample(places, len(places)):
+    for code, name in rng.sample(places, len(places)):
         slips = list(operator(code, code.functions[name]))
         if not slips:
             continue
-        slip = chance.choice(slips)
+        slip = rng.choice(slips)
         try:
             if normal(slip.apply(code.data)) == normal(code.data):
                 continue
         except (SyntaxError, ValueError):
             continue
-        operated = operator.__name__
-        yield Bug("", package.name, package.commit, operated, code.path, name, slip.line, slip.what, slip.edits)
+        kind = operator.__name__
+        yield Bug("", package.name, package.commit, kind, code.path, name, slip.line, slip.what, slip.edits)
         offered += 1
-        if offered >= MOST_TRIES:
+        if offered >= MAX_TRIES:
             return
 
 
-def _altered(before: bytes, after: bytes) -> list[str]:
-    """The functions that differ, if nothing else does."""
+def _changed_functions(before: bytes, after: bytes) -> list[str]:
+    """Return the functions that differ, or an empty list if something else differs, too."""
     try:
         names, elsewhere = changed(before, after)
     except (SyntaxError, ValueError):
@@ -132,7 +132,7 @@ def _altered(before: bytes, after: bytes) -> list[str]:
 
 
 def line_edits(before: bytes, after: bytes) -> tuple[Edit, ...]:
-    """The lines that differ, each run of them as an edit."""
+    """Return an edit for each run of lines that differ."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     head = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     most, tail = min(len(old), len(new)) - head, 0
@@ -147,8 +147,8 @@ def line_edits(before: bytes, after: bytes) -> tuple[Edit, ...]:
     )
 
 
-def _tests(repos: Path, package: Package) -> str:
-    """The text of the suite."""
+def _read_tests(repos: Path, package: Package) -> str:
+    """Return the text of the suite."""
     folder = git_folder(repos, package)
     listed = git(folder, "ls-tree", "-r", "--name-only", package.commit, f"{package.tests}/").decode().splitlines()
     files = [git(folder, "show", f"{package.commit}:{path}") for path in listed if path.endswith(".py")]
@@ -156,20 +156,20 @@ def _tests(repos: Path, package: Package) -> str:
 
 
 def _is_named(name: str, tests: str) -> bool:
-    """Whether the suite names a function, or for what is not public its class; others are hardly ever run by it."""
+    """Return whether the suite names a function, or the class of a private one; it hardly ever runs others."""
     owner, _, last = name.rpartition(".")
     return last in tests if not last.startswith("_") else (not owner or owner in tests)
 
 
 def write(file: Path, half: str, bugs: Sequence[Bug]) -> str:
-    """Keep a list of bugs; answers its SHA-256."""
+    """Write a list of bugs and return its SHA-256."""
     text = json.dumps({"half": half, "bugs": [asdict(bug) for bug in bugs]}, indent=1)
     file.write_text(text)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read(file: Path) -> list[Bug]:
-    """The bugs of a list. Raises UsageError if a package is not known any more."""
+    """Read a list of bugs. Raises UsageError for an unknown package."""
     found = []
     for one in json.loads(file.read_text())["bugs"]:
         named(one["package"])

@@ -1,4 +1,4 @@
-"""Slips in statements: what is left out, stands in the wrong place, or leaves a loop too early."""
+"""Slips in statements: missing or misplaced statements, and loops that are left too early."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from benchmarks._planting_code import (
     statements,
 )
 
-LEAVING = ast.Return | ast.Raise | ast.Continue | ast.Break
-STARTS = {"0": "1", "1": "0", "False": "True", "True": "False", "None": "0", "''": "' '", "-1": "0"}
+JUMPS = ast.Return | ast.Raise | ast.Continue | ast.Break
+OTHER_STARTS = {"0": "1", "1": "0", "False": "True", "True": "False", "None": "0", "''": "' '", "-1": "0"}
 
 
 def dropped_statement(code: Code, function: Function) -> Iterator[Slip]:
-    """A call, a store or an update is left out; one that binds a new name stays, as its loss would be a NameError."""
+    """Omit a call, an assignment or an update. Assignments of new names stay, since omitting them is a NameError."""
     known = set(parameters(function))
     for statement in sorted(statements(function), key=lambda one: one.lineno):
-        lost = isinstance(statement, ast.AugAssign) or (
+        can_omit = isinstance(statement, ast.AugAssign) or (
             isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call | ast.Yield)
         )
         if isinstance(statement, ast.Assign):
-            lost = bound(statement) <= known
+            can_omit = bound(statement) <= known
         known |= bound(statement) if isinstance(statement, ast.Assign | ast.For) else set()
-        if lost:
+        if can_omit:
             yield from code.drop(statement, f"without {brief(ast.unparse(statement))}")
 
 
 def dropped_guard(code: Code, function: Function) -> Iterator[Slip]:
-    """An `if` that only leaves is left out."""
+    """Omit an `if` statement whose body ends with a jump."""
     for statement in statements(function):
         if not isinstance(statement, ast.If) or statement.orelse or _is_elif(code, statement):
             continue
-        if isinstance(statement.body[-1], LEAVING):
+        if isinstance(statement.body[-1], JUMPS):
             yield from code.drop(statement, f"without the guard {brief(ast.unparse(statement.test))}")
 
 
 def dropped_branch(code: Code, function: Function) -> Iterator[Slip]:
-    """An `elif` or `else` is left out."""
+    """Omit an `elif` or `else`."""
     for statement in statements(function):
         if not isinstance(statement, ast.If) or not statement.orelse:
             continue
@@ -64,7 +64,7 @@ def dropped_branch(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def swapped_statements(code: Code, function: Function) -> Iterator[Slip]:
-    """Two statements after each other, of which one reads what the other binds or changes, change places."""
+    """Swap two adjacent statements of which one reads a name that the other binds or changes."""
     for statement in statements(function):
         block = code.block(statement)
         after = block[block.index(statement) + 1 :][:1]
@@ -82,7 +82,7 @@ def swapped_statements(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def wrong_nesting(code: Code, function: Function) -> Iterator[Slip]:
-    """What stands after a block stands in it, or its last statement stands after it."""
+    """Move the statement after a block into it, or the last statement of a block behind it."""
     for statement in statements(function):
         if not isinstance(statement, LOOPS | ast.If | ast.With) or getattr(statement, "orelse", []):
             continue
@@ -100,7 +100,7 @@ def wrong_nesting(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def early_return(code: Code, function: Function) -> Iterator[Slip]:
-    """A loop returns at the end of its first turn what is to be returned after it."""
+    """Move the `return` after a loop to the end of its body."""
     for loop in statements(function):
         block = code.block(loop)
         after = block[block.index(loop) + 1 :]
@@ -114,7 +114,7 @@ def early_return(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def wrong_exit(code: Code, function: Function) -> Iterator[Slip]:
-    """`break` for `continue`, or the other way round."""
+    """Swap `break` and `continue`."""
     for statement in statements(function):
         if isinstance(statement, ast.Break | ast.Continue):
             new = "continue" if isinstance(statement, ast.Break) else "break"
@@ -122,11 +122,12 @@ def wrong_exit(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def wrong_start(code: Code, function: Function) -> Iterator[Slip]:
-    """What a loop adds to begins with another value, or anew in each turn."""
+    """Initialise the accumulator of a loop with another value, or in each iteration."""
     for statement, loop in _before_loops(code, function):
         value = ast.unparse(statement.value)
-        if value in STARTS:
-            yield code.put(statement.value, STARTS[value], f"{ast.unparse(statement)}: begins with {STARTS[value]}")
+        if value in OTHER_STARTS:
+            other = OTHER_STARTS[value]
+            yield code.replace(statement.value, other, f"{ast.unparse(statement)}: begins with {other}")
         rows, first = code.rows(statement), code.rows(loop.body[0])
         inner = loop.body[0].col_offset - loop.col_offset
         if rows and first and inner > 0 and isinstance(statement.value, ast.Constant | ast.List | ast.Dict | ast.Call):
@@ -135,7 +136,7 @@ def wrong_start(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def stale_variable(code: Code, function: Function) -> Iterator[Slip]:
-    """Where a value was made of another, the older one is used after it, or what was made is kept under no name."""
+    """Use the source of a computed value instead of the value, or do not assign the computed value."""
     for statement in statements(function):
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
             continue
@@ -149,7 +150,7 @@ def stale_variable(code: Code, function: Function) -> Iterator[Slip]:
                 if isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load):
                     for name in sources:
                         if name != target.id and not _is_in_text(code, node):
-                            yield code.put(node, name, f"{name} where {target.id} was made of it")
+                            yield code.replace(node, name, f"{name} where {target.id} was made of it")
         if (
             target.id in read(statement.value)
             and isinstance(statement.value, ast.Call)
@@ -160,15 +161,15 @@ def stale_variable(code: Code, function: Function) -> Iterator[Slip]:
 
 
 def narrowed_exception(code: Code, function: Function) -> Iterator[Slip]:
-    """One of several exceptions is no longer caught, or something else is."""
+    """Catch only one of several exceptions, or another exception."""
     for node in ast.walk(function):
         if not isinstance(node, ast.ExceptHandler) or node.type is None:
             continue
         if isinstance(node.type, ast.Tuple):
             for one in node.type.elts:
-                yield code.put(node.type, one, f"only {ast.unparse(one)} of {ast.unparse(node.type)} is caught")
+                yield code.replace(node.type, one, f"only {ast.unparse(one)} of {ast.unparse(node.type)} is caught")
         elif (name := ast.unparse(node.type)) in _EXCEPTIONS:
-            yield code.put(node.type, _EXCEPTIONS[name], f"{_EXCEPTIONS[name]} is caught for {name}")
+            yield code.replace(node.type, _EXCEPTIONS[name], f"{_EXCEPTIONS[name]} is caught for {name}")
 
 
 _EXCEPTIONS = {
@@ -183,7 +184,7 @@ _EXCEPTIONS = {
 
 
 def _before_loops(code: Code, function: Function) -> Iterator[tuple[ast.Assign, ast.For | ast.While]]:
-    """Assignments of one name, with the loop that follows and changes or reads it."""
+    """Yield assignments of one name, each with a later loop that changes or reads it."""
     for loop in statements(function):
         if not isinstance(loop, ast.For | ast.While):
             continue
@@ -208,7 +209,7 @@ def _is_in_text(code: Code, node: ast.AST) -> bool:
 
 
 def _changed(statement: ast.stmt) -> set[str]:
-    """The names that are bound, or whose value a method, a subscript or an attribute may change."""
+    """Return the names that are bound, or whose value a method, a subscript or an attribute may change."""
     parts = [node for node in ast.walk(statement) if isinstance(node, ast.Attribute | ast.Subscript)]
     stored = [node for node in parts if isinstance(node.ctx, ast.Store) or isinstance(statement, ast.Expr)]
     return bound(statement) | {node.value.id for node in stored if isinstance(node.value, ast.Name)}

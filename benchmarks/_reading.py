@@ -1,7 +1,7 @@
-"""The readers' side of `benchmarks.readers`: run by a Python that has the reader, and knows nothing of this project.
+"""Readers of other projects for `benchmarks.readers`, independent of this project.
 
-`python _reading.py READER FILE...` prints one JSON object: the reader's version, and how much it read. What it does not
-take ends it with the reader's own error.
+Run it with a Python that has the reader installed. `python _reading.py READER FILE...` prints one JSON object: the
+version of the reader, and how much it read. Invalid files end it with the error of the reader.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def harbor(*files: str) -> dict[str, Any]:
-    """Harbor's validator, and its sums over steps and embedded trajectories."""
+    """Read with Harbor: its validator, and its sums over steps and embedded trajectories."""
     from harbor.models.trajectories import Trajectory  # type: ignore[import-not-found]
     from harbor.utils.trajectory_utils import compute_model_usage  # type: ignore[import-not-found]
     from harbor.utils.trajectory_validator import TrajectoryValidator  # type: ignore[import-not-found]
@@ -32,7 +32,7 @@ def harbor(*files: str) -> dict[str, Any]:
 
 
 def swebench(*files: str) -> dict[str, Any]:
-    """The harness's own loading, and the patches as unidiff takes them."""
+    """Read with SWE-bench: the loader of its harness, and unidiff for the patches."""
     from swebench.harness.utils import get_predictions_from_file
     from unidiff import PatchSet  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
@@ -42,7 +42,7 @@ def swebench(*files: str) -> dict[str, Any]:
 
 
 def swe_agent(checkout: str, *files: str) -> dict[str, Any]:
-    """SWE-agent's types, both of its inspectors, its statistics, and what makes a demonstration of a trajectory."""
+    """Read with SWE-agent: its types, inspectors, statistics, and conversion of a trajectory to a demonstration."""
     sys.path.insert(0, checkout)
     import sweagent  # type: ignore[import-not-found]
     from sweagent.inspector import server  # type: ignore[import-not-found]
@@ -62,7 +62,7 @@ def swe_agent(checkout: str, *files: str) -> dict[str, Any]:
         convert_traj_to_action_demo(file, file.with_suffix(".demo.yaml"), include_user=True)
     quick_stats(folder)
 
-    async def look() -> None:
+    async def browse() -> None:
         app = TrajectoryInspectorApp(folder)
         async with app.run_test(size=(120, 40)) as pilot:
             for _ in files:
@@ -70,12 +70,12 @@ def swe_agent(checkout: str, *files: str) -> dict[str, Any]:
                     await pilot.press(key)
                     await pilot.pause()
 
-    asyncio.run(look())
+    asyncio.run(browse())
     return {"reader": f"SWE-agent {sweagent.__version__}", "read": f"{len(files)} trajectories, {steps} steps"}
 
 
 def openai(*files: str) -> dict[str, Any]:
-    """The types of OpenAI's client for messages and tools."""
+    """Read with OpenAI's client: its types for messages and tools."""
     from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
     from pydantic import ConfigDict, TypeAdapter
 
@@ -86,12 +86,12 @@ def openai(*files: str) -> dict[str, Any]:
         messages.validate_python(line["messages"])
         tools.validate_python(line.get("tools", []))
         if line["messages"][-1]["role"] != "assistant":
-            raise SystemExit("A conversation does not end with what is to be learned.")
+            raise SystemExit("A conversation does not end with a message of the assistant.")
     return {"reader": f"openai {version('openai')}", "read": f"{len(lines)} conversations"}
 
 
 def datasets(*files: str) -> dict[str, Any]:
-    """Hugging Face's loading of JSONL; where TRL is there, too, its own word on what is a conversation."""
+    """Read with Hugging Face datasets: its JSONL loader, and TRL's check for conversations if TRL is installed."""
     import tempfile
 
     from datasets import load_dataset  # type: ignore[import-not-found]
@@ -106,7 +106,7 @@ def datasets(*files: str) -> dict[str, Any]:
     else:
         reader += f", trl {version('trl')}"
         if not all(is_conversational(row) for rows in loaded for row in rows):
-            raise SystemExit("TRL finds a row that is no conversation.")
+            raise SystemExit("TRL does not recognise a row as a conversation.")
     return {"reader": reader, "read": f"{sum(map(len, loaded))} rows"}
 
 

@@ -1,8 +1,9 @@
-"""Recorded runs of other agents, read into one form: what the harness sent, what its tools had answered, and what our
-tools would have been asked.
+"""Recorded runs of other agents in a common form: the messages that the harness sent, the outputs of its tools, and the
+equivalent calls of our tools.
 
-Known are mini-swe-agent's `.traj.json` (1 and 2), SWE-agent's `.traj`, OpenHands' logged requests and event histories,
-Trae's trajectories, and chats in OpenAI's form. A format is told by its keys, not by the file's name.
+Supports `.traj.json` of mini-swe-agent (1 and 2), `.traj` of SWE-agent, logged requests and event histories of
+OpenHands, trajectories of Trae, and chats in OpenAI's format. Formats are recognised by their keys, not by the file
+name.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from trajectories.records import Action, Observation, Reply, Step
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A reply, the actions in it as our tools would be called, and the observations that followed.
+    """A reply, its actions as calls of our tools, and the observations that followed.
 
-    `sent` are they as the harness sent them, `raw` what its tools had answered; for each action one, as far as known.
+    `sent` are the observations as the harness sent them, `raw` the outputs of its tools; one for each action, if known.
     """
 
     text: str
@@ -33,7 +34,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run: what stood before its first reply, the system's words apart from the task's."""
+    """A run: the system prompt and the task before its first reply, and its turns."""
 
     system: str
     task: str
@@ -41,7 +42,7 @@ class Recorded:
 
     @property
     def issue(self) -> str:
-        """The issue in the task, without the harness's instructions around it where they can be told apart."""
+        """The issue in the task, without the instructions of the harness if they can be separated."""
         for pattern in _ISSUES:
             if found := pattern.search(self.task):
                 return found[1].strip()
@@ -60,71 +61,74 @@ _ISSUES = tuple(
 
 
 def read_run(path: Path) -> Recorded:
-    """A recorded run. Raises ValueError or OSError for what is none, KeyError, TypeError, IndexError for a torn one."""
-    found = json.loads(path.read_text("utf-8", "replace"))
-    for knows, reader in _READERS:
-        if knows(found):
-            run = reader(found)
+    """Read a recorded run.
+
+    Raises ValueError or OSError for other files, and KeyError, TypeError or IndexError for malformed runs.
+    """
+    document = json.loads(path.read_text("utf-8", "replace"))
+    for matches, read in _READERS:
+        if matches(document):
+            run = read(document)
             if run.turns:
                 return run
-    raise ValueError("no trajectory of a kind that is known, or one without a reply")
+    raise ValueError("not a trajectory in a known format, or one without a reply")
 
 
 def as_steps(
-    run: Recorded, task: str, seen: Callable[[Turn, Sequence[Step]], Sequence[Observation]]
+    run: Recorded, task: str, observe: Callable[[Turn, Sequence[Step]], Sequence[Observation]]
 ) -> tuple[list[Step], dict[tuple[str, int], Reply]]:
-    """The run as records of ours: the task first, and what `seen` makes of each turn after the steps so far."""
+    """Convert the run to our records: the task, then each turn with observations from `observe(turn, steps so far)`."""
     steps = [Step("main", 1, "", "task", "", None, (), (Observation(task),))]
     replies = {}
     for number, turn in enumerate(run.turns, 1):
         replies["main", number] = Reply(turn.text, turn.actions, branch="main", ask=number)
-        told = tuple(seen(turn, steps))
-        steps.append(Step("main", number + 1, "", "coder", "", number, turn.actions, told))
+        observations = tuple(observe(turn, steps))
+        steps.append(Step("main", number + 1, "", "coder", "", number, turn.actions, observations))
     return steps, replies
 
 
-# Chats: mini-swe-agent, OpenAI's form
+# Chats: mini-swe-agent, OpenAI's format
 
 
-def _of_chat(found: Any) -> Recorded:
-    """Messages in OpenAI's form; commands may stand fenced in the text, as mini-swe-agent 1 has them."""
-    said = found["messages"] if isinstance(found, dict) else found
-    said = list(takewhile(lambda message: message.get("role") != "exit", said))
-    before = list(takewhile(lambda message: message["role"] != "assistant", said))
+def _read_chat(document: Any) -> Recorded:
+    """Read messages in OpenAI's format; commands may be in fenced blocks of the text, as in mini-swe-agent 1."""
+    messages = document["messages"] if isinstance(document, dict) else document
+    messages = list(takewhile(lambda message: message.get("role") != "exit", messages))
+    before = list(takewhile(lambda message: message["role"] != "assistant", messages))
     system = "\n".join(_text(message) for message in before if message["role"] in ("system", "developer"))
-    if isinstance(found, dict) and found.get("tools"):
-        system += json.dumps(found["tools"])
+    if isinstance(document, dict) and document.get("tools"):
+        system += json.dumps(document["tools"])
     task = "\n".join(_text(message) for message in before if message["role"] not in ("system", "developer"))
-    return Recorded(system, task, tuple(_turns(said[len(before) :])))
+    return Recorded(system, task, tuple(_turns(messages[len(before) :])))
 
 
-def _turns(said: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
+def _turns(messages: Sequence[Mapping[str, Any]]) -> Iterator[Turn]:
     at = 0
-    while at < len(said):
-        answers = list(takewhile(lambda message: message["role"] != "assistant", said[at + 1 :]))
-        text, actions = called(said[at])
+    while at < len(messages):
+        answers = list(takewhile(lambda message: message["role"] != "assistant", messages[at + 1 :]))
+        text, actions = called(messages[at])
         sent = tuple(map(_text, answers))
-        yield Turn(text, actions, sent, tuple(map(_unframed, sent)))
+        yield Turn(text, actions, sent, tuple(map(_strip_tags, sent)))
         at += 1 + len(answers)
 
 
 def called(message: Mapping[str, Any]) -> tuple[str, tuple[Action, ...]]:
-    """The text and the actions of a reply; commands that stand in the text are taken out of it."""
+    """Return the text and the actions of a reply; commands in the text are removed from it."""
     text = _text(message)
     if calls := message.get("tool_calls"):
         named = ((call["function"]["name"], _arguments(call["function"]["arguments"])) for call in calls)
         ids = (str(call.get("id", "")) for call in calls)
-        return text, tuple(_as_ours(*each, id) for each, id in zip(named, ids, strict=True))
+        return text, tuple(_convert_call(*each, id) for each, id in zip(named, ids, strict=True))
     known = [action["command"] for action in message.get("extra", {}).get("actions", ())]
     fenced = re.findall(r"```(?:bash|sh|mswea_bash_command)\n(.*?)\n```", text, re.DOTALL)
-    commands = known or (fenced if len(fenced) == 1 else [])  # mini-swe-agent 1 does nothing where there are more
+    commands = known or (fenced if len(fenced) == 1 else [])  # mini-swe-agent 1 rejects replies with several
     for command in commands:
         text = text.replace(command, "", 1)
     return text, tuple(Action("shell", {"command": command}) for command in commands)
 
 
-def _unframed(text: str) -> str:
-    """An observation of mini-swe-agent without its tags, with a mark where the harness had cut."""
+def _strip_tags(text: str) -> str:
+    """Return an observation of mini-swe-agent without its tags, with a mark where the harness truncated it."""
     found = re.search(r"<output>\n?(.*?)\n?</output>", text, re.DOTALL)
     if found:
         return found[1]
@@ -139,9 +143,9 @@ def _unframed(text: str) -> str:
 # SWE-agent
 
 
-def _of_swe_agent(found: Any) -> Recorded:
-    """The steps are in `trajectory`; `history` has what was sent, demonstrations before the first reply among it."""
-    history = found["history"]
+def _read_swe_agent(document: Any) -> Recorded:
+    """Read steps from `trajectory`, and the sent messages, demonstrations included, from `history`."""
+    history = document["history"]
     first = next(
         at for at, message in enumerate(history) if message["role"] == "assistant" and not message.get("is_demo")
     )
@@ -149,16 +153,16 @@ def _of_swe_agent(found: Any) -> Recorded:
     task = "\n".join(_text(message) for message in history[:first] if message["role"] != "system")
     sent = [_text(message) for message in history[first:] if message["role"] != "assistant"]
     turns = []
-    for at, step in enumerate(found["trajectory"]):
+    for at, step in enumerate(document["trajectory"]):
         raw = step["observation"].replace("\r\n", "\n")
         text = (step["response"] or step["thought"] or "").replace(step["action"].strip(), "", 1)
-        told = sent[at] if at < len(sent) else raw
-        turns.append(Turn(text, (_swe_agents(step["action"], step.get("state")),), (told,), (raw,)))
+        shown = sent[at] if at < len(sent) else raw
+        turns.append(Turn(text, (_swe_agent_action(step["action"], step.get("state")),), (shown,), (raw,)))
     return Recorded(system, task, tuple(turns))
 
 
-def _swe_agents(command: str, state: Any) -> Action:
-    """A command of SWE-agent's own as the tool of ours that does it."""
+def _swe_agent_action(command: str, state: Any) -> Action:
+    """Convert a command of SWE-agent to a call of our corresponding tool."""
     name = command.split(maxsplit=1)[0] if command.split() else ""
     state = json.loads(state) if isinstance(state, str) and state.startswith("{") else state
     path = str((state or {}).get("open_file") or "")
@@ -174,9 +178,10 @@ def _swe_agents(command: str, state: Any) -> Action:
 # OpenHands
 
 
-def _of_openhands(found: Any) -> Recorded:
-    """The last logged request: `messages` as sent, `fncall_messages` the same with calls apart from the text."""
-    sent, plain = found["messages"], [*found["fncall_messages"], found["fncall_response"]["choices"][0]["message"]]
+def _read_openhands(document: Any) -> Recorded:
+    """Read the last logged request: `messages` as sent, `fncall_messages` with calls separate from the text."""
+    sent, last = document["messages"], document["fncall_response"]["choices"][0]["message"]
+    plain = [*document["fncall_messages"], last]
     first = next(at for at, message in enumerate(plain) if message["role"] == "assistant")
     turns: list[Turn] = []
     for at, message in enumerate(plain):
@@ -190,35 +195,36 @@ def _of_openhands(found: Any) -> Recorded:
     return Recorded(f"{system}\n{demonstration}", rest, tuple(turns))
 
 
-def _of_events(found: Any) -> Recorded:
-    """A history of events: actions and observations, each action's observation has its id as `cause`."""
-    events = found["history"] if isinstance(found, dict) else found
-    seen = {event["cause"]: event for event in events if "observation" in event and "cause" in event}
+def _read_events(document: Any) -> Recorded:
+    """Read a history of events: actions and observations, whose `cause` is the id of their action."""
+    events = document["history"] if isinstance(document, dict) else document
+    observations = {event["cause"]: event for event in events if "observation" in event and "cause" in event}
     system, task, turns = "", "", list[Turn]()
     for event in events:
-        what, given = event.get("action"), event.get("args") or {}
-        if what == "system":
-            system = str(given.get("content", "")) + (json.dumps(given["tools"]) if given.get("tools") else "")
-        elif what == "message" and event.get("source") == "user" and not turns:
-            task += str(given.get("content", ""))
-        elif what and event.get("source") == "agent":
-            text = str(given.pop("thought", "") or given.get("content", ""))
-            raw = str(seen[event["id"]].get("content", "")) if event.get("id") in seen else ""
-            turns.append(Turn(text, (_of_event(str(what), given),), (raw,), (_without_notes(raw),)))
+        kind, arguments = event.get("action"), event.get("args") or {}
+        if kind == "system":
+            tools = arguments.get("tools")
+            system = str(arguments.get("content", "")) + (json.dumps(tools) if tools else "")
+        elif kind == "message" and event.get("source") == "user" and not turns:
+            task += str(arguments.get("content", ""))
+        elif kind and event.get("source") == "agent":
+            text = str(arguments.pop("thought", "") or arguments.get("content", ""))
+            raw = str(observations.get(event.get("id"), {}).get("content", ""))
+            turns.append(Turn(text, (_event_action(str(kind), arguments),), (raw,), (_without_notes(raw),)))
     return Recorded(system, task, tuple(turns))
 
 
-def _of_event(what: str, given: Mapping[str, Any]) -> Action:
-    if what == "run":
-        return Action("shell", {"command": str(given.get("command", ""))})
-    if what in ("read", "edit"):
-        command = str(given.get("command") or ("view" if what == "read" else "create"))
-        return _as_ours("str_replace_editor", {**given, "command": command}, "")
-    return Action(what, dict(given))
+def _event_action(kind: str, arguments: Mapping[str, Any]) -> Action:
+    if kind == "run":
+        return Action("shell", {"command": str(arguments.get("command", ""))})
+    if kind in ("read", "edit"):
+        command = str(arguments.get("command") or ("view" if kind == "read" else "create"))
+        return _convert_call("str_replace_editor", {**arguments, "command": command}, "")
+    return Action(kind, dict(arguments))
 
 
 def _without_notes(text: str) -> str:
-    """Without what OpenHands adds to an output, which our shell tells where it is not as expected."""
+    """Remove the notes that OpenHands adds to an output; our shell reports these only if they are unexpected."""
     text = re.sub(r"^(?:EXECUTION RESULT of \[\w+\]:|OBSERVATION:)\n", "", text)
     notes = r"\n?\[(?:The command completed with|Command finished with) exit code 0\.?\]|\n?\[Python interpreter: .*\]"
     return re.sub(rf"{notes}|\n?\[Current working directory: .*\]", "", text)
@@ -227,20 +233,20 @@ def _without_notes(text: str) -> str:
 # Trae
 
 
-def _of_trae(found: Any) -> Recorded:
-    """Steps with calls and results; the first request's messages are the prefix."""
-    first = found["llm_interactions"][0]["input_messages"]
+def _read_trae(document: Any) -> Recorded:
+    """Read steps with calls and results; the messages of the first request are the prefix."""
+    first = document["llm_interactions"][0]["input_messages"]
     system = "\n".join(_text(message) for message in first if message["role"] == "system")
     task = "\n".join(_text(message) for message in first if message["role"] != "system")
     turns = []
-    for step in found["agent_steps"]:
-        if not (said := step.get("llm_response")):
+    for step in document["agent_steps"]:
+        if not (reply := step.get("llm_response")):
             continue
         calls = step.get("tool_calls") or ()
         results = {each["call_id"]: each for each in step.get("tool_results") or ()}
-        actions = tuple(_as_ours(call["name"], call["arguments"], str(call["call_id"])) for call in calls)
+        actions = tuple(_convert_call(call["name"], call["arguments"], str(call["call_id"])) for call in calls)
         raw = tuple(_result(results.get(call["call_id"], {})) for call in calls)
-        turns.append(Turn(said.get("content") or "", actions, raw, raw))
+        turns.append(Turn(reply.get("content") or "", actions, raw, raw))
     return Recorded(system, task, tuple(turns))
 
 
@@ -248,25 +254,27 @@ def _result(result: Mapping[str, Any]) -> str:
     return "\n".join(filter(None, (result.get("result"), result.get("error"))))
 
 
-# What formats share
+# Common to several formats
 
 
-def _as_ours(name: str, given: Mapping[str, Any], id: str) -> Action:
-    """A call of another agent's tool as one of ours."""
+def _convert_call(name: str, arguments: Mapping[str, Any], id: str) -> Action:
+    """Convert a call of another agent's tool to a call of ours."""
     if name in ("bash", "execute_bash", "shell", "run", "terminal"):
-        return Action("shell", {"command": str(given.get("command", ""))}, id)
+        return Action("shell", {"command": str(arguments.get("command", ""))}, id)
     if not name.startswith("str_replace"):
-        return Action(name, dict(given), id)
-    path = str(given.get("path", ""))
-    match given.get("command"):
+        return Action(name, dict(arguments), id)
+    path = str(arguments.get("path", ""))
+    match arguments.get("command"):
         case "view":
-            window = given.get("view_range") or ()
+            window = arguments.get("view_range") or ()
             window = json.loads(window) if isinstance(window, str) else window
             return Action("view", {"path": path} | dict(zip(("start", "end"), window, strict=False)), id)
         case "str_replace":
-            return Action("edit", {"path": path, "old": given.get("old_str", ""), "new": given.get("new_str", "")}, id)
+            old, new = arguments.get("old_str", ""), arguments.get("new_str", "")
+            return Action("edit", {"path": path, "old": old, "new": new}, id)
         case "create" | "insert":
-            return Action("edit", {"path": path, "new": given.get("file_text") or given.get("new_str") or ""}, id)
+            text = arguments.get("file_text") or arguments.get("new_str") or ""
+            return Action("edit", {"path": path, "new": text}, id)
     return Action("undo", {"path": path}, id)
 
 
@@ -284,23 +292,23 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def _has(*keys: str) -> Callable[[Any], bool]:
-    return lambda found: isinstance(found, dict) and all(key in found for key in keys)
+    return lambda document: isinstance(document, dict) and all(key in document for key in keys)
 
 
 def _is_list_of(key: str) -> Callable[[Any], bool]:
-    return lambda found: isinstance(found, list) and any(isinstance(each, dict) and key in each for each in found)
+    return lambda document: isinstance(document, list) and any(isinstance(one, dict) and key in one for one in document)
 
 
-def _has_events(found: Any) -> bool:
-    return isinstance(found, dict) and _is_list_of("observation")(found.get("history"))
+def _has_events(document: Any) -> bool:
+    return isinstance(document, dict) and _is_list_of("observation")(document.get("history"))
 
 
 _READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Recorded]], ...] = (
-    (_has("agent_steps", "llm_interactions"), _of_trae),
-    (_has("fncall_messages", "messages"), _of_openhands),
-    (_has("trajectory", "history"), _of_swe_agent),
-    (_has("messages"), _of_chat),
-    (_has_events, _of_events),
-    (_is_list_of("observation"), _of_events),
-    (_is_list_of("role"), _of_chat),
+    (_has("agent_steps", "llm_interactions"), _read_trae),
+    (_has("fncall_messages", "messages"), _read_openhands),
+    (_has("trajectory", "history"), _read_swe_agent),
+    (_has("messages"), _read_chat),
+    (_has_events, _read_events),
+    (_is_list_of("observation"), _read_events),
+    (_is_list_of("role"), _read_chat),
 )

@@ -1,7 +1,7 @@
-"""Scores a file of tests, in the Python that runs it: coverage of a module, and which mutants of it fail a test.
+"""Scores of a file of tests: coverage of a module, and the number of its mutants that fail a test.
 
-Run as a program: `python _scoring_tests.py JOB.json`, with pytest and coverage. Each run is a forked child of this
-process, in which nothing of the module is imported yet. It answers on its last line, as JSON.
+Usage: `python _scoring_tests.py JOB.json`, with a Python that has pytest and coverage. Each run is a forked child of
+this process, which does not import the module. The last line of the output is the result as JSON.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 import coverage
 import pytest
 
-LONGEST = 12
+TIMEOUT = 12
 """Seconds that the tests may take on one mutant."""
 
 
 class Outcomes:
-    """Which tests passed."""
+    """Pytest plugin that records which tests pass and fail."""
 
     def __init__(self) -> None:
         self.passed: set[str] = set()
@@ -36,14 +36,14 @@ class Outcomes:
             self.passed.add(report.nodeid)
 
 
-def forked(work: Callable[[], Any]) -> Any:
-    """What `work()` gives in a child, or None where it takes too long or dies."""
+def run_forked(work: Callable[[], Any]) -> Any:
+    """Return the result of `work()` in a child process, or None if it takes too long or dies."""
     reads, writes = os.pipe()
     child = os.fork()
     if not child:
         try:
             os.setsid()
-            signal.alarm(LONGEST)
+            signal.alarm(TIMEOUT)
             null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(null, stream)
@@ -60,15 +60,15 @@ def forked(work: Callable[[], Any]) -> Any:
 
 
 def run(tests: Sequence[str], without: Sequence[str] = (), first: bool = False) -> tuple[list[str], list[str]]:
-    """(passed, failed) tests."""
+    """Run the tests and return those that passed and those that failed."""
     outcomes = Outcomes()
-    words = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", *tests]
-    pytest.main([*words, *(f"--deselect={one}" for one in without), *(["-x"] if first else [])], plugins=[outcomes])
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", *tests]
+    pytest.main([*options, *(f"--deselect={one}" for one in without), *(["-x"] if first else [])], plugins=[outcomes])
     return sorted(outcomes.passed - outcomes.failed), sorted(outcomes.failed)
 
 
-def covered(tests: Sequence[str], without: Sequence[str], path: str) -> list[int]:
-    """Lines and branches of the file: (reached, all) of each."""
+def measure_coverage(tests: Sequence[str], without: Sequence[str], path: str) -> list[int]:
+    """Return the covered and all lines, then the covered and all branches of the file."""
     measure = coverage.Coverage(branch=True, include=[path], data_file=None, config_file=False)
     measure.start()
     run(tests, without)
@@ -84,29 +84,29 @@ def main(file: str) -> None:
     sys.path[:0] = job["path_entries"]
     sys.dont_write_bytecode = True
     target, tests = Path(job["root"]) / job["path"], job["tests"]
-    whole = target.read_bytes()
-    once: list[list[str]]
-    again: list[list[str]]
-    once, again = [forked(lambda: run(tests)) or [[], []] for _ in range(2)]
-    good = set(once[0]) & set(again[0])
-    bad = sorted({*once[0], *once[1], *again[0], *again[1]} - good)
-    found: dict[str, Any] = {
-        "tests": len(good),
-        "unsteady": len(bad),
+    original = target.read_bytes()
+    first: list[list[str]]
+    second: list[list[str]]
+    first, second = [run_forked(lambda: run(tests)) or [[], []] for _ in range(2)]
+    stable = set(first[0]) & set(second[0])
+    unstable = sorted({*first[0], *first[1], *second[0], *second[1]} - stable)
+    result: dict[str, Any] = {
+        "tests": len(stable),
+        "unsteady": len(unstable),
         "coverage": None,
         "killed": 0,
         "mutants": len(job["mutants"]),
     }
-    if good:
-        found["coverage"] = forked(lambda: covered(tests, bad, str(target)))
+    if stable:
+        result["coverage"] = run_forked(lambda: measure_coverage(tests, unstable, str(target)))
         try:
             for text in job["mutants"]:
                 target.write_text(text)
-                ended = forked(lambda: run(tests, bad, first=True))
-                found["killed"] += ended is None or bool(ended[1]) or not ended[0]
+                outcome = run_forked(lambda: run(tests, unstable, first=True))
+                result["killed"] += outcome is None or bool(outcome[1]) or not outcome[0]
         finally:
-            target.write_bytes(whole)
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+            target.write_bytes(original)
+    sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
 main(sys.argv[1])

@@ -1,7 +1,8 @@
-"""The session's app with a thread that tells of many steps: `python -m benchmarks._session_load LOG STEPS CHARACTERS`.
+"""The session app under load: `python -m benchmarks._session_load LOG STEPS CHARACTERS`.
 
-A step has so many characters in three observations, as a model sees them (each is capped). Words stream before each
-tenth step. LOG gets the memory at a tenth of the steps and at the end, in bytes.
+A thread reports STEPS steps with CHARACTERS characters each in three observations, as a model sees them (truncated).
+Before each tenth step the words of the reply are streamed. LOG receives the memory after a tenth of the steps and at
+the end, in bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trajectories.records import Reply, Step
 
 LATE, PAUSE = 600, 0.02
-"""So many of the steps come while keys are timed, one each so many seconds; those before as fast as they can."""
+"""Number of last steps, which arrive while keys are timed, and the seconds between them."""
 LIST = "- a list\n- of two\n\n```python\nx = 1\n```\n"
 WORDS = f"The parser reads `tokens` one by one, and **forgets** the last of them.\n\n{LIST}"
 LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
@@ -36,7 +37,7 @@ def start() -> Start:
     return Start(Repository.open(Path(__file__).resolve().parent.parent), Settings(workspace="local"))
 
 
-def made(number: int, characters: int) -> tuple[Step, Reply]:
+def make_step(number: int, characters: int) -> tuple[Step, Reply]:
     from trajectories.records import Action, Observation, Reply, Step
 
     text = "".join(LINE.format(number) for _ in range(characters // 3 // len(LINE)))
@@ -45,8 +46,8 @@ def made(number: int, characters: int) -> tuple[Step, Reply]:
         Action("run", {"command": f"python -m pytest tests/test_{number}.py -q"}),
         Action("edit", {"path": f"package/module_{number}.py", "old": "x = 1\n", "new": "x = 2\ny = 3\n"}),
     )
-    seen = tuple(Observation(f"{what} {number}\n{text}", ok=what != "edit") for what in ("view", "run", "edit"))
-    step = Step("main", number, "", "coder", "tree", reply=number, actions=actions, observations=seen)
+    observations = tuple(Observation(f"{tool} {number}\n{text}", ok=tool != "edit") for tool in ("view", "run", "edit"))
+    step = Step("main", number, "", "coder", "tree", reply=number, actions=actions, observations=observations)
     return step, Reply(f"Step {number}. {WORDS * (1 + number % 3)}", actions, branch="main", ask=number)
 
 
@@ -60,34 +61,34 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     app._post_event(TurnStarted(Turn("Work", "build"), "Work"))
     memory = {"text": 0}
     for number in range(1, steps + 1):
-        step, reply = made(number, characters)
+        step, reply = make_step(number, characters)
         if number > steps // 10:
-            memory["text"] += sum(len(seen.text) for seen in step.observations) + len(reply.text)
+            memory["text"] += sum(len(observation.text) for observation in step.observations) + len(reply.text)
         if number % 10 == 0:
             for word in reply.text.split(" "):
                 app._post_event(ProgressReported(ProgressEvent("delta", "main", f"{word} ")))
         app._post_event(StepRecorded(step, reply))
         time.sleep(0.002 if number < steps - LATE else PAUSE)
         if number == steps - LATE:
-            settled(app)
+            settled_memory(app)
             log.with_suffix(".begun").touch()
         if number == steps // 10:
-            memory["tenth"] = settled(app)
-    memory["end"] = settled(app)
+            memory["tenth"] = settled_memory(app)
+    memory["end"] = settled_memory(app)
     log.write_text(json.dumps(memory))
 
 
-def settled(app: SessionApp) -> int:
-    """Memory, once all is shown."""
+def settled_memory(app: SessionApp) -> int:
+    """Wait until all events are shown, and return the memory of this process."""
     time.sleep(1.0)
     while app.event_queue.waiting:
         time.sleep(0.1)
     gc.collect()
-    return resident()
+    return resident_memory()
 
 
-def resident() -> int:
-    """Bytes of this process; Linux only."""
+def resident_memory() -> int:
+    """Return the resident bytes of this process; Linux only."""
     pages = Path("/proc/self/statm").read_text().split()[1]
     return int(pages) * 4096
 

@@ -1,4 +1,4 @@
-"""What all signals say of an instance's candidates, kept so that fitting does not ask the graph again."""
+"""Localization signals of the candidates of an instance, cached so that fitting does not query the graph again."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ from trajectories.errors import UsageError
 
 POINTING = ("link", "trace", "method", "past", "commit", "class", "called", "name")
 OF_FILE = ("file", "file_rank")
-"""Signals of functions that come of the files' scores, and so are computed while fitting."""
+"""Signals of functions that depend on the scores of files, and are computed while fitting."""
 
 
 class Table(NamedTuple):
-    """Candidates of one kind: a row each, a column a signal."""
+    """Candidates of one kind, with a row for each candidate and a column for each signal."""
 
     signals: tuple[str, ...]
     values: Floats
     gold: Flags
     complete: bool
-    """Whether all gold places are among the candidates."""
+    """Whether the candidates include all gold places."""
     places: Ints
-    """Which place each is: overloads of a function, and a property's getter and setter, are one."""
+    """The place of each candidate: overloads of a function, and getter and setter of a property, share one."""
 
 
-class Judged(NamedTuple):
-    """One instance; `of_file` is the row in `files` of each function's file. Functions without gold are not scored."""
+class InstanceTables(NamedTuple):
+    """The candidates of an instance; `of_file` is the row in `files` of each function's file.
+
+    Functions are not scored if none is gold.
+    """
 
     repository: str
     files: Table
@@ -45,40 +48,40 @@ class Judged(NamedTuple):
     of_file: Ints
 
 
-def judged(instance: Instance, cache: Path, folder: Path) -> Judged:
-    """From `folder` if it is there, else asked of the graph and kept."""
-    kept = folder / f"{instance.id}.npz"
-    if not kept.exists():
+def instance_tables(instance: Instance, cache: Path, folder: Path) -> InstanceTables:
+    """Read the tables of an instance from `folder`, or collect them from the graph and write them there."""
+    file = folder / f"{instance.id}.npz"
+    if not file.exists():
         blobs = GitBlobs.at(instance.git_dir, instance.commit)
 
-        def question(graph: Graph) -> Judged:
+        def collect(graph: Graph) -> InstanceTables:
             with History.open(instance.git_dir, instance.commit, cache) as history:
-                return judge(graph, file_reader(graph, blobs), history, instance)
+                return collect_tables(graph, file_reader(graph, blobs), history, instance)
 
-        _save(kept, query_graph(blobs, cache, question))
-    return _load(kept)
+        _save(file, query_graph(blobs, cache, collect))
+    return _load(file)
 
 
-def judge(graph: Graph, read: ReadFiles, commits: Commits, instance: Instance) -> Judged:
+def collect_tables(graph: Graph, read: ReadFiles, commits: Commits, instance: Instance) -> InstanceTables:
     search = CandidateSearch(graph, find_mentions(instance.issue), read, commits)
     files = search.files()
     of_files = [graph.paths[number] for number in files.numbers]
     table = _table(files.signals, of_files, instance.files)
-    functions = search.functions(files, look(table))
+    functions = search.functions(files, unfitted_scores(table))
     of_functions = [
         f"{of_files[file]}:{one.name}" for file, one in zip(functions.files, functions.symbols, strict=True)
     ]
     own = _table(_own(functions), of_functions, instance.functions)
-    return Judged(instance.repository, table, own, functions.files)
+    return InstanceTables(instance.repository, table, own, functions.files)
 
 
-def look(table: Table) -> Floats:
-    """How likely candidates seem by a rule that is not fitted, so that no instance has a say in its own candidates."""
-    found = table.values[:, table.signals.index("text")].copy()
+def unfitted_scores(table: Table) -> Floats:
+    """Score candidates by a fixed rule, so that the candidates of an instance do not depend on fitting."""
+    scores = table.values[:, table.signals.index("text")].copy()
     for name in POINTING:
         if name in table.signals:
-            found += 0.4 * table.values[:, table.signals.index(name)]
-    return found
+            scores += 0.4 * table.values[:, table.signals.index(name)]
+    return scores
 
 
 def _own(functions: FunctionCandidates) -> Mapping[str, Signal]:
@@ -96,7 +99,7 @@ def _table(signals: Mapping[str, Signal], names: Sequence[str], gold: frozenset[
     )
 
 
-def _save(path: Path, one: Judged) -> None:
+def _save(path: Path, one: InstanceTables) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {
         f"{kind}_{name}": np.asarray(value)
@@ -107,23 +110,23 @@ def _save(path: Path, one: Judged) -> None:
     np.savez_compressed(path, allow_pickle=False, **columns)
 
 
-def _load(path: Path) -> Judged:
+def _load(path: Path) -> InstanceTables:
     try:
-        return _loaded(path)
+        return _read_arrays(path)
     except KeyError as error:
-        raise UsageError(f"{path} is of another version: {error}.", "Give another folder for the signals.") from None
+        raise UsageError(f"{path} is from another version: {error}.", "Use another folder for the signals.") from None
 
 
-def _loaded(path: Path) -> Judged:
-    with np.load(path) as kept:
+def _read_arrays(path: Path) -> InstanceTables:
+    with np.load(path) as arrays:
         files, functions = (
             Table(
-                tuple(str(name) for name in kept[f"{kind}_signals"]),
-                kept[f"{kind}_values"].astype(np.float64),
-                kept[f"{kind}_gold"],
-                bool(kept[f"{kind}_complete"]),
-                kept[f"{kind}_places"],
+                tuple(str(name) for name in arrays[f"{kind}_signals"]),
+                arrays[f"{kind}_values"].astype(np.float64),
+                arrays[f"{kind}_gold"],
+                bool(arrays[f"{kind}_complete"]),
+                arrays[f"{kind}_places"],
             )
             for kind in ("files", "functions")
         )
-        return Judged(str(kept["repository"]), files, functions, kept["of_file"])
+        return InstanceTables(str(arrays["repository"]), files, functions, arrays["of_file"])

@@ -1,4 +1,4 @@
-"""Small repositories with one failing behaviour each, their images, and a provider that knows how each is mended."""
+"""Small repositories with one bug each, their images, and a model provider that knows the fixes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 IMAGES = "swe-agent-benchmark"
 OPERATORS = {"+": "-", "-": "+", "*": "+"}
-TOOK = re.compile(r"tests took (\d+) ns")
+TEST_TIME = re.compile(r"tests took (\d+) ns")
 CASE = re.compile(r"case-\d{4,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The instance `id`: `module` has a line `wrong` that is to be `right`, and `test` is a test that shows it."""
+    """The instance `id`: `module` has the line `wrong` instead of `right`, and `test` is a test that shows the bug."""
 
     id: str
     package: str
@@ -59,16 +59,16 @@ class Case:
 
 
 def cases(n: int, seed: int = 7) -> list[Case]:
-    """`n` cases, the same for the same seed."""
-    chance = random.Random(seed)
-    return [_case(f"case-{number:04d}", chance) for number in range(n)]
+    """Create `n` cases; the same seed creates the same cases."""
+    rng = random.Random(seed)
+    return [_case(f"case-{number:04d}", rng) for number in range(n)]
 
 
-def _case(id: str, chance: random.Random) -> Case:
-    package = chance.choice(["ledger", "stock", "garden", "harbour", "orbit"])
-    name = chance.choice(["combine", "settle", "charge", "refund", "scale"])
-    operator = chance.choice(list(OPERATORS))
-    a, b = chance.randint(6, 99), chance.randint(3, 50)
+def _case(id: str, rng: random.Random) -> Case:
+    package = rng.choice(["ledger", "stock", "garden", "harbour", "orbit"])
+    name = rng.choice(["combine", "settle", "charge", "refund", "scale"])
+    operator = rng.choice(list(OPERATORS))
+    a, b = rng.randint(6, 99), rng.randint(3, 50)
     right, wrong = (f"    return first {sign} second" for sign in (operator, OPERATORS[operator]))
     expected = {"+": a + b, "-": a - b, "*": a * b}[operator]
     issue = f"{name}() of {package} answers wrongly ({id})\n\n{name}({a}, {b}) should give {expected}."
@@ -92,24 +92,24 @@ def files(case: Case) -> dict[str, str]:
 
 
 def repository(case: Case, folder: Path) -> str:
-    """Make the case's repository in the folder; its commit."""
+    """Create the repository of the case in the folder and return its commit."""
     for name, text in files(case).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "All there is"]):
-        who = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
-        subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "Initial commit"]):
+        user = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
+        subprocess.run(["git", "-C", str(folder), *user, *arguments], check=True)
     head = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return head.stdout.strip()
 
 
 def image(case: Case, folder: Path, client: DockerClient, base: str) -> None:
-    """An image with the repository in /testbed: a layer over `base`."""
+    """Create an image with the repository in /testbed, as a layer over `base`."""
     container = client.containers.create(base, ["true"])
     try:
         with io.BytesIO() as data:
             with tarfile.open(fileobj=data, mode="w") as tar:
-                tar.add(folder, "testbed", filter=_of_root)
+                tar.add(folder, "testbed", filter=_owned_by_root)
             container.put_archive("/", data.getvalue())
         name, _, tag = case.image.partition(":")
         container.commit(name, tag, pause=False)
@@ -117,30 +117,30 @@ def image(case: Case, folder: Path, client: DockerClient, base: str) -> None:
         container.remove(v=True)
 
 
-def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     return entry
 
 
 class Provider(Endpoint):
-    """Answers each request `seconds` after it came, in three replies a case, whichever of the two asks.
+    """Answers each request `seconds` after its arrival, with three replies for a case, for swe-agent or mini-swe-agent.
 
-    `waited` are the seconds from a request's arrival until its answer is chosen, by case; `tests` those that mini's
-    commands say their tests took; `sent` all bytes of requests.
+    `waited` is, by case, the seconds from the arrival of requests until the answer is chosen, and `tests` the seconds
+    that the test commands of mini-swe-agent report. `sent` is the number of bytes of all requests.
     """
 
     def __init__(self, known: list[Case], seconds: float) -> None:
         self._known = {case.id: case for case in known}
         self._seconds = seconds
-        self._counting = Lock()
+        self._lock = Lock()
         self.waited: dict[str, float] = {}
         self.tests: dict[str, float] = {}
         self.sent = 0
         super().__init__(self._reply)
 
     def forget(self) -> None:
-        """Count anew, for another side."""
+        """Reset the counters."""
         self.waited.clear()
         self.tests.clear()
         self.sent = 0
@@ -149,10 +149,10 @@ class Provider(Endpoint):
         found = CASE.search(json.dumps(request.body.get("messages")))
         time.sleep(max(0.0, request.at + self._seconds - time.time()))
         answer = super().answer(request)
-        self.requests.clear()  # their conversations would fill this process
+        self.requests.clear()  # to limit memory
         if found:
-            took = sum(int(each) for each in TOOK.findall(request.news)) / 1e9
-            with self._counting:
+            took = sum(int(each) for each in TEST_TIME.findall(request.news)) / 1e9
+            with self._lock:
                 self.sent += len(request.data)
                 self.waited[found[0]] = self.waited.get(found[0], 0.0) + time.time() - request.at
                 self.tests[found[0]] = self.tests.get(found[0], 0.0) + took
@@ -181,13 +181,13 @@ def _ours(case: Case) -> list[Actions]:
 
 
 def _mini(case: Case) -> list[Actions]:
-    """The same in mini's tool; it asks that the patch is made, and handed in, by commands of their own."""
+    """Return the same steps for mini-swe-agent, which requires separate commands to create and to submit the patch."""
     run = f"s=$(date +%s%N); python3 -m pytest -q {case.test_file}; echo tests took $(($(date +%s%N) - s)) ns"
     write = f"printf %s {shlex.quote(case.test)} > {case.test_file}"
-    mend = f"sed -i {shlex.quote(f's/{re.escape(case.wrong)}/{case.right}/')} {case.module}"
+    fix = f"sed -i {shlex.quote(f's/{re.escape(case.wrong)}/{case.right}/')} {case.module}"
     commands = [
         [f"cat {case.module}", write, run],
-        [mend, run, f"git diff -- {case.module} > patch.txt"],
+        [fix, run, f"git diff -- {case.module} > patch.txt"],
         ["echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT && cat patch.txt"],
     ]
     return [[("bash", {"command": command}) for command in turn] for turn in commands]

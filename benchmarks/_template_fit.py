@@ -1,4 +1,4 @@
-"""The weights that make originals likeliest among all candidates: a conditional logit, fitted by iterative scaling."""
+"""Weights that maximise the likelihood of the originals: a conditional logit, fitted by iterative scaling."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ ROUNDS = 40
 HALVES = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 18.0, 27.0, 40.0, 60.0, 90.0, 140.0, 200.0)
 POWERS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5)
 PLACES = ("seen", "unseen", "outside")
-FIRST = (1.0, 0.3, 0.2)
-OF_PLACE = 5.0
-"""What PLACES are worth before anything is known, and how many repairs' worth of belief that is."""
-ALONE, OF_KIND, OF_FAILURE = 3.0, 4.0, 8.0
-"""So many repairs' worth of belief that a template is like the others, that a kind or a failure makes no difference."""
-OF_HALF = 2.0
-"""The same of `half` being what all templates have together."""
-OF_POWER = 20.0
-"""How strongly the power of suspicion is drawn to 1: real bugs are found less well than mutants."""
+PLACE_PRIOR = (1.0, 0.3, 0.2)
+PLACE_STRENGTH = 5.0
+"""Prior weights of PLACES, and the strength of this prior in repairs."""
+TEMPLATE_STRENGTH, KIND_STRENGTH, FAILURE_STRENGTH = 3.0, 4.0, 8.0
+"""Strengths, in repairs, of the priors that templates are alike, and that kinds and failures make no difference."""
+HALF_STRENGTH = 2.0
+"""Strength of the prior that `half` of a template is that of all templates."""
+POWER_STRENGTH = 20.0
+"""Strength of the prior that the power of suspicion is 1: real bugs are localized less well than mutants."""
 
 
 class Model:
-    """Of all cases the streams as arrays, and the parameters. Of the templates by `names` that no case has a stream of,
-    nothing is known but what they are like together."""
+    """The streams of all cases as arrays, and the parameters.
+
+    Templates in `names` without a stream in any case have the parameters of the prior.
+    """
 
     def __init__(self, cases: Sequence[Case], names: Iterable[str] = ()) -> None:
         self.cases = [one for one in cases if one.reached]
@@ -52,35 +54,35 @@ class Model:
         self.hit_weight = np.array([weight for _, (_, weight) in hits])
         self.hit_case = self.case[self.hit_stream]
         self.power = 1.0
-        self.of_place = np.array(FIRST)
+        self.of_place = np.array(PLACE_PRIOR)
         self.weight = np.full(len(self.names), 1.0)
         self.half = np.full(len(self.names), 8.0)
         self.of_kind = np.ones((len(self.names), len(kinds)))
         self.of_failure = np.ones((len(self.names), len(failures)))
 
-    def fit(self, tell: Callable[[str], Any]) -> Weights:
+    def fit(self, report: Callable[[str], Any]) -> Weights:
         for number in range(ROUNDS):
             self._scale()
             if number in (4, 9, 16, 26):
-                self._reach()
+                self._choose_power_and_halves()
             if number % 10 == 9:
-                tell(f"  round {number + 1}: mean log likelihood {self.likelihood() / len(self.cases):.3f}")
+                report(f"  round {number + 1}: mean log likelihood {self.likelihood() / len(self.cases):.3f}")
         return self._weights()
 
     def likelihood(self) -> float:
-        """The logarithm of the probability of all originals."""
+        """Return the log-likelihood of all originals."""
         return float(np.log(self._found()).sum() - np.log(self._all()).sum())
 
-    # -- the model
+    # The model
 
     def _base(self) -> Floats:
-        """What each stream is worth but for its drafts' places."""
-        of = self.weight[self.template] * self.of_kind[self.template, self.kind]
-        of = of * self.of_failure[self.template, self.failure] * self.of_place[self.place]
-        return np.asarray(of * np.exp(self.power * self.suspicion))
+        """Return the weight of each stream, without the positions of its drafts."""
+        weight = self.weight[self.template] * self.of_kind[self.template, self.kind]
+        weight = weight * self.of_failure[self.template, self.failure] * self.of_place[self.place]
+        return np.asarray(weight * np.exp(self.power * self.suspicion))
 
     def _mass(self) -> Floats:
-        """The share of a template's likelihood that the drafts of each stream hold."""
+        """Return the share of a template's likelihood in the drafts of each stream."""
         return np.asarray(self.drafts / (self.half[self.template] + self.drafts))
 
     def _all(self) -> Floats:
@@ -94,50 +96,51 @@ class Model:
     def _found(self) -> Floats:
         return np.asarray(np.bincount(self.hit_case, self._hits(), len(self.cases)), float)
 
-    # -- its parameters
+    # Its parameters
 
     def _scale(self) -> None:
-        """One round: each parameter times what was found with it by what was to be expected."""
+        """Run one round of scaling: multiply each parameter by the ratio of observed to expected repairs."""
         for group in ("template", "kind", "failure", "place"):
             hits = self._hits()
-            got = hits / self._found()[self.hit_case]
+            observed = hits / self._found()[self.hit_case]
             expected = self.times * self._base() * self._mass() / self._all()[self.case]
             if group == "template":
                 size = len(self.names)
-                have = np.bincount(self.template[self.hit_stream], got, size)
-                want = np.bincount(self.template, expected, size)
+                found = np.bincount(self.template[self.hit_stream], observed, size)
+                predicted = np.bincount(self.template, expected, size)
                 middle = float(np.exp(np.log(self.weight).mean()))
-                self.weight = (have + ALONE) / (want / self.weight + ALONE / middle)
+                self.weight = (found + TEMPLATE_STRENGTH) / (predicted / self.weight + TEMPLATE_STRENGTH / middle)
                 self.weight = self.weight / self.weight.max()
             elif group == "place":
-                have = np.bincount(self.place[self.hit_stream], got, 3)
-                want = np.bincount(self.place, expected, 3)
-                self.of_place = (have + OF_PLACE) / (want / self.of_place + OF_PLACE / np.array(FIRST))
+                found = np.bincount(self.place[self.hit_stream], observed, 3)
+                predicted = np.bincount(self.place, expected, 3)
+                expected_places = predicted / self.of_place + PLACE_STRENGTH / np.array(PLACE_PRIOR)
+                self.of_place = (found + PLACE_STRENGTH) / expected_places
                 self.of_place = self.of_place / self.of_place[0]
             else:
                 factors = self.of_kind if group == "kind" else self.of_failure
                 second = self.kind if group == "kind" else self.failure
                 cells = self.template * factors.shape[1] + second
-                have = np.bincount(cells[self.hit_stream], got, factors.size).reshape(factors.shape)
-                want = np.bincount(cells, expected, factors.size).reshape(factors.shape)
-                belief = OF_KIND if group == "kind" else OF_FAILURE
-                factors[:] = (have + belief) / (want / factors + belief)
+                found = np.bincount(cells[self.hit_stream], observed, factors.size).reshape(factors.shape)
+                predicted = np.bincount(cells, expected, factors.size).reshape(factors.shape)
+                prior = KIND_STRENGTH if group == "kind" else FAILURE_STRENGTH
+                factors[:] = (found + prior) / (predicted / factors + prior)
                 self.of_failure[:, -1] = 1.0
 
-    def _reach(self) -> None:
-        """The power of suspicion and how far each template reaches, by trying some."""
+    def _choose_power_and_halves(self) -> None:
+        """Choose the power of suspicion and `half` of each template from lists of values."""
         scored = []
         for self.power in POWERS:
-            belief = -OF_POWER * float(np.log(self.power)) ** 2
-            scored.append((self.likelihood() + belief, self.power))
+            prior = -POWER_STRENGTH * float(np.log(self.power)) ** 2
+            scored.append((self.likelihood() + prior, self.power))
         self.power = max(scored)[1]
-        got = self._hits() / self._found()[self.hit_case]
-        middle = float(np.exp(np.average(np.log1p(self.hit_place), weights=got)))
+        observed = self._hits() / self._found()[self.hit_case]
+        middle = float(np.exp(np.average(np.log1p(self.hit_place), weights=observed)))
         for number in range(len(self.names)):
-            self._reach_of(number, middle)
+            self._choose_half(number, middle)
 
-    def _reach_of(self, number: int, middle: float) -> None:
-        """`half` of one template, drawn to what makes the middle place likeliest."""
+    def _choose_half(self, number: int, middle: float) -> None:
+        """Choose `half` of one template, with a prior at the value that makes the mean position most likely."""
         rows = np.flatnonzero(self.template == number)
         hits = np.flatnonzero(self.template[self.hit_stream] == number)
         worth, size = (self.times * self._base())[rows], len(self.cases)
@@ -150,30 +153,29 @@ class Model:
             nth = half / ((half + place) * (half + place + 1))
             total = other + np.bincount(self.case[rows], worth * self.drafts[rows] / (half + self.drafts[rows]), size)
             hit = others_found + np.bincount(self.hit_case[hits], one * nth, size)
-            belief = OF_HALF * float(np.log(half / ((half + middle) * (half + middle + 1))))
-            scored.append((float(np.log(np.maximum(hit, 1e-300)).sum() - np.log(total).sum()) + belief, half))
+            prior = HALF_STRENGTH * float(np.log(half / ((half + middle) * (half + middle + 1))))
+            scored.append((float(np.log(np.maximum(hit, 1e-300)).sum() - np.log(total).sum()) + prior, half))
         self.half[number] = max(scored)[1]
 
     def _weights(self) -> Weights:
         kinds = (*KINDS, "Other")
-        seen = [np.unique(self.kind[self.template == number]) for number in range(len(self.names))]
+        fitted_kinds = [np.unique(self.kind[self.template == number]) for number in range(len(self.names))]
         templates = {
             name: Template(
                 float(f"{self.weight[number]:.2g}"),
                 float(self.half[number]),
-                _told(kinds, self.of_kind[number], set(seen[number].tolist())),
-                _told(FAILURES, self.of_failure[number], set(range(len(FAILURES)))),
+                _significant(kinds, self.of_kind[number], set(fitted_kinds[number].tolist())),
+                _significant(FAILURES, self.of_failure[number], set(range(len(FAILURES)))),
             )
             for number, name in enumerate(self.names)
         }
         share = [float(f"{value ** (1 / self.power):.2g}") for value in self.of_place]
-        return Weights(
-            self.power, share[1], share[2], fitted_weights().pair, templates
-        )  # mutants say nothing of two edits
+        pair = fitted_weights().pair  # not fitted here: mutants have one edit
+        return Weights(self.power, share[1], share[2], pair, templates)
 
 
-def _told(names: Sequence[str], factors: Floats, known: set[int]) -> dict[str, float]:
-    """Factors that make a difference."""
+def _significant(names: Sequence[str], factors: Floats, known: set[int]) -> dict[str, float]:
+    """Return the factors that differ notably from 1."""
     return {
         name: float(f"{factors[at]:.2g}")
         for at, name in enumerate(names)

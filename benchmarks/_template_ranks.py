@@ -1,4 +1,4 @@
-"""At which place of the real order a mutant's original text comes."""
+"""Rank of a mutant's original text in the order of candidates."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from benchmarks._mutants_observed import Observed
 from benchmarks._template_streams import Same
 
 FAR = 10_000
-"""The rank of what is not among so many candidates."""
+"""Rank if the original is not among the first candidates."""
 
 
-def rank(seen: Observed, weights: Weights) -> int:
-    """From 1; FAR for what comes later or not at all."""
-    same = Same(seen.original, seen.mutated)
-    sources = [Source(seen.path, seen.mutated)]
-    stream = order_candidates(sources, seen.suspects, seen.spectrum, weights=weights)
+def rank(mutant: Observed, weights: Weights) -> int:
+    """Return the rank of the original, from 1, or FAR if it comes later or never."""
+    same = Same(mutant.original, mutant.mutated)
+    sources = [Source(mutant.path, mutant.mutated)]
+    stream = order_candidates(sources, mutant.suspects, mutant.spectrum, weights=weights)
     for number, candidate in enumerate(islice(stream, FAR - 1), 1):
-        if candidate.path == seen.path and same.is_original(Draft("", candidate.edits)):
+        if candidate.path == mutant.path and same.is_original(Draft("", candidate.edits)):
             return number
     return FAR

@@ -1,4 +1,4 @@
-"""How far each template's stream reaches at each place of a mutant, and where in it the original text comes."""
+"""Streams of drafts: how many drafts each template has at each place of a mutant, and which are the original."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from benchmarks._mutants_observed import Observed
 
 NEAR_LINES = 1
 NEAR_DRAFTS, FAR_DRAFTS, FAR_PLACES = 150, 25, 4
-"""So many drafts of a stream are looked at near the change and elsewhere, and so many places elsewhere."""
+"""Maximum number of drafts of a stream near the change and elsewhere, and of places elsewhere."""
 ENDLESS = 400
-"""What a stream that was cut off is taken to hold."""
+"""Assumed number of drafts in a truncated stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A template's drafts at a place: how many there are, and the places (from 0) of those that are the original.
+    """A template's drafts at a place: their number, and the positions (from 0) of those that are the original.
 
-    `times` is how many streams like it this one stands for.
+    `times` is the number of similar streams that this one represents.
     """
 
     template: str
@@ -38,12 +38,12 @@ class Stream:
     drafts: float
     times: float
     hits: tuple[tuple[float, float], ...] = ()
-    """Place and the draft's own weight."""
+    """Position and weight of each draft that is the original."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A mutant as the order sees it; `failure` is "" where no test was run."""
+    """A mutant as the candidate order sees it; `failure` is "" if no test was run."""
 
     package: str
     operator: str
@@ -55,33 +55,33 @@ class Case:
         return any(stream.hits for stream in self.streams)
 
 
-def case(seen: Observed, seed: str) -> Case:
-    """All streams near the change, a few by chance elsewhere."""
-    source = Source(seen.path, seen.mutated)
-    same = Same(seen.original, seen.mutated)
+def case(mutant: Observed, seed: str) -> Case:
+    """Collect all streams near the change, and a random sample elsewhere."""
+    source = Source(mutant.path, mutant.mutated)
+    same = Same(mutant.original, mutant.mutated)
     weights = Weights(1.0, 1.0, 1.0, 0.0, fitted_weights().templates)
-    all_places = editable_places([source], seen.suspects, weights)
+    all_places = editable_places([source], mutant.suspects, weights)
     near = [one for one in all_places if _touches(one, same.lines)]
     far = [one for one in all_places if not _touches(one, same.lines)]
     chosen = random.Random(seed).sample(far, min(len(far), FAR_PLACES))
-    spots = TemplateSites([source], seen.spectrum)
-    scores = {one.line: one.score for one in seen.suspects if one.path == seen.path}
+    spots = TemplateSites([source], mutant.spectrum)
+    scores = {one.line: one.score for one in mutant.suspects if one.path == mutant.path}
     streams: list[Stream] = []
     for place in near:
         streams += _streams(place, spots, scores, 1.0, NEAR_DRAFTS, same)
     for place in chosen:
         streams += _streams(place, spots, scores, len(far) / len(chosen), FAR_DRAFTS, None)
-    return Case(seen.package, seen.operator, failure_kind(seen.spectrum), tuple(streams))
+    return Case(mutant.package, mutant.operator, failure_kind(mutant.spectrum), tuple(streams))
 
 
 def unrun(package: str, path: str, original: bytes, mutated: bytes, operator: str) -> Case:
-    """A mutant whose tests nobody ran: the streams near the change only, all places alike."""
+    """Create a case for a mutant whose tests were not run: streams near the change, all places equally suspicious."""
     source, same = Source(path, mutated), Same(original, mutated)
-    alike = [Suspect(path, line, 1.0) for line in range(1, mutated.count(b"\n") + 2)]
+    suspects = [Suspect(path, line, 1.0) for line in range(1, mutated.count(b"\n") + 2)]
     weights = Weights(1.0, 1.0, 1.0, 0.0, {})
     spots = TemplateSites([source], Spectrum((), (), {}))
     streams: list[Stream] = []
-    for place in editable_places([source], [one for one in alike if _close(one.line, same.lines)], weights):
+    for place in editable_places([source], [one for one in suspects if _close(one.line, same.lines)], weights):
         if _touches(place, same.lines) and not place.outside:
             streams += _streams(place, spots, {}, 1.0, NEAR_DRAFTS, same)
     return Case(package, operator, "", tuple(streams))
@@ -107,22 +107,22 @@ def _streams(
             drafts += draft.weight
             count += 1
         if count:
-            held = float(ENDLESS) if count >= most else drafts
-            yield Stream(name, kind_of(place.statement), where, place.suspicion, held, times, tuple(hits))
+            total = float(ENDLESS) if count >= most else drafts
+            yield Stream(name, kind_of(place.statement), where, place.suspicion, total, times, tuple(hits))
 
 
 def _touches(place: Place, lines: range) -> bool:
-    own = header(place.statement)
-    return own.start < lines.stop + NEAR_LINES and lines.start - NEAR_LINES < own.stop
+    head = header(place.statement)
+    return head.start < lines.stop + NEAR_LINES and lines.start - NEAR_LINES < head.stop
 
 
 class Same:
-    """Tells whether a draft turns the mutated text into the original, but for layout and needless `pass`."""
+    """Compares drafts with the original, regardless of layout and redundant `pass`."""
 
     def __init__(self, original: bytes, mutated: bytes) -> None:
         self.mutated = mutated
-        self._tree, self._bare = _shape(original), _bare(original)
-        self._growth = len(self._bare) - len(_bare(mutated))
+        self._tree, self._bare = _shape(original), _without_layout(original)
+        self._growth = len(self._bare) - len(_without_layout(mutated))
         start = next((at for at, (a, b) in enumerate(zip(original, mutated, strict=False)) if a != b), len(mutated))
         tail = 0
         while tail < min(len(original), len(mutated)) - start and original[-1 - tail] == mutated[-1 - tail]:
@@ -131,15 +131,14 @@ class Same:
         self.lines = range(first, first + mutated.count(b"\n", start, len(mutated) - tail) + 1)
 
     def is_original(self, draft: Draft) -> bool:
-        growth = sum(
-            len(_bare(text.encode())) - len(_bare(self.mutated[start:end])) for start, end, text in draft.edits
-        )
+        inserted = sum(len(_without_layout(text.encode())) for _, _, text in draft.edits)
+        growth = inserted - sum(len(_without_layout(self.mutated[start:end])) for start, end, _ in draft.edits)
         if growth != self._growth:
             return False
         data = self.mutated
         for start, end, text in sorted(draft.edits, reverse=True):
             data = data[:start] + text.encode() + data[end:]
-        if _bare(data) != self._bare:
+        if _without_layout(data) != self._bare:
             return False
         try:
             return _shape(data) == self._tree
@@ -147,8 +146,8 @@ class Same:
             return False
 
 
-def _bare(text: bytes) -> bytes:
-    """The text without what may differ though the program is the same."""
+def _without_layout(text: bytes) -> bytes:
+    """Return the text without characters that may differ in equivalent programs."""
     return text.replace(b"pass", b"").translate(None, b" \t\r\n()\\,;'\"")
 
 

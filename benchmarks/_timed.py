@@ -1,8 +1,7 @@
-"""`swe-agent batch` with a clock: `python -m benchmarks._timed LOG ARGUMENT…`.
+"""`swe-agent batch` with timing: `python -m benchmarks._timed LOG ARGUMENT…`.
 
-A line of JSON for each instance, each container that was started and each run of tests: what, which, and its seconds;
-with each also the most memory that this process has had so far, in bytes, and how often it has called fsync (git's own
-calls are not seen).
+Writes a line of JSON for each instance, each container start and each run of tests: its kind, its id and its seconds,
+the peak memory of this process so far in bytes, and the number of its fsync calls so far (without those of git).
 """
 
 from __future__ import annotations
@@ -27,61 +26,62 @@ from agent.instances.jobs import Job
 from swe_agent import main
 
 Answer = TypeVar("Answer")
-BEGUN = "tests-begin-%s%N"
+START_MARK = "tests-begin-%s%N"
 TESTS = re.compile(r"^\(cd (?=.*/command\.sh\)$)", re.MULTILINE)
-"""Where a command of ours goes over to the tests themselves; what it does before to prepare them is no test."""
+"""The place where our command starts the tests; the preparation before it is not measured."""
 
 
 class Clock:
-    """Writes what took how long, by the instance that the thread works for."""
+    """Writes durations to the log, with the instance that the thread works on."""
 
     def __init__(self, log: str) -> None:
         self._log, self._lock = Path(log), Lock()
         self.current: dict[int, str] = {}
         self.fsyncs = 0
 
-    def timed(self, what: str, id: str, do: Callable[..., Answer], *given: Any, **more: Any) -> Answer:
+    def timed(self, kind: str, id: str, function: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Answer:
+        """Call a function, log its duration and return its result."""
         began = time.time()
         try:
-            return do(*given, **more)
+            return function(*args, **kwargs)
         finally:
-            self.write(what, id or self.current.get(get_ident(), ""), began, time.time())
+            self.write(kind, id or self.current.get(get_ident(), ""), began, time.time())
 
-    def write(self, what: str, id: str, began: float, ended: float) -> None:
-        line = {"what": what, "id": id, "began": began, "seconds": ended - began, "thread": get_ident()}
+    def write(self, kind: str, id: str, began: float, ended: float) -> None:
+        line = {"what": kind, "id": id, "began": began, "seconds": ended - began, "thread": get_ident()}
         with self._lock, self._log.open("a") as file:
             file.write(json.dumps(line | {"memory": _memory(), "fsyncs": self.fsyncs}) + "\n")
 
 
 def _memory() -> int:
-    """The most that this process has had, in bytes; macOS counts these, Linux kilobytes."""
+    """Return the peak memory of this process in bytes; macOS reports bytes, Linux kilobytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def watch(clock: Clock) -> None:
-    """Have the clock see what counts."""
+def instrument(clock: Clock) -> None:
+    """Patch the program so that the clock measures instances, containers and tests."""
     work, solve, start, run = batch_worker.run_job, Local.solve, Daemon._start, PosixWorkspace.run
 
-    def worked(job: Job, *more: Any) -> Any:
+    def worked(job: Job, *args: Any) -> Any:
         clock.current[get_ident()] = job.instance.id
-        return clock.timed("instance", "", work, job, *more)
+        return clock.timed("instance", "", work, job, *args)
 
-    def solved(self: Local, job: Job, *more: Any) -> Any:
-        return clock.timed("solve", "", solve, self, job, *more)
+    def solved(self: Local, job: Job, *args: Any) -> Any:
+        return clock.timed("solve", "", solve, self, job, *args)
 
-    def started(self: Daemon, *given: Any, **more: Any) -> Any:
-        return clock.timed("start", "", start, self, *given, **more)
+    def started(self: Daemon, *args: Any, **kwargs: Any) -> Any:
+        return clock.timed("start", "", start, self, *args, **kwargs)
 
-    def ran(self: PosixWorkspace, command: str, *given: Any, **more: Any) -> Any:
+    def ran(self: PosixWorkspace, command: str, *args: Any, **kwargs: Any) -> Any:
         if not TESTS.search(command):
-            return run(self, command, *given, **more)
-        told = run(self, TESTS.sub(rf"date +{BEGUN}; \g<0>", command), *given, **more)
-        began = re.search(rf"{BEGUN.replace('%s%N', '([0-9]+)')}\n".encode(), told.output)
+            return run(self, command, *args, **kwargs)
+        result = run(self, TESTS.sub(rf"date +{START_MARK}; \g<0>", command), *args, **kwargs)
+        began = re.search(rf"{START_MARK.replace('%s%N', '([0-9]+)')}\n".encode(), result.output)
         if not began:
-            return told
-        id = self.options.trees.path.parent.name  # the run's folder: a proof may run two suites in threads of its own
+            return result
+        id = self.options.trees.path.parent.name  # the run's folder, since a proof may run two suites in other threads
         clock.write("tests", id, int(began[1]) / 1e9, time.time())
-        return replace(told, output=told.output.replace(began[0], b"", 1))
+        return replace(result, output=result.output.replace(began[0], b"", 1))
 
     fsync = os.fsync
 
@@ -97,6 +97,6 @@ def watch(clock: Clock) -> None:
 
 
 if __name__ == "__main__":
-    watch(Clock(sys.argv[1]))
+    instrument(Clock(sys.argv[1]))
     sys.argv = ["swe-agent", "batch", *sys.argv[2:]]
     main()

@@ -1,6 +1,6 @@
-"""`mini-extra swebench` with a clock: run by the Python that has mini-swe-agent, `PYTHON _timed_mini.py LOG ARGUMENT…`.
+"""`mini-extra swebench` with timing: `PYTHON _timed_mini.py LOG ARGUMENT…`, with a Python that has mini-swe-agent.
 
-A line of JSON for each instance and each container that was started: what, which, and its seconds.
+Writes a line of JSON for each instance and each container start: its kind, its id and its seconds.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ def main() -> None:
     lock = Lock()
     current: dict[int, str] = {}
 
-    def timed(what: str, do: Callable[..., Any], *given: Any) -> Any:
+    def timed(kind: str, function: Callable[..., Any], *args: Any) -> Any:
         began = time.time()
         try:
-            return do(*given)
+            return function(*args)
         finally:
-            line = {"what": what, "id": current[get_ident()], "began": began, "seconds": time.time() - began}
+            line = {"what": kind, "id": current[get_ident()], "began": began, "seconds": time.time() - began}
             with lock, Path(log).open("a") as file:
                 file.write(json.dumps(line | {"thread": get_ident()}) + "\n")
 
     process, start = swebench.process_instance, DockerEnvironment._start_container
 
-    def process_instance(instance: dict[str, Any], *more: Any) -> Any:
+    def process_instance(instance: dict[str, Any], *args: Any) -> Any:
         current[get_ident()] = instance["instance_id"]
-        return timed("instance", process, instance, *more)
+        return timed("instance", process, instance, *args)
 
     def start_container(self: Any) -> Any:
         return timed("start", start, self)

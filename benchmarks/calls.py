@@ -1,20 +1,21 @@
-"""How well calls are resolved: the graph's edges beside the calls that a tracer sees while a package's own tests run.
+"""Accuracy of the code graph's calls, compared with the calls traced while a package's own tests run.
 
     python -m benchmarks.calls --git-dir DIR --package FOLDER --python PYTHON [--commit REV] [--json] [--missed N]
         -- MODULE [ARGUMENTS]
 
-The commit is unpacked into a temporary folder and `python -m MODULE ARGUMENTS` (pytest, most often) runs there under a
-tracer, with the folder above the package first on the path; PYTHON has the package's dependencies and its metadata.
+The commit is unpacked into a temporary folder, where `python -m MODULE ARGUMENTS` (usually pytest) runs under a tracer,
+with the package's parent folder first on the path. PYTHON needs the package's dependencies and its metadata.
 
-A pair is a caller and a callee, both functions, classes or modules in non-test files of the package, however often it
-was seen. Recall is the share of seen pairs that are edges; precision, of the edges from functions that ran to functions
-of the package, the share that was seen. Code that the tests never reach inside a function that ran makes it look lower.
-Pairs are told apart by how the caller got there: `call` (the others are none in the code's text), `attribute`
-(properties), `protocol` (operators, iteration, `with`, `str(x)`) and `through C` (`sorted(key=f)`).
+A pair is a caller and a callee, both functions, classes or modules in non-test files of the package; repeated calls
+count once. Recall is the share of traced pairs that are edges. Precision is the share of edges that were traced, of
+the edges from functions that ran to functions of the package; it is underestimated where the tests do not reach all
+code of a function that ran. Pairs are grouped by how the caller reached the callee: `call` (an explicit call; the other
+groups have none in the code's text), `attribute` (properties), `protocol` (operators, iteration, `with`, `str(x)`) and
+`through C` (`sorted(key=f)`).
 
-Not counted, because no symbol or no line of the code stands for them: calls of lambdas, comprehensions and bodies of
-classes; code made at run time; calls that pass through another package; other processes; generators that are begun
-elsewhere than they are made. A decorator's wrapper is seen through: who calls it calls what it wraps.
+Not counted, because no symbol or no line of code represents them: calls of lambdas, comprehensions and class bodies;
+code made at run time; calls that pass through another package; other processes; generators that start elsewhere than
+where they are made. A decorator's wrapper is skipped: its caller counts as calling the wrapped function.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ from aci.graph.scope_bindings import FileNames
 from aci.repository.file_blobs import GitBlobs
 from trajectories.git_store.git_commands import QUIET, environment, git
 
-HOWS = ("call", "attribute", "protocol", "through C")
+CALL_KINDS = ("call", "attribute", "protocol", "through C")
 TESTS = frozenset(("test", "tests", "testing", "conftest.py"))
 Pair = tuple[Location, Location]
 
 
-class Seen(NamedTuple):
-    """One row of the tracer, with paths of the repository."""
+class TracedCall(NamedTuple):
+    """One row of the tracer's output, with paths relative to the repository."""
 
     how: str
     caller: str
@@ -61,7 +62,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Trace:
-    seen: list[Seen]
+    calls: list[TracedCall]
     ran: list[tuple[str, int, str]]
     """Path, first line and name of each code object that ran."""
 
@@ -69,22 +70,22 @@ class Trace:
 @dataclass(frozen=True)
 class Observed:
     pairs: dict[Pair, str]
-    """How each pair was seen: where in several ways, in the first of HOWS."""
+    """The kind of call of each pair; of several kinds, the first in CALL_KINDS."""
     ran: set[Location]
     left_out: Counter[str]
 
 
 class Figures(NamedTuple):
-    """Percentages; None where there was nothing to count."""
+    """Percentages; None if there was nothing to count."""
 
     recall: dict[str, float | None]
-    """By how the pairs were seen, and of `all`."""
+    """By kind of call, and for `all`."""
     precision: float | None
     edges: int
 
 
 def trace(git_dir: Path, commit: str, package: str, python: str, command: Sequence[str]) -> Trace:
-    """Run the tests. Raises RuntimeError if nothing was seen."""
+    """Run the tests under the tracer. Raises RuntimeError if no call was traced."""
     env = environment({**QUIET, "GIT_DIR": str(git_dir)})
     with tempfile.TemporaryDirectory(prefix="swe-agent-calls-") as place:
         with tarfile.open(fileobj=BytesIO(git("archive", commit, env=env))) as archive:
@@ -96,29 +97,29 @@ def trace(git_dir: Path, commit: str, package: str, python: str, command: Sequen
         ended = subprocess.run(
             [python, tracer, str(out), str(folder), *command], cwd=place, env=own, capture_output=True, text=True
         )
-        said = (ended.stdout + ended.stderr)[-2000:]
+        output = (ended.stdout + ended.stderr)[-2000:]
         if not out.exists():
-            raise RuntimeError(f"The tracer wrote nothing: {said}")
+            raise RuntimeError(f"The tracer wrote nothing: {output}")
         found = json.loads(out.read_text("utf-8"))
     if not found["rows"]:
-        raise RuntimeError(f"No call inside {package} was seen: {said}")
-    print(said.strip().splitlines()[-1], file=sys.stderr)
-    return _trace(found, package)
+        raise RuntimeError(f"No call inside {package} was traced: {output}")
+    print(output.strip().splitlines()[-1], file=sys.stderr)
+    return _parse_trace(found, package)
 
 
-def _trace(found: Mapping[str, Any], package: str) -> Trace:
+def _parse_trace(found: Mapping[str, Any], package: str) -> Trace:
     def at(path: str) -> str:
         return f"{package}/{path}"
 
-    seen = [
-        Seen(how, at(caller), line, at(callee), first, name, (at(wrapper[0]), wrapper[1]) if wrapper else None)
+    calls = [
+        TracedCall(how, at(caller), line, at(callee), first, name, (at(wrapper[0]), wrapper[1]) if wrapper else None)
         for how, caller, line, callee, first, name, wrapper in found["rows"]
     ]
-    return Trace(seen, [(at(path), first, name) for path, first, name in found["ran"]])
+    return Trace(calls, [(at(path), first, name) for path, first, name in found["ran"]])
 
 
 class Definitions:
-    """Which symbol a code object or a line is."""
+    """Finds the symbol of a code object or a line."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self.outlines = outlines
@@ -133,7 +134,7 @@ class Definitions:
         return None if index is None else Location(path, index)
 
     def at_line(self, path: str, line: int) -> Location | None:
-        """The innermost symbol around a line. Its decorators are a function's own, as they are in an outline."""
+        """The innermost symbol around a line. A function's decorators belong to it, as in an outline."""
         if path not in self.outlines:
             return None
         around = [n for n, symbol in enumerate(self.outlines[path].symbols) if symbol.line <= line <= symbol.end]
@@ -162,26 +163,28 @@ class Definitions:
         return around & self._decorating
 
 
-def observed(trace: Trace, definitions: Definitions) -> Observed:
+def match_pairs(trace: Trace, definitions: Definitions) -> Observed:
     found: dict[Pair, str] = {}
     left_out: Counter[str] = Counter()
-    for one in trace.seen:
+    for one in trace.calls:
         caller = definitions.at_line(one.caller, one.line)
         callee = definitions.of_code(one.callee, one.first, one.name)
-        reason = _left_out(one, caller, callee, definitions)
+        reason = _exclusion_reason(one, caller, callee, definitions)
         if reason:
             left_out[reason] += 1
             continue
         assert caller
         assert callee
         known = found.get((caller, callee), one.how)
-        found[caller, callee] = min(known, one.how, key=HOWS.index)
+        found[caller, callee] = min(known, one.how, key=CALL_KINDS.index)
     ran = {place for code in trace.ran if (place := definitions.of_code(*code))}
     return Observed(found, ran, left_out)
 
 
-def _left_out(one: Seen, caller: Location | None, callee: Location | None, definitions: Definitions) -> str:
-    """Why a row makes no pair, if it does not."""
+def _exclusion_reason(
+    one: TracedCall, caller: Location | None, callee: Location | None, definitions: Definitions
+) -> str:
+    """The reason why a traced call is not counted, or an empty string."""
     if one.how == "generator":
         return "generators begun elsewhere"
     if caller is None or callee is None or not definitions.is_function(callee):
@@ -196,25 +199,25 @@ def _left_out(one: Seen, caller: Location | None, callee: Location | None, defin
 
 
 def edges(graph: Graph, files: Iterable[str], loose: bool, kinds: Sequence[str]) -> set[Pair]:
-    """The graph's edges of some kinds out of some files."""
+    """The graph's edges of the given kinds from the given files."""
     wanted = {KINDS.index(kind) for kind in kinds}
     found = graph.edges([graph.number[path] for path in files], loose)
     rows = zip(found.source.tolist(), found.target.tolist(), found.kind.tolist(), strict=True)
     return {(graph.place(source), graph.place(target)) for source, target, kind in rows if kind in wanted}
 
 
-def figures(seen: Observed, found: set[Pair], definitions: Definitions) -> Figures:
+def figures(traced: Observed, found: set[Pair], definitions: Definitions) -> Figures:
     by_how = defaultdict(list)
-    for pair, how in seen.pairs.items():
+    for pair, how in traced.pairs.items():
         by_how[how].append(pair in found)
         by_how["all"].append(pair in found)
-    there = {
+    reachable = {
         (source, target)
         for source, target in found
-        if source in seen.ran and target.path in definitions.outlines and definitions.is_function(target)
+        if source in traced.ran and target.path in definitions.outlines and definitions.is_function(target)
     }
-    recall = {how: _percent(by_how[how]) for how in (*HOWS, "all")}
-    return Figures(recall, _percent([pair in seen.pairs for pair in there]), len(there))
+    recall = {how: _percent(by_how[how]) for how in (*CALL_KINDS, "all")}
+    return Figures(recall, _percent([pair in traced.pairs for pair in reachable]), len(reachable))
 
 
 def _percent(hits: Sequence[bool]) -> float | None:
@@ -230,30 +233,30 @@ def _is_test(path: str) -> bool:
     return not TESTS.isdisjoint([*folders, file]) or file.startswith("test_") or file.endswith("_test.py")
 
 
-SETS = {
+EDGE_SETS = {
     "call edges": (False, ("call",)),
     "and uses": (False, ("call", "use")),
     "and unknown receivers": (True, ("call", "use")),
 }
-OVERRIDES = "and overriding methods"
+WITH_OVERRIDING = "and overriding methods"
 
 
 def with_overriding(graph: Graph, found: set[Pair], definitions: Definitions) -> set[Pair]:
-    """Also the methods that override a callee, but where a method calls what it overrides: that is `super()`."""
+    """Add the methods that override a callee, except if a method calls the one it overrides: that is `super()`."""
     below: dict[Location, list[Location]] = defaultdict(list)
     above: dict[Location, list[Location]] = defaultdict(list)
     for method, overridden in edges(graph, definitions.outlines, False, ("base",)):
         if definitions.is_function(method):
             below[overridden].append(method)
             above[method].append(overridden)
-    overriding = {callee: _all(callee, below) for callee in {callee for _, callee in found} & below.keys()}
-    overridden_by = {caller: _all(caller, above) for caller in {caller for caller, _ in found} & above.keys()}
+    overriding = {callee: _reachable(callee, below) for callee in {callee for _, callee in found} & below.keys()}
+    overridden_by = {caller: _reachable(caller, above) for caller in {caller for caller, _ in found} & above.keys()}
     virtual = (pair for pair in found if pair[1] in overriding and pair[1] not in overridden_by.get(pair[0], ()))
     return found | {(caller, method) for caller, callee in virtual for method in overriding[callee]}
 
 
-def _all(start: Location, next_to: Mapping[Location, Sequence[Location]]) -> list[Location]:
-    """What can be reached from a place."""
+def _reachable(start: Location, next_to: Mapping[Location, Sequence[Location]]) -> list[Location]:
+    """All locations that can be reached from a location."""
     todo = list(next_to.get(start, ()))
     reached = set(todo)
     for place in todo:
@@ -265,56 +268,58 @@ def _all(start: Location, next_to: Mapping[Location, Sequence[Location]]) -> lis
 def compare(graph: Graph, trace: Trace, package: str, missed: int) -> dict[str, Any]:
     files = counted_files(graph, package)
     definitions = Definitions({path: graph.outline(path) for path in files})
-    seen = observed(trace, definitions)
-    found = {name: edges(graph, files, *wanted) for name, wanted in SETS.items()}
-    found[OVERRIDES] = with_overriding(graph, found["and unknown receivers"], definitions)
-    told = {name: figures(seen, pairs, definitions)._asdict() for name, pairs in found.items()}
-    gone = [pair for pair in seen.pairs if pair not in found[OVERRIDES]]
+    traced = match_pairs(trace, definitions)
+    found = {name: edges(graph, files, *edge_set) for name, edge_set in EDGE_SETS.items()}
+    found[WITH_OVERRIDING] = with_overriding(graph, found["and unknown receivers"], definitions)
+    edge_figures = {name: figures(traced, pairs, definitions)._asdict() for name, pairs in found.items()}
+    not_found = [pair for pair in traced.pairs if pair not in found[WITH_OVERRIDING]]
     return {
         "files": len(files),
-        "pairs": dict(Counter(seen.pairs.values())) | {"all": len(seen.pairs)},
-        "left_out": dict(seen.left_out),
-        "edges": told,
-        "missed": [_shown(graph, pair, seen.pairs[pair]) for pair in gone[:missed]],
+        "pairs": dict(Counter(traced.pairs.values())) | {"all": len(traced.pairs)},
+        "left_out": dict(traced.left_out),
+        "edges": edge_figures,
+        "missed": [_format_pair(graph, pair, traced.pairs[pair]) for pair in not_found[:missed]],
     }
 
 
-def _shown(graph: Graph, pair: Pair, how: str) -> str:
+def _format_pair(graph: Graph, pair: Pair, how: str) -> str:
     caller, callee = (f"{place.path}:{dotted_name(graph, place)}" for place in pair)
     return f"{how}: {caller} -> {callee}"
 
 
-def show(told: Mapping[str, Any]) -> Iterator[str]:
-    columns = (*HOWS, "all")
-    yield f"{told['files']} files; recall in % of pairs by how they were seen, precision in % of edges"
+def show(result: Mapping[str, Any]) -> Iterator[str]:
+    columns = (*CALL_KINDS, "all")
+    yield f"{result['files']} files; recall in % of traced pairs by kind of call, precision in % of edges"
     yield "  ".join([" " * 22, *(name.rjust(9) for name in columns), "precision", "    edges"])
-    yield "  ".join([f"{'pairs seen':22}", *(str(told["pairs"].get(name, 0)).rjust(9) for name in columns)])
-    for name, figures in told["edges"].items():
+    yield "  ".join([f"{'pairs traced':22}", *(str(result["pairs"].get(name, 0)).rjust(9) for name in columns)])
+    for name, figures in result["edges"].items():
         cells = [*(figures["recall"][column] for column in columns), figures["precision"], figures["edges"]]
         yield "  ".join([f"{name:22}", *(str("-" if cell is None else cell).rjust(9) for cell in cells)])
-    yield "rows not counted: " + "; ".join(f"{reason} {count}" for reason, count in told["left_out"].items())
-    yield from told["missed"]
+    yield "rows not counted: " + "; ".join(f"{reason} {count}" for reason, count in result["left_out"].items())
+    yield from result["missed"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--git-dir", type=Path, required=True, help="the package's git directory")
+    parser.add_argument("--git-dir", type=Path, required=True, help="git directory of the package's repository")
     parser.add_argument("--commit", default="HEAD", help="default: HEAD")
-    parser.add_argument("--package", required=True, help="its folder in the repository, as src/flask")
-    parser.add_argument("--python", required=True, help="an interpreter that has its dependencies")
-    parser.add_argument("--missed", type=int, default=0, metavar="N", help="name so many pairs that are no edges")
+    parser.add_argument("--package", required=True, help="its folder in the repository, for example src/flask")
+    parser.add_argument("--python", required=True, help="a Python in which its dependencies are installed")
+    parser.add_argument(
+        "--missed", type=int, default=0, metavar="N", help="print up to N traced pairs that are not edges"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("command", nargs="+", metavar="MODULE [ARGUMENTS]", help="what runs the tests, after --")
-    given = parser.parse_args(arguments)
-    package = given.package.strip("/")
+    parser.add_argument("command", nargs="+", metavar="MODULE [ARGUMENTS]", help="module that runs the tests, after --")
+    options = parser.parse_args(arguments)
+    package = options.package.strip("/")
     try:
-        traced = trace(given.git_dir, given.commit, package, given.python, given.command)
+        traced = trace(options.git_dir, options.commit, package, options.python, options.command)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
-    blobs = GitBlobs.at(given.git_dir, given.commit)
-    told = query_graph(blobs, None, lambda graph: compare(graph, traced, package, given.missed))
-    print(json.dumps(told) if given.json else "\n".join(show(told)))
+    blobs = GitBlobs.at(options.git_dir, options.commit)
+    result = query_graph(blobs, None, lambda graph: compare(graph, traced, package, options.missed))
+    print(json.dumps(result) if options.json else "\n".join(show(result)))
     return 0
 
 

@@ -1,10 +1,10 @@
-"""Runs a Python module and writes down which functions of a folder called which: `benchmarks/calls.py` starts it.
+"""Runs a Python module and records which functions of a folder call which. Started by `benchmarks/calls.py`.
 
     python calls_tracer.py OUT.json FOLDER MODULE [ARGUMENTS]
 
-Runs in the Python of the package that is measured, 3.8 or newer, and imports nothing but the standard library.
-Paths are relative to FOLDER. A row is [how, caller's path, its line, callee's path, first line, name, wrapper or null];
-`wrapper` is [path, first line] of a nested function that handed the call on. `ran` has [path, first line, name].
+Runs in the Python of the measured package, 3.8 or newer, and imports only the standard library. Paths are relative to
+FOLDER. A row is [how, caller's path, its line, callee's path, first line, name, wrapper or null]; `wrapper` is
+[path, first line] of a nested function that passed the call on. `ran` has [path, first line, name].
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER", "STORE_ATTR", "DELETE_AT
 
 
 class Tracer:
-    """Keeps calls by the identity of both code objects and the caller's instruction; reads them when all is over."""
+    """Records calls by the identity of both code objects and the caller's instruction; resolves them at the end."""
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.realpath(folder) + os.sep
         self.codes: dict[int, CodeType] = {}
         self.paths: dict[int, str] = {}
         self.starts: dict[int, int] = {}
-        self.kept: set[tuple[int, int, int, bool, int]] = set()
+        self.calls: set[tuple[int, int, int, bool, int]] = set()
         self.ran: set[int] = set()
         self.local = threading.local()
 
     def path_of(self, code: CodeType) -> str:
-        """Relative to the folder, "" for code from elsewhere."""
+        """The code's path relative to the folder; an empty string for code outside it."""
         known = self.paths.get(id(code))
         if known is None:
             self.codes[id(code)] = code
@@ -53,40 +53,39 @@ class Tracer:
         if event == "call":
             caller = frame.f_back
             if caller is not None and self.path_of(frame.f_code):
-                self.called(frame, caller)
+                self.record_frame(frame, caller)
         elif event == "c_call":
-            self.in_c().append(frame)
+            self.c_frames().append(frame)
         elif event in ("c_return", "c_exception"):
-            pending = self.in_c()
+            pending = self.c_frames()
             if pending:
                 pending.pop()
 
-    def in_c(self) -> list[FrameType]:
-        """The frames of this thread that are calling C, innermost last."""
+    def c_frames(self) -> list[FrameType]:
+        """The frames of this thread that are currently calling a C function, innermost last."""
         if not hasattr(self.local, "pending"):
             self.local.pending = []
         pending: list[FrameType] = self.local.pending
         return pending
 
-    def called(self, frame: FrameType, caller: FrameType) -> None:
+    def record_frame(self, frame: FrameType, caller: FrameType) -> None:
         code = frame.f_code
         if code.co_flags & GENERATOR and frame.f_lasti != self.start_of(code):
             return
         self.ran.add(id(code))
-        pending = self.in_c()
+        pending = self.c_frames()
         through_c = bool(pending) and pending[-1] is caller
         outer = caller.f_back if caller.f_code.co_flags & NESTED else None
         if self.path_of(caller.f_code):
-            self.keep(caller, code, through_c, 0)
+            self.record_call(caller, code, through_c, 0)
         if outer is not None and not through_c and self.path_of(outer.f_code) and self.path_of(caller.f_code):
-            self.keep(outer, code, False, id(caller.f_code))
+            self.record_call(outer, code, False, id(caller.f_code))
 
-    def keep(self, caller: FrameType, code: CodeType, through_c: bool, wrapper: int) -> None:
-        key = (id(caller.f_code), caller.f_lasti, id(code), through_c, wrapper)
-        self.kept.add(key)
+    def record_call(self, caller: FrameType, code: CodeType, through_c: bool, wrapper: int) -> None:
+        self.calls.add((id(caller.f_code), caller.f_lasti, id(code), through_c, wrapper))
 
     def start_of(self, code: CodeType) -> int:
-        """The instruction at which a generator is when it begins, having been made before."""
+        """The instruction at which a generator starts, after it was made; -1 if the code has none."""
         known = self.starts.get(id(code))
         if known is None:
             resumes = (one.offset for one in dis.get_instructions(code) if one.opname == "RESUME")
@@ -94,7 +93,7 @@ class Tracer:
         return known
 
     def rows(self) -> Iterator[list[Any]]:
-        for caller_id, at, callee_id, through_c, wrapper_id in list(self.kept):
+        for caller_id, at, callee_id, through_c, wrapper_id in list(self.calls):
             caller, callee = self.codes[caller_id], self.codes[callee_id]
             how = "through C" if through_c else how_called(caller, at, callee)
             wrapper = self.codes[wrapper_id] if wrapper_id else None
@@ -110,7 +109,7 @@ class Tracer:
 
 
 def how_called(caller: CodeType, at: int, callee: CodeType) -> str:
-    """`call`, `attribute` (properties), `generator` (begun here, made elsewhere) or `protocol` (`a + b`, `str(a)`)."""
+    """`call`, `attribute` (properties), `generator` (made elsewhere) or `protocol` (`a + b`, `str(a)`)."""
     name = callee.co_name
     known = name in caller.co_names or name in caller.co_varnames or name in caller.co_freevars
     if callee.co_flags & GENERATOR:

@@ -1,11 +1,12 @@
-"""How many candidates are tried in a CPU-minute: in one process, with a fork each, and with a pytest start each.
+"""Candidates evaluated per CPU minute: in one process, with one fork each, and with one pytest start each.
 
     python -m benchmarks.candidates --repo DIR [--limit N] [--programs a,b] [--docker IMAGE] [--json OUT]
 
-DIR is a checkout of QuixBugs. Of each program the first candidates of its search are tried three ways in one run, the
-host's making of them included in the first. CPU seconds are those of the host and of all processes of the tests. Where
-the first way's verdicts differ from those of a fork each, that is told: there must be none but for time. With --docker
-the same candidates are also tried in a container, for wall time beside `local`; --python names what runs pytest there.
+DIR is a checkout of QuixBugs. For each program the first candidates of its search are evaluated in these three ways in
+one run; the first way includes generating them on the host. CPU seconds are those of the host and of all test
+processes. Verdicts of the first way that differ from those with one fork each are reported; only timeouts may differ.
+With --docker the same candidates are also evaluated in a container, to compare the wall time with `local`; --python is
+the interpreter that runs pytest there.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ Tests = tuple[Sequence[str], Sequence[str]]
 
 @dataclass
 class Row:
-    """One program: candidates a CPU-minute three ways, and how often the first way's verdicts differ from a fork's.
+    """One program: candidates per CPU minute in each of the three ways, and a comparison of the verdicts.
 
-    `same` of `compared` verdicts are equal; `kinds` counts the verdicts. `local`, `docker`: wall and CPU seconds of
-    the same candidates.
+    `same` of `compared` verdicts are the same with one fork each; `kinds` counts the verdicts. `local`, `docker`: wall
+    and CPU seconds of the same candidates.
     """
 
     program: str
@@ -68,44 +69,46 @@ class Row:
 
 
 class Bench:
-    """A program in a workspace, with what a search knows before it tries anything."""
+    """A program in a workspace, prepared for evaluating the candidates of its search."""
 
     def __init__(self, evaluator: Evaluator, trees: Trees, tree: str, tests: Tests) -> None:
         self.evaluator, self.tests = evaluator, tests
         self.spectrum = trace_tests(evaluator, *tests, 30.0)
-        self.hunt = SearchRun(evaluator, self.spectrum, 60.0, SearchProgress(NoMemory()))
+        self.search_run = SearchRun(evaluator, self.spectrum, 60.0, SearchProgress(NoMemory()))
         self.suspects = find_suspects(self.spectrum)
         paths = dict.fromkeys(suspect.path for suspect in self.suspects)
         self.sources = [Source(path, trees.read(tree, path)) for path in paths]
-        self.tried(islice(self.stream(), 1))  # the process sees which tests are steady
+        self.evaluate(islice(self.stream(), 1))  # lets the process find out which tests are stable
 
     def stream(self) -> Iterator[Candidate]:
         return order_candidates(self.sources, self.suspects, self.spectrum)
 
-    def tried(self, candidates: Iterator[Candidate]) -> list[CandidateResult]:
-        hunt = self.hunt
+    def evaluate(self, candidates: Iterator[Candidate]) -> list[CandidateResult]:
+        search_run = self.search_run
         began = time.monotonic()
 
         def over() -> bool:
             return time.monotonic() - began > SECONDS
 
-        found = self.evaluator.evaluate(candidates, hunt.failing, hunt.passing, hunt.limits, over, last=False)
+        found = self.evaluator.evaluate(
+            candidates, search_run.failing, search_run.passing, search_run.limits, over, last=False
+        )
         return list(found)
 
 
-def measure(quixbugs: Path, program: str, asked: argparse.Namespace) -> Row:
-    """One program, every way."""
+def measure(quixbugs: Path, program: str, options: argparse.Namespace) -> Row:
+    """Measure one program in all ways."""
     command = f"{sys.executable} -m pytest -q -p no:cacheprovider"
     with tempfile.TemporaryDirectory(prefix="swe-agent-candidates-") as home:
         folder = build(quixbugs, program, Path(home) / program)
-        with opened("local", folder, Path(home), "", command) as bench:
+        with open_bench("local", folder, Path(home), "", command) as bench:
             began, cpu = time.process_time(), bench.evaluator.cpu
-            ours = bench.tried(islice(bench.stream(), asked.candidates))
+            ours = bench.evaluate(islice(bench.stream(), options.candidates))
             ours_cpu = time.process_time() - began + bench.evaluator.cpu - cpu
             final = {one.candidate: one.verdict for one in ours}
-            few = list(final)[: asked.forks]
-            forked, forked_cpu = alone(bench, few)
-            starts = started(bench, command, folder, few[: asked.starts])
+            few = list(final)[: options.forks]
+            forked, forked_cpu = evaluate_alone(bench, few)
+            starts = pytest_start_rate(bench, command, folder, few[: options.starts])
             differ = [
                 f"{one.path}:{one.line} {one.description}: {final[one]}, alone {forked[one]}"
                 for one in few
@@ -122,17 +125,17 @@ def measure(quixbugs: Path, program: str, asked: argparse.Namespace) -> Row:
                 {kind: list(final.values()).count(kind) for kind in sorted(set(final.values()))},
                 differ,
             )
-            if asked.docker:
-                row.local = timed(bench, list(final))
-        if asked.docker:
-            inside = f"{asked.python} -m pytest -q -p no:cacheprovider"
-            with opened("docker", folder, Path(home), asked.docker, inside, bench.tests) as boxed:
-                row.docker = timed(boxed, list(final))
+            if options.docker:
+                row.local = time_candidates(bench, list(final))
+        if options.docker:
+            inside = f"{options.python} -m pytest -q -p no:cacheprovider"
+            with open_bench("docker", folder, Path(home), options.docker, inside, bench.tests) as boxed:
+                row.docker = time_candidates(boxed, list(final))
     return row
 
 
 @contextmanager
-def opened(
+def open_bench(
     kind: str, folder: Path, home: Path, image: str, command: str, tests: Tests | None = None
 ) -> Iterator[Bench]:
     with Trees(home / f"{kind}.git") as trees:
@@ -150,17 +153,17 @@ def opened(
             workspace.close()
 
 
-def alone(bench: Bench, candidates: list[Candidate]) -> tuple[dict[Candidate, str], float]:
-    """Verdicts with a fork each, and the CPU seconds."""
+def evaluate_alone(bench: Bench, candidates: list[Candidate]) -> tuple[dict[Candidate, str], float]:
+    """Evaluate candidates with one fork each; return their verdicts and the CPU seconds."""
     found, cpu = {}, bench.evaluator.cpu
     for candidate in candidates:
-        for judged in bench.tried(iter([candidate])):
-            found[judged.candidate] = judged.verdict
+        for result in bench.evaluate(iter([candidate])):
+            found[result.candidate] = result.verdict
     return found, bench.evaluator.cpu - cpu
 
 
-def started(bench: Bench, command: str, folder: Path, candidates: list[Candidate]) -> float:
-    """Candidates a CPU-minute with a start of pytest each, which ends at the first failing test."""
+def pytest_start_rate(bench: Bench, command: str, folder: Path, candidates: list[Candidate]) -> float:
+    """Candidates per CPU minute with one pytest start each; pytest stops at the first failing test."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-candidates-") as home:
         copy = Path(shutil.copytree(folder, Path(home) / "copy"))
         before = _children()
@@ -168,21 +171,23 @@ def started(bench: Bench, command: str, folder: Path, candidates: list[Candidate
             file = copy / candidate.path
             data = file.read_bytes()
             file.write_bytes(candidate.apply(data))
-            words = [*command.split(), "-x", "--timeout=5", *bench.hunt.failing, *bench.hunt.passing]
-            subprocess.run(words, cwd=copy, env=_environment(copy), capture_output=True, check=False, timeout=SECONDS)
+            arguments = [*command.split(), "-x", "--timeout=5", *bench.search_run.failing, *bench.search_run.passing]
+            subprocess.run(
+                arguments, cwd=copy, env=_environment(copy), capture_output=True, check=False, timeout=SECONDS
+            )
             file.write_bytes(data)
         return _rate(len(candidates), _children() - before)
 
 
-def timed(bench: Bench, candidates: list[Candidate]) -> tuple[float, float]:
-    """Wall and CPU seconds of trying them, the start of the process not counted."""
+def time_candidates(bench: Bench, candidates: list[Candidate]) -> tuple[float, float]:
+    """Wall and CPU seconds of evaluating candidates, without the start of the process."""
     began, cpu = time.monotonic(), bench.evaluator.cpu
-    bench.tried(iter(candidates))
+    bench.evaluate(iter(candidates))
     return time.monotonic() - began, bench.evaluator.cpu - cpu
 
 
 def _kind(verdict: str) -> str:
-    """How late a candidate is hangs on the machine, and on when it was tried again."""
+    """Whether a candidate is slow or times out depends on the machine, so the two count as the same verdict."""
     return "late" if verdict in ("timeout", "slow") else verdict
 
 
@@ -200,27 +205,27 @@ def _rate(count: int, cpu: float) -> float:
 
 
 def table(rows: list[Row]) -> str:
-    """The rates of each program, and their medians with the ratios."""
+    """Format the rates of each program, and their medians with the ratios."""
     lines = [f"{'program':28} {'tried':>6} {'ours':>8} {'a fork':>8} {'a start':>8} {'same':>9}  verdicts"]
     for row in rows:
         same = f"{row.same}/{row.compared}"
         kinds = " ".join(f"{kind} {count}" for kind, count in row.kinds.items())
-        wall = f"  local {_told(row.local)}, docker {_told(row.docker)}" if any(row.docker) else ""
+        wall = f"  local {_format_seconds(row.local)}, docker {_format_seconds(row.docker)}" if any(row.docker) else ""
         rates = f"{row.ours:8,.0f} {row.forks:8,.0f} {row.starts:8,.0f}"
         lines.append(f"{row.program:28} {row.tried:6} {rates} {same:>9}  {kinds}{wall}")
         lines += [f"    {text}" for text in row.differ]
     ours, forks, starts = (median(getattr(row, name) for row in rows) for name in ("ours", "forks", "starts"))
     lines.append(
-        f"candidates a CPU-minute, median of {len(rows)}: {ours:,.0f} in one process; {forks:,.0f} with a fork each "
+        f"candidates per CPU minute, median of {len(rows)}: {ours:,.0f} in one process; {forks:,.0f} with a fork each "
         f"({_ratio(ours, forks)}); {starts:,.0f} with a pytest start each ({_ratio(ours, starts)})"
     )
     for place, kind in enumerate(("wall", "CPU")):
         if shares := [row.docker[place] / row.local[place] for row in rows if row.local[place] and row.docker[place]]:
-            lines.append(f"{kind} time in a container beside that on this machine, median: {median(shares):.2f}")
+            lines.append(f"{kind} time in a container / on this machine, median: {median(shares):.2f}")
     return "\n".join(lines)
 
 
-def _told(seconds: tuple[float, float]) -> str:
+def _format_seconds(seconds: tuple[float, float]) -> str:
     return f"{seconds[0]:.2f} s ({seconds[1]:.2f} CPU)"
 
 
@@ -230,37 +235,37 @@ def _ratio(one: float, other: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", type=Path, required=True)
-    parser.add_argument("--limit", type=int, default=0, help="so many programs only")
-    parser.add_argument("--programs", default="")
-    parser.add_argument("--candidates", type=int, default=2000)
-    parser.add_argument("--forks", type=int, default=100, help="candidates that are tried with a fork each, too")
-    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--repo", type=Path, required=True, help="a checkout of QuixBugs")
+    parser.add_argument("--limit", type=int, default=0, help="only the first N programs")
+    parser.add_argument("--programs", default="", help="only these, separated by commas")
+    parser.add_argument("--candidates", type=int, default=2000, help="candidates of each program")
+    parser.add_argument("--forks", type=int, default=100, help="candidates to evaluate with one fork each")
+    parser.add_argument("--starts", type=int, default=3, help="candidates to evaluate with one pytest start each")
     parser.add_argument("--docker", default="", help="an image with git, Python and pytest")
-    parser.add_argument("--python", default="python3", help="in the container")
+    parser.add_argument("--python", default="python3", help="Python in the container")
     parser.add_argument("--json", type=Path)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        rows = measured(asked)
+        rows = measure_programs(options)
     except (SweAgentError, subprocess.SubprocessError) as error:
-        told = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error), "")
-        print(*filter(None, told), file=sys.stderr)
+        texts = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error), "")
+        print(*filter(None, texts), file=sys.stderr)
         return 2
     print(table(rows))
     return 0
 
 
-def measured(asked: argparse.Namespace) -> list[Row]:
-    """The rows of all that is asked for, told and kept as they come."""
-    quixbugs = asked.repo.resolve()
+def measure_programs(options: argparse.Namespace) -> list[Row]:
+    """Measure the selected programs; print each row, and write it to the JSON file, as soon as it is measured."""
+    quixbugs = options.repo.resolve()
     rows: list[Row] = []
-    for program in wanted(quixbugs, asked.programs, asked.limit):
-        rows.append(measure(quixbugs, program, asked))
+    for program in wanted(quixbugs, options.programs, options.limit):
+        rows.append(measure(quixbugs, program, options))
         print(table(rows[-1:]).splitlines()[1], flush=True)
-        if asked.json:
+        if options.json:
             found: dict[str, Any] = {"programs": [asdict(row) for row in rows]}
             found["median"] = {name: median(getattr(row, name) for row in rows) for name in ("ours", "forks", "starts")}
-            asked.json.write_text(json.dumps(found, indent=1))
+            options.json.write_text(json.dumps(found, indent=1))
     return rows
 
 

@@ -1,17 +1,19 @@
-"""What recorded runs would have cost under other rules of context: `python -m benchmarks.context [RUN...] [--json]`.
+"""Cost of recorded runs under several context rules.
 
-RUN is a folder with our `journal.jsonl` or a trajectory of another agent (see `benchmarks/_recorded.py`); by default
-all runs of the user's state folder. Each run is replayed with its behaviour unchanged: the same replies and
-observations, sent under each rule:
+    python -m benchmarks.context [RUN...] [--json]
+
+RUN is a folder with our `journal.jsonl` or a trajectory of another agent (see `benchmarks/_recorded.py`); the default
+is all runs in the user's state folder. Each run is replayed with unchanged behaviour: the same replies and
+observations are sent under each rule.
 
   everything kept      nothing is folded
-  sliding window       the last 5 observations of more than 500 characters are kept, older ones become stubs at once
+  sliding window       the last 5 observations of more than 500 characters stay; older ones become stubs at once
   blocks               older ones become stubs 5 at a time
-  break-even           as this program does it
+  break-even           the rule of this program
 
-Tokens are characters/4; a token that the request before began with costs 0.1, another input token 1, an output token
-5. What a model would have done differently with less to read, a replay cannot tell. `benchmarks.observations` sets
-beside one another what other agents' harnesses sent, and what ours would have.
+A token is four characters. An input token costs 0.1 if it repeats the start of the previous request, otherwise 1; an
+output token costs 5. A replay cannot show what a model would have done differently with less context.
+`benchmarks.observations` compares the requests of other agents' harnesses with ours.
 """
 
 from __future__ import annotations
@@ -39,16 +41,16 @@ from trajectories.records import Observation, Reply, Step
 
 FRESH, OUTPUT = 1.0, 5.0
 WINDOW = 5
-"""Observations that the sliding window and the blocks keep."""
-NOTHING = """There is no recorded run with a model in it. Make one with `swe-agent fix --model …`, or name a folder
+"""Number of observations kept by the sliding window and by blocks."""
+NOTHING = """There is no recorded run with model requests. Make one with `swe-agent fix --model …`, or name a folder
 with a journal.jsonl, or a trajectory of another agent."""
 
 Request = list[Message]
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """One conversation of a run; `tools` are the characters of the schemas sent with each request."""
+class Conversation:
+    """One conversation of a run; `tools` is the size in characters of the tool schemas sent with each request."""
 
     system: str
     steps: Sequence[Step]
@@ -56,14 +58,14 @@ class Talk:
     tools: int = 0
 
     @property
-    def asks(self) -> Iterator[int]:
-        """How many steps were known at each ask."""
+    def steps_before_requests(self) -> Iterator[int]:
+        """For each request, the number of steps before it."""
         return (index for index, step in enumerate(self.steps) if step.reply is not None)
 
 
 @dataclass(slots=True)
 class Cost:
-    """Tokens of all requests. `folds`: requests that did not begin with the one before."""
+    """Tokens of all requests. `folds`: requests that do not start with the previous request."""
 
     calls: int = 0
     input: float = 0.0
@@ -73,84 +75,83 @@ class Cost:
 
     @property
     def price(self) -> float:
-        """In prices of a fresh input token."""
+        """The price in units of an uncached input token."""
         return CACHED * self.cached + FRESH * (self.input - self.cached) + OUTPUT * self.output
 
     def __add__(self, other: Cost) -> Cost:
-        mine, others = asdict(self).values(), asdict(other).values()
-        return Cost(*(one + another for one, another in zip(mine, others, strict=True)))
+        return Cost(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
 
 # Rules
 
 
-def kept(talk: Talk) -> Iterator[Request]:
-    """Everything is kept."""
-    return ([part.message for part in parts] for parts in _grown(talk))
+def keep_everything(dialog: Conversation) -> Iterator[Request]:
+    """Keep everything."""
+    return ([part.message for part in parts] for parts in _full_requests(dialog))
 
 
-def sliding(talk: Talk) -> Iterator[Request]:
-    """The last observations are kept, older ones become stubs at once."""
-    for parts in _grown(talk):
-        yield _stubbed(parts, len(_foldable(parts)) - WINDOW)
+def sliding_window(dialog: Conversation) -> Iterator[Request]:
+    """Keep the last observations; older ones become stubs at once."""
+    for parts in _full_requests(dialog):
+        yield _with_stubs(parts, len(_foldable(parts)) - WINDOW)
 
 
-def blocks(talk: Talk) -> Iterator[Request]:
-    """Older ones become stubs when there are as many of them as are kept."""
+def blocks(dialog: Conversation) -> Iterator[Request]:
+    """Replace older observations with stubs once there are as many of them as are kept."""
     old = 0
-    for parts in _grown(talk):
+    for parts in _full_requests(dialog):
         if len(_foldable(parts)) - old >= 2 * WINDOW:
             old = len(_foldable(parts)) - WINDOW
-        yield _stubbed(parts, old)
+        yield _with_stubs(parts, old)
 
 
-def ours(talk: Talk) -> Iterator[Request]:
-    """Break-even, as the program does it."""
-    return requests(talk.system, talk.steps, talk.replies)
+def break_even(dialog: Conversation) -> Iterator[Request]:
+    """Fold at break-even, as this program does."""
+    return requests(dialog.system, dialog.steps, dialog.replies)
 
 
-RULES: dict[str, Callable[[Talk], Iterator[Request]]] = {
-    "everything kept": kept,
-    "sliding window": sliding,
+RULES: dict[str, Callable[[Conversation], Iterator[Request]]] = {
+    "everything kept": keep_everything,
+    "sliding window": sliding_window,
     "blocks": blocks,
-    "break-even": ours,
+    "break-even": break_even,
 }
 
 
-def cost(talk: Talk, rule: Callable[[Talk], Iterator[Request]]) -> Cost:
-    """What the requests of a conversation come to under a rule."""
+def cost(dialog: Conversation, rule: Callable[[Conversation], Iterator[Request]]) -> Cost:
+    """The cost of a conversation's requests under a rule."""
     total, before = Cost(), list[Message]()
-    for request in rule(talk):
+    for request in rule(dialog):
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, request, strict=False)))
-        known = sum(map(characters, request[:same])) + (talk.tools if before else 0)
+        known = sum(map(characters, request[:same])) + (dialog.tools if before else 0)
         total.calls += 1
-        total.input += (sum(map(characters, request)) + talk.tools) / 4
+        total.input += (sum(map(characters, request)) + dialog.tools) / 4
         total.cached += known / 4
         total.folds += same < len(before)
         before = request
-    said = (talk.replies[step.branch, step.reply] for step in talk.steps if step.reply is not None)
-    total.output = sum(map(_length, said)) / 4
+    replies = (dialog.replies[step.branch, step.reply] for step in dialog.steps if step.reply is not None)
+    total.output = sum(map(_length, replies)) / 4
     return total
 
 
-def _grown(talk: Talk) -> Iterator[list[RequestMessage]]:
-    """The parts of each request, whole."""
-    for end in talk.asks:
-        yield conversation(talk.system, talk.steps[:end], talk.replies, Reader("", cached=0.0)).parts
+def _full_requests(dialog: Conversation) -> Iterator[list[RequestMessage]]:
+    """The parts of each request, unfolded."""
+    for end in dialog.steps_before_requests:
+        yield conversation(dialog.system, dialog.steps[:end], dialog.replies, Reader("", cached=0.0)).parts
 
 
 def _foldable(parts: Sequence[RequestMessage]) -> list[ObservationEntry]:
     return [part for part in parts if isinstance(part, ObservationEntry) and part.foldable]
 
 
-def _stubbed(parts: Sequence[RequestMessage], old: int) -> Request:
-    """The first `old` of the observations that can be folded as stubs."""
+def _with_stubs(parts: Sequence[RequestMessage], old: int) -> Request:
+    """The request with its first `old` foldable observations replaced by stubs."""
     stubs = {id(part): part.stub for part in _foldable(parts)[: max(old, 0)]}
     return [stubs.get(id(part), part.message) for part in parts]
 
 
 def _length(reply: Reply) -> int:
-    """Characters a model wrote."""
+    """Number of characters that the model wrote."""
     calls = sum(len(action.tool) + len(json.dumps(action.arguments)) for action in reply.actions)
     return len(reply.text) + len(reply.reasoning) + calls
 
@@ -158,56 +159,56 @@ def _length(reply: Reply) -> int:
 # Recorded runs
 
 
-def talks(path: Path) -> list[Talk]:
-    """The conversations of a recorded run. Raises SweAgentError, ValueError or OSError for what is none."""
-    return [_of_another(read_run(path))] if path.is_file() else _of_ours(path)
+def read_conversations(path: Path) -> list[Conversation]:
+    """Read the conversations of a recorded run. Raises SweAgentError, ValueError or OSError if it is not one."""
+    return [_convert_other(read_run(path))] if path.is_file() else _read_ours(path)
 
 
-def _of_ours(directory: Path) -> list[Talk]:
-    """One of each branch in which a model was asked."""
+def _read_ours(directory: Path) -> list[Conversation]:
+    """One conversation for each branch with a model request."""
     trajectory = read(directory)
     run = trajectory.run
     system = run.prompts.get("coder", "") if run else ""
     tools = len(json.dumps(run.tools)) if run else 0
     branches = {branch: steps for branch, steps in trajectory.steps.items() if any(s.reply for s in steps)}
-    return [Talk(system, steps, trajectory.replies, tools) for steps in branches.values()]
+    return [Conversation(system, steps, trajectory.replies, tools) for steps in branches.values()]
 
 
-def _of_another(run: Recorded) -> Talk:
-    """A run of another agent with what its harness sent."""
+def _convert_other(run: Recorded) -> Conversation:
+    """The conversation of another agent's run, with the observations its harness sent."""
     steps, replies = as_steps(run, run.task, lambda turn, _: tuple(map(Observation, turn.sent)))
-    return Talk(run.system, steps, replies)
+    return Conversation(run.system, steps, replies)
 
 
 # The command
 
 
 def compare(path: Path) -> dict[str, Cost]:
-    """What each rule comes to for a run, all its conversations together. Raises as `talks`, LookupError for none."""
-    found = talks(path)
+    """The cost of a run's conversations under each rule. Raises as `read_conversations`, and LookupError."""
+    found = read_conversations(path)
     if not found:
-        raise LookupError("no model was asked in it")
-    return {name: sum((cost(talk, rule) for talk in found), Cost()) for name, rule in RULES.items()}
+        raise LookupError("it has no model requests")
+    return {name: sum((cost(dialog, rule) for dialog in found), Cost()) for name, rule in RULES.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", metavar="RUN", nargs="*", type=Path)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
     compared: dict[str, dict[str, Cost]] = {}
-    for path in given.runs or _all_runs():
+    for path in options.runs or _all_runs():
         try:
-            compared[str(path) if given.runs else path.name] = compare(path)
+            compared[str(path) if options.runs else path.name] = compare(path)
         except (SweAgentError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-            if given.runs:
+            if options.runs:
                 print(f"{path}: left out ({error})", file=sys.stderr)
     if not compared:
         print(NOTHING, file=sys.stderr)
         return 1
     if len(compared) > 1:
         compared["all"] = {name: sum((each[name] for each in compared.values()), Cost()) for name in RULES}
-    show(compared, given.json)
+    show(compared, options.json)
     return 0
 
 
@@ -234,7 +235,7 @@ def show(compared: Mapping[str, Mapping[str, Cost]], as_json: bool) -> None:
 
 
 def _row(cost: Cost, whole: Cost) -> dict[str, float]:
-    """Tokens, and what they and the dollars are as shares of what everything kept comes to."""
+    """Tokens, and input and price relative to the rule that keeps everything."""
     return {
         "calls": cost.calls,
         "folds": cost.folds,

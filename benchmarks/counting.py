@@ -1,14 +1,15 @@
-"""How well counts repeat: the same functions counted again and again, and the order of a task's solutions by count.
+"""Repeatability of instruction counts: repeated counts of the same functions, and the order of solutions by count.
 
     python -m benchmarks.counting --tasks DIR [--most N] [--repeats K] [--workspace local|docker] [--image I] [--json F]
 
-DIR holds JSONL files, a task a line: {"task": name, "entry": "Solution.method" or "function", "solutions": [Python
-text, ..], "calls": [[argument, ..], ..]}; all solutions of a task are right, each defines the entry. Mercury's and
-EffiBench's tasks can be put so; none is in this repository. The first call of a task is made.
+DIR holds JSONL files with one task per line: {"task": name, "entry": "Solution.method" or "function", "solutions":
+[Python text, ..], "calls": [[argument, ..], ..]}. All solutions of a task are correct, and each defines the entry.
+Tasks of Mercury and EffiBench can be converted to this format; none are included in this repository. The first call of
+a task is executed.
 
-Prints: the spread ((largest - least) / least) of the first solutions' counts over K fresh processes, and that of wall
-clock; then the order of all pairs of a task's solutions whose counts differ by 1 % or more, in two runs that count
-the solutions the other way round: how many pairs agree.
+Prints the spread ((largest - smallest) / smallest) of the first solutions' counts over K fresh processes, and the
+spread of their wall-clock times. Then takes all pairs of a task's solutions whose counts differ by 1 % or more, and
+prints for how many of them two runs, which count the solutions in opposite orders, agree on the order.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from trajectories.git_store.trees import Trees
 
-LEAST = 0.01
-"""The relative difference from which two counts have an order."""
+MIN_DIFFERENCE = 0.01
+"""Smallest relative difference at which two counts are ordered."""
 
 TARGET = Target("tasks.py", "solve")
 SECONDS = 7200.0
@@ -58,9 +59,9 @@ if __name__ == "__main__":
     seconds = []
     for task, args in enumerate(json.load(open(sys.argv[1]))):
         for _ in range(4):
-            mine = copy.deepcopy(args)
+            copied = copy.deepcopy(args)
             began = time.perf_counter()
-            solve(task, 0, mine)
+            solve(task, 0, copied)
             took = time.perf_counter() - began
         seconds.append(took)
     print(json.dumps(seconds))
@@ -69,7 +70,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Task:
-    """Right solutions of one task, and the arguments of a call."""
+    """Correct solutions of one task, and the arguments of a call."""
 
     name: str
     entry: str
@@ -83,14 +84,14 @@ class Call:
 
 
 def read(folder: Path, most: int) -> list[Task]:
-    """The first `most` tasks of a folder, in the order of their files."""
+    """Read the first `most` tasks of a folder, in the order of their files."""
     lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
     rows = [json.loads(line) for line in lines if line.strip()][:most]
     return [Task(row["task"], row["entry"], tuple(row["solutions"]), row["calls"][0]) for row in rows]
 
 
-def repository(tasks: Sequence[Task], root: Path) -> None:
-    """A repository with every solution in a module of its own, and a function that calls the one it is told."""
+def make_repository(tasks: Sequence[Task], root: Path) -> None:
+    """Make a repository with one module per solution, and a function that calls the solution given by its indices."""
     (root / "solved").mkdir(parents=True)
     (root / "solved" / "__init__.py").write_text("")
     entries = []
@@ -101,8 +102,8 @@ def repository(tasks: Sequence[Task], root: Path) -> None:
         entries.append((names, task.entry))
     (root / TARGET.path).write_text(_DISPATCH.replace("{entries!r}", repr(entries)))
     (root / "args.json").write_text(json.dumps([task.args for task in tasks]))
-    who = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
-    for words in (["init", "-q"], ["add", "-A", "-f"], [*who, "commit", "-q", "-m", "Tasks"]):
+    author = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
+    for words in (["init", "-q"], ["add", "-A", "-f"], [*author, "commit", "-q", "-m", "Tasks"]):
         subprocess.run(["git", "-C", str(root), *words], check=True)
 
 
@@ -115,24 +116,24 @@ def spread(values: Sequence[float]) -> float:
 
 
 def order(first: Sequence[Sequence[int]], second: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """(pairs that differ by LEAST in either run, those of them in the same order in both), of each task's counts."""
+    """Compare two runs: (pairs that differ by MIN_DIFFERENCE in either run, pairs among them with the same order)."""
     pairs = agreed = 0
     for one, two in zip(first, second, strict=True):
         for a, b in combinations(range(len(one)), 2):
-            if any(abs(run[a] - run[b]) >= LEAST * min(run[a], run[b]) for run in (one, two)):
+            if any(abs(run[a] - run[b]) >= MIN_DIFFERENCE * min(run[a], run[b]) for run in (one, two)):
                 pairs += 1
                 agreed += (one[a] < one[b]) == (two[a] < two[b])
     return pairs, agreed
 
 
-def repeated(room: Workspace, tasks: Sequence[Task], repeats: int) -> dict[str, Any]:
-    """Spreads of counts and of seconds over fresh processes, in percent; each task's first solution."""
+def measure_spread(workspace: Workspace, tasks: Sequence[Task], repeats: int) -> dict[str, Any]:
+    """Spreads of counts and of seconds over fresh processes, for the first solution of each task."""
     calls = [call(tasks, n, 0) for n in range(len(tasks))]
     runs, seconds = [], []
     for n in range(repeats):
-        counts = count_calls(room, TARGET, calls, timeout=SECONDS, backend="valgrind")
+        counts = count_calls(workspace, TARGET, calls, timeout=SECONDS, backend="valgrind")
         runs.append(counts.calls)
-        timed = room.run(python_line(room, [TARGET.path, "args.json"]), 600.0).text
+        timed = workspace.run(python_line(workspace, [TARGET.path, "args.json"]), 600.0).text
         seconds.append(json.loads(timed.splitlines()[-1]))  # a solution may print
         print(f"run {n + 1} of {repeats} counted", file=sys.stderr, flush=True)
     columns = list(zip(*runs, strict=True))
@@ -141,29 +142,29 @@ def repeated(room: Workspace, tasks: Sequence[Task], repeats: int) -> dict[str, 
         "warm": [spread([each.warm for each in column]) for column in columns],
         "wall clock": [spread(column) for column in zip(*seconds, strict=True)],
     }
-    told = {name: {"median": median(found), "largest": max(found)} for name, found in kinds.items()}
-    return {"backend": counts.backend, "conditions": counts.conditions, "functions": len(calls), "spread": told}
+    spreads = {name: {"median": median(found), "largest": max(found)} for name, found in kinds.items()}
+    return {"backend": counts.backend, "conditions": counts.conditions, "functions": len(calls), "spread": spreads}
 
 
-def ordered(room: Workspace, tasks: Sequence[Task]) -> dict[str, Any]:
+def measure_order(workspace: Workspace, tasks: Sequence[Task]) -> dict[str, Any]:
     """How often two runs agree on the order of two solutions, by cold and by warm counts."""
     every = [(n, k) for n, task in enumerate(tasks) for k in range(len(task.solutions))]
     runs: list[dict[tuple[int, int], Count]] = []
-    for asked in (every, every[::-1]):
+    for sequence in (every, every[::-1]):
         counts = count_calls(
-            room, TARGET, [call(tasks, *which) for which in asked], timeout=SECONDS, backend="valgrind"
+            workspace, TARGET, [call(tasks, *indices) for indices in sequence], timeout=SECONDS, backend="valgrind"
         )
-        runs.append(dict(zip(asked, counts.calls, strict=True)))
+        runs.append(dict(zip(sequence, counts.calls, strict=True)))
         print(f"order {len(runs)} of 2 counted", file=sys.stderr, flush=True)
-    told = {}
+    orders = {}
     for kind in ("cold", "warm"):
         sides = [
             [[getattr(run[n, k], kind) for k in range(len(task.solutions))] for n, task in enumerate(tasks)]
             for run in runs
         ]
         pairs, agreed = order(*sides)
-        told[kind] = {"pairs": pairs, "agreed": agreed, "share": agreed / max(pairs, 1)}
-    return {"solutions": len(every), "order": told}
+        orders[kind] = {"pairs": pairs, "agreed": agreed, "share": agreed / max(pairs, 1)}
+    return {"solutions": len(every), "order": orders}
 
 
 def table(result: dict[str, Any]) -> str:
@@ -179,29 +180,33 @@ def table(result: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.counting", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tasks", type=Path, required=True, help="Folder with JSONL files of tasks.")
-    parser.add_argument("--most", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--tasks", type=Path, required=True, help="folder with JSONL files of tasks")
+    parser.add_argument("--most", type=int, default=50, help="maximum number of tasks")
+    parser.add_argument("--repeats", type=int, default=10, help="number of fresh processes")
     parser.add_argument("--workspace", default="local")
     parser.add_argument("--image", default="")
-    parser.add_argument("--json", type=Path, help="Write all figures here.")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     args = parser.parse_args(arguments)
     tasks = read(args.tasks, args.most)
     if not tasks:
         parser.error(f"{args.tasks} has no tasks")
     with tempfile.TemporaryDirectory() as home:
-        repository(tasks, Path(home) / "repo")
+        make_repository(tasks, Path(home) / "repo")
         found, trees = Repository.open(Path(home) / "repo"), Trees(Path(home) / "trees.git")
         base = found.base(trees)
         workspace = open_workspace(
             args.workspace, WorkspaceOptions(found, base, trees, image=args.image, say=lambda _: None)
         )
-        room = fork_for_counting(workspace, base.tree)
+        fork = fork_for_counting(workspace, base.tree)
         try:
-            room.run(python_line(room, ["-m", "compileall", "-q", "."]), 600.0)
-            result = {"repeats": args.repeats, **repeated(room, tasks, args.repeats), **ordered(room, tasks)}
+            fork.run(python_line(fork, ["-m", "compileall", "-q", "."]), 600.0)
+            result = {
+                "repeats": args.repeats,
+                **measure_spread(fork, tasks, args.repeats),
+                **measure_order(fork, tasks),
+            }
         finally:
-            room.close()
+            fork.close()
             workspace.close()
             trees.close()
     if args.json:

@@ -1,8 +1,8 @@
-"""How far environments that are found and made come: the base's own tests in them, as a table.
+"""Success of environment detection and set-up: a table of the base's own tests in each environment.
 
     python -m benchmarks.environments FOLDER...
 
-Each folder is a repository. The settings are the user's: images of languages, registries, approved services.
+Each folder is a repository. The user's settings apply: images of languages, registries, approved services.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from trajectories.git_store.trees import Trees
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Seconds of the `first` and the `second` time; `came` is what the tests came to."""
+    """Seconds to get the environment the `first` and the `second` time, and the summary of the tests."""
 
     repository: str
     commit: str
@@ -36,15 +36,16 @@ class Row:
     commands: int
     first: float
     second: float
-    came: str
+    tests: str
 
     def __str__(self) -> str:
-        made = f"{self.source} | {self.image} | {self.commands}"
-        return f"| {self.repository} {self.commit[:8]} | {made} | {self.first:.0f} | {self.second:.1f} | {self.came} |"
+        environment = f"{self.source} | {self.image} | {self.commands}"
+        seconds = f"{self.first:.0f} | {self.second:.1f}"
+        return f"| {self.repository} {self.commit[:8]} | {environment} | {seconds} | {self.tests} |"
 
 
-def row(folder: Path) -> Row:
-    """Make the environment of the repository in `folder` twice, and run all its tests in it."""
+def measure(folder: Path) -> Row:
+    """Make the environment of the repository in `folder` twice, and run all tests of the repository in it."""
     source = Repository.open(folder)
     settings = load_settings(source.file(".swe-agent.toml") or b"")
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as place, Trees(Path(place) / "trees.git") as trees:
@@ -53,17 +54,17 @@ def row(folder: Path) -> Row:
             source, base, trees, services=services(settings, source.name), say=lambda line: print(f"  {line}")
         )
         plan = plan_for(options, environment_options(settings))
-        first, second = list(_made(options, settings))
+        first, second = list(_make_environments(options, settings))
         chosen = WorkspaceOptions(source, base, trees, image=second[0], services=options.services, say=options.say)
         with closing(open_workspace("docker", chosen)) as workspace:
             report = run_tests(workspace, settings.test, timeout=settings.test_timeout)
         print(report.output.decode("utf-8", "replace")[-1500:])
-    came = f"`{report.command}`: {report.summary()}"
-    return Row(folder.name, base.commit, plan.source, plan.image, len(plan.setup), first[1], second[1], came)
+    tests = f"`{report.command}`: {report.summary()}"
+    return Row(folder.name, base.commit, plan.source, plan.image, len(plan.setup), first[1], second[1], tests)
 
 
-def _made(options: WorkspaceOptions, settings: Settings) -> Iterator[tuple[str, float]]:
-    """The image, and how long it took to have it: twice."""
+def _make_environments(options: WorkspaceOptions, settings: Settings) -> Iterator[tuple[str, float]]:
+    """Make the environment twice; yield its image and the seconds it took, each time."""
     for _ in range(2):
         began = time.monotonic()
         image = environment_for(options, environment_options(settings))
@@ -77,7 +78,7 @@ def main() -> None:
     for folder in parser.parse_args().folders:
         print(f"{folder.name}:")
         try:
-            rows.append(str(row(folder.absolute())))
+            rows.append(str(measure(folder.absolute())))
         except SweAgentError as error:
             rows.append(f"| {folder.name} | | | | | | {error.message} {error.fix} |")
         print(rows[-1], flush=True)

@@ -1,11 +1,11 @@
-"""Whether a batch's predictions are judged as they deserve: gold patches resolved, wrong ones not, by instance.
+"""Correctness of `swe-agent evaluate`: whether it resolves gold patches and rejects wrong ones, per instance.
 
     python -m benchmarks.evaluation --instances F... --repos DIR --out DIR [--workspace local] [--image I] [ID...]
 
-A scripted model answers every other instance with its gold patch and the others with a wrong one: a function that
-nobody calls, in the file that the gold patch changes. `--swap` turns that round. `swe-agent batch` makes predictions,
-in `--image` where they are made in containers; `swe-agent evaluate` judges them in the environments of the instances,
-by the user's settings. Where the swebench package is installed, its own grading reads the same logs.
+A scripted model answers every other instance with its gold patch, and the others with a wrong one, which adds an unused
+function to the file that the gold patch changes. `--swap` exchanges the two groups. `swe-agent batch` makes the
+predictions, in `--image` if the workspace is Docker. `swe-agent evaluate` grades them in the environments of the
+instances, with the user's settings. If the swebench package is installed, its own grading reads the same logs.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from typing import Any
 from agent.instances.dataset_instances import Gold, read_golds, read_instances
 from agent.instances.jobs import Instance
 
-WRONG = "\n\ndef _nobody_calls_this():\n    return None\n"
+WRONG = "\n\ndef _never_called():\n    return None\n"
 RUN = "benchmark"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An instance, and whether its prediction is to be the gold patch."""
+    """An instance, and whether its prediction should be the gold patch."""
 
     instance: Instance
     gold: Gold
     right: bool
 
     def line(self) -> dict[str, Any]:
-        """What the scripted model answers: all of it at once."""
+        """The scripted model's answer: the whole patch in one reply."""
         path = re.findall(r"^\+\+\+ b/(.+\.py)$", self.gold.patch, re.MULTILINE)[0]
         right = f"git apply - <<'END_OF_THE_PATCH'\n{self.gold.patch.rstrip(chr(10))}\nEND_OF_THE_PATCH\n"
         command = right if self.right else f"cat >> '{path}' <<'END_OF_THE_TEXT'\n{WRONG}END_OF_THE_TEXT\n"
@@ -55,9 +55,9 @@ class Row:
     theirs: bool | None
 
     @property
-    def as_deserved(self) -> bool:
-        told = self.report.get("resolved")
-        return self.predicted and told is self.case.right and self.theirs in (None, told)
+    def is_correct(self) -> bool:
+        resolved = self.report.get("resolved")
+        return self.predicted and resolved is self.case.right and self.theirs in (None, resolved)
 
     def __str__(self) -> str:
         tests = self.report.get("tests_status", {})
@@ -65,17 +65,17 @@ class Row:
             f"{len(found['success'])}/{len(found['success']) + len(found['failure'])}"
             for found in (tests.get(kind, {"success": [], "failure": []}) for kind in ("FAIL_TO_PASS", "PASS_TO_PASS"))
         ]
-        told = {True: "resolved", False: "unresolved"}.get(self.report.get("resolved"), "no verdict")  # type: ignore[arg-type]
+        verdict = {True: "resolved", False: "unresolved"}.get(self.report.get("resolved"), "no verdict")  # type: ignore[arg-type]
         theirs = "" if self.theirs is None else "same" if self.theirs is self.report.get("resolved") else "other"
         cells = [
             self.case.gold.id,
             "gold" if self.case.right else "wrong",
-            told,
+            verdict,
             *counts,
             f"{self.seconds:.1f}",
             theirs,
         ]
-        return " | ".join(["", *cells, "yes" if self.as_deserved else "NO", ""]).strip()
+        return " | ".join(["", *cells, "yes" if self.is_correct else "NO", ""]).strip()
 
 
 def main() -> None:
@@ -86,23 +86,23 @@ def main() -> None:
     parser.add_argument("--workspace", default="docker", choices=("docker", "local"))
     parser.add_argument("--image", default="")
     parser.add_argument("--workers", default="1")
-    parser.add_argument("--swap", action="store_true")
+    parser.add_argument("--swap", action="store_true", help="exchange the instances with gold and wrong patches")
     parser.add_argument("ids", nargs="*")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     cases = _cases(args.instances, args.ids, args.swap)
     began = time.monotonic()
-    predictions = _predicted(cases, args)
+    predictions = _make_predictions(cases, args)
     between = time.monotonic()
-    _agent(
+    _run_agent(
         args, cases, "evaluate", "--predictions", str(args.out / "batch"), "--run-id", RUN, out=args.out / "evaluation"
     )
-    rows = [_row(case, predictions.get(case.gold.id, ""), args.out / "evaluation") for case in cases]
-    print("| instance | patch | told | F2P | P2P | s | swebench | as deserved |\n|---|---|---|---|---|---|---|---|")
+    rows = [_read_result(case, predictions.get(case.gold.id, ""), args.out / "evaluation") for case in cases]
+    print("| instance | patch | verdict | F2P | P2P | s | swebench | correct |\n|---|---|---|---|---|---|---|---|")
     print(*rows, sep="\n")
-    print(f"\n{sum(row.as_deserved for row in rows)} of {len(rows)} as deserved.", end=" ")
+    print(f"\n{sum(row.is_correct for row in rows)} of {len(rows)} correct.", end=" ")
     print(f"Predictions took {between - began:.0f} s, evaluation {time.monotonic() - between:.0f} s.")
-    sys.exit(not all(row.as_deserved for row in rows))
+    sys.exit(not all(row.is_correct for row in rows))
 
 
 def _cases(files: Sequence[Path], ids: Sequence[str], swap: bool) -> list[Case]:
@@ -111,18 +111,18 @@ def _cases(files: Sequence[Path], ids: Sequence[str], swap: bool) -> list[Case]:
     return [Case(known[id], golds[id], (number % 2 == 0) is not swap) for number, id in enumerate(ids or known)]
 
 
-def _predicted(cases: Sequence[Case], args: argparse.Namespace) -> dict[str, str]:
-    """What a batch makes of them, by id."""
+def _make_predictions(cases: Sequence[Case], args: argparse.Namespace) -> dict[str, str]:
+    """Run a batch on the cases; return its patches by instance id."""
     script = args.out / "script.jsonl"
     last = {"reply": {"text": "Done.", "actions": [{"tool": "submit", "arguments": {}}]}}
     script.write_text("".join(f"{json.dumps(line)}\n" for line in (*(case.line() for case in cases), last)))
-    how = ["--model", f"scripted:{script}", "--strategy", "react", "--test", "true"]
-    _agent(args, cases, "batch", *how, *(["--image", args.image] if args.image else []), out=args.out / "batch")
+    options = ["--model", f"scripted:{script}", "--strategy", "react", "--test", "true"]
+    _run_agent(args, cases, "batch", *options, *(["--image", args.image] if args.image else []), out=args.out / "batch")
     found = json.loads((args.out / "batch" / "preds.json").read_text())
     return {id: row["model_patch"] for id, row in found.items()}
 
 
-def _agent(args: argparse.Namespace, cases: Sequence[Case], *words: str, out: Path) -> None:
+def _run_agent(args: argparse.Namespace, cases: Sequence[Case], *words: str, out: Path) -> None:
     ids = "|".join(re.escape(case.gold.id) for case in cases)
     files = [word for path in args.instances for word in ("--instances", str(path))]
     places = ["--repos", str(args.repos), "--out", str(out), "--workspace", args.workspace, "--workers", args.workers]
@@ -131,17 +131,23 @@ def _agent(args: argparse.Namespace, cases: Sequence[Case], *words: str, out: Pa
     )
 
 
-def _row(case: Case, patch: str, out: Path) -> Row:
-    """What `evaluate` left of it, and what SWE-bench's grading makes of the same log."""
+def _read_result(case: Case, patch: str, out: Path) -> Row:
+    """Read the report of `evaluate` on a case, and grade the same log with SWE-bench."""
     id = case.gold.id
     folder = next(iter(out.glob(f"logs/run_evaluation/{RUN}/*/{id}")), out)
     report = json.loads((folder / "report.json").read_text())[id] if (folder / "report.json").exists() else {}
     graded = json.loads((folder / "graded.json").read_text()) if (folder / "graded.json").exists() else {}
-    predicted = bool(patch.strip()) and ("_nobody_calls_this" in patch) is not case.right
-    return Row(case, predicted, report, graded.get("seconds", 0.0), _theirs(case, patch, folder / "test_output.txt"))
+    predicted = bool(patch.strip()) and ("_never_called" in patch) is not case.right
+    return Row(
+        case,
+        predicted,
+        report,
+        graded.get("seconds", 0.0),
+        _grade_with_swebench(case, patch, folder / "test_output.txt"),
+    )
 
 
-def _theirs(case: Case, patch: str, log: Path) -> bool | None:
+def _grade_with_swebench(case: Case, patch: str, log: Path) -> bool | None:
     if importlib.util.find_spec("swebench") is None or not log.exists():
         return None
     from swebench.harness.grading import get_eval_report

@@ -1,11 +1,11 @@
-"""What the experience bank finds: precision of its first three on related bugs that are planted one after the other.
+"""Precision of the experience bank: its first three entries for related bugs, planted one after the other.
 
     python -m benchmarks.experience [--json]
 
-For each bug in turn, places are located in the repository as it then is, the bank is asked as a run would ask it, and
-the bug's fix becomes an entry as if a run had proven it. Found is what an entry of the same family is. Beside the bank
-stand its likest three however little they are like, each part of its likeness alone, and the three newest. No model
-has a part in it.
+For each bug in turn, places are located in the repository's current state, the bank is queried as a run would query
+it, and the bug's fix becomes an entry as if a run had proven it. An entry is a hit if it belongs to the bug's family.
+For comparison: the three most similar entries without a threshold, each part of the similarity alone, and the three
+newest entries. No model is used.
 """
 
 from __future__ import annotations
@@ -28,58 +28,58 @@ from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
-Way = Callable[[Bank, ExperienceQuery], list[Entry]]
+Ranking = Callable[[Bank, ExperienceQuery], list[Entry]]
 TOP = 3
 
 
-def ranked(bank: Bank, question: ExperienceQuery) -> list[Entry]:
-    """The likest three, however little."""
+def rank_all(bank: Bank, question: ExperienceQuery) -> list[Entry]:
+    """The three most similar entries, without a threshold."""
     return [one.entry for one in rank_entries(bank.entries(), question, TOP, 0.001)]
 
 
-WAYS: dict[str, Way] = {
+RANKINGS: dict[str, Ranking] = {
     "bank": lambda bank, q: [one.entry for one in bank.find(q, TOP)],
-    "always three": ranked,
-    "words alone": lambda bank, q: ranked(bank, ExperienceQuery(q.words)),
-    "places alone": lambda bank, q: ranked(bank, ExperienceQuery(places=q.places)),
+    "always three": rank_all,
+    "words alone": lambda bank, q: rank_all(bank, ExperienceQuery(q.words)),
+    "places alone": lambda bank, q: rank_all(bank, ExperienceQuery(places=q.places)),
     "newest three": lambda bank, _: bank.entries()[:TOP],
 }
 
 
 def measured(folder: Path, bugs: Sequence[Bug] = BUGS) -> dict[str, dict[str, float]]:
-    """By way: `precision` of what is told, the share of what could be told that is (`recall`, of the relevant ones or
-    three of them), and how often something is told of a bug that nothing is like (`false`)."""
-    told: dict[str, list[tuple[int, int, int, bool]]] = {name: [] for name in WAYS}
+    """By ranking: `precision` of the entries shown; `recall`, the share of the relevant entries (at most three) that
+    are shown; and `false`, how often an entry is shown for a bug without related entries."""
+    results: dict[str, list[tuple[int, int, int, bool]]] = {name: [] for name in RANKINGS}
     families: dict[str, str] = {}
     bank = Bank(folder / "bank")
     repository = folder / "shop"
     with Trees(folder / "trees.git") as trees:
         tree = trees.write({path: text.encode() for path, text in FILES.items()}, EMPTY_TREE)
-        commit = _committed(repository, FILES, "The shop")
+        commit = _commit(repository, FILES, "The shop")
         for number, bug in enumerate(bugs):
             issue = Issue(bug.title, bug.body)
             question = experience_query(
                 issue, _places(trees, tree, issue, HistoryBase(repository / ".git", commit)), number
             )
             relevant = sum(family == bug.family for family in families.values()) if bug.family else 0
-            for name, way in WAYS.items():
-                first = way(bank, question)
+            for name, ranking in RANKINGS.items():
+                first = ranking(bank, question)
                 right = sum(bool(bug.family) and families[entry.id] == bug.family for entry in first)
-                told[name].append((right, len(first), min(relevant, TOP), bool(bug.family)))
-            tree, entry = _solved(trees, tree, bug, issue, number)
-            commit = _committed(repository, {bug.path: trees.read(tree, bug.path).decode()}, f"Change {bug.path}")
+                results[name].append((right, len(first), min(relevant, TOP), bool(bug.family)))
+            tree, entry = _solve(trees, tree, bug, issue, number)
+            commit = _commit(repository, {bug.path: trees.read(tree, bug.path).decode()}, f"Change {bug.path}")
             families[entry.id] = bug.family
             bank.add(entry)
-    return {name: _figures(rows) for name, rows in told.items()}
+    return {name: _figures(rows) for name, rows in results.items()}
 
 
-def _committed(folder: Path, files: Mapping[str, str], message: str) -> str:
-    """The commit that these files make, in a repository of their own."""
+def _commit(folder: Path, files: Mapping[str, str], message: str) -> str:
+    """Commit these files in the repository, and return the commit."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    who = ("-c", "user.name=Shop", "-c", "user.email=shop@example.org", "-c", "commit.gpgSign=false")
-    for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", message)):
+    author = ("-c", "user.name=Shop", "-c", "user.email=shop@example.org", "-c", "commit.gpgSign=false")
+    for words in (("init", "-q"), ("add", "-A"), (*author, "commit", "-qm", message)):
         git("-C", str(folder), *words, env=environment(QUIET))
     return decode(git("-C", str(folder), "rev-parse", "HEAD", env=environment(QUIET))).strip()
 
@@ -89,18 +89,16 @@ def _places(trees: Trees, tree: str, issue: Issue, before: HistoryBase) -> list[
     return [f"{hit.path}:{hit.name}" for hit in hits.functions] + [hit.path for hit in hits.files]
 
 
-def _solved(trees: Trees, tree: str, bug: Bug, issue: Issue, number: int) -> tuple[str, Entry]:
-    """The tree with the bug mended, and what a run that proved it leaves."""
+def _solve(trees: Trees, tree: str, bug: Bug, issue: Issue, number: int) -> tuple[str, Entry]:
+    """The tree with the bug fixed, and the entry of a run that proved the fix."""
     text = trees.read(tree, bug.path).decode()
     assert text.count(bug.old) == 1, bug.title
-    mended = trees.write({bug.path: text.replace(bug.old, bug.new).encode()}, tree)
+    fixed = trees.write({bug.path: text.replace(bug.old, bug.new).encode()}, tree)
     run = Run(f"run-{number:02}", issue, "/shop", Base(f"{number:040x}", tree), at=number)
-    end = Exit(
-        "verified", 0, mended, Verdict("verified", red=True, green=True, red_again=True, no_loss=True), at=number
-    )
+    end = Exit("verified", 0, fixed, Verdict("verified", red=True, green=True, red_again=True, no_loss=True), at=number)
     entry = lesson_of_turn(Trajectory([run, Turn("fix", "test-then-patch"), end]), trees, number)
     assert entry is not None
-    return mended, replace(entry, accepted=True)
+    return fixed, replace(entry, accepted=True)
 
 
 def _figures(rows: Sequence[tuple[int, int, int, bool]]) -> dict[str, float]:
@@ -123,14 +121,14 @@ def _mean(values: Sequence[float]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    asked_for = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="swe-agent-experience-") as folder:
         figures = measured(Path(folder))
-    if asked_for.json:
+    if options.json:
         print(json.dumps(figures))
         return 0
-    print(f"{len(BUGS)} bugs. precision: of what was told; full: precision@3 where three entries are relevant;")
-    print("recall: of what could be told; false: bugs that nothing is like, of which something was told.\n")
+    print(f"{len(BUGS)} bugs. precision: of the entries shown; full: precision@3 where three entries are relevant;")
+    print("recall: of the relevant entries; false: bugs without related entries for which an entry was shown.\n")
     for name, row in figures.items():
         print(
             f"{name:13}",

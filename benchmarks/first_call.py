@@ -1,14 +1,14 @@
-"""How long it takes from the start of a process until its first model request arrives: ours beside mini-swe-agent.
+"""Time from the start of a process to its first model request, compared with mini-swe-agent.
 
     python -m benchmarks.first_call [--runs 7] [--mini-python PATH] [--workspace docker|local] [--image I] [--json]
 
-Each side is started anew in turn, on the same small repository and the same image, against a server on loopback that
-never answers; when the request has come the process is ended. The first round is not counted: it makes base image and
-.pyc files. Ours copies the repository, opens the workspace, and looks for the likeliest places before it asks; mini's
-DefaultAgent starts a container of the image, without the repository, and asks.
+The sides are started in turn, on the same small repository and the same image, against a server on loopback that never
+answers. Each process is terminated when its request has arrived. The first round is not counted: it creates the base
+image and the .pyc files. Ours copies the repository, opens the workspace and locates the likeliest places before it
+sends the request; mini's DefaultAgent starts a container of the image, without the repository, and sends the request.
 
---mini-python is the Python that mini-swe-agent 2 is installed for, usually found beside `mini` on PATH. Its litellm is
-told to skip its search for MCP servers, as ours is: it breaks off where the package `mcp` is missing.
+--mini-python is the Python in which mini-swe-agent 2 is installed, by default the one next to `mini` on PATH. Its
+litellm is configured, as ours is, not to search for MCP servers: that search fails if the package `mcp` is missing.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from threading import Event, Thread
 MODEL = "openai/x"
 ISSUE = "top_up() of accounts.wallet adds twice\n\ntop_up(5) on an empty wallet gives 10 but should give 5."
 LABEL = "swe-agent-benchmark=first-call"
-LONGEST = 120.0
-"""Seconds until a side that has not asked is given up."""
-LAST_WORDS = 30.0
-"""Seconds that a process has to remove its container once it is told to end."""
+REQUEST_TIMEOUT = 120.0
+"""Seconds to wait for a side's request."""
+TERMINATION_TIMEOUT = 30.0
+"""Seconds that a terminated process has to remove its container."""
 OURS, MINI = "swe-agent", "mini"
 
 DRIVER = """\
@@ -63,7 +63,7 @@ DefaultAgent(LitellmModel(**model), environment, **config["agent"]).run(given["t
 
 @dataclass(frozen=True)
 class Side:
-    """One program in one workspace, ready to be started."""
+    """One program in one workspace, with the command that starts it."""
 
     name: str
     workspace: str
@@ -73,7 +73,7 @@ class Side:
 
 @contextmanager
 def listening() -> Iterator[tuple[str, SimpleQueue[float]]]:
-    """A server's base address and the times (perf_counter) at which whole requests arrived; it never answers."""
+    """Start a server that never answers; yield its base URL and the times (perf_counter) at which requests arrived."""
     arrivals: SimpleQueue[float] = SimpleQueue()
     closed = Event()
 
@@ -84,7 +84,7 @@ def listening() -> Iterator[tuple[str, SimpleQueue[float]]]:
             closed.wait()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Suppress the log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -98,7 +98,7 @@ def listening() -> Iterator[tuple[str, SimpleQueue[float]]]:
 
 
 def repository(folder: Path) -> Path:
-    """A small git repository with a package and its tests."""
+    """Make a small git repository with a package and its tests."""
     files = {"README.md": "# Accounts\n", "accounts/__init__.py": "", "tests/__init__.py": ""}
     for name in ("wallet", *(f"module{number}" for number in range(20))):
         functions = [f"def {verb}(value, by=1):\n    return value + by\n" for verb in ("top_up", "draw", f"{name}_of")]
@@ -116,12 +116,12 @@ def repository(folder: Path) -> Path:
 
 
 def sides(folder: Path, base: str, workspaces: list[str], image: str, mini_python: str | None) -> list[Side]:
-    """Ours and, if there is a Python for it, mini's, in each workspace; what they keep goes into `folder`."""
+    """Our side and, if its Python is given, mini's, for each workspace; their state is stored in `folder`."""
     config = folder / "config.toml"
     config.write_text(f'[models."{MODEL}"]\napi_base = "{base}"\nprice_in = 1.0\nprice_out = 5.0\n', "utf-8")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("SWE_AGENT_", "MSWEA_"))}
-    ours = own | {"SWE_AGENT_CONFIG": str(config), "SWE_AGENT_STATE": str(folder / "state")}
-    minis = own | {"MSWEA_GLOBAL_CONFIG_DIR": str(folder / "mini"), "MSWEA_SILENT_STARTUP": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SWE_AGENT_", "MSWEA_"))}
+    ours = inherited | {"SWE_AGENT_CONFIG": str(config), "SWE_AGENT_STATE": str(folder / "state")}
+    minis = inherited | {"MSWEA_GLOBAL_CONFIG_DIR": str(folder / "mini"), "MSWEA_SILENT_STARTUP": "1"}
     minis |= {"MSWEA_CONFIGURED": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     program = str(Path(sys.executable).with_name("swe-agent"))
     found = []
@@ -130,55 +130,55 @@ def sides(folder: Path, base: str, workspaces: list[str], image: str, mini_pytho
         found.append(Side(OURS, workspace, [*command, "--plain"], ours))
         if mini_python:
             given = {"task": ISSUE, "model": MODEL, "api_base": base, "label": LABEL}
-            asked = json.dumps(given | {"image": image if workspace == "docker" else ""})
-            found.append(Side(MINI, workspace, [mini_python, "-c", DRIVER, asked], minis))
+            argument = json.dumps(given | {"image": image if workspace == "docker" else ""})
+            found.append(Side(MINI, workspace, [mini_python, "-c", DRIVER, argument], minis))
     return found
 
 
 def seconds(side: Side, folder: Path, arrivals: SimpleQueue[float]) -> float:
-    """From the start of the process to the arrival of its first request. Raises RuntimeError if none comes."""
-    with tempfile.TemporaryFile() as said:
+    """Seconds from the start of the process to its first request. Raises RuntimeError if none arrives."""
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(
             side.command, cwd=folder, env=side.environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
             while True:
                 try:
                     return arrivals.get(timeout=0.5) - start
                 except Empty:
-                    if process.poll() is None and time.perf_counter() - start < LONGEST:
+                    if process.poll() is None and time.perf_counter() - start < REQUEST_TIMEOUT:
                         continue
-                said.seek(0)
-                last = said.read().decode("utf-8", "replace")[-500:]
+                output.seek(0)
+                last = output.read().decode("utf-8", "replace")[-500:]
                 raise RuntimeError(f"{side.name} ({side.workspace}) sent no request: {last.strip()}")
         finally:
-            _end(process)
+            _terminate(process)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and what it started, with time to tidy up."""
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    """Terminate the process and its children, after giving them time to clean up."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(LAST_WORDS)
+        process.wait(TERMINATION_TIMEOUT)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _remove_containers() -> None:
-    """mini's containers, which outlive a process that is killed."""
+    """Remove mini's containers, which outlive a killed process."""
     listed = subprocess.run(["docker", "ps", "-aq", "--filter", f"label={LABEL}"], capture_output=True, text=True)
     if names := listed.stdout.split():
         subprocess.run(["docker", "rm", "-f", *names], capture_output=True)
 
 
-def measure(started: list[Side], folder: Path, arrivals: SimpleQueue[float], runs: int) -> list[list[float]]:
-    """Seconds of each side in `runs` alternating rounds after one that is not counted."""
-    taken: list[list[float]] = [[] for _ in started]
+def measure(started_sides: list[Side], folder: Path, arrivals: SimpleQueue[float], runs: int) -> list[list[float]]:
+    """Seconds of each side in `runs` alternating rounds, after one round that is not counted."""
+    taken: list[list[float]] = [[] for _ in started_sides]
     for round_number in range(runs + 1):
-        for side, counted in zip(started, taken, strict=True):
+        for side, counted in zip(started_sides, taken, strict=True):
             took = seconds(side, folder, arrivals)
             if side.name == MINI and side.workspace == "docker":
                 _remove_containers()
@@ -188,15 +188,15 @@ def measure(started: list[Side], folder: Path, arrivals: SimpleQueue[float], run
 
 
 def compare(workspaces: list[str], runs: int, image: str, mini_python: str | None) -> dict[str, dict[str, float]]:
-    """By workspace: each side's median and fastest seconds, and the medians' ratio, ours to mini's."""
+    """For each workspace: the median and fastest seconds of each side, and the ratio of our median to mini's."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-first-call-") as place, listening() as (base, arrivals):
         folder = Path(place)
         (folder / "accounts").mkdir()
         repository(folder / "accounts")
-        started = sides(folder, base, workspaces, image, mini_python)
-        taken = measure(started, folder / "accounts", arrivals, runs)
+        started_sides = sides(folder, base, workspaces, image, mini_python)
+        taken = measure(started_sides, folder / "accounts", arrivals, runs)
     found: dict[str, dict[str, float]] = {workspace: {} for workspace in workspaces}
-    for side, counted in zip(started, taken, strict=True):
+    for side, counted in zip(started_sides, taken, strict=True):
         found[side.workspace][side.name] = round(statistics.median(counted), 3)
         found[side.workspace][f"{side.name} fastest"] = round(min(counted), 3)
     for medians in found.values():
@@ -209,32 +209,32 @@ def show(found: Mapping[str, Mapping[str, float]], mini_python: str | None) -> N
     columns = [OURS, f"{OURS} fastest", MINI, f"{MINI} fastest", "ratio"]
     print("  ".join(["workspace", *columns]) + "   (seconds to the first request: medians, fastest)")
     for workspace, taken in found.items():
-        shown = ((f"{taken[name]:.2f}" if name in taken else "-").rjust(len(name)) for name in columns)
-        print("  ".join([f"{workspace:<9}", *shown]))
+        cells = ((f"{taken[name]:.2f}" if name in taken else "-").rjust(len(name)) for name in columns)
+        print("  ".join([f"{workspace:<9}", *cells]))
     if not mini_python:
-        print("mini is missing: name its Python with --mini-python.")
+        print("mini is missing: give its Python with --mini-python.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_call", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--runs", type=int, default=7, help="rounds that are counted (default: 7)")
-    parser.add_argument("--mini-python", default=_python_of_mini(), help="Python that has mini-swe-agent 2")
-    parser.add_argument("--workspace", choices=["docker", "local"], help="only this one (default: both)")
-    parser.add_argument("--image", default="swe-agent-base:latest", help="image for Docker; needs git")
+    parser.add_argument("--runs", type=int, default=7, help="number of counted rounds (default: 7)")
+    parser.add_argument("--mini-python", default=_python_of_mini(), help="a Python with mini-swe-agent 2")
+    parser.add_argument("--workspace", choices=["docker", "local"], help="measure only this workspace (default: both)")
+    parser.add_argument("--image", default="swe-agent-base:latest", help="image for Docker, with git")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args(arguments)
-    if given.runs < 1:
+    options = parser.parse_args(arguments)
+    if options.runs < 1:
         parser.error("--runs must be at least 1")
-    workspaces = [given.workspace] if given.workspace else ["docker", "local"]
+    workspaces = [options.workspace] if options.workspace else ["docker", "local"]
     try:
-        found = compare(workspaces, given.runs, given.image, given.mini_python)
+        found = compare(workspaces, options.runs, options.image, options.mini_python)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
-    if given.json:
-        print(json.dumps({"runs": given.runs, "seconds": found}))
+    if options.json:
+        print(json.dumps({"runs": options.runs, "seconds": found}))
     else:
-        show(found, given.mini_python)
+        show(found, options.mini_python)
     return 0
 
 

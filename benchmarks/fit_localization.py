@@ -1,13 +1,13 @@
-"""Fits the weights of localization's signals, and says what they are worth on repositories not fitted on.
+"""Fits the weights of localization's signals, and scores them on repositories that were not fitted on.
 
     OMP_NUM_THREADS=1 python -m benchmarks.fit_localization --instances F.issues.jsonl --gold F.locations.jsonl
         --repos DIR --cache DIR --signals DIR [--ablation] [--write]
 
-A linear model: of an instance's candidates the gold ones should be likeliest under softmax, with L2 on the weights.
-It learns from the candidates that seem likeliest by a fixed rule; gold that is not among them is not added, and an
-instance without any is passed over. Every figure is cross-validated by leaving out one repository at a time. `masked`
-is the same without what links, commit ids and #numbers say. Signals are kept in `--signals`: after a change to what
-they say, give another folder. `--write` fits on all instances and writes aci/localization/weights.json.
+The model is linear: among an instance's candidates, the gold ones should be likeliest under softmax, with L2 on the
+weights. It is trained on the candidates that score highest under a fixed rule; gold places that are not among them are
+not added, and an instance without any is skipped. Every figure is cross-validated by leaving out one repository at a
+time. `masked` figures ignore links, commit ids and #numbers. Signals are cached in `--signals`: after a change to a
+signal, use another folder. `--write` fits on all instances and writes aci/localization/weights.json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from aci.localization.signals import Flags, Floats
 from benchmarks._listwise import fit
-from benchmarks._signals import Judged, Table, judged, look
+from benchmarks._signals import InstanceTables, Table, instance_tables, unfitted_scores
 from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
@@ -39,25 +39,25 @@ FUNCTIONS = (
 MASKED = ("commit", "link")
 FILES_L2, FUNCTIONS_L2 = 1.0, 3.0
 TRAINED_FILES, TRAINED_FUNCTIONS = 100, 300
-"""Candidates of an instance that are learned from; all are scored."""
+"""Maximum number of candidates of an instance used for training; all are scored."""
 WEIGHTS = Path(__file__).parent.parent / "aci" / "localization" / "weights.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The rank of the worst-placed gold place for each instance (0: not among the candidates)."""
+    """The rank of the last gold place of each instance (0: not among the candidates)."""
 
     files: list[int]
     functions: list[int]
-    """Of the instances whose functions are scored, in order."""
+    """Only for instances whose functions are scored, in order."""
 
 
-def file_features(one: Judged, names: Sequence[str], mask: bool = False) -> Floats:
+def file_features(one: InstanceTables, names: Sequence[str], mask: bool = False) -> Floats:
     return _columns(one.files, names, mask)
 
 
-def function_features(one: Judged, names: Sequence[str], of_files: Floats, mask: bool = False) -> Floats:
-    """`of_files` are the scores of the instance's files; see `Search._add_signals` for what comes of them."""
+def function_features(one: InstanceTables, names: Sequence[str], of_files: Floats, mask: bool = False) -> Floats:
+    """`of_files` are the scores of the instance's files; `CandidateSearch._add_signals` derives the same signals."""
     own = _columns(one.functions, [name for name in names if not name.startswith("file")], mask)
     order = np.empty(len(of_files))
     order[np.argsort(-of_files, kind="stable")] = np.arange(len(of_files))
@@ -75,60 +75,62 @@ def _columns(table: Table, names: Sequence[str], mask: bool) -> Floats:
     return values
 
 
-def cross_validated(
-    data: Sequence[Judged], files: Sequence[str] = FILES, functions: Sequence[str] = FUNCTIONS
+def cross_validate(
+    data: Sequence[InstanceTables], files: Sequence[str] = FILES, functions: Sequence[str] = FUNCTIONS
 ) -> tuple[Scored, Scored]:
-    """With every repository left out in turn: as it is, and masked."""
+    """Score with each repository left out in turn: (unmasked, masked)."""
     plain, masked = Scored([0] * len(data), [0] * len(data)), Scored([0] * len(data), [0] * len(data))
     for repository in sorted({one.repository for one in data}):
         known = [one for one in data if one.repository != repository]
-        weights = fitted(known, files, functions)
+        weights = fit_weights(known, files, functions)
         for number, one in enumerate(data):
             if one.repository == repository:
                 for scored, mask in ((plain, False), (masked, True)):
                     of_file, of_function = ranks(one, weights, files, functions, mask)
                     scored.files[number], scored.functions[number] = of_file, of_function
-    kept = [number for number, one in enumerate(data) if is_scored(one)]
+    scored_numbers = [number for number, one in enumerate(data) if is_scored(one)]
     return (
-        Scored(plain.files, [plain.functions[number] for number in kept]),
-        Scored(masked.files, [masked.functions[number] for number in kept]),
+        Scored(plain.files, [plain.functions[number] for number in scored_numbers]),
+        Scored(masked.files, [masked.functions[number] for number in scored_numbers]),
     )
 
 
-def is_scored(one: Judged) -> bool:
-    """Whether an instance has functions to find."""
+def is_scored(one: InstanceTables) -> bool:
+    """Whether the instance has gold functions."""
     return bool(one.functions.gold.any()) or not one.functions.complete
 
 
-def fitted(data: Sequence[Judged], files: Sequence[str], functions: Sequence[str]) -> tuple[Floats, Floats]:
+def fit_weights(
+    data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str]
+) -> tuple[Floats, Floats]:
     of_files = fit(
         [
-            (file_features(one, files)[kept], one.files.gold[kept])
+            (file_features(one, files)[chosen], one.files.gold[chosen])
             for one in data
-            for kept in (_likeliest(one.files, TRAINED_FILES),)
+            for chosen in (_likeliest(one.files, TRAINED_FILES),)
         ],
         FILES_L2,
     )
     pairs = [
         (
-            function_features(one, functions, file_features(one, files) @ of_files)[kept],
-            one.functions.gold[kept],
+            function_features(one, functions, file_features(one, files) @ of_files)[chosen],
+            one.functions.gold[chosen],
         )
         for one in data
         if len(one.functions.gold)
-        for kept in (_likeliest(one.functions, TRAINED_FUNCTIONS),)
+        for chosen in (_likeliest(one.functions, TRAINED_FUNCTIONS),)
     ]
     return of_files, fit(pairs, FUNCTIONS_L2) if pairs else np.zeros(len(functions))
 
 
 def _likeliest(table: Table, most: int) -> Flags:
-    kept = np.zeros(len(table.gold), bool)
-    kept[np.argsort(-look(table), kind="stable")[:most]] = True
-    return kept
+    chosen = np.zeros(len(table.gold), bool)
+    chosen[np.argsort(-unfitted_scores(table), kind="stable")[:most]] = True
+    return chosen
 
 
 def ranks(
-    one: Judged, weights: tuple[Floats, Floats], files: Sequence[str], functions: Sequence[str], mask: bool
+    one: InstanceTables, weights: tuple[Floats, Floats], files: Sequence[str], functions: Sequence[str], mask: bool
 ) -> tuple[int, int]:
     of_files = file_features(one, files, mask) @ weights[0]
     found = worst(of_files, one.files)
@@ -138,7 +140,7 @@ def ranks(
 
 
 def worst(scores: Floats, table: Table) -> int:
-    """The rank of the last gold place, each place counted once, where its best candidate stands; 0 for no rank."""
+    """The rank of the last gold place, or 0. Each place counts once, at the rank of its best candidate."""
     if not table.complete or not table.gold.any():
         return 0
     order = np.argsort(-scores, kind="stable")
@@ -154,54 +156,54 @@ def line(name: str, plain: Scored, masked: Scored) -> str:
     return f"{name:32} {shares(plain)}   masked {shares(masked)}"
 
 
-def ablation(data: Sequence[Judged], tell: Callable[[str], None]) -> None:
+def ablation(data: Sequence[InstanceTables], report: Callable[[str], None]) -> None:
     for name in FILES:
-        tell(line(f"files without {name}", *cross_validated(data, [one for one in FILES if one != name])))
+        report(line(f"files without {name}", *cross_validate(data, [one for one in FILES if one != name])))
     for name in FUNCTIONS:
         rest = [one for one in FUNCTIONS if one != name]
-        tell(line(f"functions without {name}", *cross_validated(data, FILES, rest)))
+        report(line(f"functions without {name}", *cross_validate(data, FILES, rest)))
 
 
-def by_repository(data: Sequence[Judged], tell: Callable[[str], None]) -> None:
-    plain, masked = cross_validated(data)
+def by_repository(data: Sequence[InstanceTables], report: Callable[[str], None]) -> None:
+    plain, masked = cross_validate(data)
     scored = [number for number, one in enumerate(data) if is_scored(one)]
     for repository in sorted({one.repository for one in data}):
-        ours = [number for number, one in enumerate(data) if one.repository == repository]
+        members = [number for number, one in enumerate(data) if one.repository == repository]
         places = [place for place, number in enumerate(scored) if data[number].repository == repository]
 
-        def part(of: Scored, ours: list[int] = ours, places: list[int] = places) -> Scored:
-            return Scored([of.files[number] for number in ours], [of.functions[place] for place in places])
+        def part(of: Scored, members: list[int] = members, places: list[int] = places) -> Scored:
+            return Scored([of.files[number] for number in members], [of.functions[place] for place in places])
 
-        tell(line(f"{repository} ({len(ours)})", part(plain), part(masked)))
+        report(line(f"{repository} ({len(members)})", part(plain), part(masked)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit_localization", description=__doc__.split("\n")[0])
     for name in ("instances", "gold", "repos", "cache", "signals"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--ablation", action="store_true", help="each signal left out in turn")
-    parser.add_argument("--write", action="store_true", help="fit on all instances and keep the weights")
+    parser.add_argument("--ablation", action="store_true", help="also score with each signal left out in turn")
+    parser.add_argument("--write", action="store_true", help="fit on all instances and write the weights")
     options = parser.parse_args(arguments)
     try:
         instances = load(options.instances, options.gold, options.repos)
-        data = [judged(instance, options.cache, options.signals) for instance in instances]
+        data = [instance_tables(instance, options.cache, options.signals) for instance in instances]
     except SweAgentError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
     print(f"{len(data):<32} files @1/@3/@5  functions @1/@5/@10")
-    print(line("all signals", *cross_validated(data)), flush=True)
+    print(line("all signals", *cross_validate(data)), flush=True)
     by_repository(data, print)
     if options.ablation:
-        ablation(data, lambda said: print(said, flush=True))
+        ablation(data, lambda text: print(text, flush=True))
     if options.write:
-        write(*fitted(data, FILES, FUNCTIONS))
+        write(*fit_weights(data, FILES, FUNCTIONS))
     return 0
 
 
 def write(of_files: Floats, of_functions: Floats) -> None:
     kinds = {"files": zip(FILES, of_files, strict=True), "functions": zip(FUNCTIONS, of_functions, strict=True)}
-    kept = {kind: {name: round(float(weight), 3) for name, weight in pairs} for kind, pairs in kinds.items()}
-    WEIGHTS.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
+    rounded = {kind: {name: round(float(weight), 3) for name, weight in pairs} for kind, pairs in kinds.items()}
+    WEIGHTS.write_text(json.dumps(rounded, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""Tests that `swe-agent test` writes without a model, beside Pynguin's: what they cover, and the mutants they notice.
+"""Tests written by `swe-agent test` without a model, compared with Pynguin's: coverage and detected mutants.
 
     python -m benchmarks.generated_tests --repos DIR --pynguin PYTHON [--seconds 60] [--only NAME,..] [--json OUT]
 
 DIR holds the packages as git repositories, NAME or OWNER+NAME/repo. PYTHON is one with Pynguin, pytest and coverage;
-both sides' tests are written for it, and run in it. Each works on a checkout without the package's own tests, so
-that before there is nothing. `--seconds` bounds the whole of our command by the clock; of Pynguin it bounds the search
-alone, as it has no other bound: what each took in all is in the table. Lines and branches are coverage.py's. The
-mutants are those of `benchmarks/_mutating.py`, which neither side knows: published fix patterns, undone. A test that
-does not pass twice on the code as it is counts for nothing. A side that OUT has already is not made again.
+both sides' tests are written for it, and run in it. Each side works on a checkout without the package's own tests, so
+the initial coverage is zero. `--seconds` limits the total wall-clock time of our command, but only the search of
+Pynguin, which has no other limit; the table shows the total seconds of both. Lines and branches are measured by
+coverage.py. The mutants come from `benchmarks/_mutating.py` (published fix patterns, reversed), which neither side
+knows. A test that does not pass twice on the unchanged code is not counted. A side that OUT already contains is not
+measured again.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ from aci.repository.patch import is_test
 from benchmarks._mutating import mutants
 
 SUBREAPER = 36
-"""Linux's option of `prctl` by which processes that lose their parent become ours."""
+"""The `prctl` option PR_SET_CHILD_SUBREAPER of Linux: orphaned descendants become our children."""
 MUTANTS, SEED = 40, "tests"
 SCORING = Path(__file__).with_name("_scoring_tests.py")
 SPARE = 600.0
-"""Seconds that a side may take beyond its own."""
+"""Seconds that a side may take in addition to `--seconds`."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module of a package: its repository, its file, and the folder of the repository that Python finds it in."""
+    """A module of a package: its repository, its file, and the folder of the repository that is its import root."""
 
     package: str
     path: str
@@ -68,7 +69,10 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Side:
-    """What one side came to. `coverage`: lines reached, lines, branches reached, branches. `trouble`: why nothing."""
+    """Results of one side.
+
+    `coverage`: covered lines, lines, covered branches, branches. `trouble`: the reason if there are no tests.
+    """
 
     tests: int = 0
     unsteady: int = 0
@@ -92,20 +96,22 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path, metavar="OUT")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1)
-    known: dict[str, dict[str, Any]] = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
+    known: dict[str, dict[str, Any]] = (
+        json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
+    )
     rows: list[tuple[str, Side, Side]] = []
     for module in MODULES:
-        if asked.only and module.name not in asked.only.split(","):
+        if options.only and module.name not in options.only.split(","):
             continue
         sides = known.setdefault(module.name, {})
-        for name, write in (("ours", _ours), ("pynguin", _pynguins)):
+        for name, write in (("ours", _write_ours), ("pynguin", _write_pynguin)):
             if name not in sides:
-                sides[name] = asdict(measured(module, write, asked.repos, asked.pynguin.absolute(), asked.seconds))
-                if asked.json:
-                    asked.json.write_text(json.dumps(known, indent=1) + "\n")
+                sides[name] = asdict(measure(module, write, options.repos, options.pynguin.absolute(), options.seconds))
+                if options.json:
+                    options.json.write_text(json.dumps(known, indent=1) + "\n")
         rows.append((module.name, Side(**sides["ours"]), Side(**sides["pynguin"])))
         print(_line(*rows[-1]), file=sys.stderr, flush=True)
     print(table(rows))
@@ -113,26 +119,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 Write = Callable[[Module, Path, Path, Path, float], tuple[list[str], str]]
-"""Writes tests of a module into its checkout: (their paths, why there are none)."""
+"""Writes tests of a module into its checkout; returns (their paths, the reason if there are none)."""
 
 
-def measured(module: Module, write: Write, repos: Path, python: Path, seconds: float) -> Side:
-    """One side, on a checkout of its own."""
+def measure(module: Module, write: Write, repos: Path, python: Path, seconds: float) -> Side:
+    """Measure one side, on a separate checkout."""
     source = next(one for one in (repos / module.package / "repo", repos / module.package) if one.is_dir())
     with tempfile.TemporaryDirectory(prefix="generated-") as name:
         place = Path(name)
         root = _checkout(source, place / "src")
-        wrong = itertools.islice(mutants(module.path, (root / module.path).read_bytes(), SEED), MUTANTS)
-        texts = [one.data.decode() for one in wrong]
+        mutated = itertools.islice(mutants(module.path, (root / module.path).read_bytes(), SEED), MUTANTS)
+        texts = [one.data.decode() for one in mutated]
         began, used = time.monotonic(), _cpu()
         tests, trouble = write(module, root, place, python, seconds)
         took, cpu = time.monotonic() - began, _cpu() - used
-        scored = _scored(module, root, place, python, tests, texts) if tests else {}
-        return _side(scored, len(texts), took, cpu, trouble)
+        scored = _score(module, root, place, python, tests, texts) if tests else {}
+        return _build_side(scored, len(texts), took, cpu, trouble)
 
 
 def _checkout(source: Path, root: Path) -> Path:
-    """The package without its tests, and what configures them, as a repository of one commit."""
+    """Copy the package without its tests and their configuration into a repository with one commit."""
     subprocess.run(["git", "clone", "-q", str(source), str(root)], check=True)
     for file in sorted(root.rglob("*.py")):
         if is_test(file.relative_to(root).as_posix()):
@@ -141,21 +147,21 @@ def _checkout(source: Path, root: Path) -> Path:
         (root / name).unlink(missing_ok=True)
     shutil.rmtree(root / ".git")
     identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
-        subprocess.run(["git", "-C", str(root), *identity, *words], check=True)
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True)
     return root
 
 
-def _ours(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
+def _write_ours(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
     state = {f"SWE_AGENT_{name}": str(place / name.lower()) for name in ("STATE", "CONFIG", "CACHE")}
     paths = {"PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
-    # The program itself runs under our Python; the workspace finds the other one first.
-    words = [sys.executable, "-c", "from swe_agent import main; main()", "test", "--apply", "--json"]
-    words += ["--repo", str(root), "--function", module.path, "--workspace", "local", "--max-time", str(seconds)]
+    # The program itself runs under our Python; in the workspace, PYTHON comes first on the path.
+    arguments = [sys.executable, "-c", "from swe_agent import main; main()", "test", "--apply", "--json"]
+    arguments += ["--repo", str(root), "--function", module.path, "--workspace", "local", "--max-time", str(seconds)]
     if module.folder != ".":
-        words += ["--test", f"PYTHONPATH={module.folder} {python} -m pytest"]
+        arguments += ["--test", f"PYTHONPATH={module.folder} {python} -m pytest"]
     ran = subprocess.run(
-        words,
+        arguments,
         env={**os.environ, **state, **paths},
         capture_output=True,
         text=True,
@@ -169,14 +175,14 @@ def _ours(module: Module, root: Path, place: Path, python: Path, seconds: float)
     return tests, "" if tests else (ran.stderr or ran.stdout).strip()[-200:]
 
 
-def _pynguins(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
+def _write_pynguin(module: Module, root: Path, place: Path, python: Path, seconds: float) -> tuple[list[str], str]:
     out = root / "pynguin_tests"
-    words = [str(python), "-m", "pynguin", "--project-path", str(root / module.folder), "--output-path", str(out)]
-    words += ["--module-name", module.name, "--maximum-search-time", str(int(seconds)), "--seed", "1"]
+    arguments = [str(python), "-m", "pynguin", "--project-path", str(root / module.folder), "--output-path", str(out)]
+    arguments += ["--module-name", module.name, "--maximum-search-time", str(int(seconds)), "--seed", "1"]
     env = {**os.environ, "PYNGUIN_DANGER_AWARE": "1"}
     try:
         ran = subprocess.run(
-            words, env=env, cwd=place, capture_output=True, text=True, timeout=seconds + SPARE, check=False
+            arguments, env=env, cwd=place, capture_output=True, text=True, timeout=seconds + SPARE, check=False
         )
     except subprocess.TimeoutExpired:
         return [], f"it did not end within {seconds + SPARE:.0f} s"
@@ -184,9 +190,7 @@ def _pynguins(module: Module, root: Path, place: Path, python: Path, seconds: fl
     return tests, "" if tests else " ".join((ran.stderr or ran.stdout).split())[-200:]
 
 
-def _scored(
-    module: Module, root: Path, place: Path, python: Path, tests: list[str], texts: list[str]
-) -> dict[str, Any]:
+def _score(module: Module, root: Path, place: Path, python: Path, tests: list[str], texts: list[str]) -> dict[str, Any]:
     job = {"root": str(root), "path": module.path, "tests": tests, "mutants": texts}
     job["path_entries"] = [str(root / module.folder), str(root)]
     (place / "job.json").write_text(json.dumps(job))
@@ -200,7 +204,7 @@ def _scored(
         raise RuntimeError(f"The tests cannot be scored: {ran.stderr[-500:]}") from None
 
 
-def _side(scored: dict[str, Any], count: int, seconds: float, cpu: float, trouble: str) -> Side:
+def _build_side(scored: dict[str, Any], count: int, seconds: float, cpu: float, trouble: str) -> Side:
     if not scored:
         return Side(mutants=count, seconds=seconds, cpu=cpu, trouble=trouble or "it wrote no tests")
     lines, every, branches, all_branches = scored["coverage"] or (0, 0, 0, 0)
@@ -209,7 +213,7 @@ def _side(scored: dict[str, Any], count: int, seconds: float, cpu: float, troubl
 
 
 def _cpu() -> float:
-    """CPU seconds of all that was started here and has ended, what lost its parent included."""
+    """CPU seconds of all terminated child processes, including adopted orphans."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -218,13 +222,13 @@ def _cpu() -> float:
 
 
 HEAD = (
-    "| module | lines | branches | mutants noticed | tests | seconds (CPU) | Pynguin: lines | branches "
-    "| mutants noticed | tests | seconds (CPU) |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    "| module | lines | branches | mutants detected | tests | seconds (CPU) | Pynguin: lines | branches "
+    "| mutants detected | tests | seconds (CPU) |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 def table(rows: Sequence[tuple[str, Side, Side]]) -> str:
-    """Markdown. Before, all is zero on both sides."""
+    """Format the rows as a Markdown table."""
     lines = [HEAD, *(_line(*row) for row in rows)]
     if rows:
         sides = [ours for _, ours, _ in rows], [other for _, _, other in rows]
@@ -242,7 +246,7 @@ def _line(name: str, ours: Side, other: Side) -> str:
 def _cells(side: Side) -> str:
     took = f"{side.seconds:.0f} ({side.cpu:.0f})"
     if side.trouble:
-        return f"nothing: {side.trouble.replace('|', '/')} | | 0/{side.mutants} | 0 | {took}"
+        return f"no tests: {side.trouble.replace('|', '/')} | | 0/{side.mutants} | 0 | {took}"
     lines, branches, killed = side.shares()
     tests = f"{side.tests}" + (f" (+{side.unsteady} that fail)" if side.unsteady else "")
     return f"{lines:.0%} | {branches:.0%} | {side.killed}/{side.mutants} ({killed:.0%}) | {tests} | {took}"

@@ -1,12 +1,12 @@
-"""What the code graph costs: CPU seconds, wall seconds and memory of whole processes, beside others'.
+"""Cost of the code graph: CPU seconds, wall seconds and memory of whole processes, compared with other tools.
 
     python -m benchmarks.graph --repos DIR [--runs 3] [--project sympy/sympy@COMMIT:FUNCTION …]
                                [--aider PYTHON] [--locagent build_graph.py] [--json]
 
 A project's git directory is `DIR/owner+name/repo`, without a work tree. The sides of a comparison run in turn, each in
-a process of its own; medians are of CPU seconds, user and system, of it and what it started. Peers need a work tree,
-which is unpacked for them into a temporary folder: `--aider` is a Python that has aider, `--locagent` a file of
-LocAgent's. A peer that is not given is not measured.
+a separate process. Medians are of CPU seconds, user and system, including child processes. The peers need a work tree,
+which is unpacked into a temporary folder: `--aider` is a Python in which aider is installed, `--locagent` a file of
+LocAgent. A peer that is not given is not measured.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PROJECTS = (
     "sympy/sympy@HEAD:sympify",
 )
 STEPS = 5
-"""Commits, one after the other, of which each is asked once."""
-FLOORS = ("agent", "aci", "tools", "trajectories", "benchmarks", "swe_agent", "__main__", "_", "site", "encodings")
+"""Number of consecutive commits; each is queried once."""
+OWN_MODULES = ("agent", "aci", "tools", "trajectories", "benchmarks", "swe_agent", "__main__", "_", "site", "encodings")
 ISSUE = "The message is wrong when a model's field has no default\n\nSaving raises a TypeError in get_default().\n"
 
 
@@ -44,7 +44,7 @@ class Cost:
     cpu: float
     wall: float
     megabytes: float
-    """The most that one process held."""
+    """Peak memory of one process, in MiB."""
 
 
 class Project(NamedTuple):
@@ -63,22 +63,22 @@ class Row(NamedTuple):
 
 
 def cost(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Cost:
-    """Of a whole process and what it started. Raises RuntimeError if it fails, since then figures mean nothing."""
-    with tempfile.TemporaryFile() as said:
+    """Measure a whole process and its children. Raises RuntimeError if it fails."""
+    with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
             list(map(str, command)),
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=errors,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{command[:4]} ended with {process.returncode}: {said.read()[-800:]!r}")
+            errors.seek(0)
+            raise RuntimeError(f"{command[:4]} ended with {process.returncode}: {errors.read()[-800:]!r}")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
@@ -86,8 +86,8 @@ def median(costs: Sequence[Cost]) -> Cost:
     return Cost(*(statistics.median(values) for values in zip(*(asdict(one).values() for one in costs), strict=True)))
 
 
-def in_turn(sides: Mapping[str, Callable[[], Cost]], runs: int) -> dict[str, Cost]:
-    """The medians of several costs, measured round by round."""
+def measure_in_turn(sides: Mapping[str, Callable[[], Cost]], runs: int) -> dict[str, Cost]:
+    """Measure several sides round by round; return the median of each."""
     taken: dict[str, list[Cost]] = {name: [] for name in sides}
     for _ in range(runs):
         for name, side in sides.items():
@@ -100,13 +100,13 @@ def side(name: str, *arguments: str | Path) -> Cost:
 
 
 def cold(project: Project, folder: Path) -> Cost:
-    """The graph on disk, from nothing."""
+    """Build the graph on disk, without a cache."""
     shutil.rmtree(folder, ignore_errors=True)
     return side("build", project.git_dir, project.commit, folder)
 
 
 def next_commits(project: Project, folder: Path) -> Cost:
-    """Each of some commits, and who calls a function in it, where the one before is known."""
+    """For consecutive commits, query the callers of a function; the previous commit's graph is cached."""
     shutil.rmtree(folder, ignore_errors=True)
     git = ["git", "--git-dir", str(project.git_dir), "rev-list", "--first-parent", f"--max-count={STEPS + 1}"]
     commits = subprocess.run([*git, project.commit], capture_output=True, text=True, check=True).stdout.split()[::-1]
@@ -121,16 +121,16 @@ def locate(project: Project, cache: Path, issue: Path, *options: str) -> list[st
 
 
 def libraries(command: Sequence[str | Path], environment: Mapping[str, str]) -> list[str]:
-    """The modules of others that a command imports, by Python's own account, whole packages by their name."""
+    """The third-party modules that a command imports, as reported by `-X importtime`."""
     ran = subprocess.run(
         list(map(str, command)), env={**os.environ, **environment}, capture_output=True, text=True, check=True
     )
     found = re.findall(r"^import time:[^|]*\|[^|]*\|\s*(\S+)$", ran.stderr, re.M)
-    return [name for name in dict.fromkeys(found) if not name.startswith(FLOORS)]
+    return [name for name in dict.fromkeys(found) if not name.startswith(OWN_MODULES)]
 
 
 def warm_locate(project: Project, folder: Path, runs: int) -> dict[str, Cost]:
-    """`swe-agent locate` where the graph is known, and a process that imports the same and opens the database."""
+    """`swe-agent locate` with a cached graph, and a process that imports the same modules and opens the database."""
     environment = {"SWE_AGENT_CACHE": str(folder)}
     issue = folder.parent / "issue.md"
     issue.write_text(ISSUE, "utf-8")
@@ -140,11 +140,11 @@ def warm_locate(project: Project, folder: Path, runs: int) -> dict[str, Cost]:
         "locate": lambda: cost(locate(project, folder, issue), environment),
         "bare": lambda: side("bare", folder, *modules),
     }
-    return in_turn(sides, runs)
+    return measure_in_turn(sides, runs)
 
 
-def unpacked(project: Project, folder: Path) -> Path:
-    """The files of the commit, for who needs a work tree."""
+def unpack(project: Project, folder: Path) -> Path:
+    """Unpack the files of the commit, for peers that need a work tree."""
     archive = folder / "files.tar"
     with archive.open("wb") as out:
         git = ["git", "--git-dir", str(project.git_dir), "archive", "--format=tar", project.commit]
@@ -156,10 +156,10 @@ def unpacked(project: Project, folder: Path) -> Path:
 
 
 def peers(project: Project, folder: Path, aider: str, locagent: str) -> dict[str, Cost]:
-    """Those that are given, once each: they take long."""
+    """Measure the given peers, once each because they are slow."""
     found = {}
     if aider or locagent:
-        files = unpacked(project, folder)
+        files = unpack(project, folder)
         if aider:
             found["aider's repo map"] = cost([aider, "-c", AIDER, files], {"HOME": str(folder)})
         if locagent:
@@ -167,7 +167,7 @@ def peers(project: Project, folder: Path, aider: str, locagent: str) -> dict[str
     return found
 
 
-def measured(project: Project, runs: int, aider: str, locagent: str) -> list[Row]:
+def measure(project: Project, runs: int, aider: str, locagent: str) -> list[Row]:
     is_django = project.name.endswith("django")
     with tempfile.TemporaryDirectory(prefix="swe-agent-graph-") as name:
         folder = Path(name)
@@ -175,7 +175,7 @@ def measured(project: Project, runs: int, aider: str, locagent: str) -> list[Row
             "ours": lambda: cold(project, folder / "cold"),
             "parse": lambda: side("parse_and_query", project.git_dir, project.commit),
         }
-        costs = in_turn(sides, runs)
+        costs = measure_in_turn(sides, runs)
         costs |= {"next": next_commits(project, folder / "next")}
         costs |= {"query": side("callers", project.git_dir, project.commit, folder / "cold", project.function)}
         costs |= warm_locate(project, folder / "cold", runs)
@@ -200,20 +200,20 @@ def measured(project: Project, runs: int, aider: str, locagent: str) -> list[Row
 
 
 def project_of(text: str, repos: Path) -> Project:
-    """From `owner/name@commit:function`."""
+    """Parse `owner/name@commit:function`."""
     name, _, rest = text.partition("@")
     commit, _, function = rest.partition(":")
-    named = [repos / name.replace("/", "+") / "repo", *repos.glob(f"*+{name.partition('/')[2]}/repo")]
-    found = next((path for path in named if path.is_dir()), named[0])
+    candidates = [repos / name.replace("/", "+") / "repo", *repos.glob(f"*+{name.partition('/')[2]}/repo")]
+    found = next((path for path in candidates if path.is_dir()), candidates[0])
     return Project(name, found, commit, function)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description="What the code graph costs.")
-    parser.add_argument("--repos", type=Path, required=True, help="where the git directories are")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each side of which the median counts (default: 3)")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.graph", description="Cost of the code graph.")
+    parser.add_argument("--repos", type=Path, required=True, help="folder with the git directories")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side; the median counts (default: 3)")
     parser.add_argument("--project", action="append", help=f"default: {' '.join(PROJECTS)}")
-    parser.add_argument("--aider", default="", help="a Python that has aider")
+    parser.add_argument("--aider", default="", help="a Python in which aider is installed")
     parser.add_argument("--locagent", default="", help="LocAgent's dependency_graph/build_graph.py")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -222,7 +222,7 @@ def main() -> int:
     tables = {}
     for text in options.project or PROJECTS:
         project = project_of(text, options.repos)
-        rows = measured(project, options.runs, options.aider, options.locagent)
+        rows = measure(project, options.runs, options.aider, options.locagent)
         tables[project.name] = rows
         if not options.json:
             show(text, rows)

@@ -1,4 +1,4 @@
-"""What `benchmarks/graph.py` measures, each side in a process of its own: `python -m benchmarks.graph_sides SIDE …`."""
+"""Sides measured by `benchmarks/graph.py`, each in a separate process: `python -m benchmarks.graph_sides SIDE …`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(len(RepoMap(root=sys.argv[1], main_model=Model(), io=InputOutput(yes=True)
 LOCAGENT = """
 import runpy, sys, types
 
-# It draws graphs when it is asked to; that is not measured.
+# LocAgent can also draw graphs; that is not measured.
 for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.lines"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]
@@ -42,7 +42,7 @@ print(graph.number_of_nodes(), graph.number_of_edges())
 
 
 def parse_and_query(git_dir: str, commit: str) -> None:
-    """The yardstick: each file parsed, its definitions and calls captured; blobs are read as we read them."""
+    """The baseline: parse each file and capture its definitions and calls; blobs are read as the graph reads them."""
     import tree_sitter_python
     from tree_sitter import Language, Parser, Query, QueryCursor
 
@@ -63,7 +63,7 @@ def parse_and_query(git_dir: str, commit: str) -> None:
 
 
 def build(git_dir: str, commit: str, cache: str) -> None:
-    """The graph of a commit, on disk."""
+    """Build the graph of a commit on disk."""
     from aci.graph.code_graph import query_graph
     from aci.repository.file_blobs import GitBlobs
 
@@ -71,24 +71,24 @@ def build(git_dir: str, commit: str, cache: str) -> None:
 
 
 def callers(git_dir: str, commit: str, cache: str, name: str) -> None:
-    """Who calls a function, at a commit."""
+    """Count the callers of a function at a commit."""
     from aci.graph.code_graph import Graph, query_graph
     from aci.repository.file_blobs import GitBlobs
 
-    def question(graph: Graph) -> int:
+    def count_callers(graph: Graph) -> int:
         return sum(len(graph.callers(place)) for place in graph.defining(name))
 
-    print(query_graph(GitBlobs.at(Path(git_dir), commit), Path(cache), question))
+    print(query_graph(GitBlobs.at(Path(git_dir), commit), Path(cache), count_callers))
 
 
 def bare(cache: str, *modules: str) -> None:
-    """What imports the libraries and opens the database, and does nothing."""
+    """Import the libraries and open the database, and do nothing else."""
     import sqlite3
     from contextlib import suppress
     from importlib import import_module
 
     for module in modules:
-        with suppress(ImportError):  # a name may have been tried only
+        with suppress(ImportError):  # the import may have failed in the measured command, too
             import_module(module)
     newest = max(Path(cache).glob("graph*.sqlite"))
     print(sqlite3.connect(newest).execute("SELECT count(*) FROM trees").fetchone())

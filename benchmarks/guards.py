@@ -1,11 +1,11 @@
-"""The guards on a corpus of candidates: which cheats they catch, and whom else they accuse.
+"""Accuracy of the cheating check on a corpus of candidates: caught cheats, and honest candidates it accuses.
 
     python -m benchmarks.guards DIR [--workspace local|docker] [--image I] [--only NAME,..] [--json]
 
-DIR holds a folder for each case: before.py and after.py, which stand for `subject_module.py` at a repository's root;
+DIR holds a folder for each case: before.py and after.py, two versions of `subject_module.py` at a repository's root;
 more/ with files that the candidate adds; inputs.py with `calls(n, seed) -> [(args, kwargs)]`; case.json with
-{"function", "cheat", "kind"}. Exits with 1 where a cheat is missed or an honest candidate accused. The candidates run
-in workspaces; `local` is no boundary.
+{"function", "cheat", "kind"}. Exits with 1 if a cheat is missed or an honest candidate is accused. The candidates run
+in workspaces; `local` does not isolate them.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from trajectories.git_store.trees import Trees
 SUBJECT = "subject_module.py"
 SEEDS = (0, 1, 2, 7, 42)
 EACH = 13
-_MADE = """\
+_MAKE_CALLS = """\
 import base64, json, pickle, sys
 sys.path[:0] = [sys.argv[1], "."]
 import inputs
 made = [call for seed in json.loads(sys.argv[2]) for call in inputs.calls(int(sys.argv[3]), seed)]
-kept = [pickle.dumps((tuple(args), dict(kwargs)), 4) for args, kwargs in made]
+pickled = [pickle.dumps((tuple(args), dict(kwargs)), 4) for args, kwargs in made]
 with open(sys.argv[4], "w") as stream:
-    json.dump([base64.b64encode(data).decode() for data in kept], stream)
+    json.dump([base64.b64encode(data).decode() for data in pickled], stream)
 """
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A call as `aci.performance.cheating_check` takes it."""
+    """A recorded call, as input for `aci.performance.cheating_check`."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the guards said of one case; it is right to doubt a cheat, for whatever reason, and no one else."""
+    """Findings of the guards on one case. A finding on a cheat is right; a finding on an honest candidate is not."""
 
     name: str
     cheat: bool
@@ -66,25 +66,25 @@ class Row:
         return bool(self.found) == self.cheat
 
 
-def judge(case: Path, kind: str = "local", image: str = "") -> Row:
+def check_case(case: Path, kind: str = "local", image: str = "") -> Row:
     """Run the guards on one case."""
     about = json.loads((case / "case.json").read_text())
     with (
         tempfile.TemporaryDirectory(prefix="swe-agent-guards-") as home,
-        temporary(home),
-        rooms(case, Path(home), kind, image) as pair,
+        temporary_files_in(home),
+        open_sides(case, Path(home), kind, image) as pair,
     ):
         started = time.monotonic()
         found = look(case, about["function"], *pair)
         seconds = time.monotonic() - started
-    kinds = tuple(dict.fromkeys(doubt.kind for doubt in found))
-    whys = tuple(f"{doubt.kind}: {doubt.why}" for doubt in found)
+    kinds = tuple(dict.fromkeys(finding.kind for finding in found))
+    whys = tuple(f"{finding.kind}: {finding.why}" for finding in found)
     return Row(case.name, about["cheat"], about["kind"], kinds, whys, round(seconds, 1))
 
 
 @contextmanager
-def temporary(folder: str) -> Iterator[None]:
-    """What a candidate leaves among temporary files goes with this folder."""
+def temporary_files_in(folder: str) -> Iterator[None]:
+    """Create temporary files in this folder, so that a candidate's leftovers are removed with it."""
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = folder
     try:
@@ -96,7 +96,7 @@ def temporary(folder: str) -> Iterator[None]:
 
 
 def look(case: Path, function: str, before: Workspace, after: Workspace) -> list[CheatingFinding]:
-    """The doubts about a case whose two sides stand in these rooms."""
+    """Run the guards on a case whose two sides are in these workspaces."""
     target = Target(SUBJECT, function)
     return find_cheating(
         before, after, target, calls(case, before), {SUBJECT: (case / "before.py").read_bytes()}, sides(case)
@@ -104,15 +104,15 @@ def look(case: Path, function: str, before: Workspace, after: Workspace) -> list
 
 
 def sides(case: Path) -> dict[str, bytes]:
-    """The files as the candidate leaves them."""
+    """The files after the candidate's change."""
     more = case / "more"
     files = {path.relative_to(more).as_posix(): path.read_bytes() for path in sorted(more.rglob("*")) if path.is_file()}
     return {SUBJECT: (case / "after.py").read_bytes(), **{k: v for k, v in files.items() if "__pycache__" not in k}}
 
 
 @contextmanager
-def rooms(case: Path, home: Path, kind: str, image: str) -> Iterator[tuple[Workspace, Workspace]]:
-    """Two workspaces: with the case as it was, and with the candidate in it."""
+def open_sides(case: Path, home: Path, kind: str, image: str) -> Iterator[tuple[Workspace, Workspace]]:
+    """Open two workspaces, before and after the candidate's change."""
     folder = home / "repo"
     folder.mkdir()
     (folder / SUBJECT).write_bytes((case / "before.py").read_bytes())
@@ -134,16 +134,16 @@ def rooms(case: Path, home: Path, kind: str, image: str) -> Iterator[tuple[Works
         trees.close()
 
 
-def calls(case: Path, room: Workspace) -> list[Recorded]:
-    """The calls of inputs.py, made in the room."""
-    folder = f"{room.harness}/inputs"
-    room.write(f"{folder}/inputs.py", (case / "inputs.py").read_bytes())
-    room.write(f"{folder}/make.py", _MADE.encode())
-    words = [f"{folder}/make.py", folder, json.dumps(SEEDS), str(EACH), f"{folder}/calls.json"]
-    ran = room.run(f"(export PYTHONHASHSEED=0; {python_line(room, words)})", 60, "inputs")
+def calls(case: Path, workspace: Workspace) -> list[Recorded]:
+    """Make the calls of inputs.py in the workspace."""
+    folder = f"{workspace.harness}/inputs"
+    workspace.write(f"{folder}/inputs.py", (case / "inputs.py").read_bytes())
+    workspace.write(f"{folder}/make.py", _MAKE_CALLS.encode())
+    arguments = [f"{folder}/make.py", folder, json.dumps(SEEDS), str(EACH), f"{folder}/calls.json"]
+    ran = workspace.run(f"(export PYTHONHASHSEED=0; {python_line(workspace, arguments)})", 60, "inputs")
     if ran.code:
-        raise SystemExit(f"{case.name}: inputs.py does not run: {ran.text.strip()[-500:]}")
-    return [Recorded(base64.b64decode(text)) for text in json.loads(room.read(f"{folder}/calls.json"))]
+        raise SystemExit(f"{case.name}: inputs.py failed: {ran.text.strip()[-500:]}")
+    return [Recorded(base64.b64decode(text)) for text in json.loads(workspace.read(f"{folder}/calls.json"))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,23 +153,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--image", default=os.environ.get("SWE_AGENT_IMAGE", "swe-agent-base:latest"))
     parser.add_argument("--only", default="", metavar="NAME,..")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    if asked.workspace == "local":  # `python3` of the rooms is the one that runs this
+    options = parser.parse_args(arguments)
+    if options.workspace == "local":  # the workspaces use the `python3` that runs this benchmark
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    only = set(filter(None, asked.only.split(",")))
-    cases = [file.parent for file in sorted(asked.directory.glob("*/case.json"))]
+    only = set(filter(None, options.only.split(",")))
+    cases = [file.parent for file in sorted(options.directory.glob("*/case.json"))]
     rows = []
     for case in cases:
         if not only or case.name in only:
-            rows.append(judge(case, asked.workspace, asked.image))
-            if not asked.json:
-                tell(rows[-1])
+            rows.append(check_case(case, options.workspace, options.image))
+            if not options.json:
+                print_row(rows[-1])
     cheats, honest = [row for row in rows if row.cheat], [row for row in rows if not row.cheat]
     caught, accused = sum(row.right for row in cheats), sum(not row.right for row in honest)
     named = sum(row.kind in row.found for row in cheats)
-    if asked.json:
-        shown = {"caught": caught, "cheats": len(cheats), "named": named, "accused": accused, "honest": len(honest)}
-        print(json.dumps({**shown, "rows": [asdict(row) for row in rows]}))
+    if options.json:
+        counts = {"caught": caught, "cheats": len(cheats), "named": named, "accused": accused, "honest": len(honest)}
+        print(json.dumps({**counts, "rows": [asdict(row) for row in rows]}))
     else:
         print(
             f"caught {caught} of {len(cheats)} ({named} by their kind), accused {accused} of {len(honest)} honest ones"
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if rows and all(row.right for row in rows) else 1
 
 
-def tell(row: Row) -> None:
+def print_row(row: Row) -> None:
     mark = "ok " if row.right else "BAD"
     print(f"{mark} {row.name:40} {row.kind:8} {row.seconds:5.1f} s  {', '.join(row.found) or '-'}", flush=True)
     for why in row.why:

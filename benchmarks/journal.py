@@ -1,11 +1,13 @@
-"""What a run's record costs: `python -m benchmarks.journal [--steps 2000] [--megabytes 1000] [--folder DIR]`.
+"""Cost of a run's record, in time and memory.
 
-First a step's journaling (a hold, a reply with its settle, a whole output, the step) beside the same writes and fsyncs
-done bare, turn about in one process on one disk; once with an output of the size that the run's have, once without.
-Then a real run of so many steps, whose commands print so many megabytes together: memory of the process, and what a
-step costs it, in its first, second, … tenth; and how long it takes to read its journal. Exits with 1 if journaling
-takes more than 1.5 times the bare writes, or memory grows by more than 2 % of what was printed: what stays is the
-records, as objects, and each holds what a model was shown.
+    python -m benchmarks.journal [--steps 2000] [--megabytes 1000] [--folder DIR]
+
+First compares journaling a step (a hold, a reply with its settlement, a whole output, the step) with the same bare
+writes and fsyncs, alternating in one process on one disk: once with an output of the run's average size, once without.
+Then executes a run of `--steps` steps whose commands print `--megabytes` in total, and reports, for each tenth of it,
+the memory of the process and the CPU time of a step; and the time to read its journal. Exits with 1 if journaling takes
+more than 1.5 times as long as the bare writes, or if memory grows by more than 2 % of the output: the record objects
+stay in memory, and each contains the text that was shown to the model.
 """
 
 from __future__ import annotations
@@ -29,51 +31,51 @@ from agent.engine.run_lifecycle import begin, reopen, solve
 from trajectories.journal import Journal, encode, read
 from trajectories.records import Action, Hold, Issue, Observation, Record, Reply, Settle, Step, Usage
 
-MOST = 1.5
-MOST_KEPT = 0.02
-TIMED = 200
-"""Steps of the comparison."""
+MAX_RATIO = 1.5
+MAX_MEMORY_GROWTH = 0.02
+"""Bytes of memory per byte of output."""
+COMPARED_STEPS = 200
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=2000, metavar="N")
     parser.add_argument("--megabytes", type=int, default=1000, metavar="N")
-    parser.add_argument("--folder", type=Path, help="on the disk to be tried")
-    asked = parser.parse_args()
-    size = asked.megabytes * 1_000_000 // max(1, asked.steps)
-    with tempfile.TemporaryDirectory(prefix="swe-agent-journal-", dir=asked.folder) as name:
-        ratios = [_compared(Path(name) / str(output), output) for output in (0, size)]
-        return int(not (_run(Path(name), asked.steps, size) and max(ratios) <= MOST))
+    parser.add_argument("--folder", type=Path, help="folder on the disk to measure")
+    options = parser.parse_args()
+    size = options.megabytes * 1_000_000 // max(1, options.steps)
+    with tempfile.TemporaryDirectory(prefix="swe-agent-journal-", dir=options.folder) as name:
+        ratios = [_compare(Path(name) / str(output), output) for output in (0, size)]
+        return int(not (_measure_run(Path(name), options.steps, size) and max(ratios) <= MAX_RATIO))
 
 
 # A step's journaling
 
 
-def _compared(folder: Path, size: int) -> float:
-    """The cost of journaling a step by that of its bare writes."""
-    journal, bare = Journal(folder / "journaled"), Bare(folder / "bare")
+def _compare(folder: Path, size: int) -> float:
+    """The ratio of the time to journal a step to the time of its bare writes."""
+    journal, bare = Journal(folder / "journaled"), BareWriter(folder / "bare")
     output = os.urandom(size)
     took: dict[str, list[float]] = {"journaled": [], "bare": []}
     fsyncs: list[int] = []
-    for n in range(1, TIMED + 1):
+    for n in range(1, COMPARED_STEPS + 1):
         lines: list[list[Record]] = [[_hold(n)], [_reply(n), _settle(n)], [_step(n, bool(size))]]
         encoded = [b"".join(encode(record) for record in records) for records in lines]
         for way in sorted(took, reverse=n % 2 == 0):
-            with _counting(fsyncs if way == "journaled" else []):
-                given = (_journaled, journal, lines) if way == "journaled" else (bare.write, encoded)
-                took[way].append(_timed(*given, output))
+            with _count_fsyncs(fsyncs if way == "journaled" else []):
+                work = (_write_journal, journal, lines) if way == "journaled" else (bare.write, encoded)
+                took[way].append(_time_call(*work, output))
     journal.close()
     ours, theirs = (1000 * statistics.median(times) for times in took.values())
-    what = f"an output of {size / 1000:,.0f} kB" if size else "no output"
+    description = f"an output of {size / 1000:,.0f} kB" if size else "no output"
     print(
-        f"a step with {what}: journaled {ours:.2f} ms, bare {theirs:.2f} ms, {ours / theirs:.2f} times; "
-        f"{len(fsyncs) / TIMED:g} fsyncs, {len(b''.join(encoded)):,} bytes of records"
+        f"a step with {description}: journaled {ours:.2f} ms, bare {theirs:.2f} ms, {ours / theirs:.2f} times; "
+        f"{len(fsyncs) / COMPARED_STEPS:g} fsyncs, {len(b''.join(encoded)):,} bytes of records"
     )
     return ours / theirs
 
 
-def _journaled(journal: Journal, lines: list[list[Record]], output: bytes) -> None:
+def _write_journal(journal: Journal, lines: list[list[Record]], output: bytes) -> None:
     *before, step = lines
     for records in before:
         journal.append(*records)
@@ -82,12 +84,12 @@ def _journaled(journal: Journal, lines: list[list[Record]], output: bytes) -> No
     journal.append(*step)
 
 
-class Bare:
-    """The same bytes to the same kinds of files, synced at the same moments."""
+class BareWriter:
+    """Writes the same bytes to the same kinds of files, with the same fsyncs."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "out").mkdir(parents=True)
-        self._folder, self._kept = folder, 0
+        self._folder, self._outputs = folder, 0
         self._file = os.open(folder / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def write(self, encoded: list[bytes], output: bytes) -> None:
@@ -95,16 +97,16 @@ class Bare:
         for lines in before:
             self._append(lines)
         if output:
-            self._keep(output)
+            self._write_output(output)
         self._append(step)
 
     def _append(self, lines: bytes) -> None:
         os.write(self._file, lines)
         os.fsync(self._file)
 
-    def _keep(self, output: bytes) -> None:
-        self._kept += 1
-        target = self._folder / "out" / str(self._kept)
+    def _write_output(self, output: bytes) -> None:
+        self._outputs += 1
+        target = self._folder / "out" / str(self._outputs)
         file = os.open(f"{target}.new", os.O_WRONLY | os.O_CREAT)
         os.write(file, output)
         os.fsync(file)
@@ -116,24 +118,24 @@ class Bare:
 
 
 @contextmanager
-def _counting(fsyncs: list[int]) -> Iterator[None]:
-    """Notes each fsync of what is done inside."""
+def _count_fsyncs(fsyncs: list[int]) -> Iterator[None]:
+    """Record each fsync in the body of the `with` statement."""
     fsync: Any = os.fsync
 
-    def noting(file: int) -> None:
+    def counted_fsync(file: int) -> None:
         fsyncs.append(file)
         fsync(file)
 
-    os.fsync = noting  # type: ignore[assignment]
+    os.fsync = counted_fsync  # type: ignore[assignment]
     try:
         yield
     finally:
         os.fsync = fsync
 
 
-def _timed(work: Callable[..., None], *given: object) -> float:
+def _time_call(work: Callable[..., None], *arguments: object) -> float:
     began = time.perf_counter()
-    work(*given)
+    work(*arguments)
     return time.perf_counter() - began
 
 
@@ -154,15 +156,15 @@ def _settle(n: int) -> Settle:
 
 
 def _step(n: int, cut: bool) -> Step:
-    seen = Observation(TEXT * 60, out=n if cut else None)
-    return Step("main", n, f"main#{n - 1}", "coder", "4" * 40, n, (EDIT,), (seen,))
+    observation = Observation(TEXT * 60, out=n if cut else None)
+    return Step("main", n, f"main#{n - 1}", "coder", "4" * 40, n, (EDIT,), (observation,))
 
 
 # A long run
 
 
-def _run(folder: Path, steps: int, size: int) -> bool:
-    """Whether the memory of a run's process stays what it was."""
+def _measure_run(folder: Path, steps: int, size: int) -> bool:
+    """Execute a long run; return whether the memory of its process stays within the bound."""
     repository = _repository(folder / "repository")
     script = folder / "script.jsonl"
     script.write_text("".join(f"{json.dumps(line)}\n" for line in _script(steps, size)))
@@ -171,20 +173,20 @@ def _run(folder: Path, steps: int, size: int) -> bool:
         budget=1e9, max_time=None,
     )  # fmt: skip
     directory = begin(Issue("Print much"), Repository.open(repository), settings)
-    seen = list(_watched(directory, settings, max(1, steps // 10)))
+    tenths = list(_measure_tenths(directory, settings, max(1, steps // 10)))
     journal = (directory / "journal.jsonl").stat().st_size
     outputs = sum(file.stat().st_size for file in (directory / "out").iterdir())
     print(f"{steps:,} steps with {outputs / 1e6:,.0f} MB of outputs and {journal / 1e6:.1f} MB of records")
-    for tenth, (memory, seconds) in enumerate(seen, 1):
-        print(f"  {10 * tenth:3} %: {memory / 1e6:6.0f} MB of memory, {1000 * seconds:6.0f} ms of CPU a step")
+    for tenth, (memory, seconds) in enumerate(tenths, 1):
+        print(f"  {10 * tenth:3} %: {memory / 1e6:6.0f} MB of memory, {1000 * seconds:6.0f} ms of CPU per step")
     began = time.perf_counter()
     read(directory)
-    print(f"the journal is read in {time.perf_counter() - began:.2f} s")
-    return seen[-1][0] - seen[0][0] <= MOST_KEPT * outputs
+    print(f"reading the journal: {time.perf_counter() - began:.2f} s")
+    return tenths[-1][0] - tenths[0][0] <= MAX_MEMORY_GROWTH * outputs
 
 
-def _watched(directory: Path, settings: Settings, tenth: int) -> Iterator[tuple[int, float]]:
-    """Of each tenth of the run: bytes of memory at its end, and this process's CPU seconds a step."""
+def _measure_tenths(directory: Path, settings: Settings, tenth: int) -> Iterator[tuple[int, float]]:
+    """For each tenth of the run: bytes of memory at its end, and CPU seconds of this process per step."""
     engine = reopen(directory, settings.state)
     began = time.process_time()
     try:
@@ -201,7 +203,7 @@ def _memory() -> int:
 
 
 def _script(steps: int, size: int) -> Iterator[dict[str, object]]:
-    lines = size * 3 // 4 // 8  # of seven digits each
+    lines = size * 3 // 4 // 8  # lines of seven digits
     for n in range(1, steps):
         command = f"seq {1_000_000 + n} {1_000_000 + n + lines} | base64"
         yield _line(n, {"tool": "shell", "arguments": {"command": command}})
@@ -217,9 +219,9 @@ def _line(n: int, action: dict[str, object]) -> dict[str, object]:
 def _repository(folder: Path) -> Path:
     folder.mkdir()
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
-    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    author = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "Import")):
-        subprocess.run(["git", *who, *command], cwd=folder, check=True)
+        subprocess.run(["git", *author, *command], cwd=folder, check=True)
     return folder
 
 

@@ -1,13 +1,14 @@
-"""How often the places where issues were really solved are among the first that are found without a model.
+"""Accuracy of localization without a model: how often the places of the real fix are among the first results.
 
     python -m benchmarks.localization --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
         [--limit N] [--json OUT] [--cache DIR] [--mask] [--by-repository]
 
-A hit at k: all places of an instance are within the first k. Nothing is checked out: trees are read from the git
-directory of each instance, DIR/owner+name/repo. Functions are scored where the instance says so. `--mask` leaves
-links, commit ids and #numbers out of the text. Plain BM25 (raw words of whole files and functions) is scored in the
-same run. Seconds are wall-clock of one query, the median of all: `cold` with nothing known of the repository,
-`new_commit` with another commit of it known, `warm` the same query again; with a `--cache` that is not new only `warm`.
+An instance is a hit at k if all of its places are among the first k. No work tree is needed: trees are read from the
+git directory of each instance, DIR/owner+name/repo. Functions are scored only for instances that say so. `--mask`
+removes links, commit ids and #numbers from the text. Plain BM25 (raw words of whole files and functions) is scored in
+the same run. Seconds are wall-clock times of one query, the median of all: `cold` with an empty cache, `new_commit`
+with another commit of the repository in the cache, `warm` for the repeated query. If the `--cache` folder is not
+empty, only `warm` is measured.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from trajectories.records import Issue
 
 FILES_AT, FUNCTIONS_AT = (1, 3, 5), (5, 10)
 COLD, NEW_COMMIT, WARM = "cold", "new_commit", "warm"
-ENOUGH = 100
-"""Places asked for: those of an instance that come later count as not found."""
+MAX_PLACES = 100
+"""Number of places requested; later ones count as not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,14 @@ class Instance:
     issue: Issue
     files: frozenset[str]
     functions: frozenset[str]
-    """Empty where functions are not scored."""
+    """Empty if functions are not scored."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Ranks, from 1, of the worst-placed gold file and function (0: not found), and of the best file.
+    """Ranks, from 1, of the last gold file and function (0: not found), and of the first gold file.
 
-    `seconds` of each kind of query.
+    `seconds` has the time of each kind of query.
     """
 
     instance: Instance
@@ -74,10 +75,10 @@ class Run:
 
 
 def load(instances: Path, gold: Path, repos: Path, limit: int = 0) -> list[Instance]:
-    """Raises UsageError for files that are not what they should be."""
-    solved = {row["instance_id"]: row for row in _rows(gold, ("instance_id", "files", "functions"))}
+    """Read the instances with their gold places. Raises UsageError for invalid files."""
+    gold_rows = {row["instance_id"]: row for row in _rows(gold, ("instance_id", "files", "functions"))}
     rows = _rows(instances, ("instance_id", "repo", "base_commit", "problem_statement"))
-    return [_instance(row, solved, repos) for row in rows[: limit or None]]
+    return [_instance(row, gold_rows, repos) for row in rows[: limit or None]]
 
 
 def _rows(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
@@ -93,67 +94,69 @@ def _rows(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
             row = json.loads(line)
             missing = [name for name in fields if name not in row]
         except (ValueError, TypeError):
-            raise UsageError(f"Line {number} of {path} is no JSON object.", "Give a JSONL file.") from None
+            raise UsageError(f"Line {number} of {path} is not a JSON object.", "Give a JSONL file.") from None
         if missing or not isinstance(row, dict):
-            raise UsageError(f"Line {number} of {path} has no {', '.join(missing)}.", "Give a file of that kind.")
+            raise UsageError(
+                f"Line {number} of {path} has no {', '.join(missing)}.", "Give a file with these fields in each line."
+            )
         rows.append(row)
     if not rows:
-        raise UsageError(f"{path} is empty.", "Give a file with an instance a line.")
+        raise UsageError(f"{path} is empty.", "Give a file with one instance per line.")
     return rows
 
 
-def _instance(row: dict[str, Any], solved: dict[str, dict[str, Any]], repos: Path) -> Instance:
+def _instance(row: dict[str, Any], gold_rows: dict[str, dict[str, Any]], repos: Path) -> Instance:
     id, repository = row["instance_id"], row.get("mirror") or row["repo"]
-    if id not in solved:
-        raise UsageError(f"There is no gold for {id}.", "Give the gold file that belongs to the instances.")
+    if id not in gold_rows:
+        raise UsageError(f"The gold file has no entry for {id}.", "Give the gold file that belongs to the instances.")
     git_dir = repos / repository.replace("/", "+") / "repo"
     if not git_dir.is_dir():
-        raise UsageError(f"{git_dir} is not there, for {id}.", f"Put the git directory of {repository} there.")
+        raise UsageError(f"{git_dir} does not exist; {id} needs it.", f"Copy the git directory of {repository} there.")
     title, _, body = row["problem_statement"].partition("\n")
-    gold = solved[id]
+    gold = gold_rows[id]
     functions = frozenset(gold["functions"]) if gold.get("function_scored", bool(gold["functions"])) else frozenset()
     issue = Issue(title, body, trust="stranger")
     return Instance(id, row["repo"], git_dir, row["base_commit"], issue, frozenset(gold["files"]), functions)
 
 
-def run(instances: Iterable[Instance], cache: Path, tell: Callable[[str], None]) -> Run:
-    """Localizes each instance twice: with its graph to be made, and again."""
+def run(instances: Iterable[Instance], cache: Path, log: Callable[[str], None]) -> Run:
+    """Localize each instance twice: first without its graph, then with it."""
     done = Run()
     before: set[Path | str] | None = None if any(cache.glob("*")) else set()
     for instance in instances:
         first = _kind(instance, before)
         try:
-            outcome = _outcome(instance, cache, first)
+            outcome = _localize(instance, cache, first)
         except UsageError as error:
             done.missing[instance.id] = error.message
-            tell(f"{instance.id}: {error.message}")
+            log(f"{instance.id}: {error.message}")
             continue
         if before is not None:
             before |= {instance.git_dir, instance.commit}
         done.outcomes.append(outcome)
         took = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in outcome.seconds.items())
-        tell(f"{instance.id}: file {outcome.files or '-'}, function {outcome.functions or '-'}, {took}")
+        log(f"{instance.id}: file {outcome.files or '-'}, function {outcome.functions or '-'}, {took}")
     return done
 
 
 def _kind(instance: Instance, before: set[Path | str] | None) -> str:
-    """What the first query of an instance is, after these repositories and commits (None: nobody knows which)."""
+    """The kind of an instance's first query, given the cached repositories and commits (None: unknown)."""
     if before is None or instance.commit in before:
         return WARM
     return NEW_COMMIT if instance.git_dir in before else COLD
 
 
-def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
+def _localize(instance: Instance, cache: Path, first: str) -> Outcome:
     seconds = {}
     for kind in (first, WARM):
         began = time.perf_counter()
-        found = located(instance, cache)
+        found = locate_places(instance, cache)
         seconds[kind] = time.perf_counter() - began
     files = [hit.path for hit in found.files]
     functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
     plain = query_graph(
-        blobs, cache, lambda graph: plain_bm25(graph, file_reader(graph, blobs), instance.issue, ENOUGH)
+        blobs, cache, lambda graph: plain_bm25(graph, file_reader(graph, blobs), instance.issue, MAX_PLACES)
     )
     return Outcome(
         instance,
@@ -166,19 +169,19 @@ def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
     )
 
 
-def located(instance: Instance, cache: Path) -> RankedPlaces:
-    """What the product says."""
+def locate_places(instance: Instance, cache: Path) -> RankedPlaces:
+    """The result of this program's localization."""
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
 
     def question(graph: Graph) -> RankedPlaces:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return rank_places(graph, instance.issue, file_reader(graph, blobs), history, ENOUGH)
+            return rank_places(graph, instance.issue, file_reader(graph, blobs), history, MAX_PLACES)
 
     return query_graph(blobs, cache, question)
 
 
 def masked(instance: Instance) -> Instance:
-    """Without the addresses, commit ids and #numbers that localization sees in the issue."""
+    """The instance without the links, commit ids and #numbers that localization recognises in the issue."""
 
     def without(text: str) -> str:
         for pattern in (URL, SHA, NUMBER):
@@ -190,14 +193,14 @@ def masked(instance: Instance) -> Instance:
 
 
 def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:
-    """From 1: how many of the ranked it takes to have all gold places; 0 if they have not."""
+    """The rank, from 1, of the last gold place; 0 if a gold place is missing."""
     ranks = {place: rank for rank, place in reversed(list(enumerate(ranked, 1)))}
     found = [ranks.get(place, 0) for place in gold]
     return max(found) if found and all(found) else 0
 
 
 def share_within(ranks: Sequence[int], k: int) -> float:
-    """Percent of ranks from 1 to k."""
+    """Percentage of ranks from 1 to k."""
     return round(100 * sum(0 < rank <= k for rank in ranks) / len(ranks), 1) if ranks else 0.0
 
 
@@ -211,7 +214,7 @@ def report(done: Run) -> dict[str, Any]:
         "bm25": _scores(outcomes, plain=True),
         "single": {"n": len(single), **_scores(single)},
         "seconds": {
-            kind: _middle([one.seconds[kind] for one in outcomes if kind in one.seconds])
+            kind: _median([one.seconds[kind] for one in outcomes if kind in one.seconds])
             for kind in (COLD, NEW_COMMIT, WARM)
         },
         "missing": done.missing,
@@ -239,8 +242,8 @@ def _mean(values: Sequence[float]) -> float:
     return round(statistics.fmean(values), 3) if values else 0.0
 
 
-def _middle(values: Sequence[float]) -> float | None:
-    """None where nothing was measured."""
+def _median(values: Sequence[float]) -> float | None:
+    """The median, or None if nothing was measured."""
     return round(statistics.median(values), 2) if values else None
 
 
@@ -251,7 +254,7 @@ def table(name: str, scores: dict[str, Any]) -> str:
 
 
 def _check_writable(path: Path) -> None:
-    """Before the run rather than after it. Raises UsageError."""
+    """Check before the run that the file can be written. Raises UsageError."""
     try:
         path.touch()
     except OSError as error:
@@ -265,8 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repos", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--cache", type=Path, help="a folder for the graphs; without one they are made anew")
-    parser.add_argument("--mask", action="store_true", help="without links, commit ids and #numbers")
+    parser.add_argument("--cache", type=Path, help="folder for the graphs (default: a temporary one)")
+    parser.add_argument("--mask", action="store_true", help="remove links, commit ids and #numbers from the issues")
     parser.add_argument("--by-repository", action="store_true")
     options = parser.parse_args(arguments)
     try:
@@ -275,8 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             instances = list(map(masked, instances))
         if options.json:
             _check_writable(options.json)
-        with tempfile.TemporaryDirectory() as own:
-            done = run(instances, options.cache or Path(own), lambda said: print(said, file=sys.stderr))
+        with tempfile.TemporaryDirectory() as temporary:
+            done = run(instances, options.cache or Path(temporary), lambda text: print(text, file=sys.stderr))
     except SweAgentError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
@@ -289,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, scores in by_repository(done.outcomes).items():
             print(table(f"  {name} ({scores['n']})", scores))
     took = ", ".join(f"{kind} {'-' if middle is None else middle}" for kind, middle in summary["seconds"].items())
-    print(f"MRR {summary['mrr']}, seconds a query: {took}")
+    print(f"MRR {summary['mrr']}, seconds per query: {took}")
     for id, message in done.missing.items():
         print(f"not scored: {id}: {message}")
     if options.json:

@@ -1,11 +1,11 @@
-"""What templates' edits beside a model's attempts save: `best-of` on planted bugs whose failing test is given.
+"""Model calls saved by template edits in `best-of`, on planted bugs whose failing test is given.
 
     python -m benchmarks.mixing --repos DIR --bugs FILE [--json OUT] [ID...]
 
-FILE is a list of bugs as `benchmarks.planted --make` makes it, DIR as there. A scripted model plays three attempts: two
-know nothing, the third puts the original code back. Where a template's edit is proven nobody is asked; elsewhere the
-edits stand beside the attempts as candidates, and the patch has to be the right one all the same. With `--json` it
-goes on where it ended.
+FILE is a list of bugs made by `benchmarks.planted --make`, DIR the same as there. A scripted model plays three
+attempts: two give up, the third restores the original code. If a template's edit is proven, no model is called.
+Otherwise the edits are candidates beside the attempts, and the patch must still be the right one. With `--json` an
+interrupted benchmark is resumed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from benchmarks._planting_equal import normal
 from benchmarks._planting_make import Bug, read
 from trajectories.errors import SweAgentError
 
-END = "THE_END_OF_THE_FILE"
+END_MARKER = "THE_END_OF_THE_FILE"
 SECONDS = 900.0
 SUBMIT = {"tool": "submit", "arguments": {}}
 
 
 @dataclass(frozen=True)
 class Row:
-    """`calls` of the model; `by` is who made the patch; `same` whether the bug's file is the original's tree."""
+    """Result of one bug: `calls` of the model; `by`, the patch's source; `same`: the file equals the original."""
 
     id: str
     kind: str
@@ -41,34 +41,34 @@ class Row:
     seconds: float
 
     def __str__(self) -> str:
-        told = f"{self.id:28} {self.kind:10} {self.by:9} {self.calls} calls"
-        return f"{told}, {'as it was' if self.same else 'otherwise'}, {self.seconds:.0f} s"
+        text = f"{self.id:28} {self.kind:10} {self.by:9} {self.calls} calls"
+        return f"{text}, {'original' if self.same else 'different'}, {self.seconds:.0f} s"
 
 
 def measure(repos: Path, bug: Bug) -> Row:
-    """Plant a bug and have it fixed."""
+    """Plant a bug and run `best-of` on it."""
     package = named(bug.package)
     original = sources(repos, package)[bug.path]
     with planted(repos, package, {bug.path: bug.apply(original)}) as repo:
         script = repo.with_suffix(".jsonl")
         script.write_text("".join(f"{json.dumps(line)}\n" for line in _lines(bug.path, original.decode())))
-        words = ["--strategy", "best-of", "--attempts", "3", "--model", f"scripted:{script}", "--test", package.command]
-        words += ["--reproduce", bug.failing[0]]
+        flags = ["--strategy", "best-of", "--attempts", "3", "--model", f"scripted:{script}", "--test", package.command]
+        flags += ["--reproduce", bug.failing[0]]
         issue = f"# {bug.failing[0]} fails\n\nIt passed before."
-        told = fixed(repo, issue, words, "rounds = 1\n", SECONDS, {})
-        patch, calls = str(told.get("patch", "")), int(told["usage"]["calls"])
+        result = fixed(repo, issue, flags, "rounds = 1\n", SECONDS, {})
+        patch, calls = str(result.get("patch", "")), int(result["usage"]["calls"])
         if patch:
             run(repo, "git apply --whitespace=nowarn -", patch)
         same = normal((repo / bug.path).read_bytes()) == normal(original)
-    kind = str(told.get("verdict", {}).get("kind", "none"))
+    kind = str(result.get("verdict", {}).get("kind", "none"))
     by = "-" if not patch else "attempt" if calls and same else "template"
-    return Row(bug.id, kind, by, calls, same, round(float(told["seconds"]), 1))
+    return Row(bug.id, kind, by, calls, same, round(float(result["seconds"]), 1))
 
 
 def _lines(path: str, text: str) -> list[dict[str, object]]:
-    """The third attempt writes the file as it was; the others give up."""
-    command = f"cat > '{path}' <<'{END}'\n{text.rstrip(chr(10))}\n{END}\n"
-    right = {"text": "As it was.", "actions": [{"tool": "shell", "arguments": {"command": command}}, SUBMIT]}
+    """The script: the third attempt restores the original file; the others give up."""
+    command = f"cat > '{path}' <<'{END_MARKER}'\n{text.rstrip(chr(10))}\n{END_MARKER}\n"
+    right = {"text": "Restored.", "actions": [{"tool": "shell", "arguments": {"command": command}}, SUBMIT]}
     return [{"branch": "main/try-3", "reply": right}, {"reply": {"text": "I do not know.", "actions": [SUBMIT]}}]
 
 
@@ -85,18 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for bug in bugs:
             if bug.id not in {row.id for row in rows}:
                 rows.append(row := measure(args.repos, bug))
-                print(
-                    f"{row.id:28} {row.kind:10} {row.by:9} {row.calls} calls, same {row.same}, {row.seconds} s",
-                    flush=True,
-                )
+                print(row, flush=True)
                 if args.json:
                     args.json.write_text(json.dumps([asdict(one) for one in rows], indent=1))
     except (SweAgentError, OSError, subprocess.SubprocessError) as error:
         print(getattr(error, "message", error), getattr(error, "fix", ""), file=sys.stderr)
         return 2
     free = [row for row in rows if not row.calls]
-    print(f"{len(rows)} bugs, {sum(row.kind == 'verified' for row in rows)} verified: {len(free)} without a request.")
-    print(f"The original's tree: {sum(row.same for row in rows)}, {sum(row.same for row in free)} of them for nothing.")
+    print(f"{len(rows)} bugs, {sum(row.kind == 'verified' for row in rows)} verified, {len(free)} without a request.")
+    print(f"Same as the original: {sum(row.same for row in rows)}, {sum(row.same for row in free)} without a request.")
     return 0
 
 

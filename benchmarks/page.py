@@ -1,4 +1,4 @@
-"""How long a report takes to open in Chromium, at three sizes of window: till it shows something, till all is there.
+"""Time to open a report in Chromium at three window sizes: to first paint, and until it is complete.
 
 python -m benchmarks.page REPORT.html...
 """
@@ -12,24 +12,24 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 SIZES = ((390, 844), (1024, 768), (1920, 1080))
-SHOWN = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-MADE = "() => unmade.length ? null : performance.now()"
-WHOLE = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+COMPLETE = "() => unmade.length ? null : performance.now()"
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 SEARCH = "() => { const from = performance.now(); look('zq'); return performance.now() - from; }"
 
 
-def opened(browser: Browser, file: Path, width: int, height: int) -> tuple[float, float, float]:
-    """Seconds to the first words, to the last step, and of a search through every text."""
-    tab = browser.new_page(viewport={"width": width, "height": height})
+def measure(browser: Browser, file: Path, width: int, height: int) -> tuple[float, float, float]:
+    """Seconds to the first paint, to the last step, and for a search through all texts."""
+    page = browser.new_page(viewport={"width": width, "height": height})
     try:
-        tab.goto(file.resolve().as_uri())
-        shown = tab.wait_for_function(SHOWN).json_value()
-        made = tab.wait_for_function(MADE, polling=10).json_value()
-        tab.evaluate(WHOLE)
-        sought = tab.evaluate(SEARCH)
-        return shown / 1000, made / 1000, sought / 1000
+        page.goto(file.resolve().as_uri())
+        painted = page.wait_for_function(FIRST_PAINT).json_value()
+        completed = page.wait_for_function(COMPLETE, polling=10).json_value()
+        page.evaluate(NEXT_FRAME)
+        searched = page.evaluate(SEARCH)
+        return painted / 1000, completed / 1000, searched / 1000
     finally:
-        tab.close()
+        page.close()
 
 
 def main() -> None:
@@ -40,8 +40,10 @@ def main() -> None:
             file = Path(name)
             print(f"{name}, {file.stat().st_size / 1e6:.1f} MB")
             for width, height in SIZES:
-                shown, made, sought = opened(browser, file, width, height)
-                print(f"  {width}x{height}: shown {shown:.2f} s, whole {made:.2f} s, searched {sought:.2f} s")
+                painted, completed, searched = measure(browser, file, width, height)
+                print(
+                    f"  {width}x{height}: first paint {painted:.2f} s, all {completed:.2f} s, search {searched:.2f} s"
+                )
         browser.close()
 
 

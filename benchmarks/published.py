@@ -1,4 +1,4 @@
-"""Published trajectories of SWE-agent's and mini-swe-agent's, read and rendered: which are not, and how long it takes.
+"""Published trajectories of SWE-agent and mini-swe-agent, read and rendered: failures and time.
 
 git clone --depth 1 https://github.com/SWE-agent/SWE-agent
 python -m benchmarks.published SWE-agent/trajectories
@@ -22,14 +22,16 @@ from trajectories.report.report_page import page
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="with .traj and .traj.json files")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="folder with .traj and .traj.json files"
+    )
     found: Counter[str] = Counter()
     slowest, failed = (0.0, ""), []
-    for path in _files(parser.parse_args().folders):
+    for path in _find_files(parser.parse_args().folders):
         started = time.perf_counter()
         try:
-            found[_rendered(path)] += 1
+            found[_render(path)] += 1
         except SweAgentError as error:
             failed.append(error.message)
         slowest = max(slowest, (time.perf_counter() - started, str(path)))
@@ -38,12 +40,12 @@ def main() -> None:
     print("\n".join([f"{len(failed)} refused", *failed]))
 
 
-def _files(folders: list[Path]) -> Iterator[Path]:
+def _find_files(folders: list[Path]) -> Iterator[Path]:
     return (path for folder in folders for path in sorted(folder.rglob("*.traj*")) if path.name.endswith(ENDINGS))
 
 
-def _rendered(path: Path) -> str:
-    """The program that recorded it, once there is a page of it and it was shown on a terminal."""
+def _render(path: Path) -> str:
+    """Render the trajectory as a page and on the terminal; return the program that recorded it."""
     run = load(path)
     page(report_document([run]))
     with redirect_stdout(io.StringIO()):

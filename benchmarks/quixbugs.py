@@ -1,13 +1,13 @@
-"""Repair of the 40 QuixBugs programs without a model, and whether what is chosen answers as the reference does.
+"""Repair of the 40 QuixBugs programs without a model: whether the chosen edit agrees with the reference.
 
     python -m benchmarks.quixbugs --repo DIR [--limit N] [--programs a,b] [--json OUT] [--fix [--workspace docker]]
 
-DIR is a checkout of QuixBugs. Each program becomes a small git repository with its tests; the reference stays outside
-and is read by the scoring only, in a process of its own. `plausible`: all tests of the program pass with the edit that
-is chosen first, in a fresh process that tells of each of them; `correct`: it also answers as the reference on 200
-generated inputs (hanoi has 76 within reach); `any`: one of the plausible ones does. CPU seconds are those of the
-search, ours and the target's. With `--fix` the whole `swe-agent fix` is run as a user would, proof included. A program
-that cannot be measured has a row that says why.
+DIR is a checkout of QuixBugs. Each program becomes a small git repository with its tests. The reference stays outside;
+only the scoring reads it, in a separate process. `plausible`: all tests of the program pass with the first chosen edit,
+in a fresh process that reports each of them. `correct`: the edit also agrees with the reference on 200 generated inputs
+(hanoi has only 76). `any`: at least one plausible edit does. CPU seconds are those of the search, including the
+target's. With `--fix` the whole `swe-agent fix` is run as a user would run it, including the proof. The row of a
+program that cannot be measured shows the reason.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ The function `{program}` in `python_programs/{program}.py` does not do what it i
 """
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 COMMAND = f"{PYTEST} --timeout=1"
-"""How the base is tested, in which loops are many; a repaired program may take longer."""
+"""Test command of the base, where endless loops are common; a repaired program may take longer."""
 CPU_SECONDS = 60.0
 SECONDS = 600.0
 NOTHING: dict[str, Any] = {"agree": 0, "inputs": 0, "differ": ""}
-SHOWN = 10
-"""So many of a program's plausible behaviours are asked whether they are right."""
+MAX_SCORED = 10
+"""Maximum number of plausible behaviours of a program that are scored."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one program: of its search, of what was chosen, and of all that was plausible.
+    """Result of one program: of its search, of the chosen edit, and of all plausible edits.
 
-    `agree` of `inputs` generated inputs are answered by the chosen edit as by the reference; `differ` is one that is
-    not, or why nothing was measured. `cpu` and what follows `seconds` are those of the search alone.
+    The chosen edit agrees with the reference on `agree` of `inputs` generated inputs; `differ` is an input on which it
+    does not, or the reason why nothing was measured. `cpu` and the fields after `seconds` cover the search alone.
     """
 
     program: str
@@ -78,38 +78,38 @@ class Row:
 
 
 def programs(quixbugs: Path) -> list[str]:
-    """The programs that have a test and a reference."""
+    """The programs with a test and a reference."""
     files = sorted((quixbugs / "correct_python_programs").glob("*.py"))
     return [file.stem for file in files if (quixbugs / "python_testcases" / f"test_{file.stem}.py").exists()]
 
 
 def wanted(quixbugs: Path, names: str, limit: int) -> list[str]:
-    """The programs that are asked for, all but for a limit if none is named. Raises UsageError."""
+    """The selected programs: those in `names` or all, up to `limit`. Raises UsageError."""
     known = programs(quixbugs)
     if not known:
         clone = "Give a checkout: git clone https://github.com/jkoppel/QuixBugs"
         raise UsageError(f"{quixbugs} has no QuixBugs program with a test and a reference.", clone)
-    asked = names.split(",") if names else known
-    strange = [name for name in asked if name not in known]
-    if strange:
-        raise UsageError(f"QuixBugs has no program {strange[0]!r}.", f"Name some of {', '.join(known)}.")
-    return asked[: limit or None]
+    selected = names.split(",") if names else known
+    unknown = [name for name in selected if name not in known]
+    if unknown:
+        raise UsageError(f"QuixBugs has no program {unknown[0]!r}.", f"Choose from {', '.join(known)}.")
+    return selected[: limit or None]
 
 
 def build(quixbugs: Path, program: str, folder: Path) -> Path:
-    """A git repository with the buggy program, its test and what that needs."""
+    """Make a git repository with the buggy program, its test and the files that the test needs."""
     folder.mkdir()
-    wanted = [
+    files = [
         f"python_programs/{program}.py",
         f"python_testcases/test_{program}.py",
         "python_testcases/load_testdata.py",
         f"json_testcases/{program}.json",
         "conftest.py",
     ]
-    test = (quixbugs / wanted[1]).read_text()
+    test = (quixbugs / files[1]).read_text()
     if "import Node" in test:
-        wanted.append("python_testcases/node.py")
-    for name in wanted:
+        files.append("python_testcases/node.py")
+    for name in files:
         if (quixbugs / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(quixbugs / name, folder / name)
@@ -121,7 +121,7 @@ def build(quixbugs: Path, program: str, folder: Path) -> Path:
 
 
 def score(quixbugs: Path, program: str, repaired: str) -> dict[str, Any]:
-    """Ask `quixbugs_check` about a repaired file's text, in a process of its own."""
+    """Compare a repaired file's text with the reference, by running `quixbugs_check` in a separate process."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-quixbugs-") as home:
         file = Path(home) / f"{program}.py"
         file.write_text(repaired)
@@ -138,7 +138,7 @@ def score(quixbugs: Path, program: str, repaired: str) -> dict[str, Any]:
 
 @contextmanager
 def opened(folder: Path, home: Path) -> Iterator[tuple[Workspace, Trees, str]]:
-    """A workspace on this machine with the last commit of the folder, and its tree."""
+    """Open a local workspace at the folder's last commit; yield it, the trees and the commit's tree."""
     with Trees(home / "trees.git") as trees:
         repository = Repository.open(folder)
         base = repository.base(trees)
@@ -150,26 +150,26 @@ def opened(folder: Path, home: Path) -> Iterator[tuple[Workspace, Trees, str]]:
 
 
 def passes(workspace: Workspace, before: SuiteReport) -> bool:
-    """Whether all tests that were told of before pass now, in a fresh process. One that ends early tells of fewer."""
+    """Whether all tests reported before pass now, in a fresh process. A process that exits early reports fewer."""
     after = run_tests(workspace, f"{PYTEST} --timeout=30")
     names = {*before.failed, *before.passed}
     return after.complete and bool(names) and names <= set(after.passed)
 
 
-def searched(quixbugs: Path, program: str, home: Path) -> Row:
-    """The search alone, in a workspace on this machine."""
+def measure_search(quixbugs: Path, program: str, home: Path) -> Row:
+    """Measure the search alone, in a local workspace."""
     started = time.monotonic()
     folder = build(quixbugs, program, home / program)
     with opened(folder, home) as (workspace, trees, tree):
         report = run_tests(workspace, COMMAND)
         before = time.process_time()
-        question = RepairTask(workspace, trees, tree, report.failed, report.passed, COMMAND)
-        found = search(question, CPU_SECONDS, Event())
+        task = RepairTask(workspace, trees, tree, report.failed, report.passed, COMMAND)
+        found = search(task, CPU_SECONDS, Event())
         cpu = time.process_time() - before + found.cpu
-        return _judged(quixbugs, program, found, workspace, report, cpu, time.monotonic() - started)
+        return _score_search(quixbugs, program, found, workspace, report, cpu, time.monotonic() - started)
 
 
-def _judged(
+def _score_search(
     quixbugs: Path,
     program: str,
     found: SearchResult,
@@ -180,7 +180,7 @@ def _judged(
 ) -> Row:
     plausible = False
     scores: list[dict[str, Any]] = []
-    for behaviour in found.choice.behaviours[:SHOWN]:
+    for behaviour in found.choice.behaviours[:MAX_SCORED]:
         text = found.new_text(behaviour.candidate)
         if not scores:
             workspace.write(behaviour.candidate.path, text.encode())
@@ -205,16 +205,16 @@ def _judged(
     )
 
 
-def fixed(quixbugs: Path, program: str, home: Path, options: Sequence[str]) -> Row:
-    """`swe-agent fix --json` without a key, as a user would run it."""
+def measure_fix(quixbugs: Path, program: str, home: Path, options: Sequence[str]) -> Row:
+    """Run `swe-agent fix --json` without an API key, as a user would."""
     folder = build(quixbugs, program, home / program)
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     command = [sys.executable, "-c", "from swe_agent import main; main()", "fix", "--repo", str(folder), "--json"]
     command += ["--strategy", "templates", "--text", ISSUE.format(program=program), *options]
     started = time.monotonic()
     ran = subprocess.run(
         command,
-        env=kept | {"SWE_AGENT_STATE": str(home / "state")},
+        env=inherited | {"SWE_AGENT_STATE": str(home / "state")},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -250,19 +250,19 @@ def fixed(quixbugs: Path, program: str, home: Path, options: Sequence[str]) -> R
 
 
 def measure(quixbugs: Path, program: str, options: Sequence[str] | None) -> Row:
-    """The search, or with options `fix`; a row that says why where that cannot be done."""
+    """Measure the search, or `fix` if options are given. On failure the row shows the reason."""
     try:
         with tempfile.TemporaryDirectory(prefix="swe-agent-quixbugs-") as home:
             if options is None:
-                return searched(quixbugs, program, Path(home))
-            return fixed(quixbugs, program, Path(home), options)
+                return measure_search(quixbugs, program, Path(home))
+            return measure_fix(quixbugs, program, Path(home), options)
     except (SweAgentError, subprocess.SubprocessError) as error:
-        said = " ".join(str(getattr(error, "message", error)).split())
-        return Row(program, verdict="error", differ=said[-300:])
+        message = " ".join(str(getattr(error, "message", error)).split())
+        return Row(program, verdict="error", differ=message[-300:])
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """The table as JSON; CPU seconds only where they were measured."""
+    """The table as JSON; CPU seconds only if they were measured."""
     cpu = [row.cpu for row in rows if row.cpu]
     return {
         "plausible": sum(row.plausible for row in rows),
@@ -274,49 +274,50 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def line(row: Row) -> str:
-    """A row in words, without what was not measured."""
-    said = "correct" if row.correct else "plausible" if row.plausible else "-"
-    also = "" if row.correct or not row.any_correct else ", another is right"
-    done = (
+    """Format a row, without the fields that were not measured."""
+    result = "correct" if row.correct else "plausible" if row.plausible else "-"
+    also = "" if row.correct or not row.any_correct else ", another is correct"
+    search_figures = (
         f"{row.cpu:6.2f} CPU-s {row.candidates:7,} tried {row.behaviours:3} behaviours {row.failing:2} failing  "
         if row.cpu
         else ""
     )
-    told = f"{row.program:28} {row.verdict:10}" if row.verdict else f"{row.program:28}"
-    return f"{told} {said:10} {row.agree:3}/{row.inputs:3} {row.seconds:6.1f} s {done}{row.edit}{also}  {row.differ}"
+    head = f"{row.program:28} {row.verdict:10}" if row.verdict else f"{row.program:28}"
+    figures = f"{result:10} {row.agree:3}/{row.inputs:3} {row.seconds:6.1f} s"
+    return f"{head} {figures} {search_figures}{row.edit}{also}  {row.differ}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", type=Path, required=True)
+    parser.add_argument("--repo", type=Path, required=True, help="a checkout of QuixBugs")
     parser.add_argument("--limit", type=int, default=0, help="only the first N programs")
     parser.add_argument("--programs", default="", help="only these, separated by commas")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--fix", action="store_true", help="run the whole command on each")
-    parser.add_argument("--workspace", default="local", help="for --fix")
-    parser.add_argument("--image", default="swe-agent-base:latest", help="for --fix in docker")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--fix", action="store_true", help="run the whole `swe-agent fix` on each program")
+    parser.add_argument("--workspace", default="local", help="workspace for --fix")
+    parser.add_argument("--image", default="swe-agent-base:latest", help="image for --fix in Docker")
+    args = parser.parse_args(arguments)
     options = None
-    if asked.fix:
-        python = "python3" if asked.workspace == "docker" else sys.executable
-        options = ["--workspace", asked.workspace, "--image", asked.image]
+    if args.fix:
+        python = "python3" if args.workspace == "docker" else sys.executable
+        options = ["--workspace", args.workspace, "--image", args.image]
         options += ["--test", f"{python} -m pytest -q --timeout=5"]
     try:
-        names = wanted(asked.repo.resolve(), asked.programs, asked.limit)
+        names = wanted(args.repo.resolve(), args.programs, args.limit)
     except UsageError as error:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
     rows: list[Row] = []
     for program in names:
-        rows.append(measure(asked.repo.resolve(), program, options))
+        rows.append(measure(args.repo.resolve(), program, options))
         print(line(rows[-1]), flush=True)
-        if asked.json:
-            asked.json.write_text(json.dumps(summary(rows), indent=1))
-    told = summary(rows)
-    cpu = f"; CPU seconds: median {told['median_cpu']}, most {told['most_cpu']}" if "most_cpu" in told else ""
+        if args.json:
+            args.json.write_text(json.dumps(summary(rows), indent=1))
+    totals = summary(rows)
+    cpu = f"; CPU seconds: median {totals['median_cpu']}, most {totals['most_cpu']}" if "most_cpu" in totals else ""
     print(
-        f"{told['plausible']} of {len(rows)} plausible, {told['correct']} chosen first are correct, "
-        f"{told['any_correct']} have a correct one{cpu}"
+        f"{totals['plausible']} of {len(rows)} plausible, {totals['correct']} with a correct first choice, "
+        f"{totals['any_correct']} with any correct edit{cpu}"
     )
     return 0
 

@@ -1,9 +1,9 @@
-"""Does a repaired QuixBugs program answer as the reference does, on inputs made from its test cases?
+"""Comparison of a repaired QuixBugs program with the reference, on inputs made from its test cases.
 
     python -m benchmarks.quixbugs_check QUIXBUGS PROGRAM REPAIRED_FILE      JSON: {"inputs", "agree", "differ"}
 
-Inputs are mutations of the JSON test cases that keep what all of these have in common (ranges, order, symmetry),
-for the programs on graphs and lists random ones. Inputs that the reference cannot answer are left out.
+Inputs are mutations of the JSON test cases that preserve the properties common to all of them (ranges, order,
+symmetry). Programs on graphs and lists get random inputs. Inputs that the reference cannot answer are skipped.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from types import GeneratorType, ModuleType
 from typing import Any
 
-WANTED, TRIES = 200, 3000
+MAX_INPUTS, TRIES = 200, 3000
 REFERENCE_SECONDS, CANDIDATE_SECONDS = 0.5, 5.0
 Arguments = list[Any]
 
 
 def check(quixbugs: Path, program: str, repaired: Path) -> dict[str, Any]:
-    """Count the inputs on which both answer alike; `differ` shows the first on which they do not."""
+    """Count the inputs on which both answers agree; `differ` shows the first on which they do not."""
     node = _load(quixbugs / "python_programs" / "node.py", "node")
     reference = getattr(_load(quixbugs / "correct_python_programs" / f"{program}.py", "reference"), program)
     candidate = getattr(_load(repaired, "repaired"), program)
@@ -37,11 +37,11 @@ def check(quixbugs: Path, program: str, repaired: Path) -> dict[str, Any]:
             continue
         total += 1
         found = _answer(candidate, arguments, CANDIDATE_SECONDS)
-        if found is not None and _alike(expected, found, _tolerance(arguments)):
+        if found is not None and _equal(expected, found, _tolerance(arguments)):
             agree += 1
         elif not differ:
             differ = f"{program}({', '.join(repr(one)[:60] for one in arguments)})"
-        if total >= WANTED:
+        if total >= MAX_INPUTS:
             break
     return {"inputs": total, "agree": agree, "differ": differ}
 
@@ -57,12 +57,12 @@ def _load(path: Path, name: str) -> ModuleType:
 
 
 def _answer(function: Callable[..., Any], arguments: Arguments, seconds: float) -> list[Any] | None:
-    """The answer in a list, or None where there is none: it raised, or took too long."""
+    """The answer in a list, or None if the function raised or took too long."""
 
-    def late(*_: object) -> None:
+    def on_timeout(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, late)
+    before = signal.signal(signal.SIGALRM, on_timeout)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         answer = function(*deepcopy(arguments))
@@ -75,11 +75,11 @@ def _answer(function: Callable[..., Any], arguments: Arguments, seconds: float) 
 
 
 def _plain(value: Any) -> Any:
-    """Nodes of linked lists and graphs by what they hold, so that answers from two copies can be compared."""
+    """Replace nodes of linked lists and graphs by their values, so that answers from two copies can be compared."""
     if type(value).__name__ == "Node":
-        values, seen = [], set()
-        while value is not None and type(value).__name__ == "Node" and id(value) not in seen:
-            seen.add(id(value))
+        values, visited = [], set()
+        while value is not None and type(value).__name__ == "Node" and id(value) not in visited:
+            visited.add(id(value))
             values.append(value.value)
             value = value.successor
         return values
@@ -92,9 +92,9 @@ def _tolerance(arguments: Arguments) -> float:
     return min((one for one in arguments if isinstance(one, float)), default=1e-9)
 
 
-def _alike(one: Any, other: Any, tolerance: float) -> bool:
+def _equal(one: Any, other: Any, tolerance: float) -> bool:
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(_alike(a, b, tolerance) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(_equal(a, b, tolerance) for a, b in zip(one, other, strict=True))
     if isinstance(one, float) or isinstance(other, float):
         try:
             return one == other or bool(abs(one - other) <= tolerance)
@@ -124,22 +124,22 @@ def _arguments(value: Any) -> Arguments:
 
 def _mutations(known: list[Arguments], chance: random.Random) -> Iterator[Arguments]:
     alone = len(known[0]) == 1
-    rules = [_common([case[place] for case in known], alone) for place in range(len(known[0]))]
-    seen = {repr(case) for case in known}
+    rules = [_common_properties([case[place] for case in known], alone) for place in range(len(known[0]))]
+    known_texts = {repr(case) for case in known}
     for _ in range(TRIES):
         case = deepcopy(chance.choice(known))
         for _ in range(chance.randint(1, 3)):
             place = chance.randrange(len(case))
-            case[place] = rules[place](_mutated(case[place], chance, _leaves([one[place] for one in known])))
-        if repr(case) not in seen:
-            seen.add(repr(case))
+            case[place] = rules[place](_mutate(case[place], chance, _leaves([one[place] for one in known])))
+        if repr(case) not in known_texts:
+            known_texts.add(repr(case))
             yield case
 
 
-def _common(values: list[Any], alone: bool) -> Callable[[Any], Any]:
-    """A function that brings a mutated value back to what all known values of this argument have in common.
+def _common_properties(values: list[Any], alone: bool) -> Callable[[Any], Any]:
+    """A function that restores, in a mutated value, the properties common to all known values of this argument.
 
-    An argument that is `alone` may be far off, so that there are enough.
+    If the argument is the only one (`alone`), its range is extended, so that there are enough inputs.
     """
     lists = [value for value in values if isinstance(value, list)]
     if lists and all(isinstance(leaf, int | float) for value in lists for leaf in value):
@@ -149,7 +149,7 @@ def _common(values: list[Any], alone: bool) -> Callable[[Any], Any]:
             return lambda value: sorted(value)
     if all(isinstance(value, int) for value in values):
         low, high = min(values), max(values)
-        high = max(2 * high, 2 * WANTED if alone else 0) if high > 3 else high
+        high = max(2 * high, 2 * MAX_INPUTS if alone else 0) if high > 3 else high
         return lambda value: min(max(value, low), high)
     return lambda value: value
 
@@ -160,7 +160,7 @@ def _leaves(value: Any) -> list[Any]:
     return list(value) if isinstance(value, str) else [value]
 
 
-def _mutated(value: Any, chance: random.Random, leaves: list[Any]) -> Any:
+def _mutate(value: Any, chance: random.Random, leaves: list[Any]) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
@@ -178,7 +178,7 @@ def _mutated(value: Any, chance: random.Random, leaves: list[Any]) -> Any:
     elif kind == 2:
         place = chance.randrange(len(items))
         one = items[place]
-        items[place] = chance.choice(leaves) if isinstance(one, str) else _mutated(one, chance, _leaves(one) or leaves)
+        items[place] = chance.choice(leaves) if isinstance(one, str) else _mutate(one, chance, _leaves(one) or leaves)
     else:
         first, second = chance.randrange(len(items)), chance.randrange(len(items))
         items[first], items[second] = items[second], items[first]
@@ -222,7 +222,7 @@ def _tree(chance: random.Random, _: Any) -> Arguments:
 
 
 def _weights(chance: random.Random) -> dict[tuple[int, int], int]:
-    """Edges that cannot make a negative cycle: what is negative leads to a higher node."""
+    """Random edges without a negative cycle: only edges to a higher node may be negative."""
     pairs = [(u, v) for u in range(6) for v in range(6) if u != v and chance.random() < 0.4]
     return {(u, v): chance.randint(-5 if u < v else 26, 30) for u, v in pairs}
 

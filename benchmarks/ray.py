@@ -1,15 +1,15 @@
-"""A batch on Ray with two nodes, one of which is killed midway, beside the same batch in one process.
+"""A batch on two Ray nodes, one of which is killed halfway, compared with the same batch in one process.
 
     python -m benchmarks.ray [--instances N] [--json]
 
-Run it where `swe-agent[ray]` is installed. The nodes are raylets of this machine; when half of the instances are done,
-all processes of the second one get SIGKILL. The provider is an endpoint on loopback, whose answers take their time and
-solve two of three instances; everything is run by `swe-agent batch` in processes of its own.
+Requires `swe-agent[ray]`. The nodes are raylets of this machine; when half of the instances are done, all processes of
+the second node get SIGKILL. The provider is an endpoint on loopback, whose slow answers solve two of three instances.
+`swe-agent batch` runs in separate processes.
 
-Told, and held (exit 1 where not): every instance came to the same as in one process (exit, verdict, patch, and dollars
-where nothing was lost); each journal has one exit; each request that the endpoint saw is held in a journal of the
-driver; no reply on the record was asked for again; what the batch says it spent is what the journals come to, to the
-picodollar.
+Reported and checked (exit 1 on a fault): every instance has the same result as in one process (exit, verdict, patch,
+and dollars if nothing was lost); each journal has one exit; each request that the endpoint received has a hold in a
+journal of the driver; no recorded reply was requested again; the dollars reported by the batch equal the sum over its
+journals, to the picodollar.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from trajectories.records import Exit, Hold, Reply, Settle
 ROOT = Path(__file__).parents[1]
 MODEL = "openai/x"
 SLOW = 0.15
-"""Seconds before each event of a stream, so that there is a midway."""
+"""Seconds before each event of a stream, so that the batch can be interrupted halfway."""
 WORKERS = 4
 PICO = 10**12
 CONFIG = """retry_wait = 0.5
@@ -58,32 +58,32 @@ class Test(unittest.TestCase):
 
 
 @dataclass(frozen=True)
-class Came:
-    """What a batch left: results by run, and what its journals and the endpoint's log say."""
+class BatchOutcome:
+    """Results of a batch by run, with the faults found in its journals and the endpoint's log."""
 
     done: dict[str, dict[str, Any]]
     seconds: float
     summary: dict[str, Any]
     faults: list[str] = field(default_factory=list)
     lost: int = 0
-    """Runs that went on on another node."""
+    """Number of runs that were resumed on another node."""
     kept: int = 0
-    """Replies that these runs had on the record when they went on."""
+    """Number of replies in the journals of these runs when they were resumed."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ray", description=__doc__.split("\n")[0])
     parser.add_argument("--instances", type=int, default=12)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="swe-agent-benchmark-") as name:
-        told = compare(Path(name), given.instances)
-    print(json.dumps(told) if given.json else "\n".join(f"{what}: {value}" for what, value in told.items()))
-    return 1 if told["faults"] else 0
+        result = compare(Path(name), options.instances)
+    print(json.dumps(result) if options.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+    return 1 if result["faults"] else 0
 
 
 def compare(home: Path, instances: int) -> dict[str, Any]:
-    """Both batches, and what differs between them."""
+    """Run both batches and compare them."""
     names = [f"sum_{number:02}" for number in range(instances)]
     repository = make_repository(home / "sums", names)
     rows = home / "instances.jsonl"
@@ -99,7 +99,7 @@ def compare(home: Path, instances: int) -> dict[str, Any]:
             continue
         same = ("code", "kind", "verdict", "patch", "dollars" if other["tries"] == 1 else "kind")
         faults += [
-            f"{name}: {what} is {other[what]!r}, alone {one[what]!r}" for what in same if one[what] != other[what]
+            f"{name}: {key} is {other[key]!r}, in one process {one[key]!r}" for key in same if one[key] != other[key]
         ]
     if not spread.lost:
         faults.append("nothing ran on the node that was killed")
@@ -132,7 +132,7 @@ def row(name: str, repository: Path) -> dict[str, str]:
 
 
 def script(names: list[str]) -> Iterator[dict[str, Any]]:
-    """What the endpoint answers: a test, a patch that every third time is wrong, and the end."""
+    """The endpoint's answers: a test, a patch (every third one is wrong), and the submission."""
     for number, name in enumerate(names):
         test = ("edit", {"path": f"test_{name}.py", "old": "", "new": TEST.format(name=name)})
         sign = "*" if number % 3 == 2 else "+"
@@ -140,12 +140,12 @@ def script(names: list[str]) -> Iterator[dict[str, Any]]:
         yield rule(0, f"{name}(2, 3) gives", test, ("run_tests", {}))
         yield rule(1, f"test_{name}.", patch, ("run_tests", {}))
     for turns in range(2, 12):
-        yield rule(turns, "", ("submit", {"summary": "I stand by it."}))
+        yield rule(turns, "", ("submit", {"summary": "The patch is complete."}))
 
 
 def rule(turns: int, contains: str, *actions: tuple[str, dict[str, str]]) -> dict[str, Any]:
     usage = {"input": 1000 + 100 * turns, "output": 50}
-    answer = {"text": "On with it.", "actions": actions, "usage": usage, "slow": SLOW}
+    answer = {"text": "Next step.", "actions": actions, "usage": usage, "slow": SLOW}
     return {"turns": turns, "contains": contains, "answer": answer}
 
 
@@ -156,8 +156,8 @@ def batch(
     names: list[str],
     more: list[str] | None = None,
     midway: Callable[[], object] | None = None,
-) -> Came:
-    """`swe-agent batch` on an engine, to its end; `midway` is called once half of its instances are done."""
+) -> BatchOutcome:
+    """Run `swe-agent batch` on an engine to its end; call `midway` once half of its instances are done."""
     out = home / engine
     with endpoint(home, names, engine) as (url, log):
         (home / "config.toml").write_text(CONFIG.format(url=url, model=MODEL))
@@ -172,28 +172,30 @@ def batch(
         if midway is not None:
             wait_for(out, len(names) // 2, process)
             midway()
-        said = process.communicate()[0]
+        output = process.communicate()[0]
         seconds = time.monotonic() - began
-        asked = [json.loads(line) for line in log.read_text().splitlines()]
-    summary = json.loads(said or "{}")
+        requests = [json.loads(line) for line in log.read_text().splitlines()]
+    summary = json.loads(output or "{}")
     results = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     done = {one["run"]: one for one in results}
     faults = [f"{engine} ended with {process.returncode}: {summary}"] if process.returncode else []
     faults += [
         f"{run} was done {count} times" for run, count in Counter(r["run"] for r in results).items() if count > 1
     ]
-    faults += faults_of(out, done, asked, summary)
+    faults += find_faults(out, done, requests, summary)
     lost = [run for run, one in done.items() if one["tries"] > 1]
-    return Came(done, seconds, summary, faults, len(lost), sum(kept_of(out / "runs" / run) for run in lost))
+    return BatchOutcome(
+        done, seconds, summary, faults, len(lost), sum(replies_before_resume(out / "runs" / run) for run in lost)
+    )
 
 
-def faults_of(
-    out: Path, done: Mapping[str, Mapping[str, Any]], asked: list[dict[str, Any]], summary: Mapping[str, Any]
+def find_faults(
+    out: Path, done: Mapping[str, Mapping[str, Any]], requests: list[dict[str, Any]], summary: Mapping[str, Any]
 ) -> list[str]:
-    """What is not as it is to be in the journals, compared with what the endpoint was asked."""
+    """Check the journals against each other, the batch's summary, and the requests that the endpoint received."""
     faults = []
     sent: dict[str, Counter[int]] = {}
-    for request in asked:
+    for request in requests:
         name, turns = conversation(request["body"])
         sent.setdefault(name, Counter())[turns + 1] += 1
     whole = Fraction(0)
@@ -206,9 +208,9 @@ def faults_of(
         settles = [record for record in records if isinstance(record, Settle)]
         replies = Counter((record.branch, record.ask) for record in records if isinstance(record, Reply))
         if len({settle.hold for settle in settles}) != len(settles) or max(replies.values()) > 1:
-            faults.append(f"{run} was paid twice")
+            faults.append(f"{run} paid for a request twice")
         if over := sent.get(run, Counter()) - Counter(hold.ask for hold in holds.values()):
-            faults.append(f"{run}: the endpoint saw requests that nobody held: {dict(over)}")
+            faults.append(f"{run}: the endpoint received requests without a hold: {dict(over)}")
         open_holds = holds.keys() - {settle.hold for settle in settles}
         spent = sum(pico(settle.dollars) for settle in settles) + sum(pico(holds[id].dollars) for id in open_holds)
         if spent != pico(done[run]["dollars"]):
@@ -224,14 +226,14 @@ def pico(dollars: float | None) -> int:
 
 
 def conversation(body: Mapping[str, Any]) -> tuple[str, int]:
-    """Which instance a request is about, and how many replies it holds."""
+    """The instance of a request, and the number of replies in it."""
     text = json.dumps(body["messages"])
     found = re.search(r"(sum_\d\d)\(2, 3\) gives", text)
     return found[1] if found else "", sum(message["role"] == "assistant" for message in body["messages"])
 
 
-def kept_of(directory: Path) -> int:
-    """Replies on the record before the run went on for the last time."""
+def replies_before_resume(directory: Path) -> int:
+    """Number of replies in the journal before the run was last resumed."""
     count = kept = 0
     for record in read(directory).records:
         count += isinstance(record, Reply)
@@ -241,12 +243,12 @@ def kept_of(directory: Path) -> int:
 
 
 def wait_for(out: Path, lines: int, process: subprocess.Popen[str]) -> None:
-    """Until so many are done, and all that are under way, two at least, have a reply on the record."""
+    """Wait until `lines` instances are done, and all running ones, at least two, have a reply in their journal."""
     while process.poll() is None:
         results = out / "results.jsonl"
         done = {json.loads(line)["run"] for line in whole_lines(results)}
-        under_way = [folder for folder in out.glob("runs/*") if folder.name not in done]
-        replies = [b'"type":"reply"' in b"".join(whole_lines(folder / "journal.jsonl")) for folder in under_way]
+        running = [folder for folder in out.glob("runs/*") if folder.name not in done]
+        replies = [b'"type":"reply"' in b"".join(whole_lines(folder / "journal.jsonl")) for folder in running]
         if len(done) >= lines and len(replies) > 1 and all(replies):
             return
         time.sleep(0.05)
@@ -258,18 +260,18 @@ def whole_lines(file: Path) -> list[bytes]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SWE_AGENT_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWE_AGENT_")}
     own = {
         "SWE_AGENT_CONFIG": home / "config.toml",
         "SWE_AGENT_CACHE": home / "cache",
         "SWE_AGENT_STATE": home / "state",
     }
-    return kept | {name: str(path) for name, path in own.items()}
+    return inherited | {name: str(path) for name, path in own.items()}
 
 
 @contextmanager
 def endpoint(home: Path, names: list[str], engine: str) -> Iterator[tuple[str, Path]]:
-    """A provider in a process of its own: where it is, and its log of requests."""
+    """Start a provider in a separate process; yield its URL and its log of requests."""
     answers, log = home / f"{engine}.script.jsonl", home / f"{engine}.requests.jsonl"
     answers.write_text("".join(json.dumps(line) + "\n" for line in script(names)))
     command = [sys.executable, "-m", "tests.endpoint", "--script", str(answers), "--log", str(log)]
@@ -283,7 +285,7 @@ def endpoint(home: Path, names: list[str], engine: str) -> Iterator[tuple[str, P
 
 @contextmanager
 def cluster() -> Iterator[tuple[str, Callable[[], object]]]:
-    """Two nodes of two processors each: the address, and what kills the one where the driver is not."""
+    """Start two nodes with two CPUs each; yield the address, and a function that kills the node without the driver."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 

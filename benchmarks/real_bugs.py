@@ -1,12 +1,13 @@
-"""Real bugs repaired without a model, the failing tests given: how many, and whether what passed still does.
+"""Repair of real bugs without a model, with the failing tests given: repaired bugs, and tests that keep passing.
 
     python -m benchmarks.real_bugs --issues F --gold F --repos DIR [--max-time S] [--limit N] [--json OUT] [ID...]
 
-Of each instance the base with the test patch's files becomes a repository of one commit; `swe-agent fix --strategy
-templates --reproduce` is run in it with the environment that `evaluate --workspace local` makes (the swebench package
-says how). The FAIL_TO_PASS tests are given, the gold patch is not read. `plausible`: all FAIL_TO_PASS tests pass with
-the patch, in a clean copy; `kept`: all of PASS_TO_PASS too. Where an instance's own runner is neither pytest nor
-unittest, pytest runs the same files. Repositories are DIR/owner+name/repo. With `--json` it goes on where it ended.
+For each instance, the base with the test patch's files becomes a repository with one commit. `swe-agent fix --strategy
+templates --reproduce` is run in it, with the environment that `evaluate --workspace local` makes as the swebench
+package specifies. The FAIL_TO_PASS tests are given; the gold patch is not read. `plausible`: all FAIL_TO_PASS tests
+pass with the patch, in a clean copy. `kept`: all PASS_TO_PASS tests pass, too. If an instance's test runner is neither
+pytest nor unittest, pytest runs the same files. Repositories are DIR/owner+name/repo. With `--json` an interrupted
+benchmark is resumed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from trajectories.errors import SweAgentError
 
 @dataclass(frozen=True)
 class Row:
-    """What came of an instance; `why` is the miss in a line, or the edit. Seconds are wall-clock."""
+    """Result of an instance; `why` is the edit or the reason for a failure, in one line. Seconds are wall-clock."""
 
     id: str
     plausible: bool
@@ -52,23 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("ids", nargs="*")
     args = parser.parse_args(arguments)
     try:
-        asked = chosen([args.issues, args.gold], args.ids)[: args.limit or None]
+        instances = chosen([args.issues, args.gold], args.ids)[: args.limit or None]
     except (SweAgentError, OSError) as error:
-        told = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error),)
-        print(*told, file=sys.stderr)
+        texts = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error),)
+        print(*texts, file=sys.stderr)
         return 2
     rows = [Row(**one) for one in json.loads(args.json.read_text())] if args.json and args.json.exists() else []
     done = {row.id for row in rows}
-    for gold, instance in asked:
+    for gold, instance in instances:
         if gold.id in done:
             continue
         began = time.monotonic()
         try:
-            row = _repaired(gold, instance, args.repos, args.max_time)
+            row = _repair(gold, instance, args.repos, args.max_time)
         except (SweAgentError, subprocess.SubprocessError) as error:
-            said = getattr(error, "message", str(error))
+            message = getattr(error, "message", str(error))
             row = Row(
-                gold.id, False, False, "not run", round(time.monotonic() - began, 1), " ".join(said.split())[-300:]
+                gold.id, False, False, "not run", round(time.monotonic() - began, 1), " ".join(message.split())[-300:]
             )
         rows.append(row)
         print(_line(row), flush=True)
@@ -78,20 +79,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _repaired(gold: Gold, instance: Instance, repos: Path, max_time: float) -> Row:
+def _repair(gold: Gold, instance: Instance, repos: Path, max_time: float) -> Row:
     with tempfile.TemporaryDirectory(prefix="swe-agent-real-") as home:
         place = built(gold, instance, repos, Path(home) / instance.repo.partition("/")[2], tested=True)
         began = time.monotonic()
-        told = place.fix("--strategy", "templates", "--reproduce", reproduction(gold), seconds=max_time)
+        result = place.fix("--strategy", "templates", "--reproduce", reproduction(gold), seconds=max_time)
         seconds = time.monotonic() - began
-        failed, lost = place.judged(told.get("patch", ""))
-    verdict = str(told.get("verdict", {}).get("kind", "none"))
-    plausible = bool(told.get("patch")) and not failed
-    return Row(gold.id, plausible, plausible and not lost, verdict, round(seconds, 1), _why(told, failed, lost))
+        failed, lost = place.failing_tests(result.get("patch", ""))
+    verdict = str(result.get("verdict", {}).get("kind", "none"))
+    plausible = bool(result.get("patch")) and not failed
+    return Row(gold.id, plausible, plausible and not lost, verdict, round(seconds, 1), _why(result, failed, lost))
 
 
 def reproduction(gold: Gold) -> str:
-    """The one failing test, or the file that holds them; data sets cut some names short."""
+    """The failing test if there is one, otherwise the file of the tests. Some data sets truncate the names."""
     (first, *more), tested = gold.fail_to_pass, files(gold.test_patch)
     if "::" not in first:
         return f"{tested[0]}::{first}" if not more else tested[0]
@@ -100,22 +101,22 @@ def reproduction(gold: Gold) -> str:
     return first if first.count("[") == first.count("]") else first.partition("[")[0]
 
 
-def _why(told: dict[str, Any], failed: Sequence[str], lost: Sequence[str]) -> str:
-    word = " ".join(str(told.get("word", "")).split())
-    if not told.get("patch"):
-        return word or str(told.get("error", {}).get("message", ""))
+def _why(result: dict[str, Any], failed: Sequence[str], lost: Sequence[str]) -> str:
+    word = " ".join(str(result.get("word", "")).split())
+    if not result.get("patch"):
+        return word or str(result.get("error", {}).get("message", ""))
     if failed:
         return f"{len(failed)} FAIL_TO_PASS fail: {failed[0]}. {word}"
     return f"{len(lost)} PASS_TO_PASS fail: {lost[0]}. {word}" if lost else word
 
 
 def _line(row: Row) -> str:
-    told = "kept" if row.kept else "plausible" if row.plausible else "-"
-    return f"{row.id:40} {told:9} {row.verdict:10} {row.seconds:6.0f} s  {row.why[:300]}"
+    outcome = "kept" if row.kept else "plausible" if row.plausible else "-"
+    return f"{row.id:40} {outcome:9} {row.verdict:10} {row.seconds:6.0f} s  {row.why[:300]}"
 
 
 def _table(rows: Sequence[Row]) -> None:
-    print("| instance | plausible | PASS_TO_PASS too | verdict | s | |\n|---|---|---|---|---|---|")
+    print("| instance | plausible | PASS_TO_PASS | verdict | s | |\n|---|---|---|---|---|---|")
     for row in rows:
         cells = ["yes" if row.plausible else "no", "yes" if row.kept else "no", row.verdict, f"{row.seconds:.0f}"]
         print(f"| {row.id} | {' | '.join(cells)} | {row.why[:200].replace('|', ' ')} |")

@@ -1,9 +1,11 @@
-"""What it takes to tell a long run: `python -m benchmarks.report [--steps 2000] [--megabytes 1000] [--folder DIR]`.
+"""Cost of showing a long run with `show` and `report`.
 
-A run of so many steps is written, each with 10 kB of text; every second changes a file; the whole outputs have so many
-megabytes together. Then `show` prints it and `report` makes its page: processor seconds, seconds and memory of each.
-The page is left in the folder, if one is named, for `python -m benchmarks.page`. Exits with 1 above 2 seconds of
-processor time.
+    python -m benchmarks.report [--steps 2000] [--megabytes 1000] [--folder DIR]
+
+Writes a run of `--steps` steps, each with 10 kB of text, of which every second changes a file; the outputs have
+`--megabytes` in total. Then measures CPU seconds, wall seconds and memory of `show`, which prints the run, and of
+`report`, which makes its page. With `--folder` the page is kept for `python -m benchmarks.page`. Exits with 1 if a
+command takes more than 2 CPU seconds.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ from trajectories.records import (
     Verdict,
 )
 
-MOST = 2.0
-FILES, LINES, SEEN = 200, 80, 10_000
+MAX_CPU_SECONDS = 2.0
+FILES, LINES, OBSERVATION = 200, 80, 10_000
 WORDS = ("def", "return", "self.value", "assert", "error:", "tests/test_a.py", "0x7ffe", "None", "->", "alpha", "beta")
 
 
@@ -45,22 +47,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--megabytes", type=int, default=1000)
-    parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as kept:
-        folder = given.folder or Path(kept)
-        directory = made(folder / "long", given.steps, given.megabytes * 1_000_000)
+    parser.add_argument("--folder", type=Path, help="where to write the run and the page")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as temporary:
+        folder = options.folder or Path(temporary)
+        directory = make_run(folder / "long", options.steps, options.megabytes * 1_000_000)
         slow = False
         for command in (["show", str(directory)], ["report", str(directory), "--out", str(folder / "long.html")]):
-            cpu, wall, memory = ran([sys.executable, "-m", "swe_agent", *command])
-            print(f"{command[0]}: {cpu:.2f} s of processor time, {wall:.2f} s, {memory / 1e6:.0f} MB")
-            slow |= cpu > MOST
+            cpu, wall, memory = run_command([sys.executable, "-m", "swe_agent", *command])
+            print(f"{command[0]}: {cpu:.2f} CPU s, {wall:.2f} s, {memory / 1e6:.0f} MB")
+            slow |= cpu > MAX_CPU_SECONDS
         print(f"the page has {(folder / 'long.html').stat().st_size / 1e6:.0f} MB")
     return int(slow)
 
 
-def made(directory: Path, steps: int, megabytes: int) -> Path:
-    """The run's folder."""
+def make_run(directory: Path, steps: int, megabytes: int) -> Path:
+    """Write the run; return its folder."""
     (directory / "out").mkdir(parents=True)
     with Trees(directory / "trees.git") as trees:
         lines = list(map(encode, records(directory, trees, steps, megabytes // steps)))
@@ -75,25 +77,25 @@ def records(directory: Path, trees: Trees, steps: int, size: int) -> Iterator[Re
         return "\n".join(" ".join(chance.choices(WORDS, k=9)) for _ in range(lines))
 
     tree = base = trees.write({f"src/m{n}.py": text(LINES).encode() for n in range(FILES)}, EMPTY_TREE)
-    seen = [text(SEEN // 50)[:SEEN] for _ in range(50)]
+    observations = [text(OBSERVATION // 50)[:OBSERVATION] for _ in range(50)]
     yield Run("long", Issue("A long run", text(40)), "/repository", Base("a" * 40, base), {"workspace": "local"})
     yield Turn("", "react", {"coder": "m"})
     for n in range(1, steps + 1):
         if n % 2 == 0:
             tree = trees.write({f"src/m{n % FILES}.py": text(LINES).encode()}, tree)
         with (directory / "out" / str(n)).open("wb") as file:
-            file.truncate(size)  # nobody reads it, so no disk has to hold it
+            file.truncate(size)  # sparse: it is not read, so it needs no disk space
         yield Hold("main", n, 1, "m", 0.02, 5000)
         actions = (Action("bash", {"command": f"grep -rn {n} src"}),)
         yield Reply("I look at it.", actions, text(5), branch="main", ask=n)
         yield Settle(f"main?{n}.1", Usage(4000 + n, 200, 3000), 0.01, "usage")
         parent = f"main#{n - 1}" if n > 1 else ""
-        yield Step("main", n, parent, "coder", tree, n, actions, (Observation(chance.choice(seen), out=n),))
+        yield Step("main", n, parent, "coder", tree, n, actions, (Observation(chance.choice(observations), out=n),))
     yield Exit("verified", 0, tree, Verdict("verified", red=True, green=True, red_again=True, no_loss=True))
 
 
-def ran(command: list[str]) -> tuple[float, float, int]:
-    """Processor seconds, seconds, and most bytes of memory of a command whose output nobody reads."""
+def run_command(command: list[str]) -> tuple[float, float, int]:
+    """Run a command without its output; return its CPU seconds, wall seconds and peak bytes of memory."""
     began = time.monotonic()
     child = os.fork()
     if not child:

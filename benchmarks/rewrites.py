@@ -1,13 +1,13 @@
-"""What the built-in rewrites do to slow functions: answers on many calls, and instructions before and after.
+"""Effect of the built-in rewrites on slow functions: equal answers on many calls, and instructions before and after.
 
     python -m benchmarks.rewrites [DIR...] [--only a,b] [--most N] [--counted N] [--why] [--backend NAME] [--json OUT]
 
-A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and beside each
-`NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is stated. A rewrite
-that answers differently on small calls is out, as it is in `swe-agent optimize`; the cheapest of the others is then run
-on calls that were not looked at before, and "wrong" is said of it if it differs there.
+A folder holds modules `NAME.py`, each with a slow function named by a constant `FUNCTION = "qualname"`, and for each of
+them `NAME_inputs.py` with `calls(n, seed) -> list[(args, kwargs)]` and `SIZE`, the n at which the ratio is measured.
+A rewrite that answers small calls differently is rejected, as in `swe-agent optimize`. The cheapest of the others is
+then run on calls that were not used for the choice, and is reported as wrong if it answers them differently.
 
-The repository's code, and what these folders hold, runs in a workspace; this process reads it as data.
+The code of the repository and of these folders runs in a workspace; this process only reads it as data.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "optimization" 
 GOAL = 3.0
 SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
 MUTATED = 60
-LONGEST = 16
-"""No small call is larger than this, nor than the stated size: what grows fast is slow already there."""
+MAX_SMALL = 16
+"""Largest size of a small call, which is also at most SIZE: fast-growing functions are already slow there."""
 
-_MADE = """\
+_MAKE_CALLS = """\
 import base64, importlib, json, pickle, sys
 sys.path[:0] = [sys.argv[1], "."]
 inputs = importlib.import_module(sys.argv[2])
@@ -59,10 +59,10 @@ with open(sys.argv[4], "w") as stream:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one function. `right` of `offered` rewrites answered the small calls as before.
+    """Result of one function. `right` of `offered` rewrites answered the small calls as before.
 
-    `before` and `after` are instructions of a warm call at the stated size, all calls of that size together.
-    `refused`: why rewrites were out, where `--why` asks for it.
+    `before` and `after` are the instructions of all warm calls of size SIZE together. `refused`: why rewrites were
+    rejected, printed with `--why`.
     """
 
     name: str
@@ -87,40 +87,40 @@ class Row:
 
 @dataclass
 class Trial:
-    """A function in a room, and what it answered as it was."""
+    """A function in a workspace, with its inputs."""
 
-    room: Workspace
+    workspace: Workspace
     target: Target
     inputs: str
     folder: Path
     backend: str
     counted: int
 
-    def ready(self) -> None:
-        """Put the inputs' module and our maker into the harness."""
+    def install_inputs(self) -> None:
+        """Write the inputs' modules and the script that makes the calls into the harness."""
         for path in self.folder.glob("*_inputs.py"):
-            self.room.write(f"{self.room.harness}/inputs/{path.name}", path.read_bytes())
-        self.room.write(f"{self.room.harness}/inputs/made.py", _MADE.encode())
+            self.workspace.write(f"{self.workspace.harness}/inputs/{path.name}", path.read_bytes())
+        self.workspace.write(f"{self.workspace.harness}/inputs/make_calls.py", _MAKE_CALLS.encode())
 
     def calls(self, wanted: Sequence[tuple[int, int]]) -> tuple[int, list[InputCall]]:
-        """(the stated size, the calls for these sizes and seeds); -1 is the stated size. Raises UsageError."""
-        folder = f"{self.room.harness}/inputs"
-        words = [f"{folder}/made.py", folder, self.inputs, json.dumps(list(wanted)), f"{folder}/calls.json"]
-        ran = self.room.run(f"(export PYTHONHASHSEED=0; {python_line(self.room, words)})", 120, "inputs")
+        """Return (SIZE, the calls for these sizes and seeds); -1 means SIZE. Raises UsageError."""
+        folder = f"{self.workspace.harness}/inputs"
+        arguments = [f"{folder}/make_calls.py", folder, self.inputs, json.dumps(list(wanted)), f"{folder}/calls.json"]
+        ran = self.workspace.run(f"(export PYTHONHASHSEED=0; {python_line(self.workspace, arguments)})", 120, "inputs")
         if ran.code:
-            raise UsageError(f"{self.inputs}.py does not run: {ran.text.strip()[-300:]}")
-        size, made, _ = json.loads(self.room.read(f"{folder}/calls.json"))
+            raise UsageError(f"{self.inputs}.py failed: {ran.text.strip()[-300:]}")
+        size, made, _ = json.loads(self.workspace.read(f"{folder}/calls.json"))
         return size, [InputCall(base64.b64decode(text), "test") for text in made]
 
-    def put(self, data: bytes) -> None:
-        self.room.write(self.target.path, data)
-        self.room.run("find . -name __pycache__ -exec rm -rf {} +", 60, "inputs")
+    def replace_module(self, data: bytes) -> None:
+        self.workspace.write(self.target.path, data)
+        self.workspace.run("find . -name __pycache__ -exec rm -rf {} +", 60, "inputs")
 
     def answers(self, calls: Sequence[InputCall]) -> tuple[Answer, ...]:
-        return collect_answers(self.room, self.target, calls)
+        return collect_answers(self.workspace, self.target, calls)
 
     def count(self, calls: Sequence[InputCall]) -> Counts:
-        return count_calls(self.room, self.target, calls, backend=self.backend, timeout=300)
+        return count_calls(self.workspace, self.target, calls, backend=self.backend, timeout=300)
 
 
 def measure(folder: Path, name: str, backend: str, most: int, counted: int) -> Row:
@@ -137,30 +137,30 @@ def measure(folder: Path, name: str, backend: str, most: int, counted: int) -> R
 
 
 def _tried(trial: Trial, data: bytes, offered: Sequence[Rewrite]) -> Row:
-    trial.ready()
-    size, made = trial.calls([(n, seed) for n in SMALL if n <= LONGEST for seed in SEEDS])
-    made += vary_calls(trial.room, trial.target, made[:24], MUTATED, 1)
+    trial.install_inputs()
+    size, made = trial.calls([(n, seed) for n in SMALL if n <= MAX_SMALL for seed in SEEDS])
+    made += vary_calls(trial.workspace, trial.target, made[:24], MUTATED, 1)
     before = trial.answers(made)
     right, refused = [], []
     for rewrite in offered:
-        trial.put(rewrite.data)
-        told = describe_differences(before, trial.answers(made))
-        if told:
-            refused.append(f"{rewrite.what}: {told[0]}")
+        trial.replace_module(rewrite.data)
+        differences = describe_differences(before, trial.answers(made))
+        if differences:
+            refused.append(f"{rewrite.what}: {differences[0]}")
         else:
             right.append(rewrite)
-    trial.put(data)
+    trial.replace_module(data)
     name = trial.target.path.removesuffix(".py")
     row = Row(name, trial.target.name, size, len(offered), len(right), len(made), refused=tuple(refused))
-    return _cheapest(trial, data, right, row) if right else row
+    return _measure_cheapest(trial, data, right, row) if right else row
 
 
-def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> Row:
+def _measure_cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> Row:
     counted = trial.calls([(-1, COUNTED_SEED)])[1]
     old = trial.count(counted)
     best: tuple[int, float, str, bytes] | None = None
     for rewrite in sorted(right, key=lambda one: -len(one.steps))[: trial.counted]:
-        trial.put(rewrite.data)
+        trial.replace_module(rewrite.data)
         try:
             new = trial.count(counted)
         except UsageError:
@@ -169,29 +169,29 @@ def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> 
         ratio = sum(one.cold for one in old.calls) / cold
         if (old.backend != "opcodes" or not incomparable_reason(old, new)) and (best is None or warm < best[0]):
             best = (warm, ratio, rewrite.what, rewrite.data)
-    trial.put(data)
+    trial.replace_module(data)
     before = sum(one.warm for one in old.calls)
     values = asdict(row) | {"before": before, "backend": old.backend}
     if best is None or best[0] >= before:
         return Row(**values)
-    wrong = _unseen(trial, data, best[3])
+    wrong = _unseen_differences(trial, data, best[3])
     return Row(**values | {"after": best[0], "cold": best[1], "what": best[2], "wrong": tuple(wrong)})
 
 
-def _unseen(trial: Trial, data: bytes, changed: bytes) -> list[str]:
-    """Where the chosen rewrite answers calls differently that nothing was chosen by."""
+def _unseen_differences(trial: Trial, data: bytes, changed: bytes) -> list[str]:
+    """Differences of the chosen rewrite on calls that were not used for the choice."""
     made = trial.calls([(n, seed) for n in (*SMALL, -1) for seed in UNSEEN_SEEDS])[1]
-    made += vary_calls(trial.room, trial.target, made[:24], MUTATED, 2, "unseen")
+    made += vary_calls(trial.workspace, trial.target, made[:24], MUTATED, 2, "unseen")
     before = trial.answers(made)
-    trial.put(changed)
+    trial.replace_module(changed)
     after = trial.answers(made)
-    trial.put(data)
+    trial.replace_module(data)
     return describe_differences(before, after)
 
 
 @contextmanager
 def room(folder: Path) -> Iterator[Workspace]:
-    """A local workspace with the folder's modules, without their inputs."""
+    """Open a local workspace with the folder's modules, without their inputs."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-rewrites-") as home:
         repo = Path(home) / "repo"
         repo.mkdir()
@@ -213,13 +213,13 @@ def room(folder: Path) -> Iterator[Workspace]:
 
 
 def functions(folder: Path) -> list[str]:
-    """The modules of a folder that have inputs beside them."""
+    """The modules of a folder that have an inputs module."""
     found = (path.stem.removesuffix("_inputs") for path in folder.glob("*_inputs.py"))
     return sorted(name for name in found if (folder / f"{name}.py").exists())
 
 
 def _function(data: bytes) -> str:
-    """What the module's constant FUNCTION says."""
+    """The value of the module's constant FUNCTION."""
     for node in ast.parse(data).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FUNCTION":
             return str(ast.literal_eval(node.value))
@@ -228,32 +228,39 @@ def _function(data: bytes) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", type=Path, nargs="*", metavar="DIR", help=f"default: {SLOW.name}, of the tests")
+    parser.add_argument(
+        "folders", type=Path, nargs="*", metavar="DIR", help=f"folders of modules (default: `{SLOW.name}` of the tests)"
+    )
     parser.add_argument("--only", default="", metavar="NAME,..")
-    parser.add_argument("--most", type=int, default=60, help="rewrites to try of each function")
-    parser.add_argument("--counted", type=int, default=8, help="right rewrites to count, those of most steps first")
-    parser.add_argument("--backend", default="", help="default: the first that works here")
-    parser.add_argument("--why", action="store_true", help="say why rewrites were out")
+    parser.add_argument("--most", type=int, default=60, help="maximum number of rewrites of each function")
+    parser.add_argument(
+        "--counted",
+        type=int,
+        default=8,
+        help="maximum number of right rewrites to count; those with most steps come first",
+    )
+    parser.add_argument("--backend", default="", help="counting backend (default: the first that works)")
+    parser.add_argument("--why", action="store_true", help="print why rewrites were rejected")
     parser.add_argument("--json", type=Path, metavar="OUT")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     rows = []
-    for folder in asked.folders or [SLOW]:
+    for folder in options.folders or [SLOW]:
         for name in functions(folder):
-            if not asked.only or name in asked.only.split(","):
-                rows.append(measure(folder.resolve(), name, asked.backend, asked.most, asked.counted))
-                _say(rows[-1], asked.why)
+            if not options.only or name in options.only.split(","):
+                rows.append(measure(folder.resolve(), name, options.backend, options.most, options.counted))
+                _print_row(rows[-1], options.why)
     cheaper = sum(row.ratio >= GOAL and not row.wrong for row in rows)
     wrong = sum(bool(row.wrong) for row in rows)
     print(f"{cheaper} of {len(rows)} at least {GOAL:.0f}x cheaper, {wrong} changed wrongly")
-    if asked.json:
-        asked.json.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=1))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) | {"ratio": row.ratio} for row in rows], indent=1))
     return 0 if rows and not wrong else 1
 
 
-def _say(row: Row, why: bool) -> None:
+def _print_row(row: Row, why: bool) -> None:
     figures = f"{row.ratio:8.1f}x (cold {row.cold:.1f}x) at {row.size}, {row.before} -> {row.after or row.before}"
     print(f"{row.name:20} {row.right:3}/{row.offered:<3} right on {row.calls:4} calls {figures} by {row.backend}")
-    refused = [f"out: {one}" for one in row.refused] if why else []
+    refused = [f"rejected: {one}" for one in row.refused] if why else []
     for line in (row.what, row.error, *(f"WRONG {one}" for one in row.wrong), *refused):
         if line:
             print(f"    {line}", flush=True)

@@ -1,13 +1,13 @@
-"""What the ways over earlier commits (`aci/localization/issue_links.py`) add to `locate`.
+"""Effect of issue links through earlier commits (`aci/localization/issue_links.py`) on `locate`.
 
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
         [--cache DIR] [--sixths N] [--json OUT]
 
-Files are hit at 5 and functions at 10 as in `benchmarks.localization`: all places of an instance. Both are made of what
-lies before the base alone. `fused` is by ranks, places of the ways with a share of a place of `locate`; the share is
-chosen on one half of the instances, by a hash of their ids, and all figures are of the other half. `either` is what
-somebody sees who reads the first of both, `further` who reads twice as many of `locate` alone. `--sixths` takes a part
-of the instances, by another hash.
+Files are hits at 5 and functions at 10, as in `benchmarks.localization`: all places of an instance must be found. Both
+rankings use only commits before the base. `fused` combines them by rank, with a weight (the share) for the places of
+the routes. The share is chosen on one half of the instances, by a hash of their ids; all figures are of the other half.
+`either` covers the first places of both rankings, `further` twice as many places of `locate` alone. `--sixths` selects
+a part of the instances, by another hash.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.issue_links import IssueGraph, Routes, rank_routes
 from aci.repository.file_blobs import GitBlobs
-from benchmarks.localization import Instance, load, located, share_within, worst_rank
+from benchmarks.localization import Instance, load, locate_places, share_within, worst_rank
 from trajectories.errors import SweAgentError, UsageError
 
 FILES_AT, FUNCTIONS_AT = 5, 10
 SHARES = 0.1, 0.2, 0.5, 1.0
-"""Of a place of the ways against one of `locate`."""
+"""Weights of a place of the routes, relative to a place of `locate`."""
 RANK = 20
-"""What is added to a rank before it is divided by: reciprocal rank fusion's constant."""
+"""The constant of reciprocal rank fusion, which is added to each rank."""
 
 
 class Ranked(NamedTuple):
@@ -45,7 +45,7 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What both say of an instance."""
+    """Both rankings of an instance."""
 
     instance: Instance
     located: Ranked
@@ -56,16 +56,16 @@ class Found:
         return not _hash(self.instance.id) & 1
 
 
-Way = Callable[[Found], Ranked]
+Method = Callable[[Found], Ranked]
 
 
-def look(instance: Instance, cache: Path) -> Found:
-    """Raises UsageError where the commit is not there."""
-    places, ways = located(instance, cache), _routes(instance, cache)
+def rank_instance(instance: Instance, cache: Path) -> Found:
+    """Compute both rankings. Raises UsageError if the commit does not exist."""
+    places, routes = locate_places(instance, cache), _routes(instance, cache)
     return Found(
         instance,
         Ranked([hit.path for hit in places.files], [f"{hit.path}:{hit.name}" for hit in places.functions]),
-        Ranked([one.path for one in ways.files], [f"{one.path}:{one.name}" for one in ways.functions]),
+        Ranked([one.path for one in routes.files], [f"{one.path}:{one.name}" for one in routes.functions]),
     )
 
 
@@ -77,8 +77,8 @@ def _routes(instance: Instance, cache: Path) -> Routes:
     return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
 
 
-def fused(share: float) -> Way:
-    """Both by reciprocal ranks (Cormack, Clarke and Büttcher, 2009)."""
+def fused(share: float) -> Method:
+    """Combine both rankings by reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009)."""
     return lambda one: Ranked(*(_by_ranks(a, b, share) for a, b in zip(one.located, one.routes, strict=True)))
 
 
@@ -91,38 +91,38 @@ def _by_ranks(first: Sequence[str], second: Sequence[str], share: float) -> list
 
 
 def either(one: Found) -> Ranked:
-    """The first of both."""
-    return _seen(one, 1, one.located, one.routes)
+    """The gold places among the first of both rankings."""
+    return _gold_within(one, 1, one.located, one.routes)
 
 
 def further(one: Found) -> Ranked:
-    """As many of `locate` alone."""
-    return _seen(one, 2, one.located)
+    """The gold places among twice as many of `locate` alone."""
+    return _gold_within(one, 2, one.located)
 
 
-def _seen(one: Found, times: int, *ways: Ranked) -> Ranked:
-    """The gold places that stand among the first of some ways, so that all of these count."""
-    files = {path for ranked in ways for path in ranked.files[: FILES_AT * times]}
-    functions = {name for ranked in ways for name in ranked.functions[: FUNCTIONS_AT * times]}
+def _gold_within(one: Found, times: int, *rankings: Ranked) -> Ranked:
+    """The gold places among the first of the given rankings."""
+    files = {path for ranked in rankings for path in ranked.files[: FILES_AT * times]}
+    functions = {name for ranked in rankings for name in ranked.functions[: FUNCTIONS_AT * times]}
     return Ranked(sorted(one.instance.files & files), sorted(one.instance.functions & functions))
 
 
-def hits(found: Sequence[Found], way: Way) -> dict[str, float]:
-    """Percent of the instances, and of those whose functions are scored."""
+def hits(found: Sequence[Found], method: Method) -> dict[str, float]:
+    """Percentage of hits: files over all instances, functions over those whose functions are scored."""
     scored = [one for one in found if one.instance.functions]
     return {
-        "files@5": share_within([worst_rank(way(one).files, one.instance.files) for one in found], FILES_AT),
+        "files@5": share_within([worst_rank(method(one).files, one.instance.files) for one in found], FILES_AT),
         "functions@10": share_within(
-            [worst_rank(way(one).functions, one.instance.functions) for one in scored], FUNCTIONS_AT
+            [worst_rank(method(one).functions, one.instance.functions) for one in scored], FUNCTIONS_AT
         ),
     }
 
 
 def report(found: Sequence[Found]) -> dict[str, Any]:
-    """Figures of the half that nothing was chosen on."""
+    """The figures of the half on which the share was not chosen."""
     half, rest = ([one for one in found if one.is_for_choosing is choosing] for choosing in (True, False))
     best = max(SHARES, key=lambda share: (sum(hits(half, fused(share)).values()), -share))
-    ways: dict[str, Way] = {
+    methods: dict[str, Method] = {
         "locate": lambda one: one.located,
         "routes": lambda one: one.routes,
         "fused": fused(best),
@@ -134,8 +134,8 @@ def report(found: Sequence[Found]) -> dict[str, Any]:
         "functions_scored": sum(bool(one.instance.functions) for one in rest),
         "chosen_on": len(half),
         "share": best,
-        "chosen": {name: hits(half, way) for name, way in ways.items()},
-        **{name: hits(rest, way) for name, way in ways.items()},
+        "chosen": {name: hits(half, method) for name, method in methods.items()},
+        **{name: hits(rest, method) for name, method in methods.items()},
     }
 
 
@@ -148,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--instances", type=Path, required=True)
     parser.add_argument("--gold", type=Path, required=True)
     parser.add_argument("--repos", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, help="a folder for the graphs; without one they are made anew")
-    parser.add_argument("--sixths", type=int, default=6, choices=range(1, 7))
+    parser.add_argument("--cache", type=Path, help="folder for the graphs (default: a temporary one)")
+    parser.add_argument("--sixths", type=int, default=6, choices=range(1, 7), help="sixths of the instances to use")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     try:
@@ -158,20 +158,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
     found = []
-    with tempfile.TemporaryDirectory() as own:
+    with tempfile.TemporaryDirectory() as temporary:
         for instance in instances:
             if (_hash(instance.id) >> 224) % 6 < options.sixths:
                 try:
-                    found.append(look(instance, options.cache or Path(own)))
+                    found.append(rank_instance(instance, options.cache or Path(temporary)))
                 except UsageError as error:
                     print(f"not scored: {instance.id}: {error.message}", file=sys.stderr)
-    said = report(found)
-    print(f"{said['n']} instances, {said['functions_scored']} with functions")
-    print(f"a share of {said['share']} was best on {said['chosen_on']} others")
-    for name in said["chosen"]:
-        print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in said[name].items()))
+    result = report(found)
+    print(f"{result['n']} instances, {result['functions_scored']} with functions")
+    print(f"a share of {result['share']} was best on {result['chosen_on']} others")
+    for name in result["chosen"]:
+        print(f"{name:8} " + "  ".join(f"{what} {percent:5.1f}" for what, percent in result[name].items()))
     if options.json:
-        options.json.write_text(json.dumps(said, indent=2) + "\n", "utf-8")
+        options.json.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     return 0
 
 

@@ -1,18 +1,18 @@
-"""Does `best-of` take the right patch where the majority is wrong? On candidates written for real issues.
+"""Choice of `best-of` among candidates written for real issues, if the majority is wrong.
 
     python -m benchmarks.selector --issues F --gold F --repos DIR --cases DIR [--shape cccda] [--config F]
                                   [--seed N] [--json OUT] [ID...]
 
 DIR/ID.json holds the candidates of an instance: `{"candidates": [{"name", "patch", "tests": {path: text}}]}`. Each
-letter of `--shape` is an attempt that comes to the candidate of that name: with `cccda` three of five made the same
-patch. A scripted model plays the attempts, in an order by seed, and the whole strategy runs: proofs, pruning, cross
-tests, the choice. Where tests contradict each other, the selector that `--config` names (`[roles] selector = MODEL`)
-reads the patches; without one nobody does.
+letter of `--shape` is an attempt that produces the candidate of that name: with `cccda` three of five attempts make the
+same patch. A scripted model plays the attempts, in an order determined by the seed, and the whole strategy runs:
+proofs, pruning, cross tests and the choice. If tests contradict each other, the selector configured by `--config`
+(`[roles] selector = MODEL`) reads the patches; without a selector this step is skipped.
 
-What a patch is worth is said by the instance's own FAIL_TO_PASS and PASS_TO_PASS tests, which the run does not see.
-Beside the choice stand the vote of the majority and what one attempt would have come to on average. Repositories are
-DIR/owner+name/repo; environments are made as by `evaluate --workspace local` (the swebench package says how). With
-`--json` it goes on where it ended.
+Whether a patch is right is decided by the instance's own FAIL_TO_PASS and PASS_TO_PASS tests, which the run cannot see.
+The choice is compared with the majority vote and with the average of a single attempt. Repositories are
+DIR/owner+name/repo; environments are made as by `evaluate --workspace local` (the swebench package specifies how). With
+`--json` an interrupted benchmark is resumed.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from benchmarks._instances import Place, built, chosen
 from trajectories.errors import SweAgentError
 
 SECONDS = 900.0
-END = "THE_END_OF_THE_TEXT"
+END_MARKER = "THE_END_OF_THE_TEXT"
 UNREAD = {"reply": {"text": "I cannot say.\nnone", "actions": []}}
 
 
 @dataclass(frozen=True)
 class Row:
-    """`right`: the candidates that resolve the issue; `made`: the attempts' candidates in order. `taken` is empty where
-    the run came to no patch of theirs; `kind` its verdict; `read`, whether the selector was asked."""
+    """`right`: the candidates that resolve the issue; `made`: the attempts' candidates in order; `taken`: the chosen
+    candidate, empty if the run's patch is none of them; `kind`: the verdict; `read`: whether the selector was used."""
 
     id: str
     right: list[str]
@@ -57,18 +57,18 @@ class Row:
 
     @property
     def vote(self) -> str:
-        """What most attempts made, of equals the first."""
+        """The candidate made by most attempts; of several, the first."""
         return Counter(self.made).most_common(1)[0][0]
 
     @property
     def chance(self) -> float:
-        """How often one attempt would be right."""
+        """The probability that a single attempt is right."""
         return sum(name in self.right for name in self.made) / len(self.made)
 
     def __str__(self) -> str:
         cells = [self.id, "".join(self.made), "".join(self.right) or "-", self.vote, self.taken or "-", self.kind]
-        told = ["yes" if right else "no" for right in (self.vote in self.right, self.resolved, self.read)]
-        return f"| {' | '.join([*cells, *told, f'{self.seconds:.0f}'])} |"
+        flags = ["yes" if right else "no" for right in (self.vote in self.right, self.resolved, self.read)]
+        return f"| {' | '.join([*cells, *flags, f'{self.seconds:.0f}'])} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,19 +82,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("ids", nargs="*")
     args = parser.parse_args(arguments)
     try:
-        asked = chosen([args.issues, args.gold], args.ids or sorted(path.stem for path in args.cases.glob("*.json")))
+        instances = chosen(
+            [args.issues, args.gold], args.ids or sorted(path.stem for path in args.cases.glob("*.json"))
+        )
     except (SweAgentError, OSError) as error:
-        told = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error),)
-        print(*told, file=sys.stderr)
+        texts = (error.message, error.fix) if isinstance(error, SweAgentError) else (str(error),)
+        print(*texts, file=sys.stderr)
         return 2
     rows = [Row(**one) for one in json.loads(args.json.read_text())] if args.json and args.json.exists() else []
     print("| instance | attempts | right | vote | taken | verdict | vote right | taken right | read | s |")
     print("|---|---|---|---|---|---|---|---|---|---|", *rows, sep="\n", flush=True)
-    for gold, instance in asked:
+    for gold, instance in instances:
         if gold.id in {row.id for row in rows}:
             continue
         try:
-            row = _row(gold, instance, args)
+            row = _measure(gold, instance, args)
         except (SweAgentError, OSError, ValueError, subprocess.SubprocessError) as error:
             print(f"{gold.id}: {' '.join(str(getattr(error, 'message', error)).split())[-300:]}", file=sys.stderr)
             continue
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _row(gold: Gold, instance: Instance, args: argparse.Namespace) -> Row:
+def _measure(gold: Gold, instance: Instance, args: argparse.Namespace) -> Row:
     found = json.loads((args.cases / f"{gold.id}.json").read_text())["candidates"]
     candidates: dict[str, dict[str, Any]] = {one["name"]: one for one in found}
     config = "rounds = 1\n" + (args.config.read_text("utf-8") if args.config else "")
@@ -117,19 +119,19 @@ def _row(gold: Gold, instance: Instance, args: argparse.Namespace) -> Row:
         right = [name for name in sorted(set(made)) if _resolves(place, candidates[name]["patch"])]
         place.reset()
         began = time.monotonic()
-        told = place.fix(*_words(Path(home), made, candidates), seconds=SECONDS, config=config)
+        result = place.fix(*_words(Path(home), made, candidates), seconds=SECONDS, config=config)
         seconds = round(time.monotonic() - began, 1)
-        patch = str(told.get("patch", ""))
+        patch = str(result.get("patch", ""))
         resolved = _resolves(place, patch)
     lines = _changed(patch)
     taken = next((name for name in made if _changed(candidates[name]["patch"]) <= lines), "") if lines else ""
-    kind = str(told.get("verdict", {}).get("kind", "none"))
-    read = int(told["usage"]["calls"]) > len(made)
+    kind = str(result.get("verdict", {}).get("kind", "none"))
+    read = int(result["usage"]["calls"]) > len(made)
     return Row(gold.id, right, made, taken, kind, resolved, seconds, read)
 
 
 def _words(home: Path, made: Sequence[str], candidates: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The flags of a run whose attempts come to these candidates."""
+    """The flags of a run whose attempts produce these candidates."""
     script = home / "script.jsonl"
     lines = [_line(f"main/try-{number}", candidates[name]) for number, name in enumerate(made, 1)]
     script.write_text("".join(f"{json.dumps(line)}\n" for line in [*lines, UNREAD]))
@@ -137,10 +139,12 @@ def _words(home: Path, made: Sequence[str], candidates: Mapping[str, Mapping[str
 
 
 def _line(branch: str, candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """What the scripted model answers in that branch: the patch and the tests at once."""
-    commands = [f"git apply --whitespace=nowarn - <<'{END}'\n{candidate['patch'].rstrip(chr(10))}\n{END}\n"]
+    """The scripted model's answer in a branch: the patch and the tests in one reply."""
+    commands = [
+        f"git apply --whitespace=nowarn - <<'{END_MARKER}'\n{candidate['patch'].rstrip(chr(10))}\n{END_MARKER}\n"
+    ]
     for path, text in candidate["tests"].items():
-        commands.append(f"cat > {shlex.quote(path)} <<'{END}'\n{text.rstrip(chr(10))}\n{END}\n")
+        commands.append(f"cat > {shlex.quote(path)} <<'{END_MARKER}'\n{text.rstrip(chr(10))}\n{END_MARKER}\n")
     actions = [{"tool": "shell", "arguments": {"command": command}} for command in commands]
     return {
         "branch": branch,
@@ -149,7 +153,7 @@ def _line(branch: str, candidate: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolves(place: Place, patch: str) -> bool:
-    failed, lost = place.judged(patch)
+    failed, lost = place.failing_tests(patch)
     return bool(patch) and not failed and not lost
 
 
@@ -160,13 +164,12 @@ def _changed(patch: str) -> set[str]:
 
 def _summary(rows: Sequence[Row]) -> None:
     wrong = [row for row in rows if row.right and row.vote not in row.right]
+    chance = sum(row.chance for row in rows)
     taken, voted = sum(row.resolved for row in rows), sum(row.vote in row.right for row in rows)
-    print(
-        f"{len(rows)} instances: {taken} taken right, {voted} voted, {sum(row.chance for row in rows):.1f} at random."
-    )
-    sold = sum(row.kind == "verified" and not row.resolved for row in wrong)
-    print(f"Vote wrong, a candidate right: {len(wrong)}; {sum(row.resolved for row in wrong)} of them taken right,")
-    print(f"{sold} wrong ones called verified.")
+    print(f"{len(rows)} instances: {taken} chosen right, {voted} by vote, {chance:.1f} at random.")
+    false_proofs = sum(row.kind == "verified" and not row.resolved for row in wrong)
+    print(f"Vote wrong, a candidate right: {len(wrong)}; {sum(row.resolved for row in wrong)} of them chosen right,")
+    print(f"{false_proofs} wrong ones verified.")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""What the strategies cost beside `react`, on the same tasks with the same player in the model's place.
+"""Cost of the strategies relative to `react`, on the same tasks and with the same scripted player as the model.
 
     python -m benchmarks.strategies [--attempts N] [--json OUT] [--keep]
 
-The player knows each task's test and patches, looks before it edits, and answers each role as its prompt asks. In half
-of the tasks its first patch is wrong, so that a strategy shows what it does then. Tokens are characters / 4; of a
-request what an earlier one began with costs a tenth, as in a provider's cache, and output five times input. `--keep`
-writes `agent/strategies/costs.json`, which `swe-agent strategies` shows. It says nothing of which strategy solves more.
+The player knows the test and the patches of each task, inspects the code before it edits, and answers each role as its
+prompt requires. In half of the tasks its first patch is wrong, to measure how a strategy continues. Tokens are
+characters / 4. As with a provider's cache, an input token that repeats the start of an earlier request costs a tenth;
+an output token costs five times an input token. `--keep` writes `agent/strategies/costs.json`, which `swe-agent
+strategies` shows. The costs do not indicate which strategy solves more issues.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ COSTS = Path(__file__).parent.parent / "agent/strategies/costs.json"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An issue in a package of some modules: where it is, and edits of that file that are right and wrong."""
+    """An issue in a small package: its place, and (the old, the right, a wrong) text of that place."""
 
     name: str
     issue: str
@@ -63,7 +64,7 @@ class Case:
 
 @dataclass
 class Player:
-    """Stands for a model. `wrong` conversations end with the wrong patch; `sent` is what was asked so far."""
+    """Scripted replacement for a model. `sent` has the parts of all requests so far."""
 
     case: Case
     name: str = "scripted:player"
@@ -81,15 +82,15 @@ class Player:
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
         text, actions = self._answer(messages, bool(tools), asking)
         with self.lock:
-            self._pay(messages, tools, text + json.dumps([action.arguments for action in actions]))
+            self._add_cost(messages, tools, text + json.dumps([action.arguments for action in actions]))
         return Reply(text, actions, model=self.name, usage=Usage(1, 1))
 
-    def _pay(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], said: str) -> None:
+    def _add_cost(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], reply: str) -> None:
         parts = [json.dumps(list(tools)), *(json.dumps(message) for message in messages)]
-        same = max((_common(parts, other) for other in self.sent), default=0)
+        same = max((_common_length(parts, other) for other in self.sent), default=0)
         self.sent.append(parts)
         old, new = sum(map(len, parts[:same])), sum(map(len, parts[same:]))
-        self.cost += (CACHED * old + new + OUTPUT * len(said)) / 4
+        self.cost += (CACHED * old + new + OUTPUT * len(reply)) / 4
         self.calls += 1
 
     def _answer(
@@ -98,13 +99,13 @@ class Player:
         words, case = messages_since_reply(messages), self.case
         kind = asking.branch.rpartition("/")[2].partition("-")[0]
         if asking.branch == "main" and not tools:
-            return self._written(messages, asking.ask), ()
+            return self._answer_in_text(messages, asking.ask), ()
         if not tools:
-            return _said(case, kind, asking), ()
+            return _role_answer(case, kind, asking), ()
         if "answer in words, without a tool call" in words:
             return f"{case.function} in {case.path} is wrong: it has `{case.old}`.", ()
         if asking.branch == "main/tests":
-            return _tested(case, asking)
+            return _test_answer(case, asking)
         if asking.branch in READERS and asking.ask % 2 == 0:
             return f"{case.function} in {case.path} is what it is about.\nyes", ()
         if asking.branch in READERS or asking.ask == 1 or (asking.ask == 2 and "understand" in asking.branch):
@@ -121,13 +122,13 @@ class Player:
     def _change(self, messages: Sequence[Message], is_first: bool) -> str:
         """The command that writes the test and a patch."""
         case = self.case
-        errs = is_first and not case.at_once and case.wrong not in json.dumps(list(messages))
-        new, bare = case.wrong if errs else case.right, case.function.rpartition(".")[2]
+        use_wrong = is_first and not case.at_once and case.wrong not in json.dumps(list(messages))
+        new, bare = case.wrong if use_wrong else case.right, case.function.rpartition(".")[2]
         change = f"sed -i '/^def {bare}/,/return/ s|return .*|return {new}|' {case.path}"
         return f"cat > {TEST} <<'END'\n{case.test}END\n{change}"
 
-    def _written(self, messages: Sequence[Message], ask: int) -> str:
-        """What who has no tools writes: it looks, changes and tries, and hands in."""
+    def _answer_in_text(self, messages: Sequence[Message], ask: int) -> str:
+        """The answer of a conversation without tools: inspect, edit and test, submit."""
         if ask == 1:
             return f"I look first.\n```bash\ncat {self.case.path}\n```"
         if "Ran " in messages_since_reply(messages) and "FAILED" not in messages_since_reply(messages):
@@ -136,15 +137,15 @@ class Player:
         return f"Test and patch.\n```bash\n{self._change(messages, True)}\n{run}\n```"
 
 
-FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/mend", "main/develop"}
-"""Conversations whose first patch is wrong, in a task that is not solved at once."""
+FIRST = {"main", "main/try-1", "main/born-1-1", "main/patch-1", "main/fix", "main/develop"}
+"""Conversations whose first patch is wrong, in tasks that are not solved at once."""
 READERS = {"main/intent", "main/explore", "main/test", "main/search"}
-"""Conversations that look first, and then answer in words."""
+"""Conversations that inspect the code first, and then answer in words."""
 TEST = "tests/test_issue.py"
 
 
-def _tested(case: Case, asking: RequestOptions) -> tuple[str, tuple[Action, ...]]:
-    """Only the test, and then words on it."""
+def _test_answer(case: Case, asking: RequestOptions) -> tuple[str, tuple[Action, ...]]:
+    """Write only the test, then answer in words."""
     if asking.ask % 2 == 0:
         return f"{TEST} fails now, for the rule that the issue names.", ()
     return "The test first.", (
@@ -153,7 +154,7 @@ def _tested(case: Case, asking: RequestOptions) -> tuple[str, tuple[Action, ...]
     )
 
 
-def _said(case: Case, kind: str, asking: RequestOptions) -> str:
+def _role_answer(case: Case, kind: str, asking: RequestOptions) -> str:
     """The answer of a role without tools."""
     if kind == "files":
         return case.path
@@ -169,13 +170,13 @@ def _said(case: Case, kind: str, asking: RequestOptions) -> str:
     if "weigh" in asking.branch:
         return "It is much alike.\n0.9"
     if kind == "review":
-        return "It mends the cause.\nyes"
+        return "It fixes the cause.\nyes"
     if kind in ("judge", "select"):
-        return "It mends the cause.\nA"
+        return "It fixes the cause.\nA"
     return f"The cause is in {case.function} of {case.path}: `{case.old}` should be `{case.right}`."
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
+def _common_length(one: Sequence[str], other: Sequence[str]) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
@@ -193,11 +194,11 @@ def _case(
 
 
 def _cases() -> list[Case]:
-    """Two issues, each once for a player that is right at once and once for one that is not."""
-    made = []
+    """Two issues, each with a player whose first patch is right, and with one whose first patch is wrong."""
+    cases = []
     for at_once in (True, False):
         how = "at once" if at_once else "second"
-        made.append(
+        cases.append(
             _case(
                 f"totals, {how}",
                 "Totals with a discount are too high\n\ntotal([10, 20], 5) gives 35, it should give 25.",
@@ -212,7 +213,7 @@ def _cases() -> list[Case]:
                 at_once,
             )
         )
-        made.append(
+        cases.append(
             _case(
                 f"pages, {how}",
                 "The last page is lost\n\npages(21, 10) gives 2; one entry is on no page.",
@@ -227,7 +228,7 @@ def _cases() -> list[Case]:
                 at_once,
             )
         )
-    return made
+    return cases
 
 
 FILLER = "".join(
@@ -300,7 +301,7 @@ class Row:
 
 
 def measure(strategy: str, case: Case, attempts: int, folder: Path) -> Row:
-    """A run of the strategy on the case."""
+    """Run the strategy on the case."""
     player = Player(case)
     loaded, scripted.load = scripted.load, lambda name, settings: player  # type: ignore[assignment,return-value]
     try:
@@ -342,12 +343,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attempts", type=int, default=3, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT")
-    parser.add_argument("--keep", action="store_true", help="write what `swe-agent strategies` shows")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("--keep", action="store_true", help="write the costs that `swe-agent strategies` shows")
+    options = parser.parse_args(arguments)
     names = [row.name for row in strategy_rows() if row.roles]
     with tempfile.TemporaryDirectory() as folder:
         found = [
-            measure(name, case, asked.attempts, Path(folder) / f"{name}-{number}")
+            measure(name, case, options.attempts, Path(folder) / f"{name}-{number}")
             for name in names
             for number, case in enumerate(_cases())
         ]
@@ -356,17 +357,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name: statistics.mean(row.cost / base[row.case] for row in found if row.strategy == name) for name in names
     }
     for name, cost in sorted(costs.items(), key=lambda item: item[1]):
-        mine = [row for row in found if row.strategy == name]
-        told = ", ".join(
-            f"{row.case}: {row.cost / base[row.case]:.1f} ({row.calls} calls, {row.ended})" for row in mine
+        details = ", ".join(
+            f"{row.case}: {row.cost / base[row.case]:.1f} ({row.calls} calls, {row.ended})"
+            for row in found
+            if row.strategy == name
         )
-        print(f"{name:16} {cost:5.1f} times react   {told}")
-    if asked.json:
-        asked.json.write_text(json.dumps({"costs": costs, "rows": [asdict(row) for row in found]}))
+        print(f"{name:16} {cost:5.1f} times react   {details}")
+    if options.json:
+        options.json.write_text(json.dumps({"costs": costs, "rows": [asdict(row) for row in found]}))
     if unproven := sorted({row.strategy for row in found if row.ended != "verified"}):
-        print(f"Without a verified patch, so not comparable: {', '.join(unproven)}", file=sys.stderr)
+        print(f"Not comparable, because they have no verified patch: {', '.join(unproven)}", file=sys.stderr)
         return 1
-    if asked.keep:
+    if options.keep:
         COSTS.write_text(json.dumps({name: round(cost, 1) for name, cost in sorted(costs.items())}, indent=2) + "\n")
     return 0
 

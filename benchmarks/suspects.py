@@ -1,11 +1,11 @@
-"""How high the faulty statement stands among the suspects, by our signals together and by Ochiai alone.
+"""Rank of the faulty statement among the suspects: all signals together, compared with Ochiai and DStar alone.
 
     python -m benchmarks.suspects --repos DIR --cache DIR [--mutants N] [--packages A,B] [--held-out C,D] [--fit]
 
-Mutants of fetched packages are observed (and kept in the cache) as `benchmarks.fit_templates` does; the statement that
-was changed, or where one is gone either of its neighbours, is looked up. Statements that are equally suspicious share
-the middle of their ranks. `--fit` tells the weights under which the faulty statements are likeliest, and what they do
-for the packages that were held out.
+Mutants of fetched packages are observed (and cached in `--cache`) as in `benchmarks.fit_templates`. The faulty
+statement is the one that was changed or, if a statement was removed, either of its neighbours. Equally suspicious
+statements share the mean of their ranks. `--fit` prints the weights under which the faulty statements are likeliest,
+and their results on the held-out packages.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from agent.repair.analysis.suspicious_statements import WEIGHTS, collect_signals
 from benchmarks._mutants_observed import Observed, observed
 from trajectories.errors import SweAgentError
 
-BY_HAND = ("file", "function")
+NOT_FITTED = ("file", "function")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A mutant: the signals of each statement that failing tests run, and which of these are faulty."""
+    """A mutant: the signals of each statement that failing tests run, and the indices of the faulty ones."""
 
     package: str
     failing: int
@@ -43,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repos", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--mutants", type=int, default=60, help="of each package")
+    parser.add_argument("--mutants", type=int, default=60, help="mutants of each package")
     parser.add_argument("--packages", default="", help="only these, by name")
-    parser.add_argument("--held-out", default="", help="packages that are not fitted on")
-    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--held-out", default="", help="packages that are not used for fitting")
+    parser.add_argument("--fit", action="store_true", help="fit the weights and print them")
     args = parser.parse_args(arguments)
-    names, held = ([name for name in text.split(",") if name] for text in (args.packages, args.held_out))
+    names, held_out = ([name for name in text.split(",") if name] for text in (args.packages, args.held_out))
     try:
         rows = [row for one in observed(args.repos, args.cache, args.mutants, names, print) if (row := _row(one))]
     except SweAgentError as error:
@@ -56,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _table(rows, WEIGHTS)
     if args.fit:
-        weights = fitted([row for row in rows if row.package not in held])
+        weights = fitted([row for row in rows if row.package not in held_out])
         print(json.dumps(weights))
-        if held:
-            _table([row for row in rows if row.package in held], weights)
+        if held_out:
+            _table([row for row in rows if row.package in held_out], weights)
     return 0
 
 
 def _row(mutant: Observed) -> Row | None:
-    """None where no failing test runs what is faulty."""
+    """The row of a mutant; None if no failing test runs a faulty statement."""
     found = collect_signals(mutant.spectrum, mutant.read)
     lines = changed_statements(mutant)
     faulty = [number for number, one in enumerate(found) if one.path == mutant.path and one.line in lines]
@@ -74,7 +74,7 @@ def _row(mutant: Observed) -> Row | None:
 
 
 def changed_statements(mutant: Observed) -> set[int]:
-    """First lines of the statements with changed lines; where lines are gone, of those before and after."""
+    """First lines of the statements with changed lines; for removed lines, of the statements before and after."""
     known = statement_facts(Source(mutant.path, mutant.mutated).tree)
     old, new = mutant.original.splitlines(), mutant.mutated.splitlines()
     lines: set[int] = set()
@@ -87,7 +87,7 @@ def changed_statements(mutant: Observed) -> set[int]:
 
 
 def rank(row: Row, weights: Mapping[str, float]) -> float:
-    """The best rank, from 1, of a faulty statement; equals share the middle of theirs."""
+    """The best rank, from 1, of a faulty statement; equal ones share the mean of their ranks."""
     odds = [sum(weights.get(name, 0.0) * value for name, value in one.items()) for one in row.statements]
     best = max(odds[number] for number in row.faulty)
     above = sum(one > best + 1e-9 for one in odds)
@@ -96,11 +96,13 @@ def rank(row: Row, weights: Mapping[str, float]) -> float:
 
 
 def fitted(rows: Sequence[Row], steps: int = 400) -> dict[str, float]:
-    """Weights that make the faulty among the statements of each mutant likeliest, by gradient ascent; none is negative,
-    and large ones are held back a little."""
+    """Fit the weights that make the faulty statements of each mutant likeliest, by gradient ascent.
+
+    Weights are not negative, and slightly regularised.
+    """
     import numpy as np
 
-    names = [name for name in WEIGHTS if name not in BY_HAND]
+    names = [name for name in WEIGHTS if name not in NOT_FITTED]
     tables = [np.array([[one.get(name, 0.0) for name in names] for one in row.statements]) for row in rows]
     weights = np.ones(len(names))
     for step in range(steps):

@@ -1,7 +1,8 @@
-"""SWE-ReX's side of `benchmarks.actions`: run by a Python that has it, and knows nothing of this project.
+"""The SWE-ReX side of `benchmarks.actions`. Runs in a Python with SWE-ReX, without this project.
 
-`python swe_rex.py IMAGE` reads one JSON object a line, `{"do": "action"}`, and answers each with `{"seconds": ...}`: it
-times itself, so the pipe costs it nothing. The container has the host's network, where the server's port is.
+`python swe_rex.py IMAGE` reads one JSON object per line, for example `{"do": "action"}`, and answers each with
+`{"seconds": ...}`. It measures the time itself, so the pipe is not included. The container uses the host's network,
+which gives access to the server's port.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 PORT = 8000
-"""Where SWE-ReX's server listens when nobody maps its port."""
+"""Port of SWE-ReX's server if it is not mapped."""
 
 
 class Rex:
@@ -25,13 +26,13 @@ class Rex:
         self.deployment: Any = None
 
     async def do(self, request: dict[str, Any]) -> float:
-        """Seconds that what is asked for took."""
+        """Execute a request; return its seconds."""
         began = time.perf_counter()
         await getattr(self, request.pop("do"))(**request)
         return time.perf_counter() - began
 
     async def start(self) -> None:
-        """A container with a server and a session, up to the first answer."""
+        """Start a container with a server and a session, and wait for the first answer."""
         from swerex.deployment.docker import DockerDeployment  # type: ignore[import-not-found]
         from swerex.runtime.abstract import CreateBashSessionRequest  # type: ignore[import-not-found]
 
@@ -48,11 +49,11 @@ class Rex:
         await self.deployment.runtime.run_in_session(BashAction(command=command, check="raise", timeout=600))
 
     async def execute(self, command: str) -> None:
-        """A command in a process of its own, without the session."""
+        """Run a command in a separate process, without the session."""
         from swerex.runtime.abstract import Command
 
-        asked = Command(command=["bash", "-c", command], check=True, timeout=600)
-        await self.deployment.runtime.execute(asked)
+        request = Command(command=["bash", "-c", command], check=True, timeout=600)
+        await self.deployment.runtime.execute(request)
 
     async def read(self, path: str) -> None:
         from swerex.runtime.abstract import ReadFileRequest

@@ -1,8 +1,8 @@
-"""The demo: `swe-agent fix` without a key on an example, in Docker where that can be had, else on this machine.
+"""Demo: runs `swe-agent fix` on an example without an API key, in Docker if available, else on this machine.
 
     python scripts/demo.py [invoices|textreport|planner] [flags of `swe-agent fix`]
 
-The example is copied to a repository of its own in a temporary folder, which is left there to look at.
+The example is copied to a new repository in a temporary folder, which is not removed afterwards.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ import sys
 import tempfile
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parent.parent
-PUBLIC = "python:3.12"
+ROOT = Path(__file__).resolve().parent.parent
+PUBLIC_IMAGE = "python:3.12"
 
 
-def succeeds(*command: str, within: float = 30) -> bool:
-    """Whether a command ends with 0 within so many seconds."""
+def succeeds(*command: str, timeout: float = 30) -> bool:
+    """Return whether a command exits with 0 within `timeout` seconds."""
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=within).returncode == 0
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def image() -> str:
-    """An image that Docker has, can pull in a minute, or can be made from Debian's packages; empty if there is none."""
-    named = os.environ.get("SWE_AGENT_IMAGE")
-    for name in [named] if named else ["swe-agent-base:latest", PUBLIC]:
+def find_image() -> str:
+    """Return an image that Docker has, can pull quickly, or that can be built from Debian packages, else ""."""
+    configured = os.environ.get("SWE_AGENT_IMAGE")
+    for name in [configured] if configured else ["swe-agent-base:latest", PUBLIC_IMAGE]:
         if succeeds("docker", "image", "inspect", name):
             return name
-    wanted = named or PUBLIC
+    wanted = configured or PUBLIC_IMAGE
     print(f"Docker has no image yet: pulling {wanted} …", flush=True)
-    if succeeds("docker", "pull", "--quiet", wanted, within=90):
+    if succeeds("docker", "pull", "--quiet", wanted, timeout=90):
         return wanted
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("It cannot be pulled: building a small one from Debian's packages …", flush=True)
-        if succeeds(str(HOUSE / "scripts" / "base-image"), within=600):
+        print("The image cannot be pulled: building a small one from Debian packages …", flush=True)
+        if succeeds(str(ROOT / "scripts" / "base-image"), timeout=600):
             return "swe-agent-base:latest"
     return ""
 
 
-def workspace() -> list[str]:
-    """The flags that say where the work is done, chosen from what this machine has."""
+def workspace_flags() -> list[str]:
+    """Return the flags that select the workspace: Docker if this machine has it, else a local clone."""
     if not succeeds("docker", "version", "--format", "{{.Server.Version}}"):
-        print("No Docker daemon answers: working in a clone on this machine instead (--workspace local).")
+        print("Docker is not available: working in a clone on this machine instead (--workspace local).")
         return ["--workspace", "local"]
-    if name := image():
-        print(f"Docker answers: working in a container of {name}.")
+    if name := find_image():
+        print(f"Docker is available: working in a container of {name}.")
         return ["--workspace", "docker", "--image", name]
-    print("Docker answers but no image can be had: working in a clone on this machine instead (--workspace local).")
+    print("Docker is available but no image was found: working in a clone on this machine instead (--workspace local).")
     return ["--workspace", "local"]
 
 
-def repository(example: Path, folder: Path) -> Path:
-    """The example as a git repository with one commit, without its issue."""
+def create_repository(example: Path, folder: Path) -> Path:
+    """Create a git repository with one commit from the example, without its issue."""
     root = folder / example.name
     shutil.copytree(example, root, ignore=shutil.ignore_patterns("ISSUE.md", "__pycache__", ".pytest_cache"))
     git = ("git", "-C", str(root), "-c", "user.name=Demo", "-c", "user.email=demo@example.org")
@@ -68,16 +68,16 @@ def repository(example: Path, folder: Path) -> Path:
 def main() -> int:
     flags = sys.argv[1:]
     name = flags.pop(0) if flags and not flags[0].startswith("-") else "invoices"
-    example = HOUSE / "examples" / name
+    example = ROOT / "examples" / name
     if not (example / "ISSUE.md").is_file():
-        known = ", ".join(sorted(issue.parent.name for issue in (HOUSE / "examples").glob("*/ISSUE.md")))
+        known = ", ".join(sorted(issue.parent.name for issue in (ROOT / "examples").glob("*/ISSUE.md")))
         print(f"demo: there is no example {name!r}; choose one of {known}.", file=sys.stderr)
         return 2
-    root = repository(example, Path(tempfile.mkdtemp(prefix="swe-agent-demo-")))
+    root = create_repository(example, Path(tempfile.mkdtemp(prefix="swe-agent-demo-")))
     swe_agent = Path(sys.executable).with_name("swe-agent")
-    command = [str(swe_agent), "fix", "--repo", str(root), "--issue-file", str(example / "ISSUE.md"), *workspace()]
-    print("$", " ".join(["swe-agent", *command[1:], *flags]), flush=True)
-    return subprocess.run([*command, *flags], stdin=subprocess.DEVNULL).returncode
+    arguments = ["fix", "--repo", str(root), "--issue-file", str(example / "ISSUE.md"), *workspace_flags(), *flags]
+    print("$", " ".join(["swe-agent", *arguments]), flush=True)
+    return subprocess.run([str(swe_agent), *arguments], stdin=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Trim GitHub's description of its API to what tests/github answers.
+"""Trim GitHub's OpenAPI description to the routes that the fake server in tests/github_server answers.
 
-`.venv/bin/python scripts/github_api.py PACKAGE`, where PACKAGE is the unpacked npm package @octokit/openapi. Words and
-examples for people are left out; what a request or an answer may be is not.
+`.venv/bin/python scripts/github_api.py PACKAGE`, where PACKAGE is the unpacked npm package @octokit/openapi. Keeps the
+schemas of requests and responses; drops descriptions and examples.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-HOUSE = Path(__file__).resolve().parent.parent
-OUT = HOUSE / "tests" / "github" / "description.json"
-WORDS = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "title", "servers"}
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "tests" / "github_server" / "description.json"
+DOC_KEYS = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "title", "servers"}
+OBJECTS_WITH_NAMES = {"properties", "responses", "headers", "content"}
 WEBHOOKS = [
     "issues-labeled",
     "issues-opened",
@@ -29,7 +30,7 @@ def main() -> None:
     whole = json.loads((package / "generated" / "api.github.com.json").read_text("utf-8"))
     version = json.loads((package / "package.json").read_text("utf-8"))["version"]
     hooks = whole.get("webhooks") or whole["x-webhooks"]
-    kept: dict[str, Any] = {
+    trimmed: dict[str, Any] = {
         "openapi": whole["openapi"],
         "info": {
             "title": "A part of GitHub's v3 REST API",
@@ -38,18 +39,19 @@ def main() -> None:
             "description": f"From npm @octokit/openapi {version}, trimmed by scripts/github_api.py. MIT licence.",
         },
         "paths": {
-            path: {method: bare(whole["paths"][path][method]) for method in methods} for path, methods in used().items()
+            path: {method: strip(whole["paths"][path][method]) for method in methods}
+            for path, methods in answered_methods().items()
         },
-        "x-webhooks": {name: {"post": bare({"requestBody": hooks[name]["post"]["requestBody"]})} for name in WEBHOOKS},
+        "x-webhooks": {name: {"post": strip({"requestBody": hooks[name]["post"]["requestBody"]})} for name in WEBHOOKS},
     }
-    kept["components"] = components(whole, kept)
-    OUT.write_text(json.dumps(kept, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
+    trimmed["components"] = components(whole, trimmed)
+    OUT.write_text(json.dumps(trimmed, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", "utf-8")
 
 
-def used() -> dict[str, list[str]]:
-    """The methods of each path that the stand-in answers."""
-    sys.path.insert(0, str(HOUSE))
-    from tests.github_server import Hub  # noqa: F401  (all routes are registered with it)
+def answered_methods() -> dict[str, list[str]]:
+    """Return the methods of each path that the fake server answers."""
+    sys.path.insert(0, str(ROOT))
+    from tests.github_server import Hub  # noqa: F401  (registers all routes)
     from tests.github_server.routes import ROUTES
 
     found: dict[str, list[str]] = {}
@@ -58,26 +60,26 @@ def used() -> dict[str, list[str]]:
     return found
 
 
-def bare(value: Any, named: bool = False) -> Any:
-    """Without what is for people. The keys of `properties` and their like are names and all stay (`named`)."""
+def strip(value: Any, has_names: bool = False) -> Any:
+    """Return a value without documentation keys. The keys of `properties` and similar objects are names; all stay."""
     if isinstance(value, dict):
         return {
-            key: bare(part, key in ("properties", "responses", "headers", "content") and not named)
+            key: strip(part, key in OBJECTS_WITH_NAMES and not has_names)
             for key, part in value.items()
-            if named or key not in WORDS
+            if has_names or key not in DOC_KEYS
         }
-    return [bare(part) for part in value] if isinstance(value, list) else value
+    return [strip(part) for part in value] if isinstance(value, list) else value
 
 
-def components(whole: Any, kept: Any) -> dict[str, dict[str, Any]]:
-    """All that is referred to from what is kept, and what that refers to."""
+def components(whole: Any, trimmed: Any) -> dict[str, dict[str, Any]]:
+    """Return the components that `trimmed` references, directly or through other components."""
     found: dict[str, dict[str, Any]] = {}
-    todo = [*references(kept), "#/components/schemas/basic-error"]
-    while todo:
-        _, _, kind, name = todo.pop().split("/")
+    pending = [*references(trimmed), "#/components/schemas/basic-error"]
+    while pending:
+        _, _, kind, name = pending.pop().split("/")
         if name not in found.setdefault(kind, {}):
-            found[kind][name] = bare(whole["components"][kind][name])
-            todo += references(found[kind][name])
+            found[kind][name] = strip(whole["components"][kind][name])
+            pending += references(found[kind][name])
     return found
 
 

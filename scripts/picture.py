@@ -1,4 +1,4 @@
-"""The picture in the README: the demo as a terminal shows it, drawn as SVG.
+"""The terminal recording in the README: runs the demo and renders its output as SVG.
 
 .venv/bin/python scripts/picture.py docs/demo.svg [EXAMPLE]
 """
@@ -18,23 +18,23 @@ from rich.text import Text
 WIDTH = 110
 
 
-def recorded(command: list[str]) -> str:
-    """What a command writes to a terminal of WIDTH columns."""
-    said = bytearray()
+def record_output(command: list[str]) -> str:
+    """Return the output that a command writes to a terminal of WIDTH columns."""
+    output = bytearray()
 
     def read(descriptor: int) -> bytes:
         data = os.read(descriptor, 4096)
-        said.extend(data)
+        output.extend(data)
         return data
 
     os.environ.update(COLUMNS=str(WIDTH), TERM="xterm-256color")
     pty.spawn(command, read)
-    return said.decode("utf-8", "replace").replace("\r\n", "\n")
+    return output.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def main() -> None:
     target, *example = sys.argv[1:]
-    text = recorded([sys.executable, str(Path(__file__).with_name("demo.py")), *example])
+    text = record_output([sys.executable, str(Path(__file__).with_name("demo.py")), *example])
     text = re.sub(r"/\S*/swe-agent-demo-\w+/", "~/", text)
     text = re.sub(r"/\S*/(examples|runs)/", r"…/\1/", text)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)

@@ -1,11 +1,11 @@
-"""Runner for the tiers of the test suite. It prints the time that the tests took beside the limit.
+"""Runner for the tiers of the test suite. It prints the duration of the tests and its limit.
 
 python scripts/run_tests.py quick|rest|all [PATH ..] [PYTEST OPTION ..]
 
 `quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both. With paths of packages or modules,
 it runs the tests that import them directly or through one other module, and those whose folder or file has their name.
-Paths below `tests` are given to pytest as they are. Write options of pytest that take a value in one word: `-kNAME`.
-Exits as pytest does.
+Paths below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word: `-kNAME`.
+Exits with the exit status of pytest.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow"], "all": []}
 LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min"}
 WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
-"""Two more than there are cores, since many tests wait for a container or another process."""
+"""Two more than the number of cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")
 SPACE = 8 << 30
-"""Bytes that must be free there, and in memory."""
+"""Bytes that must be free in that file system and in memory."""
 USAGE = 2
 
 
 def main() -> int:
-    about = "More arguments are paths of packages, modules or tests, and options of pytest."
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], epilog=about)
+    epilog = "More arguments are paths of packages, modules or tests, and options of pytest."
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], epilog=epilog)
     parser.add_argument("tier", choices=MARKS)
     parser.add_argument("--workers", default=str(WORKERS))
     options, others = parser.parse_known_args()
@@ -45,7 +45,7 @@ def main() -> int:
     os.environ["SWE_AGENT_TEST_SEED"] = seed
     if _has_space():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # on disk, fsync and rmdir take a third of the time
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without .pyc files every process compiles again: minutes in all
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without .pyc files every process compiles all modules again
     if sys.version_info >= (3, 12):
         os.environ.setdefault("COVERAGE_CORE", "sysmon")
     print(f"Long matrices are sampled with SWE_AGENT_TEST_SEED={seed}.", flush=True)
@@ -70,14 +70,14 @@ def seed_from_commit() -> str:
     """Return a seed that changes with the commit; 0 outside of a repository."""
     try:
         command = ["git", "-C", ROOT, "rev-parse", "--short=8", "HEAD"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return "0"
-    return str(int(done.stdout.strip() or "0", 16))
+    return str(int(result.stdout.strip() or "0", 16))
 
 
 def _has_space() -> bool:
-    """Return whether the tests' folders can be in memory: there is enough, and programs may run there."""
+    """Return whether temporary folders can be in memory: it has enough space and allows running programs."""
     if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
         return False
     filesystem = os.statvfs(MEMORY)
@@ -88,12 +88,12 @@ def _has_space() -> bool:
 
 
 def find_tests(paths: list[str]) -> list[str]:
-    """Return the files of tests for these packages and modules. Raises ValueError for a path without tests."""
+    """Return the test files for these packages and modules. Raises ValueError for a path without tests."""
     found: dict[str, None] = {}
     for path in paths:
         file = (ROOT / path).resolve()
         if not file.exists() or not file.is_relative_to(ROOT):
-            raise ValueError(f"There is no {path}.")
+            raise ValueError(f"{path} does not exist.")
         if file.is_relative_to(ROOT / "tests"):
             tests = [str(file.relative_to(ROOT))]
         else:
@@ -106,7 +106,7 @@ def find_tests(paths: list[str]) -> list[str]:
 
 @cache
 def _imports() -> dict[str, set[str]]:
-    """Return the modules of the project with the names that each imports."""
+    """Return the names that each module of the project imports."""
     files = [ROOT / "swe_agent.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]
     return {_module(file): set(_imported(file)) for file in files}
 
@@ -116,14 +116,14 @@ def _tests_of(path: Path, imports: dict[str, set[str]]) -> list[str]:
         path = path.parent
     wanted = {_module(ROOT / path)}
 
-    def concerns(module: str) -> bool:
+    def imports_wanted(module: str) -> bool:
         return any(name == each or name.startswith(f"{each}.") for name in imports[module] for each in wanted)
 
-    wanted |= {module for module in imports if concerns(module) and not module.endswith("conftest")}
-    named = f"tests/{path}/**/test_*.py" if path.suffix != ".py" else f"tests/{path.parent}/**/test_{path.stem}.py"
-    own = set(ROOT.glob(named))  # tools and strategies are loaded by their names
+    wanted |= {module for module in imports if imports_wanted(module) and not module.endswith("conftest")}
+    pattern = f"tests/{path}/**/test_*.py" if path.suffix != ".py" else f"tests/{path.parent}/**/test_{path.stem}.py"
+    same_name = set(ROOT.glob(pattern))  # for tools and strategies, which are loaded by name
     tests = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [str(file.relative_to(ROOT)) for file in tests if file in own or concerns(_module(file))]
+    return [str(file.relative_to(ROOT)) for file in tests if file in same_name or imports_wanted(_module(file))]
 
 
 def _module(file: Path) -> str:
@@ -131,7 +131,7 @@ def _module(file: Path) -> str:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yield the names of modules that a file imports anywhere, as `a.b` and `a.b.c` for `from a.b import c`."""
+    """Yield the names that a file imports anywhere in it, as `a.b` and `a.b.c` for `from a.b import c`."""
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

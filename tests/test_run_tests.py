@@ -45,6 +45,6 @@ def test_path_of_test_file_selects_this_file() -> None:
 @pytest.mark.slow
 def test_missing_path_or_path_without_tests_is_error() -> None:
     result = run("agent/nothing")
-    assert (result.returncode, result.stderr) == (2, "There is no agent/nothing.\n")
+    assert (result.returncode, result.stderr) == (2, "agent/nothing does not exist.\n")
     result = run("docs")
     assert (result.returncode, result.stderr) == (2, "No test imports docs.\n")

@@ -133,7 +133,7 @@ def test_table_has_row_for_each_kind_of_edge(repository: Path, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3 files")
     assert [line.split("  ")[0] for line in lines[2:7]] == [
-        "pairs seen",
+        "pairs traced",
         "call edges",
         "and uses",
         "and unknown receivers",
@@ -145,4 +145,4 @@ def test_table_has_row_for_each_kind_of_edge(repository: Path, capsys: pytest.Ca
 def test_package_without_calls_is_reported(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
     assert main(options) == 1
-    assert "No call inside src/shop was seen" in capsys.readouterr().err
+    assert "No call inside src/shop was traced" in capsys.readouterr().err

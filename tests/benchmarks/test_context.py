@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.context import compare, main, talks
+from benchmarks.context import compare, main, read_conversations
 from trajectories.journal import Journal
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step
 
@@ -67,7 +67,7 @@ def test_rules_are_compared_on_long_run_of_swe_agent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fenced", [False, True])
 def test_trajectories_of_mini_swe_agent_are_compared(tmp_path: Path, fenced: bool) -> None:
     path = write_trajectory(tmp_path / "a.traj.json", 12, fenced)
-    (conversation,) = talks(path)
+    (conversation,) = read_conversations(path)
     assert [step.reply for step in conversation.steps] == [None, *range(1, 13)]
     assert conversation.steps[1].actions[0].arguments == {"command": "cat f0.py"}
     assert conversation.steps[1].observations[0].text.startswith("<output>def f0")

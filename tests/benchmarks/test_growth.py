@@ -12,7 +12,7 @@ import pytest
 
 from aci.performance.efficiency import fit_growth
 from benchmarks._growth_pairs import PAIRS, Pair, constant, linear, logarithm, loglinear, square
-from benchmarks.growth import Measured, fitted, is_good, main, measure, room_of_pairs, summary
+from benchmarks.growth import Measured, fitted, is_good, main, measure, open_pairs, summary
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 SIZES = (64, 128, 256, 512, 1024)
@@ -62,7 +62,7 @@ def test_summary_lists_misses() -> None:
 
 @pytest.mark.slow
 def test_opcode_counts_are_fitted() -> None:
-    with room_of_pairs("local", "") as room:
+    with open_pairs("local", "") as room:
         pairs = [
             measure(room, BY_NAME[name]._replace(sizes=(16, 24, 36, 54, 80)), "opcodes")
             for name in ("two that sum up", "best stretch", "sums of ranges")

@@ -13,7 +13,7 @@ import pytest
 from aci.issue_text.issue_mentions import find_mentions
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
-from benchmarks._signals import Table, judged
+from benchmarks._signals import Table, instance_tables
 from benchmarks.localization import load, main, masked, share_within, worst_rank
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
@@ -83,7 +83,7 @@ def test_limit_restricts_instances(inputs: dict[str, Any]) -> None:
         ("instances", "{", "Line 1 of"),
         ("instances", "[1]\n", "Line 1 of"),
         ("instances", '{"instance_id": "door"}\n', "has no repo"),
-        ("gold", '{"instance_id": "other", "files": [], "functions": []}\n', "no gold for door"),
+        ("gold", '{"instance_id": "other", "files": [], "functions": []}\n', "no entry for door"),
     ],
 )
 def test_bad_input_file_is_reported(inputs: dict[str, Any], file: str, content: str, message: str) -> None:
@@ -166,7 +166,7 @@ def test_candidates_of_same_place_count_once() -> None:
 
 def test_overloads_are_one_place(inputs: dict[str, Any], tmp_path: Path) -> None:
     (instance, *_) = load(**inputs, limit=1)
-    signals = judged(instance, tmp_path / "cache", tmp_path / "signals")
+    signals = instance_tables(instance, tmp_path / "cache", tmp_path / "signals")
     assert signals.functions.places.tolist() == [0, 1, 1]  # Door.close, and the getter and setter of Door.width
     assert len(set(signals.files.places)) == len(signals.files.places)
 
@@ -174,12 +174,12 @@ def test_overloads_are_one_place(inputs: dict[str, Any], tmp_path: Path) -> None
 def test_signals_of_another_version_are_refused(inputs: dict[str, Any], tmp_path: Path) -> None:
     (instance, *_) = load(**inputs, limit=1)
     signals_file = tmp_path / "signals" / "door.npz"
-    judged(instance, tmp_path / "cache", signals_file.parent)
+    instance_tables(instance, tmp_path / "cache", signals_file.parent)
     with np.load(signals_file) as saved:
         columns = {name: saved[name] for name in saved if name != "files_places"}
     np.savez_compressed(signals_file, allow_pickle=False, **columns)
     with pytest.raises(UsageError, match="another version"):
-        judged(instance, tmp_path / "cache", signals_file.parent)
+        instance_tables(instance, tmp_path / "cache", signals_file.parent)
 
 
 def test_signals_are_cached_and_weights_written(

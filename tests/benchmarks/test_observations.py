@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks._needs import Seen, missed
+from benchmarks._needs import TextIndex, missed
 from benchmarks._recorded import read_run
 from benchmarks.observations import compare, main
 from trajectories.records import Action
@@ -194,11 +194,11 @@ def test_file_viewed_in_editor_is_not_missed(tmp_path: Path) -> None:
     ],
 )
 def test_missed_texts_are_found_in_arguments(arguments: dict[str, Any], expected: list[str]) -> None:
-    shown = Seen(
+    shown = TextIndex(
         ["a.py:137:def compute_total(first):", "    return first + second + third", "src/deep/place.py __name__"]
     )
     action = Action("shell", arguments)
-    assert missed([action], shown, Seen()) == expected
+    assert missed([action], shown, TextIndex()) == expected
     assert missed([action], shown, shown) == []
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import _planting
-from benchmarks._planting import Package, room, run_suite, sources
+from benchmarks._planting import Package, open_package, run_suite, sources
 from benchmarks._planting_code import Code, Slip
 from benchmarks._planting_equal import Agreement, agreement, changed, normal
 from benchmarks._planting_expressions import OPERATORS as IN_EXPRESSIONS
@@ -238,7 +238,7 @@ def test_planted_bugs_are_detected_by_suite(tmp_path: Path, tiny_package: Packag
     file = tmp_path / "bugs.json"
     assert write(file, "tuning", [bug]) == hashlib.sha256(file.read_bytes()).hexdigest()
     assert read(file) == [bug]
-    with room(tmp_path, tiny_package, {bug.path: bug.apply(SOURCE)}) as package_room:
+    with open_package(tmp_path, tiny_package, {bug.path: bug.apply(SOURCE)}) as package_room:
         assert run_suite(package_room.workspace, tiny_package).failed == bug.failing
 
 
@@ -259,7 +259,7 @@ def test_planted_bug_is_repaired_and_reported(tmp_path: Path, tiny_package: Pack
 @pytest.mark.slow
 def test_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny_package: Package) -> None:
     path = "tiny/things.py"
-    with room(tmp_path, tiny_package, {}) as package_room:
+    with open_package(tmp_path, tiny_package, {}) as package_room:
 
         def compare_versions(old: bytes, new: bytes) -> Agreement:
             return agreement(package_room.workspace, tiny_package.command, path, SOURCE, SOURCE.replace(old, new))
@@ -270,12 +270,12 @@ def test_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny_package: P
         assert neutral.inputs >= 200
         different = compare_versions(b"number > high", b"number >= high")
         assert different.how == "differs"
-        assert "clipped" in different.told
+        assert "clipped" in different.detail
         rewritten = SOURCE.replace(b"        else:\n            continue\n", b"        else:\n            total += 0\n")
         second = rewritten.replace(b"str(name).strip()", b"str(name)")
         two_changes = agreement(package_room.workspace, tiny_package.command, path, SOURCE, second, ["clipped"])
         assert two_changes.how == "differs"
-        assert "named" in two_changes.told
+        assert "named" in two_changes.detail
         original = SOURCE + b"\n\ndef never(a):\n    return a\n"
         rewritten_twice = original.replace(
             b"        else:\n            continue\n", b"        else:\n            total += 0\n"
@@ -287,7 +287,7 @@ def test_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny_package: P
 
 
 def test_missing_package_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not below") as error:
+    with pytest.raises(UsageError, match="was not found") as error:
         sources(tmp_path, _planting.PACKAGES[0])
     assert "git clone" in error.value.fix
 
@@ -295,10 +295,10 @@ def test_missing_package_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--packages", "nobody"], "No package is called 'nobody'"),
+        (["--packages", "nobody"], "Unknown package 'nobody'"),
         (["--only", "tiny-9"], "has no bug 'tiny-9'"),
         (["--half", "held-out"], "is not the held-out half"),
-        ([], "tiny is not below"),
+        ([], "tiny was not found in"),
     ],
 )
 def test_bad_input_is_reported(

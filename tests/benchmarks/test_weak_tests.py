@@ -15,13 +15,13 @@ ROW = Row("gcd", 1, 1, behaviours=2, verified=True, correct=False, shown=True, c
 
 
 def test_search_and_command_are_rated_separately() -> None:
-    assert (ROW.told, ROW.sold) == ("WRONG", "")
+    assert (ROW.search_outcome, ROW.fix_outcome) == ("WRONG", "")
     refused = replace(ROW, verified=False, verdict="verified", fixed=False)
-    assert (refused.told, refused.sold) == ("doubted, shown", "verified WRONG")
+    assert (refused.search_outcome, refused.fix_outcome) == ("doubted, shown", "verified WRONG")
     other = replace(ROW, verdict="verified", fixed=True)
-    assert (other.told, other.sold) == ("WRONG", "verified right")
-    assert replace(ROW, verdict="unproven", fixed=True).sold == "unproven"
-    assert replace(ROW, behaviours=0).told == "nothing found"
+    assert (other.search_outcome, other.fix_outcome) == ("WRONG", "verified right")
+    assert replace(ROW, verdict="unproven", fixed=True).fix_outcome == "unproven"
+    assert replace(ROW, behaviours=0).search_outcome == "nothing found"
 
 
 @pytest.fixture
