@@ -50,7 +50,7 @@ _FILE = ("100644", "100755")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An existing image. `about` describes how it was built: repository, source, language, tests, mends, seconds."""
+    """An existing image. `about` describes how it was built: repository, source, language, tests, repairs, seconds."""
 
     key: str
     image: str
@@ -255,7 +255,8 @@ def _labels(plan: Plan, options: WorkspaceOptions, name: str) -> Callable[[Build
             "collected": built.tests.collected,
             "passed": built.tests.passed,
             "failed": built.tests.failed,
-            "mends": list(built.repairs),
+            "repairs": list(built.repairs),
+            "mends": list(built.repairs),  # the former name, for one more release
             "packages": built.packages or "today's",
             "seconds": round(built.seconds, 1),
         }

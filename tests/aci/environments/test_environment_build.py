@@ -205,7 +205,11 @@ def test_failing_command_is_repaired_and_repeated(build: Build, daemon: Daemon) 
     with closing(open_workspace("docker", options)) as ws:
         assert ws.run("cat installed").text == "install left-pad other\n"
     (built,) = list_environments(daemon)
-    assert built.about["mends"] == ["left-pad==1.0 is no longer in the index: any version of left-pad is installed"]
+    assert (
+        built.about["repairs"]
+        == built.about["mends"]
+        == ["left-pad==1.0 is no longer in the index: any version of left-pad is installed"]
+    )
 
 
 def test_repeated_failure_ends_repairs(build: Build) -> None:
