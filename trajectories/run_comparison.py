@@ -196,7 +196,7 @@ def _exact_part(step: Step, seen: Observation | None) -> str:
     verdict = seen.data.get("verdict") if step.author == PROOF else None
     if isinstance(verdict, dict):
         parts = (f"{name.replace('_', ' ')} {TOLD[value]}" for name in PARTS if (value := verdict.get(name)) in TOLD)
-        return f"{verdict.get('kind')}: {', '.join(parts) or 'not judged'}"
+        return f"{verdict.get('kind')}: {', '.join(parts) or 'not checked'}"
     code = seen.data.get("code")
     return ("ok" if seen.ok else "not ok") + (f", exit code {code}" if code is not None else "")
 

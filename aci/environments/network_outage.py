@@ -9,7 +9,7 @@ _OUTAGE = re.compile(
     r"|(?:http error|http code|http/[\d.]+|status ?(?:code)?|response|returned error|connection failed)"
     r"[ :=(]{1,3}50[234]\b"
     r"|\bE50[234]\b|429 too many requests"
-    r"|swe-agent: .{1,260} (?:was not found|cannot be reached|gave no answer)"
+    r"|swe-agent: .{1,260} (?:was not found|cannot be reached|gave no answer|did not answer)"
     r"|ProxyError|cannot connect to proxy|remote end closed|remotedisconnected|connection (?:was )?(?:reset|aborted)"
     r"|read timed out|connection timed out|operation timed out|(?:read|connect)timeout|tls handshake timeout"
     r"|i/o timeout|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|socket hang up|IncompleteRead",

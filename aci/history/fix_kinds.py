@@ -48,7 +48,7 @@ KINDS = (
     ),
     _kind("a condition is changed", r"\bunless\b|only (?:when|if)|even (?:when|if|though)|should not|wrongly",
           "", r"^\s*(?:if|elif|else if|while|unless|and|or|&&|\|\||when)\b|^\s*\}? ?else if|\?.*:"),
-    _kind("a return value is changed", r"\breturn(?:s|ed|ing)?\b|result is|wrong (?:result|value|answer)|instead of",
+    _kind("what is returned is changed", r"\breturn(?:s|ed|ing)?\b|result is|wrong (?:result|value|answer)|instead of",
           "", r"^\s*return\b"),
     _kind("an argument is passed on", r"ignor|not (?:passed|respected|used|honou?red)|kwarg|option|argument|setting",
           r"\*\*?\w*(?:args|kwargs|opts|options)|\w+=\w+[,)]", r"\w+\("),

@@ -35,7 +35,7 @@ from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
 FLAG = re.compile(r"--[a-z][a-z-]+")
-MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
+MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not checked[/]"}
 ENDINGS = {
     "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
     "faster": "[bold green]Faster:[/] same results, fewer instructions.",

@@ -33,8 +33,8 @@ def venv(python: str, setup: str, place: WorkspaceOptions) -> tuple[str, ...]:
     """
     known = TreeFiles(place.trees, place.base.tree)
     manifests = [known.entries[path].id for path in _MANIFESTS if path in known]
-    derived_images = json.dumps([python, setup, place.repository.name, manifests])
-    root = cache_folder() / "evaluation" / hashlib.sha256(derived_images.encode()).hexdigest()[:16]
+    inputs = json.dumps([python, setup, place.repository.name, manifests])
+    root = cache_folder() / "evaluation" / hashlib.sha256(inputs.encode()).hexdigest()[:16]
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with exclusive_lock(root / "lock", place):
         if not (root / "done").exists():

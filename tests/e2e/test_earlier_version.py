@@ -128,7 +128,7 @@ def test_experience_is_used_by_new_run(home, capsys):
 
 
 def test_permissions_are_read(home):
-    approvals = Permissions(home.state, home.path / "calc", PermissionTable).kept()
+    approvals = Permissions(home.state, home.path / "calc", PermissionTable).allow_rules()
     rules = ["command git status", "command exactly rm -r build", "apply src/**", "network *.example.org"]
     assert [str(each.rule) for each in approvals] == rules
 

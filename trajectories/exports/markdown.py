@@ -25,8 +25,8 @@ LONGEST, LONGEST_LINE = 4_000, 200
 PROOF = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
-    "red_again": "it fails again without the source changes",
-    "no_loss": "all tests that passed before still pass",
+    "red_again": "it fails again with the source hunks taken out",
+    "no_loss": "what passed before passes now",
 }
 ANSWERS = {True: "yes", False: "no", None: "not judged"}
 

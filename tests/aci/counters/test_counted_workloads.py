@@ -61,9 +61,9 @@ def test_backend_named_by_caller_counts_or_is_refused(fork):
         try:
             choose_backend(LocalHost(instruction_count._job(fork, "opcodes").desk.folder), name)
         except UsageError:
-            with pytest.raises(UsageError, match=f"{name} cannot count here"):
+            with pytest.raises(UsageError, match=f"Backend {name} is not usable here"):
                 count_calls(fork, target("fib"), [call(3)], backend=name)
-            with pytest.raises(UsageError, match=f"{name} cannot count here"):
+            with pytest.raises(UsageError, match=f"Backend {name} is not usable here"):
                 count_workload(fork, None, "python3 -S -c pass", backend=name)
             continue
         counts = count_calls(fork, target("fib"), [call(3)], backend=name)

@@ -19,6 +19,7 @@ from aci.environments.network_outage import find_outage
         "ERROR: HTTP error 503 while getting https://files.pythonhosted.org/a.whl",
         "E: Failed to fetch http://deb.debian.org/x.deb  502  swe-agent: deb.debian.org cannot be reached",
         "go: proxyconnect tcp: swe-agent: proxy.golang.org cannot be reached",
+        "go: proxyconnect tcp: swe-agent: this machine's proxy did not answer",
         "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='x', port=443): Read timed out.",
         "ProxyError('Cannot connect to proxy.', NewConnectionError('[Errno 111] Connection refused'))",
     ],

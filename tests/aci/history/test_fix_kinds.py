@@ -13,7 +13,7 @@ from aci.history.fix_kinds import KINDS, kinds_of_diff, kinds_of_issue
         ("-    x.strip()\n+    if x is None:\n+        return\n+    x.strip()", "a missing value is handled"),
         ("-    for n in range(n):\n+    for n in range(n + 1):", "a bound is moved"),
         ("-    if a < b:\n+    if a <= b:", "a bound is moved"),
-        ("-    return a - b\n+    return a + b", "a return value is changed"),
+        ("-    return a - b\n+    return a + b", "what is returned is changed"),
         ("-    x = d[k]\n+    x = d.get(k)", "a key or attribute is looked up safely"),
         ("-    open(p)\n+    open(p, encoding='utf-8')", "text is encoded or decoded"),
         ("-    return rows\n+    return copy.deepcopy(rows)", "something is copied, not shared"),

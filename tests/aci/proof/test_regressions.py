@@ -175,4 +175,4 @@ def test_test_stopped_early_is_not_red_if_it_passes_with_full_time(prove_patch):
     patch = {"shop/price.py": RIGHT + "WAIT = 0\n"}
     verdict = prove_patch(patch, {**UNITTEST_BASE, **slow, **waits}, known=ShortBaselines(name), reproduction=[name])
     assert not verdict.red, verdict.notes
-    assert has_note(verdict, "Only slow", name)
+    assert has_note(verdict, "Slow without the patch", name)

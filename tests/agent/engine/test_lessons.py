@@ -70,7 +70,7 @@ def test_proven_patch_is_success(runs: Runs) -> None:
     assert entry is not None
     assert (entry.outcome, entry.ended, entry.accepted, entry.trust) == ("worked", "verified", True, "user")
     assert entry.places == ("calc.py:Calc.add",)
-    assert entry.kinds == ("a return value is changed",)
+    assert entry.kinds == ("what is returned is changed",)
     assert "-        return a - b\n+        return a + b  # 0" in entry.change
     assert "test_add" not in entry.change
     assert entry.tests == PROVEN.tests

@@ -36,7 +36,7 @@ ENTRY = Entry(
     ended="verified",
     words=("add", "subtracts", "floats"),
     places=("calc.py:add",),
-    kinds=("a return value is changed",),
+    kinds=("what is returned is changed",),
     change="+++ b/calc.py\n@@ -1 +1 @@\n def add(a, b):\n-    return a - b\n+    return a + b",
     tests=("tests/test_add.py::test",),
     dead_ends=("calc.py:add: its test still fails with the patch",),
@@ -69,7 +69,7 @@ def test_similar_entry_is_quoted_with_its_run(bench: Bench) -> None:
     assert added == (
         f'\n\n{HEAD}\n<experience run="run-1" outcome="verified" trust="member" similar="symptom, place">\n'
         "Issue: add() of floats subtracts\n"
-        "Fixed: calc.py:add (a return value is changed)\n"
+        "Fixed: calc.py:add (what is returned is changed)\n"
         "+++ b/calc.py\n-    return a - b\n+    return a + b\n"
         "Proven by: tests/test_add.py::test\n"
         "Failed: calc.py:add: its test still fails with the patch\n"

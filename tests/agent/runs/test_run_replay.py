@@ -28,6 +28,10 @@ from trajectories.run_comparison import RunComparison, compare_runs, replay_of
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 
 
+NOTE = "Restored, since plan mode does not allow changes"
+EARLIER_NOTE = "Put back, since in plan mode nothing is changed"
+
+
 class FinishedReplay:
     """A replay, run to its end."""
 
@@ -177,7 +181,8 @@ def before_action(task):
 
 
 @pytest.mark.slow
-def test_session_of_many_turns_is_replayed(talk, bench) -> None:
+@pytest.mark.parametrize("note", [NOTE, EARLIER_NOTE], ids=["present note", "note of earlier versions"])
+def test_session_of_many_turns_is_replayed(talk, bench, note) -> None:
     session = talk(
         line("", EDIT, n=1),
         line("I have changed it.", n=2),
@@ -186,19 +191,24 @@ def test_session_of_many_turns_is_replayed(talk, bench) -> None:
         line("", act("shell", command="cat calc.py user.txt; echo more > more.txt"), n=5),
         line("Done.", n=6),
     )
-    session.go()
-    session.say("plan it", strategy="plan")
-    session.say("!echo mine > by-hand.txt; exit 2", strategy="by-hand")
-    session.say("/undo", strategy="undo")
-    session.say("/redo", strategy="undo")
+    session.finish_turn()
+    session.send("plan it", strategy="plan")
+    session.send("!echo mine > by-hand.txt; exit 2", strategy="by-hand")
+    session.send("/undo", strategy="undo")
+    session.send("/redo", strategy="undo")
     (bench.repository / "user.txt").write_text("user\n")
-    session.say("continue")
-    session.say("/prove", strategy="prove")
+    session.send("continue")
+    session.send("/prove", strategy="prove")
     session.engine.close()
     shutil.rmtree(bench.repository)  # the user's changes between turns are on the record
+    journal = bench.directory / "journal.jsonl"
+    recorded = journal.read_text()
+    assert NOTE in recorded
+    journal.write_text(recorded.replace(NOTE, note))
+    register(bench.directory, bench.settings.state)
     replayed = replay(bench)
     assert replayed.differences == []
-    assert replayed.comparison.texts == ()
+    assert [each.right.endswith(": forbidden.txt]") for each in replayed.comparison.texts] == [True] * (note != NOTE)
     assert {step.author for step in replayed.steps} >= {"coder", "undo", "host", "proof"}
     assert [turn.request for turn in replayed.right.turns] == [turn.request for turn in replayed.left.turns]
     assert replayed.notes
@@ -345,7 +355,7 @@ def test_run_without_its_files_is_not_replayed(bench) -> None:
 @pytest.mark.parametrize("proof_options", [None, {"command": "x"}], ids=["earlier", "strange"])
 def test_missing_details_of_recorded_proof_are_detected(talk, proof_options) -> None:
     session = talk(line("", EDIT, n=1), line("Done.", n=2))
-    session.go()
+    session.finish_turn()
     session.engine.close()
     path = session.bench.directory / "journal.jsonl"
     records = [with_proof_options(record, proof_options) for record in read(session.bench.directory).records]
@@ -375,7 +385,7 @@ def test_replay_can_be_replayed(bench) -> None:
 @pytest.mark.slow
 def test_replay_is_not_resumed(talk, bench) -> None:
     session = talk(line("", EDIT, n=1), line("I have changed it.", n=2))
-    session.go()
+    session.finish_turn()
     session.engine.close()
     replayed = replay(bench)
     assert [run.name for run in runs_in(bench.settings.runs)] == [bench.directory.name]

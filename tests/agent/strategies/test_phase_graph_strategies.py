@@ -102,7 +102,7 @@ def test_tester_sends_work_back(run_strategy: RunStrategy) -> None:
     assert first_test.observations[0].text.startswith("3")
     second_test = next(step for step in run.steps if step.branch == "main/test" and step.reply == 3)
     assert second_test.observations[0].text.startswith("-3")
-    assert "Put back" not in second_test.observations[0].text
+    assert "[Restored, since" not in second_test.observations[0].text
     developer_prompts = [
         step.observations[0].text for step in run.steps if step.branch == "main/develop" and step.reply is None
     ]

@@ -307,7 +307,7 @@ def test_model_may_say_that_no_fix_is_needed(run_strategy) -> None:
     result, steps, _ = run_strategy(*lines)
     assert (result.exit.kind, result.exit.code, bool(result.patch)) == ("not_found", 1, False)
     assert result.exit.message == f"The model says: {why}"
-    assert "submit again and say why" in next(s for s in steps if s.reply is not None).observations[0].text
+    assert "submit again and explain why" in next(s for s in steps if s.reply is not None).observations[0].text
 
 
 def test_fix_after_submit_without_change_counts(run_strategy) -> None:

@@ -12,7 +12,7 @@ TEST = new_test("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))
 DEAD_END = line(
     "Documentation first.", act("edit", path="NOTES.md", old="", new="add() subtracts\n"), n=1, branch="main"
 )
-BACKTRACK_TEXT = "From here this was tried before"
+BACKTRACK_TEXT = "Earlier attempts from this step, all reverted"
 
 
 @pytest.mark.slow

@@ -101,7 +101,7 @@ def test_many_deltas_lose_no_text() -> None:
 
 def test_many_events_are_delivered_over_several_frames() -> None:
     async def main() -> None:
-        frames = 0
+        frames = shown = 0
         queue: EventQueue
 
         def receive(event: Any) -> None:
@@ -109,7 +109,6 @@ def test_many_events_are_delivered_over_several_frames() -> None:
             shown += 1
             clock[0] += 0.001
 
-        shown = 0
         clock = [0.0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("agent.tui.event_queue.monotonic", lambda: clock[0])

@@ -161,10 +161,10 @@ function file(one, open) {
   return box;
 }
 
-// A mark for yes, no or not judged
+// A mark for yes, no or not checked
 
 function mark(value) {
-  const [word, name, said] = value === true ? ["\u2713", "good", "yes"] : value === false ? ["\u2717", "bad", "no"] : ["\u2013", "soft", "not judged"];
+  const [word, name, said] = value === true ? ["\u2713", "good", "yes"] : value === false ? ["\u2717", "bad", "no"] : ["\u2013", "soft", "not checked"];
   const made = make("span", `mark ${name}`, word);
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", said);

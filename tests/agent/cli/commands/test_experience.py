@@ -27,7 +27,7 @@ UNTRUSTED = Entry(
     ended="unproven",
     symptom="Totals are wrong",
     places=("shop/basket.py:Basket.total",),
-    kinds=("a return value is changed",),
+    kinds=("what is returned is changed",),
     dead_ends=("shop/basket.py:Basket.total: its test still fails with the patch",),
 )
 TRUSTED = replace(

@@ -103,7 +103,7 @@ def test_commits_made_meanwhile_are_kept(follow_up_job):
     outcome, diff = follow_up_job.result_file
     assert [line for line in diff.splitlines() if line.startswith("diff ")] == ["diff --git a/double.py b/double.py"]
     assert outcome.result["verdict"]["kind"] == "verified"
-    assert any("calc.py" in text and "Meanwhile" in text for text in prompts(follow_up_job))
+    assert any("calc.py" in text and "In the meantime" in text for text in prompts(follow_up_job))
 
 
 @pytest.mark.slow

@@ -215,13 +215,13 @@ def test_repeated_task_reuses_result_without_model_requests(job):
     assert job.result_file[1] == first[1]
 
 
-def start_solve(job: Job, *lines: dict) -> subprocess.Popen[bytes]:
+def start_solve(job: Job, *lines: dict, option: str = "--task") -> subprocess.Popen[bytes]:
     """Start the job as a process and wait until the model's command runs."""
-    digest = write(job.task(), job.folder / "errand.json")
+    digest = write(job.task(), job.folder / "task.json")
     model = job.script(*lines)
     marker = job.folder / "started"
     command = [sys.executable, "-c", "from swe_agent import main; main()", "github", "solve"]
-    command += ["--errand", str(job.folder / "errand.json"), "--digest", digest, "--repo", str(job.repository)]
+    command += [option, str(job.folder / "task.json"), "--digest", digest, "--repo", str(job.repository)]
     command += ["--out", str(job.handover), "--model", model, "--workspace", "local", "--test", UNITTEST]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while not marker.exists() and process.poll() is None:
@@ -248,8 +248,9 @@ def test_killed_job_is_resumed(job):
 
 
 @pytest.mark.slow
-def test_cancelled_job_hands_over_partial_result(job):
-    process = start_solve(job, line("Fix.", ADD_TEST, FIX, n=1), line("Wait.", hang(job), n=2))
+@pytest.mark.parametrize("option", ["--task", "--errand"])  # the second is the former name
+def test_cancelled_job_hands_over_partial_result(job, option):
+    process = start_solve(job, line("Fix.", ADD_TEST, FIX, n=1), line("Wait.", hang(job), n=2), option=option)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 130
     outputs = Path(os.environ["GITHUB_OUTPUT"]).read_text().split("\n")

@@ -102,7 +102,7 @@ class AttackTarget:
         self.runs += 1
         event = self._new_path("event.json")
         event.write_text(json.dumps(payload))
-        self.task_file = self._new_path("errand.json")
+        self.task_file = self._new_path("task.json")
         environ = {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": event}
         result = self.run("gate", "--out", self.task_file, token=token, **environ)
         result.reserved = self.read_task()["budget"] if result.accepted else 0.0
@@ -110,7 +110,7 @@ class AttackTarget:
 
     def solve(self, digest: str, *options: object, **environment: object) -> JobResult:
         self.handover_file = self._new_path("handover.tar")
-        arguments = ("--errand", self.task_file, "--digest", digest, "--repo", self.checkout())
+        arguments = ("--task", self.task_file, "--digest", digest, "--repo", self.checkout())
         return self.run("solve", *arguments, "--out", self.handover_file, *options, token="", **environment)
 
     def publish(
@@ -132,7 +132,7 @@ class AttackTarget:
         file.write_bytes(handover)
         result_digest = sha256(handover).hexdigest() if handover_digest is None else handover_digest
         handover_options = ("--handover", file, "--handover-digest", result_digest) if handover else ("--handover", "")
-        options = ("--errand", self.task_file, "--digest", digest, "--repo", self.checkout())
+        options = ("--task", self.task_file, "--digest", digest, "--repo", self.checkout())
         return self.run("publish", *options, *handover_options, token=token)
 
     def run(self, verb: str, *options: object, token: str, **environment: object) -> JobResult:
@@ -212,7 +212,7 @@ class AttackTarget:
         return TaskRequest(**{**{name: getattr(task, name) for name in task.__slots__}, **other})
 
     def write(self, task: TaskRequest) -> str:
-        self.task_file = self._new_path("errand.json")
+        self.task_file = self._new_path("task.json")
         return task_request.write(task, self.task_file)
 
     def checkout(self) -> Path:

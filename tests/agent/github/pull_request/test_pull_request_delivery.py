@@ -143,7 +143,9 @@ def test_ordinary_pull_request_is_opened_without_draft_support(user: TerminalUse
     user.hub.fault("POST", r"/pulls$", status=422, body={**body, "documentation_url": "https://docs.github.com"})
     user.resume()
     assert [pull.draft for pull in user.pulls] == [False]
-    assert "does not support drafts: it is an ordinary" in (user.runs[-1] / "journal.jsonl").read_text()
+    assert (
+        "does not support drafts, so the pull request is an ordinary" in (user.runs[-1] / "journal.jsonl").read_text()
+    )
 
 
 def test_refused_push_is_reported_and_run_can_be_resumed(user: TerminalUser):
@@ -152,7 +154,8 @@ def test_refused_push_is_reported_and_run_can_be_resumed(user: TerminalUser):
     user.hub.token(TOKEN, "ada")
     assert result["exit"] == 3
     assert (
-        "Pushing needs `contents: write`" in result["error"]["fix"] or "You may not push" in result["error"]["message"]
+        "Pushing needs `contents: write`" in result["error"]["fix"]
+        or "You have no push access" in result["error"]["message"]
     )
     assert user.pulls == []
     assert user.resume()["exit"] == 0
