@@ -1,1 +1,2 @@
-"""The world: workspaces, shell, repository, localization, tests. Imports `trajectories` only."""
+"""The environment in which an agent acts: workspaces, shell, repository, localization and tests. Imports `trajectories`
+only."""

@@ -1,1 +1,1 @@
-"""Who decides: the loop, the models, the strategies and the front ends."""
+"""The agent: the loop, the models, the strategies and the front ends."""

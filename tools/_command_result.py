@@ -27,7 +27,7 @@ def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] 
 
 
 def _remarks(ran: CommandResult, timeout: int, root: str) -> str:
-    """Return remarks on the result besides the output, in brackets."""
+    """Return remarks on the result that are not part of the output, in brackets."""
     parts = []
     if ran.timed_out:
         parts.append(f"timed out after {timeout} s; run long commands with a larger timeout or in the background")

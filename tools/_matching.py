@@ -111,7 +111,8 @@ def _split(text: str) -> list[str]:
 
 
 def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
-    """Return the old lines without the blank ones at both ends, and the new lines without as many."""
+    """Return the old lines without the blank lines at both ends, and the new lines with up to as many blank lines
+    removed."""
     for end in (0, -1):
         while old and not old[end].strip():
             old = old[1:] if end == 0 else old[:-1]
@@ -121,7 +122,8 @@ def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> list[tuple[int, tuple[str, str]]]:
-    """Return each place where all lines match with one common shift of indentation: first index, and the shift."""
+    """Return the index of the first line and the shift for each place where all lines match with one common shift of
+    indentation."""
     wanted = [same(line) for line in old]
     keys = [same(line) for line in lines]
     found = []

@@ -10,8 +10,8 @@
         \"\"\"
 
 Each tool is one file, named like its function; it needs no registration. Parameters may be str, int, bool, float,
-Literal or list[str], each also `| None`. A tool returns a text or an `Observation`. A mistake of the model is an
-observation with ok=False; UsageError and the workspace's file errors become one.
+Literal or list[str], each also `| None`. A tool returns text or an `Observation`. A model's mistake becomes an
+observation with ok=False, and so do UsageError and the workspace's file errors.
 """
 
 from __future__ import annotations
@@ -40,16 +40,17 @@ if TYPE_CHECKING:
 Function = Callable[..., "Observation | str"]
 FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 SLACK = 500
-"""Characters that a tool may add to a text it has capped itself (exit codes, hints) before the text is cut again."""
+"""Maximum number of characters that a tool may add to text that it has already truncated (exit codes, hints) before the
+text is truncated again."""
 
 
 @dataclass(frozen=True)
 class Context:
     """The context of a tool call. `tree` is the tree before this action, `steps` are the branch's steps so far.
 
-    `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
-    `start` is the tree that the branch began with (the base's if empty). `secrets` are masked in everything shown.
-    `before` holds the earlier actions of the same reply, `phase` is the number of steps before the present phase.
+    `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back. `start` is
+    the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
+    `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
     `subtree` is the folder to view and test, the whole repository if empty.
     """
 
@@ -83,18 +84,19 @@ class Context:
         return path
 
     def within(self, path: str) -> bool:
-        """Return whether a path, written as in trees, lies in the subtree."""
+        """Return whether a path, in the form used in trees, lies in the subtree."""
         return not self.subtree or f"{path}/".startswith(f"{self.subtree}/")
 
     def show(self, data: bytes | str, kind: output_text.Kind = "other") -> tuple[str, int | None]:
-        """Return the output of a command as the model sees it, and the number of the stored whole if it was cut."""
+        """Return the output of a command as the model sees it, and the number of the stored full output if it was
+        truncated."""
         return output_text.prepare_output(data, kind, self.keep, self.secrets)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A function that a model may call. `writes`: it may change files, so a snapshot follows it. `asked_for`: models
-    are not offered it; strategies call it themselves."""
+    """A function that a model may call. `writes`: whether it may change files; a snapshot is then taken after it.
+    `asked_for`: models are not offered it; strategies call it themselves."""
 
     name: str
     function: Function
@@ -121,7 +123,8 @@ class Tool:
         return f"{self.name}({', '.join(str(parameter) for parameter in _parameters(self.function).values())})"
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the model's arguments, checked and coerced. Raises UsageError that says what is wrong and expected."""
+        """Return the model's arguments, checked and coerced. Raises UsageError that states what is wrong and what is
+        expected."""
         from pydantic import ValidationError
 
         try:
@@ -184,7 +187,7 @@ def tool(
 
 
 class Toolbox:
-    """The tools that a model may call: those named (as on the command line or as functions), or all."""
+    """The tools that a model may call: the given ones (names as on the command line, or functions), or all."""
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         found = plugins.names("tools").keys() - {"base"} if names is None else names
@@ -205,7 +208,7 @@ class Toolbox:
         return tuple(made.schema for made in self.tools.values() if not made.asked_for)
 
     def writes(self, action: Action) -> bool:
-        """Return whether an action may change files; an action that cannot run does not."""
+        """Return whether an action may change files; false for an action that cannot run."""
         made = self.get(action.tool)
         return made is not None and made.writes and not action.error
 
@@ -238,7 +241,7 @@ class Toolbox:
 
 
 def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) -> Observation:
-    """Return the observation cleaned, masked and capped, whatever the tool did."""
+    """Return the observation cleaned, masked and truncated, regardless of the tool."""
     text = output_text.mask_secrets(clean_text(observation.text), ctx.secrets)
     out, cap = observation.out, output_text.CAPS[kind] + SLACK
     if len(text) > cap:

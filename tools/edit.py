@@ -74,7 +74,8 @@ def _in_repository(ctx: Context, path: str) -> str:
 
 
 def _refuse_links(ctx: Context, relative: str, path: str) -> None:
-    """Raise UsageError if the path goes through a symbolic link: a file other than the named one would change."""
+    """Raise UsageError if the path goes through a symbolic link, because a file other than the named one would
+    change."""
     root = ctx.workspace.root
     parts = relative.split("/")
     places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1)]
@@ -152,7 +153,7 @@ def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
 
 
 def _undefined(path: str, before: str, after: str) -> list[str]:
-    """Return a remark on names that the file uses without defining them, and did not before."""
+    """Return a remark on names that the file uses without defining them, unless it did so before the edit."""
     if not path.endswith((".py", ".pyi")):
         return []
     known = undefined_names(before)
@@ -173,7 +174,8 @@ def _shown(lines: list[str], first: int) -> str:
 
 
 def _diff(before: str, after: str) -> str:
-    """Return a unified diff without its header. Equal lines at both ends are cut first: difflib is slow on them."""
+    """Return a unified diff without its header. Common lines at both ends are removed first, because difflib is slow on
+    them."""
     old, new = before.split("\n"), after.split("\n")
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)

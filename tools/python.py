@@ -1,4 +1,4 @@
-"""The `python` tool: runs code in a persistent interpreter, beside the shell.
+"""The `python` tool: runs code in a persistent interpreter, in addition to the shell.
 
 Code as an agent's action follows CodeAct (arXiv 2402.01030).
 """

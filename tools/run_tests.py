@@ -21,13 +21,14 @@ from trajectories.records import Observation
 LONGEST = 3600
 MOST_IDS = 8
 MOST_KEPT, LONGEST_MESSAGE, SHORT_MESSAGE = 500, 1000, 100
-"""Failures kept for strategies; characters of the message of the first few and of the others."""
+"""Maximum number of failures kept for strategies; maximum number of characters of the messages of the first few and of
+the others."""
 SLOW, MOST_FOLDERS = 30.0, 3
-"""Seconds after which a run reports where its time went, and the most folders that it names."""
+"""Number of seconds after which a run reports how its time was spent, and maximum number of folders that it names."""
 MOST_NAMED = 64 << 20
-"""Largest size of the names of passing tests, in bytes."""
+"""Maximum size in bytes of the names of passing tests."""
 NOTHING_CHOSEN = (0, 5)
-"""Exit codes of a run that ended normally without a test."""
+"""Exit codes of a run that ended normally without running a test."""
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
 
 
@@ -79,8 +80,8 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
 
 
 def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
-    """Return the tests that failed the same way in a run of this branch on the base's source, if their file is as in
-    the base."""
+    """Return the tests that failed the same way in a run of this branch on the base's source, if their file is the same
+    as in the base."""
     runs = [seen.data for step in ctx.steps for seen in step.observations if "failed" in seen.data]
     trees = dict.fromkeys(str(data["tree"]) for data in runs if data.get("tree"))
     changes = {tree: _changed(ctx, tree) for tree in trees}
@@ -114,12 +115,12 @@ def _changed(ctx: Context, tree: str) -> frozenset[str]:
 
 
 def _is_requested(result: TestResult, nodes: Sequence[str]) -> bool:
-    """Return whether the test itself was requested, or all of its parameters."""
+    """Return whether the test itself was requested, or the parametrized test that it belongs to."""
     return any(result.id == node or result.id.startswith(f"{node}[") for node in nodes)
 
 
 def _slowness_notes(report: SuiteReport, timeout: int) -> list[str]:
-    """Return where the time of a slow suite went, and what to do about a run that timed out."""
+    """Return how the time of a slow suite was spent, and what to do about a run that timed out."""
     if report.seconds < SLOW and not report.timed_out:
         return []
     spent: dict[str, float] = {}
@@ -153,7 +154,8 @@ def recall_names(data: bytes) -> list[str]:
 
 
 def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
-    """Return failures as strategies judge them: the place, the exception, and the missing name if there is one."""
+    """Return failures in the form in which strategies judge them: the place, the exception, and the missing name if
+    there is one."""
     return [
         {
             "id": result.id,

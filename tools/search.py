@@ -123,7 +123,7 @@ def _spec(ctx: Context, path: str, glob: str) -> str:
 
 
 def _files(ran: CommandResult) -> list[_File]:
-    """Return the matches of an output of `git grep -nz`, in its order, without lines that a cut has damaged."""
+    """Return the matches of an output of `git grep -nz`, in the same order, without lines damaged by truncation."""
     found: dict[str, _File] = {}
     for line in ran.output.decode("utf-8", "replace").split("\n"):
         if match := re.match(r"([^\0]+)\0(\d+)[:\0](.*)", line):
@@ -134,7 +134,8 @@ def _files(ran: CommandResult) -> list[_File]:
 
 
 def _grouped(files: list[_File]) -> str:
-    """Return as many lines of each file as still show most files, and counts of the rest."""
+    """Return the matches, with as many lines per file as fit for all files, or else the first files and counts of the
+    rest."""
     room = CAPS["search"] - 400
     for most in (10_000, 20, 10, 5, 3, 2, 1):
         blocks = [_block(file, most) for file in files]

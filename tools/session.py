@@ -1,4 +1,4 @@
-"""The `session` tool: programs in a terminal, beside the shell."""
+"""The `session` tool: programs in a terminal, in addition to the shell."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observa
 
 
 def _remarks(seen: TerminalOutput, typed: str) -> str:
-    """Return remarks on the session besides the text, in brackets."""
+    """Return remarks on the session that are not part of its text, in brackets."""
     parts = []
     if seen.cut:
         parts.append(f"{seen.cut} bytes before this were dropped")

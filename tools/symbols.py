@@ -1,4 +1,4 @@
-"""The `symbols` tool: describes a definition or a file from the code graph of the present tree."""
+"""The `symbols` tool: describes a definition or a file from the code graph of the current tree."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from aci.graph.symbol_context import PlaceView
 
 ROOM, SOURCE_ROOM = 3_600, 11_500
-"""Characters of an answer, and of an answer that shows source."""
+"""Maximum number of characters of an answer, and of an answer that shows source."""
 MOST_OF_EACH, MOST_DESCRIBED = 6, 3
-"""Rows of each relation if all are requested; definitions of one name that are described in full."""
+"""Maximum number of rows of each relation if all are requested; maximum number of definitions of one name that are
+described in full."""
 LONGEST_LINE = 500
 
 ASKS = {
@@ -44,7 +45,7 @@ QUESTION_PATTERNS = {
     "outline": r"outline|member|method",
     "where": r"where|defin",
 }
-"""Patterns of the words in which a question may be asked; the first that matches counts."""
+"""Patterns that recognise the kind of question by its wording; the first match counts."""
 LONGEST_NAME = 100
 
 
@@ -70,12 +71,12 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
 
 
 def _wanted(ask: str) -> str:
-    """Return the question that is meant; `all` if it is not understood."""
+    """Return the kind of question; `all` if it is not recognised."""
     return next((known for known, words in QUESTION_PATTERNS.items() if re.search(words, ask.lower()[:200])), "all")
 
 
 def _tree(ctx: Context) -> str:
-    """Return the present tree. A snapshot is needed only if this reply may already have changed files."""
+    """Return the current tree. A snapshot is needed only if this reply may already have changed files."""
     toolbox = Toolbox()
     return ctx.workspace.snapshot().tree if any(toolbox.writes(action) for action, _ in ctx.before) else ctx.tree
 
@@ -100,7 +101,7 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
 
 
 def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
-    """Return a line that says that nothing has this name, and what else may be meant."""
+    """Return a line that reports that no symbol has this name, with similar names; none if there is such a symbol."""
     if match.places:
         return []
     others = ", ".join(_full(graph, place) for place in match.near[1:])
@@ -119,7 +120,7 @@ def _heading(graph: Graph, place: Location) -> str:
 
 
 def _describe(ctx: Context, tree: str, graph: Graph, place: Location, wanted: str) -> str:
-    """Describe one place: where it is, then what was asked for."""
+    """Describe one place: first its location, then the answer to the question."""
     from aci.graph.symbol_context import TITLES, find_context
 
     one = find_context(graph, place, wanted=ASKS[wanted])
@@ -145,7 +146,8 @@ def _rows(found: Sequence[PlaceView], relation: str, most: int) -> list[str]:
 
 
 def _row(one: PlaceView, relation: str) -> str:
-    """Return `shop/till.py:12 Till.sum`: the line of the reference if `one` refers, else of its definition."""
+    """Return `shop/till.py:12 Till.sum`, with the line of the reference if `one` is a reference, otherwise of its
+    definition."""
     if relation == "members":
         return f"  {one.line}-{one.end} {one.signature}"
     name = one.name if one.line else "(module level)"
@@ -153,7 +155,7 @@ def _row(one: PlaceView, relation: str) -> str:
 
 
 def _source(ctx: Context, tree: str, graph: Graph, place: Location) -> str:
-    """Return the lines of a definition with its decorators, or the beginning of a file."""
+    """Return the lines of a definition with its decorators, or the start of a file."""
     lines = ctx.trees.read(tree, place.path).decode("utf-8", "replace").split("\n")
     symbol = graph.symbol(place)
     first, last = (symbol.line, symbol.end) if symbol else (1, len(lines))

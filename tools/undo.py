@@ -36,7 +36,8 @@ def undo(ctx: Context, steps: int = 1) -> Observation:
 
 
 def _states(ctx: Context, now: str) -> list[tuple[str, int]]:
-    """Return the trees of this phase, each with the last step that had it; a recurring tree drops those after it."""
+    """Return the trees of this phase, each with the last step that produced it; when a tree recurs, the trees after its
+    first occurrence are dropped."""
     before = ctx.steps[: ctx.phase]
     states = [(before[-1].tree, before[-1].n) if before else (ctx.start or ctx.base.tree, 0)]
     for tree, number in [*((step.tree, step.n) for step in ctx.steps[ctx.phase :]), (now, 0)]:

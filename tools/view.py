@@ -89,7 +89,7 @@ def _observed(ctx: Context, step: int, number: int) -> str:
 
 
 def _window(path: str, lines: Sequence[str], start: int | None, end: int | None) -> Observation:
-    """Return the lines from `start` to `end`, as many as fit."""
+    """Return the lines from `start` to `end`, or as many of them as fit."""
     total = len(lines)
     first = max(start or 1, 1)
     last = total if end is None or end < 0 else min(end, total)
@@ -173,7 +173,7 @@ def _outline(
 def _mentioned_definitions(
     known: Sequence[Definition], mentioned: frozenset[str], lines: Sequence[str], room: int
 ) -> list[Definition]:
-    """Return the definitions mentioned so far, as many as fit, those with rarer names first."""
+    """Return as many of the definitions mentioned so far as fit, those with the rarest names first."""
     named = [one for one in known if _last(one) in mentioned]
     often = Counter(map(_last, known))
     chosen: list[Definition] = []
@@ -195,7 +195,7 @@ def _row(definition: Definition) -> str:
 
 
 def _within(rows: list[str], room: int) -> list[str]:
-    """Return the rows if they fit, else without the most deeply nested, else as many as fit."""
+    """Return the rows if they fit, otherwise the rows without the most deeply nested ones, otherwise as many as fit."""
     for depth in (4, 2, 1, 0):
         kept = [row for row in rows if len(row) - len(row.lstrip()) <= 2 * depth]
         if sum(len(row) + 1 for row in kept) <= room:

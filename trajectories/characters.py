@@ -1,7 +1,7 @@
-"""Control and invisible characters, by Unicode category, which no output shows or obeys.
+"""Patterns for control and invisible characters, by Unicode category, which are removed from all output.
 
-They are regular expression patterns for use inside `[...]`, since looking up the category of each character of a long
-output is too slow. A test compares them with `unicodedata`.
+They are regular expressions for use inside `[...]`, since looking up the category of each character of a long output is
+too slow. A test compares them with `unicodedata`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 BREAKS = "\\x85\\u2028\\u2029"
-"""Line breaks to some programs and not to others: NEL and the categories Zl and Zp."""
+"""Characters that only some programs treat as line breaks: NEL and the categories Zl and Zp."""
 DROPPED = (
     r"\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -28,8 +28,8 @@ _WRITING = re.compile(f"[{JOINERS}{MARKS}]+")
 def drop_invisible(text: str) -> str:
     """Return the text without control and invisible characters. Unusual line breaks become spaces.
 
-    Of several joiners or direction marks in a row only one is kept, and a joiner only after a character that it can
-    join (not ASCII): emoji and other scripts."""
+    Of consecutive joiners or direction marks only one is kept, and a joiner only after a character that it can join
+    (not ASCII), such as emoji."""
     if text.isascii():
         return text if text.isprintable() else _DROPPED.sub("", text)
     return _WRITING.sub(_needed, _DROPPED.sub("", _BREAKS.sub(" ", text)))

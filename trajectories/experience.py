@@ -26,12 +26,12 @@ from trajectories.records import Trust
 
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
-"""Number of accepted entries that are kept for a repository, the newest, and of those that wait for `accept`; maximum
-bytes of an entry that is read."""
+"""Maximum number of accepted entries that are kept for a repository (the newest), and of entries that wait for
+`accept`; maximum number of bytes of an entry that is read."""
 MOST_FILES = 10_000
 """Maximum number of entries that are read: entries of other machines may have been copied here."""
 SHORT = 40
-"""Texts shorter than this share one line of a file, however many they are."""
+"""A list of texts that are all shorter than this is written on one line of a file, regardless of their number."""
 NAME = re.compile(r"[\w.-]{1,100}")
 TEXT, PLACE, KIND, ERROR = 0.45, 0.35, 0.10, 0.10
 """Weights of the similarities."""
@@ -50,7 +50,7 @@ class Entry:
     commit, in seconds since the epoch.
 
     `places` are `path` or `path:Class.method`, `kinds` those of `aci/history/fix_kinds.py`, `change` the source diff,
-    cut. `dead_ends` are earlier patches that were submitted and not proven, with what failed.
+    cut. `dead_ends` are earlier patches that were submitted and not proven, each with its failures.
     """
 
     id: str
@@ -78,8 +78,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ExperienceQuery:
-    """A query: the words of a symptom with their frequencies, the errors raised, the likeliest places (best first) and
-    the kinds of fix.
+    """A query: the words of a symptom with their frequencies, the errors raised, the most likely places (best first)
+    and the kinds of fix.
 
     Excluded are entries with a base later than `committed`, entries that solved the issue itself (`issue`, `url`),
     since they would give away the answer, and entries of the querying `run`."""
@@ -130,8 +130,7 @@ class Bank:
 
     def add(self, entry: Entry, about: Mapping[str, str] | None = None) -> None:
         """Save an entry, which replaces an earlier one with this id. `about` describes the repository to readers. An
-        entry with the same content as one that is usable already is not saved. Raises WorkspaceError if it cannot be
-        written."""
+        entry with the same content as a usable one is not saved. Raises WorkspaceError if it cannot be written."""
         same = [other for other in self.entries() if other.id != entry.id and _facts(other) == _facts(entry)]
         known = any(other.accepted or not entry.accepted for other in same)
         file = self._file(entry)
@@ -150,7 +149,7 @@ class Bank:
             raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "The entry was not saved.") from None
 
     def named(self, name: str) -> Entry:
-        """Return the entry with this id, or the only one whose id begins so. Raises UsageError."""
+        """Return the entry with this id, or the only one whose id starts with it. Raises UsageError."""
         known = [entry for entry in self.entries() if name and entry.id.startswith(name)]
         exact = [entry for entry in known if entry.id == name]
         if len(exact or known) != 1:
@@ -196,7 +195,7 @@ def is_usable_entry(entry: Entry, question: ExperienceQuery) -> bool:
 def rank_entries(
     entries: Sequence[Entry], question: ExperienceQuery, most: int = 3, least: float = LEAST
 ) -> list[ExperienceMatch]:
-    """Return the most similar of these entries with a score of `least` or more. Rare words weigh more than common
+    """Return the most similar of these entries, with a minimum score of `least`. Rare words weigh more than common
     ones."""
     have = Counter(word for entry in entries for word in set(entry.words))
     rare = {word: math.log(1 + len(entries) / count) for word, count in have.items()}
@@ -223,7 +222,7 @@ def _compared(
 
 
 def _same_place(places: Sequence[str], likely: Sequence[str]) -> float:
-    """Return 1 if the likeliest definition is the same, and less if it ranks lower or only the file is the same."""
+    """Return 1 if the most likely definition is the same, and less if it ranks lower or only the file is the same."""
     own, files = set(places), {_file(place) for place in places}
     best = 0.0
     for rank, place in enumerate(likely):
@@ -277,13 +276,13 @@ def _value(value: Any) -> str:
 
 
 def _block(text: str) -> str:
-    """Return a text as a multi-line literal string, or "" if something in it would have to be escaped."""
+    """Return text as a multi-line literal string, or "" if something in it would have to be escaped."""
     plain = "'''" not in text and not text.endswith("'") and re.fullmatch(r"[^\x00-\x08\x0b-\x1f\x7f]*", text)
     return f"'''\n{text}'''" if plain else ""
 
 
 def _read(file: Path) -> Entry:
-    """Return the entry in a file. Raises ValueError, TypeError or OSError if there is no valid one."""
+    """Return the entry in a file. Raises ValueError, TypeError or OSError if the file does not hold a valid entry."""
     with open_regular(file) as opened:
         if os.fstat(opened.fileno()).st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST} bytes")

@@ -16,13 +16,13 @@ from typing import BinaryIO
 from trajectories.errors import UsageError
 
 MOST_BYTES = 256 << 20
-"""Bytes of a file that is read whole, and of a line of a file that is read line by line."""
+"""Maximum number of bytes of a file that is read whole, and of a line of a file that is read line by line."""
 MOST_CONFIG = 10 << 20
-"""Bytes of a configuration file."""
+"""Maximum number of bytes of a configuration file."""
 MOST_VALUES = 2_000_000
-"""Values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
+"""Maximum number of values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
 MOST_PLAIN = 2_000
-"""Number of separators up to which strings are not removed before counting, since that takes time."""
+"""Maximum number of separators for which strings are not removed before counting, since removing them takes time."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
@@ -52,7 +52,7 @@ def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
 def open_stream(path: Path) -> BinaryIO:
     """Open a file, a pipe (as in `<(command)`) or a device to read bytes. The caller limits how many it reads.
 
-    A pipe is read until its writers close it; a pipe without a writer is at its end at once. Raises OSError.
+    A pipe is read until its writers close it; a pipe without a writer ends immediately. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     os.set_blocking(descriptor, True)
@@ -60,7 +60,8 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def read_config(path: Path) -> bytes:
-    """Return the content of a configuration file; of the null device, nothing. Raises as `read_limited` does."""
+    """Return the content of a configuration file; of the null device, nothing. Raises the same exceptions as
+    `read_limited`."""
     return b"" if path.resolve() == Path(os.devnull) else read_limited(path, MOST_CONFIG)
 
 

@@ -89,8 +89,8 @@ def _too_large(path: Path, limit: str) -> RunBroken:
 
 
 class Lines:
-    """Reads a journal line by line, including one that is still growing. `version` is that of the next lines. `end` is
-    the number of bytes of the complete records, `count` their number."""
+    """Reads a journal line by line, including one that is still growing. `version` is the format version of the next
+    lines. `end` is the number of bytes of the complete records, `count` their number."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -118,7 +118,7 @@ class Lines:
         lines = iter(file)
         for line in lines:
             if not line.endswith(b"\n"):
-                return  # torn, or being written: whatever can be read after it was written later
+                return  # incomplete, or still being written; all data after it was written later
             if skip(line):
                 self._have(line)
                 continue
@@ -158,7 +158,7 @@ class Lines:
 
 
 def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
-    """Whether no record after the damage was ever reported as written.
+    """Return whether no record after the damage was ever reported as written.
 
     Then the damaged line is the last one, or parts of the last write never reached the disk. Such parts read as zeros,
     which no valid line contains, and all later lines belong to the same write; the last one may be incomplete.
@@ -357,7 +357,7 @@ def append_durably(descriptor: int, data: bytes) -> None:
 
 def write_durably(target: Path, data: bytes) -> None:
     """Replace the content of `target` with `data` atomically and sync it, or leave it unchanged. A link is replaced,
-    and its target is left alone. Raises OSError."""
+    and its target remains unchanged. Raises OSError."""
     beside = target.with_name(f".{target.name}.new")
     try:
         descriptor = open_new(beside)

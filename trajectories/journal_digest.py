@@ -1,8 +1,8 @@
-"""Digest files of journals, kept outside of the run's folder. They show whether a journal is as the user's own
-processes wrote it. The results of a batch are such a journal too.
+"""Digest files of journals, kept outside of the run's folder. They show whether a journal is unchanged since the user's
+own processes wrote it. The results of a batch are such a journal too.
 
 The file has two lines, one for the state before the last write and one for the state after it. Each is a length in
-bytes and the SHA-256 of that many bytes of the journal. So one line matches whenever the process is killed.
+bytes and the SHA-256 of that many bytes of the journal. So one line matches regardless of when the process is killed.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ def migrate_line(line: object, version: int) -> Line:
 
 
 def version_of(line: object) -> int:
-    """Return the version in a journal's first line; the current one if that is no run record. Raises ValueError."""
+    """Return the version in a journal's first line; the current version if that line is not a run record. Raises
+    ValueError."""
     if not isinstance(line, dict) or line.get("type") != "run":
         return VERSION
     return _number(line.get("version", 1))

@@ -14,10 +14,11 @@ VERSION = 2
 """Version of the journal's format; `trajectories/migrations.py` lists what each version changed."""
 
 PROVEN = frozenset({"verified", "faster"})
-"""Kinds of verdicts, and of exits with such a verdict, for a patch that a proof backs."""
+"""Kinds of verdicts, and of exits with such a verdict, for a patch that is backed by a proof."""
 
 Trust = Literal["user", "member", "stranger"]
-"""Who wrote a text: the user of this program, someone with write access to the repository, anyone on the internet."""
+"""The author of a text: the user of this program, someone with write access to the repository, or anyone on the
+internet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Action:
 class Observation:
     """The result of an action, as the model sees it.
 
-    `out` is the address of the full output (`out:17` is 17) if the text was cut. `data` is for programs:
+    `out` is the reference to the full output (17 for `out:17`) if the text was truncated. `data` is for programs:
     strategies and front ends read it, models do not.
     """
 
@@ -141,9 +142,10 @@ class Patch:
 class Verdict:
     """The result of the proof. Each part is true, false, or null if it could not be judged.
 
-    `tests` reproduce the issue. `lost` passed before and do not pass now. `contradicted` are expected to fail now, each
-    with the sentence of the issue that says so. `flaky` were excluded. `commands` repeat the proof. `failures` is a
-    digest of what failed with the patch. `notes` state the limits of the proof.
+    `tests` reproduce the issue. `lost` are tests that passed before and do not pass now. `contradicted` are tests that
+    are expected to fail now, each with the sentence of the issue that says so. `flaky` are tests that were excluded.
+    `commands` repeat the proof. `failures` is a digest of what failed with the patch. `notes` state the limits of the
+    proof.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -173,7 +175,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The first record of every journal. `version` is that of the journal's format, 1 if the line names none."""
+    """The first record of every journal. `version` is the version of the journal's format, 1 if the line does not
+    contain it."""
 
     id: str
     issue: Issue
@@ -193,7 +196,8 @@ class Turn:
     """One user request and the work on it; `fix` is a run of one turn, a session has many.
 
     `request` is the user's text; that of the first turn is the run's issue. `prompts` are the strategy's, if they
-    differ from the run's. `settings` are those that the user changed since the previous turn, `images` data: URLs.
+    differ from the run's. `settings` are the settings that the user changed since the previous turn, `images` are data:
+    URLs.
     """
 
     request: str

@@ -19,7 +19,7 @@ def rewards(counts: Sequence[int]) -> list[float]:
     """Return the reward of each correct candidate of one group, from its instruction count N, in the order given.
 
     With C = -log N: F = 1 + (C - min C)(Smax - 1)/(max C - min C), Smax = min(2, 1 + max C - min C). A single candidate
-    and equal ones get 1. Raises UsageError for a count below 1.
+    gets 1, and so do all candidates if their counts are equal. Raises UsageError for a count below 1.
     """
     if any(count < 1 for count in counts):
         raise UsageError("An instruction count must be at least 1.", "Leave out candidates that could not be counted.")

@@ -1,5 +1,5 @@
-"""Clean-up of a run's folder: outputs that no record names, unfinished files of a crash, large numbers of packs. No
-process may work on the run meanwhile.
+"""Clean-up of a run's folder: outputs that no record names, unfinished files left by a crash, large numbers of packs.
+No process may work on the run meanwhile.
 
 No tree is ever removed: packing keeps every object, reachable or not, since the records name the trees and no git
 reference does.
@@ -22,7 +22,8 @@ from trajectories.git_store.read_only_store import check_objects
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64
-"""Numbers above which they are merged into one pack, since each git command opens them all."""
+"""Maximum numbers of packs and loose objects; above them, all are merged into one pack, since each git command opens
+every pack."""
 ADDRESS = re.compile(r"\bout:(\d{1,12})\b")
 HALF_DONE = (
     "out/.*.new",
@@ -72,7 +73,8 @@ def removable_files(directory: Path, records: Iterable[Record]) -> list[Path]:
 
 
 def referenced_outputs(records: Iterable[Record]) -> set[int]:
-    """Return the numbers that may name outputs: addresses, and every integer in data that is meant for programs."""
+    """Return the numbers that may name outputs: references such as `out:17`, and every integer in data that is meant
+    for programs."""
     found: set[int] = set()
     for record in records:
         match record:

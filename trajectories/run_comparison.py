@@ -19,11 +19,11 @@ REPLAY = "replay"
 PARTED = "parted"
 """Kind of the note after a step of a replay that differs: the next step continues from the recorded tree."""
 MOST = 2_000
-"""Characters of each side that a difference shows."""
+"""Maximum number of characters of each side that a difference shows."""
 AROUND = 200
-"""How many of them precede the first that differs."""
+"""Number of these characters that precede the first one that differs."""
 BEFORE, AFTER = 3, 40
-"""Lines of a long text that are compared, before and after the first that differs."""
+"""Maximum number of lines of a long text that are compared, before and after the first different line."""
 PARTS = ("red", "green", "red_again", "no_loss")
 """Fields of a verdict that are compared exactly, with its kind."""
 TOLD = {True: "yes", False: "no"}
@@ -77,7 +77,7 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class RunComparison:
     """The result of a comparison. `same` is the number of steps that agree, masked text aside. `first` is the first of
-    the `differences`, in the order of the left run. `texts` are those of steps where only text differs."""
+    the `differences`, in the order of the left run. `texts` are the differences of steps where only text differs."""
 
     same: int
     first: Difference | None
@@ -86,15 +86,16 @@ class RunComparison:
 
 
 def replay_of(trajectory: Trajectory) -> str:
-    """Return the run that this one replays; "" if it is no replay."""
+    """Return the run that this one replays; "" if it is not a replay."""
     return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
 
 
 def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
-    """Compare step `branch#n` with step `branch#n`.
+    """Compare the steps of both runs that have the same branch and number.
 
-    A branch is compared up to the first step with different actions: after it, equal numbers mean nothing. A tree
-    that differs and stays the same is reported once, except in a replay, where each step starts from the recorded tree.
+    A branch is compared up to the first step with different actions: after it, equal numbers mean nothing. A difference
+    between trees that persists unchanged is reported once, except in a replay, where each step starts from the recorded
+    tree.
     """
     again = bool(replay_of(right))
     same = 0
@@ -124,8 +125,8 @@ def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
 
 
 def compare_steps(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
-    """Return the exact differences of two steps with their replies, and those of text alone. If the actions differ,
-    nothing else is reported."""
+    """Return the exact differences of two steps with their replies, and the differences of text only. If the actions
+    differ, nothing else is reported."""
     exact: list[Difference] = []
     loose: list[Difference] = []
 
@@ -152,7 +153,7 @@ def compare_steps(a: Step, b: Step, one: Reply | None = None, two: Reply | None 
 
 def _masked_difference(left: str, right: str) -> tuple[str, str] | None:
     """Return both texts masked, or None if they are then equal. A mask never spans lines, so in long texts only
-    different lines are masked; what is returned begins shortly before the first that differs."""
+    different lines are masked; the returned text starts shortly before the first different line."""
     if left == right:
         return None
     lines, others = left.split("\n"), right.split("\n")
@@ -177,7 +178,8 @@ def mask_variable_parts(text: str) -> str:
 
 
 def _pairs(left: Trajectory, right: Trajectory) -> Iterator[tuple[Step | None, Step | None]]:
-    """Yield pairs of steps with the same branch and number, in the left run's order, then those only in the right."""
+    """Yield pairs of steps with the same branch and number, in the left run's order, then the steps that only the right
+    run has."""
     others = {(step.branch, step.n): step for step in right.all_steps()}
     for step in left.all_steps():
         yield step, others.pop((step.branch, step.n), None)

@@ -16,7 +16,7 @@ from trajectories.records import VERSION
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema of a line of the current version or an earlier one. Fields that a record may omit have a
+    """Return the schema of a line, for the current version or an earlier one. Fields that a record may omit have a
     default; unknown fields are ignored."""
     made = adapter().json_schema(ref_template="#/$defs/{model}")
     definitions = made.pop("$defs")

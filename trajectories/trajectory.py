@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
 
 ANEW = ("life", "forked")
-"""Notes before which no time is counted: no process was working on the run."""
+"""Kinds of notes before which no time is counted, because no process was working on the run."""
 
 
 class Trajectory:
@@ -79,13 +79,13 @@ class Trajectory:
         return _live(self.records)
 
     def turn_seconds(self) -> float:
-        """Return what `live_seconds` does, for the current turn."""
+        """Return the same as `live_seconds`, but for the current turn only."""
         return _live(self.of_turn)
 
 
 def _live(records: Iterable[Record]) -> float:
-    """Sum up the seconds of work. Records between a turn's end and the next turn do not count: a user asked for
-    them."""
+    """Sum up the seconds of work. Records between a turn's end and the next turn do not count, because they result from
+    the user's requests."""
     total, start, last, turns, ended = 0.0, None, 0.0, 0, False
     for record in records:
         turns += isinstance(record, Turn)

@@ -1,7 +1,7 @@
 """Backends that count instructions, one module each, found by name.
 
-Each has `ORDER` (the usable backend with the lowest is taken) and `ready(host)`, which returns the tool that runs the
-counted command, or raises Unusable with the reason.
+Each has `ORDER` (the usable backend with the lowest value is used) and `ready(host)`, which returns the tool that runs
+the counted command, or raises Unusable with the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class CountHost(Protocol):
     def folder(self) -> str: ...
 
     def run(self, line: str, timeout: float) -> tuple[int, str]:
-        """Run a shell line of the agent; return (exit status, output)."""
+        """Run a shell command of the agent; return (exit status, output)."""
         ...
 
     def write(self, path: str, data: bytes) -> None: ...
@@ -30,7 +30,7 @@ class CountHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A counting tool: the words to put before a command, the variables it needs, and its entries in a report."""
+    """A counting tool: the prefix of a counted command, the variables it needs, and its entries in a report."""
 
     words: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)

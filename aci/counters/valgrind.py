@@ -18,7 +18,8 @@ from aci.counters import CounterUnusable, CountHost, Tool
 
 ORDER = 1
 FORKS = ("fork", "__fork", "__libc_fork", "vfork")
-"""Callgrind writes a process's count before it calls one of these; otherwise the fork would report it a second time."""
+"""Functions before which callgrind writes a process's count; otherwise the fork would report that count a second
+time."""
 
 OPTIONS = ("-q", "--tool=callgrind", *(f"--dump-before={name}" for name in FORKS))
 FOLLOW = "--trace-children=yes"
@@ -32,7 +33,7 @@ SECONDS = 60.0
 
 
 def ready(host: CountHost) -> Tool:
-    """Return the tool: valgrind as installed on the host, else this machine's, copied there. Raises Unusable."""
+    """Return the tool: the host's valgrind if installed, else a copy of this machine's. Raises Unusable."""
     errors = []
     for words, environment, about in itertools.chain(_installed(host), _copied(host)):
         line = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
@@ -56,10 +57,10 @@ def _installed(host: CountHost) -> list[Launch]:
 
 
 def _copied(host: CountHost) -> Iterator[Launch]:
-    """Copy this machine's valgrind (2.4 MB) to the host on demand; yield the ways to start it.
+    """Copy this machine's valgrind (2.4 MB) to the host on demand; yield the commands that can start it.
 
     The launcher comes first: it also counts programs that the command starts, but needs a C library like this
-    machine's. The tool without it counts the first program and its forks only.
+    machine's. Without the launcher, the tool counts only the first program and its forks.
     """
     library, machine = _library(), platform.machine()
     if library is None:

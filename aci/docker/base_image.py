@@ -1,12 +1,13 @@
-"""Base images, from which the runs, forks and proofs of a base start. One is made for each image, commit and tree.
+"""Base images, from which the runs, forks and proofs of a base start. One is made for each combination of image, commit
+and tree.
 
 First, all history that the image already has in the repository's place is removed. That includes directories outside
 it: the one that a `.git` file names, and those with borrowed objects. The `.git` of nested repositories is removed too;
-a submodule's files stay.
+a submodule's files remain.
 
-A layer then adds the repository and the snapshot store. Stat data of files changes when they are saved in an image, so
-git's indexes must be renewed afterwards: in a small repository each container does so as it starts (`RENEW`), for
-others a second layer holds the renewed indexes.
+A layer then adds the repository and the snapshot store. Saving files in an image changes their stat data, so git's
+indexes must be renewed afterwards: in a small repository each container does so as it starts (`RENEW`), for others a
+second layer holds the renewed indexes.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ _RECIPE = "6"  # part of a base image's name: increase it when base images are m
 _OTHER = "other files"
 _TICK = 0.5  # seconds between checks whether a wait was cancelled
 _FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files within milliseconds
-_COPIES = 4  # of the repository's files and history, at most, while a base is made: pack, store, history, files
-_MAX_IMAGES = 30  # base images; an old one costs disk, a missing one a few seconds
+_COPIES = 4  # maximum copies of the repository's files and history while a base is made: pack, store, history, files
+_MAX_IMAGES = 30  # base images; keeping one costs disk space, making one takes a few seconds
 _LAYOUT = f"""\
 set -e
 root=/workspace/repo
@@ -178,7 +179,7 @@ def _make(daemon: Daemon, source: Image, name: str, options: WorkspaceOptions) -
     _refuse_volumes(source, options)
     small = _is_small(options) and not source.attrs["Config"].get("Volumes")
     with (
-        base_files(daemon, options) as folder,  # written while the container starts
+        base_files(daemon, options) as folder,  # written by another thread while the container starts
         start_container(daemon, source, options.image or DEFAULT_IMAGE, options) as (with_git, as_root, watch),
     ):
         user = _session_user(daemon, with_git, source, options)
@@ -269,7 +270,7 @@ def _ignore_script(root: str, tree: str) -> bytes:
 
 
 def _refuse_volumes(source: Image, options: WorkspaceOptions) -> None:
-    """Raise WorkspaceError for a volume at the repository's or the harness's folders: images do not save volumes."""
+    """Raise WorkspaceError if a volume covers the repository's or the harness's folder: images do not save volumes."""
     for volume in source.attrs["Config"].get("Volumes") or {}:
         if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in ("/testbed", "/workspace", HOME)):
             raise WorkspaceError(

@@ -1,4 +1,4 @@
-"""The files that a base image gets from the host: the repository's history up to the base commit, and the base tree's
+"""The files that the host copies into a base image: the repository's history up to the base commit, and the base tree's
 pack."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SMALL = 30_000  # bytes that are sent through a shell
 def base_files(daemon: Daemon, options: WorkspaceOptions) -> Iterator[Callable[[], Path]]:
     """Create a temporary folder with the history up to the base commit and the base tree's pack, in a thread.
 
-    Yields a function that waits for the folder.
+    Yields a function that waits until the folder is ready.
     """
     folder = Path(tempfile.mkdtemp(prefix="swe-agent-base-"))
 

@@ -14,7 +14,7 @@ from aci.docker.docker_daemon import Daemon
 from trajectories.errors import Cancelled
 
 MAX_OUTPUT_BYTES = 64_000
-"""The bytes kept from the end of a command's output, where errors are reported."""
+"""The number of bytes kept from the end of a command's output, where errors are reported."""
 
 _TICK = 0.2
 _LINE = 1000
@@ -49,9 +49,10 @@ def execute(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] = _ignore,
 ) -> ExecResult:
-    """Run a shell script in the container with this id, and call `on_line` with lines of its output, but not each.
+    """Run a shell script in the container with this id, and call `on_line` with some lines of its output.
 
-    A late or cancelled script leaves processes behind, so the container should only be removed then. Raises Cancelled.
+    A late or cancelled script leaves processes behind, so the only thing to do with the container afterwards is to
+    remove it. Raises Cancelled.
     """
     deadline = time.monotonic() + seconds
     variables = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]

@@ -15,10 +15,10 @@ PREPARED_FILE_BYTES = 20 << 30
 """The maximum size of a single file while a base is made."""
 
 OPEN_FILES = 16_384
-"""The limit of open files. Without one, some programs, such as Java, check a billion descriptors when they start."""
+"""The limit on open files. Without one, some programs, such as Java, check a billion descriptors when they start."""
 
 CPU_WEIGHT = 512
-"""Half the weight of the user's own processes. It is no cap, which would slow down a run on an idle machine."""
+"""Half the weight of the user's own processes. It is not a cap, which would slow down a run on an idle machine."""
 
 SETUP_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """Capabilities of root in set-up and in services: package managers and database images change the owners of files and
@@ -89,7 +89,8 @@ def has_seccomp_profile() -> bool:
 
 
 def _seccomp_profile(counting: bool) -> dict[str, Any]:
-    """Return the seccomp profile for every daemon, since those of older ones allow AF_VSOCK, AF_ALG and io_uring.
+    """Return the seccomp profile for every daemon, since the default profiles of older daemons allow AF_VSOCK, AF_ALG
+    and io_uring.
 
     It is moby's default (github.com/moby/profiles, Apache-2.0) for containers without capabilities that enable rules,
     without the rules for other processors. It also denies socketpair(2) of families other than AF_UNIX, and

@@ -23,21 +23,23 @@ if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
 
 CHECK_INTERVAL = 1.0
-"""Seconds between two checks, or four times the duration of a check, so that they use a fifth of a processor at most.
+"""Minimum number of seconds between two checks; a slow check is followed by a pause of four times its duration, so that
+checks use at most a fifth of a processor.
 """
 
 BYTES_PER_FILE = 10 << 10
-"""The bytes of the limit for each file: a limit of 10 GiB allows a million files, including empty ones."""
+"""The size of the limit, in bytes, that allows one file: a limit of 10 GiB allows a million files, including empty
+ones."""
 
-_SPACE_INTERVAL = 0.1  # seconds between two checks of the free space, which take microseconds
+_SPACE_INTERVAL = 0.1  # seconds between two checks of the free space, each of which takes microseconds
 _SLOW = 1e-6  # seconds to count a file on a fast machine; files are counted if a check takes longer
 _GROWN = 1.2
-_BEYOND = 1.05  # of the usage when processes were ended: removing files may need to write a little
+_BEYOND = 1.05  # of the usage when processes were ended: removing files may write a little
 _RECENTLY = 10.0
 _PATH = b'"Path"'
 
 _freeing_space = Lock()
-"""Held while one container is stopped for lack of space: that may free enough space for the others."""
+"""Held while one container is stopped for lack of space, since stopping it may free enough space for the others."""
 
 
 class DiskWatch:
@@ -46,7 +48,7 @@ class DiskWatch:
     def __init__(self, daemon: Daemon, id: str, limit: int) -> None:
         self.limit, self.most_files = limit, limit // BYTES_PER_FILE
         self._daemon, self._id = daemon, id
-        self._allowed = 1.0  # of the limit; more while the excess files have not been removed yet
+        self._allowed = 1.0  # share of the limit; above 1 while the excess files have not been removed yet
         self._space = DiskSpace(data_folders(daemon))
         self._shortage = 0  # the floor that free space fell below; 0 again once that much is free
         self._counted, self._slowest = 0, 0.0
@@ -62,7 +64,7 @@ class DiskWatch:
         self.most_files = self.limit // BYTES_PER_FILE
 
     def notice(self) -> bytes:
-        """Return what the session should report, once; empty if there is nothing."""
+        """Return the message that the session should report once; empty if there is none."""
         with self._ending:
             notice, self._notice = self._notice, b""
         return notice
@@ -148,7 +150,8 @@ class DiskWatch:
             self._end(api, _usage_text(taken, files, self.limit, self.most_files), share * _BEYOND)
 
     def _files(self, api: APIClient, seconds: float) -> int:
-        """Return how many files were written. They are counted only if checks begin to take long, or even longer."""
+        """Return the number of files written, as last counted. Files are counted again only if checks become slow, or
+        slower than at the last count."""
         if seconds > max(self.most_files * _SLOW, self._slowest * _GROWN) or self._allowed > 1.0:
             address = f"{api.base_url}/v{api.api_version}/containers/{self._id}/changes"
             with api.get(address, stream=True, timeout=600) as answer:

@@ -1,8 +1,8 @@
 """The free space of the disk on which a Docker daemon stores containers.
 
-It limits what the daemon does not count, above all files that were removed while a process has them open. A floor of
-free space gives no false alarm if containers or other programs write to the same disk; a limit on how fast free space
-falls would. The processes of a container cannot be inspected instead: an ordinary user may not read their
+It limits what the daemon does not count, above all files that were removed while a process has them open. Unlike a
+limit on how fast free space falls, a floor of free space gives no false alarm if containers or other programs write to
+the same disk. The processes of a container cannot be inspected instead: an ordinary user may not read their
 `/proc/<pid>/fd`, and a program inside the container could be made to report wrong values.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
 
 RESERVE = 1 << 30
-"""The bytes that must stay free, or half of the free space if that is less."""
+"""The number of bytes that must remain free, or half of the free space if that is less."""
 
 _CONTAINERD = "/var/lib/containerd"  # its default; Docker does not report the folder
 _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
@@ -28,7 +28,7 @@ _folders: dict[str, tuple[str, ...]] = {}
 
 
 class DiskSpace:
-    """The disks of these folders and whether they are nearly full. Without folders, they never are."""
+    """The disks of these folders and whether they are nearly full. Without folders, no disk counts as nearly full."""
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = folders
@@ -54,7 +54,7 @@ class DiskSpace:
 
 
 def reserve(free: int) -> int:
-    """Return how many of these free bytes should stay free."""
+    """Return how many of these free bytes should remain free."""
     return min(RESERVE, free // 2)
 
 
@@ -79,7 +79,8 @@ def data_folders(daemon: Daemon) -> tuple[str, ...]:
 
 
 def local_folders(info: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return these folders from the daemon's info. Its name is that of its machine or virtual machine."""
+    """Return the folders in the daemon's info that are on this machine. The daemon's name is that of its machine or
+    virtual machine."""
     if info.get("Name") != platform.node():
         return ()
     folders = [info.get("DockerRootDir"), _CONTAINERD if _SNAPSHOTTER in (info.get("DriverStatus") or ()) else None]

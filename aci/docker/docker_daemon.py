@@ -31,7 +31,7 @@ BASE = "swe-agent.root"
 """The label of base images only. Its value is the folder of the repository."""
 
 _SOCKET = "unix:///var/run/docker.sock"
-_TIMEOUT = 600  # seconds for one answer: committing a large image takes long
+_TIMEOUT = 600  # seconds for one answer: committing a large image is slow
 _MAX_THREADS = 4
 _TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
@@ -69,7 +69,7 @@ class Daemon:
         return {**{k: v for k, v in os.environ.items() if k != "DOCKER_CONTEXT"}, "DOCKER_HOST": self.address}
 
     def start(self, image: str, names: Sequence[str] = (), **more: Any) -> Container:
-        """Start an idle container of `image` without network, labelled as this process's.
+        """Start an idle container of `image` without network, labelled with this process.
 
         Its loopback also has these `names`. The files that a daemon mounts into every container are read-only. The
         image's volumes are empty folders in memory, because limits do not apply to volumes on the disk. If the daemon
@@ -111,7 +111,7 @@ class Daemon:
         }
         own = [posixpath.normpath(path) for path in more.get("volumes", ())]
         volumes = {path: _VOLUME for path in self._declared_volumes(image) if path not in own}
-        if not more.get("network_mode", "").startswith("container:"):  # it has the host name of the other container
+        if not more.get("network_mode", "").startswith("container:"):  # it has the host name of that container
             idle["hostname"] = HOSTNAME
         container = self.client.containers.create(
             image,
@@ -154,7 +154,7 @@ class Daemon:
         raise WorkspaceError("Docker is not running any more: its daemon does not answer.", _FIX)
 
     def discard(self, container: str) -> None:
-        """Remove the container with this id `later`. If that fails, it is a leftover."""
+        """Remove the container with this id `later`. If that fails, a later clean-up removes it."""
         self.later(lambda other: other.client.api.remove_container(container, force=True, v=True))
 
     def later(self, do: Callable[[Daemon], object]) -> None:
@@ -235,7 +235,7 @@ def error_message(error: Exception) -> str:
 
 
 def _refuse_volumes(container: Container, own: list[str]) -> None:
-    """Raise WorkspaceError if a volume is left: the daemon may have resolved the declared name to another folder."""
+    """Raise WorkspaceError if a volume remains: the daemon may have resolved the declared name to another folder."""
     for mount in container.attrs["Mounts"]:
         if mount["Type"] == "volume" and mount["Destination"] not in own:
             raise WorkspaceError(

@@ -18,7 +18,8 @@ from aci.runtime.process_channel import BLOCK_BYTES
 from trajectories.errors import WorkspaceError
 
 _HEAD = 8
-"""Bytes before each part of a program's output: which stream, three zeros, and the part's length."""
+"""Length of the header before each part of a program's output: one byte for the stream, three zeros, and the part's
+length."""
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -34,13 +35,13 @@ exec </dev/null >/dev/null 2>&1 3<&- 4>&-
 wait $! || exit
 while :; do sleep 3600; done
 """
-"""The container's first process. It holds none of the program's pipes, since every command could find them at process
-1. A subshell waits for the program and prints a secret word when it has ended. If the subshell is killed, the container
-ends."""
+"""The container's first process. It holds none of the program's pipes, since every command could open them through
+process 1. A subshell waits for the program and prints a secret word when it has ended. If the subshell is killed, the
+container ends."""
 
 
 def first_program_arguments(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
-    """Return arguments for `Daemon.start` for a container that starts with a program and idles when it has ended.
+    """Return the arguments of `Daemon.start` for a container that runs a program and idles after the program has ended.
 
     This saves the 30 ms that a daemon takes to start another process in a container; see `FirstProgram`.
     """
@@ -54,7 +55,7 @@ class ProgramStream:
 
     def __init__(self, stream: Any, last: bytes = b"") -> None:
         self._stream, self._last = stream, last
-        self._socket: Any = getattr(stream, "_sock", stream)  # without the buffers above it, which `poll` does not see
+        self._socket: Any = getattr(stream, "_sock", stream)  # the raw socket: `poll` does not see buffered data
         self._socket.settimeout(0)
         if self._socket.family in (socket.AF_INET, socket.AF_INET6):  # networks may drop idle connections
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

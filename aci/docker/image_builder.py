@@ -1,4 +1,4 @@
-"""Containers in which images are prepared, with a shell of root and commands of other users."""
+"""Containers in which images are prepared, with a root shell and commands of other users."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 ROOT_USER = "0:0"
 LAYOUT_TIMEOUT = 1800.0
-"""The time limit in seconds for work on all files in an image's repository folder, whose number is not known."""
+"""The time limit in seconds for work on all files in an image's repository folder, whose number is unknown."""
 
 _MAX_OUTPUT = 64_000  # bytes of a step's output that are kept
 
 
 class RootShell:
-    """A shell of root in a container, used without `docker exec`, which would take 50 ms for each step."""
+    """A root shell in a container, used instead of `docker exec`, which would take 50 ms for each step."""
 
     def __init__(self, daemon: Daemon, container: Container, options: WorkspaceOptions) -> None:
         self._daemon, self._id = daemon, str(container.id)
@@ -64,7 +64,8 @@ class RootShell:
 def start_container(
     daemon: Daemon, source: Image, name: str, options: WorkspaceOptions
 ) -> Iterator[tuple[Container, RootShell, DiskWatch]]:
-    """Start a container of the image `name`, and check that it has a shell and git. The context removes it."""
+    """Start a container of the image `name`, and check that it has a shell and git. The container is removed at the end
+    of the context."""
     from docker.errors import APIError
 
     advice = "Use an image that has both git and a POSIX shell, such as python:3.12."

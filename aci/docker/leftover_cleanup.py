@@ -1,7 +1,7 @@
 """Clean-up of leftovers of dead processes and of unused caches, at the user's request.
 
-Opening a workspace removes what processes of this boot left. `doctor --clean` also removes older leftovers, and unused
-base images and volumes, which the next run makes again within seconds. Environments stay: see `env prune`.
+Opening a workspace removes leftovers of processes of the current boot. `doctor --clean` also removes older leftovers,
+and unused base images and volumes, which the next run recreates within seconds. Environments are kept: see `env prune`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HOUR, _DAY = 3600.0, 86400.0
 
 @dataclass(frozen=True, slots=True)
 class CleanupResult:
-    """The number of removed things of the kind `what`, and the bytes that they took."""
+    """The number of removed objects of the kind `what`, and the bytes that they took."""
 
     what: str
     count: int
@@ -96,7 +96,8 @@ def remove_folder(folder: Path) -> None:
 
 
 def _is_abandoned(container: dict[str, Any]) -> bool:
-    """Return whether a container's owner is gone. Containers in use run; those of an earlier boot do not."""
+    """Return whether a container's owner is gone. A container in use is running; containers of an earlier boot are
+    not."""
     return _is_unowned(container["Labels"][OWNER_LABEL], float(container["Created"]), container["State"] != "running")
 
 
@@ -107,7 +108,7 @@ def _is_unowned(name: str, created: float, idle: bool = True) -> bool:
 
 
 def _own_sizes(api: APIClient) -> dict[str, int]:
-    """Return the bytes that removing each image would free, without what it shares with others."""
+    """Return the number of bytes that removing each image would free, without the layers that it shares with others."""
     images = api.df().get("Images") or ()
     return {each["Id"]: max(int(each["Size"]) - max(int(each.get("SharedSize") or 0), 0), 0) for each in images}
 

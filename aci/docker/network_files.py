@@ -38,14 +38,14 @@ ff00::0\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
-_RESOLV = "nameserver 127.0.0.1\n"  # there is no network; some programs refuse to start without a name server
+_RESOLV = "nameserver 127.0.0.1\n"  # there is no network, but some programs refuse to start without a name server
 
 
 def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
     """Return the mounts for a container whose loopback also has these `names`.
 
-    If their volume is missing, or if `anew`, it is written through a container of `image` that never starts. Raises
-    docker.errors.DockerException.
+    If their volume is missing, or if `anew` is true, it is written through a container of `image` that never starts.
+    Raises docker.errors.DockerException.
     """
     from docker.errors import NotFound
 
@@ -70,7 +70,7 @@ def unused_volumes(api: APIClient) -> list[str]:
     Raises docker.errors.DockerException.
     """
     volumes = api.volumes(filters={"label": LABEL})["Volumes"] or ()
-    # containers mount single files of a volume, which a daemon does not count as using it
+    # containers mount single files of a volume, which a daemon does not count as use of the volume
     containers = api.containers(all=True)
     used = {mount.get("Source", "").rpartition("/")[0] for each in containers for mount in each.get("Mounts") or ()}
     return [each["Name"] for each in volumes if each["Mountpoint"] not in used]

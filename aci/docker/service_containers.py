@@ -38,11 +38,11 @@ _LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service. If `command` is empty, the image's own command runs.
+    """A service. If `command` is empty, the image's default command runs.
 
-    It is ready when the shell command `ready` succeeds in it within `seconds`; without one, when it listens on one of
-    its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are set in the
-    sessions of the workspace, for example with the service's address.
+    It is ready when the shell command `ready` succeeds in it within `seconds`; without such a command, when it listens
+    on one of its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are
+    set in the sessions of the workspace, for example with the service's address.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Service:
 class ServiceGroup:
     """The running services of a workspace. `joined` has the arguments for starting the workspace's own container.
 
-    Each service can be reached on loopback, also by its name. Raises WorkspaceError if one cannot be started, uses the
-    port of another or is not ready in time, and Cancelled; all are removed then.
+    Each service can be reached on loopback, also by its name. Raises WorkspaceError if a service cannot be started,
+    uses another service's port or is not ready in time, and Cancelled; in each case all services are removed.
     """
 
     def __init__(self, daemon: Daemon, image: str, options: WorkspaceOptions) -> None:
@@ -88,7 +88,7 @@ class ServiceGroup:
                 container.remove(force=True, v=True)
 
     def _start_holder(self, image: str) -> Container:
-        """Start the holder container. Its root file system is read-only, so its disk usage needs no watch."""
+        """Start the holder container. Its root file system is read-only, so its disk usage need not be checked."""
         small = replace(self._options, memory=_HOLDER_MEMORY, processes=16, read_only=False)
         return self._start_container(image, read_only=True, **container_limits(small))
 

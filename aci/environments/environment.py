@@ -82,7 +82,7 @@ class TreeFiles(Mapping[str, bytes]):
 
 
 def plan_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> Plan:
-    """Return the plan for the environment of the base. Raises UsageError for a file of it that cannot be used."""
+    """Return the plan for the environment of the base. Raises UsageError if one of the base's files cannot be used."""
     from aci.environments.environment_sources import plan_environment
     from aci.environments.package_dates import chooses_versions, code_date
 
@@ -129,7 +129,7 @@ def environment_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> 
 
 
 def _as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan: Plan) -> WorkspaceOptions:
-    """Return the options with the files of the base's commit, if its uncommitted changes do not change the plan.
+    """Return the options with the base's committed files, if its uncommitted changes do not change the plan.
 
     So an uncommitted edit needs no new environment, and environments are built from committed files if possible.
     """
@@ -204,7 +204,7 @@ def _build(
 ) -> None:
     """Build the plan, if necessary from its alternative images; if all fail, build `plan.instead`.
 
-    The time limit of set-up, from `began`, holds for all of them together.
+    The time limit of set-up, counted from `began`, applies to all of these builds together.
     """
     from aci.docker.base_image import source_image
     from aci.environments.environment_build import Build, HoldsRepository, NetworkFailed, OtherImage
@@ -240,7 +240,7 @@ def _build(
 def _save_unchanged(daemon: Daemon, start: str, name: str, about: Mapping[str, object]) -> None:
     """Save the image under an environment's name, with its labels in addition to those of the image."""
     labels = _environment_labels(name, about) | {OWNER_LABEL: process_owner.own_mark()}
-    container = daemon.client.containers.create(start, ["true"], labels=labels)  # it never starts
+    container = daemon.client.containers.create(start, ["true"], labels=labels)  # the container never starts
     try:
         container.commit(name, "latest", pause=False)
     finally:
@@ -275,11 +275,12 @@ def _environment_labels(name: str, about: Mapping[str, object]) -> dict[str, str
 
 
 def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
-    """Return the key of the environment: a hash of all its inputs. Where the image was named is not one of them.
+    """Return the key of the environment: a hash of all its inputs. The place where the image was named is not one of
+    them.
 
     Set-up runs the repository's code (scripts, build backends, tests), which can read every file and write anything to
     the image, and the tests decide what is repaired. So an environment is only used for the commit and tree from which
-    it was built. A commit's id also covers its history, from which the date of packages is taken.
+    it was built. A commit's id also covers its history, which determines the date to which packages are limited.
     """
     made = {
         "recipe": _RECIPE,
@@ -343,9 +344,10 @@ def _parse_about(labels: Mapping[str, str]) -> dict[str, object]:
 
 
 def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
-    """Remove environments that were not used for `days`, and all but the `keep` latest, with their base images.
+    """Remove environments that were not used for `days`, and all but the `keep` most recently used, with their base
+    images.
 
-    An environment that a container uses stays. Return the removed ones.
+    An environment that a container uses is kept. Return the removed ones.
     """
     since = time.time() - days * 86400
     gone = []

@@ -42,7 +42,7 @@ INSTALL_GIT = Command(
     "the image has no git",
 )
 OPTIONAL = 1 / 3
-"""The share of the remaining time that an optional command may take."""
+"""The maximum share of the remaining time that an optional command may take."""
 
 _PROGRESS_INTERVAL = 15.0
 """Seconds between progress messages of a slow command."""
@@ -57,7 +57,8 @@ class OtherImage(Exception):
 
 
 class HoldsRepository(Exception):
-    """The image already has the repository at /testbed, as those of benchmark instances do. It is used as it is."""
+    """The image already has the repository at /testbed, as the images of benchmark instances do. It is used as it
+    is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Build:
         return self, container, found
 
     def _older_build(self) -> Build | None:
-        """Return the same build with older packages, if that may change something and enough time is left."""
+        """Return the same build with older packages, if those may change the result and enough time is left."""
         late = time.monotonic() - self.began > self.settings.seconds / 2
         if late or not chooses_versions(self.plan.language, self.ran):
             return None
@@ -203,7 +204,7 @@ class Build:
             self._apply_repair(container, found, env, end)
             done = self._run_command(container, found.again or done.command, env, end)
         if repairs:
-            _check_network(done)  # a command that installs line by line succeeds if some lines do
+            _check_network(done)  # a command that installs line by line succeeds if some lines can be installed
         self.repairs += repairs
 
     def _find_repair(self, done: SetupResult, repairs: Sequence[str]) -> Repair | None:
@@ -225,7 +226,8 @@ class Build:
                 raise _failed(done, [found.what])
 
     def _test_and_repair(self, container: SetupContainer, env: Mapping[str, str]) -> SmokeResult:
-        """Run the tests and install what they lack. What cannot be repaired is only reported."""
+        """Run the tests and install missing packages that they need. Failures that cannot be repaired are only
+        reported."""
         own = QUIET_ENVIRONMENT | self._session_variables(container)
         repairs: list[str] = []
         end = time.monotonic() + self._seconds_left()
@@ -248,7 +250,7 @@ class Build:
         return found
 
     def _run_tests(self, container: SetupContainer, env: Mapping[str, str]) -> SmokeResult:
-        """Run the tests in a container of their own, so that nothing they write is saved in the image."""
+        """Run the tests in a separate container, so that nothing they write is saved in the image."""
         nameless = ""  # so that it is removed with the leftovers if this process dies
         draft = container.commit(nameless, commit_instructions(self._session_variables(container), {}))
         try:
@@ -264,11 +266,11 @@ class Build:
                 self.daemon.client.images.remove(draft)
 
     def _seconds_left(self) -> float:
-        """Return the seconds left for the whole set-up, including other images and tries; at least one."""
+        """Return the number of seconds left for the whole set-up, including other images and attempts; at least one."""
         return max(1.0, self.began + self.settings.seconds - time.monotonic())
 
     def _run_command(self, container: SetupContainer, command: str, env: Mapping[str, str], end: float) -> SetupResult:
-        """Run a command until `end`. Raises NetworkFailed if it fails because of the network."""
+        """Run a command until the time `end`. Raises NetworkFailed if it fails because of the network."""
         began = last = time.monotonic()
         self.ran.append(command)
 

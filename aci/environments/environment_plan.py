@@ -80,7 +80,7 @@ class Plan:
     refused: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     folder: str = ""
-    """The folder of the manifests, if not the top."""
+    """The folder of the manifests, if it is not the top folder."""
 
     instead: Plan | None = None
     """The plan to use if this one cannot be built; None if the settings name this one."""

@@ -1,7 +1,8 @@
 """The sources of environments, in order: settings, devcontainer, Dockerfile, what the repository's files imply.
 
 A devcontainer or Dockerfile names an image to start from and commands to run there. The plan implied by the manifests
-is added, since it rarely installs what the tests need. If the result cannot be built, the implied plan is used alone.
+is added, since a devcontainer or Dockerfile rarely installs what the tests need. If the result cannot be built, the
+implied plan is used alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Docker
 
 
 def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan for the environment of these files, without running or asking anything."""
+    """Return the plan for the environment of these files, without running any code or asking the user."""
     implied = derive_plan(files, settings)
     if settings.image:
         whose = settings.named.get("image", "the settings")
@@ -41,9 +42,10 @@ def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
 
 
 def derive_plan(files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan that the files imply: those at the top, or else in the folder with a manifest and most tests.
+    """Return the plan that the files imply: those at the top, or else in the folder that has a manifest and the most
+    test files.
 
-    Of several languages, one with a manifest there is chosen; Python comes first.
+    Of several languages, one with a manifest in that folder is chosen; Python has priority.
     """
     top = _of_folder(files, settings, "")
     declared = any(re.fullmatch(f"{_MANIFESTS}|tox.ini|Gemfile|composer.json", path) for path in files)
@@ -85,7 +87,7 @@ def _fallback_plan(settings: EnvironmentOptions) -> Plan:
 
 
 def _with_own_setup(plan: Plan, files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan with the set-up commands of the settings instead of derived ones.
+    """Return the plan with the set-up commands of the settings instead of the implied ones.
 
     Files that these commands name are inputs.
     """
@@ -138,7 +140,7 @@ def _read(where: Dockerfile, files: Files, refused: list[str]) -> DockerfileStag
 
 
 def _on_image(source: str, reading: DockerfileStage, implied: Plan, refused: Sequence[str]) -> Plan:
-    """Return the implied plan with the image of the devcontainer or Dockerfile."""
+    """Return the implied plan with the image, variables and paths of the devcontainer or Dockerfile."""
     return replace(
         implied,
         source=source,
@@ -154,7 +156,7 @@ def _on_image(source: str, reading: DockerfileStage, implied: Plan, refused: Seq
 
 
 def _split_venv(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
-    """Split off the command that creates the virtual environment, changed so that it sees the image's packages."""
+    """Separate the command that creates the virtual environment, changed so that it sees the image's packages."""
     if f"{VENV}/bin" not in implied.paths:
         return (), implied.setup
     made, *rest = implied.setup
@@ -163,6 +165,6 @@ def _split_venv(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]
 
 
 def _named_files(files: Files, found: Devcontainer) -> list[str]:
-    """Return the files that its commands name, and the Dockerfile."""
+    """Return the files that the plan's commands name, and the Dockerfile."""
     words = {word.removeprefix("./") for command in found.commands for word in command.text.split()}
     return [path for path in files if path in words or (found.dockerfile and path == found.dockerfile.path)]

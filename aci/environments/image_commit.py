@@ -42,7 +42,7 @@ def language_version(container: SetupContainer, language: str, env: Mapping[str,
 def commit_instructions(variables: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:
     """Return the instructions for the image's commit: variables of all sessions, labels, and no program of its own.
 
-    A program that the image starts by itself would block its user.
+    A program that the image starts by default would block the image's users.
     """
     idle = ["ENTRYPOINT []", 'CMD ["/bin/sh"]']
     variable_lines = [f"ENV {name}={_quoted(value)}" for name, value in variables.items()]

@@ -1,4 +1,4 @@
-"""Detection of network failures in a command's output. Another run may then succeed."""
+"""Detection of network failures in a command's output. After such a failure, another run may succeed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OUTAGE = re.compile(
     re.IGNORECASE,
 )
 _FOR_GOOD = re.compile(r"\b403\b|not among the registries|has a private address|answered HTTP/\S+ 4|Retry\(total=[1-9]")
-"""Errors that another run would not change, and lines of pip's own retries."""
+"""Errors that another run would not change, and lines about pip's own retries."""
 
 _LONGEST = 1000
 
@@ -24,8 +24,8 @@ _LONGEST = 1000
 def find_outage(output: str) -> str:
     """Return the line of the output that reports a network failure; empty if none does.
 
-    A host name that a program cannot resolve is no sign: names are only resolved by the proxy outside the container,
-    which answers 502.
+    A host name that a program cannot resolve is not a sign of an outage: names are only resolved by the proxy outside
+    the container, which answers 502.
     """
     lines = (line.strip()[:_LONGEST] for line in output.splitlines())
     return next((line for line in lines if _OUTAGE.search(line) and not _FOR_GOOD.search(line)), "")

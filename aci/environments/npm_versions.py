@@ -1,4 +1,4 @@
-"""Replacing versions that npm's registry no longer has; all other versions stay as in the lock file."""
+"""Replacing versions that npm's registry no longer has; all other versions remain those of the lock file."""
 
 from __future__ import annotations
 

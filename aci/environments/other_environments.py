@@ -1,4 +1,4 @@
-"""Environments for other languages than Python, with commands of their own package managers."""
+"""Environments for languages other than Python, with commands of their own package managers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NODE_LOCKS = {
 }
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
-"""Node's releases with long-term support. Images with an older one than the first are used on purpose."""
+"""Node's releases with long-term support. Images with a version older than the first of these are used on purpose."""
 
 _GO_VERSION = re.compile(r"^go\s+(\d{1,9}\.\d{1,9})", re.MULTILINE)
 
 _LONGEST = 200
-"""The maximum characters of a version range."""
+"""The maximum number of characters of a version range."""
 
 
 def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:

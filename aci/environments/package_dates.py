@@ -1,4 +1,5 @@
-"""Packages as of the date of the base's code: options of package managers against newer versions.
+"""Package versions as of the date of the base's code: options that keep package managers from installing newer
+versions.
 
 An old base may fail with the versions that its unbounded requirements resolve to today. npm has an option and uv a
 variable. pip's own option needs data that many indexes lack, so pip uses a local index (`aci/guest/dated_index.py`)
@@ -31,7 +32,8 @@ _CHOOSING_COMMANDS = {"python": ("pip install", "uv "), "node": ("npm install",)
 
 
 def code_date(options: WorkspaceOptions, language: str) -> datetime | None:
-    """Return when the base's code was last changed, or None if it was recently. Changes of prose do not count."""
+    """Return when the base's code was last changed, or None if the change is recent. Changes of documentation do not
+    count."""
     from aci.history.git_log import GitLog
 
     commits = GitLog(options.repository.git_dir)
@@ -48,7 +50,7 @@ def chooses_versions(language: str, commands: Iterable[str]) -> bool:
 
 
 def index_as_of(container: SetupContainer, when: datetime, language: str, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which commands in `container` install nothing newer. Raises WorkspaceError."""
+    """Return the variables that keep commands in `container` from installing newer packages. Raises WorkspaceError."""
     if language != "python":
         return {}
     indexes = [env.get("PIP_INDEX_URL") or _INDEX, *env.get("PIP_EXTRA_INDEX_URL", "").split()]

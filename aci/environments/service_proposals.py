@@ -38,7 +38,8 @@ class ServiceProposal:
 
 
 def find_proposals(files: Files) -> list[ServiceProposal]:
-    """Return one proposal for each image, from the first file that names it. Images that are built are left out."""
+    """Return one proposal for each image, from the first file that names it. Images that the repository builds are left
+    out."""
     found: dict[str, ServiceProposal] = {}
     for path in sorted(path for path in files if _FILES.fullmatch(path)):
         for name, image in _services(files[path].decode("utf-8", "replace")):

@@ -1,7 +1,7 @@
 """Repairs of failed set-up commands: a small function for each kind of failure, tried in order.
 
-As in AutoDev: read the failure, repair one thing, try again, a limited number of times. No text of a log becomes part
-of a command, except names that are checked.
+The method follows AutoDev: read the failure, repair one thing and try again, a limited number of times. No text of a
+log becomes part of a command, except names that are checked.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair: the commands `first`, then `again` instead of the failed command; or the build starts with another
-    image."""
+    """A repair: the commands `first`, then `again` instead of the failed command; or a build from another image."""
 
     what: str
     first: tuple[str, ...] = ()
@@ -48,7 +47,7 @@ _PLACE = r"(?:cd (?:'[^']*'|\S+) && )?"
 
 
 def find_repair(failure: Failure, tried: Collection[str] = ()) -> Repair | None:
-    """Return the first repair that fits and was not tried before (compared by its text)."""
+    """Return the first repair that fits and was not tried before (compared by its description)."""
     for look in REPAIRS:
         found = look(failure)
         if found and found.what not in tried:

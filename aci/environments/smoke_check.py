@@ -12,7 +12,7 @@ from aci.environments.setup_container import SetupResult
 from trajectories.git_store.trees import Trees
 
 TIME = 120
-"""Seconds for which tests run. Later tests of a large suite are not tried."""
+"""The time limit of the tests in seconds. In a large suite, the tests that would run after this time are skipped."""
 
 MOST_FILES = 2000
 OPTIONS = "-p no:cacheprovider -p no:randomly"
@@ -22,7 +22,7 @@ _COMMANDS = {
     "go": "go test ./...",
     "rust": "cargo test --offline",
 }
-# Without -q: in addition to one in the repository's addopts it would hide the counts.
+# Without -q: together with a -q in the repository's addopts it would hide the counts.
 _COLLECT = f"python3 -m pytest --collect-only {OPTIONS}"
 _UNITTEST = "python3 -m unittest discover"
 _TEST = re.compile(r"(?:^|/)(?:tests?/.*|test[^/]*|[^/]*_test|conftest)\.py$")
@@ -40,7 +40,7 @@ Run = Callable[[str, float], SetupResult]
 
 @dataclass(frozen=True, slots=True)
 class SmokeResult:
-    """The result as a text and counts; -1 is unknown. `lacking` is the output if there are failures."""
+    """The result as text and counts; -1 stands for an unknown count. `lacking` is the output if there are failures."""
 
     summary: str
     command: str = ""
@@ -119,7 +119,7 @@ def _summary_counts(output: str) -> tuple[int, int]:
 
 
 def _seconds_run(done: SetupResult) -> int:
-    """Return the whole seconds that tests ran, without the time that it took to end them."""
+    """Return for how many whole seconds the tests ran, without the time that it took to stop them."""
     return min(TIME, int(done.seconds))
 
 

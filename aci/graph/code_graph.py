@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]
 MAX_METHODS = 12
-"""An attribute of an unknown receiver is linked to every method of that name, unless there are more than these."""
+"""Maximum number of methods of one name to which an attribute of an unknown receiver is linked; with more, it is linked
+to none."""
 FAMILY = {"typescript": "javascript", "tsx": "javascript", "cpp": "c"}
-"""The family of languages whose code calls each other's; a language that is missing here is its own family."""
+"""The family of languages that can call each other's code; a language that is missing here is its own family."""
 
 
 class Link(NamedTuple):
-    """A place that refers to another, or that it refers to. `weight` is below 1 if the reference is ambiguous."""
+    """A place at the other end of a reference: it refers to the given place, or the given place refers to it. `weight`
+    is below 1 if the reference is ambiguous."""
 
     place: Location
     kind: str
@@ -53,9 +55,11 @@ class Edges(NamedTuple):
 
 
 def query_graph(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
-    """Return the answer of a tree's graph, which is built first if it is not in the cache, or if that is damaged.
+    """Return the result of a query on a tree's graph; the graph is built first if it is missing from the cache or
+    damaged.
 
-    `folder` is the cache's; without one the graph is kept in memory. Raises WorkspaceError if it cannot be written.
+    `folder` is the cache's folder; without one the graph is kept in memory. Raises WorkspaceError if it cannot be
+    written.
     """
     store = Store(folder)
     try:
@@ -131,7 +135,7 @@ class Graph:
 
     @cached_property
     def parent(self) -> Nodes:
-        """The node around each node; that of a file is the file itself."""
+        """The node that encloses each node; a file's node is its own parent."""
         around = self._column(lambda documents: documents.parent.astype(np.int64) - np.arange(len(documents.parent)))
         return around + np.arange(len(around))
 
@@ -175,7 +179,8 @@ class Graph:
     def defining(self, name: str) -> list[Location]:
         """Return the definitions with a bare or a dotted name: `Class.method`, `module.function`.
 
-        If no definition matches the whole qualifier, its end decides, and at last the bare name alone.
+        If no definition matches the whole qualifier, the definitions that match its end are returned, or else those
+        that match only the bare name.
         """
         *before, bare = name.replace("::", ".").replace("#", ".").strip(".").split(".")
         found = [self.place(node) for node in self.nodes_defining([bare]).get(bare, np.zeros(0, np.int64)).tolist()]
@@ -299,14 +304,15 @@ class Graph:
         return methods
 
     def callees(self, place: Location) -> list[Link]:
-        """Return what a definition refers to (for a class also its methods), the surest first."""
+        """Return what a definition refers to (for a class also what its methods refer to), in descending order of
+        weight."""
         return self._links_from(place, lambda kind: kind != KINDS.index(BASE))
 
     def bases(self, place: Location) -> list[Link]:
         return self._links_from(place, lambda kind: kind == KINDS.index(BASE))
 
     def callers(self, place: Location) -> list[Link]:
-        """Return the places that refer to a definition, the surest first."""
+        """Return the places that refer to a definition, in descending order of weight."""
         return self._links_to(place, lambda kind: kind != KINDS.index(BASE))
 
     def subclasses(self, place: Location) -> list[Link]:
@@ -337,9 +343,9 @@ class Graph:
         return sorted(found.values(), key=lambda link: (-link.weight, link.place, link.line))
 
     def neighbourhood(self, places: Sequence[Location], most: int = 60) -> DiGraph[Location]:
-        """Return the graph of these places and those linked with them in both directions, the surest first.
+        """Return the graph of these places and those linked with them in both directions.
 
-        It has at most `most` nodes; its edges have `kind` and `weight`.
+        It has at most `most` nodes, those with the links of the highest weights; its edges have `kind` and `weight`.
         """
         from networkx import DiGraph
 

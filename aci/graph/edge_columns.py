@@ -19,7 +19,7 @@ KINDS = ("call", "base", "use", "import")
 
 
 class Rows(NamedTuple):
-    """Edges of some of a bundle's files; `path` is an index in the bundle's paths, `file` one in its files."""
+    """Edges of some of a bundle's files; `path` is an index into the bundle's paths, `file` an index into its files."""
 
     file: Ints
     symbol: Ints

@@ -1,4 +1,4 @@
-"""Selection of the files of a tree that are indexed, with the reasons for which others are left out."""
+"""Selection of the files of a tree that are indexed, with the reasons why other files are left out."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 MOST_COMMENTS = 5000
-"""Consecutive lines of comments; the time of Python's grammar grows with the square of their number."""
+"""Number of consecutive comment lines from which a file is skipped; the time of Python's grammar grows with the square
+of this number."""
 
 HEAD = 1000
-"""Bytes at the start of a file that are searched for a note that it was generated, up to the first code."""
+"""Number of bytes at the start of a file, up to the first code, that are searched for a note that the file was
+generated."""
 
 LONG_LINES = 1000
-"""Mean bytes per line above which a file is taken for minified."""
+"""Mean number of bytes per line above which a file is taken for minified."""
 
 
 def language_of(path: str) -> str:

@@ -26,7 +26,7 @@ MISSING_BLOB = "missing from the repository"
 _FOLDER_MODULE = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
 """Files that are imported under the name of their folder: files that depend on one need not mention its name."""
 MOST_PARTS = 40
-"""Greatest number of a tree's segments, and of its bundles, since a query searches each segment."""
+"""Maximum number of a tree's segments, and of its bundles, since a query searches each segment."""
 
 
 def load_manifest(blobs: Blobs, store: Store) -> Manifest:
@@ -161,7 +161,7 @@ def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
 
 
 def _reusable_bundles(tree: Tree, store: Store) -> dict[str, int]:
-    """Return the bundles of the files that are as in a stored tree, as are all files that they depend on."""
+    """Return the bundles of the files that are unchanged from a stored tree, as are all files that they depend on."""
     recent = store.recent(tree.keys)
     known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
     common = [len(one.items() & tree.keys.items()) for one in known]

@@ -1,7 +1,7 @@
 """The graph on disk: outlines by blob, postings by segment, edges by file, and the manifest of each tree.
 
-All trees, commits and clones share blobs. Two trees share the edges of a file if everything that these depend on is
-the same.
+All trees, commits and clones share blobs. Two trees share the edges of a file if everything that these edges depend on
+is the same.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ CREATE TABLE trees (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NU
 """
 BATCH = 500
 HOUR = 3600.0
-"""Seconds between two updates of the time at which a tree was used."""
+"""Minimum number of seconds between two updates of the time at which a tree was last used."""
 LARGEST = 2_000_000_000
-"""Bytes of the cache above which the least recently used trees are removed."""
+"""Size of the cache in bytes above which the least recently used trees are removed."""
 
 
 class BlobPosition(NamedTuple):
@@ -134,8 +134,8 @@ class Store:
     ) -> dict[str, BlobPosition]:
         """Store parsed blobs and their segment; return the places of the blobs.
 
-        If all of them have a place that differs from `before`, another process has just written them, and nothing is
-        written.
+        If all of them already have a place that differs from `before`, another process has just stored them, and
+        nothing is written.
         """
         outlines = [add_checksum(encode_outline(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:

@@ -1,4 +1,4 @@
-"""Lookup of names as users write them: the places that a name means, or else those with similar names.
+"""Lookup of names as users write them: the places that a name means, or else places with similar names.
 
 Forms: `name`, `Class.method`, `module.name`, `module::name`, `Class#method`, `path.py`, `path.py:name`, `path.py:12`.
 """
@@ -16,11 +16,11 @@ from aci.repository.patch import is_test
 
 CUTOFF = 0.65
 MOST_RANKED = 500
-"""Greatest number of definitions that are ranked by their similarity to a dotted name."""
+"""Maximum number of definitions that are ranked by their similarity to a dotted name."""
 LONGEST = 500
-"""Characters of a name that are read."""
+"""Maximum number of characters of a name that are read."""
 DEEPEST = 10
-"""Levels of base classes that are searched for a method."""
+"""Maximum number of levels of base classes that are searched for a method."""
 
 _AT = re.compile(r"(?P<path>[^:#]+\.[A-Za-z]\w{0,4}|[^:#]*/[^:#]*)(?:(?:::?|#)(?P<rest>.+))?")
 _MARKS = re.compile(r"::|#|->|/")
@@ -28,7 +28,8 @@ _AROUND = re.compile(r"^(?:async |def |class |function |fn |func )+|\(.*\)$")
 
 
 class NameMatch(NamedTuple):
-    """The `places` that a name means; if there are none, `near` has those with similar names, the nearest first."""
+    """The `places` that a name means; if there are none, `near` has places with similar names, the most similar
+    first."""
 
     places: tuple[Location, ...] = ()
     near: tuple[Location, ...] = ()
@@ -100,7 +101,7 @@ def _is_class(graph: Graph, place: Location) -> bool:
 
 
 def definition_at_line(graph: Graph, path: str, line: int) -> Location:
-    """Return the innermost definition around a line, or the file."""
+    """Return the innermost definition that encloses a line, or the file."""
     around = [
         (one.line, -one.end, n) for n, one in enumerate(graph.outline(path).symbols) if one.line <= line <= one.end
     ]
@@ -120,7 +121,7 @@ def find_similar_names(graph: Graph, parts: Sequence[str], most: int) -> tuple[L
 
 
 def _similar_names(name: str, names: Iterable[str], most: int) -> list[str]:
-    """Return the names that are most similar to one, those that are equal but for case and underscores first."""
+    """Return the names that are most similar to one; names that differ only in case and underscores come first."""
     wanted = _folded(name)
     folded: dict[str, list[str]] = {}
     for one in sorted(names):
@@ -172,7 +173,7 @@ def _find_in_files(graph: Graph, files: Sequence[str], rest: str, most: int) -> 
 
 
 def _defining(graph: Graph, parts: Sequence[str]) -> list[Location]:
-    """Return the definitions with a name; a qualifier must name something around them."""
+    """Return the definitions with a name; a qualifier must match the names that enclose them."""
     found = graph.defining(".".join(parts))
     if len(parts) == 1:
         return found
@@ -180,7 +181,7 @@ def _defining(graph: Graph, parts: Sequence[str]) -> list[Location]:
 
 
 def _qualifier(graph: Graph, place: Location) -> list[str]:
-    """Return the names around a definition, from the outermost folder to the innermost class."""
+    """Return the names that enclose a definition, from the outermost folder to the innermost class."""
     module = place.path.rpartition(".")[0].removesuffix("/__init__")
     return [*module.split("/"), *dotted_name(graph, place).split(".")[:-1]]
 

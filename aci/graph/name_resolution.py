@@ -19,7 +19,7 @@ NOT_LOOKED_UP: list[Target] = []
 
 
 class Edge(NamedTuple):
-    """A reference to its target, or to one of the few that it may mean."""
+    """A reference to its target, or to one of a few possible targets."""
 
     symbol: int
     """Index of the referring symbol in its file's outline, -1 for the module."""
@@ -29,7 +29,7 @@ class Edge(NamedTuple):
     target: int
     """Index in the outline of `path`, -1 for the file itself."""
     weight: float
-    """From 0 to 1; the possible targets of an ambiguous reference share 1."""
+    """From 0 to 1; the weights of an ambiguous reference's possible targets add up to 1."""
     line: int
 
 

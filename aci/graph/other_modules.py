@@ -16,7 +16,7 @@ from aci.graph.python_modules import PythonModules, folder, join
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".jsx", ".mjs", ".cjs")
 PACKAGES = (".go", ".java")
 MOST_PARTS = 20
-"""Greatest number of parts of a Go or Java package's name."""
+"""Maximum number of parts of a Go or Java package's name."""
 
 
 class ModuleResolver:
@@ -51,7 +51,7 @@ class ModuleResolver:
         return self._rust_inside(module, name) if module.endswith(".rs") else self.python.inside(module, name)
 
     def around(self, path: str) -> str:
-        """Return the folder whose names a file can use without importing them; "" for none."""
+        """Return the folder whose names a file can use without importing them; "" if there is none."""
         return join(folder(path), f"*{path[path.rfind('.') :]}") if path.endswith(PACKAGES) else ""
 
     def files(self, package: str) -> list[str]:

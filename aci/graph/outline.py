@@ -1,6 +1,6 @@
 """The outline of one blob: its definitions and references, independent of files and commits that contain it.
 
-Paths and the meaning of names are not part of it, since they depend on the tree's other files: see
+Paths and the meaning of names are not part of an outline, since they depend on the tree's other files: see
 `name_resolution.py`.
 """
 
@@ -30,7 +30,7 @@ class Symbol(NamedTuple):
     stop: int
     """The range of bytes, including decorators."""
     parent: int
-    """Index of the symbol around it, or -1."""
+    """Index of the symbol that encloses it, or -1."""
     signature: str
     """The header in one line, without body: `def f(a, b=1) -> int`, `class A(B)`."""
     doc: str
@@ -60,7 +60,7 @@ class Reference(NamedTuple):
     name: str
     line: int
     symbol: int
-    """Index of the innermost symbol around it, or -1 for the module."""
+    """Index of the innermost symbol that encloses it, or -1 for the module."""
 
 
 class Import(NamedTuple):
@@ -96,7 +96,7 @@ class Outline(NamedTuple):
     imports: tuple[Import, ...] = ()
     bindings: tuple[Binding, ...] = ()
     broken: bool = False
-    """Whether the parser found errors; the rest is what it could read."""
+    """Whether the parser found errors; the outline then holds only what it could read."""
 
 
 def encode_outline(outline: Outline) -> bytes:

@@ -20,13 +20,15 @@ from trajectories.plugins import names
 
 PACKAGE = "aci.graph.languages"
 LONGEST_NAME = 200
-"""Bytes of an expression that are read; of a longer one only the end."""
+"""Maximum number of bytes of an expression that are read; of a longer one only the end is read."""
 
 DEEPEST = 1000
-"""Levels of the syntax tree that are searched: a query takes quadratic time in the depth, and real code has few."""
+"""Maximum depth of the syntax tree that is searched: a query takes quadratic time in the depth, and real code is not
+deep."""
 
 WIDEST = 10_000
-"""Adjacent tokens without a name above which a file is skipped: a query takes quadratic time in their number."""
+"""Maximum number of adjacent tokens without a name; a file with more is skipped, since a query takes quadratic time in
+their number."""
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
@@ -172,9 +174,10 @@ def _symbol_at(byte: int, around: SymbolBoundaries) -> int:
 
 
 def _references(found: Captures, data: bytes, around: SymbolBoundaries, known: frozenset[str]) -> list[Reference]:
-    """Return the references in the order of their lines; equal ones in a symbol are given once, by the first.
+    """Return the references in the order of their lines; duplicates within a symbol are reported once, at their first
+    occurrence.
 
-    Apart from tree-sitter, most of the time is spent here, hence the plain loops.
+    Apart from tree-sitter, most of the parsing time is spent here, hence the plain loops.
     """
     positions, owners = around
     first: dict[tuple[str, str, int], int] = {}
@@ -210,7 +213,7 @@ def _spans(nodes: Sequence[Node]) -> list[Span]:
 
 
 def _split_calls(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
-    """Return the spans that a parenthesis follows, and the others."""
+    """Return the spans that a parenthesis follows, and those that none follows."""
     called, others = [], []
     data += b"\n"
     for node in members:
@@ -244,7 +247,7 @@ def _with_lines(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -
 
 
 def _end(data: bytes, start: int, stop: int) -> bytes:
-    """Return an expression, or the end of a long one, in a form that is not a name."""
+    """Return an expression; a long one as `?` and its end, so that it is not taken for a name."""
     return data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph, Link
 
 LEAST_WEIGHT = 0.3
-"""Least weight of a reference that is reported; below it the reference is too ambiguous."""
+"""Minimum weight of a reference that is reported; below it the reference is too ambiguous."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Edit:
 
     @cached_property
     def _pieces(self) -> list[tuple[str, int, int, int, int]]:
-        """The opcodes of difflib; equal lines at the start and the end are not given to it, to save time."""
+        """The opcodes of difflib, computed without the equal lines at the start and the end to save time."""
         old, new = self.before.splitlines(), self.after.splitlines()
         head = _common_prefix(old, new)
         tail = _common_prefix(old[head:][::-1], new[head:][::-1])
@@ -43,7 +43,8 @@ class Edit:
 
     @cached_property
     def lines(self) -> list[tuple[int, int]]:
-        """The changed spans of lines, from 1 and inclusive; that of an insertion is the lines on both sides of it."""
+        """The changed spans of lines, counted from 1 and inclusive; the span of an insertion is the lines on both sides
+        of it."""
         spans = [(a + 1, b) if b > a else (a, a + 1) for tag, a, b, _, _ in self._pieces if tag != "equal"]
         return [(max(first, 1), last) for first, last in spans]
 
@@ -81,7 +82,8 @@ def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 class BreakingChange(NamedTuple):
-    """A definition with a breaking change (`words` describe it), and the callers that the patch does not change."""
+    """A definition with a breaking change (`words` describe it), and those of its callers that the patch does not
+    change."""
 
     place: Location
     name: str
@@ -91,7 +93,8 @@ class BreakingChange(NamedTuple):
 
 
 def changed_definitions(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
-    """Return the innermost definitions around the lines that a patch changes; the file for lines outside of all."""
+    """Return the innermost definitions that enclose the lines that a patch changes; the file for lines outside of all
+    definitions."""
     found: dict[Location, None] = {}
     for edit in edits:
         if edit.path not in graph.number:

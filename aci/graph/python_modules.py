@@ -86,14 +86,14 @@ class PythonModules:
         return "" if found.endswith("/") and name.partition(".")[0] in sys.stdlib_module_names else found
 
     def _folders_above(self, above: str) -> Iterator[str]:
-        """Yield a folder and those around it, innermost first, ending with the root of the tree."""
+        """Yield a folder and its parents, innermost first, ending with the root of the tree."""
         while above:
             yield above
             above = folder(above)
         yield ""
 
     def _import_roots(self, first: str) -> list[str]:
-        """Return the folders that may be on the import path for a top-level name, the likeliest first."""
+        """Return the folders that may be on the import path for a top-level name, the most likely first."""
         if first in sys.stdlib_module_names:
             return []
         ranked = [(not self.is_package(join(root, first)), root) for root in self._roots.get(first, ())]

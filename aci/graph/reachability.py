@@ -16,7 +16,7 @@ from aci.graph.outline import Location
 HOPS = 4
 PER_HOP = 0.6
 TO_CLASS = 0.4
-"""Weight for a class around a definition: code that uses the class may reach the definition."""
+"""Weight for the class that encloses a definition: code that uses the class may reach the definition."""
 TO_FILE = 0.15
 """Weight for a definition's file: code that imports the file may reach the definition."""
 KIND_WEIGHTS = {"call": 1.0, "base": 0.7, "use": 0.8, "import": 0.4}
@@ -26,7 +26,8 @@ Scores = npt.NDArray[np.float64]
 
 
 class Reached(NamedTuple):
-    """How surely a place reaches the given places, from 0 to 1, and over how many references at least."""
+    """The confidence, from 0 to 1, that a place reaches the given places, and the minimum number of references on the
+    way."""
 
     score: float
     hops: int
@@ -40,9 +41,9 @@ def find_callers(graph: Graph, places: Mapping[Location, float], hops: int = HOP
 
 
 def find_reaching_tests(graph: Graph, places: Mapping[Location, float], hops: int = HOPS) -> dict[str, Reached]:
-    """Return the test files that reach these places, the surest first.
+    """Return the test files that reach these places, in descending order of score.
 
-    The score of a file is that of its surest test, plus a little for the others.
+    The score of a file is that of its highest-scoring test, plus a little for its other tests.
     """
     found: dict[str, list[Reached]] = {}
     for place, reached in find_callers(graph, places, hops).items():
@@ -60,7 +61,7 @@ def _combined(routes: Iterable[Reached]) -> Reached:
 
 
 def _spread(graph: Graph, starts: Mapping[int, float], hops: int) -> tuple[Scores, Nodes]:
-    """Return for each node how surely it reaches the starts, and in how many hops."""
+    """Return for each node the confidence that it reaches the starting nodes, and the number of hops."""
     edges = graph.edges()
     weight = edges.weight * np.array([KIND_WEIGHTS[kind] for kind in KINDS])[edges.kind] * PER_HOP
     inner = np.flatnonzero(graph.is_method)

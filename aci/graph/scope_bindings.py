@@ -68,7 +68,7 @@ class FileNames:
         self._drop_variants()
 
     def _drop_variants(self) -> None:
-        """Remove setters, deleters and overloads: a name means the definition beside them."""
+        """Remove setters, deleters and overloads: their name means the main definition."""
         for index, decorators in self.decorators.items():
             if any(name.rpartition(".")[2] in _VARIANTS for name in decorators):
                 symbol = self.symbols[index]
@@ -92,7 +92,7 @@ class FileNames:
 
     @cached_property
     def apart(self) -> dict[str, Table]:
-        """The members of each type, by its bare name, wherever in the file they are written."""
+        """The members of each type, by the type's bare name, wherever in the file they are defined."""
         found: dict[str, Table] = {}
         for index, symbol in enumerate(self.symbols):
             before, _, bare = symbol.name.rpartition(".")
@@ -101,7 +101,8 @@ class FileNames:
         return found
 
     def class_around(self, index: int) -> int:
-        """Return the innermost class that a symbol is or is inside of; -1 for none."""
+        """Return the innermost class that encloses a symbol, or the symbol itself if it is a class; -1 if there is
+        none."""
         symbols = self.symbols
         for _ in range(MOST_NESTED):
             if index < 0 or symbols[index].kind == CLASS:
@@ -125,14 +126,14 @@ class FileNames:
         return known
 
     def parameters(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the names of a function's parameters, and of those that collect several arguments."""
+        """Return the names of a function's parameters, and the names of those that collect several arguments."""
         known = self._parameters.get(index)
         if known is None:
             known = self._parameters[index] = parameter_names(self.symbols[index].signature)
         return known
 
     def scope_of(self, name: str, index: int) -> int:
-        """Return the innermost symbol, `index` or around it, that binds the name; -1 for the module.
+        """Return the innermost symbol, `index` or one that encloses it, that binds the name; -1 for the module.
 
         Names in the body of a class are visible only in that body itself.
         """
@@ -174,7 +175,8 @@ class FileNames:
 
 
 def parameter_names(signature: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of a function's parameters, and of those with a star; the signature may be truncated."""
+    """Return the names of a function's parameters, and the names of those with a star; the signature may be
+    truncated."""
     found, starred = [], []
     depth, fresh = 0, False
     for part in _PIECES.findall(signature):

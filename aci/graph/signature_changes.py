@@ -1,4 +1,4 @@
-"""Breaking changes of signatures in a Python file: those that may break a correct call."""
+"""Breaking changes of signatures in a Python file, which may break a correct call."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _bound_names(tree: ast.Module) -> set[str]:
 
 
 def _renamed(old: Sequence[Parameter], new: Sequence[Parameter]) -> dict[str, str]:
-    """Return the new names of parameters that were renamed: the old one is gone and the new one in its position."""
+    """Return the new names of renamed parameters: the old name is gone and the new one has its position."""
     before, after = {one.name for one in old}, {one.name for one in new}
     pairs = zip(old, new, strict=False)
     return {

@@ -1,4 +1,4 @@
-"""The context of a definition or file in the graph: its place, what refers to it, what it refers to, its tests."""
+"""The context of a definition or file in the graph: its place, references to it and from it, and its tests."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ TITLES = {
 }
 RELATIONS = tuple(TITLES)
 REFERRING = ("callers", "tests", "subclasses")
-"""The relations that are shown with the line of the reference, not of a definition."""
+"""The relations that are shown with the line of the reference, not with that of a definition."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
 """The relations that are followed for more than one level."""
 
 
 @dataclass(frozen=True)
 class PlaceView:
-    """A place with what is shown of it. `at` is the line, in `at_path`, of the reference by which it was found."""
+    """A place with the information that is shown about it. `at` is the line, in the file `at_path`, of the reference
+    through which the place was found."""
 
     place: Location
     name: str
@@ -60,7 +61,7 @@ class PlaceView:
         return f"{self.name}  {self.signature}"
 
     def reference_location(self, relation: str) -> str:
-        """Return `path:line` of the reference if this place is the referring one, else of the definition."""
+        """Return `path:line` of the reference if this place contains it, else of the definition."""
         line = self.at if relation in REFERRING else self.line
         return f"{self.path}:{line}" if line else self.path
 
@@ -134,7 +135,7 @@ def _referring_links(graph: Graph, place: Location) -> list[Link]:
 
 
 def _unique_places(links: Iterable[Link]) -> list[Link]:
-    """Return each place once, with its surest link."""
+    """Return each place once, with its link of the highest weight."""
     found: dict[Location, Link] = {}
     for link in links:
         found.setdefault(link.place, link)

@@ -15,7 +15,7 @@ Named = Callable[[Node, bytes], str]
 
 LONGEST_SIGNATURE = 200
 DEEPEST = 30
-"""Symbols nested deeper are left out: real code has none, and the dotted names would take quadratic space."""
+"""Maximum depth of symbols; deeper ones are left out, since their dotted names would take quadratic space."""
 
 _MARKS = re.compile(r"^\s*(?:/\*[*!]*|\*(?!/)|//[/!]*|#+)?\s?|\s*\*+/\s*$")
 _place = itemgetter(0, 1)

@@ -32,7 +32,7 @@ SEPARATOR = "\0"
 _TOKEN = re.compile(rf"{SEPARATOR}|\w+")
 _SPACED = bytes(byte if _TOKEN.match(chr(byte)) else 32 for byte in range(256))
 AT_ONCE = 2_000_000
-"""Bytes of text whose words are counted together."""
+"""Number of bytes of text whose words are counted together."""
 IN_A_BUCKET = 4096
 """Approximate number of postings in a bucket, all of which are read to look up one term."""
 
@@ -47,7 +47,7 @@ class Postings(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """The postings of several terms, one after the other; those of `terms[n]` begin at `begins[n]`."""
+    """The postings of several terms, one after the other; those of `terms[n]` start at `begins[n]`."""
 
     terms: list[str]
     begins: Ints
@@ -82,7 +82,7 @@ def bucket_of(term: str, buckets: int) -> int:
 
 
 class Documents(NamedTuple):
-    """The documents of a segment: the blob of each, the document around it (itself if none), and its lengths."""
+    """The documents of a segment: the blob of each, the document that encloses it (itself if none), and its lengths."""
 
     blob: Ints
     parent: Ints
@@ -108,7 +108,7 @@ class Segment(NamedTuple):
 
 
 class Numbers(dict[str, int]):
-    """Consecutive numbers of texts; a new text gets the next number on its first look-up."""
+    """A mapping from strings to consecutive numbers; a new string gets the next number on its first look-up."""
 
     def __missing__(self, text: str) -> int:
         self[text] = number = len(self)
@@ -121,7 +121,7 @@ class Builder:
     def __init__(self) -> None:
         self._tokens = Numbers({SEPARATOR: 0})
         self._found = array("I")
-        """The tokens of all pieces of text, with a mark after each piece."""
+        """The tokens of all pieces of text, with a separator after each piece."""
         self._pieces: array[int] = array("I")
         """The document and field of each piece, as one number."""
         self._defined: list[tuple[str, int]] = []
@@ -204,14 +204,15 @@ class Builder:
 
 
 def _tokens(data: bytes) -> list[str]:
-    """Return the longest runs of word characters, and the marks."""
+    """Return the longest runs of word characters, and the separators."""
     if data.isascii():
         return data.translate(_SPACED).decode("ascii").split()
     return _TOKEN.findall(data.decode("utf-8", "replace"))
 
 
 def _sort_by_hash(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the terms sorted by hash, so that those of a bucket are adjacent; their hashes; each one's new index."""
+    """Return the terms sorted by hash, so that those of a bucket are adjacent; their hashes; and each term's new
+    index."""
     hashes = np.fromiter(map(_hash, terms), np.int64, len(terms))
     order = np.argsort(hashes, kind="stable")
     place = np.empty(len(terms), np.int64)

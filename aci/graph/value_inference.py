@@ -34,7 +34,7 @@ EXTERNAL: Value = ("", MODULE, False)
 """Something that is not defined in the tree."""
 NOTHING: Values = ()
 FULL_DEPTH = 7
-"""Number of assignments and returns that are followed from a reference."""
+"""Maximum number of assignments and returns that are followed from a reference."""
 UNTYPED_DEPTH = 2
 """At this depth and below, inheritance and calls are not followed. Base classes are looked up at this depth."""
 PYTHON = (".py", ".pyi", ".pyx", ".pxd", "/")
@@ -118,7 +118,7 @@ class ValueInference:
         return ((path, *receiver),) if receiver else NOTHING
 
     def _unbound_values(self, path: str, scope: int, name: str, depth: int) -> Values:
-        """Return the values of an unbound name: a builtin or, in other languages, a member of the class around."""
+        """Return the values of an unbound name: a builtin or, in other languages, a member of the enclosing class."""
         if path.endswith(PYTHON):
             return (EXTERNAL,) if name in BUILTINS else NOTHING
         if name == "crate":
@@ -231,7 +231,7 @@ class ValueInference:
     def inherited(self, path: str, index: int, name: str, depth: int, exists: bool = False) -> tuple[Values, bool]:
         """Return the values of an inherited member, as `super()` finds it, and whether it exists.
 
-        A member that no class in the tree has is taken to be that of an external base class, if there is one.
+        A member that no class in the tree has is assumed to belong to an external base class, if there is one.
         """
         outside = False
         for at, ancestor, members in self._family(path, index):
@@ -341,14 +341,14 @@ class ValueInference:
                 self._chains[at] = found, dependencies, MOST_HOPS if following else 0
 
     def _single_path(self, path: str) -> frozenset[str]:
-        """Return the set of one path; equal sets are one object, to save memory."""
+        """Return the set of one path; equal sets are the same object, to save memory."""
         known = self._single_paths.get(path)
         if known is None:
             known = self._single_paths[path] = frozenset((path,))
         return known
 
     def _next_name(self, node: Name, steps: Sequence[Step]) -> Name | None:
-        """Return the name to which a name's only step leads; None if there is none or more than one."""
+        """Return the only name to which the steps lead; None if there is no step or more than one."""
         if len(steps) == 1 and node[0] in self._names:
             module, name = steps[0]
             return (module, name) if isinstance(name, str) else None
@@ -365,9 +365,9 @@ class ValueInference:
 
     @memoised
     def _star_modules(self, path: str) -> tuple[str, ...]:
-        """Return a module and those that it imports with stars: a name that none of them has need not be searched.
+        """Return a module and those that it star-imports: a name that none of them has need not be searched.
 
-        The result is () if something else than modules is involved.
+        The result is () if anything other than modules is involved.
         """
         found = {path: None}
         todo = [path]

@@ -90,7 +90,7 @@ def _is_named(function):
 def dumps(args, kwargs, path=(), main="", bare=False):
     """Return the pickle of a call. `bare`: the first argument is not yet initialised.
 
-    Raises what pickling raises, which may be anything.
+    Raises any exception that pickling raises, which may be of any type.
     """
     if bare and args and hasattr(args[0], "__dict__"):
         args = (Uninitialised(args[0]), *args[1:])

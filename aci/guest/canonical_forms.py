@@ -1,8 +1,8 @@
 """Canonical forms of values: JSON data that is equal in every process for equal values.
 
-None, booleans, texts and small ints are their own form; everything else is a list that starts with its kind. Sets are
-sorted by the forms of their members; other values keep their order. A mutable object that occurs again is
-["same", number], which shows aliases and cycles. Floats are given by `repr`, which reads back as the same float.
+None, booleans, strings and small ints are their own form; everything else is a list that starts with its kind. Sets are
+sorted by the forms of their members; other values keep their order. A repeated occurrence of a mutable object is
+["same", number], which shows aliases and cycles. Floats are represented by `repr`, which reads back as the same float.
 """
 
 import collections
@@ -17,10 +17,10 @@ import types
 from collections import abc
 
 DEEPEST, ITEMS, NODES, MOST_ITEMS = 120, 400, 300000, 1000000
-"""Limits: levels of nesting, items of an iterator in full, nodes of a form, and items of an iterator. Items after the
-first ITEMS are replaced by a digest."""
+"""Limits: levels of nesting, items of an iterator written in full, nodes of a form, and items of an iterator. Items
+after the first ITEMS are replaced by a digest."""
 HEAP = 1 << 9
-"""The flag `Py_TPFLAGS_HEAPTYPE`, which classes made by a class statement have, and few others."""
+"""The flag `Py_TPFLAGS_HEAPTYPE`, which is set for classes made by a class statement, and for few others."""
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 ATOMS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, types.ModuleType)
 VIEWS = tuple(type(view) for one in ({}, collections.OrderedDict()) for view in (one.keys(), one.values(), one.items()))
@@ -33,7 +33,7 @@ class TooLarge(Exception):
 
 
 def address_free_text(value):
-    """Return the text of a value without addresses."""
+    """Return the string of a value, with memory addresses removed."""
     return ADDRESS.sub("0x", str(value))
 
 
@@ -43,7 +43,7 @@ def qualified_name(value):
 
 
 class FormBuilder:
-    """Builder of the forms of values that may share parts. `consume`: run iterators, else give only their kind.
+    """Builder of the forms of values that may share parts. `consume`: run iterators, else record only their kind.
 
     With `cut`, parts that are too deep or too many are left out instead of raising TooLarge.
     """
@@ -106,7 +106,8 @@ class FormBuilder:
         return [[self.of(key, depth), self.of(one, depth)] for key, one in kind.items(value)]
 
     def unordered(self, values, depth):
-        """Return the forms in the order of each member's own form: alias numbers must not depend on the set's order."""
+        """Return the members' forms, sorted by each member's separate form: alias numbers must not depend on the set's
+        order."""
         alone = []
         for value in values:
             forms = FormBuilder(self.consume, 10000, True)
@@ -136,7 +137,7 @@ class FormBuilder:
                 qualified_name(kind),
                 [],
                 address_free_text(repr(value)),
-            ]  # it is endless, and this is all of its state
+            ]  # it is endless, and its repr shows all of its state
         items, number, rest = [], 0, hashlib.sha256()
         while number <= MOST_ITEMS:
             try:
@@ -159,7 +160,8 @@ class FormBuilder:
         raise TooLarge("an iterator of more than %d items" % MOST_ITEMS)
 
     def error(self, error, depth=0):
-        """Return type, text, arguments and cause of an exception; a RecursionError's text differs between runs."""
+        """Return type, message, arguments and cause of an exception; a RecursionError's message differs between
+        runs."""
         if isinstance(error, RecursionError):
             return ["error", "builtins.RecursionError", "", ["tuple", []], None]
         cause = error.__cause__

@@ -1,4 +1,4 @@
-"""Child processes that run pieces of work one after the other; one that hangs or dies loses only its own result.
+"""Child processes that run pieces of work one after the other; if one hangs or dies, only its current result is lost.
 
 The child answers through a pipe that was opened before it imported anything of the repository. A line counts only if it
 starts with the token given by the host; code that runs in the child could still find that token in memory.
@@ -14,7 +14,7 @@ import time
 
 MOST_OPEN = 4096
 GRACE, START = 2.0, 120.0
-"""Seconds from its alarm until an unresponsive child is killed, and seconds that a child has to start."""
+"""Seconds between a child's alarm and the kill of an unresponsive child, and seconds that a child has to start."""
 
 
 class TimeUp(BaseException):
@@ -22,7 +22,7 @@ class TimeUp(BaseException):
 
 
 class Alarm:
-    """A context manager that raises TimeUp after some seconds, and again each second."""
+    """A context manager that raises TimeUp after some seconds, and again every second."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -45,8 +45,8 @@ class Alarm:
 def run_in_children(start, count, seconds, token):
     """Yield the result of `start()(number)` in a child for each number: a dict that JSON can hold.
 
-    It is {"kind": "late"} or {"kind": "died", "text"} if there is no result, {"kind": "broken", "text"} if `start`
-    raised.
+    The result is {"kind": "late"} or {"kind": "died", "text"} if the child returned none, {"kind": "broken", "text"} if
+    `start` raised.
     """
     number, broken = 0, ""
     while number < count and not broken:
@@ -65,7 +65,7 @@ def run_in_children(start, count, seconds, token):
 
 
 class Child:
-    """One child, which works through the numbers from `first` on until it finishes, hangs or dies."""
+    """One child, which processes the numbers from `first` on until it finishes, hangs or dies."""
 
     def __init__(self, start, first, count, seconds, token):
         self.first, self.count, self.seconds, self.token = first, count, seconds, token.encode()
@@ -133,7 +133,7 @@ class Child:
                 if line.startswith(self.token):
                     return json.loads(line[len(self.token) :].decode())
                 continue
-            over = self.over()  # checked before the pipe is read: then the pipe holds all of its output
+            over = self.over()  # checked before the pipe is read: if true, the pipe holds all of the child's output
             ready = select.select([self.reads], [], [], 0 if over else 0.2)[0]
             more = os.read(self.reads, 1 << 20) if ready else b""
             self.data += more
@@ -151,7 +151,7 @@ class Child:
         return self.ended is not None
 
     def end(self):
-        """Kill the child if it is still running; return a text that says how it ended."""
+        """Kill the child if it is still running; return a message that says how it ended."""
         if self.ended is None:
             self.over()
         for kill in (os.killpg, os.kill):

@@ -1,7 +1,7 @@
 """Edits applied to a running program: replace the code object of one function, or run a whole module again.
 
-Running a module again cannot be undone, so work in a forked child. Standard library only, for the target's own Python
-(3.6 and later).
+Running a module again cannot be undone, so do it only in a forked child. Standard library only, for the target's own
+Python (3.6 and later).
 """
 
 import __future__
@@ -49,7 +49,7 @@ class Editor:
         return self._files[path]
 
     def functions(self, path, function):
-        """Return the function objects compiled from that place of the file, wherever they are referred to."""
+        """Return the function objects compiled from that place of the file, wherever they are referenced."""
         if self._functions is None:
             self.index()
         first, last = function["lines"]
@@ -85,7 +85,8 @@ class Editor:
         return self._real[path]
 
     def is_missing(self, path):
-        """Return whether it is a module that is neither imported nor was tried to import."""
+        """Return whether the path is a Python module that is not imported and that this process has not tried to
+        import."""
         if path in self._loaded or not path.endswith(".py"):
             return False
         full = os.path.join(self.root, path)
@@ -202,7 +203,7 @@ def _transplant(source, target):
 
 
 def _refit(source, target):
-    """Give the old class, to which instances and importers refer, the attributes of the new one.
+    """Give the old class, to which instances and importers refer, the attributes of the new class.
 
     Functions are changed in place, so that their `super()` still refers to the old class. Slot descriptors are kept.
     """

@@ -24,7 +24,7 @@ HEADER = struct.Struct(">cII")
 HELLO, OPEN, DATA, END, RESET, CREDIT = b"H", b"O", b"D", b"E", b"R", b"C"
 WINDOW = 262144  # bytes that may be in flight on a connection, in each direction
 CHUNK = 32768
-HIGH = 1 << 20  # bytes queued for the pipe at which connections are not read; at four times that, neither is the pipe
+HIGH = 1 << 20  # bytes queued for the pipe at which connections are not read; at 4 times that, the pipe is not read
 CONNECTIONS = 128
 WAITING = 4096  # the backlog: npm opens hundreds of connections at once, and retries a refused one only later
 
@@ -36,8 +36,8 @@ class Broken(Exception):
 class Stream:
     """A connection.
 
-    `waiting` is data from the pipe, `credit` the bytes that may still be sent to the pipe, `room` those that may still
-    arrive from it. A `deaf` connection accepts no more data, but may still send some.
+    `waiting` is data from the pipe, `credit` the number of bytes that may still be sent to the pipe, `room` the number
+    that may still arrive from it. A `deaf` connection accepts no more data, but may still send some.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -89,7 +89,7 @@ class Link:
             self._streams.clear()
 
     def turn(self, listener: Optional[socket.socket], stop: Optional[socket.socket]) -> bool:
-        """Wait for events and handle them. Return False at the end."""
+        """Wait for events and handle them. Return False if the relay should end."""
         poll, streams = self._watched(listener, stop)
         for fd, events in poll.poll():
             if stop is not None and fd == stop.fileno():

@@ -45,7 +45,7 @@ class Links(HTMLParser):
 
 
 def read(address: str, tries: int = 3) -> Tuple[str, str, str]:
-    """Return the final address, the content type and the text; retry server errors. Raises OSError."""
+    """Return the final URL, the content type and the text; server errors are retried. Raises OSError."""
     try:
         with urlopen(Request(address, headers={"Accept": ACCEPT}), timeout=TIMEOUT) as answer:
             return answer.geturl(), answer.headers.get("Content-Type") or "", answer.read().decode("utf-8", "replace")
@@ -98,7 +98,7 @@ def upload_times(index: str, package: str) -> Dict[str, str]:
 
 
 def files_until(files: List[File], last: str) -> List[File]:
-    """Return the files that existed at that time; all if none is known to have existed."""
+    """Return the files that existed at that time; all files if none is known to have existed."""
     return [each for each in files if "" < each.get("data-upload-time", "")[:19] <= last] or files
 
 

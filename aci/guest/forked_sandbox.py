@@ -1,4 +1,4 @@
-"""Sandbox that runs work in a forked child, which may loop, recurse, exhaust memory, print without end or die.
+"""Sandbox that runs work in a forked child, which may loop, recurse, exhaust memory, print endlessly or die.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -20,7 +20,7 @@ MEMORY_BYTES, LEAST_MEMORY = 1 << 30, 128 << 20
 FILE_BYTES = 64 << 20
 BLOCK = 1 << 16
 LONGEST = 32000000
-"""Bytes of a line; a child that writes a longer one is not read any further."""
+"""Maximum number of bytes of a line; a child that writes a longer one is not read any further."""
 MOST_WORKERS = 16
 MEMORY_FILES = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 ENDED_FIRST = 500
@@ -34,7 +34,8 @@ class TimeUp(BaseException):
 
 
 class _Alarm:
-    """State of the signal handler: the number of signals, and the file of the frame that the first interrupted."""
+    """State of the signal handler: the number of signals, and the file of the frame that the first signal
+    interrupted."""
 
     count = 0
     file = ""
@@ -100,8 +101,8 @@ class Child:
     """A forked process that runs `work(emit, take)` and exchanges JSON values with its parent.
 
     In the child, `emit(value)` sends a value and `take()` waits for one (None at the end). It has resource limits and
-    no output. `ended` is true once it sends nothing more, `done` if its work returned. `signal` is the signal that
-    killed it, known after `kill`.
+    no output. `ended` is true once the child sends nothing more, `done` if its work returned. `signal` is the signal
+    that killed it, known after `kill`.
     """
 
     def __init__(self, work):
@@ -153,7 +154,7 @@ class Child:
         for line in lines:
             try:
                 value = json.loads(line.decode())
-            except (ValueError, RecursionError):  # the code under test may have written there
+            except (ValueError, RecursionError):  # the code under test may have written to the pipe
                 continue
             if value is None:
                 self.ended = self.done = True
@@ -202,7 +203,7 @@ def is_bounded_number(value, most=1e9):
 
 
 def core_count():
-    """Return how many processes can run at once here, within a container's CPU quota."""
+    """Return the number of processes that can run at once here, within a container's CPU quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
@@ -215,7 +216,8 @@ def core_count():
 
 
 def memory_limit(files=MEMORY_FILES):
-    """Return the bytes that a child may allocate beyond its parent's; if all do, enough is left for the parent."""
+    """Return the number of bytes that a child may allocate beyond its parent's; if all do, enough is left for the
+    parent."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for name in files:
         with contextlib.suppress(OSError, ValueError), open(name) as file:  # the file does not exist, or holds `max`
@@ -225,7 +227,7 @@ def memory_limit(files=MEMORY_FILES):
 
 def _fork():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about threads, which a repository may have started
+        warnings.simplefilter("ignore", DeprecationWarning)  # about threads that a repository has started
         return os.fork()
 
 
@@ -242,7 +244,7 @@ def _run_child(work, source, sink):
         for descriptor in PRIVATE_DESCRIPTORS:
             os.close(descriptor)
         PRIVATE_DESCRIPTORS.clear()
-        PRIVATE_DESCRIPTORS.update((source, sink))  # for its own children
+        PRIVATE_DESCRIPTORS.update((source, sink))  # closed by the child's own children
         _confine()
         reader = os.fdopen(source, "rb")
 

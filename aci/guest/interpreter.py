@@ -25,11 +25,12 @@ import types
 
 SOCKET, RESTART = "socket", b"\2"
 CLOCK = 50000000
-"""Nanoseconds by which file timestamps may lag behind the clock."""
+"""Maximum number of nanoseconds by which file timestamps may lag behind the clock."""
 STARTS, GRACE = 20.0, 5.0
-"""Seconds for the interpreter to start, and for an interrupted block to end."""
+"""Maximum number of seconds for the interpreter to start, and for an interrupted block to end."""
 CHECK_INTERVAL, IDLE_TIMEOUT = 20.0, 300.0
-"""Seconds between checks that the shell still exists, and that the interpreter waits for a new caller without it."""
+"""Seconds between checks that the shell still exists, and seconds that the interpreter waits for a new caller without a
+shell."""
 CHANGED = "[files have changed: the repository's modules will be imported again, existing names refer to old code]"
 RESTARTED = "[a new interpreter was started: names defined by earlier blocks are lost]"
 
@@ -169,7 +170,7 @@ class Interpreter:
             self.stamps.setdefault(name, stamp if is_sure else None)
 
     def is_old(self, root):
-        """Return whether an imported file of the repository has changed since."""
+        """Return whether an imported file of the repository has changed since it was recorded."""
         return any(name in self.stamps and self.stamps[name] != _stamp(path) for name, path in _files(root))
 
     def _forget(self, root):
@@ -190,7 +191,7 @@ def _files(root):
 
 
 def _is_compiled(root):
-    """Return whether a loaded module is compiled, and so cannot be imported twice by one process."""
+    """Return whether a loaded module is compiled, so that one process cannot import it twice."""
     return any(not path.endswith((".py", ".pyc")) for _, path in _files(root))
 
 

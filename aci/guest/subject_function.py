@@ -1,6 +1,6 @@
-"""The function under work, found in the repository by path and dotted name, and its recorded calls (pickles).
+"""The target function, found in the repository by path and dotted name, and its recorded calls (pickles).
 
-Runs in the repository's own Python, in a process that also runs its code; pickles are loaded only there.
+Runs in the repository's own Python, in a process that also runs the repository's code; pickles are loaded only there.
 """
 
 import importlib
@@ -41,7 +41,7 @@ def module_name(root, path):
 
 
 def hide_own_modules():
-    """Remove this package's modules from sys.modules, so that the code under work cannot detect them."""
+    """Remove this package's modules from sys.modules, so that the code under test cannot detect them."""
     package = __package__.partition(".")[0]
     for name in [one for one in sys.modules if one.partition(".")[0] == package]:
         del sys.modules[name]

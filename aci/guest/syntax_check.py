@@ -1,4 +1,4 @@
-"""Syntax check of a file by the Python that runs it: prints nothing, or the line and the error.
+"""Syntax check of a file by the Python that runs this module: prints nothing, or the line and the error.
 
 The target's Python (3.5 and later) runs it as `python -c` with the file's path. Standard library only.
 """

@@ -1,4 +1,4 @@
-"""Values as texts: for readers, and for comparing values by their texts.
+"""Values as text, for readers and for comparison.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -8,7 +8,7 @@ import re
 import types
 
 ITEMS, DEPTH, PARTS, READ = 300, 100, 20000, 160
-"""Limits: items taken from an iterator, levels and parts of a nested value, characters of a text for readers."""
+"""Limits: items taken from an iterator, levels and parts of a nested value, characters of text for readers."""
 NEAR = 6
 """Levels that `outline_text` includes."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -17,7 +17,7 @@ NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, 
 
 
 def readable_text(value):
-    """Return a text for readers, without addresses: sets and dicts sorted by text, floats rounded to ten digits.
+    """Return text for readers, without addresses: sets and dicts sorted by text, floats rounded to ten digits.
 
     Objects without a `__repr__` of their own are shown by their attributes.
     """
@@ -25,17 +25,17 @@ def readable_text(value):
 
 
 def full_text(value):
-    """Return a text as `readable_text` does, with attributes and slots also of objects with their own `__repr__`."""
+    """Return text as `readable_text` does, also with attributes and slots of objects with their own `__repr__`."""
     return Shower(True).text(value)
 
 
 def outline_text(value):
-    """Return a text as `full_text` does, without the levels below NEAR."""
+    """Return text as `full_text` does, without the levels below NEAR."""
     return Shower(True, NEAR).text(value)
 
 
 class Shower:
-    """Writer of values as texts. `parts` counts the parts visited; an object that occurs again is given by a number."""
+    """Writer of values as text. `parts` counts the parts visited; a repeated object is replaced by a number."""
 
     def __init__(self, whole, depth=DEPTH):
         self.whole = whole

@@ -15,16 +15,16 @@ from aci.history.file_renames import unique_file_names
 K1, B = 1.2, 0.6
 MOST_TERMS = 80
 MOST_FILES = 20
-"""The messages of commits that changed more files are ignored."""
+"""Commits that changed more files than this are ignored."""
 BEST_TERMS = 4
-"""Terms that a result lists."""
+"""Maximum number of terms that a result lists."""
 
 
 class FileDocuments:
     """The commit messages of the files of `present`; the terms of a message are divided among the files it changed."""
 
     def __init__(self, changes: Changes, ancestors: Numbers, lengths: Numbers, present: Collection[str]) -> None:
-        """`ancestors` are the commits to use, ascending; `lengths` the number of words in every commit's message."""
+        """`ancestors` are the commits to use, ascending; `lengths` is the number of words in each commit's message."""
         self.paths = sorted(present)
         files = _current_files(changes.paths, self.paths)[changes.files]
         commits = np.repeat(np.arange(len(changes.counts)), changes.counts)
@@ -44,7 +44,7 @@ class FileDocuments:
     ) -> dict[str, FileHistory]:
         """Return the files whose messages contain some of these weighted terms, with their scores.
 
-        `postings` are the commits that contain each term, and how often each does.
+        `postings` holds, for each term, the commits that contain it and how often each does.
         """
         documents = np.count_nonzero(self._lengths) or 1
         damping = K1 * (1 - B + B * self._lengths * documents / (self._lengths.sum() or 1.0))
@@ -63,14 +63,14 @@ class FileDocuments:
         }
 
     def _heaviest(self, terms: Mapping[str, float], postings: Mapping[str, tuple[Numbers, Numbers]]) -> list[str]:
-        """Return the terms with the greatest weights, which are higher the fewer commits contain them."""
+        """Return the terms with the greatest weights; a term weighs more the fewer commits contain it."""
         weight = {
             term: terms[term] * math.log1p(self._commits / (1 + len(found))) for term, (found, _) in postings.items()
         }
         return sorted(weight, key=lambda term: (-weight[term], term))[:MOST_TERMS]
 
     def _divided(self, commits: Numbers, values: Numbers) -> Scores:
-        """Return the sum for each file of the values of these commits, each divided among the commit's files."""
+        """Return, for each file, the sum of these commits' values, each divided among the commit's files."""
         counts = self._counts[commits]
         first = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(self._starts[commits] - first, counts)
@@ -79,7 +79,7 @@ class FileDocuments:
 
 
 def _current_files(paths: list[str], present: list[str]) -> Numbers:
-    """Return the index in `present` of each path, or of the only file of its name there; -1 for none."""
+    """Return the index in `present` of each path, or else of the only file with its name; -1 if there is none."""
     number = {path: place for place, path in enumerate(present)}
     namesake = unique_file_names(present)
     found = [number.get(path, number.get(namesake.get(path.rpartition("/")[2], ""), -1)) for path in paths]

@@ -1,4 +1,4 @@
-"""The files that each commit of a family changed, stored as columns, since all of them are read at once."""
+"""The files that each commit of a family changed, stored as columns, since they are always read together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "CREATE TABLE changed (family INTEGER PRIMARY KEY, paths BLOB, counts BLOB, files BLOB)"
 MOST = 100
-"""Greatest number of files of a commit; one that changed more is stored as having changed none, as is a merge."""
+"""Maximum number of files of a commit; merges, and commits that changed more files, are stored as having changed
+none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Changes:
 
 
 def load_changes(cache: Cache, family: int, commits: int) -> Changes:
-    """Return the changes of the first commits of a family."""
+    """Return the changes of the first `commits` commits of a family."""
     row = cache.read("SELECT paths, counts, files FROM changed WHERE family = ?", (family,))
     paths, counts, files = row[0] if row else (b"", b"", b"")
     each = np.frombuffer(counts, np.uint8).astype(np.int64)
@@ -46,7 +47,7 @@ def load_changes(cache: Cache, family: int, commits: int) -> Changes:
 def store_changes(
     store: sqlite3.Connection, family: int, fresh: Sequence[str], changed: Mapping[str, Sequence[str]]
 ) -> None:
-    """Store what these new commits changed, after the commits that are already stored."""
+    """Store the changes of these new commits, after those of the commits that are already stored."""
     store.execute("INSERT OR IGNORE INTO changed VALUES (?, x'', x'', x'')", (family,))
     (before,) = store.execute("SELECT paths FROM changed WHERE family = ?", (family,)).fetchone()
     number = {path: place for place, path in enumerate(_paths(before))}

@@ -1,4 +1,4 @@
-"""The functions that a commit changed: those around the lines that it wrote, in its own version of the files."""
+"""The functions that a commit changed: those that enclose the lines it wrote, in its own version of the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_FILES = 20
 
 
 def changed_functions(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the dotted names of the functions that each commit changed, by the path that the file had in it.
+    """Return the dotted names of the functions that each commit changed, by the path that the file had in that commit.
 
     Functions in tests are left out, and so are all functions of a commit that changed more than 20 source files.
     """
@@ -35,7 +35,7 @@ def _functions_of_commit(commits: GitLog, spans: Iterable[Span]) -> dict[str, tu
 
 
 def _changed_functions(data: bytes, path: str, spans: Sequence[Span]) -> tuple[str, ...]:
-    """Return the innermost functions around these lines."""
+    """Return the innermost functions that enclose these lines."""
     if unreadable_reason(data):
         return ()
     symbols = load_language(language_of(path)).parse(data).outline.symbols
@@ -51,7 +51,8 @@ def _innermost(symbols: Sequence[Symbol], span: Span) -> Iterable[str]:
 def message_references(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the references in each commit's message.
 
-    `numbers` are the issues and pull requests that it mentions, those that it closes first; `names` are identifiers.
+    `numbers` are the issues and pull requests that the message mentions, those that the commit closes first; `names`
+    are identifiers.
     """
     from aci.history.commit_terms import parse_message
     from aci.issue_text.issue_mentions import is_identifier_like
@@ -69,4 +70,4 @@ def message_references(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[st
 
 
 MOST_READ, MOST_NAMES = 1_000, 20
-"""Bytes of a message that are searched for names, and the greatest number of names."""
+"""Maximum number of bytes of a message that are searched for names, and maximum number of names."""

@@ -1,6 +1,6 @@
 """The index of the terms in commit messages, shared by all clones of a repository.
 
-A family is a repository with all its clones. Each commit that was ever read has a number in its family, and postings
+A family is a repository with all its clones. Each commit that was ever indexed has a number in its family, and postings
 consist of these numbers. A bitmap over them marks the ancestors of a base, so that later commits are never used.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("file_selection", "symbol_definitions", "parser", "languages/*"))
 CODE_PATTERNS = ("history/*.py", "issue_text/search_terms.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
-"""The code that determines what is stored."""
+"""The code that determines the contents of the index."""
 SCHEMA = f"""
 {commit_files.SCHEMA};
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
@@ -46,7 +46,7 @@ IN_ONE_QUESTION = 500
 AT_ONCE = 500_000
 """Postings gathered before they are stored: those of about ten thousand usual commits, in about 150 MB."""
 LARGEST = 1 << 30
-"""Bytes of a cache above which it is not extended but started anew."""
+"""Size of a cache in bytes above which it is not extended but replaced by a new one."""
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base commit; `ancestors` says for each commit of the family whether it is an ancestor or the base itself."""
+    """A base commit; `ancestors` flags the commits of the family that are its ancestors or the base itself."""
 
     family: int
     ids: bytes
@@ -80,7 +80,7 @@ def file_in(folder: Path) -> Path:
 
 
 def load_base(cache: Cache, commit: str, boundary: str) -> Base | None:
-    """Return a base that was indexed before."""
+    """Return a base that has already been indexed."""
     row = cache.read("SELECT family, ancestors FROM bases WHERE id = ? AND boundary = ?", (commit, boundary))
     if not row:
         return None
@@ -113,7 +113,7 @@ def _family(cache: Cache, id: int) -> Base:
 def index_base(cache: Cache, commits: GitLog, commit: str) -> Base | None:
     """Index a base for the first time, starting from the nearest known one; None if the commit is missing.
 
-    Raises Damaged if the cache has grown too large, so that it is started anew.
+    Raises Damaged if the cache has grown too large, so that the caller replaces it.
     """
     if cache.size() > LARGEST:
         raise Damaged("too large")
@@ -235,7 +235,7 @@ def _packed(values: Sequence[int], kind: str) -> bytes:
 
 
 def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:
-    """Yield each term in the messages of ancestors, with their numbers and how often it occurs in each."""
+    """Yield each term in ancestors' messages, with the numbers of these commits and how often it occurs in each."""
     for first in range(0, len(terms), IN_ONE_QUESTION):
         some = terms[first : first + IN_ONE_QUESTION]
         marks = ", ".join("?" * len(some))
@@ -244,7 +244,7 @@ def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tu
             if len(found) % 4:
                 raise Damaged(f"the postings of {term!r} are cut off")
             places = np.frombuffer(found, np.uint32)
-            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # others may add
+            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # other processes may add more
             places = places[base.ancestors[places >> COUNT_BITS]]
             if len(places):
                 yield term, (places >> COUNT_BITS).astype(np.int64), (places & MOST_COUNT).astype(np.int64)
@@ -258,7 +258,7 @@ def load_subjects(cache: Cache, base: Base, numbers: Sequence[int]) -> dict[int,
 
 
 def newest_commits(base: Base, most: int) -> list[str]:
-    """Return the ids of the newest ancestors, the newest first; of equal ones the lower id."""
+    """Return the ids of the newest ancestors, newest first; ties are ordered by id."""
     numbers = np.flatnonzero(base.ancestors)
     if len(numbers) > most:
         times = base.times[numbers]

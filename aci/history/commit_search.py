@@ -37,8 +37,8 @@ Found = TypeVar("Found")
 class PastCommit:
     """A commit before the base.
 
-    `score` is relative to the best of the answer, `age` the number of the base's ancestors that were made after it, the
-    base included.
+    `score` is relative to the best result, `age` is the number of the base's ancestors that were made after it,
+    including the base.
     """
 
     commit: str
@@ -49,7 +49,7 @@ class PastCommit:
 
 @dataclass(frozen=True, slots=True)
 class FileHistory:
-    """A file whose commit messages match; `score` is relative to the best of the answer, `terms` are the heaviest."""
+    """A file whose commit messages match; `score` is relative to the best result, `terms` are the heaviest terms."""
 
     score: float
     terms: tuple[str, ...]
@@ -58,7 +58,8 @@ class FileHistory:
 class History:
     """The ancestors of one base commit, including itself. Safe for threads and processes.
 
-    Empty if the repository does not have the commit. Raises WorkspaceError if the cache cannot be written.
+    The history is empty if the repository does not have the commit. Raises WorkspaceError if the cache cannot be
+    written.
     """
 
     def __init__(self, commits: GitLog, commit: str, cache: Cache) -> None:
@@ -86,7 +87,7 @@ class History:
         return self._ask(lambda base: int(base.ancestors.sum()))
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]:
-        """Return the commits whose messages are most similar to a text of weighted terms, by BM25, the best first."""
+        """Return the commits whose messages are most similar to a set of weighted terms, by BM25, best first."""
         import numpy as np
 
         from aci.history.commit_index import load_postings
@@ -104,10 +105,10 @@ class History:
         return self._ask(best)
 
     def find_named(self, ids: Iterable[str], numbers: Iterable[int]) -> list[PastCommit]:
-        """Return the commits whose id begins with one of `ids`, or that name an issue or pull request of `numbers`.
+        """Return the commits whose id starts with one of `ids`, or that name an issue or pull request of `numbers`.
 
-        `#12`, `gh-12` and a link name a number. A commit that only mentions it has half the score of one that is about
-        it.
+        In a message, `#12`, `gh-12` and a link name a number. A commit that only mentions a number has half the score
+        of one that is about it.
         """
         import numpy as np
 
@@ -128,7 +129,7 @@ class History:
         return self._ask(find)
 
     def search_files(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, FileHistory]:
-        """Return the files of `present` whose commit messages are similar to a text of weighted terms, by BM25.
+        """Return the files of `present` whose commit messages are similar to a set of weighted terms, by BM25.
 
         A file's document consists of the messages of the commits that changed it, each divided among the commit's
         files. Merges are ignored, since the merged commits count themselves.
@@ -152,7 +153,7 @@ class History:
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
         """Return the files that each commit changed against its first parent; none for one that changed over 100.
 
-        With `present`, the base's paths, only those files are returned, and files that moved by their present path.
+        With `present`, the base's paths, only those files are returned; a file that has moved has its present path.
         Commits that the repository lacks (a shallow or partial clone) and commits that are not ancestors are left out.
         """
         return self._ask(lambda base: self._touched(_ancestors(base, commits), present))
@@ -199,7 +200,8 @@ class History:
     def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
         """Return the files of `present` that changed with each of these paths in the newest 4,000 commits, best first.
 
-        Each has its share of the path's changes, from 0 to 1. Files count under the names they had.
+        Each has its share of the path's changes, from 0 to 1. Files are identified by the names that they had in each
+        commit.
         """
         from aci.history.commit_index import newest_commits
         from aci.history.file_renames import changed_together
@@ -226,7 +228,7 @@ class History:
     def _cached_changes(
         self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Found]]
     ) -> dict[str, Found]:
-        """Return changes of commits from the cache; what is missing there is read from the repository and stored."""
+        """Return changes of commits from the cache; changes missing there are read from the repository and stored."""
         found: dict[str, Found] = {}
         for first in range(0, len(commits), IN_ONE_QUESTION):
             some = commits[first : first + IN_ONE_QUESTION]
@@ -258,11 +260,11 @@ class History:
         try:
             base = load_base(self._cache, self._commit, self._commits.boundary)
             return base or index_base(self._cache, self._commits, self._commit) or NO_BASE
-        except GitFailed:  # a history with holes
+        except GitFailed:  # the history is incomplete
             return NO_BASE
 
     def _ranked_commits(self, base: Base, scores: Scores, most: int) -> list[PastCommit]:
-        """Return the commits with the best scores; of equal ones the newer first, whatever order they were read in."""
+        """Return the commits with the best scores; ties go to the newer one, whatever the order of reading."""
         import numpy as np
 
         from aci.history.commit_index import load_subjects
@@ -287,7 +289,7 @@ def _heaviest(terms: Mapping[str, float]) -> list[str]:
 
 
 def _numbers_with_prefix(base: Base, id: str) -> Numbers:
-    """Return the numbers of the ancestors whose ids begin with this prefix."""
+    """Return the numbers of the ancestors whose ids start with this prefix."""
     import numpy as np
 
     heads = np.frombuffer(base.ids, ">u4")[::5]
@@ -297,13 +299,13 @@ def _numbers_with_prefix(base: Base, id: str) -> Numbers:
 
 
 def _ancestors(base: Base, commits: Sequence[str]) -> list[str]:
-    """Return the ids that are ancestors', each once."""
+    """Return the ids that belong to ancestors, without duplicates."""
     full = (id for id in dict.fromkeys(commits) if len(id) == 40 and _ID.fullmatch(id))
     return [id for id in full if len(_numbers_with_prefix(base, id))]
 
 
 def _packed(value: Any) -> str | bytes:
-    """Return a value as JSON, compressed only if it is long: thousands of short ones are read at once."""
+    """Return a value as JSON, compressed only if it is long: thousands of short values are read at once."""
     text = json.dumps(value)
     return text if len(text) < LONG else zlib.compress(text.encode(), 1)
 

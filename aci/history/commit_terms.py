@@ -11,7 +11,7 @@ from aci.issue_text.search_terms import count_terms
 LONGEST = 4_000
 LONGEST_SUBJECT = 200
 SUBJECT_WEIGHT = 2
-"""How many times a term in the subject counts; one in the body counts once."""
+"""Weight of a term in the subject; a term in the body counts once."""
 CLOSING, MENTIONING = 2, 1
 
 _MERGE = re.compile(
@@ -30,8 +30,8 @@ _NUMBER = re.compile(
 class Message:
     """A parsed message.
 
-    `counts` are its terms, with those of the subject weighted; `numbers` says of each issue that it names whether it
-    is about it (CLOSING) or only mentions it (NAMING).
+    `counts` are its terms, with those of the subject weighted; `numbers` maps each issue that the message names to
+    whether the commit is about it (CLOSING) or only mentions it (NAMING).
     """
 
     subject: str
@@ -40,7 +40,7 @@ class Message:
 
 
 def parse_message(raw: bytes) -> Message:
-    """Parse a message as it was committed, of any length and in any encoding."""
+    """Parse a commit message of any length and in any encoding."""
     text = raw[:LONGEST].decode("utf-8", "replace")
     numbers = _numbers(text)
     text = _URL.sub(" ", _TRAILER.sub("", text)).strip()

@@ -1,4 +1,4 @@
-"""Files over time: the present paths of files that moved, and files that change together."""
+"""Changes of files over time: the present paths of files that moved, and files that change together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MOST_AT_ONCE = 30
-"""Commits that change more files are ignored."""
+"""Commits that change more files than this are ignored."""
 DOUBT = 3
 """A pseudocount: commits assumed to have changed a file alone, so that one common change is not enough."""
 
@@ -27,7 +27,7 @@ def find_present_paths(paths: Iterable[str], present: Collection[str]) -> dict[s
 
 
 def unique_file_names(present: Iterable[str]) -> dict[str, str]:
-    """Return the file of each name that only one file has, except `__init__.py`."""
+    """Return the path for each file name that only one file has, except `__init__.py`."""
     named: dict[str, list[str]] = defaultdict(list)
     for path in present:
         named[path.rpartition("/")[2]].append(path)
@@ -56,7 +56,8 @@ def _common_suffix(parts: Sequence[str], others: Sequence[str]) -> int:
 def changed_together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) -> dict[str, dict[str, float]]:
     """Return the files that changed with each path, best first, each with its share of the path's changes (0 to 1).
 
-    `changes` are the files of one commit each. A commit counts less for two files the more files it changed.
+    Each item of `changes` holds the files of one commit. A commit counts less for a pair of files the more files it
+    changed.
     """
     wanted = set(paths)
     often: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Kinds of fix: those of a diff, and those that an issue's words suggest. Used only to find similar fixes."""
+"""Kinds of fix: those of a diff, and those that the text of an issue suggests. Used only to find similar fixes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Kind:
     """A kind of fix and its patterns.
 
-    `issue` matches the text of an issue, `added` an added line of a fix, and `changed` a removed line and an added one.
+    `issue` matches the text of an issue, `added` an added line of a fix, and `changed` a removed line together with an
+    added one.
     """
 
     name: str
@@ -80,7 +81,7 @@ def kinds_of_diff(diff: str) -> tuple[str, ...]:
 
 
 def kinds_of_issue(text: str) -> tuple[str, ...]:
-    """Return the kinds of fix that an issue's words suggest."""
+    """Return the kinds of fix that the text of an issue suggests."""
     return tuple(kind.name for kind in KINDS if kind.issue.search(text[:LONGEST]))
 
 

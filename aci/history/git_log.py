@@ -24,7 +24,7 @@ from trajectories.git_store.git_commands import GitFailed, create_store, decode,
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100
-"""No files are returned for a commit that touches more."""
+"""Maximum number of files; none are returned for a commit that changes more."""
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
@@ -34,7 +34,8 @@ HUGE = 1 << 20
 """AT_ONCE: bytes of commits that are in memory together. HUGE: a message is not read if its commit has more bytes."""
 WITH_MESSAGE, WITHOUT_MESSAGE = "--format=%H%n%ct%n%B", "--format=%H%n%ct%n"
 LATEST = 1 << 62
-"""Seconds since 1970: later dates are set to this one, so that they can be stored and subtracted."""
+"""Maximum time in seconds since 1970: later dates are replaced by this one, so that they can be stored and
+subtracted."""
 TIMED_OUT = 124
 
 _ID = re.compile(r"[0-9a-f]{40}")
@@ -126,7 +127,7 @@ class GitLog:
         return self._git("rev-list", f"--max-count={MOST_COMMITS}", commit).decode().split()
 
     def apart(self, commit: str, other: str) -> tuple[list[str], list[str]]:
-        """Return the ancestors that only the one commit has, and those that only the other has, each with itself."""
+        """Return the commits reachable only from the one commit, and those reachable only from the other."""
         lines = self._git("rev-list", "--left-right", f"{commit}...{other}").decode().split()
         return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
 
@@ -139,7 +140,7 @@ class GitLog:
                 yield Commit(id.decode(), _seconds(time), message)
 
     def _portions(self, commits: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-        """Yield commits to be read together, with the format to use for them."""
+        """Yield groups of commits to be read together, with the format to use for each group."""
         for first in range(0, len(commits), BATCH):
             some = commits[first : first + BATCH]
             sizes = self._git("cat-file", "--batch-check=%(objectsize)", input=_lines(some)).splitlines()
@@ -181,8 +182,8 @@ class GitLog:
     def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the files that each of many commits changed.
 
-        Merges are left out. If a tree is missing, all commits of the same request to git are left out: splitting
-        requests would mean one per commit in a clone without trees.
+        Merges are left out. If a tree is missing, all commits of the same git call are left out: without trees,
+        splitting the calls would mean one call per commit.
         """
         found: dict[str, tuple[str, ...]] = {}
         whole = [id for id in commits if id not in self._cut]
@@ -202,7 +203,7 @@ class GitLog:
         return _added_lines(self._git(*_DIFF, FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
     def spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
-        """Return the spans of lines that each commit added or changed, or between which it removed lines.
+        """Return the spans of lines that each commit added or changed, and the lines around each removal.
 
         In a file that moved, only the lines that were also changed count.
         """
@@ -212,7 +213,7 @@ class GitLog:
         return _spans(self._git(*_DIFF, "-M", "--full-index", FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return blobs by their ids, except those that are missing or over 1 MiB."""
+        """Return blobs by their ids, except blobs that are missing or over 1 MiB."""
         sizes = self._git("cat-file", "--batch-check", input=_lines(sorted(set(ids)))).splitlines()
         small = [line.split() for line in sizes if line.rpartition(b" ")[2].isdigit()]
         whole = [id.decode() for id, kind, size in small if kind == b"blob" and int(size) <= HUGE]
@@ -234,7 +235,7 @@ class GitLog:
             return ""
 
     def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Found]]) -> dict[str, Found]:
-        """Ask for all commits at once, and if git fails, for each half; a commit that fails alone is left out.
+        """Query all commits at once, and if git fails, each half separately; a commit that fails alone is left out.
 
         Git fails if an object is missing. After a timeout all are left out, since the halves would take as long.
         """
@@ -251,13 +252,13 @@ class GitLog:
 
 
 def _shared(git_dir: Path) -> Path:
-    """Return the common part of the git directory of a linked worktree; any other directory is returned as it is."""
+    """Return the common git directory of a linked worktree; any other directory is returned unchanged."""
     pointer = _content(git_dir / "commondir").rstrip(b"\n")
     try:
         found = (git_dir / os.fsdecode(pointer)).resolve()
     except (OSError, ValueError, RuntimeError):  # not a valid path, or circular links
         return git_dir.absolute()
-    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link
+    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link unchanged
 
 
 def _content(file: Path) -> bytes:
@@ -278,7 +279,10 @@ def _lines(commits: Sequence[str]) -> bytes:
 
 
 def _added_lines(output: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Parse the output of `diff-tree --stdin -p -U0`. Lines of files are counted so that none is read as a header."""
+    """Parse the output of `diff-tree --stdin -p -U0`.
+
+    The lines of each hunk are counted so that none of them is mistaken for a header.
+    """
     found: dict[str, dict[str, list[str]]] = {}
     lines = (line for line in output.split(b"\n") if not line.startswith(b"\\"))  # "\\ No newline at end of file"
     files: dict[str, list[str]] = {}

@@ -16,7 +16,7 @@ from trajectories.errors import SweAgentError
 from trajectories.git_store.git_commands import GitFailed
 
 MOST_CLONES = 5
-"""Clones of clones that are followed to the origin of the first."""
+"""Maximum number of local clones that are followed to find the original repository's origin."""
 _USER = re.compile(r"(?<=://)(?:[^/]*@|[^/:\[]*:(?!\d*(?:/|$)).*@)|^(?!\w[\w+.-]*://)[^/@]*@")
 """User and password, including a password with characters that should have been escaped."""
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>\[[^\]\s]+\]|[\w.-]+)(?::\d+/|[:/])(?P<path>.+)", re.I)
@@ -43,10 +43,10 @@ class Identity:
 
 
 def find_identity(source: Repository, commit: str) -> Identity | None:
-    """Return the identity of a repository, by one of its commits.
+    """Return the identity of the repository that contains this commit.
 
-    None if it has no lasting one: for a folder without git, and for a shallow clone, where the first commit depends on
-    the depth.
+    None if it has no permanent identity: for a folder without git, and for a shallow clone, whose first commit depends
+    on its depth.
     """
     commits = GitLog(source.git_dir)
     root = "" if source.plain or commits.boundary else commits.root(commit)
@@ -66,7 +66,7 @@ def _origin(source: Repository, clones: int) -> str:
         return normalise_url(url)
     try:
         return _origin(Repository.open(folder), clones - 1) if clones else str(folder)
-    except SweAgentError:  # it is gone, or not a repository
+    except SweAgentError:  # the folder is missing, or is not a repository
         return str(folder)
 
 

@@ -10,9 +10,9 @@ from aci.issue_text.tracebacks import find_frames
 from trajectories.records import Comment, Issue
 
 MOST_READ = 20_000
-"""Characters of comments that are read in addition to an issue's own text."""
+"""Maximum number of characters of comments that are read in addition to an issue's own text."""
 LONGEST = 6_000
-"""Greatest number of characters that one comment counts, so that a log does not use up the budget."""
+"""Maximum number of characters counted for one comment, so that a log does not use up the budget."""
 _CODE = re.compile(r"^ {0,3}(?:```|~~~)|^\s*(?:>>> |Traceback \(most)|/(?:blob|tree)/[^/\s]+/\S+#L\d", re.MULTILINE)
 _PATH = re.compile(
     r"(?<![\w./:-])[\w.-]{1,100}(?:/[\w.-]{1,100}){0,12}\.(?:py|pyx|js|ts|tsx|go|rs|java|rb|php|c|cc|cpp|h)\b"
@@ -21,7 +21,7 @@ _BOT = re.compile(r"\[bot\]$")
 
 
 def points_at_code(text: str) -> bool:
-    """Return whether a text shows code, a traceback or a path, which help to find the place."""
+    """Return whether text contains code, a traceback or a path, which help to find the place."""
     text = text[:LONGEST]
     return bool(_CODE.search(text) or _PATH.search(text) or find_frames(text)[0])
 
@@ -29,8 +29,8 @@ def points_at_code(text: str) -> bool:
 def select_comments(comments: Sequence[Comment], room: int, longest: int = LONGEST) -> tuple[Comment, ...]:
     """Return the most useful comments whose characters fit in `room` together, in their original order.
 
-    Comments that point at code are preferred, then the first and the last ones; comments of bots come last. A comment
-    counts `longest` characters at most.
+    Comments that point at code are preferred, then the first and the last ones; comments of bots come last. At most
+    `longest` characters of a comment are counted.
     """
     ranked = sorted(_outside_in(len(comments)), key=lambda index: _rank(comments[index]))
     selected = set()
@@ -56,7 +56,7 @@ def _rank(comment: Comment) -> int:
 
 
 def _outside_in(count: int) -> Iterator[int]:
-    """Yield the first index, the last, the second, the last but one, …"""
+    """Yield the first index, the last, the second, the second last, …"""
     for step in range((count + 1) // 2):
         yield step
         if count - 1 - step != step:

@@ -107,7 +107,7 @@ def find_mentions(issue: Issue) -> Mentions:
 
 
 def _without_html_comments(text: str) -> str:
-    """Remove HTML comments, which issue templates contain; one that is not closed stays."""
+    """Remove HTML comments, which issue templates contain; an unclosed comment is kept."""
     kept, end = [], 0
     while (start := text.find("<!--", end)) >= 0 and (close := text.find("-->", start)) >= 0:
         kept.append(text[end:start])
@@ -133,7 +133,7 @@ def _names(title: str, parts: Sections, called: frozenset[str]) -> dict[str, fro
 
 
 def is_identifier_like(word: str) -> bool:
-    """Return whether a word is in snake_case or camelCase, and so is not prose."""
+    """Return whether a word is in snake_case or camelCase, and therefore not prose."""
     return "_" in word.strip("_") or (not word.isupper() and any(letter.isupper() for letter in word[1:]))
 
 

@@ -1,4 +1,4 @@
-"""The lines of an issue's text by kind: prose, code, tracebacks and output, without descriptions of a machine."""
+"""The lines of an issue's text by kind: prose, code, tracebacks and output, without details of the user's system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VERSION = re.compile(
     r"^\W*[\w .()/-]{2,30}\s*(?:\||[:=]{1,2})\s*(?:v?\d+(?:\.\d+)+\S*|None|not installed|_module not found_)\s*$"
 )
 LONGEST_LINE = 500
-"""Characters of a line that are matched; its beginning is enough to classify it."""
+"""Maximum number of characters of a line that are matched; its start is enough to classify it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _CONTINUED = re.compile(r"^[ \t]*\.{3,}: ?(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class CalledFunction:
-    """A function of the repository that ran: where its definition begins, and how often it was called."""
+    """A function of the repository that ran: the line where its definition starts, and how often it was called."""
 
     path: str
     line: int
@@ -76,7 +76,7 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _unfenced_code(lines: list[str]) -> list[str]:
-    """Return the longest code that starts at an import, for a text in which code is not marked."""
+    """Return the longest code that starts at an import, for text in which code is not marked."""
     for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
         for end in range(min(start + MOST_LINES, len(lines)), start + 1, -1):
             code = textwrap.dedent("\n".join(lines[start:end])) + "\n"
@@ -88,7 +88,7 @@ def _unfenced_code(lines: list[str]) -> list[str]:
 def _without_prompts(block: str) -> str:
     """Return the input of an interactive session without its prompts and output; other blocks are returned as is."""
     if ">>>" in block:
-        import doctest  # takes a tenth of a second
+        import doctest  # the import takes a tenth of a second
 
         try:
             return "".join(example.source for example in doctest.DocTestParser().get_examples(block))

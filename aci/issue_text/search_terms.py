@@ -1,4 +1,4 @@
-"""Search terms of texts and code: identifiers whole and split, in lower case, without stop words."""
+"""Search terms of text and code: identifiers whole and split, in lower case, without stop words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 
 
 def count_terms(text: str) -> Counter[str]:
-    """Count the terms in a text or in code: identifiers whole, and split at case and underscore."""
+    """Count the terms in text or code: identifiers whole, and split at case changes and underscores."""
     found: Counter[str] = Counter()
     for word, count in Counter(WORD.findall(text)).items():
         for term in split_identifier(word):

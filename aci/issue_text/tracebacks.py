@@ -22,7 +22,7 @@ _FORMS = (
     re.compile(r'File "(?P<path>[^"\n]{1,300})", line (?P<line>\d{1,7})(?:, in (?P<name>[\w.<>]{1,100}))?'),
     # File x.py:3, in f(a, b)
     re.compile(rf"File (?P<path>{_PY}):(?P<line>\d{{1,7}}), in (?P<name>[\w.<>]{{1,100}})"),
-    # ~/x.py in f(a, b), with the line behind an arrow further down
+    # ~/x.py in f(a, b), with the line number after an arrow further down
     re.compile(
         rf"(?P<path>{_PY}) in (?P<name>[\w.<>]{{1,100}})\("
         r"(?:[^\n]{0,500}\n(?:[^\n]{0,500}\n){0,9}?[ \t]{0,20}-{1,40}> ?(?P<line>\d{1,7}))?"
@@ -43,7 +43,7 @@ _FORMS = (
 
 
 def find_frames(text: str) -> tuple[tuple[Frame, ...], str]:
-    """Return the frames of all tracebacks in the order of the text, and the text without them."""
+    """Return the frames of all tracebacks in the order of the text, and the text without the tracebacks."""
     found: list[tuple[int, Frame]] = []
     for form in _FORMS:
         for match in form.finditer(text):

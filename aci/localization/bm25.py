@@ -1,7 +1,7 @@
 """BM25 over weighted fields: how well the words of files and functions match those of the issue.
 
-The graph's postings say which documents contain a term. The weight of a word depends on where it occurs: in code, in
-comments, in a name or in a path.
+The graph's postings list the documents that contain a term. The weight of a word depends on where it occurs: in code,
+in comments, in a name or in a path.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TermIndex:
     """The terms of one issue, and where a graph contains them."""
 
     def __init__(self, graph: Graph, wanted: Flags, mentions: Mentions) -> None:
-        """`wanted` flags the files that may be answers, by their numbers."""
+        """`wanted` flags the files that may be results, by their numbers."""
         self.graph, self.wanted = graph, wanted
         counts = mentions.title + mentions.prose + mentions.code + mentions.trace
         self.title = {term: float(count) for term, count in mentions.title.items()}
@@ -94,7 +94,7 @@ class TermIndex:
     def functions(self) -> Documents:
         """Return all nodes that are not files, as documents with the weights of FUNCTIONS.
 
-        The name of its class counts for a method too, and the path of its file for every node.
+        For a method, the name of its class counts too; for every node, so does the path of its file.
         """
         graph = self.graph
         lengths = graph.code_length + FUNCTIONS.prose * graph.prose_length
@@ -125,7 +125,7 @@ class Documents:
         self.rarity: dict[str, float] = {}
 
     def add(self, term: str, holders: Ints, weights: Floats, counted: Ints | None = None) -> None:
-        """Add a term; `counted` are the holders that make it less rare, if not all of them do."""
+        """Add a term; `counted` are the documents that count towards its frequency, if not all `holders` do."""
         if not len(holders):
             return
         common = len(holders) if counted is None else int(self.present[counted].sum())
@@ -134,7 +134,7 @@ class Documents:
         self.rarity[term] = math.log(1 + (total - common + 0.5) / (common + 0.5))
 
     def matched_weights(self, query: Mapping[str, float]) -> Floats:
-        """Return the weight of the query's terms that each document contains; candidates are chosen by it."""
+        """Return, for each document, the weight of the query's terms in it; candidates are chosen by this weight."""
         found = np.zeros(len(self.present))
         for term, weight in query.items():
             if term in self._weights:
@@ -142,7 +142,7 @@ class Documents:
         return found
 
     def coverage(self, query: Mapping[str, float]) -> Floats:
-        """Return the share of the query's weight that each document contains; terms in no document are left out."""
+        """Return, for each document, the share of the query's weight in it; terms in no document are left out."""
         whole = sum(weight * self.rarity[term] for term, weight in query.items() if term in self._weights)
         return self.matched_weights(query) / whole if whole else np.zeros(len(self.present))
 
@@ -172,14 +172,14 @@ class Documents:
 class _CountedBM25(BM25Okapi):  # type: ignore[misc]
     """The formula of rank-bm25 for words that are already counted.
 
-    BM25Okapi counts each word as one, and only in the documents that it scores. Here the weight of a word depends on
-    its field, and its rarity on all documents although few of them are scored.
+    BM25Okapi counts each occurrence of a word as one, and only in the documents that it scores. Here the weight of a
+    word depends on its field, and its rarity is computed from all documents although few of them are scored.
     """
 
     def __init__(
         self, counts: Sequence[Mapping[str, float]], lengths: Floats, mean_length: float, shape: FieldWeights
     ) -> None:
-        """`counts` are the words of each scored document; `mean_length` is that of all documents, scored or not."""
+        """`counts` are the words of each scored document; `mean_length` is the mean over all documents."""
         self.corpus_size, self.doc_freqs = len(counts), counts
         self.doc_len, self.avgdl = lengths, mean_length
         self.k1, self.b = shape.k1, shape.b

@@ -97,7 +97,7 @@ class CandidateSearch:
         return FileCandidates(chosen, signals)
 
     def _chosen_files(self, documents: Documents) -> Ints:
-        """Return the files that contain most of the issue's words, that past commits point at, or that it names."""
+        """Return the files that contain most of the issue's words, that past commits suggest, or that it names."""
         look = documents.matched_weights(self._texts.all)
         best = np.argsort(-look, kind="stable")[: MOST_FILES - 100]
         chosen = {int(number) for number in best if look[number] > 0}
@@ -114,7 +114,7 @@ class CandidateSearch:
         return Signal(values, {n: f"text: {', '.join(found)}" for n, found in words.items()})
 
     def _stems(self, chosen: Ints) -> Signal:
-        """Return the share of the words of each file's name that the title contains."""
+        """Return, for each file, the share of the words of its name that the title contains."""
         signal = Signal.none(len(chosen))
         for place, number in enumerate(chosen):
             words = _name_words(_stem(self.graph.paths[number]))
@@ -210,8 +210,7 @@ class CandidateSearch:
         return signal
 
     def _name_signals(self, found: FunctionCandidates, documents: Documents) -> dict[str, Signal]:
-        """Return the signals of names: the share of the words of each function's and class's name that are in the
-        issue."""
+        """Return the signals of names: the share of words of each function's and class's name that are in the issue."""
         count = len(found.nodes)
         name, owner, special = Signal.none(count), Signal.none(count), np.zeros(count)
         for place, symbol in enumerate(found.symbols):
@@ -267,7 +266,7 @@ def _stem(path: str) -> str:
 
 
 def _ranks(values: Floats, groups: Ints) -> Ints:
-    """Return the rank of each value within its group, from 0, the greatest first."""
+    """Return the rank of each value within its group, starting at 0 for the greatest."""
     order = np.lexsort((-values, groups))
     begins = np.searchsorted(groups[order], groups[order])
     ranks = np.empty(len(values), np.int64)

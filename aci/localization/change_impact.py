@@ -16,7 +16,7 @@ from aci.localization.place_ranking import RankedPlace, RankedPlaces
 
 W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.25, 0.5, 1.5
 UNCHANGED = 0.4
-"""Factor for the overridden and overriding methods of a method whose signature is unchanged."""
+"""Factor for overriding and overridden methods of a method whose signature is unchanged."""
 MOST_SIBLINGS = 12
 """Names with more definitions than this are ignored."""
 
@@ -24,9 +24,9 @@ Reason = tuple[Location, float, str]
 
 
 def find_impact(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> RankedPlaces:
-    """Return the places outside the patch that it is likely to affect, the likeliest first.
+    """Return the places outside the patch that it is likely to affect, most likely first.
 
-    `together` says for other files how often they changed with those of the patch, from 0 to 1.
+    `together` maps other files to how often they changed with those of the patch, from 0 to 1.
     """
     changed = changed_definitions(graph, edits)
     inside = set(changed)
@@ -85,7 +85,7 @@ def _tests(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
 
 
 def _ranked(graph: Graph, found: Mapping[Location, Mapping[str, float]], top: int) -> RankedPlaces:
-    """Return the places in order, each with its strongest reasons first; a file has those of its functions too."""
+    """Return the places in order, with their strongest reasons first; a file also has those of its functions."""
     functions = []
     files: dict[str, dict[str, float]] = defaultdict(dict)
     for place, reasons in found.items():
@@ -97,7 +97,7 @@ def _ranked(graph: Graph, found: Mapping[Location, Mapping[str, float]], top: in
 
 
 def _score(reasons: Mapping[str, float]) -> float:
-    """Combine the reasons as independent probabilities."""
+    """Combine the scores of the reasons as independent probabilities."""
     left = 1.0
     for score in reasons.values():
         left *= 1 - min(score, 0.99)

@@ -1,4 +1,4 @@
-"""Search of the code for the words of error messages and other texts that the issue quotes."""
+"""Search of the code for error messages and other text that the issue quotes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 from aci.localization.signals import Signal
 
 RUN = 3
-"""Words in a run: the constant parts of a message are mostly at least that long."""
+"""Number of words in a run: the constant parts of a message are usually at least that long."""
 MOST_RUNS, MOST_MESSAGES = 40, 40
 _NO_WORD = re.compile(r"\W+")
 
 
 class MessageSearch:
-    """The quoted texts of one issue, split into runs of words."""
+    """The text that one issue quotes, split into runs of words."""
 
     def __init__(self, messages: Sequence[str]) -> None:
         self._messages = [(message, runs) for message in messages[:MOST_MESSAGES] if (runs := _runs(message))]
 
     def found(self, texts: Mapping[int, str], inside: Mapping[int, int], candidates: int) -> Signal:
-        """Return a signal of documents, from their texts; `inside` says which file each belongs to.
+        """Return a signal of documents, from their text; `inside` maps each document to its file.
 
-        A run of words counts less the more files contain it. RUN of its runs are enough for the full value.
+        A run of words counts less the more files contain it. RUN runs of a message are enough for its full value.
         """
         signal = Signal.none(candidates)
         spaced = {number: _words_only(text) for number, text in texts.items()} if self._messages else {}

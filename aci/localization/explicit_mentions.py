@@ -87,7 +87,7 @@ class Pointers:
     def _executed_functions(self) -> Iterator[Pointer]:
         """Yield the functions that the issue's example called, and those that its exception passed through.
 
-        The more functions the example called, the less each is worth.
+        The more functions the example called, the lower the value of each.
         """
         called = [(one.path, one.line) for one in self._trace.functions if self._is_source(one.path)]
         value = 1 / (1 + math.log10(max(len(called), 1)))
@@ -108,7 +108,7 @@ class Pointers:
         return file is not None and bool(self._wanted[file])
 
     def _functions_at(self, file: int, line: int) -> list[int]:
-        """Return the function that begins at a line, with or without its decorators: interpreters differ."""
+        """Return the function that starts at a line, with or without its decorators: interpreters differ."""
         symbols = self._graph.outline(self._graph.paths[file]).symbols
         start = int(self._graph.first[file]) + 1
         return [start + n for n, symbol in enumerate(symbols) if symbol.line <= line <= symbol.header][-1:]
@@ -163,7 +163,7 @@ class Pointers:
         return symbol.kind if symbol else ""
 
     def _owner(self, node: int) -> str:
-        """Return the class around a definition, or the last part of its module's name."""
+        """Return the class that encloses a definition, or the last part of its module's name."""
         place = self._graph.place(node)
         symbol = self._graph.symbol(place)
         around = symbol.name.rpartition(".")[0].rpartition(".")[2] if symbol else ""

@@ -1,6 +1,6 @@
 """A graph of issues, commits and code, and the routes in it from an issue to places.
 
-The graph is KGCompass's (arXiv 2503.21710), built only from the base and the commits before it. The issue links to
+The graph follows KGCompass (arXiv 2503.21710), but uses only the base and the commits before it. The issue links to
 similar commits, and to the commits and definitions that it names. A commit links to what it changed, and to commits
 about the same issue or pull request. A definition links to what it contains and uses, and to what uses it.
 """
@@ -23,14 +23,14 @@ from aci.localization.explicit_mentions import Pointers
 from aci.localization.signals import Flags, is_test_or_example, normalise
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20
-"""The factor of each link after the first, the greatest number of such links, and the greatest number of places."""
+"""The factor for each link after the first, the maximum number of such links, and the maximum number of places."""
 SIMILAR_COMMITS, RELATED_COMMITS = 30, 20
-"""Commits similar to the issue, and further commits about the same issues or pull requests as those."""
+"""Maximum number of commits similar to the issue, and of further commits about the same issues or pull requests."""
 MOST_CHANGED = 12
 """A commit that changed more functions than this has no links to them."""
 LEAST_FIT = 0.1
 FUNCTION_SHARE = 0.5
-"""Factor of the weights of its functions in a file's weight."""
+"""Factor for the weights of a file's functions in the weight of the file."""
 LIKENESS = 4
 """The exponent of a commit's similarity, as in `past_changes.py`. Like the other constants here it was chosen on one
 half of the issues of `benchmarks.routes`."""
@@ -41,7 +41,7 @@ Node = int | str
 
 
 class Commits(Protocol):
-    """The queries of a history that are used here; see `aci/history/commit_search.py`."""
+    """The history queries that are used here; see `aci/history/commit_search.py`."""
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
@@ -64,7 +64,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A place with the total weight of the routes to it and the description of the heaviest; a file has no `name`."""
+    """A place with the total weight of the routes to it and the heaviest one's description; a file has no `name`."""
 
     path: str
     name: str
@@ -75,7 +75,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Files and functions that routes lead to, the heaviest first."""
+    """Files and functions that routes lead to, heaviest first."""
 
     files: tuple[Route, ...] = ()
     functions: tuple[Route, ...] = ()
@@ -130,7 +130,7 @@ class IssueGraph:
                 self.links[id].append(Link(node, 1 / len(nodes), f"which changed {_name(self.graph, node)}"))
 
     def _current_nodes(self, changed: Mapping[str, Sequence[str]]) -> list[int]:
-        """Return the current nodes of functions that were changed.
+        """Return the current nodes of functions that commits changed.
 
         A function is found by its dotted name in the same file, or elsewhere if only one function has that name.
         """
@@ -171,7 +171,7 @@ class IssueGraph:
                 self.links[node].append(Link(other, weight / len(ends), f"which {how} {_name(graph, other)}"))
 
     def weights(self) -> dict[int, tuple[float, str]]:
-        """Return the sum of the weights of the routes to each place, and the description of the heaviest."""
+        """Return, for each place, the total weight of the routes to it and the description of the heaviest route."""
         found: dict[int, tuple[float, float, str]] = {}
         layer: list[tuple[Node, float, str]] = [(one.to, one.share, f"the issue {one.words}") for one in self.first]
         for hop in range(HOPS + 1):
@@ -197,8 +197,8 @@ class IssueGraph:
 def rank_routes(ways: IssueGraph, most: int = MOST) -> Routes:
     """Rank the files and functions that routes lead to; tests and classes are left out.
 
-    The score is the weight of the routes times how well the place's own words match the issue. A file also gets
-    OF_FUNCTIONS of the scores of its functions.
+    The score is the weight of the routes times how well the place's own words match the issue. A file's score also
+    includes the scores of its functions, times FUNCTION_SHARE.
     """
     graph, found = ways.graph, ways.weights()
     symbols = {node: graph.symbol(graph.place(node)) for node in found}
@@ -218,7 +218,7 @@ def rank_routes(ways: IssueGraph, most: int = MOST) -> Routes:
 def _file(
     ways: IssueGraph, path: str, found: Mapping[int, tuple[float, str]], fit: float, parts: Sequence[Route]
 ) -> Route:
-    """Return the route of a file; without routes of its own it takes the description of its best function's."""
+    """Return the route of a file; without routes of its own, it has the description of its best function's route."""
     own, words = found.get(int(ways.graph.first[ways.graph.number[path]]), (0.0, ""))
     words = words or next((one.words for one in _best(parts, 1)), "")
     return Route(path, "", 0, own * fit + FUNCTION_SHARE * sum(one.weight for one in parts), words)

@@ -66,7 +66,7 @@ def localize_issue(
 
 
 class HistoryResult(NamedTuple):
-    """What a tree's history offers for an issue: routes to places, and earlier fixes that are similar."""
+    """Results of a tree's history for an issue: routes to places, and similar earlier fixes."""
 
     routes: Routes
     fixes: Sequence[SimilarFix]
@@ -110,7 +110,7 @@ def find_related_places(
 
 
 def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
-    """Return how often other files changed with one of these, as a share of its changes; the highest of several."""
+    """Return the share of a path's changes in which each other file changed too; the highest for several paths."""
     shares: dict[str, float] = {}
     for others in history.together(paths, frozenset(present)).values():
         for path, share in others.items():
@@ -121,7 +121,7 @@ def _changing_together(history: History, paths: Sequence[str], present: Sequence
 def query_tree_graph(
     blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None
 ) -> Answer:
-    """Return the answer of a tree's graph, from the user's cache, or from a temporary one if that is unusable."""
+    """Return the answer to a question about a tree's graph, cached for the user or, if impossible, temporarily."""
     from aci.graph.code_graph import query_graph
 
     return _with_cache(lambda where: query_graph(blobs, where, question), say)
@@ -130,7 +130,7 @@ def query_tree_graph(
 def _ask_graph_and_history(
     blobs: Blobs, before: HistoryBase, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
 ) -> Answer:
-    """Return the answer of a tree's graph and its history together."""
+    """Return the answer to a question about a tree's graph and its history."""
     from aci.graph.code_graph import query_graph
     from aci.history.commit_search import History
 

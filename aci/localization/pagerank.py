@@ -1,4 +1,4 @@
-"""Personalised PageRank: the weight of what the issue names, spread along calls, inheritance and containment."""
+"""Personalised PageRank: spreads the weight of what the issue names along calls, inheritance and containment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS = 12
 
 
 def personalised_pagerank(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) -> Floats:
-    """Return the weight that reaches each of `nodes` from what the issue names, along edges within `files`."""
+    """Return the weight that reaches each of `nodes` from those that the issue names, along edges within `files`."""
     inside = np.flatnonzero(np.isin(graph.file, files))
     local = np.full(len(graph.file), -1)
     local[inside] = np.arange(len(inside))

@@ -1,4 +1,4 @@
-"""Signals from the history: where earlier changes similar to the one that the issue asks for were made."""
+"""Signals from the history: places of earlier changes that are similar to the one that the issue asks for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from aci.localization.signals import Signal, is_test_or_example, normalise
 
 MOST_SIMILAR = 100
 MOST_FILES = 60
-"""Commits that changed more files are ignored."""
+"""Commits that changed more files than this are ignored."""
 READ_COMMITS = 15
 """Number of similar commits whose added lines are searched for."""
 
 
 class Commits(Protocol):
-    """The queries of a history that are used here; see `aci/history/commit_search.py`."""
+    """The history queries that are used here; see `aci/history/commit_search.py`."""
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
@@ -41,8 +41,8 @@ class SimilarCommits:
     def files(self, number: Mapping[str, int]) -> dict[str, Signal]:
         """Return three signals for the files with these numbers.
 
-        `past` is for files that similar commits changed, `commit` for those that commits named in the issue changed,
-        and `commit_message` for those whose commit messages use the issue's words.
+        `past` is for files that similar commits changed, `commit` for files that commits named in the issue changed,
+        and `commit_message` for files whose commit messages use the issue's words.
         """
         commits = [one.commit for one in (*self._similar, *self._named)]
         touched = self._commits.touched(commits, number) if self._commits else {}

@@ -1,4 +1,4 @@
-"""Resolution of file names in a text: relative paths, dotted modules and paths of installed packages."""
+"""Resolution of file names in text: relative paths, dotted modules and paths of installed packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 _INSTALLED = re.compile(r"(?:site|dist)-packages/")
 ROOTS = 3
-"""Leading parts of a path that may be missing from a dotted name, plus one: `src/`, `lib/`."""
+"""Maximum number of leading path components, such as `src/` or `lib/`, that a dotted name may lack, plus one."""
 
 
 class PathIndex:
@@ -36,7 +36,7 @@ class PathIndex:
         return found[max(found)] if found else []
 
     def module(self, dotted: str) -> list[int]:
-        """Return the files of the longest prefix of a dotted name, of two parts or more, that is a module."""
+        """Return the files of the longest prefix of a dotted name, of at least two parts, that is a module."""
         parts = dotted.split(".")
         for length in range(len(parts), 1, -1):
             if found := self._modules.get(".".join(parts[:length])):

@@ -33,7 +33,7 @@ class RankedPlace:
 
 @dataclass(frozen=True, slots=True)
 class RankedPlaces:
-    """Ranked files and functions, the likeliest first."""
+    """Ranked files and functions, most likely first."""
 
     files: tuple[RankedPlace, ...] = ()
     functions: tuple[RankedPlace, ...] = ()
@@ -47,7 +47,7 @@ def rank_places(
     top: int = 10,
     traced: SnippetTrace | None = None,
 ) -> RankedPlaces:
-    """Return the likeliest places in a graph's tree.
+    """Return the most likely places in a graph's tree.
 
     `commits` is the history before the tree, if there is one; `traced` is the trace of the issue's example in that
     tree.
@@ -69,7 +69,7 @@ def rank_places(
 
 
 def file_reader(graph: Graph, blobs: Blobs) -> ReadFiles:
-    """Return a reader of a graph's files by path that does not list the tree again; missing files read as empty."""
+    """Return a function that reads a graph's files by path without listing the tree again; missing ones are empty."""
     return lambda paths: {
         path: data or b"" for path, data in zip(paths, blobs.read([graph.blob(path) for path in paths]), strict=True)
     }
@@ -81,7 +81,7 @@ def _best(scores: Floats, top: int) -> list[int]:
 
 
 def _first_of_name(functions: FunctionCandidates, order: list[int]) -> list[int]:
-    """Return the first of each name in a file: overloads, or a property's getter and setter, are one place."""
+    """Return the first definition of each name in a file: overloads, or a property's functions, are one place."""
     first: dict[tuple[int, str], int] = {}
     for place in order:
         first.setdefault((int(functions.files[place]), functions.symbols[place].name), place)

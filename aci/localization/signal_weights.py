@@ -1,7 +1,7 @@
 """Weights of the signals: a candidate's score is their weighted sum, and its heaviest parts are the reasons.
 
 `benchmarks/fit_localization.py` fits the weights and writes them to `weights.json`. The weights of signals that need a
-run of the issue's example are set by hand, since few of the issues used for fitting have one that runs.
+run of the issue's example are set by hand, since few of the issues used for fitting have an example that runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:
 
 
 def reasons(signals: Mapping[str, Signal], kind: str, candidate: int) -> tuple[str, ...]:
-    """Return the reasons for a candidate as texts, the heaviest first."""
+    """Return the reasons for a candidate as text, heaviest first."""
     parts = {name: weight * signals[name].values[candidate] for name, weight in weights(kind).items()}
     whole = sum(part for part in parts.values() if part > 0)
     texts: dict[str, None] = {}

@@ -27,7 +27,7 @@ def is_test_or_example(path: str) -> bool:
 
 @dataclass(slots=True)
 class Signal:
-    """The `values` of all candidates, 0 by default; `why` has the reasons of some, `common` that of the rest."""
+    """The `values` of all candidates, 0 by default; `why` has the reasons for some, `common` the one for the rest."""
 
     values: Floats
     why: dict[int, str] = field(default_factory=dict)

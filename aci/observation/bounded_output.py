@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class HeadTailBuffer:
-    """Keeps the head and the tail of a stream, `cap` bytes in total."""
+    """A buffer that keeps the head and the tail of a stream, `cap` bytes in total."""
 
     def __init__(self, cap: int) -> None:
         self.last = max(cap // 2, 1)

@@ -1,8 +1,8 @@
 """Removal of uninformative lines: progress, build steps, library frames, encoded data.
 
 Functions label the lines to remove; `replace_runs` replaces each run of labelled lines by one line with their number.
-Lines that report an error, the first and the last line of a run, and the ends of a stack are never labelled.
-Condensing is idempotent and never makes a text longer.
+Lines that report an error, the first and the last line of a run, and the ends of a stack are never labelled. Condensing
+is idempotent and never makes text longer.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MARK = "… "
 WORTH = 40
-"""Characters that a run must save at least."""
+"""Minimum number of characters that replacing a run must save."""
 LONG_RUN = 4
 LONGEST = 1_000
-"""Most characters of a progress line."""
+"""Maximum number of characters of a progress line."""
 
 TROUBLE = re.compile(
     r"\b(?:error|errors|fail(?:ed|ure|ures|s)?|fatal|exception|traceback|warning|cannot|can't|denied"
@@ -90,7 +90,7 @@ def replace_runs(lines: Sequence[str], labels: Sequence[str]) -> list[str]:
 
 
 def reports_error(line: str) -> bool:
-    """Whether a line reports an error, a failure or a warning."""
+    """Return whether a line reports an error, a failure or a warning."""
     return TROUBLE.search(line) is not None
 
 
@@ -133,7 +133,7 @@ def label_library_frames(lines: Sequence[str]) -> list[str]:
 
 
 def _stacks(lines: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
-    """Yield the stacks of frames in a text, each frame as the range of its lines (start, end)."""
+    """Yield the stacks of frames in text, each frame as the range of its lines (start, end)."""
     frames: list[tuple[int, int]] = []
     for start, end in _frames(lines):
         if frames and not _continues_stack(lines[frames[-1][1] : start]):
@@ -144,7 +144,7 @@ def _stacks(lines: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
 
 
 def _continues_stack(lines: Iterable[str]) -> bool:
-    """Whether these lines between two frames belong to the stack: marks, and Python's notes about repeated lines."""
+    """Return whether lines between two frames belong to the stack: marks, and Python's notes about repeated lines."""
     return all(line.startswith(MARK) or "previous line repeated" in line.lower() for line in lines)
 
 

@@ -17,13 +17,13 @@ _PLAIN, _COLUMNS = re.compile(r"[^\s:]+"), re.compile(r"\t+| {2,}")
 _MATCH = re.compile(r"([^\s:]+):")
 DEEPEST = 12
 FEW, LONGEST_MATCH = (20, 10, 5, 3, 2, 1), 200
-"""Numbers of matches per file that are tried in turn, and the most characters of a match."""
+"""Numbers of matches per file that are tried in turn, and the maximum number of characters of a match."""
 
 
 def outline_listing(text: str, room: int) -> str:
     """Return the deepest outline of a listing that fits into `room` characters.
 
-    The listing is returned unchanged if it fits, or if no outline does.
+    The listing is returned unchanged if it fits, or if no outline fits.
     """
     if len(text) <= room:
         return text
@@ -73,7 +73,7 @@ def _first_of_each(lines: Sequence[str], files: Sequence[str], most: int) -> lis
 
 
 def _is_blocks(lines: Sequence[str]) -> bool:
-    """Whether the lines are output of `ls -R`: the name of a folder with a colon, its entries, an empty line."""
+    """Return whether the lines are output of `ls -R`: the name of a folder with a colon, its entries, an empty line."""
     return bool(lines) and _HEAD.match(lines[0]) is not None and any(not line for line in lines)
 
 
@@ -88,7 +88,7 @@ def _of_blocks(lines: Sequence[str]) -> list[str]:
 
 
 def _rows(paths: Sequence[str], depth: int) -> list[str]:
-    """Return the paths up to a depth; a folder at that depth has the number of entries below it."""
+    """Return the paths up to a depth; a folder at that depth is followed by the number of entries below it."""
     common = _common(paths)
     counts: dict[str, int] = {}
     for path in paths:
@@ -102,7 +102,7 @@ def _rows(paths: Sequence[str], depth: int) -> list[str]:
 
 
 def _common(paths: Sequence[str]) -> str:
-    """Return the folder that contains all paths (lines without a slash are errors), with its slash."""
+    """Return the folder that contains all paths, with a trailing slash; lines without a slash are errors."""
     parts = [path.split("/") for path in paths if "/" in path]
     common: list[str] = []
     for at, part in enumerate(parts[0][:-1]):

@@ -1,8 +1,9 @@
 """Classification of a command's output: a listing, search results, the text of a file, or a test run.
 
 A pipeline has the kind of its first command, unless a later one changes it: `find … | head` is a listing, `find …
-| grep py`, `find … | xargs grep x` and `cat f | grep x` are searches. Of several commands, the kind with the largest
-cap is used. If the command is unknown, or its output does not look as expected, the shape of the lines decides.
+| grep py`, `find … | xargs grep x` and `cat f | grep x` are searches. If there are several commands, the kind with the
+largest cap is used. If the command is unknown, or its output does not have the expected form, the kind is derived from
+the form of the lines.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from aci.observation.suite_output import is_test_run
 
 LONGEST_COMMAND, LONGEST_LINE = 5_000, 300
 SAMPLE = 50_000
-"""Bytes at the beginning and at the end of an output that are examined."""
+"""Number of bytes at the start and at the end of an output that are examined."""
 MOST_LINES = 400
-"""Lines whose shape is examined."""
+"""Number of lines whose form is examined."""
 ALIKE = 0.8
-"""The share of lines that must look like a listing's or a search's."""
+"""Minimum share of lines that must look like a listing or a search."""
 FEWEST = 5
 
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -137,7 +138,7 @@ def _of_pipeline(words: list[str]) -> Kind | None:
 
 
 def _redirected(words: list[str]) -> bool:
-    """Whether stdout is redirected to a file; redirecting stderr and here-documents do not count."""
+    """Return whether stdout is redirected to a file; redirecting stderr and here-documents do not count."""
     for at, word in enumerate(words):
         if word in (">", ">>") and not (at and words[at - 1] == "2") and words[at + 1 : at + 2] != ["/dev/stderr"]:
             return True

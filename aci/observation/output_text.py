@@ -1,6 +1,6 @@
-"""Output as the model sees it: clean text without secrets, shortened, with an address of the full output.
+"""Output as the model sees it: clean text without secrets, shortened, with a reference to the full output.
 
-`show` applies all steps to the output of a command. Every step is a pure and idempotent function.
+`prepare_output` applies all steps to the output of a command. Every step is a pure and idempotent function.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from aci.observation.suite_output import digest_text
 
 Kind = Literal["listing", "search", "view", "tests", "other"]
 CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 16_000, "tests": 8_000, "other": 8_000}
-"""Most characters of a new observation by kind (these caps save 4-28 % of an agent's input)."""
+"""Maximum number of characters of a new observation by kind (these caps save 4-28 % of an agent's input)."""
 
 LONGEST_LINE = 2_000
 LARGEST = 2_000_000
-"""Most characters of an output that are examined line by line."""
+"""Maximum number of characters of an output that are examined line by line."""
 WORTH = 100
-"""Characters that must be saved before an output that would fit is shortened."""
+"""Minimum number of characters that shortening must save if the output would fit anyway."""
 HEAD = 0.5
-"""The share of a shortened text that is its beginning, which shows what was run; failures are at the end."""
+"""The share of shortened text that is taken from the start, which shows what was run; failures are at the end."""
 
 EXACT, SIMILAR = 4, 12
-"""Smallest number of equal lines (or groups of lines) that are folded, and of lines that differ in numbers only."""
+"""Minimum number of equal lines (or groups of lines) that are folded, and of lines that differ only in numbers."""
 LARGEST_GROUP = 4
 ADDRESS = 40
-"""Most characters of an address at the end."""
+"""Maximum number of characters of the reference to the full output."""
 MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
-"""The share of a shortened text for lines about errors from its middle, and the most characters of each."""
+"""The share of shortened text for lines about errors from its middle, and the maximum number of characters of each."""
 MASKED = "[masked]"
 
 _PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
@@ -52,7 +52,7 @@ _KEYS_BEGIN = (
     *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "AIza", "xox"),
     *("hf_", "npm_", "pypi-AgE", "-----BEGIN "),
 )
-"""Beginnings of keys, searched first: this halves the time for a text without any."""
+"""Prefixes of keys, searched first: this halves the time for text without any keys."""
 
 
 def prepare_output(
@@ -60,7 +60,7 @@ def prepare_output(
 ) -> tuple[str, int | None]:
     """Return an output as the model sees it, and the number under which `keep` stored it if it was shortened.
 
-    The stored text is clean and masked, so its line numbers are those of a later view.
+    The stored text is clean and masked, so its line numbers are valid in later views.
     """
     whole, cap = mask_secrets(clean_text(data), secrets), CAPS[kind]
     whole = strip_number_padding(whole) if kind == "view" else whole
@@ -108,7 +108,7 @@ def _addressed(text: str, cap: int, address: str, whole: str) -> str:
 
 
 def strip_number_padding(text: str) -> str:
-    """Return the output of `cat -n` or `nl` without the blanks before the line numbers."""
+    """Return the output of `cat -n` or `nl` without the padding before the line numbers."""
     numbered = len(_PADDED.findall(text))
     return _PADDED.sub(r"\1\t", text) if numbered and numbered * 2 > text.count("\n") else text
 
@@ -133,7 +133,7 @@ def _cut_line(line: str, longest: int) -> str:
 
 
 def fold(text: str) -> str:
-    """Fold runs of equal lines or groups of lines, and long runs of lines that differ in numbers only."""
+    """Fold runs of equal lines or groups of lines, and long runs of lines that differ only in numbers."""
     lines = text.split("\n")
     while len(shorter := _fold_once(lines)) < len(lines):
         lines = shorter
@@ -160,7 +160,7 @@ def _fold_once(lines: list[str]) -> list[str]:
 
 
 def _run(exact: list[object], similar: list[object], at: int) -> tuple[int, int, str]:
-    """Return the size of the group of lines that repeats from here, how often, and whether it is equal or similar."""
+    """Return the size of the group of lines that repeats from here, how often it does, and "equal" or "similar"."""
     for group in range(1, LARGEST_GROUP + 1):
         times = _times(exact, at, group)
         if times >= EXACT:
@@ -178,11 +178,12 @@ def _times(keys: list[object], at: int, group: int) -> int:
 
 
 def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
-    """Shorten a text of more than `cap` characters to its head and tail, cut between lines.
+    """Shorten text of more than `cap` characters to its head and tail, cut between lines.
 
     The first and the last line are always included, in part if they are long. A mark between head and tail gives the
     size of the omitted part, and is followed by the first omitted lines that report an error, a failure or a warning.
-    If the text is a condensed form of `whole`, these lines are numbered as there; a line not found there has no number.
+    If the text is a condensed form of `whole`, these lines have the numbers that they have in `whole`; a line not found
+    there has no number.
     """
     if len(text) <= cap:
         return text
@@ -219,7 +220,7 @@ def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int
 
 
 def _places(lines: Sequence[str], whole: str) -> list[int]:
-    """Return for each line of a condensed text its number in `whole`, matched by its beginning; 0 if not found.
+    """Return for each line of condensed text its number in `whole`, matched by its prefix; 0 if not found.
 
     Condensing keeps the order of most lines: each is searched after the previous one first, then anywhere.
     """

@@ -1,4 +1,4 @@
-"""Untrusted text without terminal control sequences. Imports next to nothing."""
+"""Untrusted text without terminal control sequences. It has few imports."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ESCAPES = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _HIDING = re.compile(f"[{DROPPED}{BREAKS}{JOINERS}{MARKS}{BLANKS}]")
-"""All control characters but tab and newline, bidirectional controls, and invisible or zero-width characters."""
+"""All control characters except tab and newline, bidirectional controls, and invisible or zero-width characters."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def clean_text(data: bytes | str) -> str:
-    """Return text without escape sequences, the characters that `drop_invisible` drops, and overwritten text.
+    """Return text without escape sequences, characters that `drop_invisible` drops, and overwritten text.
 
     Text is overwritten by a carriage return or a backspace. Bytes that are not UTF-8 become U+FFFD, and white space at
     the end is removed.
@@ -40,7 +40,7 @@ def one_line(text: str) -> str:
 def escape_invisible(text: str) -> str:
     """Return the whole text with control and invisible characters written out: `\\r`, `^[`, `U+202E`.
 
-    Nothing is dropped or overwritten, so that users see everything that they approve. Tabs and newlines stay.
+    Nothing is dropped or overwritten, so that users see everything that they approve. Tabs and newlines are kept.
     """
     return _HIDING.sub(_escaped, _SURROGATES.sub("\ufffd", text))
 

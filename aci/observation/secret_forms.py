@@ -1,4 +1,4 @@
-"""The encodings in which a secret may occur in a text: plain, base64, percent-encoded, hex, JSON."""
+"""The encodings in which a secret may occur in text: plain, base64, percent-encoded, hex, JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
-"""Least characters of a secret; a shorter one might be a word and would be masked in source code."""
+"""Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
 
 _BREAK = r"(?:\r?\n|\\n)?"  # the latter as shown in quotes
 
 
 def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
-    """Replace each form of each secret by `mark`; base64 also if it is broken into lines."""
+    """Replace each form of each secret by `mark`; base64 is also found if it is broken into lines."""
     known = {secret for secret in secrets if len(secret) >= SHORTEST}
     if not known:
         return text
@@ -33,7 +33,7 @@ def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
 
 @lru_cache(maxsize=256)
 def secret_forms(secret: str) -> frozenset[tuple[str, bool]]:
-    """Return each form of a secret, and whether it is base64."""
+    """Return each form of a secret, and whether the form is base64."""
     data = secret.encode("utf-8", "surrogateescape")
     plain = {secret, quote(data, safe=""), quote_plus(data), json.dumps(secret)[1:-1], data.hex(), data.hex().upper()}
     coded = {form for shift in range(3) for form in _base64(data, shift)}
@@ -41,7 +41,7 @@ def secret_forms(secret: str) -> frozenset[tuple[str, bool]]:
 
 
 def _base64(data: bytes, shift: int) -> tuple[str, str]:
-    """Return the part common to all base64 of texts with `data` after `shift` bytes (modulo 3), also URL-safe."""
+    """Return the part common to all base64 of text with `data` after `shift` bytes (modulo 3), also URL-safe."""
     first, end = (shift * 8 + 5) // 6, (shift + len(data)) * 8 // 6
     core = b64encode(bytes(shift) + data).decode()[first:end]
     return core, core.replace("+", "-").replace("/", "_")

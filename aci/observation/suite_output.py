@@ -1,7 +1,7 @@
 """Condensed output of a test run: failures and their causes are kept, passed tests are counted.
 
-For runs that the model starts in the shell with pytest, unittest, Django's runner, `go test`, cargo, jest, vitest,
-Maven or Gradle. Names of failing tests, assertions, the repository's own frames, summaries and counts are never
+Applies to runs that the model starts in the shell with pytest, unittest, Django's runner, `go test`, cargo, jest,
+vitest, Maven or Gradle. Names of failing tests, assertions, the repository's own frames, summaries and counts are never
 removed.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from aci.observation.line_condensing import label_library_frames, replace_runs
 
 LONGEST = 400
-"""Most characters of a line about a passed test."""
+"""Maximum number of characters of a line about a passed test."""
 MOST_SOURCE, MOST_SAID, MOST_CAPTURED = 3, 16, 8
 """Numbers of lines kept: of source before the failing line, of an assertion's message, and of captured output."""
 
@@ -52,12 +52,12 @@ _CAPTURED = re.compile(r"-{3,} Captured (?:std\w+|log)(?: \w+)? -{3,}$")
 
 
 def is_test_run(text: str) -> bool:
-    """Whether an output comes from a test runner."""
+    """Return whether an output comes from a test runner."""
     return _RUN.search(text) is not None
 
 
 def digest_text(text: str) -> str:
-    """Return the output of a test run without passed tests, warnings, and the surroundings of a failure's cause."""
+    """Return the output of a test run without passed tests, warnings, and lines that are far from a failure's cause."""
     lines = text.split("\n")
     for label in (_label_pytest, _label_passed, label_library_frames):
         lines = replace_runs(lines, label(lines))
@@ -65,7 +65,7 @@ def digest_text(text: str) -> str:
 
 
 def _label_passed(lines: Sequence[str]) -> list[str]:
-    """Label lines about passed tests, and what runners print before they begin."""
+    """Label lines about passed tests, and lines that runners print before the tests start."""
     return ["" if len(line) > LONGEST else _label_of_line(line) for line in lines]
 
 
@@ -74,7 +74,7 @@ def _label_of_line(line: str) -> str:
 
 
 def _label_pytest(lines: Sequence[str]) -> list[str]:
-    """Label parts of pytest's output: warnings, coverage, and what is far from a failure's cause."""
+    """Label parts of pytest's output: warnings, coverage, and lines that are far from a failure's cause."""
     labels = [""] * len(lines)
     section, start = "", 0
     for at, line in enumerate([*lines, "=== end ==="]):
@@ -109,7 +109,7 @@ def _failures(labels: list[str], lines: Sequence[str], start: int, end: int) -> 
 
 
 def _frame(labels: list[str], lines: Sequence[str], start: int, end: int, last: bool) -> None:
-    """Label parts of a frame of pytest: source up to a line that begins with `>`, then lines with E, then the place."""
+    """Label parts of a frame of pytest: source up to a line that starts with `>`, then lines with E, then the place."""
     place = next((at for at in range(end - 1, start - 1, -1) if _PLACE.match(lines[at])), None)
     if place is not None and not last and _LIBRARY_PLACE.match(lines[place]):
         _label(labels, lines, range(start, place), "of library frames")

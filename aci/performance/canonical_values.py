@@ -8,7 +8,7 @@ from typing import Any
 
 SHOWN, DEPTH = 120, 6
 ATOMS = ("int", "bytes", "constant", "enum", "class", "function", "module", "error", "digest", "same", "deep", "opaque")
-"""Forms that are shown as a whole if they differ."""
+"""Kinds of forms that are shown as a whole if they differ."""
 BRACKETS = {"list": "[]", "tuple": "()", "set": "{}"}
 
 
@@ -95,7 +95,7 @@ def _joined(words: Any, most: int) -> str:
 
 
 def first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, Any, Any] | None:
-    """Return where two forms first differ: the place as Python code, and both parts; None if they are equal."""
+    """Return the place where two forms first differ, as Python code, with both parts; None if they are equal."""
     try:
         return _first_difference(before, after, tolerance)
     except (TypeError, ValueError, IndexError):  # an invalid form, written by the code under test

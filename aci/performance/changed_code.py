@@ -1,4 +1,4 @@
-"""Changes to Python files, and the code that a target function reaches in them, by names."""
+"""Changes to Python files, and the code in them that a target function reaches, found by names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Source:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """The meaning of names bound by imports anywhere in the file, as `e` -> `os.environ`."""
+        """The meaning of names bound by imports anywhere in the file; for example, `e` -> `os.environ`."""
         found = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -65,7 +65,7 @@ class Source:
         return found
 
     def dotted(self, node: ast.AST) -> str:
-        """Return the dotted name of an imported object, as `os.environ.get`, or "".
+        """Return the dotted name of an imported object, such as `os.environ.get`, or "".
 
         `getattr` and `__import__` with a constant are resolved too.
         """
@@ -110,7 +110,7 @@ class Change:
 
     @cached_property
     def constants_before(self) -> list[object]:
-        """Numbers and short texts in the old code, as likely edge cases of its checks."""
+        """Numbers and short strings in the old code, as likely edge cases of its checks."""
         found = dict.fromkeys(
             (type(node.value).__name__, node.value)
             for source in self.before
@@ -132,7 +132,7 @@ class Change:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Texts of the values by which only the new code distinguishes inputs: dictionary keys, operands of `==`."""
+        """Source of the values by which only the new code distinguishes inputs: dictionary keys, operands of `==`."""
         old = {ast.dump(node) for source in self.before for node in ast.walk(source.tree) if isinstance(node, ast.expr)}
         found = dict.fromkeys(
             ast.unparse(node)
@@ -147,7 +147,7 @@ class Change:
         return {mark for source in self.before for mark, _ in literals(source.tree)}
 
     def reached(self, sources: Sequence[Source]) -> Iterator[tuple[Source, str, Function]]:
-        """Yield the target and each function mentioned by name in the code that it reaches, with qualified names."""
+        """Yield the target and each function that is mentioned by name in the code it reaches, with qualified names."""
         left = [self.target.name.rpartition(".")[2]]
         known: set[str] = set()
         while left:
@@ -226,7 +226,7 @@ def _keys(tree: ast.AST) -> Iterator[ast.expr]:
         elif isinstance(node, ast.MatchValue):
             yield node.value
         elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 2:
-            yield node.elts[0]  # of pairs that may become entries of a dict
+            yield node.elts[0]  # the first item of a pair, which may become a key of a dict
 
 
 def is_literal(node: ast.AST) -> bool:
@@ -245,5 +245,5 @@ def digest(value: object) -> str:
 
 
 def docstring_ids(tree: ast.AST) -> set[int]:
-    """Return the ids of constants that are statements by themselves."""
+    """Return the ids of constants that are statements of their own."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

@@ -1,7 +1,8 @@
 """Checks whether a faster function is faster by cheating, from its changed code and its behaviour in two workspaces.
 
 The kinds of cheating are those that "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124)
-and others report of models that are rewarded for speed. A finding is not a proof; it names what to change or explain.
+and other papers report for models that are rewarded for speed. A finding is not a proof; it names the code to change or
+explain.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def find_cheating(
 ) -> list[CheatingFinding]:
     """Return the findings on the change between the workspaces `before` and `after`; empty if there are none.
 
-    The files are those that differ between the two, by path; equal ones are ignored. Code of the repository runs only
-    in these workspaces, each for at most `seconds`. If the old function cannot be observed in that time, only the code
-    is checked. Raises Cancelled and WorkspaceError.
+    The files compared are those that differ between the two, by path; equal files are ignored. Code of the repository
+    runs only in these workspaces, each for at most `seconds`. If the old function cannot be observed in that time, only
+    the code is checked. Raises Cancelled and WorkspaceError.
     """
     change = Change.of(files_before, files_after, target)
     found = [CheatingFinding(kind, why) for kind, why in _all_doubts(before, after, target, calls, change, seconds)]

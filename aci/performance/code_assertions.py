@@ -57,7 +57,7 @@ def find_old_checks(change: Change) -> Iterator[Check]:
 
 
 def all_terms(change: Change) -> dict[int, list[str]]:
-    """Return the terms of the old checks as texts, by line."""
+    """Return the terms of the old checks as source text, by line."""
     found: dict[int, list[str]] = {}
     for check in find_old_checks(change):
         found.setdefault(check.line, []).extend(ast.unparse(term) for term in check.terms[:MOST_TERMS])
@@ -79,7 +79,7 @@ def removed_terms(change: Change) -> Iterator[tuple[Check, str]]:
 
 
 def _all_tested_marks(change: Change, sources: Sequence[Source]) -> Iterator[str]:
-    """Yield what conditions of the code test for; types in top-level assignments count, as tables of types do."""
+    """Yield marks of what the code's conditions test for; types in top-level assignments count as well."""
     for _, _, function in change.reached(sources):
         yield from _tested_marks(function)
     for source in sources:
@@ -114,7 +114,7 @@ def _types(node: ast.AST) -> set[str]:
 
 
 def _values(node: ast.AST) -> set[str]:
-    """Return the constants of a side of a comparison, without 0 and 1: those can be tested in many forms (`not x`)."""
+    """Return the constants on one side of a comparison, except 0 and 1, which can be tested in many forms (`not x`)."""
     constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
     return {repr(value) for value in constants if value not in (0, 1)}
 

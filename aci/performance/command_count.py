@@ -17,7 +17,7 @@ from trajectories.errors import UsageError
 
 
 class CommandCount(NamedTuple):
-    """The instruction count of a whole command by one backend, its exit status, and the conditions of the count."""
+    """The instruction count of a whole command by one backend, its exit status, and the count's conditions."""
 
     backend: str
     instructions: int
@@ -28,8 +28,8 @@ class CommandCount(NamedTuple):
 def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend: str = "") -> CommandCount:
     """Count the instructions of a command, with all threads and processes that it starts.
 
-    The command reads this process's input; its output goes to `stdout`, or where this process writes. Raises UsageError
-    if it cannot run or be counted.
+    The command reads this process's input; its output goes to `stdout`, or to this process's own output. Raises
+    UsageError if the command cannot run or be counted.
     """
     if not words or not shutil.which(words[0]):
         raise UsageError(f"There is no command {' '.join(words[:1])!r}.", "Give one as you would type it, after `--`.")

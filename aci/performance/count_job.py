@@ -21,13 +21,13 @@ from trajectories.plugins import names
 
 SESSION = "counting"
 PATIENCE = 60.0
-"""Seconds for a helper command on the host that counts."""
+"""Maximum number of seconds for a helper command on the host that counts."""
 
 MOST = 1 << 62
 """Upper limit of plausible counts."""
 
 Run = Callable[[str, float], tuple[int, str]]
-"""Shell line, seconds -> (exit status, output)."""
+"""Runs a shell line with a time limit in seconds; returns (exit status, output)."""
 
 REGIONS_PACKAGE = f"{PREFIX}regions"
 _SITE = f"""\
@@ -91,7 +91,7 @@ class LocalHost:
 class CountJob:
     """A count by one backend, run by `aci/guest/performance/count_runner.py`.
 
-    `line(file)` returns the shell line that runs that program for a job file.
+    `line(file)` returns the shell line that runs this program for a job file.
     """
 
     desk: CountHost
@@ -184,5 +184,5 @@ def count_conditions(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
 
 
 def relative_spread(counts: Sequence[int]) -> float:
-    """Return the range of these counts, relative to the least."""
+    """Return the range of these counts, relative to the lowest."""
     return (max(counts) - min(counts)) / max(min(counts), 1)

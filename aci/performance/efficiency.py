@@ -14,27 +14,27 @@ from trajectories.errors import UsageError
 from trajectories.rewards import rewards as rewards
 
 LEAST_GAIN = 0.02
-"""Share of the workload that a patch has to save, unless its cost grows slower."""
+"""Minimum share of the workload that a patch has to save, unless it makes the cost grow more slowly."""
 
 AS_GOOD = 0.05
 """Candidates that cost at most this share more than the best count as equally good; then the smaller change wins."""
 
 ACCURACY = 0.004
-"""Least relative deviation of counts from a power law."""
+"""Minimum relative deviation assumed between counts and a power law."""
 
 DRIFT = 0.1
 """Margin added to the range of the exponent. The cost of one step changes with the size, as tables double and integers
-leave the cache of small ones. Of the 100 functions of `benchmarks/growth.py`, the range contains the known exponent in
-all with this margin, and in 67 without.
+no longer fit the cache of small integers. Of the 100 functions of `benchmarks/growth.py`, the range contains the known
+exponent in all with this margin, and in 67 without.
 """
 
 MOVES_ON = 3.0
-"""How far the range extends, as a multiple of the exponent's shift without the smallest size: parts that grow slower
-flatten the slope."""
+"""How far the range extends, as a multiple of the exponent's shift without the smallest size: parts that grow more
+slowly flatten the slope."""
 
 STEEPEST = 64.0
 _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
-"""The 95 % quantiles of F with 1 and 1, 2, … degrees of freedom; the last one is used for more."""
+"""The 95 % quantiles of F with 1 and 1, 2, … degrees of freedom; the last one is also used for more."""
 
 
 # Growth
@@ -60,7 +60,7 @@ class Growth:
         return float(self.constant + self.factor * (size / self.sizes[-1]) ** self.exponent)
 
     def is_below(self, other: Growth) -> bool:
-        """Whether it certainly grows slower: the ranges do not overlap."""
+        """Return whether the growth is certainly slower: the ranges do not overlap."""
         return self.high < other.low
 
 
@@ -79,9 +79,10 @@ def fit_growth(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
 
     The constant a is fitted too, so that overhead does not flatten the slope; it is 0 unless an F-test requires more.
     As it is never negative, n log n results in its slope over these sizes. Errors are weighted by the square root of
-    the size, since large sizes show the further growth. The range contains all exponents whose error does not differ
-    from the least one by that test. It is extended by the shift of the fit without the smallest size, and by DRIFT.
-    Raises UsageError for fewer than two different sizes, and for sizes or counts below 1.
+    the size, since large sizes show better how the cost continues to grow. The range contains all exponents whose error
+    does not differ significantly from the smallest error, by an F-test. It is extended by the shift of the fit without
+    the smallest size, and by DRIFT. Raises UsageError for fewer than two different sizes, and for sizes or counts below
+    1.
     """
     points = sorted(zip(sizes, counts, strict=True))
     if len({size for size, _ in points}) < 2 or any(size < 1 or count < 1 for size, count in points):
@@ -100,7 +101,7 @@ def fit_growth(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
 
 
 def _best(sizes: Sequence[int], counts: Sequence[float]) -> tuple[_Power, list[float]]:
-    """Return the best power, and the exponents that do not differ significantly. Constant counts have exponent 0."""
+    """Return the best power, and the exponents that are not significantly worse. Constant counts have exponent 0."""
     if max(counts) <= min(counts) * (1 + ACCURACY):
         return _Power(0.0, 0.0, sum(counts) / len(counts), 0.0), [0.0]
     if len(set(sizes)) < 4:
@@ -170,8 +171,8 @@ class RankedCandidate:
 def rank_candidates(group: Sequence[RankedCandidate]) -> list[int]:
     """Return the indices of the group, best candidate first.
 
-    Candidates within AS_GOOD of the least count come first, ordered by the size of their change, then the others by
-    count. Equal ones keep their order.
+    Candidates within AS_GOOD of the lowest count come first, ordered by the size of their change, then the other
+    candidates by count. Candidates that compare equal keep their order.
     """
     if not group:
         return []
@@ -187,7 +188,7 @@ def rank_candidates(group: Sequence[RankedCandidate]) -> list[int]:
 def is_worthwhile(
     before_workload: int, after_workload: int, growth_before: Growth | None = None, growth_after: Growth | None = None
 ) -> bool:
-    """Whether a patch is worth showing: it saves LEAST_GAIN of the workload's instructions, or its cost grows slower.
+    """Return whether a patch is worth showing: it saves LEAST_GAIN of the instructions, or its cost grows more slowly.
 
     In the latter case it may not add more than that share to the workload. Raises UsageError for a workload without
     instructions.

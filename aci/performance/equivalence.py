@@ -1,9 +1,9 @@
 """Equivalence of two versions of a function: the answers of each to the same calls, and descriptions of differences.
 
 An answer contains the returned value (types, order of iteration, laziness, aliases of the arguments) or the exception,
-the arguments afterwards, the printed text and the warnings. The function runs in the process that reports on it.
-Answers go through a descriptor opened before the function is imported, with a token; code that searches the memory of
-its own process for the token could still forge them.
+the arguments afterwards, the printed text and the warnings. The function runs in the same process that reports its
+answers. Answers go through a descriptor opened before the function is imported, with a token; code that searches the
+memory of its own process for the token could still forge them.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Answer:
 
     `kind`: returned, raised; late (exceeded its time limit), died (ended the process), unreadable (the call cannot be
     loaded there), unread (too large to report). `value` and `arguments` are canonical forms
-    (`aci/guest/canonical_forms.py`), `later` the arguments after lazy results were consumed. `call` shows the call, and
-    is not compared.
+    (`aci/guest/canonical_forms.py`), `later` holds the arguments after lazy results were consumed. `call` shows the
+    call, and is not compared.
     """
 
     kind: str
@@ -106,10 +106,10 @@ def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tole
 
 
 def is_conclusive(answer: Answer) -> bool:
-    """Whether an answer of the original defines what another version has to do: the call returned or raised.
+    """Return whether an answer of the original defines what another version has to do: the call returned or raised.
 
     False for calls that were too slow, too large, could not be loaded, ended the process, or overflowed the stack.
-    `differences` skips those, so that calls with such answers must not be counted as evidence.
+    `differences` skips such calls, so they must not be counted as evidence.
     """
     return answer.kind in ("returned", "raised") and not _overflowed_stack(answer)
 
@@ -184,7 +184,7 @@ def run_calls(
 
 
 def pack_parts(parts: Iterable[bytes]) -> bytes:
-    """Join the parts, each preceded by its length."""
+    """Return the parts joined, each preceded by its length."""
     return b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 

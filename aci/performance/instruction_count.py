@@ -1,9 +1,9 @@
 """Instruction counts of function calls and commands, which are reproducible and independent of the machine's load.
 
-Times vary by percents from run to run, counts do not. The idea is by the authors of Valgrind, and arXiv 2508.20124
-ranks programs by it. The backends are the modules of `aci/counters/`; each result names its backend.
+Times vary by a few percent from run to run, but counts do not. The idea is by the authors of Valgrind, and arXiv
+2508.20124 ranks programs by it. The backends are the modules of `aci/counters/`; each result names its backend.
 
-The counted code is untrusted and runs in its own workspace; its answer is only read as numbers and short texts.
+The counted code is untrusted and runs in its own workspace; only numbers and short text are read from its answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import UsageError
 
 MARKS = 100
-"""Empty regions that are measured to determine the cost of marking one: TIMES of
+"""Number of empty regions that are measured to determine the cost of marking one: TIMES of
 `aci/guest/performance/metered_regions.py`."""
 
 _DECORATOR = f'@__import__("{REGIONS_PACKAGE}.performance.metered_regions").performance.metered_regions.counted'
@@ -50,7 +50,7 @@ class Counts:
     """The counts of calls.
 
     `in_c` describes for each call the C functions called and the opcodes that iterate in C, if opcodes are counted.
-    `spread` is the largest range over hash seeds of a warm call's count, relative to its least.
+    `spread` is the largest range of a warm call's count over hash seeds, relative to its minimum.
     """
 
     backend: str
@@ -63,7 +63,7 @@ class Counts:
 class Workload(NamedTuple):
     """Instructions of a whole command, including the start of its processes, and of all calls of the target in it.
 
-    `code` is the exit status of the shell that ran it: two commands with different ones did not do the same work.
+    `code` is the exit status of the shell that ran it: commands with different exit statuses did not do the same work.
     """
 
     whole: int
@@ -72,9 +72,9 @@ class Workload(NamedTuple):
 
 
 def fork_for_counting(workspace: Workspace, tree: str) -> Workspace:
-    """Return a fork at `tree` that may count instructions, for our own commands only.
+    """Return a fork at `tree` in which the harness may count the instructions of its own commands.
 
-    In Docker it is a container of the same image.
+    In Docker, the fork is a container of the same image.
     """
     return workspace.fork(tree, counting=True)
 
@@ -90,7 +90,7 @@ def count_calls(
     """Count the instructions of each call of the target, in its own process and with fresh copies of its arguments.
 
     The calls run under each hash seed of `seeds`, for at most `timeout` seconds each. A lazy result is consumed within
-    the count; a call that raises is counted as it is. Without `backend`, the first that works is used. Raises
+    the count; a call that raises is counted as it is. Without `backend`, the first backend that works is used. Raises
     UsageError if the backend does not work, the target cannot be imported or a call does not finish.
     """
     job = _job(room, backend)
@@ -125,10 +125,10 @@ def count_workload(
 ) -> Workload:
     """Count the instructions of a shell command in the repository's root, and of all calls of the target in it.
 
-    The command runs twice: unchanged, and with the target's outermost calls marked. For the latter the target's file is
-    rewritten and restored. For a generator, the code that runs between its values counts. Threads and programs started
-    by the target count for the whole command only. Raises UsageError if the command does not finish in time, has
-    another exit status when marked, or `backend` does not work.
+    The command runs twice: unchanged, and with the target's outermost calls marked. To mark the calls, the target's
+    file is rewritten and then restored. For a generator, the code that runs between its values counts. Threads and
+    programs started by the target count for the whole command only. Raises UsageError if the command does not finish in
+    time, has another exit status when marked, or `backend` does not work.
     """
     job = _job(room, backend)
     folder = f"{job.desk.folder}/regions"
@@ -216,7 +216,7 @@ def _shell_line(folders: Sequence[str], command: str, root: str) -> str:
 
 
 def _marking(answer: dict[str, Any]) -> int:
-    """Return the cost of marking the target's calls, both the outermost and the nested ones."""
+    """Return the cost of marking the target's calls: of the outermost calls and of the nested ones."""
     values = answer["values"]
     nested = max(values.get("nested", 0) - values.get("direct", 0), 0)
     return int(answer["entries"] * values.get("marking", 0) + answer["nested"] * nested) // MARKS

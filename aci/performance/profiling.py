@@ -27,7 +27,7 @@ from trajectories.errors import Cancelled, UsageError
 
 SESSION = "profile"
 EVERY = 0.002
-"""Seconds between two samples of the stacks, if the program allows them."""
+"""Minimum number of seconds between two samples of the stacks."""
 
 MODULE = "<module>"
 MOST_PROCESSES, LARGEST, LARGEST_SOURCE = 200, 100_000_000, 5_000_000
@@ -61,7 +61,7 @@ class FunctionTime:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The sampled stacks (frames by number, outermost first) with their seconds, and the time `spent` by function, in
+    """The sampled stacks (frames by number, outermost first) with their seconds, and the functions in `spent`, in
     descending order of own time."""
 
     command: str
@@ -74,7 +74,7 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """Processor time of all stacks, including those outside the repository."""
+        """Processor time of all stacks, in seconds, including stacks outside the repository."""
         return sum(weight for _, weight in self.stacks)
 
 
@@ -148,9 +148,10 @@ def to_speedscope(profile: Profile, name: str = "") -> str:
 
 
 def format_flame_graph(profile: Profile, width: int = 80, deepest: int = 12, least: float = 0.01) -> str:
-    """Return a flame graph as text: a tree of the repository's functions with share, name and a bar below the caller's.
+    """Return a flame graph as text: a tree of the repository's functions, each with its share, its name and a bar below
+    its caller's bar.
 
-    Recursive calls of a function, also through others, are merged. Lines are at most `width` columns long.
+    Recursive calls of a function, including indirect ones, are merged. Lines are at most `width` columns long.
     """
     root = _Node("")
     for stack, weight in profile.stacks:
@@ -271,7 +272,7 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _calls(answers: Iterable[Mapping[str, Any]], sources: _Sources) -> dict[Target, int]:
-    """Return the number of calls by function, without those of functions and comprehensions inside it."""
+    """Return the number of calls by function; calls of functions and comprehensions nested in it are not counted."""
     counted: Counter[Target] = Counter()
     for answer in answers:
         for number, count in answer["calls"]:
@@ -308,7 +309,8 @@ def _is_candidate(target: Target) -> bool:
 
 
 def _path(frames: Sequence[Frame], stack: Stack) -> list[str]:
-    """Return the repository's functions of a stack, outermost first, without those between calls of the same one."""
+    """Return the repository's functions in a stack, outermost first; frames between two calls of the same function are
+    left out."""
     found: list[str] = []
     for number in stack:
         if target := frames[number].target:
@@ -343,7 +345,7 @@ def _draw(node: _Node, depth: int, start: float, whole: float, sizes: tuple[int,
 
 
 def _short(text: str, longest: int) -> str:
-    """Shorten a text at its beginning, as the end of a name is more informative."""
+    """Shorten text at its start, as the end of a name is more informative."""
     if len(text) <= longest:
         return text
     blank = text[: len(text) - len(text.lstrip())][: longest // 2]

@@ -18,15 +18,16 @@ from aci.performance.static_cheating_check import ASKS
 Found = tuple[str, str]
 Seen = Mapping[str, Any]
 MORE_AT_IMPORT, MORE_HELD = 50_000, 1_500
-"""Allowed increase in bytecodes and objects: a table with an entry for each byte, hoisted to the module, stays well
-below both."""
+"""Maximum allowed increase in bytecodes and objects: a table with an entry for each byte, hoisted to the module, stays
+well below both limits."""
 
 LEAST_CALLS = 4
 LEFT_BY_A_CALL = 0.75
-"""Blocks of memory per call: an entry of a cache takes one or more; failing or repeated calls add none."""
+"""Minimum number of memory blocks per call that indicates a cache: a cache entry takes one or more blocks; failing or
+repeated calls add none."""
 
 LEAST_COST = 12.0
-"""Average opcodes of a call below which caches are not checked."""
+"""Average number of opcodes of a call below which caches are not checked."""
 
 _STARTS = ("_thread.start", "posix.fork", "posix.posix_spawn", "posix.system", "_posixsubprocess.")
 _STARTED = (
@@ -224,7 +225,8 @@ def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> I
 
 
 def _gains(was: Seen, now: Seen, key: str) -> list[float]:
-    """Return the costs after as shares of the costs before, for calls that cost about as much as known ones."""
+    """Return the ratios of the costs after the change to the costs before, for calls that cost about as much as known
+    ones."""
     old, new = ({row[0]: row[1] for row in seen.get(key, ()) if "shown" in row[1]} for seen in (was, now))
     known = [_total(row[1]) for row in was.get("known", ()) if "shown" in row[1]]
     least = 0.2 * statistics.median(known) if known else 0.0

@@ -232,7 +232,7 @@ def _tables(change: Change) -> Iterator[Found]:
 
 
 def _holds_data(value: object) -> bool:
-    """Whether a text is long and not prose, a pattern or an alphabet, nor a table with an entry for each byte."""
+    """Whether a value is long and not prose, a pattern, an alphabet or a table with an entry for each byte."""
     if isinstance(value, bytes):
         return len(value) > 100 and len(value) not in (256, 512, 1024)
     if not isinstance(value, str) or len(value) <= 100:

@@ -27,7 +27,7 @@ class Target:
         return f"{self.path}:{self.name}"
 
     def find(self, source: bytes | str) -> Function:
-        """Return its definition in the file, the last one of that name; bytes are decoded as Python does.
+        """Return the function's definition in the file, the last one of that name; bytes are decoded as Python does.
 
         Raises UsageError if there is none or the file is nested too deeply to be parsed; SyntaxError and ValueError.
         """

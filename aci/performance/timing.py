@@ -17,7 +17,7 @@ from trajectories.errors import Cancelled, UsageError
 ROUNDS = 5
 SLOWER, LARGER = 1.05, 2.0
 LEAST_BYTES = 10_000_000
-"""Additional memory up to this size is ignored, whatever the factor."""
+"""Additional memory up to this number of bytes is ignored, whatever the factor."""
 
 MOST = 1e18
 """Upper limit of plausible seconds or bytes."""
@@ -25,9 +25,10 @@ MOST = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of all calls together in each round, and bytes of the call with the highest peak, before and after.
+    """Seconds of all calls together in each round, and peak memory in bytes of the call that uses the most, before and
+    after the change.
 
-    `lost` is the reason if there are none, because the calls ran before the change and cannot run after it.
+    `lost` is the reason if there are no times because the calls run before the change but not after it.
     """
 
     before: tuple[float, ...]
@@ -43,7 +44,7 @@ class Timing:
 
     @property
     def veto(self) -> str:
-        """Why the change must be rejected, whatever its instruction count; "" if there is no reason."""
+        """The reason why the change must be rejected, whatever its instruction count; "" if there is none."""
         if self.lost or not self.before:
             return self.lost or "it could not be timed"
         pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]

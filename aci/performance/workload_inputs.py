@@ -26,12 +26,13 @@ from trajectories.errors import Cancelled, UsageError
 
 Origin = Literal["recorded", "test", "mutated", "grown", "unseen"]
 MOST_LOST, LIMIT, SPARE = 5, 1.0, 3
-"""Reported reasons of lost calls; seconds that a mutated call may take; how many are made for each that is kept."""
+"""Maximum number of reasons for lost calls that are reported; seconds that a mutated call may take; number of calls
+that are mutated for each one that is kept."""
 SETTINGS = "pyproject.toml pytest.ini .pytest.ini setup.cfg tox.ini"
 ASV = re.compile(r"(?:time|timeraw|track|mem|peakmem)_", re.IGNORECASE)
 _HAS = "from importlib.util import find_spec as f; print(*[n for n in ('pytest_benchmark', 'pytest_codspeed') if f(n)])"
 RAISING = 0.2
-"""Largest share of mutated calls for which the original may raise."""
+"""Maximum share of mutated calls for which the original function may raise an exception."""
 RECORDING_PACKAGE = f"{PREFIX}record"
 START_UP = """\
 import os, sys
@@ -75,9 +76,10 @@ def record_calls(
 ) -> tuple[InputCall, ...]:
     """Run a command with a recorder in every Python that it starts; return at most `most` distinct calls.
 
-    The calls are small and large ones. Only outermost calls are recorded, with their arguments before the call, and no
-    calls of async functions, whose behaviour depends on the caller. If the command fails or takes more than `timeout`
-    seconds, the calls recorded so far are used. `say` gets messages on that, and on calls that could not be kept.
+    Both small and large calls are selected. Only outermost calls are recorded, with their arguments as they were before
+    the call; calls of async functions are not recorded, since their behaviour depends on the caller. If the command
+    fails or takes more than `timeout` seconds, the calls recorded so far are used. `say` gets messages about a failure
+    or timeout, and about calls that could not be kept.
     """
     folder = f"{room.harness}/record-{secrets.token_hex(6)}"
     install_programs(room.write, room.harness, "performance.call_recorder", package=RECORDING_PACKAGE)
@@ -173,11 +175,11 @@ def scale_calls(
     limit: float = 2.0,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[InputCall, ...]:
-    """Return for each size, in order, a call like these with the part scaled that makes the work grow.
+    """Return, for each size in order, a variant of these calls in which the part that makes the work grow is scaled.
 
-    The list ends before the first size at which the function takes more than `limit` seconds, or which it rejects.
-    `say` gets messages on which part grows and why the list ended. That part is found by the lines that run, or by time
-    if the work is done in C.
+    The list ends before the first size that the function rejects or for which it takes more than `limit` seconds. `say`
+    gets messages on which part grows and why the list ended. The part is found by the lines that run, or by time if the
+    work is done in C.
     """
     if not calls:
         return ()
@@ -196,9 +198,9 @@ def scale_calls(
 
 
 def benchmark_command(room: Workspace, node: str) -> str:
-    """Return a command that runs one benchmark once, without its tool.
+    """Return a command that runs one benchmark once, without its benchmark tool.
 
-    `node` is a pytest node id (pytest-benchmark, pytest-codspeed), or a benchmark of asv, as
+    `node` is a pytest node id (pytest-benchmark, pytest-codspeed), or a benchmark of asv, such as
     `benchmarks/a.py::Suite.time_x` or `a.Suite.time_x`. The command contains the program that it needs, so that it runs
     in the root of any workspace with the same tree. Raises UsageError if there is no such file.
     """
@@ -239,7 +241,7 @@ def _benchmark(room: Workspace, node: str) -> tuple[str, list[str]]:
 
 
 def _asv_folders(room: Workspace) -> list[str]:
-    """Return the folders of benchmarks by asv's settings."""
+    """Return the folders of benchmarks according to asv's settings."""
     found = room.run(f"cd {shlex.quote(room.root)} && find . -maxdepth 3 -name 'asv.conf*.json'", 60, SESSION)
     folders = []
     for path in sorted(found.text.splitlines()):

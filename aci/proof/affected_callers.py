@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 MOST_FUNCTIONS, MOST_CALLERS = 5, 6
-"""Changed functions that are reported, and callers of each."""
+"""Maximum number of changed functions that are reported, and of callers of each."""
 
 
 def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str]) -> list[str]:
     """Return a sentence for each function of `paths` whose new signature may break calls outside the patch.
 
-    Lines are those in `tree`. The list is empty without a graph, since it is only advice and no verdict depends on it.
+    Line numbers refer to the files in `tree`. The list is empty without a graph, since it is only advice and no verdict
+    depends on it.
     """
     from aci.graph.patch_impact import edits_between
     from aci.localization.issue_localization import query_tree_graph

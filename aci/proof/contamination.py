@@ -64,7 +64,7 @@ _AHEAD = re.compile(r"-|\d|\w+=")
 _ENDS = re.compile(r"[;&|\n()`]+")
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+|['"]\S*""")
 _HERE = re.compile(r"<<-?\s*['\"]?(\w+)")
-_READ_AT_MOST = 8_000  # characters of a command; text beyond is unlikely to read a fix
+_READ_AT_MOST = 8_000  # maximum number of characters read of a command; the rest is unlikely to read a fix
 _WEB = re.compile(r"https?://[^\s'\"<>|;)]+")
 _LOADS = re.compile(r"\b(?:curl|wget|urlopen|urlretrieve|requests\.get|httpx)\b")
 _NOWHERE = (".localhost", ".test", ".invalid", ".example", ".local")
@@ -203,7 +203,7 @@ def _names_other_branches(command: str, given: Sequence[str]) -> bool:
 
 
 def _is_elsewhere(address: str) -> bool:
-    """Whether an address is on another machine, with a host name that may exist."""
+    """Whether a URL is on another machine, with a host name that may exist."""
     try:
         host = urlsplit(address).hostname or ""
     except ValueError:

@@ -32,8 +32,8 @@ NOTES = re.compile(r"(?i)(?:note|information|help|hint)\b")
 class Checker:
     """A program that checks files with certain suffixes.
 
-    `there` is the command that succeeds if it is installed, `run` the one that runs it, with placeholders `{files}`,
-    `{folders}`, `{cache}` (a folder to write to) and `{python}` (that of the target).
+    `there` is the command that succeeds if the program is installed; `run` is the command that runs it, with the
+    placeholders `{files}`, `{folders}`, `{cache}` (a folder to write to) and `{python}` (the target's interpreter).
     """
 
     name: str
@@ -57,7 +57,7 @@ CHECKERS = (
     Checker("go vet", (".go",), "command -v go", "go vet {folders}"),
     Checker("tsc", (".ts", ".tsx"), "npx --no-install tsc --version", "npx --no-install tsc --noEmit --pretty false"),
 )
-"""Of each kind of files, the first checker that is installed is used."""
+"""For each kind of file, the first installed checker is used."""
 
 
 def find_checkers(workspace: Workspace, paths: Sequence[str]) -> list[Checker]:
@@ -80,7 +80,7 @@ def run_checker(workspace: Workspace, checker: Checker, paths: Sequence[str]) ->
 
 
 def new_errors(now: Iterable[ConsistencyError], before: Iterable[ConsistencyError]) -> list[ConsistencyError]:
-    """Return the findings that are new for their file, whatever their line."""
+    """Return the findings that are new for their file, regardless of their line."""
     known = Counter((one.path, one.text) for one in before)
     found = []
     for one in now:

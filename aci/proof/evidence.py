@@ -41,7 +41,7 @@ AGAINST = re.compile(
     r"(?:(?:not )?(?:expect|assert|require)|(?:be )?(?:changed?|updated?|removed|adapt(?:ed)?|rewritten)))\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""Phrases which say that a test's expectation is wrong, not the code."""
+"""Phrases that say that a test's expectation is wrong, not the code."""
 IN_FAVOUR = re.compile(
     r"\b(?:still|continues?|keeps?|(?:should|must|has to) pass|not break|regress\w*|not (?:be )?(?:changed?|removed)"
     r"|fails|but (?:it |I )?(?:gets?|got|returns?))\b",
@@ -105,7 +105,7 @@ def describe_contact(result: TestResult, test_source: str, places: Sequence[str]
 
     "covering a.py": the traceback of its failure contains the place. "importing a.py": its file imports the place, and
     names the function if the place has one. (If a function returns a wrong value, it is no longer in the traceback.)
-    "": it touches none.
+    "": the test touches none of the places.
     """
     frames = (frame.rsplit(":", 2) for frame in result.trace if frame.count(":") >= 2)
     ran = {(path, function) for path, _, function in frames}
@@ -151,7 +151,7 @@ def find_contradiction(text: str, id: str) -> str:
 
 
 def startup_files(paths: Iterable[str]) -> list[str]:
-    """Return the files that Python runs at every start: with them in a patch no result can be trusted."""
+    """Return the files that Python runs at every start: if a patch contains one, no result can be trusted."""
     return [path for path in paths if STARTUP.fullmatch(path)]
 
 

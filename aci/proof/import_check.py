@@ -97,7 +97,7 @@ def still_unparsable(trees: Trees, tree: str, paths: Iterable[str]) -> list[str]
 
 
 def _outside(trees: Trees, tree: str, folder: str) -> str:
-    """Return the innermost folder around `folder` that is not a package."""
+    """Return `folder` or the innermost folder above it that is not a package."""
     while folder and trees.entry(tree, f"{folder}/__init__.py"):
         folder = posixpath.dirname(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Patterns of text that is addressed to an agent, and of what it asks for.
+"""Patterns of text that is addressed to an agent, and of the actions that it demands.
 
 They are kept narrow, because text about tokens, rules and modes is mostly just code.
 """
@@ -22,9 +22,9 @@ ALT = re.compile(
 )
 COMMENTED = re.compile(r"<!--(.{1,4000}?)-->", re.DOTALL)
 NEAR = 500
-"""Characters after an `ADDRESS` within which a demand belongs to it."""
+"""Maximum number of characters between an `ADDRESS` and a demand that belongs to it."""
 LEAST_TAGS = 12
-"""Fewer tag characters occur in flag emoji of regions."""
+"""Minimum number of tag characters that count as hidden text; flag emoji of regions have fewer."""
 _TAGS = re.compile(r"[\U000e0020-\U000e007e]")
 _BITS = re.compile(r"[\u200b-\u200d\u2060-\u2064\ufeff]{16,}|[\U000e0100-\U000e01ef]{4,}")
 
@@ -127,7 +127,7 @@ def hidden_text(text: str) -> str:
 
 
 def find_demands(text: str, is_message: bool, hidden: bool) -> Iterator[str]:
-    """Yield what a text asks of an agent.
+    """Yield what a text demands of an agent.
 
     `is_message`: the text is a message, such as an issue or a command's output, not a file's contents. `hidden`: people
     do not see it.
@@ -147,6 +147,6 @@ def find_demands(text: str, is_message: bool, hidden: bool) -> Iterator[str]:
 
 
 def _is_asked(sign: re.Pattern[str], texts: Sequence[str]) -> bool:
-    """Whether a text contains the demand, and not its negation."""
+    """Whether a text contains the demand without negating it."""
     found = ((text, match.start()) for text in texts for match in sign.finditer(text))
     return any(not _NOT.search(text[max(0, at - 20) : at + 1]) for text, at in found)

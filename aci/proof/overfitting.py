@@ -14,12 +14,14 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)
 
 
 def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str = "") -> tuple[int, bool]:
-    """Return the line of `after` whose new condition maps the tests' values to the expected ones, and if it is certain.
+    """Return the line of `after` whose new condition maps the tests' values to the expected ones, and whether the
+    finding is certain.
 
     A line counts only if every assertion on its function uses values that such a condition handles. Without one, the
-    result is (0, False). It is not certain if the function is new or returned constants before (this may be one more
-    entry of a table), if the only value is 0 or 1 (an edge case), or if the `issue` names the values in its prose.
-    Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), no computed ones.
+    result is (0, False). The finding is not certain if the function is new or returned constants before (this may be
+    one more entry of a table), if the only value is 0 or 1 (an edge case), or if the `issue` names the values in its
+    prose. Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), not computed
+    ones.
     """
     old, new = parse(before), parse(after)
     cases = [case for test in tests if (tree := parse(test)) for case in assertion_facts(tree)]

@@ -1,8 +1,8 @@
 """Detection of prompt injection in a finished trajectory: in the issue, comments, files and output of commands.
 
 Findings are reported and do not change a verdict; what an injected text could achieve is limited elsewhere
-(`docs/security.md`). Greshake et al. (arXiv 2302.12173) describe how texts of third parties reach an agent as
-instructions. No pattern finds all of them. These cover the common ones and are kept narrow, because text about tokens
+(`docs/security.md`). Greshake et al. (arXiv 2302.12173) describe how third-party text reaches an agent as instructions.
+No pattern detects all injections. These patterns cover the common ones and are kept narrow, because text about tokens
 and rules is mostly code.
 """
 
@@ -19,7 +19,7 @@ from trajectories.records import Action, Issue, Observation, Step
 MOST_SENTENCES, MOST_FILES = 5, 3
 LONGEST_NAME = 80
 LONGEST = 200_000
-"""Characters of a text that are searched."""
+"""Maximum number of characters of a text that are searched."""
 OWN = frozenset({"edit", "submit", "undo"})
 """Tools whose results repeat what the model itself wrote."""
 ADVICE = re.compile(r'<advice file="([^"\n]{1,200})">\n(.*?)\n</advice>', re.DOTALL)
@@ -42,7 +42,8 @@ class ReadText:
 def find_injections(steps: Iterable[Step], issue: Issue) -> tuple[str, ...]:
     """Return a sentence for each text that tries to instruct the agent, with its source, but without quoting it.
 
-    Files whose names show that such texts are their subject (prompts, data of safety tests) are named together in one.
+    Files whose names show that injections are their subject (prompts, data of safety tests) are listed together in one
+    sentence.
     """
     found: dict[str, list[str]] = {}
     about: dict[str, None] = {}
@@ -121,7 +122,7 @@ def _of_action(action: Action, seen: Observation) -> ReadText:
 
 
 def _findings(text: ReadText) -> Iterator[tuple[str, str]]:
-    """Yield (source, what it asks) of a text, of its hidden parts, and of the alt texts of its pictures."""
+    """Yield (source, what it demands) for a text, its hidden parts, and the alt texts of its images."""
     plain = text.text[:LONGEST]
     if not plain.isascii():
         if shown := hidden_text(plain):

@@ -1,7 +1,7 @@
 """Proof of a patch: red without it, green with it, red again without its source hunks, and nothing lost.
 
-Everything runs in fresh forks, with the tests, conftest and test configuration of the base. A patch's changes to
-those are reported and never count, except that its new test files may reproduce the issue.
+Everything runs in fresh forks, with the tests, conftest and test configuration of the base. A patch's changes to these
+files are reported and never count, except that its new test files may reproduce the issue.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ def prove(
     tied to the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
 
     `timeout` is in seconds, for each run of tests. Without a `command`, a large suite starts with the test files
-    related to the patch and has `spare` seconds for all tests; with the patch, SLACK times as many. `known` caches the
-    results of the suite without the patch, for the next proof on the same base.
+    related to the patch and has `spare` seconds for all tests, or SLACK times as many when it runs with the patch.
+    `known` caches the results of the suite without the patch, for the next proof on the same base.
 
-    Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if
-    the runs can be trusted. With `changed_tests`, tests that the patch changes run in its version, and tests that it
-    removed from their files are reported, not lost. Test configuration is always that of the base; tests that pass
-    only with the patch's configuration are not judged.
+    Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if the
+    runs can be trusted. With `changed_tests`, tests that the patch changes run in its version, and tests that the patch
+    removed from their files are reported but do not count as lost. Test configuration is always that of the base; tests
+    that pass only with the patch's configuration are not judged.
 
     Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """

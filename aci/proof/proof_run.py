@@ -18,7 +18,7 @@ from trajectories.records import Issue
 class PatchParts:
     """The paths of a patch, by kind.
 
-    `source` are source files, and `added` those of them that are new. `tests` are new tests. `kept_out` are existing
+    `source` are source files, and `added` the new ones among them. `tests` are new tests. `kept_out` are existing
     tests, test configuration, and files that the test command itself runs.
     """
 
@@ -30,7 +30,8 @@ class PatchParts:
 
 
 def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> PatchParts:
-    """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is of the source."""
+    """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is the diff of the
+    source files."""
     source, added, tests, kept_out = [], [], [], []
     for change in trees.changed(base_tree, tree):
         if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
@@ -54,9 +55,10 @@ SLACK = 3
 class ProofRun:
     """The trees, settings and findings of one proof.
 
-    `base` is the tree before the patch, `shipped` has the source hunks, `without` the new tests only, and `proved`
-    both. The suite runs at `shipped`, since a new file among the tests could replace a module that the patch breaks.
-    In functions of a proof, `before` is a workspace in which the patched code never runs, `after` one in which it does.
+    `base` is the tree before the patch; `shipped` adds the source hunks to it, `without` adds only the new tests, and
+    `proved` adds both. The suite runs at `shipped`, since a new test file could replace a module that the patch breaks.
+    In the functions of a proof, `before` is a workspace in which the patched code never runs, and `after` is one in
+    which it does.
 
     In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
     with a limit of `spare` seconds. `related` is None if the suite has no such limit.
@@ -92,7 +94,7 @@ class ProofRun:
     def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
         """Run the suite by the command, or only `nodes` of it; return None if there are no tests.
 
-        `slack` multiplies the time limit of a large suite: a repetition must not end for lack of time.
+        `slack` multiplies the time limit of a large suite, so that a repeated run does not time out.
         """
         try:
             if nodes or self.related is None:

@@ -1,4 +1,5 @@
-"""Literals in Python code: those that a function's conditions compare with and return, and those that tests assert."""
+"""Literals in Python code: the values that a function's conditions compare with, the values that it then returns, and
+the values that tests assert."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ PLAIN = (
 
 
 def special_cases_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
-    """Yield the constants that a function compares with, the constants that it returns then, and the line."""
+    """Yield the constants that a function compares with, the constants that it returns if they are equal, and the
+    line."""
     for node in ast.walk(function):
         if isinstance(node, ast.If):
             pairs = [(values, _answer(node.body)) for values in _compared(node.test)]
@@ -31,7 +33,8 @@ def special_cases_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
 
 
 def assertion_facts(tests: ast.Module) -> Iterator[Facts]:
-    """Yield the facts of each assertion in the tests, with those assigned to its variables and each parameter row."""
+    """Yield the facts of each assertion in the tests, combined with the facts assigned to its variables and with each
+    parameter row."""
     for test in ast.walk(tests):
         if not isinstance(test, Function) or not test.name.startswith("test"):
             continue
@@ -54,8 +57,8 @@ def assertion_facts(tests: ast.Module) -> Iterator[Facts]:
 
 
 def _compared(test: ast.expr) -> list[Facts]:
-    """Return the sets of constants a condition compares with, one for each alternative; none for computed values or
-    comparisons by size."""
+    """Return the sets of constants that a condition compares with, one for each alternative; none for computed values
+    or order comparisons."""
     match test:
         case ast.BoolOp(ast.Or(), parts):
             return [values for part in parts for values in _compared(part)]

@@ -95,7 +95,8 @@ def _is_taken_out(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | N
 
 
 def _fails_unexplained(trial: ProofRun, baseline: SuiteReport) -> bool:
-    """Whether the command fails on the base for a reason that no result explains, so that its loss cannot be seen.
+    """Whether the command fails on the base for a reason that no test result explains, so that a loss cannot be
+    detected.
 
     Signals are excluded: they can end a run after all its results were written.
     """
@@ -126,7 +127,8 @@ def _flaky(
     """Return the tests in `gone` that both pass and fail without the patch, or with it.
 
     A test that never passes alone on the base, or always passes alone with the patch, may depend on the tests it ran
-    with. The suite is repeated for it, so that a loss seen only in the whole suite stays a loss.
+    with. The suite is repeated for such a test, so that a loss that occurs only in the whole suite still counts as a
+    loss.
     """
     trial.say(f"{len(gone)} tests that passed before do not pass now: repeating them without and with the patch")
     together = () if baseline.complete else baseline.passed
@@ -138,7 +140,8 @@ def _flaky(
 def _unsteady(
     trial: ProofRun, workspace: Workspace, tree: str, ids: Sequence[str], passed: bool, together: Sequence[str]
 ) -> set[str]:
-    """Return those of `ids` with a different result when repeated; in the suite at `tree` all had `passed` or not."""
+    """Return the tests of `ids` with a different result when repeated; `passed` is whether they passed in the suite at
+    `tree`."""
     if not ids:
         return set()
     reports = [trial.only(workspace, ids, tree) for _ in range(REPEATS)]

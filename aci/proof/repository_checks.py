@@ -32,7 +32,8 @@ SUMMARY = re.compile(r"(?:Found|Success|All checks|All done|Oh no|\d+ files? |âœ
 
 @dataclass(frozen=True, slots=True)
 class RepositoryCheck:
-    """A check: its `command` gets the changed files that match `files`, or none if it always checks the `whole`."""
+    """A check: its `command` gets the changed files that match `files`, or no files if it always checks the `whole`
+    repository."""
 
     name: str
     command: str
@@ -119,7 +120,8 @@ def find_checks(trees: Trees, base: str) -> tuple[list[RepositoryCheck], list[st
 
 
 def _hooks(text: str) -> tuple[list[RepositoryCheck], list[str]]:
-    """Return pre-commit hooks that are system commands, and the names of those that it would have to install."""
+    """Return pre-commit hooks that are system commands, and the names of the hooks that pre-commit would have to
+    install."""
     own, others = [], []
     for block in REPO.split(text)[1:]:
         local = re.match(r"[\"']?local\b", block)
@@ -156,9 +158,9 @@ def run_checks(
     paths: Sequence[str],
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, ...]:
-    """Return a line for each check of the base with its new findings on `paths` of `tree`, as `ruff: nothing new`.
+    """Return a line per check of the base with its new findings on `paths` of `tree`, such as `ruff: nothing new`.
 
-    `before` is at `base`, `after` at `tree`. The line also says if a check cannot be run, or not in time.
+    `before` is at `base`, `after` at `tree`. The line also says whether a check could not be run or timed out.
     """
     checks, not_runnable = find_checks(trees, base)
     lines, left = [], ALL_SECONDS
@@ -223,7 +225,8 @@ def _not_run(check: RepositoryCheck, ran: CommandResult) -> str:
 
 
 def _messages(check: RepositoryCheck, ran: CommandResult, root: str, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield a check's messages, in a form to compare and one to show; if it checks all files, only those on `files`."""
+    """Yield each message of a check in two forms, one to compare and one to show; if it checks all files, only messages
+    on `files`."""
     for raw in COLOUR.sub("", ran.text).replace(f"{root}/", "").splitlines():
         line = raw.strip()
         if not line or SUMMARY.match(line):

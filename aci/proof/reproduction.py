@@ -15,14 +15,15 @@ from trajectories.errors import UsageError
 from trajectories.records import Verdict
 
 LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
-"""Time limit of a test that may hang without the patch: LEAST seconds, LEAST_UNKNOWN if the suite did not see it fail,
-or TIMES_SLOWER times what it takes with the patch, whichever is longest."""
+"""Parameters of the time limit of a test that may hang without the patch: LEAST seconds, LEAST_UNKNOWN if the suite did
+not see it fail, or TIMES_SLOWER times its duration with the patch, whichever is longest."""
 LONG = 5.0
-"""If failing tests take at least so many seconds and the suite saw them fail too, they are not run a second time."""
+"""If failing tests take at least this many seconds and the suite saw them fail too, they are not run a second time."""
 MOST_WAITED = 3
-"""Most tests, of those that were only ended early, that run once more alone with the full limit to see if they hang."""
+"""Maximum number of tests that run again alone with the full limit to see if they hang, if all tests were only ended
+early."""
 NEARLY = 0.9
-"""A test that was ended after this share of the limit had its full time."""
+"""A test that was ended after this share of the limit counts as having had its full time."""
 
 
 def find_fixed_tests(
@@ -65,12 +66,12 @@ def judge_reproduction(
 ) -> Verdict:
     """Judge red, green and red again by these tests; `given` ones must all pass in the end.
 
-    Red must be seen twice in a row, so that a test that passes every other time proves nothing. If that takes long,
-    the suite's run without the patch counts as the first time. Red again runs where the patched code has run, and
-    green once more after it, so that files left behind by that run prove nothing either.
+    Red must be seen twice in a row, so that a test that passes every other time is not accepted. If the failing tests
+    take long, the suite's run without the patch counts as the first time. Red again runs where the patched code has
+    run, and green runs once more after it, so that files left behind by that run do not affect the result.
 
-    A test that hangs without the patch is ended after TIMES_SLOWER times what it takes with it. But if no test is red
-    for another reason, one has to hang for the full limit of a test.
+    A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. But if no test is
+    red for another reason, one has to hang for the full limit of a test.
     """
     green = trial.only(after, nodes, trial.proved) if nodes else None
     each = _patience(trial, green)
@@ -119,7 +120,7 @@ def judge_reproduction(
 
 
 def _patience(trial: ProofRun, green: SuiteReport | None) -> float:
-    """Return the seconds that a test may take without the patch, derived from what it takes with it.
+    """Return the seconds that a test may take without the patch, derived from its duration with the patch.
 
     The whole run with the patch is a lower bound, to leave time for fixtures.
     """
@@ -147,8 +148,8 @@ def _only_slow(
 ) -> set[str]:
     """Return the tests that turned green and may only have been too slow for the shortened limit without the patch.
 
-    If at least one test is surely red, the others that were ended early beside it are accepted: that one is enough for
-    the verdict.
+    If at least one test is certainly red, the other tests that were ended early in the same run are accepted, since one
+    test is enough for the verdict.
     """
     cut = [id for id in turned if not _is_surely_red(trial, red, id)]
     slow = {id for id in cut if passes(baseline, id)}
@@ -170,7 +171,7 @@ def _is_surely_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool
 
 
 def was_ended_early(report: SuiteReport | None, id: str, most: float) -> bool:
-    """Whether a test was ended before the `most` seconds that a test may take, so that it may only be slow."""
+    """Whether a test was ended before the `most` seconds that a test may take, and so may only be slow."""
     result = report.find(id) if report else None
     return bool(result and result.too_long and result.seconds < NEARLY * most)
 
@@ -178,7 +179,8 @@ def was_ended_early(report: SuiteReport | None, id: str, most: float) -> bool:
 def _still_failing(
     red: SuiteReport | None, green: SuiteReport | None, baseline: SuiteReport | None, given: bool
 ) -> list[str]:
-    """Return the tests that fail with the patch; if they were not given, without those that fail on the base too."""
+    """Return the tests that fail with the patch; if the tests were not given, without those that fail on the base
+    too."""
     known = set(baseline.failed) if baseline and not given else set()
     broken = set(green.failed) - known if green else set()
     vanished = {id for id in red.failed if not _tests_of(green, id)} if red and given else set()

@@ -1,4 +1,5 @@
-"""Static consistency checks of a Python file: imports of undefined names, and calls that do not fit their function.
+"""Static consistency checks of a Python file: imports of undefined names, and calls that do not fit the called
+function's parameters.
 
 Only certain errors are reported. Names that are bound more than once, decorated functions, calls with `*` or `**`, and
 classes that inherit their constructor are skipped.
@@ -18,7 +19,7 @@ Read = Callable[[str], bytes | None]
 ROOTS = "", "src/", "lib/"
 """Folders from which modules are imported."""
 ANY = "*", "__getattr__", "globals", "vars", "locals", "exec", "setattr"
-"""Names in a module that mean it may define others which cannot be seen in its source."""
+"""Names that mean that a module may define other names, which do not appear in its source."""
 MOST_MODULES = 100
 
 
@@ -76,8 +77,8 @@ class _Names:
     def has(self, name: str) -> bool:
         """Whether a name may be imported from this module.
 
-        Any name may be if the module creates names dynamically, or is a package: its folder may hold modules that are
-        not in the repository, as generated or compiled ones.
+        Any name may be imported if the module creates names dynamically, or is a package: its folder may hold modules
+        that are not in the repository, such as generated or compiled ones.
         """
         is_package = posixpath.basename(self.path) == "__init__.py"
         return is_package or name == "*" or name.startswith("__") or any(one in self.bound for one in (name, *ANY))
@@ -142,7 +143,8 @@ def _calls(tree: ast.AST, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call
 
 
 def _must_succeed(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes below, except those that may be meant to fail: in `try`, and where an exception is expected."""
+    """Yield all descendant nodes, except those that may be meant to fail: in `try`, and where an exception is
+    expected."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.Try) and not (isinstance(child, ast.With) and _expects_error(child)):
             yield child
@@ -194,7 +196,7 @@ def _is_stored(node: ast.Attribute) -> bool:
 
 
 def _wrong(call: ast.Call, name: str, target: ast.stmt) -> str:
-    """Return what is wrong with a call of a function or class, "" if nothing certain."""
+    """Return what is wrong with a call of a function or class, or "" if no error is certain."""
     text = ""
     if isinstance(target, ast.FunctionDef | ast.AsyncFunctionDef) and not target.decorator_list:
         text = _mismatch(call, target.args, 0)

@@ -9,7 +9,8 @@ from aci.testing.suite_run import SuiteReport
 
 
 class Baselines(UserDict[object, SuiteReport | None]):
-    """Reports by key of the run. To add a missing one, hold `lock_for` its key: others wait, and then find it."""
+    """Reports by key of the run. To add a missing report, hold `lock_for` its key: other threads wait, and then find
+    the report."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Selection of the test files that are most likely to notice what a change breaks.
+"""Selection of the test files that are most likely to detect what a change breaks.
 
-These are the tests of the changed modules, and tests that name the changed definitions. A large suite runs them first,
-so that its time limit affects only the others.
+These are the tests of the changed modules, and tests that name the changed definitions. A large suite runs these tests
+first, so that its time limit affects only the remaining tests.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from aci.graph.outline import Location
 
 LARGE = 40
-"""A suite of fewer test files runs as a whole."""
+"""A suite with fewer test files runs as a whole."""
 MOST = 25
 READ_FILES, READ_BYTES = 500, 8_000_000
-"""How much of a huge suite is read: the files nearest to the change."""
+"""Maximum number of files and bytes of a huge suite that are read: the files nearest to the change."""
 CHANGED = 100
-"""Most files of a patch that are considered."""
+"""Maximum number of changed files of a patch that are considered."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 NAMED = re.compile(r"(?:^|/)(?:(?:unit)?test_[^/]*|[^/]*_(?:unit)?test_[^/]*|[^/]*_tests?|tests?)\.py$")
 REACHES = 4.0
 """Score if a test certainly reaches a changed definition by calls, in addition to the score for names."""
 LEAST = 0.5
-"""Least score for which a test file is named."""
+"""Minimum score for which a test file is selected."""
 COMMON = 4
-"""Least length of a name; shorter ones occur everywhere."""
+"""Minimum length of a name; shorter names occur everywhere."""
 READS = 3
-"""Score if a test reads a folder of data that is named like a changed source."""
+"""Score if a test reads a data folder that has the name of a changed source file."""
 ANY_DATA = {"test", "tests", "testing", "fixtures", "data", "testdata", "test_data", "files", "resources", "snapshots"}
 
 
@@ -80,7 +80,7 @@ def has_large_suite(trees: Trees, tree: str) -> bool:
 def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4) -> tuple[str, ...]:
     """Return the test files most related to these places (path and dotted name, or ""), the most likely place first.
 
-    They reach the places by calls, or are named like the file.
+    The test files reach the places by calls, or are named like their files.
     """
     tests = _test_files(trees, tree)
     scores: dict[str, float] = dict.fromkeys(tests, 0.0)
@@ -99,7 +99,7 @@ def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:
 
 
 def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
-    """Return how certainly each test file reaches these places, from 0 to 1; empty without a graph."""
+    """Return the confidence, from 0 to 1, with which each test file reaches these places; empty without a graph."""
     from aci.graph.reachability import find_reaching_tests
     from aci.localization.issue_localization import query_tree_graph
 
@@ -201,13 +201,14 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _module_names(path: str) -> set[str]:
-    """Return all dotted names under which a module may be imported, wherever its packages begin."""
+    """Return all dotted names under which a module may be imported, for every folder in which its packages may
+    start."""
     parts = _parts(path)
     return {".".join(parts[at:]) for at in range(len(parts))}
 
 
 def _changed_names(trees: Trees, base: str, tree: str, path: str) -> set[str]:
-    """Return the names of the definitions whose lines a change touches, and of those that contain them."""
+    """Return the names of the definitions whose lines a change touches, and of the definitions that enclose them."""
     if not path.endswith(".py") or trees.entry(tree, path) is None:
         return set()
     diff = trees.diff(base, tree, [path])

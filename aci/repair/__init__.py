@@ -1,1 +1,1 @@
-"""Running candidate edits against tests, thousands a minute: evaluator, spectrum and condition probes."""
+"""Running candidate edits against tests, thousands per minute: evaluator, spectrum and condition probes."""

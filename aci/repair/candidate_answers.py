@@ -20,10 +20,10 @@ MOST_CONSTANTS = 12
 
 @dataclass(frozen=True, slots=True)
 class AnswerInput:
-    """A recorded or varied call, as a text for people.
+    """A recorded or varied call, as text for people.
 
-    `entry`: it calls a function that tests call, else one that candidates edit. `failing`: it was recorded in a failing
-    test, or derived from one recorded there. `made`: it was varied, not recorded.
+    `entry`: it calls a function that tests call; otherwise it calls one that candidates edit. `failing`: it was
+    recorded in a failing test, or derived from one recorded there. `made`: it was varied, not recorded.
     """
 
     text: str
@@ -34,7 +34,7 @@ class AnswerInput:
 
 @dataclass(frozen=True, slots=True)
 class CandidateAnswers:
-    """The answers of the base and of each candidate (`given`) to each input; equal texts mean equal behaviour.
+    """The answers of the base and of each candidate (`given`) to each input; equal strings mean equal behaviour.
 
     An answer is `type:digest`; or `!` and the exception's name, with `:digest` if the repository's own code raises it;
     or `!late` after a time-out; or "" if the candidate was not run on this input. `texts` describe answers for people.
@@ -46,11 +46,11 @@ class CandidateAnswers:
     given: tuple[tuple[str, ...], ...] = ()
     texts: dict[str, str] | None = None
     lost: tuple[float, ...] = ()
-    """By candidate: the share of the edited function's lines that ran on the base, but never with the edit."""
+    """For each candidate, the share of the edited function's lines that ran on the base, but never with the edit."""
     silent: frozenset[int] = frozenset()
 
     def text(self, answer: str) -> str:
-        """Return an answer as a text for people."""
+        """Return an answer as text for people."""
         if answer == LATE:
             return "does not finish in time"
         default = f"raises {answer[1:].partition(':')[0]}" if answer.startswith("!") else "something else"
@@ -83,7 +83,7 @@ def collect_answers(
 
 
 def edit_constants(candidates: Iterable[Candidate]) -> list[int | float | str]:
-    """Return the numbers in the edits and their neighbours, at which conditions may change."""
+    """Return the numbers in the edits and in the code next to them, at which conditions may change."""
     found: dict[int | float | str, None] = {}
     for candidate in candidates:
         for _, _, text in candidate.edits:
@@ -107,7 +107,8 @@ def literals_of(text: str) -> list[int | float | str]:
 
 
 def parse_answers(lines: Iterable[dict[str, Any]], count: int) -> CandidateAnswers:
-    """Parse the answers of `count` candidates; lines may have any shape, as untrusted code could have written them."""
+    """Parse the answers of `count` candidates; the lines may have any form, as untrusted code could have written
+    them."""
     inputs: tuple[AnswerInput, ...] = ()
     given: dict[int, tuple[str, ...]] = {}
     texts: dict[str, str] = {}

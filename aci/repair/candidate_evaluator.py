@@ -1,4 +1,4 @@
-"""Evaluator of candidate edits: runs them against the repository's tests, tens of thousands a minute.
+"""Evaluator of candidate edits: runs them against the repository's tests, tens of thousands per minute.
 
 This module schedules the candidates and collects their results. `aci/repair/evaluator_process.py` is the connection to
 the process in the workspace that runs them.
@@ -17,17 +17,20 @@ from aci.repair.evaluator_process import CandidateServer, ProcessEnded
 from aci.runtime.workspace import Workspace
 
 SMALLEST_BATCH, LARGEST_BATCH = 64, 512
-"""Candidates per batch: few at first, since the best come first and the search may end with one of them."""
+"""Minimum and maximum number of candidates per batch: few at first, since the best candidates come first and the search
+may end with one of them."""
 MOST_SENT = 2
-"""Most batches sent at once: one runs while the next is built."""
+"""Maximum number of batches sent at once: one runs while the next is built."""
 FIRST = 1 / 8
-"""Share of a test's limit in a candidate's first try. Most candidates that take longer never finish."""
+"""Share of a test's time limit that a candidate gets in its first run. Most candidates that take longer never
+finish."""
 AGAIN = 1 / 8
-"""After a batch, late candidates up to this share of its size run again with the full limit."""
+"""After a batch, late candidates run again with the full limit; their number is at most this share of the batch
+size."""
 PATIENT, MOST_PATIENT = 10.0, 1
-"""As long as no candidate is plausible, PATIENT seconds are allowed after each batch for MOST_PATIENT candidates with
-which only a single test does not finish. A test that hangs or fails early on the base does not show how long it takes
-when it passes."""
+"""As long as no candidate is plausible, up to MOST_PATIENT candidates with which only a single test does not finish run
+again after each batch, with PATIENT seconds per test. A test that hangs or fails early on the base gives no indication
+of how long it takes when it passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,8 @@ class CandidateResult:
 
     `verdict` is `plausible` (every test passes), `fail`, `timeout`, `slow` (a time-out, and the other failing tests
     pass), `crash`, `invalid` (cannot be run), `fluke` (passed, but not alone in a fresh process), or `late` (a time-out
-    of a short try). `test` is the test that rejected it. `again`: it was `late` before, and this is its result with
-    more time.
+    of a run with the short limit). `test` is the test that rejected it. `again`: it was `late` before, and this is its
+    result with more time.
     """
 
     candidate: Candidate
@@ -168,8 +171,9 @@ class Evaluator:
     ) -> Iterator[CandidateResult]:
         """Yield the results of the candidates in their order, drawing them as needed; end early once `until()` is true.
 
-        A `late` candidate is yielded again: some after each batch, those that passed most tests first, and if these are
-        the `last` candidates, all others at the end. Once one is plausible, less likely ones are not retried.
+        A `late` candidate is run and yielded again: some after each batch, starting with those that passed most tests,
+        and if these are the `last` candidates, all remaining ones at the end. Once a candidate is plausible, less
+        likely ones are not retried.
         """
         batches = _Batches(self._server, list(failing), list(passing), limits, self._late)
         try:
@@ -192,7 +196,8 @@ class _Late:
         (self._slow if result.verdict == "slow" else self._others).append(result.candidate)
 
     def take(self, count: int, least: float = 0.0) -> list[Candidate]:
-        """Remove and return the next `count` with at least this score; less likely ones before them are dropped."""
+        """Remove and return the next `count` candidates with at least this score; less likely ones before them are
+        dropped."""
         found: list[Candidate] = []
         while self and len(found) < count:
             one = (self._slow or self._others).popleft()
@@ -227,8 +232,8 @@ class _Batch:
 class _Batches:
     """One call of `evaluate`.
 
-    Failing tests that rejected most candidates run first. Only batches that were complete when a batch is sent count,
-    so that the order does not depend on the number of cores.
+    The failing tests that rejected the most candidates run first. Only the batches that are complete when a batch is
+    sent affect this order, so that it does not depend on the number of cores.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Probes of conditions: their truth on arrival at a statement of the base, in failing and in passing tests.
 
-A guard whose condition is never true in a failing test fixes nothing, and two conditions with the same truth on every
-arrival are hardly worth two tries. Conditions are evaluated in the frame that arrives, in a child of the target.
+A guard whose condition is never true in a failing test fixes nothing, and of two conditions with the same truth on
+every arrival, only one is worth trying. Conditions are evaluated in the frame that arrives at the statement, in a child
+process of the target.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ PURE = (
 class ConditionTruth:
     """The truth of a condition on each arrival, in order: `1` true, `0` false, `!` if it raised; a blank between tests.
 
-    Only the first arrivals of a few tests are recorded, so that a condition which is never true is a strong hint, not
-    a proof. A loop's head counts as an arrival in each iteration, a statement of several lines perhaps twice.
+    Only the first arrivals of a few tests are recorded, so that a condition that is never true is a strong hint, not a
+    proof. The head of a loop counts as an arrival in each iteration, a statement of several lines possibly twice.
     """
 
     failing: str
@@ -54,12 +55,12 @@ class ConditionTruth:
 
     @property
     def digest(self) -> str:
-        """A text that is equal for conditions with the same truth on every arrival."""
+        """A string that is equal for conditions with the same truth on every arrival."""
         return f"{self.failing}|{self.passing}"
 
 
 class ConditionProber:
-    """Evaluates conditions in the target, each once. May be used while an `evaluate` draws its candidates."""
+    """Evaluates each condition once in the target. May be used while `evaluate` draws its candidates."""
 
     def __init__(self, evaluator: Evaluator, spectrum: Spectrum) -> None:
         self.evaluator = evaluator
@@ -73,7 +74,7 @@ class ConditionProber:
     def truths(self, path: str, line: int, texts: Sequence[str]) -> Mapping[str, ConditionTruth]:
         """Return the truth of each condition on arrival at the statement that starts on `line`.
 
-        Conditions that are not pure (see `pure`) are missing, and all conditions if no failing test arrived there.
+        Conditions that are not pure (see `is_pure`) are missing, and all conditions if no failing test arrived there.
         """
         new = [text for text in dict.fromkeys(texts) if (path, line, text) not in self._known and is_pure(text)]
         for start in range(0, len(new), MOST_TEXTS):

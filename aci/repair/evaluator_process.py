@@ -27,11 +27,11 @@ START_SECONDS = 90.0
 TICK = 0.1
 MOST_CPU = 1e9
 SPARE = 30.0
-"""Seconds beyond its own limit that a mode may take to report its end."""
+"""Seconds beyond its own limit that a mode may take to report that it has ended."""
 SILENT = START_SECONDS
 """Seconds without a line after which the process is ended; normally it writes four lines a second."""
 MOST_ENDS = 5
-"""How often the process may end before it is an error."""
+"""Maximum number of times that the process may end before an error is raised."""
 
 
 class ProcessEnded(WorkspaceError):

@@ -1,8 +1,9 @@
 """Spectrum-based fault localization: lines that run in failing tests and not in passing ones.
 
-Ochiai is by Abreu, Zoeteweij and van Gemund ("On the accuracy of spectrum-based fault localization", 2007), DStar by
-Wong, Debroy, Gao and Li ("The DStar method for effective software fault localization", 2014). A tracer in the target's
-Python counts lines and steps from line to line, for each test. Only the repository's own non-test Python code counts.
+Ochiai was introduced by Abreu, Zoeteweij and van Gemund ("On the accuracy of spectrum-based fault localization", 2007),
+DStar by Wong, Debroy, Gao and Li ("The DStar method for effective software fault localization", 2014). A tracer in the
+target's Python counts lines and steps from line to line, for each test. Only the repository's own non-test Python code
+counts.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from aci.repository.patch import is_test, is_test_config
 FAILING_LIMIT, PASSING_LIMIT = 0.3, 4.0
 MOST_FAILING, MOST_PASSING = 12, 300
 LONGEST, WAITED = 600.0, 6
-"""Most seconds of wall time for tracing tests, in total and for each CPU second: the machine may be busy with other
-programs, and tests may wait."""
+"""Maximum number of seconds of wall time for tracing tests, in total and for each CPU second: the machine may be busy
+with other programs, and tests may wait."""
 EXPECTED_EXCEPTION = re.compile(
     r"(?:DID NOT RAISE (?:any of \()?(?:<class ')?|^AssertionError: (?=\S+ not raised))([\w.]+)"
 )
@@ -29,7 +30,8 @@ EXPECTED_EXCEPTION = re.compile(
 Place = tuple[str, int]
 """A file and a line number."""
 Step = tuple[int, int]
-"""A line and the next one in the same frame. Before the first is minus the function's first line, after the last 0."""
+"""Two line numbers: a line and the next line that ran in the same frame. The line before the first one is minus the
+number of the function's first line; the line after the last one is 0."""
 Event = TypeVar("Event", bound=Hashable)
 
 
@@ -37,9 +39,9 @@ Event = TypeVar("Event", bound=Hashable)
 class TracedTest:
     """One traced test on the base: outcome, CPU seconds, and the lines that ran, by path.
 
-    `trail` are the frames that its exception passed, the innermost first; `said` is the exception's type and text. For
-    a failing test, `flow` are its last steps in order of time, as (number of the frame, path, line), and `calls` the
-    calling frame of each frame. Passing tests are traced only in functions that a failing test runs.
+    `trail` are the frames that the test's exception passed through, the innermost first; `said` is the exception's type
+    and message. For a failing test, `flow` are its last steps in order of time, as (number of the frame, path, line),
+    and `calls` the calling frame of each frame. Passing tests are traced only in functions that a failing test runs.
     """
 
     test: str
@@ -54,7 +56,7 @@ class TracedTest:
 
     @property
     def reaches_source(self) -> bool:
-        """Whether any of the repository's own code ran; if not, no edit can fix the test."""
+        """Whether any of the repository's own code ran; otherwise no edit can fix the test."""
         return any(lines and not belongs_to_tests(path) for path, lines in self.lines.items())
 
     @property
@@ -65,7 +67,7 @@ class TracedTest:
 
     @property
     def raised(self) -> tuple[Place, ...]:
-        """The frames of the repository's own code that its exception passed, the innermost first."""
+        """The frames of the repository's own code that the test's exception passed through, the innermost first."""
         return tuple(place for place in self.trail if not belongs_to_tests(place[0]))
 
     def places(self) -> Iterable[Place]:
@@ -85,10 +87,10 @@ class Spectrum:
     passing: tuple[TracedTest, ...]
     suspicion: dict[Place, float]
     unseen: tuple[str, ...] = ()
-    """Failing tests beyond the limit, which were not traced."""
+    """Failing tests that were not traced because of the limit."""
     types: Mapping[Place, Mapping[str, frozenset[str]]] = field(default_factory=dict)
-    """Types of the names in scope (`x`, `self.items`) in the first calls of each test, by path and first line (a
-    decorator's, if any) of a function."""
+    """Types of the names in scope (`x`, `self.items`) in the first calls of each test, by path and first line of a
+    function (that of its first decorator, if any)."""
 
 
 def trace_tests(
@@ -98,10 +100,10 @@ def trace_tests(
     cpu_seconds: float,
     seconds: float = LONGEST,
 ) -> Spectrum:
-    """Trace failing tests, then the passing ones nearest to them.
+    """Trace failing tests, then the passing tests with the most similar names.
 
-    Tracing takes about `cpu_seconds` of the target's CPU time, and at most `seconds` of wall time. Tests with another
-    outcome than the given one are left out, and so are failing tests that run none of the repository's own code (no
+    Tracing takes about `cpu_seconds` of the target's CPU time, and at most `seconds` of wall time. Tests whose outcome
+    differs from the given one are left out, and so are failing tests that run none of the repository's own code (no
     network, a missing tool), since no edit can fix them.
     """
     chosen = list(failing[:MOST_FAILING])
@@ -129,15 +131,17 @@ def build_spectrum(answers: Iterable[dict[str, Any]], failing: Sequence[str], un
 
 
 def ochiai(failing: Sequence[Iterable[Event]], passing: Sequence[Iterable[Event]]) -> dict[Event, float]:
-    """Return for each event of a failing test: its failing tests / sqrt(all failing tests * all tests of the event)."""
+    """Return for each event of a failing test: failing tests of the event / sqrt(all failing tests * all tests of the
+    event)."""
     failed, passed = _counts(failing), _counts(passing)
     return {event: count / math.sqrt(len(failing) * (count + passed[event])) for event, count in failed.items()}
 
 
 def dstar(failing: Sequence[Iterable[Event]], passing: Sequence[Iterable[Event]]) -> dict[Event, float]:
-    """Return for each event of a failing test: failing tests squared / (its passing tests + failing tests without it).
+    """Return for each event of a failing test: its failing tests squared / (its passing tests + failing tests without
+    it).
 
-    The score x is mapped to 0 to 1 by x / (1 + x).
+    The score x is mapped to the range from 0 to 1 by x / (1 + x).
     """
     failed, passed = _counts(failing), _counts(passing)
     others = len(failing)
@@ -145,7 +149,8 @@ def dstar(failing: Sequence[Iterable[Event]], passing: Sequence[Iterable[Event]]
 
 
 def sort_by_name_overlap(failing: Sequence[str], passing: Sequence[str]) -> list[str]:
-    """Return passing tests, those first that share most of their name (file, class, function) with a failing one."""
+    """Return the passing tests, starting with those that share most of their name (file, class, function) with a
+    failing one."""
     heads = {head for test in failing for head in _heads(test)}
     return sorted(passing, key=lambda test: -sum(head in heads for head in _heads(test)))
 

@@ -13,11 +13,11 @@ from trajectories.git_store.pack_writer import Entries, parse_tree
 from trajectories.git_store.tree_size import check_size, measure
 
 TREE_LIMIT = 1 << 28
-"""Bytes that are read of one tree object."""
+"""Maximum number of bytes that are read of one tree object."""
 
 
 def check_base(git_dir: Path, commit: str) -> None:
-    """Raise UsageError if a commit has too many files to be listed, or too long paths.
+    """Raise UsageError if a commit has too many files to be listed, or paths that are too long.
 
     Missing and damaged objects count as empty: git reports them when it lists the tree.
     """

@@ -21,7 +21,7 @@ REFUSED = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|not a valid ref",
     re.IGNORECASE,
 )
-"""Errors of git or of a server that another try would not change."""
+"""Errors of git or of a server that would also occur on another try."""
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 

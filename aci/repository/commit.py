@@ -30,18 +30,18 @@ from trajectories.records import Base
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
-"""Start of an index lock of swe-agent. Its lines: the owner processes (swe-agent's, and git, which may outlive it), the
-parent commit, the branch, the name of the temporary folder."""
+"""Prefix of an index lock of swe-agent. The lines of the lock: the owner processes (swe-agent's, and git, which may
+outlive it), the parent commit, the branch, the name of the temporary folder."""
 MOST_LOCK = 10_000
-"""Bytes that are read of an index lock: git's own may be a large index."""
+"""Maximum number of bytes that are read of an index lock: git's own lock may be a large index."""
 LOOK, GRACE = 0.1, 5.0
-"""Seconds between checks for an interrupt by the user, and until hooks that do not end are killed."""
+"""Seconds between checks for an interrupt by the user, and seconds until hooks that do not end are killed."""
 SECONDS = 3600.0
-"""Time limit for git and its hooks, which may run tests."""
+"""Time limit in seconds for git and its hooks, which may run tests."""
 FOREIGN = 2 * SECONDS
 """Age in seconds at which a lock counts as abandoned if its process runs on another machine and cannot be checked."""
 MOST_SAID = 10_000
-"""Bytes that are read from the end of the output of git and its hooks."""
+"""Maximum number of bytes that are read from the end of the output of git and its hooks."""
 SIGNING = {
     "gpg.program": "gpg",
     "gpg.openpgp.program": "gpg",
@@ -69,7 +69,8 @@ def branch_to_commit_to(repository: Repository) -> str:
 
 
 def commit_identity(repository: Repository) -> str:
-    """Return the user as commits name them: `Ada <ada@example.org>`. Raises UsageError if git does not know."""
+    """Return the user's name and email address as in commits: `Ada <ada@example.org>`. Raises UsageError if git does
+    not know them."""
     name, email = (repository._git("config", f"user.{what}", ok=(0, 1)).decode().strip() for what in ("name", "email"))
     name, email = os.environ.get("GIT_AUTHOR_NAME") or name, os.environ.get("GIT_AUTHOR_EMAIL") or email
     if not name or not email:
@@ -114,7 +115,7 @@ def active_hooks(repository: Repository) -> tuple[str, ...]:
 
 
 def hooks_in_tree(repository: Repository, names: Sequence[str]) -> frozenset[str]:
-    """Return the paths of those hooks that lie in the working tree, both as configured and with links resolved."""
+    """Return the paths of the hooks that are in the working tree, both as configured and with links resolved."""
     folder, root = _hooks_folder(repository), repository.root
     written = {os.path.relpath(folder / name, root) for name in names}
     real = {os.path.relpath((folder / name).resolve(), root.resolve()) for name in names}
@@ -134,9 +135,9 @@ def commit(
 ) -> str:
     """Commit `tree` on top of HEAD, which is `old` and at `branch`; return the commit's id.
 
-    The working tree and other paths of the index are not touched. Never signs off, never pushes.
-    In each of these cases nothing is committed: raises UsageError if git or a hook refuses or HEAD has moved, TryLater
-    while git is busy, and Cancelled if the user interrupts the hooks before there is a commit.
+    The working tree and other paths of the index are not touched. Never signs off, never pushes. Nothing is committed
+    if it raises UsageError (git or a hook refuses, or HEAD has moved), TryLater (git is busy) or Cancelled (the user
+    interrupts the hooks before there is a commit).
     """
     repository._take(tree, old, trees)
     with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
@@ -259,7 +260,7 @@ def _recover(repository: Repository, lock: Path) -> str:
 
 
 def _fields(lock: Path) -> list[str]:
-    """Return the four lines of swe-agent's index lock (see `OURS`); empty for git's own lock, or none."""
+    """Return the four lines of swe-agent's index lock (see `OURS`); empty if the lock is git's own or there is none."""
     try:
         with open_regular(lock) as file:
             text = decode(file.read(MOST_LOCK))

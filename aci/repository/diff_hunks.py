@@ -1,4 +1,5 @@
-"""The parts of a diff that can be chosen one by one: each hunk of a text file; a new, deleted or binary file is one."""
+"""The parts of a diff that can be chosen one by one: each hunk of a text file, and each new, deleted or binary file as
+a whole."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Part:
 
 
 def split_diff(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[Part]:
-    """Return the parts of the diff between two trees, in order; only those in `paths` (files or folders) if given."""
+    """Return the parts of the diff between two trees, in order; if `paths` (files or folders) is given, only the parts
+    in them."""
     found = []
     for change in trees.changed(old, new):
         if paths and not is_within(change.path, paths):
@@ -63,7 +65,8 @@ def _of_text(path: str, diff: str, hunks: list[int]) -> list[Part]:
 
 
 def apply_parts(trees: Trees, old: str, new: str, chosen: Collection[Part], every: Sequence[Part]) -> str:
-    """Return the tree `old` with the `chosen` of all parts (`every`) of its diff to `new` applied."""
+    """Return the tree `old` with the `chosen` parts of its diff to `new` applied; `every` holds all parts of that
+    diff."""
     files = dict.fromkeys(part.path for part in every)
     whole = [path for path in files if all(part in chosen for part in every if part.path == path)]
     some = [path for path in files if path not in whole and any(part.path == path for part in chosen)]

@@ -18,7 +18,8 @@ BUSY = 60.0
 """Seconds to wait for another process that writes."""
 
 TRIES = 3
-"""Tries of an operation: after entries that another process removed, and after a damaged file was replaced."""
+"""Maximum number of tries of an operation: it is repeated if another process removed entries, and after a damaged file
+was replaced."""
 
 Kept = TypeVar("Kept")
 
@@ -36,7 +37,7 @@ class CacheUnusable(WorkspaceError):
 
 
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""If the schema is not valid UTF-8, SQLite's message cannot be decoded either."""
+"""Errors that mean damage: if the schema is not valid UTF-8, SQLite's message cannot be decoded either."""
 
 
 def cache_folder() -> Path:
@@ -119,7 +120,7 @@ class Cache:
     def _initialized(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         try:
             _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"))
-            connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose what came last
+            connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose the latest writes
             connection.execute("PRAGMA mmap_size=1073741824")
             if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
                 self._create_tables(connection)

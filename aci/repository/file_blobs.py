@@ -1,4 +1,4 @@
-"""Sources of files for the code graph: trees of a run, the user's repository, or plain texts."""
+"""Sources of files for the code graph: trees of a run, the user's repository, or plain strings."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TreeBlobs:
 
 
 class TextBlobs:
-    """Texts by path, without any repository."""
+    """File contents by path, without a repository."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         data = {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}
@@ -168,7 +168,8 @@ class GitBlobs:
 
 
 def _read_object(pipe: IO[bytes], size: int) -> bytes | None:
-    """Read an object; None if the pipe ends early. Of one that is too large, return only LARGEST + 1 bytes."""
+    """Read an object; None if the pipe ends early. If the object is too large, return only its first LARGEST + 1
+    bytes."""
     data = pipe.read(min(size, LARGEST + 1))
     left = size - len(data) + 1
     while left and (more := pipe.read(min(left, LARGEST))):

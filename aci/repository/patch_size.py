@@ -7,9 +7,9 @@ import re
 import zlib
 
 MOST_UNFOLDED = 50_000_000
-"""Limit in bytes of all binary files of a patch together; a larger patch is not given to git."""
+"""Maximum number of bytes of all binary files of a patch together; git does not get a larger patch."""
 HEADER = 20
-"""Bytes at the start of a delta that surely contain the sizes of its source and of its result."""
+"""Number of bytes at the start of a delta that always contain the sizes of its source and of its result."""
 _BINARY = re.compile(r"^(?P<kind>literal|delta) (?P<size>\d{1,18})\d*\r?\n(?P<first>[^\n]*)", re.MULTILINE)
 
 

@@ -1,7 +1,7 @@
 """Folders without git, opened as repositories with a git directory in swe-agent's state folder.
 
 Nothing is written to the folder except by `/apply`. Each opening commits the current files, without history.
-`.gitignore` is respected, links stay links, and repositories inside the folder are left out.
+`.gitignore` is respected, symbolic links are kept, and repositories inside the folder are left out.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def reopen_repository(path: str, state: Path, commit: str) -> Repository:
 def repository_of_tree(trees: Trees, tree: str, folder: Path) -> tuple[Repository, str]:
     """Create a repository in `folder` with one commit of a run's tree; return it and the commit's id.
 
-    It replaces the repository of a run that has been deleted. `trees` must stay where they are.
+    It replaces the repository of a run that has been deleted. `trees` must not be moved afterwards.
     """
     create_store(folder, HISTORY_CONFIG)
     (folder / "objects" / "info" / "alternates").write_text(f"{trees.path / 'objects'}\n")

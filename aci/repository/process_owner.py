@@ -9,7 +9,8 @@ from pathlib import Path
 
 
 def own_mark() -> str:
-    """Return the mark of this process, `<machine>:<pid>:<start>`; the machine is a boot and a process namespace."""
+    """Return the mark of this process, `<machine>:<pid>:<start>`; the machine is identified by its boot and the process
+    namespace."""
     return owner_mark(os.getpid())
 
 
@@ -19,7 +20,7 @@ def owner_mark(pid: int) -> str:
 
 
 def has_ended(owner: str) -> bool:
-    """Whether the process has certainly ended. A zombie counts as ended; a process of another machine never does."""
+    """Whether the process has certainly ended. A zombie counts as ended; a process on another machine never does."""
     found = _parse(owner)
     if not found:
         return False

@@ -26,11 +26,11 @@ SAFE = (
     *("-c", "core.protectNTFS=true"),
 )
 LARGEST = 5_000_000
-"""Bytes of a file that is read here."""
+"""Maximum number of bytes of a file that is read here."""
 SECONDS_OF_LOG = 20.0
-"""Time limit of `git log`, which may be slow for some paths."""
+"""Time limit in seconds of `git log`, which may be slow for some paths."""
 BY_GITHUB = "noreply@github.com"
-"""The committer of merges made on GitHub's pages."""
+"""The committer's email address of merges made on GitHub's website."""
 _RAW = re.compile(r":(\d{6}) (\d{6}) ([0-9a-f]{40}) ([0-9a-f]{40}) ([AMDT])\d*")
 
 
@@ -96,8 +96,8 @@ class PublishStore:
     def commit(self, tree: str, parent: str, message: str, at: int, author: tuple[str, str] | None = None) -> str:
         """Create a commit of `tree` on top of `parent`, dated `at` (seconds); return its id.
 
-        The author is `author` (name, address), else the user as git knows them, else swe-agent. The commit is neither
-        signed nor signed off.
+        The author is `author` (name, email address), else the user as git knows them, else swe-agent. The commit is
+        neither signed nor signed off.
         """
         name, address = author or self._user()
         own = {
@@ -152,7 +152,7 @@ class PublishStore:
         return self.blob(id, limit) if self.size(id) <= limit else None
 
     def subjects(self, rev: str, paths: Sequence[str] = (), most: int = 100) -> tuple[CommitSubject, ...]:
-        """Return the first lines of the latest commits, or of those that touched `paths`.
+        """Return the subject lines of the latest commits, or of the latest ones that touched `paths`.
 
         The newest comes first; merge commits are left out.
         """

@@ -1,7 +1,7 @@
 """Pushing a commit to a branch of a server: a new branch or a fast-forward, never by force.
 
 git gets the token from its environment, bound to one URL: it is sent neither over a redirect nor to a credential
-helper. Error messages never contain it.
+helper. Error messages never contain the token.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RuleViolation(NotAllowed):
 
 
 class WorkflowScope(NotAllowed):
-    """The token may not change workflows."""
+    """The token does not have permission to change workflows."""
 
 
 class BranchMoved(UsageError):
@@ -139,7 +139,7 @@ def token_environment(url: str, token: str) -> dict[str, str]:
 
 
 def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:
-    """Return the error for what git or the server reported. The server's text is untrusted."""
+    """Return the error for the message of git or the server. The server's text is untrusted."""
     place = f"{urlsplit(url).hostname or ''}{urlsplit(url).path}".removesuffix(".git") if "://" in url else url
     for pattern, kind, message, fix in REFUSALS:
         if re.search(pattern, error.stderr, re.IGNORECASE | re.DOTALL):

@@ -2,7 +2,7 @@
 
 Text is merged by `git merge-file` (the three-way merge of RCS and diff3, Khanna, Kunal and Pierce 2007). Additions,
 deletions, modes, links, submodules and binary files are merged as a whole. If both sides changed the same place, the
-file is reported as a conflict and stays as it is in `ours`; conflict markers are never written.
+file is reported as a conflict and keeps its version in `ours`; conflict markers are never written.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from trajectories.git_store.trees import Change, Entry, Trees
 LARGEST = 20_000_000
 """Size limit in bytes of files that are merged line by line."""
 BINARY_HEAD = 8_000
-"""Bytes that git searches for a NUL to detect binary files."""
+"""Number of bytes in which git searches for a NUL to detect binary files."""
 MOST_CONFLICTS = 127
-"""A higher exit status of `git merge-file` is a failure, not a number of conflicts."""
+"""Maximum number of conflicts that `git merge-file` reports; a higher exit status is a failure."""
 FILES = ("100644", "100755")
 
 

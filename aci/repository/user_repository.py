@@ -179,8 +179,9 @@ class Repository:
 
     @contextmanager
     def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
-        """Yield the files without a patch and with it, readable while the context lasts. The patch is applied to those
-        of `blobs`, or reverted if they contain it. Raises UsageError if it does not apply, or is too large unpacked."""
+        """Yield the files without a patch and with it, readable while the context lasts. The patch is applied to the
+        files of `blobs`, or reverted if they contain it. Raises UsageError if it does not apply, or is too large
+        unpacked."""
         if unpacked_size(diff) > MOST_UNFOLDED:
             raise UsageError(
                 f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
@@ -384,7 +385,7 @@ class Repository:
         self._git("unpack-objects", "-q", input=pack)
 
     def _identity(self) -> dict[str, str]:
-        """Return variables with swe-agent's name and address, or none if git knows the user's."""
+        """Return variables with swe-agent's name and email address, or none if git knows the user's."""
         if self.configured("user.name") and self.configured("user.email"):
             return {}
         ours = dict(zip(("NAME", "EMAIL"), IDENTITY, strict=True))

@@ -49,7 +49,7 @@ class WorkingTree:
         return sha256(b"\0".join(parts)).hexdigest()
 
     def overlooked(self, tree: str, paths: Collection[str]) -> dict[str, str]:
-        """Return those of `paths` that are marked assume-unchanged or skip-worktree and differ from `tree`.
+        """Return the `paths` that are marked assume-unchanged or skip-worktree and differ from `tree`.
 
         The value is the option of `git update-index` that removes the mark. Git treats these files as unchanged, so
         `tree` lacks their edits.

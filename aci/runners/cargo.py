@@ -1,4 +1,4 @@
-"""`cargo test`, whatever starts it: a shim before `cargo` in PATH saves what the tests print."""
+"""`cargo test`, however it is started: a shim before `cargo` in PATH saves the tests' output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
 from aci.testing.suite_results import Line
 
 LONGEST, MOST_FRAMES, MOST_LINES, MOST_BROKEN = 4_000, 20, 400, 200
-"""Limits: characters of a message or of one of its lines, frames, printed lines of one test, crates with compile
-errors."""
+"""Maximum numbers of characters of a message or of one of its lines, of frames, of printed lines of one test, and of
+crates with compile errors."""
 OUTCOMES = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
 BINARY = re.compile(r"^\s+Running (?:unittests )?(\S+) \((?:.*/)?([\w-]+?)-[0-9a-f]{16}\S*\)$")
 DOCS = re.compile(r"^\s+Doc-tests (\S+)$")
@@ -21,7 +21,7 @@ COUNT = re.compile(r"^running (\d{1,9}) tests?$")
 TEST = re.compile(r"^test (.+?)(?: - should panic)?(?: \(line \d+\))? \.\.\. (ok|FAILED|ignored)\b(.*)$")
 FAILURE = re.compile(r"^---- (.+?)(?: - should panic)?(?: \(line \d+\))? stdout ----$")
 SECTIONS = ("failures:", "successes:")
-"""The headers before the tests' output; each comes once more before the list of the tests' names."""
+"""The headers before the tests' output; each is repeated before the list of the tests' names."""
 DOC_NAME = re.compile(r"^(\S+\.rs) - (.*)$")
 ERROR = re.compile(r"^error(?:\[E\d+\])?: (?!could not compile)", re.MULTILINE)
 BROKEN = re.compile(r"^error: could not compile `([\w-]+)`", re.MULTILINE)
@@ -69,7 +69,7 @@ class _Reader:
     """Parser of the output of one `cargo test`, called in `cwd`.
 
     `open` counts groups of tests that started and did not finish; `missing` counts announced tests without a result.
-    The output of the tests comes after their results: a line in it that looks like a result is not one.
+    The output of the tests comes after their results, so a line in it that looks like a result does not count as one.
     """
 
     def __init__(self, request: RunnerRequest, cwd: str) -> None:

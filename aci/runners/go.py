@@ -1,4 +1,4 @@
-"""`go test`, whatever starts it: a shim before `go` in PATH makes it write JSON."""
+"""`go test`, however it is started: a shim before `go` in PATH makes it write JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
 from aci.testing.suite_results import Line
 
 LONGEST, MOST_FRAMES, MOST_LINES = 4_000, 20, 400
-"""Limits: characters of a message or of one of its lines, frames, printed lines kept of one test."""
+"""Maximum numbers of characters of a message or of one of its lines, of frames, and of printed lines kept of one
+test."""
 LONGEST_EVENT = 1_000_000
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 TEST = re.compile(r"^func ((?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)

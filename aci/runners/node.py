@@ -1,4 +1,4 @@
-"""jest, vitest and mocha, whatever starts them (npm, yarn, make): every node process loads a hook file first."""
+"""jest, vitest and mocha, however they are started (npm, yarn, make): every node process loads a hook file first."""
 
 from __future__ import annotations
 

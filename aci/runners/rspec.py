@@ -1,4 +1,4 @@
-"""RSpec, whatever starts it: its JSON formatter writes a report into the output folder."""
+"""RSpec, however it is started: its JSON formatter writes a report into the output folder."""
 
 from __future__ import annotations
 

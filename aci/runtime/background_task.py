@@ -34,7 +34,7 @@ class BackgroundTask(Generic[Answer]):
     def answer(self, cancel: Event | None = None) -> Answer:
         """Wait for the result and return it.
 
-        Raises Cancelled if `cancel` is set before; the thread still runs to its end.
+        Raises Cancelled if `cancel` is set before the call ends; the thread still runs to its end.
         """
         while self._thread.is_alive():
             if cancel is not None and cancel.is_set():

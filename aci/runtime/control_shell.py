@@ -13,11 +13,12 @@ from aci.runtime.workspace import CommandResult
 from trajectories.errors import WorkspaceError
 
 QUICK = 60.0
-"""Seconds for a command with little work. For work of a known size, time is added: see `snapshots.Store`."""
+"""Maximum number of seconds for a command with little work. For work of a known size, time is added: see
+`snapshots.Store`."""
 
 LONG = 300.0
-"""Seconds for a command whose work depends on files that the agent wrote: enough for 10 GB at 33 MB/s, or for 300,000
-files at a millisecond each."""
+"""Maximum number of seconds for a command whose work depends on files that the agent wrote: enough for 10 GB at 33
+MB/s, or for 300,000 files at a millisecond each."""
 
 _SLOW = 10.0  # seconds
 _BLOCK = 30_000
@@ -29,7 +30,8 @@ class CommandTimeout(WorkspaceError):
 
 
 class ControlShell:
-    """A POSIX shell with an environment that no command of the agent can change. `cancel` ends what runs in it.
+    """A POSIX shell with an environment that no command of the agent can change. Setting `cancel` ends the command that
+    runs in it.
 
     If the host is not `shared` with other processes of this machine, slow commands are woken: see `_awake`.
     """

@@ -1,4 +1,4 @@
-"""The modules of `aci/guest`, as they are copied into a workspace and run by its Python."""
+"""The modules of `aci/guest`, which are copied into a workspace and run by its Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _SOURCES = files("aci.guest")
 
 
 def install_programs(write: Callable[[str, bytes], None], folder: str, *modules: str, package: str = PACKAGE) -> str:
-    """Copy modules of `aci.guest` and all that they import into a package in `folder`; return the path of its starter.
+    """Copy modules of `aci.guest` and all modules that they import into a package in `folder`; return the path of its
+    starter.
 
     `write(path, data)` writes a file. `python PATH MODULE ARGUMENT ...` calls `main` of a module with the arguments.
     Give `package` another name if its modules are imported by processes of the repository, which may have loaded
@@ -33,7 +34,8 @@ def program_source(path: str) -> bytes:
 
 @cache
 def program_files(*modules: str) -> Mapping[str, bytes]:
-    """Return the files of a package of these modules, those that they import, and the packages around them, by path."""
+    """Return the files of a package of these modules, of the modules that they import, and of the packages that contain
+    them, by path."""
     found: dict[str, bytes] = {}
     waiting = ["__init__", "__main__", *modules]
     while waiting:

@@ -14,7 +14,8 @@ _BASH_OR_SH = 'if command -v bash >/dev/null 2>&1; then exec bash -c "$1"; else 
 
 
 class LineProcess:
-    """A shell command (bash, or sh if there is none) that `start` starts. `processes` finds what the command starts.
+    """A shell command (bash, or sh if there is none) that `start` starts. `processes` finds the processes that the
+    command starts.
 
     Its stderr is part of its output. Raises WorkspaceError if it cannot be started.
     """
@@ -28,7 +29,7 @@ class LineProcess:
         self._open = True
 
     def send(self, line: bytes) -> None:
-        """Send a line (without its end). What the command does not read at once is sent during `receive`."""
+        """Send a line (without its end). Input that the command does not read at once is sent during `receive`."""
         self._stream.send(line + b"\n")
 
     def receive(self, seconds: float) -> list[bytes] | None:

@@ -60,7 +60,8 @@ class CommandHost(Protocol):
         ...
 
     def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
-        """Return the words to put before a command so that it runs at a terminal in the host, and its environment."""
+        """Return the arguments to put before a command so that it runs at a terminal in the host, and its
+        environment."""
         ...
 
     def another(self, counting: bool = False) -> CommandHost:
@@ -68,7 +69,7 @@ class CommandHost(Protocol):
         ...
 
     def notice(self) -> bytes:
-        """Return what the host did to its processes, for the output of the next command; empty if nothing.
+        """Return what the host did to its processes, for the output of the next command; empty if it did nothing.
 
         Each notice is returned once.
         """
@@ -77,7 +78,7 @@ class CommandHost(Protocol):
     def was_short_of_disk(self, since: float) -> bool:
         """Return whether the host ended all processes because the machine's disk was nearly full.
 
-        Only what happened after `since`, on the monotonic clock, counts.
+        Only events after `since`, on the monotonic clock, count.
         """
         ...
 
@@ -243,7 +244,8 @@ class PosixWorkspace:
             return self._terminals[name]
 
     def _retry_relieved(self, do: Callable[[], Result]) -> Result:
-        """Call `do`. If it fails because the agent's processes use up the resources, end them and call it again."""
+        """Call `do`. If it fails because the agent's processes use up the resources, end these processes and call it
+        again."""
         self._check_open()
         try:
             return do()

@@ -64,7 +64,7 @@ class ChannelOutput:
         self._output_poll.register(channel, select.POLLIN)
 
     def send(self, data: bytes) -> None:
-        """Send `data` without blocking. What is not accepted at once is sent during `wait`."""
+        """Send `data` without blocking. Data that is not accepted at once is sent during `wait`."""
         self._unsent = memoryview(bytes(self._unsent) + data if self._unsent else data)
         self._offer_unsent()
 
@@ -85,7 +85,7 @@ class ChannelOutput:
 
 
 ProgramStarter = Callable[[Sequence[str]], Channel]
-"""A function that starts a program from its words. Raises WorkspaceError."""
+"""A function that starts a program from its argument list. Raises WorkspaceError."""
 
 
 def local_starter(env: Mapping[str, str] | None = None) -> ProgramStarter:

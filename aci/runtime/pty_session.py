@@ -1,4 +1,4 @@
-"""Side sessions with a terminal, for debuggers, REPLs, editors and programs that ask.
+"""Side sessions with a terminal, for debuggers, REPLs, editors and programs that ask for input.
 
 The terminal is a pty of this machine; in a container, Docker attaches a pty of the container to it. So an image needs
 no extra program.
@@ -24,7 +24,7 @@ from aci.runtime.workspace import TerminalOutput
 from trajectories.errors import Cancelled, WorkspaceError
 
 QUIET_SECONDS = 0.3
-"""Seconds without output after which an answer is complete."""
+"""Number of seconds without output after which an answer is complete."""
 
 TERMINAL_ENVIRONMENT = {"TERM": "xterm", "PS1": "$ ", "HISTFILE": ""}
 _MAX_PENDING = 200_000  # bytes of unread output: more than any screen needs
@@ -46,7 +46,8 @@ _TYPED_CONTROL = re.compile(r"\^[@-_]")
 
 
 def encode_keys(text: str) -> bytes:
-    """Return what a keyboard sends for `text`: a newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` etc. are keys."""
+    """Return the characters that a keyboard sends for `text`: a newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` etc. are
+    keys."""
 
     def pressed(match: re.Match[str]) -> str:
         if match[1]:
@@ -57,7 +58,8 @@ def encode_keys(text: str) -> bytes:
 
 
 class PtySession:
-    """A shell at a terminal in `folder`, started by the words `prefix`. `processes` finds what the shell starts."""
+    """A shell at a terminal in `folder`, started by the arguments `prefix`. `processes` finds the processes that the
+    shell starts."""
 
     def __init__(
         self,
@@ -133,7 +135,7 @@ class PtySession:
             return b""
 
     def _send(self, data: bytes, deadline: float) -> None:
-        """Type `data` as fast as the program reads it. What it has not read by the deadline is not sent."""
+        """Type `data` as fast as the program reads it. Data that it has not read by the deadline is not sent."""
         at = 0
         while at < len(data) and time.monotonic() < deadline and not self._cancel.is_set():
             with self._changed:
@@ -145,7 +147,7 @@ class PtySession:
             time.sleep(_TICK)
 
     def _listen(self, typed: str, wait: float) -> None:
-        """Feed the screen until the output pauses after an answer. The echo of what was `typed` is no answer."""
+        """Feed the screen until the output pauses after an answer. The echo of the `typed` text is not an answer."""
         deadline = time.monotonic() + wait
         output, last = "", time.monotonic()
         while not self._over or self._pending:

@@ -1,4 +1,4 @@
-"""The processes of a workspace's session: listing and ending them. Where there is a /proc, no `ps` is needed."""
+"""The processes of a workspace's session: listing and ending them. On systems with /proc, no `ps` is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trajectories.errors import WorkspaceError
 SESSION_VARIABLE = "SWE_AGENT_SESSION"
 """The variable in the environment of all processes of a session; its value is `<workspace>.<session>`."""
 
-_TICKS = 100.0  # of /proc/*/stat a second, on every Linux
+_TICKS = 100.0  # ticks of /proc/*/stat per second, on every Linux
 _SLACK = 0.05  # seconds; times are accurate to a tick
 _ROUNDS = 5
 _CLOCK = 'if [ -r /proc/uptime ]; then read -r up rest </proc/uptime; echo "$up"; else date +%s; fi\n'
@@ -44,7 +44,8 @@ fi
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process. `start` is in seconds of the host's clock; `marked`: its environment has the session's mark."""
+    """A process. `start` is in seconds of the host's clock; `marked` means that its environment has the session's
+    mark."""
 
     pid: int
     parent: int
@@ -123,7 +124,7 @@ class SessionProcesses:
 
 
 def _recent_descendants(found: list[Process], shell: int, since: float) -> set[int]:
-    """Return the pids of those descendants of `shell`, and marked processes, that started at `since` or later."""
+    """Return the pids of those descendants of `shell` and those marked processes that started at `since` or later."""
     family = {shell}
     while grown := {each.pid for each in found if each.parent in family} - family:
         family |= grown

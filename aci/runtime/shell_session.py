@@ -25,7 +25,7 @@ from aci.runtime.workspace import CommandResult
 from trajectories.errors import Cancelled, WorkspaceError
 
 MAX_OUTPUT_BYTES = 16_000_000
-"""The bytes of a command's output that are kept, half from its head and half from its tail."""
+"""Maximum number of bytes of a command's output that are kept, half from its head and half from its tail."""
 
 TIMED_OUT = 124
 _BIG = 40_000  # a framed command of this size still fits an empty pipe; bash reads a bigger one slowly, byte by byte
@@ -45,7 +45,7 @@ _PRINT_PID = b"\\command printf '%s %s' $$ \"${BASH_VERSION-}\""
 
 
 def shell_arguments(program: str) -> list[str]:
-    """Return the words that start a shell, bash or sh, in its wrapper."""
+    """Return the arguments that start a shell, bash or sh, in its wrapper."""
     return ["sh", "-c", _WRAPPER, "sh", program]
 
 
@@ -248,7 +248,7 @@ class Shell:
         self._stream.send(data)  # reading detects a dead shell
 
     def _read(self, output: HeadTailBuffer, deadline: float, idle: bool = False) -> _Frame:
-        """Read until the frame of the current command or the shell's end; if `idle`, only what is available."""
+        """Read until the frame of the current command or the end of the shell; if `idle`, only the available output."""
         assert self._channel
         last_check = time.monotonic()
         while True:
@@ -344,7 +344,7 @@ class Shell:
 
 
 def supports_block_read(version: bytes) -> bool:
-    """Return whether a shell with this BASH_VERSION (empty if not bash) has `read -N`; that of macOS does not."""
+    """Return whether a shell with this BASH_VERSION (empty if not bash) has `read -N`; the bash of macOS does not."""
     found = re.match(rb"(\d+)\.(\d+)", version)
     return found is not None and (int(found[1]), int(found[2])) >= (4, 1)
 

@@ -44,16 +44,16 @@ _CONFIG = """\
 _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
 _UNLOCK = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
-"""The test avoids a process: there nearly always is no lock."""
+"""The check avoids starting a process: there is almost never a lock."""
 _DISK_FULL = re.compile(
     r"(?m): (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
 )
 """Git's messages when it cannot write its own files, as opposed to a file of the workspace that it cannot read."""
 _SMALL = 20_000  # bytes of a pack that is sent within the command
 _A_FILE, _A_BYTE = 0.005, 1 / 5e6
-"""Seconds for git to process a known file, and each byte of it: ten to twenty times what it takes on an idle machine.
-Git reports no progress to a pipe, and a program could pretend to work; the amount of work is known here, and nothing in
-the workspace can falsify it."""
+"""Maximum number of seconds for git to process a known file, and for each byte of it: ten to twenty times the duration
+on an idle machine. Git reports no progress to a pipe, and a program could pretend to work; the amount of work is known
+here, and nothing in the workspace can falsify it."""
 
 
 def estimate_git_seconds(files: Iterable[Entry]) -> float:
@@ -78,7 +78,8 @@ def store_environment(store: str, root: str) -> dict[str, str]:
 
 
 def create_store_script(store: str, pack: str, history: str) -> bytes:
-    """Return the shell commands that create the store from the base tree's `pack`. They need its environment.
+    """Return the shell commands that create the store from the base tree's `pack`. The commands need the store's
+    environment.
 
     The user's ignore patterns are copied from `history`, a git directory that no command of the agent has changed yet.
     """
@@ -214,7 +215,7 @@ class SnapshotStore:
         return _shorten([f"{_printable(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
 
     def _clear_submodules_script(self) -> bytes:
-        """Remove what is newer than the store from submodules that are real folders and no repositories."""
+        """Remove files newer than the store from submodules that are real folders and not repositories."""
         if not self._submodule_paths:
             return b":"
         words = b" ".join(quote(path) for path in self._submodule_paths)

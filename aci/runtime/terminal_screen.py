@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 ROWS, COLUMNS = 40, 120
 _MAX_PARTIAL = 4096  # characters of a sequence that has not ended yet
-_MAX_SCROLLED = 2000  # lines kept that scrolled off since the last `take`
-_MOST = 10_000  # the largest number in a sequence
-_DIGITS = 6  # the digits of it that are read; Python refuses to convert thousands
+_MAX_SCROLLED = 2000  # maximum number of lines kept that scrolled off since the last `take`
+_MOST = 10_000  # maximum value of a number in a sequence
+_DIGITS = 6  # maximum number of its digits that are read; Python refuses to convert thousands of digits
 _TOKEN = re.compile(
     r"\x1b\[(?P<given>[0-?]*)[ -/]*(?P<final>[@-~])"
     r"|\x1b[\]P_^X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # titles, links, strings
@@ -57,7 +57,7 @@ class Screen:
         return self._painted or self._main_screen is not None
 
     def feed(self, data: bytes) -> None:
-        """Process what a program wrote."""
+        """Process a program's output."""
         self.news = True
         text = self._partial + self._decoder.decode(data)
         self._partial, at = "", 0
@@ -73,7 +73,7 @@ class Screen:
                 return
 
     def take(self) -> str:
-        """Return what was written since the last call, or the whole screen if it is painted."""
+        """Return the output since the last call, or the whole screen if a program paints it."""
         first = 0 if self.full else self._from
         last = max([self._row, *(at for at in range(self.rows) if "".join(self._lines[at].cells).strip())])
         rows = [*([] if self.full else self._scrolled), *self._lines[first : last + 1]]

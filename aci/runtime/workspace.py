@@ -64,8 +64,9 @@ class Snapshot:
 class WorkspaceOptions:
     """The options of a workspace at `base`.
 
-    `disk` limits the total size of all files that are written. `cpus` is 0 for all of the machine's. `runtime` is the
-    name of a Docker runtime (`runsc`). `read_only` forbids writes to the image's own files. Sizes are `512m`, `4g`.
+    `disk` limits the total size of all files that are written. `cpus` is the number of CPUs, or 0 for all CPUs of the
+    machine. `runtime` is the name of a Docker runtime (`runsc`). `read_only` forbids writes to the image's own files.
+    Sizes are strings such as `512m` or `4g`.
     """
 
     repository: Repository
@@ -83,10 +84,11 @@ class WorkspaceOptions:
 
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
-    """Reports to the user what takes long, such as pulling an image or preparing a base."""
+    """Reports long operations to the user, such as pulling an image or preparing a base."""
 
     may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: True
-    """Called before an environment is built: may these commands run in this image, with access to these hosts?"""
+    """A function that is called before an environment is built and returns whether these commands may run in this
+    image, with access to these hosts."""
 
 
 HARNESS_SESSION = "tests"
@@ -111,7 +113,8 @@ class Workspace(Protocol):
     """A folder outside the repository for notes and temporary scripts. It is not part of any tree."""
 
     harness: str
-    """A folder outside both for the harness's own files (test plug-ins, tracers), rewritten before each use."""
+    """A folder outside the repository and `scratch` for the harness's own files (test plug-ins, tracers), rewritten
+    before each use."""
 
     def run(self, command: str, timeout: float = 120.0, session: str = "main") -> CommandResult:
         """Run a shell command in a persistent session, which keeps its directory and exported variables."""
@@ -156,14 +159,14 @@ class Workspace(Protocol):
         ...
 
     def restore(self, tree: str) -> None:
-        """Set the repository's files to those of `tree`. Ignored files stay."""
+        """Set the repository's files to those of `tree`. Ignored files are kept."""
         ...
 
     def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> Workspace:
         """Return a new workspace of the same environment at `tree`, with no other state of this one.
 
         Its commands stop when `cancel` is set; the default is this workspace's event. With `counting`, the harness can
-        count the instructions of its own commands there, with fixed addresses; the agent gets no shell in it.
+        count the instructions of its own commands there, with fixed memory addresses; the agent gets no shell in it.
         """
         ...
 

@@ -12,7 +12,7 @@ from aci.runtime.shell_session import quote
 from aci.runtime.workspace import CommandResult
 from trajectories.errors import UsageError, WorkspaceError
 
-_HEADER_BYTES = 100_000  # bytes of output before a file's content
+_HEADER_BYTES = 100_000  # number of bytes of output before a file's content
 _LARGE = 50_000  # from this size on, writing through a process is faster
 _PATIENCE = 30.0  # seconds; a FIFO that replaced a file after its check would block for ever
 

@@ -1,7 +1,7 @@
 """Schema checks for answers of a process in a workspace, which also runs untrusted code under test.
 
-Parts of an answer are source code that is written into a file of tests, so that each must be the requested code or a
-plain literal.
+Parts of an answer are source code that is written into a test file, so each must be the requested code or a plain
+literal.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 KINDS = {"returned", "raised", "late", "died", "harm", "setup"}
 CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
-"""Items taken from lazy values, as in `aci/guest/testgen/exercise_server.py`."""
+"""Maximum number of items taken from lazy values, as in `aci/guest/testgen/exercise_server.py`."""
 LONGEST, MOST_LINE = 2000, 10**7
 HUGE = 10**60
-"""From here on numbers are not written out; Python itself refuses to format more than some thousand digits."""
+"""Numbers from this one on are not written out; Python itself refuses to format more than a few thousand digits."""
 MADE = {
     "len",
     "type",

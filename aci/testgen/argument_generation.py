@@ -1,6 +1,6 @@
 """Generation of arguments as source text, by kind: drawn by Hypothesis, or from a pool of malicious values.
 
-They are texts and not values, so that they can be written into a test.
+They are strings and not values, so that they can be written into a test.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 AT_ONCE, TIMES = 80, 10
-"""Texts of a kind that are drawn at a time, and how often each is used on average before others are drawn."""
+"""Number of strings of a kind that are drawn at a time, and how often each is used on average before others are
+drawn."""
 PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
 LETTERS = "abcxyzABZ019 _-.,:;/%=+*#\n\té"
 CALLABLES = (
@@ -64,7 +65,8 @@ MALICIOUS: dict[str, tuple[str, ...]] = {
 
 
 class ArgumentPool:
-    """A pool of texts of each kind, reproducible by seed. `constants` are texts of constants in the code under test."""
+    """A pool of strings of each kind, reproducible by seed. `constants` are the source strings of constants in the code
+    under test."""
 
     def __init__(self, seed: int, constants: Sequence[str] = ()) -> None:
         self._seed = seed
@@ -75,7 +77,7 @@ class ArgumentPool:
         self._given: dict[str, int] = {}
 
     def text(self, kind: str, chance: random.Random, malicious: float = 0.1) -> str:
-        """Return a text of the kind; with a probability of `malicious`, one that is likely to break the code."""
+        """Return a string of the kind; with a probability of `malicious`, one that is likely to break the code."""
         roll = chance.random()
         if roll < malicious and MALICIOUS.get(kind):
             return chance.choice(MALICIOUS[kind])
@@ -113,7 +115,7 @@ class ArgumentPool:
 
 
 def kind_of(text: str) -> str:
-    """Return the kind of a literal's text."""
+    """Return the kind of a literal from its source."""
     if text in ("None", "..."):
         return "none"
     if text in ("True", "False"):

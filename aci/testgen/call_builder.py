@@ -20,7 +20,8 @@ from aci.testgen.module_exerciser import Case
 DEEPEST, LONGEST_CASE = 2, 12
 OPTIONAL, KEYWORDS = 0.35, 0.5
 FROM_STATES, AGAIN = 0.65, 0.3
-"""How often an object starts from the state in a kept case, and how often a value that it received before is reused."""
+"""Probability that an object starts from the state in a kept case, and that a value from the object's earlier calls is
+reused."""
 LIKELY, UNLIKELY = 14.0, 0.04
 WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
 POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
@@ -84,7 +85,7 @@ class CallBuilder:
         self._weights: dict[tuple[str, str, str], float] = {}
         self._given: list[tuple[str, str, str]] = []
         self.states: dict[str, list[tuple[str, ...]]] = {}
-        """By class: statements that create an object and change it, from kept cases."""
+        """For each class, statements that create an object and change it, from kept cases."""
         self._earlier_values: list[str] = []
 
     def names(self) -> list[str]:

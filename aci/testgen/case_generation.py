@@ -29,10 +29,10 @@ from aci.testgen.usage_mining import (
 
 SEED = 1
 SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
-"""Shares of the time for the search, for shrinking cases and for repeating calls that hang; cases that run on all
-mutants at a time."""
+"""Shares of the time for the search, for shrinking cases and for repeating calls that hang; number of cases that run on
+all mutants at a time."""
 CONFIRMED = 2.0
-"""CPU seconds that a call which did not finish in time gets before it is reported to hang."""
+"""CPU seconds that a call that did not finish in time gets before it is reported to hang."""
 MOST_TROUBLE = 12
 
 
@@ -86,7 +86,7 @@ def outcome_from_json(value: Mapping[str, Any]) -> CaseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and files of tests."""
+    """A request for tests: the file's bytes, its functions and mutants, the existing coverage, and test files."""
 
     path: str
     data: bytes
@@ -165,7 +165,7 @@ def _shrink_cases(
     noticed: list[frozenset[int]] = []
     for start in range(0, len(kept), AT_ONCE):
         part = kept[start : start + AT_ONCE]
-        if over():  # use the mutants that each killed first
+        if over():  # use the mutants that each case killed first
             noticed += [one.killed for one in part]
             continue
         numbers = [[each for each in sorted(all_killed) if search.mutant_lines[each] & one.seen.lines] for one in part]

@@ -12,7 +12,7 @@ from aci.testgen.call_builder import LONGEST_CASE, STATEMENTS, CallBuilder, Gene
 from aci.testgen.module_exerciser import Case
 
 MOST_STATES = 30
-"""Most states of a class that are kept as starting points: the shortest ones."""
+"""Maximum number of states of a class that are kept as starting points: the shortest ones are kept."""
 
 
 class CaseMutator:

@@ -1,4 +1,4 @@
-"""Rendering of cases as a file of tests, for pytest or unittest, in the repository's style."""
+"""Rendering of cases as a test file, for pytest or unittest, in the repository's style."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELPERS = {
     "copy": "import copy",
 }
 HOOKS = ("test", "Test", "setup", "setUp", "teardown", "tearDown", "pytest_", "load_tests")
-"""Prefixes of names that test runners look for in a file of tests."""
+"""Prefixes of names that test runners look for in a test file."""
 DOCSTRING = """\
 \"\"\"The current behaviour of {what}, recorded by `swe-agent test`.
 
@@ -101,7 +101,7 @@ def render_tests(
 
 
 def rebound_helpers(data: bytes) -> set[str]:
-    """Return the names of `HELPERS` that a module binds to something else than the tests import under them."""
+    """Return the names of `HELPERS` that a module binds to something other than what the tests import under them."""
     found = set()
     for node in _top_level_nodes(ast.parse(data)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -213,9 +213,10 @@ def _unittest_assertion(kind: str, expression: str, text: str) -> str:
 
 
 def choose_test_path(files: Mapping[str, object], path: str, function: str) -> str:
-    """Return the path for the file of tests, with a name that no file has.
+    """Return the path for the test file, with a name that no file has.
 
-    Its folder is the one with tests of the module by name; else a folder named for tests, and that with most tests.
+    The folder is the one that by name contains the module's tests, else a folder named for tests, preferably the one
+    with the most tests.
     """
     tests = [
         one for one in files if is_test(one) and one.endswith(".py") and posixpath.basename(one).startswith("test")

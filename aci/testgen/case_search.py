@@ -19,19 +19,19 @@ from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 from aci.testgen.usage_mining import Subject
 
 BATCH, PLATEAU = 24, 8000
-"""Cases per batch, and cases without a new goal after which the search ends."""
+"""Number of cases per batch, and number of cases without a new goal after which the search ends."""
 TRIED, AGAIN = 300, 0.25
-"""Cases on which a mutant is certainly tried, and the probability for later ones."""
+"""Number of cases on which each mutant is always tried, and the probability that it is tried on each later case."""
 PATIENT = 25
-"""Calls of a function after which it is chosen half as often, for each goal left in it."""
+"""Number of calls after which a function is chosen half as often as a new function with as many goals left."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
 MOST_LATE = 3
-"""How often a function may hang before it is chosen less often."""
+"""Number of times that a function may hang before it is chosen less often."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCase:
-    """A case that reached goals first, with the steps and mutants that it reached."""
+    """A case that was the first to reach some goals, with the steps and mutants that it reached."""
 
     seen: CaseOutcome
     arcs: frozenset[tuple[int, int]]
@@ -42,8 +42,8 @@ class KeptCase:
 class CaseSearch:
     """The search for cases.
 
-    `arcs` are the steps in the subjects' lines that some case takes, `alive` the surviving mutants. `trouble` has
-    unintended failures, the shortest case of each kind: they become no tests, but are reported.
+    `arcs` are the steps in the subjects' lines that some case takes, `alive` the surviving mutants. `trouble` has the
+    unintended failures, the shortest case of each kind: they are reported, but do not become tests.
     """
 
     exercise: ModuleExerciser
@@ -231,13 +231,13 @@ class CaseSearch:
 
 
 FUNCTION = ("equal", "type(result).__name__", "'function'")
-"""The assertion on a result that is a function, as of decorators: the search then calls that function."""
+"""The assertion on a result that is a function, such as a decorator's: the search then calls that function."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
 """With generated arguments, these mostly mean that an argument had the wrong type."""
 
 
 def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
-    """Return a function that tells if `seconds` of wall time are over; it calls `stop()`, which may raise."""
+    """Return a function that returns whether `seconds` of wall time are over; it calls `stop()`, which may raise."""
     end = time.monotonic() + seconds
 
     def over() -> bool:
@@ -250,9 +250,9 @@ def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
 def choose_cases(
     kept: Sequence[KeptCase], goals: Iterable[frozenset[object]]
 ) -> list[tuple[CaseOutcome, frozenset[object]]]:
-    """Choose a few cases that together reach all goals, each with the goals that earlier ones do not reach.
+    """Choose a few cases that together reach all goals, each with the goals that the cases before it do not reach.
 
-    The choice is greedy: the case with most goals left first, among equals the shortest.
+    The choice is greedy: the case that reaches the most remaining goals comes first; of several, the shortest.
     """
     left = [(one.seen, set(own)) for one, own in zip(kept, goals, strict=True)]
     found: list[tuple[CaseOutcome, frozenset[object]]] = []

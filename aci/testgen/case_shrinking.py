@@ -12,7 +12,7 @@ from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 AT_ONCE, ROUNDS = 12, 40
 PLAIN = ("2", "3")
 FEW = 2
-"""Least arguments, elements and characters to keep, since empty values reveal few unknown faults."""
+"""Minimum number of arguments, elements and characters to keep, since empty values reveal few unknown faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _batches(options: list[Case]) -> Iterator[list[Case]]:
 
 
 def case_size(case: Case) -> tuple[int, int]:
-    """Return a sort key of cases: the length, then how far the values are from the simplest."""
+    """Return a sort key for cases: the length, then how far the values are from the simplest."""
     text = "\n".join((*case.lines, case.call))
     return len(case.lines) * 4 + len(text), sum(map(ord, text))
 
@@ -116,7 +116,7 @@ def _simpler(text: str) -> Iterator[str]:
 
 
 def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
-    """Yield simpler texts for a value, or indices of parts that a call or a container can do without."""
+    """Yield simpler source code for a value, or indices of parts that a call or a container can do without."""
     if isinstance(node, ast.Call):
         first = 0 if len(node.args) > FEW else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
@@ -147,7 +147,7 @@ def _simpler_constants(value: object) -> Iterator[str]:
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:
-    """Return the text with one of its nodes replaced; "" if the text has several lines."""
+    """Return the source code with one of its nodes replaced; "" if it has several lines."""
     if not isinstance(node, ast.expr) or "\n" in text or node.end_col_offset is None:
         return ""
     data = text.encode()
@@ -155,7 +155,7 @@ def _replaced(text: str, node: ast.AST, new: str) -> str:
 
 
 def _without(tree: ast.Module, node: ast.AST, place: int) -> str:
-    """Return the text without one argument, element or pair."""
+    """Return the source code without one argument, element or pair."""
     fields: list[list[ast.AST]]
     if isinstance(node, ast.Call):
         fields = [node.args, node.keywords]  # type: ignore[list-item]

@@ -24,7 +24,7 @@ class ExistingCoverage:
     """The steps in the file (`arcs`) and the mutants (numbers) that existing tests reach and kill.
 
     `judged` are the mutants that were tried in time, `tests` the number of tests that reach the file. `said` is a
-    sentence on what limits this result, or "".
+    sentence on what limits this result, or "" if nothing does.
     """
 
     arcs: frozenset[tuple[int, int]] = frozenset()

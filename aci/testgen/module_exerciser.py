@@ -1,6 +1,6 @@
-"""Host's end of the process in a workspace that calls a module with generated arguments.
+"""The host's connection to a process in a workspace that calls a module with generated arguments.
 
-The process also runs untrusted code, so that the form of every answer is checked.
+The process also runs untrusted code, so the form of every answer is checked.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ MOST_ENDS = 3
 class Case:
     """A program that calls the module: statements, then an expression whose value is `result`.
 
-    `watch` are names bound by `lines` that are inspected afterwards; `about` is the dotted name of the callee. With an
-    empty `call`, `lines` are the body of a written test with its own assertions.
+    `watch` are the names bound by `lines` whose values are inspected afterwards; `about` is the dotted name of the
+    callee. With an empty `call`, `lines` are the body of a written test with its own assertions.
     """
 
     lines: tuple[str, ...]
@@ -49,10 +49,11 @@ class Case:
 class CaseOutcome:
     """The observed outcome of a case. `kind`: returned, raised, late, died, harm (prevented), setup (not usable).
 
-    `arcs` are the steps from line to line that the last call takes in the module: before the first is minus the
-    function's first line, after the last 0. `lines` are all lines that ran, including statements before the call.
-    `asserts` are (kind, expression, text) that are true of the outcome. For an exception, `error` is its class, `name`
-    a name of it that a test can import, and `meant` means that code of the repository raises it, at `line`.
+    `arcs` are the steps from line to line that the last call takes in the module; the first starts at minus the
+    function's first line, the last ends at 0. `lines` are all lines that ran, including statements before the call.
+    `asserts` are (kind, expression, text) of assertions that hold for the outcome. For an exception, `error` is its
+    class, `name` is a name under which a test can import it, and `meant` means that code of the repository raises it,
+    at `line`.
     """
 
     case: Case

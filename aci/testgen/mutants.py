@@ -18,7 +18,7 @@ from aci.repair.candidate_evaluator import FunctionSpan as Place
 from aci.testgen.answer_schema import HUGE
 
 MOST_OF_FUNCTION, MOST = 60, 400
-"""Most mutants of one function and of one file; if there are more, an even selection over the lines is kept."""
+"""Maximum number of mutants of one function and of one file; of more, an even selection over the lines is kept."""
 COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: ("<=", ">="), ast.LtE: ("<", ">"), ast.Gt: (">=", "<="), ast.GtE: (">", "<"), ast.Eq: ("!=",),
     ast.NotEq: ("==",), ast.Is: ("is not",), ast.IsNot: ("is",), ast.In: ("not in",), ast.NotIn: ("in",),

@@ -1,4 +1,4 @@
-"""Guarding of new, unreviewed tests in a workspace: each test in a file runs under an audit hook."""
+"""Guards for new, unreviewed tests in a workspace: each test in a file runs under an audit hook."""
 
 from __future__ import annotations
 

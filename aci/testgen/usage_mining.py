@@ -75,7 +75,7 @@ def taken_branches(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tup
 
 
 def code_constants(data: bytes) -> list[str]:
-    """Return the texts of the numbers and strings in a file's code, without docstrings."""
+    """Return the source code of the numbers and strings in a file's code, without docstrings."""
     tree = ast.parse(data)
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found: dict[str, None] = {}
@@ -94,7 +94,7 @@ def code_constants(data: bytes) -> list[str]:
 
 
 def assigned_attributes(data: bytes) -> list[str]:
-    """Return dotted names of public attributes that `__init__` sets to something else than a literal.
+    """Return dotted names of public attributes that `__init__` sets to something other than a literal.
 
     Some of them may be functions.
     """
@@ -113,7 +113,8 @@ def assigned_attributes(data: bytes) -> list[str]:
 
 
 def docstring_cases(data: bytes, known: Iterable[str]) -> list[Case]:
-    """Return the examples of docstrings (`>>> …`), each with those before it, if a test can import all their names."""
+    """Return the docstring examples (`>>> …`) all of whose names a test can import, each with the examples before
+    it."""
     names, found = set(known), []
     for owner, text in _docs(ast.parse(data)):
         lines: list[str] = []
@@ -211,7 +212,7 @@ def _targets(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _case_of(source: str, lines: Sequence[str], owner: str) -> Case | None:
-    """Return an example as a case, with the lines before it; None if it is not an expression."""
+    """Return an example as a case that starts with these lines; None if the example is not an expression."""
     try:
         (node,) = ast.parse(source).body
     except (SyntaxError, ValueError):
@@ -228,7 +229,7 @@ def _uses(text: str, name: str) -> bool:
 
 
 def free_names(case: Case) -> set[str]:
-    """Return the names that a case uses and does not bind."""
+    """Return the names that a case uses but does not bind."""
     bound: set[str] = set()
     used: set[str] = set()
     for text in (*case.lines, case.call):

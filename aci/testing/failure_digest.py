@@ -10,7 +10,8 @@ from aci.observation.sanitized_text import clean_text
 from aci.testing.suite_run import TestResult
 
 MOST_FAILURES, MOST_MESSAGES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
-"""Groups of failures that are named, and shown with their message; tests of a group; lines and frames of a message."""
+"""Maximum numbers of failure groups named, of groups shown with their message, of tests named in a group, of lines of a
+message and of its frames."""
 LONGEST_LINE, LONG_OUTPUT = 300, 1_500
 OMITTED = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
 
@@ -53,7 +54,7 @@ def _message(message: str) -> list[str]:
 
 
 def has_more_output(output: str, shown: str) -> bool:
-    """Whether a test run's output contains more than the part `shown`: lines printed by the code, or a long text."""
+    """Whether a test run's output contains more than the part `shown`: lines printed by the code, or long text."""
     if len(output) > LONG_OUTPUT or "…" in shown:
         return True
     known = set(map(str.strip, shown.split("\n")))

@@ -1,4 +1,4 @@
-"""Reader of JUnit XML reports, which Maven, Gradle, PHPUnit and many others write; it yields lines of results.
+"""Reader of JUnit XML reports, which Maven, Gradle, PHPUnit and many others write; it yields result lines.
 
 The reports come from untrusted code under test. Reading stops at a document type declaration, so that expat expands no
 entity and opens no file.

@@ -80,7 +80,7 @@ def _home(path: str, files: Collection[str], look: Look) -> str:
 
 
 def first_command(files: Collection[str], look: Look) -> str:
-    """Return the test command of the first project below the top that is not Python's; "" if there is none."""
+    """Return the test command of the first project below the top that is not a Python project; "" if there is none."""
     for path in sorted(files, key=lambda path: (path.count("/"), path)):
         if command := project_command(posixpath.dirname(path), files, look):
             return command
@@ -88,7 +88,7 @@ def first_command(files: Collection[str], look: Look) -> str:
 
 
 def project_command(folder: str, files: Collection[str], look: Look) -> str:
-    """Return the test command of a project that is not Python's; "" if its manifests do not define it."""
+    """Return the test command of a project that is not a Python project; "" if its manifests do not define it."""
     here = {posixpath.basename(path) for path in files if posixpath.dirname(path) == folder}
     if "package.json" in here and _script(look(posixpath.join(folder, "package.json"))):
         manager = next((manager for lock, manager in MANAGERS.items() if lock in here or lock in files), "npm")

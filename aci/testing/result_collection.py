@@ -1,6 +1,6 @@
 """Collection of a test run's results: lines of hooks, the runners' own files, and reports in the repository.
 
-All of it may come from untrusted code under test, so that bytes and lines are limited, for all files together.
+All of them may come from untrusted code under test, so bytes and lines are limited, for all files together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trajectories.errors import SweAgentError, UsageError, WorkspaceError
 
 MOST_BYTES, MOST_LINES, MOST_FILES = 150_000_000, 600_000, 3_000
 LEAST_FREE_BYTES = 65_536
-"""Bytes that must fit on the disk after the tests; otherwise tests may have failed for lack of space."""
+"""Minimum number of free bytes on the disk after the tests; with less, tests may have failed for lack of space."""
 LONGEST_LINE, MOST_FRAMES = 1_000_000, 100
 KINDS = ("start", "running", "id", "unasked", "finish")
 KEYS = (*KINDS, "outcome", "message", "path", "line", "seconds", "error", "expected", "code")
@@ -49,7 +49,7 @@ class CollectedResults:
     def _own_files(self, request: RunnerRequest, last: bool) -> None:
         """Read the files that runners wrote into the run's folder, each named after the runner that reads it.
 
-        If there are none and nothing else is left to read (`last`), the same command removes the run's folder.
+        If there are no such files and nothing else is left to read (`last`), the same command removes the run's folder.
         """
         folder, out = shlex.quote(request.folder), shlex.quote(request.out)
         none = f"rm -rf {folder} >/dev/null 2>&1 &" if last else ":"

@@ -37,7 +37,7 @@ class RunnerRequest:
 
     `folder` is outside the repository and holds the run's files. `look` returns the text of a file of the repository,
     "" if it does not exist. `exists` tells whether a source file exists, for languages whose runners report only the
-    class or crate of a test. `limit` is in seconds, for each test.
+    class or crate of a test. `limit` is the time limit of each test, in seconds.
     """
 
     root: str

@@ -47,7 +47,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
     """Return the test command of the repository, and its Python version if Python runs it. Raises UsageError.
 
     In a repository of several projects, `nodes` select one. Otherwise it is the project at the top, or else the first
-    below that is not Python's.
+    project below it that is not a Python project.
     """
 
     def look(path: str) -> str:
@@ -70,7 +70,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
 
 
 def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
-    """Return the paths of all manifests of builds and tests, down to three folders deep."""
+    """Return the paths of all build and test manifests, down to three folders deep."""
     names = " -o ".join(f"-name {shlex.quote(name)}" for name in MANIFESTS)
     ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
     place = shlex.quote(workspace.root)
@@ -116,14 +116,15 @@ def _last_object(text: str) -> dict[str, Any]:
 
 
 def prepend_python_path(folder: str, command: str) -> str:
-    """Return the command with `folder` first wherever it sets PYTHONPATH, so that the hooks there are still found."""
+    """Return the command with `folder` first in any PYTHONPATH that it sets, so that the hooks there are still
+    found."""
     return PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", command)
 
 
 def is_run_by(command: str, path: str) -> bool:
     """Whether a test command runs this file itself.
 
-    It does if it names the file. A command other than pytest and unittest may also run a Makefile or the like.
+    It does if it names the file. A command other than pytest and unittest may also run a file such as a Makefile.
     """
     folders = ["", *ENTERED.findall(command)]
     modules = [name.replace(".", "/") for name in MODULE.findall(command)]
@@ -152,7 +153,7 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
 
 
 def named_files(command: str) -> list[str]:
-    """Return the files (or tests in them) that a plain pytest command names; none if it runs the whole suite."""
+    """Return the files (or tests in them) that a plain pytest command names; nothing if it runs the whole suite."""
     if not (match := PYTEST.search(command)):
         return []
     words = match[1].split()
@@ -166,7 +167,7 @@ def named_files(command: str) -> list[str]:
 
 
 def group_nodes(nodes: Sequence[str], files: Collection[str]) -> list[str]:
-    """Return the nodes, with one of the `files` in place of four or more of its tests."""
+    """Return the nodes, with one of the `files` in place of four or more nodes in it."""
     many = Counter(node.partition("::")[0] for node in nodes)
     whole = {path for path, count in many.items() if count >= MANY_OF_FILE and path in files}
     paths = ((node, node.partition("::")[0]) for node in nodes)

@@ -1,4 +1,4 @@
-"""Results of a test run, of each test and of the whole, built from the lines that runners' hooks write.
+"""Results of a test run, for each test and for the whole suite, built from the lines that runners' hooks write.
 
 The lines are checked against the exit code and against their own counts.
 """
@@ -20,10 +20,10 @@ LOSS = {"passed": 0, "xpassed": 0, "xfailed": 1, "skipped": 1, "error": 2, "fail
 """Of several lines for one test in a run, the highest RANK counts; of its results in two runs, the highest LOSS."""
 TIMED_OUT, TOO_LONG = "TimeUp", "RanTooLong"
 SHELL_FAILED = 126
-"""From here on, exit codes are the shell's: not executable, not found, ended by a signal."""
+"""Exit codes from this one on are the shell's: not executable, not found, ended by a signal."""
 IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
-"""The highest exit code that failed tests explain in Python's runners: from 3 on, pytest reports internal problems.
+"""The highest exit code that failed tests explain in Python's runners: pytest reports internal problems from 3 on.
 Other runners have their own codes: cargo's is 101."""
 LARGEST = 1_000_000_000
 """Upper limit of line numbers, counts and seconds."""
@@ -73,9 +73,9 @@ class SuiteReport:
 
     `complete`: every session that started also finished, and all its tests ran. `granularity` is `command` if only the
     exit code is known. `notes` describe inconsistencies. Failed tests explain exit codes up to `highest`, and those in
-    `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner reports that it failed, for
-    a test or for a rule of its own. `unasked`: tests failed that were not requested, and have no result here. `limit`
-    is the time limit of each test, in seconds.
+    `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner reports a failure, of a
+    test or of a rule of its own. `unasked`: tests failed that were not requested; they have no result here. `limit` is
+    the time limit of each test, in seconds.
     """
 
     results: tuple[TestResult, ...]
@@ -119,7 +119,8 @@ class SuiteReport:
 
     @property
     def ended_well(self) -> bool:
-        """Whether the results explain the exit code; not so after a crash at the end, or a failure of a plug-in."""
+        """Whether the results explain the exit code; they do not after a crash at the end, or a failure of a
+        plug-in."""
         if self.granularity == "command":
             return True
         if not self.failed and not self.unasked:
@@ -135,7 +136,8 @@ class SuiteReport:
         return next((result for result in found if result.outcome == "error"), None)
 
     def joined(self, other: SuiteReport) -> SuiteReport:
-        """Merge the results of two runs: of each test the worse one that was not cut off; all else is the other's."""
+        """Merge the results of two runs: of each test the worse one that was not cut off; all else is taken from
+        `other`."""
         ours = [result for result in self.results if result.id not in other._by_id]
         pairs = [(self._by_id.get(result.id, result), result) for result in other.results]
         worse = [max(pair, key=lambda one: -1 if one.cut else LOSS[one.outcome]) for pair in pairs]
@@ -148,7 +150,7 @@ class SuiteReport:
         )
 
     def summary(self) -> str:
-        """Return one line, as `3 failed, 120 passed in 2.1 s`."""
+        """Return the summary in one line, such as `3 failed, 120 passed in 2.1 s`."""
         order = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
         found = self.counts
         counts = [f"{n} {name}{'s' * (name == 'error' and n > 1)}" for name in order if (n := found.get(name))]
@@ -200,7 +202,7 @@ def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteRe
 
 
 def _results(lines: Iterable[Line]) -> dict[str, TestResult]:
-    """Return results by id, in the order of the run; of several lines for one test (phases, subtests, reruns) the worst
+    """Return results by id, in the order of the run; if a test has several lines (phases, subtests, reruns), the worst
     counts."""
     found: dict[str, TestResult] = {}
     for line in lines:
@@ -230,7 +232,7 @@ def _text(value: Any) -> str:
 
 
 def _left_running(lines: list[Line]) -> str:
-    """Return the test that had started and not finished at the last line, or ""."""
+    """Return the test that had started but not finished at the last line, or ""."""
     for line in reversed(lines):
         if isinstance(line.get("running"), str):
             return _text(line["running"])

@@ -1,7 +1,7 @@
 """Running a repository's tests and reading the result of each.
 
 Hooks from `aci/runners/` are placed in the workspace, outside the repository. They make the test runner report each
-test, whatever command runs it. Other commands are judged by their exit code.
+test, whatever command runs it. For other commands, only the exit code is used.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ SESSION = HARNESS_SESSION
 UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
 SOURCE_ENDS = (".rs", ".java", ".kt", ".groovy", ".scala")
-"""Suffixes in languages whose runners report a class or crate that may be in one of several folders."""
+"""Suffixes of files in languages whose runners report a class or crate that may be in one of several folders."""
 MOST_SOURCES = 200_000
 TEST_LIMIT = 60.0
-"""Seconds that one test may take if an alarm can end it, so that a test that hangs does not hide the others."""
+"""Maximum number of seconds for one test if an alarm can end it, so that a hanging test does not hide the others."""
 
 
 def run_tests(
@@ -44,9 +44,9 @@ def run_tests(
     """Run the tests by `command`, or by a detected one, limited to `nodes` if any are given.
 
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
-    skipped. A command that is judged by its exit code cannot be limited to nodes. `timeout` is in seconds, for the
-    whole command. A test that takes `each` seconds (by default a minute, or half of `timeout` if that is less) fails.
-    Raises UsageError if no test command is given and none can be detected.
+    skipped. A command for which only the exit code is used cannot be limited to nodes. `timeout` is in seconds, for the
+    whole command. A test that takes longer than `each` seconds (by default a minute, or half of `timeout` if that is
+    less) fails. Raises UsageError if no test command is given and none can be detected.
     """
     command = command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
@@ -76,7 +76,8 @@ def limit_per_test(timeout: float) -> float:
 
 
 def _outermost(nodes: Sequence[str]) -> list[str]:
-    """Return the nodes without those inside a folder among them: otherwise some runners skip its other files."""
+    """Return the nodes without those inside a folder that is also a node: otherwise some runners skip its other
+    files."""
     folders = [f"{node.rstrip('/')}/" for node in nodes if "::" not in node and not node.endswith(".py")]
     return [node for node in nodes if not any(node.startswith(folder) and node != folder for folder in folders)]
 
@@ -89,7 +90,7 @@ def _look(workspace: Workspace, path: str) -> str:
 
 
 def _existing(workspace: Workspace) -> Callable[[str], bool]:
-    """Return a function that checks if a source file exists; its first call lists all files at once."""
+    """Return a function that returns whether a source file exists; its first call lists all files at once."""
     chosen = " -o ".join(f"-name '*{end}'" for end in SOURCE_ENDS)
 
     @cache
@@ -105,7 +106,7 @@ def _existing(workspace: Workspace) -> Callable[[str], bool]:
 def _run(
     workspace: Workspace, request: RunnerRequest, command: str, hooked: Sequence[Hook], timeout: float
 ) -> CommandResult:
-    """Write the hooks' files and the command as a file, and run that, all in one command to save time.
+    """Write the hooks' files and the command to files, and run the command, all in one shell command to save time.
 
     The command runs from a file so that it cannot change the state of the session's shell.
     """

@@ -35,7 +35,7 @@ _RENEW_FIRST = [
     'exec "$@"',
     "sh",
 ]
-"""Words before the control shell's: they renew the git indexes of a small base when its container starts."""
+"""Start of the control shell's command line; it renews the git indexes of a small base when its container starts."""
 
 
 def open(options: WorkspaceOptions) -> Workspace:
@@ -49,7 +49,7 @@ def open(options: WorkspaceOptions) -> Workspace:
 
 
 def _start_box(daemon: Daemon, options: WorkspaceOptions) -> DockerHost:
-    """Return a container of the base image. The image is made again if another process removes it as too old."""
+    """Return a container of the base image. The image is rebuilt if another process removes it as too old."""
     from docker.errors import ImageNotFound
 
     for tries_left in reversed(range(_TRIES)):

@@ -31,7 +31,7 @@ EXPLICIT_BARE_REPOSITORY = {
     "GIT_CONFIG_KEY_0": "safe.bareRepository",
     "GIT_CONFIG_VALUE_0": "explicit",
 }
-"""Keeps git from treating a folder of ordinary files as a bare repository, whose settings can run programs."""
+"""Prevents git from treating a folder of ordinary files as a bare repository, whose settings can run programs."""
 
 _PROBE = """\
 import sys
@@ -44,12 +44,13 @@ for name in sys.argv[1:]:
             print(name, spec.origin)
             break
 """
-"""Prints the names that are found before PYTHONPATH is searched, and their files. The repository's folders are not on
-sys.path, since finders that a .pth file installs may import from there."""
+"""A script that prints the names that are found before PYTHONPATH is searched, and their files. The repository's
+folders are not on sys.path, since finders that a .pth file installs may import from there."""
 
 
 def open(options: WorkspaceOptions) -> Workspace:
-    """Open a workspace (see `open_workspace`). Warns that it is not isolated, and if imports come from elsewhere."""
+    """Open a workspace (see `open_workspace`). Warns that the workspace is not isolated, and also if imports come from
+    elsewhere."""
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     for folder in dead_workspaces():
         remove_folder(folder)

@@ -39,7 +39,7 @@ class BatchBudget:
     def lease(self, wanted: float, cancel: Event) -> Lease:
         """Reserve `wanted` dollars for one instance. Wait if too little is left, while other leases are open.
 
-        Raises BudgetExhausted if there is none, Cancelled when stopped while waiting.
+        Raises BudgetExhausted if too little is left and no other lease is open, Cancelled when stopped while waiting.
         """
         pico = _pico(wanted)
         with self._changed:
@@ -83,9 +83,10 @@ class Lease:
         return dollars(self._pico)
 
     def give_back(self, spent: float) -> None:
-        """Settle the lease: `spent` dollars are booked, the rest is free for others. Raises ValueError the second time.
+        """Settle the lease: book the `spent` dollars and release the rest for other instances. Raises ValueError if the
+        lease is already settled.
 
-        `spent` is negative if a request that was counted with its whole reservation before turned out cheaper.
+        `spent` is negative if a request that was first counted with its whole reservation turned out to be cheaper.
         """
         if not self._open:
             raise ValueError("the lease is settled already")

@@ -35,7 +35,7 @@ class BatchSummary:
 
     `exits` counts the kinds of exits, including infrastructure failures. `left` is the number of jobs still to do,
     including infrastructure failures but not unusable rows. `dollars` is null if a request had no price; unsettled
-    reservations count. `error` is what stopped the batch.
+    reservations count. `error` is the error that stopped the batch.
     """
 
     out: Path
@@ -79,7 +79,7 @@ class BatchDisplay(AbstractContextManager["BatchDisplay"], Protocol):
 
 
 class Batch:
-    """A batch of `jobs` that are still to do, in this order. Setting `cancel` stops all of them in order."""
+    """A batch of `jobs` that are still to do, in this order. Setting `cancel` stops all of them in an orderly way."""
 
     def __init__(self, out: Path, jobs: Sequence[Job], means: WorkerResources, workers: int) -> None:
         self.out = out
@@ -159,9 +159,9 @@ class Batch:
         self._check_common_failure(job, done)
 
     def _check_common_failure(self, job: Job, done: JobResult) -> None:
-        """Stop if so many instances in a row fail with the same error that the cause must be a common one.
+        """Stop if so many instances in a row fail with the same error that the errors must have a common cause.
 
-        Instances with the same image count once, unusable rows not at all.
+        Instances with the same image count as one; unusable rows are not counted.
         """
         gist = "" if done.final else VARIES.sub("", done.error)
         with self._changed:

@@ -33,11 +33,11 @@ class UnfinishedRun:
 
 @dataclass(slots=True)
 class UnfinishedRuns:
-    """The unfinished runs in `runs/`, and the number of those in `broken/`."""
+    """The unfinished runs in `runs/`, and the number of damaged ones in `broken/`."""
 
     begun: dict[str, UnfinishedRun] = field(default_factory=dict)
     broken: int = 0
-    """Folders that were moved aside; each counts with a whole budget."""
+    """The number of folders that were moved aside; each counts as one whole budget spent."""
 
 
 def read_unfinished_runs(runs: Path, done: Container[str]) -> UnfinishedRuns:

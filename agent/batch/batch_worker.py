@@ -115,7 +115,7 @@ class WorkerResources:
 
 
 def _missing_image_error(job: Job, prepared: Job, error: ImageNotFound) -> SweAgentError:
-    """Return the error for a missing image: UsageError if the instance's row or repository names it."""
+    """Return the error for a missing image: UsageError if the instance's row or its repository names the image."""
     own = prepared.settings.image == job.instance.image or prepared.settings.image != job.settings.image
     return (UsageError if own else ConfigError)(error.message, error.fix)
 
@@ -127,8 +127,9 @@ def base_of(job: Job) -> str:
 def run_job(job: Job, resources: WorkerResources) -> JobResult:
     """Run the job, settle its lease and return its result; other errors than these become part of the result.
 
-    Raises Cancelled, BudgetExhausted without money for the job, ConfigError for problems that only the user can fix,
-    TryLater if the provider has refused all requests for long, WorkspaceError if this machine fails as a whole.
+    Raises Cancelled, BudgetExhausted if there is no money for the job, ConfigError for problems that only the user can
+    fix, TryLater if the provider has refused all requests for a long time, WorkspaceError if this machine fails as a
+    whole.
     """
     try:
         return _run_with_lease(job, resources)
@@ -165,7 +166,7 @@ def _run_with_lease(job: Job, resources: WorkerResources, last: bool = False) ->
 
 
 def _spent(job: Job, lease: Lease, before: UnfinishedRun) -> float:
-    """Return what this process spent on a run that it leaves unfinished, according to the journal."""
+    """Return the dollars that this process spent on a run that it leaves unfinished, according to the journal."""
     now = dollars_spent(job.directory, None)
     return lease.amount if now is None else now - (before.spent or 0.0)
 
@@ -225,7 +226,7 @@ def _solve_once(job: Job, resources: WorkerResources) -> JobResult:
 
 
 def _prepare(job: Job, resources: WorkerResources) -> Job:
-    """Prepare the job. Raises Halt if the batch's own records are damaged; the run's are not read yet."""
+    """Prepare the job. Raises Halt if the batch's own records are damaged; the run's records are not read yet."""
     try:
         return resources.ready(job)
     except RunBroken as error:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 REMEMBERED = 1_000
 MOST_DEATHS = 3
-"""A helper that died so often is not started again."""
+"""A helper that died this many times is not started again."""
 LONGEST = 300.0
-"""Seconds; a helper that takes longer is considered dead."""
+"""Maximum number of seconds; a helper that takes longer is considered dead."""
 TICK = 0.1
 ANY = Issue("Nothing in particular")
-"""A placeholder: graph and history do not depend on the issue."""
+"""A placeholder for the issue: graph and history do not depend on it."""
 
 
 class GraphIndexer:

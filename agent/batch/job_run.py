@@ -30,13 +30,14 @@ OF_MACHINE = {
     *RUN_ONLY_SETTINGS,
 }
 OF_MACHINE |= {"memory", "processes", "disk", "cpus", "runtime", "read_only"}
-"""Settings that the batch determines for its runs; a run's record must not differ."""
+"""Settings that the batch determines for its runs; those in a run's record must not differ from them."""
 OF_SERVER = ("api_base", "key_env")
-"""Fields of a model's settings that must not differ either."""
+"""Fields of a model's settings that must not differ from the batch's either."""
 
 
 def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
-    """Start or resume the job's run in this thread; see `Executor.solve`. The driver has started a `sent` one."""
+    """Start or resume the job's run in this thread; see `Executor.solve`. If it was `sent`, the driver has already
+    started it."""
     if watch.cancel.is_set():
         raise Cancelled("The batch was stopped.", "")
     if not sent:
@@ -105,7 +106,8 @@ def _solve(job: Job, engine: Engine, watch: JobWatch) -> Result:
 
 
 def failed_result(job: Job, error: SweAgentError) -> JobResult:
-    """Return the result of a job that failed because of infrastructure or its row; its best tree is its prediction.
+    """Return the result of a job that failed because of infrastructure or its row; the run's best tree is the
+    prediction.
 
     For a damaged record the whole budget counts as spent; if the record cannot be read now, the cost is unknown.
     """

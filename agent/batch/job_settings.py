@@ -19,7 +19,8 @@ RUN_ONLY_SETTINGS = {**NOWHERE, "reproduce": "", "function": "", "workload": "",
 
 @dataclass(frozen=True)
 class JobPreparation:
-    """Prepares jobs. `flags` are those of the command line; a row's image and test apply unless a flag is given."""
+    """Prepares jobs. `flags` are given on the command line; a row's image and test command apply unless the flag is
+    given."""
 
     repositories: Repositories
     flags: Mapping[str, Any]

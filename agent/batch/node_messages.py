@@ -50,7 +50,7 @@ class RemoteJob:
 
 @dataclass(frozen=True, slots=True)
 class RemoteOutcome:
-    """How an attempt ended: with the job's result, or with an error of that name."""
+    """The end of an attempt: with the job's result, or with an error of the class named `error`."""
 
     done: JobResult | None = None
     error: str = ""

@@ -29,14 +29,14 @@ Order = Literal["go on", "stop", "refused"]
 Event = tuple[str, str, str, float | None]
 """An event to display: (`step`, "", the record, dollars so far) or (a progress event's kind, branch, text, None)."""
 BATCH = 16 << 20
-"""Bytes of a run's folder that a node fetches at once."""
+"""Approximate number of bytes of a run's folder that a node fetches at once."""
 EVENTS = 1000
 """Maximum number of events kept for the driver; the journal holds everything that matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermitReply:
-    """The answer to a request for a permit: granted (`now`), ask again, or (`why`) none for `wait` seconds."""
+    """The answer to a request for a permit: granted (`now`), ask again, or denied for `wait` seconds (`why`)."""
 
     now: bool = False
     why: str = ""

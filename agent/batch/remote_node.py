@@ -1,4 +1,4 @@
-"""A run on another machine than the driver's: it starts from the driver's data and sends everything back."""
+"""A run on a machine other than the driver's: it starts from the driver's data and sends everything back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def solve_remote_job(sent: RemoteJob, link: HubConnection) -> RemoteOutcome:
 
 
 def _failed(error: WorkspaceError, sent: RemoteJob, state: Path) -> RemoteOutcome:
-    """Return the outcome of a failed attempt; `of_node` if this machine would fail other jobs as well."""
+    """Return the outcome of a failed attempt; `of_node` tells if this machine would fail other jobs as well."""
     if is_machine_error(error):
         return RemoteOutcome.of(error, of_node=True)
     try:

@@ -28,14 +28,15 @@ PAUSE = 0.2
 BEAT = 1.0
 """Seconds after which the driver is asked for orders even without new data."""
 BATCH = 16 << 20
-"""Bytes that are sent at once."""
+"""Approximate number of bytes that are sent at once."""
 WAIT = 5.0
-"""Maximum seconds of one request for a permit."""
+"""Maximum number of seconds that one request for a permit may take."""
 
 
 @dataclass
 class RunStream:
-    """Sends what a run does to the driver every PAUSE seconds and receives orders; leaving it sends the rest."""
+    """Sends a run's records and events to the driver every PAUSE seconds and receives orders; sends the rest on
+    exit."""
 
     sent: RemoteJob
     link: HubConnection
@@ -66,7 +67,8 @@ class RunStream:
             self._events.append((event.kind, event.branch, event.text, None))
 
     def flush(self, beat: bool = False) -> None:
-        """Send everything that is on disk here to the driver's disk. Raises Cancelled if the attempt is over there."""
+        """Send everything that is on disk here to the driver's disk. Raises Cancelled if the driver has ended the
+        attempt."""
         with self._lock:
             batch: list[FileChunk] = []
             size = 0

@@ -26,12 +26,12 @@ TRANSFERRED = re.compile(
 )
 """Files of a run's folder that are sent and accepted: no locks, no half-written files, no git configuration."""
 PIECE = 4 << 20
-"""Bytes of a file in one chunk."""
+"""Maximum number of bytes of a file in one chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChunk:
-    """Bytes of the file `path` of a run's folder, starting at `offset`; `last` if the file ends with them."""
+    """A chunk of the file `path` of a run's folder, starting at `offset`; `last` tells if the file ends with it."""
 
     path: str
     offset: int
@@ -176,5 +176,5 @@ def _mark(file: Path) -> tuple[int, int]:
 
 
 def _patch_path(directory: Path) -> bytes:
-    """Return the path of the run's patch as a script names it."""
+    """Return the path of the run's patch as it is written in a script."""
     return shlex.quote(str(directory / "patch.diff")).encode("utf-8", "surrogateescape")

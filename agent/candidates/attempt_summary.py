@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 MOST_PATCH = 6_000
-"""The characters shown of a patch."""
+"""Maximum number of characters shown of a patch."""
 INSTRUCTION = "Continue from here: keep what is right, fix what is not, and submit."
 
 
@@ -29,7 +29,7 @@ def cut(text: str, most: int) -> str:
 
 
 def describe_attempts(task: Task, known: Sequence[Candidate], at: int) -> str:
-    """Return a summary of the candidate that is continued, and of the others in short."""
+    """Return a summary of the candidate that is continued, and short summaries of the others."""
     others = [
         quote_text(f"{one.name}:\n{one.patch.source[: MOST_PATCH // 3]}") for one in known if one is not known[at]
     ]

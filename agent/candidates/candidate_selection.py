@@ -1,8 +1,8 @@
-"""The selection of a candidate: by its proof, by the tests of all attempts, by a role that reads the patches where
-tests disagree, and last by how many attempts made the same patch.
+"""The selection of a candidate: by its proof, then by the tests of all attempts, then by a role that reads the patches
+if tests disagree, and last by how many attempts made the same patch.
 
-The agreement of code and tests follows CodeT (arXiv 2207.10397), the reader of the patches Trae Agent's selector (arXiv
-2507.23370). A majority is weak evidence, since one model may repeat a mistake.
+The agreement of code and tests follows CodeT (arXiv 2207.10397); the role that reads the patches follows Trae Agent's
+selector (arXiv 2507.23370). A majority is weak evidence, since one model may repeat a mistake.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 ROLE = "selector"
 SHOWN = 8
-"""The most patches that the selector is shown."""
+"""Maximum number of patches that the selector is shown."""
 MOST_DIFF, MOST_TEST = 6_000, 3_000
-"""The characters shown to the selector of each patch and of each attempt's tests."""
+"""Maximum number of characters of each patch and of each attempt's tests that the selector is shown."""
 MOST_DECISIVE, LONGEST_ID = 30, 200
 """The number of tests shown to the selector, and the characters of a test's name."""
 
@@ -48,7 +48,7 @@ class CandidateScore:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The sort key of candidates, the best last: proven ones come after others."""
+        """The sort key of candidates; the best candidate has the highest key."""
         one = self.candidate
         share = 1.0 if self.share is None else self.share
         lossless, verified = one.verdict.no_loss is not False, one.verdict.verified
@@ -72,7 +72,7 @@ def select_candidate(
 ) -> Generator[Step, None, tuple[Candidate, bool]]:
     """Return the best candidate, and whether no evidence favours another.
 
-    A model is asked only if tests contradict the choice: another candidate passes one that it fails.
+    A model is asked only if tests contradict the choice: another candidate passes a test that the best one fails.
     """
     scores = rank_candidates(candidates, matrix)
     for score in scores:
@@ -96,7 +96,7 @@ def select_candidate(
 def adopt_candidate(
     task: Task, one: Candidate, matrix: Matrix | None = None, sure: bool = True
 ) -> Generator[Step, None, Outcome]:
-    """End with a candidate: its files and the verdict of its proof.
+    """End the task with a candidate: its files and the verdict of its proof.
 
     If the choice is not `sure`, failing tests of other attempts are a doubt, and the candidate is not verified.
     """
@@ -142,7 +142,7 @@ def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Mat
 
 
 def _interleave(tests: Sequence[str]) -> list[str]:
-    """Return the tests in turns: one of each author, then another of each."""
+    """Return the tests in turns: one test of each author, then the next test of each."""
     of_writer: dict[str, list[str]] = {}
     for test in tests:
         of_writer.setdefault(test.partition(": ")[0], []).append(test)

@@ -1,8 +1,8 @@
 """The cross-test matrix: each candidate's new tests run against each candidate's source.
 
-After CodeT (arXiv 2207.10397), in which samples of code and tests judge each other, and Agentless (arXiv 2407.01489),
-which filters patches by reproduction tests. A test counts only if it passes with a patch, and fails without one or with
-another; the latter includes tests that a patch breaks and another keeps.
+It follows CodeT (arXiv 2207.10397), in which samples of code and tests judge each other, and Agentless (arXiv
+2407.01489), which filters patches by reproduction tests. A test counts only if it passes with one patch, and fails
+without a patch or with another one; the latter includes tests that one patch breaks and another does not.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 LONGEST_WHY = 160
-"""The characters of the reason why a test fails."""
+"""Maximum number of characters of the reason why a test fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """The results of cross tests.
 
-    `writer` is the author of each test that counts; `passed` holds all tests that pass with each candidate's source;
-    `green` those that pass without a patch; `authors` those whose tests were run; `why` the reason, in a line, why a
-    test that counts fails with a candidate.
+    `writer` maps each test that counts to its author. `passed` holds all tests that pass with each candidate's source,
+    `green` the tests that pass without a patch, and `authors` the authors whose tests were run. `why` holds the reason,
+    in one line, why a test that counts fails with a candidate.
     """
 
     writer: Mapping[str, str]
@@ -74,8 +74,8 @@ def run_cross_tests(
 ) -> Matrix:
     """Run the new test files of all `authors`, by default the candidates, without a patch and with each candidate's.
 
-    Results of `before` are reused. Of authors with the same tests only the first counts. The result is recorded under
-    the name.
+    Results of `before` are reused. If several authors have the same tests, only the first author counts. The result is
+    recorded under the name.
     """
     authors = authors or candidates
     found = task.once(name, lambda: _run_all(task, candidates, authors, before or Matrix({}, {})))

@@ -1,7 +1,7 @@
-"""Diverse attempts at one issue: they differ in hints, shown places and temperature, each with its own workspace and
-conversation.
+"""Diverse attempts at one issue: they differ in hints, suggested places and temperature, each with its own workspace
+and conversation.
 
-After Trae Agent (arXiv 2507.23370), which samples this way.
+The sampling follows Trae Agent (arXiv 2507.23370).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class AttemptVariant:
     """A variant of an attempt.
 
-    `hint` ends the first message. Without `located` the likeliest places are not shown: if they are wrong, not all
-    attempts should be misled. `temperature` is the provider's parameter, its default if None.
+    `hint` ends the first message. Without `located`, the most likely places are not shown, so that not all attempts are
+    misled if the places are wrong. `temperature` is the provider's parameter, its default if None.
     """
 
     name: str

@@ -21,8 +21,8 @@ HOLDERS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
 
 def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return one candidate for each distinct patch, the best tested, in their order, with the names of all that made
-    it.
+    """Return one candidate for each distinct patch, the best tested, in their order, with the names of all attempts
+    that made it.
 
     Candidates without a source change, and those that break tests if others do not, are dropped with a note.
     """

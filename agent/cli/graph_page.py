@@ -1,7 +1,7 @@
 """A symbol's neighbours in the code graph as one self-contained HTML page.
 
-The picture is SVG in columns: what refers to a symbol is on its left, what it refers to on its right. The source is
-untrusted, so everything is escaped.
+The image is an SVG in columns: symbols that refer to the symbol are on its left, symbols that it refers to on its
+right. The source is untrusted, so everything is escaped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from aci.observation.sanitized_text import clean_text
 from trajectories.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
-"""Pixels: size of a box, gaps between boxes, margin of the picture."""
+"""Pixels: size of a box, gaps between boxes, margin of the image."""
 LONGEST_NAME, LONGEST_PATH = 25, 30
-"""Characters that a box has room for."""
+"""Maximum numbers of characters that fit in a box."""
 MOST_OF_A_RELATION = 8
 COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
 """Relations shown left of the symbol; all others are on its right."""
@@ -26,7 +26,8 @@ COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
 
 @dataclass
 class Box:
-    """A symbol in the picture, or the `rest` that has no room. `column` is relative to the centre."""
+    """A symbol in the image, or a box for the `rest` of the symbols, which have no room. `column` is relative to the
+    centre."""
 
     id: str
     seen: PlaceView | None
@@ -83,7 +84,7 @@ def _section(one: PlaceView, number: int, boxes: list[Box]) -> str:
 
 
 def _grow(box: Box, boxes: list[Box], only: str) -> None:
-    """Add the boxes around one, level by level; one box with a number stands for those without room."""
+    """Add the boxes around a box, level by level; one box with a number stands for the symbols that have no room."""
     for relation in RELATIONS:
         found = box.seen.related.get(relation, []) if box.seen and relation == (only or relation) else []
         side = COLUMNS.get(relation, 1)
@@ -200,7 +201,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _rest(box: Box) -> dict[str, object]:
-    """Return what the panel shows for the box of those without room."""
+    """Return the content of the panel for the box that stands for several symbols."""
     rows = [
         f"{one.name if one.kind != 'file' else '(module level)'}  {one.reference_location(box.relation)}"
         for one in box.rest
@@ -209,7 +210,7 @@ def _rest(box: Box) -> dict[str, object]:
 
 
 def _details(box: Box) -> dict[str, object]:
-    """Return what the panel shows for a box; the script sets it as text, never as markup."""
+    """Return the content of the panel for a box; the script sets it as text, never as markup."""
     seen = box.seen
     assert seen
     return {

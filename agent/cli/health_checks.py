@@ -27,7 +27,7 @@ PATIENCE = 30.0
 """Seconds without an answer after which the check of a model fails."""
 LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
-"""GiB for a base image layer, a tree store, and tests."""
+"""Minimum free GiB for a base image layer, a tree store, and tests."""
 
 
 @dataclass(frozen=True, slots=True)

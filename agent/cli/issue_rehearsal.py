@@ -1,4 +1,4 @@
-"""A run of the code that an issue shows, in a temporary workspace of its own."""
+"""A run of the example code in an issue, in its own temporary workspace."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def run_issue_code(
     image: str | None,
     say: Callable[[str], None],
 ) -> SnippetTrace | None:
-    """Run the issue's example and return what it calls, or None, with a message to `say`, if it has none that runs.
+    """Run the issue's example and return the calls that it makes; if none can run, pass a message to `say` and return
+    None.
 
-    `workspace` and `image` override the settings. Raises UsageError, also if the code would run without isolation and
-    `workspace` does not ask for that, or if a rule denies it; ConfigError; WorkspaceError.
+    `workspace` and `image` override the settings. Raises UsageError (also if the code would run without isolation and
+    `workspace` does not request that, or if a rule denies it), ConfigError and WorkspaceError.
     """
     from aci.environments.environment import environment_for
     from aci.issue_text.issue_discussion import append_discussion

@@ -37,7 +37,8 @@ def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
 
 
 def print_places(found: LocalizationResult, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
-    """Print files, likeliest first, and under each its likeliest functions with their overall rank; or `nothing`."""
+    """Print the files, most likely first, and under each its most likely functions with their overall rank; or
+    `nothing`."""
     out = console(plain)
     head = Text.assemble((clean_text(title), "bold"), ("  " + where, "dim"))
     if found.places.files:

@@ -33,7 +33,7 @@ SHORTEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key. `where` describes where `value` was found, or that it is missing (then `value` is empty)."""
+    """A key. `where` describes where `value` was found, or says that it is missing (then `value` is empty)."""
 
     value: str
     where: str
@@ -88,8 +88,8 @@ def advice(model: str, table: ModelTable) -> str:
 
 
 def looks_secret(key: str) -> bool:
-    """Return whether a key must be masked. Words such as EMPTY, ollama or not-needed are no secrets, and masking them
-    would damage source code."""
+    """Return whether a key must be masked. Placeholders such as EMPTY, ollama or not-needed are not secrets, and
+    masking them would damage source code."""
     return len(key) >= SHORTEST and key not in DUMMIES and not WORD.fullmatch(key)
 
 

@@ -11,7 +11,7 @@ from agent.config.settings import Settings
 
 
 def environment_options(settings: Settings, named: Mapping[str, str] | None = None) -> EnvironmentOptions:
-    """Return the options of an environment. `named` describes the source of `image` and `setup`. The certificates of
+    """Return the options of an environment. `named` describes where `image` and `setup` come from. The certificates of
     this machine are trusted by default."""
     return EnvironmentOptions(
         image=settings.image,

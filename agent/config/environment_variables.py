@@ -26,10 +26,10 @@ _warned: set[str] = set()
 
 
 def check_environment(settings: Collection[str] = (), others: Collection[str] = (), beginning: str = PREFIX) -> None:
-    """Check for unknown variables whose names have this `beginning`: they would have no effect.
+    """Check for unknown variables whose names have the prefix `beginning`: they would have no effect.
 
-    `settings` are the fields of the settings, `others` whole names that the user's config gives. Each unknown variable
-    is reported on stderr once.
+    `settings` are the fields of the settings, `others` complete names that occur in the user's config. Each unknown
+    variable is reported on stderr once.
 
     Raises ConfigError for a misspelt name.
     """

@@ -1,6 +1,6 @@
 """Preferences of the terminal session's look and notifications: `[session]` of the user's config.
 
-They are no part of a run's settings and do not affect the journal. This module imports little, because a terminal is
+They are not part of a run's settings and do not affect the journal. This module imports little, because a terminal is
 painted before anything else is loaded.
 """
 

@@ -35,7 +35,7 @@ SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDEN
 REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
 LEAST = 16 << 20
-"""The least memory or disk of a container, in bytes."""
+"""Minimum memory or disk size of a container, in bytes."""
 Size = Annotated[str, AfterValidator(lambda value: _check_size(value))]
 PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", "price_written": "written"}
 
@@ -116,7 +116,7 @@ class PermissionTable(BaseModel):
 
 
 NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
-"""Settings for no delivery of the patch: a person must ask for a delivery, for one run."""
+"""Settings that disable every delivery of the patch: the user must request a delivery for each run."""
 
 
 class Settings(BaseSettings):
@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of
     `setup_env`; `services` run beside each workspace in a container, on its loopback interface.
 
-    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` names one that Docker knows
-    (`runsc`); with `read_only` the image's own files cannot be written: see docs/security.md.
+    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` names a runtime that Docker knows
+    (`runsc`); with `read_only`, the image's own files cannot be written: see docs/security.md.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -228,7 +228,7 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The limits of a container, as `aci.runtime.workspace.WorkspaceOptions` takes them."""
+        """The limits of a container, in the form that `aci.runtime.workspace.WorkspaceOptions` takes."""
         return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
 
     def run_directory(self, name: str) -> Path:
@@ -247,8 +247,7 @@ class Settings(BaseSettings):
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """Return the settings as a run records them: without the state folder, permissions and passwords in
-        addresses."""
+        """Return the settings as a run records them: without the state folder, permissions and passwords in URLs."""
         from agent.config.api_keys import without_userinfo
 
         values = self.model_dump(mode="json", exclude={"state", "permissions"})
@@ -310,8 +309,8 @@ def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
 
 
 def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:
-    """Return the settings with the administrator's policy applied, as it is in `loaded` settings. Permissions already
-    include it, and `state` cannot change after loading. Raises ConfigError."""
+    """Return the settings with the administrator's policy applied; `loaded` are settings that already include it.
+    Permissions already include it, and `state` cannot change after loading. Raises ConfigError."""
     names = _policy().keys() - {"permissions", "state"}
     if not names:
         return settings
@@ -343,7 +342,7 @@ def _policy() -> dict[str, Any]:
 
 
 def _merge_policy(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
-    """Merge the policy over the values. The rules of both permissions apply."""
+    """Merge the policy over the values. The `permissions` rules of both apply."""
     ours, theirs = values.get("permissions"), policy.get("permissions")
     merged = values | policy
     if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -383,7 +382,7 @@ def _check_command(command: str) -> str:
 
 
 def _normalize_folder(path: str) -> str:
-    """Return a folder of the repository as trees name it; "" for all of it."""
+    """Return a folder of the repository in the form that git trees use; "" for the whole repository."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts:
         raise ValueError("give a folder inside the repository, relative to it")
@@ -399,8 +398,8 @@ def _check_size(size: str) -> str:
 
 
 def origins(of_repository: bytes = b"") -> dict[str, str]:
-    """Return descriptions of where each setting's value comes from; a setting that is missing has its default. Raises
-    ConfigError."""
+    """Return descriptions of where each setting's value comes from; a setting that is not included has its default.
+    Raises ConfigError."""
     found = dict.fromkeys(_read_repository_config(of_repository), REPOSITORY)
     found |= dict.fromkeys(without_preferences(read_toml(user_file())), str(user_file()))
     there = _lower_case_variables()

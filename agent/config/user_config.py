@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LISTED = "`swe-agent config show` lists them."
 BY_HAND = "Change it by hand; nothing was written."
 PLAIN = ("images", "setup_env")
-"""Settings that are tables of texts: `images.python3.9`."""
+"""Settings that are tables of strings: `images.python3.9`."""
 
 TABLES = ("env", "variables")
 """Fields of a service that are tables of variables."""
@@ -32,9 +32,9 @@ TABLES = ("env", "variables")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """The name of a setting, or of the `field` of a model or service; without a field, of the whole table.
+    """The name of a setting, or of a `field` of a model or service; without a field, the name of the whole table.
 
-    `entry` names an entry of a table field.
+    `entry` names an entry of a field that is a table.
     """
 
     setting: str
@@ -93,7 +93,7 @@ def change(written: str, value: str) -> Any:
 
 
 def _check_is_value(name: Name, written: str) -> None:
-    """Raise UsageError for a table, and for a service without an image."""
+    """Raise UsageError if the name is that of a table, or of a setting of a service without an image."""
     tables: dict[str, type[BaseModel]] = {"models": ModelTable, "services": ServiceTable}
     if name.setting in tables and not name.field:
         fields = ", ".join(tables[name.setting].model_fields)

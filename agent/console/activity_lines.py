@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from trajectories.records import Spent, Step
 
 TAIL = 4000
-"""The characters of a streaming reply that are kept: more than any terminal shows, so that no partial key at the start
-is visible."""
+"""Number of characters of a streaming reply that are kept: more than any terminal shows, so that no partial key is
+visible at the start."""
 SHORTEST_BEGINNING = 4
 MOST_BRANCHES = 4
 FRAMES, ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 FRAMES_PER_SECOND = 8
 SMALLEST_SHOWN = 0.00005
-"""Dollars."""
+"""Minimum reserved amount that is shown, in dollars."""
 NARROW = 60
 """The width in columns below which figures are shortened."""
 
@@ -103,7 +103,7 @@ class LiveStatus:
 
 
 def mask_stream(said: str, secrets: Sequence[str]) -> str:
-    """Return a streaming text without secrets, and without the beginning of one at its end."""
+    """Return streaming text with secrets masked, and without a prefix of a secret at its end."""
     from aci.observation.output_text import mask_secrets
     from aci.observation.sanitized_text import clean_text
 
@@ -116,12 +116,12 @@ def mask_stream(said: str, secrets: Sequence[str]) -> str:
 
 
 def step_label(branch: str, n: int) -> str:
-    """Return the shortest clear name of a step: `#3` on the main branch."""
+    """Return the shortest unambiguous name of a step: `#3` on the main branch."""
     return f"#{n}" if branch == "main" else f"{branch}#{n}"
 
 
 def tail(said: str, room: int) -> str:
-    """Return the end of a text that fits into so many columns, in one line and without control sequences."""
+    """Return the end of a text that fits into `room` columns, on one line and without control sequences."""
     from aci.observation.sanitized_text import one_line
 
     text = Text(one_line(said))
@@ -138,7 +138,7 @@ def tail(said: str, room: int) -> str:
 def cost(spent: Spent, budget: float | None = None, held: float = 0.0, short: bool = False) -> str:
     """Return the usage of a run: `$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out`.
 
-    `held` is the most that a pending request may cost.
+    `held` is the amount reserved for pending requests, in dollars.
     """
     money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
     if short:

@@ -1,4 +1,4 @@
-"""How a command reports the error that ended it: a message and a fix, on stderr, or as JSON on stdout."""
+"""Report of the error that ended a command: a message and a fix, on stderr, or as JSON on stdout."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Stoppable(Protocol):
 
 
 class OnEnd(Protocol):
-    """A callback for the end of a run or the reason why it stopped, called while the run is still open."""
+    """A callback for the end of a run, with the error if it was stopped; it is called while the run is still open."""
 
     def __call__(self, engine: Engine, ended: Result, error: SweAgentError | None) -> object: ...
 

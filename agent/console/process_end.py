@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 PATIENCE = 30.0
-"""The seconds for the removal of containers; those that remain are leftovers."""
+"""Maximum number of seconds for removing containers; those that remain are leftovers."""
 
 
 class OutputFile(FileIO):
@@ -37,14 +37,15 @@ def prepare_streams() -> None:
 
 
 def has_reader(stream: IO[str]) -> bool:
-    """Return False once a write has found that no one reads the stream. Long loops of writes should check this."""
+    """Return whether the stream still has a reader: False once a write has failed because no one reads it. Long loops
+    of writes should check this."""
     buffer = getattr(stream, "buffer", None)
     return bool(getattr(getattr(buffer, "raw", buffer), "has_reader", True))
 
 
 def exit_process(code: int, patience: float = PATIENCE) -> NoReturn:
-    """End the process with this exit code, whatever state it is in. `patience` is how many seconds the removal of
-    containers may take.
+    """End the process with this exit code, whatever state it is in. `patience` is the maximum number of seconds for
+    removing containers.
 
     The interpreter is not finalized: that would wait for every thread, a thread that still imports litellm would be
     stopped where it holds the import lock, and output that cannot be written would replace the exit code by 120.

@@ -57,7 +57,7 @@ def clean_printer(progress: RichConsole) -> Callable[[str], None]:
     """Return a function that prints untrusted lines without control sequences."""
     from aci.observation.sanitized_text import clean_text
 
-    return lambda line: progress.print(clean_text(line), soft_wrap=True)  # a path stays whole
+    return lambda line: progress.print(clean_text(line), soft_wrap=True)  # do not wrap a path
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Console:
             self._line(event.branch, "", event.text)
 
     def step(self, step: Step) -> None:
-        """Show who did what and its result, with the run's cost so far if a model was asked."""
+        """Show the author and the result of a step, with the run's cost so far if a model was asked."""
         if self._status is not None:
             self._status.step(step)
             self._print_step(step)
@@ -152,7 +152,7 @@ class Console:
             self.progress.print(line, soft_wrap=True)
 
     def _thought(self, reply: Reply | None) -> list[Text]:
-        """Return the beginning of the model's text, in lines that fit."""
+        """Return the start of the model's text, in lines that fit."""
         width = self.progress.width - 2
         said = one_line(reply.text) if reply else ""
         lines = Text(said[: (THOUGHT_LINES + 1) * width]).wrap(self.progress, width)
@@ -221,8 +221,8 @@ class Console:
     def ending(self, exit: Exit, directory: Path | None, last: str = "", untrusted: bool = False) -> None:
         """Show how a run ended.
 
-        With its `last` step, a limit's message says how to continue with a higher limit. The result of an `untrusted`
-        run is shown as a claim.
+        If a limit ended the run after its `last` step, the message says how to continue with a higher limit. The result
+        of an `untrusted` run is shown as a claim.
         """
         claimed = f"[bold yellow]Claimed: {escape_markup(exit.kind)}.[/] {NOT_CHECKED}"
         self.out.print(claimed if untrusted else ENDINGS.get(exit.kind, escape_markup(exit.kind)))
@@ -264,7 +264,7 @@ class Console:
 
 
 def escape_markup(text: object) -> str:
-    """Escape a text for a line of markup."""
+    """Escape text for a line of markup."""
     return escape(clean_text(str(text)))
 
 

@@ -1,9 +1,10 @@
-"""Compaction: old observations of a conversation become stubs, where that saves money or the conversation must be
+"""Compaction: stubs replace old observations of a conversation, if that saves money or the conversation must be
 shorter.
 
-Folding rewrites a request from the first folded observation on, which invalidates the provider's cache from there. So a
-fold pays when it saves more over the expected further calls than must be sent again. The decision is repeated for each
-past request, from the first on, with what was known then: what was once folded stays folded, with the same stub.
+Folding rewrites a request from the first folded observation on, which invalidates the provider's cache from there. A
+fold therefore pays if it saves more over the expected further calls than it costs to send the rest again. The decision
+is repeated for each past request, from the first on, with the information available at that request: an observation
+that was once folded remains folded, with the same stub.
 """
 
 from __future__ import annotations
@@ -31,35 +32,36 @@ from trajectories.errors import ModelError
 from trajectories.records import Step, Usage
 
 CALLS_TO_COME, CALLS_OF_ONE = 5, 8
-"""The number of further requests over which a fold is expected to save; more if replies have hardly more than one
+"""The number of further requests over which a fold is expected to save; larger if replies have hardly more than one
 action each."""
 MANY = 1.5
 """The average number of actions in a reply from which on `CALLS_TO_COME` is expected."""
 AGE, VIEW_AGE = 3, 10
-"""The number of calls after which an observation is old; more for the text of a file, since edits come late and quote
+"""The number of calls after which an observation is old; it is larger for the text of a file, since later edits quote
 it."""
 LONG = 500
 STUB = 120
-"""Characters: the length that is worth a stub, and the approximate length of a stub."""
+"""Minimum number of characters for which a stub is used, and the approximate length of a stub."""
 WORTH = 2_000
-"""The least number of characters that a fold saves. Without it, a model without cache discounts would fold at every
+"""Minimum number of characters that a fold must save. Without it, a model without cache discounts would fold at every
 call."""
 ROOM_LEFT = 0.75
-"""The share of the limit that a forced fold leaves, so that the next call does not fold again."""
+"""The share of the limit to which a forced fold shortens a conversation, so that the next call does not fold again."""
 NEWEST = (4_000, 2_000, 1_000, 500)
-"""The numbers of characters that each of the newest observations keeps, tried in turn."""
+"""Maximum numbers of characters for each of the newest observations, tried in turn until the request fits."""
 
 IMAGE_TOKENS = 8_000
-"""The tokens that a picture counts in a bound, whatever the length of its data: URL."""
+"""The assumed number of tokens of an image, whatever the length of its data: URL."""
 FRAME = 20
-"""The assumed characters of a message's frame."""
+"""The assumed number of characters of a message besides its content."""
 SAFE = 3.0
-"""The assumed characters per token if no reply shows a better value; values of replies are limited to 1 to 6."""
+"""The assumed number of characters per token until a reply reports its usage; measured values are limited to 1 to 6."""
 
 
 @dataclass(slots=True)
 class RequestMessage:
-    """A message of a request. `call` counts the replies up to it; `sent` says that an earlier request had it."""
+    """A message of a request. `call` is the number of replies so far, including the message itself; `sent` tells if an
+    earlier request contained it."""
 
     message: Message
     size: int
@@ -68,15 +70,16 @@ class RequestMessage:
 
     @property
     def saving(self) -> int:
-        """The number of characters that a stub in its place saves."""
+        """The number of characters that are saved if a stub replaces the message."""
         return 0
 
 
 @dataclass(slots=True)
 class ObservationEntry(RequestMessage):
-    """Observation `number` (from 1) of a step. `foldable` means that it is worth a stub and is no diff.
+    """Observation `number` (from 1) of a step. `foldable` means that it is long enough for a stub and is not a diff.
 
-    If it shows a file, `lines` and `names` are those of the file. It is old `age` calls after it was last `used`.
+    If it shows a file, `lines` and `names` are those of the file. It is old if it was last `used` at least `age` calls
+    ago.
     """
 
     step: Step
@@ -97,7 +100,7 @@ class ObservationEntry(RequestMessage):
         return self.message | {"content": stub(self.step, self.number)}
 
     def cut(self, cap: int) -> Message:
-        """Return its head and tail, in `cap` characters."""
+        """Return its start and end, in at most `cap` characters."""
         text = shortened(self.step, self.number, cap)
         is_tool_message = self.message["role"] == "tool"
         return self.message | {
@@ -117,8 +120,8 @@ class _Cut(NamedTuple):
 class Compaction:
     """A conversation that grows by `say` and `exchange`; `decide` is called before each of its requests.
 
-    `window` is the number of tokens a request may have (0: unknown), `cached` the price of a cached token relative to a
-    fresh one, `limits` are (ask number, most characters from that ask on).
+    `window` is the maximum number of tokens of a request (0: unknown), `cached` the price of a cached token relative to
+    a fresh one, `limits` are (request number, maximum number of characters from that request on).
     """
 
     def __init__(self, window: int = 0, cached: float = 0.1, limits: Sequence[tuple[int, int]] = ()) -> None:
@@ -139,7 +142,7 @@ class Compaction:
         self._parts_by_call: dict[int, list[int]] = defaultdict(list)
         """Parts whose age may have changed by now, and parts by the call at which they may become old."""
         self._best_cuts: list[_Cut] = []
-        """The best cut if the conversation ended after each of the old parts."""
+        """For each of the old parts, the best cut if the conversation ended after it."""
 
     @property
     def messages(self) -> list[Message]:
@@ -167,10 +170,10 @@ class Compaction:
         self._pinned_indexes = pinned
 
     def decide(self, ask: int | None = None) -> bool:
-        """Fold what pays and what must go before request number `ask`, or the present one.
+        """Fold what pays, and what must be shorter for request number `ask` (by default the present one).
 
-        Returns whether the previous request is still the beginning of this one. Raises ModelError if the present
-        request cannot be made to fit.
+        Returns whether the previous request is still a prefix of this one. Raises ModelError if the present request
+        cannot be made to fit.
         """
         self._rewritten = False
         self._fold_profitable()
@@ -207,25 +210,25 @@ class Compaction:
         self._add(part)
 
     def _index(self, part: ObservationEntry) -> None:
-        """Index the next part by what it shows."""
+        """Index the next part by the names and lines that it shows."""
         for name in part.names:
             self._parts_by_name[name].append(len(self.parts))
         if part.lines:
             self._parts_by_line[min(part.lines)].append(len(self.parts))
 
     def _use(self, mentioned: frozenset[str]) -> None:
-        """Mark the files as used that the model mentions, by their names or by definitions in them."""
+        """Mark the files that the model mentions, by their names or by definitions in them, as used."""
         for part in self._found(self._parts_by_name, mentioned):
             part.used = self._calls
 
     def _supersede(self, lines: frozenset[str]) -> None:
-        """Make earlier views old whose lines are all shown again."""
+        """Mark earlier views as old if all of their lines are shown again."""
         for part in self._found(self._parts_by_line, lines):
             if part.lines <= lines:
                 part.age = 0
 
     def _found(self, indexes: Mapping[str, Sequence[int]], words: frozenset[str]) -> Iterator[ObservationEntry]:
-        """Yield the parts with these words that are not pinned; their age is checked again afterwards."""
+        """Yield the parts with these words that are not pinned; schedule a new check of their age."""
         found = {index for word in words for index in indexes.get(word, ())} - self._pinned_indexes
         self._changed_parts |= found
         return (part for index in found if isinstance(part := self.parts[index], ObservationEntry))
@@ -260,7 +263,7 @@ class Compaction:
             self._best_cuts.append(_Cut(start, gain, saved))
 
     def _drop_outdated_cuts(self) -> None:
-        """Drop cuts that are outdated: from the first part on that has aged or was used since, or all."""
+        """Drop outdated cuts: from the first part on that has become old or was used since, or all."""
         ahead = CALLS_TO_COME if self._actions >= MANY * self._calls else CALLS_OF_ONE
         first = len(self._best_cuts) if ahead == self._expected_calls else 0
         self._expected_calls = ahead
@@ -301,12 +304,13 @@ class Compaction:
     # Folds that are necessary
 
     def _room(self, ask: int | None) -> int:
-        """Return the characters that request number `ask` may have, or the present one, to which all limits apply."""
+        """Return the maximum number of characters of request number `ask`, or of the present one, to which all limits
+        apply."""
         most = [limit for since, limit in self._limits if ask is None or since <= ask]
         return min([*most, int(self._window * self._token_characters)] if self._window else most, default=sys.maxsize)
 
     def _fold_to_fit(self, room: int) -> None:
-        """Shorten more and more, the least important parts first, until the request fits."""
+        """Shorten messages in several stages, the least important parts first, until the request fits."""
         self._best_cuts = []
         for part in self._candidates():
             self._replace_message(part, part.stub)
@@ -334,7 +338,7 @@ class Compaction:
 
 
 def characters(message: Message) -> int:
-    """Return the characters of a message in a request: text, calls, blocks and a frame; a picture counts as its
+    """Return the size of a message in a request, in characters: text, calls, blocks and a frame; an image counts by its
     tokens."""
     content, calls = message["content"], message.get("tool_calls", ())
     count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))

@@ -20,7 +20,7 @@ from trajectories.trajectory import Trajectory
 TASK_AUTHOR = "task"
 """The author of a strategy's messages to its model."""
 Pictures = Mapping[int, Sequence[str]]
-"""data: URLs by the number of the step whose text they belong to."""
+"""`data:` URLs of images, keyed by the number of the step to whose text they belong."""
 NONE: Pictures = MappingProxyType({})
 LONGEST_TOKEN = 16
 """A number of bytes per token that no text exceeds on average."""
@@ -30,9 +30,9 @@ LONGEST_TOKEN = 16
 class Reader:
     """The model for which a conversation is made.
 
-    Opaque blocks are returned to `model` only. `window` is the number of tokens a request may have (0: unknown),
+    Opaque blocks are returned to `model` only. `window` is the maximum number of tokens of a request (0: unknown),
     `cached` the price of a cached input token relative to a fresh one (1.0: no cache), `images` whether the model
-    accepts pictures.
+    accepts images.
     """
 
     model: str
@@ -45,7 +45,7 @@ class Reader:
 class ModelRequest:
     """The messages of the next request.
 
-    `last` is the reply of the same model to the request that is the beginning of this one; None if there is none, or if
+    `last` is the same model's reply to an earlier request that is a prefix of this one; None if there is none, or if
     something was folded since.
     """
 
@@ -54,11 +54,11 @@ class ModelRequest:
 
     @property
     def characters(self) -> int:
-        """Its length in the unit of `limits`."""
+        """The length of the messages in the unit of `limits`."""
         return sum(map(characters, self.messages))
 
     def input_bound(self, tools: Sequence[dict[str, Any]] = ()) -> int:
-        """Return the most input tokens that the request can be billed."""
+        """Return the maximum number of input tokens that the request can be billed for."""
         return input_bound(self.messages, tools, self.last)
 
 
@@ -72,8 +72,8 @@ def messages(
 ) -> ModelRequest:
     """Return the conversation of a branch in OpenAI's chat format.
 
-    `limits` are (ask number, most characters): from that ask on the conversation must fit. Raises ModelError if it
-    cannot be made to fit the reader's window or the limits.
+    `limits` are pairs (ask number, maximum number of characters): from that ask on the conversation must fit. Raises
+    ModelError if it cannot be made to fit the reader's window or the limits.
     """
     talk = conversation(system, steps, replies, reader, limits, images)
     extends = talk.decide()
@@ -90,7 +90,7 @@ def conversation(
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures = NONE,
 ) -> Compaction:
-    """Return the conversation as for `messages`, before the next request is folded."""
+    """Return the conversation as `messages` does, but before the next request is folded."""
     talk = Compaction(reader.window, reader.cached, limits)
     taken: set[str] = set()
     if system:
@@ -116,7 +116,7 @@ def add(
         talk.say({"role": "user", "content": _illustrated(observation_message(step), pictures, reader.images)})
     else:
         reply = replies[step.branch, step.reply]
-        usage = reply.usage if rewind_target(step) is None else None  # after a rewind it was for a longer conversation
+        usage = reply.usage if rewind_target(step) is None else None  # else it includes rewound steps
         talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 
@@ -147,7 +147,7 @@ def _outputs(step: Step) -> Iterator[str]:
 
 
 def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:
-    """Return the pictures of each turn, by the step in which the branch is told the turn's request."""
+    """Return the images of each turn, by the step that shows the turn's request to the branch."""
     found: dict[int, Sequence[str]] = {}
     for number, at in enumerate(trajectory.turns_at):
         issue = trajectory.run.issue if trajectory.run else None
@@ -161,7 +161,7 @@ def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[st
 
 
 def _illustrated(text: str, images: Sequence[str], accepts_images: bool) -> str | list[dict[str, Any]]:
-    """Return a text with its pictures, or with a line that says that they could not be shown."""
+    """Return text with its images, or with a line that says that they could not be shown."""
     if not images:
         return text
     if not accepts_images:
@@ -172,9 +172,10 @@ def _illustrated(text: str, images: Sequence[str], accepts_images: bool) -> str 
 
 
 def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """Return an upper bound of the tokens in a request: no token is shorter than a byte, and each message has a frame.
+    """Return an upper bound of the number of tokens in a request: each token has at least one byte, and each message
+    has a frame.
 
-    A picture counts `IMAGE_TOKENS`, not the bytes of its data: URL.
+    An image counts as `IMAGE_TOKENS`, not as the bytes of its data: URL.
     """
     pictures = 0
     plain: list[Message] = []
@@ -189,7 +190,8 @@ def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
 
 
 def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
-    """Return the most input tokens that a request can be billed: those of the last one, and the bytes added since.
+    """Return the maximum number of input tokens that a request can be billed for: those of the last request, plus the
+    bytes added since.
 
     `last` is the reply to the request that ended before the latest assistant message (`ModelRequest.last`). A bill for
     fewer tokens than any tokenizer could make of that request is ignored.

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
-"""Seconds. A provider that asks for a longer wait is reported to the user instead of blocking the process."""
+"""Maximum wait in seconds. A provider that asks for a longer wait is reported to the user instead of blocking the
+process."""
 LEAST_PAUSE = 1.0
-"""The least number of seconds that a pause counts, so that pauses of zero length come to an end."""
+"""The minimum number of seconds that each pause counts, so that a series of zero-length pauses ends."""
 TICK = 0.1
 MOST_TEXT = 256_000
 MOST_ARGUMENTS = 1_000_000
@@ -39,7 +40,7 @@ SHORTER = 0.7
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """Ask number `number` of `branch`. `said(model)` returns the conversation for that model."""
+    """Request number `number` of `branch`. `said(model)` returns the conversation for that model."""
 
     branch: str
     number: int
@@ -50,8 +51,8 @@ class RequestSpec:
 
 
 def send(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
-    """Return the reply, recorded and paid. Raises ModelError if no try of any model succeeds, BudgetStop if the budget
-    is used up."""
+    """Return the reply after recording and settling it. Raises ModelError if no try of any model succeeds, BudgetStop
+    if the budget is used up."""
     tried = {model.name}
     while True:
         try:
@@ -112,8 +113,8 @@ def _send_with_retries(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
 class _Retries:
     """The retries of a request.
 
-    In a batch a rate limit pauses all requests and does not count as a try, as long as `patience` lasts; with a
-    fallback model there is no patience. The run's clock is stopped in a pause.
+    In a batch a rate limit pauses all requests and does not count as a try, as long as `patience` lasts; if there is a
+    fallback model, `patience` is zero. The run's clock is stopped in a pause.
     """
 
     def __init__(
@@ -176,7 +177,8 @@ def _error(state: RetryCallState) -> ModelError:
 
 
 def _send_once(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
-    """Send one request. Its reservation is durable before it is sent; settlement and reply are written together."""
+    """Send one request. The reservation is on disk before the request is sent; settlement and reply are written
+    together."""
     journal, ledger = engine.journal, engine.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
     said = ask.said(model)
@@ -249,7 +251,7 @@ def _mask_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
     """Return the reply with secrets masked.
 
     A signed block cannot be changed: it is dropped if it contains a secret. Short values are not masked: they may be
-    words of the code.
+    ordinary words in the code.
     """
 
     def masked(value: Any) -> Any:
@@ -270,7 +272,7 @@ def _mask_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
 
 
 def _limit_size(reply: Reply) -> Reply:
-    """Return the reply with long texts cut: it is sent, and paid for, with every later request."""
+    """Return the reply with long text truncated, because every later request sends it again at a cost."""
     text = reply.text
     if len(text) > MOST_TEXT:
         text = f"{text[:MOST_TEXT]}\n[cut: the reply had {len(reply.text):,} characters]"

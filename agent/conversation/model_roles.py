@@ -1,7 +1,7 @@
 """The models of a strategy's roles: `[roles]` of the user's config; other roles use the settings' model.
 
-A strategy names the roles that it requires in `ROLES`, and those that it fills only if a model is configured in
-`MAY_ASK`.
+A strategy lists the roles that it requires in `ROLES`, and the roles that it uses only if a model is configured for
+them in `MAY_ASK`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
 
 
 def validate_models(settings: Settings, strategy: str) -> tuple[Settings, tuple[str, ...]]:
-    """Return the settings with the models' full names, and their keys.
+    """Return the settings with the models' full names, and the keys of these models.
 
     Raises ConfigError for a model that is not configured or unavailable, or whose cost cannot be limited.
     """
@@ -56,7 +56,7 @@ def validate_models(settings: Settings, strategy: str) -> tuple[Settings, tuple[
 
 
 def used_models(settings: Settings, strategy: str) -> list[Model]:
-    """Return all models that a strategy may use, fallbacks included, each once. Raises ConfigError."""
+    """Return all models that a strategy may use, including fallbacks, without duplicates. Raises ConfigError."""
     found = (model for name in assign_roles(settings, strategy).values() for model in with_fallbacks(settings, name))
     return list({model.name: model for model in found}.values())
 
@@ -79,8 +79,8 @@ def cheapest_first(task: Task, roles: Sequence[str]) -> list[str]:
 
 
 def check_models(settings: Settings, name: str = "") -> Model:
-    """Return the model of that name, or the settings' own, after its chain of fallbacks was checked. Raises ConfigError
-    if one is unavailable."""
+    """Return the model of that name, or the settings' default model, after checking its chain of fallbacks. Raises
+    ConfigError if one is unavailable."""
     return with_fallbacks(settings, name or settings.model)[0]
 
 

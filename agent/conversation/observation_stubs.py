@@ -1,4 +1,4 @@
-"""Stubs: one-line replacements of folded observations, with the address to read them again."""
+"""Stubs: one-line replacements of folded observations, with a reference for reading them again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DEFINES = re.compile(
 
 
 def stub(step: Step, number: int) -> str:
-    """Return the stub of observation `number` (from 1) of a step: command, size, definitions and address in one
+    """Return the stub of observation `number` (from 1) of a step: command, size, definitions and reference in one
     line."""
     action, observation = step.actions[number - 1], step.observations[number - 1]
     parts = [f"folded: {_command(action)}", _size(observation)]
@@ -39,7 +39,7 @@ def stub(step: Step, number: int) -> str:
 
 
 def address(step: Step, number: int) -> str:
-    """Return the address of an observation: the whole output from which it is cut, or itself."""
+    """Return the reference to an observation: to the whole output that it is cut from, or to the observation itself."""
     action, observation = step.actions[number - 1], step.observations[number - 1]
     if observation.out is not None:
         return f"out:{observation.out}"
@@ -55,7 +55,7 @@ def shortened(step: Step, number: int, cap: int) -> str:
 
 
 def with_short_arguments(message: Message) -> Message:
-    """Return a message of the model with the long texts in its calls cut to head and tail."""
+    """Return a message of the model in which long text in the calls is cut to head and tail."""
     calls = []
     for call in message["tool_calls"]:
         arguments = json.dumps(_short(json.loads(call["function"]["arguments"])))
@@ -64,7 +64,7 @@ def with_short_arguments(message: Message) -> Message:
 
 
 def tool_of(action: Action) -> str:
-    """Return the name of the tool that a model means, as the toolbox resolves it."""
+    """Return the name of the tool that an action calls, as the toolbox resolves it."""
     return action.tool.rpartition(".")[2].replace("-", "_")
 
 
@@ -94,7 +94,8 @@ def words(message: Message) -> frozenset[str]:
 
 
 def _files(text: str) -> Iterator[str]:
-    """Yield the file names in a text. Two patterns are used, as one would take quadratic time for long words."""
+    """Yield the file names in text. Two patterns are used, because a single one would take quadratic time for long
+    words."""
     names = (path.rstrip("./-").rpartition("/")[2] for path in _PATH.findall(text))
     return (name for name in names if _FILE.search(name))
 

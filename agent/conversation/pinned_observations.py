@@ -14,8 +14,8 @@ LONGEST_MARK = 200
 class PinnedObservations:
     """The latest view of each edited place, and the last failing test digest.
 
-    A place is a file and the first line of the text that an edit replaced. A view shows it if it contains that line or
-    the first line of the new text.
+    A place is a file and the first line of the text that an edit replaced. A view shows a place if it contains that
+    line or the first line of the new text.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class PinnedObservations:
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The indexes of the pinned observations, as passed to `add`."""
+        """The pinned observations, by the indexes that were passed to `add`."""
         failing = () if self._failing is None else (self._failing,)
         return frozenset((*self._latest.values(), *failing))
 

@@ -80,7 +80,7 @@ def unread_messages(task: Task) -> list[Note]:
 
 
 def is_superseded(task: Task, reply: Reply) -> bool:
-    """Return whether the user sent a message after this reply, which has no step: it was interrupted."""
+    """Return whether the user sent a message after this reply, which was interrupted and has no step."""
     for record in reversed(task.engine.trajectory.records):
         if record is reply:
             return False

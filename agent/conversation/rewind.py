@@ -1,10 +1,11 @@
 """Rewinds: a conversation returns to an earlier step, and later steps are summarised in one line.
 
-A step that goes back has the number of its target in the data of an observation (`back_to`), so that the messages to a
-model stay a pure function of the records. Steps of others after the target (a user, a proof, the strategy) stay.
+A step that rewinds stores the number of its target in the data of an observation (`back_to`), so that the messages to a
+model remain a pure function of the records. Steps after the target that others wrote (the user, a proof, the strategy)
+are kept.
 
-A rewind by the user (`rewind`: undo, redo, a summary in place of the steps) leaves no trace: the conversation is
-afterwards what it was after step `rewind` (0: empty). The step itself is visible only if it is a summary (`told`).
+A rewind by the user (`rewind`: undo, redo, a summary in place of the steps) leaves no trace: the conversation becomes
+the one after step `rewind` (0: empty). The step itself is visible only if it is a summary (`told`).
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from trajectories.records import Observation, Step
 
 BACK_TO, REWIND, TOLD = "back_to", "rewind", "told"
 LINE, SAFETY, HINT = "undo", "safety", "hint"
-"""Authors: of the line that summarises omitted steps, of the regression guard's messages, of hints about loops."""
+"""Authors of steps: the line that summarises omitted steps, the regression guard's messages, hints about loops."""
 READ_ONLY_TOOLS = {"view", "search", "symbols"}
 LONGEST, LONGEST_ACTION, LONGEST_ANSWER = 1_000, 80, 120
 
 
 def rewind_target(step: Step) -> int | None:
-    """Return the number of the step that this one goes back to."""
+    """Return the number of the step that this one rewinds to; None if it does not rewind."""
     numbers = [seen.data[BACK_TO] for seen in step.observations if BACK_TO in seen.data]
     return min(numbers, default=None)
 
 
 def rewinds(step: Step) -> int | None:
-    """Return the number of the step whose conversation continues after this one; 0 for an empty one, None for no
-    rewind."""
+    """Return the number of the step from which the conversation continues after a rewind by the user; 0 for an empty
+    conversation, None if this step is no such rewind."""
     return next((seen.data[REWIND] for seen in step.observations if REWIND in seen.data), None)
 
 
@@ -64,7 +65,7 @@ def visible_steps(steps: Sequence[Step]) -> list[Step]:
 
 
 def is_rewritten(steps: Sequence[Step]) -> bool:
-    """Return whether the last reply answers a conversation that is not the beginning of the present one."""
+    """Return whether the last reply answers a conversation that is not a prefix of the present one."""
     last = next((at for at in reversed(range(len(steps))) if steps[at].reply is not None), 0)
     if all(rewind_target(step) is None and rewinds(step) is None for step in steps[last:]):
         return False
@@ -73,7 +74,7 @@ def is_rewritten(steps: Sequence[Step]) -> bool:
 
 
 def _summarise_attempts(steps: list[Step], target: int) -> list[Step]:
-    """Return the steps with one line for the attempts after step `target`."""
+    """Return the steps, with a single line in place of the attempts after step `target`."""
     attempts = [step for step in steps if step.n > target and _is_attempt(step)]
     if not attempts:
         return steps

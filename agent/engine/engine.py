@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 MODEL_SETTINGS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
 """The settings that determine how a model is loaded."""
 SHORTEST_PAUSE = 1.0
-"""Seconds; shorter pauses of the run's clock are not recorded."""
+"""In seconds; shorter pauses of the run's clock are not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ProgressEvent:
 
 
 class CancellationToken(Event):
-    """The one way to stop, checked between stream chunks and while a command runs.
+    """The only mechanism for stopping work; it is checked between stream chunks and while a command runs.
 
     The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
     """
@@ -87,7 +87,7 @@ class CancellationToken(Event):
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def sleep(self, seconds: float) -> None:
-        """Wait, at most until the token is set. Raises Cancelled."""
+        """Wait for `seconds`, or until the token is set. Raises Cancelled if the token is set."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()
@@ -129,12 +129,12 @@ class Engine:
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
         self.cancel = CancellationToken(parent)
         self.approve: Approve = lambda approval: allow_unless_denied(approval, self.settings.permissions)
-        """Called before anything leaves the workspace."""
+        """Called to ask for permission before anything leaves the workspace."""
         self.may_test: bool | None = None
         """Whether this turn may run tests in a local workspace; None until the user was asked."""
         self.testing = Lock()
         self.baselines = Baselines()
-        """Results of the test suites on the base, for the proofs of this process."""
+        """Results of the test suites on the base, shared by the proofs of this process."""
         self._copies: BackgroundTask[tuple[str, ...]] | None = None
         self._steps_taken = _count_replies(self.trajectory)
         self._models: dict[str, Model] = {}
@@ -147,7 +147,8 @@ class Engine:
 
     @property
     def seconds(self) -> float:
-        """The live time of the run in seconds, earlier processes included, without pauses and rests."""
+        """The active time of the run in seconds, including earlier processes, without pauses and the time between
+        turns."""
         if (seconds := self._rest_seconds) is not None:
             return seconds
         with self._pause_lock:
@@ -170,9 +171,10 @@ class Engine:
         self._rest_seconds, self.cancel.deadline = self.seconds, None
 
     def _start_clock(self, seconds: float) -> None:
-        """Start the clock at `seconds`, the live time so far.
+        """Start the clock at `seconds`, the active time so far.
 
-        Within a process this is its own count, which includes time that no record covers. `max_time` limits a turn.
+        Within a process `seconds` is the clock's own count, which includes time that no record covers. `max_time`
+        limits a turn.
         """
         now, max_time = time.monotonic(), self.settings.max_time
         self.started = now - seconds
@@ -233,7 +235,7 @@ class Engine:
 
     @cached_property
     def repository(self) -> Repository:
-        """The user's own repository. Raises UsageError when it is gone."""
+        """The user's own repository. Raises UsageError if it no longer exists."""
         return reopen_repository(self.run.repository, self.settings.state, self.run.base.commit)
 
     @cached_property
@@ -242,7 +244,7 @@ class Engine:
         return WorkingTree(self.repository, self.trees)
 
     def next_turn(self, turn: Turn, settings: Settings) -> None:
-        """Begin a turn under these settings, after the previous one has ended. An open workspace is kept."""
+        """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
         before, self.settings = self.settings, settings
         self.cancel.clear()
@@ -255,7 +257,8 @@ class Engine:
             self.ledger = open_ledger(settings, self.trajectory)
 
     def take_step(self) -> None:
-        """Count one more reply. Raises LimitStop if the turn has used its steps, counted over all branches."""
+        """Count one more reply. Raises LimitStop if the turn has reached its maximum number of steps, counted over all
+        branches."""
         with self._lock:
             if self._steps_taken >= self.settings.max_steps:
                 steps = "one step" if self.settings.max_steps == 1 else f"{self.settings.max_steps} steps"
@@ -291,7 +294,7 @@ class Engine:
             return self._root
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
-        """Return a fresh workspace at `tree` for a proof or a branch. It stops with `cancel`."""
+        """Return a fresh workspace at `tree` for a proof or a branch. It stops when `cancel` is set."""
         return self.root().fork(tree, cancel)
 
     def _open(self) -> Workspace:
@@ -317,7 +320,7 @@ class Engine:
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """Sentences that say where the package under work is also installed outside the repository."""
+        """Sentences that say where the package under test is also installed outside the repository."""
         return self._copies.answer() if self._copies else ()
 
     def _find_copies(self, workspace: Workspace) -> tuple[str, ...]:
@@ -337,7 +340,7 @@ class Engine:
     def leave_workspace(self) -> None:
         """Close the run's workspace, whether it works or is broken.
 
-        The next use opens a new one, without ignored files and running processes.
+        A new one is opened on next use, without ignored files and running processes.
         """
         if (root := self._root) is None:
             return

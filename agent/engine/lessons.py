@@ -1,8 +1,8 @@
 """Lessons of a finished run for later runs in its repository, derived from its records without a model.
 
 An entry says what was requested, where and how it was fixed, what was proven, and which attempts failed. Only a proof
-counts as a success, and only a proof's evidence as a failure: a run that ends for lack of money or time teaches
-nothing.
+counts as a success, and only a proof's evidence counts as a failure: a run that stops because its money or time is used
+up teaches nothing.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 MOST_WORDS, MOST_PLACES, MOST_TESTS, MOST_ENDS = 60, 12, 5, 4
 LONGEST_CHANGE, LONGEST_SYMPTOM, LONGEST_LINE = 1_500, 600, 300
 LARGEST = 200_000
-"""The size in bytes up to which the changed definitions of a file are named."""
+"""Maximum size in bytes of a file whose changed definitions are named."""
 TITLE, PROSE, CODE = 3, 1, 1
-"""Weights of a word of an issue, by the part in which it occurs. Frames of tracebacks are left out: they look much the
+"""Weights of a word of an issue, by the part in which it occurs. Frames of tracebacks are ignored: they look much the
 same in all issues."""
 RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
-"""Marks that show that a request quotes someone else's text."""
+"""Strings that show that a request quotes someone else's text."""
 COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "it breaks tests that passed before"}
-"""What a failed part of a verdict says against a patch. A test that passes without the patch counts as nothing."""
+"""What a failed part of a verdict says against a patch. A test that passes without the patch does not count."""
 
 
 def open_bank(state: Path, identity: Identity) -> Bank:
@@ -96,8 +96,8 @@ def store_lessons(engine: Engine) -> None:
 
 
 def undone_entries(trajectory: Trajectory) -> set[str]:
-    """Return the ids of the entries of turns that the last turn undid: turns with steps after the one that it goes back
-    to."""
+    """Return the ids of the entries of turns that the last turn undid, that is, turns with steps after the target of
+    its rewind."""
     if trajectory.run is None or not trajectory.turns or trajectory.turns[-1].strategy != UNDO:
         return set()
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
@@ -127,7 +127,7 @@ def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets
     if run is None or exit is None or not trajectory.turns:
         return None
     turn = trajectory.turns[-1]
-    if is_conversational(turn.strategy):  # only a conversation, or the user's own work
+    if is_conversational(turn.strategy):  # only a conversation, or only the user's own work
         return None
     whole = len(trajectory.turns) == 1
     base = run.base.tree if whole else turn_base_tree(trajectory, run.base.tree)
@@ -166,7 +166,7 @@ def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets
 
 
 def experience_query(issue: Issue, likely: Sequence[str], committed: int | None) -> ExperienceQuery:
-    """Return the question to the bank for an issue with these likely places, the likeliest first.
+    """Return the query to the experience bank for an issue with these likely places, the most likely first.
 
     Words are counted as in an entry: only the issue's own words.
     """
@@ -195,7 +195,7 @@ def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
 
 
 def _dead_ends(trajectory: Trajectory, trees: Trees, base: str, proven: str) -> Iterator[str]:
-    """Yield what the proofs of this turn rejected, with the reasons, newest first."""
+    """Yield the patches that the proofs of this turn rejected, with the reasons, newest first."""
     for record in reversed(trajectory.of_turn):
         if isinstance(record, Step) and record.author == "proof" and record.tree not in (base, proven):
             verdict = verdict_of(record)
@@ -216,7 +216,7 @@ def _counter_evidence(verdict: Verdict) -> str:
 
 
 def _places(trees: Trees, old: str, new: str) -> tuple[str, ...]:
-    """Return the innermost definitions whose lines the source part of a patch changes; else the file.
+    """Return the innermost definitions whose lines the source part of a patch changes, or the file if there are none.
 
     Files that are not code, such as a changelog, count only if there are no others.
     """

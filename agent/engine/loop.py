@@ -1,6 +1,6 @@
 """The loop: ask, act, yield. Every strategy and every front end consumes this one stream of steps.
 
-After ReAct (Yao et al., arXiv 2210.03629): the model reasons, acts through tools and reads the results.
+Based on ReAct (Yao et al., arXiv 2210.03629): the model reasons, acts through tools and reads the results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def is_submission(step: Step) -> bool:
 
 
 def is_answer(step: Step) -> bool:
-    """Return whether the model only answered in words, without an action."""
+    """Return whether the model answered with text only, without an action."""
     return step.reply is not None and not step.actions
 
 
@@ -39,10 +39,10 @@ def loop(
     """Run steps until one satisfies `until`, and return that step.
 
     A reply without an action is answered by `nudge`. If the user has sent messages, the model reads them before its
-    answer ends the loop. `written` reads actions from the text of a reply; the model is then not offered any tools.
+    answer can end the loop. `written` parses actions from the text of a reply; the model is then not offered any tools.
     `after` may yield further steps after each step.
 
-    Raises Stuck if the model repeats itself, GivenUp if the model says that no fix is to be made, and the errors of the
+    Raises Stuck if the model repeats itself, GivenUp if the model says that no fix is needed, and the errors of the
     task's limits.
     """
     while True:

@@ -1,4 +1,4 @@
-"""Parallel attempts: their steps in one stream, their outcomes recorded."""
+"""Parallel attempts: their steps are merged into one stream, and their outcomes are recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 AT_ONCE = 8
-"""The number of attempts that run at a time: each has a workspace and a conversation."""
+"""Maximum number of attempts that run at the same time: each has a workspace and a conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _AttemptEnd:
-    """The last item of an attempt's thread. `error` makes the whole run fail."""
+    """The last item that an attempt's thread puts into the stream. `error` makes the whole run fail."""
 
     number: int
     outcome: Outcome | None = None
@@ -40,7 +40,7 @@ class _AttemptEnd:
 
 
 def run_all(engine: Engine, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
-    """Yield the attempts' steps as they come; return their outcomes in the order given.
+    """Yield the attempts' steps as they are completed; return the outcomes in the order of the attempts.
 
     If a Stop ends an attempt, the Stop becomes its outcome. Closing the generator cancels all attempts.
     """
@@ -95,7 +95,7 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEn
     except Cancelled:
         raise
     except WorkspaceError:
-        # If the attempt was cancelled, its closed workspace is no infrastructure error.
+        # If the attempt was cancelled, its closed workspace is not an infrastructure error.
         task.cancel.check()
         raise
     except (Stop, ModelError) as stop:

@@ -1,8 +1,8 @@
 """Questions to the user before an action of the model has effects outside a container. `Engine.approve` decides.
 
 In a container no questions are asked: it has no network and no file of this machine. A local workspace is not isolated,
-so the user is asked about each command of the model, and about the tests and imports by which a strategy tries its
-code. A tool of another package runs in this process, outside any workspace, so the user is always asked about it.
+so the user is asked about each command of the model, and about each test run and import of the changed code by a
+strategy. A tool of another package runs in this process, outside any workspace, so the user is always asked about it.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
 
 
 def _call(tool: Tool, given: dict[str, Any]) -> str:
-    """Return a call as one line of words, so that a rule which denies `command deploy` applies to the tool deploy."""
+    """Return a call as one line of words, so that a rule that denies `command deploy` applies to the tool deploy."""
     values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
     return shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
 
 
 def _edit_texts(old: str, new: str, everywhere: bool) -> str:
-    """Return the texts of an edit, with a mark before each line to set them apart from the question."""
+    """Return the old and new text of an edit, with a mark before each line to set them apart from the question."""
     first = "Old text, wherever it occurs:" if everywhere else "Old text:"
     return "\n".join([first, *_prefix_lines("-", old), "New text:", *_prefix_lines("+", new)])
 
@@ -127,7 +127,7 @@ def may_test(task: Task, workload: str = "") -> bool:
         return True
     with engine.testing:
         if engine.may_test is None:
-            tests = _test_command(task) or "python"  # imports still need it
+            tests = _test_command(task) or "python"  # imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
             root = task.workspace.root
             ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=task.cancel)

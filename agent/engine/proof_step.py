@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
-"""Notes on how much evidence backs a verdict. They name nothing to fix."""
+"""Notes on how much evidence backs a verdict. They name nothing that could be fixed."""
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -77,14 +77,14 @@ def proof_step(
         )
     verdict = with_doubt(verdict, doubt)
     if base.tree != engine.run.base.tree:
-        verdict = replace(verdict, commands=())  # they start from a checkout of the run's base
+        verdict = replace(verdict, commands=())  # the proof's workspaces start from a checkout of the run's base
     verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # both sides may add the same note
     words = verdict_text(verdict) if reproduces else regression_message(verdict)
     return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": parameters})
 
 
 def combined_issue(task: Task) -> Issue:
-    """Return all requests of the user so far as one issue."""
+    """Return all requests of the user so far, combined into one issue."""
     run, turns = task.engine.run, task.engine.trajectory.turns[1:]
     requests = [turn.request for turn in turns if not is_by_hand(turn.strategy)]
     return replace(run.issue, body="\n\n".join(filter(None, [run.issue.body, *requests])))
@@ -105,7 +105,8 @@ def verdict_of(step: Step) -> Verdict:
 
 
 def verdict_text(verdict: Verdict, whole: bool = False) -> str:
-    """Return the verdict for a model that is to fix what it names; with `whole`, also how much was run."""
+    """Return the text of a verdict for a model that is to fix the listed problems; with `whole`, also the extent of the
+    tests."""
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
@@ -120,8 +121,9 @@ def _details(verdict: Verdict, whole: bool = False) -> list[str]:
 def best_outcome(task: Task) -> Outcome:
     """Return the best tree of a branch and its sub-branches in this turn.
 
-    The order is verified > green > no loss > parses; the later of equals wins. A tree is not verified if the last note
-    on it speaks `against` it. A turn that is part of a conversation ends with the conversation's current tree.
+    The order is verified > green > no loss > parses; of equally ranked trees, the later one wins. A tree does not count
+    as verified if the last note on it has evidence `against` it. A turn that is part of a conversation ends with the
+    conversation's current tree.
     """
     trajectory = task.engine.trajectory
     if is_conversational(trajectory.turns[-1].strategy) and task.branch == "main":

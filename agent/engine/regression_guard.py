@@ -1,9 +1,9 @@
 """A guard against regressions: the model is warned at once when a step breaks something that worked, and after three
 such steps files and conversation are rewound to the last intact state.
 
-Breakage is detected from the records alone: tests that passed in an earlier run, on other files, and no longer do; and
-modules that can no longer be loaded, which is tried where no test run of the step shows it. Tests that are lost again
-after a rewind are assumed to be lost on purpose: they do not count twice.
+Breakage is detected from the records alone: tests that passed in an earlier run on other files and no longer pass; and
+modules that can no longer be loaded, which is checked if no test run of the step shows it. Tests that are lost again
+after a rewind are assumed to be lost on purpose and are not counted again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ BACK = "This was the third such step in a row, so everything was reset to the st
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state after a step: lost tests and broken modules (with the error), caused by `count` steps since the intact
-    step `whole`."""
+    """The state after a step: lost tests and broken modules (with the error), which `count` steps caused since step
+    `whole`, the last intact one."""
 
     lost: frozenset[str] = frozenset()
     broken: Mapping[str, str] = field(default_factory=dict)
@@ -71,9 +71,9 @@ class RegressionGuard:
         self._states: dict[int, State] = {}
         self._steps: Sequence[Step] = ()
         self._passed: dict[str, str] = {}
-        """Each test's last tree in which it passed."""
+        """Test -> the last tree in which it passed."""
         self._passing: dict[str, frozenset[str]] = {}
-        """Selection of tests -> the tests that passed when it last ran to the end."""
+        """Selection of tests -> the tests that passed in its last complete run."""
         self._accepted_losses: frozenset[str] = frozenset()
 
     def watch(self) -> Generator[Step, None, None]:
@@ -130,7 +130,7 @@ class RegressionGuard:
         return damage
 
     def _add_test_run(self, action: Action, seen: Observation, lost: set[str]) -> set[str]:
-        """Return the lost tests after one more test run."""
+        """Return the updated set of lost tests after another test run."""
         passing = frozenset(filter(None, recall_names(self._task.engine.journal.recall(seen.data["passing"]))))
         tree, missing = seen.data["tree"], set(seen.data["failed"])
         selection = json.dumps([action.arguments.get("nodes") or [], action.arguments.get("command") or ""])
@@ -147,7 +147,7 @@ class RegressionGuard:
     def _is_regression(self, test: str, path: str, tree: str) -> bool:
         """Return whether a test that no longer passes shows a regression of the code.
 
-        Files must have changed since it passed, other than the test's own file unless that exists in the base, and the
+        Files must have changed since the test passed, a test file that is not in the base must be unchanged, and the
         issue must not ask for the failure.
         """
         trees, before = self._task.trees, self._passed[test]

@@ -1,4 +1,4 @@
-"""The life of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module."""
+"""The lifecycle of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from trajectories.trajectory import Trajectory
 VERSION = "0.1.0"
 STRATEGIES = Path(__file__).parents[1] / "strategies"
 DONE = {"answered", "done", "undone", "written"}
-"""Ends of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
+"""Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
 written."""
 MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
 
@@ -73,11 +73,11 @@ class Result:
     effects: tuple[str, ...] = ()
     """Descriptions of the changes to the user's repository."""
     word: str = ""
-    """The closing message of the model or strategy, if it says more than the patch."""
+    """The closing message of the model or strategy, if it adds anything to the patch."""
     began: str = ""
-    """The tree at the start of the turn: the turn's changes are from there to the exit's tree."""
+    """The tree at the start of the turn: the turn's changes lead from it to the exit's tree."""
     pull: str = ""
-    """The address of the pull request with the patch."""
+    """The URL of the pull request with the patch."""
 
 
 def begin(
@@ -88,10 +88,10 @@ def begin(
     name: str = "",
     registry: Path | None = None,
 ) -> Path:
-    """Write the first records of a new run, named `name` or by the time, and return its directory.
+    """Write the first records of a new run, named `name` or else by the current time, and return its directory.
 
     The run is registered as the user's own in the state folder `registry`, or that of the settings if None. If this
-    fails, nothing is left behind.
+    fails, no files remain.
 
     Conditions that would make the run fail later are checked here: an unavailable model, a patch that could not be
     delivered.
@@ -143,7 +143,7 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
 
 
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
-    """Return the issue with secrets masked that the user pasted with it."""
+    """Return the issue, with any secrets masked that the user pasted into it."""
     secrets = (*known_secrets(os.environ), *keys)
     title, body, *labels = (mask_secrets(text, secrets) for text in (issue.title, issue.body, *issue.labels))
     comments = (
@@ -172,9 +172,9 @@ def _with_test_path(settings: Settings, source: Repository, known: set[str]) -> 
 def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
     """Return the strategy's prompts by name; a role's prompt is its system prompt.
 
-    They are the text files `<strategy>.<name>.txt` beside the strategy's module, or those of the strategies that it
-    names in `PROMPTS` (built-in ones too), of which later ones override earlier ones. A file of the same name in the
-    folder `own` replaces a prompt.
+    They are the text files `<strategy>.<name>.txt` beside the strategy's module, or those of the strategies (also
+    built-in ones) that it lists in `PROMPTS`; later ones override earlier ones. A file of the same name in the folder
+    `own` replaces a prompt.
 
     Raises UsageError for bad files, ConfigError for a bad phase graph.
     """
@@ -355,7 +355,7 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """Return the verdict with notes on places outside the repository where the fix may have been read, and on texts
+    """Return the verdict with notes on places outside the repository where the model may have read the fix, and on text
     that tried to instruct the agent."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
@@ -374,7 +374,7 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
 
 
 def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
-    """Return the first exit code that fits a run, or a turn of it, that ended."""
+    """Return the first exit code that fits a finished run or turn."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
     if changed:
@@ -398,8 +398,8 @@ def _script(engine: Engine, verdict: Verdict) -> str:
 def _last_word(trajectory: Trajectory) -> str:
     """Return the closing message of the turn.
 
-    It is the last step of the strategy's own, or the model's last words or summary; in a conversation also the results
-    of the tests.
+    It is the last step that the strategy wrote, or the model's last message or summary; in a conversation it includes
+    the test results.
     """
     steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
     last = steps[-1] if steps else None
@@ -414,7 +414,8 @@ def _last_word(trajectory: Trajectory) -> str:
 
 
 def result(engine: Engine, coming: Exit | None = None) -> Result:
-    """Return the run's result now, ended or not; or with the exit that is about to be written."""
+    """Return the run's present result, whether or not the run has ended; or its result with the exit that is about to
+    be written."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:

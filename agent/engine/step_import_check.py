@@ -1,4 +1,4 @@
-"""The import check of a step: whether its files can still be loaded, checked once and recorded."""
+"""The import check of a step: whether the files that it changed can still be loaded, checked once and recorded."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Loading:
         self._task = task
 
     def after(self, step: Step, previous: str, known: Mapping[str, str]) -> dict[str, str]:
-        """Return what is broken after a step that began with the tree `previous` and the `known` breakage.
+        """Return what is broken after a step that started from the tree `previous` and the `known` breakage.
 
-        Only the present step is checked; for earlier ones the record has the answer, unless the check was not made.
+        Only the present step is checked; for earlier steps the recorded result is used, if there is one.
         """
         name = f"{_NAME}{step.n}"
         if step.n == len(self._task.steps):
@@ -42,9 +42,9 @@ class Loading:
     def _check(self, previous: str, tree: str, known: Mapping[str, str]) -> dict[str, Any]:
         """Check the files of a step.
 
-        In the result, `broken` holds the errors of this step or earlier ones; `fine` what else was checked; `never`
-        what did not load before the step either, so it proves nothing; `folders` the folders of broken modules; `slow`
-        whether the import took too long.
+        In the result, `broken` holds the errors of this step or earlier ones; `fine` the other names that were checked;
+        `never` the names that could not be loaded before the step either and so prove nothing; `folders` the folders of
+        broken modules; `slow` whether the import took too long.
         """
         trees = self._task.trees
         changed = [change.path for change in trees.changed(previous, tree)]

@@ -1,8 +1,8 @@
 """A task: one branch of a run with its conversation and workspace, as a strategy sees it.
 
-Everything a strategy learns goes through `ask`, `act`, `once`, `note` and `prove`, which answer from the record where
-there is one. So resuming means running the strategy again: recorded results return at once, in order, and only then is
-new work done. The idea is Temporal's durable execution, on the run's own records.
+Everything that a strategy learns goes through `ask`, `act`, `once`, `note` and `prove`, which return the recorded
+result if there is one. So resuming means running the strategy again: recorded results return at once, in order, and
+only then is new work done. This follows Temporal's durable execution, applied to the run's own records.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ class Task:
         self._recorded = engine.trajectory.steps[branch]
         self._at = self.asks = self._notes_written = self._phase = 0
         self._prefix = f"{len(engine.trajectory.turns)}." if branch == MAIN and self.is_later else ""
-        self.heard_before = 0  # notes in earlier turns
+        self.heard_before = 0  # number of notes in earlier turns
         if branch == MAIN and self.is_later:
             self._skip_earlier_turns(engine.trajectory.before_turn)
-        self.first = self._at  # steps of this conversation in earlier turns
+        self.first = self._at  # number of steps of this conversation in earlier turns
         self._phases: dict[str, int] = {}  # number of steps at the first start of each phase
         self._wrote = False
         self._is_superseded_reply = False  # the current reply is older than a message of the user
@@ -86,7 +86,7 @@ class Task:
         self._needs_resume_notice = engine.resumed and any(step.actions for step in self._recorded)
 
     def _skip_earlier_turns(self, before: Sequence[Record]) -> None:
-        """Start after the steps of earlier turns, which are the beginning of this conversation."""
+        """Start after the steps of earlier turns, with which this conversation starts."""
         mine = [record for record in before if getattr(record, "branch", "") == self.branch]
         self._at = sum(isinstance(record, Step) for record in mine)
         self.asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
@@ -96,8 +96,8 @@ class Task:
     def take_up(self, talks: bool) -> Generator[Step, None, None]:
         """Prepare the conversation of a later turn before its strategy starts.
 
-        Messages that came too late for the previous turn become a step, if the strategy `talks` to a model; so does a
-        tree that differs from the one the model knows.
+        Two things are added as steps: messages that came too late for the previous turn, if the strategy `talks` to a
+        model, and a tree that differs from the one that the model knows.
         """
         if not self.is_later:
             return
@@ -167,7 +167,7 @@ class Task:
 
     @property
     def has_mail(self) -> bool:
-        """Whether the user sent messages that the model has not read. In a recorded run: whether it read them next."""
+        """Whether there are user messages that the model has not read. In a recorded run: whether it read them next."""
         for step in self._recorded[self._at :]:
             if step.author != "resume":
                 return step.author == "user"
@@ -182,7 +182,7 @@ class Task:
     def ask(self, role: str = "", tools: bool = True) -> Reply:
         """Return the model's next reply in this branch, in the branch's role or another.
 
-        Without `tools` the model is offered none and answers in words, in a conversation without actions. Raises Stop
+        Without `tools` the model is offered none and answers with text, in a conversation without actions. Raises Stop
         (limits, budget, user) and ModelError.
         """
         role = role or self.role
@@ -203,7 +203,7 @@ class Task:
         return send(self.engine, model_for_role(self, role), ask)
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
-        """Run the actions in order, in this branch's workspace. A mistake of the model becomes an observation."""
+        """Run the actions in order, in this branch's workspace. An observation reports a mistake of the model."""
         if step := self._next():
             return step.observations
         if self._is_superseded_reply:
@@ -259,10 +259,10 @@ class Task:
         return self.step(None, (Observation(text),), author=author)
 
     def once(self, name: str, compute: Callable[[], Any], late: bool = False) -> Any:
-        """Return the recorded result `name` of this branch in this turn; `compute` computes it the first time.
+        """Return the recorded result `name` of this branch in this turn, or record and return the one of `compute`.
 
-        The result must be JSON. With `late` it is recorded even though the run is being interrupted, for results that
-        exist already.
+        The result must be JSON. With `late`, the result is recorded even if the run is being interrupted; this is for
+        results that exist already.
         """
         key = (self.branch, f"{self._prefix}{name}")
         if key not in self.engine.trajectory.results:
@@ -272,7 +272,7 @@ class Task:
         return self.engine.trajectory.results[key].value
 
     def known(self, beginning: str) -> dict[str, Any]:
-        """Return the recorded results of this branch in this turn whose names have this beginning."""
+        """Return the recorded results of this branch in this turn whose names have this prefix."""
         start = f"{self._prefix}{beginning}"
         return {
             name.removeprefix(self._prefix): once.value
@@ -315,14 +315,14 @@ class Task:
         return Task(self.engine, self._child(name), self.tree, self.place, self.cancel, role or self.role)
 
     def attempt(self, name: str, strategy: Callable[[Task], Generator[Step, None, Outcome]]) -> Attempt:
-        """Return a strategy on its own branch, in a fork of the workspace as it is now; run it with `map`."""
+        """Return an attempt: a strategy on its own branch, in a fork of the present workspace; run it with `map`."""
         cancel = CancellationToken(self.cancel)
         place = BranchWorkspace(self.engine, cancel, apart=True)
         return Attempt(Task(self.engine, self._child(name), self.tree, place, cancel), strategy)
 
     def map(self, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
-        """Run attempts in parallel, yielding their steps as they come. Returns their outcomes in the order of the
-        arguments."""
+        """Run attempts in parallel and yield their steps as they are completed. Returns their outcomes in the order of
+        the arguments."""
         return (yield from run_all(self.engine, attempts))
 
     def adopt(self, tree: str, why: str, author: str = "adopt", data: Mapping[str, Any] | None = None) -> Step:
@@ -353,7 +353,7 @@ class Task:
         """Prove the present tree in a fresh fork; a step of author `proof` holds the result.
 
         The proof covers the changes of this turn, or with `whole` those of the run. Without `reproduces` no test has to
-        fail before the change. With a `doubt`, a sentence, nothing is called verified.
+        fail before the change. With a `doubt` (a sentence), the verdict is at most unproven.
         """
         if not self._next():
             self.cancel.check()
@@ -382,7 +382,7 @@ class Task:
         return f"{self.branch}/{self._prefix}{name}"
 
     def _next(self) -> Step | None:
-        """Return the next recorded step of this branch, if the run got there before."""
+        """Return the next recorded step of this branch, if there is one."""
         return self._recorded[self._at] if self._at < len(self._recorded) else None
 
     def _advance(self, recorded: bool = True) -> Step:

@@ -31,10 +31,10 @@ def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, i
 
 
 def resume_turn(engine: Engine, words: str = "") -> None:
-    """Prepare an interrupted turn to be solved further, with the user's message if there is one.
+    """Prepare to resume an interrupted turn, with the user's message if there is one.
 
-    The time since the interrupt does not count. With a message, a reply whose actions have not run is dropped: it does
-    not know the message.
+    The time since the interrupt does not count. With a message, a reply whose actions have not run is dropped, because
+    the model wrote it without knowing the message.
     """
     notes = [Note(MAIN, "life", "gone on with"), *([Note(MAIN, "message", words)] if words else [])]
     engine.journal.append(*notes)

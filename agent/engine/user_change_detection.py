@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 40
 PINNED = "revision"
-"""In the data of a note: the run started at a revision and not with the working tree."""
+"""Key in the data of a note: the run started at a revision, not from the working tree."""
 
 
 def take_over_changes(task: Task) -> Generator[Step, None, None]:
-    """Yield at most one step, before the turn's own. Raises UsageError if the user's files cannot be read."""
+    """Yield at most one step, before the turn's own steps. Raises UsageError if the user's files cannot be read."""
     ahead = task.engine.trajectory.steps[task.branch][len(task.steps) :]
     if ahead:
         if merge_data(ahead[0]):
@@ -46,15 +46,15 @@ def _adopt_changes(task: Task, tree: str, text: str, data: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """The user's changes: what they `changed` from `old`, the last common tree, to `seen`. `merged` is the session's
-    tree with them."""
+    """The user's changes: those in `changed` lead from `old`, the last common tree, to `seen`. `merged` is the
+    session's tree with these changes."""
 
     old: str
     seen: str
     changed: tuple[Change, ...]
     merged: MergeResult
     both: str
-    """The common tree after the merge: all of `seen` but the conflicts."""
+    """The common tree after the merge: `seen` without the conflicts."""
 
     @property
     def data(self) -> dict[str, Any]:

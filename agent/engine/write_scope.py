@@ -21,7 +21,8 @@ ENDING = ("undo", "submit")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The files under `folder` (in the repository, "" for all), or no file at all with `nothing`, and the reason.
+    """The files that may be changed: those under `folder` (in the repository, "" for all) or, with `nothing`, none; and
+    the reason.
 
     `tools` are the tools that may be called, all if empty.
     """

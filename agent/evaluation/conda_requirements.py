@@ -14,8 +14,8 @@ from typing import Any
 from aci.environments.environment_plan import Files
 
 _SETUPTOOLS, _PIP = "setuptools<76", "pip<25"
-"""Versions from the time of those environments: newer setuptools have no pkg_resources, and newer pips make no editable
-installs with backends that do not support them."""
+"""Versions from the time of those environments: newer versions of setuptools have no pkg_resources, and newer versions
+of pip do not support editable installs with some backends."""
 _CONDA = {
     "dask-core": "dask",
     "iris": "scitools-iris",
@@ -73,7 +73,7 @@ def _lines(
 
 
 def _texts(value: Any) -> list[str]:
-    """Return the texts of a list, or a single text as a list."""
+    """Return the items of a list, or a single string as a list."""
     found = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
     return [text for text in found if isinstance(text, str)]
 
@@ -86,7 +86,7 @@ def _listed(lines: list[str]) -> Iterator[str]:
 
 
 def _install_lines(names: list[str]) -> Iterator[str]:
-    """Yield lines that install all packages at once, or else those that are available."""
+    """Yield lines that install all packages at once or, if that fails, those that are available."""
     if names:
         words = shlex.join(names)
         install = "python -m pip install --only-binary :all:"

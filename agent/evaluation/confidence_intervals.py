@@ -12,8 +12,8 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 FEWEST = 200
 MOST_DRAWS = 20_000_000
-"""Maximum number of values in all resamples together, which take some seconds. With very many values there are fewer
-resamples, but at least `FEWEST`."""
+"""Maximum number of values in all resamples together, to limit the time to some seconds. With very many values there
+are fewer resamples, but at least `FEWEST`."""
 SEED = 20260101
 """Seed of every bootstrap, for reproducible figures."""
 

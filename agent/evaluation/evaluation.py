@@ -64,7 +64,8 @@ class EvaluateOptions:
 
 
 def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
-    """Grade what is not graded yet, write the reports, and return the object of `--json`. `say` gets the progress.
+    """Grade what is not graded yet, write the reports, and return the object of `--json`. `say` is called with progress
+    messages.
 
     Raises UsageError, ConfigError, WorkspaceError if no workspace could be opened, TryLater if another process uses the
     folder, and Cancelled.
@@ -158,7 +159,7 @@ def _check(settings: Settings) -> None:
 
 
 def _once(say: Say) -> Say:
-    """Return a function that says each line only once, since every workspace says the same."""
+    """Return a function that reports each line only once, since every workspace reports the same lines."""
     said: set[str] = set()
 
     def first(line: str) -> None:
@@ -200,8 +201,8 @@ def _write_summary(
 def _locked(out: Path, state: Path) -> Iterator[None]:
     """Lock the folder for this process.
 
-    Raises TryLater if another process uses it, UsageError for a folder that someone else may have written, because its
-    verdicts would be reported as the user's.
+    Raises TryLater if another process uses it, UsageError for a folder that someone else may have written to, because
+    its verdicts would be reported as the user's.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from aci.observation.sanitized_text import clean_text
 from agent.console.rich_terminal import Rich, console
 
 SHOWN = 10
-"""Maximum names shown in a list; the report on disk holds them all."""
+"""Maximum number of names shown in a list; the report on disk holds all of them."""
 
 
 def show(data: Mapping[str, Any], plain: bool) -> None:

@@ -1,4 +1,4 @@
-"""Matching of the test names in an instance with test results, since data sets use names as their runner prints them.
+"""Matching of an instance's test names with test results, because data sets use the names that their runner prints.
 
 Supported are pytest's node ids (also cut at the first space, as by SWE-bench's log parsers), `test_x (module.Class)` of
 unittest and Django, dotted names, and plain function names as printed by sympy's runner.
@@ -48,7 +48,8 @@ def _keys(id: str) -> set[object]:
 
 
 def _dotted(name: str) -> tuple[str, ...]:
-    """Return the parts of a name, the same for `a/b.py::C::test_x[1]`, `a.b.C.test_x[1]`, `test_x[1] (a.b.C)`."""
+    """Return the parts of a name; they are the same for `a/b.py::C::test_x[1]`, `a.b.C.test_x[1]` and `test_x[1]
+    (a.b.C)`."""
     if match := _UNITTEST.fullmatch(name):
         test, holder = match.groups()
         name = holder if holder.endswith(f".{test}") else f"{holder}.{test}"

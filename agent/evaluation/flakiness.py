@@ -40,7 +40,7 @@ def verdict_without_flaky(tries: Sequence[GradingResult], uncounted: Collection[
     """Return the first try's verdict without the `uncounted` tests, and with all flaky tests.
 
     Its log is that of the try with the same failing counted tests and the fewest other failures, so that another grader
-    comes to the same verdict from the log if possible.
+    is likely to derive the same verdict from the log.
     """
     counted = _failed(tries[0]) - frozenset(uncounted)
     alike = [each for each in tries if _failed(each) - frozenset(uncounted) == counted]

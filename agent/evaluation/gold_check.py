@@ -1,7 +1,7 @@
 """The check of instances with their own (gold) patches, before predictions are graded.
 
-An instance whose tests fail with its own patch, or pass without any, says nothing about predictions and is quarantined.
-The verdicts are stored under the run id `gold`, as models `gold` and `base`, and reused.
+An instance whose tests fail with its own patch, or pass without any, cannot judge predictions and is quarantined. The
+verdicts are stored under the run id `gold`, as models `gold` and `base`, and reused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trajectories.errors import WorkspaceError
 RUN = "gold"
 SHOWN = 3
 WAYS = "setup", "install_config", "environment_setup_commit"
-"""Further columns of a row on how its tests are run."""
+"""Additional columns of a row that determine how its tests are run."""
 
 Grade = Callable[[Gold, Instance, str], GradingResult]
 """Applies a patch in a clean workspace and runs the instance's tests. With the patch "" it tests the base."""
@@ -35,10 +35,10 @@ class Case:
     gold: Gold
     instance: Instance
     commit: str = ""
-    """The commit that the base stands for now, if it is not a commit id but a branch or empty."""
+    """The commit that the base currently refers to, if it is a branch or empty and not a commit id."""
 
     def key(self, setup: str, *more: object) -> str:
-        """Return a key for everything that a verdict depends on; `more` holds the patch and the like."""
+        """Return a key for everything that a verdict depends on; `more` holds further values, such as the patch."""
         gold, each = self.gold, self.instance
         tests = gold.test_patch, gold.fail_to_pass, gold.pass_to_pass
         ways = (

@@ -8,8 +8,9 @@ import shlex
 from aci.runtime.workspace import Workspace
 
 _APPLY = ("git apply --verbose", "patch --batch --fuzz=5 -p1 -i", "git apply --verbose -C1")
-"""The commands of SWE-bench's harness, each tried on clean files, and one for images without `patch`. The harness's
-third one, `git apply --reject`, never succeeds if the first fails, and `patch` may revert what it leaves behind."""
+"""The commands of SWE-bench's harness, each tried on clean files, and an additional one for images without `patch`. The
+harness's third command, `git apply --reject`, never succeeds if the first fails, and `patch` may revert the changes
+that it leaves behind."""
 _FILES = re.compile(r'^diff --git (a/.+?|"a/.+?") (b/.+|"b/.+")$', re.MULTILINE)
 _ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 _ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))

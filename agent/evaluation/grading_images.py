@@ -25,7 +25,7 @@ UNREACHABLE = re.compile(
     r"|cannot be reached|TLS handshake|x509|proxyconnect",
     re.IGNORECASE,
 )
-"""Docker's messages if no image can be pulled; other messages concern a single image."""
+"""Docker's messages if no image at all can be pulled; other messages concern a single image."""
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
 """Activation of the environment in SWE-bench's images."""
 

@@ -29,7 +29,8 @@ RESUME_ADVICE = "Start it again with the same --out to continue."
 class Plan:
     """What is graded: `sets` holds predictions by run id; with `check`, gold patches are graded first.
 
-    `setup` describes what verdicts depend on besides patches and instances; verdicts with another one are not reused.
+    `setup` describes what verdicts depend on besides patches and instances; verdicts with a different `setup` are not
+    reused.
     """
 
     out: Path
@@ -62,9 +63,11 @@ class Outcome:
 
 
 class GradingQueue:
-    """Carries out a plan. `say` gets a line for each instance, from any thread; `cancel` stops it in order.
+    """Carries out a plan. `say` is called with a line for each instance, from any thread; setting `cancel` stops the
+    work in an orderly way.
 
-    `check` is called if an instance gets no workspace, and raises WorkspaceError if no other one would either.
+    `check` is called if no workspace can be opened for an instance, and raises WorkspaceError if the same is true for
+    all instances.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class GradingQueue:
         return Outcome(verdicts, quarantined)
 
     def _map(self, work: Callable[[T], R], on: Sequence[T]) -> list[R]:
-        """Return the results of `work` on each item, in order. The first error stops the others."""
+        """Return the results of `work` on each item, in order. The first error stops the remaining work."""
         self._at, self._of = count(1), len(on)
         pool = ThreadPoolExecutor(self._plan.workers, thread_name_prefix="evaluate")
         futures = [pool.submit(work, each) for each in on]
@@ -121,7 +124,7 @@ class GradingQueue:
             if any(future.done() and future.exception() for future in futures):
                 self._cancel.set()
             pool.shutdown(cancel_futures=True)
-        except KeyboardInterrupt:  # the second one: do not wait for the workers
+        except KeyboardInterrupt:  # the second interrupt: do not wait for the workers
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         _raise(futures)
@@ -161,7 +164,8 @@ class GradingQueue:
         self._say(f"[{next(self._at)}/{self._of}] {case.gold.id}{of}: {what}")
 
     def _grade(self, gold: Gold, instance: Instance, patch: str) -> GradingResult:
-        """Grade a patch; turn an instance's own failure into a result, and raise what would stop all."""
+        """Grade a patch; turn an instance's own failure into a result, and raise any error that affects all
+        instances."""
         if self._cancel.is_set():
             raise Cancelled("Interrupted.", RESUME_ADVICE)
         try:
@@ -200,7 +204,7 @@ def _raise(futures: Sequence[Future[R]]) -> None:
 
 
 def describe(graded: GradingResult) -> str:
-    """Return a verdict in a few words."""
+    """Return a short description of a verdict."""
     if graded.error:
         return f"no verdict: {graded.error}"
     if not graded.applied:

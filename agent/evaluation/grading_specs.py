@@ -1,4 +1,4 @@
-"""How an instance's tests are run and read: from its row, from SWE-bench's constants, or detected."""
+"""How an instance's tests are run and their results read: from its row, from SWE-bench's constants, or detected."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Read = Callable[[str], dict[str, bool]]
 class GradingSpec:
     """How to run an instance's tests.
 
-    `command` is empty if it is to be detected. It runs the files of the test patch, and is narrowed to `nodes` if it
-    does not name them itself. `read` is None if swe-agent's own hooks record the results.
+    `command` is empty if it is to be detected. The command runs the files of the test patch, and is narrowed to `nodes`
+    if it does not name them itself. `read` is None if swe-agent's own hooks record the results.
 
     `setup` returns the shell lines that install the tests' requirements for a repository's files, with the Python
     version `python`; without it, the set-up is derived from the files. `edits` change the repository first, as in the

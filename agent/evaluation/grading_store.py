@@ -61,7 +61,8 @@ class GradingStore:
         return replace(found, log=log, script=script) if found else None
 
     def put(self, model: str, graded: GradingResult, key: str, patch: str) -> GradingResult:
-        """Store a result and return it without its log. One with an error is only logged, and graded again next time.
+        """Store a result and return it without its log. A result with an error is only logged, and the patch is graded
+        again next time.
 
         Raises WorkspaceError if it cannot be written.
         """
@@ -91,7 +92,7 @@ def key(*parts: object) -> str:
 
 
 def path_part(name: str) -> str:
-    """Return `name` as one part of a path: unchanged if valid, else similar and unique."""
+    """Return `name` as a single component of a path: unchanged if valid, else similar and unique."""
     if (
         re.fullmatch(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+", name)
         and name[0] not in ".-"

@@ -77,7 +77,7 @@ def _make(root: Path, python: str, setup: str, place: WorkspaceOptions) -> None:
 
 
 def _python(version: str) -> str:
-    """Return a Python of this version from the PATH or pyenv; any Python without a version."""
+    """Return a Python of this version from the PATH or pyenv; without a version, any Python."""
     name = f"python{version}" if version else "python3"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for program in (shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))):

@@ -28,9 +28,10 @@ NOT_RUN = 126, 127
 """Exit codes of a shell that cannot run or find a program."""
 _NEVER_RAN = "The test command ran no tests."
 _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
-"""Prints both ends of a log that is too long; the first one has the marker where the tests' output begins."""
+"""A shell command that prints both ends of a log that is too long; the first part contains the marker where the tests'
+output starts."""
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
-"""Names of outcomes that differ in SWE-bench's log parsers."""
+"""Names of outcomes that are different in SWE-bench's log parsers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _grade(
 
 
 def _script(way: GradingSpec, root: str, tests: str) -> str:
-    """Return a script that runs the tests, which can be repeated by hand with the patch applied."""
+    """Return a script that runs the tests; it can be run again by hand with the patch applied."""
     end = f"code=$?\necho '{STOP}'\n[ $code != 126 ] && [ $code != 127 ] || exit $code\n"
     command = f"echo '{START}'\n{way.command}\n{end}" if way.read else ""
     return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])

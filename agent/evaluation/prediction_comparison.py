@@ -18,7 +18,7 @@ EXACT = 60
 class Costs:
     """Mean dollars for an instance over the `pairs` with known costs; `difference` is second minus first.
 
-    `p` is that of the signed-rank test.
+    `p` is the p-value of the signed-rank test.
     """
 
     pairs: int
@@ -33,8 +33,9 @@ class Costs:
 class Comparison:
     """The comparison: only the first set solves `b` instances, only the second `c`; both and neither are counted too.
 
-    `difference` is that of the rates, second minus first; `p` is that of McNemar's exact test. With several repeats,
-    these are for the first one; `means` is the difference of the mean rates over all repeats, with `means_interval`.
+    `difference` is that of the rates, second minus first; `p` is the p-value of McNemar's exact test. With several
+    repeats, these values are for the first one; `means` is the difference of the mean rates over all repeats, with
+    `means_interval`.
     """
 
     instances: int
@@ -62,7 +63,8 @@ def compare(
     spent: Mapping[str, float] | None = None,
     other: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Compare two sets on their common instances. `spent` and `other` are known dollars by instance."""
+    """Compare two sets on their common instances. `spent` and `other` are the known costs in dollars by instance, for
+    the first and the second set."""
     ids = sorted(first.keys() & second.keys())
     one = {name for name in ids if first[name][0]}
     two = {name for name in ids if second[name][0]}
@@ -87,7 +89,7 @@ def compare(
 
 
 def mcnemar(b: int, c: int) -> float:
-    """Return the two-sided p of McNemar's test (1947, exact binomial)."""
+    """Return the two-sided p-value of McNemar's test (1947, exact binomial)."""
     flips, fewer = b + c, min(b, c)
     return min(1.0, 2 * sum(comb(flips, heads) for heads in range(fewer + 1)) / (1 << flips))
 
@@ -139,10 +141,11 @@ def _costs(ids: Sequence[str], spent: Mapping[str, float], other: Mapping[str, f
 
 
 def signed_ranks(differences: Sequence[float]) -> float:
-    """Return the two-sided p of Wilcoxon's signed-rank test (Biometrics 1, 1945); zeros are left out, ties share ranks.
+    """Return the two-sided p-value of Wilcoxon's signed-rank test (Biometrics 1, 1945); zeros are omitted, ties share
+    ranks.
 
-    It is exact for up to `EXACT` differences, by counting the sums of all choices of signs; else it uses the normal
-    approximation with the variance corrected for ties.
+    The p-value is exact for up to `EXACT` differences, by counting the sums of all choices of signs; else it is based
+    on the normal approximation with the variance corrected for ties.
     """
     moved = sorted((value for value in differences if value), key=abs)
     doubled = _doubled_ranks([abs(value) for value in moved])

@@ -1,7 +1,7 @@
 """Specifications of an instance from the `swebench` package: environment, test command and log parser.
 
-The package is an optional extra. Importing it takes seconds and loads much else, so it is imported only for the first
-instance that needs it, and only by `evaluate`.
+The package is an optional extra. Importing it takes seconds and loads many other modules, so it is imported only for
+the first instance that needs it, and only by `evaluate`.
 """
 
 from __future__ import annotations

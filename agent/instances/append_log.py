@@ -15,12 +15,12 @@ from trajectories.journal_digest import JournalDigest, matches
 
 
 class AppendLog:
-    """The file at `path`; opening it passes its lines to `read` one after the other.
+    """A file at `path`; opening it passes its lines to `read` one after the other.
 
     An incomplete last line, or one that `read` rejects with ValueError, is cut off. If an earlier line is damaged,
-    RunBroken is raised and the file stays unchanged. `digest` is the file with this file's digest; if they do not
-    match, UsageError is raised and the file stays unchanged. Raises WorkspaceError if it cannot be read or written. Not
-    thread-safe.
+    RunBroken is raised and the file stays unchanged. `digest` is the path of the file that holds this file's digest; if
+    they do not match, UsageError is raised and the file stays unchanged. Raises WorkspaceError if the file cannot be
+    read or written. Not thread-safe.
     """
 
     def __init__(self, path: Path, read: Callable[[bytes], object], digest: Path | None = None) -> None:
@@ -34,7 +34,7 @@ class AppendLog:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             if end < size:
                 os.ftruncate(self._file, end)
-            if end < size or digest:  # also data of a process that was killed before its fsync
+            if end < size or digest:  # also flush data of a process that was killed before its fsync
                 os.fsync(self._file)
             if made:
                 sync_folder(path.parent)
@@ -44,7 +44,7 @@ class AppendLog:
             raise write_error(path, error) from error
 
     def append(self, data: bytes) -> None:
-        """Write whole lines and return when they are on disk; on failure, none of them is."""
+        """Write whole lines and return when they are on disk; on failure, write none of them."""
         try:
             with self._digest.extended(data) if self._digest else nullcontext():
                 append_durably(self._file, data)

@@ -1,4 +1,4 @@
-"""The instances of a batch: read from data files, and filtered.
+"""The instances of a batch: read from data files and filtered.
 
 Fields are those of SWE-bench (Lite, Verified, Multilingual, Multimodal, Loc-Bench, and data sets with images), or for
 the user's own files: `id`, `repo`, `issue` or `text`, `base`, `test`, `image`. Several files may each hold a part of
@@ -35,24 +35,24 @@ FIELDS = {
     "test": ("test",),
     "hints": ("hints_text", "hints"),
 }
-"""The columns for each field; the first one that a row has counts."""
+"""The columns for each field; the first one that a row has is used."""
 PICTURES = "image_assets"
 GOLD = ("patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS")
 JUDGING = (*GOLD, *(name.lower() for name in GOLD[2:]), *FIELDS["test"])
 SOLVERS = (*ID, *ISSUE, *(name for names in FIELDS.values() for name in names), PICTURES)
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
-"""Valid ids: an id names a folder and is part of an image's name."""
+"""Valid ids: an id is used as a folder name and as part of an image's name."""
 PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]*")
 MOST_PICTURE = 6_000_000
-"""Maximum characters of an image in a row."""
+"""Maximum number of characters of an image in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
     """The reference solution of an instance and its tests.
 
-    The tests in `fail_to_pass` failed before and those in `pass_to_pass` passed; all must pass with the solution. `row`
-    holds all fields from the files.
+    The tests in `fail_to_pass` failed before the solution was applied and those in `pass_to_pass` passed; with the
+    solution, all must pass. `row` holds all fields from the files.
     """
 
     id: str
@@ -66,14 +66,14 @@ class Gold:
 def read_instances(paths: Sequence[Path], hints: bool = False, out: Path | None = None) -> list[Instance]:
     """Return the instances in the files, in their order; rows with the same id in several files are one instance.
 
-    An issue's first line is its title; its author always counts as a stranger. Its images are those that the row holds
-    as data: URLs or that are below the file's folder; URLs of images are not fetched. The comments below the issue
-    (`hints_text`) often reveal the solution, so they are read only with `hints`. A file without any issue adds fields
-    to the other files' rows and has no instances of its own. Fetched issues are stored in the batch's folder `out` and
-    read from there the next time.
+    The first line of an issue's text is its title; its author always has the trust level `stranger`. Only images that
+    the row contains as data: URLs, or that are files below the data file's folder, are used; image URLs are not
+    fetched. The comments below the issue (`hints_text`) often reveal the solution, so they are read only with `hints`.
+    A file without any issue adds fields to the other files' rows and has no instances of its own. Fetched issues are
+    stored in the batch's folder `out` and read from there the next time.
 
-    Raises UsageError with file and line for invalid JSON, an id that is repeated in a file or cannot name a folder, and
-    a field that is missing, has the wrong type or differs between files.
+    Raises UsageError with file and line for invalid JSON, an id that is repeated in a file or cannot be used as a
+    folder name, and a field that is missing, has the wrong type or differs between files.
     """
     addressed = [instance for path in paths if is_list_of_addresses(path) for instance in read_issue_urls(path, out)]
     files = [path for path in paths if not is_list_of_addresses(path)]
@@ -96,7 +96,8 @@ def read_golds(paths: Sequence[Path]) -> dict[str, Gold]:
 
 
 def select(instances: Sequence[Instance], filter: str = "", slice: str = "", seed: int | None = None) -> list[Instance]:
-    """Return the instances whose id matches the regular expression, shuffled, and of these a slice as in Python.
+    """Return the instances whose id matches the regular expression, shuffled, then reduced to a slice in Python
+    notation.
 
     A seed orders the instances by hashes of their ids, so added or removed instances do not change the order of the
     others. Raises UsageError for an invalid expression or slice, and if no instance is left.
@@ -131,7 +132,7 @@ class _Merged:
 
 
 def _merged(paths: Iterable[Path], fields: Collection[str] | None) -> tuple[dict[str, _Merged], set[Path]]:
-    """Return the merged rows by id, which each file may have once, and the files that have issues."""
+    """Return the merged rows by id, and the files that contain issues; an id may occur only once in each file."""
     found: dict[str, _Merged] = {}
     bearing = set()
     for path in paths:
@@ -216,7 +217,7 @@ def _instance(id: str, found: _Merged) -> Instance:
 def _path(name: str, folder: Path, place: str) -> str:
     try:
         return str((folder / Path(name).expanduser()).resolve())
-    except (OSError, RuntimeError) as error:  # unknown home directory, circular links
+    except (OSError, RuntimeError) as error:  # an unknown home directory or circular links
         raise UsageError(f"{place} has the repo {name!r}, which is not a path: {error}.", "Correct it.") from None
 
 
@@ -244,7 +245,7 @@ def _issue(row: Row, files: Sequence[Path], place: str) -> Issue:
 
 
 def _pictures(value: Any, place: str) -> list[str]:
-    """Return the issue's images; others belong to the solution and its tests."""
+    """Return the issue's images; other images belong to the solution and its tests."""
     try:
         found = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
         found = found.get("problem_statement") or [] if isinstance(found, dict) else found

@@ -18,16 +18,16 @@ from trajectories.file_limits import MOST_BYTES, check_values, limited_lines, op
 Row = dict[str, Any]
 ID = ("instance_id", "id")
 LARGEST = 4 * MOST_BYTES
-"""Maximum bytes of a JSON file that is not read line by line."""
+"""Maximum number of bytes of a JSON file that is not read line by line."""
 MOST_VALUES = 50_000_000
-"""Maximum number of values in such a file; lists of tests are long."""
+"""Maximum number of values in such a file; lists of tests can be long."""
 BATCH = 256
-"""Rows of a Parquet file in memory at a time."""
+"""Number of rows of a Parquet file that are held in memory at a time."""
 BOM = b"\xef\xbb\xbf"
 
 
 def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[str, Row]]:
-    """Yield each row's position in words ("Line 3 of F") and the row, reduced to `fields`.
+    """Yield each row's position as text ("Line 3 of F") and the row, reduced to `fields`.
 
     Rows of JSON Lines and Parquet files are read lazily. Raises UsageError for a file that cannot be read, ConfigError
     if support for Parquet is not installed.
@@ -45,7 +45,7 @@ def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[st
 
 
 def is_list_of_addresses(path: Path) -> bool:
-    """Whether the file is a text file of issue URLs, and neither JSON nor Parquet."""
+    """Return whether the file is a text file of issue URLs, and neither JSON nor Parquet."""
     try:
         with open_regular(path) as file:
             start = file.read(1 << 16).removeprefix(BOM)
@@ -62,7 +62,7 @@ def _json(path: Path, start: bytes) -> Iterable[tuple[str, Any]]:
 
 
 def _is_json_lines(start: bytes) -> bool:
-    """Whether the first line is a row. A line longer than `start` counts as one if it begins with an id."""
+    """Return whether the first line is a row. A line longer than `start` counts as a row if it starts with an id."""
     first, end, _ = start.removeprefix(BOM).lstrip().partition(b"\n")
     if not end and first.startswith(b"{"):
         return any(first.startswith((f'{{"{name}":'.encode(), f'{{"{name}" :'.encode())) for name in ID)
@@ -111,7 +111,7 @@ def _parsed(text: bytes, place: str) -> Any:
     except json.JSONDecodeError as error:
         where = f"{place} is not JSON: {error.msg} at character {error.pos + 1}."
         raise UsageError(where, "Correct or remove it.") from None
-    except (ValueError, RecursionError) as error:  # a number with thousands of digits, deeply nested lists
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, or deeply nested lists
         raise UsageError(f"{place} cannot be read: {error}.", "Correct or remove it.") from None
 
 

@@ -1,4 +1,4 @@
-"""Detection of failures of the whole machine, which would affect every instance; no instance is given up for them."""
+"""Detection of failures of the whole machine, which would affect every instance; no instance is abandoned for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.instances.image_registry import DiskFull
 from trajectories.errors import WorkspaceError
 
 LEAST_ROOM = 64 << 20
-"""Bytes of free disk space that a batch needs at least."""
+"""Minimum number of bytes of free disk space that a batch needs."""
 AGAIN = "then start the batch again."
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM}
 

@@ -10,14 +10,15 @@ from aci.docker.docker_daemon import LABEL, Daemon
 
 
 class Layers:
-    """The layers of a daemon's images. A layer is identified by its history, so equal ones of two images are one."""
+    """The layers of a daemon's images. A layer is identified by its history, so layers that two images share count
+    once."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._known: dict[str, dict[str, int]] = {}
 
     def size(self, images: Iterable[str]) -> int:
-        """Return the bytes of these images together."""
+        """Return the total size of these images in bytes."""
         layers: dict[str, int] = {}
         for image in images:
             layers |= self.of(image)
@@ -31,7 +32,7 @@ class Layers:
         return [each["Id"] for each in newest if each["Id"] != image and top in self.of(each["Id"])]
 
     def of(self, image: str) -> dict[str, int]:
-        """Return the bytes of each layer of an image, bottom layer first; {} if the image does not exist."""
+        """Return the size of each layer of an image in bytes, bottom layer first; {} if the image does not exist."""
         from docker.errors import APIError
 
         if image not in self._known:

@@ -16,15 +16,15 @@ FULL = re.compile(r"no space left|disk quota", re.IGNORECASE)
 
 
 class ImageNotFound(WorkspaceError):
-    """The registry has no such image."""
+    """Raised if the registry has no such image."""
 
 
 class Busy(WorkspaceError):
-    """The registry limits requests and asks to wait."""
+    """Raised if the registry limits requests and asks the client to wait."""
 
 
 class DiskFull(WorkspaceError):
-    """Docker's disk has no space for the image."""
+    """Raised if Docker's disk has no space for the image."""
 
 
 def official_image(instance: Instance) -> str:
@@ -35,13 +35,13 @@ def official_image(instance: Instance) -> str:
 
 
 def pull(daemon: Daemon, name: str) -> None:
-    """Pull an image and wait for it. Raises ImageNotFound, Busy, DiskFull, else WorkspaceError."""
+    """Pull an image and wait for it. Raises ImageNotFound, Busy, DiskFull, or WorkspaceError for any other failure."""
     from docker.errors import DockerException
     from docker.utils import parse_repository_tag
     from requests.exceptions import RequestException
 
     repository, tag = parse_repository_tag(name)
-    client = daemon.again()  # its own connection: a pull takes minutes
+    client = daemon.again()  # a separate connection, since a pull takes minutes
     try:
         for line in client.client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
             if wrong := line.get("error"):

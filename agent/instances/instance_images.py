@@ -38,7 +38,7 @@ class Images:
     """The images of a batch in one daemon.
 
     `limit` is the maximum size in bytes of the images that this batch pulls and of those made from them. `kept` is the
-    file that lists them for a resumed batch. `note` gets the digest of each.
+    file that lists them for a resumed batch. `note` is called with the digest of each image.
 
     Only images that this batch pulled are removed, after their last instance and if no container uses them.
     """
@@ -71,14 +71,15 @@ class Images:
         return sorted(jobs, key=lambda job: place[self._planned[job.run]])
 
     def ahead(self, job: Job) -> None:
-        """Start to pull the job's image, unless the limit is reached."""
+        """Start pulling the job's image, unless the limit is reached."""
         if (image := self._planned.get(job.run)) and not self._is_over_limit():
             self._pull(image, bool(job.settings.image))
 
     def need(self, job: Job, cancel: Event) -> Job:
-        """Return the job with its image, which then exists locally; without one if its environment must be built.
+        """Return the job with its image, which then exists locally, or without an image if its environment must be
+        built.
 
-        Raises WorkspaceError if the image that the job names cannot be pulled, Cancelled.
+        Raises WorkspaceError if the image that the job names cannot be pulled, and Cancelled.
         """
         image = job.settings.image or self._planned.get(job.run, "")
         if not image:
@@ -101,7 +102,7 @@ class Images:
         with self._lock:
             image = self._planned.pop(run, "")
             self._jobs_left[image] -= 1
-        with suppress(WorkspaceError, OSError), docker_errors():  # the next use of the daemon reports it
+        with suppress(WorkspaceError, OSError), docker_errors():  # the next access to the daemon reports the error
             if image and self._is_over_limit():
                 self._make_room()
 
@@ -134,7 +135,7 @@ class Images:
                 self._planned[run] = image
 
     def _forget_if_gone(self, image: str) -> None:
-        """Forget a pull that failed, or whose image was removed since, so that it is repeated."""
+        """Forget a pull that failed, or whose image has since been removed, so that it is repeated."""
         pulling = self._pulls.get(image)
         if pulling is None or not pulling.done():
             return
@@ -205,7 +206,8 @@ class Images:
             )
 
     def _make_room(self) -> bool:
-        """Remove images whose last instance is done, oldest first, until the limit is met; return whether any was."""
+        """Remove images whose last instance is done, oldest first, until their size is within the limit; return whether
+        any was removed."""
         removed = False
         all_discarded()  # an image with a container cannot be removed
         with self._lock:
@@ -221,7 +223,7 @@ class Images:
 
         api = self._daemon.client.api
         for made in self._layers.derived_images(id):
-            with suppress(APIError):  # one that a container uses stays
+            with suppress(APIError):  # an image that a container uses is kept
                 api.remove_image(made)
         try:
             api.remove_image(name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
 MOST_PICTURES = 4_000_000
-"""Maximum bytes of all images together."""
+"""Maximum number of bytes of all images together."""
 PICTURE = re.compile(
     r"!\[[^\]\[]{0,300}\]\(<?([^\s()>]{1,500})|<img\b[^<>]{0,300}?\bsrc=[\"']([^\"'<>]{1,500})[\"']", re.IGNORECASE
 )
@@ -30,9 +30,10 @@ MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF"
 def issue_from(
     url: str = "", file: Path | None = None, text: str | None = None, say: Callable[[str], object] = lambda _: None
 ) -> Issue:
-    """Return the issue from a URL, a file or a text; `say` gets notes on it.
+    """Return the issue from a URL, a file or a text; `say` is called with notes on it.
 
-    Raises UsageError for none or several of them, an empty or unreadable one, and for a URL what `fetch_issue` raises.
+    Raises UsageError if none or several of them are given, or if the given one is empty or unreadable; for a URL,
+    raises what `fetch_issue` raises.
     """
     given = [
         name
@@ -50,7 +51,7 @@ def issue_from(
 
 
 def limit_to_base_date(issue: Issue, source: Repository, base: str | None) -> Issue:
-    """Return the issue as of the date of the commit `base`, if given. Raises UsageError for an unknown commit."""
+    """Return the issue at the date of the commit `base`, if given. Raises UsageError for an unknown commit."""
     if not (base and issue.comments):
         return issue
     from datetime import UTC, datetime
@@ -84,8 +85,8 @@ def from_text(text: str, file: Path | None = None) -> Issue:
 def pictures(text: str, folder: Path) -> tuple[str, ...]:
     """Return the images that Markdown or HTML names by a path below `folder`, as data: URLs.
 
-    A stranger may have chosen the paths, so only files below the folder that are images by their bytes are used. URLs
-    are not fetched.
+    The paths are not trusted, so only files below the folder whose bytes are those of an image are used. URLs are not
+    fetched.
     """
     found: dict[str, str] = {}
     room = MOST_PICTURES
@@ -105,7 +106,7 @@ def image_format(data: bytes) -> str:
 
 
 def _below(folder: Path, name: str, most: int) -> bytes:
-    """Return the bytes of a file below the folder; none if it is elsewhere, too large or unreadable."""
+    """Return the bytes of a file below the folder; empty if it is elsewhere, too large or unreadable."""
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > most:
@@ -118,8 +119,8 @@ def _below(folder: Path, name: str, most: int) -> bytes:
 def patch_from(file: Path | None, *issue: object) -> str:
     """Return the diff in a file, or "" without a file.
 
-    Raises UsageError for a file given together with an issue (None: not given), and for a file without a diff. Its
-    bytes need not be UTF-8; encode the text with `surrogateescape` to get them back.
+    Raises UsageError if a file is given together with an issue (None: not given), or if the file has no diff. The
+    diff's bytes need not be UTF-8; encode the text with `surrogateescape` to get them back.
     """
     if file is None:
         return ""
@@ -133,7 +134,7 @@ def patch_from(file: Path | None, *issue: object) -> str:
 
 
 def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryIO] = open_stream) -> bytes:
-    """Return a file's content, reading at most `most` bytes and one more. Raises UsageError for a longer one."""
+    """Return a file's content; `most` is the maximum number of bytes. Raises UsageError if the file is longer."""
     try:
         with open_file(file) as handle:
             data = handle.read(most + 1)
@@ -158,8 +159,8 @@ def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], Bina
 def reproduction_from(name: str | None, root: Path) -> str | None:
     """Return what `--reproduce` names: a test of the repository at `root`, or the absolute path of another file.
 
-    A path is relative to the current folder, else to the root; anything else is a test's dotted name. Raises UsageError
-    for a path without a readable file.
+    A path is relative to the current folder, or else to the root; anything else is a test's dotted name. Raises
+    UsageError for a path without a readable file.
     """
     file, mark, node = (name or "").partition("::")
     found = next((path for path in (Path(file), root / file) if path.is_file()), None) if file else None

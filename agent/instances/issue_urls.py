@@ -22,8 +22,8 @@ ISSUES = "issues.json"
 def read_issue_urls(path: Path, out: Path | None) -> Iterator[Instance]:
     """Yield the instances of a list of issue URLs. Fetched issues are stored in the batch's folder `out` at once.
 
-    Raises UsageError for a line that is not an issue URL, what `fetch_issue` raises, RunBroken if the stored issues are
-    damaged, WorkspaceError if they cannot be written.
+    Raises UsageError for a line that is not an issue URL, the errors of `fetch_issue`, RunBroken if the stored issues
+    are damaged, and WorkspaceError if they cannot be written.
     """
     issues = {} if out is None else _stored(out / ISSUES)
     for number, line in enumerate(read_limited(path).decode("utf-8", "replace").splitlines(), 1):

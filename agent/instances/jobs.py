@@ -17,7 +17,7 @@ from agent.limits.rate_limiter import Limiter
 from trajectories.records import Issue, Step
 
 FAILED = "infrastructure"
-"""The `kind` of a job that was given up."""
+"""The `kind` of a job that was abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Instance:
 class Job:
     """Attempt `repeat` (from 1) at an instance.
 
-    `settings` are this attempt's own: its image and tests, its reservation as `budget`, and the batch's folder as
+    `settings` are those of this attempt: its image and tests, its reservation as `budget`, and the batch's folder as
     `state`, so that its run is in `<state>/runs/<run>`.
     """
 
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def run(self) -> str:
-        """The name of the run and of its folder."""
+        """The name of the run, which is also the name of its folder."""
         return self.instance.id if self.repeat == 1 else f"{self.instance.id}.{self.repeat}"
 
     @property
@@ -66,8 +66,9 @@ class JobResult:
     """The result of a job: one line of `results.jsonl`.
 
     `code` and `kind` are those of the run's exit record. If infrastructure failed in every try, `kind` is
-    `infrastructure` and `error` says how; such a result is not `final`, and the next start of the batch tries the job
-    again. `dollars` is null if a request had no price; unsettled reservations count. `patch` is the source part only.
+    `infrastructure` and `error` describes the failure; such a result is not `final`, and the next start of the batch
+    tries the job again. `dollars` is null if a request had no price; unsettled reservations count. `patch` contains
+    only changes to source files, not to tests.
     """
 
     instance: str
@@ -95,7 +96,7 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class JobWatch:
-    """Callbacks that an executor calls while it solves, from any thread, and the token that stops all jobs."""
+    """Callbacks that an executor calls from any thread while it solves a job, and the token that stops all jobs."""
 
     cancel: CancellationToken
     limiter: Limiter
@@ -106,7 +107,7 @@ class JobWatch:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorOptions:
-    """Options to open an executor with: the batch's folder, and the number of simultaneous jobs."""
+    """Options for opening an executor: the batch's folder, and the number of simultaneous jobs."""
 
     out: Path
     workers: int
@@ -119,9 +120,9 @@ class Executor(Protocol):
     """An executor of jobs, on this machine or elsewhere."""
 
     def solve(self, job: Job, watch: JobWatch) -> JobResult:
-        """Run the job to its end, or resume it from `job.directory`, which afterwards holds the whole record.
+        """Run the job to its end, or resume it from `job.directory`, which afterwards contains the whole record.
 
-        Raises WorkspaceError or TryLater if infrastructure failed (a repeated call resumes the run), Cancelled when
+        Raises WorkspaceError or TryLater if infrastructure failed (calling it again resumes the run), Cancelled when
         stopped, ConfigError and Refused for problems that only the user can fix.
         """
         ...
@@ -130,7 +131,7 @@ class Executor(Protocol):
 
 
 def open_executor(kind: str, options: ExecutorOptions) -> Executor:
-    """Open the executor named `kind` (a module of `agent/batch/executors/`). Raises UsageError for an unknown one."""
+    """Open the executor named `kind` (a module of `agent/batch/executors/`). Raises UsageError for an unknown kind."""
     from trajectories.plugins import find
 
     opener: Callable[[ExecutorOptions], Executor] = find("agent.batch.executors", kind, "open", "engine")

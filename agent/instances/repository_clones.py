@@ -29,11 +29,11 @@ class Repositories:
     def of(self, instance: Instance) -> Path:
         """Return the path of the instance's repository, cloned if necessary.
 
-        A path is used as it is. `owner/name` is searched in the folder as owner/name, owner__name and name, each also
-        with .git; a plain name counts only if that repository contains the base or has owner/name as its origin. A
-        repository that is not found, or a URL, is cloned once. One of these clones is updated, once for each base, if
-        it lacks the base or the newest commit is requested; the caller checks that the base then exists. Other
-        repositories are never written to.
+        A local path is used directly. `owner/name` is looked up in the folder as owner/name, owner__name and name, each
+        also with .git; a folder with a plain name is used only if that repository contains the base or has owner/name
+        as its origin. A repository that is not found there, or is given as a URL, is cloned once. One of these clones
+        is updated, once for each base, if it lacks the base or the newest commit is requested; the caller must check
+        that the base then exists. Other repositories are never written to.
 
         Raises UsageError if there is no such repository, WorkspaceError if its server does not answer or the folder
         cannot be written.
@@ -70,7 +70,7 @@ class Repositories:
         return [self.folder / f"{name}{end}" for name in names for end in ("", ".git")]
 
     def _is(self, path: Path, repo: str, base: str) -> bool:
-        """Whether this is the repository in question; a name without its owner is ambiguous."""
+        """Return whether this is the requested repository; a name without its owner is ambiguous."""
         name = repo.partition("/")[2]
         if not _is_repository(path) or path not in (self.folder / name, self.folder / f"{name}.git"):
             return _is_repository(path)
@@ -97,7 +97,7 @@ class Repositories:
         if (url, base) in self._updated or (base and has_commit(place, base)):
             return
         with self._locked(place):
-            if (url, base) not in self._updated and not (base and has_commit(place, base)):  # no one else was first
+            if (url, base) not in self._updated and not (base and has_commit(place, base)):  # still not updated
                 update_clone(url, place, base)
             self._updated.add((url, base))
 
@@ -121,5 +121,5 @@ class Repositories:
 
 
 def _is_repository(path: Path) -> bool:
-    """Whether a path is a git repository, and not for example the folder of an owner."""
+    """Return whether a path is a git repository, and not, for example, the folder of an owner."""
     return (path / "HEAD").exists() or (path / ".git").exists()

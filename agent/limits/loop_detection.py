@@ -10,8 +10,8 @@ from trajectories.errors import GivenUp, Stuck
 from trajectories.records import Step
 
 ROUNDS, LONGEST_CYCLE, IDLE = 3, 3, 3
-"""The number of repetitions of a cycle that count as a loop, the longest cycle in steps (1: the same step again), and
-the number of replies in a row without an action."""
+"""The number of repetitions of a cycle that count as a loop, the maximum length of a cycle in steps (1: the same step
+again), and the number of replies in a row without an action."""
 HINT = "hint"
 """The author of the hint's step."""
 GRACE = 4
@@ -31,15 +31,15 @@ ALTERNATING = (
 )
 NO_ACTIONS = f"The model gave {IDLE} replies without an action."
 LONGEST_WORD = 1_000
-"""The most characters of a model's reason to give up."""
+"""Maximum number of characters of a model's reason to give up."""
 ADVICE = "Try another model or strategy, or add details to the issue."
 
 
 def loop_hint(steps: Sequence[Step]) -> str:
     """Return a hint for a conversation that loops; "" if it does not.
 
-    Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; GivenUp if the model
-    submits no change twice and says why no fix is to be made.
+    Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; raises GivenUp if the
+    model submits no change twice and explains why no fix is needed.
     """
     replied = [step for step in steps if step.reply is not None]
     submissions = [_empty_submission(step) for step in replied[-2:]]

@@ -20,7 +20,7 @@ TICK = 0.1
 
 @dataclass
 class _Queue:
-    """The requests that wait for one model, in order of arrival."""
+    """The requests waiting for one model, in order of arrival."""
 
     pace: SendRate
     waiting: deque[object] = field(default_factory=deque)
@@ -28,7 +28,7 @@ class _Queue:
 
 
 class Limiter:
-    """Turns of requests by model; a model is named with its address.
+    """Turns of requests by model; a model is identified by its name and server address.
 
     `first` is the first pause in seconds if a provider names none. `patience` is the number of seconds for which a
     provider may reject all requests; with 0, each request counts its own tries.
@@ -49,11 +49,11 @@ class Limiter:
 
     @contextmanager
     def turn(self, model: str, cancel: Event, most: float = inf) -> Iterator[None]:
-        """Wait until a request of `model` may be sent. An error raised in the context shows whether it hit the rate
-        limit.
+        """Wait until a request of `model` may be sent. The error raised in the context, if any, shows whether the
+        request hit the rate limit.
 
-        Raises Cancelled during the wait; ModelError, with nothing sent, if the pause exceeds `most` seconds or the
-        rejections exceed `patience`.
+        Raises Cancelled during the wait; raises ModelError, without sending the request, if the pause exceeds `most`
+        seconds or the rejections exceed `patience`.
         """
         left = self._wait_for_turn(model, cancel, most)
         try:
@@ -75,7 +75,7 @@ class Limiter:
         """Called when a request is sent, after its reservation was written. Raises Cancelled if it must not be sent."""
 
     def has_answered(self, model: str) -> bool:
-        """Return whether the model has answered any request of this process, so the key is valid."""
+        """Return whether the model has answered any request of this process, which shows that the key is valid."""
         with self._changed:
             return self._lines[model].answered
 
@@ -85,7 +85,7 @@ class Limiter:
             return max(0.0, self._lines[model].pace.until - self._clock())
 
     def pauses(self) -> dict[str, float]:
-        """Return the present pauses, by the model's name."""
+        """Return the current pauses by model name."""
         with self._changed:
             now = self._clock()
             left = {model: line.pace.until - now for model, line in self._lines.items()}

@@ -1,4 +1,4 @@
-"""The budget of a run: the highest cost of each request is reserved before it is sent, the real cost is settled after.
+"""The budget of a run: reserves the maximum cost of each request before it is sent and settles the real cost after.
 
 All arithmetic uses whole picodollars (1e-12 $), so that sums are exact and a run cannot exceed its budget by rounding.
 """
@@ -18,7 +18,7 @@ PICO = 10**12
 UNKNOWN = 0.1
 """The assumed price of a cached token relative to a fresh one, if unknown."""
 SMALLEST_OUTPUT = 16
-"""A budget that does not cover this many tokens of output counts as used up."""
+"""A budget that does not cover this many output tokens counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Ledger:
         """Describes the request for which a provider billed more than its reservation; it ends the run."""
 
     def allow(self, budget: float) -> None:
-        """Set the total budget, from the next request on."""
+        """Set the total budget, starting with the next request."""
         with self._lock:
             self._budget = round(budget * PICO)
 
@@ -96,8 +96,8 @@ class Ledger:
     ) -> tuple[Hold, int]:
         """Reserve the worst case of a request: at most `input_tokens` in and `max_output` out.
 
-        Returns the reservation and the allowed output, which is cut to what the budget covers. Raises BudgetStop if
-        that is next to nothing.
+        Returns the reservation and the allowed output, which is cut to what the budget covers. Raises BudgetStop if the
+        allowed output would be too small to be useful.
         """
         with self._lock:
             self.check()

@@ -1,8 +1,9 @@
 """The send rate of one model: pure arithmetic, without clock or threads.
 
-A rate-limit error stops all sending for a while. Then one request tests whether the limit still holds; with each answer
-one more may be in flight, up to half the earlier number, from there one more a round. This is TCP's congestion control
-(slow start, then additive increase and multiplicative decrease: Jacobson, Congestion Avoidance and Control, 1988).
+A rate-limit error stops all sending for a while. Then one request tests whether the limit still holds; each answer
+allows one more request in flight, up to half the earlier number, and beyond that one more each round. This is TCP's
+congestion control (slow start, then additive increase and multiplicative decrease: Jacobson, Congestion Avoidance and
+Control, 1988).
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from math import inf
 from random import Random
 
 LONGEST = 60.0
-"""The longest pause in seconds, unless the provider asks for a longer one."""
+"""Maximum pause in seconds, unless the provider asks for a longer one."""
 STEEPEST = 30
-"""The most doublings of a pause; more would exceed LONGEST anyway."""
+"""Maximum number of doublings of a pause; more would exceed LONGEST anyway."""
 
 
 @dataclass
 class SendRate:
-    """The send rate of one model. `first` is the first pause if the provider names none; all times are seconds of one
-    clock."""
+    """The send rate of one model. `first` is the first pause if the provider names none; all times are in seconds of
+    the same clock."""
 
     first: float
     random: Random
@@ -63,7 +64,8 @@ class SendRate:
     def refused(self, left: int, now: float, asked: float | None) -> None:
         """Lower the rate after a rejection; the provider asks for a pause of `asked` seconds.
 
-        Of the requests that were in flight together only the first one counts: the others give no new information.
+        Of the requests that were in flight together, only the first rejection counts: further rejections give no new
+        information.
         """
         if self.refused_since is None:
             self.refused_since, self._goal = now, max(1.0, self.flying / 2)

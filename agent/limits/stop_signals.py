@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[], bool]) -> Iterator[None]:
-    """Call `stop` at each signal; raise KeyboardInterrupt if it returns False, which means that there is nothing (more)
+    """Call `stop` at each signal; raise KeyboardInterrupt if it returns False, which means that there is nothing left
     to stop.
 
     Signals that the process was started to ignore, as by nohup, stay ignored.

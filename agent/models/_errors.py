@@ -1,8 +1,8 @@
 """Readable errors for the exceptions of litellm: ModelError, or Refused if only the user can fix the cause.
 
 A request counts as billed, and its whole reservation is charged, if its outcome is unknown: the stream broke off, the
-request timed out, or a gateway gave up on the server behind it. A provider that answers with an error of its own does
-not charge for the request.
+request timed out, or a gateway gave up on the server behind it. A provider that reports an error itself does not charge
+for the request.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
 BUSY = frozenset({429, 529})
-"""Too many requests from this user, or from all users."""
+"""Raised for too many requests from this user, or from all users."""
 LONGEST = 300
-"""Characters of the provider's message that are shown."""
+"""Maximum number of characters of the provider's message that are shown."""
 MOST_READ = 4000
-"""Characters of an error that are examined."""
+"""Maximum number of characters of an error that are examined."""
 MOST_MASKED = 100_000
-"""Characters of an error in which keys are masked. More than MOST_READ, since a key may cross that limit."""
+"""Maximum number of characters of an error in which keys are masked. It is more than MOST_READ, since a key may cross
+that limit."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
     r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
@@ -62,7 +63,7 @@ UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
 CONNECTED = {"MidStreamFallbackError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout"}
-"""Raised after the connection was established: the provider may have received the request and may charge for it."""
+"""Raised after the connection was established: the provider may have received the request and charge for it."""
 SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
 KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
 PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
@@ -71,12 +72,12 @@ KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
 
 
 MISREAD = (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError)
-"""Raised when a response does not have the expected form. The message is Python's, not the provider's."""
+"""Raised when a response does not have the expected form. The message comes from Python, not from the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget:
-    """A request's model and address, for messages. `fix` says where to set the key; `secrets` are masked."""
+    """A request's model and server address, for messages. `fix` says where to set the key; `secrets` are masked."""
 
     model: str
     address: str
@@ -101,7 +102,8 @@ def error_for_exception(error: Exception, asked: RequestTarget) -> ModelError:
 
 
 def error_for_filter(asked: RequestTarget, usage: Usage | None) -> ModelError:
-    """Return the error for a reply that the provider's filter withdrew. The provider charges for what was written."""
+    """Return the error for a reply that the provider's filter withdrew. The provider charges for the tokens already
+    written."""
     what = f"The provider's content filter ended a reply of {asked.model}."
     return ModelError(what, OTHER_WORDS, usage=usage)
 

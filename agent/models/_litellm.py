@@ -25,7 +25,7 @@ LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 @cache
 def begin() -> None:
-    """Start the import in a background thread, once. It takes seconds."""
+    """Start the import in a background thread, once. Importing it takes seconds."""
     Thread(target=_early, name="import litellm", daemon=True).start()
 
 
@@ -33,12 +33,12 @@ def _early() -> None:
     # An error of the import is raised again where litellm is needed, at the first reply.
     with suppress(Exception):
         library()
-        import_module("openai.resources")  # takes half a second that the first request would wait for
+        import_module("openai.resources")  # takes half a second, which would delay the first request
 
 
 @cache
 def library() -> ModuleType:
-    """Return litellm, configured."""
+    """Return the configured litellm module."""
     quiet()
     os.environ.update(LOCAL)
     with _uncollected():

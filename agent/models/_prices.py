@@ -1,4 +1,4 @@
-"""Prices, windows and abilities of models, from litellm's bundled map. The file is read without importing litellm."""
+"""Prices, limits and capabilities of models, from litellm's bundled map. It is read without importing litellm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from agent.limits.run_budget import Price
 
 MAP = "model_prices_and_context_window_backup.json"
 MOST_OUTPUT = 32_000
-"""Tokens of one reply unless the user allows more. All of them are reserved; 128,000 would reserve the whole budget."""
+"""Maximum number of tokens of one reply unless the user allows more. All of them are reserved, so a limit such as
+128,000 would reserve the whole budget."""
 PROVIDERS = "provider_endpoints_support_backup.json"
 TIER = re.compile(r"input_cost_per_token_above_(\d+)k_tokens$")
 
@@ -23,7 +24,7 @@ TIER = re.compile(r"input_cost_per_token_above_(\d+)k_tokens$")
 class ModelFacts:
     """Known facts about a model.
 
-    `provider` is litellm's name for it, or "". Sizes are in tokens, 0 if unknown. Abilities are null if unknown.
+    `provider` is litellm's name for it, or "". Sizes are in tokens, 0 if unknown. Capabilities are null if unknown.
     """
 
     provider: str = ""
@@ -59,7 +60,7 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _family(entry: dict[str, Any]) -> str:
-    """Return the provider without its interface: `bedrock` for bedrock_converse, `vertex_ai` for vertex_ai-*."""
+    """Return the provider without its API variant: `bedrock` for bedrock_converse, `vertex_ai` for vertex_ai-*."""
     name = str(entry.get("litellm_provider", "")).removesuffix("_converse")
     return "vertex_ai" if name.startswith("vertex_ai-") else name
 
@@ -71,7 +72,7 @@ def _facts(entry: dict[str, Any]) -> ModelFacts:
         price=_price(entry),
         max_output=min(_count(entry.get("max_output_tokens")), MOST_OUTPUT),
         window=min([window, *_tiers(entry)]) if window else 0,
-        # A model that is in the map does not have the abilities that its entry leaves out.
+        # If a model is in the map, capabilities that its entry omits are taken to be missing.
         images=bool(entry.get("supports_vision")),
         tools=bool(entry.get("supports_function_calling")),
         caching=bool(entry.get("supports_prompt_caching")),
@@ -81,7 +82,8 @@ def _facts(entry: dict[str, Any]) -> ModelFacts:
 
 
 def _tiers(entry: dict[str, Any]) -> list[int]:
-    """Return the input sizes above which a token costs more. Requests stay below, so that they have one price."""
+    """Return the input sizes above which a token costs more. Requests stay below these sizes, so that all their tokens
+    have the same price."""
     return [int(found[1]) * 1000 for name in entry if (found := TIER.match(name))]
 
 

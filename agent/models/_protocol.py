@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 TAKE_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "openrouter"})
 BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
-"""Thinking tokens that litellm grants Claude for each effort. They count as output and must leave room for the text."""
+"""Number of thinking tokens that litellm grants Claude for each effort. They count as output and must leave room for
+the reply's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to call a model. `wire` is its name for litellm. `claude`: a model of Anthropic, at any provider."""
+    """How to call a model. `wire` is the model's name in litellm. `claude`: the model is one of Anthropic's, at any
+    provider."""
 
     wire: str
     claude: bool

@@ -16,11 +16,11 @@ from trajectories.records import Action, Reply
 THOUGHT = "__thought__"
 """litellm's separator between the id of a Gemini call and its signature."""
 LONGEST_NAME = 200
-"""Characters of a tool's name or a call's id. No provider accepts longer ones."""
+"""Maximum number of characters of a tool's name or a call's id. No provider accepts more."""
 
 
 def decode_reply(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
-    """Return the reply. The caller fills in its branch and ask."""
+    """Return the reply. The caller sets its branch and ask number."""
     text, actions = answer.text, [_action(answer.calls[at], answer.finish, max_output) for at in sorted(answer.calls)]
     if route.fenced:
         text, parsed = _text_tool_calls.parse(answer.text, tools, cut=answer.finish == "length")

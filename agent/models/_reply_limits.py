@@ -1,8 +1,8 @@
 """Limits of one reply: its bytes, and the seconds without visible progress.
 
 They are enforced where bytes arrive from the network. Client parsers skip data that only keeps a connection busy
-(comments, empty deltas, headers), so code above them never sees it. A reading thread checks its limits every TICK, so
-an interrupt also stops it soon.
+(comments, empty deltas, headers), so code above them never sees it. A reading thread checks its limits every TICK
+seconds, so it also responds quickly to an interrupt.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two checks of the limits while nothing arrives."""
 ERROR_BYTES = 1 << 18
-"""Bytes of an error's body that are read."""
+"""Maximum number of bytes of an error's body that are read."""
 ERROR_SECONDS = 10.0
 UNFRAMED = 4
-"""Divisor of the byte limit for a body that is not streamed: its tokens do not each have a frame."""
+"""Divisor of the byte limit for a body that is not streamed: its tokens are not sent in separate frames."""
 STREAMED = ("event-stream", "eventstream", "ndjson")
 """Parts of the content types of streams: server-sent events, Amazon's, and JSON lines."""
 
@@ -32,15 +32,16 @@ Reason = Literal["cancelled", "first", "stalled", "large", "compressed", "redire
 
 
 class LimitReached(Exception):
-    """A limit was reached. Clients pass this on or wrap it; `ReplyLimits.reached` holds the reason."""
+    """Raised when a limit is reached. Clients propagate or wrap this exception; `ReplyLimits.reached` holds the
+    reason."""
 
 
 class ReplyLimits:
     """Limits for the requests that the current thread makes in the `with` block.
 
-    `first` is the time in seconds until anything visible arrives (text, reasoning or arguments of a call), `further`
-    the time between two such arrivals, and `most` a number of bytes. `reached` is null, or the limit that ended the
-    reply. `target` is the server to which the request was redirected.
+    `first` is the maximum time in seconds until anything visible arrives (text, reasoning or arguments of a call),
+    `further` the maximum time between two such arrivals, and `most` the maximum number of bytes. `reached` is null, or
+    the limit that ended the reply. `target` is the server to which the request was redirected.
     """
 
     def __init__(self, cancel: Event, first: float, further: float, most: int) -> None:
@@ -85,7 +86,7 @@ class ReplyLimits:
             raise LimitReached
 
     def read(self, stream: httpcore.NetworkStream, max_bytes: int) -> bytes:
-        """Return the next bytes of a connection. Raises LimitReached."""
+        """Return the next bytes from a connection. Raises LimitReached."""
         import httpcore
 
         while True:
@@ -98,9 +99,9 @@ class ReplyLimits:
             return data
 
     def filtered(self, response: httpx.Response) -> httpx.Response:
-        """Return the response if clients may read it.
+        """Return the response if clients can read it safely.
 
-        Raises LimitReached for a compressed response, which may unpack to any size, and for a redirect to another
+        Raises LimitReached for a compressed response, which may decompress to any size, and for a redirect to another
         server, since most clients would send the conversation and the key there.
         """
         if response.has_redirect_location and (target := _redirect_target(response)):
@@ -119,7 +120,7 @@ class ReplyLimits:
         return response
 
     def _error(self, response: httpx.Response, is_plain: bool) -> httpx.Response:
-        """Return an error response with the beginning of its body, which the error message quotes."""
+        """Return an error response with the first part of its body, which the error message quotes."""
         import httpx
 
         body = bytearray()

@@ -1,6 +1,6 @@
 """Conversion of messages to the form that litellm takes.
 
-A message's `blocks` hold, as JSON, fields that a provider needs back byte for byte. `{field: value}` is added to the
+A message's `blocks` hold, as JSON, fields that a provider needs back byte for byte. `{field: value}` is appended to the
 list `field` of the message. `at` is its position in the text, whose length was `of` characters; if the text was changed
 since, for example by masking, the position is lost and the block goes first. `{"call", "id"}` restores the id of a call
 that contains its signature.
@@ -19,7 +19,7 @@ from agent.models.base import Message
 
 MARK = {"type": "ephemeral"}
 EMPTY = "(nothing)"
-"""Placeholder, since providers reject a message that is empty or blank."""
+"""Placeholder for empty or blank messages, which providers reject."""
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 LONGEST_NAME = 64
 
@@ -87,9 +87,8 @@ def _named(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has_valid_position(block: dict[str, Any], message: Message) -> bool:
-    """Return whether a thinking block can go back to its position in the text.
-
-    litellm accepts thinking between parts of text, but drops redacted thinking there.
+    """Return whether a thinking block can be put back at its position in the text. litellm accepts thinking between
+    parts of text, but drops redacted thinking there.
     """
     length = len(message["content"])
     return bool(block.get("thinking_blocks", {}).get("type") == "thinking" and block.get("of", length) == length)
@@ -118,7 +117,8 @@ def _sign(message: Message, ids: dict[str, str]) -> None:
 
 
 def _parts(message: Message) -> Message:
-    """Return a message with its text as a part. Marked or not, two requests then start with the same bytes."""
+    """Return a message with its text as a content part. Two requests then start with the same bytes, whether or not the
+    message has a cache mark."""
     content = message.get("content")
     if message["role"] == "assistant" or not isinstance(content, str) or not content:
         return message
@@ -126,7 +126,8 @@ def _parts(message: Message) -> Message:
 
 
 def _mark(sent: list[Message]) -> None:
-    """Mark the system message, the end of this request, and the end of the previous one, which is in the cache."""
+    """Mark the system message, the end of this request, and the end of the previous request, which is already
+    cached."""
     latest = max((at for at, message in enumerate(sent) if message["role"] == "assistant"), default=0)
     for candidates in (sent[:1], sent[:latest], sent):
         for message in reversed([message for message in candidates if message["role"] != "assistant"][-1:]):

@@ -12,7 +12,8 @@ from agent.models._reply_limits import ReplyLimits
 from agent.models._usage import larger_usage, usage
 
 CALL = 16
-"""Characters added to the size for each call, beside its name and arguments: a call takes at least one token."""
+"""Number of characters added to the size for each call, in addition to its name and arguments: a call takes at least
+one token."""
 
 
 @dataclass
@@ -39,9 +40,9 @@ class Answer:
     finish: str = ""
     usage: Any = None
     visible: int = 0
-    """Characters so far of text, reasoning and arguments."""
+    """Number of characters of text, reasoning and arguments received so far."""
     size: int = 0
-    """Characters so far of all output: `visible`, names of tools, and CALL for each call."""
+    """Number of characters of all output so far: `visible`, names of tools, and CALL for each call."""
 
     def take(self, delta: dict[str, Any]) -> str:
         """Add a piece of a message, or a whole one, and return the new text."""
@@ -60,7 +61,8 @@ class Answer:
         return text
 
     def note(self, chunk: dict[str, Any]) -> dict[str, Any]:
-        """Collect from a raw chunk what litellm drops, and return the chunk in a form that litellm can parse."""
+        """Collect the fields of a raw chunk that litellm drops, and return the chunk in a form that litellm can
+        parse."""
         for choice in (chunk.get("choices") or [])[:1]:
             for detail in (choice.get("delta") or {}).get("reasoning_details") or []:
                 self._detail(detail)
@@ -103,7 +105,7 @@ class Answer:
             self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
 
     def _detail(self, piece: dict[str, Any]) -> None:
-        """Add a piece of reasoning. Pieces of one text follow each other; encrypted ones arrive whole."""
+        """Add a piece of reasoning. Pieces of one text arrive in order; encrypted pieces arrive whole."""
         last = self.blocks[-1].get("reasoning_details") if self.blocks else None
         same = last and all(last.get(name) == piece.get(name) for name in ("type", "index"))
         for name in ("text", "summary"):
@@ -115,7 +117,8 @@ class Answer:
 
 
 def collect(stream: Any, answer: Answer, limits: ReplyLimits, most: int) -> Generator[str, None, None]:
-    """Read a stream into `answer` and yield its text as it arrives. A reply of more than `most` characters is cut.
+    """Read a stream into `answer` and yield its text as it arrives. A reply of more than `most` characters is
+    truncated.
 
     Raises LimitReached if a limit is reached or the request is cancelled. The connection is closed in any case.
     """
@@ -190,7 +193,7 @@ def raw_response(stream: Any) -> Any:
 def close(stream: Any) -> None:
     """Close the connection of a stream, in whichever layer litellm holds it.
 
-    If the garbage collector closed it, it could block for ever: httpcore closes it under a lock that is not reentrant.
+    If the garbage collector closed it, it could block forever: httpcore closes it under a lock that is not reentrant.
     """
     inner = getattr(stream, "completion_stream", None)
     lines = getattr(inner, "streaming_response", None)
@@ -213,6 +216,7 @@ def _refusal(stream: Any) -> str:
 
 
 def _usage(stream: Any) -> Any:
-    """Return the usage that the provider stated. litellm's own count, for want of one, is not what is billed."""
+    """Return the usage that the provider stated. litellm's own count, used if the provider stated none, is not what is
+    billed."""
     usages = [chunk.usage for chunk in getattr(stream, "chunks", []) if getattr(chunk, "usage", None) is not None]
     return reduce(larger_usage, (each.model_dump(warnings=False) for each in usages), None)

@@ -80,7 +80,7 @@ def render(tool: str, arguments: dict[str, Any]) -> str:
 
 
 def parse(text: str, tools: Sequence[dict[str, Any]] = (), cut: bool = False) -> tuple[str, list[Action]]:
-    """Return the text around the calls, and the calls. `cut`: the reply was cut off because it was too long."""
+    """Return the text around the calls, and the calls. `cut`: the reply was truncated because it was too long."""
     lists = {tool["function"]["name"]: _lists(tool["function"].get("parameters", {})) for tool in tools}
     lines = iter(text.split("\n"))
     around: list[str] = []

@@ -10,7 +10,7 @@ from trajectories.records import Usage
 
 MOST_TOKENS = 10**9
 LONGEST_TOKEN = 32
-"""The most characters that a token of output has on average, if a run of one character counts as one.
+"""Maximum average number of characters of an output token, if a run of one character counts as one.
 
 Of the 100,256 tokens of OpenAI's cl100k_base, 5 are longer by this count (the longest has 42 characters). Text and code
 have 3 to 5 characters a token. A reply that consists only of these 5 tokens would be overestimated by up to a third.
@@ -58,9 +58,9 @@ def usage(stated: Any, own_figure: bool = False, least: int = 0) -> Usage | None
     """Return the usage that the provider states, or None if it states none or a figure that is not a count.
 
     If figures contradict each other, the larger one is used: a part cannot exceed its whole, and the difference between
-    a total and its parts is output (some servers leave reasoning out of `completion_tokens`).
-    `own_figure`: `cost` is the provider's, in dollars, not litellm's from its map. `least`: the least tokens of output
-    that the reply can have. It replaces a smaller figure, and the provider's dollars are then ignored too.
+    a total and its parts is output (some servers leave reasoning out of `completion_tokens`). `own_figure`: `cost` is
+    the provider's, in dollars, not litellm's from its map. `least`: the minimum number of output tokens that the reply
+    can have. It replaces a smaller figure, and the provider's dollars are then ignored too.
     """
     if not isinstance(stated, dict):
         return None

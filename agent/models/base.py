@@ -38,7 +38,8 @@ class RequestOptions:
 
 
 class PermissionDenied(Refused):
-    """A 403 that does not say whether it is about the key. If it is about the request, raise `of_request` instead."""
+    """Raised for a 403 response that does not say whether it is about the key. For a 403 response about the request,
+    raise `of_request` instead."""
 
     def __init__(self, message: str, fix: str, of_request: ModelError) -> None:
         super().__init__(message, fix, billed=False)
@@ -48,9 +49,9 @@ class PermissionDenied(Refused):
 class Model(Protocol):
     """A language model.
 
-    `price` is null if unknown. `max_output` is the most tokens of one reply, `window` the most tokens of request and
-    reply together (0: unknown). `images`: the model accepts images. `fallback` names another model. `secrets` are keys
-    that must not appear in anything that is shown or stored.
+    `price` is null if unknown. `max_output` is the maximum number of tokens of one reply, `window` the maximum number
+    of tokens of request and reply together (0: unknown). `images`: the model accepts images. `fallback` names another
+    model. `secrets` are keys that must not appear in anything that is shown or stored.
     """
 
     name: str
@@ -64,7 +65,8 @@ class Model(Protocol):
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
         """Send the request and return the reply.
 
-        Raises ModelError. Its `retryable` says whether to send the request again, its `billed` whether it was charged.
+        Raises ModelError. The error's `retryable` says whether to send the request again, its `billed` whether it was
+        charged.
         """
         ...
 

@@ -1,7 +1,6 @@
-"""A model at a provider, or on a local server, called through litellm.
-
-litellm is needed at the first reply. Its import takes seconds, so a thread starts it as soon as a model is loaded,
-while the workspace is opened. Its retries are off, since each request has its own reservation.
+"""A model at a provider, or on a local server, called through litellm. litellm is imported before the first reply. Its
+import takes seconds, so a thread starts it as soon as a model is loaded, while the workspace is opened. Its retries are
+off, since each request has its own reservation.
 """
 
 from __future__ import annotations
@@ -35,21 +34,22 @@ if TYPE_CHECKING:
     from agent.config.settings import ModelTable, Settings
 
 MAX_OUTPUT = 8192
-"""Tokens of one reply if the model's limit is unknown."""
+"""Maximum number of tokens of one reply if the model's limit is unknown."""
 KEYLESS = frozenset(
     {"ollama", "ollama_chat", "lm_studio", "llamafile", "hosted_vllm", "vllm", "oobabooga", "xinference"}
 )
 OWN_CREDENTIALS = frozenset({"bedrock", "vertex_ai", "sagemaker", "sagemaker_chat"})
-"""Providers whose clients find credentials where their clouds keep them."""
+"""Providers whose clients find credentials in the usual places of their clouds."""
 NO_KEY = "none"
-"""Sent to a local server, since clients require a key."""
+"""Dummy key sent to a local server, since clients require one."""
 LONGEST_TOKEN = 16
-"""The most characters that one token of output has on average. A longer stream is taken to be endless and is cut."""
+"""Maximum average number of characters of one output token. A longer stream is assumed to be endless and is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderModel:
-    """Where requests to a model go. `wire` is litellm's name; `base` the address, "" for the provider's own."""
+    """The destination of requests to a model. `wire` is litellm's name; `base` is the server's URL, "" for the
+    provider's default."""
 
     wire: str
     table: ModelTable
@@ -103,7 +103,7 @@ class Provider:
     ) -> Generator[str, None, None]:
         """Send the request, read the response into `answer`, and yield its text as it arrives.
 
-        Every error of litellm is raised as an error of this project.
+        Every error of litellm is converted to an error of this project.
         """
         error: Exception | None = None
         try:
@@ -114,7 +114,7 @@ class Provider:
             error = raised
         if limits.reached == "redirected":
             raise error_for_redirect(limits.target, self._asked)
-        if limits.reached is not None:  # whatever litellm made of that
+        if limits.reached is not None:  # regardless of the exception that litellm raised for it
             raise error_for_limit(limits.reached, self._asked, self._settings)
         if error is not None:
             raise error_for_exception(error, self._asked) from None
@@ -122,7 +122,8 @@ class Provider:
     def _read(
         self, request: dict[str, Any], answer: _stream.Answer, asking: RequestOptions, limits: ReplyLimits
     ) -> Generator[str, None, None]:
-        """Return the texts of a response. If the server does not stream although it was asked to, read it whole."""
+        """Return the texts of a response. If the server does not stream although it was asked to, read the response
+        whole."""
         stream = _litellm.library().completion(**request)
         if not request["stream"]:
             return _stream.read_completion(stream.model_dump(exclude_none=True, warnings=False), answer)
@@ -144,7 +145,7 @@ class Provider:
         self._broken.discard(ask)
         said = _text_tool_calls.render_tool_calls(messages, tools) if route.fenced else messages
         effort = route.effort(self._effort, asking.max_output, _request_encoder.has_only_mute_calls(said))
-        wished = None if effort else asking.temperature  # models that think accept no temperature
+        wished = None if effort else asking.temperature  # thinking models accept no temperature
         optional = {
             **self._fixed,
             "temperature": wished if self._temperature is None else self._temperature,
@@ -182,7 +183,7 @@ def load(name: str, settings: Settings) -> Provider:
 
 
 def facts_of(name: str, table: ModelTable) -> _prices.ModelFacts:
-    """Return what is known of a model, without needing its key. Raises ConfigError for an invalid name."""
+    """Return the known facts about a model, without needing its key. Raises ConfigError for an invalid name."""
     return _facts(_wire_name(name, table), name, table)
 
 
@@ -202,7 +203,7 @@ def _facts(wire: str, name: str, table: ModelTable) -> _prices.ModelFacts:
 
 
 def find(name: str, settings: Settings) -> ProviderModel:
-    """Return where a request to the named model would go, and with which key. A missing key is not an error here.
+    """Return the destination of requests to the named model, and the key to use. A missing key is not an error here.
 
     Raises ConfigError for an invalid name.
     """

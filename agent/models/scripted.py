@@ -1,4 +1,4 @@
-"""A model that answers from a file: for tests, demonstrations and the study of a single decision.
+"""A model that answers from a file: for tests, demonstrations and studies of a single decision.
 
 The file has JSON lines `{branch?, n?, contains?, reply: {text, actions: [{tool, arguments}], usage?}}`. The reply is
 that of the first line whose conditions all hold: the branch, the ask number, and a text that the messages since the
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_OUTPUT = 8192
 LARGEST = 64 << 20
-"""The most bytes of a script."""
+"""Maximum number of bytes of a script."""
 USAGE = {**dict.fromkeys(("input_tokens", "output_tokens", "cached_tokens", "written_tokens"), int), "dollars": Real}
 ACTION = {"tool": str, "arguments": dict, "error": str}
 LINE = {"branch": str, "n": int, "contains": str, "reply": {"text": str, "actions": [ACTION], "usage": USAGE}}

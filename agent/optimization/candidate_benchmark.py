@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 KNOWN, UNSEEN = 160, 120
-"""Numbers of calls: those that every candidate is judged by, and held-out ones for the last check."""
+"""Number of calls that every candidate is judged by, and number of held-out calls for the final check."""
 MEASURED = 4
 SIZES = (64, 128, 256, 512, 1024)
 FINAL_SEEDS, UNSEEN_SEEDS = (0, 1, 2), (1, 2)
 COUNTING = 900.0
-"""Seconds for counting the instructions of a whole workload, which makes it about 40 times slower."""
+"""Maximum number of seconds for counting the instructions of a whole workload; counting makes it about 40 times
+slower."""
 
 RIGHT, MOST_WORDS = "right", 6
 SCORES = {"wrong": WRONG, "missing": MISSING_ENTITY, "unusable": UNFORMATTED}
@@ -47,8 +48,8 @@ SCORES = {"wrong": WRONG, "missing": MISSING_ENTITY, "unusable": UNFORMATTED}
 class CandidateVerdict:
     """The verdict on a candidate. Its `status` is `right`, `wrong`, `missing`, `unusable` or `doubted`; `why` explains.
 
-    `cost` is the number of instructions of its warm calls, weighted by how often they occurred, `cold` that of a first
-    call of each. `lines` is the size of its diff.
+    `cost` is the number of instructions of its warm calls, weighted by how often they occurred; `cold` is the number of
+    instructions of the first run of each call. `lines` is the size of its diff.
     """
 
     what: str
@@ -90,7 +91,8 @@ class Bench:
         return self.workspace_at(self.tree)
 
     def workspace_at(self, tree: str) -> Workspace:
-        """Return the workspace at `tree`. Each candidate gets a fresh one, since others may leave processes running."""
+        """Return the workspace at `tree`. Each candidate gets a fresh one, since other candidates may leave processes
+        running."""
         if tree not in self._workspaces:
             for other in [each for each in self._workspaces if each != self.tree]:
                 self._workspaces.pop(other).close()
@@ -124,11 +126,11 @@ class Bench:
 
     @property
     def words(self) -> str:
-        """The messages of recording and growing calls: why there are none, or not more."""
+        """Messages from recording and growing calls: why there are no calls, or not more of them."""
         return " ".join(self.task.once(f"calls {self.target}", self._keep_calls)["said"])
 
     def _steady(self, calls: Sequence[InputCall]) -> tuple[InputCall, ...]:
-        """Return the calls that have an answer, and the same one under two hash seeds."""
+        """Return the calls that have an answer and give the same answer under two hash seeds."""
         once, twice = (collect_answers(self.before, self.target, calls, hash_seed=seed) for seed in (0, 1))
         same = zip(calls, once, twice, strict=True)
         return tuple(
@@ -137,7 +139,8 @@ class Bench:
 
     @cached_property
     def measured(self) -> tuple[InputCall, ...]:
-        """The recorded calls whose instructions are counted: the largest, and some between it and the smallest."""
+        """The recorded calls whose instructions are counted: the largest, and some between the smallest and the
+        largest."""
         real = [call for call in self.calls["known"] if call.origin in ("recorded", "test")]
         by_size = sorted(real or self.calls["known"], key=lambda call: len(call.data), reverse=True)
         step = max(len(by_size) // MEASURED, 1)
@@ -153,7 +156,7 @@ class Bench:
         return load_verdict(self.task.once(f"baseline {self.target}", lambda: self._counted("as it is", self.tree)))
 
     def judge(self, what: str, tree: str) -> CandidateVerdict:
-        """Judge the candidate at `tree` by the known calls: first whether it is right, then its cost."""
+        """Judge the candidate at `tree` by the known calls: first its correctness, then its cost."""
         return load_verdict(self.task.once(f"judge {self.target} {tree}", lambda: self._judge(what, tree)))
 
     def _judge(self, what: str, tree: str) -> dict[str, Any]:
@@ -200,7 +203,8 @@ class Bench:
     # The last checks, of the best candidate only
 
     def last_checks(self, tree: str) -> list[str]:
-        """Return objections to a candidate that is right on the known calls: from unseen calls and cheating checks."""
+        """Return objections to a candidate that is correct on the known calls: from unseen calls and checks for
+        cheating."""
         found: list[str] = self.task.once(f"last checks {self.target} {tree}", lambda: self._last_checks(tree))
         return found
 
@@ -227,7 +231,8 @@ class Bench:
         return Timing(**_with_tuples(value)) if value else None
 
     def seeds(self, tree: str) -> list[tuple[int, int]]:
-        """Return the warm instructions of the largest recorded call, before and after, under three hash seeds."""
+        """Return the number of warm instructions of the largest recorded call, before and after, under three hash
+        seeds."""
         sides = [self.task.once(f"seeds {self.target} {at}", partial(self._seeds, at)) for at in (self.tree, tree)]
         return list(zip(*sides, strict=True))
 

@@ -55,7 +55,8 @@ class _Axis:
 
 
 def chart(name: str, before: Growth, after: Growth | None = None, counted: str = "") -> str:
-    """Return an SVG of the growth of a function's instructions. `counted` says how they were counted, as a subtitle."""
+    """Return an SVG of the growth of a function's instructions. `counted` is a subtitle that says how they were
+    counted."""
     growths = [("before", before), *([("after", after)] if after else [])]
     sizes = [size for _, growth in growths for size in growth.sizes]
     counts = [count for _, growth in growths for count in growth.counts]
@@ -218,7 +219,7 @@ def table(name: str, before: Measurements, after: Measurements, backend: str = "
 
 
 def rows(before: Measurements, after: Measurements, backend: str = "") -> list[tuple[str, str, str, str]]:
-    """Return the rows of the table as texts: what, before, after, ratio."""
+    """Return the rows of the table as strings: label, before, after, ratio."""
     by = f" ({clean_text(backend)})" if backend else ""
     found = [
         _row(f"instructions{by}", before.instructions, after.instructions, lambda value: f"{value:,.0f}"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TARGETS = 3
 REWRITES = 12
-"""Most candidates from built-in rewrites that are tried for a function."""
+"""Maximum number of candidates from built-in rewrites that are tried for a function."""
 LINES, MOST_LINES = 5, 300
 
 
@@ -97,7 +97,8 @@ def judge_rewrites(task: Task, bench: Bench) -> list[CandidateVerdict]:
 
 
 def record_rewards(task: Task, group: Sequence[CandidateVerdict]) -> None:
-    """Record the candidates with their rewards, after arXiv 2508.20124; right ones are rewarded by instructions."""
+    """Record the candidates with their rewards, based on arXiv 2508.20124; correct candidates are rewarded by their
+    number of instructions."""
     right = [judged for judged in group if judged.status == RIGHT]
     earned = dict(zip((id(judged) for judged in right), rewards([judged.cost for judged in right]), strict=True))
     rows = [
@@ -155,7 +156,7 @@ def _source(data: bytes, target: Target) -> str:
 
 
 def feedback(task: Task, bench: Bench, judged: CandidateVerdict, group: Sequence[CandidateVerdict]) -> str:
-    """Return the message after a candidate: its verdict, its hot lines and the best candidate so far."""
+    """Return the message that follows a candidate: its verdict, its hot lines and the best candidate so far."""
     before = bench.baseline()
     right = [each for each in group if each.status == RIGHT]
     best = min(right, key=lambda each: each.cost, default=None)

@@ -100,17 +100,17 @@ class Gain:
 
 
 def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:
-    """Return the candidate with the smallest diff among those within 5 % of the fewest instructions."""
+    """Return the candidate with the smallest diff among those within 5 % of the lowest number of instructions."""
     return right[rank_candidates([RankedCandidate(judged.cost, judged.lines) for judged in right])[0]]
 
 
 def is_promising(before: CandidateVerdict, judged: CandidateVerdict) -> bool:
-    """Whether a candidate executes fewer instructions, or certainly grows more slowly."""
+    """Return whether a candidate executes fewer instructions, or clearly grows more slowly."""
     return judged.cost < before.cost or _is_below(judged.growth, before.growth)
 
 
 def measure_gain(bench: Bench, judged: CandidateVerdict) -> Gain:
-    """Measure the gain of a candidate, as far as possible."""
+    """Measure the gain of a candidate, as far as it can be measured."""
     seeds, workload = tuple(bench.seeds(judged.tree)), tuple(bench.workload(judged.tree))
     return Gain(bench.target, bench.baseline(), judged, seeds, workload, bench.timing(judged.tree))
 
@@ -126,7 +126,7 @@ def growth_text(growth: Growth | None) -> str:
 
 
 def final_summary(gains: Sequence[Gain], words: Sequence[str]) -> str:
-    """Return the measurements as text tables, followed by `words` about rejected candidates."""
+    """Return the measurements as text tables, followed by the text `words` about rejected candidates."""
     tables = [table(f"{gain.target}: {gain.after.what}", *gain.measured, gain.after.backend) for gain in gains]
     return "\n".join([*tables, *words])
 

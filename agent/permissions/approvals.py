@@ -23,14 +23,15 @@ FORBIDDEN = "A configured rule denies it: {}."
 class Approval:
     """A question to the user: may this be done?
 
-    `detail` is what the user should see before answering (a diff, the reasons). `parts` are the texts to choose from
-    (the hunks of a diff); empty for all or nothing. `subject` is what rules apply to: a command line; hosts, paths or a
-    branch, one a line. `root` is the repository's folder and `folder` the one in which a command runs; `cancel` ends
-    the wait with a no. `message` is that of a commit, shown above its diff. `other_names` returns further names of the
-    paths, to which only denying rules apply; None if they are unknown.
+    `detail` is the text that the user should see before answering (a diff, the reasons). `parts` are the texts to
+    choose from (the hunks of a diff); empty for all or nothing. `subject` is the text that rules apply to: a command
+    line; or hosts, paths or a branch, one a line. `root` is the repository's folder and `folder` the one in which a
+    command runs; setting `cancel` ends the wait with the answer no. `message` is the commit message, shown above the
+    commit's diff. `other_names` returns further names of the paths, to which only denying rules apply; None if they are
+    unknown.
 
-    `why` says why no rule may allow it, so that it can be allowed only once; rules may find more such reasons. The
-    session adds `why`, `id`, which the answer names, and `always`, the rules that a lasting yes would store.
+    `why` explains why no rule may allow it, so that it can be allowed only once; rules may find more such reasons. The
+    session adds `why`, `id`, which the answer repeats, and `always`, the rules that a lasting yes would store.
     """
 
     kind: Kind
@@ -53,7 +54,7 @@ class Answer:
     """The user's answer. `scope` says how long it applies to similar questions; `project` is stored in the user's
     state, for the repository.
 
-    `chosen` holds the numbers of parts, from 0; None for all. `reason` is reported to the model with a no.
+    `chosen` holds the numbers of parts, from 0; None for all. If the answer is no, `reason` is reported to the model.
     """
 
     yes: bool
@@ -66,7 +67,7 @@ Approve = Callable[[Approval], Answer]
 
 
 def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
-    """Return the answer if no one can be asked: yes, unless a rule denies it."""
+    """Return the answer to use if no user can be asked: yes, unless a rule denies it."""
     if not permissions.deny:
         return Answer(True)
     from agent.permissions.decisions import judge

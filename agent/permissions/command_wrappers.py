@@ -49,15 +49,15 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
 """Arguments with which a program that otherwise only reads or builds runs another one, or, for `sort` and `find`,
 writes files.
 
-`tar` and `go` have further arguments that write and delete. All words are compared: a `--` may be the value of an
-option and then ends nothing.
+`tar` and `go` have further arguments that write and delete. All words are compared, even after a `--`, since it may be
+the value of an option.
 """
 
 GIT_READS = word_set(
     "status log show diff blame annotate grep ls-files ls-tree rev-parse rev-list describe shortlog cat-file "
     "merge-base show-ref for-each-ref name-rev diff-tree diff-index diff-files count-objects check-ignore check-attr"
 )
-"""Subcommands of git that only read. All others write, fetch, or run hooks, filters and given commands."""
+"""Subcommands of git that only read. All other subcommands write, fetch, or run hooks, filters and given commands."""
 _GIT_LISTS = {
     "branch": word_set("-a -r -v -vv -av -avv --list --all --show-current --no-color"),
     "remote": word_set("-v --verbose"),
@@ -67,7 +67,7 @@ _GIT_LISTS = {
 _GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|fil|te).*|--(fi|o|t)")
 """Options of git's subcommands that write files or run programs, abbreviated as git allows."""
 _GIT_PAGER = re.compile(r"-(?!-)[^efmABC]*O.*")
-"""The option of `git grep` for a pager, among other letters; some of them are followed by a value."""
+"""The option of `git grep` for a pager, possibly combined with other letters; some of them are followed by a value."""
 
 _TIME = re.compile(r"[0-9]+(\.[0-9]+)?[smhd]?")
 _PRINT_SCRIPT = re.compile(r"([0-9]+|\$)(,([0-9]+|\$))?p")
@@ -97,7 +97,7 @@ def base_name(word: str) -> str:
 
 
 def reason_to_ask(words: Words) -> str:
-    """Return why no rule may allow this simple command, given without the variables set for it; "" if one may."""
+    """Return why no rule may allow this simple command, given without the variables set for it; "" if a rule may."""
     if (inner := without_limit(words)) != words:
         return "`timeout` runs the command that it is given" if ASSIGNED.fullmatch(inner[0]) else reason_to_ask(inner)
     name, rest = base_name(words[0]), words[1:]

@@ -26,7 +26,7 @@ class Decision:
     """The decision on a question.
 
     `yes` is None if the user must be asked; then `always` are the rules that would decide it, and `why` says why there
-    are none. `rules` decided it, and `by` says where they are stored.
+    are none. `rules` are the rules that decided it, and `by` says where they are stored.
     """
 
     yes: bool | None
@@ -75,14 +75,14 @@ def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Store
 
 
 def _allow(by: Sequence[StoredRule]) -> Decision:
-    """Return a yes; its `by` is that of the rule with the shortest life."""
+    """Return a decision that allows; its `by` is that of the rule with the shortest lifetime."""
     order = ("session", "project", "config")
     who = next((each for each in order if any(one.by == each for one in by)), "config")
     return Decision(True, tuple(dict.fromkeys(each.rule for each in by)), who)
 
 
 def _outside_reason(line: Line, approval: Approval) -> str:
-    """Return why the line may affect files outside the workspace or of git itself; "" if it does not."""
+    """Return why the line may affect files outside the workspace or git's own files; "" if it does not."""
     root, start = approval.root, approval.folder or approval.root
     if start != root and not is_plain_path(start, root, root):
         return "the shell is in a folder outside the workspace, or behind a link"
@@ -100,8 +100,8 @@ def _outside_reason(line: Line, approval: Approval) -> str:
 
 
 def is_plain_path(path: str, folder: str, root: str) -> bool:
-    """Return whether a path, absolute or relative to `folder`, is below `root`, through no link, and not one of git's
-    own files.
+    """Return whether a path, absolute or relative to `folder`, is below `root` without passing through a link, and is
+    not one of git's own files.
 
     All names by which a file system may know git's files are checked. False if this cannot be determined.
     """
@@ -126,7 +126,7 @@ def is_git_file(path: str, root: str) -> bool:
 
 
 def _is_of_git(parts: Sequence[str]) -> bool:
-    """Return whether a part is a name of git's folder. HFS ignores some characters, NTFS trailing dots and blanks, and
-    it has a short name."""
+    """Return whether a path component is a name of git's folder. HFS ignores some characters, and NTFS ignores trailing
+    dots and blanks and has a short name for the folder."""
     names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
     return any(name in (".git", "git~1") for name in names)

@@ -1,8 +1,8 @@
-"""A loose search for denied commands: in the text of a command, not in what a shell would make of it.
+"""A loose search for denied commands, in the text of a command rather than in its interpretation by a shell.
 
 A command can be wrapped, quoted and nested in more ways than anything but a shell can parse, so the words of a rule are
-searched wherever they are written. This finds too much rather than too little. A name that is put together only at run
-time is not found.
+searched for anywhere in the text. This search prefers false matches to missed ones. A name that is assembled only at
+run time is not found.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Token = tuple[int, int, str]
 def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
     """Return whether the words occur in this text in this order.
 
-    Between them there may be anything that does not clearly end a command, or only quotes and blanks if `exact`.
+    Any text that does not clearly end a command may stand between them, or only quotes and blanks if `exact`.
     """
     for form in (_JOINED, _SPLIT):
         own = [name for word in words for *_, name in _tokens(word, form) or [(0, 0, word.casefold())]]
@@ -83,7 +83,7 @@ def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: 
             before = bisect_left(places, number)
             if not before or not _is_named(word, name):
                 continue
-            first, last = places[0], places[before - 1]  # the first and the last place decide for those between them
+            first, last = places[0], places[before - 1]  # checking the first and the last place is enough
             if (last == number - 1) if exact else any(is_one_command(tokens[at][0], start) for at in (first, last)):
                 after.append(number)
         places = after

@@ -17,7 +17,7 @@ MOST_HOPS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
 def names_through_links(trees: Trees, before: str, after: str) -> Collection[str] | None:
     """Return the further names of the changed files through the links of `after`; None if there are too many.
 
-    For a new link they include the files below its target.
+    For a new link, the names include the files below its target.
     """
     files = trees.files(after)
     links = {

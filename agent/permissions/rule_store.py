@@ -39,7 +39,7 @@ class StoredRule:
 
 
 class Permissions:
-    """The rules that apply in one repository. Safe to share between threads and, for the file, between processes."""
+    """The rules that apply in one repository. Threads may share this object, and processes may share the file."""
 
     def __init__(self, state: Path, repository: Path, config: Callable[[], PermissionTable]) -> None:
         self.path = state / FILE
@@ -127,7 +127,7 @@ class Permissions:
 
     @contextmanager
     def _locked_table(self) -> Iterator[dict[str, list[dict[str, object]]]]:
-        """Yield the file's table, locked for other processes, and write it at the end of the context."""
+        """Yield the file's table while it is locked for other processes, and write it at the end of the context."""
         from filelock import FileLock, Timeout
 
         try:
@@ -144,7 +144,7 @@ class Permissions:
 
 
 def _is_table(table: object) -> bool:
-    """Return whether the data has the format of the file. Unknown rules are skipped; they are no damage."""
+    """Return whether the data has the format of the file. Unknown rules are skipped; they are not an error."""
     return isinstance(table, dict) and all(
         isinstance(entries, list)
         and all(

@@ -1,8 +1,8 @@
 """Permission rules: `command git status`, `apply src/**`, `network *.example.org`.
 
-A rule for commands is the beginning of a simple command, word by word: `git status` covers `git status -s`, not `git
-statusx`; `exactly rm -r build` covers only that. The other rules are globs for paths, hosts or a branch name: `*` stays
-within a folder, `**` does not.
+A rule for commands is a prefix of a simple command, word by word: `git status` covers `git status -s`, not
+`git statusx`; `exactly rm -r build` covers only that command. The other rules are globs for paths, hosts or a branch
+name: `*` stays within a folder, `**` does not.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Rule:
         return self.pattern.startswith(f"{EXACTLY} ")
 
     def covers(self, words: Words) -> bool:
-        """Return whether an allowing rule covers exactly this simple command. A rule with only variables covers
-        nothing."""
+        """Return whether an allowing rule covers exactly this simple command. A rule that consists only of variables
+        covers nothing."""
         own = self.words
         if all(map(ASSIGNED.fullmatch, own)):
             return False
@@ -54,9 +54,9 @@ class Rule:
         return self.pattern == "*" or occurs(self.words, text, self.exact)
 
     def is_denied_at(self, name: str) -> bool:
-        """Return whether the denied path, host or branch may be this one, in any case.
+        """Return whether the denied path, host or branch may be this one, ignoring case.
 
-        This includes a path that replaces a folder which the rule names, as a link can.
+        This includes a path that replaces a folder that the rule names, as a link can.
         """
         folders = _folders(self.pattern) if self.kind in OF_PATHS else ()
         return any(_glob(each, re.IGNORECASE).fullmatch(name) for each in (self.pattern, *folders))

@@ -1,7 +1,7 @@
-"""A parser for the one plain form of a shell's command line that rules may decide: what it runs and writes.
+"""A parser for plain shell command lines, which rules may decide: the commands they run and the files they write.
 
-The user is asked about any other line as a whole. So nothing here interprets shell syntax: a line is either built from
-the few tokens below, which bash and sh read alike, or it is not plain.
+The user is asked about any other line as a whole. Nothing here interprets shell syntax: a line is either built from the
+few tokens below, which bash and sh read alike, or it is not plain.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent.permissions.command_wrappers import ASSIGNED, BUILTINS, RESERVED, Words, reason_to_ask, without_limit
 
 LONGEST = 20_000
-"""The most characters of a line that rules may decide."""
+"""Maximum number of characters of a line that rules may decide."""
 
 _BARE = r"(?:[A-Za-z0-9_./+@%:=,^-]|(?<=[A-Za-z0-9^~])~)"
 _SINGLE = r"'[^'\n]*'"
@@ -33,8 +33,8 @@ _FOLDER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./+@:=,-]*")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A parsed line: the words of every simple command but `cd`; files that redirections write; the folder of a leading
-    `cd`.
+    """A parsed line: the words of every simple command except `cd`; the files that redirections write; the folder of a
+    leading `cd`.
 
     `why` says why no rule may allow the line; empty if rules may.
     """
@@ -77,7 +77,7 @@ def _read(line: str) -> Line:
 
 
 def _simple_commands(line: str) -> Iterator[tuple[list[str], list[str], str]]:
-    """Yield (words, files that are written, following operator) of each simple command, unparsed."""
+    """Yield (words, files that are written, following operator) of each simple command, not yet parsed."""
     words: list[str] = []
     files: list[str] = []
     operator, at = "\n", 0

@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 HASTY = 10.0
-"""The seconds that a test may take here. A hanging test is not worth more, and a search cannot use slower tests."""
+"""Maximum number of seconds that a test may take here. Waiting longer for a hanging test is not worthwhile, and a
+search cannot use slower tests."""
 TIMES_SLOWER = 20
-"""A test that was cut off counts as hanging if the slowest of the others is this many times faster; otherwise it may
-just be slow."""
+"""A test that was cut off counts as hanging if the slowest other test is this many times faster; otherwise it may just
+be slow."""
 MOST_RERUNS, RERUN_SHARE = 3, 0.25
 """The number of cut-off tests that are run again one by one, and the share of the remaining time that each may take, to
 see whether they hang."""
 NEAREST = 12
-"""The number of test files that are run of a large suite: those nearest to the likeliest places, and the given ones."""
+"""The number of test files of a large suite that are run: those nearest to the likeliest places, and the given ones."""
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _save_baseline(task: Task, report: SuiteReport) -> None:
-    """Save the results as a baseline: the proof need not run the suite without the patch again."""
+    """Save the results as a baseline, so that the proof need not run the suite without the patch again."""
     if task.tree == task.base.tree and not task.is_later and not task.engine.resumed:
         task.engine.baselines.setdefault((task.base.tree, task.settings.test, None), report)
 

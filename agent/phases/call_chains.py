@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 LONGEST = 4
-"""The number of places in a chain."""
+"""Maximum number of places in a chain."""
 MOST_SOURCE = 3_000
-"""The characters shown of each place's source."""
+"""Maximum number of characters shown of each place's source."""
 
 
 class Link(NamedTuple):

@@ -20,7 +20,7 @@ ROLE = "judge"
 def choose_by_model(task: Task, found: dict[str, Any], author: str) -> Generator[Step, None, int | None]:
     """Return the index of the edit that the model chooses.
 
-    None if no model is configured, there is no doubt, the model rejects all edits, or it fails.
+    Returns None if no model is configured, there is no doubt, or the model rejects all edits or fails.
     """
     if not found["doubt"] or len(options(found)) < 2 or not task.settings.model:
         return None
@@ -41,12 +41,12 @@ def vote(found: dict[str, Any], place: int) -> str:
 
 
 def remaining_doubt(found: dict[str, Any], place: int) -> str:
-    """Return the remaining doubt about the chosen edit: a model cannot rule out that it is made for the tests."""
+    """Return the remaining doubt about the chosen edit: a model cannot rule out that it is tailored to the tests."""
     return str(found["edits"][place].get("special", ""))
 
 
 def _answer(task: Task) -> str:
-    """Return the text of the model's reply, or why there is none."""
+    """Return the text of the model's reply, or the reason why there is none."""
     try:
         return task.ask(ROLE).text
     except Cancelled:

@@ -30,7 +30,7 @@ class EditDiagnostics:
         self.news = False
 
     def after(self, step: Step) -> Generator[Step, None, None]:
-        """Yield a step with the diagnostics, if the files changed in this step and the diagnostics did, too."""
+        """Yield a step with the diagnostics if both the files and the diagnostics changed in this step."""
         self.news = False
         task = self._task
         if task.tree == self._tree:

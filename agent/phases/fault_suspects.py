@@ -1,6 +1,6 @@
 """Suspicious lines: failing tests are traced line by line, together with some passing ones.
 
-Spectrum-based localization for an agent is AutoCodeRover's (arXiv 2404.05427) idea; the signals are those of
+Spectrum-based localization for an agent follows AutoCodeRover (arXiv 2404.05427); the signals are those of
 `agent/repair/analysis/suspicious_statements.py`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CPU_SECONDS, SECONDS = 20.0, 90.0
 """The time limits for tracing the tests: CPU time of the target's processes, and wall-clock time."""
 MOST, MOST_NAMED, LONGEST = 10, 5, 120
-"""The number of lines shown, of names of failing tests, and of characters of a line."""
+"""Maximum number of lines shown, of names of failing tests, and of characters of a line."""
 NONE = "No test fails with the present files, so no lines are suspicious."
 NOT_TRACED = "The failing tests could not be traced: {why}"
 NO_OWN_CODE = "the traced tests ran none of the repository's own source code."
@@ -69,7 +69,7 @@ def _trace_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
 
 
 class _Reader:
-    """A reader of the present files and their lines."""
+    """A reader of the current files and their lines."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

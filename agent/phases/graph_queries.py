@@ -1,7 +1,7 @@
 """Queries of the code graph in JSON, which a model refines.
 
-The query language for a model follows CodexGraph (arXiv 2408.03910); a model that rewrites the issue to queries and
-another that ranks the results follow CGM (arXiv 2505.16901).
+The query language for a model follows CodexGraph (arXiv 2408.03910); using one model to turn the issue into queries and
+another to rank the results follows CGM (arXiv 2505.16901).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 MOST_QUERIES, MOST_ROWS, MOST_NODES = 4, 40, 2_000
-"""The number of queries in an answer, of rows in a result, and of places that a query may visit."""
+"""Maximum number of queries in an answer, of rows in a result, and of places that a query may visit."""
 SYNTAX = """\
 Query the code graph with JSON objects, up to four in an answer, each like
 {"name": "Shape", "path": "src/*", "kind": "class", "follow": "subclasses", "depth": 3, "lacks": "area"}
@@ -70,7 +70,7 @@ def run_queries(task: Task, words: str, most: int) -> Generator[Step, None, str]
 
 
 def _objects(said: str) -> Iterator[object]:
-    """The JSON objects in a text."""
+    """Yield the JSON objects in a text."""
     decoder, at = json.JSONDecoder(), 0
     while (at := said.find("{", at)) >= 0:
         try:

@@ -1,4 +1,4 @@
-"""Plausible edits that behave differently, as a search recorded them for the user to choose from."""
+"""Plausible edits that behave differently, recorded by a search for the user to choose from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse_choice(found: dict[str, Any], words: str) -> int:
 
 
 def apply_edit(trees: Trees, tree: str, found: dict[str, Any], number: int) -> str:
-    """Return the tree with this edit in place of the one that is applied now. Raises UsageError if the file was changed
+    """Return the tree with this edit in place of the currently applied one. Raises UsageError if the file was changed
     since."""
     edits = found["edits"][: len(LETTERS)]
     files: dict[str, bytes] = {}
@@ -57,7 +57,7 @@ def replace_in_file(before: bytes, edit: dict[str, Any]) -> bytes:
 
 
 def options(found: dict[str, Any]) -> list[str]:
-    """Return a description of each edit that can be chosen, with a note if it is made for the tests."""
+    """Return a description of each edit that can be chosen, with a note if it is tailored to the tests."""
     edits = found["edits"][: len(LETTERS)]
     texts = [describe_change(one["path"], one["line"], one["function"], one["description"]) for one in edits]
     return [" ".join(filter(None, [text, one.get("special")])) for text, one in zip(texts, edits, strict=True)]
@@ -76,7 +76,7 @@ def compare_edits(found: dict[str, Any]) -> str:
 def explain_doubt(found: dict[str, Any], place: int = 0, refuted: Sequence[int] = ()) -> str:
     """Return why the applied edit is doubted, the edits side by side, and how to choose another that is not `refuted`.
 
-    "" if there is no doubt.
+    Returns "" if there is no doubt.
     """
     letters = choice_letters(found)
     others = [letter for number, letter in enumerate(letters) if number not in (place, *refuted)]

@@ -1,4 +1,4 @@
-"""Graphs of phases, read from a file: which role is asked what, with which tools, and which phase follows.
+"""Graphs of phases, read from a file: the role and tools of each phase, its question, and the phase that follows.
 
 Task graphs with edges for failures follow CodeR (arXiv 2406.01304), roles with tools of their own follow MAGIS
 (arXiv 2403.17927) and MetaGPT (arXiv 2308.00352).
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 END = "end"
 MOST_SAID, MOST_WEIGHED, MOST_PATCH = 6_000, 600, 12_000
-"""Characters shown of an answer, of a weigher's comment, and of a patch."""
+"""Maximum number of characters shown of an answer, of a weigher's comment, and of a patch."""
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
 PROMPT_NAMES = "issue", "places", "proof", "failed", "since"
 """Names that prompts may use besides those of phases and the patch."""
 COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious_lines}
-"""Names whose texts take time, so they are computed only if a prompt uses them."""
+"""Names whose texts take time to compute, so they are computed only if a prompt uses them."""
 NO_ROUND = Observation("Not run: no rounds are left.", ok=False)
 AGAIN = {
     "work": "$failed\n\nFix it and submit again; if the patch is correct as it is, submit it unchanged and say why.",
@@ -55,7 +55,7 @@ AGAIN = {
         "Judge it again: look or try as before, then answer in words, and end with a line that contains only yes or no."
     ),
 }
-"""The default of `Phase.again`, by what the phase asks for."""
+"""The default of `Phase.again`, by the `asks` value of the phase."""
 LEFT = "Others have changed the files."
 OTHERS = "\n\nThis question is asked {count} times; this is number {at}. Answer with something that the others miss."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
@@ -66,20 +66,21 @@ BROKEN = (
 
 
 class Phase(BaseModel):
-    """A phase of a graph: what is asked of which role, and which phase follows.
+    """A phase of a graph: the role, its question, and the phase that follows.
 
-    `asks` is `words`; a `judgement`, whose last line is yes or no; a `query` of the code graph that ends in words;
-    `work`, in one conversation however often the phase is entered; or a `proof`, which asks no model.
-    `tools` are those of the work, all if empty. For words and judgements they are for reading and running, files stay
-    unchanged, and an empty list means none. `rounds` limits queries and replies with tools; then words are required.
-    Without tools, `samples` answers are requested in parallel. If there is a `weigher`, only the answers that it rates
-    at least `sure`, from 0 to 1, are kept.
+    `asks` is `words` for an answer in text; a `judgement`, whose last line is yes or no; a `query` of the code graph
+    that ends with an answer in text; `work`, in one conversation however often the phase is entered; or a `proof`,
+    which asks no model. `tools` are the tools for the work; an empty list means all. For text answers and judgements
+    the tools only read and run, files stay unchanged, and an empty list means no tools. `rounds` is the maximum number
+    of queries and of replies with tools; then an answer in text is required. Without tools, `samples` answers are
+    requested in parallel. If there is a `weigher`, only the answers that it rates at least `sure`, from 0 to 1, are
+    kept.
 
-    Work continues `until` it is submitted, or until a reply in words ends it. If it is `anchored`, a change that breaks
+    Work continues `until` it is submitted, or until a reply in text ends it. If it is `anchored`, a change that breaks
     one of its own tests that passed before is reverted. If it is `checked`, each edit is followed by diagnostics.
 
     A conversation that is entered again gets `again` instead of its prompt; the default shows the objections to the
-    work, or the changes since a judgement.
+    work, or the changes since the last judgement.
 
     If a judgement is no or a patch is not proven, the phase `failed` follows instead of `next`, if there is one. A
     phase is entered at most `visits` times; then the graph ends.
@@ -106,7 +107,7 @@ class Phase(BaseModel):
 
 
 class Graph(BaseModel):
-    """Phases by name. Work begins with the first."""
+    """Phases by name. Work starts with the first one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -142,7 +143,7 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
 
 @dataclass
 class _GraphProgress:
-    """The progress of a run through its graph. `said` holds the texts that prompts may name."""
+    """The progress of a run through its graph. `said` holds the texts that prompts may refer to by name."""
 
     task: Task
     given: Sequence[str]
@@ -150,10 +151,10 @@ class _GraphProgress:
     visit_counts: dict[str, int] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
     anchors: tuple[str, Sequence[str]] = "", ()
-    """The tree to return to, and the tests of the work that pass with it."""
+    """The tree to revert to, and the tests of the work that pass with it."""
 
     def words(self, prompt: str) -> str:
-        """Return a prompt with its names replaced: earlier answers, retrieved history, and the present patch."""
+        """Return a prompt with its names replaced by earlier answers, retrieved history, and the current patch."""
         task = self.task
         self.said |= history_prompt(task, prompt, self.said)
         patch = self.changed(task.base.tree)
@@ -162,13 +163,13 @@ class _GraphProgress:
         return Template(prompt).safe_substitute(self.said, **sought, patch=patch or "(none yet)").strip()
 
     def changed(self, tree: str) -> str:
-        """Return the diff from a tree to the present one."""
+        """Return the diff from a tree to the current one."""
         return quote_text(cut(self.task.trees.diff(tree, self.task.tree), MOST_PATCH))
 
 
 def run_graph(task: Task) -> Generator[Step, None, Outcome]:
-    """Go through the phases of the strategy's graph, the prompt `graph`, to the end. A patch that its last judgement
-    rejected does not count as verified. Raises ConfigError for a graph that is not valid."""
+    """Run the phases of the strategy's graph, the prompt `graph`, to the end. A patch that its last judgement rejected
+    does not count as verified. Raises ConfigError for an invalid graph."""
     graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
     values = framed_issue(task.issue), quote_text(name_places(places(task))), "", "", ""
@@ -204,7 +205,7 @@ def _words(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
 
 
 def _answers(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, list[str]]:
-    """Return what the phase's role says; several answers if it has samples."""
+    """Return the answer of the phase's role; several answers if it has samples."""
     task, number = progress.task, progress.visit_counts[name]
     if phase.tools:
         scope = Scope(nothing=True, because=f"the {phase.role} may not change files", tools=phase.tools)
@@ -230,7 +231,7 @@ def _answer_with_tools(worker: Task, rounds: int) -> Generator[Step, None, str]:
 
     try:
         last = yield from loop(worker, until, nudge=())
-    except Stuck:  # a reader that loops does not end the run
+    except Stuck:  # a loop in a reader's conversation does not end the run
         last = worker.steps[-1]
     if is_answer(last):
         return worker.engine.trajectory.replies[worker.branch, last.reply or 0].text
@@ -241,7 +242,7 @@ def _answer_with_tools(worker: Task, rounds: int) -> Generator[Step, None, str]:
 
 
 def _worker(progress: _GraphProgress, name: str, phase: Phase, scope: Scope) -> Generator[Step, None, Task]:
-    """Return the conversation of a phase, with its prompt and the present files."""
+    """Return the conversation of a phase, with its prompt and the current files."""
     task = progress.task
     if name in progress.workers:
         worker = progress.workers[name]
@@ -261,7 +262,8 @@ def _worker(progress: _GraphProgress, name: str, phase: Phase, scope: Scope) -> 
 
 
 def _first_message(worker: Task, located: bool) -> str:
-    """Return the first message of a conversation; only the first one gets the likeliest places, and passes them on."""
+    """Return the first message of a conversation; only the graph's first conversation gets the likeliest places, and
+    its result passes them on."""
     known = worker.once("facts", lambda: facts(worker, located))
     return "\n\n".join([framed_issue(worker.issue), describe_workspace(worker), known])
 
@@ -288,7 +290,7 @@ def _rate_answers(
 
 
 def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
-    """Return whether the judge says yes. A missing answer counts as yes."""
+    """Return whether the judge answers yes. A missing answer counts as yes."""
     task, said = progress.task, next(iter((yield from _answers(progress, name, phase))), "")
     if not said:
         task.note("vote", f"{phase.role} gives no answer")
@@ -330,8 +332,8 @@ def _is_end(step: Step) -> bool:
 
 
 def _broken(progress: _GraphProgress, worker: Task) -> list[str]:
-    """Return the tests of the work that passed with its anchored files and do not pass now. If there are none, the
-    present files become the anchor."""
+    """Return the tests of the work that passed with the anchored files and fail now. If there are none, the current
+    files become the anchor."""
     tree = worker.tree
     passing = worker.once(f"anchors {len(worker.steps)}", lambda: _passing(worker, tree))
     broken = [test for test in progress.anchors[1] if test not in passing]
@@ -370,7 +372,7 @@ def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
 
 
 def _one_line(said: str) -> str:
-    """Return the beginning of an answer, for a note."""
+    """Return the first part of an answer, for a note."""
     return " ".join(said.split())[:300]
 
 

@@ -57,7 +57,8 @@ def judge(task: Task, step: Step) -> Gate:
 def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
     """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
 
-    `failure` is as `run_tests` reports it, `known` are functions of the base, which an issue cannot ask for.
+    `failure` has the form that `run_tests` reports; `known` are functions of the base, whose addition an issue cannot
+    request.
     """
     id, error, missing = failure["id"], failure["error"], failure["missing"]
     in_test = not failure["at"] or is_test(failure["at"])
@@ -79,7 +80,8 @@ def _speaks_of(issue: str, name: str) -> bool:
 
 
 def _source(change: Change) -> bool:
-    """Return whether a change affects the source. Documentation does not, nor does a new top-level file (a script)."""
+    """Return whether a change affects the source. Changes to documentation do not, nor does a new top-level file (a
+    script)."""
     path = change.path
     if is_test(path) or is_test_config(path) or path.rpartition(".")[2].lower() not in READ_BY_CODE:
         return False
@@ -87,6 +89,6 @@ def _source(change: Change) -> bool:
 
 
 def reason(failure: Mapping[str, Any]) -> str:
-    """Return the message of a failing test in one line."""
+    """Return the message of a failing test on one line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
     return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))

@@ -1,4 +1,4 @@
-"""The record of a search: what it tried, so that a resumed run does not try it again."""
+"""The record of a search: the edits that it tried, so that a resumed run does not try them again."""
 
 from __future__ import annotations
 

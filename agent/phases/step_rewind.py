@@ -1,4 +1,4 @@
-"""A rewind to an earlier step of a conversation, which continues from there with other files."""
+"""A rewind to an earlier step of a conversation, which then continues with other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def rewind_to(task: Task, number: int, tree: str, words: str, author: str) -> Step:
     """Rewind the conversation to step `number` and the files to `tree`.
 
-    The model reads the `words`, and the user's messages since that step, which would be lost otherwise.
+    The model reads `words` and the user's messages since that step, which would be lost otherwise.
     """
     steps = (step for step in task.steps[task.first :] if step.n > number and step.author == "user")
     said = dict.fromkeys(seen.text for step in steps for seen in step.observations)

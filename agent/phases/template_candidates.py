@@ -1,4 +1,4 @@
-"""Edits from templates as candidates beside those of models, without any requests."""
+"""Template edits as candidates in addition to those of models, without any requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST = 2
 def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Candidate]]:
     """Return edits that behave differently and pass the tests that show the issue.
 
-    Empty unless failing tests are given or named in the issue.
+    Returns an empty result unless failing tests are given or named in the issue.
     """
     if not given and not NAMED.search(task.issue.text):
         return []

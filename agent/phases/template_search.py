@@ -23,7 +23,7 @@ EDITS = 6
 """The number of different behaviours for which an edit is kept."""
 SUSPECTS = 5
 PROOF_SECONDS, PROOF_SUITES = 8.0, 4
-"""The least time that the proof needs, and how often it runs about as many tests as the search's test run."""
+"""The minimum time that the proof needs, and how often it runs about as many tests as the search's test run."""
 
 
 def search_templates(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     cpu_seconds, end = _budget(task, tests["seconds"])
     with closing(
         task.engine.fork(task.tree, task.cancel)
-    ) as workspace:  # files that edits write are no part of the patch
+    ) as workspace:  # files written by edits are not part of the patch
         names = tests["failing"], tests["passing"]
         question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)
         try:
@@ -78,7 +78,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
 
 
 def _budget(task: Task, suite: float) -> tuple[float, float]:
-    """Return the search's CPU seconds and end time: with --max-time, all the time but what the proof needs."""
+    """Return the search's CPU seconds and end time: with --max-time, all the time except what the proof needs."""
     deadline = task.cancel.deadline
     if deadline is None:
         return SEARCH_SECONDS, math.inf

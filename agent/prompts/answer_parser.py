@@ -1,6 +1,6 @@
-"""Parsers of answers in text: places, whole files, and edits as search/replace blocks.
+"""Parsers of answers in text: paths, whole files, and edits as search/replace blocks.
 
-The format of the blocks is Aider's, which Agentless (arXiv 2407.01489) uses for patches, too.
+The format of the blocks is Aider's, which Agentless (arXiv 2407.01489) also uses for patches.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ FENCE = re.compile(r"`{3,}\w*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
 BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
 BLOCKS |= {"submit": "submit", "view": "view"}
-"""The tools of fenced blocks, by their language."""
+"""The tools that correspond to the languages of fenced blocks."""
 ARGUMENT = {"python": "code", "shell": "command", "submit": "summary", "view": "path"}
 MOST = 20
-"""The most edits that are taken from one answer."""
+"""Maximum number of edits that are taken from one answer."""
 
 
 def lines_of(text: str) -> list[str]:
@@ -71,7 +71,7 @@ def parse_action(said: str) -> tuple[Action, ...]:
     """Return the action of the first fenced code block in an answer, by its language: `python`, `bash`, `view` with a
     path, or `submit` with a summary as its text.
 
-    Empty if there is no complete block.
+    The result is empty if there is no complete block.
     """
     tool, fence = "", ""
     lines: list[str] = []
@@ -88,7 +88,7 @@ def parse_action(said: str) -> tuple[Action, ...]:
 
 
 def parse_names(said: str, known: Collection[str], most: int) -> list[str]:
-    """Return the known names that an answer lists, each at the beginning of a line, in its order."""
+    """Return the known names that an answer lists, each at the start of a line, in the answer's order."""
     words = (match[1].rstrip(",;") for line in lines_of(said) if (match := NAMED.match(line)))
     return [word for word in dict.fromkeys(words) if word in known][:most]
 

@@ -1,8 +1,8 @@
 """History that prompts may name: fixes similar to the issue, earlier runs, and paths through commits to places.
 
-All of it is text by others, so data. Retrieval takes seconds, so it is done only if a prompt names it, and is recorded.
-Keeping experience and showing it beside a failure follows ExpeRepair (arXiv 2506.10484) and SWE-Exp (arXiv 2507.23361),
-paths through commits follow KGCompass (arXiv 2503.21710).
+All of it is untrusted text, so it is quoted as data. Retrieval takes seconds, so it is done only if a prompt names it,
+and is recorded. Storing experience and showing it after a failure follows ExpeRepair (arXiv 2506.10484) and SWE-Exp
+(arXiv 2507.23361); paths through commits follow KGCompass (arXiv 2503.21710).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 NOTED = 5
-"""Paths that are shown to the user."""
+"""Number of paths that are shown to the user."""
 
 
 def history_prompt(task: Task, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _past(task: Task) -> dict[str, Any]:
 
 
 def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
-    """Return a result with its secrets masked; only then is its diff cut."""
+    """Return a result with its secrets masked; its diff is shortened only afterwards."""
     masked = {name: mask_secrets(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
     return masked | ({"diff": shorten(masked["diff"], LONGEST)} if "diff" in masked else {})
 

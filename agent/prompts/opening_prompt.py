@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
-"""Functions whose tests are named."""
+"""Number of functions whose tests are named."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
 MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
@@ -45,7 +45,7 @@ def _localize(task: Task, top: int) -> dict[str, Any]:
         "places",
     )
     try:
-        _ = task.workspace  # opened meanwhile: it is needed next, and takes longer
+        _ = task.workspace  # opened in the meantime: it is needed next, and opening it takes longer
     finally:
         search.wait()
     found = search.answer().places
@@ -64,23 +64,24 @@ def search_tree(task: Task) -> str:
 
 
 def _trace_snippets(task: Task) -> SnippetTrace | None:
-    """Return what the issue's own code does. That code is not trusted, so it runs only in a container."""
+    """Return the result of running the issue's own code. That code is not trusted, so it runs only in a container."""
     text = append_discussion(task.issue).text
     if task.settings.workspace != "docker" or not find_snippets(text):
         return None
     found = trace_snippets(task.workspace, text)
-    task.workspace.restore(task.tree)  # undoes what that code did to the files
+    task.workspace.restore(task.tree)  # reverts changes that the code made to the files
     return found
 
 
 def likely_sources(task: Task) -> list[str]:
-    """Return the likeliest files that are not tests: a failing test that covers one of them is tied to the issue."""
+    """Return the likeliest files that are not tests: a failing test that covers one of them is considered related to
+    the issue."""
     return [hit["path"] for hit in places(task)["files"] if not is_test(hit["path"])]
 
 
 def opening(task: Task, located: bool = True) -> str:
-    """Return the issue in marks that make it data, then the facts about the repository; the likeliest places only if
-    `located`."""
+    """Return the issue in marks that identify it as data, then the facts about the repository; the likeliest places are
+    included only if `located`."""
     return "\n\n".join([framed_issue(task.issue), describe_workspace(task), facts(task, located)])
 
 
@@ -117,7 +118,8 @@ def _base(task: Task) -> str:
 
 
 def name_places(found: dict[str, Any], most: int = 10) -> str:
-    """Return one line per function, or per file if there are no functions: what a model needs of the places."""
+    """Return one line per function, or per file if there are no functions, with the facts about the places that a model
+    needs."""
     return "\n".join(f"- {_name(hit)}" for hit in (found["functions"] or found["files"])[:most]) or "none"
 
 
@@ -172,7 +174,7 @@ def nearest_test_files(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _advice(task: Task) -> str:
-    """Return the repository's guidelines for contributors: data, without authority over this run."""
+    """Return the repository's guidelines for contributors, which are data and not instructions for this run."""
     shown: list[str] = []
     for path, entry in sorted(task.trees.files(task.base.tree).items()):
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:

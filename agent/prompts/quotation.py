@@ -1,4 +1,4 @@
-"""The issue and its comments as a model reads them: text by others, in marks that the text cannot close."""
+"""The issue and its comments as a model reads them: untrusted text, in marks that the text cannot close."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aci.observation.untrusted_text import tag_pattern
 from trajectories.records import Comment, Issue
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
-"""Characters of all comments together, and of one."""
+"""Maximum number of characters of all comments together, and of one."""
 LONGEST_NAME, MOST_LABELS = 200, 20
 _NAMES = ("issue", "advice", "comment", "experience", "fix")
 FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
@@ -25,7 +25,7 @@ def quote_text(text: str) -> str:
 
 
 def framed_issue(issue: Issue) -> str:
-    """Return the issue, its labels in one line, and the most important comments, each with its author."""
+    """Return the issue, its labels on one line, and the most important comments, each with its author."""
     if not (issue.author or issue.labels or issue.comments):
         return f"<issue>\n{quote_text(issue.text)}\n</issue>"
     who = f' author="{attribute_text(issue.author)}" trust="{issue.trust}"' if issue.author else ""
@@ -57,7 +57,8 @@ def _comment(comment: Comment) -> str:
 
 
 def quote_fully(text: str) -> str:
-    """Return a text as `quote_text` does that also cannot open a frame, which would attribute it to someone else."""
+    """Return a text as `quote_text` does, but also prevent it from opening a frame, which would attribute it to someone
+    else."""
     return FRAME.sub(r"<\\", clean_text(text))
 
 

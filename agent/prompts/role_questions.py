@@ -20,8 +20,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to a role. `name` is that of its branch; `temperature` the provider's parameter, its default if
-    None."""
+    """A question to a role. `name` is that of its branch; `temperature` is the provider's parameter, None for the
+    provider's default."""
 
     name: str
     role: str
@@ -58,7 +58,7 @@ def parse_letter(said: str, count: int) -> int | None:
 
 
 def is_yes(said: str) -> bool:
-    """Return whether an answer's last line says yes, without a restriction."""
+    """Return whether an answer's last line is an unconditional yes."""
     words = set(re.findall(r"[a-z]+", _last_line(said).lower()))
     return "yes" in words and not {"no", "not", "but", "fails", "except", "however"} & words
 
@@ -73,7 +73,8 @@ SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^
 
 
 def parse_score(said: str) -> float | None:
-    """Return the number from 0 to 1 that ends an answer's last line, also as `7/10` or `70 %`; None for any other."""
+    """Return the number from 0 to 1 that ends an answer's last line, also as `7/10` or `70 %`; None if there is no such
+    number."""
     line = _last_line(said)
     found = SHARE.search(re.sub(r"\s*\([^()]*\)\W*$", "", line)) or SHARE.search(line)
     if found is None:

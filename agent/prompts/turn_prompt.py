@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PLAN = "plan"
 MODES = (PLAN, "build")
 FIRST = ("task", "compact")
-"""Authors of steps that tell the model the request."""
+"""Authors of the steps that pass the request to the model."""
 
 
 def turn_prompt(task: Task, after_plan: str = "") -> str:

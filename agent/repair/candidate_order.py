@@ -35,9 +35,9 @@ from agent.repair.candidates.template_weights import (
 MANY = ("pair", "twin")
 """The template names of candidates that edit several places."""
 PAIRED = (150, 1500)
-"""After so many single edits, pairs of them are tried too."""
+"""Numbers of single edits after which pairs of them are also tried."""
 STRAYING = 20
-"""After so many drafts in a row outside the place, a template is dropped for it."""
+"""Number of consecutive drafts outside a place after which the template is dropped for this place."""
 Make = Callable[[TemplateSite], Drafts]
 
 
@@ -61,10 +61,11 @@ def order_candidates(
     awaited: tuple[str, ...] = (),
     weights: Weights | None = None,
 ) -> Iterator[Candidate]:
-    """Yield candidates, best P(place) P(template | kind of statement, kind of failure) P(nth draft | template) first.
+    """Yield candidates in descending order of P(place) P(template | kind of statement, kind of failure) P(nth draft |
+    template).
 
     A candidate with the same text as an earlier one is left out. The same arguments give the same candidates. `prober`
-    knows the values of conditions in the tests. `hints` are texts of constants in the tests or the issue. `awaited` are
+    knows the values of conditions in the tests. `hints` are constants in the tests or the issue, as text. `awaited` are
     the names of exceptions that failing tests expect and that were not raised.
     """
     weights = weights or fitted_weights()
@@ -81,9 +82,10 @@ def failure_kind(spectrum: Spectrum) -> str:
 
 
 class _Merge:
-    """A lazy merge of streams, one for each place and template, by the highest possible score of their next items.
+    """A lazy merge of streams, one for each place and template, ordered by the highest possible score of their next
+    items.
 
-    After the numbers of single edits in PAIRED, pairs of them are added as a stream.
+    After each number of single edits in PAIRED, a stream of pairs of these edits is added.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Marks of plausible edits: factors by which their text and their answers reduce the belief in them."""
+"""Marks of plausible edits: factors by which their text and their answers reduce the confidence in them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from aci.repair.candidate_evaluator import Candidate
 from agent.repair.edit_overfitting import special_case, stops_recursion
 
 SPECIAL = 0.2
-"""Factor for an edit made for the tests' own values."""
+"""Factor for an edit that is tailored to the tests' own values."""
 STRANGE, LOST = 0.4, 0.8
-"""Belief that is lost if all answers have a type that no passing test has seen, and if no line runs that ran before:
-edits that delete functionality pass weak tests (Qi et al., 2015)."""
+"""Confidence lost if all answers have a type that no passing test has seen, and if none of the previously executed
+lines runs: edits that delete functionality pass weak tests (Qi et al., 2015)."""
 HALF, LEAST = 0.5, 0.01
 """If the tests failed only by crashes: the factor for each changed answer that was not a crash, and its lower bound. A
-fix of a crash hardly ever changes answers that were not crashes, however few of the calls they are. For a few bugs,
-however, the crash is only the visible part."""
+fix of a crash hardly ever changes answers that were not crashes, however small their share of the calls is. For a few
+bugs, however, the crash is only the visible part."""
 ENDLESS = 0.2
-"""If calls failed to end: the factor for an edit with which more calls do not end than with one that changes no sound
-answer. No call is meant to run for ever, while other crashes may be the intended answer to a made-up input."""
+"""If calls did not terminate: the factor for an edit with which more calls do not terminate than with an edit that
+changes no sound answer. No call is meant to run forever, while other crashes may be the intended answer to a made-up
+input."""
 STOPPED = 0.1
 """If the tests failed only by crashes: the factor for an edit that removes a function's recursion."""
 UNSHOWN = 0.1
-"""Factor for an edit that changes no answer to a call of the failing tests, while others do: it passed by luck."""
+"""Factor for an edit that changes no answer to a call of the failing tests, while other edits do: it passed by luck."""
 ACCIDENTS = frozenset(
     f"!{name}"
     for name in (
@@ -32,14 +33,15 @@ ACCIDENTS = frozenset(
         *("NameError", "UnboundLocalError", "MemoryError", "RuntimeError", "StopIteration"),
     )
 )
-"""Answers that are mostly unintended. Those that the repository's own code raises have a digest and are not here."""
+"""Answers that are mostly unintended. Exceptions that the repository's own code raises have a digest and are not listed
+here."""
 NEVER = frozenset((LATE, "!RecursionError"))
-"""Answers of calls that do not end."""
+"""Answers of calls that do not terminate."""
 SEVERAL = 0.25
 """Factor for an edit of two places: most faults are in one place."""
 ENOUGH, VOUCHED = 12, 3
-"""The least answered variants of failing inputs for which it counts that none changes, and the least calls of passing
-tests whose types are taken to be all types."""
+"""Minimum number of answered variants of failing inputs from which unchanged answers count against an edit, and minimum
+number of calls of passing tests from which their types are assumed to be all types."""
 
 Row = tuple[AnswerInput, str, str]
 """A call, and the answers of the base and of a hit."""
@@ -49,8 +51,9 @@ Row = tuple[AnswerInput, str, str]
 class AnswerCheck:
     """The evidence on one hit.
 
-    `answered`: it gave any answer. `pinned`: how many different calls of the failing tests it fixes. `special`: why it
-    seems to be made for their values. `mark`: the factor for the belief in it.
+    `answered`: the hit gave at least one answer. `pinned`: the number of different calls of the failing tests that it
+    fixes. `special`: why it seems to be tailored to the values in these tests. `mark`: the factor for the confidence in
+    it.
     """
 
     answered: bool
@@ -84,16 +87,17 @@ def check_hits(
 
 
 def _seen(answers: CandidateAnswers, index: int) -> set[str]:
-    """Return the calls of failing tests, and a hit's answers to them, as texts."""
+    """Return the calls of failing tests, and a hit's answers to them, as text."""
     rows = zip(answers.inputs, answers.given[index], strict=True)
     known = [(one.text, answers.text(answer)) for one, answer in rows if _is_seen(one) and answer]
     return {text for pair in known for text in pair}
 
 
 def _mark(answers: CandidateAnswers, index: int, least: int | None, stopped: bool) -> float:
-    """Return the factor for the belief in a hit, by its changes to the base's answers.
+    """Return the factor for the confidence in a hit, based on its changes to the base's answers.
 
-    `least`: the number of endless calls with an edit that changes no sound answer. `stopped`: it removes a recursion.
+    `least`: the minimum number of endless calls with an edit that changes no sound answer. `stopped`: it removes a
+    recursion.
     """
     rows = _rows(answers, index)
     near = [row for row in rows if row[0].made and row[0].failing]
@@ -132,12 +136,13 @@ def _changed(rows: Sequence[Row]) -> int:
 
 
 def _endless(rows: Sequence[Row]) -> int:
-    """Count the calls that end neither with the hit nor on the base."""
+    """Count the calls that terminate neither with the hit nor on the base."""
     return sum(old in NEVER and new in NEVER for _, old, new in rows)
 
 
 def _least_endless(answers: CandidateAnswers) -> int | None:
-    """Return the least number of endless calls with an edit that changes no sound answer; None if there is none."""
+    """Return the minimum number of endless calls with an edit that changes no sound answer; None if there is no such
+    edit."""
     every = [_rows(answers, index) for index in range(len(answers.given))]
     return min((_endless(rows) for rows in every if _fixed(rows) and not _changed(rows)), default=None)
 
@@ -152,7 +157,7 @@ def _share(of: Iterable[bool]) -> float:
 
 
 def _kind(answer: str) -> str:
-    """Return the type of a result. Each exception is a kind of its own."""
+    """Return the type of a result. Each exception counts as a separate type."""
     return answer.partition(":")[0]
 
 

@@ -24,7 +24,7 @@ def describe_change(path: str, line: int, function: str, description: str) -> st
 
 
 def describe_evidence(choice: Choice, place: int, special: str = "") -> str:
-    """Describe the evidence for the behaviour at a place of the choice, and against it."""
+    """Describe the evidence for and against the behaviour at this position of the choice."""
     behaviour = choice.behaviours[place]
     sentences = []
     alike, others = len(behaviour.alike), len(choice.behaviours) - 1

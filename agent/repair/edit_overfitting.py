@@ -15,10 +15,10 @@ COMMON = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", "\n", ","
 
 
 def special_case(candidate: Candidate, data: bytes, seen: Iterable[str]) -> str:
-    """Return why the edit seems to be made for the failing tests' values, or "".
+    """Return why the edit seems to be tailored to the failing tests' values, or "".
 
-    The text completes a sentence that begins with "the edit". The sign is a literal that is new in the function and
-    occurs in a failing call or its answer (`seen`, as texts).
+    The text completes a sentence that starts with "the edit". The sign is a literal that is new in the function and
+    occurs in a failing call or its answer (`seen`, as text).
     """
     new = [value for _, _, text in candidate.edits for value in literals_of(text)]
     new = [value for value in new if repr(value) not in COMMON]
@@ -34,7 +34,8 @@ def special_case(candidate: Candidate, data: bytes, seen: Iterable[str]) -> str:
 def stops_recursion(candidate: Candidate, data: bytes) -> bool:
     """Return whether the edit makes a recursive function stop calling itself.
 
-    Recursion is never written by mistake. Removing it ends any endless recursion, so a test for that proves little.
+    Recursion is never written by mistake. Removing the recursion ends any endless recursion, so a test for endless
+    recursion proves little.
     """
     function = candidate.function
     if function is None:

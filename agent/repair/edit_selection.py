@@ -2,7 +2,7 @@
 
 CodeT (Chen et al., 2022) takes the behaviour that most samples of a model agree on as the likeliest. Patch-Sim (Xiong
 et al., 2018) expects a correct patch to keep the behaviour of passing tests and to change that of failing ones. Here
-both are combined with how likely each edit was before it was run.
+both are combined with the likelihood of each edit before it was run.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from agent.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
 from agent.repair.edit_descriptions import describe_evidence, number_in_words
 
 SECONDS = 120.0
-"""Default wall-clock limit for all answers; they take only some CPU seconds."""
+"""Default wall-clock limit for all answers; they take only a few CPU seconds."""
 LEAST_SECONDS = 1.0
 """If less time is left, no inputs are run."""
 SHOWN, TOLD = 3, 2
 """The number of behaviours shown side by side, and of inputs that distinguish them."""
 FEW = 2
-"""With at most so many failing tests, or different inputs in them, an edit that passes them may still be wrong."""
+"""Number of failing tests, or of different inputs in them, up to which an edit that passes them may still be wrong."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Packages and modules that run tests, and pytest's plug-ins."""
 NEARLY = 16
-"""Edits whose sizes differ by less than so many bytes count as equally long; the likelier one is shown."""
+"""Difference in bytes below which two edits count as equally long; the likelier one is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Behaviour:
 
     `why` gives the reasons for and against it, in sentences. `doubt` says why it needs a review, provided that the
     behaviours before it were refuted; "" if there is no reason. `special` is the part of the doubt that only knowledge
-    of the tests can resolve: the edit is made for their values, or changes what runs them.
+    of the tests can resolve: the edit is tailored to their values, or changes the code that runs them.
     """
 
     candidate: Candidate
     alike: tuple[Candidate, ...] = ()
     share: float = 0.0
-    """This behaviour's share of the belief in all edits."""
+    """This behaviour's share of the confidence in all edits."""
     why: str = ""
     doubt: str = ""
     special: str = ""
@@ -62,7 +62,7 @@ class BehaviourDifference:
 class Choice:
     """Behaviours, the most credible first, and inputs that distinguish the first three.
 
-    `doubt` is the first behaviour's. `inputs` is the number of calls that were answered, `pinned` the number of
+    `doubt` is that of the first behaviour. `inputs` is the number of calls that were answered, `pinned` the number of
     different calls of the failing tests that the first behaviour fixes.
     """
 
@@ -84,11 +84,12 @@ def choose_edit(
     seconds: float = SECONDS,
     sought: bool = True,
 ) -> Choice:
-    """Group the hits by behaviour on calls recorded from these tests and varied, the likeliest group first.
+    """Group the hits by their behaviour on calls recorded from these tests and on variations of these calls, the
+    likeliest group first.
 
-    `limit`: CPU seconds for each call. `hints`: literals of the failing tests, as texts. `seconds`: the wall-clock
-    limit; hits without an answer by then are doubted. `sought`: the search went on after the first hit for the usual
-    time. Raises UsageError, Cancelled.
+    `limit`: CPU seconds for each call. `hints`: literals of the failing tests, as text. `seconds`: the wall-clock
+    limit; hits without an answer by then are doubted. `sought`: the search continued for the usual time after the first
+    hit. Raises UsageError, Cancelled.
     """
     if not hits:
         return Choice()
@@ -106,9 +107,10 @@ def judge_hits(
     hints: Sequence[str] = (),
     sought: bool = True,
 ) -> Choice:
-    """Return the choice by the answers of the hits.
+    """Return the choice based on the answers of the hits.
 
-    `failing` is the number of tests that were fixed. `files` holds the contents by path. The rest is as in `choose`.
+    `failing` is the number of tests that were fixed. `files` holds the contents by path. For the other arguments see
+    `choose`.
     """
     looks = check_hits(hits, answers, files, hints)
     weights = [hit.score * look.mark for hit, look in zip(hits, looks, strict=True)]
@@ -138,9 +140,11 @@ def judge_hits(
 
 
 def agreements(answers: CandidateAnswers, weights: Sequence[float]) -> list[float]:
-    """Return for each hit the share of all weight that gives the same answer, averaged over the inputs it was run on.
+    """Return for each hit the share of the total weight that belongs to hits with the same answer, averaged over the
+    inputs on which it was run.
 
-    A unique answer gets the share of its own weight. Accidents (an index out of range, a time-out) get nothing.
+    A unique answer gets the share of its own weight. Accidental answers (an index out of range, a time-out) get no
+    share.
     """
     total = [0.0] * len(weights)
     answered = [0] * len(weights)
@@ -164,7 +168,7 @@ def _groups(answers: CandidateAnswers, looks: Sequence[AnswerCheck], order: Sequ
     """Group hits that give the same answers wherever both were run.
 
     Hits that cannot be compared form groups of their own. That includes a hit that changes no answer to a call of the
-    failing tests, since what the tests check is then not in the answers.
+    failing tests, since its answers do not show what the tests check.
     """
     groups: list[list[int]] = []
     for index in order:
@@ -250,7 +254,8 @@ def _distinguishing_inputs(answers: CandidateAnswers, first: Sequence[int]) -> t
 
 
 def _tells(one: AnswerInput, given: Sequence[str], apart: set[tuple[int, int]]) -> tuple[int, bool, bool, int]:
-    """Rate an input by the pairs of hits it distinguishes, whether the tests call it, that none raises, its length."""
+    """Rate an input by the number of pairs of hits that it distinguishes, whether the tests make this call, whether no
+    hit raises, and its length."""
     split = sum(_differs(given, pair) for pair in apart)
     return split, one.entry, not any(answer.startswith("!") for answer in given), -len(one.text)
 
@@ -261,5 +266,5 @@ def _differs(given: Sequence[str], pair: tuple[int, int]) -> bool:
 
 
 def _size(hit: Candidate) -> int:
-    """Return how many bytes an edit removes and inserts."""
+    """Return the number of bytes that an edit removes and inserts."""
     return sum(len(text.encode()) + end - start for start, end, text in hit.edits)

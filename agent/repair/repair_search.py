@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 
 MOST_FILES = 12
 RIVALS = (300, 3000)
-"""The least and the most edits tried after the first plausible one, to find rivals that show how doubtful it is. The
-most is raised to the number of edits tried before it. With few failing tests, twice as many are tried."""
+"""Minimum and maximum number of edits tried after the first plausible one, to find rivals that show how doubtful it is.
+The maximum is raised to the number of edits tried before the first plausible one. With few failing tests, twice as many
+are tried."""
 LESS_LIKELY = 10
-"""Between the two, the search ends when an edit is so many times less likely than the first plausible one. With few
-failing tests, the square of this number is used."""
+"""Between the minimum and the maximum of RIVALS, the search ends when an edit is less likely than the first plausible
+one by this factor. With few failing tests, the square of this number is used."""
 RIVAL_SECONDS = 8.0
-"""The most CPU seconds for rivals; raised to the seconds used until the first plausible edit."""
+"""Maximum CPU seconds for rivals; raised to the CPU seconds used until the first plausible edit, if these are more."""
 WATCHING = 1 / 3
-"""Share of a search's CPU seconds, and of its time, for tracing the tests."""
+"""Share of a search's CPU seconds, and of its wall-clock time, for tracing the tests."""
 CHOOSING_SHARE = 0.25
 """Share of a search's time that is reserved for comparing plausible edits."""
 ENOUGH = 60
 MOST_PASSING, MOST_COMPARED = 120, 20
 KEPT_EVERY, TOLD_EVERY = 2.0, 0.25
-"""Seconds between two saves of what was tried, and between two progress reports."""
+"""Seconds between two saves of the tried edits, and between two progress reports."""
 UNREACHED = "No failing test fails when it is run alone in one process and reaches the repository's own Python."
 TOO_LATE = "The time limit was reached before the failing tests were traced."
 UNREADABLE = "The repository's code that the failing tests run cannot be parsed as Python."
@@ -53,7 +54,8 @@ class RepairTask:
     """The problem to repair.
 
     In `workspace`, whose files are those of `tree`, the `failing` tests must pass and the `passing` ones must still
-    pass. `command` runs them. `text` is the issue's text, `places` are the code it points at, likeliest first.
+    pass. `command` runs them. `text` is the issue's text, `places` are the locations in the code that it refers to,
+    likeliest first.
     """
 
     workspace: Workspace
@@ -88,8 +90,8 @@ class RepairTask:
 class Progress:
     """Progress of a search.
 
-    It holds what the search is `doing`, the places and candidates tried, the CPU seconds of the target, the candidates
-    a second in this process, the number of plausible ones, and a description of the first of these.
+    It holds what the search is `doing`, the number of places and candidates tried, the CPU seconds of the target, the
+    candidates per second in this process, the number of plausible ones, and a description of the first of these.
     """
 
     doing: str
@@ -113,7 +115,8 @@ class Progress:
 class SearchResult:
     """The result of a search.
 
-    `why` says why nothing could be tried, "" if something was. `cut_short`: a time limit ended the search.
+    `why` is the reason why nothing could be tried, or "" if something was tried. `cut_short`: a time limit ended the
+    search.
     """
 
     choice: Choice = field(default_factory=Choice)
@@ -146,11 +149,11 @@ def search(
     memory: Memory | None = None,
     end: float = math.inf,
 ) -> SearchResult:
-    """Look for edits within so many CPU seconds of the target, and compare the plausible ones.
+    """Search for edits with at most `cpu_seconds` of the target's CPU time, and compare the plausible ones.
 
-    The search ends by `end` on the monotonic clock. After the first plausible edit, some more are tried as rivals of
-    it. Edits that `memory` has from an earlier search for the same question are not tried again, and the seconds of
-    that search count.
+    The search ends by `end` on the monotonic clock. After the first plausible edit, some more edits are tried as its
+    rivals. Edits that `memory` holds from an earlier search for the same question are not tried again, and the CPU
+    seconds of that search count.
 
     Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. With a memory, the
     search can then be resumed.
@@ -195,10 +198,11 @@ def search(
 
 
 class SearchRun:
-    """Runs candidates until the CPU seconds are used, enough were found, or `end` is reached. `tried` records them.
+    """Runs candidates until the CPU seconds are used, enough plausible edits were found, or `end` is reached. `tried`
+    records them.
 
-    `cut_short`: a time limit ended it. `sought`: all candidates have been tried, or at least the lower limit of rivals
-    of the first plausible edit.
+    `cut_short`: a time limit ended it. `sought`: all candidates, or at least the minimum number of rivals of the first
+    plausible edit, have been tried.
     """
 
     def __init__(
@@ -226,7 +230,8 @@ class SearchRun:
         return self.tried.cpu + self.evaluator.cpu
 
     def run(self, stream: Iterator[Candidate], tell: Callable[[Progress], None]) -> None:
-        """Run the candidates of a stream. What was tried is saved every few seconds, and if this ends with an error."""
+        """Run the candidates of a stream. The tried candidates are saved every few seconds and at the end, even after
+        an error."""
         last_report = self._began = last_save = time.monotonic()
 
         def tick() -> None:
@@ -306,7 +311,7 @@ def _sources(question: RepairTask, paths: Iterable[str]) -> list[Source]:
 
 
 def _covering(spectrum: Spectrum) -> list[str]:
-    """Return passing tests that run a suspected line, in the suite's order, since some depend on earlier ones."""
+    """Return passing tests that run a suspected line, in the suite's order, since some tests depend on earlier ones."""
     suspected = defaultdict(set)
     for path, line in spectrum.suspicion:
         suspected[path].add(line)
@@ -318,7 +323,8 @@ def _covering(spectrum: Spectrum) -> list[str]:
 def _limits(spectrum: Spectrum) -> TimeLimits:
     """Limit each test to ten times its duration.
 
-    A failing test, which may stop early, gets at least as much as three quarters of all tests need, up to a bound.
+    A failing test, which may stop early, gets at least the time within which three quarters of all tests finish, up to
+    a bound.
     """
 
     def limit(seconds: float) -> float:

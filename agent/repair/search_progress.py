@@ -18,7 +18,7 @@ WIDTH = 4
 
 
 class Memory(Protocol):
-    """Storage for what was tried, in parts: JSON with the digests of edits."""
+    """Storage for the tried edits, in parts: JSON with their digests."""
 
     def parts(self) -> Iterable[tuple[dict[str, Any], bytes]]: ...
 
@@ -45,7 +45,7 @@ class FirstHit:
 
 @dataclass
 class SearchProgress:
-    """What was tried by this process and earlier ones: the number, the places, and the plausible edits in order.
+    """The edits tried by this process and earlier ones: their number, their places, and the plausible ones in order.
 
     `cpu` is the target's CPU seconds in earlier processes.
     """
@@ -97,7 +97,7 @@ class SearchProgress:
             self.hits.append(candidate)
 
     def keep(self, cpu: float) -> None:
-        """Store in the memory what is new."""
+        """Store new results in the memory."""
         if not self._unsaved:
             return
         part = {
@@ -112,7 +112,7 @@ class SearchProgress:
 
 
 def _holds(candidate: Candidate, others: Iterable[Candidate]) -> bool:
-    """Return whether a candidate contains all edits of another one and more."""
+    """Return whether a candidate contains all edits of another one and additional edits."""
     if len(candidate.edits) < 2:
         return False
     edits = set(candidate.edits)

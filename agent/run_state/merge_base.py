@@ -1,8 +1,9 @@
-"""The merge base of session and user: the last state of the files that both have, derived from the records alone.
+"""The merge base of session and user: the last state of the files that both have in common, derived from the records
+alone.
 
-It starts as the run's base. Applied changes go to the user and are then in both; the user's own changes go to the
-session (a step of author `host`). When the user rewinds the session, its files go back with the merged changes in them;
-what was applied is still in the user's files, so it stays in the base.
+It starts as the run's base. Applied changes are written to the user's files and are then in both; the user's own
+changes are merged into the session's files (a step of author `host`). A rewind of the session also takes back the
+user's changes that were merged since; applied changes are still in the user's files, so they remain in the base.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from trajectories.records import Note, Step
 from trajectories.trajectory import Trajectory
 
 EFFECT, MOVED, FAILED = "effect", "moved", "failed"
-"""Names in the data of a `done` note: the effect; the old and the new common tree; whether it failed."""
+"""Keys in the data of a `done` note: the effect; the old and the new common tree; whether it failed."""
 UNDONE = "turns"
-"""In the data of a step that rewinds: the number of turns. Without it the files stay unchanged."""
+"""Key in the data of a step that rewinds: the number of turns. Without this key the files stay unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ class _Replay:
         self.at[step.n] = self.now
 
     def move(self, old: str, new: str) -> None:
-        """Record that changes went to the user, or back."""
+        """Record that changes were applied to the user's files, or reverted."""
         self.moves.append((self.last, old, new))
         self.now = MergeBase(merge_trees(self.trees, old, self.now.tree, new).tree, self.now.open)
 
     def _settle_conflicts(self, tree: str) -> None:
-        """Settle conflicts in files that the session changed after it was told of them."""
+        """Settle conflicts in files that the session changed after the conflicts were reported to it."""
         if not self.now.open:
             return
         synced, left = self.now.tree, []

@@ -1,8 +1,8 @@
 """Ownership of run folders and output folders: which of them the user created.
 
 Each is registered in the state folder when it is created, with a digest of each run's journal and of each batch's
-results. Any other run folder is untrusted: `agent/runs/untrusted_run.py` says what of it is used. Any other output
-folder of `batch` or `evaluate` is refused.
+results. Any other run folder is untrusted: `agent/runs/untrusted_run.py` defines which parts of it are used. Any other
+output folder of `batch` or `evaluate` is refused.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from trajectories.run_comparison import REPLAY
 from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
-"""`unknown`: it is in the user's folder of runs, but the state folder was moved since, or it is older than the
-registry."""
+"""`unknown`: the run is in the user's folder of runs, but the state folder was moved since, or the run is older than
+the registry."""
 
 UNTRUSTED = "untrusted"
-"""In the data of a replay's note: the original run is not the user's own."""
+"""Key in the data of a replay's note, set if the original run is not the user's own."""
 REGISTRY = "own-runs"
 ASKED = "asked"
 """A file in the registry. It exists if there were no unregistered runs, or the user has answered."""
 DIGEST = ".digest"
 TRIES = 5
 OUTPUT = "output-"
-"""The beginning of the name of an output folder's entry."""
+"""Prefix of the name of an output folder's entry."""
 RESULTS = "results.jsonl"
 """The one file in the output folder of a batch whose digest is stored."""
 OWNER = ".swe-agent-owner"
-"""A file in an output folder with a random token, which its entry holds, too: a folder from an archive may get the path
-and the inode of a removed one."""
+"""A file with a random token in an output folder; the folder's entry holds the same token, since a folder from an
+archive may get the path and the inode of a removed folder."""
 BEING_WRITTEN = f".{OWNER}.new"
 LOCK_SECONDS = 10
 MOST_BYTES = 10_000
-"""Maximum bytes of an entry."""
+"""Maximum number of bytes in an entry."""
 
 
 def open_registry(state: Path) -> None:
@@ -59,7 +59,7 @@ def open_registry(state: Path) -> None:
 
 
 def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
-    """Record that the user's own process creates this run, whose journal will begin with `data`, or exists already.
+    """Record that the user's own process creates this run, whose journal will start with `data` or already exists.
 
     Returns the file for the journal's digest.
 
@@ -106,7 +106,7 @@ def run_owner(directory: Path, state: Path) -> Owner:
 def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
     """Return whether the user created the run and all its content: a replay repeats the results of another run.
 
-    Raises as `run_owner` does.
+    Raises the same errors as `run_owner`.
     """
     replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
     return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
@@ -214,7 +214,8 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
 
 
 def _is_as_written(directory: Path, entry: Path) -> bool:
-    """Return whether the journal has its stored digest; retried, since another process may be writing the journal."""
+    """Return whether the journal matches its stored digest; the check is retried, since another process may be writing
+    the journal."""
     return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
 
 

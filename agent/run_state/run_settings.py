@@ -1,4 +1,4 @@
-"""The settings of a run that is continued: its record counts only if the run is the user's own.
+"""The settings of a continued run: recorded settings count only if the run is the user's own.
 
 Precedence: administrator's policy > flag > the user's current connection settings > the record. Of an untrusted run
 only `image`, `setup` and `test` count, as in a repository's own `.swe-agent.toml`: after the user's own settings.
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
-"""Settings that a resumed run takes from the present configuration. None of them affects what a model is sent."""
+"""Settings that a resumed run takes from the present configuration. None of them affects the requests to a model."""
 ISOLATION = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
 
 
 def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
-    """Return the settings that the run's record and its turns hold."""
+    """Return the settings that are recorded for the run and its turns."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
     said = {"experience": False} | trajectory.run.settings | changed  # the first versions did not have this setting

@@ -11,7 +11,7 @@ MAIN = "main"
 HOST = "host"
 """The author of the step that merges the user's changes, and the name of its data."""
 FIRST = frozenset({HOST, "turn", "user", "resume"})
-"""The authors of steps that may come at the start of a turn, before its strategy's own."""
+"""The authors of steps that may come at the start of a turn, before the steps of its strategy."""
 
 
 def turn_start_tree(trajectory: Trajectory, base: str) -> str:
@@ -55,7 +55,7 @@ def turn_issue(turn: Turn) -> Issue:
 
 def submission_field(records: Sequence[Record], name: str) -> str:
     """Return this field of the last submission: on the main branch, else on a branch with the main branch's final
-    files, else on any.
+    files, else on any branch.
 
     "" if there is none.
     """

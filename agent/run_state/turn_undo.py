@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class UndoneTurns:
-    """A turn, with later turns that only read: the states before and after it."""
+    """A turn together with later turns that only read: the states before and after them."""
 
     request: str
     before: Mark
@@ -36,7 +36,8 @@ class UndoneTurns:
 
 @dataclass(frozen=True, slots=True)
 class TurnHistory:
-    """The turns that are in effect, and those that were undone and can be redone; the next one is last."""
+    """The turns that are in effect, and those that were undone and can be redone; the next turn to undo or redo is
+    last."""
 
     done: tuple[UndoneTurns, ...] = ()
     undone: tuple[UndoneTurns, ...] = ()
@@ -55,7 +56,7 @@ def turn_history(trajectory: Trajectory) -> TurnHistory:
             for _ in range(abs(count)):
                 target.append(source.pop())
         elif before.tree == after.tree and steps and all(rewinds(step) == before.number for step in steps):
-            continue  # it had no effect
+            continue  # the turn had no effect
         elif done and before.tree == after.tree and is_read_only(turn.strategy) and not any(map(_is_rewind, steps)):
             done[-1] = UndoneTurns(done[-1].request, done[-1].before, after)
         else:
@@ -67,7 +68,7 @@ def turn_history(trajectory: Trajectory) -> TurnHistory:
 def abandoned_turn_start(trajectory: Trajectory) -> int | None:
     """Return the step before the last turn if that turn was by hand and did not finish; else None.
 
-    What such a turn has said so far is not part of the conversation.
+    Messages of such a turn are not part of the conversation.
     """
     if len(trajectory.turns) < 2 or not is_by_hand(trajectory.turns[-2].strategy):
         return None

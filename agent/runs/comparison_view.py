@@ -12,11 +12,11 @@ from agent.console.run_display import escape_markup
 from trajectories.run_comparison import Difference, RunComparison
 
 SHOWN = 20
-"""Maximum differences shown in a terminal."""
+"""Maximum number of differences shown in a terminal."""
 WIDTH = 300
-"""Maximum characters of each side."""
+"""Maximum number of characters of each side."""
 AROUND = 100
-"""Maximum characters before the first difference."""
+"""Maximum number of characters before the first difference."""
 
 
 def comparison_json(found: RunComparison) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
 
 
 def _line(each: Difference, words: str, other: str) -> str:
-    """Return the first line of one side that differs, from shortly before the difference.
+    """Return the first differing line of one side, from shortly before the difference.
 
     For a difference in success or exit code, that value comes first.
     """
@@ -73,10 +73,10 @@ def _first_unlike(mine: list[str], theirs: list[str]) -> str:
     line, there = mine[at], theirs[at] if at < len(theirs) else ""
     start = max(0, _alike(line, there) - AROUND) if len(line) > WIDTH else 0
     shown = line[start : start + WIDTH]
-    shown = repr(shown) if line.split() in ([], there.split()) else escape_invisible(shown)  # show blanks
+    shown = repr(shown) if line.split() in ([], there.split()) else escape_invisible(shown)  # make blanks visible
     return f"{'…' * (start > 0)}{shown}{'…' * (start + WIDTH < len(line))}"
 
 
 def _alike(left: Sequence[str], right: Sequence[str]) -> int:
-    """Return the length of the common beginning."""
+    """Return the length of the common prefix."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,4 +1,4 @@
-"""Removal of runs, and of unused data in the others.
+"""Removal of runs, and of unused data in the remaining runs.
 
 A run in use is never removed; a resumable run only if it is named.
 """
@@ -26,7 +26,7 @@ NAME = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{6}")
 YOUNG = 86_400.0
 """Seconds during which a folder without a journal may be a run that is starting."""
 OF_BEGINNING = frozenset({"lock", "out", "trees.git"})
-"""Names in a run's folder before its first record."""
+"""Names of files in a run's folder before its first record."""
 CRASHED = "left by a crash"
 OF_BATCH = "results.jsonl"
 """A file beside the runs of a batch."""
@@ -35,7 +35,7 @@ BUSY = "another process is using it"
 
 @dataclass(frozen=True, slots=True)
 class RemovalResult:
-    """What was done with a run, or would be: freed `bytes`, the reason `why`, and the run's `issue`."""
+    """The action taken on a run, or planned for it: freed `bytes`, the reason `why`, and the run's `issue`."""
 
     run: str
     bytes: int = 0
@@ -68,7 +68,7 @@ class GcResult:
 class RemovalPlan:
     """The runs to remove: those `named`, and ended ones last written before `before` and not among the `keep` newest.
 
-    Without `before` and `keep` only the named ones.
+    Without `before` and `keep`, only the named ones are removed.
     """
 
     named: Sequence[Path] = ()
@@ -92,7 +92,8 @@ class RemovalPlan:
 def collect(
     runs: Path, going: RemovalPlan, dry_run: bool = False, tell: Callable[[str], object] = lambda _: None
 ) -> GcResult:
-    """Remove the planned runs and tidy the others; with `dry_run` only report it. Runs that cannot change are `left`.
+    """Remove the planned runs and tidy the others; with `dry_run` only report it. Runs that cannot be changed are
+    `left`.
 
     `tell` is called with the name of each run. Raises UsageError for the runs of a batch.
     """

@@ -17,7 +17,7 @@ from trajectories.records import Action, Observation, Reply, Step
 from trajectories.run_comparison import PROOF
 
 NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
-"""Beginnings of observations of actions that were not run."""
+"""Prefixes of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
 """Recorded arguments of a proof; `doubt` is optional."""
 RESTORED = re.compile(r"\n\[(?:Restored|Put back), since ")
@@ -34,7 +34,7 @@ class ReplayTask(Task):
     past: Sequence[Step] = ()
 
     def take_over(self, step: Step) -> Step:
-        """Record a step without running it; only its files are taken."""
+        """Record a step without running it; only its files are adopted."""
         return self._write(step.author, step.tree, self._reply(step), step.actions, step.observations, step.error)
 
     def act_step(self, step: Step) -> Step:
@@ -63,7 +63,7 @@ class ReplayTask(Task):
         return replace(super()._context(before), steps=self.past[: self._at])
 
     def act_again(self, step: Step) -> tuple[Observation, ...]:
-        """Run the recorded actions, except those that were not run then and those that a rule denies.
+        """Run the recorded actions, except those that were not run originally and those that a rule denies.
 
         Tools of other packages are not run either: they act outside the workspace, and the record chooses their
         arguments.
@@ -90,7 +90,7 @@ class ReplayTask(Task):
         return seen.ok or bool(seen.data) or not seen.text.startswith(NOT_RUN)
 
     def said(self, name: str) -> str:
-        """Return a recorded result that is a text, of any turn; "" if there is none."""
+        """Return a recorded text result of any turn; "" if there is none."""
         results = self.engine.trajectory.results
         found = (once.value for (_, known), once in results.items() if known.rpartition(".")[2] == name)
         return next((value for value in found if isinstance(value, str)), "")
@@ -121,7 +121,7 @@ class ReplayTask(Task):
 
 
 def _is_proof_arguments(asked: Any) -> TypeGuard[dict[str, Any]]:
-    """Return whether this is a set of arguments of `prove`."""
+    """Return whether these are valid arguments of `prove`."""
     return (
         isinstance(asked, dict)
         and {name: type(value) for name, value in ({"doubt": ""} | asked).items()} == ASKED

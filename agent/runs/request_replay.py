@@ -23,8 +23,8 @@ def replay_requests(
 ) -> Iterator[list[Message]]:
     """Yield the messages of each answered request, in the order of the replies; no request contains the last reply.
 
-    `reader` returns the model of a name as it was in a turn, counted from 0. Each request extends the one before. The
-    conversation is rebuilt after a rewind and for another model or other prompts.
+    `reader` returns the facts about the model with this name in a turn, counted from 0. Each request extends the one
+    before. The conversation is rebuilt after a rewind and for another model or other prompts.
     """
     conversation = _Conversation(trajectory, branch)
     turn = -1
@@ -43,7 +43,8 @@ def replay_requests(
 
 
 def reader_factory(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
-    """Return a function for the facts about a model in a turn, from recorded settings and without its key."""
+    """Return a function that returns the facts about a model in a turn, from the recorded settings and without its
+    key."""
 
     @cache
     def reader(name: str, turn: int) -> Reader:
@@ -73,7 +74,7 @@ def _reader(name: str, tables: Mapping[str, Any]) -> Reader:
 
 
 class _Conversation:
-    """Builds the conversation of a branch, from its beginning again where necessary."""
+    """Builds the conversation of a branch, and rebuilds it from its start where necessary."""
 
     def __init__(self, trajectory: Trajectory, branch: str) -> None:
         self._replies = trajectory.replies

@@ -39,7 +39,7 @@ EFFECT_NOTES = frozenset({"intent", "done"})
 STORED = "trees.git/objects"
 PACKS = f"{STORED}/pack"
 COPIED = (STORED, PACKS, "out")
-"""Folders to copy, in this order: objects that `gc` packs meanwhile are then in the packs."""
+"""Folders to copy, in this order: objects that `gc` packs meanwhile are then found in the packs."""
 NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
 """Names of files that never change: packs, loose objects, outputs."""
@@ -155,8 +155,8 @@ def find_step(trajectory: Trajectory, name: str, run: str) -> Step:
 def copy_untrusted_run(directory: Path, settings: Settings, flags: Mapping[str, Any], at: Path | None = None) -> Path:
     """Copy an untrusted run so that it can be resumed with the user's settings and `flags`; return the copy's folder.
 
-    `at` is the path of its repository, the current folder if None. Raises what `settings_of_untrusted_run` and `fork`
-    raise.
+    `at` is the path of its repository, the current folder if None. Raises the same errors as
+    `settings_of_untrusted_run` and `fork`.
     """
     whole = run_as_origin(directory, settings, at)
     return fork(whole, settings_of_untrusted_run(whole.untrusted or {}, directory, settings, flags))
@@ -240,7 +240,8 @@ def _base(origin: Origin, source: Repository, directory: Path) -> Base:
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
-    """Yield the parent's records up to the step, without costs and with its `deeds`. An exit is of an earlier turn."""
+    """Yield the parent's records up to the step, without costs and with its `deeds`. An exit among them belongs to an
+    earlier turn."""
     deeds, records = origin.deeds, origin.records
     for record in [*records, *(deed for deed in deeds if deed not in records)]:
         match record:

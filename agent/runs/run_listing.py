@@ -64,9 +64,9 @@ class RunSummary:
 
     @property
     def state(self) -> str:
-        """How it ended; else `running`, `open` if it can be resumed, or "" if it was not begun.
+        """How the run ended; else `running`, `open` if it can be resumed, or "" if it was not started.
 
-        A replay that was interrupted stays `interrupted`.
+        A replay that was interrupted remains `interrupted`.
         """
         if self.running:
             return RUNNING

@@ -23,7 +23,7 @@ from trajectories.trajectory import Trajectory
 def open_run(name: str, settings: Settings) -> RunView:
     """Open the run or trajectory file that a user named.
 
-    Raises UsageError if there is no readable one, RunBroken for a run that was not begun.
+    Raises UsageError if there is no readable one, RunBroken for a run that was not started.
     """
     if importers.is_file_name(name):
         theirs = importers.load(Path(name))

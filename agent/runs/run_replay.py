@@ -42,7 +42,7 @@ SAME = "replayed"
 """The exit kind of a replay without differences; with differences it is `PARTED`."""
 AGAIN = "Replay the run again."
 MOST_FILES = 200
-"""Maximum files that a note names."""
+"""Maximum number of files that a note names."""
 CONVERSATION_NOTES = frozenset({"message", "approval", "overflow", "fallback"})
 """Kinds of notes about the conversation, which a replay copies.
 
@@ -119,7 +119,8 @@ def _turn(turn: Turn, settings: Settings, names: frozenset[str]) -> Turn:
 
 
 class RunReplay:
-    """A replay in progress, in the new run that `begin` wrote. Close it at the end. `notes` are for the user."""
+    """A replay in progress, in the new run that `begin` wrote. Close it at the end. `notes` are messages for the
+    user."""
 
     def __init__(self, engine: Engine, material: RunView, stop_at_first: bool = False) -> None:
         self.engine, self.recorded, self._stop_at_first = engine, material.trajectory, stop_at_first

@@ -1,4 +1,4 @@
-"""Reports of one or two runs: a self-contained HTML page, and where it is written."""
+"""Reports of one or two runs: a self-contained HTML page, and the file to which it is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
     """Write the page of these runs atomically and return a message.
 
     `secrets` and those in the environment are masked. Raises UsageError if the file exists and is not a report, or
-    cannot be written; RunBroken for a run that was not begun.
+    cannot be written; RunBroken for a run that was not started.
     """
     from trajectories.journal import write_durably
     from trajectories.report.report_page import page
@@ -38,7 +38,7 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
 
 
 def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the content of the page as JSON; for two runs with their comparison."""
+    """Return the content of the page as JSON; for two runs it includes their comparison."""
     from agent.engine.engine import known_secrets
     from agent.engine.run_lifecycle import VERSION
     from trajectories.report.report_data import build_report_data
@@ -76,7 +76,8 @@ def _words(secrets: Sequence[str]) -> ReportText:
 
 
 def report_path(runs: Sequence[RunView], named: Path | None) -> Path:
-    """Return the file of a report: `named`, or a file named after the runs in that folder or the current one."""
+    """Return the file of a report: `named`, or, if that is a folder or None, a file named after the runs in that folder
+    or the current one."""
     if named is not None and not named.is_dir():
         return named
     names = (re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:80] or "run" for run in runs)

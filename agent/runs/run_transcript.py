@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 INNER = frozenset({"life", "overflow", "message", *ORIGIN_NOTES})
 """Kinds of notes that are shown elsewhere or not at all."""
 LONGEST_DATA = 200
-"""Maximum characters of a note's data in a line."""
+"""Maximum number of characters of a note's data in a line."""
 MOST_DIFF = 1_000_000
-"""Maximum characters of a step's diff."""
+"""Maximum number of characters of a step's diff."""
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 

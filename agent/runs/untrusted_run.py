@@ -71,7 +71,7 @@ def repository_path(at: Path) -> str:
 
 
 def _images(urls: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep only pictures inside the record, because the model's provider would fetch any other URL."""
+    """Keep only images inside the record, because the model's provider would fetch any other URL."""
     return tuple(url for url in urls if url.startswith("data:image/"))
 
 

@@ -1,1 +1,2 @@
-"""A session: turns of one run, asked for by a user at any front end. Nothing here knows how it is shown."""
+"""A session: the turns of one run, requested by a user through any front end. This package does not depend on how a
+session is displayed."""

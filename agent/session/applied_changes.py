@@ -1,8 +1,8 @@
 """Applying the session's changes to the user's working tree, and reverting that: by three-way merge, after asking.
 
 The session's files are merged with the user's, with their common tree as the base (`agent/run_state/merge_base.py`).
-Only the session's changes are written, hunk by hunk. The user's own edits stay; conflicts are left as the user has them
-and are listed.
+Only the session's changes are written, hunk by hunk. The user's own edits are kept; conflicting parts keep the user's
+version and are listed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def pending_user_changes(session: Session) -> tuple[str, ...]:
 
 
 def finish_interrupted_apply(session: Session) -> None:
-    """Finish what a process that died was applying, and report it."""
+    """Finish an apply that a dead process left incomplete, and report it."""
     for text in recorded_effects.finish_interrupted_effects(engine_of(session)):
         session.show(text)
 
@@ -121,7 +121,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
 
 
 def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:
-    """Ask the user which parts to apply; none for a no."""
+    """Ask the user which parts to apply; return none if the user declines."""
     paths = list(dict.fromkeys(part.path for part in every))
     all_of_it = apply_parts(engine.trees, base, session_tree(engine), every, every)
     merged = _merge_into(engine, base, engine.working_tree.tree(), all_of_it)
@@ -152,7 +152,7 @@ def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[
 
 
 def undo_apply(session: Session) -> None:
-    """Ask, and revert the last apply in the user's files; later edits of the user stay."""
+    """Ask, and revert the last apply in the user's files; later edits of the user are kept."""
     engine = engine_of(session)
     finish_interrupted_apply(session)
     if not applied_changes(engine):

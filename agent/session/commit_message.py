@@ -31,7 +31,7 @@ def build_message(engine: Engine, words: str, since: int = 0) -> str:
 
 
 def _requests(engine: Engine, since: int) -> list[str]:
-    """Return the requests in words that changed something: no questions and no commands."""
+    """Return the requests in plain words that changed something, without questions and commands."""
     ends = _ends(engine)
     return [
         turn.request if number else engine.run.issue.title

@@ -1,7 +1,7 @@
 """Recorded effects on the user's files: the journal gets the intent with both trees first, then the completion.
 
 A process may die in between. The next process compares the files with both trees, so it repeats nothing and finishes
-what is incomplete, as the user had agreed to it.
+incomplete effects, to which the user had agreed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def effect_name(engine: Engine, kind: str) -> str:
 
 
 def run_recorded(engine: Engine, data: Mapping[str, Any], do: Callable[[], Mapping[str, Any]], text: str) -> None:
-    """Run an effect on the user's repository and record it, with what `do` returns.
+    """Run an effect on the user's repository and record it, with the data that `do` returns.
 
-    An error of `do` is recorded as not done and raised again.
+    If `do` fails, the effect is recorded as not done and the error is raised again.
     """
     engine.journal.append(Note("main", "intent", str(data[EFFECT]), dict(data)))
     try:
@@ -51,7 +51,7 @@ def write(engine: Engine, old: str, new: str) -> None:
 
 
 def finish_interrupted_effects(engine: Engine) -> list[str]:
-    """Finish what a process that died had started; return messages about it."""
+    """Finish the effects that a dead process had started; return messages about them."""
     return [_finish_effect(engine, data) for data in list(unfinished_effects(engine, "apply"))]
 
 

@@ -25,14 +25,14 @@ TAIL = 16_000
 """Bytes at the end of a journal that are searched for the end of its last turn."""
 
 BEGINNING = 3
-"""Number of records that are written when a run starts; the last one tells whether it is a replay."""
+"""Number of records that are written when a run starts; the last one shows whether the run is a replay."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumableRun:
     """A run on disk: `title` is its first request, `ended` whether its last turn ended.
 
-    Only the name is known of a run that did not start, or whose first line is damaged.
+    For a run that did not start, or whose first line is damaged, only the name is known.
     """
 
     name: str

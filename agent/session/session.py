@@ -34,7 +34,7 @@ MODES = ("build", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a session starts with. `run` is the folder of a run to resume; with `choose` the user chooses one.
+    """The data with which a session starts. `run` is the folder of a run to resume; with `choose` the user chooses one.
 
     `given` are settings from flags, which also apply to a resumed run. `trouble` are problems that are reported first.
     `reload` reads the settings again if the config is invalid; nothing runs until that succeeds.
@@ -141,7 +141,7 @@ class Session:
         self.questions.refuse_all()
 
     def answer(self, id: int, answer: Answer) -> bool:
-        """Answer the `Approval` of that id. Return False, without effect, if it is not the open question."""
+        """Answer the `Approval` of that id. Return False, without effect, if that question is not open."""
         return self.questions.answer(id, answer)
 
     def close(self) -> None:

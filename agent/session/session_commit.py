@@ -32,9 +32,10 @@ OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
 
 @dataclass(frozen=True, slots=True)
 class OwnChanges:
-    """The session's own changes: `tree` is `head` with them.
+    """The session's own changes: `tree` is `head` with these changes.
 
-    `conflicts` are changes that could not be separated from the user's. `effects` are contained in full.
+    `conflicts` are changes that could not be separated from the user's. `effects` are those that `tree` contains in
+    full.
     """
 
     head: Base
@@ -128,7 +129,7 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
 
 
 def check_interrupted_commit(session: Session) -> None:
-    """Check whether a process that died made its commit, and report it; report if git is still running."""
+    """Check whether a dead process completed its commit, and report it; also report if git is still running."""
     engine = applied_changes.engine_of(session)
     repository, trees = engine.repository, engine.trees
     for data in [*effects.unfinished_effects(engine, "commit"), *effects.unfinished_effects(engine, "branch")]:
@@ -205,7 +206,8 @@ def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
 def _prefix(hook: str) -> str:
     """Return the path prefix of files that a hook may run: all files in its folder.
 
-    husky's `.husky/_/pre-commit` runs `.husky/pre-commit`. For a hook in the repository's root it is the hook itself.
+    husky's `.husky/_/pre-commit` runs `.husky/pre-commit`. For a hook in the repository's root, the prefix is the hook
+    itself.
     """
     folder = posixpath.dirname(hook)
     if posixpath.basename(folder) == "_":

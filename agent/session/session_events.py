@@ -22,7 +22,7 @@ class RunOpened:
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """A turn begins. `words` are the user's."""
+    """A turn started. `words` are the user's."""
 
     turn: Turn
     words: str
@@ -75,7 +75,7 @@ class QuestionAnswered:
 
 @dataclass(frozen=True, slots=True)
 class MessageEvent:
-    """The answer of a command, an error, or a `notice`. `title` is the heading of a text that needs its own page."""
+    """The output of a command, an error, or a `notice`. `title` is the heading of text that needs its own page."""
 
     text: str
     kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
@@ -86,7 +86,7 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True)
 class FrontEndRequested:
-    """The user asked for something that the front end does: `theme`, `copy` (`words`), `runs` (a list to resume from),
+    """The user requested an action of the front end: `theme`, `copy` (`words`), `runs` (a list to resume from),
     `quit`."""
 
     what: str

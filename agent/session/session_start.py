@@ -1,4 +1,5 @@
-"""The start of a session: settings, repository and the run to resume. Their problems are reported in the session."""
+"""The start of a session: settings, repository and the run to resume. Problems with them are reported in the
+session."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def start(
     choose: bool,
     trouble: Sequence[str] = (),
 ) -> Start:
-    """Return what a session starts with.
+    """Return the data with which a session starts.
 
     Raises UsageError for an invalid flag or folder, ConfigError for an invalid administrator's policy. With any other
     invalid config the session opens with defaults, and nothing runs until the config is fixed.
@@ -87,7 +88,7 @@ def session_settings(settings: Settings) -> Settings:
 
 
 def _path_in_repository(source: Repository, folder: Path, subtree: str) -> str | None:
-    """Return the path of a subfolder in the repository. Raises UsageError if it is not in it."""
+    """Return the path of a subfolder in the repository. Raises UsageError if the folder is not in the repository."""
     if not subtree:
         return None
     path = (folder / subtree).resolve()

@@ -1,7 +1,7 @@
 """The current state of a session, for its status.
 
-What needs git is computed in the session's thread after each step (`look`). The rest is read from the records on
-request, each record once.
+Values that need git are computed in the session's thread after each step (`look`). All other values are read from the
+records on request, each record once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class SessionSnapshot:
         return present_tree(engine.trajectory, engine.run.base.tree) if engine else ""
 
     def refresh(self, head: bool = True) -> None:
-        """Compute the changes that are not applied, and HEAD. Call it in the session's thread after they may change."""
+        """Compute the changes that are not applied, and HEAD. Call it in the session's thread after they may have
+        changed."""
         session, engine = self._session, self._session.engine
         if head:
             try:
@@ -66,7 +67,7 @@ class SessionSnapshot:
             self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
 
     def check_user_changes(self) -> None:
-        """Find what the user changed meanwhile. Call it in the session's thread from time to time."""
+        """Find the changes that the user made meanwhile. Call it in the session's thread from time to time."""
         self._edited = pending_user_changes(self._session)
 
     def now(self) -> Status:

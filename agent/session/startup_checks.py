@@ -27,7 +27,7 @@ NO_DOCKER = (
 
 
 def run_startup_checks(session: Session) -> Thread:
-    """Run the quick checks at once, and slow ones in a thread, which is returned."""
+    """Run the quick checks at once and the slow ones in a thread; return the thread."""
     for text in session.start.trouble:
         session.hear(MessageEvent(text, "error", code=0))
     if session.start.reload is not None:
@@ -41,7 +41,7 @@ def run_startup_checks(session: Session) -> Thread:
 
 
 def _check_repository(session: Session) -> list[str]:
-    """Return what is unusual about the user's repository."""
+    """Return messages about an unusual state of the user's repository."""
     folder = session.start.source.git_dir
     found = [PLAIN.format(root=session.start.source.root)] if session.start.source.plain else []
     for file, what in (
@@ -58,7 +58,7 @@ def _check_repository(session: Session) -> list[str]:
 
 
 def _unfinished_commit(session: Session) -> list[str]:
-    """Finish what a session that was killed during a commit left in the user's repository."""
+    """Finish a commit that a killed session left incomplete in the user's repository."""
     root = session.start.source.root
     try:
         made = recover_commit(session.start.source)
@@ -78,7 +78,7 @@ def _model(session: Session) -> str:
     from agent.conversation.model_roles import check_models
 
     if session.start.reload is not None:
-        return ""  # it may be set in the invalid file
+        return ""  # the model may be set in the invalid file
     if not session.settings.model:
         return NO_MODEL
     try:

@@ -184,7 +184,7 @@ class TurnRunner:
     # Helpers
 
     def _check_issue(self, url: str) -> None:
-        """Ask before working on an issue of another repository. Raises UsageError after a no."""
+        """Ask before working on an issue of another repository. Raises UsageError if the user declines."""
         from agent.github.api.issue_repository import check_belongs
 
         def accept(reason: str) -> bool:
@@ -224,7 +224,7 @@ class TurnRunner:
         return settings
 
     def _drive(self, words: str) -> None:
-        """Run a turn from its current state until it ends or stops. Steps that are recorded already send no event."""
+        """Run a turn from its current state until it ends or stops. Steps that are already recorded send no event."""
         session, engine = self._session, self._engine()
         known = {step.id for steps in engine.trajectory.steps.values() for step in steps}
         if session.stopped.is_set():

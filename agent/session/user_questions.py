@@ -29,7 +29,8 @@ MODEL_MESSAGES = {
     "commit": "[The user was asked to commit your changes and said no: {}]",
     "branch": "[The user was asked to create a branch of your changes and said no: {}]",
 }
-"""Messages to the model about a no with a reason, by kind, for questions that the model did not cause itself."""
+"""Messages to the model about a refusal with a reason, by kind of question, for questions that the model did not cause
+itself."""
 
 
 class UserQuestions:

@@ -10,7 +10,7 @@ from threading import Condition
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A queued job. `words` are shown to the user, who can take them back; empty for jobs of a front end."""
+    """A queued job. `words` are shown to the user, who can take them back; they are empty for jobs of a front end."""
 
     words: str
     do: Callable[[], None]
@@ -36,7 +36,7 @@ class WorkQueue:
             return tuple(job.words for job in (*self._jobs, *self._held) if job.has_text)
 
     def put(self, job: Job) -> None:
-        """Append a job. Held jobs stay held."""
+        """Append a job. Held jobs remain held."""
         with self._changed:
             self._jobs.append(job)
             self._changed.notify()

@@ -1,4 +1,5 @@
-"""Parallel attempts, of which the one is chosen that passes the tests of all; it is then refined."""
+"""Parallel attempts: the one that passes the tests of all attempts is chosen; if it is not proven, the best are
+refined."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A turn of a session that may change files: it runs until the model answers in words or submits, then tests for
 regressions.
 
-This shows only that no passing test breaks: `/prove` runs the whole proof. The loop is ReAct's (arXiv 2210.03629), the
-modes build and plan are OpenCode's.
+This shows only that no passing test breaks: `/prove` runs the whole proof. The loop is based on ReAct (arXiv
+2210.03629), the modes build and plan on OpenCode.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROLES = ()
 STAYS = BY_HAND = LOOKS = True
 LONGEST = 3600
-"""Seconds; the user can interrupt it."""
+"""Time limit in seconds; the user can interrupt the command."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

@@ -26,7 +26,7 @@ SOURCE = "SWE-Debate (arXiv 2507.23348), MAD (arXiv 2305.19118)"
 WHEN = "it is not clear which of several places must be changed"
 ROUNDS = 3
 LONGEST_SAID = 2_000
-"""The characters of a proposal that the other proposers see."""
+"""Maximum number of characters of a proposal that the other proposers see."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -95,7 +95,8 @@ def _proposer_prompt(task: Task, source: str, proposals: Sequence[str], at: int)
 def _judge(
     task: Task, proposals: Sequence[str], open_ones: Sequence[int], failed: str, number: int
 ) -> Generator[Step, None, int | None]:
-    """Return the proposal that the judge chooses; the first open one if it chooses none, None if there are none."""
+    """Return the proposal that the judge chooses; the first open one if the judge chooses none; None if no proposal is
+    open."""
     if not open_ones:
         return None
     if len(open_ones) == 1:

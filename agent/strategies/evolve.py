@@ -60,7 +60,7 @@ def _first(task: Task, given: Sequence[str], number: int) -> list[Attempt]:
 
 
 def _next_generation(task: Task, given: Sequence[str], number: int, scores: Sequence[CandidateScore]) -> list[Attempt]:
-    """Return one attempt of each operator: the best refined, the two best combined, the worst revised."""
+    """Return one attempt for each operator: the best refined, the two best combined, the worst revised."""
     parents = [score.candidate for score in scores]
     best, worst = parents[0], parents[-1]
     words = f"{_trajectory(task, worst)}\n\n{attempt_summary(worst)}\n\n{task.prompt('revise')}"

@@ -1,6 +1,6 @@
 """Make a function faster and prove it: same results, fewer instructions, better growth.
 
-After "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124): candidates are first checked
+Based on "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124): candidates are first checked
 for correctness, then ranked by executed instructions, and the results go back to the model. In addition: it works in a
 repository, on calls recorded from a workload, with guards against candidates that only seem faster. Without a model the
 candidates are built-in rewrites.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ROLES = ()
 AUTHOR = "optimize"
 MOST_CHECKED = 4
-"""The number of correct candidates for a function that get the final checks before giving up."""
+"""Maximum number of correct candidates for a function that get the final checks before the strategy gives up."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -87,9 +87,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _improve(task: Task, bench: Bench, words: list[str]) -> Generator[Step, None, Gain | None]:
-    """Return the best candidate for one function, which is adopted.
+    """Adopt and return the best candidate for one function.
 
-    The best rewrite is adopted before a model is asked, so that a run that is stopped has it.
+    The best rewrite is adopted before a model is asked, so that it is kept if the run is stopped.
     """
     if not bench.calls["known"]:
         words.append(
@@ -127,7 +127,7 @@ def _adopt(task: Task, bench: Bench, gain: Gain | None) -> Generator[Step, None,
 def _ask_model(
     task: Task, bench: Bench, group: list[CandidateVerdict]
 ) -> Generator[Step, None, list[CandidateVerdict]]:
-    """Return the model's candidates, one a round, each with feedback on the previous one."""
+    """Return the model's candidates, one per round, each with feedback on the previous one."""
     found: list[CandidateVerdict] = []
     yield task.say(opening(task, bench, group))
     for number in range(task.settings.rounds):

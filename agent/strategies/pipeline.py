@@ -1,4 +1,4 @@
-"""A fixed pipeline without an agent: files, then elements, then patches and tests in text; patches that pass the
+"""A fixed pipeline without an agent: files, then elements, then patches and tests as plain text; patches that pass the
 filters vote."""
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ SOURCE = "Agentless (arXiv 2407.01489), SWE-Fixer (arXiv 2501.05040), Co-PatcheR
 WHEN = "the cost must be small and known in advance, or the model is bad at calling tools"
 MOST_FILES, MOST_ELEMENTS, MOST_LISTED = 5, 12, 400
 MOST_CODE = 40_000
-"""The characters of code that are shown."""
+"""Maximum number of characters of code shown to the model."""
 MODULE = "(module)"
 MOST_HEAD, MOST_EXAMPLE = 60, 60
-"""The lines before the first definition of a file that are always shown, and those of a test file as an example."""
+"""Maximum number of lines before the first definition of a file for them to be shown, and of a test file shown as an
+example."""
 OFFERED = 10
 """The number of `locate`'s best files that head the model's list."""
 
@@ -62,7 +63,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _files(task: Task) -> Generator[Step, None, list[str]]:
-    """Return the files to look into: the model's choice, filled up with `locate`'s."""
+    """Return the files to inspect: the model's choice, then the best files of `locate`."""
     likely = likely_sources(task)[:OFFERED]
     every = [path for path in task.trees.files(search_tree(task)) if path.endswith(".py") and not is_test(path)]
     listed = "\n".join(dict.fromkeys([*likely, *every[:MOST_LISTED]]))
@@ -155,7 +156,7 @@ def _is_allowed(task: Task, path: str) -> bool:
 def _patch(
     task: Task, name: str, shown: str, number: int, tests: Sequence[tuple[str, str]], given: Sequence[str]
 ) -> Attempt:
-    """Return an attempt at a patch in one answer, with one of the tests, which is then proven."""
+    """Return an attempt that makes a patch in one answer, with one of the tests, and then proves it."""
     likely = likely_sources(task)
     path, text = tests[number % len(tests)] if tests else ("", "")
     shows = task.prompt("shows", path=path or ", ".join(given), test=quote_text(text)) if tests or given else ""

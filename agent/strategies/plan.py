@@ -1,6 +1,6 @@
 """A read-only turn of a session: it answers with a plan, an explanation or questions.
 
-After OpenCode's plan mode.
+Based on OpenCode's plan mode.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 ROLES = ("coder",)
 STAYS = True
 PROMPTS = "build"
-"""The strategy whose prompts are used: with the same beginning, a session that changes its mode stays in the provider's
-cache."""
+"""The strategy whose prompts are used: a session that changes its mode keeps the same prompt prefix, which is in the
+provider's cache."""
 READ_ONLY = "[Plan mode: you may read and run anything; changes to files are refused. Answer in words.]"
 
 

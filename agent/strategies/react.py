@@ -1,4 +1,4 @@
-"""The plain loop: one conversation until the model submits, then the proof. After ReAct (arXiv 2210.03629)."""
+"""The plain loop: one conversation until the model submits, then the proof. Based on ReAct (arXiv 2210.03629)."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SOURCE = "GenProg, PAR, TBar (arXiv 1903.08409) and others"
 WHEN = "there is no model, and a Python test fails"
 AUTHOR = "templates"
 PROOFS = 4
-"""The number of plausible edits with different behaviour that are proven before giving up."""
+"""Maximum number of plausible edits with different behaviour that are proven before the strategy gives up."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
@@ -106,7 +106,7 @@ def _note(task: Task, found: dict[str, Any]) -> None:
 
 
 def _letter(behaviour: int) -> str:
-    """Return A, B, C … as shown to the user; later ones have numbers."""
+    """Return the label of a behaviour as shown to the user: A, B, C …, then numbers."""
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[behaviour] if behaviour < 26 else str(behaviour + 1)
 
 

@@ -1,7 +1,7 @@
 """Test first: localize, see a test fail for the issue's reason, patch and prove; failing evidence goes back to the
 model.
 
-The phases share one conversation, whose beginning is already paid for, and none of them costs a call of its own: if a
+The phases share one conversation, whose start is already paid for, and none of them needs a separate request: if a
 model writes a correct test and patch in one reply, that reply suffices.
 """
 
@@ -51,7 +51,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _is_overruled(task: Task, verdict: Verdict) -> bool:
-    """Return whether only old tests speak against the patch, and the model named them all when it submitted.
+    """Return whether only existing tests contradict the patch, and the model named all of them when it submitted.
 
     The model claims that the issue contradicts these tests. Running them cannot decide that, so the patch stays
     unproven.
@@ -76,7 +76,7 @@ def _reproduce(task: Task) -> Generator[Step, None, Step]:
     """Run until a test fails for the issue's reason, or the model goes on without one; a wrong test is sent back with
     the reason.
 
-    The model is told at most `rounds` times; afterwards the proof judges its test.
+    The model gets this feedback at most `rounds` times; afterwards the proof judges its test.
     """
     task.note("phase", "reproduce")
     gate = Gate()

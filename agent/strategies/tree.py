@@ -28,11 +28,11 @@ WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
 """UCT's exploration weight."""
 STRIDE = 3
-"""The most replies in one step of the tree; a step also ends when files change."""
+"""Maximum number of replies in one step of the tree; a step also ends when files change."""
 WIDEST = 3
-"""The most children of a step."""
+"""Maximum number of children of a step."""
 PER_ATTEMPT = 4
-"""The steps of the tree for each of `attempts`."""
+"""Number of steps of the tree for each of `attempts`."""
 
 
 @dataclass(eq=False, slots=True)
@@ -69,7 +69,8 @@ class Node:
             yield from child.below()
 
     def uct(self) -> float:
-        """Return the UCT bound of the next step below this node; with children, of one more child beside them."""
+        """Return the UCT bound of expanding this node: its own bound or, if it has children, the bound of one more
+        child."""
         if self.children:
             value, count, above = (KEPT + self.total) / (self.visits + 1), len(self.children) + 1, self.visits
         else:

@@ -1,8 +1,8 @@
 """Write tests for functions: they cover code that no test covers, detect mutants that no test detects, and pass every
 time.
 
-Without a model it is a search after DynaMOSA with inputs from Hypothesis, including malicious ones; a model is asked
-for the rest, after CodaMosa (ICSE 2023), ChatUniTest (FSE 2024) and HITS (ASE 2024).
+Without a model it runs a search based on DynaMOSA with inputs from Hypothesis, including malicious ones; a model is
+asked for the rest, based on CodaMosa (ICSE 2023), ChatUniTest (FSE 2024) and HITS (ASE 2024).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step, None, None]:
     """Write the tests of one file, and add a report to `words`.
 
-    Tests of the search are adopted before a model is asked, so that a run that is stopped has them.
+    Tests that the search found are adopted before a model is asked, so that they are kept if the run is stopped.
     """
     if not cover.subjects:
         words.append(f"{cover.path} has no function to test.")
@@ -118,9 +118,10 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
 def _merge_cases(
     cover: FileCoverage, cases: list[CaseOutcome], written: list[CaseOutcome], module: str
 ) -> tuple[list[CaseOutcome], list[str]]:
-    """Return the search's cases with the model's tests that hold alone and beside them, and the dropped ones.
+    """Return the search's cases together with the model's tests that pass both alone and with these cases, and the
+    dropped tests.
 
-    The model's tests run alone first, so that one which ends the runner does not affect others.
+    The model's tests run alone first, so that a test that ends the runner does not affect others.
     """
     good, dropped = cover.holding(written, module, 1) if written else ([], [])
     if not good:

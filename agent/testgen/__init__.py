@@ -1,1 +1,1 @@
-"""Test generation for one file: coverage loop, tests by a model, code that these may use."""
+"""Test generation for one file: the coverage loop, tests written by a model, and code that these tests may use."""

@@ -12,7 +12,7 @@ from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError
 
 ODD = "%,:"
-"""Characters that are quoted in the paths of a run's settings, besides white space."""
+"""Characters that are quoted in the paths of a run's settings, in addition to white space."""
 
 
 def changed_functions(source: Repository, rev: str) -> list[tuple[str, str]]:

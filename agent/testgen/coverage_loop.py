@@ -33,21 +33,22 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 SECONDS, EXISTING_SECONDS = 60.0, 90.0
-"""Seconds without --max-time: for the search in one file, and for running its existing tests."""
+"""Time limits in seconds without --max-time: for the search in one file, and for running its existing tests."""
 SHARE_FOR_EXISTING, REST, MOST_REST = 0.2, 0.35, 25.0
-"""Shares of the time left of --max-time: for the existing tests, and reserved for the last runs, with a limit in
+"""Shares of the remaining --max-time: for the existing tests, and reserved for the last runs, with a limit in
 seconds."""
 STARTS, MOST_STARTS = 6.0, 0.6
-"""The last runs get at least the time of so many starts of a runner, but no larger share than this."""
+"""Minimum time for the last runs, as a number of starts of a runner, and the maximum share of the remaining time for
+it."""
 RUNS = 3
 AS_LONG = 2.0
-"""The new file is run again only if so many times the duration of its last run is left."""
+"""The new file is run again only if the remaining time is at least this multiple of the duration of its last run."""
 ELSEWHERE = "export TZ=XXX-13:45 LC_ALL=C\n"
 GATHER = "import sys; sys.path[:] = filter(None, sys.path); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 LIMIT_OF_WRITTEN = 1.0
-"""Limit in CPU seconds of a test by a model."""
+"""Limit in CPU seconds for a test written by a model."""
 LEAST = 4.0
-"""If fewer seconds are left, other tests are not run."""
+"""Minimum number of remaining seconds for running the other tests."""
 MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
 
 
@@ -175,7 +176,7 @@ class FileCoverage:
     def holding(
         self, cases: Sequence[CaseOutcome], module: str, runs: int = RUNS
     ) -> tuple[list[CaseOutcome], list[str]]:
-        """Return the cases whose tests pass in each of so many runs, and the names of the others with a reason.
+        """Return the cases whose tests pass in each of `runs` runs, and the names of the other tests with a reason.
 
         Each run has a fresh process and its own hash seed; every second one has another order and time zone.
         """
@@ -257,7 +258,7 @@ class FileCoverage:
         return frozenset(arc for one in cases for arc in one.arcs if self.is_own(arc))
 
     def is_own(self, arc: tuple[int, int]) -> bool:
-        """Whether an arc is in one of the functions to test."""
+        """Return whether an arc is in one of the functions to test."""
         line = arc[1] if arc[1] > 0 else arc[0]
         return any(one.first <= line <= one.last for one in self.subjects)
 

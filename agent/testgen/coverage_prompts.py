@@ -27,8 +27,8 @@ def read_tests(
 ) -> tuple[list[tuple[str, Case]], list[str]]:
     """Return (name, case) of the valid test functions in a reply, and sentences about the invalid ones.
 
-    A test must be self-contained: it uses only builtins, `known` names and its own. `own` are the top-level names of
-    the repository's packages.
+    A test must be self-contained: it uses only builtins, `known` names and names that it defines itself. `own` are the
+    top-level names of the repository's packages.
     """
     found: list[tuple[str, Case]] = []
     wrong: list[str] = []
@@ -77,7 +77,7 @@ def _arguments(node: Function) -> set[str]:
 
 
 def _asserts(node: ast.AST) -> bool:
-    """Whether a node is an assertion that can fail."""
+    """Return whether a node is an assertion that can fail."""
     if isinstance(node, ast.Assert):
         return not isinstance(node.test, ast.Constant | ast.Tuple)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -88,8 +88,8 @@ def _asserts(node: ast.AST) -> bool:
 def slice_of_function(data: bytes, subject: Subject, wanted: Collection[int]) -> str:
     """Return the lines of a function on which the wanted lines depend, numbered; wanted lines are marked with `>`.
 
-    These are its header, the conditions and loops around them, statements that leave the function before them, and
-    assignments to the names that all these use. A short function is shown completely.
+    These are its header, the conditions and loops that enclose them, statements that leave the function before them,
+    and assignments to the names that all these use. A short function is shown completely.
     """
     node = next(each for name, each in iter_functions(ast.parse(data)) if name == subject.name)
     every = range(node.lineno, (node.end_lineno or node.lineno) + 1)

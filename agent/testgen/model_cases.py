@@ -1,4 +1,5 @@
-"""Tests by a model for code that the search did not cover: request, run, report failures, until nothing new comes."""
+"""Tests by a model for code that the search did not cover: request, run, report failures, until a round adds no
+test."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 REPAIRS = 2
 MOST_TRIED = 40
-"""Number of mutants of which a test that runs new lines must detect at least one."""
+"""A test that runs new lines must detect at least one of this many mutants."""
 MOST_MUTANTS, MOST_EXAMPLES, MOST_WRONG, LONGEST_SOURCE = 15, 3, 8, 12_000
 RAISES = {"pytest": "with pytest.raises(Error):", "unittest": "with self.assertRaises(Error):"}
 
@@ -54,7 +55,7 @@ class CoverageState:
 
 
 def ask_for_tests(task: Task, more: CoverageState) -> Generator[Step, None, None]:
-    """Ask the model for tests, one function a round, until a round brings nothing new or nothing is left."""
+    """Ask the model for tests, one function per round, until a round adds no test or no function is left."""
     for number in range(task.settings.rounds):
         left = more.left()
         if left is None:
@@ -102,7 +103,8 @@ def _opening(task: Task, more: CoverageState, subject: Subject, lines: set[int],
 
 
 def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, Any]:
-    """Run the tests of a reply; return those `kept`, the mutants that they detect, and what is `wrong` with others."""
+    """Run the tests of a reply; return the `kept` tests, the mutants that they detect, and what is `wrong` with the
+    other tests."""
     cover = more.cover
     found, wrong = read_tests(reply, subject.name, _names(cover.data), {more.found.module.split(".")[0]})
     if not found and not wrong:
@@ -139,7 +141,8 @@ def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, A
 
 
 def _notices(exercise: ModuleExerciser, more: CoverageState, seen: CaseOutcome, tried: list[int]) -> bool:
-    """Whether a test detects a mutant that other tests detect already; otherwise it asserts nothing about the code."""
+    """Return whether a test detects a mutant that other tests detect already; otherwise it asserts nothing about the
+    code."""
     rest = sorted(more.found.usable - set(tried))
     reached = [number for number in rest if more.cover.mutants[number].reach & seen.lines]
     (noticed,) = exercise.check([(seen, reached[:MOST_TRIED])], LIMIT_OF_WRITTEN)

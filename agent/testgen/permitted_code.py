@@ -1,7 +1,9 @@
-"""Code that tests by a model may use: nothing that accesses the machine, now or when the process ends.
+"""Restrictions for tests written by a model: they must not access the machine, neither while they run nor when the
+process ends.
 
-Users will run the test on their machine without supervision. So its imports must be on a list, and it may use no name
-that leads around that list. This is in addition to the audit hook during its first runs.
+Users will run these tests on their own machines without supervision. The imports must therefore be on an allow list,
+and names that could bypass this list are forbidden. This check complements the audit hook that is active during a
+test's first runs.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ IMPORTED = {
     *("uuid", "zoneinfo", "collections.abc", "asyncio", "pytest"),
 }
 FROM = {"io": {"StringIO", "BytesIO"}, "types": {"SimpleNamespace", "MappingProxyType"}, "contextlib": {"suppress"}}
-"""Modules from which only these names may be imported."""
+"""Modules from which only the given names may be imported."""
 PYTEST = {"raises", "approx", "warns"}
 UNWANTED = {
     *("os", "posix", "sys", "atexit", "gc", "subprocess", "posixsubprocess", "threading", "thread", "multiprocessing"),
@@ -37,7 +39,8 @@ UNWANTED = {
     *("create_subprocess_exec", "create_subprocess_shell", "attrgetter", "methodcaller", "importorskip", "MonkeyPatch"),
     *("tb_frame", "f_globals", "f_builtins", "f_locals", "f_back", "gi_frame", "cr_frame", "ag_frame"),
 }
-"""Forbidden names, and attributes of any object: modules are attributes of other modules that import them."""
+"""Names that are forbidden, also as attributes of any object, because a module has the modules that it imports as
+attributes."""
 BUILTIN = {
     *("eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals", "locals", "input"),
     *("breakpoint", "exit", "quit"),
@@ -49,7 +52,7 @@ DUNDERS = {
 
 
 def forbidden_name(body: Iterable[ast.stmt], own: Collection[str]) -> str:
-    """Return the first thing that a test may not use, or ""; `own` are the repository's top-level names."""
+    """Return the first forbidden name or construct in a test, or ""; `own` are the repository's top-level names."""
     for node in (each for one in body for each in ast.walk(one)):
         if isinstance(node, ast.Match):
             return "match"

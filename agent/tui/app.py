@@ -1,6 +1,6 @@
 """The Textual app of a session: passes input to the session, and the session's events to the widgets.
 
-The first screen is drawn before the session is imported; input until then is queued.
+The first screen is drawn before the session is imported; input that arrives earlier is queued.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ if TYPE_CHECKING:
     from agent.tui.event_views import RunReopened
 
 LOOK_OUT = 5.0
-"""Seconds between two checks for files that the user changed."""
+"""Number of seconds between two checks for files that the user changed."""
 CLOSING = 10.0
-"""Seconds that the session may take to close its workspaces."""
+"""Maximum number of seconds for closing the session's workspaces."""
 GARBAGE = (20_000, 10, 10)
 """Thresholds for the garbage collector, see `gc.set_threshold`."""
 WIDE = 100
-"""Minimum columns for the side panel."""
+"""Minimum width of the terminal, in columns, for the side panel."""
 TITLES = {
     "idle": "swe-agent: ",
     "working": "… swe-agent: ",
     "asking": "? swe-agent: ",
     "paused": "swe-agent, stopped: ",
 }
-"""Beginning of the terminal's title, before the repository's name."""
+"""Prefix of the terminal's title, before the repository's name."""
 KEYS = ("panel", "open", "open_all", "help_screen", "page")
 
 
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     """Show a session until the user leaves; return its exit code.
 
-    `prepare` returns what the session starts with. It is called in a thread after the first screen is drawn, and its
+    `prepare` returns the session's `Start`. It is called in a thread after the first screen is drawn, and its
     SweAgentError is shown there.
     """
     gc.disable()  # until the first screen is drawn: there is little garbage, and collecting takes time
@@ -87,7 +87,7 @@ class SessionApp(App[int]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     INLINE_PADDING = 0
-    """0, so that lines printed above the app stay when it exits."""
+    """0, so that lines printed above the app remain visible when it exits."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]  # noqa: RUF012 - as in the parent class
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "panel", "Panel", priority=True),
@@ -165,7 +165,7 @@ class SessionApp(App[int]):
     # Start and end
 
     async def _begin(self) -> None:
-        """Do the work that the first screen does not need."""
+        """Do the start-up work that the first screen does not need."""
         self.panel = Panel()
         self._wide = self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
@@ -219,7 +219,7 @@ class SessionApp(App[int]):
         gc.enable()
 
     def _cannot_begin(self, why: str) -> None:
-        """Show why the session cannot start. The next input tries again."""
+        """Show why the session cannot start. The next input triggers another attempt."""
         self._preparing = False
         self._reduce_garbage_collection()
         self._early.clear()
@@ -227,7 +227,7 @@ class SessionApp(App[int]):
 
     @on(Prompt.Quit)
     def action_leave(self) -> None:
-        """Exit when the session is closed; at once if called again."""
+        """Exit when the session is closed, or immediately if called again."""
         if self._leaving or self.session is None:
             self.exit(0)
             return
@@ -235,14 +235,14 @@ class SessionApp(App[int]):
         Thread(target=self.session.close, name="closing", daemon=True).start()
 
     def let_go(self) -> None:
-        """Close the session, however the app ended; its records are on disk already."""
+        """Close the session, regardless of how the app ended; its records are on disk already."""
         if self.session is not None:
             closing = Thread(target=self.session.close, name="closing", daemon=True)
             closing.start()
             closing.join(CLOSING)
 
     def print_farewell(self) -> None:
-        """Print what stays on the normal screen."""
+        """Print the output that remains on the terminal's normal screen after the app exits."""
         from agent.tui.scrollback import farewell, print_strips
 
         if not self._mounted_event.is_set():
@@ -288,7 +288,7 @@ class SessionApp(App[int]):
 
     @on(Prompt.Unqueued)
     def _unqueued(self) -> None:
-        """Put the last queued words into the prompt, unless it has text or the queue is empty."""
+        """Move the last queued message into the prompt, unless the prompt has text or the queue is empty."""
         if self.session is not None and not self.prompt.entry.text and (words := self.session.unqueue()):
             self.prompt.put(words)
 
@@ -307,7 +307,7 @@ class SessionApp(App[int]):
         self.notifier.focus(False)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy a text and report the result; Textual calls this for selected text too."""
+        """Copy text and report the result; Textual also calls this for selected text."""
         from agent.tui.clipboard import copy
 
         engine = self.session.engine if self.session else None
@@ -340,7 +340,7 @@ class SessionApp(App[int]):
         self._make_room(event.size.width)
 
     def _make_room(self, width: int) -> None:
-        """Show or hide the panel when the width passes WIDE; otherwise it stays as the user left it."""
+        """Show or hide the panel when the width crosses WIDE; otherwise keep the user's choice."""
         wide = width >= WIDE and not self.is_inline
         if self._wide not in (None, wide):
             self._wide = self.panel.display = wide
@@ -371,9 +371,9 @@ class SessionApp(App[int]):
     # Session events
 
     def show_status(self) -> None:
-        """Show the status if it changed, because each change needs a new layout.
+        """Show the status only if it changed, because each update needs a new layout.
 
-        Not once the user leaves, because a closed session has no files to show.
+        Do nothing once the user leaves, because a closed session has no files to show.
         """
         if self.session is None or self._leaving:
             return

@@ -21,21 +21,23 @@ from agent.tui.rendering.diff_rows import parse_diff
 from agent.tui.widgets.diff_view import DiffView
 
 GRACE = 0.5
-"""Seconds without a key or click after the question is shown; earlier keys and clicks are not answers."""
+"""Number of seconds without input that must pass after the question is shown; earlier keys and clicks are not
+answers."""
 NAMED_LINES = 4
-"""Maximum lines of paths, hosts and the like; a command is shown in full, as the detail."""
+"""Maximum number of lines of paths, hosts and similar items; a command is shown in full, as the detail."""
 LOW = 24
-"""Rows below which the paths are hidden in favour of the diff."""
+"""Minimum number of rows for showing the paths; on lower screens they are hidden in favour of the diff."""
 LONG_RULES = 120
-"""Characters of rules above which they scroll with the detail."""
+"""Maximum number of characters of rules that do not scroll; longer rules scroll with the detail."""
 DETAIL_LINES = 3
-"""Minimum rows of the detail."""
+"""Minimum number of rows of the detail."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
-"""Kinds whose detail is a diff made by swe-agent. Others are shown as text, because a diff view hides other text."""
+"""Kinds of approvals whose detail is a diff made by swe-agent. The details of other kinds are shown as text, because a
+diff view hides everything that is not part of a diff."""
 
 
 class ChoiceLine(Static):
-    """A key with its effect, which can be clicked."""
+    """A clickable label that shows a key and its effect."""
 
     def __init__(self, key: str, words: str, action: str) -> None:
         super().__init__(f"{key}  {words}", markup=False)
@@ -48,7 +50,7 @@ class ChoiceLine(Static):
 
 
 class ApprovalScreen(ModalScreen[Answer]):
-    """Asks for an approval and returns the answer. `clock` returns seconds."""
+    """Asks for an approval and returns the answer. `clock` returns the current time in seconds."""
 
     DEFAULT_CSS = """
     ApprovalScreen {
@@ -88,12 +90,12 @@ class ApprovalScreen(ModalScreen[Answer]):
         self._rules = ", ".join(map(escape_invisible, approval.always))
         self._clock = clock
         self._quiet: float | None = None
-        """Time of the last early key, or when the question was shown; None before that."""
+        """Time of the last key that came too early, or the time at which the question was shown; None before that."""
 
     def compose(self) -> ComposeResult:
         approval = self.approval
         detail, named = approval.detail or "\n".join(approval.parts), approval.subject
-        if approval.kind == "command":  # in full, however long
+        if approval.kind == "command":  # in full, regardless of its length
             detail, named = "\n\n".join(filter(None, (named, detail))), ""
         if len(self._rules) > LONG_RULES:
             detail = f"{detail}\n\nA yes for the session or the project allows: {self._rules}"

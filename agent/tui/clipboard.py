@@ -1,4 +1,4 @@
-"""Copying to the clipboard, also over ssh: by the terminal (OSC 52), by tmux, or on a Mac by `pbcopy`."""
+"""Copying to the clipboard, including over ssh: through the terminal (OSC 52), tmux or, on macOS, `pbcopy`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from aci.observation.sanitized_text import clean_text
 from agent.tui.terminal_sequences import Write, osc
 
 LARGEST = 74_000
-"""Maximum bytes; in base64 that is 100 kB, the limit of most terminals."""
+"""Maximum number of bytes; in base64 that is 100 kB, the limit of most terminals."""
 PATIENCE = 2.0
 FILE = "copied.txt"
 
 
 def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str, str] = os.environ) -> str:
-    """Copy a text without terminal control characters; return a message for the user.
+    """Copy text without terminal control characters; return a message for the user.
 
-    A text that is too long for terminals is written to a file in `folder`, if given.
+    Text that is too long for terminals is written to a file in `folder`, if given.
     """
     text = clean_text(text)
     data = text.encode()
@@ -37,7 +37,8 @@ def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str,
 
 
 def _by_command(data: bytes, environment: Mapping[str, str]) -> bool:
-    """Copy with a command, if there is one: tmux, which passes it to its terminal (since 3.2), or `pbcopy`."""
+    """Copy with tmux, which passes the data to its terminal (since 3.2), or with `pbcopy`; return whether this
+    succeeded."""
     if environment.get("TMUX"):
         return _run_command(("tmux", "load-buffer", "-w", "-"), data, environment)
     local = sys.platform == "darwin" and "SSH_CONNECTION" not in environment

@@ -1,4 +1,4 @@
-"""The dialogs over the conversation. Each screen is imported when it is first opened."""
+"""The dialogs that are shown over the conversation. Each screen is imported when it is first opened."""
 
 from __future__ import annotations
 

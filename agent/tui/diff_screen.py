@@ -20,13 +20,13 @@ from agent.tui.widgets.diff_view import DiffView
 from agent.tui.widgets.side_panel import file_line
 
 WIDE = 100
-"""Minimum columns for the list of files at the side."""
+"""Minimum width in columns for the list of files at the side."""
 LIST = 34
 KEYS = (("n", "next"), ("p", "previous"), ("/", "search"), ("s", "side by side"), ("q", "close"))
 
 
 class DiffScreen(ModalScreen[None]):
-    """Shows a unified diff, at first the file `path` if it contains it. Closed by q or esc."""
+    """Shows a unified diff, starting at the file `path` if the diff contains it. Closed by q or esc."""
 
     DEFAULT_CSS = """
     DiffScreen { background: $background; }
@@ -120,7 +120,7 @@ class DiffScreen(ModalScreen[None]):
         self._find(event.value)
 
     def action_match(self, ahead: int) -> None:
-        """Go to the next or previous match; the search field passes these keys on."""
+        """Go to the next or previous match; the search field forwards the keys for this."""
         self._find(self.query_one("#words", Input).value, back=ahead < 0)
 
     def _find(self, words: str, back: bool = False) -> None:

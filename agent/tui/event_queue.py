@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.tui.event_views import RunReopened
 
 FRAME = 1 / 30
-"""Seconds between two deliveries; a model streams faster than users read."""
+"""Number of seconds between two deliveries; a model streams faster than users read."""
 SHARE = 0.4
 """Share of a frame for events, so that keys are handled even with many events."""
 
@@ -23,8 +23,8 @@ SHARE = 0.4
 class EventQueue:
     """Delivers events to the app; create it in the app's event loop. `post` is thread-safe.
 
-    `deliver` is called with one event, or with joined streamed texts, through `call`, which runs a function in the
-    app's context.
+    `deliver` is called with one event, or with streamed text joined into one event, through `call`, which runs a
+    function in the app's context.
     """
 
     def __init__(

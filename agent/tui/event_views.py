@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from agent.tui.app import SessionApp
 
 LARGEST = 4_000_000
-"""Maximum bytes of an output that are shown."""
+"""Maximum number of bytes of an output that are shown."""
 
 
 def read_output(session: Session, number: int) -> str:
-    """Return the stored output of that number, with a note if it is cut."""
+    """Return the stored output with this number, with a note if it is truncated."""
     if session.engine is None:
         return ""
     file = session.engine.journal.directory / "out" / str(number)
@@ -39,7 +39,7 @@ def read_output(session: Session, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunReopened:
-    """A snapshot of a resumed run; the run itself grows while this event waits to be shown."""
+    """A snapshot of a resumed run; the run itself may get new records while this event waits to be shown."""
 
     trajectory: Trajectory
     records: tuple[Record, ...]
@@ -104,7 +104,7 @@ def show(app: SessionApp, session: Session, event: Event | RunReopened) -> None:
 
 
 def _without_answer(session: Session | None, word: str) -> str:
-    """Return a strategy's final words without the answer that is shown already."""
+    """Return a strategy's final message without the answer that is already shown."""
     replies = session.engine.trajectory.replies.values() if session and session.engine else ()
     answer = next((reply.text.strip() for reply in reversed(replies) if reply.branch == "main"), "")
     return word.strip().removeprefix(answer).removesuffix(answer).strip()

@@ -42,15 +42,15 @@ KEYS = (
     ("ctrl+d", "quit, on an empty prompt"),
     ("ctrl+q", "quit"),
 )
-"""Keys as Textual names them, with what they do in the session."""
+"""Keys by their names in Textual, with their effect in the session."""
 SAME = {"alt+enter": "ctrl+j", "shift+enter": "ctrl+j"}
-"""Aliases of keys, which the text of the other key mentions."""
+"""Aliases of keys; the description of the main key mentions them."""
 COLUMN = 14
-"""Minimum width of the left column."""
+"""Minimum width of the left column, in columns."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows keys and `commands` with what they do. Closed by q, esc or f1."""
+    """Shows keys and `commands` with their descriptions. Closed by q, esc or f1."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background; }

@@ -22,7 +22,7 @@ KEYS = "space toggles, a all, n none, y accepts, enter larger, j/k scroll, esc b
 
 
 class HunksScreen(ModalScreen[tuple[int, ...] | None]):
-    """Returns the numbers of the chosen parts, or None if the user goes back. At first all are chosen.
+    """Returns the numbers of the chosen parts, or None if the user goes back. Initially all parts are chosen.
 
     Each of `parts` is a diff.
     """
@@ -115,7 +115,7 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         self._update_heading()
 
     def action_larger(self) -> None:
-        """Show the hunk on the whole screen, or go back."""
+        """Show the hunk full-screen, or return to the normal size."""
         self.toggle_class("-larger")
 
     def action_scroll(self, lines: int) -> None:

@@ -17,7 +17,7 @@ Method = Literal["off", "bell", "osc9", "osc777"]
 LONG = 10.0
 """Seconds of work after which to notify if the terminal does not report its focus."""
 LONGEST = 160
-"""Maximum characters of a notification."""
+"""Maximum number of characters of a notification."""
 NAME = "swe-agent"
 KNOWN: tuple[tuple[str, str, Method], ...] = (
     ("TERM_PROGRAM", "iTerm", "osc9"),
@@ -33,12 +33,13 @@ KNOWN: tuple[tuple[str, str, Method], ...] = (
     ("TERM", "foot", "osc777"),
     ("TERM", "rxvt-unicode", "osc777"),
 )
-"""Environment variables that identify a terminal, how their values begin, and the notification it supports."""
+"""Environment variables that identify a terminal, the prefixes of their values, and the notification that the terminal
+supports."""
 PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
 def notification_method(preference: str, environment: Mapping[str, str]) -> Method:
-    """Return how to notify; `auto` uses what the terminal supports, else the bell."""
+    """Return the kind of notification; `auto` selects the one that the terminal supports, or the bell."""
     if preference in ("off", "bell", "osc9", "osc777"):
         return preference  # type: ignore[return-value]
     if environment.get("ZELLIJ"):  # passes only the bell through
@@ -50,7 +51,7 @@ def notification_method(preference: str, environment: Mapping[str, str]) -> Meth
 
 
 def notification_sequence(words: str, how: Method, environment: Mapping[str, str]) -> str:
-    """Return the sequence that shows a notification."""
+    """Return the escape sequence that shows a notification."""
     words = one_line(words)[:LONGEST]
     if how == "osc9":
         return osc(f"9;{NAME}: {words}", environment)
@@ -60,7 +61,7 @@ def notification_sequence(words: str, how: Method, environment: Mapping[str, str
 
 
 class Notifier:
-    """Notifies the user if the terminal has no focus. `clock` returns seconds."""
+    """Notifies the user if the terminal has no focus. `clock` returns the current time in seconds."""
 
     def __init__(
         self,

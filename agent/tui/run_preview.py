@@ -9,9 +9,10 @@ from agent.console.activity_lines import cost
 from agent.session.resumable_runs import RunPreview
 
 LONGEST = 1500
-"""Maximum characters of a text."""
+"""Maximum number of characters of a text."""
 REQUEST = 400
-"""Maximum characters of a request, which may include whole files, so that the answer below it is visible."""
+"""Maximum number of characters of a request, so that the answer below it is visible; a request may include whole
+files."""
 ENDS = {
     "verified": "Verified.",
     "faster": "Faster, with the same results.",
@@ -28,7 +29,7 @@ ENDS = {
 
 
 def preview_text(seen: RunPreview) -> Content:
-    """Return the preview: how the run ended, its cost, the requests and the model's last words."""
+    """Return the preview: how the run ended, its cost, the requests and the model's last message."""
     end = "Not finished." if seen.exit is None else ENDS.get(seen.exit.kind, clean_text(seen.exit.kind))
     facts = f"{_count(seen.turns, 'turn')} · {_count(seen.steps, 'step')} · {cost(seen.spent, short=True)}"
     parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue, REQUEST), "")]

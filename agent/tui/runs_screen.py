@@ -22,15 +22,15 @@ from agent.tui.run_preview import age, preview_text
 from trajectories.errors import SweAgentError
 
 WIDE = 90
-"""Minimum columns for list and preview side by side."""
+"""Minimum width in columns for showing list and preview side by side."""
 KEYS = "enter opens · tab {other} · esc"
 
 
 class RunsScreen(ModalScreen[Path | None]):
     """Returns the folder of the chosen run, or None.
 
-    `runs` is the folder of all runs. At first the runs of `repository`, a root, are listed; "" lists all. `now` is the
-    time for ages, in seconds since the epoch.
+    `runs` is the folder of all runs. Initially only the runs of `repository`, given by its root folder, are listed; ""
+    lists all. `now` is the current time in seconds since the epoch, for showing how old a run is.
     """
 
     DEFAULT_CSS = """

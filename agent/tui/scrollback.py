@@ -1,4 +1,4 @@
-"""Output that stays in the terminal's scrollback after a session, or above it in inline mode."""
+"""Output that remains in the terminal's scrollback after a session, or is printed above the app in inline mode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILES = 20
 LINES = 40
-"""Maximum lines of the last answer."""
+"""Maximum number of lines of the last answer."""
 NOT_APPLIED = "Not applied to your own files yet: resume the session, then use {}."
 
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 
 
 class SafeStream:
-    """A file that never raises. `lost` is called once, in the writing thread, when the terminal is gone."""
+    """A file whose methods never raise. `lost` is called once, in the writing thread, when the terminal is gone."""
 
     def __init__(self, file: TextIO, lost: Callable[[], object]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Escape sequences for the terminal, also through tmux and screen."""
+"""Escape sequences for the terminal, including those passed through tmux and screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def writer(app: App[Any]) -> Write:
     """Return a function that writes a sequence to an app's terminal, if it has one."""
 
     def write(data: str) -> None:
-        if app._driver is not None:  # Textual has no public API; its own clipboard does the same
+        if app._driver is not None:  # Textual has no public API for this; its own clipboard code does the same
             app._driver.write(data)
 
     return write

@@ -1,6 +1,6 @@
 """The themes: dark, light, and the terminal's own sixteen colours. Textual's themes can be chosen by name too.
 
-Every text colour has a contrast of at least 4.5:1 on each of its backgrounds (WCAG 2.2, 1.4.3), which a test checks.
+Every text colour has a contrast of at least 4.5:1 on each of its backgrounds (WCAG 2.2, 1.4.3); a test checks this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AUTO = "auto"
 """Name of the theme that fits the terminal."""
 LIGHT_GROUNDS = ("7", "15")
 SHARES = {"text": 1.0, "text-muted": 0.8, "text-disabled": 0.8}
-"""Share of the foreground in a text colour that a theme does not define."""
+"""Share of the foreground colour in text colours that a theme does not define."""
 
 DARK = Theme(
     name="dark",
@@ -128,7 +128,7 @@ ANSI = Theme(
         "border-blurred": "ansi_bright_black",
         "added": "ansi_default",
         "removed": "ansi_default",
-        # Textual shows no `reverse` in lists; with NO_COLOR the underline remains.
+        # Textual does not show `reverse` in lists; with NO_COLOR the underline remains.
         "block-cursor-foreground": "ansi_bright_white",
         "block-cursor-background": "ansi_blue",
         "block-cursor-text-style": "bold underline",
@@ -144,7 +144,7 @@ THEMES = (DARK, LIGHT, ANSI)
 
 
 def register(app: App[Any], name: str = AUTO) -> None:
-    """Register the themes and use the one named, or the one that fits the terminal if there is no such theme."""
+    """Register the themes and use the named one, or the one that fits the terminal if no theme has this name."""
     for theme in THEMES:
         app.register_theme(theme)
     app.theme = name if name in app.available_themes and not app.no_color else default_theme(app)
@@ -153,7 +153,7 @@ def register(app: App[Any], name: str = AUTO) -> None:
 def fixed_text_colours(variables: dict[str, str]) -> dict[str, str]:
     """Return a theme's variables with a fixed colour for each text.
 
-    Textual's themes compute text colours from the background, which widgets that draw lines themselves do not know.
+    Textual's themes compute text colours from the background, but widgets that draw lines themselves do not know it.
     """
     left = {name: share for name, share in SHARES.items() if variables[name].startswith("auto")}
     if not left:

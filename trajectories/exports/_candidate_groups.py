@@ -24,7 +24,7 @@ from trajectories.run_data import Message, RunView, observation_message
 TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
 """Exit kinds that are due to the model."""
 AS_GOOD = 1.05
-"""Ratio of costs up to which two candidates count as equally good."""
+"""Maximum ratio of the costs of two candidates that count as equally good."""
 JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
 """Names of results that hold the cost of a function in a tree."""
 FOLDERS = ("root", "scratch")
@@ -156,7 +156,7 @@ def by_cost(group: Sequence[Candidate]) -> list[Candidate]:
 
 
 def candidate_rewards(group: Sequence[Candidate]) -> list[float]:
-    """Return the reward of each candidate: by cost if it is proven, otherwise by how far it came."""
+    """Return the reward of each candidate: by cost if it is proven, otherwise by its progress."""
     proven = [each for each in group if each.proven]
     earned = iter(rewards(costs(proven)[1]))
     return [next(earned) if each.proven else _failed(each) for each in group]
@@ -267,8 +267,8 @@ def _text(content: Any) -> str:
 
 
 def tools(candidate: Candidate) -> str:
-    """Return the tools' schemas as JSON text, which trainers accept. As objects, a table would give each tool the
-    fields of all others."""
+    """Return the tools' schemas as JSON text, which trainers accept. If they were objects, a table would give each tool
+    the fields of all other tools."""
     return json.dumps(candidate.record.tools)
 
 

@@ -42,8 +42,9 @@ def conversations(run: RunView) -> Iterator[tuple[RequestReply, int]]:
     """Yield the last request of each conversation, and how many of its first messages are carried over from earlier
     ones.
 
-    A conversation ends if the next request does not begin with all of this one, because messages were shortened or
-    steps undone. So beyond that number, each reply is in exactly one conversation, right after its own request.
+    A conversation ends if the next request does not start with this whole conversation, because messages were shortened
+    or steps undone. So beyond that number of messages, each reply is in exactly one conversation, right after its own
+    request.
     """
     for branch in run.trajectory.last_replies:
         last: RequestReply | None = None
@@ -58,8 +59,8 @@ def conversations(run: RunView) -> Iterator[tuple[RequestReply, int]]:
 
 
 def _continues(before: RequestReply, after: Sequence[Message]) -> bool:
-    """Whether a request begins with an earlier one and its reply. Unchanged messages are identical objects, so this is
-    fast."""
+    """Return whether a request starts with an earlier one and its reply. Unchanged messages are identical objects, so
+    this is fast."""
     sent, reply = before.messages, before.reply
     if len(after) <= len(sent) or not all(map(_same, sent, after)):
         return False

@@ -1,4 +1,4 @@
-"""Shared helpers of the export formats for steps, texts and names."""
+"""Shared helpers of the export formats for steps, text and names."""
 
 from __future__ import annotations
 

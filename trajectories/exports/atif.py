@@ -56,7 +56,8 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 def _document(run: RunView, branch: Branch, whole: bool = False) -> Iterator[str]:
-    """Yield a branch and those embedded in it. With `whole`, it also has the fields that occur once per run."""
+    """Yield a branch and the branches embedded in it. With `whole`, the output includes the fields that occur once per
+    run."""
     about: Json = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
     about["agent"] = _agent(run)
     if whole:

@@ -1,6 +1,6 @@
 """OpenAI's chat format for fine-tuning: one conversation per line, each reply right after its own request.
 
-If a conversation was rewritten (old output shortened, steps undone), a new line begins. In it, replies that occur in an
+If a conversation was rewritten (old output shortened, steps undone), a new line starts. In it, replies that occur in an
 earlier line have `weight` 0, so that each is learned once.
 """
 

@@ -1,6 +1,6 @@
 """Preference optimization data: pairs of answers to one issue, nine of ten for correctness, one for efficiency.
 
-After "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
+Based on "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A run as a Markdown document for people: for a pull request, an issue or a chat.
 
-Text from a model, an issue or a tool is inert. Output is in fences longer than any in it. Prose is quoted, without
-HTML, images and links with hidden targets. Control characters are shown as U+FFFD.
+Text from a model, an issue or a tool is inert. Output is in fences longer than any fence within the output. Prose is
+quoted, without HTML, images or links with hidden targets. Control characters are shown as U+FFFD.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WHAT = "a document for people, long output shortened"
 ENDING = "md"
 SEVERAL = False
 LONGEST, LONGEST_LINE = 4_000, 200
-"""Maximum characters of an output or a quotation, and of a title. A patch may have 16 times as many."""
+"""Maximum number of characters of an output or a quotation, and of a title. A patch may have 16 times as many."""
 PROOF = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",

@@ -1,7 +1,7 @@
 """Supervised fine-tuning data: the cheapest proven run of each issue, as prompt and completion.
 
-This is execution-filtered (rejection sampling) fine-tuning: only runs proven by tests are learned from (after SWE-Gym,
-arXiv 2412.21139, and SWE-smith, arXiv 2504.21798); of several the cheapest, after arXiv 2508.20124.
+This is execution-filtered (rejection sampling) fine-tuning: it uses only runs proven by tests (as in SWE-Gym, arXiv
+2412.21139, and SWE-smith, arXiv 2504.21798) and, if there are several, the cheapest (as in arXiv 2508.20124).
 """
 
 from __future__ import annotations

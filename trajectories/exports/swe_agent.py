@@ -24,7 +24,8 @@ WHAT = "SWE-agent's .traj"
 ENDING = "traj"
 SEVERAL = False
 QUERIES = 64_000_000
-"""Maximum characters of all queries in a file: each contains the ones before it, so they grow with a run's square."""
+"""Maximum number of characters of all queries in a file: each query contains the previous ones, so their total size
+grows with the square of a run's length."""
 ASKING = "task"
 """Author of a strategy's messages to its model, which are only in the history."""
 

@@ -1,1 +1,1 @@
-"""Storage of trees of files as git objects: reading and writing them, and commands of git."""
+"""Storage of trees of files as git objects: reading and writing them, and running git commands."""

@@ -51,7 +51,8 @@ CONFIG = f"""[core]
 
 
 class GitFailed(WorkspaceError):
-    """A git command failed that was expected to succeed: its exit `status`, its `stderr`, and the `reason` in it."""
+    """A git command failed that was expected to succeed; holds its exit `status`, its `stderr`, and the `reason` found
+    there."""
 
     def __init__(self, command: str, status: int, stderr: bytes) -> None:
         self.command, self.status = command, status
@@ -218,7 +219,7 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def folders(*paths: Path) -> str:
-    """Join folders for GIT_ALTERNATE_OBJECT_DIRECTORIES; those with a separator or quote in them are quoted."""
+    """Join folders for GIT_ALTERNATE_OBJECT_DIRECTORIES; folders with a separator or quote in their path are quoted."""
     return os.pathsep.join(map(_quoted, map(str, paths)))
 
 

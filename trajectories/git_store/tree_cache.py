@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 from trajectories.git_store.tree_listing import Entry
 
 MOST, LARGEST = 64, 1_000_000
-"""Maximum number of answers, and of characters (or items) in all of them."""
+"""Maximum number of answers, and of characters (or items) in all answers together."""
 LISTINGS, LISTED_FILES = 16, 20_000
-"""Number of trees whose listings are kept in memory, and of their files in all; the latest two are always kept."""
+"""Maximum number of trees whose listings are kept in memory, and of all their files together; the latest two are always
+kept."""
 
 Answer = TypeVar("Answer", bound=Sized)
 

@@ -24,7 +24,7 @@ def checked_path(path: str) -> str:
 
 
 def is_under(path: str, wanted: set[str]) -> bool:
-    """Whether a path is one of those `wanted`, or below one of them."""
+    """Return whether a path is one of those in `wanted`, or below one of them."""
     return path in wanted or any(path[:at] in wanted for at in _slashes(path))
 
 

@@ -13,9 +13,9 @@ FOLDER = "040000"
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATH_LIMIT = 4096
-"""Maximum bytes of a path: Linux's PATH_MAX."""
+"""Maximum number of bytes of a path: Linux's PATH_MAX."""
 LISTING_LIMIT = 256_000_000
-"""Maximum bytes of all paths together."""
+"""Maximum number of bytes of all paths together."""
 
 
 class TreeSize(NamedTuple):

@@ -41,15 +41,15 @@ __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
-"""Maximum bytes that are taken from another run's store."""
+"""Maximum number of bytes that are taken from another run's store."""
 IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
-"""How `git diff-tree` writes a diff that applies anywhere."""
+"""Options with which `git diff-tree` writes a diff that applies anywhere."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
-"""Limits up to which packs, folders and listings are made in Python, since each `git` process costs milliseconds."""
+"""Maximum sizes of packs, folders and listings that are made in Python, since each `git` process costs milliseconds."""
 LITTLE = 20_000
-"""Bytes of files up to which they are sent whole instead of as deltas against earlier ones."""
+"""Maximum number of bytes of files that are sent whole instead of as deltas against earlier files."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anything depends on them
 
 Line = tuple[str | None, str, str]
@@ -219,7 +219,8 @@ class Trees:
             return self._keep(self._edit(tree, lines, draft), draft, [tree])
 
     def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
-        """Return the tree with these paths (files or folders) as in `other`; what is missing there is removed."""
+        """Return the tree with these paths (files or folders) as in `other`; paths that `other` does not have are
+        removed."""
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]

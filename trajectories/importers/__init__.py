@@ -1,9 +1,9 @@
 """Import of trajectories from other programs, converted to this program's records. They are read-only and cannot be
 resumed.
 
-Each format is a module: `reads(data)` says whether a parsed file has this format, `load(data, name)` makes the
-material. The content of a file is untrusted: sizes and depth are limited, and nothing in it is used as a path, pattern
-or command. What it calls solved was not proven, so it gets no verdict.
+Each format is a module: `reads(data)` returns whether a parsed file has this format, `load(data, name)` returns the
+run. The content of a file is untrusted: sizes and depth are limited, and nothing in it is used as a path, pattern or
+command. A trajectory that claims to solve its issue was not proven, so it gets no verdict.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDINGS = (".traj", ".json")
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a name given by the user is that of a file, not of a run or its folder."""
+    """Return whether a name given by the user is that of a file, not of a run or its folder."""
     return name.endswith(ENDINGS) or ("/" in name and _is_file(name))
 
 

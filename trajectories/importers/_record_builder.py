@@ -30,26 +30,26 @@ from trajectories.records import (
 from trajectories.run_data import Message
 
 PATCH = "patch"
-"""Name of the result that holds the diff which the other program submitted."""
+"""Name of the result that holds the diff submitted by the other program."""
 UNPROVEN = 6
 LONGEST_TITLE = 200
 LONGEST_WORD = 100
-"""Characters of another program's exit status that are kept."""
+"""Maximum number of characters of another program's exit status that are kept."""
 MOST_ENTRIES = 50_000
-"""Maximum number of messages or steps of a trajectory, and of records made from them. Agents stop after some hundred
+"""Maximum number of messages or steps of a trajectory, and of records made from them. Agents stop after a few hundred
 steps."""
 DEEPEST = 100
 """Maximum nesting of a value."""
 TAGS = ("pr_description", "issue_description", "issue", "uploaded_issue")
 MARKS = (("\nISSUE:", "\nINSTRUCTIONS:"), ("Please solve this issue:", "\nYou can execute"))
-"""Texts before and after the issue in a prompt."""
+"""Text before and after the issue in a prompt."""
 LEAD = "Consider the following PR description:"
 INSTANCE = re.compile(r"((?:(?!__)[\w.-])+)__((?:(?!__)[\w.-])+)-\d+")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 class Recording:
-    """Builder for the records of one run. Times that a file does not contain are 0."""
+    """Builder for the records of one run. Times that are missing in a file are 0."""
 
     def __init__(self, name: str, program: str, task: str, system: str, model: str, **about: Any) -> None:
         """`task` is the first message, which contains the issue; `about` may have `settings`, `versions` and `at`."""
@@ -135,7 +135,8 @@ def issue_in(task: str, name: str) -> Issue:
 
 
 def _issue_text(task: str) -> str:
-    """Return the issue without the text around it. No regular expressions: untrusted text can make them take hours."""
+    """Return the issue without the text around it. Regular expressions are not used, because untrusted text can make
+    them take hours."""
     for tag in sorted(TAGS, key=lambda tag: task.find(f"<{tag}>")):
         _, begun, rest = task.partition(f"<{tag}>")
         found, ended, _ = rest.partition(f"</{tag}>")
@@ -192,7 +193,7 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
-    """Return a list of objects; empty if the value is no list. Raises UsageError if an entry is not an object."""
+    """Return a list of objects; empty if the value is not a list. Raises UsageError if an entry is not an object."""
     found = value if isinstance(value, list) else []
     _check_entries(len(found))
     for number, each in enumerate(found, 1):
@@ -245,8 +246,8 @@ def reasoning_text(message: Mapping[str, Any]) -> str:
 
 
 def sent_messages(said: Sequence[Any]) -> list[Message]:
-    """Return messages as they were sent to the model, without the program's own fields. Return none if one of them is
-    not in a form that a model accepts, since it is then unknown what was sent."""
+    """Return messages as they were sent to the model, without the program's own fields. Return an empty list if one of
+    them is not in a form that a model accepts, since it is then unknown what was sent."""
     found = [_sent(mapping(message)) for message in said]
     return [message for message in found if message] if all(found) else []
 

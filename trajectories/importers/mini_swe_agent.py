@@ -108,7 +108,8 @@ def _is_reply(message: RawMessage) -> bool:
 
 
 def _is_end(message: RawMessage, patch: str) -> bool:
-    """Whether a message is the closing one: it repeats the patch (version 1), or its role is `exit` (version 2)."""
+    """Return whether a message is the closing one: it repeats the patch (version 1), or its role is `exit` (version
+    2)."""
     return message.get("role") == "exit" or bool(patch and text(message.get("content")).strip() == patch.strip())
 
 

@@ -153,7 +153,8 @@ def _opening_and_exchanges(data: RawMessage) -> tuple[list[RawMessage], list[Exc
 
 
 def _is_of(reply: RawMessage, step: RawMessage) -> bool:
-    """Whether a reply of the history belongs to the step. Some steps (such as an automatic submission) have none."""
+    """Return whether a reply of the history belongs to the step. Some steps (such as an automatic submission) have
+    none."""
     ours, theirs = text(step.get("action")).strip(), text(reply.get("action")).strip()
     return ours == theirs or (bool(reply.get("content")) and reply.get("content") == step.get("response"))
 

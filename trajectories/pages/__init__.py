@@ -18,7 +18,7 @@ def part(name: str) -> str:
 
 
 def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
-    """Return a page up to its body, with the common style and its own; the `generator` tag is near its beginning."""
+    """Return a page up to its body, with the common style and its own; the `generator` tag is near its start."""
     style = part("page.style.css") + style
     allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""The structure of a run: its branches, where each begins, its phases, and the scores of its candidates."""
+"""The structure of a run: its branches, where each starts, its phases, and the scores of its candidates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Branch:
-    """A branch. `begin` is the parent's step after which it begins, or None if it begins at the base."""
+    """A branch. `begin` is the parent's step after which the branch starts, or None if it starts at the base."""
 
     name: str
     parent: str
@@ -50,7 +50,7 @@ class Structure:
 
 
 def structure(trajectory: Trajectory) -> Structure:
-    """Build the structure in one pass over the records. A branch begins at its parent's last step before the branch is
+    """Build the structure in one pass over the records. A branch starts at its parent's last step before the branch is
     first mentioned."""
     base = trajectory.run.base.tree if trajectory.run else ""
     found = Structure()
@@ -114,7 +114,7 @@ def branches_as_json(found: Structure, trajectory: Trajectory, spent: Costs) -> 
 
 
 def _ended(trajectory: Trajectory, branch: str) -> str:
-    """Return the result of an attempt; empty for a branch that is no attempt or has not ended."""
+    """Return the result of an attempt; empty for a branch that is not an attempt or has not ended."""
     once = trajectory.results.get((branch, "outcome"))
     outcome = once.value if once and isinstance(once.value, dict) else {}
     verdict = outcome.get("verdict")

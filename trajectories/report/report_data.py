@@ -29,7 +29,7 @@ from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, Pa
 from trajectories.run_data import NOT_CHECKED, RunView
 
 DIFFS = 12_000_000
-"""Maximum bytes of diffs in a report."""
+"""Maximum number of bytes of diffs in a report."""
 SETTINGS = (
     *("workspace", "image", "test", "budget", "max_steps", "max_tokens", "max_time", "rounds", "effort", "subtree"),
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
@@ -43,8 +43,8 @@ _BARE = re.compile(r"^(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
 
 def build_report_data(material: RunView, words: ReportText, share: int = 1) -> dict[str, Any]:
     """Return the data of a run for a report of `share` runs; only files of the run are read. Texts and diffs are
-    limited, and `cut` says in sentences what is left out. Every text is masked. Raises RunBroken for a run without its
-    first records."""
+    limited, and `cut` lists sentences that describe what is left out. Every text is masked. Raises RunBroken for a run
+    without its first records."""
     trajectory = material.trajectory
     run = trajectory.run
     if run is None or not trajectory.turns:
@@ -191,7 +191,7 @@ def _shortened(long: int, limit: int) -> Iterator[str]:
 
 
 def _cut(context: TimelineContext, patch: PairDiff) -> Iterator[str]:
-    """Yield sentences about what is left out, other than parts of texts."""
+    """Yield sentences that describe what is left out, apart from shortened texts."""
     diffs = [patch, *context.diffs]
     if more := sum(not fits(note.data) for note in context.material.trajectory.notes):
         yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."

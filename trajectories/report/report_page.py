@@ -20,7 +20,7 @@ SCRIPTS = ("base", "text", "issue", "proof", "branches", "costs", "steps", "toge
 MOST_OF_TITLE = 120
 KIND = "report"
 MARK = generator(KIND)
-"""Tag near the beginning of each report: a file with it may be overwritten."""
+"""Tag near the start of each report: a file with this tag may be overwritten."""
 
 
 def page(data: Mapping[str, Any]) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from trajectories.records import Action
 
 LONGEST = 100_000
-"""Maximum characters of one text."""
+"""Maximum number of characters of one text."""
 ROOM = 24_000_000
-"""Maximum characters of all texts of a report."""
+"""Maximum number of characters of all texts of a report."""
 DATA = 10_000
-"""Maximum characters of a note's data, written as JSON."""
+"""Maximum number of characters of a note's data, written as JSON."""
 
 
 class Diff(str):
@@ -50,7 +50,7 @@ def text_limit(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
 
 
 def shorten_text(text: str, limit: int) -> str:
-    """Return the text, or its beginning and end if it has more than `limit` characters."""
+    """Return the text, or its start and end if it has more than `limit` characters."""
     if len(text) <= limit:
         return text
     head, tail = limit * 3 // 4, limit // 4

@@ -1,7 +1,7 @@
 """Diffs between many pairs of trees, made by one `git diff-tree` process and cut to a readable size.
 
-A pair takes a fraction of a millisecond this way, and ten with a process of its own. The content is untrusted, so the
-number of files and bytes is limited; files beyond the limit are named or counted, without a diff.
+A pair takes a fraction of a millisecond this way, but ten milliseconds with a separate process. The content is
+untrusted, so the number of files and bytes is limited; files beyond the limit are named or counted, without a diff.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Pair = tuple[str, str]
 """Ids of two trees, before and after."""
 
 FILES = 200
-"""Files of a pair that are named; the others are only counted."""
+"""Maximum number of files of a pair that are named; the others are only counted."""
 FILE_BYTES = 100_000
-"""Bytes of a file's diff that are kept."""
+"""Maximum number of bytes of a file's diff that are kept."""
 READ_BYTES = 20_000_000
-"""Bytes of a pair's diff that are read; then git is stopped, and restarted with the next pair."""
+"""Maximum number of bytes of a pair's diff that are read; then git is stopped, and restarted with the next pair."""
 CHUNK = 1 << 18
 _COMMAND = (
     *("git", "diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
@@ -39,7 +39,7 @@ _COMMAND = (
 @dataclass(slots=True)
 class FileDiff:
     """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. `cut` is a short reason why the diff
-    cannot be applied, if so. In a long diff only the lines that were read are counted."""
+    cannot be applied, or empty. In a long diff only the lines that were read are counted."""
 
     path: str
     status: str
@@ -145,8 +145,8 @@ def _pair_outputs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes
 
 
 def _parse_pair(output: bytes, whole: bool, room: int) -> PairDiff:
-    """Parse the output for one pair: a line per file, then the diffs. `room` bytes of diffs are kept, of the first
-    files."""
+    """Parse the output for one pair: a line per file, then the diffs. Diffs of the first files are kept, up to `room`
+    bytes in total."""
     starts = [match.start() for match in re.finditer(rb"(?m)^diff --git ", output)]
     named = [line for line in output[: starts[0] if starts else None].split(b"\n") if line.startswith(b":")]
     sections: dict[bytes, list[bytes]] = {}

@@ -64,7 +64,7 @@ _MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Devcontainer:
-    """The settings that are used of the file at `path`: an image or a Dockerfile to start from, or neither."""
+    """The settings that are used from the file at `path`: an image or a Dockerfile to start from, or neither."""
 
     path: str
     image: str = ""
@@ -106,8 +106,8 @@ def read_devcontainer(path: str, files: Files) -> Devcontainer:
 def image_refusal(name: str) -> str:
     """Return why an image that a repository names is refused; empty if it is accepted.
 
-    A name without a registry is Docker Hub's. Docker regards the first part of a name as a registry if it has a dot, a
-    colon or a capital letter, or is `localhost`.
+    A name without a registry refers to Docker Hub. Docker regards the first part of a name as a registry if it has a
+    dot, a colon or a capital letter, or is `localhost`.
     """
     first = name.partition("/")[0] if "/" in name else ""
     registry = first == "localhost" or bool(re.search(r"[.:]", first)) or first != first.lower()
@@ -171,7 +171,8 @@ def _commands(config: Mapping[str, Any], path: str, refused: list[str]) -> Itera
 
 
 def _texts(value: Any) -> list[str]:
-    """Return the shell commands of a value in any of its three forms: a line, a list of words, a table of either."""
+    """Return the shell commands of a value in any of its three forms: a string, a list of arguments, or a table of
+    either."""
     if isinstance(value, str):
         return [value] if value.strip() else []
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):

@@ -36,7 +36,8 @@ _MOST, _MOST_VARIABLES = 1000, 200
 """The maximum number of instructions of a Dockerfile, and of variables of a stage."""
 
 _LONGEST, _ALL = 10_000, 1_000_000
-"""The maximum characters of a value or of an instruction other than RUN, and of all values and commands together."""
+"""The maximum number of characters of a value or of an instruction other than RUN, and of all values and commands
+together."""
 
 _FLAG = re.compile(r"--(\w[\w-]*)(?:=(\S+))?\s+")
 
@@ -278,7 +279,7 @@ def expand_variables(text: str, known: Mapping[str, str]) -> str:
 
 
 def _without_flags(rest: str) -> tuple[str, list[str]]:
-    """Return what follows the flags (`--name=value`) at the beginning, and the names of the flags."""
+    """Return the text after the flags (`--name=value`) at the start, and the names of the flags."""
     place, names = 0, []
     while flag := _FLAG.match(rest, place):
         place = flag.end()

@@ -14,7 +14,7 @@ _COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 def parse_json_comments(text: str) -> Any:
     """Return the parsed value. Raises ValueError, which names the line.
 
-    An unclosed string ends with its line and an unclosed comment with the text, so that the time is linear.
+    An unclosed string ends with its line and an unclosed comment with the text, so that parsing takes linear time.
     """
     plain = _COMMA.sub(_without, _COMMENT.sub(_without, text.removeprefix("\ufeff")))
     try:
@@ -26,6 +26,6 @@ def parse_json_comments(text: str) -> Any:
 
 
 def _without(match: re.Match[str]) -> str:
-    """Return strings unchanged, and a comment's line breaks, so that errors name the right line."""
+    """Return strings unchanged, and of a comment its line breaks, so that errors name the right line."""
     found = match.group()
     return found if found.startswith('"') else "" if found == "," else "\n" * found.count("\n") or " "

@@ -21,11 +21,12 @@ from aci.environments.manifests.poetry_requirements import convert_requirements
 
 PYPROJECT, SETUP_CFG, SETUP_PY, TOX = "pyproject.toml", "setup.cfg", "setup.py", "tox.ini"
 TESTS, DEVELOPMENT = ("test", "tests", "testing", "unittest", "pytest"), ("dev", "develop", "development")
-"""Names of extras and groups with test requirements. The latter are used if there is none of the former."""
+"""Names of extras and groups with test requirements, and of those for development. The names for development are used
+if there are no test groups."""
 
 _SETTINGS = re.compile(r"\{\[(?P<section>[^\[\]{}]+)\](?P<key>\w+)\}")
 _LONGEST = 10_000
-"""The maximum characters of a tox setting that refers to others, and of a referenced setting."""
+"""The maximum number of characters of a tox setting that refers to others, and of a referenced setting."""
 _FACTOR = re.compile(r"^(?P<factor>[\w!,.{}-]+):\s*(?P<rest>\S.*)$")
 
 
@@ -117,7 +118,7 @@ class Manifests:
             yield "setup.cfg's tests_require", _lines(self.setup_cfg.get("options", "tests_require"))
 
     def tox_requirements(self) -> list[str]:
-        """Return the lines of `deps` in `[testenv]` for pip; of conditional ones, those for Python 3 or tests."""
+        """Return the lines of `deps` in `[testenv]` for pip; of conditional lines, those for Python 3 or tests."""
         if not self.tox.has_option("testenv", "deps"):
             return []
         found = []
@@ -157,7 +158,7 @@ def _lines(text: str) -> list[str]:
 
 
 def select_test_groups(groups: Iterable[str]) -> list[str]:
-    """Return the groups with test requirements, by the most likely names."""
+    """Return the groups that are most likely, by their names, to hold test requirements."""
     for known in (TESTS, DEVELOPMENT):
         if found := [name for name in groups if name.lower() in known]:
             return found

@@ -19,7 +19,8 @@ _LATEST_PATCH = 99
 
 
 def wanted_version(found: Manifests) -> WantedVersion:
-    """Return the wanted version: bounded by `requires-python`, best by `.python-version` or the newest classifier."""
+    """Return the wanted version: bounded by `requires-python`; preferably that of `.python-version` or the newest
+    classifier."""
     required, where = _required(found)
     try:
         required = "" if _ENDLESS.search(required) else required

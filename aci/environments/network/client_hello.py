@@ -5,10 +5,11 @@ from __future__ import annotations
 from aci.environments.network.host_allowlist import HOST_NAME
 
 MAX_HANDSHAKE_BYTES = 32768
-"""The maximum bytes of a handshake message. Real ones have hundreds, or a few thousand with post-quantum keys."""
+"""The maximum number of bytes of a handshake message. Real ones have hundreds, or a few thousand with post-quantum
+keys."""
 
 CHANGE_CIPHER_SPEC, ALERT, _HANDSHAKE = 20, 21, 22
-_SHORT = 2  # bytes of an alert; a change_cipher_spec has one (RFC 8446, 5 and 6)
+_SHORT = 2  # maximum length of an alert in bytes; a change_cipher_spec has one byte (RFC 8446, 5 and 6)
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
 _SERVER_NAME = 0
 _HIDDEN = frozenset((0xFFCE, *range(0xFE08, 0xFE0E)))
@@ -38,7 +39,8 @@ class HandshakeReader:
         """The added bytes that are not part of a consumed record."""
 
     def add(self, data: bytes) -> bytes | None:
-        """Add received bytes; return the message once it is complete. Raises BadHello if it is not TLS or too long."""
+        """Add received bytes; return the message once it is complete. Raises BadHello if the data is not TLS or the
+        message is too long."""
         self.rest += data
         at, message = 0, None
         while message is None and len(self.rest) - at >= 5:

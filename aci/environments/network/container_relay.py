@@ -1,4 +1,4 @@
-"""The host's end of a relay in a container: it answers connections made there, one thread for each."""
+"""The host's end of a relay in a container: it answers connections that were opened there, with one thread for each."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ exit {_NONE}
 
 
 class ContainerRelay:
-    """A program in a container that listens at `port` of its loopback. `serve` answers each connection.
+    """A program in a container that listens on `port` of its loopback. `serve` answers each connection.
 
-    `prefix` are the words before a command that runs in the container, `environment` is the environment of these words.
-    `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container has no interpreter
-    for it.
+    `prefix` is the start of a command line that runs a command in the container, `environment` is the environment of
+    that command line. `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container
+    has no interpreter for it.
     """
 
     def __init__(

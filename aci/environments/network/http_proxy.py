@@ -25,8 +25,8 @@ class Proxy:
     """A proxy that answers connections by the rules of `allowed`. `say` reports each refusal to the user once.
 
     `environment` (default: that of this process) may name an upstream proxy, which then resolves the names; raises
-    ConfigError if that is not an HTTP proxy. `idle` is how many seconds a connection may be silent, `patience` how many
-    a request's head, a ClientHello and the answer to it may take.
+    ConfigError if that is not an HTTP proxy. `idle` is the maximum number of seconds that a connection may be silent,
+    `patience` the maximum for receiving a request's head, a ClientHello and the answer to it.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ def _refuse(client: socket.socket, refusal: Refusal) -> None:
 
 
 def _send_last(client: socket.socket, data: bytes) -> None:
-    """Send the last data and read some more: closing a connection with unread input may discard what was sent."""
+    """Send the last data and discard some input: closing a connection with unread input may discard the sent data."""
     client.settimeout(2.0)
     client.sendall(data)
     client.shutdown(socket.SHUT_WR)

@@ -20,7 +20,8 @@ _DROPPED = ("connection", "keep-alive", "te", "trailer", "upgrade", "host")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. For a tunnel `path` is empty; otherwise the body has `length` bytes. `begun` came with the head."""
+    """A request. For a tunnel `path` is empty; otherwise the body has `length` bytes. `begun` is the data that was
+    received together with the head."""
 
     method: str
     host: str
@@ -49,7 +50,7 @@ class Request:
 def read_request(client: socket.socket, seconds: float) -> Request:
     """Read a request, whose head must come from `client` within `seconds`.
 
-    Raises Refusal if it is too late, too long, invalid or ambiguous.
+    Raises Refusal if the request is too late, too long, invalid or ambiguous.
     """
     data, until = b"", time.monotonic() + seconds
     while b"\r\n\r\n" not in data:

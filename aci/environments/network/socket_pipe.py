@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 _CHUNK = 65536
-_AFTER = 5.0  # seconds for one side to end after the other: npm leaves hundreds of connections open
+_AFTER = 5.0  # seconds one side may stay open after the other has ended: npm leaves hundreds of connections open
 
 
 class OneWayPipe:
@@ -49,7 +49,7 @@ class OneWayPipe:
 
 
 def receive(source: socket.socket, until: float) -> bytes:
-    """Return what `source` sends before the time `until` (of `time.monotonic`), empty at its end.
+    """Return what `source` sends before the time `until` (of `time.monotonic`); empty if it has ended.
 
     Raises OSError, and TimeoutError if nothing arrives.
     """
@@ -58,10 +58,11 @@ def receive(source: socket.socket, until: float) -> bytes:
 
 
 def forward_bytes(up: OneWayPipe, down: OneWayPipe, idle: float, both: bool) -> None:
-    """Forward until `down` has ended, and `up` too if `both`; or until nothing arrives for `idle` seconds.
+    """Forward until `down` has ended (with `both`, until `up` has ended too), or until nothing arrives for `idle`
+    seconds.
 
-    If the sink of `up` is gone, what it sent before is still forwarded `down`. Raises OSError if the sink of `down` is
-    gone.
+    If the sink of `up` has closed, data that it sent before is still forwarded `down`. Raises OSError if the sink of
+    `down` has closed.
     """
     up.source.setblocking(False)
     down.source.setblocking(False)

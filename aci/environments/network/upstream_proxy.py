@@ -22,7 +22,7 @@ class ProxyAddress:
 class UpstreamProxy:
     """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of `environment`. Lower-case names take precedence.
 
-    Raises ConfigError if one names a proxy of another kind than HTTP.
+    Raises ConfigError if one of them names a proxy that is not an HTTP proxy.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

@@ -48,7 +48,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Yield the types of variables, parameters and fields."""
+    """Yield the bindings of variables, parameters and fields to their types."""
     kind = node.child_by_field_name("type")
     source = type_name(text(kind.child_by_field_name("name") or kind, data)) if kind else ""
     for declarator in node.children_by_field_name("declarator") if source not in ("", "auto") else ():

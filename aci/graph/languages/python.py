@@ -55,7 +55,7 @@ QUERY = """
 _WRAPPERS = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
 _NAME = re.compile(r"[^\W\d][\w.]*")
 _SIMPLE_ASSIGNMENT = re.compile(rb"([A-Za-z_]\w*(?:\.\w+)*) ?= ?([A-Za-z_]\w*(?:\.\w+)*)(\([^()]*\))?")
-"""An assignment that can be parsed without its nodes, as most can."""
+"""Matches an assignment that can be parsed without its syntax nodes, as most assignments can."""
 
 
 def grammar() -> object:
@@ -161,7 +161,7 @@ def annotated(written: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split a text at the separators outside of brackets."""
+    """Split text at the separators outside of brackets."""
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "[(") - (letter in "])")

@@ -38,7 +38,7 @@ def grammar() -> object:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield a star import for a required file; the path of a relative one begins with `./`."""
+    """Yield a star import for a required file; the path of a relative one starts with `./`."""
     arguments = node.child_by_field_name("arguments")
     path = unquoted(arguments.named_child(0) if arguments else None, data)
     relative = text(node.child_by_field_name("method"), data) == "require_relative" and not path.startswith(".")

@@ -22,9 +22,9 @@ from ..child_process import TimeUp, run_in_children
 from ..subject_function import load_subject
 
 WHOLE, ALL = 1000000, 25000000
-"""Characters of one form that is written in full, and of all answers; beyond them a form is replaced by a digest."""
+"""Maximum number of characters of one form, and of all answers; longer forms are replaced by a digest."""
 SHOWN, PRINTED, TEXT = 60, 20000, 200
-"""Limits: displayed parts of a call, characters of its output, characters of a displayed text."""
+"""Limits: displayed parts of a call, characters of its output, and characters of a displayed string."""
 MEMORY = 3 << 30
 """Limit of the process's address space, in bytes."""
 
@@ -97,14 +97,14 @@ class Caller:
 
 
 def clipped(form):
-    """Return a form for display: texts, also those of numbers and bytes, are truncated."""
+    """Return a form for display: strings, including those that represent numbers and bytes, are truncated."""
     if isinstance(form, list):
         return [clipped(one) for one in form[:SHOWN]]
     return form[:TEXT] if isinstance(form, str) else form
 
 
 def bounded(whole, most=10 * TEXT):
-    """Return the text, or its beginning and a digest if it is too long."""
+    """Return the text, or its prefix and a digest if it is too long."""
     return whole if len(whole) <= most else whole[:TEXT] + hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
 
 
@@ -126,7 +126,8 @@ def raised(error, args, kwargs):
 
 
 def returned(value, args, kwargs):
-    """Return the value and the arguments as they were on return; with iterators, also the arguments afterwards."""
+    """Return the forms of the value and the arguments on return; with iterators, also of the arguments after
+    iteration."""
     forms = FormBuilder(consume=False)
     answer = {"kind": "returned", "arguments": forms.of([args, kwargs]), "value": forms.of(value)}
     if forms.has_lazy:
@@ -146,7 +147,7 @@ def shortened(answer, most=WHOLE):
 
 
 def strictly_shortened(answer):
-    """Shorten all parts of an answer, for those after the first ALL characters; return it."""
+    """Shorten all parts of an answer that comes after the first ALL characters of answers; return it."""
     answer["printed"] = bounded(answer.get("printed", ""))
     warnings_text = json.dumps(answer.get("warned") or [])
     if len(warnings_text) > 10 * TEXT:
@@ -155,7 +156,7 @@ def strictly_shortened(answer):
 
 
 def main(file):
-    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
+    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
     token = sys.stdin.readline().strip()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
@@ -164,5 +165,5 @@ def main(file):
     for answer in run_in_children(lambda: Caller(job, calls), len(calls), job["seconds"], token):
         lines.append(json.dumps(answer if written < ALL else strictly_shortened(answer)) + "\n")
         written += len(lines[-1])
-    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child could write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child can write to it
         out.writelines(lines)

@@ -2,8 +2,8 @@
 
 Once the function's module is loaded, its code object is replaced by a stub, so that references taken earlier are
 covered too. During a call the function has its own code again: only outermost calls are recorded, and recursion costs
-nothing. (Calls in another thread at that time are missed.) Arguments are pickled before the call. Errors here must not
-make the command fail.
+nothing. (Calls in another thread during such a call are missed.) Arguments are pickled before the call. Errors here
+must not make the command fail.
 """
 
 import atexit
@@ -23,7 +23,8 @@ from ..call_pickles import dumps, repository_folders
 from ..subject_function import module_name
 
 LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 100000, 30.0
-"""Limits: bytes of a call and of all, recorded calls of one size (by powers of two), and calls and seconds in all."""
+"""Limits: bytes of one call, bytes of all calls, recorded calls of one size (by powers of two), calls in all, and
+seconds."""
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 LAZY = inspect.CO_GENERATOR | ASYNC
 STUB = """\
@@ -59,7 +60,7 @@ class Recorder:
     def install(self, names):
         """Replace the code of the function, found by name; write the reason if that is not possible."""
         if self.function is not None:
-            return None  # the file is a module under two names
+            return None  # the file was loaded as a module under two names
         *owners, last = self.job["name"].split(".")
         holder = names
         for owner in owners:

@@ -20,23 +20,24 @@ from .call_answers import Caller
 from .call_variation import CONTAINERS, MAPPINGS, is_sorted, part_at, part_chains, replace_part, sorted_if_possible
 
 SMALL, LARGE, GROWS = 24, 96, 1.6
-"""Items of the two trials, and the least factor by which the work has to grow between them."""
+"""Numbers of items in the two trials, and the minimum factor by which the work must grow between them."""
 FEW, MANY, CLOCK = 4000, 32000, 20e-6
-"""Items of the two timed trials, which run if line counts do not grow, and the shortest meaningful time in seconds."""
+"""Numbers of items in the two timed trials, which run if line counts do not grow, and the shortest meaningful time in
+seconds."""
 TRY_SECONDS, ALL_SECONDS = 4.0, 60.0
 MOST_BASES, MOST_PLACES, MOST_ITEMS = 6, 14, 3000000
 MOST_DATA, ALL_DATA = 16 << 20, 24 << 20
-"""Maximum bytes of a call, and of all calls."""
+"""Maximum number of bytes of one call, and of all calls."""
 
 
 def main(file):
-    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
+    sys.path.insert(0, "")  # loading the pickled calls imports the repository's modules
     token = sys.stdin.readline().strip()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
     lines = []
     grow(job, token, lambda **line: lines.append(json.dumps(line) + "\n"))
-    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child could write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child can write to it
         out.writelines(lines)
 
 
@@ -51,7 +52,7 @@ def grow(job, token, write):
             good.append(one)
     if not good:
         return write(note="no argument was found that makes the work grow")
-    # If several grow about equally, take the simplest part of the smallest call.
+    # If the work grows about equally with several parts, take the simplest part of the smallest call.
     best = max(good, key=lambda one: (round(2 * math.log2(one["growth"])), -one["base"], -one["axis"]))
     write(note="growing part: " + best["what"])
     space = ALL_DATA
@@ -66,7 +67,7 @@ def grow(job, token, write):
 
 
 def trials(job, bases, token):
-    """Yield the result of a trial for each part of each call, as far as time allows."""
+    """Yield the result of a trial for each part of each call, until the time limit."""
     jobs = [(base, axis) for base in range(len(bases)) for axis in range(MOST_PLACES)]
     until = time.monotonic() + ALL_SECONDS
     for number, answer in enumerate(run_in_children(lambda: Trial(job, bases, jobs), len(jobs), TRY_SECONDS, token)):
@@ -76,7 +77,7 @@ def trials(job, bases, token):
 
 
 class Trial(Caller):
-    """A trial of one part of one call: it measures by how much the work grows with it."""
+    """A trial of one part of one call: it measures how much the work grows with that part."""
 
     def __init__(self, job, bases, jobs):
         Caller.__init__(self, job, bases)
@@ -181,7 +182,8 @@ def axes(root):
 
 
 def tables(root, keys):
-    """Return the groups of a list of lists or texts: its rows, and its rows with the list itself; [] for others."""
+    """Return the groups of a list of lists or strings: its rows, and its rows with the list itself; [] for other
+    values."""
     value = at(root, keys)
     if type(value) not in (list, tuple) or not all(type(one) in (list, tuple, str) and one for one in value[:60]):
         return []
@@ -194,7 +196,7 @@ def at(root, keys):
 
 
 def chain_of(root, keys):
-    """Return the chain of these keys from the root."""
+    """Return the chain of (holder, key) pairs that these keys follow from the root."""
     chain, holder = [], root
     for key in keys:
         chain.append((holder, key))
@@ -311,7 +313,8 @@ def shifted(value, turn):
 
 
 def shifted_copy(value, turn):
-    """Return a copy of an object whose simple attributes are changed for the round; the object if that fails."""
+    """Return a copy of an object whose simple attributes are changed for the round; the object itself if copying
+    fails."""
     try:
         ((made,), _) = loads(dumps((value,), {}))
         for name, one in sorted(vars(made).items()):

@@ -1,6 +1,6 @@
-"""Time and memory of calls of the function under work: `performance.call_timing ROOT PATH NAME FOLDER [memory]`.
+"""Time and memory of calls of the target function: `performance.call_timing ROOT PATH NAME FOLDER [memory]`.
 
-Prints a JSON list with the shortest time in seconds of three runs of each call, or with its peak memory in bytes
+Prints a JSON list that holds, for each call, the shortest time in seconds of three runs, or its peak memory in bytes
 (tracemalloc).
 """
 

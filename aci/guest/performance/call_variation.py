@@ -2,7 +2,8 @@
 
 The changes are seeded, and aliases stay aliases.
 
-Started with the path of a job {"calls", "out", "want", "seed"}. Writes JSON lines {"data": base64}.
+Run with the path of a JSON job file {"calls", "out", "want", "seed"}. Writes a JSON line {"data": base64} for each new
+call.
 """
 
 import base64
@@ -17,7 +18,8 @@ from ..call_pickles import dumps, loads, read_all, read_setup
 
 PLACES, TRIES, SECONDS = 400, 12, 120
 LARGEST, ALL, PASSED = 1 << 20, 8 << 20, 50
-"""Limits: bytes of a call (if there are calls that small) and of all; calls made that no longer fit."""
+"""Limits: bytes of one call (if any call is that small) and of all calls; new calls too large for the space left, after
+which the program stops."""
 NUMBERS = (0, 1, -1, 2, 3, 7, 10, 100, 255, 256, 2**31, -(2**31), 2**63)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-9, 1e300, float("inf"), float("-inf"), float("nan"))
 TEXTS = ("", " ", "a", "A", "0", "\n", "\t", "é", "ß", "\u0130", "\U0001f600", "a b", "a,b", "-1", "None", "\x00", "_")
@@ -135,7 +137,7 @@ def replace_part(chain, value):
 
 
 def change(root, other, chance):
-    """Make one change in a call, in half of the cases to a whole argument."""
+    """Make one change in a call; in half of the cases it replaces a whole argument."""
     found = part_chains(root)
     if not found:
         return
@@ -151,7 +153,7 @@ def change(root, other, chance):
         replace_part(chain, chance.choice(donors) if donors else mutated(value, chance))
     elif kind < 0.24 and isinstance(value, CONTAINERS):
         twins = [part_at(one) for one in found if type(part_at(one)) is type(value)]
-        replace_part(chain, chance.choice(twins))  # one object in two places
+        replace_part(chain, chance.choice(twins))  # use the same object in two places
     else:
         replace_part(chain, mutated(value, chance))
 
@@ -246,7 +248,7 @@ def mapping(value, chance):
 
 
 def items(found, chance, changed):
-    """Return a changed list of items; a sorted list mostly stays sorted."""
+    """Return a changed list of items; a sorted list usually stays sorted."""
     if not found:
         return found
     ordered = len(found) > 2 and is_sorted(found) and chance.random() < 0.7

@@ -1,9 +1,9 @@
-"""Probe for cheating: observes a function on known, near and malformed calls, each look in a new forked child.
+"""Probe for cheating: observes a function on known, near and malformed calls, each in a new forked child.
 
     python __main__.py performance.cheating_probe JOB
 
-JOB is a JSON file with root, path, name, calls (a file), constants, vary and out. The host decides whether the
-observations show cheating, by comparing them with those of the same looks before the change. Python 3.7 and later.
+JOB is a JSON file with root, path, name, calls (a file), constants, vary and out. The host decides whether the function
+cheats by comparing these observations with those made before the change. Python 3.7 and later.
 """
 
 import base64
@@ -48,7 +48,7 @@ LOOKS_LIKE = {
 
 
 class Look:
-    """One child's view: the function in a process that looks like an ordinary program, and the calls."""
+    """The observation in one child: a function and its calls, in a process that looks like an ordinary program."""
 
     def __init__(self, job):
         self.root, self.job = job["root"], job
@@ -60,7 +60,7 @@ class Look:
 
     @property
     def is_tired(self):
-        """Whether this look has taken too much time; it then ends with what it has."""
+        """Whether this observation has taken too much time; it then ends with the results so far."""
         return self.late > self.most_late or time.process_time() > LOOK_SECONDS
 
     def load(self):
@@ -71,7 +71,7 @@ class Look:
     def call(self, data, watch=None):
         """Return the result of one call: {"kind", "shown", "plain", ...}, {"raised", "text", ...} or {"late", ...}.
 
-        Each also has "cost" and "used": opcodes of the call, and with those of reading its result.
+        Each also has "cost", the opcodes of the call, and "used", the opcodes of the call and of reading its result.
         """
         try:
             with cpu_limit(self.seconds):
@@ -177,7 +177,7 @@ def disguised(look, calls, emit):
 
 
 def kept(look, calls, emit):
-    """Emit untraced answers, and what calls leave in modules, on arguments, in memory, as threads and processes."""
+    """Emit untraced answers, and what calls leave in modules, arguments and memory, as threads and processes."""
     look.load()
     if calls["near"]:
         look.call(calls["near"].pop())
@@ -218,7 +218,7 @@ def _new_attributes(look, known):
 
 
 def asked(look, calls, emit):
-    """Emit the outside functions that the function calls, what it starts and which files it opens."""
+    """Emit which outside functions the function calls, what it starts, and which files it opens."""
     audit = AuditWatcher(look.root)
     look.load()
     audit.events.clear()
@@ -247,7 +247,7 @@ LOOKS = (imported, costs, disguised, kept, asked, misused)
 
 
 def watch(look, job, calls):
-    """Return the values that one look emitted, by key, and how its process ended ("end")."""
+    """Return the values that one observation emitted, by key, and how its process ended ("end")."""
     found = {}
     chosen = {**calls, "known": calls["known"][:MOST_KNOWN], "near": list(calls["near"]), "all": calls["known"]}
 

@@ -1,7 +1,7 @@
-"""Runner that counts the instructions of a command, or of calls of the function under work (by `metered_calls`).
+"""Runner that counts the instructions of a command, or of calls of the target function (by `metered_calls`).
 
-Called with the path of a job. It starts the counted program, under valgrind if that is the meter, and writes the answer
-for the host to job["answer"]. Standard library only, for the target's own Python (3.7 and later).
+Run with the path of a job file. It starts the counted program, under valgrind if that is the meter, and writes the
+answer for the host to job["answer"]. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import ctypes
@@ -18,7 +18,7 @@ NO_RANDOMIZE = 0x0040000
 
 
 def fix_addresses():
-    """Disable address randomisation for the programs started from here; return "off", or "on" with the error."""
+    """Disable address randomisation for child processes; return "off", or "on" with the error."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         before = libc.personality(ctypes.c_ulong(0xFFFFFFFF))
@@ -30,7 +30,7 @@ def fix_addresses():
 
 
 def environment(job):
-    """Return the variables in a fixed order, without those that the shell changes."""
+    """Return the variables in a fixed order, without those that the shell sets itself."""
     variables = {name: value for name, value in os.environ.items() if name not in ("_", "OLDPWD", "SHLVL")}
     variables.update(job["environment"])
     return dict(sorted(variables.items()))
@@ -48,7 +48,7 @@ def conditions(job, randomisation):
 
 
 class Dump:
-    """A dump of callgrind: `label` is the region's label at its end, "-" at its start, "" for other dumps."""
+    """A callgrind dump: `label` is the region's label at its end, "-" at its start, "" for other dumps."""
 
     def __init__(self, file):
         name = os.path.basename(file)
@@ -62,13 +62,13 @@ class Dump:
 
 
 def dumps(out):
-    """Return the dumps in the order of each process; one is also written before a fork, which inherits the count."""
+    """Return the dumps, ordered within each process; a fork inherits the count, so a dump is also written before it."""
     found = [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
     return sorted(found, key=lambda each: (each.pid, each.order))
 
 
 def by_label(out):
-    """Return the instructions by label: those of the region, and of other processes that ended until it settled."""
+    """Return the instructions by label: those of the region, and of processes that ended before it settled."""
     found = dumps(out)
     values, callers = {}, {each.pid for each in found if each.label}
     others = [each for each in found if each.pid not in callers]
@@ -131,7 +131,7 @@ def launch_command(job, file, randomisation):
         code, cost = under_hardware(job["command"], env)
         return {"values": {"whole": cost}, "code": code}
     code = subprocess.call(job["tool"] + job["command"], env=env)
-    code = code if code >= 0 else 128 - code  # as a shell reports a signal
+    code = code if code >= 0 else 128 - code  # use the exit status that a shell reports for a signal
     found = dumps(job["out"])
     cost = sum(each.cost for each in found if not each.label)
     values = {each.label: each.cost for each in found if each.label}

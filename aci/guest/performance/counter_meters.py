@@ -41,7 +41,7 @@ class ReadableMeter:
         return result
 
     def more(self, label):
-        """Add the cost since the region's end."""
+        """Record the additional cost since the region ended."""
         self._write(label, self.now() - self._after, "")
 
     def _write(self, label, cost, in_c):

@@ -22,11 +22,11 @@ EVENTS |= {"sys.setprofile", "gc.get_objects", "gc.get_referrers", "gc.get_refer
 
 
 class OpcodeLimitExceeded(BaseException):
-    """The limit of opcodes is exceeded."""
+    """The maximum number of opcodes is exceeded."""
 
 
 class OpcodeCounter:
-    """Counter of the opcodes run in the repository's own code, also in threads started in the meantime."""
+    """Counter of the opcodes run in the repository's own code, also in threads started while it is active."""
 
     def __init__(self, root, most):
         self.root, self.most, self.count = root + os.sep, most, 0
@@ -111,7 +111,7 @@ class AuditWatcher:
             self._busy = False
 
     def _line(self, frame):
-        """Return the repository's line that caused the event, 0 if none did or an import statement opened the file."""
+        """Return the repository's line that caused the event, or 0 if none did or an import opened the file."""
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith("<frozen importlib"):
@@ -159,7 +159,7 @@ def module_state(root):
 
 
 def _held(value, seen, modules):
-    """Return [number of objects reachable from a value, digest of the plain ones], without those in `seen`."""
+    """Return [number of objects reachable from a value, digest of the plain ones], ignoring those in `seen`."""
     size, total, left = 0, 0, [value]
     while left and size < MOST_OBJECTS:
         one = left.pop()
@@ -194,7 +194,7 @@ def _within(one, modules):
 
 
 def _is_counter(one):
-    """Return whether the state of an object is visible only in its text."""
+    """Return whether the state of an object is visible only in its `repr`."""
     return isinstance(one, (itertools.count, bytearray))
 
 

@@ -1,9 +1,9 @@
-"""Line profiler of the function under work: `performance.line_profiler JOB`.
+"""Line profiler of the target function: `performance.line_profiler JOB`.
 
 JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "out"}. Writes to `out`: {"lines": [[line,
-runs, seconds], ..], "calls": how many ended, "error"}. `seconds` is the processor time until the next line of the
-function, including calls, minus the cost of tracing, which is measured first; a line never gets less than the same
-number of runs of a cheap line. Standard library only, for the target's own Python (3.7 and later).
+runs, seconds], ..], "calls": number of completed calls, "error"}. `seconds` is the CPU time until the next line of the
+function, including calls, minus the cost of tracing, which is measured first; it is never less than the time of a cheap
+line that runs as often. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import inspect

@@ -39,7 +39,7 @@ class _Class:
 
 
 def alike(value):
-    """Return values that a careless check mistakes for the value, or a careful check excludes; likeliest first."""
+    """Return values that a careless check mistakes for the value, or a careful check rejects; most likely first."""
     kind = type(value)
     if kind is bool:
         return [None, int(value), float(value), str(value), ""]
@@ -83,7 +83,7 @@ def look_alikes(calls, most):
     """Return [(call, place, other)]: look-alikes of the value at each place of a different shape.
 
     Of places with the same shape (such as the members of a list), the first and the last are used. If there are more
-    than `most`, every place gets its likeliest look-alikes before any place gets the rest.
+    than `most`, the most likely look-alikes of every place come first.
     """
     shapes = {}
     for data in calls:
@@ -100,7 +100,7 @@ def look_alikes(calls, most):
 
 
 def _places(value, place=(), shape=()):
-    """Yield (place, value, shape of the place) of all parts of a call."""
+    """Yield (place, value, shape of the place) for each part of a call."""
     if len(place) >= 2:
         yield place, value, (*shape, type(value).__name__)
     if len(place) < DEEPEST:
@@ -109,7 +109,7 @@ def _places(value, place=(), shape=()):
 
 
 def _steps(value, is_top):
-    """Return (step, part, shape of the step); positions in a tuple or record differ in shape, not those in a list."""
+    """Return (step, part, shape of the step); positions in a tuple or record have different shapes."""
     if isinstance(value, tuple):
         own = is_top or len(value) < SMALL
         return [(at, part, at if own else "*") for at, part in enumerate(value[:MOST_PARTS])]

@@ -1,7 +1,7 @@
-"""Metered calls of the function under work; `count_runner` starts this program, under valgrind if that is the meter.
+"""Metered calls of the target function; `count_runner` starts this program, under valgrind if that is the meter.
 
-Each call has its own process, forked from one that has imported the module and called nothing: its first call is a
-cold one, at the cost of a fork only. The program imports little, as imports are slow under valgrind.
+Each call has its own process, forked from one that has imported the module but called nothing: a cold first call costs
+only a fork. The program imports little, as imports are slow under valgrind.
 """
 
 import functools
@@ -18,14 +18,14 @@ from .meters import meter_class as new_meter
 from .meters import run_region
 
 TURNS = ("cold", "", "", "warm")
-"""Labels of the calls of one process; the cold call is the first of three that warm up."""
+"""Labels of the repeated calls in one process; the first three, starting with the cold one, warm it up."""
 
 PATIENCE = 5.0
 """Seconds to wait for threads and child processes that a call left running."""
 
 
 def calls(job):
-    """Make every call of the job under the meter, each in its own process."""
+    """Run every call of the job under the meter, each in its own process."""
     sys.path[:0] = [each for each in (job["root"],) if each not in sys.path]
     out = job["out"]
     meter = new_meter(job["meter"])(out)

@@ -1,4 +1,4 @@
-"""Cost of all calls of one function while a program runs: each outermost call, on any thread, is a region.
+"""Cost of all calls of one function while a program runs: each outermost call, in any thread, is a region.
 
 The program imports this module through a decorator that is put directly above the function, below its own decorators.
 Standard library only, for the target's own Python (3.7 and later).
@@ -24,11 +24,11 @@ class Depth(threading.local):
 
 
 LEAST = 0
-"""The cost of an empty region, for meters that count themselves."""
+"""The cost of an empty region, for meters that include their own cost."""
 
 
 class Entries:
-    """Counters in a file for each process: entered regions, their cost (if the meter can be read), nested calls."""
+    """Counters in a file for each process: entered regions, their cost (if the meter is readable), nested calls."""
 
     def __init__(self):
         self.nested = 0
@@ -61,7 +61,7 @@ def leave():
 
 
 def counted(function):
-    """Return the function with each outermost call as a region; of a generator or coroutine, each step is one."""
+    """Return the function with each outermost call as a region; for a generator or coroutine, each step is a region."""
     if inspect.isasyncgenfunction(function):
         return function
     if inspect.isgeneratorfunction(function):
@@ -138,7 +138,7 @@ def whole():
 
 
 def calibrate():
-    """Have the meter write the cost of TIMES minimal regions, and of as many nested and direct calls."""
+    """Make the meter write the cost of TIMES minimal regions, and of as many nested and direct calls."""
     least = counted(len)
     for _ in range(20):
         least(())
@@ -162,7 +162,7 @@ def calibrate():
 
 
 def least():
-    """Return the cost of an empty region, which is the meter's own."""
+    """Return the cost of an empty region, which is the overhead of the meter."""
     found = []
     for _ in range(TIMES):
         enter()

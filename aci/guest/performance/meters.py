@@ -14,13 +14,13 @@ import types
 from collections import deque
 
 MOST_ITEMS = 1000000
-"""Items taken from an iterator that is returned; producing them is part of the work."""
+"""Maximum number of items taken from a returned iterator; producing them is part of the work."""
 
 REQUESTS = {
     "x86_64": "4889f0 4889fa 48c1c703 48c1c70d 48c1c73d 48c1c733 4887db 4889d0 c3",
     "aarch64": "e30300aa e40301aa 8c0dcc93 8c35cc93 8ccdcc93 8cf5cc93 4a010aaa e00303aa c0035fd6",
 }
-"""Machine code of a function (default, address of six words) -> answer: valgrind's client request from valgrind.h."""
+"""Machine code of a function (default, address of six words) -> answer: valgrind's client request, as in valgrind.h."""
 
 RUNNING, DUMP, TOGGLE, DUMP_AT = 0x1001, 0x43540000, 0x43540002, 0x43540003
 
@@ -63,7 +63,7 @@ def use_up(lazy):
 
 
 class Valgrind:
-    """A meter by callgrind, which dumps and resets the cost of all threads before a region, and after it by label."""
+    """A meter that uses callgrind: dumps and resets the cost of all threads before and after a region."""
 
     is_readable = False
 
@@ -91,5 +91,5 @@ class Valgrind:
         return run_region(self._begin, self._client_request(DUMP_AT, label), function, args, kwargs)
 
     def more(self, label):
-        """Add the cost since the region's end."""
+        """Record the additional cost since the region ended."""
         self._client_request(DUMP_AT, label)()

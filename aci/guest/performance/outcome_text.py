@@ -1,4 +1,4 @@
-"""The outcome of a call as texts: the whole value, its type, a literal as in source code, or an error."""
+"""The outcome of a call as text: the whole value, its type, a literal as in source code, or an error."""
 
 import asyncio
 import dis
@@ -15,7 +15,7 @@ ATOMS = (bool, int, float, complex, str, bytes, type(None))
 
 
 def value_text(value, depth=0):
-    """Return a text of the whole value, without addresses; iterators and coroutines are consumed."""
+    """Return text for the whole value, without addresses; iterators and coroutines are consumed."""
     kind = type(value)
     if isinstance(value, ATOMS):
         return repr(value)[:LENGTH]
@@ -43,7 +43,7 @@ def _is_iterable(value):
 
 
 def _attributes(value, depth):
-    """Return the public attributes and properties of an object as a text."""
+    """Return the public attributes and properties of an object as text."""
     if isinstance(value, (type, types.FunctionType, types.ModuleType)) or not hasattr(value, "__dict__"):
         return ""
     of_class = [name for kind in type(value).__mro__ for name, one in vars(kind).items() if _is_property(one)]
@@ -56,7 +56,7 @@ def _is_property(one):
 
 
 def type_text(value, depth=0):
-    """Return the types of a value and of its parts as a text; nothing is consumed."""
+    """Return the types of a value and of its parts as text; nothing is consumed."""
     name = type(value).__name__
     if depth > 2:
         return name

@@ -1,4 +1,4 @@
-"""Benchmarks run once, without their own tool.
+"""Benchmarks run once, without the benchmarking tool that they were written for.
 
 Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION` (CLASS may be empty), or with
 `pytest` and its arguments if the plug-in with the fixture `benchmark` is not installed. Paths are relative.
@@ -10,7 +10,7 @@ import os
 import sys
 
 MOST = 16
-"""Combinations of parameters that are run."""
+"""Maximum number of parameter combinations that are run."""
 
 
 def asv(folder, file, owner, function):
@@ -46,7 +46,7 @@ def once(holder, function, values):
         for one in before:
             one(*values)
     except NotImplementedError:
-        return  # this is how asv benchmarks skip parameters
+        return  # asv benchmarks skip parameters by raising this error
     found(*values)
     for one in after:
         one(*values)

@@ -13,7 +13,7 @@ WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None], True, b"x", ("x",))
 
 
 def near_calls(calls, most, seed=0):
-    """Return pickles of unknown calls in which one value, or a fifth of the values, differs slightly."""
+    """Return pickles of new calls in which one value, or a fifth of the values, differs slightly."""
     chance = random.Random(seed)
     found, known = [], set(calls)
     for data in calls:
@@ -32,10 +32,10 @@ def near_calls(calls, most, seed=0):
 
 
 def malformed_calls(calls, constants, defaults, most):
-    """Return [(pickle, "edge" or "type")]: one value of a call is an edge case of its type, or of another type.
+    """Return [(pickle, "edge" or "type")]: one value of a call becomes an edge case of its type, or of another type.
 
     `defaults` are the function's default values by parameter; their variants come first. Look-alikes at all places of
-    the calls follow, up to MOST_ALIKE in addition to the `most` others.
+    the calls follow: up to MOST_ALIKE, in addition to the `most` other calls.
     """
     found, known = [], set(calls)
     for data in sorted(calls, key=len)[:1]:
@@ -105,7 +105,7 @@ def _add(found, known, call):
 
 
 def _parts(value):
-    """Return [(key, part)] of a compound value, [] for others."""
+    """Return [(key, part)] of a compound value, or [] for any other value."""
     if isinstance(value, (list, tuple)):
         return list(enumerate(value))[:MOST_SHOWN]
     if isinstance(value, dict):

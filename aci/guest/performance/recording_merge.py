@@ -1,7 +1,7 @@
-"""Merge of the calls recorded in several processes: the distinct calls, their frequency, and the calls lost.
+"""Merge of the calls recorded in several processes: the distinct calls, their frequency, and the number of lost calls.
 
-Started with the path of a job {"folder", "out", "most"}. Writes JSON lines: first a summary of the recording, then each
-selected call as {"data": base64, "times": number}.
+Run with the path of a JSON job file {"folder", "out", "most"}. Writes JSON lines: first a summary of the recording,
+then each selected call as {"data": base64, "times": number}.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Memory that calls retain, in caches for example; caches of the interpreter and its library are not counted.
+"""Memory that calls retain, for example in caches; the caches of the interpreter and its library are not counted.
 
 Standard library only, Python 3.7 and later.
 """
@@ -38,9 +38,9 @@ def count_retained_blocks(run, calls):
 def _settle():
     """Clear the caches of the interpreter and its library.
 
-    The interpreter caches names looked up on types, in slots that depend on addresses, so that their number differs
-    between processes. The library caches patterns, formats and the like; `test.libregrtest`, which also looks for
-    leaks, clears the same ones.
+    The interpreter caches names looked up on types, in slots that depend on addresses, so the number of these entries
+    differs between processes. The library caches patterns, formats and the like; `test.libregrtest`, which also looks
+    for leaks, clears the same ones.
     """
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in _LIBRARY:

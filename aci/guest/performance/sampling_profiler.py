@@ -7,8 +7,8 @@ writes a file `<pid>-<number>.json` to the folder from time to time, so that a k
 "stacks": [[[frame, .. outermost first], seconds], ..]}.
 
 A thread of the profiler samples all stacks. A stack is credited with the processor time that its thread used since the
-last sample, so that a long call into C has its full weight. With "calls", calls are counted instead (cProfile, in C),
-and nothing is timed. Standard library only, for the target's own Python (3.7 and later).
+last sample, so that a long call into C has its full weight. With "calls", the profiler counts calls instead (with
+cProfile, in C), and measures no time. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import _thread
@@ -22,13 +22,13 @@ from importlib.machinery import PathFinder
 VARIABLE = "SWE_AGENT_PROFILE"
 FOREIGN = ("site-packages/", ".venv/", ".tox/", "node_modules/")
 KEEP_EVERY, KEEP_SHARE = 1.0, 20
-"""The least interval between two writes, in seconds and as a multiple of the time that a write takes."""
+"""Minimum interval between two writes, in seconds and as a multiple of the time that a write takes."""
 DEEPEST, MOST_STACKS = 150, 5000
 SWITCH = 0.001
 
 
 class ResultWriter:
-    """Writer of the results that `report` returns to this process's own file."""
+    """Writer that saves the results returned by `report` to this process's own file."""
 
     def __init__(self, folder, report):
         self.folder, self.report = folder, report
@@ -80,13 +80,13 @@ class Sampler:
         self.renew()
 
     def renew(self):
-        """Start anew, in a forked process for example."""
+        """Start again, for example in a forked process."""
         self.frames, self.stacks, self.used = Frames(self.root), {}, {}
         self.main, self.own, self.over = _thread.get_ident(), None, False
         self.look()
 
     def start(self, keep):
-        _thread.start_new_thread(self.work, (keep,))  # a thread that `threading` does not show to the workload
+        _thread.start_new_thread(self.work, (keep,))  # hidden from `threading`, and so from the workload
 
     def work(self, keep):
         self.own, next_keep = _thread.get_ident(), time.monotonic() + KEEP_EVERY
@@ -129,7 +129,7 @@ class Sampler:
 
 
 class Counter:
-    """Counter of calls by one cProfile for each thread (from Python 3.12 on, one for all threads)."""
+    """Counter of calls, with one cProfile for each thread (from Python 3.12 on, one for all threads)."""
 
     def __init__(self, root):
         self.root, self.profiles = root, []
@@ -205,7 +205,7 @@ def watch(job):
         end()
         leave(code)
 
-    os._exit = leave_with_record  # children of multiprocessing exit by it
+    os._exit = leave_with_record  # child processes of multiprocessing exit through `os._exit`
     atexit.register(end)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=restart_after_fork)

@@ -1,7 +1,7 @@
-"""Answers of candidates on calls like those of the tests, which distinguish plausible candidates.
+"""Answers of candidates to calls like those of the tests, used to tell plausible candidates apart.
 
-Calls of the functions that candidates edit, and of those through which tests reach them, are recorded while the tests
-run, and varied. Then the base and every candidate answer all of them, each in its own child.
+Calls of the edited functions, and of the functions through which tests reach them, are recorded while the tests run,
+and then varied. Then the base and every candidate answer all of them, each in its own child.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -23,27 +23,27 @@ from .executed_lines import executed_texts, lines_of, nested_codes
 from .recorded_calls import Recorder
 
 MOST, MOST_OF_ENTRIES = 160, 320
-"""Variants of calls made for an edited function, and for all functions together."""
+"""Maximum number of variants of calls for one edited function, and for all functions together."""
 FEWEST = 24
 LATE, LATE_ON_BASE = 3, 10
-"""Calls that took too long after which no more are made."""
+"""Number of calls that may exceed their time limit before a candidate, or the base, gets no more calls."""
 SECONDS, FEWER, MOST_SECONDS = 2.0, 4, 10.0
-"""CPU seconds for all answers of the base. If they take more, a quarter of the variants is used, or a sixteenth, and so
-on: such coarse steps give the same calls on similar machines. A candidate that has used `MOST_SECONDS` gets no more
-calls."""
+"""Maximum CPU seconds for all answers of the base. If the answers take longer, only a quarter of the variants is used,
+or a sixteenth, and so on: such coarse steps select the same calls on similar machines. A candidate that has used
+`MOST_SECONDS` gets no more calls."""
 PATIENCE = 60.0
-"""Wall-clock seconds that a child may be silent."""
+"""Wall-clock seconds after which a silent child is given up."""
 RAISE = opcode.opmap["RAISE_VARARGS"]
 BASE = -1
-"""The id of the answers without any edit."""
+"""The id of the answers of the base, without any edit."""
 
 
 def run(spec, editor, tests, answer, left):
     """Emit `{"inputs": [..]}`, then `{"id", "answers"}` for the base and each candidate.
 
     Before the answers it emits new texts for readers (`{"texts": {digest: text}}`), and after those of a candidate
-    `{"id", "lost"}`: the share of the function's lines that ran on the base and no longer run. It changes the state of
-    this process.
+    `{"id", "lost"}`: the share of the function's lines that ran on the base and no longer run. Running this changes the
+    state of this process.
 
     An answer is `type:digest`; `!Error` or `!Error:digest` for an exception, with a digest of its text if the
     repository's own code raises it; `!late`; or "" for a call that does not concern the candidate or for which there
@@ -107,7 +107,7 @@ def _place(candidate):
 
 
 def _lines_before(editor, candidates, calls, limit):
-    """Return the texts of the lines that run on the base, by place of the edited function."""
+    """Return the texts of the lines that run on the base, grouped by the place of the edited function."""
     found = {}
     for candidate in candidates:
         place, functions = _place(candidate), _functions(editor, candidate)
@@ -139,12 +139,12 @@ def _emit_lost_lines(editor, candidate, before, calls, limit, emit):
 def record_calls(spec, editor, tests, left):
     """Return the calls of the tests, those of the failing tests first.
 
-    The first candidate is swapped in meanwhile, if possible, so that failing tests run to their end.
+    Meanwhile the code of the first candidate is used, if possible, so that failing tests run to their end.
     """
     candidates = spec["candidates"]
     functions = [one for candidate in candidates for one in _functions(editor, candidate)]
     before = [(one, one.__code__) for one in functions]
-    with contextlib.suppress(Exception):  # it may be impossible to swap, or missing
+    with contextlib.suppress(Exception):  # swapping its code may be impossible, or there may be no candidate
         editor.swap(candidates[0])
     recorder = Recorder(editor.root, {one.__code__ for one in functions})
     try:
@@ -235,7 +235,7 @@ def _answer(editor, candidate, functions, calls, limit, emit):
 def answer_digest(call, limit, texts, root):
     """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises.
 
-    A text for readers is added to `texts` by digest. `root`, with a slash, is the repository's.
+    Text for readers is added to `texts` by digest. `root` is the repository's folder, with a trailing slash.
     """
     out = io.StringIO()
     try:

@@ -21,11 +21,11 @@ BEYOND = 0.15
 
 
 def vary_calls(calls, most, constants, read=()):
-    """Return at most `most` new calls of the function that all these calls call.
+    """Return at most `most` new calls of the function that these calls belong to.
 
-    `constants` are used as numbers; attributes in `read`, which the code reads, are altered rather than others. The
-    result is reproducible, as it is seeded by the function's name. Of calls that differ only deep inside their
-    arguments, one is made.
+    `constants` are used as numbers; attributes in `read`, which the code reads, are preferred for changes. The result
+    is reproducible, as it is seeded by the function's name. Of calls that differ only deep inside their arguments, one
+    is made.
     """
     function = calls[0].function
     chance = random.Random("%s %s" % (function.__module__, function.__qualname__))
@@ -59,7 +59,7 @@ def places(values):
 
 
 def is_method(function, values):
-    """Return whether the first argument is the method's own object, which is not varied."""
+    """Return whether the first argument is the object that a method is bound to, which is not varied."""
     kinds = type(values[0][0]).__mro__ if values[0] else ()
     return any(function.__qualname__ == "%s.%s" % (kind.__qualname__, function.__name__) for kind in kinds)
 
@@ -161,7 +161,7 @@ class Common:
 def alter(value, chance, read=()):
     """Change one attribute of an object, or of one reachable from it, to a value from similar objects, in place.
 
-    It is mostly one of the attributes in `read`.
+    Usually the attribute is one of those in `read`.
     """
     holders = [one for one in reachable(value) if vars(one)]
     if not holders:

@@ -13,16 +13,16 @@ from .line_tracer import Tracer
 
 TRACED = 1.0
 SLOWER = 8
-"""Factor of the failing tests' limits if the first of them turns out to be slow rather than to hang."""
+"""Factor for the time limits of failing tests if the first of them is slow but does not hang."""
 FLOW = 12000
 WORDS = 600
 
 
 def observe(job):
-    """Answer for each of `tests` (name, CPU limit); for failing tests, include the order of their steps.
+    """Emit an answer for each of `tests` (name, CPU limit); for failing tests, include the order of their steps.
 
-    After the `first` tests (a number), only functions that ran in failing ones are traced. It ends after `cpu` seconds
-    of the tests' CPU time.
+    The first `first` tests are the failing ones; in the others, only functions that ran in failing tests are traced.
+    The observation ends after `cpu` seconds of the tests' CPU time.
     """
     first = job.spec.get("first")
     ran = set()

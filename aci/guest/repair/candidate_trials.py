@@ -1,4 +1,4 @@
-"""Trials of candidates against tests, many in one process, as long as none leaves anything behind.
+"""Trials of candidates against tests, many in one process, as long as no candidate leaves anything behind.
 
 They run in children of the server. Standard library only, for the target's own Python (3.6 and later).
 """
@@ -13,9 +13,9 @@ CHECK_SECONDS = 0.0001
 """Seconds per candidate for checking the data; if a check takes longer, it is made for several candidates at once."""
 MOST_BETWEEN = 24
 BEAT = 0.25
-"""Seconds after which a child sends a sign of life."""
+"""Seconds between two heartbeats of a child."""
 MOST_ALARMS = 2
-"""Alarms that code may catch: after that many, its further effects are unpredictable."""
+"""Number of alarms after which a candidate's further effects are unpredictable, since its code may catch alarms."""
 MODULE = 5.0
 """CPU seconds for running a module again."""
 CHECKING = 1 / 16
@@ -77,7 +77,7 @@ class Bench:
     def attempt(self, candidate, failing, passing, put, beat, whole=False):
         """Return the verdict, and whether this process is fit for the next candidate.
 
-        `whole`: if one of the failing tests runs out of time, run the others, too.
+        `whole`: if one of the failing tests times out, still run the others.
         """
         verdict = {"id": candidate["id"], "verdict": "invalid"}
         fit = True
@@ -130,7 +130,7 @@ class Bench:
             return "timeout", alarms < MOST_ALARMS and own
 
     def check(self, candidate, failing, passing, put, emit):
-        """Emit the verdict on a hit in this new process."""
+        """Emit the verdict on a hit that is checked in this new process."""
         verdict = self.attempt(candidate, failing, passing, put, Beat(emit))[0]
         emit({"cpu": time.process_time(), "verdict": verdict["verdict"]})
 
@@ -164,7 +164,7 @@ class Bench:
 
 
 class Check:
-    """A check from time to time that the base's tests still pass in a child, as the canary cannot see every change.
+    """A periodic check that the base's tests still pass in a child, as the canary cannot detect every change.
 
     The tests are run in turn, as many as fit in a share of the child's time.
     """
@@ -197,7 +197,7 @@ class Check:
 
 
 class Beat:
-    """A sign of life: called often, it emits the CPU time from time to time."""
+    """A heartbeat: called often, it emits the CPU time at intervals of at least BEAT seconds."""
 
     def __init__(self, emit):
         self.emit = emit

@@ -33,7 +33,7 @@ class StateSnapshot:
         return [key for key, (value, saved) in self._saved.items() if not _same(value, saved)]
 
     def add_restless(self, ids):
-        """Restore these, too, from now on."""
+        """From now on, also restore the values with these ids."""
         self.restless |= self._saved.keys() & frozenset(ids)
 
     def restore(self):

@@ -1,4 +1,4 @@
-"""Evaluator of edits against tests inside the target, thousands a minute: it imports once, forks, swaps code and runs.
+"""Evaluator of edits against tests inside the target, thousands a minute: imports once, forks, swaps code, runs tests.
 
 A JSON file named by SWE_AGENT_JOB says what to collect; then requests and answers are JSON lines (`fork_server.py`).
 Modes:
@@ -41,7 +41,7 @@ def _ends(shell):
     """Return this process's ends of the pipes to the host.
 
     They are opened again through the `shell` (its process id), since processes in between may have closed the inherited
-    descriptors; if that is not possible, they are the inherited ones.
+    descriptors; if they cannot be opened again, the inherited ones are used.
     """
     inherited = [_identity(descriptor) for descriptor in (SOURCE, SINK)]
     try:

@@ -1,4 +1,4 @@
-"""Workers of the evaluator's server: its children, and the handling of work that one leaves unfinished.
+"""Workers of the evaluator's server: its children, and the handling of work that a child leaves unfinished.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -13,16 +13,16 @@ import time
 from ..forked_sandbox import CPU_LIMIT_SIGNAL, Child, is_bounded_number
 
 BLOCKS = 40
-"""Blocks after which a child is replaced in any case."""
+"""Number of blocks after which a child is always replaced."""
 FULL = 4
 """Factor of the given limits for confirming a hit, and for running the passing tests on the base."""
 BUSY = 8
-"""Factor of the patience with a silent child that is ready to run: the machine may be busy."""
+"""Factor by which a silent child that is ready to run gets more time: the machine may be busy."""
 SPARE = 10.0
 MOST_WAITS = 60.0
 MOST_CHECKED, MOST_INSANE = 8, 20
-"""Tests of the base that a child runs in turn to check that it is unchanged; and the number of changed children after
-which the check is given up, as the cause may be changed files, which affect all children."""
+"""Maximum number of the base's tests that a child runs in turn to check that it is unchanged; and number of changed
+children after which these checks stop, since changed files that affect all children may be the cause."""
 
 
 class Piece:
@@ -78,18 +78,18 @@ class Worker:
             self.handle(value)
 
     def works_for(self, id):
-        """Return whether it works for the host's request with that id."""
+        """Return whether the child works for the host's request with that id."""
         return self.request is not None and self.request.id == id
 
     def is_stuck(self):
-        """Return whether it has been silent for too long, although it could have run."""
+        """Return whether the child has been silent for too long, although it could have run."""
         silent = time.monotonic() - self.last
         if silent < self.patience:
             return False
         return silent > self.patience * (BUSY if is_group_running(self.child.pid) else 1)
 
     def end(self, verdict):
-        """End the child. `verdict` is that of its current candidate, if the candidate is the cause."""
+        """End the child. `verdict` is the verdict on its current candidate, if the candidate is the cause."""
         self.drop()
         self.ended("timeout" if self.child.signal == CPU_LIMIT_SIGNAL else verdict)
 
@@ -98,7 +98,7 @@ class Worker:
         self.child.kill()
         self.cpu = 0.0
         self.server.workers.remove(self)
-        with contextlib.suppress(OSError):  # the code under test may have removed it
+        with contextlib.suppress(OSError):  # the code under test may have removed this folder
             if self.folder and os.listdir(self.folder):
                 shutil.rmtree(self.folder, ignore_errors=True)
                 os.mkdir(self.folder)
@@ -183,7 +183,7 @@ class BlockWorker(Worker):
 
         Otherwise all candidates since the last check are tried alone.
         """
-        self._end_block(bool(self.waiting) or self.child.done)  # otherwise the base's tests ended the child
+        self._end_block(bool(self.waiting) or self.child.done)  # otherwise one of the base's tests ended the child
         if not self.waiting:
             return
         suspects = 0 if self.child.done and self.has_verdicts else self.trial.bench.between
@@ -200,7 +200,7 @@ class CheckWorker(Worker):
     """A worker that confirms a hit in a new process by running its edited module again.
 
     If the module cannot be run again, or the tests then fail even without the edit, the hit is confirmed by swapping
-    code, as it was found.
+    code, which is how it was found.
     """
 
     def __init__(self, server, piece):
@@ -225,7 +225,7 @@ class CheckWorker(Worker):
         found, kind = self.found or verdict, self.piece.kind
         runs_again, path = self.request.trial.runs_again, self.piece.candidates[0]["path"]
         if kind == "unedited":
-            runs_again[path] = found == "plausible" and bool(self.request.passing())  # without tests, nothing shows it
+            runs_again[path] = found == "plausible" and bool(self.request.passing())  # proves nothing without tests
         elif kind == "confirmed" and found == "invalid":
             runs_again[path] = False
         if kind != "swapped" and found != "plausible" and path not in runs_again:
@@ -274,7 +274,7 @@ class SteadyWorker(Worker):
 
 
 class Job:
-    """A request of another mode, as given to the mode's function in a child."""
+    """A request of a mode other than `evaluate`, as passed to the mode's function in a child."""
 
     def __init__(self, server, spec, emit):
         self.spec, self.tests, self.editor = spec, server.tests, server.editor
@@ -305,7 +305,7 @@ class ModeWorker(Worker):
         return self.spec["id"] == id
 
     def drop(self):
-        """End it with its own children, which are in other process groups."""
+        """End the worker and its own children, which are in other process groups."""
         with contextlib.suppress(OSError):
             os.kill(self.child.pid, signal.SIGSTOP)
             for pid in descendants(self.child.pid):

@@ -12,7 +12,7 @@ from ..forked_sandbox import TimeUp, cpu_limit
 from ..value_text import take_items
 
 CALLS, LATE, LINES = 30, 2, 200000
-"""Limits: traced calls, calls among them that take too long, and lines that run in all of them."""
+"""Limits: traced calls, traced calls that may exceed their time limit, and lines that run in all of the calls."""
 
 
 def lines_of(data, edits=()):
@@ -58,7 +58,7 @@ def executed_texts(functions, calls, lines, limit):
 
 
 def select_calls(functions, calls):
-    """Select calls of the functions, else those through which tests reach them: recorded ones, then variants."""
+    """Select calls of the functions, else of those through which tests reach them: recorded ones, then variants."""
     ids = {id(one) for one in functions}
     own = [call for call in calls if id(call.function) in ids] or [call for call in calls if call.entry]
     seen = [call for call in own if not call.made]

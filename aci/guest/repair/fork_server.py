@@ -24,17 +24,18 @@ from .evaluator_workers import MOST_CHECKED, MOST_INSANE, ModeWorker, Piece, wit
 from .state_canary import Canary, caches
 
 BLOCK, PARTS = 24, 8
-"""The most candidates in a block, and the number of blocks into which a smaller request is divided."""
+"""Maximum number of candidates in a block, and the number of blocks into which a smaller request is divided."""
 BEAT = 0.25
 LOADING = 10.0
-"""Seconds for importing a module that no test has imported."""
+"""Maximum number of seconds for importing a module that no test has imported."""
 
 
 class Server:
-    """The server. `tests` maps names to test runners, `modes` maps names to functions called with a `Job` in a child.
+    """The evaluator's server.
 
-    Temporary files of the children are created below `folder`. Requests are read from the descriptor `source`, answers
-    are written to `sink`.
+    `tests` maps names to test runners, `modes` maps names to functions called with a `Job` in a child. Temporary
+    files of the children are created below `folder`. Requests are read from the descriptor `source`, answers are
+    written to `sink`.
     """
 
     def __init__(self, root, folder, tests, modes, source, sink):
@@ -94,7 +95,7 @@ class Server:
         return True
 
     def _receive(self):
-        """Read requests; return false at their end."""
+        """Read requests; return false at the end of input."""
         data = os.read(self._source, 1 << 18)
         for line in self._lines.take(data):
             spec = json.loads(line.decode())
@@ -124,7 +125,7 @@ class Server:
             request.deliver([])
 
     def _load(self, path):
-        """Import a module that is not loaded yet, if a child could import it in time."""
+        """Import a module that is not loaded yet, if an import of it in a child finishes in time."""
         if self.editor.is_missing(path):
             if run_forked(lambda emit: self.editor.load(path), lambda value: None, LOADING) == "done":
                 self.editor.load(path)
@@ -141,7 +142,7 @@ class Server:
             worker.drop()
 
     def _start_workers(self):
-        """Start children while there is work that can start and a core for it."""
+        """Start children while there is work that can start and a free core."""
         while sum(worker.uses_core for worker in self.workers) < self.most:
             piece = self.next_piece()
             if piece is None:
@@ -149,7 +150,7 @@ class Server:
             self.workers.append(piece.worker(self))
 
     def next_piece(self, trial=None):
-        """Return the next piece of work that can start; with `trial`, only one that its child can continue with."""
+        """Return the next piece of work that can start; with `trial`, only one on which its child can continue."""
         for place, piece in enumerate(self.queue):
             if piece.may_start():
                 if trial is not None and not (piece.kind == "block" and piece.request.trial is trial):
@@ -208,7 +209,7 @@ class Trial:
         self.costs = {}
         self.waits = 0.0
         self.insane = 0
-        self.runs_again = {}  # path: whether its module can be run again
+        self.runs_again = {}  # maps a path to whether its module can be run again
         data = [server.tests[name].data() for name, _ in request.failing + request.given]
         _unfreeze()
         gc.collect()
@@ -232,7 +233,7 @@ class Trial:
         return [[name, limit, self.costs[name]] for name, limit in with_full_limits(few)]
 
     def add_result(self, request, costs, waits):
-        """Add what one child found: the CPU seconds of the passing tests, and the longest wait of a test."""
+        """Add the results of one child: the CPU seconds of the passing tests, and the longest wait of a test."""
         self._found.append(sorted(costs))
         self.costs.update(costs)
         self.waits = max(self.waits, waits)
@@ -248,8 +249,8 @@ class Trial:
 
 
 def _freeze():
-    """Keep existing objects shared with the children; `gc.get_objects` no longer returns them."""
-    if hasattr(gc, "freeze"):  # 3.7
+    """Keep existing objects in memory shared with the children; `gc.get_objects` no longer returns them."""
+    if hasattr(gc, "freeze"):  # Python 3.7 and later
         gc.freeze()
 
 

@@ -13,9 +13,9 @@ ARRIVALS = 10
 
 
 def probe(job):
-    """Answer `test`, `number` (an index into `asked`: {path, line, texts}) and `truths`, a text of signs per condition.
+    """Emit `test`, `number` (an index into `asked`: {path, line, texts}) and `truths`, a string of signs per condition.
 
-    A sign stands for one arrival: `1` true, `0` false, `!` an exception.
+    A sign stands for one time that the statement was reached: `1` true, `0` false, `!` an exception.
     """
     names = [name for name in job.spec["failing"] + job.spec["passing"] if name in job.tests]
     limit = job.spec["limit"]
@@ -38,7 +38,7 @@ def _probe(job, names, limit, emit):
 
 
 class Probes(Tracer):
-    """Tracer of the requested places only; `truths` are those of the test since `begin`."""
+    """Tracer of the requested places only; `truths` holds the results of the test since `begin`."""
 
     def __init__(self, root, places):
         Tracer.__init__(self, root)
@@ -79,7 +79,10 @@ class Probes(Tracer):
             return places
 
     def _arrive(self, number, codes, frame):
-        """Evaluate the conditions of a place. Raises TimeUp, to end the test, once all places have enough arrivals."""
+        """Evaluate the conditions of a place.
+
+        Raises TimeUp, which ends the test, once all places were reached often enough.
+        """
         truths = self.truths.setdefault(number, [[] for _ in codes])
         if truths and len(truths[0]) >= ARRIVALS:
             return

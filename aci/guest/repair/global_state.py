@@ -15,7 +15,7 @@ from ..code_swap import has_type
 
 ALWAYS = builtins, os, os.path, sys
 WRITTEN = ("last_type", "last_value", "last_traceback", "last_exc", "_")
-"""Names that the interpreter itself writes there."""
+"""Names in a module's namespace that the interpreter itself writes."""
 
 
 class Surroundings:
@@ -82,9 +82,9 @@ def names_in(codes):
 
 
 def _restore_names(now, saved):
-    """Restore the values of a module's names, except those that the interpreter wrote, and modules loaded since.
+    """Restore the values of a module's names, except those that the interpreter wrote; keep modules loaded since.
 
-    The latter are names in their package.
+    Such modules are names in their package.
     """
     for name, value in list(now.items()):
         if name not in saved or name in WRITTEN:

@@ -2,9 +2,9 @@
 
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
 {"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. Calls
-during imports do not count, as they are the same for any example. Functions `test_*` without parameters are called,
+during imports do not count, as they are the same for any snippet. Functions `test_*` without parameters are called,
 too. The results so far are written before each snippet and when the time is up, so that an endless snippet does not
-lose those of the others. Standard library only, for the target's own Python (3.6 and later).
+lose the results of the other snippets. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
@@ -57,7 +57,7 @@ def execute(snippet, name, names):
 
 
 def answer_writer(path):
-    """Return a function that replaces the answer in a file, and works even if snippets change builtins."""
+    """Return a function that replaces the contents of a file with an answer, even if snippets change builtins."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     dumps, seek, write, cut = json.dumps, os.lseek, os.write, os.ftruncate
 
@@ -133,7 +133,7 @@ def main(path):
     with open(path) as opened:
         job = json.load(opened)
     run(job, answer_writer(job["out"]))
-    os._exit(0)  # threads that a snippet left do not matter
+    os._exit(0)  # threads that a snippet left running do not matter
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class PytestTest:
         return outcome(error), error
 
     def data(self):
-        """Return the test's parameters, which it could change."""
+        """Return the test's parameters, which the test itself may change."""
         callspec = getattr(self.item, "callspec", None)
         return getattr(callspec, "params", None)
 

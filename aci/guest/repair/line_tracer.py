@@ -107,7 +107,7 @@ class Tracer:
         return line
 
     def _number(self, frame):
-        """Return a number for the call of a frame: a generator keeps its number, a comprehension has its function's."""
+        """Return the number of a call of a frame: a generator keeps its own, a comprehension shares its function's."""
         code = frame.f_code
         if code.co_flags & GENERATOR and self._numbered(frame):
             return self._numbered(frame)

@@ -1,4 +1,4 @@
-"""Calls recorded while tests run: of the functions that candidates edit, and of those through which tests reach them.
+"""Calls recorded while tests run: those of the functions that candidates edit, or through which tests reach them.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -16,7 +16,7 @@ VARARGS, VARKEYWORDS, GENERATOR, COROUTINES = 0x4, 0x8, 0x20, 0x80 | 0x100 | 0x2
 MOST, TRIED, PARTS = 40, 200, 500000
 """Limits: distinct calls kept for a function, calls examined for a function, parts of values copied in all."""
 SECONDS = 20.0
-"""Limit of the CPU time for copying in all."""
+"""Maximum CPU seconds for copying in total."""
 
 
 class Call:
@@ -37,7 +37,7 @@ class Recorder:
     """Recorder that copies the arguments of outermost calls before they are used.
 
     `edited` are the code objects of the functions that candidates edit. Calls of other functions are kept if they come
-    from a test and reach one of these: they are what users of the repository call.
+    from a test and reach one of these: they are the functions that users of the repository call.
     """
 
     def __init__(self, root, edited):
@@ -101,7 +101,7 @@ class Recorder:
             self._entry = None
 
     def _is_resumed(self, frame):
-        """Return whether a generator is only resumed."""
+        """Return whether the frame only resumes a generator."""
         if not frame.f_code.co_flags & GENERATOR or not (self._is_source(frame.f_code) or frame.f_code in self.edited):
             return False
         known = any(one is frame for one in self._suspended)
@@ -115,7 +115,7 @@ class Recorder:
             self.seen.setdefault(code, {}).setdefault(text, (values, entry, self.failing))
 
     def _copy(self, frame, code, entry):
-        """Return (text, values, entry) of the call that starts in a frame, or None if it is not to be kept."""
+        """Return (text, values, entry) of the call that starts in a frame, or None if the call is not to be kept."""
         self._tried[code] = self._tried.get(code, 0) + 1
         known = len(self.seen.get(code, ()))
         if self._tried[code] > TRIED or known >= MOST or code.co_flags & COROUTINES:
@@ -133,7 +133,7 @@ class Recorder:
             self._spent += time.process_time() - started
 
     def _is_from_source(self, frame):
-        """Return whether it was called by the repository's own code."""
+        """Return whether the call was made by the repository's own code."""
         return frame.f_back is not None and self._is_source(frame.f_back.f_code)
 
     def _is_source(self, code):

@@ -92,7 +92,7 @@ class Canary:
             return ()
         parts += list(_attributes(value).values()) if kind.__dictoffset__ else []
         if kind not in self._slots:
-            # Only of the repository's classes: slots of others may be caches, as those of paths are.
+            # Only of the repository's classes: slots of other classes may be caches, such as those of `pathlib` paths.
             self._slots[kind] = [
                 slot for base in kind.__mro__ if base.__module__ in self._names for slot in _slots(base)
             ]
@@ -128,7 +128,7 @@ def _attributes(value):
 
 
 def _held(function):
-    """Return the state of a function between its calls."""
+    """Return the state that a function keeps between its calls."""
     parts = [part for part in (function.__defaults__, function.__kwdefaults__, function.__dict__) if part]
     return parts + [_cell(cell) for cell in function.__closure__ or ()]
 
@@ -136,14 +136,14 @@ def _held(function):
 def _cell(cell):
     try:
         return cell.cell_contents
-    except ValueError:  # it is empty
+    except ValueError:  # the cell is empty
         return None
 
 
 def _slot(slot, value):
     try:
         return slot.__get__(value)
-    except AttributeError:  # it has no value
+    except AttributeError:  # the slot has no value
         return None
 
 

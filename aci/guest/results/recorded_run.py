@@ -12,7 +12,8 @@ import threading
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLUGIN = __package__ + ".pytest_recorder"
 MESSAGE, SHORT_MESSAGE, MANY = 4000, 300, 2000
-"""Characters of a message, and of those after the first MANY: the host has to hold all results in memory."""
+"""Maximum number of characters of a message, and of each message after the first MANY: the host has to hold all results
+in memory."""
 FRAMES = 60
 SEPARATORS = re.compile(r"::|[.\[/]")
 
@@ -40,7 +41,7 @@ class Run:
                 self.out.flush()
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # needs no space
+                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # works if the disk is full
                 raise
 
     def result(self, id, outcome, message="", path="", line=0, seconds=0.0, error="", trace=()):
@@ -86,8 +87,8 @@ class RanTooLong(BaseException):
 class Clock:
     """Time limit for tests: fails a test that runs longer than `limit` seconds.
 
-    After each such test the limit is halved, but not below `least`. It uses the alarm signal, so it is inactive if
-    other code uses that; a hang in C code is left to the limit of the whole run.
+    After each test that exceeds it the limit is halved, but not below `least`. It uses the alarm signal, so it is
+    inactive if other code uses that signal; a hang in C code is left to the time limit of the whole run.
     """
 
     def __init__(self, limit):
@@ -125,7 +126,7 @@ def remove_recorder():
 
 
 def restore_recorder():
-    """Put the recorder back into the environment, for processes of this run that have to load it."""
+    """Add the recorder to the environment again, for processes of this run that have to load it."""
     for name, separator, own_value in (("PYTHONPATH", os.pathsep, FOLDER), ("PYTEST_PLUGINS", ",", PLUGIN)):
         _without(name, separator, own_value)
         os.environ[name] = separator.join([own_value] + ([os.environ[name]] if os.environ.get(name) else []))

@@ -13,7 +13,7 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 class Unittest:
-    """Finder of `unittest.runner` that installs the recorder when the module is loaded, once."""
+    """Finder for `unittest.runner` that installs the recorder once, when the module is loaded."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):

@@ -41,7 +41,10 @@ class Recorder:
         return self.run is not None and self.owner in (None, result)
 
     def begin(self, foreign=False):
-        """Write the start line once. `foreign`: the runner is not unittest's; it is done when the process ends."""
+        """Write the start line once.
+
+        `foreign`: the runner is not unittest's, so the run is done when the process ends.
+        """
         if not self.open:
             self.open, self.foreign = True, foreign
             self.run.write(start="unittest")
@@ -71,7 +74,7 @@ RECORDER = Recorder()
 
 
 def wrap_method(record):
-    """Return a wrapper for the method of `TestResult` with the name of `record`, which is called after the method."""
+    """Return a wrapper for the `TestResult` method with the name of `record`; it calls the method, then `record`."""
 
     def wrap(method):
         @functools.wraps(method)

@@ -1,4 +1,4 @@
-"""Guard against harm by code that is called with generated arguments: to files, processes, the network, signals.
+"""Guard against harm to files, processes, the network and signals by code that is called with generated arguments.
 
 It uses an audit hook (Python 3.8 and later), which cannot be removed, so it is for the agent's own processes only.
 Functions that raise no audit event are replaced. Standard library only, for the target's own Python (3.6 and later).
@@ -51,7 +51,7 @@ class AuditGuard:
     """
 
     def __init__(self, root, strict=True):
-        # Warnings and tracebacks read source files, this package's too.
+        # Warnings and tracebacks read source files, including those of this package.
         places = [root, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), os.path.dirname(__file__)]
         self.places = tuple(os.path.join(os.path.realpath(one), "") for one in places)
         self.harm = ""
@@ -72,7 +72,7 @@ class AuditGuard:
         raise HarmStopped(event)
 
     def replace(self):
-        """Replace functions without an audit event, in all modules that refer to them, by ones that stop the caller."""
+        """Replace functions without an audit event by ones that stop the caller, in all modules that refer to them."""
         stops = {}
         for module, name in UNAUDITED:
             with contextlib.suppress(ImportError, AttributeError):
@@ -95,7 +95,7 @@ class AuditGuard:
             self.stop(event)
 
     def _may_read(self, event, arguments):
-        """Return whether it reads only files of the repository or the interpreter, as imports do."""
+        """Return whether the event only reads files of the repository or the interpreter, as imports do."""
         path = arguments[0]
         if event == "open":
             mode, flags = arguments[1], arguments[2]
@@ -140,7 +140,7 @@ def _is_pair(event):
 
 
 def guard(names, root):
-    """Guard the tests among a module's `names` strictly while each runs.
+    """Guard the tests among a module's `names` strictly while each of them runs.
 
     From then on commands and the network are forbidden in the whole process, as code that a test leaves behind may run
     later.

@@ -41,10 +41,12 @@ from .value_assertions import Assertions
 SOURCE, SINK = 7, 8
 RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
-"""Items taken from an iterator; seconds of silence before a child is killed, and before a check whether it sleeps. A
-child that sleeps at two checks, without using the CPU in between, waits for something that does not come."""
+"""Maximum number of items taken from an iterator; seconds of silence before a child is killed, and before checking
+whether it sleeps. A child that sleeps at two checks in a row, without using the CPU in between, waits for something
+that does not happen."""
 MOST_WAITS = 3
-"""Waiting cases after which the request's other cases are not tried; also, how often a mutant may wait."""
+"""Number of waiting cases after which the request's other cases are not tried; also, the number of times that a mutant
+may wait."""
 THREAD_CHECKS = 20
 """Checks, 5 ms apart, after which a thread that is still running counts as left behind."""
 PROFILED = 3
@@ -77,7 +79,7 @@ class Server:
         self.threads = 0
         self.watch.replace()
         if hasattr(gc, "freeze"):
-            gc.freeze()  # collecting the garbage of a case then takes time in proportion to that garbage only
+            gc.freeze()  # the time for collecting the garbage of a case is then proportional to that garbage only
 
     def _compiled(self, mutants):
         """Return number -> (functions, original code, mutated code) of the mutants that can be applied."""
@@ -171,7 +173,7 @@ class Server:
             select.select([], [], [], 0.005)  # time.sleep is forbidden
         return "threads"
 
-    # What a case does
+    # The results of a case
 
     def observe(self, case, limit, emit):
         arcs, around, space = set(), set(), dict(self.names)
@@ -333,9 +335,9 @@ class Server:
 
 
 def _forked(work, receive):
-    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how it ended.
+    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how the child ended.
 
-    That is `done`, `late` (it was silent for too long, or its CPU time was up), `waits` (it slept), or `died`.
+    The result is `done`, `late` (it was silent for too long, or its CPU time was up), `waits` (it slept), or `died`.
     """
     child = Child(lambda emit, take: work(emit))
     heard, looks = time.monotonic(), []
@@ -359,7 +361,7 @@ def _forked(work, receive):
 
 
 def _asleep(pid):
-    """Return the CPU time that a process has used so far if it is sleeping, None if it is not or that is unknown."""
+    """Return the CPU time that a sleeping process has used so far; None if it is not sleeping or that is unknown."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as stat:
             fields = stat.read().rpartition(b")")[2].split()
@@ -408,7 +410,7 @@ def _value_of(line):
 
 
 def main(file):
-    sys.path.insert(0, "")  # as for tests run in the repository
+    sys.path.insert(0, "")  # sys.path is the same as for tests run in the repository
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
     PRIVATE_DESCRIPTORS.update((SOURCE, SINK))

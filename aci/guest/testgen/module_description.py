@@ -1,4 +1,4 @@
-"""Description of what can be called in a module: its functions and classes with parameters, once imported.
+"""Description of what can be called in an imported module: its functions and classes with their parameters.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -69,7 +69,7 @@ def _class(name, value, root):
 
 
 def _is_own(value, name, root):
-    """Return whether the class that defines the method is the repository's."""
+    """Return whether the class that defines the method belongs to the repository."""
     owner = next((one for one in value.__mro__ if name in vars(one)), object)
     file = getattr(sys.modules.get(owner.__module__), "__file__", None) or ""
     return os.path.realpath(file).startswith(os.path.join(root, ""))

@@ -37,7 +37,7 @@ class NondeterminismProbe:
 
     @contextlib.contextmanager
     def elsewhere(self):
-        """Return a context that probes calls, and sets another home, user, time zone and language meanwhile."""
+        """Return a context that probes calls, and temporarily sets another home, user, time zone and language."""
         old = {name: os.environ.get(name) for name in OTHERS}
         _set(OTHERS)
         sys.setprofile(self._on_profile)

@@ -1,4 +1,4 @@
-"""Assertions on a value: parts of it as source text that evaluates to an equal value.
+"""Assertions on a value: its parts, each with source text that evaluates to an equal value.
 
 An assertion is [kind, expression, text]: `equal`, `is`, `close` (floats), `nan`, `isa` (text names a class).
 Standard library only, for the target's own Python (3.6 and later).
@@ -13,7 +13,8 @@ LONGEST, DEEPEST, PARTS = 300, 6, 60
 """Limits: characters of a literal, levels and parts of a nested value."""
 ATTRIBUTES, ITEMS = 6, 30
 SIMPLE = 8
-"""Characters of a float that is compared exactly; the last digits of longer ones differ between machines."""
+"""Maximum number of characters of a float that is compared exactly; the last digits of longer ones differ between
+machines."""
 SHOWN_OF_LONG = 40
 
 
@@ -58,7 +59,7 @@ class Assertions:
         return name if isinstance(name, str) and self.names.get(name) is value else ""
 
     def text(self, value):
-        """Return source text of an equal value. Raises NoText."""
+        """Return source text that evaluates to an equal value. Raises NoText."""
         self.left = PARTS
         text = self._text(value, 0)
         if len(text) > LONGEST:
@@ -117,7 +118,7 @@ class Assertions:
         return found
 
     def _object(self, value, kind, expression):
-        """Return assertions on the class, the contents of a container, and public attributes that have a text."""
+        """Return assertions on the class, the contents of a container, and public attributes that have source text."""
         found = []
         if self.names.get(kind.__name__) is kind:
             found.append(["isa", expression, kind.__name__])

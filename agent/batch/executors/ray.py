@@ -45,9 +45,9 @@ from trajectories.trajectory import Trajectory
 
 OPTIONS = ("address", "cpus", "pass-keys")
 NEWS = 1.0
-"""Maximum seconds of one request for new events."""
+"""Maximum number of seconds that one request for new events may take."""
 GRACE = 60.0
-"""Seconds that a run gets for an orderly stop."""
+"""Number of seconds that a run gets for an orderly stop."""
 WAIT = 60.0
 """Seconds after which the executor reports that a job waits for a node, or that the hub does not answer."""
 GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}

@@ -31,7 +31,7 @@ from trajectories.journal import write_durably
 
 MANIFEST = "manifest.json"
 INSTANCES = "manifest.instances.json"
-"""The file next to it: a hash of what a solver sees of each instance, by id."""
+"""The file next to it: a hash of everything that a solver sees of each instance, by id."""
 LIMITS = (
     *("budget", "max_steps", "max_tokens", "max_time", "rounds", "attempts"),
     *("test_timeout", "suite_time", "setup_time", "memory", "processes", "disk", "cpus", "runtime", "read_only"),

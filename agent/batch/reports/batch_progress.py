@@ -16,7 +16,7 @@ from agent.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
-"""Seconds for which a forecast is reused, plus some for each finished instance, since it processes all of them."""
+"""Seconds for which a forecast is reused, plus some for each finished instance, since the forecast uses all of them."""
 
 
 @dataclass(frozen=True, slots=True)

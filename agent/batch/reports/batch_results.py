@@ -43,7 +43,7 @@ def _adapter() -> TypeAdapter[JobResult]:
 
 
 def encode(done: JobResult, model: str) -> bytes:
-    """Return a line of results.jsonl. JSON escapes preserve bytes of a patch that are not UTF-8."""
+    """Return a line of results.jsonl. Bytes of a patch that are not UTF-8 are preserved as JSON escapes."""
     return json.dumps({**asdict(done), "model": model}, separators=(",", ":")).encode() + b"\n"
 
 
@@ -164,7 +164,7 @@ class ResultStore:
         return self._predictions[repeat]
 
     def add(self, done: JobResult, model: str) -> bool:
-        """Record a result durably. Return False if its run already has a final one, which stays."""
+        """Record a result durably. Return False if its run already has a final result; that result is kept."""
         line = encode(done, model)
         decode(line)  # do not write what cannot be read back
         with self._lock:

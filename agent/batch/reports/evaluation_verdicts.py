@@ -33,7 +33,7 @@ class Verdicts:
     folder: Path
     model: str = ""
     runs: dict[int, _Run] = field(default_factory=dict)
-    """By repeat."""
+    """The evaluation's run for each repeat."""
 
     def log(self, done: JobResult) -> Path | None:
         """Return the folder of the instance's logs, if they belong to the prediction; else None."""

@@ -31,8 +31,8 @@ PAGE = "failures.html"
 def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
     """Write the failure page of the batch in `out` and return its path.
 
-    The newest evaluation in `out/evaluation` decides whether a patch is resolved, if it judged it; else the run's own
-    verdict does. With the gold patches `golds`, the page shows how well localization worked.
+    The newest evaluation in `out/evaluation` decides whether a patch is resolved; the run's own verdict decides if the
+    evaluation did not judge the patch. With the gold patches `golds`, the page shows how well localization worked.
 
     Raises WorkspaceError if it cannot be written. Unreadable data is shown as such.
     """

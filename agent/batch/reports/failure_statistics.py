@@ -12,7 +12,7 @@ from agent.batch.reports.run_diagnosis import RunDiagnosis
 from agent.instances.jobs import JobResult
 
 MOST = 10
-"""Number of slowest and of most expensive runs, and of patterns, that are shown."""
+"""Maximum number of slowest runs, of most expensive runs, and of patterns that are shown."""
 VARIES = re.compile(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"|`[^`]*`", re.IGNORECASE)
 """Parts of a message that differ from run to run."""
 
@@ -99,7 +99,7 @@ class FailureStatistics:
     places: dict[bool, LocalizationStatistics] = field(
         default_factory=lambda: {True: LocalizationStatistics(), False: LocalizationStatistics()}
     )
-    """By whether the run is solved."""
+    """Keyed by whether the run is solved."""
     _seconds: list[float] = field(default_factory=list)
     _phases: dict[tuple[str, tuple[str, ...]], Pattern] = field(default_factory=dict)
     _seen: dict[str, Pattern] = field(default_factory=dict)
@@ -165,7 +165,7 @@ class FailureStatistics:
 
     @property
     def frequent(self) -> list[Pattern]:
-        """What runs saw last, the most frequent first."""
+        """Return the last results that runs saw, the most frequent first."""
         return heapq.nlargest(MOST, self._seen.values(), key=lambda pattern: pattern.runs)
 
     def _keep(self, heap: list[tuple[float, int, Case]], value: float, case: Case) -> None:

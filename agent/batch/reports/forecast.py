@@ -1,10 +1,10 @@
 """Forecast of a batch's cost and duration from finished and running instances: a mean and a 90 % prediction range.
 
 The first instances to finish are the quick and cheap ones, so their plain mean is too low. A running instance costs at
-least what it has cost so far: that is survival data, estimated as by Kaplan and Meier (1958), for dollars and seconds
-alike. A running instance more expensive than all finished ones is assumed to be halfway: in a renewal process, age and
-remaining life have the same distribution. The range is a prediction interval of Student's t, which shows how uncertain
-an estimate from a few instances is.
+least what it has cost so far. This is survival data, so the distribution is estimated with the method of Kaplan and
+Meier (1958), for dollars and seconds alike. A running instance more expensive than all finished ones is assumed to be
+halfway: in a renewal process, age and remaining life have the same distribution. The range is a prediction interval of
+Student's t, which shows how uncertain an estimate from a few instances is.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def forecast_time(done: Sequence[float], running: Sequence[float], waiting: int,
         return ForecastRange(*_last(lambda wait: math.prod(curve.ended(age, wait) for age in running), curve.longest))
     work, spread = _remaining(curve, running, waiting, len(done))
     hands = max(1, min(workers, len(running) + waiting))
-    # When the last instance starts, the others are anywhere in their run; the batch ends with the longest rest.
+    # When the last instance starts, the others are anywhere in their run; the batch ends when the longest of them does.
     rest = curve.rest()
     middle, low, high = _last(lambda wait: curve.rested(wait) ** hands, curve.longest)
     begun, spread = max(0.0, work / hands - rest), spread / hands
@@ -76,7 +76,8 @@ def too_few(done: Sequence[float], running: Sequence[float]) -> bool:
 
 
 def _last(over: Callable[[float], float], longest: float) -> tuple[float, float, float]:
-    """Return when the last of several is over: median and range. `over` is the probability that all are by then."""
+    """Return the time at which the last of several instances ends: median and range. `over` returns the probability
+    that all of them have ended by a given time."""
 
     def when(share: float) -> float:
         early, late = 0.0, longest
@@ -101,7 +102,7 @@ def _remaining(curve: _Curve, running: Sequence[float], waiting: int, done: int)
 
 
 class _Curve:
-    """The distribution of instances' amounts, after Kaplan and Meier: amounts and their shares."""
+    """The Kaplan-Meier distribution of instances' amounts: the amounts and their shares."""
 
     def __init__(self, done: Sequence[float], running: Sequence[float], most: float = math.inf) -> None:
         ages = sorted(running)
@@ -160,9 +161,9 @@ def _suffix_sums(values: Sequence[float]) -> list[float]:
 
 
 def student_t(freedom: int, share: float = SHARE) -> float:
-    """Return Student's t for a two-sided interval, by the expansion 26.7.5 of Abramowitz and Stegun.
+    """Return the quantile of Student's t for a two-sided interval, by the expansion 26.7.5 of Abramowitz and Stegun.
 
-    It is accurate within 2 % from two degrees of freedom on.
+    It is accurate to within 2 % from two degrees of freedom on.
     """
     z = NormalDist().inv_cdf((1 + share) / 2)
     terms = (

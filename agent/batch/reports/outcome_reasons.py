@@ -1,4 +1,4 @@
-"""The reason for the outcome of a batch's run, as one of a few words that can be counted."""
+"""The reason for the outcome of a batch's run, as one of a fixed set of labels that can be counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts for times, dollars and forecasts in progress lines."""
+"""Formatting of times, dollars and forecasts for progress lines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from agent.batch.reports.forecast import ForecastRange
 
 MINUTE, HOUR = 60, 3600
 LONGEST_LINE = 240
-"""Maximum characters of a line with untrusted text."""
+"""Maximum number of characters of a line with untrusted text."""
 
 
 def single_line(text: str) -> str:
-    """Return a text as one line, without terminal control sequences."""
+    """Return text as one line, without terminal control sequences."""
     shown = " ".join(clean_text(text[: 4 * LONGEST_LINE]).split())
     return shown if len(shown) <= LONGEST_LINE else f"{shown[: LONGEST_LINE - 1]}…"
 

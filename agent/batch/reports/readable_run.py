@@ -21,8 +21,8 @@ from trajectories.trajectory import Trajectory
 def page(done: JobResult, directory: Path) -> str:
     """Return the run's record in Markdown: every step, with the observations as the model saw them.
 
-    Anything with the shape of a key, and this machine's own keys, are masked. Without a record, the page shows the
-    run's error.
+    Anything that looks like a key, and this machine's own keys, are masked. Without a record, the page shows the run's
+    error.
     """
     try:
         trajectory = read(directory)
@@ -100,5 +100,5 @@ def _code(text: str) -> str:
 
 
 def _fence(text: str, least: int) -> str:
-    """Return more backticks than any sequence in the text has."""
+    """Return a fence with more backticks than any sequence of them in the text."""
     return "`" * max([least, *(len(run) + 1 for run in re.findall(r"`+", text))])

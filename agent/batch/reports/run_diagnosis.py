@@ -21,7 +21,7 @@ KEPT = 8
 """Number of steps kept to find them, since messages to the model come in between."""
 HEADERS = re.compile(rb'"(?:kind":"phase|name":"localize)"')
 HEADER = 200
-"""Bytes at the beginning of a record that contain its kind and no untrusted text."""
+"""Number of bytes at the start of a record that contain its kind and no untrusted text."""
 FILE = re.compile(r'^--- "?a/(.+?)"?\t?$', re.MULTILINE)
 CHANGED = re.compile(r'^(?:(?:---|\+\+\+) "?[ab]/|rename (?:from|to) )(.+?)"?\t?$', re.MULTILINE)
 
@@ -51,7 +51,7 @@ def diagnose(directory: Path) -> RunDiagnosis:
         with open_regular(directory / "journal.jsonl", inside=directory) as file:
             for number, raw in enumerate(file, 1):
                 if not raw.endswith(b"\n"):
-                    break  # torn, or being written
+                    break  # incomplete, or being written
                 if (number == 1 and not isinstance(decode(raw), Run)) or not (raw[:1] == b"{" and raw[-2:] == b"}\n"):
                     raise ValueError
                 if raw.endswith(b'"type":"step"}\n'):
@@ -79,7 +79,7 @@ def diagnose(directory: Path) -> RunDiagnosis:
 
 
 def _last(steps: Sequence[Step]) -> tuple[tuple[str, ...], str]:
-    """Return the kinds of the last actions and the last result, that of a proof if it came last.
+    """Return the kinds of the last actions and the last result, which is a proof's result if the proof came last.
 
     Messages to the model do not count as actions.
     """

@@ -59,7 +59,8 @@ def command(
 
 
 def _run_folder(settings: Settings, name: str) -> Path:
-    """Return the folder of a run. Raises UsageError for one outside the runs folder: of a batch, or a copy."""
+    """Return the folder of a run. Raises UsageError for a run outside the runs folder, such as one in a batch, or a
+    copy."""
     folder = settings.run_directory(name)
     if folder.resolve().parent != settings.runs.resolve():
         raise UsageError(f"{folder} is not among your runs in {settings.runs}.", "Remove the folder yourself.")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from aci.graph.symbol_context import PlaceView
 
 MOST_MEANT = 5
-"""Maximum definitions of one name that are shown with their neighbours."""
+"""Maximum number of definitions of one name that are shown with their neighbours."""
 LONGEST_NAME = 100
-"""Maximum characters of an unknown name in an error message."""
+"""Maximum number of characters of an unknown name in an error message."""
 MOST = 25
-"""Maximum entries of each relation in a terminal."""
+"""Maximum number of entries of each relation that are shown in a terminal."""
 
 
 def command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import lexists  # not Path's, which raises for what is too long
+from os.path import lexists  # not a method of Path, which raises for a name that is too long
 from typing import Annotated
 
 import typer

@@ -1,4 +1,4 @@
-"""The issue's texts as they were at the time of the request, with each author's role according to GitHub."""
+"""The issue's text at the time of the request, with each author's role according to GitHub."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """The comments from before the request, the authors of comments left out because they were edited since, and the
-    number of unread pages."""
+    """The comments from before the request, the authors of comments that are left out because they were edited
+    afterwards, and the number of unread pages."""
 
     comments: tuple[Comment, ...]
     edited: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ def _before(comments: Sequence[Any], trigger: Trigger, rights: Rights, rules: Ru
 
 
 def _others(comments: Sequence[Any], trigger: Trigger, rules: Rules) -> Iterator[Mapping[str, Any]]:
-    """Yield the comments from before the request, without the Action's own and the requesting one."""
+    """Yield the comments from before the request, without those of the Action and the one that made the request."""
     asks = trigger.comment["id"] if trigger.comment else 0
     for one in comments:
         ours = author_of(one).casefold() == rules.bot.casefold() and str(one.get("body")).startswith(MARK)

@@ -60,7 +60,7 @@ def open_follow_up(
     flags: Mapping[str, Any],
     notify: Callable[[ProgressEvent], object],
 ) -> Engine:
-    """Start the follow-up's run and its turn, or reopen it as an earlier process left it.
+    """Start the follow-up's run and its turn, or reopen the run in the state in which an earlier process left it.
 
     `parent` is the archived folder of the pull request's run.
     """
@@ -71,7 +71,7 @@ def open_follow_up(
         shutil.rmtree(directory, ignore_errors=True)
         earlier = _earlier_run(parent, copy, source, known)
         base = earlier.run.base.commit if earlier else task.base
-        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # not the earlier run's
+        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # not the earlier run's settings
         if earlier is not None:
             fork(earlier, settings, name=name)
         else:

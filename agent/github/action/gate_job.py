@@ -1,7 +1,7 @@
 """The gate job: decide whether to act on an event, and write the task for the next jobs if so.
 
-It uses no model and runs no code of the repository. People without the right to ask get no answer; only the workflow
-run's page shows the reason. Others find the reason in the Action's comment.
+It uses no model and runs no code of the repository. People without the right to make requests get no answer; only the
+workflow run's page shows the reason. Other people find the reason in the Action's comment.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 NOT_DONE = "**Not started.** "
 BEGINNINGS = (NOT_DONE, "**Not worked on.** ")
-"""Beginnings of comments on a refusal, that of earlier versions too."""
+"""Prefixes of comments on a refusal, including that of earlier versions."""
 RULE = "\n\n---\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The repository (its address and PyGithub's object), the owner's rules and the users' rights."""
+    """The repository (its URL and PyGithub's object), the owner's rules and the users' rights."""
 
     here: Address
     place: Repository

@@ -1,6 +1,6 @@
 """A job's log without commands to GitHub's runner, since strangers write parts of it.
 
-The runner executes lines that begin with `::`, and `##[` anywhere in a line, in a step's standard output and error.
+The runner executes lines that start with `::`, and `##[` anywhere in a line, in a step's standard output and error.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class EscapedStream(io.TextIOBase):
         self._to.flush()
 
     def close(self) -> None:
-        """Leave the underlying stream open: it has another owner, and may be closed already."""
+        """Do not close the underlying stream: it has another owner, and may be closed already."""
 
     def finish(self) -> None:
         """Write the rest of an unfinished line."""

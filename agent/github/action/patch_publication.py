@@ -43,9 +43,9 @@ OWN_ADDRESS = "41898282+github-actions[bot]@users.noreply.github.com"
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """How a task ended: a word for the workflow and the `text` of the comment.
+    """How a task ended: a status word for the workflow and the `text` of the comment.
 
-    `pull` is the number of the resulting pull request, `shown` what a dry run would have written.
+    `pull` is the number of the resulting pull request, `shown` the text that a dry run would have written.
     """
 
     word: str
@@ -131,7 +131,7 @@ def _open_pull(delivery: Delivery, commit: str, draft: PullRequestDraft, flagged
 
 
 def _branch(delivery: Delivery, commit: str) -> tuple[str, bool]:
-    """Return the first branch name that is free or already has this commit, and whether it has."""
+    """Return the first branch name that is free or whose branch already has this commit, and whether it has."""
     for name in islice(branches(delivery.asked.number), MOST_BRANCHES):
         at = branch_tip(delivery.outbox, name, delivery.url, delivery.address.token)
         if at in ("", commit):

@@ -24,7 +24,7 @@ MOST = 1_000
 
 
 def request_time(place: Repository, trigger: Trigger) -> Trigger:
-    """Return the trigger with its true time, if the event has none or a later one.
+    """Return the trigger with its true time, if the event has no time or a later one.
 
     That is the start of the workflow run for a manual run, and the time when the label was added for a label.
     """

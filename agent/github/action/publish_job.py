@@ -37,7 +37,7 @@ MOST_OVER = 5
 
 
 def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, repo: Path) -> int:
-    """Publish the result of the task in the file `asked`, whose digest the gate gave; return 0 if that is done.
+    """Publish the result of the task in the file `asked`, which must have the gate's digest; return 0 if that is done.
 
     `handed` is None if the solve job left nothing. Raises UsageError for a task that is not the gate's. Errors of
     GitHub and git are reported on GitHub if possible and then raised: ConfigError with the missing permission or

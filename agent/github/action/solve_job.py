@@ -35,14 +35,14 @@ from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageErro
 from trajectories.journal import is_started
 
 REPORTED = frozenset({0, 1, 4, 6})
-"""Exit codes of runs that ended; their result file holds the details, and the job succeeds."""
+"""Exit codes of runs that ended; the result file holds the details, and the job succeeds."""
 
 
 def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
     """Work on the task in the checkout `repo` and write the result file to `out`.
 
     `parent` is the folder of the run that a follow-up continues. `flags` are settings (None: not given). Returns 0 if
-    the run ended regularly, else the error's code. Raises UsageError, with nothing written, for a file that is not the
+    the run ended normally, else the error's code. Raises UsageError, with nothing written, for a file that is not the
     gate's or belongs to an earlier attempt of the workflow run.
     """
     asked = read(task, digest)

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from trajectories.errors import UsageError
 
 MARK = "<!-- swe-agent ledger: "
-"""The beginning of a status comment."""
+"""The prefix of a status comment."""
 END = " -->"
 MOST = 50
 """Charges that are kept individually; older ones are summed up for each pull request."""
@@ -27,7 +27,7 @@ Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one workflow run may spend (`held`) and what it spent (None while it is not settled).
+    """The reserved amount of one workflow run (`held`) and what it spent (None until it is settled).
 
     `run` is the workflow run's number, `at` the time of the reservation (ISO 8601, UTC), `pull` the number of the pull
     request that it opened or works on. With `journal` the run left a journal that a later run can continue.
@@ -80,7 +80,7 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
 def _folded(charges: Sequence[Charge]) -> list[Charge]:
     """Return all charges, with the oldest ones summed up to one for each pull request, dated as its latest.
 
-    So no day counts less than was spent on it, and no pull request, which has charges of its own, is lost.
+    So no day counts less than was spent on it, and no pull request is lost, because each keeps its own charges.
     """
     by_time = sorted(charges, key=lambda one: one.at)
     old, new = by_time[:-MOST], by_time[-MOST:]

@@ -28,7 +28,7 @@ ROUNDING = 1e-6
 AROUND = 60
 """Minutes for the gate, publishing and waiting for runners, in addition to solving."""
 MOST = 30
-"""Maximum number of status comments read for an issue: its own and those of its pull requests."""
+"""Maximum number of status comments that are read for an issue: its own and those of its pull requests."""
 
 
 def charges_of(place: Repository, numbers: Iterable[int], bot: str) -> dict[int, StatusComment]:
@@ -78,7 +78,7 @@ def check_alone(stickies: Iterable[StatusComment], rules: Rules) -> None:
 
 
 def reserve(place: Repository, sticky: StatusComment, text: str, budget: float, rules: Rules) -> StatusComment:
-    """Reserve the budget and announce the run. Raises TriggerSkipped if another run was first."""
+    """Reserve the budget and announce the run. Raises TriggerSkipped if another run reserved first."""
     own = Charge(workflow_run(), now(), budget)
     held = hold(place, sticky, text, own)
     seen = find(place, sticky.number, rules.bot)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 LONGEST = 65_000
-"""Maximum characters of a comment; GitHub accepts 65,536."""
+"""Maximum number of characters of a comment; GitHub accepts 65,536."""
 MOST = 3_000
 """Maximum number of comments that are searched; an issue can have 2,500."""
 CUT = "\n\n(The rest was too long.)"
@@ -55,7 +55,7 @@ def find(repository: Repository, number: int, bot: str) -> StatusComment:
 
 
 def is_ours(comment: IssueComment, bot: str) -> bool:
-    """Whether this is the bot's status comment."""
+    """Whether the comment is the bot's status comment."""
     author = comment.user.login if comment.user else ""
     return author.casefold() == bot.casefold() and (comment.body or "").startswith(MARK)
 
@@ -72,7 +72,7 @@ def update_comment(repository: Repository, sticky: StatusComment, text: str) -> 
                 _comment(repository, sticky.id).edit(f"{head}{shown}")
                 return replace(sticky, text=shown)
             except UnknownObjectException:
-                pass  # it was deleted
+                pass  # the comment was deleted
         posted = require_created(repository.get_issue(sticky.number).create_comment(f"{head}{shown}"))
     return replace(sticky, id=posted.id, text=shown)
 
@@ -110,7 +110,7 @@ def settle(
 def spent_on(repository: Repository, bot: str, day: str) -> float:
     """Return the dollars charged in the whole repository on a day (`2026-01-31`, UTC).
 
-    Raises TryLater if more comments changed since then than are searched.
+    Raises TryLater if the number of comments changed since then exceeds the number that is searched.
     """
     since = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     charges: list[Charge] = []

@@ -15,11 +15,12 @@ from trajectories.errors import ConfigError
 PREFIX = "swe-agent/"
 """Prefix of all branches that the Action creates. A pull request from one, opened by the bot, is the Action's own."""
 COMMAND = "/swe-agent"
-"""The beginning of comments that are meant for the Action."""
+"""The prefix of comments that are meant for the Action."""
 
 
 class Rules(BaseSettings):
-    """Settings from `SWE_AGENT_GITHUB_*`, which the workflow sets from its inputs. Dollars, UTC days."""
+    """Settings from `SWE_AGENT_GITHUB_*`, which the workflow sets from its inputs. Amounts are in dollars, days in
+    UTC."""
 
     model_config = SettingsConfigDict(env_prefix="SWE_AGENT_GITHUB_", extra="forbid", frozen=True)
 
@@ -28,7 +29,7 @@ class Rules(BaseSettings):
     on_opened: Literal["nobody", "members", "everyone"] = "nobody"
     """Whose new issues are worked on without a request."""
     allowed_bots: str = ""
-    """Logins of bots that may ask, separated by commas."""
+    """Logins of bots that may make requests, separated by commas."""
     bot: str = "github-actions[bot]"
     """The login of the Action itself, with whose token it publishes."""
     most_open: int = Field(default=5, ge=0)
@@ -48,7 +49,7 @@ class Rules(BaseSettings):
 
     @property
     def bots(self) -> frozenset[str]:
-        """Bots that may ask, in lower case; never the Action itself."""
+        """Bots that may make requests, in lower case; never the Action itself."""
         named = {name.strip().casefold() for name in self.allowed_bots.split(",")}
         return frozenset(named - {"", self.bot.casefold()})
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from requests import RequestException
 
 LONGEST = 300
-"""Maximum characters of the server's own message that are shown."""
+"""Maximum number of characters of the server's own message that are shown."""
 SECONDARY = re.compile(r"secondary rate limit|abuse detection|wait a few minutes|retry your request again later", re.I)
 PRIMARY = re.compile(r"^api rate limit exceeded", re.I)
 
@@ -142,7 +142,7 @@ def _clock(seconds: int) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return the message of the innermost error, without object addresses and retries."""
+    """Return the message of the innermost error, without memory addresses of objects and without retries."""
     seen: list[BaseException] = []
     while error not in seen:
         seen.append(error)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment")
 TIMEOUT = 30
-"""Seconds without an answer from the server."""
+"""Maximum number of seconds to wait for an answer from the server."""
 LOGGERS = ("github", "urllib3.connectionpool")
 """Loggers that write redirects and retries, with URLs, to stderr; their warnings are switched off."""
 
 
 def connect(address: Address) -> Github:
-    """Return a client for the address's server, with the user's token for it, or anonymous. Raises ConfigError."""
+    """Return a client for the server of `address`, with the user's token for it, or anonymous. Raises ConfigError."""
     from github import Auth, Github
 
     from agent.github.api.request_retries import RetryPolicy
@@ -102,7 +102,7 @@ def _invalid_answer(what: str) -> TryLater:
 
 
 def _is_from_pygithub(error: BaseException) -> bool:
-    """Whether an error was raised in PyGithub's code, which has no own errors for invalid answers."""
+    """Whether an error was raised in PyGithub's code, which has no error classes of its own for invalid answers."""
     from pathlib import Path
 
     import github

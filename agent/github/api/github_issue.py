@@ -19,9 +19,9 @@ MEMBERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 NOBODY = "ghost"
 """GitHub's name for deleted users."""
 MOST_DISCUSSED = 200_000
-"""Maximum characters of comments that a run keeps; the most relevant ones are selected."""
+"""Maximum number of characters of comments that a run keeps; the most relevant comments are selected."""
 FIRST_LINES, FIRST_CHARACTERS = 6, 500
-"""Maximum lines and characters of a linked issue or pull request."""
+"""Maximum number of lines and characters of a linked issue or pull request."""
 Say = Callable[[str], object]
 
 
@@ -58,7 +58,7 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
 
 
 def issue_of(data: Mapping[str, Any]) -> Issue:
-    """Return the issue in the JSON of an issue or pull request: its visible text, without comments and images."""
+    """Return the issue from the JSON of an issue or pull request: its visible text, without comments and images."""
     title, body = visible_line(str(data.get("title") or "")), visible_text(str(data.get("body") or ""))
     labels = [each.get("name") if isinstance(each, Mapping) else each for each in data.get("labels") or ()]
     return Issue(
@@ -72,7 +72,8 @@ def issue_of(data: Mapping[str, Any]) -> Issue:
 
 
 def comment_of(data: Mapping[str, Any], about: str = "") -> Comment:
-    """Return the comment in a comment's JSON; for one on a line of a pull request, `about` is its path and line."""
+    """Return the comment from a comment's JSON; for a comment on a line of a pull request, `about` is its path and
+    line."""
     if not about and data.get("path"):
         line = data.get("line") or data.get("original_line")
         about = visible_line(f"{data['path']}:{line}" if line else str(data["path"])).text
@@ -112,7 +113,7 @@ def _put_together(data: Mapping[str, Any], comments: Sequence[Any], events: Sequ
 
 
 def linked_item(event: object, address: Address) -> Comment | None:
-    """Return the issue or pull request that mentions this one: its title, state and first lines.
+    """Return the issue or pull request that mentions the issue: its title, state and first lines.
 
     A role in another repository is ignored, since anyone can own a repository. Items from other private repositories
     are left out: the user may read them, but readers of the run's output may not.
@@ -147,7 +148,7 @@ def _state(source: Mapping[str, Any]) -> str:
 
 
 def _moved(data: Mapping[str, Any], address: Address, say: Say) -> Address:
-    """Return the issue's current address, from GitHub's answer, if its repository was renamed or it was moved."""
+    """Return the issue's current URL, from GitHub's answer, if its repository was renamed or the issue was moved."""
     try:
         now = address_of(str(data.get("html_url") or ""))
     except UsageError:

@@ -1,4 +1,4 @@
-"""The user's remotes on a GitHub server, recognised in all notations of their addresses."""
+"""The user's remotes on a GitHub server, recognised in all notations of their URLs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def names(source: Repository) -> list[str]:
 
 
 def remotes(source: Repository, address: Address) -> Iterator[Remote]:
-    """Yield the remotes on the address's server, `origin` and `upstream` first."""
+    """Yield the remotes on the server of `address`, `origin` and `upstream` first."""
     for called in sorted(names(source), key=lambda name: (name != "origin", name != "upstream", name)):
         try:
             url = decode(source._git("remote", "get-url", "--push", "--", called)).strip()
@@ -73,7 +73,7 @@ def has_remote(source: Repository, address: Address) -> bool:
 
 
 def _remote(called: str, url: str, address: Address) -> Remote | None:
-    """Return the remote, or None if it is not on the address's server."""
+    """Return the remote, or None if it is not on the server of `address`."""
     if match := _HTTP.fullmatch(url):
         host, scheme = match["host"].lower().removeprefix("www."), address.server.partition("//")[0]
         same = host == address.host and url.lower().startswith(scheme)

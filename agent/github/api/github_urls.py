@@ -1,7 +1,7 @@
-"""Addresses on GitHub: URLs of issues and pull requests, the server's API and the token for it.
+"""GitHub's URLs: those of issues, pull requests and the server's API; and the token for the server.
 
 Supported are `github.com`, `*.ghe.com`, and GitHub Enterprise servers named by GITHUB_SERVER_URL (as in GitHub Actions)
-or GH_HOST (as for GitHub's command line). No other host gets a request.
+or GH_HOST (as for GitHub's command line). No requests are sent to other hosts.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Address:
 
     @property
     def _tokens(self) -> Iterator[tuple[str, str]]:
-        """Pairs of variable and token for this server; the first one counts."""
+        """Pairs of variable and token for this server; the first one is used."""
         names: tuple[str, ...] = ()
         if self.server == _own_server():
             names = ("GITHUB_TOKEN", "GH_TOKEN")

@@ -49,7 +49,7 @@ _JOINERS, _VARIANTS = "\u200c\u200d", "\ufe0e\ufe0f"
 
 @dataclass(frozen=True, slots=True)
 class VisibleText:
-    """A text as a reader sees it; `removed` names each kind of removed text (`2 HTML comments`)."""
+    """Text as a reader sees it; `removed` lists each kind of removed text (`2 HTML comments`)."""
 
     text: str
     removed: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ def _removed_kinds(counts: Counter[str], where: str = "") -> tuple[str, ...]:
 def _without_invisible(text: str, counts: Counter[str]) -> str:
     """Return the text without invisible characters.
 
-    Joiners and variation selectors stay where emoji and some scripts need them, but only one in a row, so that no
+    Joiners and variation selectors are kept where emoji and some scripts need them, but only one in a row, so that no
     message can be encoded in them.
     """
 
@@ -124,7 +124,8 @@ def _parts(text: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _end(text: str, opened: re.Match[str]) -> int:
-    """Return where the opened element ends: the text's end for an unclosed fence or comment, 0 for unclosed ticks."""
+    """Return where the opened element ends: the end of the text for an unclosed fence or comment, 0 for unclosed
+    backticks."""
     if opened["comment"]:
         close = text.find("-->", opened.start() + 2)
         if close >= 0:

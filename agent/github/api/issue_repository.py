@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def open_checkout(url: str, folder: Path, say: Callable[[str], object], needs: str = "") -> Repository:
     """Return the repository that contains `folder` if the issue at `url` belongs to it, else a clone.
 
-    `say` is told about a clone. `needs` is an option that requires the user's own checkout, "" for none. Raises
-    UsageError if such an option is given without a checkout, and for a repository that cannot be cloned.
+    `say` is called with a message if the repository is cloned. `needs` is an option that requires the user's own
+    checkout, "" for none. Raises UsageError if such an option is given without a checkout, and for a repository that
+    cannot be cloned.
     """
     address = address_of(url)
     try:

@@ -10,15 +10,16 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 LONGEST_WAIT = 60
-"""Maximum seconds to wait on GitHub's request; for a longer wait, the user is asked to try again later."""
+"""Maximum number of seconds to wait if GitHub asks for a wait; for a longer wait, the user is asked to try again
+later."""
 TRIES_MORE = 2
 BACKOFF = 0.25
 """Seconds of urllib3's backoff factor: no wait before the first retry, twice this value before the second."""
 MOST_HOPS = 5
 LIMITED = (403, 429)
 FOLLOWED = 301
-"""The only redirect that PyGithub follows. It takes others for success, so a write under a repository's old name (307)
-would seem to succeed."""
+"""The only redirect that PyGithub follows. PyGithub treats other redirects as success, so a write under a repository's
+old name (307) would seem to succeed."""
 MOVED = (FOLLOWED, 302, 307, 308)
 TROUBLE = (500, 502, 503, 504)
 
@@ -33,7 +34,7 @@ class RetryPolicy(Retry):
     """
 
     _hops = 0
-    """Number of successive redirects; PyGithub would follow them without end."""
+    """Maximum number of successive redirects; PyGithub would follow them without end."""
 
     @classmethod
     def usual(cls) -> Self:
@@ -44,7 +45,7 @@ class RetryPolicy(Retry):
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
         self._hops = self._hops + 1 if status_code == FOLLOWED else 0
         if self._hops > MOST_HOPS or (status_code in MOVED and not self._hops):
-            return True  # `increment` ends it
+            return True  # `increment` ends the retries
         if status_code in LIMITED:
             return has_retry_after
         return status_code in TROUBLE and method.upper() in ("GET", "HEAD")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 MOST = 32 << 20
-"""Maximum bytes of an answer of the API; a page of 100 comments of the maximum size has 26 MB."""
+"""Maximum number of bytes of an answer of the API; a page of 100 comments of the maximum size has 26 MB."""
 SECONDS = 120.0
 PIECE = 65_536
 
@@ -18,8 +18,8 @@ PIECE = 65_536
 def read_body(answer: Response, most: int, until: float) -> bytes:
     """Return the whole body.
 
-    Raises requests' RequestException if it has more than `most` bytes, is not complete at the time `until` (of the
-    monotonic clock), or the connection breaks.
+    Raises requests' RequestException if it has more than `most` bytes, if it is not complete by the time `until` (of
+    the monotonic clock), or if the connection breaks.
     """
     import requests
     from urllib3.exceptions import HTTPError

@@ -113,7 +113,7 @@ _BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
 _PASSIVE = re.compile(
     r"(?:.*/)?\.(?:gitkeep|keep|empty|placeholder|mailmap)|\.(?:changes|changeset|changelog)/.*\.(?:md|rst|txt)"
 )
-"""Hidden files from which no tool takes settings: placeholders of empty folders, author names, changelog entries."""
+"""Hidden files that do not configure any tool: placeholders of empty folders, author names, changelog entries."""
 
 
 def why_flagged(path: str, is_executable: bool = False) -> str:

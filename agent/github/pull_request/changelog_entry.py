@@ -1,6 +1,6 @@
 """An entry in the repository's changelog, in the changelog's own format.
 
-No entry is written if the repository has no changelog, or none that is extended with each change.
+No entry is written if the repository has no changelog, or none to which each change adds an entry.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _changeset(files: frozenset[str], read: Read, text: str, number: int) -> tup
         return None
     name = package.get("name") if isinstance(package, dict) and "workspaces" not in package else None
     if not isinstance(name, str) or not re.fullmatch(r"(?:@[\w.-]+/)?[\w.-]+", name) or "pnpm-workspace.yaml" in files:
-        return None  # of several packages a person must choose one
+        return None  # if there are several packages, a person must choose one
     return f".changeset/issue-{number}.md", f'---\n"{name}": patch\n---\n\n{text}\n'.encode()
 
 
@@ -187,7 +187,7 @@ def _insert_entry(old: str, text: str, number: int) -> str:
 
 
 def _is_unreleased(title: str, others: Iterable[str]) -> bool:
-    """Whether a heading says little more than "not released".
+    """Whether a heading means "not released" and little else.
 
     This excludes headings of prose and of release instructions; an unclear one counts only among version headings.
     """

@@ -44,7 +44,7 @@ def opened_comment(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> 
 def committed_comment(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """Return the comment on a follow-up that pushed a commit."""
     said = [f"{code(commit[:10])} is on {code(branch)}: {escape_markdown(outcome.title)}."]
-    shown = _proof(outcome, "this pull request")  # the whole branch was judged, not its last commit
+    shown = _proof(outcome, "this pull request")  # the whole branch was judged, not only its last commit
     return _comment([*said, prose(outcome.answer) or _explanation(outcome), shown, _bullets(notes)], outcome)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST, LONGEST_BODY = 72, 4_000
 FEW = 5
-"""With fewer commits no style is derived."""
+"""If there are fewer commits, no style is derived."""
 OURS = "Generated-by"
 _CONVENTIONAL = re.compile(
     r"(?P<type>feat|fix|docs|chore|refactor|tests?|ci|build|perf|style|revert|deps)"
@@ -124,7 +124,7 @@ def _number_suffix(subjects: Sequence[CommitSubject], number: int) -> str:
 
 
 def _strip_prefix(words: str) -> str:
-    """Return the words without a prefix of their own."""
+    """Return the words without any prefix that they already have."""
     match = _CONVENTIONAL.fullmatch(words) or _FIXED.fullmatch(words)
     return match["rest"] if match else words
 

@@ -111,7 +111,7 @@ def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Itera
 
 
 def _url(remote: Remote, there: Hosted, address: Address) -> str:
-    """Return the URL with the repository's current name, because a token is not sent along a redirect."""
+    """Return the URL with the repository's current name, because tokens are not sent to redirect targets."""
     return f"{address.server}/{there.full_name}.git" if remote.https else remote.url
 
 

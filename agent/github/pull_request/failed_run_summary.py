@@ -27,7 +27,8 @@ MOST_FILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The steps from the last turn that was not by hand onwards, including its proof.
+    """The steps since the start of the last turn in which the agent worked (not a turn of the user's own work),
+    including its proof.
 
     `began` is the tree that the turn started from, `asked` its request.
     """
@@ -104,7 +105,7 @@ def red_test(work: Work, issue: str) -> str:
 
 
 def failure_line(work: Work, issue: str) -> str:
-    """Return a line on how a test fails that failed before any source was changed; "" without one."""
+    """Return a line on how a test fails that already failed before any source was changed; "" without one."""
     for _, red in _failing_test_trees(work, issue):
         if red:
             return f"{red[0]['id']} fails: {reason(red[0])}".rstrip(": ")
@@ -124,7 +125,7 @@ def final_talk(engine: Engine, work: Work) -> str:
 
 
 def _failing_test_trees(work: Work, issue: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]] | None]]:
-    """Yield trees with new tests that failed for the issue's reason, latest first, those that a proof ran first.
+    """Yield trees with new tests that failed for the issue's reason, latest first; those that a proof ran come first.
 
     Trees from a test run before any source was changed follow, each with its failures.
     """

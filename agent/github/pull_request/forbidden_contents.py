@@ -39,7 +39,7 @@ def content_refusal(old: bytes | None, new: bytes, secrets: Collection[str] = ()
 
 
 def has_key(text: str, secrets: Collection[str] = ()) -> bool:
-    """Whether a text contains one of `secrets` or the shape of a key, as plain text, base64 or hex."""
+    """Whether text contains one of `secrets` or anything in the format of a key, as plain text, base64 or hex."""
     return any(_has_key(part, secrets) for part in (text, *_decoded(text)))
 
 
@@ -74,7 +74,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _changed_line_ending(old: bytes, new: bytes) -> str:
-    """Return what changed if every line ending changed, which hides the real changes in the diff; else ""."""
+    """Return what changed if all line endings changed, which hides the real changes in the diff; else ""."""
     before, after = _line_ending(old), _line_ending(new)
     if before and after and before != after and "mixed" not in (before, after):
         return f"all its lines end in {after} instead of {before}"
@@ -82,7 +82,7 @@ def _changed_line_ending(old: bytes, new: bytes) -> str:
 
 
 def _line_ending(data: bytes) -> str:
-    """Return the prevailing line ending of a text; "mixed" if none prevails, "" without lines."""
+    """Return the prevailing line ending of text; "mixed" if none prevails, "" if there are no lines."""
     crlf = data.count(b"\r\n")
     others = {"LF": data.count(b"\n") - crlf, "CRLF": crlf, "CR": data.count(b"\r") - crlf}
     most, next_most = sorted(others, key=lambda end: -others[end])[:2]
@@ -97,7 +97,7 @@ def _has_key(text: str, secrets: Collection[str]) -> bool:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Yield what base64 and hex strings in a text decode to."""
+    """Yield the results of decoding the base64 and hex strings in text."""
     for found in _CODED.finditer(text):
         for shift in range(4):  # the string may start with other characters
             coded = found[0][shift:].replace("-", "+").replace("_", "/")

@@ -1,7 +1,7 @@
 """The check whether a patch may be published, based on the files that result from it, not on the text of the diff.
 
-The whole patch is refused for a single change that an attack needs and a fix does not. Changes that honest fixes need
-as well, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
+The whole patch is refused if it has a change that an attack needs and a fix does not. Changes that honest fixes need as
+well, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ _OWNERS = re.compile(
 _OWN_SETTINGS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
-"""Characters that a script which lists files would interpret, or that Windows does not allow in names."""
+"""Characters that a script that lists files would interpret, or that Windows does not allow in names."""
 HARMLESS = (".gitignore", ".gitkeep")
 """Git's own files that are allowed: they only affect what is committed."""
 LONGEST_NAME, LONGEST_PATH = 200, 1000
-"""Bytes."""
+"""Maximum number of bytes of a name and of a path."""
 
 
 def path_refusal(path: str) -> str:

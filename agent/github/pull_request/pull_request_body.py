@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
 
 LONGEST = 60_000
-"""Characters; GitHub accepts 65,536. Each part has its own limit, and together they stay below this. Nothing is cut
-off, so no part can displace another."""
+"""Maximum number of characters; GitHub accepts 65,536. Each part has its own limit, and all parts together are shorter
+than this limit. Nothing is cut off, so no part can displace another."""
 MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
 LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 4_000
 SUITE = re.compile(
@@ -108,7 +108,7 @@ def _branch_commands(lines: Sequence[str], base: str) -> list[str]:
 def cost(outcome: Outcome) -> str:
     """Return a line with the model, the time and the price of the run."""
     usage, seconds = outcome.result["usage"], outcome.result["seconds"]
-    scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # a path on some machine follows
+    scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # a path on some machine follows the colon
     who = f"swe-agent with {'a recorded model' if scripted else code(outcome.model)}" if outcome.model else "swe-agent"
     took = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
     paid = " (price unknown)" if usage["dollars"] is None else f" for {price(usage['dollars'])}"

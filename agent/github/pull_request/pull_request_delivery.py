@@ -132,7 +132,7 @@ def _push(engine: Engine, box: PublishStore, place: Destination, tree: str, mess
         except BranchMoved:
             if (
                 branch_tip(box, branch, place.url, place.token) != commit
-            ):  # else a git that outlived its process pushed it
+            ):  # otherwise a git process that outlived this one pushed it
                 continue
         return branch
     raise UsageError(f"Issue {place.home.number} already has {TRIES} branches.", "Delete some.")

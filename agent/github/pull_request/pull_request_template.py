@@ -11,7 +11,7 @@ from agent.github.pull_request.text_escaping import code, escape_markdown, strip
 FOLDERS = (".github/", "", "docs/")
 """The folders where GitHub looks for a template, in its order; the first one found counts."""
 LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
-"""Bytes, and characters."""
+"""Maximum number of bytes of a template and of characters of a placeholder."""
 KINDS = (
     ("proof", r"\btest|\bverif|\bvalidat|\bqa\b|how (?:has|was|to)|\bproof\b|\breproduc"),
     ("look", r"\breviewer|\badditional|anything else|\bnotes?\b|\bremarks?\b"),
@@ -25,7 +25,7 @@ KINDS = (
         r"\bproposed\b|\bproblem\b|\bsolution\b|\bbackground\b|\bdetails?\b",
     ),
 )
-"""Which part of the text goes under a heading that matches; the first match counts."""
+"""Which part of the text goes under a matching heading; the first match is used."""
 LEFT_TO_AUTHOR = re.compile(
     r"\btypes? of\b|\bcheck ?list\b|\bscreenshot|\bbreaking\b|\blicen[cs]e|\bagreement\b|\bcla\b", re.IGNORECASE
 )
@@ -65,8 +65,8 @@ def find_template(files: Iterable[str], read: Callable[[str], bytes | None]) -> 
 def fill_template(template: str, parts: Mapping[str, str]) -> str:
     """Return the template with the `parts` (`fixes`, `what`, `proof`, `look`, `cost`) under the fitting headings.
 
-    Parts without a heading in the template come before it (`fixes`, `what`) or after it (the others). Checkboxes are
-    not ticked, so nothing is attested. Comments to the author are removed.
+    Parts without a heading in the template are placed before it (`fixes`, `what`) or after it (all others). Checkboxes
+    are not ticked, so nothing is attested. Comments to the author are removed.
     """
     sections = _sections(_TAG.sub("", _FENCE.sub("", _COMMENT.sub("", strip_invisible(template)))))
     left = {name: text for name, text in parts.items() if text}
@@ -109,7 +109,7 @@ def _part_for_heading(heading: str, left: Mapping[str, str]) -> str:
 
 
 def _stays(line: str, answered: bool, left: Mapping[str, str]) -> bool:
-    """Whether a template line stays: in a section that is filled in, only checkboxes and tables do."""
+    """Whether a template line is kept: in a section that is filled in, only checkboxes and tables are."""
     stays = not answered or bool(_BOX.fullmatch(line)) or line.lstrip().startswith("|")
     return stays and not _is_placeholder(line)
 
@@ -124,7 +124,7 @@ def _is_placeholder(line: str) -> bool:
 
 
 def _neutral_line(line: str) -> str:
-    """Return a template line in its form, without anything that GitHub acts on."""
+    """Return a template line with its markup, without anything that GitHub acts on."""
     if match := _HEADING.fullmatch(line):
         return f"{match[1]} {_words(match[2])}"
     if match := _BOLD.fullmatch(line):

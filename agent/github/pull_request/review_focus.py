@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
 
 MOST, LONGEST = 8, 400
-"""Lines besides those on automatically run files, and characters of untrusted text in a line."""
+"""Maximum number of lines besides those on automatically run files, and of characters of untrusted text in a line."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
     r"Failing before and (?:fixed|mended)|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
@@ -40,8 +40,8 @@ class Hunk:
 def review_lines(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> list[str]:
     """Return lines of Markdown on what to look at first.
 
-    All flagged files come first. At most `MOST` lines follow, on attempts to instruct the agent, tests that the issue
-    contradicts or the patch changes, the largest change, and the proof's doubts.
+    All flagged files come first. At most `MOST` lines follow, about attempts to instruct the agent, tests that the
+    issue contradicts or the patch changes, the largest change, and the proof's doubts.
     """
     lines = list(dict.fromkeys(_lines(outcome, diff)))
     more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []

@@ -12,7 +12,7 @@ from aci.observation.sanitized_text import clean_text
 
 LONGEST = 4_000
 LONGEST_NAME = 200
-"""Maximum characters of a text and of a name."""
+"""Maximum number of characters of text and of a name."""
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINKED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)

@@ -30,7 +30,7 @@ def request_title(words: str) -> str:
 
 
 def make_title(text: str) -> str:
-    """Return a title from a text: its first clause without a full stop, cut between words and not within code."""
+    """Return a title derived from text: its first clause without a full stop, cut between words and not within code."""
     line = " ".join(text.strip().partition("\n")[0].split())
     line = _SENTENCE.split(line)[0].rstrip(". ")
     if len(line) <= LONGEST_TITLE:

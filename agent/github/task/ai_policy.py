@@ -1,7 +1,7 @@
 """Detection of a repository's refusal of AI-written contributions; other policies are only linked.
 
-Projects state this in a policy of its own (`AI_POLICY.md`, `.github/AI_POLICY.md`, …) or in the contributing guide. A
-clear refusal is a sentence that forbids generated code or contributions, with no exception for ones that people
+Projects state this in a policy document (`AI_POLICY.md`, `.github/AI_POLICY.md`, …) or in the contributing guide. A
+clear refusal is a sentence that forbids generated code or contributions, without an exception for those that people
 reviewed, understood or disclosed. Sentences are judged by their words, in English only.
 """
 
@@ -27,13 +27,13 @@ _OTHER_THINGS = re.compile(
     r"|secrets?|credentials?|reviews|tags?)\b",
     re.IGNORECASE,
 )
-"""Other things that projects forbid to an AI although they accept its code."""
+"""Other things that projects forbid an AI to do although they accept its code."""
 _MADE_BY_AI = re.compile(
     r"\b(?:generat|wr(?:ite|ote|itten)|produc|creat|made|author|us(?:e|es|ed|ing)\b|involv|assist|output|pair|by"
     r"|for code)",
     re.IGNORECASE,
 )
-"""Words which show that something was made by an AI, since projects about AI mention it often."""
+"""Words that show that something was made by an AI, since projects about AI often mention it."""
 _CONTRIBUTION = r"(?:code(?! (?:comments?|reviews?))|contributions?|patch(?:es)?|PRs?|pull requests?|submissions?)"
 _BY_AI = rf"(?:{_AI.pattern}[- ]{_CONTRIBUTION}|{_CONTRIBUTION} (?:from|by) (?:an? |any )?{_AI.pattern})"
 _SHORT_REFUSAL = re.compile(
@@ -45,7 +45,7 @@ _SHORT_REFUSAL = re.compile(
     r"|declined|unwelcome)\b",
     re.IGNORECASE,
 )
-"""Short refusals of AI code, without a word on how it is made."""
+"""Short refusals of AI code that do not say how it is made."""
 _WORDS = r"\W+(?:[\w'\u2019/-]+\W+){0,6}?"
 _FORBIDS = re.compile(
     rf"(?:\b(?:not|never|cannot)|n['\u2019]t)\b{_WORDS}(?:accept|allow|permit|merge|welcome|tolerate|consider|take|want"
@@ -68,7 +68,7 @@ _UNATTENDED = re.compile(
     r"\b(?:no|not|never)\b.*\b(?:unsupervised|unattended|autonomous|fully automated)\b", re.IGNORECASE
 )
 _MOST_JUDGED, _MOST_SHOWN = 1_000, 300
-"""Maximum characters of a sentence that are judged, and of a refusal that are shown."""
+"""Maximum number of characters of a sentence that are judged, and of a refusal that are shown."""
 
 
 def refusal(text: str, *, asked: bool = True, on_ai: bool = False) -> str:

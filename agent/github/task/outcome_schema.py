@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST_LINE, LONGEST_ANSWER, LONGEST_DIFF, MOST_LINES = 4_000, 21_000, 50_000, 1_000
-"""Maximum characters, and maximum lines of a list."""
+"""Maximum number of characters, and maximum number of lines of a list."""
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=MOST_LINES)]
 

@@ -40,7 +40,7 @@ class Outcome:
     in a sentence or two of the model or the strategy; `answer` is an answer without a patch. If nothing is proven,
     `places` are the most likely places (path, line, name, why), `tried` a line for each failed attempt, and `red_test`
     a diff that adds the test that shows the issue ("" without one). `attempts` lists instructions to the agent that
-    were found in texts of strangers, the repository and tools.
+    were found in text from strangers, the repository and tools.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -59,7 +59,7 @@ class Outcome:
     red_test: str = ""
     attempts: tuple[str, ...] = ()
     changelog: str = ""
-    """The path of the changelog entry that is part of the patch and not of what was proven; "" without one."""
+    """The path of the changelog entry, which is part of the patch but was not part of the proof; "" without one."""
     version: int = VERSION
 
 
@@ -102,7 +102,7 @@ def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
 
 
 def _tar(*parts: bytes) -> bytes:
-    """Return the tar; equal parts give equal bytes."""
+    """Return the tar; identical parts give identical bytes."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, data in zip(MEMBERS, parts, strict=True):

@@ -1,4 +1,4 @@
-"""Masking of keys in data that is written: anything with the shape of a key, and this job's own keys."""
+"""Masking of keys in data that is written: anything in the format of a key, and this job's own keys."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agent.engine.engine import known_secrets
 
 
 def mask_keys(value: Any) -> Any:
-    """Return data (texts, numbers, lists, mappings) with the keys in its texts masked."""
+    """Return data (strings, numbers, lists, mappings) with the keys in its strings masked."""
     secrets = known_secrets(os.environ)
     return each_text(value, lambda text: mask_secrets(text, secrets))
 
 
 def each_text(value: Any, change: Callable[[str], str], most: int = sys.maxsize) -> Any:
-    """Return such data with `change` applied to each text, and lists as tuples.
+    """Return such data with `change` applied to each string, and lists as tuples.
 
     A list of more than `most` items is cut and ends with the number of items left out.
     """

@@ -27,9 +27,9 @@ class TaskRequest:
     `number` is that of the issue, or for a `follow-up` that of the pull request. `asked_by` has write access to the
     repository, or is a stranger whose new issue the owner wants worked on; `request` is their text after the command.
 
-    `base` is the commit to start from: the default branch's for a fix, the pull request's head for a follow-up, with
-    its `branch`. `thread` holds the comments to answer. `parent_run` is the number of the workflow run that has the
-    earlier journal ("" if none is known), `budget` what this run may spend in dollars.
+    `base` is the commit to start from: the head of the default branch for a fix, the head of the pull request for a
+    follow-up, with its `branch`. `thread` holds the comments to answer. `parent_run` is the number of the workflow run
+    that has the earlier journal ("" if none is known), `budget` what this run may spend in dollars.
     """
 
     kind: Literal["fix", "follow-up"]

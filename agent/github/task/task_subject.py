@@ -63,7 +63,7 @@ def is_own(pull: PullRequest, name: str, rules: Rules) -> bool:
 
 @contextmanager
 def skip_if_missing(reason: str) -> Iterator[None]:
-    """Raise TriggerSkipped with `reason` if GitHub does not find what is read within this context."""
+    """Raise TriggerSkipped with `reason` if GitHub does not find an object that is read within this context."""
     try:
         yield
     except UsageError as error:
@@ -86,7 +86,7 @@ def _check_open(data: Mapping[str, Any], name: str, trigger: Trigger) -> None:
 
 
 def _check_text(place: Repository, data: Mapping[str, Any], trigger: Trigger) -> None:
-    """Raise TriggerSkipped if the texts were edited after the request, which was for the text as it was read."""
+    """Raise TriggerSkipped if the text was edited after the request, which refers to the text at that time."""
     if trigger.text is not None and trigger.text != (str(data.get("title") or ""), str(data.get("body") or "")):
         raise TriggerSkipped(f"#{trigger.number} was edited after the request. Repeat the request to use the new text.")
     if trigger.comment is None:

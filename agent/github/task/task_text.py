@@ -1,4 +1,4 @@
-"""A task as text for the model: the issue or pull request, and the requester's words."""
+"""A task as text for the model: the issue or pull request, and the requester's message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REQUEST_ROLE = "what you are asked for"
 
 
 def issue_of(task: TaskRequest) -> Issue:
-    """Return the issue as of the trigger, with the thread's comments; the requester's words come last."""
+    """Return the issue at the time of the trigger, with the thread's comments; the requester's text comes last."""
     said = [*task.issue.comments, *task.thread]
     if task.request.strip():
         said.append(Comment(task.asked_by, task.request, task.at, trust="member", about=REQUEST_ROLE))
@@ -20,5 +20,5 @@ def issue_of(task: TaskRequest) -> Issue:
 
 
 def request_of(task: TaskRequest) -> str:
-    """Return the requester's words, then the earlier comments as quoted data."""
+    """Return the requester's message, then the earlier comments as quoted data."""
     return "\n\n".join(filter(None, [task.request.strip(), discussion(task.thread)]))

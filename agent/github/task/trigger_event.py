@@ -21,16 +21,16 @@ _COMMAND = re.compile(rf"{re.escape(COMMAND)}(?=\s|$)")
 
 
 class TriggerSkipped(Exception):
-    """There is nothing to do, which is not an error. The text is the reason, one sentence."""
+    """Raised if there is nothing to do, which is not an error. The message is the reason, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """An event that asks for work on issue or pull request `number`.
 
-    `text` is the title and body at that time; None if the event does not contain them. `comment` is the requesting one,
-    `request` its text after the command, `head` the commit of its pull request ("" if the event does not contain it).
-    `at` is ISO 8601 in UTC.
+    `text` is the title and body at that time; None if the event does not contain them. `comment` is the comment that
+    makes the request, `request` its text after the command, `head` the commit of the pull request ("" if the event does
+    not contain it). `at` is ISO 8601 in UTC.
     """
 
     kind: Kind
@@ -48,7 +48,8 @@ class Trigger:
 
 
 def read_trigger(rules: Rules) -> Trigger:
-    """Return what the current event asks for. Raises TriggerSkipped if that is nothing, UsageError without an event."""
+    """Return what the current event asks for. Raises TriggerSkipped if it asks for nothing, UsageError if there is no
+    event."""
     name, event = os.environ.get("GITHUB_EVENT_NAME", ""), _event()
     try:
         return _trigger(name, event, rules)
@@ -136,7 +137,8 @@ def _event() -> Mapping[str, Any]:
 
 
 def utc(at: str) -> str:
-    """Return a time of GitHub to the second, `2026-01-31T12:00:00Z`. Such texts sort chronologically."""
+    """Return a time of GitHub with a precision of one second, `2026-01-31T12:00:00Z`. Strings in this format sort
+    chronologically."""
     return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -23,7 +23,7 @@ def path(node: ast.AST) -> str:
 
 
 def stored_path(node: ast.AST) -> str:
-    """Return the path that a store into a node changes: `grid` for `grid[i][j]`."""
+    """Return the path that a store into a node changes: `grid` for a store into `grid[i][j]`."""
     while not path(node) and isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
         node = node.value
     return path(node)

@@ -9,7 +9,7 @@ from agent.optimization.rewrites.known_effects import FRESH, LAZY, READING
 
 
 def is_read_only(scope: Scope, node: ast.AST) -> bool:
-    """Whether an expression's value is only read in place: not stored, passed on or changed."""
+    """Return whether an expression's value is only read in place: not stored, passed on or changed."""
     parent = scope.source.parents[node]
     if isinstance(parent, ast.Compare):
         return True

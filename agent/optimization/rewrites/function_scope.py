@@ -29,7 +29,7 @@ Loop = ast.For | ast.While
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
 FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
-"""Exceptions of building a table from unsuitable items, or of a lookup in a table that could not be built."""
+"""Exceptions raised when a table is built from unsuitable items, or on lookup in a table that could not be built."""
 EMPTY = re.compile(r"(?m)^[ \t]+(?=\r?$)")
 
 
@@ -46,8 +46,8 @@ def join_drafts(what: str, *parts: Draft | None) -> Draft | None:
 class Scope:
     """A function of a source file, with the analysis that rewrites need.
 
-    A careful rewrite preserves corner cases that a plain one may break, with more lines: unhashable items, expressions
-    that are never evaluated if a loop is empty, the exception of the first bad item.
+    A careful rewrite preserves corner cases that a plain one may break, but needs more lines: unhashable items,
+    expressions that are never evaluated if a loop is empty, the exception of the first bad item.
     """
 
     def __init__(self, source: Source, function: Definition, careful: bool = False) -> None:
@@ -64,7 +64,7 @@ class Scope:
         self.arguments = {one.arg: one for one in ast.walk(function.args) if isinstance(one, ast.arg)}
         self.definitions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Definition)}
         self.steady = {node.name for _, node in functions_of(source.tree)}
-        """Functions that are not defined inside another function, so they read no state of its calls."""
+        """Functions that are not nested in another function, so they do not read the local variables of its calls."""
         self.modules = _modules(source.tree)
         self._changes: dict[ast.AST, set[str]] = {}
         self._visiting: set[ast.AST] = set()
@@ -103,7 +103,7 @@ class Scope:
         return isinstance(parent, Comprehension | ast.Lambda)
 
     def outermost(self, node: ast.AST, expression: ast.AST) -> Region | None:
-        """Return the outermost region around a node in which an expression is invariant."""
+        """Return the outermost region that encloses a node and in which an expression is invariant."""
         found = None
         for region in self.regions(node):
             if not self.stays(expression, region):
@@ -296,7 +296,7 @@ class Scope:
         return self.source.replace(node, text)
 
     def built(self, before: ast.stmt, name: str, *lines: str, after: bool = False) -> Draft | None:
-        """Insert lines that compute `name`. In a careful rewrite it is None if they fail."""
+        """Insert lines that compute `name`. In a careful rewrite, `name` is None if they fail."""
         if not self.careful:
             return self.insert(before, *lines, after=after)
         return self.insert(before, *self.guarded(lines, f"{name} = None"), after=after)
@@ -310,7 +310,8 @@ class Scope:
         return self.insert(before, "", f"def {call}:", *map(self.indented, inner), "")
 
     def remove(self, statement: ast.stmt) -> Draft | None:
-        """Remove a statement's lines; None if it shares them with others or is the only one in its block."""
+        """Remove a statement's lines; None if it shares lines with other statements or is the only statement in its
+        block."""
         start, end = self.source.span(statement)
         head = self.source.line_start(start)
         tail = self.source.data.find(b"\n", end)
@@ -326,7 +327,8 @@ class Scope:
         return b"#" in self.source.data[start : tail if tail >= 0 else None]
 
     def imports(self, module: str, name: str) -> tuple[str, Draft | None]:
-        """Return how to refer to a name of the standard library here, and the draft of the import that it needs."""
+        """Return the expression that refers to a name of the standard library here, and the draft of the import that it
+        needs."""
         for word, whole in self.modules.items():
             if whole == f"{module}.{name}":
                 return word, Draft("", ())

@@ -1,6 +1,6 @@
 """Rewrites of searches for equal items inside a loop to index lookups: a hash join instead of a nested loop.
 
-The test in the inner loop stays in place; the loop only runs over fewer items, those that can pass it.
+The test in the inner loop is kept; the loop only runs over fewer items, those that can pass it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def pair_equal_keys(scope: Scope) -> Drafts:
 
 
 def _pair(first: ast.expr, second: ast.expr, target: ast.Tuple) -> tuple[ast.expr, ast.expr] | None:
-    """Return (key of the earlier item, key of the later one) if they are the same expression of the two."""
+    """Return (key of the earlier item, key of the later item) if both keys are the same expression of their item."""
     one, two = (each.id if isinstance(each, ast.Name) else "" for each in target.elts)
     if one and two and _mentions(first, one) and ast.unparse(second) == rename_in(first, one, two):
         return first, second

@@ -1,4 +1,4 @@
-"""Known effects of Python's own functions and methods: which have none, and which change their receiver."""
+"""Known effects of Python's own functions and methods: which of them have none, and which change their receiver."""
 
 from __future__ import annotations
 

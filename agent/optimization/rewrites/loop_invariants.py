@@ -67,7 +67,7 @@ def hoist_expressions(scope: Scope) -> Drafts:
 
 
 def hoist_statements(scope: Scope) -> Drafts:
-    """Move statements of a loop's body that compute the same in each round, inner loops included, before the loop."""
+    """Move statements of a loop's body (including inner loops) that compute the same in each round before the loop."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For | ast.While):
             continue
@@ -80,7 +80,7 @@ def hoist_statements(scope: Scope) -> Drafts:
 
 
 def tabulate_inner_loop(scope: Scope) -> Drafts:
-    """Compute expressions that depend only on the item of an inner loop once an item, before the outer loop."""
+    """Compute expressions that depend only on the item of an inner loop once for each item, before the outer loop."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
             continue

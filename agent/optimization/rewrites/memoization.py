@@ -182,7 +182,7 @@ def _calls(scope: Scope, function: Definition, names: set[str]) -> list[ast.Call
 
 
 def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bool:
-    """Whether a function calls itself more than once a call and has no other visible effect."""
+    """Return whether a function calls itself more than once in a call and has no other visible effect."""
     if function.decorator_list and any(
         not isinstance(one, ast.Name) or one.id not in ("staticmethod", "classmethod")
         for one in function.decorator_list
@@ -254,7 +254,7 @@ def _multiline(scope: Scope, body: list[ast.stmt]) -> bool:
 
 
 def _line_starts(scope: Scope, start: int, end: int) -> list[int]:
-    """Return the positions where non-empty lines begin."""
+    """Return the positions where non-empty lines start."""
     found, at = [], start
     data = scope.source.data
     while at < end:

@@ -49,7 +49,7 @@ def use_deques_for_parameters(scope: Scope) -> Drafts:
 
 
 def reverse_at_end(scope: Scope) -> Drafts:
-    """Replace `xs.insert(0, x)`, as the only use in a loop, by appending and one reversal after the loop."""
+    """Replace `xs.insert(0, x)`, if it is the only use in a loop, by appending and one reversal after the loop."""
     for name, calls in _inserts(scope).items():
         start = scope.start(name)
         loop = _loop(scope, calls[0])

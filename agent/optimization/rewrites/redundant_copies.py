@@ -167,7 +167,7 @@ def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
     """Return the object that an expression copies, also deeply; None for `.keys()` and other nodes."""
     call = scope.called(node, "dict", "list", "set")
     if call and len(call.args) == 1 and not call.keywords and path(call.args[0]):
-        # A list of a dict or a set has positions, which the original has not.
+        # A list made from a dict or a set supports positions; the original does not.
         named = ast.unparse(call.func)
         return call.args[0] if named == "dict" or scope.kind(call.args[0]) == named else None
     if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:

@@ -151,7 +151,7 @@ def _lookup(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, fo
 
 
 def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:
-    """Yield calls of a method with one argument on an object that may be a list, with that object."""
+    """Yield calls of a method with one argument on an object that may be a list, together with that object."""
     for node in scope.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
             items = node.func.value

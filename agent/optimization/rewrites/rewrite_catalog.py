@@ -1,4 +1,4 @@
-"""Catalogue of rewrites that may make a function faster without a model, the most promising first.
+"""Catalogue of rewrites that may make a function faster without a model, most promising first.
 
 Each family looks for one inefficient pattern (cf. Fowler's "Substitute Algorithm"). A rewrite may be wrong in corner
 cases (unhashable items, NaN, objects with an inconsistent equality): callers check it by running both versions. Layout
@@ -73,13 +73,14 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.3, redundant_copies.remove_argument_copies),
     (0.2, redundant_copies.use_comprehensions),
 )
-"""The families with their promise: rewrites that lower the growth come before those that save a constant share."""
+"""The families with their promise, an estimated probability of success: rewrites that reduce the growth come before
+those that save a constant share."""
 AFTER = 0.97
-"""Factor of the promise of each further proposal of a family for a function."""
+"""Factor by which the promise of each further proposal of a family for a function is multiplied."""
 STEPS = 3
 MOST = 60
 MOST_LOOKED_AT = 40
-"""Most texts in which further steps are searched."""
+"""Maximum number of rewritten texts in which further steps are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,10 @@ class Rewrite:
 def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     """Return distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
 
-    Single steps alternate with combinations, so that one bad step does not spoil all. Careful rewrites alternate with
-    plain ones, which are shorter and handle fewer corner cases. There are none for a file that is not UTF-8 Python, nor
-    for functions that are async, generators, or bind outer names, since the timing of their effects is part of their
-    behaviour. Raises UsageError if the file does not have the target.
+    Single steps alternate with combinations, so that one bad step does not invalidate all rewrites. Careful rewrites
+    alternate with plain ones, which are shorter and handle fewer corner cases. There are none for a file that is not
+    UTF-8 Python, nor for functions that are async, generators, or bind outer names, since the timing of their effects
+    is part of their behaviour. Raises UsageError if the file does not contain the target.
     """
     try:
         target.find(data.decode("utf-8"))
@@ -156,7 +157,7 @@ def _steps(data: bytes, target: Target, careful: bool) -> Iterator[tuple[float, 
 
 
 def _apply(data: bytes, draft: Draft) -> bytes:
-    """Apply the edits; insertions at the same place stay in their order."""
+    """Apply the edits; insertions at the same position keep their order."""
     numbered = sorted(enumerate(draft.edits), key=lambda one: (one[1][0], one[1][1], one[0]), reverse=True)
     limit = len(data)
     for _, (start, end, text) in numbered:
@@ -187,7 +188,7 @@ def _around(data: bytes, function: Definition) -> list[bytes]:
 
 
 def _is_plain_function(function: Definition) -> bool:
-    """Whether a function is a plain one that has done its work when it returns."""
+    """Return whether a function is a plain one that has finished its work when it returns."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()

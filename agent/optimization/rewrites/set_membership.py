@@ -66,7 +66,7 @@ def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: st
 
 
 def index_slices(scope: Scope) -> Drafts:
-    """Replace `x in xs[i:]` and `x in xs[:i]` by a lookup of the last or first position of each item."""
+    """Replace `x in xs[i:]` and `x in xs[:i]` by a lookup in a table of the last or first position of each item."""
     for test in tests_in(scope):
         part = test.comparators[0]
         if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step is not None:

@@ -13,7 +13,7 @@ from agent.repair.analysis.source_file import Definition, Source, dotted_name
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The parameters of a callable: positional ones without `self`, and keyword-only ones.
+    """The parameters of a callable: positional parameters without `self`, and keyword-only parameters.
 
     `required` is the number of positional parameters without a default. `open_end` and `open_keywords` say whether
     there are `*args` and `**kwargs`. `owner` is the class of a method.
@@ -28,7 +28,7 @@ class Signature:
     owner: str = ""
 
     def takes(self, count: int, keywords: Iterable[str] = ()) -> bool:
-        """Return whether a call with so many positional arguments and these keywords is valid."""
+        """Return whether a call with this number of positional arguments and these keywords is valid."""
         named = [*keywords]
         if count > len(self.positional) and not self.open_end:
             return False
@@ -54,7 +54,7 @@ class Library:
         """Plain functions, and classes with their constructors, by name."""
         self.methods: dict[str, list[Signature]] = defaultdict(list)
         self.members: dict[str, list[str]] = defaultdict(list)
-        """For each class its methods, class attributes, and attributes set on `self`; in order, without repeats."""
+        """For each class, its methods, class attributes, and attributes set on `self`; in order, without duplicates."""
         self.properties: set[str] = set()
         self.keywords: dict[str, list[str]] = defaultdict(list)
         """For each callable, by its last name, the keywords that calls in these files pass."""
@@ -120,7 +120,8 @@ class Library:
         return len(self._calls(source).get(name, ()))
 
     def called_with_one(self, source: Source) -> list[str]:
-        """Return what a file calls with exactly one argument, by full name (`copy.deepcopy`), most frequent first."""
+        """Return the callables that a file calls with exactly one argument, by full name (`copy.deepcopy`), most
+        frequent first."""
         calls = [call for same in self._calls(source).values() for call in same]
         single = [call for call in calls if len(call.args) == 1 and not call.keywords]
         known = set(self.visible(source))
@@ -191,7 +192,7 @@ class Library:
 
 
 def signature(node: Definition, owner: str = "", bare: bool = False) -> Signature:
-    """Return the signature of a definition; of a method without `self`, unless it is `bare` (static)."""
+    """Return the signature of a definition; for a method, without `self`, unless it is `bare` (static)."""
     arguments = node.args
     names = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
     required = len(names) - len(arguments.defaults)

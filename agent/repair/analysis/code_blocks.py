@@ -1,4 +1,4 @@
-"""The position of a statement: its block, the statements around it, its lines without their indentation."""
+"""The position of a statement: its block, the neighbouring statements, its lines without their indentation."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def in_function(source: Source, statement: ast.stmt) -> bool:
 
 
 def is_docstring(statement: ast.stmt) -> bool:
-    """Return whether a statement is only a string."""
+    """Return whether a statement consists only of a string."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def is_last(source: Source, statement: ast.stmt) -> bool:
-    """Return whether a statement is the last of its block: no later statement exists to insert before."""
+    """Return whether a statement is the last one of its block."""
     found, place = block(source, statement)
     return bool(found) and place == len(found) - 1
 
 
 def has_outer_jump(statement: ast.stmt) -> bool:
-    """Return whether a statement contains a `break` or `continue` of a loop around it."""
+    """Return whether a statement contains a `break` or `continue` of a loop that encloses it."""
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()
@@ -92,8 +92,8 @@ def is_movable(statement: ast.stmt) -> bool:
 def line_span(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int] | None:
     """Return the span of whole lines from one statement to another of the same block.
 
-    A comment after the last one belongs to it (`# noqa`, `# type: ignore`) and is included. Returns None if the
-    statements share a line with others.
+    A trailing comment of the last statement (`# noqa`, `# type: ignore`) is included. Returns None if the statements
+    share a line with others.
     """
     start, end = source.span(first)[0], source.span(last)[1]
     head = source.line_start(start)
@@ -104,13 +104,13 @@ def line_span(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int
 
 
 def indentation_of(source: Source, statement: ast.stmt) -> str:
-    """Return the white space before a statement that begins its line."""
+    """Return the white space before a statement that starts its line."""
     start = source.span(statement)[0]
     return source.data[source.line_start(start) : start].decode()
 
 
 def unindented_lines(source: Source, first: ast.stmt, last: ast.stmt, remark: bool = True) -> list[str] | None:
-    """Return whole lines of statements without their margin; None if a line is shared or begins inside a string.
+    """Return whole lines of statements without their margin; None if a line is shared or starts inside a string.
 
     With `remark`, a comment after the last statement is included.
     """

@@ -1,4 +1,4 @@
-"""Plastic surgery: statements of the repository that fit into another place of it.
+"""Plastic surgery: statements of the repository that fit into another place in it.
 
 Most of the code that a fix inserts already exists elsewhere in the same project (Barr et al., "The plastic surgery
 hypothesis", FSE 2014). A snippet fits if the names that it reads are in scope, some of them renamed. Preferred are
@@ -51,7 +51,7 @@ class Snippet:
     after: str
     compound: bool
     jumps: bool
-    """Whether it has a `break` or `continue` of a loop around it."""
+    """Whether it has a `break` or `continue` of a loop that encloses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ class Snippets:
         return Counter(one.shape for one in self.all)
 
     def before(self, source: Source, holder: ast.AST, statement: ast.stmt, last: bool = False) -> Iterator[Fit]:
-        """Yield what could be inserted before a statement of `holder`, or after it with `last`, likeliest first."""
+        """Yield snippets that can be inserted before a statement of `holder` (after it with `last`), likeliest
+        first."""
         found, place = block(source, statement)
         if not found:
             return
@@ -96,7 +97,7 @@ class Snippets:
             yield Fit(fit.text, -score, fit.snippet)
 
     def like(self, source: Source, holder: ast.AST, statement: ast.stmt) -> Iterator[Fit]:
-        """Yield what could replace a statement: similar texts of the same kind."""
+        """Yield snippets that can replace a statement: similar texts of the same kind."""
         text, kind = source.text(statement), type(statement).__name__
         scored = []
         for order, fit in enumerate(self.fitting(source, holder)):
@@ -184,7 +185,7 @@ class _Scope:
         return len(strange) <= 2 and "self" not in strange and (own or snippet.attributes <= self.attributes)
 
     def nearness(self, snippet: Snippet) -> float:
-        """Rate how near a snippet's function is: in the same class, with a similar name."""
+        """Rate how close a snippet's function is: in the same class, with a similar name."""
         same = snippet.owner is not None and snippet.owner is self.owner
         mine, other = getattr(self.holder, "name", ""), getattr(snippet.holder, "name", "")
         return 0.5 * same + 1.5 * _likeness(mine, other)
@@ -225,8 +226,8 @@ class _Scope:
 def raise_statements(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> list[str]:
     """Return `raise` statements for a function.
 
-    Exceptions that tests expect in vain come first, then those of the function and its file, the most frequent first,
-    then usual exceptions for wrong arguments.
+    Exceptions that tests expect but that are not raised come first, then those of the function and its file, the most
+    frequent first, then usual exceptions for wrong arguments.
     """
     own = {node for node in ast.walk(holder) if isinstance(node, ast.Raise)}
     found: Counter[str] = Counter()
@@ -268,7 +269,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _overlap(one: str, other: str) -> float:
-    """Return the share of words and signs that two texts have in common."""
+    """Return the share of words and punctuation marks that two texts have in common."""
     first, second = _words(one), _words(other)
     return len(first & second) / max(1, len(first | second))
 
@@ -366,7 +367,8 @@ def _attributes(node: ast.AST) -> set[str]:
 
 
 def _shape(statement: ast.stmt) -> str:
-    """Return a statement's kind and what it calls, without its names. Of compound statements only the head counts."""
+    """Return a statement's kind and what it calls, without its names. Only the header of a compound statement
+    counts."""
     parts = [type(statement).__name__]
     waiting: list[ast.AST] = [statement]
     while waiting:

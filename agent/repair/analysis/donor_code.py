@@ -22,9 +22,10 @@ OBJECTS = ("self", "cls")
 
 
 class Donors:
-    """Texts taken from one function (or the module level).
+    """Text fragments taken from one function (or the module level).
 
-    Each list is in the order of first use. After `at(statement)`, a list holds what is in scope there, nearest first.
+    Each list is in the order of first use. After `at(statement)`, each list holds the texts that are in scope there,
+    nearest first.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Donors:
 
     @cached_property
     def called(self) -> list[str]:
-        """Names of functions called in the file or visible, and builtins that are often confused."""
+        """Names of functions that are visible or called in the file, and builtins that are often confused."""
         return unique([*self.library.called(self.source), *BUILTINS])
 
     @cached_property
@@ -139,12 +140,13 @@ class Donors:
 
     @cached_property
     def containers(self) -> dict[str, str]:
-        """Name -> the kind of an empty or literal container that it is bound to (`list`, `set`, `dict`, `deque`)."""
+        """Map of each name to the kind of an empty or literal container that it is bound to (`list`, `set`, `dict`,
+        `deque`)."""
         return {name: kind for name, kind in self._read.containers.items() if name in self.visible}
 
     @cached_property
     def conditions(self) -> list[str]:
-        """Conditions of the function, then generated ones, of one name and of two."""
+        """Conditions of the function, then generated ones, with one name and with two."""
         there = self._ranked(self._read.conditions)
         single: list[str] = []
         for one in [text for text in self.atoms if text.replace(".", "").replace("_", "").isalnum()]:
@@ -178,8 +180,8 @@ class Donors:
         return [text for text in self._ranked(self._read.simple) if short(text)]
 
     def renamed(self, text: str) -> list[str]:
-        """Return a statement or expression with one name replaced by another in scope: at all uses, and at each use
-        alone."""
+        """Return a statement or expression with one name replaced by another in scope: once at all uses, and once at
+        each single use."""
         found = []
         data = text.encode()
         for old, places in self._uses(text).items():
@@ -190,7 +192,7 @@ class Donors:
         return found
 
     def _uses(self, text: str) -> dict[str, list[tuple[int, int]]]:
-        """Return where a text of one line uses names of the function."""
+        """Return the positions at which a text of one line uses names of the function."""
         try:
             tree = parse_module(text)
         except UNREADABLE:
@@ -202,7 +204,7 @@ class Donors:
         return uses
 
     def _ranked(self, seen: Iterable[ScopeUsage]) -> list[str]:
-        """Return the texts without repeats, in the order given; for a statement, those in scope, nearest first."""
+        """Return the texts without duplicates, in the order given; for a statement, those in scope, nearest first."""
         if self.line is None:
             return unique(one.text for one in seen)
         local = self._read.local

@@ -1,9 +1,10 @@
 """The statements on which a failing assertion depends: a dynamic backward slice over the last steps of a test.
 
-After Korel and Laski ("Dynamic program slicing", 1988), but on statements instead of values. Names are tracked by
-frame, attributes by name only, and changes of a container by the names through which it is reached. Calls are followed
+Based on Korel and Laski ("Dynamic program slicing", 1988), but on statements instead of values. Names are tracked by
+frame, attributes by name only, and changes of a container by the names through which it is accessed. Calls are followed
 into and out of frames. As in relevant slicing (Gyimothy, Beszedes and Forgacs, 1999), the slice includes conditions
-that prevented an effect: a branch that would have changed a relevant value, and one that would have left earlier.
+that prevented an effect: a branch that would have changed a relevant value, and a branch that would have exited
+earlier.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CHANGING = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem"}
 )
 CHANGING |= {"popleft", "push", "put", "remove", "reverse", "setdefault", "sort", "update", "write"}
-"""Methods that change their object. Any method is taken to do so if its result is not used."""
+"""Methods that change their receiver. Any other method is assumed to change it if the method's result is not used."""
 LEAVING = ast.Return | ast.Raise | ast.Break | ast.Continue
 SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -29,8 +30,8 @@ class StatementFacts:
     """The names that a statement binds, changes and reads; attributes are written `.name`.
 
     `first` is its line. `gives`: it returns or yields a value. `above` are the lines of the statements that decide
-    whether it runs (those around it, and those before it that may leave). `might` are the names that the statements
-    inside it bind or change. `parameters` are those of the function around it.
+    whether it runs (those that enclose it, and earlier ones that may exit). `might` are the names that the statements
+    inside it bind or change. `parameters` are those of the function that encloses it.
     """
 
     first: int
@@ -88,7 +89,7 @@ def _collect(node: ast.AST, outer: _Outer, found: dict[int, StatementFacts]) -> 
 
 
 def _aliases(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, frozenset[str]]:
-    """Map each name to other names of its value: `items` to `.items` after `items = self.items`."""
+    """Map each name to other names of the same value: `items` to `.items` after `items = self.items`."""
     found: dict[str, frozenset[str]] = {}
     for node in statements(definition):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
@@ -171,12 +172,13 @@ def _root(node: ast.expr) -> Iterator[str]:
 
 
 class _Slice:
-    """Goes back over the steps with the relevant names, and how many dependences away from the failure each is."""
+    """Traverses the steps backwards, with the relevant names and the number of dependences between each name and the
+    failure."""
 
     def __init__(self, test: TracedTest, known: Mapping[str, Mapping[int, StatementFacts]]) -> None:
         self.calls = test.calls
         self.runs: list[tuple[int, str, StatementFacts]] = []
-        """The statements that ran, in order: frame, path, facts."""
+        """The executed statements, in order: frame, path, facts."""
         self.called_at: dict[int, int] = {}
         """For each frame, the index in `runs` of the statement that called it."""
         self.starts: dict[int, int] = {}
@@ -187,7 +189,8 @@ class _Slice:
         self.given: dict[int, int] = {}
         self.forced: dict[int, int] = {}
         self.whole: set[int] = set()
-        """Frames whose statements all count: an expected exception was not raised and may be missing anywhere there."""
+        """Frames whose statements are all relevant: an expected exception was not raised and may be missing anywhere in
+        them."""
         self.unraised = "not raise" in test.said.lower()
         self.end = self._end(test.trail, known)
 
@@ -247,7 +250,8 @@ class _Slice:
         return found
 
     def _depth(self, at: int) -> int | None:
-        """Return over how many others the failure depends on this run of a statement, or None if it does not."""
+        """Return the number of dependences between this run of a statement and the failure, or None if the failure does
+        not depend on it."""
         frame, _, one = self.runs[at]
         depths = [self.forced[at]] if at in self.forced else []
         depths += [self.wanted.pop(key) + 1 for name in one.binds if (key := (frame, name)) in self.wanted]

@@ -42,7 +42,7 @@ def expected_exceptions(read: Callable[[str], bytes], failing: Sequence[TracedTe
     """Return the names of the exceptions that failing tests expect and that were not raised.
 
     Either nothing was raised, or another exception was, and the test expects this one with `pytest.raises(E)` or
-    `self.assertRaises(E, f)`. `read` is as in `hints`.
+    `self.assertRaises(E, f)`. `read` has the same meaning as in `hints`.
     """
     files = _Files(read)
     found = [one.awaited for one in failing]
@@ -84,7 +84,7 @@ class _Files:
         return []
 
     def _of(self, path: str) -> dict[str, list[ast.AST]] | None:
-        """Return the functions of a file by name, or None if it cannot be read."""
+        """Return the functions of a file by name, or None if the file cannot be read."""
         if path not in self._defined:
             self._defined[path] = None
             try:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 
 def bound_names(node: ast.AST) -> list[str]:
-    """Return the names that a node itself binds, without those of nodes inside it. `*` of an import stays `*`."""
+    """Return the names that a node itself binds, without those of nodes inside it. The `*` of an import is returned as
+    `*`."""
     if isinstance(node, ast.Name):
         return [node.id] if isinstance(node.ctx, ast.Store) else []
     if isinstance(node, ast.arg):

@@ -1,4 +1,4 @@
-"""Analysis of a function for all of its statements: its expressions, its names, and where those can be read."""
+"""Analysis of a function for all of its statements: its expressions, its names, and where the names can be read."""
 
 from __future__ import annotations
 
@@ -178,12 +178,12 @@ def _bound(node: ast.AST, region: ast.AST) -> Iterator[tuple[str, int, range]]:
 
 
 def unique(texts: Iterable[str]) -> list[str]:
-    """Return the texts without repeats, in the order of first occurrence."""
+    """Return the texts without duplicates, in the order of first occurrence."""
     return list(dict.fromkeys(texts))
 
 
 def interleave(streams: Iterable[Iterator[T]]) -> Iterator[T]:
-    """Yield one item of each stream, then the next of each."""
+    """Yield one item of each stream, then the next item of each."""
     waiting = deque(streams)
     while waiting:
         stream = waiting.popleft()

@@ -52,12 +52,13 @@ RANKS: dict[type[ast.AST], int] = {
     ast.Await: 14,
 }
 ATOM, BARE, BROKEN = 15, -1, -2
-"""The ranks of text that never needs parentheses, of a tuple without any, of text over several lines without any."""
+"""The ranks of text that never needs parentheses, of a tuple without parentheses, and of text over several lines
+without parentheses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An edit, described in words and given as (start, end, text) in bytes of the file.
+    """An edit: a description in words, and replacements (start, end, text) in bytes of the file.
 
     `weight` is its likelihood relative to its template's usual drafts: 1, or less if something speaks against it.
     """
@@ -107,7 +108,8 @@ class Source:
         return units.most_common(1)[0][0] if units else "    "
 
     def unit(self, statement: ast.stmt) -> str:
-        """Return the indentation of a statement's blocks, or else of those around it, or else of the file."""
+        """Return the indentation of a statement's blocks, or else of the blocks that enclose it, or else of the
+        file."""
         node: ast.AST | None = statement
         while node is not None:
             if unit := self._unit(node):
@@ -124,7 +126,7 @@ class Source:
         return inner[len(outer) :].decode() if outer is not None and inner and inner.startswith(outer) else ""
 
     def _margin(self, statement: ast.stmt) -> bytes | None:
-        """Return the white space before a statement, or None if the statement does not begin its line."""
+        """Return the white space before a statement, or None if the statement does not start its line."""
         start = self.span(statement)[0]
         margin = self.data[self.line_start(start) : start]
         return None if margin.strip() else margin
@@ -170,7 +172,7 @@ class Source:
         return start, self._starts[node.end_lineno - 1] + node.end_col_offset
 
     def end_of(self, statement: ast.stmt) -> int:
-        """Return the end of a statement including a comment after it."""
+        """Return the end of a statement, including a trailing comment."""
         end = self.span(statement)[1]
         rest = self.rest(end)
         return end + len(rest.rstrip()) if rest.lstrip().startswith(b"#") else end
@@ -223,7 +225,8 @@ class Source:
         return Draft(f"replace `{found[0].decode()}` by `{new}` before `{brief(self.text(right))}`", (edit,))
 
     def insert(self, statement: ast.stmt, lines: list[str], after: bool = False) -> Draft | None:
-        """Insert lines with a statement's indentation before or after it, if it has its lines to itself."""
+        """Insert lines with a statement's indentation before or after it, if it does not share its lines with other
+        statements."""
         start, end = self.span(statement)
         if isinstance(statement, Definition | ast.ClassDef) and statement.decorator_list:
             start = self.data.rindex(b"@", 0, self.span(statement.decorator_list[0])[0])
@@ -245,7 +248,8 @@ class Source:
         return isinstance(self.parents.get(node), ast.Attribute) and text.isdigit()
 
     def _owns_call(self, node: ast.expr) -> bool:
-        """Return whether the node is a generator whose parentheses are those of the call that it is the argument of."""
+        """Return whether the node is a generator expression whose parentheses are those of the call that it is the
+        argument of."""
         parent = self.parents.get(node)
         return (
             isinstance(node, ast.GeneratorExp)
@@ -270,7 +274,7 @@ class Source:
         return self.data[before : before + 1] == b"(" and self.data[after : after + 1] == b")"
 
     def _binds(self, node: ast.expr, inner: int) -> bool:
-        """Return whether an expression of this rank needs parentheses in the place of `node`."""
+        """Return whether an expression of this rank needs parentheses at the position of `node`."""
         parent = self.parents.get(node)
         if self._in_parentheses(*self.span(node)) and not (isinstance(parent, ast.Call) and inner <= BARE):
             return False

@@ -42,7 +42,7 @@ COMMON = frozenset(
     {"self", "error", "where", "test", "object", "type", "list", "dict", "str", "int", "did", "raise", "the"}
 )
 FLOWS = 6
-"""The number of failing tests that are sliced: those with the fewest steps."""
+"""Maximum number of failing tests that are sliced: those with the fewest steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Suspect:
 
 @dataclass
 class Signals:
-    """The signals against the statement that begins at a place: values from 0 to 1 by name, and reasons in words."""
+    """The signals against the statement that starts at a place: values from 0 to 1 by name, and reasons in words."""
 
     path: str
     line: int
@@ -121,7 +121,7 @@ def _parsed(data: bytes | None) -> ast.Module | None:
 
 
 def _first(known: Mapping[str, Mapping[int, StatementFacts]], place: Place) -> Place:
-    """Return where the statement that contains a line begins."""
+    """Return the place at which the statement that contains a given place starts."""
     one = known.get(place[0], {}).get(place[1])
     return (place[0], one.first) if one else place
 
@@ -165,7 +165,8 @@ def _raised(
     known: Mapping[str, Mapping[int, StatementFacts]],
     found: Mapping[Place, Signals],
 ) -> None:
-    """Add signals for statements that raised, the calls on the way, and each `try` whose handlers did not catch it."""
+    """Add signals for statements that raised, the calls up to them, and each `try` whose handlers did not catch the
+    exception."""
     handled = {
         (path, node.lineno)
         for path, tree in trees.items()
@@ -248,7 +249,7 @@ def _located(located: Sequence[RankedPlace], trees: Mapping[str, ast.Module], fo
 
 
 def _span(tree: ast.Module | None, line: int) -> range:
-    """Return the lines of the definition whose header is on a line."""
+    """Return the lines of the definition whose header is on the given line."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     for node in ast.walk(tree) if tree else ():
         if (

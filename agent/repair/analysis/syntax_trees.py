@@ -34,7 +34,7 @@ def parse_expression(text: str) -> ast.expr:
 
 
 def is_expression(text: str) -> bool:
-    """Return whether a text is one expression."""
+    """Return whether the text is a single expression."""
     try:
         parse_expression(text)
     except UNREADABLE:
@@ -43,7 +43,7 @@ def is_expression(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a text can be a value that a `case` compares with; a plain name would be bound instead."""
+    """Return whether the text can be a value in a `case` pattern; a plain name would be bound instead."""
     try:
         case = parse_module(f"match 0:\n case {text}: 0").body[0].cases[0].pattern  # type: ignore[attr-defined]
     except UNREADABLE:
@@ -52,7 +52,8 @@ def is_pattern(text: str) -> bool:
 
 
 def decode_source(data: bytes) -> str:
-    """Return a file's text. Raises ValueError if it declares another encoding than UTF-8 and that changes the text."""
+    """Return a file's text. Raises ValueError if the file declares an encoding other than UTF-8 that changes the
+    text."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     text = data.decode("utf-8")
     if encoding not in ("utf-8", "utf-8-sig") and not (data.isascii() and data.decode(encoding) == text):
@@ -61,7 +62,7 @@ def decode_source(data: bytes) -> str:
 
 
 def fstring_literals(text: str) -> list[tuple[int, str]]:
-    """Return the start and the quote of each literal of an f-string, which may be several literals side by side."""
+    """Return the start and the quote of each literal of an f-string, which may consist of several adjacent literals."""
     if "'" not in text or '"' not in text:
         return [(0, "'" if "'" in text else '"')]
     starts = [0, 0, *(found.end() + 1 for found in re.finditer(r"\r\n|\r|\n", text))]

@@ -1,7 +1,7 @@
-"""Loose ends of a function: names that it reads and nothing binds, names that it binds and nothing reads.
+"""Loose ends of a function: names that are read but never bound, and names that are bound but never read.
 
-If a statement is missing, a name that it bound is undefined, or a name that it read is unused. These are a linter's
-`undefined name` and `unused variable`, used as hints at what a missing statement is about.
+If a statement is missing, a name that it bound is undefined, or a name that it read is unused. A linter reports them as
+`undefined name` and `unused variable`; here they hint at what a missing statement is about.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ IGNORED = ("self", "cls", "_", "args", "kwargs")
 class UnboundNames:
     """Loose ends, in order of first use.
 
-    `missing` names are read and bound nowhere. `idle` ones are parameters and local names that nothing reads. `unused`
-    ones are imported or private to the module, and nothing in it reads them. `unset` ones are attributes of `self` that
-    the class reads and never sets or defines; only classes without a base are examined.
+    `missing` names are read but never bound. `idle` names are parameters and local names that nothing reads. `unused`
+    names are imported or private to the module, and nothing in the module reads them. `unset` names are attributes of
+    `self` that the class reads but never sets or defines; only classes without a base are examined.
     """
 
     missing: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class UnboundNames:
 
 @cache_by_first
 def find_unbound_names(source: Source, holder: ast.AST) -> UnboundNames:
-    """Return the loose ends of one function, and of the module and class around it."""
+    """Return the loose ends of one function, and of the module and class that contain it."""
     bound, module = set(bindings(holder)), module_names(source)
     inside = [node for part in getattr(holder, "body", [holder]) for node in ast.walk(part)]
     reads = [node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
@@ -72,7 +72,7 @@ def module_names(source: Source) -> frozenset[str]:
 
 
 def reads_by_name(holder: ast.AST) -> Iterator[str]:
-    """Yield names that are used where the tree has no Load: `n += 1`, `global n`, `del n`."""
+    """Yield names that are used without a `Load` node in the tree: `n += 1`, `global n`, `del n`."""
     for node in ast.walk(holder):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             yield node.target.id

@@ -1,8 +1,8 @@
 """Kinds of the values in one function, observed in traced tests or inferred from the syntax.
 
 A kind is a rough type: `number`, `bool`, `text`, `bytes`, `sequence`, `set`, `mapping`, `iterator`, `callable`, `none`,
-or the name of a class. An empty set of kinds means unknown. The observed program has a fault, so callers usually put
-texts of unexpected kinds last instead of leaving them out.
+or the name of a class. An empty set of kinds means unknown. The observed program contains a bug, so callers usually put
+expressions of unexpected kinds last instead of leaving them out.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Scope:
         return self._infer(node)
 
     def fits(self, text: str, expected: Kinds) -> bool:
-        """Return whether a text may be of one of the expected kinds, as far as is known."""
+        """Return whether an expression, given as text, may have one of the expected kinds; an unknown kind always
+        may."""
         if not expected:
             return True
         found = self.of(text)
@@ -106,7 +107,7 @@ class Scope:
                 self._seen[name] |= {KIND.get(one, one) for one in seen}
 
     def _declare(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Take the kinds of parameters from annotations and defaults, if no run has shown them."""
+        """Take the kinds of parameters from annotations and defaults, unless a traced test has shown them."""
         arguments = node.args
         positional = [*arguments.posonlyargs, *arguments.args]
         pairs = list(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))

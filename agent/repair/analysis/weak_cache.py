@@ -1,4 +1,4 @@
-"""A cache whose entries live as long as the object they are about."""
+"""A cache whose entries live as long as the object that they describe."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ T = TypeVar("T")
 def cache_by_first(function: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[A, P], T]:
     """Cache the results of a function for as long as its first argument exists.
 
-    The first argument is a source or a part of its syntax tree. Its results are dropped with it, so that no search
-    leaves a file's tree in memory. A result must not refer to that argument; the other arguments must be hashable.
+    The first argument is a source or a part of its syntax tree. The results are dropped together with this argument, so
+    that no search leaves a file's tree in memory. A result must not refer to the first argument; the other arguments
+    must be hashable.
     """
     results: WeakKeyDictionary[A, dict[tuple[Any, ...], T]] = WeakKeyDictionary()
 

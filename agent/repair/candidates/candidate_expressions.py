@@ -1,7 +1,7 @@
-"""Generated code for a statement, from what is in scope: calls by signature, attributes of `self`, opposite words.
+"""Code generated for a statement from the names in scope: calls by signature, attributes of `self`, opposite words.
 
-An argument mostly has the name of its parameter, so a call can be generated from its signature alone. A missing
-statement is most likely about a value that nothing reads, or an attribute with a name like the function's.
+An argument usually has the name of its parameter, so a call can be generated from the function's signature alone. A
+missing statement is most likely about a value that nothing reads, or an attribute with a name like the function's.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def calls(spot: TemplateSite) -> list[str]:
 def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
     """Return conditions to try at a statement.
 
-    They alternate between those given, simple ones of its names, those of its function, and those of others.
+    They alternate between the given conditions, simple ones on the statement's names, those in its function, and those
+    in other functions.
     """
     borrowed = spot.snippets.conditions(spot.source, spot.donors.holder) if spot.snippets is not None else []
     typed = _untyped(spot) if "TypeError" in spot.awaited else ()
@@ -129,7 +130,8 @@ def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
 
 
 def _plain(spot: TemplateSite) -> Iterator[str]:
-    """Yield conditions of one or two names: unread ones, those bound just before, those that the statement reads."""
+    """Yield conditions on one or two names: unread names, names bound just before, and names that the statement
+    reads."""
     read = [node.id for node in ast.walk(spot.statement) if isinstance(node, ast.Name)]
     there = names(spot)
     ends = unbound_names_at(spot).idle
@@ -154,7 +156,8 @@ def _untyped(spot: TemplateSite) -> Iterator[str]:
 
 
 def _just_bound(spot: TemplateSite) -> list[str]:
-    """Return the names that the statement before binds, or else the loop or function around this one."""
+    """Return the names that the previous statement binds, or, in the first statement of a block, those that the
+    enclosing loop or function binds."""
     found, place = block(spot.source, spot.statement)
     above = found[place - 1] if place else spot.source.parents.get(spot.statement)
     target = above.target if isinstance(above, Loop) and not place and not isinstance(above, ast.While) else above
@@ -176,7 +179,8 @@ def is_operator(spot: TemplateSite) -> bool:
 
 
 def _kinds(spot: TemplateSite) -> list[str]:
-    """Return the types that the file checks with `isinstance`, most frequent first; an operator's own class first."""
+    """Return the types that the file checks with `isinstance`, most frequent first; for an operator's method, its own
+    class comes first."""
     within = owner(spot.source, spot.statement)
     own = [within.name] if within is not None and is_operator(spot) else []
     return unique([*own, *_asked(spot.source)])[:MOST_KINDS]
@@ -217,7 +221,7 @@ def _returns_value(holder: ast.AST) -> bool:
 
 
 def opposite_texts(text: str) -> Iterator[str]:
-    """Yield a text with each word of TURNS that it contains replaced by its opposite, in all places."""
+    """For each word of TURNS in the text, yield the text with all occurrences of this word replaced by its opposite."""
     there = {part for word in words(text) for part in word.split("_")}
     for one, other in TURNS:
         for old, new in ((one, other), (other, one)):
@@ -226,7 +230,7 @@ def opposite_texts(text: str) -> Iterator[str]:
 
 
 def replace_word(text: str, old: str, new: str) -> str:
-    """Replace a word throughout a text, in names, attributes and keywords, whatever underscores are around it."""
+    """Replace a word throughout the text, in names, attributes and keywords, with or without underscores around it."""
 
     def change(word: str) -> str:
         if word.strip("_") != old.strip("_"):
@@ -238,20 +242,21 @@ def replace_word(text: str, old: str, new: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a Python text in order, including those in its strings."""
+    """Return the words of Python code in order, including those in its strings."""
     return [part for part, is_word in _parts(text) if is_word]
 
 
 def change_words(text: str, change: Callable[[str], str]) -> str:
-    """Change the words of a Python text, except string prefixes and strings with escapes."""
+    """Change the words of Python code, except string prefixes and strings with escapes."""
     return "".join(change(part) if is_word else part for part, is_word in _parts(text))
 
 
 @lru_cache(maxsize=4_096)
 def _parts(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split a text into pieces, each with whether it is a word that may be changed; one piece if it has no tokens.
+    """Split Python code into pieces, each with a flag for a word that may be changed; code that cannot be tokenized is
+    one piece.
 
-    The text is tokenized in parentheses, where indentation does not matter, so it may be a part of a block.
+    The code is tokenized in parentheses, where indentation does not matter, so that it may be a part of a block.
     """
     starts = [0, -1, *(found.end() for found in re.finditer("\n", text))]
     found: list[tuple[str, bool]] = []
@@ -261,7 +266,7 @@ def _parts(text: str) -> tuple[tuple[str, bool], ...]:
             kind, now = tokenize.tok_name[token.type], token.string
             if kind in _PIECES and before != "!":
                 first = starts[token.start[0]] + token.start[1]
-                if text.startswith(now, first):  # the token of an f-string's text has one brace where the text has two
+                if text.startswith(now, first):  # the token of `{{` in an f-string is `{`
                     found += [(text[at:first], False), *_PIECES[kind](now)]
                     at = first + len(now)
             before = now
@@ -282,7 +287,7 @@ def _literal(literal: str) -> Iterator[tuple[str, bool]]:
 
 
 def _string_text(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the pieces of the text of a string, or of an f-string outside its braces."""
+    """Yield the pieces of a string's content, or of an f-string's content outside its braces."""
     if "\\" in text:
         yield text, False
         return
@@ -299,7 +304,8 @@ _PIECES = {"NAME": _name, "STRING": _literal, "FSTRING_MIDDLE": _string_text}
 
 
 def _filled(signature: Signature, there: list[str], idle: set[str]) -> Iterator[tuple[float, str]]:
-    """Yield argument lists with a score: 1 for each parameter's own name, 1 more if nothing else reads that name."""
+    """Yield argument lists with a score: 1 for each argument named like its parameter, and 1 more if nothing else reads
+    that name."""
     positional = list(signature.positional)
     needed, rest = positional[: signature.required], positional[signature.required :]
     strange = [name for name in needed if name not in there]
@@ -329,5 +335,5 @@ def _alike(one: str, other: str) -> float:
 
 
 def sort_by_similarity(wanted: str, texts: Iterable[str]) -> list[str]:
-    """Sort texts by their similarity to a name."""
+    """Sort strings by their similarity to a name."""
     return sorted(texts, key=lambda text: -_alike(wanted, text))

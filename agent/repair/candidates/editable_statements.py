@@ -14,7 +14,8 @@ from agent.repair.candidates.template_weights import Weights
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A statement with its suspicion and its holder: the outermost function, or a module of that statement alone."""
+    """A statement with its suspicion and its holder: the outermost function, or a module that contains only this
+    statement."""
 
     suspicion: float
     source: Source
@@ -24,11 +25,12 @@ class Place:
 
     @property
     def outside(self) -> bool:
-        """Whether it is a function's definition or a constant, so outside the body of a function."""
+        """Whether the statement is a function's definition or a constant, and thus outside the body of a function."""
         return self.function is None or self.statement is self.holder
 
     def holds(self, edits: tuple[tuple[int, int, str], ...]) -> bool:
-        """Return whether the edits stay inside the function, or inside the statement if that is outside a body."""
+        """Return whether the edits stay inside the function, or inside the statement if it is not in a function's
+        body."""
         if self.function is not None and not self.outside:
             return all(self.function.start <= start and end <= self.function.end for start, end, _ in edits)
         first, last = self.source.span(self.statement)

@@ -1,7 +1,8 @@
 """Repairs of several places: two likely edits together, and the same change in every similar place.
 
-If one line is wrong, similar lines often are too (a name confused throughout, a bound forgotten on both sides). Such
-twins come first. Other pairs are ordered by the product of their parts' scores, with neighbours preferred.
+If one line is wrong, similar lines often are too (a name confused throughout, a bound forgotten on both sides). Edits
+of similar lines (twins) come first. Other pairs are ordered by the product of their parts' scores, with neighbours
+preferred.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class _Tokens:
     def _role(self, start: int, end: int, text: str) -> tuple[object, ...]:
         """Return the role of a span in the tree: a value, an assignment target, or part of a node of some kind.
 
-        A text that can be a target can replace values and targets. If the span is an expression and `text` is not, the
+        Code that can be a target can replace values and targets. If the span is an expression and `text` is not, the
         role is empty and nothing can be replaced.
         """
         node = self.exact.get((start, end))
@@ -145,7 +146,7 @@ def _twin(one: Candidate, edits: list[tuple[int, int, str]], function: FunctionS
 
 
 def _products(singles: Sequence[Candidate], known: int) -> Iterator[Candidate]:
-    """Yield pairs by the product of scores.
+    """Yield pairs in descending order of the product of their scores.
 
     Row i holds the pairs of single i with later singles from `known` on, whose scores decrease.
     """
@@ -176,7 +177,7 @@ def _bound(singles: Sequence[Candidate], row: int, column: int, top: float) -> f
 
 
 def _joined(one: Candidate, other: Candidate, top: float) -> Candidate | None:
-    """Join both edits into one candidate, or return None if they are of different files or touch."""
+    """Join both edits into one candidate, or return None if they are in different files or touch each other."""
     if one.path != other.path or _touch(one, other):
         return None
     same = one.function == other.function

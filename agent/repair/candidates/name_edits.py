@@ -26,7 +26,7 @@ def removal_draft(
 
 
 def _whole(spot: TemplateSite, part: ast.expr | ast.keyword) -> tuple[int, int]:
-    """Return where a part begins and ends, including its name or stars."""
+    """Return where a part starts and ends, including its name or stars."""
     if isinstance(part, ast.keyword):
         line = spot.source.position(part.lineno, part.col_offset)
         return line, spot.source.span(part.value)[1]
@@ -42,7 +42,7 @@ def renamed_attribute(spot: TemplateSite, node: ast.Attribute, name: str) -> Dra
 
 
 def shared_letters(one: str, other: str) -> int:
-    """Return how many letters two names share at the start or at the end, whichever is more."""
+    """Return the number of letters that two names share at the start or at the end, whichever is larger."""
     shorter = min(len(one), len(other))
     head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
     tail = next((at for at in range(shorter) if one[-1 - at] != other[-1 - at]), shorter)

@@ -1,4 +1,4 @@
-"""Ranking of conditions for a statement, by the values they had each time the tests reached it (an arrival).
+"""Ranking of conditions for a statement, by their values each time the tests reached the statement (an arrival).
 
 A condition that changes nothing in any failing test cannot fix it. Of conditions with the same value on every arrival,
 only the first is tried early. Only a limited number of arrivals is observed, so conditions that seem useless come last
@@ -19,7 +19,7 @@ ALIKE, USELESS = 0.3, 0.05
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A text to insert, with the values before and after the edit on each arrival, if both are known."""
+    """Code to insert, with the values of its condition before and after the edit on each arrival, if both are known."""
 
     text: str
     before: ConditionTruth | None = None
@@ -32,7 +32,8 @@ def probed_values(spot: TemplateSite, texts: Iterable[str]) -> Mapping[str, Cond
 
 
 def rank_options(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
-    """Yield each text with its relative likelihood. Texts with new values come first, otherwise the order is kept."""
+    """Yield the text of each option with its relative likelihood. Texts with new values come first; otherwise the order
+    is preserved."""
     seen: set[str] = set()
     later: list[tuple[str, float]] = []
     for option in options:
@@ -69,7 +70,8 @@ def with_and(left: ConditionTruth | None, right: ConditionTruth | None) -> Condi
 
 
 def _joined(left: ConditionTruth | None, right: ConditionTruth | None, decided: str) -> ConditionTruth | None:
-    """Combine two sides. The right one counts only where the left one neither decides nor raises."""
+    """Combine the values of the two sides of an `and` or `or`. The right side counts only where the left side neither
+    decides the result nor raises."""
     if left is None or right is None or len(left.failing) != len(right.failing):
         return None
 

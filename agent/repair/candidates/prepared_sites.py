@@ -19,7 +19,7 @@ from agent.repair.candidates.template_site import TemplateSite
 class TemplateSites:
     """The data that the sites of one search share.
 
-    `hints` are texts of constants in the tests or the issue. `awaited` are the names of exceptions that failing tests
+    `hints` are constants in the tests or the issue, as text. `awaited` are the names of exceptions that failing tests
     expect and that were not raised.
     """
 

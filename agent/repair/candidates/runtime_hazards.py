@@ -1,4 +1,4 @@
-"""Conditions on which a statement would fail, derived from its own operations (index, key, division, attribute)."""
+"""Conditions under which a statement would fail, derived from its own operations (index, key, division, attribute)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "index": ("ValueError",),
     "open": ("OSError",),
 }
-"""The exceptions that kinds of expressions, and calls by name, raise."""
+"""The exceptions that each kind of expression raises, and those that a call raises, by the function's name."""
 
 
 def hazards(spot: TemplateSite) -> list[str]:
-    """Return conditions on which an expression of the statement fails, those of the innermost expression last."""
+    """Return conditions under which an expression of the statement fails; those of the innermost expression come
+    last."""
     found: list[str] = []
     for node in spot.nodes:
         found += _of(spot, node)

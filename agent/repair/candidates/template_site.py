@@ -88,7 +88,8 @@ class TemplateSite:
         return {node: self._expected(node) for node in self.values}
 
     def inner(self, node: ast.AST) -> list[str]:
-        """Return names bound around a node by comprehensions, lambdas and cases of the statement, innermost first."""
+        """Return names bound by the comprehensions, lambdas and cases of the statement that enclose a node, innermost
+        first."""
         found: list[str] = []
         parent = self.source.parents.get(node)
         while parent is not None and not isinstance(parent, ast.stmt):
@@ -102,7 +103,7 @@ class TemplateSite:
         return unique(found)
 
     def names(self, node: ast.AST) -> list[str]:
-        """Return names that can be read in the place of a node, nearest first."""
+        """Return names that can be read at the place of a node, nearest first."""
         return unique([*self.inner(node), *self.donors.names])
 
     def atoms(self, node: ast.AST) -> list[str]:
@@ -129,7 +130,7 @@ class TemplateSite:
         return unique(name for one in classes for name in self.donors.library.members.get(one, ()))
 
     def typed(self, node: ast.expr, texts: Iterable[str], odd: float = ODD) -> Drafts:
-        """Replace the node by each text. A text of an unexpected kind gets the weight `odd`, or is left out if that is
+        """Replace the node with each text. Text of an unexpected kind gets the weight `odd`, or is left out if `odd` is
         0."""
         expected = self.expected.get(node, UNKNOWN)
         for text in texts:

@@ -17,9 +17,9 @@ from typing import Any
 
 FILE = Path(__file__).with_name("weights.json")
 KINDS = ("If", "While", "For", "Return", "Assign", "AugAssign", "Expr", "Raise", "Try", "FunctionDef")
-"""Kinds of statements that have weights of their own; all others are `Other`."""
+"""Kinds of statements that have their own weights; all other kinds are `Other`."""
 FAILURES = ("value", "raise", "hang")
-"""How failing tests fail: by a wrong value, by an exception from the repository's code, by not ending."""
+"""How failing tests fail: with a wrong value, with an exception from the repository's code, or by not terminating."""
 UNRAISED = {"refuse": 20.0, "refused": 5.0, "deliver": 5.0}
 """Factors for these templates if tests expect an exception that is not raised. They are not fitted, since few mutants
 fail that way."""
@@ -29,8 +29,8 @@ fail that way."""
 class Template:
     """The weights of a template.
 
-    `weight` is how often it makes the repair, relative to the others, before the factors of kinds and failures. `half`
-    is the number of drafts that contains half of its repairs.
+    `weight` is how often the template makes the repair, relative to other templates, before the factors of kinds and
+    failures. `half` is the number of drafts that contain half of the template's repairs.
     """
 
     weight: float
@@ -42,9 +42,10 @@ class Template:
         return self.weight * self.kinds.get(kind, 1.0) * self.failures.get(failure, 1.0)
 
     def nth(self, place: float) -> float:
-        """Return the likelihood of the draft at this place (from 0): it falls with the square of the place, sum 1.
+        """Return the likelihood of the draft at this position, counted from 0; it falls with the square of the
+        position, and all likelihoods sum to 1.
 
-        A draft of a weight below 1 takes up only that much of a place.
+        A draft with a weight below 1 takes up only that fraction of a position.
         """
         return self.half / ((self.half + place) * (self.half + place + 1))
 
@@ -65,7 +66,7 @@ class Weights:
     templates: Mapping[str, Template]
 
     def template(self, name: str) -> Template:
-        """Return the weights of a template. One that was not fitted gets the medians of all."""
+        """Return the weights of a template. A template that was not fitted gets the medians of all templates."""
         return self.templates.get(name) or Template(
             median([one.weight for one in self.templates.values()] or [1.0]),
             median([one.half for one in self.templates.values()] or [8.0]),

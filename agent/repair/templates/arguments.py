@@ -108,7 +108,7 @@ def _names(node: ast.expr) -> set[str]:
 
 
 def _put(spot: TemplateSite, node: ast.Call, place: int, text: str) -> Draft | None:
-    """Insert an argument before the one at that place."""
+    """Insert an argument before the one at this position."""
     if place >= len(node.args):
         return _appended(spot, node, text) if not node.keywords else None
     start = spot.source.span(node.args[place])[0]
@@ -119,7 +119,7 @@ def _put(spot: TemplateSite, node: ast.Call, place: int, text: str) -> Draft | N
 
 
 def _appended(spot: TemplateSite, node: ast.Call, text: str) -> Draft | None:
-    """Append an argument; None after a generator without parentheses of its own."""
+    """Append an argument; None if the last argument is a generator without its own parentheses."""
     data, end = spot.source.data, spot.source.span(node)[1] - 1
     last: list[ast.expr] = [*node.args, *(one.value for one in node.keywords)]
     position = scan = max((spot.source.span(one)[1] for one in last), default=end)

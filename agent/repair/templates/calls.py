@@ -1,4 +1,4 @@
-"""Templates that change a call: its function, its arguments, or the expression it is around."""
+"""Templates that change a call: its function, its arguments, or the expression that it wraps."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ CONVERSIONS: dict[str, Kinds] = {
     "enumerate": ITERABLE,
     "type": frozenset(),
 }
-"""Calls to put around a value, with the kinds that the value may have; an empty set means any."""
+"""Calls in which a value can be wrapped, with the kinds that the value may have; an empty set means any."""
 CONTAINERS = ("list", "tuple", "set", "sorted", "iter", "frozenset", "sum", "max", "min", "any", "all", "zip", "map")
 MOST_CALLED = 30
 UNSURE = 0.3

@@ -111,13 +111,13 @@ def junction(spot: TemplateSite) -> Drafts:
 
 
 def _donors(spot: TemplateSite) -> list[str]:
-    """Return conditions on which the statement fails or succeeds, then those of the function."""
+    """Return conditions under which the statement fails or succeeds, then those of the function."""
     near = hazards(spot)
     return conditions(spot, [*near, *map(negate_condition, near)])
 
 
 def _asked(spot: TemplateSite) -> list[ast.expr]:
-    """Return expressions that are used as conditions, and a returned or assigned one that is a condition."""
+    """Return expressions that are used as conditions, and a returned or assigned expression that is a condition."""
     value = getattr(spot.statement, "value", None)
     kinds = ast.Compare | ast.BoolOp | ast.Name | ast.Call | ast.Constant | ast.UnaryOp
     returned = isinstance(spot.statement, ast.Return) and isinstance(value, kinds)

@@ -1,4 +1,4 @@
-"""Templates that change a literal: numbers, texts, truth values, None, empty containers."""
+"""Templates that change a literal: numbers, strings, booleans, None, empty containers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def truth(spot: TemplateSite) -> Drafts:
 
 
 def text(spot: TemplateSite) -> Drafts:
-    """A text → a similar one in the tests or the issue, one of the function, a variant, an empty one, a name in scope.
+    """A string → a similar one in the tests or the issue, one of the function, a variant, an empty string, a name in
+    scope.
 
     Variants have another case, are trimmed, or lack a character at an end.
     """
@@ -72,7 +73,7 @@ def _texts(spot: TemplateSite, node: ast.Constant, value: str | bytes) -> Drafts
 
 
 def _variants(value: str | bytes) -> Iterator[str | bytes]:
-    """Yield small variations of a text: trimmed, in another case, with another conversion."""
+    """Yield small variations of a string: trimmed, in another case, with another conversion."""
     yield from (value.strip(), value[:-1], value[1:], value.lower(), value.upper())
     if isinstance(value, str):
         yield from (value + " ", " " + value, value + "\n")
@@ -136,7 +137,7 @@ def _compiles(value: str) -> bool:
 
 
 def none(spot: TemplateSite) -> Drafts:
-    """`None` → an empty container, a number, a truth value, or a name in scope."""
+    """`None` → an empty container, a number, a boolean, or a name in scope."""
     for node in _constants(spot):
         if node.value is None:
             yield from _changed(spot, node, [*EMPTY[:-1], "False", "True", *spot.atoms(node)])

@@ -58,7 +58,7 @@ def _elements(spot: TemplateSite, node: Several) -> Drafts:
 
 
 def entry(spot: TemplateSite) -> Drafts:
-    """Add or remove an entry of a dictionary. A new one has the form of the last one, with another name."""
+    """Add or remove an entry of a dictionary. A new entry has the form of the last entry, with another name."""
     yield from interleave(_entries(spot, node) for node in spot.values if isinstance(node, ast.Dict) and node.values)
 
 

@@ -117,8 +117,8 @@ def unguard(spot: TemplateSite) -> Drafts:
 def branches(spot: TemplateSite) -> Drafts:
     """Change the branches of an `if` or a loop.
 
-    Swap `if` and `else`; `elif` ↔ `if`; `if` ↔ `while`; move the statements after an `if` into its `else`, and those of
-    an `else` behind it.
+    Swap `if` and `else`; `elif` ↔ `if`; `if` ↔ `while`; move the statements after an `if` into its `else`, or the
+    statements of its `else` after the `if`.
     """
     statement, source = spot.statement, spot.source
     start = source.span(statement)[0]

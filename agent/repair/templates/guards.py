@@ -1,4 +1,4 @@
-"""Templates that add a condition before a statement, or around it."""
+"""Templates that add a condition before a statement, or wrap the statement in a condition."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _defaults(spot: TemplateSite, name: str, pairs: Iterator[tuple[str, str]]) -
 
 
 def _guarded(spot: TemplateSite, ends: list[str]) -> Drafts:
-    """Yield combinations of conditions and ends, the first of each before the later ones."""
+    """Yield combinations of conditions and final statements, starting with the first of each."""
     firing = _firing(spot, conditions(spot, hazards(spot)))
     for (condition, weight), end in _diagonal(firing, ends):
         draft = spot.source.insert(spot.statement, [f"if {condition}:", f"{spot.indent}{end}"])
@@ -111,7 +111,8 @@ def _guarded(spot: TemplateSite, ends: list[str]) -> Drafts:
 
 
 def _firing(spot: TemplateSite, texts: list[str], only: bool = False) -> list[tuple[str, float]]:
-    """Rank conditions by their observed values: a guard must be true somewhere in a failing test, with `only` false."""
+    """Rank conditions by their observed values: a guard must be true at least once in a failing test; with `only`, it
+    must be false at least once."""
     truths = probed_values(spot, texts)
     options = []
     for text in texts:
@@ -126,7 +127,7 @@ def _safe_first(spot: TemplateSite) -> list[str]:
 
 
 def _diagonal(firsts: list[A], seconds: list[B]) -> Iterator[tuple[A, B]]:
-    """Yield all pairs, by the sum of their positions."""
+    """Yield all pairs, ordered by the sum of their positions."""
     for total in count():
         if total > len(firsts) + len(seconds):
             return

@@ -236,7 +236,7 @@ def _inserted(spot: TemplateSite, lines: Iterable[str]) -> Drafts:
 
 
 def _inside(spot: TemplateSite) -> TemplateSite:
-    """Return the site of the docstring if the function contains nothing else, or else the same site."""
+    """Return the site of the docstring if the function contains nothing else; otherwise the given site."""
     node = spot.statement
     if isinstance(node, Definition) and node is spot.donors.holder and is_docstring(node.body[-1]):
         return TemplateSite(spot.source, spot.donors, node.body[-1], spot.snippets)

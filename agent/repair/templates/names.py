@@ -1,4 +1,4 @@
-"""Templates that replace a name, an attribute or a short expression by another."""
+"""Templates that replace a name, an attribute or a short expression with another one."""
 
 from __future__ import annotations
 

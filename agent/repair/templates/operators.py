@@ -155,7 +155,7 @@ def _sign(node: ast.BinOp) -> str:
 
 
 def _rotated(spot: TemplateSite, node: ast.BinOp) -> list[str]:
-    """Return the expression with its two operators in the other order, or with an operand's call around both
+    """Return the expression with its two operators in the other order, or with a call of one operand extended to both
     operands."""
     found, sign, text = [], _sign(node), spot.text
     left, right = node.left, node.right
@@ -192,7 +192,7 @@ def _regrouped(spot: TemplateSite, node: ast.BoolOp) -> Drafts:
 
 
 def _joined(spot: TemplateSite, parts: list[ast.expr], joint: str) -> str:
-    """Join parts by `and`, or by `or` in parentheses, since that binds less tightly."""
+    """Join parts with `and` or `or`; the result of `or` is put in parentheses, since `or` binds less tightly."""
     whole = f" {joint} ".join(_operand(spot, one, joint) for one in parts)
     return whole if joint == "and" else f"({whole})"
 

@@ -73,7 +73,8 @@ def mirror(spot: TemplateSite) -> Drafts:
 
 
 def chain(spot: TemplateSite) -> Drafts:
-    """Add the `else` or `elif` of a similar `if` in the function or its class, with the words of this one."""
+    """Add the `else` or `elif` of a similar `if` in the function or its class, with its words replaced by those of this
+    `if`."""
     statement, source = spot.statement, spot.source
     if not isinstance(statement, ast.If) or statement.orelse:
         return
@@ -86,7 +87,7 @@ def chain(spot: TemplateSite) -> Drafts:
 
 
 def _rest(spot: TemplateSite, other: ast.If) -> Iterator[list[str]]:
-    """Yield what follows the body of an `if`: its `else` with its lines, or only the next `elif`."""
+    """Yield the part after the body of an `if`: its `else` with its lines, or only the next `elif`."""
     source, after = spot.source, other.orelse[0]
     if is_elif(source, after) and isinstance(after, ast.If):
         body = unindented_lines(source, after.body[0], after.body[-1], remark=False)
@@ -99,7 +100,7 @@ def _rest(spot: TemplateSite, other: ast.If) -> Iterator[list[str]]:
 
 
 def _reworded(model: str, text: str, rest: str) -> Iterator[str]:
-    """Yield the rest with words changed as they differ between the model and the text, then unchanged."""
+    """Yield `rest` with the word replacements that turn `model` into `text`, then `rest` unchanged."""
     old, new = words(model), words(text)
     pairs: dict[str, str] = {}
     for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

@@ -45,7 +45,7 @@ def run(session: Session, name: str, words: str) -> None:
 
 
 def is_command(words: str) -> bool:
-    """Return whether words that begin with / are a command, and not a path (`/usr/bin/x fails`)."""
+    """Return whether words that start with / are a command, and not a path (`/usr/bin/x fails`)."""
     name = words[1:].partition(" ")[0]
     return "/" not in name and "." not in name and "\n" not in name
 

@@ -1,1 +1,1 @@
-"""What a person enters at the prompt: completion, attachments, history and keys."""
+"""Input at the prompt: completion, attachments, history and keys."""

@@ -1,4 +1,4 @@
-"""Attachments of a prompt: `@path` adds a file's text, a folder's listing or a picture; a URL adds its issue."""
+"""Attachments of a prompt: `@path` adds a file's text, a folder's listing or an image; a URL adds its issue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trajectories.git_store.git_commands import QUIET, GitFailed, environment, g
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
-"""Maximum characters of a file; a longer one is cut, and the model can view the rest."""
+"""Maximum number of characters of a file; a longer one is cut, and the model can view the rest."""
 MOST_NAMES = 200
 MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 ADDRESS = re.compile(r"https?://\S+/issues/\d+\S*")
@@ -86,11 +86,12 @@ class Request:
 
 
 def resolve_attachments(words: str, root: Path) -> Request:
-    """Return the request that words make. Files are searched in the current folder, then in the repository at `root`.
+    """Return the request that the words make up, with its attachments. Files are searched in the current folder, then
+    in the repository at `root`.
 
     Only files in the repository are read, except git's own. A file elsewhere is read only if its full path (from / or
-    ~) is the whole prompt, because pasted text may name files that the user does not want to send, and so may links. A
-    picture may also stand beside other words if the prompt is one line. `read` lists what was read outside of the
+    ~) is the whole prompt, because pasted text and links may refer to files that the user does not want to send. An
+    image may also be named beside other words if the prompt is one line. `read` lists what was read outside of the
     repository. Raises UsageError for a file that does not exist or may not be read.
     """
     words = words.strip()
@@ -126,7 +127,7 @@ def _with_attachments(words: str, names: list[str], pictures: list[str], root: P
         except UsageError as refused:
             if name in names:
                 raise
-            read.append(f"Not read: {refused.message}")  # the name stays text: a pasted log names many files
+            read.append(f"Not read: {refused.message}")  # the name is kept as text: a pasted log names many files
             continue
         read += _read_notice(path, root)
         if path.is_dir():
@@ -222,7 +223,7 @@ def _listing(path: Path, name: str) -> str:
 
 
 def _picture(path: Path) -> str:
-    """Return a picture as a data: URL, detected by its first bytes; "" for any other file."""
+    """Return an image as a data: URL, detected by its first bytes; "" for any other file."""
     try:
         data, size = _bytes(path, MOST_PICTURES)
     except OSError:

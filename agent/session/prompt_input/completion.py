@@ -27,7 +27,7 @@ class Completion:
 
 
 class Completer:
-    """Completes at every key press, so anything slow was found earlier in a thread."""
+    """Completes the input at every key press, so slow look-ups run beforehand in a thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -22,7 +22,8 @@ RANKED = 1000
 class FileIndex:
     """The tracked and untracked files that git does not ignore, and their folders.
 
-    A thread lists them at first and renews the list from time to time. Until it is done the old list is used.
+    A thread lists the files at the start and renews the list from time to time. Until a new list is complete, the old
+    one is used.
     """
 
     def __init__(self, source: Repository) -> None:

@@ -21,13 +21,14 @@ from trajectories.journal import append_durably, write_durably
 MOST = 1000
 """Maximum number of entries."""
 LONGEST = 20_000
-"""Maximum characters of an entry; longer texts were pasted."""
+"""Maximum number of characters in an entry; longer text was pasted."""
 PATIENCE = 2.0
 """Seconds to wait for another process that uses the file."""
 
 
 class History:
-    """The entries, oldest first: of earlier sessions when this one started, and of this one."""
+    """The entries, oldest first: those that earlier sessions had stored when this one started, and those of this
+    session."""
 
     def __init__(self, state: Path, repository: Path) -> None:
         self._file = state / "history" / f"{sha256(os.fsencode(repository)).hexdigest()[:24]}.jsonl"

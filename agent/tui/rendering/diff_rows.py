@@ -1,6 +1,7 @@
-"""A diff as rows for display, parsed in one pass and without errors.
+"""A diff as rows for display, parsed in one pass that accepts any text.
 
-Text that is not a diff is kept as notes. Paths and lines are not cleaned here; the code that shows them must do that.
+Text that is not a diff is kept as notes. Paths and lines are not sanitised here; the code that displays them must do
+that.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NO_NEWLINE = "no newline at the end of the file"
 
 
 class Row(NamedTuple):
-    """A line with its old and new line number, 0 if it has none.
+    """A line with its line numbers in the old and the new file, 0 if it is not in that file.
 
     `n` is its index among the rows of its file; rows of one hunk have the same `hunk`.
     """
@@ -38,7 +39,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class FileDiff:
-    """The diff of one file; `notes` describe changes that no line shows."""
+    """The diff of one file; `notes` describe changes that do not appear as changed lines."""
 
     path: str
     letter: str = "M"
@@ -50,7 +51,7 @@ class FileDiff:
 
 
 class Pair(NamedTuple):
-    """A row with two sides."""
+    """A row of the side-by-side view."""
 
     left: Row | None
     right: Row | None
@@ -133,7 +134,7 @@ class _Reader:
             file.letter = "A" if before == "/dev/null" else "D" if after == "/dev/null" else file.letter
 
     def _hunk(self, file: FileDiff, line: str, match: re.Match[str]) -> None:
-        """Read as many lines as the hunk's header says, even if they look like headers."""
+        """Read the number of lines that the hunk's header states, even if they look like headers."""
         self._hunks += 1
         rows = file.rows
         rows.append(Row("hunk", line, len(rows), self._hunks))
@@ -162,7 +163,7 @@ class _Reader:
 
 
 def _extended(file: FileDiff, line: str) -> None:
-    """Read a header line of a file before its hunks."""
+    """Parse a header line that precedes a file's hunks."""
     last = line.rpartition(" ")[2]
     if line.startswith("new file mode "):
         file.letter = "A"
@@ -186,7 +187,7 @@ def _extended(file: FileDiff, line: str) -> None:
 
 
 def _path(written: str, prefix: str = "") -> str:
-    """Decode a path as git writes it, with quotes and escaped bytes if necessary."""
+    """Decode a path in git's notation, which uses quotes and escaped bytes if necessary."""
     written = written.strip()
     if len(written) > 1 and written[0] == written[-1] == '"':
         written = _ESCAPED.sub(_byte, written[1:-1]).encode("latin-1", "replace").decode("utf-8", "replace")

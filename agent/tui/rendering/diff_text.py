@@ -13,14 +13,14 @@ from agent.tui.rendering.diff_rows import FileDiff, Row
 from agent.tui.rendering.plain_text import code_line
 
 LONGEST = 2_000
-"""Maximum columns of a line."""
+"""Maximum number of columns of a line."""
 TAB = 4
 CUT = 40
-"""Columns for the note about the rest of a longer line."""
+"""Number of columns reserved for the note about the rest of a truncated line."""
 
 
 def highlight_rows(rows: Sequence[Row], path: str) -> dict[int, Content]:
-    """Return the coloured text of a file's rows by number; each side of a hunk is highlighted as separate code."""
+    """Return the coloured text of a file's rows by row number; each side of a hunk is highlighted as separate code."""
     found: dict[int, Content] = {}
     lexer = find_lexer_class_for_filename(path.rpartition("/")[2])
     language = lexer.aliases[0] if lexer and lexer.aliases else "text"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agent.tui.rendering.line_renderer import LineRenderer
 
 LONGEST = 200_000
-"""Maximum characters for highlighting; longer code is shown as plain text."""
+"""Maximum number of characters that are highlighted; longer code is shown as plain text."""
 
 
 def code_text(code: str, pen: LineRenderer, path: str = "", language: str = "") -> Text:

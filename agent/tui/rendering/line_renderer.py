@@ -93,7 +93,7 @@ class LineRenderer:
         return [blank(indent) + strip for strip in strips] if indent else strips
 
     def line(self, *parts: str | tuple[str, str], indent: int = 0) -> Strip:
-        """Render texts, each with the name of its style, as one line, which is cut to the width."""
+        """Render texts, each with the name of its style, as one line, truncated to the width."""
         text = Text(" " * indent, no_wrap=True, end="")
         for part in parts:
             words, style = part if isinstance(part, tuple) else (part, "")
@@ -112,6 +112,6 @@ def blank(width: int) -> Strip:
 
 
 def one_line(words: str) -> str:
-    """Clean a text and replace white space by single blanks, except at the ends."""
+    """Clean text and replace white space by single spaces; at both ends, keep at most one space."""
     middle = " ".join(clean_text(words).split())
     return f"{' ' * (words[:1] == ' ')}{middle}{' ' * (words[-1:] == ' ' and bool(middle))}"

@@ -1,4 +1,4 @@
-"""Rendering of a model's Markdown: nothing is left out, and control characters are removed."""
+"""Rendering of a model's Markdown: no text is omitted, and control characters are removed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _parser() -> Any:
 
 
 def draw_markdown(text: str, pen: LineRenderer, indent: int = 0) -> list[Strip]:
-    """Render cleaned text, without blank lines at the beginning and end."""
+    """Render cleaned text, without blank lines at the start and end."""
     _drawing.append(pen)
     try:
         strips = pen.lines(_Markdown(text), indent)

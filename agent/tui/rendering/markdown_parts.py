@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 
 PART = 1000
-"""Minimum characters of a part."""
+"""Minimum number of characters of a part."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _GOES_ON = re.compile(r"\s|[-*+] |\d+[.)] |[|>]|$")
-"""Beginnings of lines that continue the text before a blank line."""
+"""Prefixes of lines that continue the text before a blank line."""
 
 
 def split_markdown(text: str) -> Iterator[str]:
-    """Yield pieces of the text that can be laid out separately; joined they are the text."""
+    """Yield pieces of the text that can be laid out separately; joined, they equal the text."""
     start, length, fence = 0, 0, ""
     at = 0
     before_blank = False

@@ -6,7 +6,7 @@ from aci.observation.sanitized_text import escape_invisible
 
 
 def visible_line(text: str) -> str:
-    """Return a text in one line with single blanks and visible control characters."""
+    """Return text as one line with single spaces and visible control characters."""
     return " ".join(escape_invisible(text).split())
 
 

@@ -1,4 +1,4 @@
-"""Pacing of redraws for growing content: the longer drawing takes, the longer the pause for keys."""
+"""Pacing of redraws for growing content: the longer drawing takes, the longer the pause in which keys are handled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from time import monotonic
 REST = 6.0
 """Length of the pause in multiples of the drawing time."""
 TYPING = 20.0
-"""Maximum length of the pause while the user types, in the same unit; so 19 of 20 keys are not delayed."""
+"""Maximum length of the pause while the user types, in multiples of the drawing time; with this value, 19 of 20 keys
+are not delayed."""
 LONGEST = 2.0
 """Maximum pause in seconds."""
 

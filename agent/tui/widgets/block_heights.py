@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 
 class Heights:
-    """Heights of consecutive blocks. Sums are recomputed only after a change, so growth at the end is cheap."""
+    """The heights of consecutive blocks. Positions are recomputed only after a change, so appending a block is
+    cheap."""
 
     def __init__(self) -> None:
         self._of: list[int] = []
         self._starts: list[int] = [0]
-        """First lines of the blocks, as far as they are known."""
+        """First line of each block, as far as computed."""
 
     def __len__(self) -> int:
         return len(self._of)

@@ -13,7 +13,7 @@ from aci.observation.sanitized_text import one_line
 from agent.tui.widgets.text_input import normalize_input
 
 NARROW = 60
-"""Columns below which choices are listed without their help."""
+"""Minimum width in columns for showing the choices' help."""
 
 
 class Choice(Protocol):

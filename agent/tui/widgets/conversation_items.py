@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     Draw = Callable[[LineRenderer], list[Strip]]
 
 USER_SIGN = "\u203a"
-"""The sign before a user's words."""
+"""The sign before a user's message."""
 LINES = 300
-"""Maximum lines of a text that are drawn as one block."""
+"""Maximum number of lines of text that are drawn as one block."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,19 +36,19 @@ class Block:
 
 
 class Item(Protocol):
-    """An item of the conversation. `opens`: it can be opened to show more."""
+    """An item of the conversation. `opens`: whether it can be opened to show more."""
 
     @property
     def opens(self) -> bool: ...
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        """Return the blocks; with `opened` and `whole`, including what must be read from disk."""
+        """Return the blocks; with `opened` and `whole`, include content that must be read from disk."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UserMessage:
-    """A message of the user; `late` if it was sent during a turn."""
+    """A message from the user; `late` if it was sent during a turn."""
 
     text: str
     late: bool = False
@@ -84,7 +84,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class ModelText:
-    """Text of the model, or the output of a command."""
+    """Text from the model, or the output of a command."""
 
     text: str
     kind: str = "markdown"

@@ -29,7 +29,7 @@ from agent.tui.widgets.streaming_item import LiveItem, Secrets, no_secrets
 WALKING = ("up", "down", "enter", "home", "end")
 """Keys that move between steps; all other keys go to the prompt."""
 WHEEL = 3
-"""Lines to scroll per step of the mouse wheel."""
+"""Number of lines to scroll per step of the mouse wheel."""
 EIGHTHS = 8
 """Subdivisions of a line in the drawing of a scrollbar."""
 FAR = 1 << 20
@@ -37,7 +37,7 @@ FAR = 1 << 20
 
 
 class Conversation(ScrollView, can_focus=True):
-    """Shows finished items, which `add` appends, and the `live` item. Follows the end unless the user scrolls."""
+    """Shows finished items, which `add` appends, and the `live` item. Keeps the end visible unless the user scrolls."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"conversation--{name}" for name in (*NAMES, "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -206,7 +206,7 @@ class Conversation(ScrollView, can_focus=True):
     # Scrolling
 
     def _update_scrollbar(self) -> None:
-        """Update the scrollbar from the known heights, if it would look different."""
+        """Update the scrollbar from the known heights, if its appearance would change."""
         self._pace.redraw_ended()
         heights, seen = self._line_cache.heights, max(1, self.scrollable_content_region.height)
         at = heights.start(min(self._top[0], max(0, len(heights) - 1))) + self._top[1] if len(heights) else 0
@@ -229,7 +229,7 @@ class Conversation(ScrollView, can_focus=True):
             self._redraw()
 
     def scroll_lines(self, lines: int) -> None:
-        """Scroll by drawn lines, down if positive."""
+        """Scroll by a number of drawn lines; a positive number scrolls down."""
         cache = self._line_cache
         if not len(cache):
             return
@@ -264,7 +264,7 @@ class Conversation(ScrollView, can_focus=True):
         self._following = True
         self._redraw()
 
-    # Steps that open
+    # Items that can be opened
 
     def action_move(self, by: int) -> None:
         """Go to the next or previous item that opens; down from the last one returns the focus to the prompt."""
@@ -297,7 +297,7 @@ class Conversation(ScrollView, can_focus=True):
         self._redraw()
 
     def _show_item(self, number: int) -> None:
-        """Scroll to an item; if it does not fit, to its beginning."""
+        """Scroll to an item, or to its start if it does not fit on the screen."""
         begin, end = self._line_cache.span(number)
         height = self.scrollable_content_region.height
         seen = {block for block, _, _ in self._page or ()}
@@ -321,4 +321,4 @@ class Conversation(ScrollView, can_focus=True):
                 self.action_open()
 
     class Left(Message):
-        """The focus should return to the prompt."""
+        """Posted when the focus should return to the prompt."""

@@ -21,18 +21,20 @@ from agent.tui.rendering.plain_text import visible_line
 from agent.tui.widgets.side_panel import LETTERS
 
 CHUNK = 200
-"""Rows that are coloured together."""
+"""Number of rows that are coloured together."""
 BESIDE = 104
-"""Minimum columns of the widget for old and new side by side; 140 columns of screen with the list of files."""
+"""Minimum width of the widget, in columns, for showing old and new side by side; with the list of files, the screen
+then has 140 columns."""
 NARROW = 60
-"""Columns below which a line has only one number."""
+"""Minimum width in columns for two line numbers per line; on narrower screens a line has only one."""
 SIGNS = {"added": "+", "removed": "-"}
 GROUNDS = {"added": "on $added", "removed": "on $removed"}
 NUMBERS = {"added": "$text-success", "removed": "$text-error"}
 
 
 class DiffView(ScrollView, can_focus=True):
-    """Shows the files of a diff one below the other. `beside` is None while the width decides."""
+    """Shows the files of a diff one below the other. `beside` is None as long as the width decides whether old and new
+    are side by side."""
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
@@ -52,7 +54,7 @@ class DiffView(ScrollView, can_focus=True):
         self.files = files
         self.beside: bool | None = None
         self.found = ""
-        """The words of the last search, which are highlighted."""
+        """The text of the last search, whose matches are highlighted."""
         self._rows: list[Pair] = []
         self._starts: list[int] = []
         self._side_by_side = False
@@ -134,7 +136,7 @@ class DiffView(ScrollView, can_focus=True):
 
     @property
     def current(self) -> int:
-        """The current file: the one last gone to while it is visible, else the one at the top."""
+        """The current file: the file that was last scrolled to while it is visible, otherwise the one at the top."""
         top = round(self.scroll_target_y)
         if self._target_file is not None and top <= self._starts[self._target_file] < top + self.size.height:
             return self._target_file
@@ -152,7 +154,8 @@ class DiffView(ScrollView, can_focus=True):
         self.scroll_to(y=y, animate=False)
 
     def find(self, words: str, back: bool = False) -> bool:
-        """Go to the next line with these words, after the last match or the top; return whether there is one."""
+        """Go to the next line that contains the text, after the last match or the top of the screen; return whether
+        there is one."""
         again, self.found = words == self.found, words
         self.refresh()
         wanted, count = words.casefold(), len(self._rows)
@@ -242,7 +245,7 @@ class DiffView(ScrollView, can_focus=True):
         return self._code[key][row.n]
 
     def _strip(self, content: Content, row: Row, width: int, scrolled: int = 0, at: int | None = None) -> Strip:
-        """Render content in `width` columns. With a line number `at` it can be selected with the mouse."""
+        """Render content in `width` columns. With a line number `at`, the content can be selected with the mouse."""
         base = self._style(GROUNDS.get(row.kind, ""))
         selection = self.text_selection
         if at is not None and selection is not None and (span := selection.get_span(at)) is not None:

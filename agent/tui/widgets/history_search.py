@@ -34,7 +34,7 @@ class HistorySearch:
         self._at: int | None = None
         self._draft = ""
         self.query: str | None = None
-        """The search words, or None if there is no search."""
+        """The search text, or None if no search is active."""
 
     def done(self) -> None:
         """Return to the end of the history and forget the draft."""
@@ -52,7 +52,7 @@ class HistorySearch:
         return entries[self._at]
 
     def newer(self) -> str | None:
-        """Return the next entry, after the last one the draft; None at the end."""
+        """Return the next entry, or the draft after the last entry; None at the end."""
         if self._at is None:
             return None
         entries = self.history.entries

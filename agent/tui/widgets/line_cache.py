@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from agent.tui.widgets.conversation_items import Block, Item
 
 KEPT = 6000
-"""Maximum lines in the cache, more than any screen has."""
+"""Maximum number of lines in the cache; no screen has that many."""
 
 
 class LineCache:
-    """Items by number with their blocks, and lines by the number of a block."""
+    """Caches the blocks of each item by item number, and drawn lines by block number."""
 
     def __init__(self) -> None:
         self.pen = LineRenderer(80)

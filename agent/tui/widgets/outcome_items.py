@@ -21,7 +21,7 @@ PARTS = {"red": "red without it", "green": "green with it", "red_again": "red ag
 COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` raises the session's budget."
 NAMED = 10
-"""Maximum tests that are named if the item is closed."""
+"""Maximum number of tests that a closed item names."""
 DOUBTED = "Not verified: all parts of the proof pass, but"
 UNTRUSTED = f"{DOUBTED} its results cannot be trusted; its notes say why."
 ENDINGS = {
@@ -39,7 +39,7 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ProofItem:
-    """The result of a proof: whether the issue is solved and no test was lost."""
+    """The result of a proof: whether the issue is solved and all tests that passed before still pass."""
 
     step: Step
     opens: bool = True

@@ -19,7 +19,7 @@ from agent.tui.widgets.prompt_hints import LEAVE, placeholder, queue_text
 from agent.tui.widgets.text_input import Entry
 
 MARGIN = 5
-"""Columns of the prompt that are not for its text."""
+"""Number of columns of the prompt that its text cannot use."""
 SEARCH = "History: {query}▏ ctrl-r older, enter accepts, esc back"
 NO_MORE = "History: {query}▏ no older match; enter, esc"
 
@@ -43,30 +43,30 @@ class Prompt(Vertical):
 
     @dataclass
     class Submitted(Message):
-        """Send words to the session."""
+        """Posted to send text to the session."""
 
         words: str
 
     @dataclass
     class Steered(Message):
-        """Send words to the model at its next step."""
+        """Posted to send text to the model at its next step."""
 
         words: str
 
     class Interrupted(Message):
-        """Stop the current turn."""
+        """Posted to stop the current turn."""
 
     class Resumed(Message):
-        """Resume the stopped turn: Enter on an empty prompt."""
+        """Posted to resume the stopped turn, by Enter on an empty prompt."""
 
     class Unqueued(Message):
-        """Take the last words from the queue, for editing (see `put`)."""
+        """Posted to take the last message from the queue, for editing (see `put`)."""
 
     class ModeSwitched(Message):
-        """Switch between build and plan."""
+        """Posted to switch between build and plan."""
 
     class Quit(Message):
-        """End the session."""
+        """Posted to end the session."""
 
     def __init__(self, history: History | None = None, complete: Complete | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -77,9 +77,9 @@ class Prompt(Vertical):
         self._status: Status | None = None
         self._leaving = False
         self._offered = ("", 0)
-        """The text and cursor of the shown completions."""
+        """The text and cursor position to which the shown completions belong."""
         self._settled = ""
-        """Text from completion, history or esc; no completions are shown until it changes."""
+        """Text set by a completion, esc or the history; no completions are shown until it changes."""
         self._actions: dict[str, Callable[[], bool]] = {
             "enter": self._send,
             "ctrl+s": self._steer,

@@ -1,4 +1,4 @@
-"""Texts of the prompt: what the user can do now, and what is queued."""
+"""Text of the prompt: what the user can do now, and what is queued."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from agent.session.session_status import Status
 
 LEAVE = "ctrl-c again ends the session"
 WAITING = 3
-"""Maximum queued requests that are shown."""
+"""Maximum number of queued requests that are shown."""
 
 
 STOPPED = ("Stopped. Enter resumes, words are sent with it, /undo reverts", "Stopped. Enter or words resume")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trajectories.records import Record, Reply
 
 SHORT = 4
-"""Maximum lines of a message to the model that only repeats the user's words."""
+"""Maximum number of lines of a message to the model that only repeats the user's message."""
 CLOSING = ("undo", "compact")
 """Authors of steps whose message is shown at the end of their turn."""
 NAMED = {"by-hand": "test"}
@@ -48,7 +48,7 @@ def run_items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply
 
 
 def repeats_user_message(step: Step) -> bool:
-    """Return whether a step only passes the user's words to the model, which are shown already."""
+    """Return whether a step only repeats for the model a user's message that is shown already."""
     text = "\n".join(observation.text for observation in step.observations)
     return step.author == "task" and not step.actions and text.count("\n") < SHORT
 

@@ -19,7 +19,7 @@ from agent.tui.widgets.outcome_items import PARTS
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
 NARROWEST, SCROLLBAR = 28, 1
-"""Columns."""
+"""Width in columns."""
 HINTS = {
     "idle": "ctrl-b hides this · f1 help",
     "working": "esc stops · ctrl-s steers",
@@ -43,7 +43,7 @@ class Panel(VerticalScroll, can_focus=False):
     """
 
     class FileChosen(Message):
-        """The user selected a file."""
+        """Posted when the user selects a file."""
 
         def __init__(self, path: str) -> None:
             super().__init__()
@@ -136,7 +136,7 @@ def _queued(status: Status) -> Iterator[Content]:
 
 
 def file_line(file: ChangedFile, width: int) -> Content:
-    """Return a line with letter, path and line counts; a long path is cut at its beginning."""
+    """Return a line with status letter, path and line counts; a long path is truncated at its start."""
     counts = "binary" if file.added is None else f"+{file.added} -{file.removed}"
     room = max(4, width - 3 - len(counts))
     path = one_line(file.path)

@@ -21,11 +21,11 @@ STYLES = {
 }
 MARKS = {"idle": "●", "working": "◐", "asking": "?", "paused": "‖"}
 NEARLY = 0.8
-"""Share of the budget, or of the model's window, above which it is coloured."""
+"""Share of the budget, or of the model's context window, above which the figure is coloured."""
 LONGEST = 28
-"""Maximum characters of the name of a model, branch or base."""
+"""Maximum number of characters of the name of a model, branch or base."""
 SMALLEST_HELD = 0.005
-"""Minimum reserved dollars that are shown."""
+"""Minimum amount of reserved dollars that is shown."""
 BETWEEN = " · "
 
 

@@ -1,4 +1,4 @@
-"""A step in the conversation: the model's text and one line per action with its result; opened, all details."""
+"""A step in the conversation: the model's text and one line per action with its result; when opened, all details."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from trajectories.records import Action, Observation, Reply, Step
 
 Outputs = Callable[[int], str]
-"""Returns the stored output of a number."""
+"""Function that returns the stored output with the given number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Names of arguments that contain code."""
 BY_HAND = 12
-"""Maximum lines of the output of a user's command that are shown if the item is closed."""
+"""Maximum number of lines of the output of a user's command that a closed item shows."""
 
 
 def no_outputs(number: int) -> str:
@@ -63,7 +63,7 @@ class StepItem:
         return found
 
     def _remark_blocks(self, opened: bool) -> list[Block]:
-        """Return blocks for a step without actions, whose text another author than the model wrote."""
+        """Return blocks for a step without actions, whose text was not written by the model."""
         text = "\n".join(observation.text for observation in self.step.observations)
         line = Block(partial(_remark, self.step.author, text))
         return [line, *text_blocks(text, "muted", 4)] if opened else [line]
@@ -85,7 +85,7 @@ class StepItem:
 
 
 def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:
-    """Yield the arguments that do not fit into a line, in full."""
+    """Yield, in full, the arguments that do not fit into a line."""
     if isinstance(old := arguments.get("old"), str) and isinstance(new := arguments.get("new"), str):
         lines = [f"-{line}" for line in old.split("\n")] + [f"+{line}" for line in new.split("\n")]
         yield from code_blocks("\n".join(lines), language="diff", indent=4)

@@ -33,7 +33,7 @@ class Branch:
 
 
 class LiveItem:
-    """The live item; false if there is nothing to show. Only the end of a growing text needs a new layout."""
+    """The live item; it is falsy if there is nothing to show. Only the end of a growing text needs a new layout."""
 
     opens = False
 

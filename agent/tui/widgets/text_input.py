@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Location
 
 LONG = 4000
-"""Maximum characters of a paste that is shown; a longer one is shown as a mark and sent in full."""
+"""Maximum number of characters of a paste that is shown in full; a longer one is shown as a mark and sent in full."""
 LINES = 60
 
 # Terminals without the kitty protocol send these for alt-enter, which Textual reads as enter.
@@ -33,7 +33,7 @@ def normalize_input(text: str) -> str:
 class Entry(TextArea):
     """A text input that grows from one line to a third of the screen. `words` is the full text with all pastes.
 
-    `keys` is called first with each key and returns whether it handled it.
+    `keys` is called first for each key and returns whether it handled the key.
     """
 
     DEFAULT_CSS = """
