@@ -211,7 +211,7 @@ def test_plan_mentions_date_of_code_if_packages_depend_on_it(make_repo: MakeRepo
 
     old = make_repo({"setup.py": "import setuptools\n\nsetuptools.setup(name='x')\n"})
     assert "those of 2023-11-14, the date of its code, are tried" in reasons(old)
-    assert "code's date" not in reasons(make_repo({"go.mod": "module x\n"}))
+    assert "date of its code" not in reasons(make_repo({"go.mod": "module x\n"}))
     now = {**os.environ, "GIT_COMMITTER_DATE": f"{int(time.time())} +0000"}
     person = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     for name, is_mentioned in (("README.md", True), ("code.py", False)):

@@ -236,7 +236,7 @@ def test_properties_and_uncalled_functions_are_reported(workspace: PosixWorkspac
     assert messages[1] == "The command does not call shop/core.py:never."
     assert "it was not found: KeyError" in messages[2]
     assert record_calls(workspace, core("never"), "python -I -S -c 1", say=messages.append) == ()
-    assert messages[3] == "No Python process of the command could record calls of the command."
+    assert messages[3] == "No Python process of the command could record calls."
 
 
 def test_calls_in_scripts_and_child_processes_are_recorded(workspace: PosixWorkspace) -> None:

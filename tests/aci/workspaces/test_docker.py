@@ -107,10 +107,10 @@ def test_processes_at_process_limit_are_ended(repo: Path, open_ws: OpenWorkspace
     changed = ws.options.trees.changed(ws.options.base.tree, ws.snapshot().tree)
     assert [change.path for change in changed] == ["new"]
     result = ws.run("echo $A")
-    assert "all were ended" in result.text
+    assert "all of them were ended" in result.text
     assert result.text.endswith("\nkept\n")
     result = ws.run(f"{fill}; sleep 60", timeout=1)
-    assert "all were ended" in result.text or result.timed_out
+    assert "all of them were ended" in result.text or result.timed_out
     assert ws.run("echo $A").text.endswith("kept\n")
 
 

@@ -259,7 +259,7 @@ def test_failed_revert_leaves_changes_applied(session) -> None:
     session.say("/apply")
     session.file("a.txt").write_bytes(a_text(_3=b"mine\n", _10=b"theirs\n"))
     question_count = len(session.questions)
-    assert session.say("/apply --undo").startswith("The changes applied to a.txt cannot be reverted. Left out,")
+    assert session.say("/apply --undo").startswith("The changes applied to a.txt cannot be reverted. Skipped,")
     assert len(session.questions) == question_count, "there is nothing to approve"
     session.file("a.txt").write_bytes(a_text(_3=b"theirs\n", _10=b"theirs\n"))
     assert session.say("/commit").startswith("Commit "), "the change does not count as reverted"
