@@ -218,7 +218,7 @@ def test_suspicious_lines_are_reported_if_no_edit_helps(start_run, monkeypatch: 
     assert (result.exit.code, bool(result.patch)) == (1, False)
     report = engine.trajectory.all_steps()[0].observations[0].text
     assert "calc.py:2" in report
-    assert "One edit had to fix all 2 failing tests" in report
+    assert "The search looked for one edit that fixes all 2 failing tests" in report
     assert "--max-time" in report
 
 
