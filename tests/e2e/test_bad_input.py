@@ -179,7 +179,7 @@ def test_script_that_ends_keeps_best_tree(machine, calculator, issue_file):
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
     assert result["exit"] == result["returncode"] == 6
     assert "+    return a + b" in result["patch"]
-    assert "answers ask 2" in result["error"]["message"]
+    assert "has no reply for request 2" in result["error"]["message"]
 
 
 @pytest.mark.slow

@@ -196,7 +196,7 @@ def test_search_finds_folded_text(open_page: OpenPage) -> None:
     assert tab.evaluate(highlighted) == "raise UnknownCountry"
     assert search(tab, "what would 8 mean") == "1 of 1"
     assert search(tab, "with 2.675") == "1 of 1"
-    assert search(tab, ".*") == "nothing"
+    assert search(tab, ".*") == "no matches"
 
 
 @pytest.mark.slow

@@ -247,7 +247,7 @@ def test_base_image_whose_git_fills_disk_is_refused(open_container):
                 tar.addfile(entry, io.BytesIO(FILLING_GIT.encode()))
             container.put_archive("/", archive.getvalue())
         container.commit(*name.split(":"))
-        with pytest.raises(WorkspaceError, match=r"could not be prepared\. The disk is full: .* may be\.$"):
+        with pytest.raises(WorkspaceError, match=r"could not be prepared\. The disk is full: .* files\.$"):
             open_container(disk="100m", image=name)
     finally:
         container.remove(force=True)
