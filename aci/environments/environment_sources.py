@@ -42,10 +42,10 @@ def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
 
 
 def derive_plan(files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan that the files imply: those at the top, or else in the folder that has a manifest and the most
+    """Return the plan implied by the top-level files, or else by those in the folder that has a manifest and the most
     test files.
 
-    Of several languages, one with a manifest in that folder is chosen; Python has priority.
+    If there are several languages, one with a manifest in that folder is chosen; Python has priority.
     """
     top = _of_folder(files, settings, "")
     declared = any(re.fullmatch(f"{_MANIFESTS}|tox.ini|Gemfile|composer.json", path) for path in files)
@@ -156,7 +156,8 @@ def _on_image(source: str, reading: DockerfileStage, implied: Plan, refused: Seq
 
 
 def _split_venv(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
-    """Separate the command that creates the virtual environment, changed so that it sees the image's packages."""
+    """Split off the command that creates the virtual environment, and change it so that the environment includes the
+    image's packages."""
     if f"{VENV}/bin" not in implied.paths:
         return (), implied.setup
     made, *rest = implied.setup

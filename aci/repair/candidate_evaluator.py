@@ -28,9 +28,9 @@ AGAIN = 1 / 8
 """After a batch, late candidates run again with the full limit; their number is at most this share of the batch
 size."""
 PATIENT, MOST_PATIENT = 10.0, 1
-"""As long as no candidate is plausible, up to MOST_PATIENT candidates with which only a single test does not finish run
-again after each batch, with PATIENT seconds per test. A test that hangs or fails early on the base gives no indication
-of how long it takes when it passes."""
+"""While no candidate is plausible, candidates that timed out in only one test run again after each batch: up to
+MOST_PATIENT of them, with PATIENT seconds per test. A test that hangs or fails early on the base gives no indication of
+how long it takes when it passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,8 @@ class Evaluator:
         self._server.tick = call
 
     def ask(self, job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-        """Return the answers to a job of one of the target's modes within `seconds`; also usable during `evaluate`."""
+        """Run a job in one of the evaluator's modes and return its results within `seconds`; may be called during
+        `evaluate`."""
         return self._server.ask(job, seconds)
 
     def evaluate(
@@ -171,9 +172,9 @@ class Evaluator:
     ) -> Iterator[CandidateResult]:
         """Yield the results of the candidates in their order, drawing them as needed; end early once `until()` is true.
 
-        A `late` candidate is run and yielded again: some after each batch, starting with those that passed most tests,
-        and if these are the `last` candidates, all remaining ones at the end. Once a candidate is plausible, less
-        likely ones are not retried.
+        A `late` candidate is run and yielded again. Some run again after each batch, those that passed the most tests
+        first; with `last`, all remaining ones run again at the end. Once a candidate is plausible, less likely ones are
+        not retried.
         """
         batches = _Batches(self._server, list(failing), list(passing), limits, self._late)
         try:
@@ -275,7 +276,8 @@ class _Batches:
         self.sent.append(_Batch(self._request(candidates, indices, turn), candidates, turn))
 
     def _request(self, candidates: list[Candidate], indices: Iterable[int], turn: int) -> int:
-        """Request these candidates: with a short limit (turn 0), the full one (1), or PATIENT seconds a test (2)."""
+        """Send these candidates for evaluation with the short limit (turn 0), the full limit (1), or PATIENT seconds
+        per test (2)."""
         share, least = ((FIRST, 0.0), (1.0, 0.0), (1.0, PATIENT))[turn]
         order = sorted(self.failing, key=lambda test: -self.kills[test])
         job = {

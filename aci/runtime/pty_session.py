@@ -1,4 +1,4 @@
-"""Side sessions with a terminal, for debuggers, REPLs, editors and programs that ask for input.
+"""Interactive terminal sessions for debuggers, REPLs, editors and programs that ask for input.
 
 The terminal is a pty of this machine; in a container, Docker attaches a pty of the container to it. So an image needs
 no extra program.
@@ -177,7 +177,7 @@ class PtySession:
 
 
 def _start(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, subprocess.Popen[bytes]]:
-    """Start `command` at a terminal of its own; return the master end and the process."""
+    """Start `command` in its own pseudo-terminal; return the master end and the process."""
     try:
         master, slave = pty.openpty()
     except OSError as error:

@@ -1,8 +1,8 @@
 """Lessons of a finished run for later runs in its repository, derived from its records without a model.
 
 An entry says what was requested, where and how it was fixed, what was proven, and which attempts failed. Only a proof
-counts as a success, and only a proof's evidence counts as a failure: a run that stops because its money or time is used
-up teaches nothing.
+counts as a success, and only a proof's evidence counts as a failure: a run that stops because its budget or time is
+used up yields no lesson.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
 """Strings that show that a request quotes someone else's text."""
 COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "it breaks tests that passed before"}
-"""What a failed part of a verdict says against a patch. A test that passes without the patch does not count."""
+"""Evidence against a patch, by the part of the verdict that failed. A test that passes without the patch does not
+count."""
 
 
 def open_bank(state: Path, identity: Identity) -> Bank:

@@ -1,8 +1,9 @@
 """Questions to the user before an action of the model has effects outside a container. `Engine.approve` decides.
 
-In a container no questions are asked: it has no network and no file of this machine. A local workspace is not isolated,
-so the user is asked about each command of the model, and about each test run and import of the changed code by a
-strategy. A tool of another package runs in this process, outside any workspace, so the user is always asked about it.
+Actions in a container need no permission, since it has no network and no access to this machine's files. A local
+workspace is not isolated, so the user is asked about each command of the model, and about each test run and import of
+the changed code by a strategy. A tool of another package runs in this process, outside any workspace, so the user is
+always asked about it.
 """
 
 from __future__ import annotations
@@ -119,8 +120,8 @@ def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
 def may_test(task: Task, workload: str = "") -> bool:
     """Return whether a strategy may try the changed code: run tests, import it, and run the `workload` if any.
 
-    The user is asked once a turn, in local workspaces only, and never about turns of the user's own work. Raises
-    Cancelled.
+    The user is asked once per turn, in local workspaces only, and never in turns in which only the user changed files.
+    Raises Cancelled.
     """
     engine = task.engine
     if task.settings.workspace != "local" or task.by_hand or is_by_hand(task.turn.strategy):

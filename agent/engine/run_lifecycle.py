@@ -75,7 +75,7 @@ class Result:
     word: str = ""
     """The closing message of the model or strategy, if it adds anything to the patch."""
     began: str = ""
-    """The tree at the start of the turn: the turn's changes lead from it to the exit's tree."""
+    """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
     pull: str = ""
     """The URL of the pull request with the patch."""
 
@@ -90,8 +90,8 @@ def begin(
 ) -> Path:
     """Write the first records of a new run, named `name` or else by the current time, and return its directory.
 
-    The run is registered as the user's own in the state folder `registry`, or that of the settings if None. If this
-    fails, no files remain.
+    The run is registered as the user's own in the state folder `registry`, which defaults to the one in the settings.
+    If this fails, no files remain.
 
     Conditions that would make the run fail later are checked here: an unavailable model, a patch that could not be
     delivered.
@@ -137,7 +137,7 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
     try:
         sync_folder(settings.runs)
         yield directory
-    except BaseException:  # also an interrupt; raised again
+    except BaseException:  # also catches KeyboardInterrupt, which is raised again
         shutil.rmtree(directory, ignore_errors=True)
         raise
 
@@ -257,8 +257,8 @@ def reopen(
 def solve(engine: Engine) -> Generator[Step, None, Result]:
     """Yield the run's steps as they are taken and return the result.
 
-    A permanent stop becomes the run's exit. Interrupts and infrastructure errors are raised, and the run stays
-    resumable.
+    If the run stops for a reason that a resume cannot fix, that reason is recorded as its exit. Interrupts and
+    infrastructure errors are raised, and the run stays resumable.
     """
     from agent.engine.lessons import store_lessons
 
@@ -273,7 +273,7 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
 
 
 def _solve_turn(engine: Engine) -> Generator[Step, None, None]:
-    """Solve the present turn, up to its exit record."""
+    """Run the current turn until its exit record."""
     task = Task(engine)
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
@@ -414,8 +414,8 @@ def _last_word(trajectory: Trajectory) -> str:
 
 
 def result(engine: Engine, coming: Exit | None = None) -> Result:
-    """Return the run's present result, whether or not the run has ended; or its result with the exit that is about to
-    be written."""
+    """Return the run's current result, even if the run has not ended; with `exit`, the result as it will be once that
+    exit is recorded."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:

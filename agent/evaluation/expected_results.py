@@ -1,7 +1,7 @@
 """Matching of an instance's test names with test results, because data sets use the names that their runner prints.
 
-Supported are pytest's node ids (also cut at the first space, as by SWE-bench's log parsers), `test_x (module.Class)` of
-unittest and Django, dotted names, and plain function names as printed by sympy's runner.
+The supported names are pytest's node ids (also cut at the first space, as by SWE-bench's log parsers), `test_x
+(module.Class)` of unittest and Django, dotted names, and plain function names as printed by sympy's runner.
 """
 
 from __future__ import annotations

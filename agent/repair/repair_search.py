@@ -152,8 +152,8 @@ def search(
     """Search for edits with at most `cpu_seconds` of the target's CPU time, and compare the plausible ones.
 
     The search ends by `end` on the monotonic clock. After the first plausible edit, some more edits are tried as its
-    rivals. Edits that `memory` holds from an earlier search for the same question are not tried again, and the CPU
-    seconds of that search count.
+    rivals. Edits that `memory` holds from an earlier search for the same problem are not tried again; their CPU seconds
+    count towards the limit.
 
     Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. With a memory, the
     search can then be resumed.

@@ -1,8 +1,8 @@
 """Replays of runs without a model: the record determines actions, branches and trees.
 
 Each step starts from the recorded tree, so one difference does not affect the others. Replies, user messages and steps
-that only moved files (undo, a merge with the user's files, choosing a candidate) are copied. Actions and proofs are run
-again. Actions that a user refused or a limit stopped are not run.
+that only changed the files (undo, a merge with the user's files, choosing a candidate) are copied. Actions and proofs
+are run again. Actions that a user refused or a limit stopped are not run.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_constants_equal_published_values() -> None:
         ([1100, 1000], [1.0, 1.0953101798]),
         # ln 10 = 2.303 > 1: Smax = 2, and 100 * sqrt(10) is half way
         ([1000, 100, 316], [1.0, 2.0, 1 + math.log(1000 / 316) / math.log(10)]),
-        # ln 100 = 4.605: 10,000 has lost ln 10 of it, one half
+        # ln 100 = 4.605: 10,000 is worse by ln 10, so it gets half the reward
         ([100_000, 10_000, 1_000], [1.0, 1.5, 2.0]),
         ([8, 4, 2, 1], [1.0, 1 + 1 / 3, 1 + 2 / 3, 2.0]),
     ],

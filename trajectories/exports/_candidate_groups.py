@@ -26,9 +26,10 @@ TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
 AS_GOOD = 1.05
 """Maximum ratio of the costs of two candidates that count as equally good."""
 JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
-"""Names of results that hold the cost of a function in a tree."""
+"""Pattern of the names of recorded results that contain the cost of a function in a tree."""
 FOLDERS = ("root", "scratch")
-"""Names of results that hold a workspace's folders, which are ignored when openings are compared."""
+"""Names of recorded results that contain workspace paths; they are ignored when initial messages are
+compared."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def candidate_groups(runs: Sequence[RunView]) -> list[list[Candidate]]:
 
 
 def same_prompt_groups(group: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Split a group into candidates with the same opening and tools, which answered the same prompt."""
+    """Split a group into candidates that started with the same messages and tools."""
     found: dict[tuple[str, str], list[Candidate]] = {}
     for candidate in group:
         found.setdefault((tools(candidate), _opening(candidate)), []).append(candidate)
@@ -122,8 +123,8 @@ def _candidate(run: RunView, branches: Sequence[str], verdict: str, tree: str) -
 
 
 def _counted(run: RunView, left: Sequence[str]) -> tuple[int, str]:
-    """Return the total cost of the counted functions, each in the first of these trees (latest first) with a figure,
-    and the counter's name. Return (0, "") if several counters were used or a figure is missing."""
+    """Return the total cost of the counted functions and the counter's name. The cost of each function is taken from
+    the latest tree that has one. Return (0, "") if several counters were used or a figure is missing."""
     costs: dict[str, dict[str, int]] = {}
     backends = set()
     for (_, name), once in run.trajectory.results.items():
@@ -174,7 +175,7 @@ def _failed(candidate: Candidate) -> float:
 
 
 def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]:
-    """Yield pairs of prompt and completion that contain each reply once, right after its own request. A part ends where
+    """Yield pairs of prompt and completion that contain each reply once, right after its own request. A pair ends where
     the conversation was rewritten."""
     for asked, known in conversations(candidate.run):
         if asked.reply.branch in candidate.branches:
@@ -182,9 +183,9 @@ def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], li
 
 
 def full_conversation(candidate: Candidate) -> tuple[list[Message], list[Message]]:
-    """Return the opening, and everything from the first reply to the last, with each output in its original form and
-    including steps that were undone later. A reply that was never acted on is left out, as the model did not read it
-    again."""
+    """Return the initial messages, and all messages from the first reply to the last. Outputs are in their original
+    form, and steps that were undone later are included. A reply that was never acted on is left out, as the model did
+    not read it again."""
     run, branch = candidate.run.trajectory, candidate.branches[0]
     opening, acted, last = _first_request(candidate), _model_steps(candidate), run.last_replies[branch]
     messages: list[Message] = []

@@ -184,7 +184,7 @@ def _reversed(value: Any) -> list[Any]:
 
 
 def _parser(text: str) -> ConfigParser:
-    """Parse an INI file; an invalid one is empty."""
+    """Parse an INI file; an invalid one is treated as empty."""
     parser = ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:

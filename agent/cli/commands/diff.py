@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
-from os.path import lexists  # not Path's, which raises for what is too long
+from os.path import lexists  # not Path.exists, which raises if the name is too long
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,8 +33,8 @@ def command(
 ) -> int:
     """Show the files that differ between two steps, or the first step where two runs differ.
 
-    STEP is main#7, or 7 for short; 0 is the run's base. Without steps, the steps of two runs are compared in pairs, as
-    `replay` does: trees, success and exit codes exactly, text without what differs in every run, such as times.
+    STEP is main#7, or 7 for short; 0 is the run's base. Without steps, two runs are compared step by step, as `replay`
+    does. Trees, success and exit codes must be equal; text that differs in every run, such as times, is ignored.
 
     Exit codes: 0 shown, with or without differences, 2 usage, 5 workspace (a damaged run).
     """

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 LEAST = 0.05
-"""Dollars; a run does not start with less."""
+"""Minimum budget in dollars with which a run starts."""
 ROUNDING = 1e-6
 AROUND = 60
-"""Minutes for the gate, publishing and waiting for runners, in addition to solving."""
+"""Minutes for the gate job, publishing and waiting for runners, in addition to solving."""
 MOST = 30
 """Maximum number of status comments that are read for an issue: its own and those of its pull requests."""
 
@@ -68,7 +68,7 @@ def remaining_budget(place: Repository, stickies: Iterable[StatusComment], rules
 
 
 def check_alone(stickies: Iterable[StatusComment], rules: Rules) -> None:
-    """Raise TriggerSkipped while another run works on it. A run past the time limit counts as dead."""
+    """Raise TriggerSkipped if another run is working on the same issue. A run past the time limit counts as dead."""
     since = datetime.now(UTC) - timedelta(minutes=rules.minutes + AROUND)
     oldest = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     for sticky in stickies:

@@ -1,4 +1,4 @@
-"""From bytes to outlines: exact for Python, without errors for any bytes."""
+"""Parsing of source bytes into outlines: exact for Python, and no input raises an error."""
 
 from __future__ import annotations
 

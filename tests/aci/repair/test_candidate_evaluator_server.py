@@ -208,7 +208,7 @@ def test_evaluation_stops_at_cpu_budget(evaluator: Evaluator) -> None:
     assert ticks[0] <= 2.0 < evaluator.cpu
 
 
-def test_candidate_that_forges_output_harms_itself_alone(evaluator: Evaluator) -> None:
+def test_candidate_that_forges_output_affects_only_itself(evaluator: Evaluator) -> None:
     lies = (
         "import os\n"
         "    for fd in range(3, 64):\n"
