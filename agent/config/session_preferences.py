@@ -15,7 +15,7 @@ from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
 TABLE = "session"
-HELP = "`swe-agent config set session.NAME VALUE` sets one."
+HELP = "Use `swe-agent config set session.NAME VALUE` to set one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def load_preferences(screen: str | None = None) -> Preferences:
         )
     for name, value in table.items():
         if why := invalid_reason(name, value):
-            raise ConfigError(f"session.{name} in {user_file()} cannot be used: {why}.", HELP)
+            raise ConfigError(f"Invalid value for session.{name} in {user_file()}: {why}.", HELP)
     if screen is None:
         return Preferences(**table)
     if why := invalid_reason("screen", screen):
-        raise UsageError(f"--screen cannot be used: {why}.", "See `swe-agent session --help`.")
+        raise UsageError(f"Invalid value for --screen: {why}.", "See `swe-agent session --help`.")
     return Preferences(**(table | {"screen": screen}))
 
 
@@ -63,7 +63,7 @@ def invalid_reason(name: str, value: Any) -> str:
     if kind is bool:
         return "" if isinstance(value, bool) else f"{value!r} is neither true nor false"
     if not isinstance(value, str) or not value.isprintable() or not value:
-        return f"{value!r} is not a word"
+        return f"{value!r} is not plain text"
     choices = get_args(kind)
     return "" if not choices or value in choices else f"{value!r} is not one of {', '.join(choices)}"
 
@@ -76,7 +76,7 @@ def parse_preference(name: str, text: str) -> Any:
             text.lower(), text
         )
     if why := invalid_reason(name, value):
-        raise UsageError(f"session.{name} cannot be set: {why}.", "Nothing was written.")
+        raise UsageError(f"Invalid value for session.{name}: {why}.", "Nothing was written.")
     return value
 
 

@@ -24,12 +24,13 @@ from pydantic_settings.exceptions import SettingsError
 from aci.environments.network.registry_hosts import REGISTRIES
 from agent.config.environment_variables import PREFIX, check_environment
 from agent.config.session_preferences import TABLE as PREFERENCES
+from agent.config.validation_reason import validation_reason
 from agent.limits.run_budget import Price
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
 POLICY = Path("/etc/swe-agent/policy.toml")
-HELP = "`swe-agent fix --help` says what it takes."
+HELP = "See `swe-agent fix --help`."
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 """Names of variables that hold secrets."""
 REPOSITORY = "the repository's .swe-agent.toml"
@@ -295,9 +296,9 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
         if problem["loc"][0] in given:
-            raise UsageError(f"--{name.replace('_', '-')} cannot be used: {problem['msg']}.", HELP) from None
+            raise UsageError(f"Invalid value for --{name.replace('_', '-')}: {validation_reason(error)}.", HELP) from None
         where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
-        raise ConfigError(f"{name} in {where} cannot be used: {problem['msg']}.", HELP) from None
+        raise ConfigError(f"Invalid value for {name} in {where}: {validation_reason(error)}.", HELP) from None
 
 
 def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
@@ -333,8 +334,8 @@ def policy_permissions() -> PermissionTable:
     try:
         return PermissionTable.model_validate(_policy().get("permissions", {}))
     except ValidationError as error:
-        why = error.errors()[0]["msg"]
-        raise ConfigError(f"permissions in {POLICY} cannot be used: {why}.", "Ask the administrator.") from None
+        why = validation_reason(error)
+        raise ConfigError(f"Invalid value for permissions in {POLICY}: {why}.", "Ask the administrator.") from None
 
 
 def _policy() -> dict[str, Any]:

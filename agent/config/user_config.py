@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 from agent.config.session_preferences import NAMES as PREFERENCES
 from agent.config.session_preferences import TABLE, parse_preference
 from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason, user_file
+from agent.config.validation_reason import validation_reason
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
@@ -154,8 +155,8 @@ def _validate(name: Name, written: str, value: str) -> Any:
     try:
         taken = adapter.validate_python([one.strip() for one in value.split(",")] if is_list else value)
     except ValidationError as error:
-        why = error.errors()[0]["msg"]
-        raise UsageError(f"{written} cannot be {value!r}: {why}.", "Nothing was written.") from None
+        why = validation_reason(error)
+        raise UsageError(f"Invalid value {value!r} for {written}: {why}.", "Nothing was written.") from None
     if is_list:
         return list(taken)
     return str(taken.expanduser().absolute()) if isinstance(taken, Path) else taken

@@ -15,6 +15,7 @@ from aci.repository.plain_folder import open_folder
 from aci.repository.user_repository import Repository
 from agent.config.environment_variables import PREFIX
 from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
+from agent.config.validation_reason import validation_reason
 from agent.instances.issue_input import repository_from
 from agent.run_state.run_ownership import ask_for_owner
 from agent.session.session import MODES, Start
@@ -115,5 +116,5 @@ def _defaults(flags: Mapping[str, Any]) -> Settings:
     try:
         return _Defaults(**(state | given))
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise UsageError(f"{problem['loc'][0]} cannot be used: {problem['msg']}.", HELP) from None
+        name = error.errors()[0]["loc"][0]
+        raise UsageError(f"Invalid value for {name}: {validation_reason(error)}.", HELP) from None

@@ -222,8 +222,8 @@ def test_unknown_step_is_refused(machine, parent, name, message):
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (("--budget", "-1"), 2, "--budget cannot be used"),
-        (("--effort", "huge"), 2, "--effort cannot be used"),
+        (("--budget", "-1"), 2, "Invalid value for --budget"),
+        (("--effort", "huge"), 2, "Invalid value for --effort"),
         (("--model", "scripted:/nowhere"), 3, "cannot be read"),
         (("--apply", "--branch", "x"), 2, "both given"),
         (("--branch", "bad name.."), 2, "is not a valid"),

@@ -201,7 +201,7 @@ def test_unknown_workspace_for_example_is_refused(machine: Machine, calculator: 
     text = "```python\nimport calc\n```"
     result = locate(machine, calculator, "--text", text, "--run", "--workspace", "nowhere")
     assert result["returncode"] == result["error"]["code"] != 0
-    assert "--workspace cannot be used" in result["error"]["message"]
+    assert "Invalid value for --workspace: must be" in result["error"]["message"]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

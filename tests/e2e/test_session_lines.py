@@ -72,10 +72,10 @@ def test_exit_code_is_that_of_last_request(machine, run_session):
     ("arguments", "message"),
     [
         (["--mode", "hurry"], "--mode cannot be 'hurry'"),
-        (["--screen", "tiny"], "--screen cannot be used"),
+        (["--screen", "tiny"], "Invalid value for --screen"),
         (["--repo", "/nowhere"], "There is no folder /nowhere"),
         (["--subtree", "nothing"], "There is no folder nothing"),
-        (["--budget", "-1"], "--budget cannot be used"),
+        (["--budget", "-1"], "Invalid value for --budget: must be"),
         (["--resume", "nothing"], "no run named 'nothing'"),
         (["--bogus"], "--bogus"),
     ],

@@ -43,7 +43,7 @@ def charges_of(place: Repository, numbers: Iterable[int], bot: str) -> dict[int,
         if number in found:
             continue
         if len(found) >= MOST:
-            raise TriggerSkipped(f"#{min(found)} has too many pull requests to add up its spending.")
+            raise TriggerSkipped(f"#{min(found)} has too many pull requests; its spending cannot be calculated.")
         with suppress(TriggerSkipped), skip_if_missing("An issue that was deleted has no ledger."):
             found[number] = find(place, number, bot)
             waiting += sorted({one.pull for one in found[number].charges if one.pull}, reverse=True)

@@ -33,7 +33,7 @@ def test_coder_role_sets_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_invalid_roles_table_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_config(tmp_path, monkeypatch, 'roles = "large"\n')
-    with pytest.raises(ConfigError, match=r"roles in .*config\.toml cannot be used"):
+    with pytest.raises(ConfigError, match=r"Invalid value for roles in .*config\.toml"):
         load_settings()
 
 

@@ -152,7 +152,7 @@ def test_rules_of_administrator_are_listed_as_such(talk, tmp_path: Path, monkeyp
     assert "set in your config" in conversation.say("/permissions remove 1").messages[-1]
     assert "administrator" in conversation.say("/permissions remove 2").messages[-1]
     policy.write_text("permissions = 1\n")
-    assert "policy.toml cannot be used" in conversation.say("/permissions").messages[-1]
+    assert "Invalid value for permissions in" in conversation.say("/permissions").messages[-1]
 
 
 @pytest.mark.parametrize("words", ["remove", "remove 0", "remove 2", "remove x", "forget 1"])

@@ -89,7 +89,7 @@ def test_budget_counts_all_pull_requests_of_issue(gate: GateRunner, monkeypatch:
 
     monkeypatch.setattr(spend_reservations, "MOST", 12)
     assert not gate.decide("issues", payload)
-    assert gate.reason == "#1 has too many pull requests to add up its spending."
+    assert gate.reason == "#1 has too many pull requests; its spending cannot be calculated."
 
 
 @pytest.mark.slow
