@@ -13,7 +13,7 @@ from threading import Event, Timer
 
 import pytest
 
-from aci.docker.docker_daemon import OWNER_LABEL, connect
+from aci.docker.docker_daemon import OWNER_LABEL, all_discarded, connect
 from aci.docker.service_containers import Service, _image
 from aci.repository.process_owner import own_mark
 from aci.runtime.workspace import WorkspaceOptions
@@ -87,7 +87,8 @@ def repo(make_repo: MakeRepo) -> Path:
 
 
 def own_containers() -> set[str]:
-    """The containers of this process."""
+    """The containers of this process, after those that are discarded in the background are removed."""
+    all_discarded()
     return set(docker("ps", "-aq", f"--filter=label={OWNER_LABEL}={own_mark()}").split())
 
 
