@@ -293,12 +293,12 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     except SettingsError as error:
         raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or correct it.") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(str(part) for part in problem["loc"])
-        if problem["loc"][0] in given:
-            raise UsageError(f"Invalid value for --{name.replace('_', '-')}: {validation_reason(error)}.", HELP) from None
-        where = origins(of_repository).get(str(problem["loc"][0]), "the environment")
-        raise ConfigError(f"Invalid value for {name} in {where}: {validation_reason(error)}.", HELP) from None
+        names = [str(part) for part in error.errors()[0]["loc"]]
+        name, reason = ".".join(names), validation_reason(error)
+        if names[0] in given:
+            raise UsageError(f"Invalid value for --{name.replace('_', '-')}: {reason}.", HELP) from None
+        where = origins(of_repository).get(names[0], "the environment")
+        raise ConfigError(f"Invalid value for {name} in {where}: {reason}.", HELP) from None
 
 
 def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
