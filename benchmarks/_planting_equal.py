@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from aci.performance.equivalence import collect_answers, describe_differences, is_conclusive
+from aci.performance.input_calls import InputCall
 from aci.performance.target_function import Function, Target, iter_functions
-from aci.performance.workload_inputs import InputCall, record_calls, vary_calls
+from aci.performance.workload_inputs import record_calls, vary_calls
 from aci.runtime.workspace import Workspace
 from trajectories.errors import UsageError
 

@@ -25,9 +25,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aci.performance.equivalence import Answer, collect_answers, describe_differences
+from aci.performance.input_calls import InputCall
 from aci.performance.instruction_count import Counts, count_calls, incomparable_reason
 from aci.performance.target_function import Target, python_line
-from aci.performance.workload_inputs import InputCall, vary_calls
+from aci.performance.workload_inputs import vary_calls
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites

@@ -94,12 +94,16 @@ class Daemon:
         from docker.errors import APIError
 
         try:
-            return self._create_and_start(image, network_files(self, image, names), more)
+            return self._create_and_start(image, self.network_files(image, names), more)
         except APIError as error:
             if VOLUME_PREFIX not in error_message(error):
                 raise
-            mounts = network_files(self, image, names, anew=True)  # the volume was incomplete
+            mounts = self.network_files(image, names, anew=True)  # the volume was incomplete
             return self._create_and_start(image, mounts, more)
+
+    def network_files(self, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
+        """Return the mounts of `network_files` for a container of this daemon."""
+        return network_files(self.client.api, self.labels(), image, names, self.is_podman(), anew)
 
     def _create_and_start(self, image: str, mounts: list[Mount], more: dict[str, Any]) -> Container:
         idle: dict[str, Any] = {

@@ -11,14 +11,12 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from docker import APIClient
     from docker.types import Mount
-
-    from aci.docker.docker_daemon import Daemon
 
 HOSTNAME = "workspace"
 """The host name of every container."""
@@ -41,26 +39,27 @@ ff02::2\tip6-allrouters
 _RESOLV = "nameserver 127.0.0.1\n"  # there is no network, but some programs refuse to start without a name server
 
 
-def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
+def network_files(
+    api: APIClient, labels: Mapping[str, str], image: str, names: Sequence[str], is_podman: bool, anew: bool = False
+) -> list[Mount]:
     """Return the mounts for a container whose loopback also has these `names`.
 
-    If their volume is missing, or if `anew` is true, it is written through a container of `image` that never starts.
-    Raises docker.errors.DockerException.
+    If their volume is missing, or if `anew` is true, it is created with these `labels` and written through a container
+    of `image` that never starts. Raises docker.errors.DockerException.
     """
     from docker.errors import NotFound
 
     hosts = _HOSTS + "".join(f"127.0.0.1\t{name}\n" for name in names)
     files = {"/etc/hosts": hosts, "/etc/resolv.conf": _RESOLV, "/etc/hostname": f"{HOSTNAME}\n"}
-    if daemon.is_podman():
+    if is_podman:
         files["/run/.containerenv"] = ""
-    api = daemon.client.api
     volume = f"{VOLUME_PREFIX}{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
     try:
         folder = api.inspect_volume(volume)["Mountpoint"]
     except NotFound:
         folder, anew = api.create_volume(volume, labels={LABEL: "1"})["Mountpoint"], True
     if anew:
-        _write(api, image, volume, files, daemon.labels())
+        _write(api, image, volume, files, labels)
     return [_mount(f"{folder}/{_name(path)}", path) for path in files]
 
 
@@ -86,9 +85,9 @@ def _mount(source: str, target: str) -> Mount:
     return Mount(target, source, type="bind", read_only=True)
 
 
-def _write(api: APIClient, image: str, volume: str, files: dict[str, str], labels: dict[str, str]) -> None:
+def _write(api: APIClient, image: str, volume: str, files: dict[str, str], labels: Mapping[str, str]) -> None:
     host = api.create_host_config(network_mode="none", binds=[f"{volume}:{_INSIDE}:z,nocopy"])
-    container = api.create_container(image, ["true"], entrypoint=[], host_config=host, labels=labels)["Id"]
+    container = api.create_container(image, ["true"], entrypoint=[], host_config=host, labels=dict(labels))["Id"]
     try:
         api.put_archive(container, _INSIDE, _archive(files))
     finally:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.base_image import source_image
@@ -21,6 +21,7 @@ from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, pa
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, docker_errors
 from aci.observation.sanitized_text import clean_text
+from aci.runtime.workspace import Service
 from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
@@ -34,25 +35,6 @@ _LISTENING = re.compile(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?/tcp")
 _SOCKETS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"
 _LINES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service. If `command` is empty, the image's default command runs.
-
-    It is ready when the shell command `ready` succeeds in it within `seconds`; without such a command, when it listens
-    on one of its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are
-    set in the sessions of the workspace, for example with the service's address.
-    """
-
-    name: str
-    image: str
-    command: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    ready: str = ""
-    ports: tuple[int, ...] = ()
-    seconds: float = 60.0
 
 
 class ServiceGroup:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from aci.history.array_types import Numbers, Scores
 from aci.history.commit_files import Changes
-from aci.history.commit_index import Numbers, Scores
-from aci.history.commit_search import FileHistory
 from aci.history.file_renames import unique_file_names
 
 K1, B = 1.2, 0.6
@@ -18,6 +18,14 @@ MOST_FILES = 20
 """Commits that changed more files than this are ignored."""
 BEST_TERMS = 4
 """Maximum number of terms that a result lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHistory:
+    """A file whose commit messages match; `score` is relative to the best result, `terms` are the heaviest terms."""
+
+    score: float
+    terms: tuple[str, ...]
 
 
 class FileDocuments:

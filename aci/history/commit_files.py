@@ -13,7 +13,7 @@ from aci.repository.disk_cache import Cache, Damaged
 if TYPE_CHECKING:
     import sqlite3
 
-    from aci.history.commit_index import Numbers
+    from aci.history.array_types import Numbers
 
 SCHEMA = "CREATE TABLE changed (family INTEGER PRIMARY KEY, paths BLOB, counts BLOB, files BLOB)"
 MOST = 100

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from aci.history import commit_files
+from aci.history.array_types import Flags, Numbers
 from aci.history.commit_terms import parse_message
 from aci.history.git_log import Commit, GitLog
 from aci.repository.code_version import cache_file, version_of
@@ -47,10 +47,6 @@ AT_ONCE = 500_000
 """Postings gathered before they are stored: those of about ten thousand usual commits, in about 150 MB."""
 LARGEST = 1 << 30
 """Size of a cache in bytes above which it is not extended but replaced by a new one."""
-
-Numbers = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from aci.repository.disk_cache import Cache, Damaged
 from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
-    from aci.history.commit_index import Base, Numbers, Scores
+    from aci.history.array_types import Numbers, Scores
+    from aci.history.change_documents import FileHistory
+    from aci.history.commit_index import Base
 
 K1, B = 1.5, 0.75
 MOST_TERMS = 300
@@ -45,14 +47,6 @@ class PastCommit:
     score: float
     subject: str
     age: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileHistory:
-    """A file whose commit messages match; `score` is relative to the best result, `terms` are the heaviest terms."""
-
-    score: float
-    terms: tuple[str, ...]
 
 
 class History:

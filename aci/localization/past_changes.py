@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aci.history.commit_search import FileHistory, PastCommit
+from aci.history.commit_search import PastCommit
 from aci.issue_text.issue_mentions import Mentions
 from aci.localization.signals import Signal, is_test_or_example, normalise
+
+if TYPE_CHECKING:
+    from aci.history.change_documents import FileHistory
 
 MOST_SIMILAR = 100
 MOST_FILES = 60

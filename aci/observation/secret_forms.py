@@ -45,3 +45,8 @@ def _base64(data: bytes, shift: int) -> tuple[str, str]:
     first, end = (shift * 8 + 5) // 6, (shift + len(data)) * 8 // 6
     core = b64encode(bytes(shift) + data).decode()[first:end]
     return core, core.replace("+", "-").replace("/", "_")
+
+
+def without_userinfo(text: str) -> str:
+    """Return a URL, or a text with URLs, without user names and passwords."""
+    return re.sub(r"//[^/\s]*@", "//", text)

@@ -24,7 +24,7 @@ from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
-    from aci.performance.workload_inputs import InputCall
+    from aci.performance.input_calls import InputCall
 
 ARGUMENT = re.compile(r"^\[0\]\[(\d+)\]|^\[1\]\['?(.*?)'?\]")
 MOST_DIFFERENCES, LONGEST_LINE, START = 8, 400, 120.0

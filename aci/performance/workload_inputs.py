@@ -13,18 +13,17 @@ import re
 import secrets
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from aci.performance.canonical_values import format_value
 from aci.performance.equivalence import collect_answers, is_conclusive, run_calls
+from aci.performance.input_calls import InputCall, Origin
 from aci.performance.target_function import PYTHON, SESSION, Target, python_line
 from aci.runtime.guest_programs import PREFIX, install_programs, program_source
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError
 
-Origin = Literal["recorded", "test", "mutated", "grown", "unseen"]
 MOST_LOST, LIMIT, SPARE = 5, 1.0, 3
 """Maximum number of reasons for lost calls that are reported; seconds that a mutated call may take; number of calls
 that are mutated for each one that is kept."""
@@ -53,16 +52,6 @@ if spec is not None and spec.loader is not None:
     spec.loader.exec_module(sys.modules["sitecustomize"])
 """
 """Python's start-up file; it hides the target's own sitecustomize, if there is one, and runs it."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputCall:
-    """An input call. `size`: its size n, if it was scaled. `times`: how often it occurred while the command ran."""
-
-    data: bytes
-    origin: Origin
-    size: int = 0
-    times: int = 1
 
 
 def record_calls(

@@ -18,8 +18,7 @@ from threading import Event
 from typing import Any
 
 from aci.runtime.guest_programs import PACKAGE, install_programs
-from aci.runtime.line_process import LineProcess
-from aci.runtime.workspace import Workspace
+from aci.runtime.workspace import LineConversation, Workspace
 from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -52,7 +51,7 @@ class CandidateServer:
         self.workspace, self.command, self.names, self.cancel, self.tree = workspace, command, names, cancel, tree
         self.cpu = 0.0
         self.tick: Callable[[], None] = lambda: None
-        self._conversation: LineProcess | None = None
+        self._conversation: LineConversation | None = None
         self._log = f"{workspace.harness}/repair-log.txt"
         self._last = 0
         self._answers: dict[int, deque[dict[str, Any]]] = {}
@@ -117,7 +116,7 @@ class CandidateServer:
             self.drop(number)
         return found
 
-    def _start(self) -> LineProcess:
+    def _start(self) -> LineConversation:
         if self._conversation is None:
             if self._ends and self.tree:
                 self.workspace.restore(self.tree)

@@ -5,15 +5,13 @@ Each backend is a module `aci/workspaces/<kind>.py` with `open(options: Options)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from aci.docker.service_containers import Service
     from aci.repository.user_repository import Repository
-    from aci.runtime.line_process import LineProcess
     from trajectories.git_store.trees import Trees
     from trajectories.records import Base
 
@@ -61,6 +59,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A service. If `command` is empty, the image's default command runs.
+
+    It is ready when the shell command `ready` succeeds in it within `seconds`; without such a command, when it listens
+    on one of its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are
+    set in the sessions of the workspace, for example with the service's address.
+    """
+
+    name: str
+    image: str
+    command: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    ready: str = ""
+    ports: tuple[int, ...] = ()
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceOptions:
     """The options of a workspace at `base`.
 
@@ -100,6 +117,22 @@ def is_session_name(name: str) -> bool:
     return name.isidentifier()
 
 
+class LineConversation(Protocol):
+    """A running command that exchanges lines with the caller. Its stderr is part of its output."""
+
+    def send(self, line: bytes) -> None:
+        """Send a line, given without its end."""
+        ...
+
+    def receive(self, seconds: float) -> list[bytes] | None:
+        """Return whole lines as soon as some arrive, for at most `seconds`; None once the command has ended."""
+        ...
+
+    def close(self) -> None:
+        """End the command and all processes that it started. May be called twice."""
+        ...
+
+
 class Workspace(Protocol):
     """A repository and shells, isolated from the user's own files.
 
@@ -136,7 +169,7 @@ class Workspace(Protocol):
         """
         ...
 
-    def converse(self, command: str, session: str) -> LineProcess:
+    def converse(self, command: str, session: str) -> LineConversation:
         """Start a command that exchanges lines with the caller, beside the sessions.
 
         `session` is the name under which its processes are found.

@@ -18,8 +18,7 @@ from typing import Any
 from aci.performance.canonical_values import format_value
 from aci.performance.target_function import PYTHON
 from aci.runtime.guest_programs import install_programs
-from aci.runtime.line_process import LineProcess
-from aci.runtime.workspace import Workspace
+from aci.runtime.workspace import LineConversation, Workspace
 from aci.testgen.answer_schema import is_offer, is_sound
 from aci.testgen.mutants import Mutant
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
@@ -100,7 +99,7 @@ class ModuleExerciser:
     ) -> None:
         self.room, self.path, self.cancel, self.hash_seed = room, path, cancel, hash_seed
         self.mutants = mutants
-        self._conversation: LineProcess | None = None
+        self._conversation: LineConversation | None = None
         self._log = f"{room.harness}/exercise-log-{hash_seed}.txt"
         self._ends = 0
         self.offers: dict[str, Any] = {}

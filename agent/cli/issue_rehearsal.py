@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.permissions.approvals import Approval, allow_unless_denied
+from agent.permissions.approvals import Approval
+from agent.permissions.decisions import allow_unless_denied
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

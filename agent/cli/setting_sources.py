@@ -7,9 +7,10 @@ from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.sanitized_text import clean_text
-from agent.config.api_keys import without_userinfo
+from aci.observation.secret_forms import without_userinfo
 from agent.config.session_preferences import TABLE, load_preferences
-from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml, user_file
+from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
+from agent.config.user_file import user_file
 from trajectories.errors import ConfigError
 
 DEFAULT = "default"

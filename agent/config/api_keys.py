@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.config.user_file import user_file, write_user_file
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
@@ -91,11 +92,6 @@ def looks_secret(key: str) -> bool:
     """Return whether a key must be masked. Placeholders such as EMPTY, ollama or not-needed are not secrets, and
     masking them would damage source code."""
     return len(key) >= SHORTEST and key not in DUMMIES and not WORD.fullmatch(key)
-
-
-def without_userinfo(text: str) -> str:
-    """Return a URL, or a text with URLs, without user names and passwords."""
-    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _names(model: str) -> list[str]:
@@ -207,8 +203,6 @@ def _from_keyring(name: str) -> str:
 
 def clear_file() -> Path:
     """Return the path of the plain-text key file."""
-    from agent.config.settings import user_file
-
     return user_file().with_name("keys.toml")
 
 
@@ -230,6 +224,4 @@ def _from_file() -> dict[str, str]:
 def _write_file(keys: dict[str, str]) -> None:
     import tomlkit
 
-    from agent.config.user_config import write
-
-    write(clear_file(), tomlkit.dumps(keys))
+    write_user_file(clear_file(), tomlkit.dumps(keys))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aci.docker.service_containers import Service
 from aci.environments.environment_plan import EnvironmentOptions
+from aci.runtime.workspace import Service
 from agent.config.settings import Settings
 
 

@@ -6,11 +6,10 @@ painted before anything else is loaded.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+from agent.config.user_file import user_file
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
@@ -78,15 +77,6 @@ def parse_preference(name: str, text: str) -> Any:
     if why := invalid_reason(name, value):
         raise UsageError(f"Invalid value for session.{name}: {why}.", "Nothing was written.")
     return value
-
-
-def user_file() -> Path:
-    """The user's own config file, as `agent/config/settings.py` finds it."""
-    if named := os.environ.get("SWE_AGENT_CONFIG"):
-        return Path(named)
-    from platformdirs import user_config_path
-
-    return user_config_path("swe-agent") / "config.toml"
 
 
 def _table() -> dict[str, Any]:

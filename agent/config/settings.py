@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from platformdirs import user_config_path, user_state_path
+from platformdirs import user_state_path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -24,8 +24,10 @@ from pydantic_settings.exceptions import SettingsError
 from aci.environments.network.registry_hosts import REGISTRIES
 from agent.config.environment_variables import PREFIX, check_environment
 from agent.config.session_preferences import TABLE as PREFERENCES
+from agent.config.user_file import user_file
 from agent.config.validation_reason import validation_reason
 from agent.limits.run_budget import Price
+from agent.permissions.permission_table import PermissionTable
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
 
@@ -102,18 +104,6 @@ class ServiceTable(BaseModel):
     ports: tuple[int, ...] = ()
     seconds: float = Field(default=60.0, gt=0)
     repositories: tuple[str, ...] = ()
-
-
-class PermissionTable(BaseModel):
-    """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
-
-    The rules say what a session may do without asking and what it must not do. Both sets apply; a denial wins.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    allow: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
-    deny: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
 
 
 NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
@@ -249,7 +239,7 @@ class Settings(BaseSettings):
 
     def recorded(self) -> dict[str, Any]:
         """Return the settings as a run records them: without the state folder, permissions and passwords in URLs."""
-        from agent.config.api_keys import without_userinfo
+        from aci.observation.secret_forms import without_userinfo
 
         values = self.model_dump(mode="json", exclude={"state", "permissions"})
         for table in values["models"].values():
@@ -366,14 +356,6 @@ def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection
         )
 
 
-def _check_rule(text: str) -> str:
-    from agent.permissions.rules import parse_rule
-
-    if isinstance(rule := parse_rule(text), str):
-        raise ValueError(rule)
-    return text
-
-
 def _check_command(command: str) -> str:
     try:
         shlex.split(command)
@@ -420,11 +402,6 @@ def in_environment(name: str) -> bool:
 
 def _lower_case_variables() -> set[str]:
     return {variable.lower() for variable in os.environ}
-
-
-def user_file() -> Path:
-    """Return the path of the user's config file, which may not exist."""
-    return Path(os.environ.get("SWE_AGENT_CONFIG") or user_config_path("swe-agent") / "config.toml")
 
 
 def _read_repository_config(text: bytes) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from agent.config.session_preferences import NAMES as PREFERENCES
 from agent.config.session_preferences import TABLE, parse_preference
-from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason, user_file
+from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason
+from agent.config.user_file import user_file, write_user_file
 from agent.config.validation_reason import validation_reason
 from trajectories.errors import ConfigError, UsageError
 from trajectories.file_limits import read_config
@@ -117,25 +118,6 @@ def remove(written: str) -> None:
     _edit(path, None)
 
 
-def write(target: Path, text: str) -> None:
-    """Write a user's file atomically; a symbolic link is followed. Raises ConfigError.
-
-    A new file is readable only by its owner.
-    """
-    from trajectories.journal import write_durably
-
-    target = target.resolve()
-    if target.exists() and not target.is_file():
-        raise ConfigError(f"{target} is not a file.", "Set SWE_AGENT_CONFIG to a file.")
-    try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_durably(target, text.encode())
-        target.chmod(mode)
-    except OSError as error:
-        raise ConfigError(f"{target} cannot be written: {error.strerror}.", "Check its permissions.") from None
-
-
 def _validate(name: Name, written: str, value: str) -> Any:
     """Return the value as validated by the settings' model, in a TOML type. Raises UsageError."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -179,7 +161,7 @@ def _edit(path: tuple[str, ...], value: Any) -> None:
         raise ConfigError(f"{file} cannot be edited by this command: {error}.", BY_HAND) from None
     if not same:
         raise ConfigError(f"{file} has a layout that this command cannot edit.", BY_HAND)
-    write(file, text)
+    write_user_file(file, text)
 
 
 def _without_empty(table: Any) -> Any:

@@ -31,7 +31,7 @@ from agent.engine.permission_checks import may_set_up
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
 from agent.models.base import Model
-from agent.permissions.approvals import Approve, allow_unless_denied
+from agent.permissions.approvals import Answer, Approval, Approve
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, LimitStop
@@ -128,7 +128,7 @@ class Engine:
         self.toolbox = Toolbox()
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
         self.cancel = CancellationToken(parent)
-        self.approve: Approve = lambda approval: allow_unless_denied(approval, self.settings.permissions)
+        self.approve: Approve = self._allow_unless_denied
         """Called to ask for permission before anything leaves the workspace."""
         self.may_test: bool | None = None
         """Whether this turn may run tests in a local workspace; None until the user was asked."""
@@ -144,6 +144,12 @@ class Engine:
         self._pause_lock = Lock()
         self._rest_seconds: float | None = None
         self._start_clock(self.trajectory.live_seconds())
+
+    def _allow_unless_denied(self, approval: Approval) -> Answer:
+        """Answer for a user who cannot be asked."""
+        from agent.permissions.decisions import allow_unless_denied
+
+        return allow_unless_denied(approval, self.settings.permissions)
 
     @property
     def seconds(self) -> float:

@@ -21,8 +21,8 @@ from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 from aci.issue_text.issue_mentions import find_mentions
 from aci.observation.output_text import cut_lines, mask_secrets, shorten
 from aci.observation.sanitized_text import clean_text
+from aci.observation.secret_forms import without_userinfo
 from aci.repository.patch import diff_sections, is_test, split_patch
-from agent.config.api_keys import without_userinfo
 from agent.conversation.rewind import rewinds
 from agent.engine.proof_step import verdict_of
 from agent.prompts.experience_prompt import cut

@@ -17,8 +17,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from aci.observation.sanitized_text import clean_text
-from aci.observation.secret_forms import replace_secrets
-from agent.config.api_keys import without_userinfo
+from aci.observation.secret_forms import replace_secrets, without_userinfo
 from agent.models.base import PermissionDenied
 from trajectories.errors import Cancelled, ModelError, Refused, SweAgentError
 from trajectories.records import Usage

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.container_limits import parse_size
-from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret, without_userinfo
+from aci.observation.secret_forms import without_userinfo
+from agent.config.api_keys import Key, advice, find_key, key_for, looks_secret
 from agent.models import _litellm, _prices, _request_encoder, _stream, _text_tool_calls
 from agent.models._errors import (
     RequestTarget,

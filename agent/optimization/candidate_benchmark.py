@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.performance.cheating_check import find_cheating
 from aci.performance.efficiency import Growth, fit_growth
 from aci.performance.equivalence import Answer, collect_answers, describe_differences, is_conclusive
+from aci.performance.input_calls import InputCall
 from aci.performance.instruction_count import (
     Counts,
     Workload,
@@ -22,7 +23,7 @@ from aci.performance.instruction_count import (
 )
 from aci.performance.target_function import SESSION, Target
 from aci.performance.timing import Timing, compare_timing
-from aci.performance.workload_inputs import InputCall, record_calls, scale_calls, vary_calls
+from aci.performance.workload_inputs import record_calls, scale_calls, vary_calls
 from agent.optimization.function_contract import contract_breach
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG

@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING, Literal, get_args
-
-if TYPE_CHECKING:
-    from agent.config.settings import PermissionTable
+from typing import Literal, get_args
 
 Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -64,15 +61,3 @@ class Answer:
 
 
 Approve = Callable[[Approval], Answer]
-
-
-def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
-    """Return the answer to use if no user can be asked: yes, unless a rule denies it."""
-    if not permissions.deny:
-        return Answer(True)
-    from agent.permissions.decisions import judge
-    from agent.permissions.rule_store import parse_rules
-
-    decision = judge(approval, list(parse_rules(permissions.deny)), ())
-    rules = ", ".join(map(str, decision.rules))
-    return Answer(True) if decision.yes is not False else Answer(False, reason=FORBIDDEN.format(rules))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.permissions.approvals import FORBIDDEN, Answer, Approval
 from agent.permissions.command_wrappers import is_git
-from agent.permissions.rule_store import StoredRule
+from agent.permissions.rule_store import StoredRule, parse_rules
 from agent.permissions.rules import Rule, offered_rule
 from agent.permissions.shell_parser import Line, parse_line
 
 if TYPE_CHECKING:
-    from agent.permissions.approvals import Approval
+    from agent.permissions.permission_table import PermissionTable
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
 IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|:.*")
@@ -130,3 +131,12 @@ def _is_of_git(parts: Sequence[str]) -> bool:
     dots and blanks and has a short name for the folder."""
     names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
     return any(name in (".git", "git~1") for name in names)
+
+
+def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
+    """Return the answer to use if no user can be asked: yes, unless a rule denies it."""
+    if not permissions.deny:
+        return Answer(True)
+    decision = judge(approval, list(parse_rules(permissions.deny)), ())
+    rules = ", ".join(map(str, decision.rules))
+    return Answer(True) if decision.yes is not False else Answer(False, reason=FORBIDDEN.format(rules))

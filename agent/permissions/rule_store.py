@@ -21,7 +21,7 @@ from trajectories.errors import ConfigError, WorkspaceError
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
-    from agent.config.settings import PermissionTable
+    from agent.permissions.permission_table import PermissionTable
 
 By = Literal["config", "project", "session"]
 FILE = "permissions.json"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from aci.repair.candidate_answers import LATE, AnswerInput, CandidateAnswers, collect_answers
 from aci.repair.candidate_evaluator import Candidate, Evaluator
 from agent.repair.analysis.source_file import Source
+from agent.repair.behaviour_choice import Behaviour, BehaviourDifference, Choice
 from agent.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
 from agent.repair.edit_descriptions import describe_evidence, number_in_words
 
@@ -30,47 +31,6 @@ RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Packages and modules that run tests, and pytest's plug-ins."""
 NEARLY = 16
 """Difference in bytes below which two edits count as equally long; the likelier one is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """Plausible edits that behave alike on all inputs: the one to show, then the others.
-
-    `why` gives the reasons for and against it, in sentences. `doubt` says why it needs a review, provided that the
-    behaviours before it were refuted; "" if there is no reason. `special` is the part of the doubt that only knowledge
-    of the tests can resolve: the edit is tailored to their values, or changes the code that runs them.
-    """
-
-    candidate: Candidate
-    alike: tuple[Candidate, ...] = ()
-    share: float = 0.0
-    """This behaviour's share of the confidence in all edits."""
-    why: str = ""
-    doubt: str = ""
-    special: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BehaviourDifference:
-    """An input that distinguishes behaviours, as text, and the answers of the first behaviours to it, in order."""
-
-    input: str
-    answers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Behaviours, the most credible first, and inputs that distinguish the first three.
-
-    `doubt` is that of the first behaviour. `inputs` is the number of calls that were answered, `pinned` the number of
-    different calls of the failing tests that the first behaviour fixes.
-    """
-
-    behaviours: tuple[Behaviour, ...] = ()
-    telling: tuple[BehaviourDifference, ...] = ()
-    doubt: str = ""
-    inputs: int = 0
-    pinned: int = 0
 
 
 def choose_edit(

@@ -15,8 +15,9 @@ from aci.repair.spectrum import Spectrum, trace_tests
 from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
+from agent.repair.behaviour_choice import Choice
 from agent.repair.candidate_order import order_candidates
-from agent.repair.edit_selection import FEW, SECONDS, Choice, choose_edit
+from agent.repair.edit_selection import FEW, SECONDS, choose_edit
 from agent.repair.search_progress import Memory, NoMemory, SearchProgress
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli.command_line import run
-from agent.config.settings import PermissionTable
 from agent.github.action.spend_record import read
+from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import Permissions
 from agent.run_state.run_ownership import record_answer
 from tests.conftest import cut_run

@@ -15,7 +15,7 @@ import threading
 import types
 from collections import Counter
 
-from . import meters
+from .region_runner import run_region
 
 PERF_OPEN = {"x86_64": 298, "aarch64": 241}
 PERF_ENABLE, PERF_DISABLE, PERF_RESET = 0x2400, 0x2401, 0x2403
@@ -35,7 +35,7 @@ class ReadableMeter:
 
     def run(self, function, args, kwargs, label):
         self._before = self.now()
-        result = meters.run_region(self.on, self.off, function, args, kwargs)
+        result = run_region(self.on, self.off, function, args, kwargs)
         self._after = self.now()
         self._write(label, self._after - self._before, self.in_c())
         return result
@@ -179,5 +179,5 @@ class Opcodes(ReadableMeter):
 
 C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, type)
 OWN_FUNCTIONS = (sys.settrace, sys.setprofile)
-OWN_CODE = {each.__code__ for each in (meters.run_region, Opcodes._monitor, Opcodes._unmonitor, threading.settrace)}
+OWN_CODE = {each.__code__ for each in (run_region, Opcodes._monitor, Opcodes._unmonitor, threading.settrace)}
 METERS = {"hardware": Hardware, "opcodes": Opcodes}

@@ -15,7 +15,7 @@ import time
 
 from ..subject_function import hide_own_modules, load_call, load_subject
 from .meters import meter_class as new_meter
-from .meters import run_region
+from .region_runner import run_region
 
 TURNS = ("cold", "", "", "warm")
 """Labels of the repeated calls in one process; the first three, starting with the cold one, warm it up."""

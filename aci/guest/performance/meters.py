@@ -7,14 +7,10 @@ only, for the target's own Python (3.7 and later).
 
 import ctypes
 import functools
-import itertools
 import mmap
 import os
-import types
-from collections import deque
 
-MOST_ITEMS = 1000000
-"""Maximum number of items taken from a returned iterator; producing them is part of the work."""
+from .region_runner import run_region
 
 REQUESTS = {
     "x86_64": "4889f0 4889fa 48c1c703 48c1c70d 48c1c73d 48c1c733 4887db 4889d0 c3",
@@ -32,34 +28,6 @@ def meter_class(kind):
     from . import counter_meters
 
     return counter_meters.METERS[kind]
-
-
-def run_region(begin, end, function, args, kwargs):
-    """Call the function between `begin()` and `end()`; return its result or error, which is freed later.
-
-    Only the call and the consumption of a lazy result are inside the region.
-    """
-    begin()
-    try:
-        result = function(*args, **kwargs)
-        if isinstance(result, LAZY):
-            use_up(result)
-    except BaseException as error:  # noqa: BLE001 - the caller handles errors
-        result = error
-    end()
-    return result
-
-
-LAZY = (types.GeneratorType, types.CoroutineType, map, filter, zip, enumerate, itertools.chain, itertools.islice)
-
-
-def use_up(lazy):
-    if isinstance(lazy, types.CoroutineType):
-        import asyncio
-
-        asyncio.run(lazy)
-    else:
-        deque(itertools.islice(lazy, MOST_ITEMS), 0)
 
 
 class Valgrind:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aci.observation.output_text import mask_secrets
-from agent.config.api_keys import without_userinfo
+from aci.observation.secret_forms import without_userinfo
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
 from agent.engine.engine import known_secrets, secrets_of_services

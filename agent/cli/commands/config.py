@@ -55,7 +55,7 @@ def command(
     if verb == "show":
         _show(json)
     elif verb == "path":
-        from agent.config.settings import user_file
+        from agent.config.user_file import user_file
 
         typer.echo(user_file())
     elif verb == "key":
@@ -97,8 +97,9 @@ def _repository_config() -> bytes:
 
 
 def _change(name: str, value: str | None) -> None:
-    from agent.config.settings import POLICY, in_environment, read_toml, user_file
+    from agent.config.settings import POLICY, in_environment, read_toml
     from agent.config.user_config import change, parse_name, remove
+    from agent.config.user_file import user_file
 
     if value is None:
         remove(name)

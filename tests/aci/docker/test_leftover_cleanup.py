@@ -16,7 +16,6 @@ import aci.docker.network_files
 from aci.docker import leftover_cleanup
 from aci.docker.docker_daemon import connect
 from aci.docker.leftover_cleanup import clean_folders
-from aci.docker.network_files import network_files
 from aci.repository import process_owner
 from tests.conftest import IMAGE
 
@@ -112,7 +111,7 @@ def test_unowned_containers_images_and_volumes_are_removed(monkeypatch):
         monkeypatch.setattr(leftover_cleanup, "BASE", "swe-agent.no-such-label")  # images of other processes stay
         monkeypatch.setattr(aci.docker.network_files, "LABEL", f"swe-agent.test-{uuid.uuid4().hex}")
         names = [uuid.uuid4().hex, uuid.uuid4().hex]
-        unused, mounted = (network_files(daemon, IMAGE, [name])[0]["Source"].split("/")[-3] for name in names)
+        unused, mounted = (daemon.network_files(IMAGE, [name])[0]["Source"].split("/")[-3] for name in names)
         mounting = daemon.start(IMAGE, names=names[1:])
         time.sleep(1.1)  # images and volumes have whole seconds as their time
         results = leftover_cleanup.clean_daemon(daemon)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from aci.docker.docker_daemon import Daemon, connect
-from aci.docker.network_files import network_files
 from tests.conftest import IMAGE
 
 pytestmark = pytest.mark.docker
@@ -30,7 +29,7 @@ def name(daemon: Daemon) -> Iterator[str]:
 
 
 def volume_name(daemon: Daemon, name: str) -> str:
-    source = network_files(daemon, IMAGE, [name])[0]["Source"]
+    source = daemon.network_files(IMAGE, [name])[0]["Source"]
     return str(source).split("/")[-3]
 
 

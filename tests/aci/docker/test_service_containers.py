@@ -14,9 +14,9 @@ from threading import Event, Timer
 import pytest
 
 from aci.docker.docker_daemon import OWNER_LABEL, all_discarded, connect
-from aci.docker.service_containers import Service, _image
+from aci.docker.service_containers import _image
 from aci.repository.process_owner import own_mark
-from aci.runtime.workspace import WorkspaceOptions
+from aci.runtime.workspace import Service, WorkspaceOptions
 from tests.aci.workspaces.breakout.hostile import host_mounts
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, WorkspaceError

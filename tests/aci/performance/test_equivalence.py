@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from aci.guest.canonical_forms import FormBuilder
 from aci.performance.canonical_values import first_difference, format_value
 from aci.performance.equivalence import Answer, collect_answers, describe_differences, is_conclusive
+from aci.performance.input_calls import InputCall
 from aci.performance.target_function import Target
-from aci.performance.workload_inputs import InputCall
 from tests.aci.performance.equivalence_pairs import DIFFERENT, HEAD, SAME, Pair
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError

@@ -7,10 +7,10 @@ import pickle
 import pytest
 
 from aci.performance.equivalence import collect_answers
+from aci.performance.input_calls import InputCall
 from aci.performance.profiling import profile_lines
 from aci.performance.target_function import Target
 from aci.performance.timing import compare_timing
-from aci.performance.workload_inputs import InputCall
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 

@@ -10,8 +10,9 @@ import pytest
 
 from aci.performance.canonical_values import format_value
 from aci.performance.equivalence import collect_answers, describe_differences
+from aci.performance.input_calls import InputCall
 from aci.performance.target_function import Target
-from aci.performance.workload_inputs import InputCall, benchmark_command, record_calls, scale_calls, vary_calls
+from aci.performance.workload_inputs import benchmark_command, record_calls, scale_calls, vary_calls
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import Workspace
 from tests.conftest import MakeRepo, OpenWorkspace

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.docker.service_containers import Service
+from aci.runtime.workspace import Service
 from agent.config.environment_options import services
 from agent.config.settings import load_settings
 from agent.config.user_config import change, remove

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.user_config import write
+from agent.config.user_file import write_user_file
 from trajectories.errors import ConfigError
 
 
@@ -16,5 +16,5 @@ def test_write_does_not_replace_special_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(ConfigError, match="is not a file"):
-        write(pipe, "budget = 1.0")
+        write_user_file(pipe, "budget = 1.0")
     assert pipe.is_fifo()

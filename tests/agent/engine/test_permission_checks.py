@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.config.settings import PermissionTable
 from agent.engine.permission_checks import may_set_up, refusal
 from agent.engine.task import Task
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.decisions import judge
+from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
 from tests.agent.conftest import act, line

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.settings import PermissionTable, Settings, load_settings
+from agent.config.settings import Settings, load_settings
+from agent.permissions.permission_table import PermissionTable
 from agent.permissions.rule_store import Permissions
 from agent.permissions.rules import Rule
 from trajectories.errors import ConfigError, WorkspaceError

@@ -10,9 +10,10 @@ import pytest
 from aci.repair.candidate_answers import AnswerInput, CandidateAnswers
 from aci.repair.candidate_evaluator import Candidate, Evaluator, FunctionSpan
 from agent.repair.analysis.source_file import Source
+from agent.repair.behaviour_choice import Choice
 from agent.repair.edit_confidence import check_hits
 from agent.repair.edit_overfitting import recursive, stops_recursion
-from agent.repair.edit_selection import Choice, choose_edit, judge_hits
+from agent.repair.edit_selection import choose_edit, judge_hits
 
 FAILING = tuple(AnswerInput(f"f({n})") for n in range(4))
 PASSING = tuple(AnswerInput(f"f({n})", failing=False, made=True) for n in range(10, 310))

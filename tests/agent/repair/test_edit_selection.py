@@ -20,9 +20,10 @@ from aci.repair.candidate_answers import (
 )
 from aci.repair.candidate_evaluator import Candidate, Evaluator
 from agent.repair.analysis.source_file import Source
+from agent.repair.behaviour_choice import Choice
 from agent.repair.edit_descriptions import describe_behaviours, describe_change
 from agent.repair.edit_overfitting import special_case
-from agent.repair.edit_selection import Choice, agreements, choose_edit, judge_hits
+from agent.repair.edit_selection import agreements, choose_edit, judge_hits
 
 OBSERVED = AnswerInput("f(1)")
 GENERATED = tuple(AnswerInput(f"f({n})", made=True) for n in range(2, 20))

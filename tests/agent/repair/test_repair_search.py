@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, FunctionSpan
 from aci.repair.spectrum import Spectrum
-from agent.repair.edit_selection import Choice, choose_edit
+from agent.repair.behaviour_choice import Choice
+from agent.repair.edit_selection import choose_edit
 from agent.repair.repair_search import (
     RIVALS,
     TOO_LATE,

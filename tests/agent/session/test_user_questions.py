@@ -8,8 +8,8 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
-from agent.config.settings import PermissionTable
 from agent.permissions.approvals import Answer, Approval
+from agent.permissions.permission_table import PermissionTable
 from agent.session.session_events import QuestionAnswered, QuestionAsked, TurnEnded, TurnStopped
 from tests.agent.session.scripted_session import RecordedSession, calls, says
 from trajectories.journal import read

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.settings import PermissionTable
 from agent.permissions.approvals import Answer, Approval
+from agent.permissions.permission_table import PermissionTable
 from agent.session.session_events import QuestionAsked
 from tests.agent.session.scripted_session import RecordedSession, calls, says
 

@@ -1,0 +1,27 @@
+"""The allowing and denying rules of a configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class PermissionTable(BaseModel):
+    """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
+
+    The rules say what a session may do without asking and what it must not do. Both sets apply; a denial wins.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
+    deny: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
+
+
+def _check_rule(text: str) -> str:
+    from agent.permissions.rules import parse_rule
+
+    if isinstance(rule := parse_rule(text), str):
+        raise ValueError(rule)
+    return text
