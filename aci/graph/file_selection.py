@@ -44,6 +44,11 @@ generated."""
 
 LONG_LINES = 1000
 """Mean number of bytes per line above which a file is taken for minified."""
+_TEST = re.compile(
+    r"(?:^|/)(?:tests|__tests__|fixtures|examples|docs?|benchmarks?|asv_bench|galleries|tutorials|_?vendor|third_party)/"
+    r"|^(?:tests?|testing)/|(?:^|/)src/test/"
+    r"|(?:^|/)(?:test_[^/]*|conftest\.py|tests\.py|[^/]*_tests?\.\w+|[^/]*[.](?:test|spec)\.\w+|[^/]*Tests?\.java)$"
+)
 
 
 def language_of(path: str) -> str:
@@ -87,3 +92,8 @@ def _is_commented_out(data: bytes) -> bool:
         if run == MOST_COMMENTS:
             return True
     return False
+
+
+def is_test_or_example(path: str) -> bool:
+    """Return whether a path is that of a test or an example. Such files are never candidates."""
+    return bool(_TEST.search(path))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from aci.graph.file_selection import exclusion_reason, language_of, unreadable_reason
+from aci.graph.file_selection import exclusion_reason, is_test_or_example, language_of, unreadable_reason
 from aci.graph.outline import FUNCTION, Symbol
 from aci.graph.parser import load_language
 from aci.history.git_log import GitLog, Span
-from aci.localization.signals import is_test_or_example
 
 MOST_FILES = 20
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aci.graph.code_graph import Graph
+from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION, Symbol
 from aci.issue_text.issue_mentions import Mentions
 from aci.issue_text.issue_snippets import SnippetTrace
@@ -17,7 +18,7 @@ from aci.localization.error_messages import MessageSearch
 from aci.localization.explicit_mentions import Pointers
 from aci.localization.pagerank import personalised_pagerank
 from aci.localization.past_changes import Commits, SimilarCommits
-from aci.localization.signals import Floats, Ints, Signal, is_test_or_example, normalise
+from aci.localization.signals import Floats, Ints, Signal, normalise
 
 MOST_FILES = 300
 READ_FILES = 60

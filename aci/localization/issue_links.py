@@ -15,12 +15,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from aci.graph.code_graph import Graph
+from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION
 from aci.history.commit_search import PastCommit
 from aci.issue_text.issue_mentions import Mentions
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import Pointers
-from aci.localization.signals import Flags, is_test_or_example, normalise
+from aci.localization.signals import Flags, normalise
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20
 """The factor for each link after the first, the maximum number of such links, and the maximum number of places."""

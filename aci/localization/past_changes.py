@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import PastCommit
 from aci.issue_text.issue_mentions import Mentions
-from aci.localization.signals import Signal, is_test_or_example, normalise
+from aci.localization.signals import Signal, normalise
 
 if TYPE_CHECKING:
     from aci.history.change_documents import FileHistory

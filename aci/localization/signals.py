@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,17 +11,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-_TEST = re.compile(
-    r"(?:^|/)(?:tests|__tests__|fixtures|examples|docs?|benchmarks?|asv_bench|galleries|tutorials|_?vendor|third_party)/"
-    r"|^(?:tests?|testing)/|(?:^|/)src/test/"
-    r"|(?:^|/)(?:test_[^/]*|conftest\.py|tests\.py|[^/]*_tests?\.\w+|[^/]*[.](?:test|spec)\.\w+|[^/]*Tests?\.java)$"
-)
-
-
-def is_test_or_example(path: str) -> bool:
-    """Return whether a path is that of a test or an example. Such files are never candidates."""
-    return bool(_TEST.search(path))
 
 
 @dataclass(slots=True)

@@ -11,10 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aci.graph.file_selection import language_of
+from aci.graph.file_selection import is_test_or_example, language_of
 from aci.history.commit_search import PastCommit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
-from aci.localization.signals import is_test_or_example
 
 MOST, MOST_FILES, LONGEST = 3, 5, 1_500
 """Limits: fixes; source files that a fix changes; characters of its diff, above which its score falls."""

@@ -252,3 +252,8 @@ def _fill(lines: list[str], room: int) -> tuple[int, int]:
 def number_lines(lines: Iterable[str], first: int = 1) -> str:
     """Return the lines with their numbers, separated by a tab."""
     return "\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first))
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text cut to at most `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

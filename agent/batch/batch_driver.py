@@ -9,19 +9,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Protocol
 
 from agent.batch.batch_budget import BudgetExhausted
 from agent.batch.batch_worker import WorkerResources, lost_attempt, run_job
-from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.engine.engine import CancellationToken
 from agent.instances.jobs import Job, JobResult
 from agent.run_state.run_ownership import RESULTS
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
-from trajectories.records import Step
 
 TICK = 0.1
 LEAST_ALIKE = 3
@@ -52,30 +49,6 @@ class BatchSummary:
     def code(self) -> int:
         """The exit code: 0 for a finished batch, whatever the results of its instances."""
         return self.error.code if self.error else 0
-
-
-class BatchDisplay(AbstractContextManager["BatchDisplay"], Protocol):
-    """A display of a batch, entered before the first call and left after the last.
-
-    All methods but `began` may be called from any thread.
-    """
-
-    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
-        """Called with the jobs to do now, and those `done` by earlier processes of the batch."""
-
-    def started(self, job: Job, image: str) -> None:
-        """Called when a worker takes the job; `image` is "" if there is no container or the image is not known."""
-
-    def step(self, job: Job, step: Step, dollars: float | None) -> None:
-        """Called after a step is recorded, with the dollars that its run has spent."""
-
-    def happening(self, job: Job, event: ProgressEvent) -> None: ...
-
-    def done(self, done: JobResult) -> None:
-        """Called after a result is written to `results.jsonl`."""
-
-    def say(self, text: str) -> None:
-        """Show a line about the batch as a whole."""
 
 
 class Batch:

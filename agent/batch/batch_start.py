@@ -10,10 +10,10 @@ from threading import Lock
 
 from aci.docker.docker_daemon import connect
 from agent.batch.batch_budget import BatchBudget
-from agent.batch.batch_driver import Batch, BatchDisplay, BatchSummary
+from agent.batch.batch_driver import Batch, BatchSummary
 from agent.batch.batch_options import BatchOptions
 from agent.batch.batch_spending import UnfinishedRun, UnfinishedRuns, read_unfinished_runs
-from agent.batch.batch_worker import WorkerResources
+from agent.batch.batch_worker import BatchDisplay, WorkerResources
 from agent.batch.final_outputs import write_final_outputs
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_settings import JobPreparation

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.batch.batch_budget import BatchBudget, Lease
 from agent.batch.batch_spending import UnfinishedRun, dollars_spent, set_aside
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_run import failed_result
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken
+from agent.engine.engine import CancellationToken, ProgressEvent
 from agent.instances.host_errors import is_machine_error
 from agent.instances.image_registry import ImageNotFound
 from agent.instances.jobs import Executor, Job, JobResult, JobWatch
@@ -28,9 +28,9 @@ from trajectories.errors import (
     UsageError,
     WorkspaceError,
 )
+from trajectories.records import Step
 
 if TYPE_CHECKING:
-    from agent.batch.batch_driver import BatchDisplay
     from agent.batch.reports.batch_results import ResultStore
     from agent.instances.instance_images import Images
 
@@ -38,6 +38,30 @@ PAUSE = 2.5
 """The pause before the second try, in units of `retry_wait`; each further pause is three times as long."""
 LONGEST_PAUSE = 120.0
 MOST_AHEAD = 100
+
+
+class BatchDisplay(AbstractContextManager["BatchDisplay"], Protocol):
+    """A display of a batch, entered before the first call and left after the last.
+
+    All methods but `began` may be called from any thread.
+    """
+
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
+        """Called with the jobs to do now, and those `done` by earlier processes of the batch."""
+
+    def started(self, job: Job, image: str) -> None:
+        """Called when a worker takes the job; `image` is "" if there is no container or the image is not known."""
+
+    def step(self, job: Job, step: Step, dollars: float | None) -> None:
+        """Called after a step is recorded, with the dollars that its run has spent."""
+
+    def happening(self, job: Job, event: ProgressEvent) -> None: ...
+
+    def done(self, done: JobResult) -> None:
+        """Called after a result is written to `results.jsonl`."""
+
+    def say(self, text: str) -> None:
+        """Show a line about the batch as a whole."""
 
 
 class BatchHalt(WorkspaceError):

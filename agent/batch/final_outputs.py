@@ -10,7 +10,7 @@ from agent.batch.batch_options import BatchOptions
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 if TYPE_CHECKING:
-    from agent.batch.batch_driver import BatchDisplay
+    from agent.batch.batch_worker import BatchDisplay
 
 
 def write_final_outputs(asked: BatchOptions, done: Container[str], whole: bool, front: BatchDisplay) -> None:

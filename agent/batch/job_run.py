@@ -12,7 +12,8 @@ from agent.batch.batch_spending import dollars_spent
 from agent.batch.job_settings import RUN_ONLY_SETTINGS
 from agent.config.settings import load_settings
 from agent.engine.engine import Engine, ProgressEvent
-from agent.engine.run_lifecycle import Result, begin, reopen, result, solve
+from agent.engine.run_lifecycle import begin, reopen, result, solve
+from agent.engine.run_result import Result
 from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.run_settings import recorded_settings

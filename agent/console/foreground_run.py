@@ -9,7 +9,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.console.run_display import Console
 from agent.engine.engine import CancellationToken, Engine
-from agent.engine.run_lifecycle import Result, begin, reopen, result, solve
+from agent.engine.run_lifecycle import begin, reopen, result, solve
+from agent.engine.run_result import Result
 from agent.limits.stop_signals import stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step

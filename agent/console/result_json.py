@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.engine.run_lifecycle import Result
+from agent.engine.run_result import Result
 from trajectories.errors import SweAgentError
 
 

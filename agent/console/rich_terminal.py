@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,22 +34,6 @@ def can_redraw(progress: RichConsole, plain: bool = False) -> bool:
     """Return whether lines can be redrawn, and the user has not asked for plain output."""
     plain = plain or progress.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
     return not plain and progress.file.isatty()
-
-
-def at_terminal() -> bool:
-    """Return whether the user can be asked something."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def confirm(reason: str, question: str = "Continue?") -> bool:
-    """Return whether the user answers yes; False without a terminal."""
-    if not at_terminal():
-        return False
-    import typer
-
-    from aci.observation.sanitized_text import clean_text
-
-    return typer.confirm(f"{clean_text(reason)} {question}", err=True)
 
 
 def clean_printer(progress: RichConsole) -> Callable[[str], None]:

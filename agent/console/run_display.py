@@ -27,7 +27,7 @@ from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
 from agent.engine.engine import Engine, ProgressEvent
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
-from agent.engine.run_lifecycle import Result
+from agent.engine.run_result import Result
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.run_data import NOT_CHECKED

@@ -11,14 +11,13 @@ from typing import Any
 
 from aci.observation.untrusted_text import wrap_output
 from agent.conversation.compaction import IMAGE_TOKENS, Compaction, characters
-from agent.conversation.rewind import is_rewritten, rewind_target, visible_steps
 from agent.models.base import Message
+from agent.run_state.rewind import is_rewritten, rewind_target, visible_steps
+from agent.run_state.turn_state import TASK_AUTHOR
 from trajectories.records import Reply, Step
 from trajectories.run_data import call_id, observation_message
 from trajectories.trajectory import Trajectory
 
-TASK_AUTHOR = "task"
-"""The author of a strategy's messages to its model."""
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step to whose text they belong."""
 NONE: Pictures = MappingProxyType({})

@@ -13,7 +13,7 @@ from trajectories.records import Note, Patch
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_lifecycle import Result
+    from agent.engine.run_result import Result
 
 
 def deliver(engine: Engine, result: Result) -> None:

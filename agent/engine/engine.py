@@ -26,12 +26,12 @@ from agent.config.environment_options import environment_options, services
 from agent.config.named_environment import option_source
 from agent.config.settings import SECRET, Settings
 from agent.conversation.model_roles import CODER, chosen_model
-from agent.conversation.rewind import rewinds
 from agent.engine.permission_checks import may_set_up
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
 from agent.models.base import Model
 from agent.permissions.approvals import Answer, Approval, Approve
+from agent.run_state.rewind import rewinds
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, LimitStop

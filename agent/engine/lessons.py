@@ -19,13 +19,12 @@ from aci.graph.parser import load_language
 from aci.graph.patch_impact import Edit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 from aci.issue_text.issue_mentions import find_mentions
-from aci.observation.output_text import cut_lines, mask_secrets, shorten
+from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
 from aci.observation.sanitized_text import clean_text
 from aci.observation.secret_forms import without_userinfo
 from aci.repository.patch import diff_sections, is_test, split_patch
-from agent.conversation.rewind import rewinds
 from agent.engine.proof_step import verdict_of
-from agent.prompts.experience_prompt import cut
+from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree, turn_issue
 from agent.run_state.turn_undo import AUTHOR as UNDO

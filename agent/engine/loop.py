@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING
 
-from agent.conversation.rewind import active_steps
 from agent.limits.loop_detection import HINT, loop_hint
+from agent.run_state.rewind import active_steps
 from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aci.proof.evidence import find_contradiction
-from agent.conversation.rewind import BACK_TO, SAFETY, rewind_target, rewinds
 from agent.engine.step_import_check import Loading
+from agent.run_state.rewind import BACK_TO, SAFETY, rewind_target, rewinds
 from tools.run_tests import recall_names
 from trajectories.records import Action, Observation, Step
 

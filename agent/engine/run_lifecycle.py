@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_roles import assign_roles, roles_of, validate_models
 from agent.engine.engine import CancellationToken, Engine, ProgressEvent, known_secrets
+from agent.engine.run_result import Result
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
 from agent.limits.rate_limiter import Limiter
@@ -47,7 +48,7 @@ from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.plugins import find
-from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
+from trajectories.records import Exit, Issue, Note, Run, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
@@ -57,27 +58,6 @@ DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
 written."""
 MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of a run: ended with `exit`, or stopped before its end and resumable."""
-
-    run: str
-    directory: Path
-    exit: Exit
-    patch: Patch
-    spent: Spent
-    steps: int
-    ended: bool
-    effects: tuple[str, ...] = ()
-    """Descriptions of the changes to the user's repository."""
-    word: str = ""
-    """The closing message of the model or strategy, if it adds anything to the patch."""
-    began: str = ""
-    """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
-    pull: str = ""
-    """The URL of the pull request with the patch."""
 
 
 def begin(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
-MOST_PICTURES = 4_000_000
-"""Maximum number of bytes of all images together."""
-PICTURE = re.compile(
-    r"!\[[^\]\[]{0,300}\]\(<?([^\s()>]{1,500})|<img\b[^<>]{0,300}?\bsrc=[\"']([^\"'<>]{1,500})[\"']", re.IGNORECASE
-)
 DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
-MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
 def issue_from(
@@ -97,12 +92,6 @@ def pictures(text: str, folder: Path) -> tuple[str, ...]:
             room -= len(data)
             found[name] = f"data:image/{kind};base64,{b64encode(data).decode()}"
     return tuple(found.values())
-
-
-def image_format(data: bytes) -> str:
-    """Return the image format according to the first bytes; "" if models do not accept it."""
-    kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
-    return "" if kind == "webp" and data[8:12] != b"WEBP" else kind
 
 
 def _below(folder: Path, name: str, most: int) -> bytes:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.output_text import cut, mask_secrets
 from agent.prompts.quotation import attribute_text, quote_fully
 from trajectories.git_store.git_commands import GitFailed
 
@@ -104,8 +104,3 @@ def _changed_lines(change: str) -> str:
 
 def _line(text: str) -> str:
     return cut(" ".join(text.split()), LONGEST)
-
-
-def cut(text: str, most: int) -> str:
-    """Return a text cut to at most `most` characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aci.repository.tree_merge import merge_trees
-from agent.conversation.rewind import rewinds
+from agent.run_state.rewind import rewinds
 from agent.run_state.turn_state import HOST, MAIN, tree_at
 from trajectories.git_store.trees import Trees
 from trajectories.records import Note, Step

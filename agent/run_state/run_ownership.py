@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from agent.console.rich_terminal import at_terminal, confirm
+from agent.run_state.terminal_question import at_terminal, confirm
 from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
 from trajectories.file_limits import open_regular
 from trajectories.git_store.git_commands import exclusive, make_folder

@@ -69,3 +69,7 @@ def submission_field(records: Sequence[Record], name: str) -> str:
         if seen.data.get("submitted") and seen.data.get(name)
     ]
     return max(said)[-1] if said else ""
+
+
+TASK_AUTHOR = "task"
+"""The author of a strategy's messages to its model."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.conversation.messages import TASK_AUTHOR
-from agent.conversation.rewind import rewinds
+from agent.run_state.rewind import rewinds
 from agent.run_state.strategy_traits import is_by_hand, is_read_only
-from agent.run_state.turn_state import MAIN
+from agent.run_state.turn_state import MAIN, TASK_AUTHOR
 from trajectories.errors import UsageError
 from trajectories.records import Exit, Step, Turn
 from trajectories.trajectory import Trajectory

@@ -10,8 +10,8 @@ from agent.conversation.compaction import Compaction
 from agent.conversation.messages import Reader, add, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import reader_of, system_prompt
-from agent.conversation.rewind import rewind_target, rewinds, visible_steps
 from agent.models.base import Message
+from agent.run_state.rewind import rewind_target, rewinds, visible_steps
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names
 from trajectories.records import Note, Reply, Run, Step, Turn

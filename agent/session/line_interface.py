@@ -16,7 +16,7 @@ from rich.text import Text
 
 from aci.observation.sanitized_text import clean_text, escape_invisible
 from agent.console.run_display import Console
-from agent.engine.run_lifecycle import Result
+from agent.engine.run_result import Result
 from agent.session import session_events
 from agent.session.session import Session, Start
 from agent.session.user_questions import NO_USER

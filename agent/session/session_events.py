@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.engine.engine import ProgressEvent
-from agent.engine.run_lifecycle import Result
+from agent.engine.run_result import Result
 from agent.permissions.approvals import Answer, Approval
 from trajectories.errors import SweAgentError
 from trajectories.records import Reply, Step, Turn

@@ -11,9 +11,9 @@ from agent.candidates.candidate_selection import CandidateScore, adopt_candidate
 from agent.candidates.cross_test_matrix import new_tests, run_cross_tests, source_only_tree
 from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
 from agent.candidates.patch_deduplication import deduplicate
-from agent.conversation.rewind import summarise_attempts
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.quotation import quote_text
+from agent.run_state.rewind import summarise_attempts
 
 if TYPE_CHECKING:
     from agent.engine.parallel_attempts import Attempt

@@ -9,7 +9,8 @@ from typing import Any
 
 from agent.config.settings import Settings
 from agent.engine.engine import Engine, ProgressEvent
-from agent.engine.run_lifecycle import Result, reopen, solve
+from agent.engine.run_lifecycle import reopen, solve
+from agent.engine.run_result import Result
 from agent.engine.turn_lifecycle import next_turn
 from agent.models.scripted import Scripted
 from tests.agent.conftest import Bench

@@ -14,7 +14,7 @@ from agent.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 if TYPE_CHECKING:
-    from agent.batch.batch_driver import BatchDisplay
+    from agent.batch.batch_worker import BatchDisplay
 
 
 class FaultTolerantDisplay:

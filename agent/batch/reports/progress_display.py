@@ -30,7 +30,7 @@ from trajectories.records import Step
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from agent.batch.batch_driver import BatchDisplay
+    from agent.batch.batch_worker import BatchDisplay
 
 FRAMES_PER_SECOND = 4
 WIDE = 100

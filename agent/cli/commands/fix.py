@@ -29,10 +29,11 @@ from agent.cli.shared_options import (
 )
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
-from agent.console.rich_terminal import clean_printer, confirm
+from agent.console.rich_terminal import clean_printer
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
+from agent.run_state.terminal_question import confirm
 
 
 def command(

@@ -46,8 +46,9 @@ def command(
     75 try again later.
     """
     from agent.cli.issue_rehearsal import run_issue_code
-    from agent.console.rich_terminal import clean_printer, confirm, console, waiting
+    from agent.console.rich_terminal import clean_printer, console, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
+    from agent.run_state.terminal_question import confirm
 
     diff = patch_from(patch, issue or None, issue_file, text)
     say = clean_printer(console(plain, stderr=True))

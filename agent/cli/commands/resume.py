@@ -15,7 +15,8 @@ from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.rich_terminal import clean_printer
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import Result, reopen, result
+from agent.engine.run_lifecycle import reopen, result
+from agent.engine.run_result import Result
 from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
 from trajectories.journal import read

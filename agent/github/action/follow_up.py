@@ -32,7 +32,7 @@ from trajectories.records import Exit, Note, Turn
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
     from agent.console.run_display import Console
-    from agent.engine.run_lifecycle import Result
+    from agent.engine.run_result import Result
     from agent.github.task.task_request import TaskRequest
 
 BUILD, PROVE = "build", "prove"

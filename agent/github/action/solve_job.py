@@ -21,7 +21,8 @@ from agent.console.error_report import report_error
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.run_display import Console
 from agent.engine.engine import Engine, known_secrets
-from agent.engine.run_lifecycle import Result, begin, reopen
+from agent.engine.run_lifecycle import begin, reopen
+from agent.engine.run_result import Result
 from agent.github.action.job_log import escaped_output
 from agent.github.action.job_outputs import summarise, write_outputs
 from agent.github.action.run_archive import archive_run

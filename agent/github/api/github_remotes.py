@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trajectories.errors import ConfigError, UsageError
 from trajectories.git_store.git_commands import GitFailed, decode
 
 if TYPE_CHECKING:
+    from github.Repository import Repository as Hosted
+
     from aci.repository.user_repository import Repository
     from agent.github.api.github_urls import Address
 
@@ -86,3 +89,26 @@ def _remote(called: str, url: str, address: Address) -> Remote | None:
     if host in (own, f"ssh.{own}") or re.fullmatch(rf"{re.escape(own)}[-_][\w-]+", host):
         return Remote(called, match["name"], url)
     return None
+
+
+def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
+    """Yield the remotes that are the repository, then those that are forks of it."""
+    from agent.github.api.github_client import connect, translate_errors
+
+    forks: list[tuple[Remote, Hosted]] = []
+    client = connect(address)
+    for remote in remotes(source, address):
+        if remote.repository.lower() in (hosted.full_name.lower(), address.repository.lower()):
+            yield remote, hosted
+            continue
+        try:
+            with translate_errors(f"read {remote.repository}", "metadata: read"):
+                there = client.get_repo(remote.repository)
+                origin = there.source or there.parent if there.fork else None
+        except (UsageError, ConfigError):
+            continue
+        if there.id == hosted.id:
+            yield remote, there
+        elif origin is not None and origin.id in (hosted.id, hosted.source.id if hosted.fork and hosted.source else 0):
+            forks.append((remote, there))
+    yield from forks

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
+from aci.issue_text.image_links import MOST_PICTURES, PICTURE, image_format
 from agent.github.api.response_bodies import read_body
-from agent.instances.issue_input import MOST_PICTURES, PICTURE, image_format
 
 if TYPE_CHECKING:
     from requests import Session

@@ -67,7 +67,7 @@ def belongs_to(source: Repository, address: Address) -> bool:
     if not any(remotes(source, address)):
         return False
     from agent.github.api.github_client import connect, translate_errors
-    from agent.github.pull_request.destination import known_remotes
+    from agent.github.api.github_remotes import known_remotes
 
     with translate_errors(f"read {address.repository}", "metadata: read", address.token_name):
         hosted = connect(address).get_repo(address.repository)

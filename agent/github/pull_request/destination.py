@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.github.api.github_client import connect, translate_errors
-from agent.github.api.github_remotes import Remote, names, remotes
+from agent.github.api.github_remotes import Remote, known_remotes, names
 from agent.github.api.github_urls import address_of
 from agent.github.task.policy_files import check_policies
 from agent.github.task.trigger_event import TriggerSkipped
@@ -87,27 +86,6 @@ def _push_remote(source: Repository, address: Address, hosted: Hosted) -> tuple[
         f"You have no push access to {hosted.full_name}, and no remote is a fork of it with push access.",
         f"Fork it ({fork}), then try again.",
     )
-
-
-def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
-    """Yield the remotes that are the repository, then those that are forks of it."""
-    forks: list[tuple[Remote, Hosted]] = []
-    client = connect(address)
-    for remote in remotes(source, address):
-        if remote.repository.lower() in (hosted.full_name.lower(), address.repository.lower()):
-            yield remote, hosted
-            continue
-        try:
-            with translate_errors(f"read {remote.repository}", "metadata: read"):
-                there = client.get_repo(remote.repository)
-                origin = there.source or there.parent if there.fork else None
-        except (UsageError, ConfigError):
-            continue
-        if there.id == hosted.id:
-            yield remote, there
-        elif origin is not None and origin.id in (hosted.id, hosted.source.id if hosted.fork and hosted.source else 0):
-            forks.append((remote, there))
-    yield from forks
 
 
 def _url(remote: Remote, there: Hosted, address: Address) -> str:

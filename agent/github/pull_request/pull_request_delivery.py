@@ -21,7 +21,7 @@ from trajectories.records import Note
 if TYPE_CHECKING:
     from aci.repository.publish_store import PublishStore
     from agent.engine.engine import Engine
-    from agent.engine.run_lifecycle import Result
+    from agent.engine.run_result import Result
     from agent.github.pull_request.destination import Destination
 
 EFFECT = "request"

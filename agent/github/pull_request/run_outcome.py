@@ -31,7 +31,7 @@ from trajectories.records import Comment, Once
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.engine.run_lifecycle import Result
+    from agent.engine.run_result import Result
 
 MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
 TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.sanitized_text import clean_text
-from agent.instances.issue_input import MAGIC, MOST_PICTURES, from_text, issue_from
+from agent.instances.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular

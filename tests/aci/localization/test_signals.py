@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aci.graph.code_graph import Graph, query_graph
+from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.error_messages import MessageSearch
@@ -14,7 +15,6 @@ from aci.localization.explicit_mentions import Pointer, Pointers
 from aci.localization.path_mentions import PathIndex
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
 from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
-from aci.localization.signals import is_test_or_example
 from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue

@@ -11,7 +11,8 @@ import pytest
 
 from agent.config.settings import Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import Result, reopen
+from agent.engine.run_lifecycle import reopen
+from agent.engine.run_result import Result
 from agent.engine.task import RESUMED
 from agent.engine.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line

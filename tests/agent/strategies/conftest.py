@@ -14,7 +14,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.settings import ModelTable, Settings
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import Result, begin, reopen, solve
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.engine.run_result import Result
 from tests.agent.conftest import act
 from trajectories.git_store.trees import Trees
 from trajectories.journal import read

@@ -12,7 +12,8 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import Result, begin, reopen, solve
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.engine.run_result import Result
 from tests.agent.conftest import act, line
 from trajectories.journal import read
 from trajectories.records import Issue, Step

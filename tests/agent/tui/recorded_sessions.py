@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 
 from agent.config.session_preferences import Preferences
 from agent.engine.engine import ProgressEvent
-from agent.engine.run_lifecycle import Result
+from agent.engine.run_result import Result
 from agent.permissions.approvals import Approval
 from agent.session.session_events import (
     Event,

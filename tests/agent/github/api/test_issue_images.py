@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from aci.issue_text.image_links import MOST_PICTURES
 from agent.github.api.github_urls import Address
 from agent.github.api.issue_images import _allowed, _may_have_token, fetch_images
-from agent.instances.issue_input import MOST_PICTURES
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 SHOT = f"data:image/png;base64,{b64encode(PNG).decode()}"

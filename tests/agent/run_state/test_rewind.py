@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.conversation.rewind import is_rewritten, visible_steps
+from agent.run_state.rewind import is_rewritten, visible_steps
 from tests.agent.conversation.test_messages import (
     Conversation,
     conversation_with_views,

@@ -1,0 +1,29 @@
+"""The result of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trajectories.records import Exit, Patch, Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of a run: ended with `exit`, or stopped before its end and resumable."""
+
+    run: str
+    directory: Path
+    exit: Exit
+    patch: Patch
+    spent: Spent
+    steps: int
+    ended: bool
+    effects: tuple[str, ...] = ()
+    """Descriptions of the changes to the user's repository."""
+    word: str = ""
+    """The closing message of the model or strategy, if it adds anything to the patch."""
+    began: str = ""
+    """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
+    pull: str = ""
+    """The URL of the pull request with the patch."""

@@ -1,0 +1,21 @@
+"""Yes-or-no questions to the user at the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+
+def at_terminal() -> bool:
+    """Return whether the user can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(reason: str, question: str = "Continue?") -> bool:
+    """Return whether the user answers yes; False without a terminal."""
+    if not at_terminal():
+        return False
+    import typer
+
+    from aci.observation.sanitized_text import clean_text
+
+    return typer.confirm(f"{clean_text(reason)} {question}", err=True)
