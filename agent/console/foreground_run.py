@@ -11,6 +11,7 @@ from agent.console.run_display import Console
 from agent.engine.engine import CancellationToken, Engine
 from agent.engine.run_lifecycle import begin, reopen, result, solve
 from agent.engine.run_result import Result
+from agent.github.pull_request.publish import publish
 from agent.limits.stop_signals import stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
@@ -69,7 +70,7 @@ def solve_and_show(engine: Engine, console: Console) -> Result:
     """Solve the present turn and show it."""
     console.heading(engine.trajectory)
     with console.watching(engine):
-        return _show(solve(engine), console)
+        return _show(solve(engine, publish), console)
 
 
 def _show(steps: Generator[Step, None, Result], console: Console) -> Result:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from agent.engine.run_result import Result
 
 
-def deliver(engine: Engine, result: Result) -> None:
+Publish = Callable[["Engine", "Result"], None]
+"""Opens the pull request of a run that ends. The front end provides it, since the engine does not know GitHub."""
+
+
+def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     """Apply the patch, put it on a branch or open a pull request, as the settings say.
 
     Each effect is idempotent.
@@ -40,10 +44,8 @@ def deliver(engine: Engine, result: Result) -> None:
             Approval("branch", "Create the branch?", name),
             lambda: _branch(engine, patch, name),
         )
-    if engine.settings.pr and engine.run.issue.url:
-        from agent.github.pull_request.pull_request_delivery import deliver_request
-
-        deliver_request(engine, result)
+    if engine.settings.pr and engine.run.issue.url and publish:
+        publish(engine, result)
 
 
 def _deliver_once(engine: Engine, effect: str, approval: Approval, apply: Callable[[], str]) -> None:

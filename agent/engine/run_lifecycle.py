@@ -21,6 +21,7 @@ from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_roles import assign_roles, roles_of, validate_models
+from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import CancellationToken, Engine, ProgressEvent, known_secrets
 from agent.engine.run_result import Result
 from agent.engine.task import Task
@@ -156,7 +157,7 @@ def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
     built-in ones) that it lists in `PROMPTS`; later ones override earlier ones. A file of the same name in the folder
     `own` replaces a prompt.
 
-    Raises UsageError for bad files, ConfigError for a bad phase graph.
+    Raises UsageError for bad files, and what the strategy's own `check_prompts(prompts, roles)` raises, if it has one.
     """
     module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
     file = Path(module.__file__ or "")
@@ -171,10 +172,8 @@ def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
         prompts = {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"A prompt cannot be read: {error}.", "Fix the file.") from None
-    if "graph" in prompts:
-        from agent.phases.phase_graph import read_graph
-
-        read_graph(prompts["graph"], roles_of(strategy))
+    if check := getattr(module, "check_prompts", None):
+        check(prompts, roles_of(strategy))
     return prompts
 
 
@@ -234,8 +233,9 @@ def reopen(
     return Engine(directory, settings, notify, limiter, parent, registry)
 
 
-def solve(engine: Engine) -> Generator[Step, None, Result]:
-    """Yield the run's steps as they are taken and return the result.
+def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, None, Result]:
+    """Yield the run's steps as they are taken and return the result. `publish` opens the pull request that the
+    settings request.
 
     If the run stops for a reason that a resume cannot fix, that reason is recorded as its exit. Interrupts and
     infrastructure errors are raised, and the run stays resumable.
@@ -247,12 +247,12 @@ def solve(engine: Engine) -> Generator[Step, None, Result]:
     with engine.at_work():
         engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
         engine.settle_late()
-        yield from _solve_turn(engine)
+        yield from _solve_turn(engine, publish)
     store_lessons(engine)
     return result(engine)
 
 
-def _solve_turn(engine: Engine) -> Generator[Step, None, None]:
+def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None, None]:
     """Run the current turn until its exit record."""
     task = Task(engine)
     stop: Stop | ModelError | UsageError | None = None
@@ -289,13 +289,11 @@ def _solve_turn(engine: Engine) -> Generator[Step, None, None]:
         stop = error
     if stop is not None:
         outcome = task.best()
-    _finish(engine, outcome, stop)
+    _finish(engine, outcome, stop, publish)
 
 
-def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> None:
+def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
     """Write and deliver the patch, then write the exit record."""
-    from agent.engine.delivery import deliver
-
     tree = without_edited_tests(engine, outcome.tree)
     began = turn_base_tree(engine.trajectory, engine.run.base.tree)
     patch = split_patch(engine.trees, engine.run.base.tree, tree)
@@ -321,7 +319,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> Non
         seconds=engine.seconds,
     )
     if len(engine.trajectory.turns) == 1:
-        deliver(engine, result(engine, exit))
+        deliver(engine, result(engine, exit), publish)
     engine.journal.append(replace(exit, at=time.time()))
 
 

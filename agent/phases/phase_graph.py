@@ -114,6 +114,11 @@ class Graph(BaseModel):
     phase: dict[Annotated[str, Field(pattern=NAME)], Phase] = Field(min_length=1)
 
 
+def check_graph(prompts: Mapping[str, str], roles: Sequence[str]) -> None:
+    """Raise ConfigError if the graph of these prompts is not valid; before a run starts."""
+    read_graph(prompts["graph"], roles)
+
+
 def read_graph(text: str, roles: Sequence[str]) -> Graph:
     """Parse a graph. Raises ConfigError if it is not valid, or names an unknown phase, role or tool."""
     fix = "docs/strategies.md describes the format of a graph."

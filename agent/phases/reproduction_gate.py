@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_mentions import CODE
+from aci.proof.failure_reason import wrong_reason
 from aci.repository.patch import is_test, is_test_config
 from agent.prompts.opening_prompt import places
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from agent.engine.task import Task
     from trajectories.git_store.trees import Change
     from trajectories.records import Step
 
-OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalError"}
 READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml", "xml", "yaml", "yml"}
 """Extensions of files whose change may alter the result of a test."""
 
@@ -54,31 +50,6 @@ def judge(task: Task, step: Step) -> Gate:
     return Gate(refused=f"{misplaced[0]} already existed; put the new test in a new file.") if misplaced else Gate()
 
 
-def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
-    """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
-
-    `failure` has the form that `run_tests` reports; `known` are functions of the base, whose addition an issue cannot
-    request.
-    """
-    id, error, missing = failure["id"], failure["error"], failure["missing"]
-    in_test = not failure["at"] or is_test(failure["at"])
-    forgotten = error == "NameError" and (missing in known or missing in sys.stdlib_module_names)
-    if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
-        return ""
-    if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
-        return f"{id} fails because the test itself is wrong: {reason(failure)}"
-    if missing:
-        asked = "If it should be added, continue; otherwise fix the test."
-        return f"{id} fails only because {missing} is missing, which the issue does not mention. {asked}"
-    if re.search(r"fixture '[^']*' not found", failure["message"]):
-        return f"{id} fails before it reaches the issue: {reason(failure)}"
-    return ""
-
-
-def _speaks_of(issue: str, name: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) is not None
-
-
 def _source(change: Change) -> bool:
     """Return whether a change affects the source. Changes to documentation do not, nor does a new top-level file (a
     script)."""
@@ -86,9 +57,3 @@ def _source(change: Change) -> bool:
     if is_test(path) or is_test_config(path) or path.rpartition(".")[2].lower() not in READ_BY_CODE:
         return False
     return change.status != "A" or "/" in path
-
-
-def reason(failure: Mapping[str, Any]) -> str:
-    """Return the message of a failing test on one line."""
-    lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))

@@ -14,6 +14,7 @@ from agent.engine.engine import ProgressEvent, known_secrets
 from agent.engine.run_lifecycle import begin, reopen, solve
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.engine.user_change_detection import PINNED
+from agent.github.pull_request.publish import publish
 from agent.permissions.approvals import Approval
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.strategy_traits import is_by_hand, reads_messages
@@ -231,7 +232,7 @@ class TurnRunner:
             engine.cancel.set()
         session.hear(TurnStarted(engine.trajectory.turns[-1], words))
         self._listening_engine = engine if reads_messages(engine.trajectory.turns[-1].strategy) else None
-        steps = solve(engine)
+        steps = solve(engine, publish)
         try:
             while True:
                 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -17,6 +17,7 @@ MAY_ASK = ("analyst",)
 PROMPTS = ("test_then_patch", "flow")
 SOURCE = "AlphaCodium (arXiv 2401.08500), MapCoder (arXiv 2405.11403), PyCapsule (arXiv 2502.02928)"
 WHEN = "the issue has many rules, so that fixing one breaks another"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

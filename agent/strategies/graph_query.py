@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -18,6 +18,7 @@ MAY_ASK = ("rewriter", "reranker")
 PROMPTS = ("test_then_patch", "graph_query")
 SOURCE = "CodexGraph (arXiv 2408.03910), CGM (arXiv 2505.16901)"
 WHEN = "the fault is far from what the issue names: in a base class, or along a chain of calls"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

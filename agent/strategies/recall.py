@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -17,6 +17,7 @@ MAY_ASK = ("recaller", "weigher", "planner")
 PROMPTS = ("test_then_patch", "recall")
 SOURCE = "M2WF (arXiv 2501.07892)"
 WHEN = "the repository is young or small, and the problem is a common one"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -21,6 +21,7 @@ SOURCE = (
     "ExpeRepair (arXiv 2506.10484), SWE-Exp (arXiv 2507.23361)"
 )
 WHEN = "the repository has a long history, in which the same kinds of faults are fixed again and again"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

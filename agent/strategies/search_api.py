@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -18,6 +18,7 @@ MAY_ASK = ("searcher",)
 PROMPTS = ("test_then_patch", "search_api")
 SOURCE = "AutoCodeRover (arXiv 2404.05427), MarsCode Agent (arXiv 2409.00899)"
 WHEN = "tests already fail, or the repository is large and the issue says little about the place"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

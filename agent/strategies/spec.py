@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -17,6 +17,7 @@ MAY_ASK = ("analyst", "reviewer")
 PROMPTS = ("test_then_patch", "spec")
 SOURCE = "SpecRover (arXiv 2408.02232), SemAgent (arXiv 2506.16650)"
 WHEN = "the issue gives one example of many, or describes the symptom and not the correct behaviour"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.phases.phase_graph import run_graph
+from agent.phases.phase_graph import check_graph, run_graph
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -17,6 +17,7 @@ MAY_ASK = ("manager", "custodian", "tester")
 PROMPTS = ("test_then_patch", "team")
 SOURCE = "MAGIS (arXiv 2403.17927), CodeR (arXiv 2406.01304), MetaGPT (arXiv 2308.00352)"
 WHEN = "you want your own process: write a graph and pass it with --prompts"
+check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from aci.proof.failure_reason import reason, wrong_reason
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test, is_test_config
 from agent.engine.proof_step import BACKGROUND_NOTES, verdict_of
 from agent.github.task.task_text import REQUEST_ROLE
-from agent.phases.reproduction_gate import reason, wrong_reason
 from agent.run_state.merge_base import merge_data
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, tree_at

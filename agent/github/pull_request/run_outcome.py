@@ -10,7 +10,7 @@ from aci.observation.output_text import mask_secrets
 from aci.observation.sanitized_text import clean_text
 from aci.proof.prompt_injection import find_injections
 from aci.repository.patch import is_test
-from agent.console.result_json import as_json
+from agent.engine.result_json import as_json
 from agent.github.pull_request.failed_run_summary import (
     Work,
     attempt_lines,

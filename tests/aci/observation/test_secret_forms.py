@@ -7,10 +7,11 @@ import textwrap
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.observation.secret_forms import replace_secrets
+from aci.observation.secret_forms import replace_secrets, without_userinfo
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=8, max_size=60)
 AROUND = st.binary(max_size=20)
@@ -42,3 +43,17 @@ def test_basic_authorization_header_is_masked():
     header = b64encode(b"user:hunter2hunter2").decode()
     hidden = replace_secrets(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
     assert b"hunter2" not in b64decode(hidden.rpartition(" ")[2].replace("*", "") + "==")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://me:pw@host:1/v1", "http://host:1/v1"),
+        ("http://me:p@w@host", "http://host"),
+        ("to https://token@host/a@b, and http://host/x", "to https://host/a@b, and http://host/x"),
+        ("http://host/v1", "http://host/v1"),
+        ("a@b", "a@b"),
+    ],
+)
+def test_credentials_are_removed_from_url(text, expected):
+    assert without_userinfo(text) == expected

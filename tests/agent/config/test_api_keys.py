@@ -90,20 +90,6 @@ def test_secrets_and_placeholders_are_distinguished(key, secret):
     assert api_keys.looks_secret(key) is secret
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http://me:pw@host:1/v1", "http://host:1/v1"),
-        ("http://me:p@w@host", "http://host"),
-        ("to https://token@host/a@b, and http://host/x", "to https://host/a@b, and http://host/x"),
-        ("http://host/v1", "http://host/v1"),
-        ("a@b", "a@b"),
-    ],
-)
-def test_credentials_are_removed_from_url(text, expected):
-    assert api_keys.without_userinfo(text) == expected
-
-
 def test_missing_keyring_error_suggests_two_alternatives(home):
     with pytest.raises(ConfigError, match="keyring cannot be used") as raised:
         store(MODEL, "k")

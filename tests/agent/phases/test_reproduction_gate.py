@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.phases.reproduction_gate import _source, wrong_reason
+from aci.proof.failure_reason import wrong_reason
+from agent.phases.reproduction_gate import _source
 from trajectories.git_store.trees import Change
 
 ISSUE = "frobnicate() raises TypeError for None, and there should be a `Widget.spin`"

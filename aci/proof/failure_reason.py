@@ -1,0 +1,45 @@
+"""Reasons of failing tests, and whether they may be the issue's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from aci.repository.patch import is_test
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalError"}
+
+
+def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
+    """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
+
+    `failure` has the form that `run_tests` reports; `known` are functions of the base, whose addition an issue cannot
+    request.
+    """
+    id, error, missing = failure["id"], failure["error"], failure["missing"]
+    in_test = not failure["at"] or is_test(failure["at"])
+    forgotten = error == "NameError" and (missing in known or missing in sys.stdlib_module_names)
+    if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
+        return ""
+    if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
+        return f"{id} fails because the test itself is wrong: {reason(failure)}"
+    if missing:
+        asked = "If it should be added, continue; otherwise fix the test."
+        return f"{id} fails only because {missing} is missing, which the issue does not mention. {asked}"
+    if re.search(r"fixture '[^']*' not found", failure["message"]):
+        return f"{id} fails before it reaches the issue: {reason(failure)}"
+    return ""
+
+
+def reason(failure: Mapping[str, Any]) -> str:
+    """Return the message of a failing test on one line."""
+    lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))
+
+
+def _speaks_of(issue: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", issue) is not None
