@@ -54,7 +54,7 @@ def make_step(number: int, characters: int) -> tuple[Step, Reply]:
 def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     while app.session is None:
         time.sleep(0.05)
-    from agent.engine.engine import ProgressEvent
+    from agent.run_state.progress_event import ProgressEvent
     from agent.session.session_events import ProgressReported, StepRecorded, TurnStarted
     from trajectories.records import Turn
 

@@ -15,8 +15,8 @@ from threading import Condition, Thread
 
 from agent.batch.batch_budget import BudgetExhausted
 from agent.batch.batch_worker import WorkerResources, lost_attempt, run_job
-from agent.engine.engine import CancellationToken
 from agent.instances.jobs import Job, JobResult
+from agent.limits.cancellation import CancellationToken
 from agent.run_state.run_ownership import RESULTS
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 

@@ -25,13 +25,13 @@ from agent.batch.reports.progress_display import open_display
 from agent.config.settings import Settings, load_settings
 from agent.console.foreground_run import stop
 from agent.conversation.model_roles import chosen_model, needs_model, used_models
-from agent.engine.engine import CancellationToken
 from agent.instances.append_log import write_error
 from agent.instances.dataset_instances import read_instances, select
 from agent.instances.host_errors import check_machine
 from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
 from agent.instances.jobs import ExecutorOptions, JobResult, open_executor
 from agent.instances.repository_clones import Repositories
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.stop_signals import stopped_by_signals
 from agent.run_state.run_ownership import claim_output

@@ -14,11 +14,12 @@ from agent.batch.batch_spending import UnfinishedRun, dollars_spent, set_aside
 from agent.batch.index_process import GraphIndexer
 from agent.batch.job_run import failed_result
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken, ProgressEvent
 from agent.instances.host_errors import is_machine_error
 from agent.instances.image_registry import ImageNotFound
 from agent.instances.jobs import Executor, Job, JobResult, JobWatch
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import (
     ConfigError,
     ModelError,

@@ -11,10 +11,11 @@ from aci.repository.user_repository import Repository
 from agent.batch.batch_spending import dollars_spent
 from agent.batch.job_settings import RUN_ONLY_SETTINGS
 from agent.config.settings import load_settings
-from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result, solve
 from agent.engine.run_result import Result
 from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.run_settings import recorded_settings
 from trajectories.errors import Cancelled, SweAgentError, UsageError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.batch.repository_bundles import bundle
 from agent.batch.run_upload import FileChunk, Receiver, Sender, cut_incomplete_line
-from agent.engine.engine import CancellationToken
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from trajectories.errors import Cancelled, ModelError
 from trajectories.journal import lock_run

@@ -16,9 +16,10 @@ from agent.batch.node_messages import HubConnection, RemoteJob
 from agent.batch.remote_hub import Event, Refusal
 from agent.batch.run_upload import FileChunk, Sender
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken, ProgressEvent
 from agent.instances.jobs import Job
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import TICK, Limiter
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import Cancelled, ModelError, SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Step

@@ -93,7 +93,7 @@ def _run_all(
     green = {*before.green}
     author_names = [one.name for one in authors] if len(candidates) > 1 else []
     if author_names:
-        with closing(task.engine.fork(task.base.tree, task.cancel)) as workspace:
+        with closing(task.engine.workspaces.fork(task.base.tree, task.cancel)) as workspace:
             workspace.expect(HARNESS_SESSION)
             sources = {one.name: source_only_tree(task, one.tree) for one in candidates}
             for author, files in _distinct_authors(task, authors):

@@ -13,7 +13,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
-    from agent.engine.engine import Engine, ProgressEvent
+    from agent.engine.engine import Engine
+    from agent.run_state.progress_event import ProgressEvent
     from trajectories.records import Spent, Step
 
 TAIL = 4000

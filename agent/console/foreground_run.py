@@ -8,10 +8,11 @@ from typing import Protocol
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.console.run_display import Console
-from agent.engine.engine import CancellationToken, Engine
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result, solve
 from agent.engine.run_result import Result
 from agent.github.pull_request.publish import publish
+from agent.limits.cancellation import CancellationToken
 from agent.limits.stop_signals import stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step

@@ -24,10 +24,11 @@ from aci.observation.untrusted_text import strip_tags
 from agent.console.activity_lines import FRAMES_PER_SECOND, LiveStatus, cost, step_label, thousands
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
-from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
 from agent.engine.run_result import Result
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.run_data import NOT_CHECKED

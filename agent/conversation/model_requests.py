@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.observation.output_text import MASKED
 from aci.observation.secret_forms import replace_secrets
@@ -22,7 +22,13 @@ from trajectories.records import Action, Note, Reply
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from agent.engine.engine import CancellationToken, Engine
+    from agent.config.settings import Settings
+    from agent.conversation.run_models import RunModels
+    from agent.limits.cancellation import CancellationToken
+    from agent.limits.rate_limiter import Limiter
+    from agent.limits.run_budget import Ledger
+    from agent.limits.run_clock import RunClock
+    from trajectories.journal import Journal
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
@@ -50,38 +56,64 @@ class RequestSpec:
     temperature: float | None = None
 
 
-def send(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+class RequestResources(Protocol):
+    """The parts of a run that its requests use."""
+
+    journal: Journal
+    ledger: Ledger
+    limiter: Limiter
+    settings: Settings
+    models: RunModels
+    clock: RunClock
+
+    @property
+    def secrets(self) -> tuple[str, ...]: ...
+    def report(self, kind: str, branch: str, text: str) -> None: ...
+
+
+def settle_recorded_replies(run: RequestResources) -> None:
+    """Settle the requests whose reply is recorded but whose settlement was lost with the process."""
+    trajectory = run.journal.trajectory
+    for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
+        reply = trajectory.replies.get((hold.branch, hold.ask))
+        if reply is not None and hold.attempt == trajectory.attempts[hold.branch, hold.ask]:
+            settle = run.ledger.price_of(hold, reply.usage, run.models.named(hold.model).price)
+            run.ledger.settle(settle)
+            run.journal.append(settle)
+
+
+def send(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
     """Return the reply after recording and settling it. Raises ModelError if no try of any model succeeds, BudgetStop
     if the budget is used up."""
     tried = {model.name}
     while True:
         try:
-            return _send_fitting(engine, model, ask)
+            return _send_fitting(run, model, ask)
         except ModelError as error:
-            other = engine.model_named(model.fallback) if model.fallback else None
+            other = run.models.named(model.fallback) if model.fallback else None
             if other is None or other.name in tried:
                 raise
             why = f"{model.name} failed ({error.message}), trying {other.name}"
-            engine.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
-            engine.report("say", ask.branch, why)
+            run.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
+            run.report("say", ask.branch, why)
             tried.add(other.name)
             model = other
 
 
-def _send_fitting(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+def _send_fitting(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
     """Return the reply. A conversation that the provider calls too long is folded further and sent again, a few
     times."""
     for _ in range(SHORTENINGS):
         try:
-            return _send_with_retries(engine, model, ask)
+            return _send_with_retries(run, model, ask)
         except ModelError as error:
             if not error.overflow:
                 raise
             most = int(ask.said(model).characters * SHORTER)
             data = {"ask": ask.number, "characters": most, "model": model.name}
-            engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
+            run.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
             _check_fits(ask, model, error)
-    return _send_with_retries(engine, model, ask)
+    return _send_with_retries(run, model, ask)
 
 
 def _check_fits(ask: RequestSpec, model: Model, refused: ModelError) -> None:
@@ -92,12 +124,10 @@ def _check_fits(ask: RequestSpec, model: Model, refused: ModelError) -> None:
         raise ModelError(f"{refused.message} {error.message}", error.fix, billed=False) from None
 
 
-def _send_with_retries(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+def _send_with_retries(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
     from tenacity import Retrying, retry_if_exception, wait_exponential_jitter
 
-    tries = _Retries(
-        engine, model, ask, wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT)
-    )
+    tries = _Retries(run, model, ask, wait_exponential_jitter(multiplier=run.settings.retry_wait, max=LONGEST_WAIT))
     retrying = Retrying(
         retry=retry_if_exception(tries.is_retryable),
         stop=tries.is_exhausted,
@@ -118,24 +148,24 @@ class _Retries:
     """
 
     def __init__(
-        self, engine: Engine, model: Model, ask: RequestSpec, backoff: Callable[[RetryCallState], float]
+        self, run: RequestResources, model: Model, ask: RequestSpec, backoff: Callable[[RetryCallState], float]
     ) -> None:
-        self._engine, self._model, self._ask, self._backoff = engine, model, ask, backoff
-        table = engine.settings.model_table(model.name, model.name.partition("/")[2])
+        self._run, self._model, self._ask, self._backoff = run, model, ask, backoff
+        table = run.settings.model_table(model.name, model.name.partition("/")[2])
         self._place = f"{table.api_base} {model.name}"
-        self._patience = 0.0 if model.fallback else engine.limiter.patience
+        self._patience = 0.0 if model.fallback else run.limiter.patience
         self._longest = self._patience or LONGEST_WAIT
         self._pauses = 0
         self._paused = 0.0
         self._limited = False
 
     def send(self) -> Reply:
-        limiter = self._engine.limiter
+        limiter = self._run.limiter
         try:
             with ExitStack() as stack:
-                with self._engine.pause_clock():
+                with self._run.clock.pause():
                     stack.enter_context(limiter.turn(self._place, self._ask.cancel, self._longest))
-                return _send_once(self._engine, self._model, self._ask)
+                return _send_once(self._run, self._model, self._ask)
         except PermissionDenied as error:
             if limiter.has_answered(self._place):  # the key works, so the provider rejects this request
                 raise error.of_request from error
@@ -149,14 +179,14 @@ class _Retries:
         error = _error(state)
         self._limited = error.limited
         if error.limited:
-            seconds = self._engine.limiter.pause(self._place)
+            seconds = self._run.limiter.pause(self._place)
             self._pauses += 1
             self._paused += max(seconds, LEAST_PAUSE)
             return seconds
         return self._backoff(state) if error.wait is None else error.wait
 
     def sleep(self, seconds: float) -> None:
-        with self._engine.pause_clock() if self._limited else nullcontext():
+        with self._run.clock.pause() if self._limited else nullcontext():
             self._ask.cancel.sleep(seconds)
 
     def is_exhausted(self, state: RetryCallState) -> bool:
@@ -166,7 +196,7 @@ class _Retries:
 
     def report(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
-        self._engine.report("say", self._ask.branch, f"{_error(state)} Trying again in {seconds:.0f} s.")
+        self._run.report("say", self._ask.branch, f"{_error(state)} Trying again in {seconds:.0f} s.")
 
 
 def _error(state: RetryCallState) -> ModelError:
@@ -176,21 +206,21 @@ def _error(state: RetryCallState) -> ModelError:
     return error
 
 
-def _send_once(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+def _send_once(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
     """Send one request. The reservation is on disk before the request is sent; settlement and reply are written
     together."""
-    journal, ledger = engine.journal, engine.ledger
+    journal, ledger = run.journal, run.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
     said = ask.said(model)
     bound = said.input_bound(ask.tools)
     hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
     journal.append(hold)
-    engine.limiter.leaving()
-    delta = partial(engine.report, "delta", ask.branch)
+    run.limiter.leaving()
+    delta = partial(run.report, "delta", ask.branch)
     options = RequestOptions(ask.branch, ask.number, output, ask.cancel, delta, ask.temperature)
     try:
         reply = replace(_call_model(model, said, ask, options), branch=ask.branch, ask=ask.number)
-        reply = _validate_reply(reply, engine.secrets)
+        reply = _validate_reply(reply, run.secrets)
     except ModelError as error:
         settle = ledger.price_of(hold, error.usage, model.price, billed=error.billed)
         ledger.settle(settle)

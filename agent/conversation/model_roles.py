@@ -66,7 +66,7 @@ def cheapest_first(task: Task, roles: Sequence[str]) -> list[str]:
 
     Of roles with the same model only the first is included. Models without a known price come last.
     """
-    models = {role: task.engine.model(role) for role in roles if role == CODER or role in task.settings.roles}
+    models = {role: task.engine.models.of_role(role) for role in roles if role == CODER or role in task.settings.roles}
     names: dict[str, str] = {}
     for role, model in models.items():
         names.setdefault(model.name, role)

@@ -60,7 +60,7 @@ def reader_of(name: str, known: ModelProperties) -> Reader:
 def model_for_role(task: Task, role: str) -> Model:
     """Return the model of the role; or its fallback, if that has answered in this branch and has the conversation in
     its cache."""
-    first = model = task.engine.model(role)
+    first = model = task.engine.models.of_role(role)
     last = task.engine.trajectory.replies.get((task.branch, task.asks - 1))
     notes = task.engine.trajectory.notes[task.heard_before :]  # the user may have chosen another model for a later turn
     changes = [note for note in notes if note.kind in ("fallback", "forked")]
@@ -69,7 +69,7 @@ def model_for_role(task: Task, role: str) -> Model:
     seen = set()
     while last and model.name != last.model and model.fallback and model.name not in seen:
         seen.add(model.name)
-        model = task.engine.model_named(model.fallback)
+        model = task.engine.models.named(model.fallback)
     return model if last and model.name == last.model else first
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from agent.engine.engine import CancellationToken, Engine
+    from agent.engine.engine import Engine
+    from agent.limits.cancellation import CancellationToken
 
 
 class BranchWorkspace:
@@ -23,10 +24,10 @@ class BranchWorkspace:
 
     def at(self, tree: str) -> Workspace:
         if self._workspace is None and self._is_forked:
-            self._workspace = self._engine.fork(tree, self._cancel)
+            self._workspace = self._engine.workspaces.fork(tree, self._cancel)
         elif self._workspace is None:
-            was_open = self._engine.opened
-            self._workspace = self._engine.root()
+            was_open = self._engine.workspaces.opened
+            self._workspace = self._engine.workspaces.root()
             if was_open or tree != self._engine.run.base.tree:
                 self._workspace.restore(tree)
         elif self._is_outdated:

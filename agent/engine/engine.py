@@ -2,100 +2,41 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.environments.environment import environment_for
 from aci.observation.secret_forms import SHORTEST
-from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
 from aci.repository.plain_folder import reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
-from aci.runtime.background_task import BackgroundTask
-from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
-from agent.config.environment_options import environment_options, services
-from agent.config.named_environment import option_source
+from aci.runtime.workspace import WorkspaceOptions
+from agent.config.environment_options import services
 from agent.config.settings import SECRET, Settings
-from agent.conversation.model_roles import CODER, chosen_model
+from agent.conversation.run_models import RunModels
 from agent.engine.permission_checks import may_set_up
+from agent.engine.run_workspaces import RunWorkspaces
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger
-from agent.models.base import Model
+from agent.limits.run_clock import RunClock
 from agent.permissions.approvals import Answer, Approval, Approve
-from agent.run_state.rewind import rewinds
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
-from trajectories.errors import Cancelled, LimitStop
+from trajectories.errors import LimitStop
 from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from aci.environments.environment_plan import EnvironmentOptions
-
-
-MODEL_SETTINGS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
-"""The settings that determine how a model is loaded."""
-SHORTEST_PAUSE = 1.0
-"""In seconds; shorter pauses of the run's clock are not recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressEvent:
-    """An event that a front end may show: `delta`, `action`, `phase`, `say` or `progress` (a status that is updated
-    repeatedly).
-
-    Events are ephemeral; the journal holds everything that matters.
-    """
-
-    kind: str
-    branch: str
-    text: str
-
-
-class CancellationToken(Event):
-    """The only mechanism for stopping work; it is checked between stream chunks and while a command runs.
-
-    The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
-    """
-
-    def __init__(self, parent: CancellationToken | None = None) -> None:
-        super().__init__()
-        self._parent = parent
-        self.deadline: float | None = None
-
-    def is_set(self) -> bool:
-        return super().is_set() or self.expired or (self._parent is not None and self._parent.is_set())
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the token or its parent was set explicitly, regardless of deadlines."""
-        return super().is_set() or (self._parent is not None and self._parent.stopped)
-
-    @property
-    def expired(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
-
-    def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`, or until the token is set. Raises Cancelled if the token is set."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.check()
-            time.sleep(min(left, 0.1))
-
-    def check(self) -> None:
-        if self.is_set():
-            raise Cancelled("Interrupted.", "Resume the run to continue.")
+    pass
 
 
 class Engine:
@@ -135,15 +76,11 @@ class Engine:
         self.testing = Lock()
         self.baselines = Baselines()
         """Results of the test suites on the base, shared by the proofs of this process."""
-        self._copies: BackgroundTask[tuple[str, ...]] | None = None
         self._steps_taken = _count_replies(self.trajectory)
-        self._models: dict[str, Model] = {}
-        self._root: Workspace | None = None
         self._lock = Lock()
-        self._pauses = 0
-        self._pause_lock = Lock()
-        self._rest_seconds: float | None = None
-        self._start_clock(self.trajectory.live_seconds())
+        self.models = RunModels(settings)
+        self.clock = RunClock(self.cancel, self.trajectory.live_seconds(), self._time_left(), self._record_pause)
+        self.workspaces = RunWorkspaces(self._workspace_options)
 
     def _allow_unless_denied(self, approval: Approval) -> Answer:
         """Answer for a user who cannot be asked."""
@@ -151,93 +88,31 @@ class Engine:
 
         return allow_unless_denied(approval, self.settings.permissions)
 
-    @property
-    def seconds(self) -> float:
-        """The active time of the run in seconds, including earlier processes, without pauses and the time between
-        turns."""
-        if (seconds := self._rest_seconds) is not None:
-            return seconds
-        with self._pause_lock:
-            return (self._paused_since if self._pauses else time.monotonic()) - self.started
-
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Let the clock run while a turn is worked on. It stops between turns and while a turn is interrupted."""
-        self.resumed = self.resumed and not self.opened
-        if self._rest_seconds is not None:
-            self._start_clock(self._rest_seconds)
-            self._rest_seconds = None
+        self.resumed = self.resumed and not self.workspaces.opened
+        self.clock.start(self._time_left())
         try:
             yield
         finally:
-            self.rest()
+            self.clock.stop()
 
-    def rest(self) -> None:
-        """Stop the run's clock until the next turn starts or resumes."""
-        self._rest_seconds, self.cancel.deadline = self.seconds, None
+    def _time_left(self) -> float | None:
+        """Return the seconds that `max_time` leaves for the current turn; None without a limit."""
+        max_time = self.settings.max_time
+        return None if max_time is None else max_time - self.trajectory.turn_seconds()
 
-    def _start_clock(self, seconds: float) -> None:
-        """Start the clock at `seconds`, the active time so far.
-
-        Within a process `seconds` is the clock's own count, which includes time that no record covers. `max_time`
-        limits a turn.
-        """
-        now, max_time = time.monotonic(), self.settings.max_time
-        self.started = now - seconds
-        self.cancel.deadline = None if max_time is None else now - self.trajectory.turn_seconds() + max_time
-
-    @contextmanager
-    def pause_clock(self) -> Iterator[None]:
-        """Pause the run's clock in this context, in which any branch waits for the user or for permission to send a
-        request."""
-        with self._pause_lock:
-            if not self._pauses:
-                self._paused_since, self._paused_deadline = time.monotonic(), self.cancel.deadline
-                self.cancel.deadline = None
-            self._pauses += 1
-        paused = 0.0
-        try:
-            yield
-        finally:
-            with self._pause_lock:
-                self._pauses -= 1
-                if not self._pauses:
-                    paused = time.monotonic() - self._paused_since
-                    self.started += paused
-                    self.cancel.deadline = None if self._paused_deadline is None else self._paused_deadline + paused
-        if paused >= SHORTEST_PAUSE:  # so that a resumed run counts the same time
-            self.journal.append(Note("main", "life", f"paused for {paused:.0f} s"))
-
-    def settle_late(self) -> None:
-        """Settle the requests whose reply is recorded but whose settlement was lost with the process."""
-        trajectory = self.trajectory
-        for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
-            reply = trajectory.replies.get((hold.branch, hold.ask))
-            if reply is not None and hold.attempt == trajectory.attempts[hold.branch, hold.ask]:
-                settle = self.ledger.price_of(hold, reply.usage, self.model_named(hold.model).price)
-                self.ledger.settle(settle)
-                self.journal.append(settle)
+    def _record_pause(self, seconds: float) -> None:
+        self.journal.append(Note("main", "life", f"paused for {seconds:.0f} s"))
 
     def report(self, kind: str, branch: str, text: str) -> None:
         self.notify(ProgressEvent(kind, branch, text))
 
-    def model(self, role: str) -> Model:
-        """Return the model of a role: its own if it has one, else the default model. Raises ConfigError."""
-        named = self.settings.roles.get(role) if role != CODER else ""
-        return self.model_named(named or self.settings.model)
-
-    def model_named(self, name: str) -> Model:
-        """Return a model by name, loaded once. Raises ConfigError if the model is unavailable or its cost cannot be
-        limited."""
-        with self._lock:
-            if name not in self._models:
-                self._models[name] = chosen_model(self.settings, name)
-            return self._models[name]
-
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that must not be shown, recorded or sent: keys of the host's environment and of the models."""
-        return (*self._known_secrets, *(key for model in tuple(self._models.values()) for key in model.secrets))
+        return (*self._known_secrets, *self.models.secrets)
 
     @cached_property
     def repository(self) -> Repository:
@@ -252,14 +127,12 @@ class Engine:
     def next_turn(self, turn: Turn, settings: Settings) -> None:
         """Start a turn with these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
-        before, self.settings = self.settings, settings
+        self.settings = settings
         self.cancel.clear()
         self._steps_taken = 0
         self.may_test = None
         with self._lock:
-            if any(getattr(before, name) != getattr(settings, name) for name in MODEL_SETTINGS):
-                self._known_secrets = self.secrets
-                self._models = {}
+            self.models.change_settings(settings)
             self.ledger = open_ledger(settings, self.trajectory)
 
     def take_step(self) -> None:
@@ -271,39 +144,7 @@ class Engine:
                 raise LimitStop(f"The run reached its limit of {steps}.", "Give more with --max-steps.")
             self._steps_taken += 1
 
-    @property
-    def opened(self) -> bool:
-        """Whether the run's workspace is open. It may hold files of an earlier or interrupted turn."""
-        return self._root is not None
-
-    def context_share(self) -> float | None:
-        """Return the share of the context window that the main branch's last request used; None if unknown."""
-        reply = self.trajectory.last_replies.get("main")
-        model = self._models.get(reply.model) if reply else None
-        steps = self.trajectory.steps["main"]
-        since = itertools.takewhile(lambda step: step.reply is None, reversed(steps))
-        if (
-            not reply
-            or not reply.usage
-            or not model
-            or not model.window
-            or any(rewinds(step) is not None for step in since)
-        ):
-            return None
-        return (reply.usage.input_tokens + reply.usage.output_tokens) / model.window
-
-    def root(self) -> Workspace:
-        """Return the run's own workspace, opened at the base on first use."""
-        with self._lock:
-            if self._root is None:
-                self._root = self._open()
-            return self._root
-
-    def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
-        """Return a fresh workspace at `tree` for a proof or a branch. It stops when `cancel` is set."""
-        return self.root().fork(tree, cancel)
-
-    def _open(self) -> Workspace:
+    def _workspace_options(self) -> tuple[WorkspaceOptions, Settings]:
         options = WorkspaceOptions(
             repository=self.repository,
             base=self.run.base,
@@ -315,45 +156,13 @@ class Engine:
             say=lambda line: self.report("say", "main", line),
             may_set_up=partial(may_set_up, self),
         )
-        if self.settings.workspace == "docker":
-            options = replace(options, image=environment_for(options, self._environment_options()))
-        elif options.services:
-            options.say("Services are not started: they need a workspace in a container.")
-        workspace = open_workspace(self.settings.workspace, options)
-        workspace.expect(HARNESS_SESSION)
-        self._copies = BackgroundTask(lambda: self._find_copies(workspace), "copies")
-        return workspace
-
-    @property
-    def copies(self) -> tuple[str, ...]:
-        """Sentences that say where the package under test is also installed outside the repository."""
-        return self._copies.answer() if self._copies else ()
-
-    def _find_copies(self, workspace: Workspace) -> tuple[str, ...]:
-        found = find_installed_copies(workspace, self.trees, self.run.base.tree)
-        for copy in found:
-            self.report("say", "main", copy)
-        return found
-
-    def _environment_options(self) -> EnvironmentOptions:
-        """Return the environment options of the settings and of the base's `.swe-agent.toml`, if it has one."""
-        try:
-            repository_config = self.trees.read(self.run.base.tree, ".swe-agent.toml")
-        except FileNotFoundError:
-            repository_config = b""
-        return environment_options(self.settings, option_source(self.settings, repository_config))
+        return options, self.settings
 
     def leave_workspace(self) -> None:
-        """Close the run's workspace, whether it works or is broken.
-
-        A new one is opened on next use, without ignored files and running processes.
-        """
-        if (root := self._root) is None:
-            return
-        self._root, self.resumed = None, True
-        if self._copies:
-            self._copies.wait()
-        root.close()
+        """Close the run's workspace. The work continues in a new one, as in a resumed run."""
+        if self.workspaces.opened:
+            self.resumed = True
+            self.workspaces.close()
 
     def close(self) -> None:
         """Close the workspaces, then release the run."""

@@ -60,7 +60,7 @@ def proof_step(
         )
     else:
         verdict = prove(
-            lambda at: engine.fork(at, task.cancel),
+            lambda at: engine.workspaces.fork(at, task.cancel),
             engine.trees,
             base.tree,
             tree,

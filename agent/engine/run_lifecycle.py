@@ -20,14 +20,17 @@ from aci.proof.prompt_injection import find_injections
 from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
+from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import assign_roles, roles_of, validate_models
 from agent.engine.delivery import Publish, deliver
-from agent.engine.engine import CancellationToken, Engine, ProgressEvent, known_secrets
+from agent.engine.engine import Engine, known_secrets
 from agent.engine.run_result import Result
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
@@ -246,7 +249,7 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
         return result(engine)
     with engine.at_work():
         engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
-        engine.settle_late()
+        settle_recorded_replies(engine)
         yield from _solve_turn(engine, publish)
     store_lessons(engine)
     return result(engine)
@@ -316,7 +319,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         verdict=_with_sources(engine, outcome.verdict),
         message=stop.message if stop else "",
         fix=stop.fix if stop else "",
-        seconds=engine.seconds,
+        seconds=engine.clock.seconds,
     )
     if len(engine.trajectory.turns) == 1:
         deliver(engine, result(engine, exit), publish)
@@ -337,8 +340,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     that tried to instruct the agent."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
-    read = find_contamination(steps, names)
-    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read, *find_injections(steps, engine.run.issue)))
+    read, injected = find_contamination(steps, names), find_injections(steps, engine.run.issue)
+    return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
@@ -399,7 +402,7 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
     if exit is None:
         outcome = Task(engine).best()
         tree = without_edited_tests(engine, outcome.tree)
-        exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.seconds)
+        exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.clock.seconds)
     done = [record for record in trajectory.of_turn if isinstance(record, Note) and record.kind == "done"]
     return Result(
         run=engine.run.id,

@@ -86,7 +86,7 @@ class Loading:
         """Return which modules cannot be imported in `tree` either. It needs a fork, but only for few steps."""
         if not wanted:
             return []
-        with closing(self._task.engine.fork(tree, self._task.cancel)) as fork:
+        with closing(self._task.engine.workspaces.fork(tree, self._task.cancel)) as fork:
             errors = import_check.import_errors(fork, wanted, SECONDS) or {}
         return [each.name for each in wanted if errors.get(each.name) != ""]
 

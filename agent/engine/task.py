@@ -19,13 +19,14 @@ from agent.conversation.model_requests import RequestSpec, send
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import build_request, is_superseded, model_for_role, unread_messages
 from agent.engine.branch_workspace import BranchWorkspace
-from agent.engine.engine import CancellationToken, Engine
+from agent.engine.engine import Engine
 from agent.engine.loop import is_submission, loop
 from agent.engine.parallel_attempts import Attempt, run_all
 from agent.engine.permission_checks import refusal
 from agent.engine.proof_step import best_outcome, proof_step, verdict_of
 from agent.engine.regression_guard import RegressionGuard
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
+from agent.limits.cancellation import CancellationToken
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.rewind import REWIND, TOLD, visible_steps
 from agent.run_state.turn_state import MAIN, turn_base_tree, turn_issue, turn_start_tree

@@ -54,4 +54,4 @@ def end_interrupted(engine: Engine) -> None:
         answers = tuple(Observation(INTERRUPTED, ok=False) for _ in reply.actions)
         parent = steps[-1].id if steps else ""
         engine.journal.append(Step(MAIN, len(steps) + 1, parent, "coder", tree, reply.ask, reply.actions, answers))
-    engine.journal.append(Exit("interrupted", 130, tree, seconds=engine.seconds))
+    engine.journal.append(Exit("interrupted", 130, tree, seconds=engine.clock.seconds))

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Issue, Step
 
 FAILED = "infrastructure"

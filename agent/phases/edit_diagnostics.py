@@ -98,7 +98,7 @@ def _at_the_base(task: Task, checker: Checker, path: str) -> list[ConsistencyErr
 
 
 def _run_in_fork(task: Task, checker: Checker, tree: str, paths: Sequence[str]) -> list[ConsistencyError] | None:
-    with closing(task.engine.fork(tree, task.cancel)) as workspace:
+    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
         return run_checker(workspace, checker, paths)
 
 

@@ -52,7 +52,7 @@ def _trace_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     names = [*tests["failing"], *tests["passing"]]
     try:
         with (
-            closing(task.engine.fork(task.tree, task.cancel)) as workspace,
+            closing(task.engine.workspaces.fork(task.tree, task.cancel)) as workspace,
             Evaluator(workspace, tests["command"], names, task.cancel, task.tree) as evaluator,
         ):
             spectrum = trace_tests(evaluator, tests["failing"], tests["passing"], CPU_SECONDS, SECONDS)

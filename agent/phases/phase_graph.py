@@ -352,7 +352,7 @@ def _passing(task: Task, tree: str) -> list[str]:
     files = new_tests(task, tree)
     if not files:
         return []
-    with closing(task.engine.fork(tree, task.cancel)) as workspace:
+    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
         workspace.expect(HARNESS_SESSION)
         report = run_reported_tests(task, workspace, tree, files)
     return list(report.passed) if report else []

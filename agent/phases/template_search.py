@@ -46,7 +46,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     ]
     cpu_seconds, end = _budget(task, tests["seconds"])
     with closing(
-        task.engine.fork(task.tree, task.cancel)
+        task.engine.workspaces.fork(task.tree, task.cancel)
     ) as workspace:  # files written by edits are not part of the patch
         names = tests["failing"], tests["passing"]
         question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)

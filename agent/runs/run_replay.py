@@ -197,7 +197,8 @@ class RunReplay:
                 self.engine.leave_workspace()
                 self.engine.resumed = False
             case Exit() if record is not self._last:
-                journal.append(replace(record, verdict=self._verdict(), at=time.time(), seconds=self.engine.seconds))
+                seconds = self.engine.clock.seconds
+                journal.append(replace(record, verdict=self._verdict(), at=time.time(), seconds=seconds))
 
     def _step(self, step: Step) -> Iterator[Step]:
         task, owner = self._task(step.branch), self._owner(step.branch)
@@ -307,5 +308,5 @@ class RunReplay:
 
     def _end(self, exit: Exit, whole: bool) -> None:
         tree = self._last.tree if self._last and whole else self._trees[MAIN]
-        seconds = self.engine.seconds
+        seconds = self.engine.clock.seconds
         self.engine.journal.append(replace(exit, tree=tree, verdict=self._verdict(), seconds=seconds, at=time.time()))

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeGuard
 
 from aci.repository.patch import count_diff_lines
+from agent.conversation.run_models import context_share
 from agent.engine.proof_step import verdict_of
 from agent.run_state.merge_base import find_merge_base, present_tree
 from agent.session.applied_changes import pending_user_changes
@@ -87,8 +88,8 @@ class SessionSnapshot:
             base=self._base(engine),
             spent=engine.ledger.spent if engine else None,
             budget=settings.budget,
-            seconds=engine.seconds if engine else 0.0,
-            context=engine.context_share() if engine else None,
+            seconds=engine.clock.seconds if engine else 0.0,
+            context=context_share(engine.trajectory, engine.models) if engine else None,
             queued=session.queued,
             phases=self._phases,
             files=self._files if engine else (),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from aci.observation.output_text import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
-from agent.engine.engine import ProgressEvent, known_secrets
+from agent.engine.engine import known_secrets
 from agent.engine.run_lifecycle import begin, reopen, solve
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.engine.user_change_detection import PINNED
 from agent.github.pull_request.publish import publish
 from agent.permissions.approvals import Approval
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
 from agent.run_state.strategy_traits import is_by_hand, reads_messages
 from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
@@ -258,7 +259,7 @@ class TurnRunner:
 
     def _use_engine(self, engine: Engine) -> None:
         engine.approve = self._session.ask
-        engine.rest()
+        engine.clock.stop()
         self._session.engine = engine
         self._session.snapshot.refresh()
         self._session.hear(RunOpened(engine.trajectory))

@@ -61,7 +61,7 @@ class UserQuestions:
         if decision.yes is not None:
             return self._by_rule(approval, decision)
         engine = self._session.engine
-        with engine.pause_clock() if engine else nullcontext():
+        with engine.clock.pause() if engine else nullcontext():
             approval = self._enqueue(approval)
             shown = False
             try:

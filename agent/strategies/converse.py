@@ -100,7 +100,7 @@ def _failing(task: Task, tree: str, tests: Sequence[str]) -> list[str]:
     """Return the tests that are known to fail on a tree."""
     if not tests:
         return []
-    with closing(task.engine.fork(tree, task.cancel)) as workspace:
+    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
         workspace.expect(HARNESS_SESSION)
         report = run_reported_tests(task, workspace, tree, tests)
     return list(report.failed) if report else []

@@ -99,7 +99,7 @@ class FileCoverage:
             return ExistingCoverage(said="No test of the repository mentions the module.")
         left = self._left()
         seconds = EXISTING_SECONDS if left is None else max(1.0, left * SHARE_FOR_EXISTING / self.files)
-        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
             return measure_coverage(room, self.command, self.path, self.mutants, self.task.cancel, seconds, files)
 
     def found(self) -> GeneratedCases:
@@ -119,7 +119,7 @@ class FileCoverage:
         asked = GenerationRequest(
             self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests()
         )
-        with closing(task.engine.fork(task.tree, task.cancel)) as room:
+        with closing(task.engine.workspaces.fork(task.tree, task.cancel)) as room:
             return generate_cases(room, asked, task.cancel, self._search_time(), tell)
 
     def _tests(self) -> dict[str, bytes]:
@@ -139,7 +139,7 @@ class FileCoverage:
         if left is None:
             return SECONDS
         start = time.monotonic()
-        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
             room.run(f"{PYTHON} -m pytest --version", 60, HARNESS_SESSION)
         starts = min(STARTS * (time.monotonic() - start), left * MOST_STARTS)
         return max(1.0, (left - max(min(left * REST, MOST_REST), starts)) / self.files)
@@ -208,7 +208,7 @@ class FileCoverage:
 
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """Return the ids of the file's tests that pass, and the message of an error during the run."""
-        with closing(self.task.engine.fork(tree, self.task.cancel)) as room:
+        with closing(self.task.engine.workspaces.fork(tree, self.task.cancel)) as room:
             write_guarded_tests(room, self.place(), self.task.trees.read(tree, self.place()))
             elsewhere = ELSEWHERE if turn % 2 else ""
             command = f"export PYTHONHASHSEED={turn}\n{elsewhere}{self._own_command()}"
@@ -226,7 +226,7 @@ class FileCoverage:
         words = f"-c {shlex.quote(f'import {module}')}"
         if self.style() == "pytest":
             words = f"-c {shlex.quote(GATHER)} --collect-only -q {shlex.quote(self.place())}"
-        with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
+        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
             ran = room.run(f"unset PYTHONPATH\n{PYTHON} {words}", 60.0, HARNESS_SESSION)
         if not ran.code or "ModuleNotFoundError" not in ran.text:
             return ""
@@ -244,7 +244,7 @@ class FileCoverage:
     def _noticed(self, cases: Sequence[CaseOutcome], usable: frozenset[int]) -> set[int]:
         found: set[int] = set()
         with (
-            closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room,
+            closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room,
             closing(ModuleExerciser(room, self.path, self.mutants, self.task.cancel)) as exercise,
         ):
             for one in cases:
@@ -313,7 +313,7 @@ def _beside(task: Task, command: str) -> dict[str, Any]:
 
 
 def _ran(task: Task, tree: str, command: str, seconds: float) -> SuiteReport:
-    with closing(task.engine.fork(tree, task.cancel)) as room:
+    with closing(task.engine.workspaces.fork(tree, task.cancel)) as room:
         return run_tests(room, command, (), seconds)
 
 

@@ -112,7 +112,7 @@ def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, A
     kept: list[CaseOutcome] = []
     killed: set[int] = set()
     with (
-        closing(cover.task.engine.fork(cover.task.tree, cover.task.cancel)) as room,
+        closing(cover.task.engine.workspaces.fork(cover.task.tree, cover.task.cancel)) as room,
         closing(ModuleExerciser(room, cover.path, cover.mutants, cover.task.cancel)) as exercise,
         closing(ModuleExerciser(room, cover.path, (), cover.task.cancel, hash_seed=1)) as witness,
     ):

@@ -14,7 +14,7 @@ from trajectories.records import Note, Record
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from agent.engine.engine import ProgressEvent
+    from agent.run_state.progress_event import ProgressEvent
     from agent.session.session import Session
     from agent.session.session_events import Event
     from agent.tui.app import SessionApp

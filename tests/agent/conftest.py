@@ -11,10 +11,11 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.task import Task
 from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:

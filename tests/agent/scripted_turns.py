@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.config.settings import Settings
-from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import reopen, solve
 from agent.engine.run_result import Result
 from agent.engine.turn_lifecycle import next_turn
 from agent.models.scripted import Scripted
+from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import Bench
 from trajectories.records import Step
 

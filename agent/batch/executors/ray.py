@@ -35,9 +35,9 @@ from agent.batch.remote_node import solve_remote_job
 from agent.batch.repository_bundles import hash_refs
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
-from agent.engine.engine import ProgressEvent
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import digest_path
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import decode, first_record, read

@@ -11,8 +11,8 @@ from threading import Lock
 
 from agent.batch.reports.forecast import ForecastRange, forecast_cost, forecast_time
 from agent.batch.reports.outcome_reasons import outcome_reason
-from agent.engine.engine import ProgressEvent
 from agent.instances.jobs import Job, JobResult
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005

@@ -23,8 +23,8 @@ from agent.batch.reports.progress_text import (
 )
 from agent.console.activity_lines import tail
 from agent.console.rich_terminal import can_redraw, console
-from agent.engine.engine import ProgressEvent
 from agent.instances.jobs import Job, JobResult
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Step
 
 if TYPE_CHECKING:

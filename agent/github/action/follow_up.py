@@ -17,12 +17,13 @@ from aci.repository.plain_folder import reopen_repository
 from aci.repository.working_tree import WorkingTree
 from agent.config.settings import Settings, load_settings
 from agent.console.foreground_run import solve_and_show
-from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result
 from agent.engine.turn_lifecycle import next_turn
 from agent.github.action.run_archive import restore_run
 from agent.github.task.task_text import issue_of, request_of
 from agent.run_state.merge_base import EFFECT, MOVED, effects, find_merge_base
+from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.turn_state import MAIN
 from agent.runs.run_fork import Origin, find_origin, fork
 from trajectories.errors import RunBroken, UsageError

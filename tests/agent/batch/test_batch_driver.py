@@ -18,12 +18,13 @@ from agent.batch.batch_spending import read_unfinished_runs
 from agent.batch.batch_worker import WorkerResources
 from agent.batch.reports.batch_results import ResultStore, load_results
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken, ProgressEvent
 from agent.instances import host_errors
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import Instance, Job, JobResult, JobWatch
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Ledger, Price
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import (
     Cancelled,
     ConfigError,

@@ -14,9 +14,9 @@ from agent.batch.batch_spending import UnfinishedRun, dollars_spent, read_unfini
 from agent.batch.batch_worker import WorkerResources
 from agent.batch.reports.batch_results import ResultStore, load_results
 from agent.batch.reports.fault_tolerant_display import FaultTolerantDisplay
-from agent.engine.engine import CancellationToken
 from agent.instances.image_registry import DiskFull, ImageNotFound
 from agent.instances.jobs import Instance, Job, JobResult
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from tests.agent.batch.test_batch_driver import BatchBench, FakeExecutor, RecordingDisplay, failing, verified
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError

@@ -19,8 +19,8 @@ from agent.batch.remote_hub import Hub, Refusal
 from agent.batch.remote_node import solve_remote_job
 from agent.batch.repository_bundles import hash_refs
 from agent.config.settings import ModelTable, Settings, load_settings
-from agent.engine.engine import CancellationToken
 from agent.instances.jobs import Instance, Job, JobWatch
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.models import _litellm
 from agent.run_state.run_ownership import digest_path

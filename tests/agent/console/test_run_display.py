@@ -19,9 +19,9 @@ from agent.cli.commands import runs
 from agent.console.activity_lines import NARROW, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
-from agent.engine.engine import ProgressEvent
 from agent.engine.run_lifecycle import result
 from agent.limits.run_budget import Price
+from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError

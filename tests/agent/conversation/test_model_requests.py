@@ -43,8 +43,8 @@ def ask(bench):
     engine = bench.engine()
 
     def once(model, *others):
-        engine._models |= {one.name: one for one in (model, *others)}
-        engine._models[engine.settings.model] = model
+        engine.models._models |= {one.name: one for one in (model, *others)}
+        engine.models._models[engine.settings.model] = model
         return Task(engine).ask()
 
     once.engine = engine
@@ -129,7 +129,7 @@ def test_output_limit_is_reduced_to_budget(bench):
 
     model = FaultyModel(answer)
     model.price, model.max_output = Price(1.0, 10.0), 100_000
-    engine._models[engine.settings.model] = model
+    engine.models._models[engine.settings.model] = model
     Task(engine).ask()
     assert 16 < output_limits[0] < 2000
     engine.close()
@@ -243,7 +243,7 @@ def test_overlong_conversation_is_shortened_and_sent_again(ask):
     model = LengthRecorder(too_long(), too_long(), Usage(10, 5))
     task_text = "x" * 30_000
     engine = ask.engine
-    engine._models[engine.settings.model] = model
+    engine.models._models[engine.settings.model] = model
     task = Task(engine)
     task.say("The issue.")
     engine.journal.append(Reply("", (Action("shell", {"command": "a"}, id="1"),), branch="main", ask=1))
@@ -299,7 +299,7 @@ def test_fallback_may_accept_conversation_too_long_for_first(ask):
     small = FaultyModel(*[too_long() for _ in range(9)], name="small", fallback="big")
     big = FaultyModel(Usage(10, 5), name="big")
     engine = ask.engine
-    engine._models |= {"small": small, "big": big, engine.settings.model: small}
+    engine.models._models |= {"small": small, "big": big, engine.settings.model: small}
     task = Task(engine)
     task.say("The issue. " * 1000)
     assert task.ask().text == "ok"
@@ -310,7 +310,7 @@ def test_fork_with_other_model_uses_that_model(ask):
     """The old model is the fallback of the new one, and it answered last."""
     new, old = FaultyModel(Usage(1, 1), name="new", fallback="old"), FaultyModel(Usage(1, 1), name="old")
     engine = ask.engine
-    engine._models |= {"new": new, "old": old, engine.settings.model: new}
+    engine.models._models |= {"new": new, "old": old, engine.settings.model: new}
     journal = engine.journal
     journal.append(Note("main", "fallback", "In an earlier process."))
     journal.append(Reply("", (Action("submit"),), model="old", branch="main", ask=1))
@@ -325,7 +325,7 @@ def test_fallback_that_answered_is_used_again(ask):
     first = FaultyModel(ModelError("No."), name="one", fallback="two")
     second = FaultyModel(Usage(1, 1), Usage(1, 1), name="two")
     engine = ask.engine
-    engine._models |= {"one": first, "two": second, engine.settings.model: first}
+    engine.models._models |= {"one": first, "two": second, engine.settings.model: first}
     task = Task(engine)
     task.step(task.ask(), (Observation("Nothing."),))
     assert task.ask().text == "ok"
@@ -397,11 +397,11 @@ def test_403_refuses_key_only_before_first_answer_of_model(ask):
         ask(FaultyModel(forbidden()))
     ask(FaultyModel(Usage(10, 5)))
     engine = ask.engine
-    engine._models[engine.settings.model] = FaultyModel(forbidden())
+    engine.models._models[engine.settings.model] = FaultyModel(forbidden())
     with pytest.raises(ModelError, match="Not this") as raised:
         Task(engine, "main/other").ask()
     assert not isinstance(raised.value, Refused)
-    engine._models[engine.settings.model] = FaultyModel(forbidden(), name="another")
+    engine.models._models[engine.settings.model] = FaultyModel(forbidden(), name="another")
     with pytest.raises(Refused):
         Task(engine, "main/third").ask()
 
@@ -413,17 +413,17 @@ def test_wait_for_rate_limit_does_not_count_as_run_time(bench):
     try:
         engine.limiter = Limiter(0.0, patience=60.0)
         model = FaultyModel(rate_limited(wait=3.5), Usage(10, 5))
-        engine._models[engine.settings.model] = model
-        before, began = engine.seconds, time.monotonic()
+        engine.models._models[engine.settings.model] = model
+        before, began = engine.clock.seconds, time.monotonic()
         assert Task(engine).ask().text == "ok"
         assert not engine.cancel.is_set()
-        assert engine.seconds - before < time.monotonic() - began - 3.0
-        last = engine.seconds
+        assert engine.clock.seconds - before < time.monotonic() - began - 3.0
+        last = engine.clock.seconds
     finally:
         engine.close()
     again = bench.engine()
     try:
-        assert again.seconds < last + 1.0
+        assert again.clock.seconds < last + 1.0
         assert not again.cancel.is_set()
     finally:
         again.close()
@@ -433,16 +433,16 @@ def test_clock_pauses_once_for_several_waiting_branches(bench):
     bench.begin(line("unused"), max_time=30.0)
     engine = bench.engine()
     try:
-        before, began = engine.seconds, time.monotonic()
-        with engine.pause_clock(), engine.pause_clock():
+        before, began = engine.clock.seconds, time.monotonic()
+        with engine.clock.pause(), engine.clock.pause():
             time.sleep(0.3)
             assert engine.cancel.deadline is None
-            paused = engine.seconds
+            paused = engine.clock.seconds
             time.sleep(0.1)
-            assert engine.seconds == paused, "the time advances during a pause"
-        assert engine.seconds >= paused
-        assert engine.seconds - before < time.monotonic() - began
-        assert engine.seconds >= before
-        assert engine.cancel.deadline == engine.started + 30.0
+            assert engine.clock.seconds == paused, "the time advances during a pause"
+        assert engine.clock.seconds >= paused
+        assert engine.clock.seconds - before < time.monotonic() - began
+        assert engine.clock.seconds >= before
+        assert engine.cancel.deadline == engine.clock.started + 30.0
     finally:
         engine.close()

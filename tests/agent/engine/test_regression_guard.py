@@ -66,7 +66,7 @@ def sent_messages(bench: Bench) -> list[list[str]]:
         return [
             [
                 str(message["content"])
-                for message in build_request(_task(engine, ask), "coder", engine.model("coder")).messages
+                for message in build_request(_task(engine, ask), "coder", engine.models.of_role("coder")).messages
             ]
             for _, ask in sorted(engine.trajectory.replies)
         ]

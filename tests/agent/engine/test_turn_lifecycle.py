@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.conversation.run_models import context_share
 from agent.engine.proof_step import verdict_of
 from agent.engine.run_lifecycle import reopen
 from agent.engine.task import INTERRUPTED, MOVED
@@ -120,8 +121,8 @@ def test_repeated_answers_do_not_count_as_loop(talk):
 def test_time_between_turns_is_not_counted(talk, monkeypatch):
     session = talk(line("Yes.", n=1), line("No.", n=2))
     session.finish_turn()
-    seconds = session.engine.seconds
-    assert session.engine.seconds == seconds
+    seconds = session.engine.clock.seconds
+    assert session.engine.clock.seconds == seconds
     trajectory = session.engine.trajectory
     assert trajectory.live_seconds() == pytest.approx(seconds, abs=0.5)
     late = Note("main", "life", "start_turn_session", at=trajectory.records[-1].at + 1000)
@@ -135,11 +136,11 @@ def test_time_between_turns_is_not_counted(talk, monkeypatch):
 def test_elapsed_time_never_decreases(talk):
     session = talk(line("Yes.", n=1), line("No.", n=2))
     session.finish_turn()
-    engine, shown = session.engine, session.engine.seconds
+    engine, shown = session.engine, session.engine.clock.seconds
     engine.trajectory.records[-1] = replace(engine.trajectory.records[-1], at=engine.run.at)
-    engine._rest_seconds = shown + 1000  # as after unrecorded work, such as that of an interrupted step
+    engine.clock._stopped_at = shown + 1000  # as after unrecorded work, such as that of an interrupted step
     session.send("And?")
-    assert 0.0 <= engine.seconds - shown - 1000 < 500
+    assert 0.0 <= engine.clock.seconds - shown - 1000 < 500
 
 
 @pytest.mark.slow
@@ -201,7 +202,7 @@ def test_message_after_interrupt_replaces_pending_actions(talk, in_new_process):
     assert [observation.text for observation in session.steps[1].observations] == [INTERRUPTED, INTERRUPTED]
     assert messages_by(session, "user") == ["Rather not."]
     assert (result.exit.kind, result.patch.diff) == ("answered", "")
-    assert session.engine.root().run("cat log.txt").code != 0, "a file of the interrupted action remains"
+    assert session.engine.workspaces.root().run("cat log.txt").code != 0, "a file of the interrupted action remains"
 
 
 @pytest.mark.slow
@@ -373,7 +374,7 @@ def test_compact_turn_shortens_conversation(talk, monkeypatch):
     assert [role for role, _ in sent[-1]] == ["system", "user", "user"]
     assert "add() was fixed in calc.py:2." in sent[-1][1][1]
     assert session.send("/undo 2", "undo").exit.tree == fixed
-    assert session.engine.context_share() is None
+    assert context_share(session.engine.trajectory, session.engine.models) is None
 
 
 # Limits on changes
@@ -392,7 +393,8 @@ def test_plan_mode_changes_no_files(talk, monkeypatch):
     assert edit.text == "Not changed: plan mode does not allow changes. Answer in words."
     assert shell.text.endswith("[Restored, since plan mode does not allow changes: calc.py, new.txt]")
     assert [observation.ok for observation in session.steps[2].observations] == [False, False]
-    assert session.engine.root().run("cat old.tmp; git status --short").text == "y\n", "an ignored file was removed"
+    left = session.engine.workspaces.root().run("cat old.tmp; git status --short").text
+    assert left == "y\n", "an ignored file was removed"
 
 
 def test_only_chosen_folder_may_be_changed(talk):
@@ -434,9 +436,9 @@ def test_context_share_grows_with_usage(talk, own_config):
         line("Yes.", n=2),
         models={"scripted": {"context": 100_000}},
     )
-    assert session.engine.context_share() is None
+    assert context_share(session.engine.trajectory, session.engine.models) is None
     session.finish_turn()
-    assert session.engine.context_share() == pytest.approx(0.1)
+    assert context_share(session.engine.trajectory, session.engine.models) == pytest.approx(0.1)
 
 
 @pytest.mark.slow

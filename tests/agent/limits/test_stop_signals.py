@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from agent.console.foreground_run import stop
-from agent.engine.engine import CancellationToken
+from agent.limits.cancellation import CancellationToken
 from agent.limits.stop_signals import stopped_by_signals
 
 

@@ -12,8 +12,8 @@ from aci.observation.sanitized_text import one_line
 from agent.cli.commands.runs import command as list_runs
 from agent.console.pager import Lines
 from agent.console.run_display import Console
-from agent.engine.engine import ProgressEvent
 from agent.engine.run_result import Result
+from agent.run_state.progress_event import ProgressEvent
 from agent.runs.run_transcript import TranscriptPrinter
 from agent.session.resumable_runs import read_preview, runs_in
 from agent.tui.run_preview import preview_text as preview

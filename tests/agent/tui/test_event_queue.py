@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine.engine import ProgressEvent
+from agent.run_state.progress_event import ProgressEvent
 from agent.session.session_events import Event, MessageEvent, ProgressReported, SessionClosed, StatusChanged
 from agent.tui.event_queue import EventQueue
 

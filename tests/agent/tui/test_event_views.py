@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine.engine import ProgressEvent
+from agent.run_state.progress_event import ProgressEvent
 from agent.session.session_events import Event, MessageEvent, ProgressReported, RunOpened, StatusChanged, StepRecorded
 from agent.tui.event_views import RunReopened, read_output, show, snapshot_event
 from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage

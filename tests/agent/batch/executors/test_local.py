@@ -18,10 +18,11 @@ from agent.batch.job_run import begin_job, failed_result
 from agent.batch.job_settings import RUN_ONLY_SETTINGS, JobPreparation
 from agent.batch.reports.batch_results import ResultStore, load_results
 from agent.config.settings import load_settings
-from agent.engine.engine import CancellationToken, Engine
+from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin
 from agent.instances.jobs import ExecutorOptions, Instance, open_executor
 from agent.instances.repository_clones import Repositories
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.run_ownership import register, run_owner
 from tests.agent.batch.test_batch_driver import RecordingDisplay

@@ -18,10 +18,10 @@ from agent.batch.reports.batch_manifest import check, manifest
 from agent.batch.reports.batch_results import ResultStore, encode
 from agent.batch.reports.leaderboard_submission import MISSING, write_leaderboard
 from agent.config.settings import Settings
-from agent.engine.engine import CancellationToken
 from agent.evaluation.grading_store import GradingStore
 from agent.evaluation.patch_grade import GradingResult
 from agent.instances.jobs import Instance, Job, JobResult, JobWatch
+from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from tests.agent.conftest import act, line
 from tests.conftest import git

@@ -20,8 +20,8 @@ from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
 from agent.batch.reports.progress_display import Dashboard, PlainLines, open_display
 from agent.batch.reports.progress_text import approximate_duration, clock, single_line
 from agent.config.settings import Settings
-from agent.engine.engine import ProgressEvent
 from agent.instances.jobs import Instance, Job, JobResult
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Issue, Step
 
 STRANGE = "\x1b[31mred\x1b]0;title\x07\x1b[2J [bold]mark[/bold] [/] 漢字 ‮ \x9b1m\nnext"

@@ -1,0 +1,43 @@
+"""Cancellation of a run and its parts."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+
+from trajectories.errors import Cancelled
+
+
+class CancellationToken(Event):
+    """The only mechanism for stopping work; it is checked between stream chunks and while a command runs.
+
+    The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
+    """
+
+    def __init__(self, parent: CancellationToken | None = None) -> None:
+        super().__init__()
+        self._parent = parent
+        self.deadline: float | None = None
+
+    def is_set(self) -> bool:
+        return super().is_set() or self.expired or (self._parent is not None and self._parent.is_set())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the token or its parent was set explicitly, regardless of deadlines."""
+        return super().is_set() or (self._parent is not None and self._parent.stopped)
+
+    @property
+    def expired(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`, or until the token is set. Raises Cancelled if the token is set."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, 0.1))
+
+    def check(self) -> None:
+        if self.is_set():
+            raise Cancelled("Interrupted.", "Resume the run to continue.")
