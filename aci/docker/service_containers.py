@@ -38,11 +38,11 @@ _LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service. If `command` is empty, the image's default command runs.
+    """A service that runs beside a workspace. If `command` is empty, the image's default command runs.
 
-    It is ready when the shell command `ready` succeeds in it within `seconds`; without such a command, when it listens
-    on one of its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are
-    set in the sessions of the workspace, for example with the service's address.
+    It is ready when the shell command `ready` succeeds in it within `seconds`; if there is no such command, it is ready
+    when it listens on one of its `ports` (default: those that the image exposes). `env` is the service's environment.
+    `variables` are set in the sessions of the workspace, for example with the service's address.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Service:
 class ServiceGroup:
     """The running services of a workspace. `joined` has the arguments for starting the workspace's own container.
 
-    Each service can be reached on loopback, also by its name. Raises WorkspaceError if a service cannot be started,
-    uses another service's port or is not ready in time, and Cancelled; in each case all services are removed.
+    Each service is reachable on loopback, also by its name. Raises WorkspaceError if a service cannot be started, uses
+    another service's port or is not ready in time, and Cancelled if cancelled; in each case all services are removed.
     """
 
     def __init__(self, daemon: Daemon, image: str, options: WorkspaceOptions) -> None:

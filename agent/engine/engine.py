@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 MODEL_SETTINGS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
 """The settings that determine how a model is loaded."""
 SHORTEST_PAUSE = 1.0
-"""In seconds; shorter pauses of the run's clock are not recorded."""
+"""Pauses of the run's clock that are shorter than this number of seconds are not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ProgressEvent:
     """An event that a front end may show: `delta`, `action`, `phase`, `say` or `progress` (a status that is updated
     repeatedly).
 
-    Events are ephemeral; the journal holds everything that matters.
+    Events are not stored; everything that must persist is in the journal.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class ProgressEvent:
 class CancellationToken(Event):
     """The only mechanism for stopping work; it is checked between stream chunks and while a command runs.
 
-    The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
+    The token is set if `set` was called, its deadline has passed, or its parent is set.
     """
 
     def __init__(self, parent: CancellationToken | None = None) -> None:
@@ -99,7 +99,7 @@ class CancellationToken(Event):
 
 
 class Engine:
-    """The shared state of one run, opened on a run directory that has its first record. Call `close` at the end."""
+    """The shared state of one run, whose directory must already contain its first record. Call `close` at the end."""
 
     def __init__(
         self,
@@ -110,9 +110,9 @@ class Engine:
         parent: CancellationToken | None = None,
         registry: Path | None = None,
     ) -> None:
-        """`registry` is the state folder in which the run is registered, if it differs from that of the settings."""
+        """`registry` is the state folder in which the run is registered, if it differs from the one in the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
-        """Shared by all runs of a batch."""
+        """The limiter of model requests, shared by all runs of a batch."""
         self.settings = settings
         self.notify = notify
         self.journal = Journal(directory, digest_path(directory, registry or settings.state))
@@ -131,7 +131,7 @@ class Engine:
         self.approve: Approve = lambda approval: allow_unless_denied(approval, self.settings.permissions)
         """Called to ask for permission before anything leaves the workspace."""
         self.may_test: bool | None = None
-        """Whether this turn may run tests in a local workspace; None until the user was asked."""
+        """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
         self.baselines = Baselines()
         """Results of the test suites on the base, shared by the proofs of this process."""
@@ -147,8 +147,7 @@ class Engine:
 
     @property
     def seconds(self) -> float:
-        """The active time of the run in seconds, including earlier processes, without pauses and the time between
-        turns."""
+        """The active time of the run in seconds over all its processes, excluding pauses and the time between turns."""
         if (seconds := self._rest_seconds) is not None:
             return seconds
         with self._pause_lock:
@@ -156,7 +155,8 @@ class Engine:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let the clock run while a turn is worked on. It stops between turns and while a turn is interrupted."""
+        """Run the clock in this context, while a turn is in progress. The clock stops between turns and while a turn is
+        interrupted."""
         self.resumed = self.resumed and not self.opened
         if self._rest_seconds is not None:
             self._start_clock(self._rest_seconds)
@@ -173,8 +173,8 @@ class Engine:
     def _start_clock(self, seconds: float) -> None:
         """Start the clock at `seconds`, the active time so far.
 
-        Within a process `seconds` is the clock's own count, which includes time that no record covers. `max_time`
-        limits a turn.
+        Within a process, `seconds` is the clock's own value, which includes time that is not in the records. `max_time`
+        limits the time of the current turn.
         """
         now, max_time = time.monotonic(), self.settings.max_time
         self.started = now - seconds
@@ -182,7 +182,7 @@ class Engine:
 
     @contextmanager
     def pause_clock(self) -> Iterator[None]:
-        """Pause the run's clock in this context, in which any branch waits for the user or for permission to send a
+        """Pause the run's clock in this context, while a branch waits for the user or for permission to send a
         request."""
         with self._pause_lock:
             if not self._pauses:
@@ -203,7 +203,7 @@ class Engine:
             self.journal.append(Note("main", "life", f"paused for {paused:.0f} s"))
 
     def settle_late(self) -> None:
-        """Settle the requests whose reply is recorded but whose settlement was lost with the process."""
+        """Settle requests whose reply was recorded but whose settlement was lost when the process ended."""
         trajectory = self.trajectory
         for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
             reply = trajectory.replies.get((hold.branch, hold.ask))
@@ -221,8 +221,8 @@ class Engine:
         return self.model_named(named or self.settings.model)
 
     def model_named(self, name: str) -> Model:
-        """Return a model by name, loaded once. Raises ConfigError if the model is unavailable or its cost cannot be
-        limited."""
+        """Return a model by name; each model is loaded only once. Raises ConfigError if the model is unavailable or its
+        cost cannot be limited."""
         with self._lock:
             if name not in self._models:
                 self._models[name] = chosen_model(self.settings, name)
@@ -230,7 +230,8 @@ class Engine:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets that must not be shown, recorded or sent: keys of the host's environment and of the models."""
+        """The secrets that must not be shown, recorded or sent: those in the host's environment and in the services'
+        settings, and the models' API keys."""
         return (*self._known_secrets, *(key for model in tuple(self._models.values()) for key in model.secrets))
 
     @cached_property
@@ -267,7 +268,8 @@ class Engine:
 
     @property
     def opened(self) -> bool:
-        """Whether the run's workspace is open. It may hold files of an earlier or interrupted turn."""
+        """Whether the run's workspace is open. The workspace may still contain files of an earlier or interrupted
+        turn."""
         return self._root is not None
 
     def context_share(self) -> float | None:
@@ -294,7 +296,7 @@ class Engine:
             return self._root
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
-        """Return a fresh workspace at `tree` for a proof or a branch. It stops when `cancel` is set."""
+        """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""
         return self.root().fork(tree, cancel)
 
     def _open(self) -> Workspace:
@@ -320,7 +322,7 @@ class Engine:
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """Sentences that say where the package under test is also installed outside the repository."""
+        """Messages about copies of the package under test that are installed outside the repository."""
         return self._copies.answer() if self._copies else ()
 
     def _find_copies(self, workspace: Workspace) -> tuple[str, ...]:
@@ -330,7 +332,7 @@ class Engine:
         return found
 
     def _environment_options(self) -> EnvironmentOptions:
-        """Return the environment options of the settings and of the base's `.swe-agent.toml`, if it has one."""
+        """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
         try:
             repository_config = self.trees.read(self.run.base.tree, ".swe-agent.toml")
         except FileNotFoundError:
@@ -338,9 +340,9 @@ class Engine:
         return environment_options(self.settings, option_source(self.settings, repository_config))
 
     def leave_workspace(self) -> None:
-        """Close the run's workspace, whether it works or is broken.
+        """Close the run's workspace, even if it is broken.
 
-        A new one is opened on next use, without ignored files and running processes.
+        The next use opens a new workspace, without the ignored files and running processes of the old one.
         """
         if (root := self._root) is None:
             return
@@ -350,7 +352,7 @@ class Engine:
         root.close()
 
     def close(self) -> None:
-        """Close the workspaces, then release the run."""
+        """Close the workspace and the run's files."""
         try:
             self.leave_workspace()
         finally:
@@ -359,14 +361,14 @@ class Engine:
 
 
 def _count_replies(trajectory: Trajectory) -> int:
-    """Return the number of replies in the present turn."""
+    """Return the number of replies in the current turn."""
     return sum(isinstance(record, Reply) for record in trajectory.of_turn)
 
 
 def open_ledger(settings: Settings, trajectory: Trajectory) -> Ledger:
     """Return the run's ledger, restored from its records.
 
-    If a provider billed too much in an earlier turn, that ended that turn only.
+    If a provider billed more than was reserved in an earlier turn, this does not stop the current turn.
     """
     ledger = Ledger(settings.budget, settings.max_tokens)
     of_turn = {record.id for record in trajectory.of_turn if isinstance(record, Hold)}
@@ -383,6 +385,6 @@ def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def secrets_of_services(settings: Settings) -> tuple[str, ...]:
-    """Return the values in the environments of services: mostly passwords."""
+    """Return the values of the services' environment variables, most of which are passwords."""
     tables = settings.services.values()
     return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)

@@ -25,8 +25,8 @@ READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate's decision after a step. `open`: continue with the patch. `refused`: why a failing test is not accepted.
-    Both empty: wait."""
+    """The gate's decision after a step. `open` is the reason to continue with the patch. `refused` is the reason why a
+    failing test is not accepted. If both are empty, no decision is possible yet."""
 
     open: str = ""
     refused: str = ""
@@ -36,7 +36,8 @@ class Gate:
 
 
 def judge(task: Task, step: Step) -> Gate:
-    """Return whether a new test failed on the base's source in this step, for a reason that may be the issue's."""
+    """Decide whether a new test failed in this step on the base's source, for a reason that may be the one in the
+    issue."""
     changed = task.trees.changed(task.base.tree, step.tree)
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
@@ -55,10 +56,11 @@ def judge(task: Task, step: Step) -> Gate:
 
 
 def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
-    """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
+    """Return why a failing test does not show the issue, or "" if it may show it. Whether the test raises the right
+    exception is left to the proof.
 
-    `failure` has the form that `run_tests` reports; `known` are functions of the base, whose addition an issue cannot
-    request.
+    `failure` has the format that `run_tests` reports; `known` are functions that exist in the base, so the issue cannot
+    ask to add them.
     """
     id, error, missing = failure["id"], failure["error"], failure["missing"]
     in_test = not failure["at"] or is_test(failure["at"])

@@ -1,4 +1,5 @@
-"""Inferred specifications: the intent of each suspicious function, by which a reviewer judges patch and test."""
+"""Inferred specifications: the intent of each suspicious function, against which a reviewer judges the patch and the
+test."""
 
 from __future__ import annotations
 
@@ -20,5 +21,5 @@ WHEN = "the issue gives one example of many, or describes the symptom and not th
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Infer, generalise, patch, prove, review: `spec.graph.txt`."""
+    """Infer, generalise, patch, prove and review, as defined in `spec.graph.txt`."""
     return (yield from run_graph(task))

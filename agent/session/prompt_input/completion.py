@@ -27,7 +27,7 @@ class Completion:
 
 
 class Completer:
-    """Completes the input at every key press, so slow look-ups run beforehand in a thread."""
+    """Completes the input at every key press; slow lookups therefore run beforehand in a thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
