@@ -48,7 +48,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="replace")
     try:
         code = _run(sys.argv[1:])
-    except KeyboardInterrupt:  # while the command line was being imported
+    except KeyboardInterrupt:  # interrupted while the command line was being imported
         from agent.console.error_report import INTERRUPTED, report_error
 
         code = report_error(sys.argv[1:], *INTERRUPTED)

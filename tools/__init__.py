@@ -1,1 +1,1 @@
-"""The agent's tools: one module with one typed function for each."""
+"""The agent's tools, each in a module with one typed function."""

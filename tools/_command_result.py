@@ -1,4 +1,4 @@
-"""The shared part of tools that run a command in the shell and report its result."""
+"""Shared code of tools that run a command in the shell and report its result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] 
 
 
 def _remarks(ran: CommandResult, timeout: int, root: str) -> str:
-    """Return remarks on the result that are not part of the output, in brackets."""
+    """Return bracketed notes about the result that are not part of the output."""
     parts = []
     if ran.timed_out:
         parts.append(f"timed out after {timeout} s; run long commands with a larger timeout or in the background")

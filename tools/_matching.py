@@ -19,7 +19,7 @@ _LONGEST_SEARCHED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """The text after the replacement, and which differences were ignored to find the place ("" if none)."""
+    """The text after the replacement, and the kind of difference that was ignored to find the match ("" if none)."""
 
     text: str
     overlooked: str = ""
@@ -28,7 +28,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousMatch:
-    """The first line of each match if the old text occurs several times; no lines if it does not occur."""
+    """The number of the first line of each match if the old text occurs several times; empty if it does not occur."""
 
     lines: tuple[int, ...] = ()
 
@@ -111,8 +111,7 @@ def _split(text: str) -> list[str]:
 
 
 def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
-    """Return the old lines without the blank lines at both ends, and the new lines with up to as many blank lines
-    removed."""
+    """Remove the blank lines at both ends of the old lines, and at most as many at the ends of the new lines."""
     for end in (0, -1):
         while old and not old[end].strip():
             old = old[1:] if end == 0 else old[:-1]
@@ -122,8 +121,8 @@ def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> list[tuple[int, tuple[str, str]]]:
-    """Return the index of the first line and the shift for each place where all lines match with one common shift of
-    indentation."""
+    """Return each place where all lines match after one common change of indentation: the index of its first line, and
+    that change."""
     wanted = [same(line) for line in old]
     keys = [same(line) for line in lines]
     found = []
@@ -136,7 +135,7 @@ def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> lis
 
 
 def _shift(there: list[str], old: list[str]) -> tuple[str, str] | None:
-    """Return the indentation to remove and the one to add; None if the lines are not shifted uniformly."""
+    """Return the indentation to remove and the indentation to add; None if the lines are not shifted uniformly."""
     shift = None
     for one, other in zip(there, old, strict=True):
         if not one.strip():
@@ -166,7 +165,8 @@ def _shifted(line: str, shift: tuple[str, str]) -> str:
 
 
 def nearest(text: str, old: str) -> tuple[int, int] | None:
-    """Return the first and last line of the text most similar to `old`, or None if nothing is similar."""
+    """Return the numbers of the first and last line of the passage most similar to `old`, or None if nothing is
+    similar."""
     lines = text.split("\n")[:_LONGEST_SEARCHED]
     old_lines, _ = _trim(_split(old), [])
     if not old_lines:

@@ -15,11 +15,13 @@ WORDS = {"A": "new", "D": "deleted", "T": "type changed"}
 
 
 def stat(trees: Trees, old: str, new: str) -> list[str]:
-    """Return the changed files with added and removed lines: `lib/text.py +3 -1`, `notes.txt +2 -0 (new)`."""
+    """Return the changed files with their numbers of added and removed lines: `lib/text.py +3 -1`, `notes.txt +2 -0
+    (new)`."""
     changed = trees.changed(old, new)
     rows = []
     for change in changed[:MOST_FILES]:
-        sections = count_diff_lines(trees.diff(old, new, [change.path]))  # two sections if the type changes
+        # Git prints two sections if the file's type changes.
+        sections = count_diff_lines(trees.diff(old, new, [change.path]))
         added, removed = sum(added for _, added, _ in sections), sum(removed for *_, removed in sections)
         word = f" ({WORDS[change.status]})" if change.status in WORDS else ""
         rows.append(f"{change.path} +{added} -{removed}{word}")

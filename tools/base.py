@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 Function = Callable[..., "Observation | str"]
 FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 SLACK = 500
-"""Maximum number of characters that a tool may add to text that it has already truncated (exit codes, hints) before the
-text is truncated again."""
+"""Maximum number of characters (exit codes, hints) that a tool may add to already truncated text before the text is
+truncated again."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Context:
         return path
 
     def within(self, path: str) -> bool:
-        """Return whether a path, in the form used in trees, lies in the subtree."""
+        """Return whether a path relative to the repository lies in the subtree."""
         return not self.subtree or f"{path}/".startswith(f"{self.subtree}/")
 
     def show(self, data: bytes | str, kind: output_text.Kind = "other") -> tuple[str, int | None]:
@@ -96,7 +96,7 @@ class Context:
 @dataclass(frozen=True)
 class Tool:
     """A function that a model may call. `writes`: whether it may change files; a snapshot is then taken after it.
-    `asked_for`: models are not offered it; strategies call it themselves."""
+    `asked_for`: the tool is not offered to models; only strategies call it."""
 
     name: str
     function: Function
@@ -110,7 +110,7 @@ class Tool:
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """The tool in OpenAI's function format."""
+        """The tool's schema in OpenAI's function-calling format."""
         parameters = _plain(self._form.model_json_schema())
         for unread in ("description", "additionalProperties"):
             parameters.pop(unread, None)
@@ -119,7 +119,7 @@ class Tool:
 
     @property
     def usage(self) -> str:
-        """The call as one line: `view(path: str, start: int | None = None)`."""
+        """The signature as one line: `view(path: str, start: int | None = None)`."""
         return f"{self.name}({', '.join(str(parameter) for parameter in _parameters(self.function).values())})"
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def tool(
 def tool(
     function: Function | None = None, *, writes: bool = True, kind: output_text.Kind = "other", asked_for: bool = False
 ) -> Tool | Callable[[Function], Tool]:
-    """Make a tool of a function. `kind` selects the size limit of its output (see
+    """Turn a function into a tool. `kind` selects the size limit of its output (see
     `aci.observation.output_text.CAPS`)."""
 
     def make(function: Function) -> Tool:
@@ -187,7 +187,7 @@ def tool(
 
 
 class Toolbox:
-    """The tools that a model may call: the given ones (names as on the command line, or functions), or all."""
+    """The tools that a model may call: those in `names` (as on the command line, or function names), or all."""
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         found = plugins.names("tools").keys() - {"base"} if names is None else names
@@ -204,7 +204,7 @@ class Toolbox:
         self._built_in = plugins.built_in_plugins("tools").keys()
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """Return every tool that models are offered, in OpenAI's function format."""
+        """Return the schema of every tool that is offered to models, in OpenAI's function-calling format."""
         return tuple(made.schema for made in self.tools.values() if not made.asked_for)
 
     def writes(self, action: Action) -> bool:
@@ -217,7 +217,7 @@ class Toolbox:
         return tool.name.replace("_", "-") in self._built_in
 
     def get(self, name: str) -> Tool | None:
-        """Return the tool that a model means: `run-tests` and `functions.run_tests` are `run_tests`."""
+        """Return the tool that a model means; for example, `run-tests` and `functions.run_tests` mean `run_tests`."""
         return self.tools.get(name.rpartition(".")[2].replace("-", "_"))
 
     def run(self, action: Action, ctx: Context) -> Observation:
@@ -241,7 +241,7 @@ class Toolbox:
 
 
 def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) -> Observation:
-    """Return the observation cleaned, masked and truncated, regardless of the tool."""
+    """Clean, mask and truncate the observation, whichever tool returned it."""
     text = output_text.mask_secrets(clean_text(observation.text), ctx.secrets)
     out, cap = observation.out, output_text.CAPS[kind] + SLACK
     if len(text) > cap:
@@ -277,7 +277,7 @@ class _Parameter:
 
 
 def _parameters(function: Function) -> dict[str, _Parameter]:
-    """Return the parameters that a model gives: all but the first, which is the context."""
+    """Return the parameters that a model provides: all but the first, which is the context."""
     given = list(inspect.signature(function).parameters.values())[1:]
     return {
         each.name: _Parameter(each.name, inspect.formatannotation(each.annotation).strip("'"), each.default)
@@ -304,7 +304,8 @@ def _docstring(function: Function) -> tuple[str, dict[str, str]]:
 
 
 def _lenient_type(hint: Any) -> Any:
-    """Return the type with the coercions that models need: a single string, or JSON text, for a list of strings."""
+    """Return a parameter's type; a list of strings is extended to accept a single string or JSON text, which models
+    often pass."""
     if hint not in (list[str], list[str] | None):
         return hint
     from pydantic import BeforeValidator
@@ -325,8 +326,8 @@ def _as_list(value: Any) -> Any:
 
 
 def _plain(schema: Any) -> Any:
-    """Return a schema that every provider accepts, kept short because every request pays for it: without titles and
-    empty defaults, and with `X or null` as an optional X."""
+    """Return a schema that every provider accepts, without titles and empty defaults, and with `X or null` reduced to
+    X; it is kept short because every request includes it."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):

@@ -24,7 +24,7 @@ AROUND = 3
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why a file does not compile, and in which line (0 if unknown)."""
+    """The reason why a file does not compile, and the line number (0 if unknown)."""
 
     line: int
     reason: str
@@ -64,8 +64,8 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
 
 
 def _in_repository(ctx: Context, path: str) -> str:
-    """Return the path relative to the repository. Raises UsageError for a path outside it, such as that of this
-    program's own files in the workspace."""
+    """Return the path relative to the repository. Raises UsageError for a path outside it, such as the path of one of
+    this program's own files in the workspace."""
     root = ctx.workspace.root
     full = posixpath.normpath(posixpath.join(root, path))
     if not full.startswith(f"{root}/"):
@@ -74,8 +74,8 @@ def _in_repository(ctx: Context, path: str) -> str:
 
 
 def _refuse_links(ctx: Context, relative: str, path: str) -> None:
-    """Raise UsageError if the path goes through a symbolic link, because a file other than the named one would
-    change."""
+    """Raise UsageError if the path goes through a symbolic link, because the edit would change a file other than the
+    named one."""
     root = ctx.workspace.root
     parts = relative.split("/")
     places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1)]
@@ -137,7 +137,7 @@ def _not_found(path: str, text: str, old: str, new: str, where: _matching.Ambigu
 
 
 def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
-    """Return the syntax error that the target's Python finds; None if there is no error, or no Python."""
+    """Return the syntax error that the workspace's Python reports; None if there is no error, or no Python."""
     if not path.endswith((".py", ".pyi")) and not re.match(r"#!.*\bpython", text):
         return None
     script = shlex.quote(program_source("syntax_check.py").decode())
@@ -153,7 +153,7 @@ def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
 
 
 def _undefined(path: str, before: str, after: str) -> list[str]:
-    """Return a remark on names that the file uses without defining them, unless it did so before the edit."""
+    """Return a note about undefined names that the edit introduced."""
     if not path.endswith((".py", ".pyi")):
         return []
     known = undefined_names(before)

@@ -21,10 +21,11 @@ from trajectories.records import Observation
 LONGEST = 3600
 MOST_IDS = 8
 MOST_KEPT, LONGEST_MESSAGE, SHORT_MESSAGE = 500, 1000, 100
-"""Maximum number of failures kept for strategies; maximum number of characters of the messages of the first few and of
-the others."""
+"""Maximum number of failures kept for strategies; maximum number of characters of each of the first few failure
+messages, and of each later one."""
 SLOW, MOST_FOLDERS = 30.0, 3
-"""Number of seconds after which a run reports how its time was spent, and maximum number of folders that it names."""
+"""Minimum number of seconds of a test run for which the slowest folders are reported; maximum number of folders that
+are reported."""
 MOST_NAMED = 64 << 20
 """Maximum size in bytes of the names of passing tests."""
 NOTHING_CHOSEN = (0, 5)
@@ -80,8 +81,8 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
 
 
 def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
-    """Return the tests that failed the same way in a run of this branch on the base's source, if their file is the same
-    as in the base."""
+    """Return the tests that failed in the same way in an earlier run on the base's source code; tests in changed files
+    are excluded."""
     runs = [seen.data for step in ctx.steps for seen in step.observations if "failed" in seen.data]
     trees = dict.fromkeys(str(data["tree"]) for data in runs if data.get("tree"))
     changes = {tree: _changed(ctx, tree) for tree in trees}
@@ -104,8 +105,8 @@ def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
 def _changed(ctx: Context, tree: str) -> frozenset[str]:
     """Return the paths in which a tree differs from the base.
 
-    Each failing run asks for all trees, so git's answers are cached. Trees never change, so the cache is valid as long
-    as their store is open.
+    Each failing test run compares all trees with the base, so git's answers are cached. Trees never change, so the
+    cache is valid as long as their store is open.
     """
     known = _CHANGED.setdefault(ctx.trees, {})
     pair = ctx.base.tree, tree
@@ -115,7 +116,7 @@ def _changed(ctx: Context, tree: str) -> frozenset[str]:
 
 
 def _is_requested(result: TestResult, nodes: Sequence[str]) -> bool:
-    """Return whether the test itself was requested, or the parametrized test that it belongs to."""
+    """Return whether the test was requested, either by its own id or by the id of its parametrized test."""
     return any(result.id == node or result.id.startswith(f"{node}[") for node in nodes)
 
 
@@ -136,13 +137,14 @@ def _slowness_notes(report: SuiteReport, timeout: int) -> list[str]:
 
 
 def keep_names(ctx: Context, names: Sequence[str]) -> int:
-    """Store the names of tests as an output of the run, since a suite may have 50,000; `recall_names` reads them."""
+    """Store the names of tests as an output of the run, because a suite may have 50,000 tests; read them with
+    `recall_names`."""
     return ctx.keep(zlib.compress("\n".join(names).encode("utf-8", "surrogatepass"), 1))
 
 
 def recall_names(data: bytes) -> list[str]:
-    """Return the names that `keep_names` stored. Raises RunBroken for other data, or more than MOST_NAMED bytes: the
-    record may have been written by someone else."""
+    """Return the names that `keep_names` stored. Raises RunBroken if the data is damaged or decompresses to more than
+    MOST_NAMED bytes; this is checked because someone else may have written the record."""
     try:
         unpacking = zlib.decompressobj()
         names = unpacking.decompress(data, MOST_NAMED)
@@ -154,7 +156,7 @@ def recall_names(data: bytes) -> list[str]:
 
 
 def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
-    """Return failures in the form in which strategies judge them: the place, the exception, and the missing name if
+    """Return the details of failures that strategies use, such as the place, the exception, and the missing name if
     there is one."""
     return [
         {

@@ -79,7 +79,7 @@ def search(
 
 
 def _kinds(pattern: str, fixed: bool) -> list[str]:
-    """Return the pattern types to try until git accepts one; not every git supports Perl's."""
+    """Return the pattern types to try in order until git accepts one, because not every git supports Perl patterns."""
     if fixed:
         return ["-F"]
     return ["-P", "-E", "-F"] if _PERL.search(pattern) else ["-E", "-F"]
@@ -105,7 +105,7 @@ def _ignored(ctx: Context, path: str) -> bool:
 
 
 def _relative(ctx: Context, path: str) -> str:
-    """Return the path below the root. Raises UsageError for a path outside it."""
+    """Return the path relative to the repository's root. Raises UsageError for a path outside it."""
     plain = posixpath.normpath(path or ".")
     if plain.startswith("/"):
         plain = posixpath.relpath(plain, ctx.workspace.root)
@@ -123,7 +123,8 @@ def _spec(ctx: Context, path: str, glob: str) -> str:
 
 
 def _files(ran: CommandResult) -> list[_File]:
-    """Return the matches of an output of `git grep -nz`, in the same order, without lines damaged by truncation."""
+    """Parse the output of `git grep -nz` into matches grouped by file, in the same order; lines damaged by truncation
+    are skipped."""
     found: dict[str, _File] = {}
     for line in ran.output.decode("utf-8", "replace").split("\n"):
         if match := re.match(r"([^\0]+)\0(\d+)[:\0](.*)", line):
@@ -134,8 +135,8 @@ def _files(ran: CommandResult) -> list[_File]:
 
 
 def _grouped(files: list[_File]) -> str:
-    """Return the matches, with as many lines per file as fit for all files, or else the first files and counts of the
-    rest."""
+    """Return the matches, with as many lines per file as fit; if not all files fit, show the first ones and count the
+    matches in the rest."""
     room = CAPS["search"] - 400
     for most in (10_000, 20, 10, 5, 3, 2, 1):
         blocks = [_block(file, most) for file in files]
@@ -154,7 +155,7 @@ def _grouped(files: list[_File]) -> str:
 
 
 def _block(file: _File, most: int) -> str:
-    """Return a file's matches; if there are too many, definitions are preferred."""
+    """Return a file's matches; prefer definitions if there are too many."""
     chosen = sorted(file.lines, key=lambda line: not _DEFINES.match(line[1]))[:most]
     rows = [f"{number}\t{text}" for number, text in sorted(chosen)]
     if len(rows) < len(file.lines):

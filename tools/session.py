@@ -26,7 +26,7 @@ def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observa
 
 
 def _remarks(seen: TerminalOutput, typed: str) -> str:
-    """Return remarks on the session that are not part of its text, in brackets."""
+    """Return bracketed notes about the session that are not part of its text."""
     parts = []
     if seen.cut:
         parts.append(f"{seen.cut} bytes before this were dropped")

@@ -11,7 +11,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Action, Observation
 
 CHANGING = ("edit", "undo")
-"""Tools that only change files."""
+"""Tools whose only effect is to change files."""
 
 UNCHANGED = "No file differs from the base, so there is no patch."
 CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
@@ -39,11 +39,11 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: str) -> str:
-    """Return why the work is not submitted, if the same reply has shown a problem; "" otherwise.
+    """Return the reason to reject the submission if an action of the same reply revealed a problem; "" otherwise.
 
-    A failed edit is a problem whatever else was changed, because the reply was written before its result was known.
-    Test results count only if the files have not changed since. Tests of the base may have failed before: the proof
-    decides about them. A run without tests is ignored if another run had tests.
+    A failed edit always counts as a problem, because the model wrote the reply before it knew the edit's result. Test
+    results count only if the files have not changed since the tests ran. Tests that exist in the base may have failed
+    before, so they are left to the proof. A test run that ran no tests is ignored if another one did.
     """
     tools = Toolbox()
     runs: list[Observation] = []

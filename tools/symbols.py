@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ROOM, SOURCE_ROOM = 3_600, 11_500
 """Maximum number of characters of an answer, and of an answer that shows source."""
 MOST_OF_EACH, MOST_DESCRIBED = 6, 3
-"""Maximum number of rows of each relation if all are requested; maximum number of definitions of one name that are
-described in full."""
+"""Maximum number of rows per relation if all relations are requested; maximum number of definitions of the same name
+that are described in full."""
 LONGEST_LINE = 500
 
 ASKS = {
@@ -45,7 +45,7 @@ QUESTION_PATTERNS = {
     "outline": r"outline|member|method",
     "where": r"where|defin",
 }
-"""Patterns that recognise the kind of question by its wording; the first match counts."""
+"""Patterns that map the wording of a question to its kind; the first match wins."""
 LONGEST_NAME = 100
 
 
@@ -76,7 +76,7 @@ def _wanted(ask: str) -> str:
 
 
 def _tree(ctx: Context) -> str:
-    """Return the current tree. A snapshot is needed only if this reply may already have changed files."""
+    """Return the current tree. Take a snapshot only if an earlier action of the same reply may have changed files."""
     toolbox = Toolbox()
     return ctx.workspace.snapshot().tree if any(toolbox.writes(action) for action, _ in ctx.before) else ctx.tree
 
@@ -101,7 +101,7 @@ def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> st
 
 
 def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
-    """Return a line that reports that no symbol has this name, with similar names; none if there is such a symbol."""
+    """Return a line that says that no symbol has this name and lists similar ones; empty if the symbol exists."""
     if match.places:
         return []
     others = ", ".join(_full(graph, place) for place in match.near[1:])
@@ -146,8 +146,8 @@ def _rows(found: Sequence[PlaceView], relation: str, most: int) -> list[str]:
 
 
 def _row(one: PlaceView, relation: str) -> str:
-    """Return `shop/till.py:12 Till.sum`, with the line of the reference if `one` is a reference, otherwise of its
-    definition."""
+    """Return a line such as `shop/till.py:12 Till.sum`; the line number is that of the reference if `one` is a
+    reference, otherwise that of the definition."""
     if relation == "members":
         return f"  {one.line}-{one.end} {one.signature}"
     name = one.name if one.line else "(module level)"

@@ -62,7 +62,8 @@ def view(
 
 
 def _read(ctx: Context, path: str, start: int | None, end: int | None) -> tuple[str, bytes, int | None, int | None]:
-    """Return a file and the requested lines, which may be part of its name: `path.py:7-9`."""
+    """Return a file's path, its content and the requested range of lines, which may also be part of the path:
+    `path.py:7-9`."""
     try:
         return path, ctx.workspace.read(path), start, end
     except FileNotFoundError:
@@ -81,7 +82,7 @@ def _recall(ctx: Context, number: int) -> str:
 
 
 def _observed(ctx: Context, step: int, number: int) -> str:
-    """Return observation `number` of a step of this branch, both counted from 1."""
+    """Return the text of observation `number` of a step in this branch; both numbers start at 1."""
     found = next((each.observations[number - 1 : number] for each in ctx.steps if each.n == step and number), ())
     if not found:
         raise UsageError(f"There is no observation step:{step}.{number}.")
@@ -106,7 +107,7 @@ def _window(path: str, lines: Sequence[str], start: int | None, end: int | None)
 
 
 def _mentioned_names(ctx: Context) -> frozenset[str]:
-    """Return the names in the text that started the conversation and in the model's calls since."""
+    """Return the names that occur in prompts and in the arguments of the model's tool calls."""
     said = [observation.text for step in ctx.steps if step.reply is None for observation in step.observations]
     asked = [*(action for step in ctx.steps for action in step.actions), *(action for action, _ in ctx.before)]
     said += [str(value) for action in asked for value in action.arguments.values()]
@@ -114,7 +115,7 @@ def _mentioned_names(ctx: Context) -> frozenset[str]:
 
 
 def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, mentioned: frozenset[str]) -> Observation:
-    """Return the definitions of that name, in full if they fit."""
+    """Return the definitions with this name, in full if they fit."""
     if not path.endswith(PYTHON):
         named = [f"{at}\t{line}" for at, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(symbol)}\b", line)]
         shown = cut_lines("\n".join(named[:40]), LONGEST_LINE) or "none"
@@ -173,7 +174,7 @@ def _outline(
 def _mentioned_definitions(
     known: Sequence[Definition], mentioned: frozenset[str], lines: Sequence[str], room: int
 ) -> list[Definition]:
-    """Return as many of the definitions mentioned so far as fit, those with the rarest names first."""
+    """Return as many of the definitions mentioned so far as fit, in file order; rare names are preferred."""
     named = [one for one in known if _last(one) in mentioned]
     often = Counter(map(_last, known))
     chosen: list[Definition] = []
@@ -232,7 +233,7 @@ def _inside(names: Iterable[str], prefix: str) -> list[str]:
 
 
 def _real(ctx: Context, path: str) -> str:
-    """Return the directory that a path leads to through symbolic links."""
+    """Resolve the symbolic links in a directory's path."""
     command = f"cd {shlex.quote(ctx.workspace.root)} && readlink -f -- {shlex.quote(path)}"
     return ctx.workspace.run(command, timeout=30, session=HARNESS_SESSION).text.rstrip("\n") or path
 
@@ -242,7 +243,7 @@ def _files(count: int) -> str:
 
 
 def _prefix(ctx: Context, path: str) -> str:
-    """Return the directory as the prefix of names in a tree; "" for the root."""
+    """Return the prefix that the directory's files have in a tree; "" for the root."""
     import posixpath
 
     plain = posixpath.normpath(path)

@@ -1,1 +1,1 @@
-"""The records of a run, its journal and its trees. Imports no other package of this project."""
+"""The records of a run, its journal and its trees. This package imports no other package of this project."""

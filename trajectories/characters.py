@@ -14,7 +14,8 @@ DROPPED = (
     r"\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Category Cc except tab, newline and NEL; category Cf except what scripts need; and all of plane 14 (tags)."""
+"""Category Cc except tab, newline and NEL; category Cf except the characters that scripts need; and all of plane 14
+(tags)."""
 JOINERS, MARKS = r"\u200c\u200d", r"\u061c\u200e\u200f"
 """Format characters that scripts need: they join emoji and letters, and set the direction of the text beside them."""
 BLANKS = r"\u034f\u115f\u1160\u3164\ufe00-\ufe0f\uffa0"
@@ -28,8 +29,8 @@ _WRITING = re.compile(f"[{JOINERS}{MARKS}]+")
 def drop_invisible(text: str) -> str:
     """Return the text without control and invisible characters. Unusual line breaks become spaces.
 
-    Of consecutive joiners or direction marks only one is kept, and a joiner only after a character that it can join
-    (not ASCII), such as emoji."""
+    At most one of several consecutive joiners or direction marks is kept; joiners after ASCII characters are removed,
+    because they have no effect there."""
     if text.isascii():
         return text if text.isprintable() else _DROPPED.sub("", text)
     return _WRITING.sub(_needed, _DROPPED.sub("", _BREAKS.sub(" ", text)))

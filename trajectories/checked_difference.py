@@ -35,7 +35,7 @@ class CheckedDifference:
 
     def check(self, old: str, new: str) -> None:
         """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does. A missing
-        file is not reported here, but by git."""
+        file is not reported here; git reports it."""
         for id, folder in self._differing(old, new):
             if folder is None and id not in self._blobs:
                 self._reader.check(id)
@@ -44,10 +44,12 @@ class CheckedDifference:
     def copy(self, old: str, new: str, objects: Path) -> None:
         """Write both trees, and all folders and files that differ, into an object folder.
 
-        Let git read this folder only: a store may hold two copies of one object, and git could read a copy that was not
-        checked. Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
+        Let git read only this folder, because a store may hold two copies of an object, and git could read the
+        unchecked one. Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and
+        OSError.
         """
-        for id, folder in chain(self._differing(old, new), [(new, None)]):  # a tree does not differ from itself
+        # `_differing` yields nothing if both trees are the same.
+        for id, folder in chain(self._differing(old, new), [(new, None)]):
             file = objects / id[:2] / id[2:]
             if file.exists():
                 continue
@@ -59,7 +61,7 @@ class CheckedDifference:
             file.write_bytes(zlib.compress(b"%b %d\0%b" % (kind.encode(), len(data), data), 1))
 
     def _differing(self, old: str, new: str) -> Iterator[tuple[str, bytes | None]]:
-        """Yield the id of each folder and file that differs, of both sides, with its content if it is a folder."""
+        """Yield the id of each folder and file that differs, on both sides; each folder comes with its content."""
         left, seen = [(old, new)], set[tuple[str, str]]()
         while left:
             pair = left.pop()

@@ -1,6 +1,7 @@
-"""Exceptions for every failure that is not the model's.
+"""Exceptions for every failure that the model did not cause.
 
-A model's mistake becomes an observation. Mistakes of the user, the machine or this program are raised:
+A model's mistake is not raised; it becomes an observation. Mistakes of the user, the machine or this program are
+raised:
 
     SweAgentError                   message: what is wrong; fix: what to do; code: the exit code
     ├── UsageError            2     a flag, path, revision or text of the user's that cannot be used
@@ -72,9 +73,9 @@ class TryLater(SweAgentError):
 class ModelError(SweAgentError):
     """A request to a model failed. `retryable`: a retry may succeed, after `wait` seconds if given.
 
-    `billed`: the provider may have charged for it (a stream that was cut, a timeout); then the whole
-    reservation is charged unless `usage` is known. `overflow`: the request exceeds the model's context window.
-    `limited`: the provider is rate limiting or busy, so other requests to the same model would fail too.
+    `billed`: the provider may have charged for the request, for example after a timeout or an interrupted stream; the
+    whole reservation is then charged unless `usage` is known. `overflow`: the request exceeds the model's context
+    window. `limited`: the provider is rate limiting or busy, so other requests to the same model would fail too.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Refused(ModelError):
 
 
 class Stop(SweAgentError):
-    """Ends an attempt. `kind` is the kind of the exit record."""
+    """Base class of the exceptions that end an attempt. `kind` is recorded as the kind of exit."""
 
     kind = "stopped"
 

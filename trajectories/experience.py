@@ -2,7 +2,7 @@
 read, edit and delete.
 
 Successes and failures are kept apart (SWE-Exp, arXiv 2507.23361; ExpeRepair, arXiv 2506.10484). An entry records facts,
-not conclusions: no model writes it. Its texts come from other people, so they are treated as data.
+not conclusions: no model writes it. Its texts come from other people, so they are treated as data, not as instructions.
 """
 
 from __future__ import annotations
@@ -26,31 +26,33 @@ from trajectories.records import Trust
 
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
-"""Maximum number of accepted entries that are kept for a repository (the newest), and of entries that wait for
-`accept`; maximum number of bytes of an entry that is read."""
+"""Maximum number of accepted entries that are kept for a repository (the newest), and of entries that await acceptance;
+maximum size of an entry in bytes."""
 MOST_FILES = 10_000
-"""Maximum number of entries that are read: entries of other machines may have been copied here."""
+"""Maximum number of entries that are read, because entries from other machines may have been copied here."""
 SHORT = 40
-"""A list of texts that are all shorter than this is written on one line of a file, regardless of their number."""
+"""A list whose texts are all shorter than this number of characters is written on one line of a file, regardless of how
+many there are."""
 NAME = re.compile(r"[\w.-]{1,100}")
 TEXT, PLACE, KIND, ERROR = 0.45, 0.35, 0.10, 0.10
-"""Weights of the similarities."""
+"""Weights of the similarities in the score: text, place, kind of fix and error."""
 LATEST = 1 << 36
 """Latest valid time, in seconds since the epoch; calendars cannot represent much later ones."""
 LEAST = 0.36
-"""Minimum score of an entry that is used: an unrelated entry costs tokens and misleads."""
+"""Minimum score of an entry that is used; unrelated entries cost tokens and mislead the model."""
 FILE = 0.6
-"""Similarity of places in the same file; that of the same definition is 1."""
+"""Similarity of two places in the same file; it is 1 for the same definition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The outcome of one run, or of one turn of a session. `trust` is that of the least trusted author of the issue; an
-    entry to which a stranger contributed waits until it is `accepted`. `committed` is the time of the run's base
-    commit, in seconds since the epoch.
+    """The outcome of one run, or of one turn of a session. `trust` is the trust level of the issue's least trusted
+    author; an entry to which a stranger contributed is not used until it is `accepted`. `committed` is the time of the
+    run's base commit, in seconds since the epoch.
 
-    `places` are `path` or `path:Class.method`, `kinds` those of `aci/history/fix_kinds.py`, `change` the source diff,
-    cut. `dead_ends` are earlier patches that were submitted and not proven, each with its failures.
+    `places` have the form `path` or `path:Class.method`, `kinds` are defined in `aci/history/fix_kinds.py`, and
+    `change` is the truncated source diff. `dead_ends` are earlier patches that were submitted but not proven, each with
+    its failures.
     """
 
     id: str
@@ -81,8 +83,8 @@ class ExperienceQuery:
     """A query: the words of a symptom with their frequencies, the errors raised, the most likely places (best first)
     and the kinds of fix.
 
-    Excluded are entries with a base later than `committed`, entries that solved the issue itself (`issue`, `url`),
-    since they would give away the answer, and entries of the querying `run`."""
+    An entry is excluded if its base is later than `committed`, if it solved the issue itself (`issue`, `url`), since it
+    would give away the answer, or if it comes from the querying `run`."""
 
     words: Mapping[str, float] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
@@ -129,7 +131,7 @@ class Bank:
         return sorted(found, key=lambda entry: (-entry.at, entry.id))
 
     def add(self, entry: Entry, about: Mapping[str, str] | None = None) -> None:
-        """Save an entry, which replaces an earlier one with this id. `about` describes the repository to readers. An
+        """Save an entry; it replaces an earlier one with the same id. `about` describes the repository to readers. An
         entry with the same content as a usable one is not saved. Raises WorkspaceError if it cannot be written."""
         same = [other for other in self.entries() if other.id != entry.id and _facts(other) == _facts(entry)]
         known = any(other.accepted or not entry.accepted for other in same)
@@ -184,8 +186,8 @@ class Bank:
 
 
 def is_usable_entry(entry: Entry, question: ExperienceQuery) -> bool:
-    """Whether a run may use an entry: it is accepted, from another run, of no later base, and does not solve this same
-    issue."""
+    """Return whether a run may use an entry: the entry is accepted, comes from another run, has no later base, and does
+    not solve the same issue."""
     later = question.committed is not None and entry.committed > question.committed
     same = bool(entry.url and entry.url == question.url) or _plain(entry.issue) == _plain(question.issue)
     own = bool(question.run) and entry.run == question.run
@@ -195,8 +197,8 @@ def is_usable_entry(entry: Entry, question: ExperienceQuery) -> bool:
 def rank_entries(
     entries: Sequence[Entry], question: ExperienceQuery, most: int = 3, least: float = LEAST
 ) -> list[ExperienceMatch]:
-    """Return the most similar of these entries, with a minimum score of `least`. Rare words weigh more than common
-    ones."""
+    """Return the best matches among the entries, at most `most`, each with a score of at least `least`. Rare words
+    weigh more than common ones."""
     have = Counter(word for entry in entries for word in set(entry.words))
     rare = {word: math.log(1 + len(entries) / count) for word, count in have.items()}
     unknown = math.log(1 + len(entries))
@@ -222,7 +224,8 @@ def _compared(
 
 
 def _same_place(places: Sequence[str], likely: Sequence[str]) -> float:
-    """Return 1 if the most likely definition is the same, and less if it ranks lower or only the file is the same."""
+    """Return 1 if an entry contains the most likely definition; less if it contains only a lower-ranked definition or
+    the same file."""
     own, files = set(places), {_file(place) for place in places}
     best = 0.0
     for rank, place in enumerate(likely):
@@ -236,7 +239,7 @@ def _file(place: str) -> str:
 
 
 def _alike(error: str, other: str) -> float:
-    """Return the share of words that two error messages have in common; the error's class is one of them."""
+    """Return the share of words, including the exception's class, that two error messages have in common."""
     one, two = set(re.findall(r"\w+", error.lower())), set(re.findall(r"\w+", other.lower()))
     return len(one & two) / len(one | two) if one and two else 0.0
 
@@ -276,7 +279,7 @@ def _value(value: Any) -> str:
 
 
 def _block(text: str) -> str:
-    """Return text as a multi-line literal string, or "" if something in it would have to be escaped."""
+    """Return text as a multi-line literal string, or "" if it contains something that must be escaped."""
     plain = "'''" not in text and not text.endswith("'") and re.fullmatch(r"[^\x00-\x08\x0b-\x1f\x7f]*", text)
     return f"'''\n{text}'''" if plain else ""
 
@@ -313,7 +316,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def combine_word_counts(texts: Iterable[Counter[str]], weights: Sequence[float]) -> dict[str, float]:
-    """Combine the word counts of several texts into those of one query, each text with its weight."""
+    """Add up the word counts of several texts for one query, each multiplied by the weight of its text."""
     together: Counter[str] = Counter()
     for counts, weight in zip(texts, weights, strict=True):
         for word, count in counts.items():

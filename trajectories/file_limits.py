@@ -1,6 +1,6 @@
 """Limits for files that other people or programs wrote: kind of file, bytes, line lengths, JSON values.
 
-Depth needs no limit here: Python's JSON parser raises RecursionError, which every reader reports.
+JSON depth needs no limit here, because Python's parser raises RecursionError, which every reader reports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ MOST_CONFIG = 10 << 20
 MOST_VALUES = 2_000_000
 """Maximum number of values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
 MOST_PLAIN = 2_000
-"""Maximum number of separators for which strings are not removed before counting, since removing them takes time."""
+"""If a JSON text has more separators than this, they are counted again without those inside strings, which takes
+longer."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
@@ -33,7 +34,8 @@ def is_in(path: Path, directory: Path) -> bool:
 
 def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
     """Open a regular file to read bytes, without blocking. Raises OSError, also for a device or a pipe, which may never
-    end. `inside` is a folder that someone else may have made: links, and files outside of it, raise OSError too."""
+    end. `inside` is a folder that someone else may have created; links, and files outside the folder, raise OSError
+    too."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     if inside is not None:
         if not is_in(path.parent, inside):
@@ -50,7 +52,8 @@ def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """Open a file, a pipe (as in `<(command)`) or a device to read bytes. The caller limits how many it reads.
+    """Open a file, a pipe (as in `<(command)`) or a device to read bytes. The caller must limit how many bytes it
+    reads.
 
     A pipe is read until its writers close it; a pipe without a writer ends immediately. Raises OSError.
     """
@@ -60,7 +63,7 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def read_config(path: Path) -> bytes:
-    """Return the content of a configuration file; of the null device, nothing. Raises the same exceptions as
+    """Return the content of a configuration file, or no bytes for the null device. Raises the same exceptions as
     `read_limited`."""
     return b"" if path.resolve() == Path(os.devnull) else read_limited(path, MOST_CONFIG)
 
@@ -87,14 +90,15 @@ def limited_lines(file: BinaryIO, name: Path, most: int = MOST_BYTES) -> Iterato
 
 
 def count_values(text: bytes) -> int:
-    """Return an upper bound of the values in a JSON text. A small result may count commas and brackets in strings."""
+    """Return an upper bound on the number of values in a JSON text. A small result may include commas and brackets in
+    strings."""
     if (count := _separators(text)) > MOST_PLAIN:
         count = _separators(_STRING.sub(b"", text))
     return count + 1
 
 
 def check_values(text: bytes, place: str, most: int = MOST_VALUES) -> None:
-    """Raise UsageError if a JSON text, which was read from `place`, holds more than `most` values."""
+    """Raise UsageError if a JSON text has more than `most` values; `place` names its source in the message."""
     if len(text) > most and count_values(text) > most:
         raise UsageError(f"{place} contains more than {most:,} values.", "Name a smaller file.")
 

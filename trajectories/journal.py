@@ -1,4 +1,4 @@
-"""The journal: a run's single source of truth, append-only, one record per line, written to disk in order.
+"""The journal, a run's single source of truth: an append-only file with one record per line, written to disk in order.
 
 Full outputs are stored beside it in `out/` and are on disk before the record that names them.
 """
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES, MOST_RECORDS, MOST_VALUES = 1 << 30, 500_000, 50_000_000
-"""Limits for reading a journal, which another person may have written. A step makes about five records."""
+"""Maximum number of bytes, records and values of a journal that is read, since another person may have written it. A
+step makes about five records."""
 JOINED = "joined"
-"""Field of a line on disk whose record was written together with the one before it."""
+"""Field of a journal line whose record was written together with the previous one."""
 _JOINED = re.compile(rb'"joined":true,"type":"[a-z]+"}\n?\Z')
 
 
@@ -66,7 +67,7 @@ def encode(record: Record, joined: bool = False) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """Return the record of a line of the current version. Raises ValueError for anything else."""
+    """Parse a line of the current format version into a record. Raises ValueError for anything else."""
     record: Record = adapter().validate_json(line)
     return record
 
@@ -90,7 +91,7 @@ def _too_large(path: Path, limit: str) -> RunBroken:
 
 class Lines:
     """Reads a journal line by line, including one that is still growing. `version` is the format version of the next
-    lines. `end` is the number of bytes of the complete records, `count` their number."""
+    lines. `end` is the size of the complete records in bytes, and `count` is their number."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -101,7 +102,7 @@ class Lines:
 
     def new(self, skip: Callable[[bytes], bool] = skip_nothing) -> Iterator[Record]:
         """Yield the records added to the file since the last call. Raises UsageError if there is no file,
-        WorkspaceError if it cannot be read, and as `records` does."""
+        WorkspaceError if it cannot be read, and the same exceptions as `records`."""
         try:
             with open_journal(self.path) as file:
                 file.seek(self.end)
@@ -113,12 +114,12 @@ class Lines:
             raise _unread(self.path, error) from error
 
     def records(self, file: Iterable[bytes], skip: Callable[[bytes], bool] = skip_nothing) -> Iterator[Record]:
-        """Yield the complete records, except lines to `skip`. An incomplete last write, left by a crash, is ignored.
-        Raises RunBroken for damage before it."""
+        """Yield the complete records, except those whose line `skip` selects. An incomplete last write, left by a
+        crash, is ignored. Raises RunBroken if an earlier line is damaged."""
         lines = iter(file)
         for line in lines:
             if not line.endswith(b"\n"):
-                return  # incomplete, or still being written; all data after it was written later
+                return  # the line is incomplete or still being written, and nothing after it is older
             if skip(line):
                 self._have(line)
                 continue
@@ -158,10 +159,11 @@ class Lines:
 
 
 def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
-    """Return whether no record after the damage was ever reported as written.
+    """Return whether the damage is the rest of an unfinished write, which was never reported as completed.
 
-    Then the damaged line is the last one, or parts of the last write never reached the disk. Such parts read as zeros,
-    which no valid line contains, and all later lines belong to the same write; the last one may be incomplete.
+    This is so if the damaged line is the last one, or if parts of the last write never reached the disk. Such parts are
+    read as zero bytes, which no valid line contains, and all later lines belong to the same write; the last line may be
+    incomplete.
     """
     is_torn = b"\0" in damaged
     return all(is_torn and (b"\0" in line or _JOINED.search(line) or not line.endswith(b"\n")) for line in after)
@@ -170,14 +172,15 @@ def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
 def records(directory: Path) -> Iterator[Record]:
     """Yield the records of a run one by one, even while another process writes it.
 
-    Raises UsageError if there is no run, RunBroken if it is damaged, WorkspaceError if it cannot be read, and NewerRun.
+    Raises UsageError if there is no run, RunBroken if it is damaged, WorkspaceError if it cannot be read, and NewerRun
+    if a newer version of the program wrote it.
     """
     yield from Lines(directory / "journal.jsonl").new()
 
 
 def is_as_written(directory: Path, digest: Path) -> bool:
     """Whether the run's journal matches its digest file, apart from an incomplete last write left by a crash. Raises
-    OSError if the journal cannot be read, and as `records` does."""
+    OSError if the journal cannot be read, and the same exceptions as `records`."""
     known = known_lines(digest)
     with open_journal(directory / "journal.jsonl") as file:
         size = os.fstat(file.fileno()).st_size
@@ -190,7 +193,7 @@ def is_as_written(directory: Path, digest: Path) -> bool:
 
 
 def read(directory: Path) -> Trajectory:
-    """Return the run as it is on disk. Raises as `records` does."""
+    """Return the run as it is on disk. Raises the same exceptions as `records`."""
     return Trajectory(records(directory))
 
 
@@ -210,7 +213,7 @@ class Journal:
     run."""
 
     def __init__(self, directory: Path, digest: Path | None = None) -> None:
-        """Lock and open the run. `digest` is the file for the journal's digest, if any."""
+        """Lock and open the run. `digest` is the path of the journal's digest file, if any."""
         self.directory = directory
         self._digest_path = digest
         self.path = directory / "journal.jsonl"
@@ -245,7 +248,7 @@ class Journal:
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         os.ftruncate(self._file, self._end)
-        os.fsync(self._file)  # also for data of a process that was killed before it synced
+        os.fsync(self._file)  # also syncs data of an earlier process that was killed before it synced
         sync_folder(self.directory)
         self._digest = JournalDigest(self._digest_path, self.path, self._end) if self._digest_path else None
         if 0 < lines.version < VERSION:
@@ -258,10 +261,10 @@ class Journal:
         invalid records.
         """
         lines = [encode(record, joined=number > 0) for number, record in enumerate(records)]
-        read_back = [decode(line) for line in lines]  # only write what can be read again
+        read_back = [decode(line) for line in lines]  # reject records that could not be read again
         with self._lock:
             try:
-                if os.fstat(self._file).st_size > self._end:  # rest of a failed write that could not be undone
+                if os.fstat(self._file).st_size > self._end:  # left by a failed write that could not be undone
                     os.ftruncate(self._file, self._end)
                 self._append(b"".join(lines))
             except OSError as error:
@@ -292,7 +295,7 @@ class Journal:
     def recall(self, number: int) -> bytes:
         """Return the output at `out:number`. Raises FileNotFoundError if there is none, RunBroken if `number` is not a
         number, and UsageError if the output is too large."""
-        if type(number) is not int:  # it may come from someone else's record: as part of a path it could name any file
+        if type(number) is not int:  # from someone else's record, it could be a path to any file
             raise RunBroken(
                 f"{str(number)[:60]!r} in the record of {self.directory.name} is not the number of an output."
             )
@@ -309,18 +312,18 @@ class Journal:
 
 def lock_run(directory: Path) -> FileLock:
     """Acquire the lock of a run's folder, held until released. Raises TryLater if another process has it, OSError if
-    there is no such folder, and RunBroken as `hold` does."""
-    if not directory.is_dir():  # removed meanwhile; locking would create it again
+    there is no such folder, and RunBroken as `acquire_lock` does."""
+    if not directory.is_dir():  # it was removed meanwhile, and locking would create it again
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
     what = f"Another process is working on the run {directory.name}."
     return acquire_lock(directory / "lock", what, "Wait for it, or stop it, then try again.")
 
 
 def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
-    """Acquire a lock between processes at `path`, held until released by any thread.
+    """Acquire an inter-process lock at `path`, which is held until any thread releases it.
 
     Raises TryLater with this `message` and `fix` if another process has it, OSError if the file cannot be created, and
-    RunBroken if the file is something else, which locking would truncate.
+    RunBroken if `path` is not a lock file, because locking would truncate it.
     """
     from filelock import FileLock, Timeout
 
@@ -337,7 +340,7 @@ def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
 
 
 def first_record(trajectory: Trajectory, directory: Path) -> Run:
-    """Return the first record of a run. Raises RunBroken if a crash came before it was complete."""
+    """Return the first record of a run. Raises RunBroken if a crash left the first records incomplete."""
     if trajectory.run is None or not trajectory.turns:
         raise RunBroken(f"The run {directory.name} was not started.", "Start it again with `swe-agent fix`.")
     return trajectory.run
@@ -368,13 +371,13 @@ def write_durably(target: Path, data: bytes) -> None:
             os.close(descriptor)
         beside.replace(target)
     except OSError:
-        beside.unlink(missing_ok=True)  # a partial file would take up the space that is missing
+        beside.unlink(missing_ok=True)  # a partial file would only take up space on a disk that may be full
         raise
     sync_folder(target.parent)
 
 
 def open_new(path: Path) -> int:
-    """Create and open a file for writing, replacing a link or a file that a crash left. Raises OSError."""
+    """Create and open a file for writing; replaces a link, or a file left by a crash. Raises OSError."""
     path.unlink(missing_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
@@ -394,7 +397,7 @@ def _unwritten(path: Path, error: OSError) -> WorkspaceError:
 
 
 def write_fully(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, in as many parts as needed. Raises OSError."""
+    """Write all of `data`, with as many system calls as needed. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

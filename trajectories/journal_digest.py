@@ -1,8 +1,9 @@
 """Digest files of journals, kept outside of the run's folder. They show whether a journal is unchanged since the user's
-own processes wrote it. The results of a batch are such a journal too.
+own processes wrote it. The results file of a batch has such a digest file too.
 
-The file has two lines, one for the state before the last write and one for the state after it. Each is a length in
-bytes and the SHA-256 of that many bytes of the journal. So one line matches regardless of when the process is killed.
+The file has two lines, one for the state before the last write and one for the state after it. Each line contains a
+length in bytes and the SHA-256 of that many bytes from the start of the journal. Therefore one of the lines matches
+even if the process is killed during a write.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def write_digest(path: Path, data: bytes) -> None:
 
 
 def known_lines(path: Path) -> dict[int, bytes]:
-    """Return the digests in the file at `path`, by the number of bytes they cover; none if there is no file."""
+    """Return the digests in the file at `path`, by the number of bytes that they cover; empty if there is no file."""
     try:
         with path.open("rb") as file:
             lines = file.read(LINES_SIZE).splitlines()
@@ -38,7 +39,7 @@ def known_lines(path: Path) -> dict[int, bytes]:
 
 
 def digest_of(file: BinaryIO, size: int) -> bytes:
-    """Return the digest of the first `size` bytes of a file; "" if it has fewer."""
+    """Return the digest of the first `size` bytes of a file, or an empty one if the file is shorter."""
     digest = sha256()
     while size and (data := file.read(min(CHUNK, size))):
         digest.update(data)
@@ -47,7 +48,7 @@ def digest_of(file: BinaryIO, size: int) -> bytes:
 
 
 def matches(file: BinaryIO, path: Path, *sizes: int) -> bool:
-    """Whether the digest file at `path` has a matching digest of the first bytes of `file`, for one of these sizes."""
+    """Whether the digest file at `path` matches the first bytes of `file`, for at least one of `sizes`."""
     known = known_lines(path)
     for size in sizes:
         file.seek(0)
@@ -70,14 +71,14 @@ class JournalDigest:
 
     @contextmanager
     def extended(self, data: bytes) -> Iterator[None]:
-        """Context in which `data` is appended to the journal. On an error the digest is that of the journal without
-        it."""
+        """Context in which `data` is appended to the journal. After an error the digest covers the journal without
+        `data`."""
         before, known = self._line(), (self._hash.copy(), self._size)
         self._add(data)
         try:
             _write(self._file, before + self._line())
             yield
-        except BaseException:  # raised again
+        except BaseException:  # re-raised below
             self._hash, self._size = known
             raise
 

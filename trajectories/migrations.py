@@ -1,8 +1,8 @@
 """Migrations of journal lines from earlier format versions to the current one.
 
 The first line of a journal states its version. If a later version of the program continues the journal, a note marks
-where its lines begin. So each line is read in its own version, and no line is ever rewritten. A new version is needed
-if a line would otherwise be misread; a new field with a default needs none.
+where the new lines begin. Each line is therefore parsed in the version in which it was written, and no line is ever
+rewritten. A new version is needed if a line would otherwise be misread; a new field with a default needs none.
 
     2   records written together have `joined`, except the first; `settings` of a run have no `timeout`
     1   the first version, without a number
@@ -19,11 +19,11 @@ from trajectories.records import VERSION, Note
 Line = dict[str, Any]
 """A record as JSON."""
 GOES_ON = "version"
-"""In the data of a `life` note: the version of the lines after it."""
+"""Key in the data of a `life` note: the format version of the lines after it."""
 
 
 def migrate_line(line: object, version: int) -> Line:
-    """Convert a line of this version to the current version. Raises ValueError if it is not an object."""
+    """Convert a line of format `version` to the current version. Raises ValueError if it is not an object."""
     if not isinstance(line, dict):
         raise ValueError("not an object")
     for number in range(version, VERSION):
@@ -33,25 +33,25 @@ def migrate_line(line: object, version: int) -> Line:
 
 def version_of(line: object) -> int:
     """Return the version in a journal's first line; the current version if that line is not a run record. Raises
-    ValueError."""
+    ValueError if the version is invalid."""
     if not isinstance(line, dict) or line.get("type") != "run":
         return VERSION
     return _number(line.get("version", 1))
 
 
 def version_after(note: Note, version: int) -> int:
-    """Return the version of the lines after a note. Raises ValueError."""
+    """Return the version of the lines after a note. Raises ValueError if the version is invalid."""
     return _number(note.data[GOES_ON]) if is_version_note(note) else version
 
 
 def is_version_note(note: Note) -> bool:
-    """Whether a note changes the version of the lines after it. Do not copy such a note to another journal, whose first
-    line states its version."""
+    """Whether a note changes the version of the lines after it. Do not copy such a note to another journal, because the
+    first line of that journal already states its version."""
     return note.kind == "life" and GOES_ON in note.data
 
 
 def version_note() -> Note:
-    """Return the note that precedes the first line of the current version in a journal of an earlier one."""
+    """Return the note after which the lines of an older journal have the current version."""
     return Note("main", "life", f"goes on in version {VERSION} of the journal", {GOES_ON: VERSION})
 
 
@@ -71,7 +71,7 @@ def _number(value: object) -> int:
 
 
 def _second(line: Line) -> Line:
-    """Remove the former setting `timeout` (of one command), since unknown settings are rejected."""
+    """Convert a line to version 2, which has no setting `timeout` (of one command); unknown settings are rejected."""
     if line.get("type") == "run" and isinstance(settings := line.get("settings"), dict):
         line = {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
     return line if line.get("type") != "run" else {**line, "version": 2}

@@ -1,7 +1,7 @@
-"""Plugins found by file name: `find("tools", "shell", "shell", "tool")`. Listing them imports nothing.
+"""Plugins found by file name: `find("tools", "shell", "shell", "tool")`. Listing plugins does not import them.
 
-A new model, tool, strategy, workspace or export is one new file; other packages add theirs through an entry point
-in the group `swe_agent.<package>`.
+A new model, tool, strategy, workspace or export is one new file; other packages add plugins through an entry point in
+the group `swe_agent.<package>`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ FORMER_PACKAGES = {
     "agent.batch.executors": ("agent.batch.places",),
     "trajectories.importers": ("trajectories.foreign",),
 }
-"""Package -> its names before 0.2, whose groups of entry points are still read."""
+"""Former names of packages, before version 0.2, whose entry point groups are still supported."""
 
 
 def names(package: str) -> dict[str, str]:
-    """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a built-in."""
+    """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a built-in
+    plugin."""
     found = built_in_plugins(package)
     for name, module in _outsiders(package, tuple(sys.path)):
         found.setdefault(name.replace("_", "-"), module)
@@ -44,14 +45,15 @@ def built_in_plugins(package: str) -> dict[str, str]:
 
 @cache
 def _outsiders(package: str, path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the entry points of the packages on `path`. Cached, since each package's metadata is a file to read."""
+    """Return the entry points of the packages on `path`. The result is cached, because finding it reads a metadata file
+    of each package."""
     groups = [package, *FORMER_PACKAGES.get(package, ())]
     return tuple((one.name, one.value) for group in groups for one in _entries(path).select(group=f"swe_agent.{group}"))
 
 
 @cache
 def _entries(path: tuple[str, ...]) -> Any:
-    """Return the entry points of all groups; `select` on the result takes milliseconds."""
+    """Return the entry points of all groups; calling `select` on them takes milliseconds."""
     return entry_points()
 
 

@@ -14,7 +14,7 @@ VERSION = 2
 """Version of the journal's format; `trajectories/migrations.py` lists what each version changed."""
 
 PROVEN = frozenset({"verified", "faster"})
-"""Kinds of verdicts, and of exits with such a verdict, for a patch that is backed by a proof."""
+"""Kinds of verdicts, and of exits, that mean that the patch is backed by a proof."""
 
 Trust = Literal["user", "member", "stranger"]
 """The author of a text: the user of this program, someone with write access to the repository, or anyone on the
@@ -24,7 +24,7 @@ internet."""
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A comment on an issue, or a text linked from it. `at` is ISO 8601 in UTC. `role` is the author's role on the
-    platform (`OWNER`, `NONE`; "" if unknown). `about` is "" for a comment; otherwise it says what the text is:
+    platform (`OWNER`, `NONE`; "" if unknown). `about` is "" for a comment; for a linked text it describes the source:
     `#12, closed pull request: Title`, or `src/a.py:10` for a line under review."""
 
     author: str
@@ -56,7 +56,8 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The state that a run starts from: `commit` is HEAD, `tree` the user's files with `changes` uncommitted edits."""
+    """The state that a run starts from: `commit` is HEAD, `tree` contains the user's files, and `changes` is the number
+    of uncommitted edits in it."""
 
     commit: str
     tree: str
@@ -96,8 +97,9 @@ class Usage:
     """Tokens of one request as billed. `input_tokens` includes those read from the provider's cache (`cached_tokens`)
     and those written to it (`written_tokens`); `dollars` is the provider's own figure.
 
-    `stated_output` is the provider's count of output tokens if it is too small for the text that arrived; then
-    `output_tokens` is an estimate, and the settle's source is `estimate`. Otherwise it is null."""
+    `stated_output` is the provider's count of output tokens if that count is too small for the text that arrived; then
+    `output_tokens` is an estimate, and the source of the settlement is `estimate`. Otherwise `stated_output` is
+    null."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -117,9 +119,11 @@ class Spent:
     output_tokens: int
     calls: int
     held_tokens: int = 0
-    """Tokens of requests in flight or never answered: they count against `max_tokens` and the budget."""
+    """Tokens reserved for requests that are in flight or were never answered: they count against `max_tokens` and the
+    budget."""
     held_dollars: float = 0.0
-    """Dollars of requests in flight; `dollars` includes them. A request that was never answered counts as spent."""
+    """Dollars reserved for requests in flight; `dollars` includes them. The reservation of a request that was never
+    answered counts as spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +144,13 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of the proof. Each part is true, false, or null if it could not be judged.
+    """The result of the proof. Each part (`red`, `green`, `red_again`, `no_loss`) is true, false, or null if it could
+    not be judged.
 
     `tests` reproduce the issue. `lost` are tests that passed before and do not pass now. `contradicted` are tests that
-    are expected to fail now, each with the sentence of the issue that says so. `flaky` are tests that were excluded.
-    `commands` repeat the proof. `failures` is a digest of what failed with the patch. `notes` state the limits of the
-    proof.
+    the issue expects to fail from now on, each with the sentence that says so. `flaky` are tests that were excluded.
+    `commands` are shell commands that repeat the proof. `failures` is a summary of what failed with the patch. `notes`
+    state the limits of the proof.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -193,11 +198,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One user request and the work on it; `fix` is a run of one turn, a session has many.
+    """One user request and the work on it; `fix` starts a run with one turn, and a session can have many turns.
 
-    `request` is the user's text; that of the first turn is the run's issue. `prompts` are the strategy's, if they
-    differ from the run's. `settings` are the settings that the user changed since the previous turn, `images` are data:
-    URLs.
+    `request` is the user's text; the request of the first turn is the run's issue. `prompts` are the strategy's
+    prompts, if they differ from those of the run. `settings` are the settings that the user changed since the previous
+    turn; `images` are data: URLs.
     """
 
     request: str
@@ -212,8 +217,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The reservation for one request: its worst case, on disk before it is sent. `attempt` counts the attempts at ask
-    number `ask`."""
+    """The reservation for one request: its maximum cost, which is on disk before the request is sent. `ask` is the
+    number of the request in its branch, and `attempt` counts how often it was sent."""
 
     branch: str
     ask: int
@@ -231,8 +236,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The settlement of a hold: what its request cost, and the source of the figure. A hold without a settle is charged
-    in full."""
+    """The settlement of a hold: the cost of its request, and the source of that figure. A hold without a settlement is
+    charged in full."""
 
     hold: str
     usage: Usage
@@ -244,9 +249,10 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A model's answer to ask number `ask` of a branch; on disk before its actions run.
+    """A model's reply to request number `ask` of a branch; on disk before its actions run.
 
-    `blocks` are the provider's own (signed thinking, encrypted reasoning), byte for byte, for the same `model` only.
+    `blocks` are the provider's own data (signed thinking, encrypted reasoning), byte for byte, and are only sent to the
+    same `model`.
     """
 
     text: str = ""
@@ -265,8 +271,9 @@ class Reply:
 class Step:
     """One iteration of the loop, written when its last action is done.
 
-    `author` is who acted (`coder`, `reviewer`, `user`, a strategy's name). `reply` is the number of the ask it
-    answers; null for a step without a model, whose `actions` may be empty (then its observations are a message).
+    `author` is the role that acted (`coder`, `reviewer`), `user`, or a strategy's name. `reply` is the `ask` number of
+    the model's reply; null for a step without a model, which contains a message in its observations if `actions` is
+    empty.
     """
 
     branch: str
@@ -288,7 +295,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A named result of a branch, computed once and read from here afterwards."""
+    """A named result of a branch, computed once and read from this record afterwards."""
 
     branch: str
     name: str
@@ -300,7 +307,7 @@ class Once:
 @dataclass(frozen=True, slots=True)
 class Note:
     """An annotation: a strategy's structure (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a user's
-    message on receipt (`message`), or the intent and the result of an effect (`intent`, `done`)."""
+    message when it is received (`message`), or the intent and the result of a side effect (`intent`, `done`)."""
 
     branch: str
     kind: str
@@ -314,7 +321,7 @@ class Note:
 class Exit:
     """The end of a run, or of one of its turns. `code` is the process's exit code; `tree` is the best tree.
 
-    `kind` is `verified` or `faster` only if the verdict agrees: without such a verdict it is read as `unproven`.
+    `kind` is `verified` or `faster` only if the verdict has the same kind; otherwise it is read as `unproven`.
     """
 
     kind: str

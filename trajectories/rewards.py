@@ -1,7 +1,7 @@
-"""Rewards and advantages of candidates of one group, for training.
+"""Rewards and advantages of the candidates in a group, for training.
 
-Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), advantages RLOO ("Back
-to Basics", arXiv 2402.14740).
+Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), and advantages follow
+RLOO ("Back to Basics", arXiv 2402.14740).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def rewards(counts: Sequence[int]) -> list[float]:
 
 
 def advantages(earned: Sequence[float]) -> list[float]:
-    """Return the advantage of each reward over the mean of all others in the group. Raises UsageError for a group of
-    one."""
+    """Return the advantage of each reward over the mean of all others in the group. Raises UsageError for fewer than
+    two rewards."""
     if len(earned) < 2:
         raise UsageError("An advantage needs other rewards to compare with.", "Give two rewards or more.")
     whole = math.fsum(earned)

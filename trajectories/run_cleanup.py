@@ -1,8 +1,8 @@
-"""Clean-up of a run's folder: outputs that no record names, unfinished files left by a crash, large numbers of packs.
-No process may work on the run meanwhile.
+"""Clean-up of a run's folder: outputs that no record refers to, unfinished files left by a crash, large numbers of
+packs. No other process may work on the run during the clean-up.
 
-No tree is ever removed: packing keeps every object, reachable or not, since the records name the trees and no git
-reference does.
+No tree is ever removed: packing keeps every object, reachable or not, because the trees are referenced by records, not
+by git references.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from trajectories.git_store.read_only_store import check_objects
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64
-"""Maximum numbers of packs and loose objects; above them, all are merged into one pack, since each git command opens
-every pack."""
+"""Maximum number of packs, and of loose objects; if either is exceeded, all objects are merged into one pack, since
+each git command opens every pack."""
 ADDRESS = re.compile(r"\bout:(\d{1,12})\b")
 HALF_DONE = (
     "out/.*.new",
@@ -33,11 +33,12 @@ HALF_DONE = (
     "trees.git/objects/pack/.tmp-*",
     "trees.git/objects/??/tmp_*",
 )
-"""Temporary files, which are renamed when complete or removed at the end; a crash leaves them behind."""
+"""Patterns of temporary files, which are left behind only by a crash."""
 
 
 class DiskUsage:
-    """Counts the disk space that removing files would free. Files shared with other runs (hard links) free none."""
+    """Counts the disk space that removing files would free. Removing files shared with other runs (hard links) frees no
+    space."""
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[int, int]] = Counter()
@@ -62,8 +63,8 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def removable_files(directory: Path, records: Iterable[Record]) -> list[Path]:
-    """Return the files that may be removed: remains of a crash, and outputs whose number is in no record. Files outside
-    of the run's folder, to which links in a folder from someone else may lead, are never included."""
+    """Return the files that may be removed: files left by a crash, and outputs whose number occurs in no record. Files
+    outside the run's folder are never included, even if links in a folder from someone else point to them."""
     found = [path for pattern in HALF_DONE for path in directory.glob(pattern)]
     needed = {str(number) for number in referenced_outputs(records)}
     outputs = directory / "out"
@@ -73,8 +74,8 @@ def removable_files(directory: Path, records: Iterable[Record]) -> list[Path]:
 
 
 def referenced_outputs(records: Iterable[Record]) -> set[int]:
-    """Return the numbers that may name outputs: references such as `out:17`, and every integer in data that is meant
-    for programs."""
+    """Return the numbers that may refer to outputs: references such as `out:17`, and every integer in data that is
+    meant for programs."""
     found: set[int] = set()
     for record in records:
         match record:
@@ -129,8 +130,8 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def needs_packing(store: Path) -> bool:
-    """Whether a run's trees are spread over so many files that one pack is worthwhile. Packs shared with another run
-    are left alone: a separate copy would take more space."""
+    """Whether a run's trees are spread over so many files that merging them into one pack is worthwhile. Packs shared
+    with another run are left alone: a separate copy would take more space."""
     folder = store / "objects" / "pack"
     if store.is_symlink() or not is_in(folder, store):
         return False
@@ -158,5 +159,5 @@ def merge_packs(store: Path) -> None:
         name = f"pack-{git('pack-objects', '-q', str(folder / 'pack'), env=env, input=objects).decode().strip()}"
         sync_folder(folder)
         remove(folder.glob("multi-pack-index*"))
-        remove(file for file in sorted(old) if file.stem != name)  # an index is removed before its pack
+        remove(file for file in sorted(old) if file.stem != name)  # sorted: an index is removed before its pack
         git("prune-packed", "-q", env=env)

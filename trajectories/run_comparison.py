@@ -1,5 +1,5 @@
 """Comparison of two runs, step by step. Trees, success and exit codes are compared exactly. Text is compared after
-masking what differs in every run (times, durations, addresses, temporary paths, process ids, ports).
+masking the parts that vary between runs (times, durations, memory addresses, temporary paths, process ids, ports).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from trajectories.trajectory import Trajectory
 
 What = Literal["tree", "ok", "exit", "text", "action", "reply", "missing"]
 REPLAY = "replay"
-"""Kind of the note that names the run that this one replays."""
+"""Kind of the note that names the run being replayed."""
 PARTED = "parted"
-"""Kind of the note after a step of a replay that differs: the next step continues from the recorded tree."""
+"""Kind of the note after a replayed step that differs; the next step continues from the recorded tree."""
 MOST = 2_000
 """Maximum number of characters of each side that a difference shows."""
 AROUND = 200
-"""Number of these characters that precede the first one that differs."""
+"""Number of these characters that are shown before the first one that differs."""
 BEFORE, AFTER = 3, 40
-"""Maximum number of lines of a long text that are compared, before and after the first different line."""
+"""Maximum number of lines of a long text that are kept before the first different line, and from that line on."""
 PARTS = ("red", "green", "red_again", "no_loss")
-"""Fields of a verdict that are compared exactly, with its kind."""
+"""Fields of a verdict that are compared exactly, in addition to its kind."""
 TOLD = {True: "yes", False: "no"}
 PROOF = "proof"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -55,13 +55,15 @@ MASKS = tuple(
         (r"\bout:\d+", "out:<n>"),
     )
 )
-"""Applied in this order: earlier masks hide text that later ones would misread."""
+"""Patterns of text that varies between runs, with their placeholders; the order matters, because earlier masks hide
+text that later patterns would match by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference at step `n` of `branch`; a side is empty if its run has no such step. For `ok` and `exit` the first
-    line is what was compared, followed by the text. Text is as recorded: clean it before printing it to a terminal."""
+    """A difference at step `n` of `branch`; a side is empty if its run has no such step. For `ok` and `exit`, the first
+    line of each side is the compared value, and the text follows. The text may contain control characters, so clean it
+    before printing it to a terminal."""
 
     branch: str
     n: int
@@ -76,8 +78,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """The result of a comparison. `same` is the number of steps that agree, masked text aside. `first` is the first of
-    the `differences`, in the order of the left run. `texts` are the differences of steps where only text differs."""
+    """The result of a comparison. `same` is the number of steps that agree, ignoring differences in text. `first` is
+    the first of the `differences`, in the order of the left run. `texts` are the differences of steps that differ only
+    in text."""
 
     same: int
     first: Difference | None
@@ -86,16 +89,16 @@ class RunComparison:
 
 
 def replay_of(trajectory: Trajectory) -> str:
-    """Return the run that this one replays; "" if it is not a replay."""
+    """Return the name of the run that this one replays; "" if it is not a replay."""
     return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
 
 
 def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
     """Compare the steps of both runs that have the same branch and number.
 
-    A branch is compared up to the first step with different actions: after it, equal numbers mean nothing. A difference
-    between trees that persists unchanged is reported once, except in a replay, where each step starts from the recorded
-    tree.
+    A branch is compared up to the first step with different actions, because later steps with the same number do not
+    correspond. A difference between trees that persists unchanged is reported once, except in a replay, where each step
+    starts from the recorded tree.
     """
     again = bool(replay_of(right))
     same = 0
@@ -125,8 +128,8 @@ def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
 
 
 def compare_steps(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
-    """Return the exact differences of two steps with their replies, and the differences of text only. If the actions
-    differ, nothing else is reported."""
+    """Return the exact differences between two steps and their replies, and the differences in text only. If the
+    actions differ, nothing else is reported."""
     exact: list[Difference] = []
     loose: list[Difference] = []
 
@@ -152,8 +155,9 @@ def compare_steps(a: Step, b: Step, one: Reply | None = None, two: Reply | None 
 
 
 def _masked_difference(left: str, right: str) -> tuple[str, str] | None:
-    """Return both texts masked, or None if they are then equal. A mask never spans lines, so in long texts only
-    different lines are masked; the returned text starts shortly before the first different line."""
+    """Return both texts with variable parts masked, or None if they are equal after masking. A mask never spans lines,
+    so in long texts only different lines are masked; the returned text starts shortly before the first different
+    line."""
     if left == right:
         return None
     lines, others = left.split("\n"), right.split("\n")
@@ -171,7 +175,7 @@ def _masked_difference(left: str, right: str) -> tuple[str, str] | None:
 
 
 def mask_variable_parts(text: str) -> str:
-    """Return the text with placeholders for parts that differ in every run."""
+    """Return the text with placeholders for parts that vary between runs."""
     for pattern, put in MASKS:
         text = pattern.sub(put, text)
     return text
@@ -204,7 +208,7 @@ def _exact_part(step: Step, seen: Observation | None) -> str:
 
 
 def _with_text(judged: str, seen: Observation | None) -> str:
-    """Return the compared part as the first line, with the masked text below."""
+    """Return the compared value as the first line, followed by the masked text."""
     return f"{judged}\n{mask_variable_parts(seen.text)}" if seen else judged
 
 
@@ -227,7 +231,7 @@ def _head(trajectory: Trajectory, step: Step | None) -> str:
 
 
 def _short(left: str, right: str) -> tuple[str, str]:
-    """Cut both sides to start shortly before the first difference."""
+    """Shorten both sides to start shortly before the first difference."""
     if max(len(left), len(right)) <= MOST:
         return left, right
     at = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

@@ -27,7 +27,7 @@ Answers = Callable[[str], Iterator[Message | None]]
 
 
 def no_requests(branch: str) -> Iterator[Sequence[Message]]:
-    """Return the requests of a run that called no model: none."""
+    """Return no requests, for a run that called no model."""
     return iter(())
 
 
@@ -36,8 +36,8 @@ def no_answers(branch: str) -> Iterator[None]:
 
 
 def call_id(given: str, other: str, taken: set[str]) -> str:
-    """Return a unique id for a tool call, and add it to `taken`. It is the provider's id, or `other` if that is empty
-    or in use: some servers restart their numbering with each reply, and others reject a duplicate id."""
+    """Return a unique id for a tool call, and add it to `taken`. It is the provider's id, or `other` if that id is
+    empty or in use: some servers restart their numbering with each reply, and others reject duplicate ids."""
     name = given if given and given not in taken else other
     while name in taken:
         name += "_"
@@ -46,8 +46,8 @@ def call_id(given: str, other: str, taken: set[str]) -> str:
 
 
 def observation_message(step: Step) -> str:
-    """Return the text of a step without native tool calls, as the next request contains it. Actions that the model
-    wrote as text in its reply are not repeated."""
+    """Return the message for the next request that contains a step's observations, if native tool calls are not used.
+    Actions that the model wrote as text in its reply are not repeated."""
     who = "The user" if step.author == HAND else step.author
     own = step.actions if step.reply is None else ()
     done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in own]
@@ -60,14 +60,15 @@ def empty_patch() -> Patch:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run that is read and never written. `name` is the run's name, or the file name of another program's trajectory,
-    which has neither `directory` nor `trees`.
+    """A read-only view of a run. `name` is the run's name, or the file name of an imported trajectory, which has
+    neither `directory` nor `trees`.
 
-    `requests(branch)` yields the messages of each request of the branch, in the order of its replies; none if they are
-    unknown. The last reply is not among them. The requests share their messages, so do not modify them.
-    `answers(branch)` yields each reply in the form in which another program sent it later, or None if the record is
-    complete. `patch()` is the submitted patch, or the current one of a run that has not ended.
-    An `untrusted` run is not the user's own: its verdicts are shown as claims and prove nothing.
+    `requests(branch)` yields the messages of each request of the branch, in the order of the replies; the messages are
+    empty if they are unknown. No request contains the last reply. The requests share their messages, so do not modify
+    them. `answers(branch)` yields each reply in the form in which the original program of an imported trajectory sent
+    it back to the model, or None if the record itself is complete. `patch()` is the submitted patch, or the current one
+    of a run that has not ended. An `untrusted` run is not the user's own: its verdicts are shown as claims and prove
+    nothing.
     """
 
     name: str
@@ -85,12 +86,13 @@ class RunView:
         return self.directory is not None
 
     def output(self, number: int) -> bytes:
-        """Return the full output at `out:number`. Raises OSError if it cannot be read, UsageError if too large."""
+        """Return the full output at `out:number`. Raises OSError if it cannot be read, and UsageError if it is too
+        large."""
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
         return read_limited(self.directory / "out" / str(number), inside=self.directory)
 
     def close(self) -> None:
-        """Stop the process that reads its trees."""
+        """Stop the process that reads the run's trees."""
         if self.trees is not None:
             self.trees.close()

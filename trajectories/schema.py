@@ -23,7 +23,7 @@ def schema() -> dict[str, Any]:
     for name, of in definitions.items():
         of["description"] = inspect.getdoc(getattr(records, name))
         for of_field in of["properties"].values():
-            of_field.pop("title", None)  # its name again
+            of_field.pop("title", None)  # it only repeats the field's name
     for record in get_args(records.Record):
         of = definitions[record.__name__]
         of["required"] = [*of.get("required", []), "type"]

@@ -1,4 +1,4 @@
-"""The indexed records of one run, which strategies resume from and reports read."""
+"""Indexed records of one run, which reports read and from which strategies resume."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections.abc import Iterable
 from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
 
 ANEW = ("life", "forked")
-"""Kinds of notes before which no time is counted, because no process was working on the run."""
+"""Kinds of notes that mark a new start; the time before them is not counted, because no process was working on the
+run."""
 
 
 class Trajectory:
-    """The records of a run in memory. `add` appends one; none is removed."""
+    """The records of a run in memory. `add` appends a record; records are never removed."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.records: list[Record] = []
         self.run: Run | None = None
         self.exit: Exit | None = None
-        """The end of the last turn; None while it is still open."""
+        """The end of the last turn; None while that turn is still open."""
         self.turns: list[Turn] = []
         self.turns_at: list[int] = []
         """The index of each turn among the records."""
         self.holds: dict[str, Hold] = {}
         self.attempts: Counter[tuple[str, int]] = Counter()
-        """Requests sent for an ask number of a branch, answered or not."""
+        """Number of requests sent for each (branch, ask), answered or not."""
         self.settles: dict[str, Settle] = {}
         self.replies: dict[tuple[str, int], Reply] = {}
         self.last_replies: dict[str, Reply] = {}
@@ -62,12 +63,12 @@ class Trajectory:
 
     @property
     def before_turn(self) -> list[Record]:
-        """The records of the turns before the current one; none in a run of one turn."""
+        """The records of the turns before the current one; empty in a run with one turn."""
         return self.records[: self.turns_at[-1]] if len(self.turns) > 1 else []
 
     @property
     def of_turn(self) -> list[Record]:
-        """The records of the current turn; all records in a run of one turn."""
+        """The records of the current turn; all records in a run with one turn."""
         return self.records[self.turns_at[-1] :] if len(self.turns) > 1 else self.records
 
     def all_steps(self) -> list[Step]:
@@ -84,8 +85,8 @@ class Trajectory:
 
 
 def _live(records: Iterable[Record]) -> float:
-    """Sum up the seconds of work. Records between a turn's end and the next turn do not count, because they result from
-    the user's requests."""
+    """Sum up the seconds of work. Records between a turn's end and the next turn do not count, because they come from
+    actions of the user."""
     total, start, last, turns, ended = 0.0, None, 0.0, 0, False
     for record in records:
         turns += isinstance(record, Turn)

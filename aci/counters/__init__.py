@@ -1,7 +1,7 @@
-"""Backends that count instructions, one module each, found by name.
+"""Backends that count instructions, one per module, imported from this package by name.
 
-Each has `ORDER` (the usable backend with the lowest value is used) and `ready(host)`, which returns the tool that runs
-the counted command, or raises Unusable with the reason.
+Each module has `ORDER` (the usable backend with the lowest value is used) and `ready(host)`, which returns the tool
+that runs the counted command, or raises CounterUnusable with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 class CountHost(Protocol):
     """The place where instructions are counted: a container, or this machine.
 
-    `folder` exists and holds the agent's own files.
+    `folder` is an existing folder for the agent's own files.
     """
 
     @property

@@ -16,7 +16,7 @@ _PROBE = f"import sys; from {PACKAGE}.performance import counter_meters; counter
 
 
 def ready(host: CountHost) -> Tool:
-    """Return the tool. Raises Unusable with the machine's error if the counter cannot be opened."""
+    """Return the tool. Raises CounterUnusable with the machine's error if the counter cannot be opened."""
     python = '"$(command -v python3 || command -v python)"'
     home = shlex.quote(host.folder)
     code, output = host.run(f"PYTHONPATH={home} {python} -B -c {shlex.quote(_PROBE)} {home}", SECONDS)

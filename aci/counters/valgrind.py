@@ -18,7 +18,7 @@ from aci.counters import CounterUnusable, CountHost, Tool
 
 ORDER = 1
 FORKS = ("fork", "__fork", "__libc_fork", "vfork")
-"""Functions before which callgrind writes a process's count; otherwise the fork would report that count a second
+"""Functions before which callgrind dumps a process's count, since a forked child would otherwise report it a second
 time."""
 
 OPTIONS = ("-q", "--tool=callgrind", *(f"--dump-before={name}" for name in FORKS))
@@ -33,7 +33,8 @@ SECONDS = 60.0
 
 
 def ready(host: CountHost) -> Tool:
-    """Return the tool: the host's valgrind if installed, else a copy of this machine's. Raises Unusable."""
+    """Return the tool: the host's own valgrind if installed, otherwise a copy of the one on this machine. Raises
+    CounterUnusable."""
     errors = []
     for words, environment, about in itertools.chain(_installed(host), _copied(host)):
         line = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
@@ -59,8 +60,8 @@ def _installed(host: CountHost) -> list[Launch]:
 def _copied(host: CountHost) -> Iterator[Launch]:
     """Copy this machine's valgrind (2.4 MB) to the host on demand; yield the commands that can start it.
 
-    The launcher comes first: it also counts programs that the command starts, but needs a C library like this
-    machine's. Without the launcher, the tool counts only the first program and its forks.
+    The launcher comes first: it also counts programs that the command starts, but needs a C library compatible with
+    this machine's. Without the launcher, the tool counts only the first program and its forks.
     """
     library, machine = _library(), platform.machine()
     if library is None:

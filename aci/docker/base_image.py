@@ -1,13 +1,13 @@
-"""Base images, from which the runs, forks and proofs of a base start. One is made for each combination of image, commit
-and tree.
+"""Base images: the images from which all runs, forks and proofs of the same base start. One base image is built for
+each combination of image, commit and tree.
 
-First, all history that the image already has in the repository's place is removed. That includes directories outside
-it: the one that a `.git` file names, and those with borrowed objects. The `.git` of nested repositories is removed too;
-a submodule's files remain.
+First, any git history at the repository's path in the image is removed. This includes git directories outside that
+path: the one that a `.git` file points to, and those listed as alternate object stores. The `.git` of each nested
+repository is removed too, but the files of submodules are kept.
 
 A layer then adds the repository and the snapshot store. Saving files in an image changes their stat data, so git's
-indexes must be renewed afterwards: in a small repository each container does so as it starts (`RENEW`), for others a
-second layer holds the renewed indexes.
+indexes must be refreshed afterwards: if the repository is small, each container does this as it starts
+(`RENEW_SCRIPT`); otherwise, a second layer contains the refreshed indexes.
 """
 
 from __future__ import annotations
@@ -50,17 +50,21 @@ HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
 RENEW_SCRIPT = f"{HOME}/renew"
-"""A script in an image whose containers renew the indexes. It runs once, before any other program."""
+"""The script that refreshes git's indexes in each container of a small repository's base image. It runs once, before
+any other program."""
 MADE_MARKER = "/opt/swe-agent/made-in-repository"
-"""Exists in an image whose repository folder holds only files that a set-up made; these are treated as ignored."""
+"""A marker file in images whose repository folder contains only files that set-up created; git ignores these files."""
 
 _USER = "swe-agent.user"
 _RECIPE = "6"  # part of a base image's name: increase it when base images are made differently
 _OTHER = "other files"
-_TICK = 0.5  # seconds between checks whether a wait was cancelled
-_FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files within milliseconds
-_COPIES = 4  # maximum copies of the repository's files and history while a base is made: pack, store, history, files
-_MAX_IMAGES = 30  # base images; keeping one costs disk space, making one takes a few seconds
+_TICK = 0.5  # seconds between checks for cancellation during a wait
+# Maximum number of files and bytes for which each container refreshes the indexes, which takes milliseconds.
+_FEW_FILES, _FEW_BYTES = 500, 5_000_000
+# Maximum number of copies of the repository's files and history while a base image is built: pack, store, history,
+# files.
+_COPIES = 4
+_MAX_IMAGES = 30  # maximum number of base images to keep: each uses disk space, but can be rebuilt in a few seconds
 _LAYOUT = f"""\
 set -e
 root=/workspace/repo
@@ -93,7 +97,7 @@ printf '\\n%s' "$root"
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """A base image with the repository in `root`. Its owner `user` (`uid:gid`) runs the sessions."""
+    """A base image with the repository in `root`. Sessions run as its owner `user` (`uid:gid`)."""
 
     image: str
     user: str
@@ -122,7 +126,7 @@ def base_image(daemon: Daemon, options: WorkspaceOptions) -> BaseImage:
 
 @contextmanager
 def exclusive_lock(path: Path, options: WorkspaceOptions) -> Iterator[None]:
-    """Hold a lock between processes. Raises Cancelled if cancelled while it waits."""
+    """Hold an inter-process lock. Raises Cancelled if the run is cancelled while it waits for the lock."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
@@ -202,7 +206,7 @@ def _make(daemon: Daemon, source: Image, name: str, options: WorkspaceOptions) -
     try:
         return _with_indexes(daemon, repository, base, options)
     except BaseException:
-        with suppress(Exception):  # so that the first error is reported
+        with suppress(Exception):  # errors are ignored, so that the first error is reported
             daemon.client.images.remove(str(repository.id))
         raise
 
@@ -219,12 +223,13 @@ def _size(options: WorkspaceOptions, folder: Path) -> int:
 
 
 def _git_seconds(options: WorkspaceOptions) -> float:
-    """Return the time limit for git, which also scans the files that a set-up left in the repository."""
+    """Return the time limit for git commands, which also scan the files that set-up left in the repository."""
     return LONG + estimate_git_seconds(options.trees.files(options.base.tree).values())
 
 
 def _renew_script(root: str, tree: str) -> bytes:
-    """Return the shell commands that write the script `RENEW`, which fails if the files are not those of the base."""
+    """Return the shell commands that write the script `RENEW_SCRIPT`, which fails if the files differ from those of the
+    base."""
     same = f'[ "$(git write-tree)" = {tree} ] && git diff-files --quiet'
     own = b"(unset GIT_DIR GIT_WORK_TREE; cd %b && git update-index -q --refresh || :)" % quote(root)
     script = b"\n".join([b"set -e", refresh_script(root), own, same.encode()])
@@ -237,7 +242,7 @@ def _commit(container: Container, base: BaseImage) -> Image:
 
 
 def _with_indexes(daemon: Daemon, repository: Image, base: BaseImage, options: WorkspaceOptions) -> Image:
-    """Make the second layer, named `base.image`. Raises WorkspaceError if the files are not those of the base."""
+    """Make the second layer, named `base.image`. Raises WorkspaceError if the files differ from those of the base."""
     container = daemon.start(str(repository.id), user=base.user, **preparation_limits(options))
     try:
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
@@ -270,7 +275,8 @@ def _ignore_script(root: str, tree: str) -> bytes:
 
 
 def _refuse_volumes(source: Image, options: WorkspaceOptions) -> None:
-    """Raise WorkspaceError if a volume covers the repository's or the harness's folder: images do not save volumes."""
+    """Raise WorkspaceError if the image declares a volume that contains the repository's or the harness's folder, since
+    the content of volumes is not saved in images."""
     for volume in source.attrs["Config"].get("Volumes") or {}:
         if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in ("/testbed", "/workspace", HOME)):
             raise WorkspaceError(
@@ -280,7 +286,7 @@ def _refuse_volumes(source: Image, options: WorkspaceOptions) -> None:
 
 
 def _session_user(daemon: Daemon, container: Container, source: Image, options: WorkspaceOptions) -> str:
-    """Return `uid:gid` of the image's user, who need not have a name."""
+    """Return `uid:gid` of the image's user, which may be a numeric ID without a name."""
     named = str(source.attrs["Config"].get("User") or "0")
     if named in ("0", "root", ROOT_USER):
         return ROOT_USER

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 HISTORY, PACK = "history.git", "base.pack"
-_SMALL = 30_000  # bytes that are sent through a shell
+_SMALL = 30_000  # maximum number of bytes that are sent through a shell
 
 
 @contextmanager
 def base_files(daemon: Daemon, options: WorkspaceOptions) -> Iterator[Callable[[], Path]]:
-    """Create a temporary folder with the history up to the base commit and the base tree's pack, in a thread.
+    """Create a temporary folder with the history up to the base commit and the base tree's pack, using a background
+    thread.
 
     Yields a function that waits until the folder is ready.
     """
@@ -50,7 +51,7 @@ def base_files(daemon: Daemon, options: WorkspaceOptions) -> Iterator[Callable[[
 def send_files(container: Container, as_root: RootShell, folder: Path, home: str) -> None:
     """Copy the folder's files to the container's `home`.
 
-    Small files are written by its shell, since the daemon takes 40 ms to unpack an archive.
+    Small files are written by the container's shell, since the daemon takes 40 ms to unpack an archive.
     """
     files = [path for path in folder.rglob("*") if path.is_file()]
     if sum(path.stat().st_size for path in files) <= _SMALL:

@@ -22,7 +22,7 @@ _LINE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """The exit `code` of a command (124 if it was `late`) and the end of its output on both streams."""
+    """The exit `code` of a command (124 if it timed out, as `late` says) and the end of its output on both streams."""
 
     code: int
     output: bytes
@@ -49,15 +49,17 @@ def execute(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] = _ignore,
 ) -> ExecResult:
-    """Run a shell script in the container with this id, and call `on_line` with some lines of its output.
+    """Run a shell script in the container with this id, and call `on_line` with the last complete line of each chunk of
+    its output.
 
-    A late or cancelled script leaves processes behind, so the only thing to do with the container afterwards is to
-    remove it. Raises Cancelled.
+    A script that times out or is cancelled leaves processes behind, so the caller must then remove the container.
+    Raises Cancelled.
     """
     deadline = time.monotonic() + seconds
     variables = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]
     place = [*(["-u", user] if user else []), *(["-w", where] if where else [])]
-    command = ["sh", "-c", f"exec 2>&1\n{script}"]  # separate streams would lose their order
+    # The order of lines would be lost if the streams were read separately.
+    command = ["sh", "-c", f"exec 2>&1\n{script}"]
     process = subprocess.Popen(
         ["docker", "exec", *place, *variables, container, *command],
         stdin=subprocess.DEVNULL,
@@ -80,7 +82,7 @@ def execute(
 def _listen(
     process: subprocess.Popen[bytes], cancel: Event, deadline: float, on_line: Callable[[str], None]
 ) -> tuple[bytes, bool]:
-    """Return the end of a process's output and whether it was too late. Raises Cancelled."""
+    """Return the end of a process's output and whether the process timed out. Raises Cancelled."""
     assert process.stdout
     pipe = process.stdout.fileno()
     poll = select.poll()

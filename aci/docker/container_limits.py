@@ -18,21 +18,22 @@ OPEN_FILES = 16_384
 """The limit on open files. Without one, some programs, such as Java, check a billion descriptors when they start."""
 
 CPU_WEIGHT = 512
-"""Half the weight of the user's own processes. It is not a cap, which would slow down a run on an idle machine."""
+"""The CPU weight of containers: half that of the user's own processes. It is not a cap, which would slow down a run on
+an idle machine."""
 
 SETUP_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """Capabilities of root in set-up and in services: package managers and database images change the owners of files and
 switch to other users."""
 
 PREPARATION_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
-"""Capabilities of root while files are copied into a base image. Sessions have none."""
+"""Capabilities of root while files are copied into a base image. Sessions have no capabilities."""
 
 ADDR_NO_RANDOMIZE = 0x0040000
 PROCESSORS = ("x86_64", "aarch64", "arm64")
 """The processors that `seccomp.json` supports, by their names on Linux and macOS."""
 
 COUNTERS = Path("/sys/bus/event_source/devices/cpu")
-"""Exists if the machine's processor has hardware counters."""
+"""A folder that exists if the machine's processor has hardware counters."""
 
 READ_ONLY: dict[str, Any] = {
     "read_only": True,
@@ -50,7 +51,7 @@ def container_limits(options: WorkspaceOptions, root: str = "", counting: bool =
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "mem_limit": options.memory,
-        "memswap_limit": options.memory,  # the same value disables swap
+        "memswap_limit": options.memory,  # equal to the memory limit, which disables swap
         "pids_limit": options.processes,
         "cpu_shares": CPU_WEIGHT,
         "ulimits": [_ulimit("fsize", parse_size(options.disk)), _ulimit("nofile", OPEN_FILES), _ulimit("core", 0)],
@@ -70,7 +71,8 @@ def container_limits(options: WorkspaceOptions, root: str = "", counting: bool =
 def preparation_limits(options: WorkspaceOptions) -> dict[str, Any]:
     """Return arguments for a container in which a base image is made, as root and with a writable image.
 
-    A single file may exceed `disk` there, since the sizes of the image and the repository are added to it.
+    There, a single file may be larger than `disk`, since the limit is raised by the sizes of the image and the
+    repository.
     """
     limits = container_limits(replace(options, read_only=False))
     fewer = [limit for limit in limits["ulimits"] if limit.name != "fsize"]
@@ -80,7 +82,7 @@ def preparation_limits(options: WorkspaceOptions) -> dict[str, Any]:
         **limits,
         "cap_add": list(PREPARATION_CAPABILITIES),
         "init": False,
-    }  # an init would hide that the image has no shell
+    }  # an init process would hide that the image has no shell
 
 
 def has_seccomp_profile() -> bool:
@@ -92,12 +94,11 @@ def _seccomp_profile(counting: bool) -> dict[str, Any]:
     """Return the seccomp profile for every daemon, since the default profiles of older daemons allow AF_VSOCK, AF_ALG
     and io_uring.
 
-    It is moby's default (github.com/moby/profiles, Apache-2.0) for containers without capabilities that enable rules,
-    without the rules for other processors. It also denies socketpair(2) of families other than AF_UNIX, and
-    socketcall(2), whose arguments a filter of socket(2) cannot check. And it denies allocating space beyond a file's
-    size (fallocate(2) with FALLOC_FL_KEEP_SIZE, and the XFS ioctls for it, type 'X', which every file system answers),
-    because neither the daemon nor RLIMIT_FSIZE counts it. perf_event_open(2) is allowed only if the machine has
-    hardware counters.
+    It is moby's default profile (github.com/moby/profiles, Apache-2.0), without the rules that depend on capabilities
+    or apply to other processors. It also denies socketpair(2) of families other than AF_UNIX, and socketcall(2), whose
+    arguments a filter of socket(2) cannot check. And it denies allocating space beyond a file's size, which neither the
+    daemon nor RLIMIT_FSIZE counts: fallocate(2) with FALLOC_FL_KEEP_SIZE, and the XFS ioctls (type 'X'), which every
+    file system supports. perf_event_open(2) is allowed only if the machine has hardware counters.
     """
     profile: dict[str, Any] = json.loads(files("aci.docker").joinpath("seccomp.json").read_bytes())
     if counting:
@@ -109,7 +110,7 @@ def _seccomp_profile(counting: bool) -> dict[str, Any]:
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes of a size such as `512m` or `4g`."""
+    """Return the number of bytes of a size such as `512m` or `4g`."""
     return int(text.rstrip("kmg")) << {"k": 10, "m": 20, "g": 30}.get(text[-1:], 0)
 
 

@@ -1,11 +1,12 @@
 """A limit on the total size of a container's files, which a thread checks, since few storage drivers have quotas.
 
-The daemon counts what the container has written (not its image), so no program inside can falsify it. Beyond the limit
-all processes are ended, and the session reports it. At twice the limit the container is removed.
+The daemon counts what the container has written (not its image), so no program inside can falsify it. If usage exceeds
+the limit, all processes in the container are ended, and the session reports it. If usage exceeds twice the limit, the
+container is removed.
 
-The free space of the daemon's disk limits what the daemon does not count: below a floor all processes in the container
-are ended, which frees removed files that were still open. If the disk continues to fill up, the container is removed,
-which frees directories (those of ext4 never shrink) and extended attributes.
+Usage that the daemon does not count is limited by the free space of its disk: if this falls below a floor, all
+processes in the container are ended, which frees removed files that were still open. If the disk continues to fill up,
+the container is removed, which frees directories (those of ext4 never shrink) and extended attributes.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ checks use at most a fifth of a processor.
 """
 
 BYTES_PER_FILE = 10 << 10
-"""The size of the limit, in bytes, that allows one file: a limit of 10 GiB allows a million files, including empty
+"""The number of bytes of the disk limit that allow one file: a limit of 10 GiB allows a million files, including empty
 ones."""
 
 _SPACE_INTERVAL = 0.1  # seconds between two checks of the free space, each of which takes microseconds
-_SLOW = 1e-6  # seconds to count a file on a fast machine; files are counted if a check takes longer
+# Seconds per file on a fast machine: files are counted if a check takes longer than the allowed number of files would.
+_SLOW = 1e-6
 _GROWN = 1.2
-_BEYOND = 1.05  # of the usage when processes were ended: removing files may write a little
+_BEYOND = 1.05  # tolerated growth factor after processes were ended, since removing files may write a little
 _RECENTLY = 10.0
 _PATH = b'"Path"'
 
@@ -48,7 +50,7 @@ class DiskWatch:
     def __init__(self, daemon: Daemon, id: str, limit: int) -> None:
         self.limit, self.most_files = limit, limit // BYTES_PER_FILE
         self._daemon, self._id = daemon, id
-        self._allowed = 1.0  # share of the limit; above 1 while the excess files have not been removed yet
+        self._allowed = 1.0  # allowed share of the limit: above 1 until the excess files have been removed
         self._space = DiskSpace(data_folders(daemon))
         self._shortage = 0  # the floor that free space fell below; 0 again once that much is free
         self._counted, self._slowest = 0, 0.0
@@ -70,7 +72,8 @@ class DiskWatch:
         return notice
 
     def has_just_ended_all(self) -> bool:
-        """Return whether all processes in the container were ended a moment ago; waits while that is under way."""
+        """Return whether all processes in the container were ended in the last few seconds; if they are being ended,
+        wait first."""
         with self._ending:
             return time.monotonic() - self._ended < _RECENTLY
 
@@ -103,7 +106,7 @@ class DiskWatch:
                 finally:
                     other.rest()
             except (DockerException, RequestException, WorkspaceError):
-                pass  # the container or the daemon is gone: its next use reports it
+                pass  # the container or the daemon is gone, which its next use will report
             pause = max(CHECK_INTERVAL, 4 * (time.monotonic() - began))
 
     def _wait(self, seconds: float) -> bool:

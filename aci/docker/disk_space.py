@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 RESERVE = 1 << 30
 """The number of bytes that must remain free, or half of the free space if that is less."""
 
-_CONTAINERD = "/var/lib/containerd"  # its default; Docker does not report the folder
+_CONTAINERD = "/var/lib/containerd"  # containerd's default folder, since Docker does not report the actual one
 _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 
 _folders: dict[str, tuple[str, ...]] = {}
 
 
 class DiskSpace:
-    """The disks of these folders and whether they are nearly full. Without folders, no disk counts as nearly full."""
+    """The free space on the disks of these folders, and whether one of them is nearly full. Without folders, no disk
+    counts as nearly full."""
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = folders
@@ -36,7 +37,7 @@ class DiskSpace:
         self.is_short()
 
     def is_short(self) -> bool:
-        """Return whether less than `floor` bytes are `free` to ordinary users, on the fullest of the disks.
+        """Return whether fewer than `floor` bytes are `free` to ordinary users on the fullest disk.
 
         The floor rises with the free space, up to the reserve.
         """
@@ -48,7 +49,7 @@ class DiskSpace:
         return self.free < self.floor
 
     def reset_floor(self) -> None:
-        """Reset the floor by the current free space, since another program may have filled the disk."""
+        """Recompute the floor from the current free space, since another program may have filled the disk."""
         self.floor = 0
         self.is_short()
 
@@ -79,8 +80,8 @@ def data_folders(daemon: Daemon) -> tuple[str, ...]:
 
 
 def local_folders(info: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the folders in the daemon's info that are on this machine. The daemon's name is that of its machine or
-    virtual machine."""
+    """Return the folders in the daemon's info that are on this machine. The daemon reports the host name of its machine
+    or virtual machine, which is compared with this machine's."""
     if info.get("Name") != platform.node():
         return ()
     folders = [info.get("DockerRootDir"), _CONTAINERD if _SNAPSHOTTER in (info.get("DriverStatus") or ()) else None]

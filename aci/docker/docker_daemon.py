@@ -31,7 +31,7 @@ BASE = "swe-agent.root"
 """The label of base images only. Its value is the folder of the repository."""
 
 _SOCKET = "unix:///var/run/docker.sock"
-_TIMEOUT = 600  # seconds for one answer: committing a large image is slow
+_TIMEOUT = 600  # time limit in seconds for a response: committing a large image is slow
 _MAX_THREADS = 4
 _TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
@@ -71,10 +71,10 @@ class Daemon:
     def start(self, image: str, names: Sequence[str] = (), **more: Any) -> Container:
         """Start an idle container of `image` without network, labelled with this process.
 
-        Its loopback also has these `names`. The files that a daemon mounts into every container are read-only. The
-        image's volumes are empty folders in memory, because limits do not apply to volumes on the disk. If the daemon
-        itself may open fewer files than the limit in `more`, that limit is dropped. If it expects a file name instead
-        of a seccomp profile, as Podman does, its own profile is used.
+        In it, `names` also resolve to the loopback address. The files that a daemon mounts into every container are
+        read-only. The image's volumes are empty folders in memory, because limits do not apply to volumes on the disk.
+        If the daemon itself may open fewer files than the limit in `more`, that limit is dropped. If it expects a file
+        name instead of a seccomp profile, as Podman does, its own profile is used.
         """
         from docker.errors import APIError
 
@@ -98,7 +98,7 @@ class Daemon:
         except APIError as error:
             if VOLUME_PREFIX not in error_message(error):
                 raise
-            mounts = self.network_files(image, names, anew=True)  # the volume was incomplete
+            mounts = self.network_files(image, names, anew=True)  # files are missing from the volume
             return self._create_and_start(image, mounts, more)
 
     def network_files(self, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
@@ -111,11 +111,13 @@ class Daemon:
             "command": [],
             "working_dir": "/",
             "network_mode": "none",
-            "log_config": {"type": "none", "config": {}},  # output cannot fill this machine's disk
+            # No log is kept, since a container's output could fill this machine's disk.
+            "log_config": {"type": "none", "config": {}},
         }
         own = [posixpath.normpath(path) for path in more.get("volumes", ())]
         volumes = {path: _VOLUME for path in self._declared_volumes(image) if path not in own}
-        if not more.get("network_mode", "").startswith("container:"):  # it has the host name of that container
+        # Otherwise it has the host name of that container.
+        if not more.get("network_mode", "").startswith("container:"):
             idle["hostname"] = HOSTNAME
         container = self.client.containers.create(
             image,
@@ -140,11 +142,12 @@ class Daemon:
         return [posixpath.normpath(path) for path in config.get("Volumes") or ()]
 
     def labels(self) -> dict[str, str]:
-        """Return the labels of this process's containers. If it dies, another process removes them by these labels."""
+        """Return the labels of the containers that this process starts. If this process dies, another process uses the
+        labels to find and remove them."""
         return {LABEL: "1", OWNER_LABEL: process_owner.own_mark()}
 
     def is_podman(self) -> bool:
-        """Return whether the daemon is Podman's, by the headers of its answers."""
+        """Return whether the headers of the daemon's responses show that it is Podman."""
         if self.address not in _podman:
             api = self.client.api
             headers = api.head(f"{api.base_url}/_ping", timeout=api.timeout).headers
@@ -158,7 +161,7 @@ class Daemon:
         raise WorkspaceError("Docker is not running any more: its daemon does not answer.", _FIX)
 
     def discard(self, container: str) -> None:
-        """Remove the container with this id `later`. If that fails, a later clean-up removes it."""
+        """Remove the container with this id in the background. If that fails, a later clean-up removes it."""
         self.later(lambda other: other.client.api.remove_container(container, force=True, v=True))
 
     def later(self, do: Callable[[Daemon], object]) -> None:
@@ -191,7 +194,7 @@ class Daemon:
         self.client.close()
 
     def tidy(self) -> None:
-        """Run `remove_leftovers` `later`, but not more often than every 10 seconds."""
+        """Run `remove_leftovers` in the background, at most once every 10 seconds."""
         if time.monotonic() >= _last_tidied.get(self.address, -_TIDY_INTERVAL) + _TIDY_INTERVAL:
             _last_tidied[self.address] = time.monotonic()
             self.later(Daemon.remove_leftovers)
@@ -239,7 +242,8 @@ def error_message(error: Exception) -> str:
 
 
 def _refuse_volumes(container: Container, own: list[str]) -> None:
-    """Raise WorkspaceError if a volume remains: the daemon may have resolved the declared name to another folder."""
+    """Raise WorkspaceError if the container still has a volume, since the daemon may have resolved the declared path to
+    another folder."""
     for mount in container.attrs["Mounts"]:
         if mount["Type"] == "volume" and mount["Destination"] not in own:
             raise WorkspaceError(
@@ -249,7 +253,7 @@ def _refuse_volumes(container: Container, own: list[str]) -> None:
 
 
 def _context_address() -> str:
-    """Return the address of the current `docker context`, as Docker Desktop, Colima and rootless daemons have one."""
+    """Return the address of the current `docker context`, which Docker Desktop, Colima and rootless daemons set."""
     if not os.environ.get("DOCKER_CONTEXT") and not _has_chosen_context():
         return ""
     command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
@@ -260,7 +264,8 @@ def _context_address() -> str:
 
 
 def _has_chosen_context() -> bool:
-    """Return whether the user's configuration names a context. This saves a `docker` process of 30 ms."""
+    """Return whether the user's configuration names a context. If it names none, no `docker` process is needed, which
+    would take 30 ms."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         return '"currentContext"' in (folder / "config.json").read_text("utf-8", "replace")
@@ -294,7 +299,7 @@ def _open_client(address: str) -> Daemon | None:
         client.ping()
     except (DockerException, RequestException):
         client.close()
-        _api_versions.pop(address, None)  # another version may run there later
+        _api_versions.pop(address, None)  # the next daemon at this address may have another version
         return None
     _api_versions[address] = client.api.api_version
     return Daemon(client, address)

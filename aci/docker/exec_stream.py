@@ -18,8 +18,8 @@ from aci.runtime.process_channel import BLOCK_BYTES
 from trajectories.errors import WorkspaceError
 
 _HEAD = 8
-"""Length of the header before each part of a program's output: one byte for the stream, three zeros, and the part's
-length."""
+"""Length of the header before each frame of a program's output: one byte for the stream, three zero bytes, and the
+length of the frame."""
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -47,7 +47,7 @@ def first_program_arguments(words: Sequence[str], env: Mapping[str, str]) -> dic
     """
     variables = [f"{name}={value}" for name, value in env.items()]
     command = ["sh", "-c", _FIRST, "sh", "env", *variables, *words]
-    return {"entrypoint": command, "stdin_open": True, "init": False}  # an init would hold the pipes
+    return {"entrypoint": command, "stdin_open": True, "init": False}  # an init process would keep the pipes open
 
 
 class ProgramStream:
@@ -103,8 +103,8 @@ class ProgramStream:
         return output.removesuffix(self._last)
 
     def _unpack(self, data: bytes) -> bytes:
-        """Return the program's output from the parts that the daemon sends."""
-        if len(data) <= self._left:  # the middle of a long part
+        """Return the program's output from the frames that the daemon sends."""
+        if len(data) <= self._left:  # inside a long frame
             self._left -= len(data)
             return data
         self._rest += data
@@ -136,7 +136,7 @@ class ProgramStream:
 
 
 def _read_ahead(stream: Any) -> bytes:
-    """Return what was already read from a non-blocking connection together with the daemon's response headers."""
+    """Return the bytes of a non-blocking connection that were already read along with the daemon's response headers."""
     reader = getattr(getattr(getattr(getattr(stream, "_response", None), "raw", None), "_fp", None), "fp", None)
     try:
         return bytes(reader.peek()) if reader else b""
@@ -145,7 +145,8 @@ def _read_ahead(stream: Any) -> bytes:
 
 
 class ExecProgram(ProgramStream):
-    """The program `words` in the container with this id, with `env` added to its environment.
+    """The program with the command line `words`, run in the container with this id, with `env` added to its
+    environment.
 
     Closing it closes the program's stdin; no process in the container is ended. Raises WorkspaceError.
     """

@@ -26,7 +26,7 @@ ROOT_USER = "0:0"
 LAYOUT_TIMEOUT = 1800.0
 """The time limit in seconds for work on all files in an image's repository folder, whose number is unknown."""
 
-_MAX_OUTPUT = 64_000  # bytes of a step's output that are kept
+_MAX_OUTPUT = 64_000  # maximum number of bytes kept of a step's output
 
 
 class RootShell:
@@ -44,7 +44,8 @@ class RootShell:
         return ExecProgram(self._daemon, self._id, program, {})
 
     def __call__(self, script: str, env: Mapping[str, str], seconds: float = QUICK, program: str = "sh") -> str:
-        """Run a script for at most `seconds` and return its output. `program` is named in the error of a time-out.
+        """Run a script for at most `seconds` and return its output. `program` is the name used in the error message of
+        a time-out.
 
         Raises WorkspaceError and Cancelled.
         """

@@ -34,7 +34,7 @@ _HOUR, _DAY = 3600.0, 86400.0
 
 @dataclass(frozen=True, slots=True)
 class CleanupResult:
-    """The number of removed objects of the kind `what`, and the bytes that they took."""
+    """The number of removed objects of the kind `what`, and the number of bytes freed."""
 
     what: str
     count: int
@@ -88,7 +88,8 @@ def dead_workspaces() -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that may hold read-only or thousands of nested folders (for which rm needs no recursion)."""
+    """Remove a folder that may contain read-only folders or thousands of nested levels, which rm handles without
+    recursion."""
     open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
     for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
         if folder.exists():
@@ -125,7 +126,8 @@ def _remove_all(what: str, found: Iterable[tuple[Any, int]], remove: Callable[[A
 
 
 def _old_folders(parent: Path) -> Iterator[Path]:
-    """Yield this user's private folders with swe-agent's names in which no file was added or removed for a day."""
+    """Yield this user's private folders that are named like swe-agent's and in which no file was added or removed for a
+    day."""
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
@@ -134,7 +136,7 @@ def _old_folders(parent: Path) -> Iterator[Path]:
 
 
 def _is_private(found: os.stat_result) -> bool:
-    """Return whether this is a folder of this user, not a link, to which no other user can have added files."""
+    """Return whether this is a folder rather than a link, belongs to this user, and is inaccessible to other users."""
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
 
 

@@ -42,7 +42,7 @@ _RESOLV = "nameserver 127.0.0.1\n"  # there is no network, but some programs ref
 def network_files(
     api: APIClient, labels: Mapping[str, str], image: str, names: Sequence[str], is_podman: bool, anew: bool = False
 ) -> list[Mount]:
-    """Return the mounts for a container whose loopback also has these `names`.
+    """Return the mounts for a container in which `names` also resolve to the loopback address.
 
     If their volume is missing, or if `anew` is true, it is created with these `labels` and written through a container
     of `image` that never starts. Raises docker.errors.DockerException.
@@ -64,7 +64,8 @@ def network_files(
 
 
 def unused_volumes(api: APIClient) -> list[str]:
-    """Return the names of volumes whose files no container mounts. Their next use writes them again.
+    """Return the names of volumes whose files no container mounts. The files are written again when such a volume is
+    next used.
 
     Raises docker.errors.DockerException.
     """

@@ -40,8 +40,8 @@ _LINES = 12
 class ServiceGroup:
     """The running services of a workspace. `joined` has the arguments for starting the workspace's own container.
 
-    Each service can be reached on loopback, also by its name. Raises WorkspaceError if a service cannot be started,
-    uses another service's port or is not ready in time, and Cancelled; in each case all services are removed.
+    Each service is reachable on loopback, also by its name. Raises WorkspaceError if a service cannot be started, uses
+    another service's port or is not ready in time, and Cancelled if cancelled; in each case all services are removed.
     """
 
     def __init__(self, daemon: Daemon, image: str, options: WorkspaceOptions) -> None:

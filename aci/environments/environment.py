@@ -184,7 +184,8 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
 
 
 def _may_build(daemon: Daemon, name: str, plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions) -> bool:
-    """Return whether set-up may run: if the image exists, if no host is reachable, or if the user agrees."""
+    """Return whether set-up may run, that is, whether the image already exists, no hosts are allowed, or the user
+    agrees."""
     from docker.errors import ImageNotFound
 
     try:
@@ -256,7 +257,7 @@ def _labels(plan: Plan, options: WorkspaceOptions, name: str) -> Callable[[Build
             "passed": built.tests.passed,
             "failed": built.tests.failed,
             "repairs": list(built.repairs),
-            "mends": list(built.repairs),  # the former name, for one more release
+            "mends": list(built.repairs),  # the old name, kept for one more release
             "packages": built.packages or "today's",
             "seconds": round(built.seconds, 1),
         }
@@ -275,8 +276,8 @@ def _environment_labels(name: str, about: Mapping[str, object]) -> dict[str, str
 
 
 def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
-    """Return the key of the environment: a hash of all its inputs. The place where the image was named is not one of
-    them.
+    """Return the key of the environment: a hash of all its inputs. The file or setting that names the image is not an
+    input.
 
     Set-up runs the repository's code (scripts, build backends, tests), which can read every file and write anything to
     the image, and the tests decide what is repaired. So an environment is only used for the commit and tree from which
@@ -305,7 +306,7 @@ def _digest(path: str) -> str:
 
 
 def _used(key: str) -> Path:
-    """Return the path of the file whose modification time is the last use of an environment."""
+    """Return the path of the file whose modification time records when an environment was last used."""
     place = cache_folder() / "environments"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return place / key
@@ -330,7 +331,7 @@ def list_environments(daemon: Daemon) -> list[Environment]:
 
 
 def _keys(tags: Iterable[str]) -> list[str]:
-    """Return the keys of environments among an image's names."""
+    """Return the keys of the environments that an image's tags name."""
     names = (tag.removeprefix(f"{NAME}/").removesuffix(":latest") for tag in tags if tag.startswith(f"{NAME}/"))
     return [key for key in names if _KEY_FORMAT.fullmatch(key)]
 
@@ -347,11 +348,11 @@ def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
     """Remove environments that were not used for `days`, and all but the `keep` most recently used, with their base
     images.
 
-    An environment that a container uses is kept. Return the removed ones.
+    An environment that a container uses is kept. Return the removed environments.
     """
     since = time.time() - days * 86400
     gone = []
-    all_discarded()  # an image cannot be removed before its last container
+    all_discarded()  # an image cannot be removed while a container uses it
     for place, one in enumerate(list_environments(daemon)):
         if (place >= keep or one.used < since) and _remove_environment(daemon, one):
             _used(one.key).unlink(missing_ok=True)
@@ -366,7 +367,8 @@ def _remove_environment(daemon: Daemon, one: Environment) -> bool:
     prefixes = (f"{NAME}/{one.key}:", f"{BASES}/")
     names = [tag for image in images for tag in image["RepoTags"] or () if tag.startswith(prefixes)]
     try:
-        for name in sorted(names, key=lambda name: name.startswith(NAME)):  # children first
+        # An image cannot be removed before the images that were built from it.
+        for name in sorted(names, key=lambda name: name.startswith(NAME)):
             daemon.client.images.remove(name)
     except APIError:
         return False

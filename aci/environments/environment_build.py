@@ -72,12 +72,13 @@ class BuildResult:
     """The version of the language."""
 
     packages: str = ""
-    """The date to which packages were limited; empty for today's packages."""
+    """The date to which packages were limited; empty if they were not limited."""
 
 
 @dataclass
 class Build:
-    """A build of `plan` from `image` for the files of `options.base`. With `when`, no newer packages are used."""
+    """A build of `plan` from `image` for the files of `options.base`. If `when` is set, packages released after this
+    date are not used."""
 
     plan: Plan
     image: str
@@ -91,7 +92,7 @@ class Build:
     """The commands of the set-up, as they ran."""
 
     def run(self, name: str, labels: Callable[[BuildResult], Mapping[str, str]]) -> BuildResult:
-        """Build and name the image. If set-up or tests of the base fail, older packages are tried once.
+        """Build and name the image. If set-up or tests of the base fail, set-up is tried once more with older packages.
 
         Raises WorkspaceError with the last output of a command that cannot be repaired, NetworkFailed, OtherImage and
         HoldsRepository.
@@ -251,7 +252,7 @@ class Build:
 
     def _run_tests(self, container: SetupContainer, env: Mapping[str, str]) -> SmokeResult:
         """Run the tests in a separate container, so that nothing they write is saved in the image."""
-        nameless = ""  # so that it is removed with the leftovers if this process dies
+        nameless = ""  # an untagged image is removed with the leftovers if this process dies
         draft = container.commit(nameless, commit_instructions(self._session_variables(container), {}))
         try:
             with SetupContainer(self.daemon, draft, self.options, services=True) as other:
@@ -270,7 +271,8 @@ class Build:
         return max(1.0, self.began + self.settings.seconds - time.monotonic())
 
     def _run_command(self, container: SetupContainer, command: str, env: Mapping[str, str], end: float) -> SetupResult:
-        """Run a command until the time `end`. Raises NetworkFailed if it fails because of the network."""
+        """Run a command with a time limit: it must finish by `end`. Raises NetworkFailed if it fails because of the
+        network."""
         began = last = time.monotonic()
         self.ran.append(command)
 

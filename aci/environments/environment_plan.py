@@ -19,10 +19,10 @@ Files = Mapping[str, bytes]
 class EnvironmentOptions:
     """The user's settings for environments.
 
-    `image` and `setup` may come from the repository's `.swe-agent.toml`; `named` says where each was named. `images`
-    maps a language, or a language with its version (`python3.9`), to an image. `hosts` are the names that set-up may
-    reach, `certificates` is a file on this machine, `set_up_environment` holds variables for set-up only. `seconds` is
-    the time limit of the whole set-up. `version` is the last release before the base.
+    `image` and `setup` may come from the repository's `.swe-agent.toml`; `named` maps each to a description of its
+    source. `images` maps a language, or a language with its version (`python3.9`), to an image. `hosts` are the host
+    names that set-up may reach, `certificates` is a file on this machine, and `set_up_environment` holds variables for
+    set-up only. `seconds` is the time limit of the whole set-up. `version` is the last release before the base.
     """
 
     image: str = ""
@@ -48,7 +48,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """A Dockerfile with the options of `docker build`. Paths are relative to the tree."""
+    """A Dockerfile and its options for `docker build`. Paths are relative to the tree."""
 
     path: str
     context: str = ""
@@ -58,11 +58,11 @@ class Dockerfile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an environment is made. If it has only an `image`, nothing is built.
+    """A plan for building an environment. If it has only an `image`, nothing is built.
 
-    `source` names where the plan was found, and `variables` are set in every session. `reasons` and `refused` are
-    sentences. `inputs` are the files that decide what is installed: while only other files have uncommitted changes,
-    the environment of the base's commit is used.
+    `source` names where the plan was found, and `variables` are set in every session. `reasons` and `refused` are lists
+    of sentences: why the plan was chosen, and what is not used. `inputs` are the files that decide what is installed:
+    while only other files have uncommitted changes, the environment of the base's commit is used.
     """
 
     source: str

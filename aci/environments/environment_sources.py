@@ -1,8 +1,9 @@
-"""The sources of environments, in order: settings, devcontainer, Dockerfile, what the repository's files imply.
+"""The sources of environments, in order of precedence: settings, devcontainer, Dockerfile, and the repository's other
+files.
 
 A devcontainer or Dockerfile names an image to start from and commands to run there. The plan implied by the manifests
-is added, since a devcontainer or Dockerfile rarely installs what the tests need. If the result cannot be built, the
-implied plan is used alone.
+is added to them, since a devcontainer or Dockerfile rarely installs what the tests need. If the result cannot be built,
+the implied plan is used alone.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
 
 
 def derive_plan(files: Files, settings: EnvironmentOptions) -> Plan:
-    """Return the plan implied by the top-level files, or else by those in the folder that has a manifest and the most
-    test files.
+    """Return the plan implied by the top-level files or, if these include no manifest, by the subfolder that has a
+    manifest and the most test files.
 
     If there are several languages, one with a manifest in that folder is chosen; Python has priority.
     """
@@ -63,7 +64,7 @@ def _of_folder(files: Files, settings: EnvironmentOptions, folder: str) -> Plan 
 
 
 def _in_folder(plan: Plan, folder: str) -> Plan:
-    """Return the plan with its commands run in the folder, except for the one that creates the environment."""
+    """Return the plan with its commands run in the folder, except for the one that creates the virtual environment."""
     if not folder:
         return plan
     place = f"cd {shlex.quote(folder.rstrip('/'))} && "

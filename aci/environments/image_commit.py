@@ -1,4 +1,4 @@
-"""Preparing a set-up container for its image: removing files, and the image's variables and labels."""
+"""Saving a set-up container as an image: removing files, and setting the image's variables and labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSIONS = {"python": "python3 -V", "node": "node -v", "go": "go version", "rus
 
 
 def remove_base_files(container: SetupContainer, options: WorkspaceOptions) -> None:
-    """Remove the base's own files from the container: a workspace of the image adds those of its own base.
+    """Remove the base's own files from the container, since each workspace adds the files of its own base.
 
     Raises WorkspaceError if the disk is full.
     """
@@ -32,7 +32,7 @@ def remove_base_files(container: SetupContainer, options: WorkspaceOptions) -> N
 
 
 def language_version(container: SetupContainer, language: str, env: Mapping[str, str]) -> str:
-    """Return the language's version in the container; empty if no command is known that prints it."""
+    """Return the language's version in the container; empty if it cannot be determined."""
     command = _VERSIONS.get(language, "")
     done = container.run(command, env, 30) if command else None
     words = done.output.split() if done and not done.code else []
@@ -40,9 +40,10 @@ def language_version(container: SetupContainer, language: str, env: Mapping[str,
 
 
 def commit_instructions(variables: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:
-    """Return the instructions for the image's commit: variables of all sessions, labels, and no program of its own.
+    """Return the Dockerfile instructions for committing the image: session variables, labels, and no program of the
+    image's own.
 
-    A program that the image starts by default would block the image's users.
+    If the image started a program by default, its containers could not be used.
     """
     idle = ["ENTRYPOINT []", 'CMD ["/bin/sh"]']
     variable_lines = [f"ENV {name}={_quoted(value)}" for name, value in variables.items()]

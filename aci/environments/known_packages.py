@@ -91,7 +91,7 @@ MODULES = {
     "pytest_asyncio": "pytest-asyncio",
     "_pytest": "pytest",
 }
-"""Modules whose packages have other names in the index."""
+"""Modules, and the packages that provide them under other names in the index."""
 
 OPTIONS = {
     "--cov": "pytest-cov",

@@ -1,4 +1,4 @@
-"""The image for a language and version: the user's own or an official one."""
+"""The choice of an image for a language and version: the user's own or an official one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _TAG = re.compile(rf":({_NUMBER})")
 
 @dataclass(frozen=True, slots=True)
 class WantedVersion:
-    """The versions that a repository supports, by `fits`, and the `best` of them, if it names one."""
+    """The versions that a repository supports: `fits` tests a version, and `best` is the preferred one, if the
+    repository names one."""
 
     fits: Callable[[Version], bool] = lambda version: True
     best: Version = ()
@@ -38,7 +39,7 @@ class WantedVersion:
 
 
 def parse_version(text: str) -> Version:
-    """Return `3.9` as (3, 9); empty if the text has no number."""
+    """Parse the first number of a text: `3.9` gives (3, 9); empty if there is none."""
     found = re.search(_NUMBER, text)
     return tuple(int(part) for part in found.group().split(".")[:2]) if found else ()
 
@@ -71,7 +72,8 @@ def alternative_images(language: str, wanted: WantedVersion, images: Mapping[str
 
 
 def _known(language: str, images: Mapping[str, str]) -> dict[str, str]:
-    """Return the images by version (empty for the plain entry). The user's entries replace all defaults."""
+    """Return a language's images by version; the version is empty for an entry without one. The user's entries replace
+    all defaults."""
     for table in (images, DEFAULTS):
         matches = [(match, image) for key, image in table.items() if (match := _KEY.match(key.lower()))]
         if found := {match["version"] or "": image for match, image in matches if match["language"] == language}:

@@ -25,7 +25,7 @@ def find_outage(output: str) -> str:
     """Return the line of the output that reports a network failure; empty if none does.
 
     A host name that a program cannot resolve is not a sign of an outage: names are only resolved by the proxy outside
-    the container, which answers 502.
+    the container, which answers 502 if this fails.
     """
     lines = (line.strip()[:_LONGEST] for line in output.splitlines())
     return next((line for line in lines if _OUTAGE.search(line) and not _FOR_GOOD.search(line)), "")

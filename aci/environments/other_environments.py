@@ -19,7 +19,8 @@ _NODE_LOCKS = {
 }
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
-"""Node's releases with long-term support. Images with a version older than the first of these are used on purpose."""
+"""Node's releases with long-term support. An image with a version older than the first of these is assumed to be chosen
+on purpose."""
 
 _GO_VERSION = re.compile(r"^go\s+(\d{1,9}\.\d{1,9})", re.MULTILINE)
 
@@ -138,7 +139,7 @@ def _plan(
 
 
 def _node_version(manifest: dict[str, Any]) -> WantedVersion:
-    """Return the wanted version by `engines.node` in its usual forms; only major versions are compared."""
+    """Return the version that `engines.node` asks for in one of its usual forms; only major versions are compared."""
     engines = manifest.get("engines")
     wanted_range = engines.get("node") if isinstance(engines, dict) else None
     if not isinstance(wanted_range, str) or len(wanted_range) > _LONGEST:

@@ -1,9 +1,9 @@
 """Package versions as of the date of the base's code: options that keep package managers from installing newer
 versions.
 
-An old base may fail with the versions that its unbounded requirements resolve to today. npm has an option and uv a
-variable. pip's own option needs data that many indexes lack, so pip uses a local index (`aci/guest/dated_index.py`)
-that leaves out later versions.
+An old base may fail with the versions that its unbounded requirements resolve to today. npm has an option that limits
+versions by date, and uv has an environment variable. pip's own option needs data that many indexes lack, so pip uses a
+local index (`aci/guest/dated_index.py`) that leaves out later versions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 _RECENT = timedelta(days=7)
-"""For a younger base, packages are assumed to be unchanged."""
+"""The maximum age of a base for which packages are assumed to be unchanged."""
 
 _PROGRAM = "/tmp/.swe-agent-dated-index.py"
 _INDEX = "https://pypi.org/simple"
@@ -28,7 +28,7 @@ _CODE = {
     "node": ("*.js", "*.cjs", "*.mjs", "*.jsx", "*.ts", "*.cts", "*.mts", "*.tsx", "*package.json"),
 }
 _CHOOSING_COMMANDS = {"python": ("pip install", "uv "), "node": ("npm install",)}
-"""The commands that choose versions, by language. Locked versions are as old as the lock file."""
+"""Install commands that choose versions, by language. Locked versions are as old as the lock file."""
 
 
 def code_date(options: WorkspaceOptions, language: str) -> datetime | None:
@@ -63,5 +63,6 @@ def index_as_of(container: SetupContainer, when: datetime, language: str, env: M
 
 
 def add_date_option(command: str, when: datetime) -> str:
-    """Return a command with npm's option. It is not set as a variable, which older versions of npm misread."""
+    """Return a command with npm's option that limits versions by date. It is not set as a variable, which older
+    versions of npm misread."""
     return re.sub(r"\bnpm install(?! --global)\b", f"npm install --before={when:%Y-%m-%dT%H:%M:%SZ}", command)

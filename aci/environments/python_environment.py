@@ -56,7 +56,7 @@ def plan_python(files: Files, settings: EnvironmentOptions, folder: str = "") ->
 
 
 def declares_package(files: Files, folder: str = "") -> bool:
-    """Return whether a manifest at the top, or in a folder, declares a Python package."""
+    """Return whether a manifest in the folder (default: the top folder) declares a Python package."""
     return Manifests(files, folder).installable
 
 
@@ -91,7 +91,7 @@ def _groups(found: Manifests, listed: bool) -> Iterator[Command]:
 
 
 def _pip_words(line: str) -> list[str]:
-    """Split a line of tox's `deps` into words for pip: `-rfile` is an option with its value."""
+    """Split a line of tox's `deps` into arguments for pip: `-rfile` is an option with its value."""
     if match := re.match(r"(-r|-c|-e)\s*(\S+)$", line):
         return [match[1], match[2]]
     return [line]
@@ -113,7 +113,8 @@ def _runner(files: Files, install: Sequence[Command]) -> Iterator[Command]:
 
 
 def _requirement_files(files: Files, folder: str) -> list[str]:
-    """Return the plain requirements file, and those for tests, or else for development."""
+    """Return the general requirements file and the requirements files for tests, or those for development if there are
+    none for tests."""
     here = [path for path in files if path.startswith(folder) and path[len(folder) :].count("/") <= 1]
     plain = [path for name in _PLAIN if (path := folder + name) in files][:1]
     for kind in (_OF_TESTS, _OF_DEVELOPMENT):
@@ -125,7 +126,8 @@ def _requirement_files(files: Files, folder: str) -> list[str]:
 
 
 def _variables(found: Manifests, settings: EnvironmentOptions) -> dict[str, str]:
-    """Return variables with the version that builds would get from git: the workspace's history has no tags."""
+    """Return variables that set the version, since builds cannot get it from git: the workspace's history has no
+    tags."""
     texts = found.text(PYPROJECT) + found.text(SETUP_PY) + found.text(SETUP_CFG)
     if not any(name in texts for name in _SCM):
         return {}

@@ -24,7 +24,7 @@ _NO_HOST = re.compile(r"[^a-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class ServiceProposal:
-    """A service `name` of `image`, which the file at `path` asks for."""
+    """A service called `name` that runs `image`, requested by the file at `path`."""
 
     name: str
     image: str
@@ -50,7 +50,7 @@ def find_proposals(files: Files) -> list[ServiceProposal]:
 
 
 def _services(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and images under each `services:`."""
+    """Yield the name and image of each service under each `services:` key."""
     under, child, inner, name = -1, -1, -1, ""
     for line in text.splitlines()[:5000]:
         match = _KEY.fullmatch(line.partition(" #")[0].rstrip()[:1000])

@@ -1,8 +1,8 @@
-"""The container in which a repository is set up, by root with few capabilities and without a network of its own.
+"""The container in which a repository is set up, as root with few capabilities and without network access of its own.
 
 Unlike a workspace, it may change owners and switch to other users, as package managers do (CHOWN, DAC_OVERRIDE, FOWNER,
-SETGID, SETUID). All else is as in a workspace: no other capability, no new privileges, limits on memory, processes,
-files and disk, no mount, no socket.
+SETGID, SETUID). Otherwise it has the restrictions of a workspace: no other capability, no new privileges, limits on
+memory, processes, files and disk, no mount, no socket.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LINK = "120000"
 SUBMODULE = "160000"
 SETUP_VARIABLE = "SWE_AGENT_SET_UP"
-"""The variable in the environment of all processes that a command starts."""
+"""The environment variable that marks all processes started by a command, so that they can be found and ended."""
 
 _END = f"""\
 for round in 1 2 3 4 5; do
@@ -64,7 +64,7 @@ class SetupResult:
 
     @property
     def last(self) -> str:
-        """The last lines, to show to users."""
+        """The last lines of the output, to show to users."""
         return "\n".join(self.output.strip().splitlines()[-12:])[-1500:]
 
 
@@ -146,7 +146,7 @@ class SetupContainer:
                 self.container.put_archive("/", archive.getvalue())
 
     def commit(self, name: str, changes: Sequence[str]) -> str:
-        """Save the container as an image with this name, or without one; return the image's id."""
+        """Save the container as an image, untagged if the name is empty; return the image's id."""
         with docker_errors():
             made = self.container.commit(name or None, "latest" if name else None, changes=list(changes), pause=False)
         return str(made.id)

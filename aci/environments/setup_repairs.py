@@ -31,7 +31,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair: the commands `first`, then `again` instead of the failed command; or a build from another image."""
+    """A repair: the commands to run `first`, and the command to run `again` instead of the failed one; or a build from
+    another image."""
 
     what: str
     first: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ APT_INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get update -q && apt-g
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(?:[<>=~!]{1,3}[\w.*]+)?")
 _PLACE = r"(?:cd (?:'[^']*'|\S+) && )?"
-"""The start of a command whose manifest lies below the top."""
+"""Matches the `cd` at the start of a command whose manifest is in a subfolder."""
 
 
 def find_repair(failure: Failure, tried: Collection[str] = ()) -> Repair | None:
@@ -182,7 +183,8 @@ def _one_by_one(failure: Failure) -> Repair | None:
 
 
 def _install_copy(failure: Failure) -> Repair | None:
-    """Install a copy of a package that cannot be installed in place. Sessions still import its own folder first."""
+    """Install a copy of a package whose editable installation fails. Sessions still import the package from its own
+    folder first."""
     if "pip install -e " in failure.command:
         again = failure.command.replace(" -e ", " ", 1)
         return Repair("it cannot be installed in place: a copy is installed", again=again)
@@ -235,7 +237,8 @@ def _unavailable_npm_version(failure: Failure) -> Repair | None:
 
 
 def _npm_scripts(failure: Failure) -> Repair | None:
-    """Skip the package's own scripts, such as `prepare`, which are for its developers. Dependencies' scripts run."""
+    """Skip the package's own scripts, such as `prepare`, which are for its developers. Scripts of dependencies still
+    run."""
     own = re.search(r"npm (?:ERR!|error) path /workspace/repo\s", failure.output)
     if not own or not re.match(rf"{_PLACE}npm (?:ci|install)\b", failure.command):
         return None

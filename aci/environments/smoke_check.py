@@ -1,4 +1,5 @@
-"""The check of an environment: it runs the base's tests for a limited time and reports what they lack."""
+"""The check of an environment: it runs the base's tests for a limited time and reports failures and missing
+packages."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _COLLECT = f"python3 -m pytest --collect-only {OPTIONS}"
 _UNITTEST = "python3 -m unittest discover"
 _TEST = re.compile(r"(?:^|/)(?:tests?/.*|test[^/]*|[^/]*_test|conftest)\.py$")
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
-_NUMBER = r"(?<!\d)(\d{1,9})"  # tests may print anything: longer numbers do not match and are scanned once
+# Tests may print anything, so longer numbers do not match, and each number is scanned only once.
+_NUMBER = r"(?<!\d)(\d{1,9})"
 _COLLECTED = re.compile(
     rf"{_NUMBER}(?:/\d{{1,9}})? tests? collected|collected {_NUMBER} items?|^{_NUMBER} tests? found", re.MULTILINE
 )
@@ -40,7 +42,8 @@ Run = Callable[[str, float], SetupResult]
 
 @dataclass(frozen=True, slots=True)
 class SmokeResult:
-    """The result as text and counts; -1 stands for an unknown count. `lacking` is the output if there are failures."""
+    """The result as text and counts; -1 stands for an unknown count. `lacking` is the output of a failed run, from
+    which missing packages are determined."""
 
     summary: str
     command: str = ""
@@ -111,7 +114,8 @@ def _exit_code(run: Run, command: str) -> SmokeResult:
 
 
 def _summary_counts(output: str) -> tuple[int, int]:
-    """Return how many tests passed and failed by the summary of mocha, jest or vitest; -1 if there is none."""
+    """Return how many tests passed and failed according to the summary of mocha, jest or vitest; -1 if there is
+    none."""
     counts = {
         word[:4]: int(number) for line in _SUMMARY_LINE.findall(output) for number, word in _SUMMARY_COUNT.findall(line)
     }
@@ -119,18 +123,19 @@ def _summary_counts(output: str) -> tuple[int, int]:
 
 
 def _seconds_run(done: SetupResult) -> int:
-    """Return for how many whole seconds the tests ran, without the time that it took to stop them."""
+    """Return the number of whole seconds that the tests ran, without the time needed to stop them."""
     return min(TIME, int(done.seconds))
 
 
 def _with_time_limit(command: str) -> str:
-    """Return the command with a time limit. It is interrupted as by Ctrl-C, so that it prints its summary."""
+    """Return the command with a time limit. At the limit, the command is interrupted as by Ctrl-C, so that it prints
+    its summary."""
     shell = f"sh -c {shlex.quote(command)}"
     return f"command -v timeout >/dev/null && exec timeout -s INT {TIME} {shell}; exec {shell}"
 
 
 def collect_test_imports(trees: Trees, tree: str) -> frozenset[str]:
-    """Return the top-level names that the repository's tests import."""
+    """Return the top-level names of the modules that the repository's tests import."""
     found: set[str] = set()
     tests = [entry for path, entry in trees.files(tree).items() if _TEST.search(path) and entry.size < 1_000_000]
     for entry in tests[:MOST_FILES]:

@@ -1,4 +1,4 @@
-"""Names in Python's type annotations: those that carry no information, and Python's builtins."""
+"""Names in Python's type annotations: uninformative types and Python's builtins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _PASSING = """
 eval exec filter getattr globals iter locals map max min next object reversed sum super type vars zip
 """
 BUILTINS = frozenset(dir(builtins)).difference(_PASSING.split())
-"""Python's builtin names, except those that may return objects of other code."""
+"""Python's builtin names, except functions such as `getattr` and `max`, which may return objects defined in the
+tree."""
 DOTTED_TYPE = re.compile(r"[^\W\d]\w*(?:\(\))?(?:\.[^\W\d]\w*)*")
 """A type that can be looked up: a dotted name, whose first part may be a call."""

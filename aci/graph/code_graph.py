@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]
 MAX_METHODS = 12
-"""Maximum number of methods of one name to which an attribute of an unknown receiver is linked; with more, it is linked
-to none."""
+"""Maximum number of methods of the same name to which an attribute of an unknown receiver is linked; if there are more,
+it is not linked at all."""
 FAMILY = {"typescript": "javascript", "tsx": "javascript", "cpp": "c"}
-"""The family of languages that can call each other's code; a language that is missing here is its own family."""
+"""The family of each language, whose members can call each other's code; a language that is not listed is a family of
+its own."""
 
 
 class Link(NamedTuple):
-    """A place at the other end of a reference: it refers to the given place, or the given place refers to it. `weight`
-    is below 1 if the reference is ambiguous."""
+    """A place that refers to the queried place, or to which the queried place refers. `weight` is below 1 if the
+    reference is ambiguous."""
 
     place: Location
     kind: str
@@ -45,7 +46,7 @@ class Link(NamedTuple):
 
 
 class Edges(NamedTuple):
-    """Edges as columns; `kind` is an index in `KINDS`."""
+    """A table of edges, stored as columns; `kind` is an index into `KINDS`."""
 
     source: Nodes
     target: Nodes
@@ -55,11 +56,10 @@ class Edges(NamedTuple):
 
 
 def query_graph(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
-    """Return the result of a query on a tree's graph; the graph is built first if it is missing from the cache or
-    damaged.
+    """Return the result of a query on a tree's graph, which is built first if the cache has no intact copy.
 
-    `folder` is the cache's folder; without one the graph is kept in memory. Raises WorkspaceError if it cannot be
-    written.
+    `folder` is the cache's folder; if it is None, the graph is kept in memory. Raises WorkspaceError if the cache
+    cannot be written.
     """
     store = Store(folder)
     try:
@@ -77,7 +77,7 @@ def _merged_postings(parts: Sequence[Postings]) -> Postings:
 
 
 class Graph:
-    """The code graph of a tree. `query_graph` makes it, and catches Damaged, which its methods may raise."""
+    """The code graph of a tree. `query_graph` creates it and handles the Damaged errors that its methods may raise."""
 
     def __init__(self, manifest: Manifest, store: Store) -> None:
         self.paths = manifest.paths
@@ -110,7 +110,7 @@ class Graph:
         for segment, documents in self._segments.items():
             begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
             shift = np.full(len(begins), np.iinfo(np.int64).min, np.int64)
-            files = np.flatnonzero(segments == segment)[::-1]  # of two files with the same blob the first is used
+            files = np.flatnonzero(segments == segment)[::-1]  # if two files have the same blob, the first is used
             shift[numbers[files]] = self.first[files] - begins[numbers[files]]
             nodes = np.arange(len(documents.blob)) + shift[documents.blob]
             found[segment] = np.where(nodes >= 0, nodes, -1)
@@ -130,7 +130,7 @@ class Graph:
 
     @cached_property
     def file(self) -> Nodes:
-        """The file of each node, as an index of `paths`."""
+        """The file of each node, as an index into `paths`."""
         return np.repeat(np.arange(len(self.paths)), np.diff(self.first))
 
     @cached_property
@@ -147,7 +147,7 @@ class Graph:
 
     @cached_property
     def code_length(self) -> Nodes:
-        """Number of words in the code of each node, without the definitions inside it."""
+        """Number of words in the code of each node, excluding nested definitions."""
         return self._column(lambda documents: documents.code.astype(np.int64))
 
     @cached_property
@@ -177,10 +177,10 @@ class Graph:
         return self.outline(place.path).symbols[place.symbol] if place.symbol >= 0 else None
 
     def defining(self, name: str) -> list[Location]:
-        """Return the definitions with a bare or a dotted name: `Class.method`, `module.function`.
+        """Return the definitions with a bare name or a dotted name such as `Class.method` or `module.function`.
 
-        If no definition matches the whole qualifier, the definitions that match its end are returned, or else those
-        that match only the bare name.
+        If no definition matches the whole qualifier, return the definitions that match its longest suffix, or else the
+        bare name alone.
         """
         *before, bare = name.replace("::", ".").replace("#", ".").strip(".").split(".")
         found = [self.place(node) for node in self.nodes_defining([bare]).get(bare, np.zeros(0, np.int64)).tolist()]
@@ -203,7 +203,8 @@ class Graph:
         return {name.removeprefix(DEFINES): postings.documents.astype(np.int64) for name, postings in found.items()}
 
     def names(self) -> set[str]:
-        """Return all bare names that are defined in the tree, and some of other trees that were indexed with it."""
+        """Return all bare names that are defined in the tree; names from other trees that share its segments may be
+        included."""
         return {name for segment in self._segments for name in self._store.names(segment)}
 
     # Terms
@@ -223,10 +224,10 @@ class Graph:
     # Edges
 
     def edges(self, files: Iterable[int] | None = None, loose: bool = True, into: Location | None = None) -> Edges:
-        """Return the edges out of some files (indices of `paths`), or out of all.
+        """Return the edges that start in the given files (indices into `paths`), or in all files by default.
 
-        With `loose`, attributes of unknown receivers are linked to the methods of that name, if those are few. With
-        `into`, only edges to that place are returned.
+        With `loose`, attributes of unknown receivers are linked to the methods of that name, unless there are more than
+        MAX_METHODS. With `into`, only edges to that place are returned.
         """
         symbol = self.symbol(into) if into else None
         bare = symbol.bare if symbol else ""
@@ -240,7 +241,7 @@ class Graph:
         empty = np.zeros(0, np.int64)
         columns = zip(*parts, strict=True) if parts else [[empty]] * len(Edges._fields)
         edges = Edges(*map(np.concatenate, columns))
-        order = np.argsort(edges.source, kind="stable")  # the same order for any bundles
+        order = np.argsort(edges.source, kind="stable")  # so that the order does not depend on the bundles
         return Edges._make(column[order] for column in edges)
 
     def _bundle(self, number: int) -> Bundle:
@@ -249,7 +250,7 @@ class Graph:
         return self._bundles[number]
 
     def _resolved_edges(self, number: int, files: Sequence[int], into: Location | None) -> Edges:
-        """Return the edges of a bundle's files whose targets were resolved."""
+        """Return the resolved edges of some of a bundle's files."""
         bundle, numbers, nodes = self._in_bundle(number, files)
         rows = bundle.edges(numbers, into)
         target = nodes[rows.path] + 1 + rows.target
@@ -257,7 +258,7 @@ class Graph:
         return Edges(source, target, rows.kind, rows.line, rows.weight)
 
     def _in_bundle(self, number: int, files: Sequence[int]) -> tuple[Bundle, list[int], Nodes]:
-        """Return a bundle, the files' numbers in it, and the node of each of its paths."""
+        """Return a bundle, the numbers of the files in it, and the node of each of its paths."""
         bundle = self._bundle(number)
         try:
             numbers = [bundle.number[self.paths[file]] for file in files]
@@ -267,14 +268,14 @@ class Graph:
 
     @cached_property
     def _family(self) -> Nodes:
-        """The family of languages of each file, as a number."""
+        """The language family of each file, as a number."""
         languages = [key.partition(":")[2] for key in self._manifest.keys]
         families = [FAMILY.get(language, language) for language in languages]
         numbers = {family: number for number, family in enumerate(sorted(set(families)))}
         return np.fromiter(map(numbers.__getitem__, families), np.int64, len(families))
 
     def _loose_edges(self, number: int, files: Sequence[int], only: str) -> Edges:
-        """Return edges from attributes of unknown receivers to the methods of that name, if those are few."""
+        """Return edges from attributes of unknown receivers to the methods of that name, unless there are too many."""
         bundle, numbers, _ = self._in_bundle(number, files)
         rows = bundle.loose(numbers, only)
         file = np.fromiter((self.number.get(path, 0) for path in bundle.files), np.int64, len(bundle.files))[rows.file]
@@ -293,7 +294,7 @@ class Graph:
         return Edges(source, target, kind, line, weight)
 
     def _methods(self, lookups: Sequence[tuple[str, int]]) -> list[Nodes]:
-        """Return the methods for each pair of a name and a family of languages; none if there are too many."""
+        """Return the methods for each (name, language family) pair; none for a pair with more than MAX_METHODS."""
         found = self.nodes_defining({name for name, _ in lookups})
         none = np.zeros(0, np.int64)
         methods = []
@@ -304,8 +305,8 @@ class Graph:
         return methods
 
     def callees(self, place: Location) -> list[Link]:
-        """Return what a definition refers to (for a class also what its methods refer to), in descending order of
-        weight."""
+        """Return the places that a definition refers to, in descending order of weight; for a class, references in its
+        methods are included."""
         return self._links_from(place, lambda kind: kind != KINDS.index(BASE))
 
     def bases(self, place: Location) -> list[Link]:
@@ -343,9 +344,10 @@ class Graph:
         return sorted(found.values(), key=lambda link: (-link.weight, link.place, link.line))
 
     def neighbourhood(self, places: Sequence[Location], most: int = 60) -> DiGraph[Location]:
-        """Return the graph of these places and those linked with them in both directions.
+        """Return the graph of these places, the places that they refer to and the places that refer to them.
 
-        It has at most `most` nodes, those with the links of the highest weights; its edges have `kind` and `weight`.
+        Links with the highest weights are added first, until the graph has `most` nodes; edges have the attributes
+        `kind` and `weight`.
         """
         from networkx import DiGraph
 

@@ -1,4 +1,4 @@
-"""Edges as columns. A bundle holds the edges of files that were resolved together."""
+"""Column storage for the edges of the code graph. A bundle holds the edges of files that were resolved together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 
 class LooseRows(NamedTuple):
-    """Attributes of unknown receivers; `name` is an index in the bundle's names."""
+    """Attributes of unknown receivers; `name` is an index into the bundle's names."""
 
     file: Ints
     symbol: Ints
@@ -43,7 +43,7 @@ class LooseRows(NamedTuple):
 class Bundle:
     """The edges of files that were resolved together.
 
-    `paths` are all paths that were involved: `files` are those that were resolved, the others affected the result.
+    `files` were resolved; `paths` also contains the other files that affected the result.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class Bundle:
         return {path: number for number, path in enumerate(self.files)}
 
     def edges(self, files: Sequence[int], into: tuple[str, int] | None = None) -> Rows:
-        """Return the edges of these files; with `into` only those to one definition (path and index)."""
+        """Return the edges of these files; with `into`, a path and an index, only the edges to that definition."""
         taken = self._flags(files)[self._edges.file]
         if into:
             path = self.paths.index(into[0]) if into[0] in self.paths else -1
@@ -67,7 +67,7 @@ class Bundle:
         return Rows._make(column[taken] for column in self._edges)
 
     def loose(self, files: Sequence[int], name: str = "") -> LooseRows:
-        """Return the loose references of these files, or only those with one name."""
+        """Return the loose references of these files; with `name`, only those with that name."""
         taken = self._flags(files)[self._loose.file]
         if name:
             taken &= self._loose.name == (self.names.index(name) if name in self.names else -1)
@@ -91,7 +91,7 @@ def _columns(data: bytes, count: int) -> list[Any]:
 
 
 def pack_edges(resolved: Mapping[str, ResolvedReferences]) -> bytes:
-    """Return the bytes of a bundle with the edges of these files, by path."""
+    """Serialize the edges of these files, given by path, as a bundle."""
     paths, names = Numbers(), Numbers()
     kinds = {kind: number for number, kind in enumerate(KINDS)}.__getitem__
     files = [paths[path] for path in resolved]
@@ -122,7 +122,7 @@ def pack_edges(resolved: Mapping[str, ResolvedReferences]) -> bytes:
 
 
 def _owners(lists: Sequence[Sequence[object]]) -> Ints:
-    """Return, for each member of all the lists, the number of its list."""
+    """Return, for each item of the concatenated lists, the number of the list that contains it."""
     return np.repeat(np.arange(len(lists), dtype=np.int32), [len(one) for one in lists])
 
 

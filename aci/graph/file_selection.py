@@ -1,4 +1,4 @@
-"""Selection of the files of a tree that are indexed, with the reasons why other files are left out."""
+"""Selection of the files of a tree to index, and the reasons why files are excluded."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 MOST_COMMENTS = 5000
-"""Number of consecutive comment lines from which a file is skipped; the time of Python's grammar grows with the square
-of this number."""
+"""Number of consecutive comment lines at which a file is skipped: the parsing time of Python's grammar grows with the
+square of this number."""
 
 HEAD = 1000
 """Number of bytes at the start of a file, up to the first code, that are searched for a note that the file was
 generated."""
 
 LONG_LINES = 1000
-"""Mean number of bytes per line above which a file is taken for minified."""
+"""Mean number of bytes per line above which a file is considered minified."""
 _TEST = re.compile(
     r"(?:^|/)(?:tests|__tests__|fixtures|examples|docs?|benchmarks?|asv_bench|galleries|tutorials|_?vendor|third_party)/"
     r"|^(?:tests?|testing)/|(?:^|/)src/test/"
@@ -58,7 +58,7 @@ def language_of(path: str) -> str:
 
 
 def exclusion_reason(path: str, mode: str) -> str:
-    """Return why a file is not read, or ""; `mode` is git's.
+    """Return why a file is excluded, or "" if it is not; `mode` is its git file mode.
 
     Symbolic links, which are blobs in git, are never followed.
     """
@@ -74,7 +74,7 @@ def exclusion_reason(path: str, mode: str) -> str:
 
 
 def unreadable_reason(data: bytes) -> str:
-    """Return why a file's content is not source code, or "". A file that is not UTF-8 may be source code."""
+    """Return why a file's content is not indexed, or "" if it is. A file is not excluded for not being valid UTF-8."""
     if b"\0" in data:
         return "binary"
     if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):
@@ -95,5 +95,5 @@ def _is_commented_out(data: bytes) -> bool:
 
 
 def is_test_or_example(path: str) -> bool:
-    """Return whether a path is that of a test or an example. Such files are never candidates."""
+    """Return whether a path belongs to a test or an example. Such files are never candidates."""
     return bool(_TEST.search(path))

@@ -1,4 +1,5 @@
-"""Building of a tree's graph in the store: new blobs are parsed, and files that a change may affect are resolved."""
+"""Construction of a tree's graph in the store: new blobs are parsed, and the references in files that a change may
+affect are resolved."""
 
 from __future__ import annotations
 
@@ -24,13 +25,14 @@ from aci.repository.file_blobs import Blobs
 
 MISSING_BLOB = "missing from the repository"
 _FOLDER_MODULE = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
-"""Files that are imported under the name of their folder: files that depend on one need not mention its name."""
+"""Files that are imported under the name of their folder, so that their importers need not mention the file's own
+name."""
 MOST_PARTS = 40
 """Maximum number of a tree's segments, and of its bundles, since a query searches each segment."""
 
 
 def load_manifest(blobs: Blobs, store: Store) -> Manifest:
-    """Return the manifest of a tree, which is built if it is not stored yet. Raises Damaged."""
+    """Return the manifest of a tree; build the tree's graph first if it is not stored yet. Raises Damaged."""
     found = store.manifest(blobs.key)
     if found is None:
         with _garbage_collection_disabled():
@@ -42,7 +44,7 @@ def load_manifest(blobs: Blobs, store: Store) -> Manifest:
 
 @contextmanager
 def _garbage_collection_disabled() -> Iterator[None]:
-    """Disable garbage collection: it would take a third of the time, and the objects made here have no cycles."""
+    """Disable garbage collection, which would take a third of the build time although the objects contain no cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -54,7 +56,7 @@ def _garbage_collection_disabled() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree that is being stored: the key of each path's blob, and the place of each key in the store."""
+    """A tree that is being stored: the blob key of each path, and the position of each key in the store."""
 
     keys: Mapping[str, str]
     spots: Mapping[str, BlobPosition]
@@ -91,13 +93,14 @@ def _build(blobs: Blobs, store: Store) -> Manifest:
 
 
 def _scattered(spots: Mapping[str, BlobPosition]) -> list[str]:
-    """Return the blobs of small segments if there are too many, to be indexed again in one segment."""
+    """Return the keys of the blobs in small segments if there are too many segments, so that they are merged into one
+    segment."""
     small = _small_parts(Counter(spot.segment for spot in spots.values()))
     return [key for key, spot in spots.items() if spot.segment in small]
 
 
 def _small_parts(sizes: Counter[int]) -> set[int]:
-    """Return all parts except the largest few, if there are too many of them."""
+    """Return all parts (segments or bundles) except the largest, if there are more than MOST_PARTS."""
     return set() if len(sizes) <= MOST_PARTS else {part for part, _ in sizes.most_common()[MOST_PARTS // 4 :]}
 
 
@@ -119,9 +122,9 @@ def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Pars
 
 
 def _has_id(data: bytes, id: str) -> bool:
-    """Return whether this is the id of the data.
+    """Return whether the git hash of the data equals `id`.
 
-    Git does not check it, and the store shares a blob with the trees of other repositories.
+    Git does not verify the id on reading, and the store shares blobs between repositories.
     """
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == id
 
@@ -150,7 +153,8 @@ class Outlines(Mapping[str, Outline]):
 
 
 def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
-    """Return the bundle of each file's edges; those of the most similar stored tree are reused if still valid."""
+    """Return the number of the bundle with each file's edges; valid bundles of the most similar stored tree are
+    reused."""
     bundles = _reusable_bundles(tree, store)
     stale = [path for path in tree.keys if path not in bundles]
     if stale:
@@ -161,7 +165,8 @@ def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
 
 
 def _reusable_bundles(tree: Tree, store: Store) -> dict[str, int]:
-    """Return the bundles of the files that are unchanged from a stored tree, as are all files that they depend on."""
+    """Return the stored bundle of each file whose edges are still valid: neither the file nor any of its dependencies
+    has changed."""
     recent = store.recent(tree.keys)
     known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
     common = [len(one.items() & tree.keys.items()) for one in known]
@@ -193,13 +198,13 @@ def _folders(paths: Iterable[str]) -> set[str]:
 def _mentioning(tree: Tree, store: Store, moved: Set[str], folders: Set[str]) -> set[str]:
     """Return the files that may depend on files or folders that were added or removed.
 
-    These are the files in the same folder and those that contain a word of the name: their imports may now resolve to
-    something else.
+    These are the files in the same folder and the files that contain a word of an added or removed name: their imports
+    may now resolve to something else.
     """
     beside = {path.rpartition("/")[0] for path in moved}
     names = {PurePosixPath(path).stem for path in moved} | {PurePosixPath(path).name for path in beside | folders}
     terms = [_first_terms(name) for name in names if name]
-    if not all(terms):  # a name of stop words and single letters, which are not indexed
+    if not all(terms):  # a name that consists only of stop words and single letters, which are not indexed
         return set(tree.keys)
     wanted = sorted(set().union(*terms))
     found: set[tuple[int, int]] = set()

@@ -25,7 +25,7 @@ from aci.repository.disk_cache import Cache, Damaged, EntryEvicted, add_checksum
 from trajectories.errors import WorkspaceError
 
 CODE_PATTERNS = ("graph/**/*.py", "issue_text/search_terms.py")
-"""The code that determines what is stored."""
+"""The source files that determine what is stored; if one of them changes, a new cache is used."""
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
     names BLOB NOT NULL);
@@ -44,7 +44,8 @@ LARGEST = 2_000_000_000
 
 
 class BlobPosition(NamedTuple):
-    """The place of a blob's documents: its number in a segment; `reason` says why it has none."""
+    """The position of a blob's documents: the segment and the blob's number in it; `reason` says why a blob was not
+    indexed."""
 
     segment: int
     number: int
@@ -53,7 +54,7 @@ class BlobPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The parts of a tree: for each indexed path, in order, its blob, the blob's place, and the bundle of its edges."""
+    """The parts of a tree: for each indexed path, the key and position of its blob, and the bundle with its edges."""
 
     paths: tuple[str, ...]
     keys: tuple[str, ...]
@@ -72,7 +73,7 @@ class Manifest:
 
 
 class ParsedBlob(NamedTuple):
-    """A newly parsed blob; one that is left out has a reason and an empty outline."""
+    """A newly parsed blob; if it is excluded, it has a reason and an empty outline."""
 
     key: str
     outline: Outline
@@ -80,7 +81,7 @@ class ParsedBlob(NamedTuple):
 
 
 class Store:
-    """The store of graphs in a folder, or in memory if there is no folder."""
+    """A store of code graphs, in a folder or, if there is none, in memory."""
 
     def __init__(self, folder: Path | None) -> None:
         self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
@@ -106,7 +107,8 @@ class Store:
         return [Manifest.unpacked(remove_checksum(data, f"tree {key}")) for key, data in rows]
 
     def keep(self, key: str, manifest: Manifest) -> None:
-        """Store a manifest. Raises Gone if another process has meanwhile removed some of its parts to free space."""
+        """Store a manifest. Raises EntryEvicted if another process has removed some of its parts in the meantime to
+        free space."""
         row = (key, time.time(), _top_level_hash(manifest.paths), add_checksum(manifest.packed(), f"tree {key}"))
         with self.cache.writing() as write:
             _require_rows(write, "segments", manifest.segments)
@@ -132,10 +134,9 @@ class Store:
     def add(
         self, blobs: Sequence[ParsedBlob], segment: Segment, before: Mapping[str, BlobPosition]
     ) -> dict[str, BlobPosition]:
-        """Store parsed blobs and their segment; return the places of the blobs.
+        """Store parsed blobs and their segment; return the positions of the blobs.
 
-        If all of them already have a place that differs from `before`, another process has just stored them, and
-        nothing is written.
+        Nothing is written if another process has just stored all of them, so that their positions differ from `before`.
         """
         outlines = [add_checksum(encode_outline(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:
@@ -161,7 +162,7 @@ class Store:
         return names
 
     def postings(self, segment: int, terms: Sequence[str]) -> dict[str, Postings]:
-        """Return the postings of those terms that are in a segment."""
+        """Return the postings of the terms that occur in a segment."""
         buckets = self._one("SELECT buckets FROM segments WHERE id = ?", segment)[0]
         wanted = {term: bucket_of(term, buckets) for term in terms}
         query = f"SELECT bucket, data FROM postings WHERE segment = {segment} AND bucket IN (%s)"
@@ -172,7 +173,7 @@ class Store:
     # Edges
 
     def link(self, resolved: Mapping[str, ResolvedReferences]) -> int:
-        """Store the edges of files, by path, as a bundle; return its number."""
+        """Store the edges of the files as a bundle; return the bundle's number."""
         data = pack_edges(resolved)
         with self.cache.writing() as write:
             id = write.execute("INSERT INTO edges (bundle) VALUES (x'')").lastrowid or 0
@@ -187,13 +188,13 @@ class Store:
     # Queries
 
     def _one(self, query: str, key: object) -> tuple[Any, ...]:
-        """Return the row of a key. Raises Gone if there is none."""
+        """Return the row with a key. Raises EntryEvicted if there is none."""
         for row in self.cache.read(query, (key,)):
             return row
         raise EntryEvicted(f"No row for {key}: {query}")
 
     def _all(self, query: str, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
-        """Return the rows of these keys. Raises Gone if one is missing."""
+        """Return the rows with these keys. Raises EntryEvicted if one is missing."""
         wanted = sorted(set(keys))
         rows = self._many(query, wanted)
         if len(rows) != len(wanted):
@@ -221,7 +222,7 @@ def _require_rows(write: Connection, table: str, ids: Iterable[int]) -> None:
 
 
 def _top_level_hash(paths: Iterable[str]) -> int:
-    """Return a hash of the top-level names, which most commits of a project share."""
+    """Return a hash of the top-level names, which is the same for most commits of a project."""
     return zlib.crc32("/".join(sorted({path.partition("/")[0] for path in paths})).encode("utf-8", "surrogateescape"))
 
 

@@ -1,4 +1,4 @@
-"""Lookup of names as users write them: the places that a name means, or else places with similar names.
+"""Lookup of names as users write them, with similar names as suggestions.
 
 Forms: `name`, `Class.method`, `module.name`, `module::name`, `Class#method`, `path.py`, `path.py:name`, `path.py:12`.
 """
@@ -18,7 +18,7 @@ CUTOFF = 0.65
 MOST_RANKED = 500
 """Maximum number of definitions that are ranked by their similarity to a dotted name."""
 LONGEST = 500
-"""Maximum number of characters of a name that are read."""
+"""Number of characters after which a name is truncated."""
 DEEPEST = 10
 """Maximum number of levels of base classes that are searched for a method."""
 
@@ -28,7 +28,7 @@ _AROUND = re.compile(r"^(?:async |def |class |function |fn |func )+|\(.*\)$")
 
 
 class NameMatch(NamedTuple):
-    """The `places` that a name means; if there are none, `near` has places with similar names, the most similar
+    """The places that a name refers to; if there are none, `near` contains places with similar names, the most similar
     first."""
 
     places: tuple[Location, ...] = ()
@@ -36,7 +36,7 @@ class NameMatch(NamedTuple):
 
 
 def look_up_name(graph: Graph, name: str, most: int = 6) -> NameMatch:
-    """Return what a name means in a tree: definitions, source before tests, or files."""
+    """Return the definitions (those in source files before those in tests) or files that a name refers to in a tree."""
     name = _AROUND.sub("", name.strip().strip("`'\"")[:LONGEST]).strip()
     at = _AT.fullmatch(name)
     files = _files(graph, at["path"]) if at else []
@@ -75,7 +75,8 @@ def find_member(graph: Graph, place: Location, name: str) -> Location | None:
 
 
 def is_test_file(graph: Graph, path: str) -> bool:
-    """Return whether a path is a test file; a module with such a name that contains no test is not one."""
+    """Return whether a path is that of a test file; a module whose name matches but that contains no tests does not
+    count."""
     if not is_test(path):
         return False
     folder, _, name = path.rpartition("/")
@@ -87,7 +88,7 @@ def is_test_file(graph: Graph, path: str) -> bool:
 
 
 def base_classes(graph: Graph, place: Location) -> list[Link]:
-    """Return links to the base classes of a class, without links to methods that it overrides."""
+    """Return links to the base classes of a class, excluding links to overridden methods."""
     return [link for link in graph.bases(place) if _is_class(graph, link.place)]
 
 
@@ -101,7 +102,7 @@ def _is_class(graph: Graph, place: Location) -> bool:
 
 
 def definition_at_line(graph: Graph, path: str, line: int) -> Location:
-    """Return the innermost definition that encloses a line, or the file."""
+    """Return the innermost definition that encloses a line, or the file if none does."""
     around = [
         (one.line, -one.end, n) for n, one in enumerate(graph.outline(path).symbols) if one.line <= line <= one.end
     ]
@@ -121,7 +122,7 @@ def find_similar_names(graph: Graph, parts: Sequence[str], most: int) -> tuple[L
 
 
 def _similar_names(name: str, names: Iterable[str], most: int) -> list[str]:
-    """Return the names that are most similar to one; names that differ only in case and underscores come first."""
+    """Return the names that are most similar to `name`; names that differ only in case and underscores come first."""
     wanted = _folded(name)
     folded: dict[str, list[str]] = {}
     for one in sorted(names):
@@ -154,7 +155,7 @@ def _files(graph: Graph, path: str) -> list[str]:
 
 
 def _find_in_files(graph: Graph, files: Sequence[str], rest: str, most: int) -> NameMatch:
-    """Return what a name or a line means in these files."""
+    """Return the places in these files that a name or a line number refers to."""
     if rest.isdecimal():
         return NameMatch(tuple(definition_at_line(graph, path, int(rest)) for path in files))
     dotted = ".".join(part for part in _MARKS.sub(".", rest).split(".") if part)
@@ -173,7 +174,7 @@ def _find_in_files(graph: Graph, files: Sequence[str], rest: str, most: int) -> 
 
 
 def _defining(graph: Graph, parts: Sequence[str]) -> list[Location]:
-    """Return the definitions with a name; a qualifier must match the names that enclose them."""
+    """Return the definitions with a name; its qualifier must be among the names that enclose them."""
     found = graph.defining(".".join(parts))
     if len(parts) == 1:
         return found
@@ -187,7 +188,7 @@ def _qualifier(graph: Graph, place: Location) -> list[str]:
 
 
 def _inherited(graph: Graph, parts: Sequence[str]) -> list[Location]:
-    """Return the methods that `Class.method` means if a base class defines the method."""
+    """Return the methods that `Class.method` refers to if the method is inherited."""
     if len(parts) < 2:
         return []
     level = [place for place in graph.defining(".".join(parts[:-1])) if place.symbol >= 0]
@@ -202,6 +203,6 @@ def _inherited(graph: Graph, parts: Sequence[str]) -> list[Location]:
 
 
 def _modules(graph: Graph, parts: Sequence[str]) -> list[str]:
-    """Return the files that a dotted module name means."""
+    """Return the files that a dotted module name refers to."""
     wanted = "/".join(["", *parts])
     return [path for path in graph.paths if f"/{path.rpartition('.')[0].removesuffix('/__init__')}".endswith(wanted)]

@@ -1,4 +1,4 @@
-"""Resolution of the names in one file to the symbols that they mean, in any file of the tree."""
+"""Resolution of the names in a file to symbols anywhere in the tree."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ STRING_METHODS = frozenset(dir(str)).difference(dir(list), dir(dict))
 RECEIVER_NAMES = SELF | {"super()", "super"}
 Target: TypeAlias = tuple[str, int, float]
 NOT_LOOKED_UP: list[Target] = []
-"""A marker for a name that was not looked up yet."""
+"""A marker for a name that has not been looked up yet."""
 
 
 class Edge(NamedTuple):
-    """A reference to its target, or to one of a few possible targets."""
+    """An edge from a reference to its target, or to one of several possible targets."""
 
     symbol: int
     """Index of the referring symbol in its file's outline, -1 for the module."""
     kind: str
-    """`call`, `use`, `import`, or `base`: from a class to its base, or from a method to the one that it overrides."""
+    """`call`, `use`, `import` or `base` (from a class to its base class, or from a method to the method that it
+    overrides)."""
     path: str
     target: int
     """Index in the outline of `path`, -1 for the file itself."""
@@ -52,7 +53,8 @@ class ResolvedReferences(NamedTuple):
 
 
 class Resolver:
-    """Resolves the files of one tree. `outlines` may be lazy: only the outlines that are needed are read."""
+    """Resolver of the references in the files of one tree. `outlines` may be lazy: only the outlines that are needed
+    are read."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._meanings = ValueInference(outlines)
@@ -78,7 +80,7 @@ class Resolver:
                 yield Edge(one.symbol, IMPORT, at, target, 1 / len(targets), one.line)
 
     def _override_edges(self, path: str) -> Iterator[Edge]:
-        """Yield an edge from each method to the one in the tree that it overrides."""
+        """Yield an edge from each method to the method that it overrides, if that is in the tree."""
         names = self._meanings.names(path)
         for index, symbol in enumerate(names.symbols):
             if symbol.kind == CLASS or symbol.parent not in names.bases or symbol.bare in NOT_VIRTUAL:
@@ -92,7 +94,7 @@ class Resolver:
         known: dict[tuple[str, str, int], list[Target] | None] = {}
         read: dict[tuple[str, int], list[Target]] = {}
         members_in_scope = not path.endswith(PYTHON)
-        new = tuple.__new__  # faster; making these rows takes most of the time
+        new = tuple.__new__  # faster than calling the class: most of the time is spent on creating these rows
         for kind, name, line, symbol in names.outline.references:
             head, _, rest = name.partition(".")
             scope = names.class_around(symbol) if head in RECEIVER_NAMES else names.scope_of(head, symbol)
@@ -117,7 +119,7 @@ class Resolver:
                     edges.append(Edge(symbol, USE, at, target, weight, line))
 
     def _properties(self, path: str, name: str, scope: int) -> list[Target]:
-        """Return the properties that evaluating a dotted name reads."""
+        """Return the properties that are read when a dotted name is evaluated."""
         receiver, dot, last = name.rpartition(".")
         if not dot:
             return []
@@ -170,7 +172,7 @@ class Resolver:
         return [(path, index, share) for group in groups for path, index in group]
 
     def _definitions_run(self, kind: str, value: Value) -> list[tuple[str, int]]:
-        """Return the definitions that a call or use of a value runs."""
+        """Return the definitions that run when a value is called or used."""
         path, index, instance = value
         if index < 0:
             return []

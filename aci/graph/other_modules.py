@@ -1,6 +1,6 @@
-"""Resolution of module names to files or folders of a tree in all languages, from paths alone.
+"""Resolution of module names, in all languages, to files or folders of a tree, based only on paths.
 
-A folder whose files share their names, such as a package of Go or Java, is written `folder/*.go`.
+A folder whose files share one namespace, such as a Go or Java package, is written `folder/*.go`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_PARTS = 20
 
 
 class ModuleResolver:
-    """The modules of a tree in all languages; the language is that of the importing file."""
+    """Resolver of module names in a tree; the importing file determines the language."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(paths)
@@ -31,7 +31,7 @@ class ModuleResolver:
                 self._packages[self.around(path)].append(path)
 
     def find(self, module: str, importer: str) -> str:
-        """Return the file or folder that `importer` means by a module's name; "" if the tree has none."""
+        """Return the file or folder that a module's name refers to in `importer`; "" if the tree has none."""
         if importer.endswith(".py"):
             return self.python.find(module, importer)
         ending = importer[importer.rfind(".") :]
@@ -44,7 +44,7 @@ class ModuleResolver:
         return self._script(module, importer) if ending in SCRIPTS else self.python.find(module, importer)
 
     def inside(self, module: str, name: str) -> str:
-        """Return the module of that name inside another; "" if there is none."""
+        """Return the module called `name` inside another module; "" if there is none."""
         if module.endswith(".java"):
             found = join(folder(module), f"{name}.java")
             return found if module.endswith("*.java") and found in self._paths else ""
@@ -55,7 +55,7 @@ class ModuleResolver:
         return join(folder(path), f"*{path[path.rfind('.') :]}") if path.endswith(PACKAGES) else ""
 
     def files(self, package: str) -> list[str]:
-        """Return the files of a folder whose files share their names."""
+        """Return the files of a folder whose files share one namespace."""
         return self._packages.get(package, [])
 
     def _script(self, module: str, importer: str) -> str:
@@ -74,7 +74,7 @@ class ModuleResolver:
 
     @cached_property
     def _java_suffixes(self) -> dict[str, str]:
-        """Classes, and packages without a class of the same name, by every suffix of their paths."""
+        """The file of the class, or else the package, for each suffix of a path."""
         ends: dict[str, str] = {}
         packages = {one: files for one, files in self._packages.items() if one.endswith(".java")}
         for file in chain.from_iterable(packages.values()):
@@ -86,7 +86,7 @@ class ModuleResolver:
         return ends
 
     def _go(self, module: str) -> str:
-        """Return the package whose folder is the longest suffix of the import's path."""
+        """Return the package whose folder is the longest matching suffix of the import path."""
         return next((one for end in _suffixes(module) if (one := f"{end}/*.go") in self._packages), "")
 
     def _rust(self, module: str, importer: str) -> str:
@@ -123,6 +123,6 @@ class ModuleResolver:
 
 
 def _suffixes(path: str) -> Iterator[str]:
-    """Yield the path, then the path without its first folder, its first two and so on."""
+    """Yield the path and its suffixes, removing one leading folder at a time."""
     parts = path.split("/")[-MOST_PARTS:] if path else []
     return ("/".join(parts[first:]) for first in range(len(parts)))

@@ -1,4 +1,4 @@
-"""The outline of one blob: its definitions and references, independent of files and commits that contain it.
+"""The outline of one blob: its definitions and references, independent of the files and commits that contain it.
 
 Paths and the meaning of names are not part of an outline, since they depend on the tree's other files: see
 `name_resolution.py`.
@@ -12,14 +12,14 @@ from typing import NamedTuple
 FUNCTION, CLASS = "function", "class"
 CALL, BASE, USE = "call", "base", "use"
 DEFAULT = "export default"
-"""The target of the binding of what other files import as `default`."""
+"""The binding target for a module's default export."""
 
 
 class Symbol(NamedTuple):
     """A function, method or class; structs, interfaces, traits and similar types count as classes."""
 
     name: str
-    """Dotted within the file: `Class.method`, `function.inner`."""
+    """The dotted name within the file: `Class.method`, `function.inner`."""
     kind: str
     line: int
     """The first line, including decorators; lines count from 1."""
@@ -32,7 +32,7 @@ class Symbol(NamedTuple):
     parent: int
     """Index of the symbol that encloses it, or -1."""
     signature: str
-    """The header in one line, without body: `def f(a, b=1) -> int`, `class A(B)`."""
+    """The header in one line, without the body: `def f(a, b=1) -> int`, `class A(B)`."""
     doc: str
     """The first line of its docstring."""
 
@@ -42,7 +42,7 @@ class Symbol(NamedTuple):
 
 
 class Location(NamedTuple):
-    """A definition, by its index in its file's outline, or the file itself (-1)."""
+    """A definition, given by its index in the outline of its file, or the file itself (-1)."""
 
     path: str
     symbol: int = -1
@@ -52,8 +52,8 @@ class Reference(NamedTuple):
     """A reference by name.
 
     `kind` is `call`, `base` (a base class of the class `symbol`) or `use` (a name or attribute that is read but not
-    called). `name` is as written if it is dotted (`self.close`, `json.dumps`, `Base`; `A(x).b` is `A().b`), else `?.`
-    and the last attribute (`make()[0].close()` is `?.close`).
+    called). `name` is the dotted name as written (`self.close`, `json.dumps`, `Base`; `A(x).b` is `A().b`), or `?.` and
+    the last attribute for other expressions (`make()[0].close()` is `?.close`).
     """
 
     kind: str
@@ -66,26 +66,27 @@ class Reference(NamedTuple):
 class Import(NamedTuple):
     """An import of one name.
 
-    `from .a.b import c as d` binds `d` to `c` of `.a.b`. `import a.b` binds `a` with the module `a.b`. A star binds
-    `*`. In other languages `module` is what the statement names, which is a path in JavaScript.
+    `from .a.b import c as d` binds `d` to `c` of `.a.b`. `import a.b` binds `a`; its `module` is `a.b`. A star import
+    binds `*`. In other languages, `module` is the module as written in the statement, for example a path in JavaScript.
     """
 
     bound: str
     module: str
     name: str
-    """Empty if the module itself is bound."""
+    """The imported name; empty if the module itself is bound."""
     line: int
     symbol: int
 
 
 class Binding(NamedTuple):
-    """A value or type of a name or attribute: `x = Foo()`, `self.x = Foo()` and `x: Foo` bind it to `Foo`."""
+    """A binding of a name or attribute to a value or type: `x = Foo()`, `self.x = Foo()` and `x: Foo` all bind to
+    `Foo`."""
 
     target: str
     source: str
     symbol: int
     called: bool
-    """Whether `source` was called, so that the target is its result (for a class an instance)."""
+    """Whether `source` is called, so that the target is bound to the result (an instance, if `source` is a class)."""
 
 
 class Outline(NamedTuple):

@@ -20,15 +20,15 @@ from trajectories.plugins import names
 
 PACKAGE = "aci.graph.languages"
 LONGEST_NAME = 200
-"""Maximum number of bytes of an expression that are read; of a longer one only the end is read."""
+"""Maximum number of bytes of an expression; longer expressions are truncated."""
 
 DEEPEST = 1000
 """Maximum depth of the syntax tree that is searched: a query takes quadratic time in the depth, and real code is not
 deep."""
 
 WIDEST = 10_000
-"""Maximum number of adjacent tokens without a name; a file with more is skipped, since a query takes quadratic time in
-their number."""
+"""Maximum number of consecutive punctuation tokens; files with more are skipped, since query time is quadratic in their
+number."""
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
@@ -42,7 +42,7 @@ _JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
 _start = attrgetter("start_byte")
 _start_and_name = itemgetter(1, 0)
 Span = tuple[int, int]
-"""The first byte, and the one after the last."""
+"""The offsets of the first byte and of the byte after the last."""
 
 
 class Parsed(NamedTuple):
@@ -126,7 +126,7 @@ _KINDS = bytes(32 if not (chr(byte).isalnum() or byte == 95 or byte > 127) else 
 
 
 def _is_punctuation(data: bytes) -> bool:
-    """Return whether more than WIDEST tokens without a name follow one another."""
+    """Return whether the data contains WIDEST or more consecutive punctuation characters, ignoring white space."""
     return b" " * WIDEST in data.translate(_KINDS, b" \t\r\n\f")
 
 
@@ -142,7 +142,7 @@ def _has_wide_node(root: Node) -> bool:
 
 
 SymbolBoundaries = tuple[list[int], list[int]]
-"""The positions at which the innermost symbol changes, and the symbol from each position on (-1: none)."""
+"""The positions at which the innermost symbol changes, and the innermost symbol from each position on (-1 for none)."""
 
 
 def symbol_boundaries(symbols: Sequence[Symbol]) -> SymbolBoundaries:
@@ -213,7 +213,7 @@ def _spans(nodes: Sequence[Node]) -> list[Span]:
 
 
 def _split_calls(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
-    """Return the spans that a parenthesis follows, and those that none follows."""
+    """Return the spans followed by a parenthesis, and all other spans."""
     called, others = [], []
     data += b"\n"
     for node in members:
@@ -236,7 +236,7 @@ def _longest(spans: Iterable[Span], taken: set[int]) -> dict[int, int]:
 
 
 def _with_lines(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -> list[Reference]:
-    """Return references from rows of ((name, kind, symbol), first byte), which are in order."""
+    """Return references with line numbers for ((name, kind, symbol), first byte) rows, which must be sorted by byte."""
     references = []
     line, at, new, count = 1, 0, tuple.__new__, data.count
     for (name, kind, symbol), start in rows:
@@ -247,7 +247,7 @@ def _with_lines(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -
 
 
 def _end(data: bytes, start: int, stop: int) -> bytes:
-    """Return an expression; a long one as `?` and its end, so that it is not taken for a name."""
+    """Return an expression; a long one is shortened to `?` and its end, so that it is not mistaken for a name."""
     return data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
 
 
@@ -292,7 +292,7 @@ def load_language(name: str) -> Language:
 
 @cache
 def languages_by_file_name() -> dict[str, str]:
-    """Return the language of each extension (with its dot) and whole file name. Imports no grammar."""
+    """Return the language of each extension (with its dot) and whole file name. Does not import any grammar."""
     table: dict[str, str] = {}
     for name in names(PACKAGE):
         language = load_language(name)

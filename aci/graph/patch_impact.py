@@ -1,6 +1,6 @@
-"""The effect of a patch on the tree before it: changed lines and definitions, and the callers of what it changes.
+"""The effect of a patch: changed lines and definitions, and the callers of changed functions.
 
-The graph is that of the tree before the patch. The lines of callers are those after it.
+The graph is that of the tree before the patch. Line numbers of callers refer to the tree after the patch.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from aci.graph.code_graph import Graph, Link
 
 LEAST_WEIGHT = 0.3
-"""Minimum weight of a reference that is reported; below it the reference is too ambiguous."""
+"""Minimum weight of a reported reference; references below it are too ambiguous."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A file before and after the patch; a missing file is empty."""
+    """The content of a file before and after the patch; "" if the file does not exist."""
 
     path: str
     before: str
@@ -49,7 +49,7 @@ class Edit:
         return [(max(first, 1), last) for first, last in spans]
 
     def moved(self, line: int) -> int:
-        """Return the number of a line after the patch; 0 for one that was changed or removed."""
+        """Return a line's number after the patch; 0 if the line was changed or removed."""
         for tag, first, last, now, _ in self._pieces:
             if tag == "equal" and first < line <= last:
                 return now + line - first
@@ -57,7 +57,7 @@ class Edit:
 
 
 def edits_between(before: Blobs, after: Blobs) -> list[Edit]:
-    """Return the files that differ, without links and files that are too large or not text."""
+    """Return the files that differ, except links, binary files and files that are too large."""
     old, new = _files(before), _files(after)
     paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
     read = {id: data for blobs, ids in ((before, old), (after, new)) for id, data in _read(blobs, ids, paths)}
@@ -76,20 +76,19 @@ def _read(blobs: Blobs, ids: Mapping[str, str], paths: Iterable[str]) -> Iterato
 
 
 def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return the number of equal lines at the start of both."""
+    """Return the number of lines at the start that are equal in both."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 class BreakingChange(NamedTuple):
-    """A definition with a breaking change (`words` describe it), and those of its callers that the patch does not
-    change."""
+    """A definition with a breaking change, which `words` describes, and its callers that the patch leaves unchanged."""
 
     place: Location
     name: str
     words: str
     callers: tuple[Link, ...]
-    """Links with their lines after the patch."""
+    """Links whose line numbers refer to the tree after the patch."""
 
 
 def changed_definitions(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
@@ -110,7 +109,7 @@ def changed_definitions(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
 
 
 def broken_callers(graph: Graph, edits: Sequence[Edit]) -> list[BreakingChange]:
-    """Return functions whose new signature may break a call, with their callers outside the patch."""
+    """Return functions whose new signature may break a call, with the callers that the patch does not change."""
     by_path = {edit.path: edit for edit in edits}
     found = []
     for edit in edits:

@@ -1,4 +1,4 @@
-"""Resolution of Python module names to files of a tree, from paths alone."""
+"""Resolution of Python module names to files of a tree, based only on paths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 INIT = "__init__.py"
 SOURCES = frozenset(("", "src", "lib", "python"))
-"""Folders with top-level modules that files outside of them can import."""
+"""Names of folders whose top-level modules can be imported by files outside the folder."""
 
 
 def folder(path: str) -> str:
@@ -23,15 +23,15 @@ def join(*parts: str) -> str:
 class PythonModules:
     """The Python modules of a tree.
 
-    A module is given as the path of its file, a package as that of its `__init__.py` or, without one, as its folder
-    followed by `/`.
+    A module is represented by the path of its file, a package by that of its `__init__.py` or, if it has none, by its
+    folder followed by `/`.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(path for path in paths if path.endswith((".py", ".pyi", ".pyx")))
         self._known: dict[tuple[str, str], str] = {}
         self._far: dict[str, str] = {}
-        """The module that importers outside its folder mean, by name."""
+        """The module that a name refers to in files outside the module's folder."""
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -45,7 +45,8 @@ class PythonModules:
 
     @cached_property
     def _roots(self) -> dict[str, set[str]]:
-        """The folders, except packages, with a module or package of a name, by that name."""
+        """The folders that contain a module or package with a given name, by that name; folders that are packages are
+        left out."""
         roots: dict[str, set[str]] = defaultdict(set)
         for path in self._paths:
             above, _, file = path.rpartition("/")
@@ -57,7 +58,8 @@ class PythonModules:
         return {name: found - packages for name, found in roots.items()}
 
     def find(self, module: str, importer: str) -> str:
-        """Return the module that `importer` means by a name; "" if the tree has none. Leading dots make it relative."""
+        """Return the module that a name refers to in `importer`; "" if the tree has none. Leading dots make the name
+        relative."""
         above = folder(importer)
         known = self._known.get((module, above))
         if known is None:
@@ -81,7 +83,8 @@ class PythonModules:
         return self._far[name]
 
     def _below(self, root: str, name: str) -> str:
-        """Return the module of a dotted name in a folder; a plain folder does not hide a standard library module."""
+        """Return the module with a dotted name in a folder; a folder without `__init__.py` does not shadow a standard
+        library module."""
         found = self.at(join(root, *name.split(".")))
         return "" if found.endswith("/") and name.partition(".")[0] in sys.stdlib_module_names else found
 
@@ -106,7 +109,7 @@ class PythonModules:
         return join(folder, INIT) in self._paths
 
     def at(self, stem: str) -> str:
-        """Return the module at a path without its extension; "" if there is none."""
+        """Return the module whose path without its extension is `stem`; "" if there is none."""
         if self.is_package(stem):
             return join(stem, INIT)
         for ending in (".py", ".pyi", ".pyx"):

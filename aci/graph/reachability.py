@@ -34,7 +34,7 @@ class Reached(NamedTuple):
 
 
 def find_callers(graph: Graph, places: Mapping[Location, float], hops: int = HOPS) -> dict[Location, Reached]:
-    """Return all places that reach the given ones, which have weights from 0 to 1 and are included with 0 hops."""
+    """Return all places that reach the given places; these have weights from 0 to 1 and are included with 0 hops."""
     scores, distance = _spread(graph, {graph.node(place): weight for place, weight in places.items()}, hops)
     found = np.flatnonzero(scores >= LEAST).tolist()
     return {graph.place(node): Reached(float(scores[node]), int(distance[node])) for node in found}

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aci.graph.outline import BASE, CALL, CLASS, DEFAULT, Binding, Import, Outline
 
 Source: TypeAlias = int | Import | Binding
-"""A source of a name: a definition (its index), an import or an assignment."""
+"""The origin of a name: the index of a definition, an import or an assignment."""
 Table: TypeAlias = dict[str, list[Source]]
 
 MODULE = -1
@@ -68,7 +68,7 @@ class FileNames:
         self._drop_variants()
 
     def _drop_variants(self) -> None:
-        """Remove setters, deleters and overloads: their name means the main definition."""
+        """Remove setters, deleters and overloads, so that their name refers to the main definition."""
         for index, decorators in self.decorators.items():
             if any(name.rpartition(".")[2] in _VARIANTS for name in decorators):
                 symbol = self.symbols[index]
@@ -92,7 +92,7 @@ class FileNames:
 
     @cached_property
     def apart(self) -> dict[str, Table]:
-        """The members of each type, by the type's bare name, wherever in the file they are defined."""
+        """The members of each type, by the type's bare name, including members that are defined outside its body."""
         found: dict[str, Table] = {}
         for index, symbol in enumerate(self.symbols):
             before, _, bare = symbol.name.rpartition(".")
@@ -126,14 +126,14 @@ class FileNames:
         return known
 
     def parameters(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the names of a function's parameters, and the names of those that collect several arguments."""
+        """Return the names of a function's parameters, and the names of its variadic parameters."""
         known = self._parameters.get(index)
         if known is None:
             known = self._parameters[index] = parameter_names(self.symbols[index].signature)
         return known
 
     def scope_of(self, name: str, index: int) -> int:
-        """Return the innermost symbol, `index` or one that encloses it, that binds the name; -1 for the module.
+        """Return the innermost symbol that binds the name, either `index` or one that encloses it; -1 for the module.
 
         Names in the body of a class are visible only in that body itself.
         """
@@ -144,7 +144,7 @@ class FileNames:
         return MODULE
 
     def _scopes_around(self, index: int) -> list[tuple[int, Table, str]]:
-        """Return the symbols whose names are visible in a body, with their bindings and the signatures of functions."""
+        """Return the symbols whose names are visible in the body of a symbol, with their bindings and signatures."""
         found = self._visible_scopes[index] = []
         around = index
         for _ in range(MOST_NESTED):
@@ -160,7 +160,7 @@ class FileNames:
     def receiver(self, name: str, index: int) -> tuple[int, bool] | None:
         """Return the class of `self` or `cls` in the method `index`, and whether the name holds an instance of it.
 
-        None if the name is not the receiver.
+        Returns None if the name is not the receiver.
         """
         symbol = self.symbols[index]
         around = symbol.parent
@@ -175,7 +175,7 @@ class FileNames:
 
 
 def parameter_names(signature: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of a function's parameters, and the names of those with a star; the signature may be
+    """Return the names of a function's parameters, and the names of its starred parameters; the signature may be
     truncated."""
     found, starred = [], []
     depth, fresh = 0, False

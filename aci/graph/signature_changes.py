@@ -1,4 +1,4 @@
-"""Breaking changes of signatures in a Python file, which may break a correct call."""
+"""Detection of signature changes in a Python file that may break existing calls."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Parameter(NamedTuple):
 
     name: str
     kind: str
-    """`positional` (only), `either`, `keyword` (only), `rest` (`*args`) or `names` (`**kwargs`)."""
+    """`positional` (positional-only), `either`, `keyword` (keyword-only), `rest` (`*args`) or `names` (`**kwargs`)."""
     required: bool
 
 
 def breaking_changes(before: str, after: str) -> dict[str, str]:
     """Return descriptions of the breaking changes of functions, by dotted name.
 
-    The result is empty if this interpreter cannot parse a file. A function that was moved and is imported now is not
-    reported.
+    The result is empty if this interpreter cannot parse one of the files. A function that was moved and is now imported
+    is not reported.
     """
     old, new = parse(before), parse(after)
     if old is None or new is None:
@@ -43,7 +43,7 @@ def breaking_changes(before: str, after: str) -> dict[str, str]:
 
 
 def breaking_differences(before: Function, after: Function) -> list[str]:
-    """Return descriptions of the breaking changes from one header to another."""
+    """Return descriptions of the breaking changes between two function headers."""
     old, new = parameters(before.args), parameters(after.args)
     found = [*_removed(old, new), *_moved(old, new), *_newly_required(old, new)]
     if isinstance(after, ast.AsyncFunctionDef) != isinstance(before, ast.AsyncFunctionDef):
@@ -88,7 +88,7 @@ def _bound_names(tree: ast.Module) -> set[str]:
 
 
 def _renamed(old: Sequence[Parameter], new: Sequence[Parameter]) -> dict[str, str]:
-    """Return the new names of renamed parameters: the old name is gone and the new one has its position."""
+    """Return the new name of each renamed parameter: the old name is gone, and a new name has its position."""
     before, after = {one.name for one in old}, {one.name for one in new}
     pairs = zip(old, new, strict=False)
     return {
@@ -140,7 +140,7 @@ def _moved(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
 
 
 def _newly_required(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
-    """Describe the parameters that are required now and were not before."""
+    """Describe the parameters that have become required."""
     required = {one.name for one in old if one.required}
     required |= {other for name, other in _renamed(old, new).items() if name in required}
     return [f"{one.name} is required" for one in new if one.required and one.name not in required]

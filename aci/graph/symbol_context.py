@@ -21,7 +21,7 @@ TITLES = {
 }
 RELATIONS = tuple(TITLES)
 REFERRING = ("callers", "tests", "subclasses")
-"""The relations that are shown with the line of the reference, not with that of a definition."""
+"""Relations whose places are shown with the line of the reference instead of the line of the definition."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
 """The relations that are followed for more than one level."""
 
@@ -55,7 +55,7 @@ class PlaceView:
 
     @property
     def heading(self) -> str:
-        """The signature, after the dotted name if that is longer than the bare name."""
+        """The signature, preceded by the dotted name if it differs from the bare name."""
         if not self.signature or "." not in self.name:
             return self.signature or self.name
         return f"{self.name}  {self.signature}"
@@ -71,7 +71,7 @@ class PlaceView:
 
 
 def describe_place(graph: Graph, place: Location, link: Link | None = None, at_path: str = "") -> PlaceView:
-    """Return a place without related places."""
+    """Return the view of a place without related places."""
     symbol = graph.symbol(place)
     if symbol is None:
         described = (place.path, "file", 0, 0, "", "")
@@ -81,7 +81,8 @@ def describe_place(graph: Graph, place: Location, link: Link | None = None, at_p
 
 
 def find_context(graph: Graph, place: Location, depth: int = 1, wanted: Sequence[str] = RELATIONS) -> PlaceView:
-    """Return a place with its related places; callers, callees and classes are followed for `depth` levels."""
+    """Return the view of a place with its related places; callers, callees and classes are followed for `depth`
+    levels."""
     return _add_related(graph, describe_place(graph, place), depth, wanted, frozenset({place}))
 
 
@@ -102,7 +103,7 @@ def _add_related(
 def _related(graph: Graph, place: Location, relation: str) -> Iterator[PlaceView]:
     symbol = graph.symbol(place)
     if relation in ("bases", "subclasses") and symbol is not None and symbol.kind != CLASS:
-        return  # the relations `overrides` and `overridden` show those of a method
+        return  # methods have the relations `overrides` and `overridden` instead
     if relation in ("callers", "tests"):
         links = _referring_links(graph, place)
         yield from (
@@ -125,7 +126,8 @@ def _related(graph: Graph, place: Location, relation: str) -> Iterator[PlaceView
 
 
 def _referring_links(graph: Graph, place: Location) -> list[Link]:
-    """Return the links from places that refer to a place; a file's import is left out if the file also uses it."""
+    """Return the links from places that refer to a place; a file's import of the place is left out if the file also
+    uses it."""
     links = graph.callers(place)
     symbol = graph.symbol(place)
     if symbol and symbol.bare == "__init__" and symbol.parent >= 0:
@@ -152,7 +154,7 @@ def members(graph: Graph, place: Location) -> list[Location]:
 
 
 def related_methods(graph: Graph, place: Location, up: bool) -> list[Location]:
-    """Return the methods that a method overrides (`up`), or those that override it."""
+    """Return the methods that a method overrides (with `up`), or the methods that override it."""
     symbol = graph.symbol(place)
     if symbol is None or symbol.kind == CLASS:
         return []

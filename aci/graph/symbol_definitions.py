@@ -15,7 +15,8 @@ Named = Callable[[Node, bytes], str]
 
 LONGEST_SIGNATURE = 200
 DEEPEST = 30
-"""Maximum depth of symbols; deeper ones are left out, since their dotted names would take quadratic space."""
+"""Maximum nesting depth of symbols; deeper symbols are left out, since their dotted names would take quadratic
+space."""
 
 _MARKS = re.compile(r"^\s*(?:/\*[*!]*|\*(?!/)|//[/!]*|#+)?\s?|\s*\*+/\s*$")
 _place = itemgetter(0, 1)
@@ -62,7 +63,8 @@ def _ranges(found: Captures, begins: dict[int, tuple[int, int]]) -> Iterator[tup
 
 
 def _begins(found: Captures) -> dict[int, tuple[int, int]]:
-    """Return the start (byte and row) of definitions with decorators or attributes, by the first byte without them."""
+    """Return the start (byte and row) of each definition with its decorators or attributes, by the first byte of the
+    definition itself."""
     begins: dict[int, tuple[int, int]] = {}
     around = [(node, node.named_child(node.named_child_count - 1)) for node in found.get("decorated", ())]
     before = [(node, node.next_named_sibling) for node in found.get("before", ())]
@@ -96,14 +98,14 @@ class _Comments:
         return _first_line("\n".join(_MARKS.sub("", line) for line in text.split("\n", 20)))
 
     def without_tail(self, stop: int) -> int:
-        """Return the end of a definition without trailing comments, which a grammar may include."""
+        """Return where a definition ends, excluding trailing comments that a grammar may include."""
         stop = self._stripped(stop)
         while (comment := self._by_end.get(stop)) and self._is_alone(comment):
             stop = self._stripped(comment.start_byte)
         return stop
 
     def before(self, stop: int) -> int:
-        """Return the end of the code before `stop`, without the comments between."""
+        """Return where the code before `stop` ends, excluding the comments in between."""
         stop = self._stripped(stop)
         while comment := self._by_end.get(stop):
             stop = self._stripped(comment.start_byte)
@@ -127,7 +129,7 @@ def _last_row(node: Node) -> int:
 
 
 def _title(node: Node) -> Node | None:
-    """Return the node of the name, which is inside declarators in C: `char **name(int a)`."""
+    """Return the node of a definition's name, which C nests in declarators: `char **name(int a)`."""
     if title := node.child_by_field_name("name"):
         return title
     title = node.child_by_field_name("declarator")

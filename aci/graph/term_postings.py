@@ -1,8 +1,8 @@
-"""Postings of the terms in definitions, built once for a segment: the blobs that are indexed together.
+"""Postings of the terms in definitions, built once for each segment (a group of blobs that are indexed together).
 
-A document is a definition without those inside it. The first document of a file is its text outside of all definitions.
-A term has three counts in a document: in code, in comments and docstrings, and in its own name. Postings are stored in
-buckets, by the hash of their term.
+A document is a definition without its nested definitions. The first document of a file is its text outside of all
+definitions. A term has three counts in a document: in code, in comments and docstrings, and in its own name. Postings
+are stored in buckets, by the hash of their term.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Ints = npt.NDArray[np.uint32]
 CODE, PROSE, NAME = 0, 1, 2
 FIELDS = 3
 DEFINES = "="
-"""The prefix of a bare name, in its original case, for the postings of the definitions with that name."""
+"""The prefix of the terms under which definitions are indexed by their bare names, in the original case."""
 SEPARATOR = "\0"
 _TOKEN = re.compile(rf"{SEPARATOR}|\w+")
 _SPACED = bytes(byte if _TOKEN.match(chr(byte)) else 32 for byte in range(256))
 AT_ONCE = 2_000_000
-"""Number of bytes of text whose words are counted together."""
+"""Number of buffered bytes of text above which words are counted."""
 IN_A_BUCKET = 4096
 """Approximate number of postings in a bucket, all of which are read to look up one term."""
 
@@ -77,7 +77,7 @@ def _hash(term: str) -> int:
 
 
 def bucket_of(term: str, buckets: int) -> int:
-    """Return the bucket of a term; `buckets` is a power of two. Buckets are in the order of the terms' hashes."""
+    """Return the bucket of a term; `buckets` is a power of two. Buckets are ordered by the hashes of their terms."""
     return _hash(term) * buckets >> 32
 
 
@@ -116,7 +116,7 @@ class Numbers(dict[str, int]):
 
 
 class Builder:
-    """Builds a segment: blobs are added one by one, and `segment` is called once at the end."""
+    """Builder of a segment: blobs are added one by one, and `segment` is called once at the end."""
 
     def __init__(self) -> None:
         self._tokens = Numbers({SEPARATOR: 0})
@@ -128,7 +128,7 @@ class Builder:
         self._blob, self._parent = array("I"), array("I")
         self._blobs = 0
         self._texts: list[bytes] = []
-        """Texts whose words are not counted yet. Many are counted at once to use the CPU's caches better."""
+        """Texts whose words have not been counted yet. Many are counted at once to use the CPU's caches better."""
         self._uncounted = 0
 
     def add(self, data: bytes, symbols: tuple[Symbol, ...], prose: list[tuple[int, int]]) -> None:
@@ -182,7 +182,8 @@ class Builder:
         return Documents(_ints(self._blob), _ints(self._parent), lengths[:, CODE], lengths[:, PROSE])
 
     def _buckets(self, parts: list[tuple[str, ...]], found: Ints, places: Ints) -> list[Bucket]:
-        """Return the buckets, from the terms of each token and the documents and fields of the tokens found."""
+        """Return the buckets for the tokens found; `parts` has the terms of each token, `places` the document and field
+        of each token found."""
         numbers = Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         flat = np.fromiter(map(numbers.__getitem__, chain.from_iterable(parts)), np.int64, int(sizes.sum()))
@@ -204,7 +205,7 @@ class Builder:
 
 
 def _tokens(data: bytes) -> list[str]:
-    """Return the longest runs of word characters, and the separators."""
+    """Return the maximal runs of word characters, and the separators."""
     if data.isascii():
         return data.translate(_SPACED).decode("ascii").split()
     return _TOKEN.findall(data.decode("utf-8", "replace"))
@@ -227,7 +228,7 @@ def _split_buckets(
     documents: int,
     counts: npt.NDArray[np.uint8],
 ) -> list[Bucket]:
-    """Return buckets from sorted postings: `cells` has the term and document of each as one number."""
+    """Return buckets for sorted postings; `cells` encodes the term and document of each posting as one number."""
     term, document = np.divmod(cells, max(documents, 1))
     begins = np.searchsorted(term, np.arange(len(terms) + 1))
     document = document.astype(np.uint32)

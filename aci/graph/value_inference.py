@@ -1,8 +1,8 @@
 """Inference of the values of names and attributes: definitions, modules and instances of classes.
 
-Imports and assignments are followed. The recursion always ends, and no result depends on the order of the queries:
-chains of imports are followed with a list of visited names, and assignments to a fixed depth, which is part of every
-key of the cache.
+Imports and assignments are followed. The recursion always ends, and results do not depend on the order of queries:
+visited names are recorded while imports are followed, and assignments are followed to a fixed depth, which is part of
+each cache key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aci.graph.outline import CLASS, Binding, Import, Outline
 from aci.graph.scope_bindings import EMPTY, MODULE, SELF, FileNames, Source, Table
 
 Value: TypeAlias = tuple[str, int, bool]
-"""Path, symbol (-1: the module), and whether the value is an instance of that class."""
+"""A path, a symbol (-1 for the module), and whether the value is an instance of that symbol."""
 Values: TypeAlias = tuple[Value, ...]
 End: TypeAlias = tuple[str, int | Binding]
 """The end of a chain of imports: a definition in a file, the file itself (-1) or an assignment in it."""
@@ -26,7 +26,7 @@ Name: TypeAlias = tuple[str, str]
 Step: TypeAlias = tuple[str, str | int | Binding]
 """A step of a chain of imports: an end, or a name in another module."""
 Ends: TypeAlias = tuple[list[End], str]
-"""The ends of a chain of imports, and the submodule that is meant if there are none."""
+"""The ends of a chain of imports, and the submodule that the name refers to if there are no ends."""
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
@@ -36,7 +36,8 @@ NOTHING: Values = ()
 FULL_DEPTH = 7
 """Maximum number of assignments and returns that are followed from a reference."""
 UNTYPED_DEPTH = 2
-"""At this depth and below, inheritance and calls are not followed. Base classes are looked up at this depth."""
+"""Remaining depth at and below which inheritance and calls are not followed. Base classes are looked up with this
+depth."""
 PYTHON = (".py", ".pyi", ".pyx", ".pxd", "/")
 MOST_PARTS = 10
 MOST_SOURCES = 8
@@ -48,7 +49,8 @@ MOST_ANCESTORS = 60
 def memoised(
     method: Callable[Concatenate[ValueInference, Parameters], Answer],
 ) -> Callable[Concatenate[ValueInference, Parameters], Answer]:
-    """Cache the results of a method, with the paths that each depends on; a cached result adds its paths again."""
+    """Cache the results of a method and the paths that each depends on; a cache hit adds these paths to
+    `dependencies`."""
     name = method.__name__
 
     def ask(self: ValueInference, /, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
@@ -68,7 +70,8 @@ def memoised(
 
 
 class ValueInference:
-    """The values of names in one tree; `dependencies` collects the paths whose outlines were used since it was set."""
+    """The values of names in one tree; `dependencies` collects the paths whose outlines were used since it was last
+    reset."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._outlines = outlines
@@ -137,7 +140,7 @@ class ValueInference:
         return self._end_values(ends, depth)
 
     def _end_values(self, ends: Iterable[End], depth: int) -> Values:
-        """Return the values of the ends; empty if one is unknown and the others are outside of the tree."""
+        """Return the values of the ends; empty if some end is unknown and all others are external."""
         found: list[Value] = []
         unknown = False
         for path, end in ends:
@@ -160,9 +163,11 @@ class ValueInference:
         return self._call_result(values, last, depth - 1) if binding.called else values
 
     def _call_result(self, values: Values, name: str, depth: int) -> Values:
-        """Return the results of calling values by this name; those of external functions are unknown.
+        """Return the results of calling values that are accessed by this name; results of external functions are
+        unknown.
 
-        An external function may return objects of the tree, but calling an external class or a builtin does not.
+        An external function may return an object that is defined in the tree, but an external class or a builtin does
+        not.
         """
         if values == (EXTERNAL,):
             return values if name[:1].isupper() or name in BUILTINS else NOTHING
@@ -192,7 +197,7 @@ class ValueInference:
     # Attributes
 
     def attribute(self, values: Values, name: str, depth: int) -> Values:
-        """Return the values of an attribute; for a property the results of its function."""
+        """Return the values of an attribute; for a property, these are the results of its getter."""
         found: list[Value] = []
         for value in values:
             for member in self.raw_attribute(value, name, depth)[0]:
@@ -201,7 +206,7 @@ class ValueInference:
         return _distinct(found)
 
     def raw_attribute(self, value: Value, name: str, depth: int) -> tuple[Values, bool]:
-        """Return the values of an attribute, and whether it is known to exist, so that no other is meant."""
+        """Return the values of an attribute, and whether the attribute is known to exist."""
         path, index, _ = value
         if not path:
             return (EXTERNAL,), True
@@ -248,7 +253,8 @@ class ValueInference:
 
     @memoised
     def _family(self, path: str, index: int) -> list[tuple[str, int, Table | None]]:
-        """Return the ancestors of a class and the members of each; None for members that may be in several places."""
+        """Return the ancestors of a class with the members of each, or None if its members may be defined in several
+        places."""
         return [
             (at, ancestor, self.names(at).members(ancestor) if at.endswith(PYTHON) else None)
             for at, ancestor in self.ancestors(path, index)[1:]
@@ -335,13 +341,13 @@ class ValueInference:
                 ends = [(module, what) for module, what in dict.fromkeys(steps) if not isinstance(what, str)]
                 self._chains[at] = (ends, self._modules.inside(*at)), self._single_path(at[0]), 0
             elif at == first or not following:
-                # In a cycle, or a chain that is too long, the ends of one name are not those of the next.
+                # In a cycle or an overlong chain, the ends of a name may differ from those of the next name.
                 found = self._search_from(*at)
                 dependencies = self.answers["_search_from"][at][1]
                 self._chains[at] = found, dependencies, MOST_HOPS if following else 0
 
     def _single_path(self, path: str) -> frozenset[str]:
-        """Return the set of one path; equal sets are the same object, to save memory."""
+        """Return a set that contains only this path; the sets are cached to save memory."""
         known = self._single_paths.get(path)
         if known is None:
             known = self._single_paths[path] = frozenset((path,))
@@ -365,7 +371,8 @@ class ValueInference:
 
     @memoised
     def _star_modules(self, path: str) -> tuple[str, ...]:
-        """Return a module and those that it star-imports: a name that none of them has need not be searched.
+        """Return a module and the modules that it star-imports: a name that none of them defines need not be searched
+        for.
 
         The result is () if anything other than modules is involved.
         """
@@ -403,7 +410,7 @@ class ValueInference:
         return list(ends), next(iter(submodules), "")
 
     def _steps(self, path: str, name: str) -> list[Step]:
-        """Return the steps from a name in a module: ends, or names in other modules."""
+        """Return the next steps of an import chain from a name in a module: ends, or names in other modules."""
         if path.endswith("/") or "*" in path:
             file = self._modules.inside(path, name) if path.endswith(".java") else ""
             files = [one for one in self._modules.files(path) if not one.endswith(".java")]
@@ -434,7 +441,7 @@ def _ends_or_submodule(found: Ends) -> list[End]:
 
 
 def _distinct(found: list[Value]) -> Values:
-    """Return the values without duplicates; an external value counts only if there is no other."""
+    """Return the values without duplicates; external values are kept only if there are no others."""
     if len(found) < 2:
         return tuple(found)
     unique = dict.fromkeys(found)

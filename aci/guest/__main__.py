@@ -1,7 +1,8 @@
-"""Starter of the guest programs: `python __main__.py MODULE ARGUMENT ...` calls `main` of a module of this package.
+"""Entry point of the guest programs: `python __main__.py MODULE ARGUMENT ...` calls `main` of a module of this package.
 
 Neither the working directory nor this package's folder is on sys.path, so that modules of the repository and of this
-package cannot shadow each other. A program that imports the repository's modules adds the directory itself.
+package cannot shadow each other. A program that imports the repository's modules adds the working directory to sys.path
+itself.
 """
 
 import os

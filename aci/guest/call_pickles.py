@@ -43,7 +43,7 @@ class RecordedCall:
 
 
 class Uninitialised:
-    """A stand-in for an object that is not yet initialised, which cannot be pickled itself."""
+    """A placeholder for an object that is not initialised yet and therefore cannot be pickled."""
 
     def __init__(self, value):
         self.kind = type(value)
@@ -88,9 +88,9 @@ def _is_named(function):
 
 
 def dumps(args, kwargs, path=(), main="", bare=False):
-    """Return the pickle of a call. `bare`: the first argument is not yet initialised.
+    """Return the pickle of a call. With `bare`, the first argument is an object that is not initialised yet.
 
-    Raises any exception that pickling raises, which may be of any type.
+    Raises whatever exception pickling raises.
     """
     if bare and args and hasattr(args[0], "__dict__"):
         args = (Uninitialised(args[0]), *args[1:])
@@ -139,7 +139,7 @@ def write_all(file, parts):
 
 
 def read_all(file):
-    """Return the complete parts of a file; a truncated last one is ignored."""
+    """Return the complete records of a file; a truncated last record is ignored."""
     with open(file, "rb") as stream:
         data = stream.read()
     found, place = [], 0

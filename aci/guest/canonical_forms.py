@@ -29,7 +29,7 @@ PLAIN = (*PAYLOADS, object, collections.deque, collections.OrderedDict, collecti
 
 
 class TooLarge(Exception):
-    """The form would have more than NODES nodes or MOST_ITEMS items, or could not show differences."""
+    """Raised if a form would have more than NODES nodes or MOST_ITEMS items, or could not show all differences."""
 
 
 def address_free_text(value):
@@ -43,7 +43,8 @@ def qualified_name(value):
 
 
 class FormBuilder:
-    """Builder of the forms of values that may share parts. `consume`: run iterators, else record only their kind.
+    """Builder of the canonical forms of values that may share objects. With `consume`, iterators are run to their end;
+    otherwise only their kind is recorded.
 
     With `cut`, parts that are too deep or too many are left out instead of raising TooLarge.
     """
@@ -106,8 +107,8 @@ class FormBuilder:
         return [[self.of(key, depth), self.of(one, depth)] for key, one in kind.items(value)]
 
     def unordered(self, values, depth):
-        """Return the members' forms, sorted by each member's separate form: alias numbers must not depend on the set's
-        order."""
+        """Return the forms of a set's members, sorted by each member's form in isolation, so that alias numbers do not
+        depend on the set's order."""
         alone = []
         for value in values:
             forms = FormBuilder(self.consume, 10000, True)
@@ -137,7 +138,7 @@ class FormBuilder:
                 qualified_name(kind),
                 [],
                 address_free_text(repr(value)),
-            ]  # it is endless, and its repr shows all of its state
+            ]  # `itertools.count` never ends, and its repr shows its whole state
         items, number, rest = [], 0, hashlib.sha256()
         while number <= MOST_ITEMS:
             try:
@@ -160,8 +161,8 @@ class FormBuilder:
         raise TooLarge("an iterator of more than %d items" % MOST_ITEMS)
 
     def error(self, error, depth=0):
-        """Return type, message, arguments and cause of an exception; a RecursionError's message differs between
-        runs."""
+        """Return the type, message, arguments and cause of an exception; for a RecursionError, whose message differs
+        between runs, return only the type."""
         if isinstance(error, RecursionError):
             return ["error", "builtins.RecursionError", "", ["tuple", []], None]
         cause = error.__cause__
@@ -183,7 +184,8 @@ class FormBuilder:
         return ["array", type(value).__name__, value.dtype.str, shape, parts]
 
     def thing(self, value, kind, depth):
-        """Return the form of an object: its built-in contents (of a subclass), attributes, or how it is copied."""
+        """Return the form of an object: its attributes and the contents of its built-in base class, or else how it is
+        copied."""
         attributes = dict(getattr(value, "__dict__", None) or {})
         for one in kind.__mro__:
             slots = one.__dict__.get("__slots__", ())
@@ -222,7 +224,7 @@ class FormBuilder:
         return self.copied(value, kind, depth)
 
     def copied(self, value, kind, depth):
-        """Return how pickle would copy the object."""
+        """Return a form that describes how pickle would copy the object."""
         if isinstance(value, functools.partial):
             return ["made", "functools.partial", self.all([value.func, value.args, value.keywords], depth)]
         if isinstance(value, memoryview):

@@ -1,7 +1,7 @@
-"""Child processes that run pieces of work one after the other; if one hangs or dies, only its current result is lost.
+"""Child processes that run jobs one after the other; if a child hangs or dies, only the current result is lost.
 
-The child answers through a pipe that was opened before it imported anything of the repository. A line counts only if it
-starts with the token given by the host; code that runs in the child could still find that token in memory.
+The child answers through a pipe that was opened before it imported anything from the repository. A line counts only if
+it starts with the token given by the host; code that runs in the child could still find that token in memory.
 """
 
 import contextlib
@@ -14,11 +14,12 @@ import time
 
 MOST_OPEN = 4096
 GRACE, START = 2.0, 120.0
-"""Seconds between a child's alarm and the kill of an unresponsive child, and seconds that a child has to start."""
+"""Seconds after its alarm at which an unresponsive child is killed, and seconds that a child has to start."""
 
 
 class TimeUp(BaseException):
-    """Raised when time is up. Not an Exception, so that the code under test does not catch it."""
+    """Raised when time is up. It is not an Exception, so that `except Exception` in the code under test does not catch
+    it."""
 
 
 class Alarm:
@@ -43,10 +44,11 @@ class Alarm:
 
 
 def run_in_children(start, count, seconds, token):
-    """Yield the result of `start()(number)` in a child for each number: a dict that JSON can hold.
+    """Yield the result of `start()(number)`, a JSON-serializable dict, for each number; the calls run in child
+    processes.
 
-    The result is {"kind": "late"} or {"kind": "died", "text"} if the child returned none, {"kind": "broken", "text"} if
-    `start` raised.
+    The result is {"kind": "late"} or {"kind": "died", "text"} if the child returned no result, and {"kind": "broken",
+    "text"} if `start` raised.
     """
     number, broken = 0, ""
     while number < count and not broken:
@@ -76,7 +78,7 @@ class Child:
         if not self.pid:
             try:
                 os.setpgid(0, 0)
-                os.closerange(3, writes)  # the code under test gets no other descriptor
+                os.closerange(3, writes)  # the code under test inherits only the pipe and standard streams
                 os.closerange(writes + 1, MOST_OPEN)
                 self.work(start, writes)
             finally:

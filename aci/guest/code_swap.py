@@ -18,16 +18,18 @@ FUTURE = sum(
 
 
 def has_type(value, kinds):
-    """Return whether the type matches, without `isinstance`'s access to the object: a proxy may raise."""
+    """Return whether the value's type matches; unlike `isinstance`, this does not access the object, since a proxy may
+    raise."""
     return issubclass(type(value), kinds)
 
 
 class CannotSwap(Exception):
-    """The function cannot be swapped (closure, defaults, not found), so the module must be run again."""
+    """Raised if a function's code cannot be swapped (closure, changed signature, not found), so that the module must be
+    run again."""
 
 
 class Editor:
-    """Applier of candidates to the modules of the repository at `root`.
+    """Editor that applies candidates to the modules of the repository at `root`.
 
     A candidate is a dict: `path`; `edits`, a list of [start, end, text] in bytes of the file; `function`, null or
     {name, qualname, lines: [first decorator's, def's], start, body, end} of the outermost function that holds the
@@ -49,7 +51,7 @@ class Editor:
         return self._files[path]
 
     def functions(self, path, function):
-        """Return the function objects compiled from that place of the file, wherever they are referenced."""
+        """Return all function objects that were compiled from these lines of the file, wherever they are referenced."""
         if self._functions is None:
             self.index()
         first, last = function["lines"]
@@ -60,7 +62,7 @@ class Editor:
         ]
 
     def index(self):
-        """Find all functions of the repository, by file and name."""
+        """Index all loaded functions of the repository by file and name."""
         self._functions = {}
         self._index()
 
@@ -79,7 +81,7 @@ class Editor:
         return [one.__code__ for named in self._functions.values() for found in named.values() for one in found]
 
     def real_path(self, path):
-        """Return the path with links resolved; cached."""
+        """Return the path with symbolic links resolved; the result is cached."""
         if path not in self._real:
             self._real[path] = os.path.realpath(path)
         return self._real[path]
@@ -93,11 +95,12 @@ class Editor:
         return all(self.real_path(module.__file__) != full for module in self.modules())
 
     def skip(self, path):
-        """Do not try to import the module any more."""
+        """Exclude a module from being imported by `load`."""
         self._loaded.add(path)
 
     def load(self, path):
-        """Import a module of the repository that tests may import only while they run; ignore errors."""
+        """Import a module of the repository in advance, since tests may import it only while they run; ignore
+        errors."""
         if not self.is_missing(path):
             return
         self._loaded.add(path)
@@ -111,11 +114,11 @@ class Editor:
                 except BaseException:  # noqa: BLE001 - a module may raise anything, SystemExit too
                     continue
                 if self._functions is not None:
-                    self._index()  # earlier objects are frozen, and not found again
+                    self._index()  # earlier objects are frozen (`gc.freeze`), so they are not found twice
                 return
 
     def apply(self, candidate):
-        """Apply the candidate with the line numbers of its file, by swapping code if possible.
+        """Apply the candidate, by swapping code if possible, and keep the line numbers of its file.
 
         Raises SyntaxError for a broken edit.
         """
@@ -125,7 +128,7 @@ class Editor:
             self.rerun(candidate)
 
     def swap(self, candidate, numbered=False):
-        """Give the function the code of its edited text, after undoing the previous swap.
+        """Replace the function's code with code compiled from the edited text, after undoing the previous swap.
 
         Line numbers are those of the file if `numbered`, else they start at 1. Raises CannotSwap, SyntaxError.
         """
@@ -203,9 +206,10 @@ def _transplant(source, target):
 
 
 def _refit(source, target):
-    """Give the old class, to which instances and importers refer, the attributes of the new class.
+    """Copy the attributes of the new class to the old class, to which instances and importers refer.
 
-    Functions are changed in place, so that their `super()` still refers to the old class. Slot descriptors are kept.
+    Functions are changed in place, so that their `super()` still refers to the old class. The old class keeps its slot
+    descriptors.
     """
     slots = types.MemberDescriptorType, types.GetSetDescriptorType
     for name, value in list(vars(source).items()):
@@ -223,7 +227,7 @@ def _refit(source, target):
 
 
 def _functions(before, after):
-    """Return pairs of the functions of a class attribute and of its replacement; none if their types differ."""
+    """Return (old, new) pairs of the functions in a class attribute and its replacement; none if their types differ."""
     if type(before) is not type(after):
         return []
     if has_type(before, types.FunctionType):
@@ -249,9 +253,10 @@ def apply_edits(source, edits, start, end):
 
 
 def compile_function(text, qualname, filename, flags, first=1):
-    """Return the code object of a function, compiled from its indented text with `first` as its line; None if missing.
+    """Return the code object of a function, compiled from its indented text as if it started at line `first`; None if
+    it is missing.
 
-    A method is compiled inside a class of the right name, so that private names and `super()` work.
+    A method is compiled inside a class with the name of its own class, so that private names and `super()` work.
     """
     *above, name = qualname.split(".")
     head = b""

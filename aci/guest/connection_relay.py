@@ -24,20 +24,21 @@ HEADER = struct.Struct(">cII")
 HELLO, OPEN, DATA, END, RESET, CREDIT = b"H", b"O", b"D", b"E", b"R", b"C"
 WINDOW = 262144  # bytes that may be in flight on a connection, in each direction
 CHUNK = 32768
-HIGH = 1 << 20  # bytes queued for the pipe at which connections are not read; at 4 times that, the pipe is not read
+HIGH = 1 << 20  # queued bytes at which connections are no longer read; at 4 times as many, the pipe is no longer read
 CONNECTIONS = 128
 WAITING = 4096  # the backlog: npm opens hundreds of connections at once, and retries a refused one only later
 
 
 class Broken(Exception):
-    """The other end violates the protocol."""
+    """Raised if the other end violates the protocol."""
 
 
 class Stream:
-    """A connection.
+    """A relayed connection.
 
-    `waiting` is data from the pipe, `credit` the number of bytes that may still be sent to the pipe, `room` the number
-    that may still arrive from it. A `deaf` connection accepts no more data, but may still send some.
+    `waiting` is data from the pipe that is not delivered yet, `credit` the number of bytes that may still be sent to
+    the pipe, `room` the number that may still arrive from it. A `deaf` connection accepts no more data, but may still
+    send some.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -147,7 +148,7 @@ class Link:
 
     def _serve(self, number: int, events: int) -> None:
         stream = self._streams.get(number)
-        if stream is None:  # a frame handled in this turn ended it
+        if stream is None:  # a frame that was handled since `poll` returned has ended it
             return
         if events & select.POLLOUT and stream.waiting:
             self._give(number, stream)
@@ -189,7 +190,8 @@ class Link:
             self._finish(number, stream)
 
     def _finish(self, number: int, stream: Stream) -> None:
-        """Forward an end after all data before it, and drop a connection that has ended in both directions."""
+        """Forward the end of the data once all data is delivered, and drop a connection that has ended in both
+        directions."""
         if stream.got_end and not stream.waiting and not stream.shut:
             stream.shut = True
             try:

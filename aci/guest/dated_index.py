@@ -1,9 +1,9 @@
-"""A package index as of a date: a proxy on loopback that hides newer files of the real indexes from pip.
+"""Package index at a past date: a proxy on loopback that hides newer files of the real indexes from pip.
 
 The program runs in the container of a set-up: standard library only, Python 3.6 and later. Its arguments are the time
-(`2024-05-17T08:13:06`, UTC) and the addresses of indexes. It prints its port and continues in the background. Files
-that were uploaded later are left out. All files are listed if a package has no older one, or if an index gives no
-upload times (neither by PEP 700 nor by PyPI's own JSON).
+(`2024-05-17T08:13:06`, UTC) and the URLs of the indexes. It prints its port and continues in the background. Files that
+were uploaded later are left out. All files are listed if a package has no older files, or if an index gives no upload
+times (neither by PEP 700 nor by PyPI's own JSON).
 """
 
 import json
@@ -57,7 +57,7 @@ def read(address: str, tries: int = 3) -> Tuple[str, str, str]:
 
 
 def list_files(index: str, package: str) -> List[File]:
-    """Return a package's files, [] if the index does not have it. Raises OSError, ValueError."""
+    """Return a package's files; [] if the index does not have the package. Raises OSError, ValueError."""
     try:
         address, kind, text = read("{}/{}/".format(index.rstrip("/"), package))
     except HTTPError as error:
@@ -89,7 +89,7 @@ def from_json(each: Dict[str, Any], address: str) -> File:
 
 
 def upload_times(index: str, package: str) -> Dict[str, str]:
-    """Return the upload time of each file from PyPI's older JSON interface, {} if the index has none."""
+    """Return the upload time of each file from PyPI's legacy JSON API; {} if the index does not provide it."""
     try:
         releases = json.loads(read(urljoin(index.rstrip("/"), "pypi/{}/json".format(package)))[2])["releases"]
         return {each["filename"]: each["upload_time_iso_8601"] for files in releases.values() for each in files}
@@ -98,7 +98,7 @@ def upload_times(index: str, package: str) -> Dict[str, str]:
 
 
 def files_until(files: List[File], last: str) -> List[File]:
-    """Return the files that existed at that time; all files if none is known to have existed."""
+    """Return the files that existed at the time `last`; all files if none is known to have existed then."""
     return [each for each in files if "" < each.get("data-upload-time", "")[:19] <= last] or files
 
 

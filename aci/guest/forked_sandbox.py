@@ -20,7 +20,7 @@ MEMORY_BYTES, LEAST_MEMORY = 1 << 30, 128 << 20
 FILE_BYTES = 64 << 20
 BLOCK = 1 << 16
 LONGEST = 32000000
-"""Maximum number of bytes of a line; a child that writes a longer one is not read any further."""
+"""Maximum number of bytes of a line; the parent stops reading from a child that writes a longer one."""
 MOST_WORKERS = 16
 MEMORY_FILES = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 ENDED_FIRST = 500
@@ -46,8 +46,8 @@ def cpu_limit(seconds):
     """Raise TimeUp after `seconds` of CPU time (user and kernel).
 
     It is raised again every 50 ms in case the code under test catches it, and once more at the end of the context. Code
-    that does not return to Python (a C loop) is ended with its process by `SLAIN`, after `2 * seconds + 0.2` of user
-    CPU time.
+    that does not return to Python (such as a loop in C) is killed with its process by `CPU_LIMIT_SIGNAL`, after `2 *
+    seconds + 0.2` of user CPU time.
     """
     _Alarm.count, _Alarm.file = 0, ""
     signal.signal(signal.SIGPROF, _time_up)
@@ -100,9 +100,9 @@ def run_forked(work, receive, patience):
 class Child:
     """A forked process that runs `work(emit, take)` and exchanges JSON values with its parent.
 
-    In the child, `emit(value)` sends a value and `take()` waits for one (None at the end). It has resource limits and
-    no output. `ended` is true once the child sends nothing more, `done` if its work returned. `signal` is the signal
-    that killed it, known after `kill`.
+    In the child, `emit(value)` sends a value and `take()` waits for one (None at the end). The child has resource
+    limits, and its output is discarded. `ended` is true once the child sends nothing more, `done` if its work returned.
+    `signal` is the signal that killed it, known after `kill`.
     """
 
     def __init__(self, work):
@@ -132,7 +132,7 @@ class Child:
         return self._in
 
     def send(self, value):
-        """Send a value. Data that the child does not read now stays in `unsent`, for `send_rest`."""
+        """Send a value. Data that the child does not read immediately stays in `unsent`, for `send_rest`."""
         self.unsent += (json.dumps(value) + "\n").encode()
         self.send_rest()
 
@@ -178,7 +178,7 @@ class Child:
 
 
 class LineBuffer:
-    """A buffer that joins chunks of bytes to lines. `length` is the size of the incomplete line."""
+    """A buffer that joins chunks of bytes into lines. `length` is the size of the incomplete line."""
 
     def __init__(self):
         self.length = 0
@@ -198,12 +198,13 @@ class LineBuffer:
 
 
 def is_bounded_number(value, most=1e9):
-    """Return whether it is a number from 0 to `most`: JSON may also hold infinite and unbounded ones."""
+    """Return whether a value is a number from 0 to `most`; numbers from JSON may also be infinite or arbitrarily
+    large."""
     return type(value) in (int, float) and 0 <= value <= most
 
 
 def core_count():
-    """Return the number of processes that can run at once here, within a container's CPU quota."""
+    """Return the number of processes that can run in parallel within the container's CPU quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
@@ -216,8 +217,8 @@ def core_count():
 
 
 def memory_limit(files=MEMORY_FILES):
-    """Return the number of bytes that a child may allocate beyond its parent's; if all do, enough is left for the
-    parent."""
+    """Return the number of bytes that a child may allocate in addition to its parent's; enough is left for the parent
+    if all children reach this limit."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for name in files:
         with contextlib.suppress(OSError, ValueError), open(name) as file:  # the file does not exist, or holds `max`
@@ -227,7 +228,7 @@ def memory_limit(files=MEMORY_FILES):
 
 def _fork():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # about threads that a repository has started
+        warnings.simplefilter("ignore", DeprecationWarning)  # `fork` warns about running threads
         return os.fork()
 
 

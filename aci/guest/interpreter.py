@@ -29,8 +29,8 @@ CLOCK = 50000000
 STARTS, GRACE = 20.0, 5.0
 """Maximum number of seconds for the interpreter to start, and for an interrupted block to end."""
 CHECK_INTERVAL, IDLE_TIMEOUT = 20.0, 300.0
-"""Seconds between checks that the shell still exists, and seconds that the interpreter waits for a new caller without a
-shell."""
+"""Seconds between checks that the caller's shell still exists, and seconds since the last call after which the
+interpreter exits if the shell is gone."""
 CHANGED = "[files have changed: the repository's modules will be imported again, existing names refer to old code]"
 RESTARTED = "[a new interpreter was started: names defined by earlier blocks are lost]"
 
@@ -87,7 +87,7 @@ def _connect(folder):
 
 
 def _in_folder(folder, act):
-    """Call `act` in the folder, as the path of a socket must be short."""
+    """Call `act` with the folder as working directory, since the path of a socket must be short."""
     here = os.getcwd()
     os.chdir(folder)
     try:
@@ -115,7 +115,8 @@ def _start(folder):
 
 
 class Interpreter:
-    """The namespace of the blocks: that of the module `__main__`, where unittest, pickle and others look."""
+    """The namespace in which blocks run: it is that of the module `__main__`, where unittest and pickle look up
+    names."""
 
     def __init__(self):
         module = types.ModuleType("__main__")
@@ -160,7 +161,7 @@ class Interpreter:
             self._record_imports(root, began)
 
     def _record_imports(self, root, began):
-        """Remember the timestamps of the repository's imported files.
+        """Record the timestamps of the repository's imported files.
 
         If a file was written while the block ran, it is unknown which version was imported.
         """
@@ -174,7 +175,7 @@ class Interpreter:
         return any(name in self.stamps and self.stamps[name] != _stamp(path) for name, path in _files(root))
 
     def _forget(self, root):
-        """Unload all modules of the repository if one has changed, as they refer to each other's names."""
+        """Unload all modules of the repository if one has changed, since they refer to each other's objects."""
         if self.is_old(root):
             for name, _ in _files(root):
                 del sys.modules[name]
@@ -191,7 +192,7 @@ def _files(root):
 
 
 def _is_compiled(root):
-    """Return whether a loaded module is compiled, so that one process cannot import it twice."""
+    """Return whether a loaded module is a compiled extension, which a process cannot import twice."""
     return any(not path.endswith((".py", ".pyc")) for _, path in _files(root))
 
 
@@ -227,7 +228,7 @@ def serve(folder):
         connection = _accept(listening, shell)
         held.append(connection)
         shell = _serve(interpreter, connection, nothing)
-        if os.getpid() != own:  # a child that a block forked and did not end
+        if os.getpid() != own:  # this is a child that a block forked and that did not exit
             os._exit(0)
         held.remove(connection)
         connection.close()

@@ -1,10 +1,10 @@
 """Probe of a repository: prints one JSON line with what is needed to run its tests.
 
-Runs under the target's Python (3.6 and later), standard library only, as `project_probe.py ROOT PATHS`, where PATHS is
-the PYTHONPATH of the tests. It has no PYTHONPATH itself, since it runs before the user has allowed the repository's
-code to run. {"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest
-(or ""), the number of test files, the arguments of `unittest discover` that reach most of them ([] if none do), and the
-interpreter's version.
+Runs under the target's Python (3.6 and later) with only the standard library, as `project_probe.py ROOT PATHS`, where
+PATHS is the PYTHONPATH of the tests. The probe itself runs without PYTHONPATH, since the user has not yet allowed the
+repository's code to run. The JSON keys are "python" (the interpreter's name), "pytest" (the name of an interpreter that
+has pytest, or ""), "tests" (the number of test files), "start" (the arguments with which `unittest discover` finds most
+of them, [] if it finds none) and "version" (the interpreter's version).
 """
 
 import importlib.machinery
@@ -41,14 +41,14 @@ def has_test_cases(path):
 
 
 def top_of(folder, root):
-    """Return the nearest folder above that is not a package, which must be on sys.path for the tests."""
+    """Return the nearest enclosing folder that is not a package; it must be on sys.path for the tests."""
     while folder != root and os.path.exists(os.path.join(folder, "__init__.py")):
         folder = os.path.dirname(folder)
     return folder
 
 
 def start(paths, root):
-    """Return the arguments of `unittest discover` that reach most of the files."""
+    """Return the arguments with which `unittest discover` finds most of the files."""
     groups = {}
     for path in paths:
         pattern = "test*.py" if os.path.basename(path).startswith("test") else "*_test.py"
@@ -63,7 +63,7 @@ def start(paths, root):
 
 
 def this_python_has_pytest(folders):
-    """Return whether this Python finds pytest, also in these folders, without running any of their files."""
+    """Return whether this Python or one of these folders has pytest, without running any of their files."""
     own = importlib.machinery.PathFinder.find_spec("pytest", folders)
     return own is not None or importlib.util.find_spec("pytest") is not None
 

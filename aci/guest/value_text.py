@@ -1,4 +1,4 @@
-"""Values as text, for readers and for comparison.
+"""Text representations of values, for readers and for comparison.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,14 +10,14 @@ import types
 ITEMS, DEPTH, PARTS, READ = 300, 100, 20000, 160
 """Limits: items taken from an iterator, levels and parts of a nested value, characters of text for readers."""
 NEAR = 6
-"""Levels that `outline_text` includes."""
+"""Number of nesting levels that `outline_text` includes."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 """Values whose attributes are not part of their state."""
 
 
 def readable_text(value):
-    """Return text for readers, without addresses: sets and dicts sorted by text, floats rounded to ten digits.
+    """Return human-readable text without addresses: sets and dicts are sorted by text, floats rounded to ten digits.
 
     Objects without a `__repr__` of their own are shown by their attributes.
     """
@@ -25,12 +25,12 @@ def readable_text(value):
 
 
 def full_text(value):
-    """Return text as `readable_text` does, also with attributes and slots of objects with their own `__repr__`."""
+    """Return text like `readable_text`, including attributes and slots of objects with their own `__repr__`."""
     return Shower(True).text(value)
 
 
 def outline_text(value):
-    """Return text as `full_text` does, without the levels below NEAR."""
+    """Return text like `full_text`, without the parts that are nested deeper than NEAR levels."""
     return Shower(True, NEAR).text(value)
 
 
@@ -119,7 +119,7 @@ def shorten(text, most=READ):
 
 
 def call_text(function, values):
-    """Return a call as a user would write it, as far as its values allow."""
+    """Return a call as text, as a user would write it where its values allow."""
     positional, named = values
     texts = [shorten(readable_text(one), 80) for one in positional]
     texts += ["%s=%s" % (name, shorten(readable_text(one), 80)) for name, one in named.items()]
@@ -134,7 +134,7 @@ def _is_of(value, name):
 
 
 def take_items(result):
-    """Return the first items of an iterator as a list, any other value unchanged."""
+    """Return the first items of an iterator as a list, or any other value unchanged."""
     if isinstance(result, types.GeneratorType) or (hasattr(type(result), "__next__") and not hasattr(result, "read")):
         return list(itertools.islice(result, ITEMS))
     return result

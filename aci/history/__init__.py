@@ -1,1 +1,1 @@
-"""The commits before the base: their index, search in it, and the files and functions that they changed."""
+"""Commit history before the base: an index, search, and the files and functions that each commit changed."""

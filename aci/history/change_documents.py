@@ -1,4 +1,4 @@
-"""Files as documents made of the messages of the commits that changed them, scored by BM25."""
+"""BM25 ranking of files, each represented by the messages of the commits that changed it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ BEST_TERMS = 4
 
 @dataclass(frozen=True, slots=True)
 class FileHistory:
-    """A file whose commit messages match; `score` is relative to the best result, `terms` are the heaviest terms."""
+    """A file whose commit messages match a query; `score` is relative to the best result, `terms` are the matching
+    terms that contribute most."""
 
     score: float
     terms: tuple[str, ...]
 
 
 class FileDocuments:
-    """The commit messages of the files of `present`; the terms of a message are divided among the files it changed."""
+    """Commit messages as documents of the files in `present`; a message's term counts are divided among the files that
+    the commit changed."""
 
     def __init__(self, changes: Changes, ancestors: Numbers, lengths: Numbers, present: Collection[str]) -> None:
-        """`ancestors` are the commits to use, ascending; `lengths` is the number of words in each commit's message."""
+        """`ancestors` holds the numbers of the commits to use, in ascending order; `lengths` holds the number of words
+        in each commit's message."""
         self.paths = sorted(present)
         files = _current_files(changes.paths, self.paths)[changes.files]
         commits = np.repeat(np.arange(len(changes.counts)), changes.counts)
@@ -50,9 +53,9 @@ class FileDocuments:
     def scores(
         self, terms: Mapping[str, float], postings: Mapping[str, tuple[Numbers, Numbers]]
     ) -> dict[str, FileHistory]:
-        """Return the files whose messages contain some of these weighted terms, with their scores.
+        """Return scores for the files whose commit messages contain any of these weighted terms.
 
-        `postings` holds, for each term, the commits that contain it and how often each does.
+        `postings` maps each term to the commits whose messages contain it and the number of occurrences in each.
         """
         documents = np.count_nonzero(self._lengths) or 1
         damping = K1 * (1 - B + B * self._lengths * documents / (self._lengths.sum() or 1.0))
@@ -71,14 +74,15 @@ class FileDocuments:
         }
 
     def _heaviest(self, terms: Mapping[str, float], postings: Mapping[str, tuple[Numbers, Numbers]]) -> list[str]:
-        """Return the terms with the greatest weights; a term weighs more the fewer commits contain it."""
+        """Return the terms with the greatest weights; terms that occur in fewer commits weigh more."""
         weight = {
             term: terms[term] * math.log1p(self._commits / (1 + len(found))) for term, (found, _) in postings.items()
         }
         return sorted(weight, key=lambda term: (-weight[term], term))[:MOST_TERMS]
 
     def _divided(self, commits: Numbers, values: Numbers) -> Scores:
-        """Return, for each file, the sum of these commits' values, each divided among the commit's files."""
+        """Return, for each file, the sum of these commits' values; each value is divided among the files that the
+        commit changed."""
         counts = self._counts[commits]
         first = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(self._starts[commits] - first, counts)
@@ -87,7 +91,8 @@ class FileDocuments:
 
 
 def _current_files(paths: list[str], present: list[str]) -> Numbers:
-    """Return the index in `present` of each path, or else of the only file with its name; -1 if there is none."""
+    """Return the index in `present` of each path or, if it is missing there, of the only file with the same name; -1 if
+    there is none."""
     number = {path: place for place, path in enumerate(present)}
     namesake = unique_file_names(present)
     found = [number.get(path, number.get(namesake.get(path.rpartition("/")[2], ""), -1)) for path in paths]

@@ -1,4 +1,4 @@
-"""The files that each commit of a family changed, stored as columns, since they are always read together."""
+"""Column-wise storage of the files that each commit of a family (a repository and its clones) changed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 SCHEMA = "CREATE TABLE changed (family INTEGER PRIMARY KEY, paths BLOB, counts BLOB, files BLOB)"
 MOST = 100
-"""Maximum number of files of a commit; merges, and commits that changed more files, are stored as having changed
-none."""
+"""Maximum number of files stored for a commit; merges and commits that changed more files are stored without files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """The files that commits changed.
 
-    `counts` is the number of files of each commit; `files` are their indexes in `paths`, commit after commit.
+    `counts` holds the number of files of each commit; `files` holds the indexes of these files in `paths`, in the order
+    of the commits.
     """
 
     paths: list[str]
@@ -40,14 +40,14 @@ def load_changes(cache: Cache, family: int, commits: int) -> Changes:
     each = np.frombuffer(counts, np.uint8).astype(np.int64)
     if len(each) < commits or each.sum() * 4 != len(files):
         raise Damaged(f"the changes of family {family} are cut off")
-    each = each[:commits]  # other processes may have added more
+    each = each[:commits]  # other processes may have added commits since
     return Changes(_paths(paths), each, np.frombuffer(files, np.uint32)[: each.sum()].astype(np.int64))
 
 
 def store_changes(
     store: sqlite3.Connection, family: int, fresh: Sequence[str], changed: Mapping[str, Sequence[str]]
 ) -> None:
-    """Store the changes of these new commits, after those of the commits that are already stored."""
+    """Append the changes of these new commits to the stored ones."""
     store.execute("INSERT OR IGNORE INTO changed VALUES (?, x'', x'', x'')", (family,))
     (before,) = store.execute("SELECT paths FROM changed WHERE family = ?", (family,)).fetchone()
     number = {path: place for place, path in enumerate(_paths(before))}

@@ -1,4 +1,4 @@
-"""The functions that a commit changed: those that enclose the lines it wrote, in its own version of the files."""
+"""The functions that a commit changed: those that enclose the changed lines in the commit's version of the files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_FILES = 20
 
 
 def changed_functions(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the dotted names of the functions that each commit changed, by the path that the file had in that commit.
+    """Return the dotted names of the functions that each commit changed, by the file's path at that commit.
 
     Functions in tests are left out, and so are all functions of a commit that changed more than 20 source files.
     """
@@ -50,8 +50,8 @@ def _innermost(symbols: Sequence[Symbol], span: Span) -> Iterable[str]:
 def message_references(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the references in each commit's message.
 
-    `numbers` are the issues and pull requests that the message mentions, those that the commit closes first; `names`
-    are identifiers.
+    `numbers` are the issues and pull requests that the message mentions, starting with those that the commit closes;
+    `names` are identifiers.
     """
     from aci.history.commit_terms import parse_message
     from aci.issue_text.issue_mentions import is_identifier_like

@@ -1,7 +1,8 @@
 """The index of the terms in commit messages, shared by all clones of a repository.
 
-A family is a repository with all its clones. Each commit that was ever indexed has a number in its family, and postings
-consist of these numbers. A bitmap over them marks the ancestors of a base, so that later commits are never used.
+A family is a repository with all its clones. Every indexed commit has a number within its family, and postings refer to
+commits by these numbers. For each base, a bitmap over these numbers marks its ancestors, so that later commits are
+never used.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("file_selection", "symbol_definitions", "parser", "languages/*"))
 CODE_PATTERNS = ("history/*.py", "issue_text/search_terms.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
-"""The code that determines the contents of the index."""
+"""Patterns of the source files that determine the contents of the index."""
 SCHEMA = f"""
 {commit_files.SCHEMA};
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
@@ -40,13 +41,15 @@ CREATE TABLE changes (id TEXT, kind TEXT, said BLOB, PRIMARY KEY (id, kind)) WIT
 
 COUNT_BITS = 6
 MOST_COUNT = (1 << COUNT_BITS) - 1
-"""A posting is a commit's number and, in its lowest bits, how often the term occurs in its message."""
+"""A posting consists of a commit's number and, in the lowest bits, the number of times that the term occurs in its
+message."""
 NEIGHBOURS = 50
 IN_ONE_QUESTION = 500
 AT_ONCE = 500_000
-"""Postings gathered before they are stored: those of about ten thousand usual commits, in about 150 MB."""
+"""Number of postings collected before they are stored: those of about ten thousand typical commits, which take about
+150 MB."""
 LARGEST = 1 << 30
-"""Size of a cache in bytes above which it is not extended but replaced by a new one."""
+"""Size of a cache in bytes above which it is replaced instead of extended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ NO_BASE = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
 
 
 def open_index(folder: Path | None) -> Cache:
-    """Return the cache in a folder, or one in memory if there is no folder."""
+    """Return the cache in a folder, or an in-memory cache if there is no folder."""
     return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
 
 
@@ -76,7 +79,7 @@ def file_in(folder: Path) -> Path:
 
 
 def load_base(cache: Cache, commit: str, boundary: str) -> Base | None:
-    """Return a base that has already been indexed."""
+    """Return a base if it has already been indexed."""
     row = cache.read("SELECT family, ancestors FROM bases WHERE id = ? AND boundary = ?", (commit, boundary))
     if not row:
         return None
@@ -107,7 +110,7 @@ def _family(cache: Cache, id: int) -> Base:
 
 
 def index_base(cache: Cache, commits: GitLog, commit: str) -> Base | None:
-    """Index a base for the first time, starting from the nearest known one; None if the commit is missing.
+    """Index a new base, starting from the indexed base that is nearest in time; return None if the commit is missing.
 
     Raises Damaged if the cache has grown too large, so that the caller replaces it.
     """
@@ -148,7 +151,7 @@ def _numbers(base: Base) -> dict[str, int]:
 
 
 def _family_of(cache: Cache, root: str) -> int:
-    """Return the family whose history begins at this commit; it is created if necessary."""
+    """Return the family with this root commit, creating it if necessary."""
     with cache.writing() as store:
         row = store.execute("SELECT id FROM families WHERE root = ? ORDER BY id", (root,)).fetchone()
         if row:
@@ -175,7 +178,8 @@ def _read_messages(commits: Iterable[Commit]) -> Iterator[_IndexedCommit]:
 
 
 def _add(cache: Cache, family: int, commits: GitLog, ids: Sequence[str]) -> dict[str, int]:
-    """Index these commits, except those that another process has indexed meanwhile; return all commits' numbers."""
+    """Index these commits, except those that another process has indexed meanwhile; return the numbers of all commits
+    in the family."""
     for some in _batches(_read_messages(commits.read(ids))):
         changed = commits.changed([one.id for one in some])
         with cache.writing() as store:
@@ -200,7 +204,7 @@ def _batches(commits: Iterable[_IndexedCommit]) -> Iterator[list[_IndexedCommit]
 
 
 def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_IndexedCommit], first: int) -> None:
-    """Store new commits, which get consecutive numbers from `first`."""
+    """Store new commits, numbered consecutively from `first`."""
     postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
     for number, one in enumerate(fresh, first):
         place = number << COUNT_BITS
@@ -231,7 +235,8 @@ def _packed(values: Sequence[int], kind: str) -> bytes:
 
 
 def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:
-    """Yield each term in ancestors' messages, with the numbers of these commits and how often it occurs in each."""
+    """Yield each of these terms with the numbers of the ancestors whose messages contain it and its number of
+    occurrences in each."""
     for first in range(0, len(terms), IN_ONE_QUESTION):
         some = terms[first : first + IN_ONE_QUESTION]
         marks = ", ".join("?" * len(some))
@@ -240,7 +245,8 @@ def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tu
             if len(found) % 4:
                 raise Damaged(f"the postings of {term!r} are cut off")
             places = np.frombuffer(found, np.uint32)
-            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # other processes may add more
+            # Other processes may have added commits since.
+            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]
             places = places[base.ancestors[places >> COUNT_BITS]]
             if len(places):
                 yield term, (places >> COUNT_BITS).astype(np.int64), (places & MOST_COUNT).astype(np.int64)

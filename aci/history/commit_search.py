@@ -1,6 +1,7 @@
 """Search in the commits before a base; nothing later than the base is ever used.
 
-Messages are indexed once, and later only new ones. Changes are read only for the few commits that matter.
+Each message is indexed once; later runs index only new messages. Changed lines and functions are read only for the few
+commits that a query asks for.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ Found = TypeVar("Found")
 class PastCommit:
     """A commit before the base.
 
-    `score` is relative to the best result, `age` is the number of the base's ancestors that were made after it,
-    including the base.
+    `score` is relative to the best result; `age` is the number of commits made after this one, up to and including the
+    base.
     """
 
     commit: str
@@ -50,7 +51,7 @@ class PastCommit:
 
 
 class History:
-    """The ancestors of one base commit, including itself. Safe for threads and processes.
+    """The ancestors of one base commit, including itself. Safe to use from several threads and processes.
 
     The history is empty if the repository does not have the commit. Raises WorkspaceError if the cache cannot be
     written.
@@ -62,7 +63,8 @@ class History:
 
     @staticmethod
     def open(git_dir: Path, commit: str, cache: Path | None) -> History:
-        """Return the history in `git_dir` up to `commit`, a full id. `cache` is the folder of its index, if any."""
+        """Return the history in `git_dir` up to `commit`, a full id. `cache` is the folder of the index; if it is None,
+        the index is kept in memory."""
         from aci.history.commit_index import open_index
 
         return History(GitLog(git_dir), commit, open_index(cache))
@@ -99,10 +101,11 @@ class History:
         return self._ask(best)
 
     def find_named(self, ids: Iterable[str], numbers: Iterable[int]) -> list[PastCommit]:
-        """Return the commits whose id starts with one of `ids`, or that name an issue or pull request of `numbers`.
+        """Return the commits whose id starts with one of `ids`, or whose message mentions an issue or pull request in
+        `numbers`.
 
-        In a message, `#12`, `gh-12` and a link name a number. A commit that only mentions a number has half the score
-        of one that is about it.
+        Messages mention a number as `#12`, as `gh-12` or in a link. A commit that only mentions a number gets half the
+        score of a commit about that issue.
         """
         import numpy as np
 
@@ -125,8 +128,8 @@ class History:
     def search_files(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, FileHistory]:
         """Return the files of `present` whose commit messages are similar to a set of weighted terms, by BM25.
 
-        A file's document consists of the messages of the commits that changed it, each divided among the commit's
-        files. Merges are ignored, since the merged commits count themselves.
+        A file's document consists of the messages of the commits that changed it; each message's term counts are
+        divided among the commit's files. Merges are ignored, since the merged commits are counted separately.
         """
         import numpy as np
 
@@ -145,15 +148,18 @@ class History:
         return self._ask(find)
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
-        """Return the files that each commit changed against its first parent; none for one that changed over 100.
+        """Return the files that each commit changed against its first parent; a commit that changed more than 100 files
+        gets an empty tuple.
 
-        With `present`, the base's paths, only those files are returned; a file that has moved has its present path.
-        Commits that the repository lacks (a shallow or partial clone) and commits that are not ancestors are left out.
+        If `present` (the paths of the base) is given, only these files are returned; renamed files are returned under
+        their current paths. Commits that are not ancestors, or that are missing in a shallow or partial clone, are left
+        out.
         """
         return self._ask(lambda base: self._touched(_ancestors(base, commits), present))
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return the stripped lines that each commit added to each file (by the path it had), without short ones.
+        """Return the stripped lines that each commit added to each file, without short lines, by the file's path at
+        that commit.
 
         Leaves out the same commits as `touched`.
         """
@@ -165,9 +171,9 @@ class History:
         return self._ask(find)
 
     def functions(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return the dotted names of the functions that each commit changed, by file (by the path it had).
+        """Return the dotted names of the functions that each commit changed, by the file's path at that commit.
 
-        Leaves out the same commits as `touched`, tests, and commits that changed over 20 source files.
+        Leaves out tests, commits that changed more than 20 source files, and the commits that `touched` leaves out.
         """
         from aci.history.commit_functions import changed_functions
 
@@ -178,7 +184,8 @@ class History:
         return self._ask(find)
 
     def references(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return what each commit's message names: `numbers` of issues and pull requests, and `names` in code."""
+        """Return the references in each commit's message: `numbers` of issues and pull requests, and `names`
+        (identifiers)."""
         from aci.history.commit_functions import message_references
 
         return self._ask(
@@ -188,14 +195,16 @@ class History:
         )
 
     def diff(self, commit: str, paths: Sequence[str]) -> str:
-        """Return a commit's unified diff for these paths (as it had them); "" if it is not an ancestor."""
+        """Return a commit's unified diff for these paths, as named in that commit; "" if the commit is not an
+        ancestor."""
         return self._ask(lambda base: self._commits.diff(commit, paths) if _ancestors(base, [commit]) else "")
 
     def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
-        """Return the files of `present` that changed with each of these paths in the newest 4,000 commits, best first.
+        """Return the files in `present` that changed together with each of these paths in the newest 4,000 commits,
+        best first.
 
-        Each has its share of the path's changes, from 0 to 1. Files are identified by the names that they had in each
-        commit.
+        Each file comes with the weighted share of the path's commits that also changed it, from 0 to 1. Renames are not
+        followed.
         """
         from aci.history.commit_index import newest_commits
         from aci.history.file_renames import changed_together
@@ -222,7 +231,7 @@ class History:
     def _cached_changes(
         self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Found]]
     ) -> dict[str, Found]:
-        """Return changes of commits from the cache; changes missing there are read from the repository and stored."""
+        """Return the changes of these commits from the cache; read missing ones from the repository and store them."""
         found: dict[str, Found] = {}
         for first in range(0, len(commits), IN_ONE_QUESTION):
             some = commits[first : first + IN_ONE_QUESTION]
@@ -258,7 +267,8 @@ class History:
             return NO_BASE
 
     def _ranked_commits(self, base: Base, scores: Scores, most: int) -> list[PastCommit]:
-        """Return the commits with the best scores; ties go to the newer one, whatever the order of reading."""
+        """Return the commits with the best scores; among equal scores, newer commits come first, regardless of the
+        order in which they were indexed."""
         import numpy as np
 
         from aci.history.commit_index import load_subjects
@@ -299,7 +309,8 @@ def _ancestors(base: Base, commits: Sequence[str]) -> list[str]:
 
 
 def _packed(value: Any) -> str | bytes:
-    """Return a value as JSON, compressed only if it is long: thousands of short values are read at once."""
+    """Return a value as JSON, compressed if it is long; short values stay uncompressed because thousands of them are
+    read at once."""
     text = json.dumps(value)
     return text if len(text) < LONG else zlib.compress(text.encode(), 1)
 

@@ -30,8 +30,8 @@ _NUMBER = re.compile(
 class Message:
     """A parsed message.
 
-    `counts` are its terms, with those of the subject weighted; `numbers` maps each issue that the message names to
-    whether the commit is about it (CLOSING) or only mentions it (NAMING).
+    `counts` holds the counts of its terms, with a higher weight for the subject; `numbers` maps each issue that the
+    message mentions to CLOSING if the commit is about it, else to MENTIONING.
     """
 
     subject: str
@@ -58,7 +58,8 @@ def parse_message(raw: bytes) -> Message:
 
 
 def _numbers(text: str) -> dict[int, int]:
-    """Return the numbers that a message names; the commit is about those in the subject or after Fixes or Closes."""
+    """Return the issue numbers that a message mentions: as CLOSING in the subject or after words such as Fixes or
+    Closes, else as MENTIONING."""
     found: dict[int, int] = {}
     end = text.find("\n")
     for match in _NUMBER.finditer(text):

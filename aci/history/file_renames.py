@@ -1,4 +1,4 @@
-"""Changes of files over time: the present paths of files that moved, and files that change together."""
+"""Current paths of renamed files, and files that often change together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 MOST_AT_ONCE = 30
 """Commits that change more files than this are ignored."""
 DOUBT = 3
-"""A pseudocount: commits assumed to have changed a file alone, so that one common change is not enough."""
+"""Pseudocount: number of commits added to the total of each file, so that a single common commit does not result in a
+high share."""
 
 
 def find_present_paths(paths: Iterable[str], present: Collection[str]) -> dict[str, str]:
-    """Return the present paths of files that are gone: the path that shares most components at its end, if unique.
+    """Return the current path of each missing file: the present path with the most trailing components in common, if it
+    is unique.
 
-    A file of the same name in a different folder counts only if no other file has that name.
+    If only the file name is the same, no other file may have that name.
     """
     gone = {path for path in paths if path not in present}
     if not gone:
@@ -27,7 +29,7 @@ def find_present_paths(paths: Iterable[str], present: Collection[str]) -> dict[s
 
 
 def unique_file_names(present: Iterable[str]) -> dict[str, str]:
-    """Return the path for each file name that only one file has, except `__init__.py`."""
+    """Map each file name that occurs only once, except `__init__.py`, to its path."""
     named: dict[str, list[str]] = defaultdict(list)
     for path in present:
         named[path.rpartition("/")[2]].append(path)
@@ -44,7 +46,7 @@ def _most_similar(path: str, candidates: Sequence[str]) -> str:
 
 
 def _common_suffix(parts: Sequence[str], others: Sequence[str]) -> int:
-    """Return how many components two paths share at their ends."""
+    """Return the number of trailing components that two paths have in common."""
     common = 0
     for one, other in zip(reversed(parts), reversed(others), strict=False):
         if one != other:
@@ -54,9 +56,10 @@ def _common_suffix(parts: Sequence[str], others: Sequence[str]) -> int:
 
 
 def changed_together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) -> dict[str, dict[str, float]]:
-    """Return the files that changed with each path, best first, each with its share of the path's changes (0 to 1).
+    """Return the files that changed together with each path, best first, each with the weighted share of the path's
+    commits that also changed it (0 to 1).
 
-    Each item of `changes` holds the files of one commit. A commit counts less for a pair of files the more files it
+    Each item of `changes` holds the files of one commit. A commit's weight decreases with the number of files that it
     changed.
     """
     wanted = set(paths)

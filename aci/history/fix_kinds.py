@@ -1,4 +1,4 @@
-"""Kinds of fix: those of a diff, and those that the text of an issue suggests. Used only to find similar fixes."""
+"""Kinds of fixes, detected in a diff or suggested by the text of an issue. Used only to find similar fixes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The commits of a repository, as far as they are present.
+"""Read access to the commits of a repository.
 
-They are read through a separate git directory that borrows the repository's objects. So the repository's
-configuration, hooks, replacements and attributes have no effect, and a partial clone has no remote to fetch from.
-Missing objects are left out.
+Commits are read through a separate git directory that uses the repository's object store. As a result, the repository's
+configuration, hooks, replace refs and attributes have no effect, and git cannot fetch from the remote of a partial
+clone. Missing objects are left out.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from trajectories.git_store.git_commands import GitFailed, create_store, decode,
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100
-"""Maximum number of files; none are returned for a commit that changes more."""
+"""Maximum number of files per commit; no files are returned for a commit that changes more."""
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
 TOGETHER = 1_000
 AT_ONCE = 1 << 25
 HUGE = 1 << 20
-"""AT_ONCE: bytes of commits that are in memory together. HUGE: a message is not read if its commit has more bytes."""
+"""AT_ONCE: maximum number of bytes of commits that are read in one batch. HUGE: size in bytes above which a commit's
+message or a blob is not read."""
 WITH_MESSAGE, WITHOUT_MESSAGE = "--format=%H%n%ct%n%B", "--format=%H%n%ct%n"
 LATEST = 1 << 62
-"""Maximum time in seconds since 1970: later dates are replaced by this one, so that they can be stored and
-subtracted."""
+"""Maximum time in seconds since 1970; later dates are replaced by this value, so that times and their differences fit
+into 64 bits."""
 TIMED_OUT = 124
 
 _ID = re.compile(r"[0-9a-f]{40}")
@@ -61,7 +62,7 @@ class Commit:
 
 
 class Span(NamedTuple):
-    """Lines of a file in a commit's version (from 1, inclusive), and the blob of that version."""
+    """A range of lines (1-based, inclusive) in a commit's version of a file, with the id of its blob."""
 
     path: str
     blob: str
@@ -71,7 +72,7 @@ class Span(NamedTuple):
 
 @cache
 def _own_git_dir() -> Path:
-    """Return this process's own empty git directory, so that no other configuration has an effect."""
+    """Return an empty git directory for this process, so that no repository's configuration has an effect."""
     made = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
@@ -96,9 +97,10 @@ class GitLog:
         self._env = git_environ(borrowed)
 
     def time(self, commit: str, *paths: str) -> int | None:
-        """Return the time of a commit, or None if there is no commit of this id.
+        """Return the time of a commit, or None if there is no commit with this id.
 
-        With `paths` (globs), it is the time of the last commit, up to this one, that changed one of them.
+        If `paths` (globs) are given, return the time of the latest commit, up to this one, that changed a matching
+        file.
         """
         if not _ID.fullmatch(commit):
             return None
@@ -109,7 +111,7 @@ class GitLog:
             return None
 
     def first_present(self, commits: Sequence[str]) -> str | None:
-        """Return the first of these commits that is present."""
+        """Return the first of these commits that exists in the repository."""
         if not commits:
             return None
         answers = self._git("cat-file", "--batch-check", input=_lines(commits)).splitlines()
@@ -127,12 +129,13 @@ class GitLog:
         return self._git("rev-list", f"--max-count={MOST_COMMITS}", commit).decode().split()
 
     def apart(self, commit: str, other: str) -> tuple[list[str], list[str]]:
-        """Return the commits reachable only from the one commit, and those reachable only from the other."""
+        """Return the commits reachable only from `commit`, and those reachable only from `other`."""
         lines = self._git("rev-list", "--left-right", f"{commit}...{other}").decode().split()
         return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
 
     def read(self, commits: Sequence[str]) -> Iterator[Commit]:
-        """Yield these commits with their messages, read in portions; a message over 1 MiB is left empty."""
+        """Yield these commits with their messages, read in batches; the message of a commit over 1 MiB is left
+        empty."""
         for ids, form in self._portions(commits):
             output = self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, input=_lines(ids))
             for record in filter(None, output.split(b"\0")):
@@ -162,7 +165,8 @@ class GitLog:
                 yield huge, WITHOUT_MESSAGE
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Return the files that each commit changed against its first parent; () for one that changed too many.
+        """Return the files that each commit changed against its first parent; () for a commit that changed more than
+        MOST_FILES.
 
         A commit whose parents or trees are missing is left out.
         """
@@ -182,8 +186,8 @@ class GitLog:
     def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the files that each of many commits changed.
 
-        Merges are left out. If a tree is missing, all commits of the same git call are left out: without trees,
-        splitting the calls would mean one call per commit.
+        Merges are left out. If a tree is missing, all commits of the same git call are left out, since retrying them
+        could take one call per commit.
         """
         found: dict[str, tuple[str, ...]] = {}
         whole = [id for id in commits if id not in self._cut]
@@ -193,7 +197,7 @@ class GitLog:
         return found
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """Return the stripped lines that each commit added to each file, at most MOST_LINES.
+        """Return the stripped lines that each commit added to each file, at most MOST_LINES per commit.
 
         Short lines and files over 1 MiB are left out.
         """
@@ -205,7 +209,7 @@ class GitLog:
     def spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
         """Return the spans of lines that each commit added or changed, and the lines around each removal.
 
-        In a file that moved, only the lines that were also changed count.
+        In a renamed file, only changed lines are included.
         """
         return self._each([id for id in commits if id not in self._cut], self._spans)
 
@@ -235,9 +239,11 @@ class GitLog:
             return ""
 
     def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Found]]) -> dict[str, Found]:
-        """Query all commits at once, and if git fails, each half separately; a commit that fails alone is left out.
+        """Query all commits in one call; if git fails, retry each half separately, and leave out a commit that fails
+        alone.
 
-        Git fails if an object is missing. After a timeout all are left out, since the halves would take as long.
+        Git fails if an object is missing. After a timeout, all commits are left out, since the halves would take as
+        long.
         """
         if not commits:
             return {}
@@ -304,7 +310,7 @@ def _added_lines(output: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
 
 
 def _spans(output: bytes) -> dict[str, list[Span]]:
-    """Parse the output of `diff-tree --stdin -p -U0 --full-index` as `_added_lines` does."""
+    """Parse the spans of changed lines in the output of `diff-tree --stdin -p -U0 --full-index`; see `_added_lines`."""
     found: dict[str, list[Span]] = {}
     lines = (line for line in output.split(b"\n") if not line.startswith(b"\\"))
     spans: list[Span] = []

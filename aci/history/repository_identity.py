@@ -1,6 +1,6 @@
 """The identity of a repository across its clones: its first commit and its origin.
 
-Neither is enough alone: forks share the first commit, and the origin is a line that anyone can write into a config.
+Neither is enough alone: forks share the first commit, and anyone can set any origin in a configuration file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trajectories.git_store.git_commands import GitFailed
 MOST_CLONES = 5
 """Maximum number of local clones that are followed to find the original repository's origin."""
 _USER = re.compile(r"(?<=://)(?:[^/]*@|[^/:\[]*:(?!\d*(?:/|$)).*@)|^(?!\w[\w+.-]*://)[^/@]*@")
-"""User and password, including a password with characters that should have been escaped."""
+"""Matches the user and password in a URL, even if the password contains unescaped special characters."""
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>\[[^\]\s]+\]|[\w.-]+)(?::\d+/|[:/])(?P<path>.+)", re.I)
 
 
@@ -45,8 +45,7 @@ class Identity:
 def find_identity(source: Repository, commit: str) -> Identity | None:
     """Return the identity of the repository that contains this commit.
 
-    None if it has no permanent identity: for a folder without git, and for a shallow clone, whose first commit depends
-    on its depth.
+    Returns None for a folder without git, and for a shallow clone, whose first commit depends on the clone's depth.
     """
     commits = GitLog(source.git_dir)
     root = "" if source.plain or commits.boundary else commits.root(commit)
@@ -54,7 +53,7 @@ def find_identity(source: Repository, commit: str) -> Identity | None:
 
 
 def _origin(source: Repository, clones: int) -> str:
-    """Return the origin of a repository; that of a clone of a local folder is the folder's origin."""
+    """Return the origin of a repository; for a clone of a local folder, return the origin of that folder."""
     try:
         url = source.configured("remote.origin.url")
     except GitFailed:
@@ -71,13 +70,14 @@ def _origin(source: Repository, clones: int) -> str:
 
 
 def _folder(url: str, root: Path) -> Path | None:
-    """Return the folder that a URL names; None for one on the network."""
+    """Return the local folder that a URL refers to; None for a remote URL."""
     try:
         if url.startswith("file://"):
             return Path(url.removeprefix("file://")).resolve()
         if url.startswith(("/", "./", "../", "~")) or (root / url).is_dir():
             return (root / Path(url).expanduser()).resolve()
-    except (OSError, ValueError, RuntimeError):  # too long for a path, circular links, an unknown user's home
+    # The path is too long, has circular links, or starts with the home of an unknown user.
+    except (OSError, ValueError, RuntimeError):
         pass
     return None
 

@@ -21,13 +21,13 @@ _BOT = re.compile(r"\[bot\]$")
 
 
 def points_at_code(text: str) -> bool:
-    """Return whether text contains code, a traceback or a path, which help to find the place."""
+    """Return whether text contains code, a traceback or a path, which help to locate the bug."""
     text = text[:LONGEST]
     return bool(_CODE.search(text) or _PATH.search(text) or find_frames(text)[0])
 
 
 def select_comments(comments: Sequence[Comment], room: int, longest: int = LONGEST) -> tuple[Comment, ...]:
-    """Return the most useful comments whose characters fit in `room` together, in their original order.
+    """Return the most useful comments that together have at most `room` characters, in their original order.
 
     Comments that point at code are preferred, then the first and the last ones; comments of bots come last. At most
     `longest` characters of a comment are counted.
@@ -43,7 +43,7 @@ def select_comments(comments: Sequence[Comment], room: int, longest: int = LONGE
 
 
 def append_discussion(issue: Issue) -> Issue:
-    """Return the issue with the comments that point at code appended to its body, to be searched for places."""
+    """Return the issue with the comments that point at code appended to its body, for localization."""
     useful = [each for each in issue.comments if points_at_code(each.body) and not _BOT.search(each.author)]
     texts = [comment.body[:LONGEST] for comment in select_comments(useful, MOST_READ)]
     return replace(issue, body="\n\n".join([issue.body, *texts])) if texts else issue

@@ -1,4 +1,5 @@
-"""What an issue's text mentions: paths, links to lines, tracebacks, names, messages and commits; and its terms."""
+"""Mentions in an issue's text: paths, links to lines, tracebacks, names, messages and commits; also the text's
+terms."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ CODE = frozenset(_CODE.split())
 """File name extensions of source code."""
 
 TITLE, PROSE, INLINE, BLOCK, TRACE = "title", "prose", "inline", "code", "trace"
-"""Where a name occurs: in the title, in prose, in `backticks`, in an example, in a traceback's lines."""
+"""Places where a name may occur: the title, prose, `backticks`, an example, or a traceback."""
 
 _EXTENSION = "|".join(sorted(CODE, key=lambda extension: (-len(extension), extension)))
 _LINK = re.compile(
@@ -41,7 +42,7 @@ NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL of a file at a public host, with the lines that it marks (0: none)."""
+    """A URL of a file on a public code host, with the lines that it selects (0 for none)."""
 
     path: str
     line: int = 0
@@ -54,7 +55,7 @@ class Mentions:
 
     `frames` are in the order of the text, so the last is nearest to the error. `names` maps each word that may be a
     name to the places where it occurs; `called` are those followed by a parenthesis. `title`, `prose`, `code` and
-    `trace` count the terms of the title and of each kind of line.
+    `trace` hold the term counts of the title and of each kind of line.
     """
 
     paths: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class Mentions:
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     called: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
-    """Messages of errors and quoted texts, without the class of the error."""
+    """Error messages without the exception class, and quoted text."""
     shas: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     title: Counter[str] = field(default_factory=Counter)
@@ -74,7 +75,8 @@ class Mentions:
 
 
 def find_mentions(issue: Issue) -> Mentions:
-    """Return what an issue and the comments that point at code mention. The text may be malformed."""
+    """Return everything that is mentioned in an issue or in its comments that point at code. The text may be
+    malformed."""
     issue = append_discussion(issue)
     title = issue.title[:LONGEST]
     body = _without_html_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")

@@ -1,4 +1,5 @@
-"""The lines of an issue's text by kind: prose, code, tracebacks and output, without details of the user's system."""
+"""Classification of the lines of an issue's text as prose, code, tracebacks or output; details of the user's system are
+dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ _VERSION = re.compile(
     r"^\W*[\w .()/-]{2,30}\s*(?:\||[:=]{1,2})\s*(?:v?\d+(?:\.\d+)+\S*|None|not installed|_module not found_)\s*$"
 )
 LONGEST_LINE = 500
-"""Maximum number of characters of a line that are matched; its start is enough to classify it."""
+"""Maximum number of characters at the start of a line that are used to classify it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Sections:
     output: str = ""
     """Lines in code blocks that do not look like code."""
     errors: tuple[str, ...] = ()
-    """Lines that state an exception, in order."""
+    """Lines with an exception and its message, in order."""
 
 
 def split_sections(body: str) -> Sections:

@@ -1,4 +1,4 @@
-"""Snippets of code in an issue, and a trace of running them: the functions called and where an exception was raised."""
+"""Code snippets in an issue, and traces of the functions called and the exception raised when they run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CalledFunction:
 class SnippetTrace:
     """The functions that the snippets called, and the last exception.
 
-    `raised` are the repository's own frames (path, line, function) of that exception, innermost last.
+    `raised` holds the frames (path, line, function) of that exception in the repository's own code, innermost last.
     """
 
     functions: tuple[CalledFunction, ...] = ()
@@ -51,7 +51,7 @@ class SnippetTrace:
 
 
 def find_snippets(text: str) -> tuple[str, ...]:
-    """Return the Python code of an issue that compiles: fenced blocks and input after prompts, in order."""
+    """Return the Python snippets in an issue that compile: fenced blocks and input after prompts, in order."""
     text = text[: 4 * LONGEST]
     found = [_without_prompts(body) for tag, body in _fenced(text) if tag.lower() in _PYTHON and len(body) <= LONGEST]
     if not found:
@@ -61,7 +61,7 @@ def find_snippets(text: str) -> tuple[str, ...]:
 
 
 def _fenced(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the language and the content of each fenced block; one that is not closed is ignored."""
+    """Yield the language and the content of each fenced block; an unclosed block is ignored."""
     block: list[str] | None = None
     tag = ""
     for line in text.splitlines():
@@ -76,7 +76,7 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _unfenced_code(lines: list[str]) -> list[str]:
-    """Return the longest code that starts at an import, for text in which code is not marked."""
+    """Return the longest valid Python code that starts at an import, for text without marked code."""
     for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
         for end in range(min(start + MOST_LINES, len(lines)), start + 1, -1):
             code = textwrap.dedent("\n".join(lines[start:end])) + "\n"
@@ -92,7 +92,7 @@ def _without_prompts(block: str) -> str:
 
         try:
             return "".join(example.source for example in doctest.DocTestParser().get_examples(block))
-        except ValueError:  # the prompts are indented differently
+        except ValueError:  # the prompts are indented inconsistently
             return ""
     if not any(map(_IPYTHON.match, block.splitlines())):
         return block
@@ -140,7 +140,7 @@ def trace_snippets(workspace: Workspace, text: str, seconds: float = SECONDS) ->
 
 
 def _parse_answer(answer: dict[str, list[tuple[object, ...]]]) -> SnippetTrace:
-    """Parse the answer, which is untrusted: it comes from a process in which the snippets ran."""
+    """Parse the program's answer, which is untrusted because the snippets ran in the same process."""
     functions = [
         CalledFunction(str(path), int(str(line)), str(name), int(str(calls)))
         for path, line, name, calls in answer["functions"]

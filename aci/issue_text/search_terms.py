@@ -1,4 +1,4 @@
-"""Search terms of text and code: identifiers whole and split, in lower case, without stop words."""
+"""Search terms in text and code: whole identifiers and their parts, in lower case, without stop words."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ happens issue line make need new please problem reproduce result run see seem se
 want way work works python import def class self return none true false print
 """
 STOP_WORDS = frozenset(_STOP.split())
-"""Stop words: those of English, of issue forms and of Python."""
+"""Stop words of English, issue templates and Python."""
 
 WORD = re.compile(r"[^\W\d]\w{1,80}")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 
 
 def count_terms(text: str) -> Counter[str]:
-    """Count the terms in text or code: identifiers whole, and split at case changes and underscores."""
+    """Count the terms in text or code: whole identifiers, and their parts split at case changes and underscores."""
     found: Counter[str] = Counter()
     for word, count in Counter(WORD.findall(text)).items():
         for term in split_identifier(word):

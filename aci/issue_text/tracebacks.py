@@ -1,4 +1,4 @@
-"""Frames of tracebacks, in the formats in which issues quote them."""
+"""Parsing of traceback frames in the formats that occur in issues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Frame(NamedTuple):
-    """A place that a traceback names; the line is 0 and the name empty if it does not state them."""
+    """A code location in a traceback; `line` is 0 and `name` is empty if they are not given."""
 
     path: str
     line: int = 0
@@ -15,7 +15,8 @@ class Frame(NamedTuple):
 
 
 _PY = (
-    r"(?<![^\s:\"'(<>])[^\s:\"'(<>]{1,300}\.pyx?"  # matches only at the start of a word: otherwise long words take long
+    # Matches only at the start of a word, since matching inside long words is slow.
+    r"(?<![^\s:\"'(<>])[^\s:\"'(<>]{1,300}\.pyx?"
 )
 _FORMS = (
     # File "x.py", line 3, in f
@@ -29,13 +30,13 @@ _FORMS = (
     ),
     # x.py:3: in f
     re.compile(rf"(?P<path>{_PY}):(?P<line>\d{{1,7}})(?::|\b)(?: in (?P<name>[\w.<>]{{1,100}}))?"),
-    # File "x.py", line 3 without quotes
+    # x.py, line 3, in f: like the first form, but without quotes
     re.compile(rf"(?:File )?(?P<path>{_PY}),? line (?P<line>\d{{1,7}})(?:,? in (?P<name>[\w.<>]{{1,100}}))?"),
     # at f (x.js:3:5), at a.b.C.m(C.java:3)
     re.compile(
         r"\bat (?P<name>[\w.$<>]{1,200}) ?\((?P<path>[^\s()]{1,300}?\.\w{1,5}):(?P<line>\d{1,7})(?::\d{1,7})?\)"
     ),
-    # Rust's and Go's: at src/x.rs:3:5, /a/b/x.go:3 +0x1d
+    # Rust and Go: at src/x.rs:3:5, /a/b/x.go:3 +0x1d
     re.compile(
         r"(?P<path>(?<![^\s:\"'(])[^\s:\"'(]{1,300}\.(?:rs|go|c|cc|cpp|rb|php|[jt]sx?)):(?P<line>\d{1,7})(?P<name>)"
     ),

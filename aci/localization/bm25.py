@@ -50,10 +50,10 @@ class TermNodes(NamedTuple):
 
 
 class TermIndex:
-    """The terms of one issue, and where a graph contains them."""
+    """The terms of one issue, and the nodes of a graph that contain them."""
 
     def __init__(self, graph: Graph, wanted: Flags, mentions: Mentions) -> None:
-        """`wanted` flags the files that may be results, by their numbers."""
+        """`wanted` holds a flag for each file number: whether the file may be a result."""
         self.graph, self.wanted = graph, wanted
         counts = mentions.title + mentions.prose + mentions.code + mentions.trace
         self.title = {term: float(count) for term, count in mentions.title.items()}
@@ -67,7 +67,7 @@ class TermIndex:
             term: _filtered_nodes(found, self.in_wanted) for term, found in graph.holding(list(self.all)).items()
         }
         self.encloses = np.zeros(self.nodes, bool)
-        """Flags of nodes that contain others: files, classes."""
+        """Flags the nodes that contain other nodes, such as files and classes."""
         self.encloses[graph.parent] = True
         self.is_file = graph.parent == np.arange(self.nodes)
         self._in_paths = _path_terms(graph.paths, self.all)
@@ -94,7 +94,7 @@ class TermIndex:
     def functions(self) -> Documents:
         """Return all nodes that are not files, as documents with the weights of FUNCTIONS.
 
-        For a method, the name of its class counts too; for every node, so does the path of its file.
+        A method's document includes the name of its class, and every document includes the path of its file.
         """
         graph = self.graph
         lengths = graph.code_length + FUNCTIONS.prose * graph.prose_length
@@ -117,7 +117,7 @@ class TermIndex:
 
 
 class Documents:
-    """Weighted counts of terms in documents; `present` flags the numbers that are documents."""
+    """Weighted counts of terms in documents; `present` flags the numbers that belong to documents."""
 
     def __init__(self, present: Flags, lengths: Floats, shape: FieldWeights) -> None:
         self.present, self._lengths, self._shape = present, lengths, shape
@@ -125,7 +125,7 @@ class Documents:
         self.rarity: dict[str, float] = {}
 
     def add(self, term: str, holders: Ints, weights: Floats, counted: Ints | None = None) -> None:
-        """Add a term; `counted` are the documents that count towards its frequency, if not all `holders` do."""
+        """Add a term; `counted` are the documents used for its document frequency, by default all `holders`."""
         if not len(holders):
             return
         common = len(holders) if counted is None else int(self.present[counted].sum())
@@ -134,7 +134,8 @@ class Documents:
         self.rarity[term] = math.log(1 + (total - common + 0.5) / (common + 0.5))
 
     def matched_weights(self, query: Mapping[str, float]) -> Floats:
-        """Return, for each document, the weight of the query's terms in it; candidates are chosen by this weight."""
+        """Return, for each document, the total weight of the query's terms that it contains; candidates are chosen by
+        this weight."""
         found = np.zeros(len(self.present))
         for term, weight in query.items():
             if term in self._weights:
@@ -142,12 +143,14 @@ class Documents:
         return found
 
     def coverage(self, query: Mapping[str, float]) -> Floats:
-        """Return, for each document, the share of the query's weight in it; terms in no document are left out."""
+        """Return, for each document, the weight of the query's terms that it contains as a share of the query's total
+        weight; terms in no document are ignored."""
         whole = sum(weight * self.rarity[term] for term, weight in query.items() if term in self._weights)
         return self.matched_weights(query) / whole if whole else np.zeros(len(self.present))
 
     def scores(self, queries: Sequence[Mapping[str, float]], candidates: Ints) -> list[Floats]:
-        """Return the BM25 scores of the candidates for each query, with rarities and lengths from all documents."""
+        """Return the BM25 scores of the candidates for each query, with IDF and mean length computed from all
+        documents."""
         slot = np.full(len(self.present), -1)
         slot[candidates] = np.arange(len(candidates))
         counts: list[dict[str, float]] = [{} for _ in candidates]
@@ -160,7 +163,7 @@ class Documents:
         return [index.weighted_scores(self._heaviest(query)) for query in queries]
 
     def _heaviest(self, query: Mapping[str, float]) -> dict[str, float]:
-        """Return the MOST_TERMS terms of a query that weigh most, with their rarity in the weight."""
+        """Return the MOST_TERMS heaviest terms of a query, with their weights multiplied by IDF."""
         weights = {term: query[term] * self.rarity[term] for term in query.keys() & self._weights}
         return dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MOST_TERMS])
 
@@ -170,7 +173,7 @@ class Documents:
 
 
 class _CountedBM25(BM25Okapi):  # type: ignore[misc]
-    """The formula of rank-bm25 for words that are already counted.
+    """BM25 as implemented by the package rank-bm25, for precomputed word counts.
 
     BM25Okapi counts each occurrence of a word as one, and only in the documents that it scores. Here the weight of a
     word depends on its field, and its rarity is computed from all documents although few of them are scored.
@@ -179,13 +182,13 @@ class _CountedBM25(BM25Okapi):  # type: ignore[misc]
     def __init__(
         self, counts: Sequence[Mapping[str, float]], lengths: Floats, mean_length: float, shape: FieldWeights
     ) -> None:
-        """`counts` are the words of each scored document; `mean_length` is the mean over all documents."""
+        """`counts` holds the word counts of each scored document; `mean_length` is the mean over all documents."""
         self.corpus_size, self.doc_freqs = len(counts), counts
         self.doc_len, self.avgdl = lengths, mean_length
         self.k1, self.b = shape.k1, shape.b
 
     def weighted_scores(self, terms: Mapping[str, float]) -> Floats:
-        """Return the score of each document for these terms, whose weights include their rarity."""
+        """Return the score of each document for these terms, whose weights already include IDF."""
         self.idf = terms
         scores: Floats = self.get_scores(terms)
         return scores
@@ -202,7 +205,7 @@ def _filtered_nodes(found: Postings, flags: Flags) -> TermNodes:
 
 
 def _path_terms(paths: Iterable[str], wanted: Mapping[str, float]) -> dict[str, list[tuple[int, int]]]:
-    """Return, for each wanted term, the numbers of the paths that contain it and how often they do."""
+    """Return, for each wanted term, the numbers of the paths that contain it and its number of occurrences in each."""
     found: dict[str, list[tuple[int, int]]] = {}
     words: dict[str, Counter[str]] = {}
     for number, path in enumerate(paths):

@@ -22,9 +22,9 @@ from aci.localization.signals import Floats, Ints, Signal, normalise
 
 MOST_FILES = 300
 READ_FILES = 60
-"""Files whose text is read and searched for messages."""
+"""Maximum number of files that are read and searched for messages."""
 OPENED_FILES = 40
-"""Files all of whose functions are candidates."""
+"""Number of best-ranked files all of whose functions are candidates."""
 MOST_FUNCTIONS = 150
 """Maximum number of functions from other files, chosen by text match."""
 FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "method")
@@ -44,8 +44,8 @@ class FileCandidates:
 
 @dataclass(slots=True)
 class FunctionCandidates:
-    """Candidate functions by their nodes, the file of each as an index into `FileCandidates.numbers`, and their
-    signals."""
+    """Candidate functions with their signals; `nodes` are their nodes in the graph, `files` the indexes of their files
+    in `FileCandidates.numbers`."""
 
     nodes: Ints
     files: Ints
@@ -98,7 +98,7 @@ class CandidateSearch:
         return FileCandidates(chosen, signals)
 
     def _chosen_files(self, documents: Documents) -> Ints:
-        """Return the files that contain most of the issue's words, that past commits suggest, or that it names."""
+        """Return the files that match the issue's words best, that past commits suggest, or that the issue names."""
         look = documents.matched_weights(self._texts.all)
         best = np.argsort(-look, kind="stable")[: MOST_FILES - 100]
         chosen = {int(number) for number in best if look[number] > 0}
@@ -115,7 +115,7 @@ class CandidateSearch:
         return Signal(values, {n: f"text: {', '.join(found)}" for n, found in words.items()})
 
     def _stems(self, chosen: Ints) -> Signal:
-        """Return, for each file, the share of the words of its name that the title contains."""
+        """Return a signal for files: the share of the words in a file's name that occur in the title."""
         signal = Signal.none(len(chosen))
         for place, number in enumerate(chosen):
             words = _name_words(_stem(self.graph.paths[number]))
@@ -138,9 +138,9 @@ class CandidateSearch:
     # Functions
 
     def functions(self, files: FileCandidates, scores: Floats) -> FunctionCandidates:
-        """Return the candidate functions with their signals; `scores` are those of `files`.
+        """Return the candidate functions with their signals; `scores` are the scores of `files`.
 
-        They are the functions of the best files, and those elsewhere that the text names or describes.
+        Candidates are the functions of the best files, and functions in other files that the issue names or describes.
         """
         documents = self._texts.functions()
         slot = {int(number): place for place, number in enumerate(files.numbers)}
@@ -202,7 +202,7 @@ class CandidateSearch:
         signals["past_lines"] = self._earlier.lines(lines, count)
 
     def _class_in_title(self, found: FunctionCandidates, place_of: Mapping[int, int]) -> Signal:
-        """Return the signal of the methods of a class that the title names."""
+        """Return a signal for the methods of classes that the title names."""
         signal = Signal.none(len(found.nodes))
         named = {one.node: one for one in self._pointers.all if one.kind == "class_in_title"}
         for place, node in enumerate(found.nodes):
@@ -211,7 +211,8 @@ class CandidateSearch:
         return signal
 
     def _name_signals(self, found: FunctionCandidates, documents: Documents) -> dict[str, Signal]:
-        """Return the signals of names: the share of words of each function's and class's name that are in the issue."""
+        """Return signals from names, such as the share of the words in a function's or class's name that occur in the
+        issue."""
         count = len(found.nodes)
         name, owner, special = Signal.none(count), Signal.none(count), np.zeros(count)
         for place, symbol in enumerate(found.symbols):
@@ -230,7 +231,8 @@ class CandidateSearch:
         }
 
     def _known_share(self, words: Sequence[str], documents: Documents) -> float:
-        """Return the share of these words that the issue contains, weighted by rarity; an unknown word is rare."""
+        """Return the share of these words that the issue contains, weighted by rarity; a word that is not in the index
+        counts as rare."""
         weights = [documents.rarity.get(word, 6.0) for word in words]
         known = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._texts.all)
         return known / sum(weights) if weights else 0.0

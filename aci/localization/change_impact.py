@@ -1,4 +1,4 @@
-"""The places that a patch is likely to affect: callers of what it changes, similar definitions, and tests."""
+"""The places that a patch is likely to affect: callers of the changed code, similar definitions, and tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aci.localization.place_ranking import RankedPlace, RankedPlaces
 
 W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.25, 0.5, 1.5
 UNCHANGED = 0.4
-"""Factor for overriding and overridden methods of a method whose signature is unchanged."""
+"""Factor for methods that override, or are overridden by, a changed method whose signature is unchanged."""
 MOST_SIBLINGS = 12
 """Names with more definitions than this are ignored."""
 
@@ -26,7 +26,8 @@ Reason = tuple[Location, float, str]
 def find_impact(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> RankedPlaces:
     """Return the places outside the patch that it is likely to affect, most likely first.
 
-    `together` maps other files to how often they changed with those of the patch, from 0 to 1.
+    `together` maps other files to the share of commits, from 0 to 1, in which they changed together with files of the
+    patch.
     """
     changed = changed_definitions(graph, edits)
     inside = set(changed)
@@ -50,7 +51,7 @@ def _callers(graph: Graph, edits: Sequence[Edit]) -> Iterator[Reason]:
 
 
 def _overrides(graph: Graph, edits: Sequence[Edit], changed: Sequence[Location]) -> Iterator[Reason]:
-    """Yield methods that override a changed one, or that it overrides."""
+    """Yield methods that override a changed method, and methods that a changed method overrides."""
     with_new_signature = {broken.place for broken in broken_callers(graph, edits)}
     for place in changed:
         symbol = graph.symbol(place)
@@ -63,7 +64,8 @@ def _overrides(graph: Graph, edits: Sequence[Edit], changed: Sequence[Location])
 
 
 def _siblings(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
-    """Yield functions of the same name elsewhere; those in the same folder, or a file of the same name, count more."""
+    """Yield other definitions with the same name; those in the same folder, or in a file with the same name, count
+    more."""
     for place in changed:
         symbol = graph.symbol(place)
         if symbol is None or is_test_file(graph, place.path) or symbol.bare.startswith("__"):
@@ -85,7 +87,8 @@ def _tests(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
 
 
 def _ranked(graph: Graph, found: Mapping[Location, Mapping[str, float]], top: int) -> RankedPlaces:
-    """Return the places in order, with their strongest reasons first; a file also has those of its functions."""
+    """Return the places, most likely first, each with its strongest reasons first; a file's reasons include those of
+    its functions."""
     functions = []
     files: dict[str, dict[str, float]] = defaultdict(dict)
     for place, reasons in found.items():

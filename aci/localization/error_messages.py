@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from aci.localization.signals import Signal
 
 RUN = 3
-"""Number of words in a run: the constant parts of a message are usually at least that long."""
+"""Number of consecutive words that are searched for together; the constant parts of a message are usually at least that
+long."""
 MOST_RUNS, MOST_MESSAGES = 40, 40
 _NO_WORD = re.compile(r"\W+")
 
@@ -20,9 +21,10 @@ class MessageSearch:
         self._messages = [(message, runs) for message in messages[:MOST_MESSAGES] if (runs := _runs(message))]
 
     def found(self, texts: Mapping[int, str], inside: Mapping[int, int], candidates: int) -> Signal:
-        """Return a signal of documents, from their text; `inside` maps each document to its file.
+        """Return a signal for documents whose text contains parts of the messages; `inside` maps each document to its
+        file.
 
-        A run of words counts less the more files contain it. RUN runs of a message are enough for its full value.
+        A run of words counts less if more files contain it. A message has its full value if RUN of its runs are found.
         """
         signal = Signal.none(candidates)
         spaced = {number: _words_only(text) for number, text in texts.items()} if self._messages else {}

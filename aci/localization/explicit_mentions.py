@@ -19,7 +19,7 @@ MAX_DEFINITIONS = 20
 
 
 class Pointer(NamedTuple):
-    """A file or node that the issue names; `node` is -1 for the file as a whole, `kind` the signal's name."""
+    """A file or node that the issue names; `node` is -1 for a whole file, and `kind` is the name of the signal."""
 
     kind: str
     file: int
@@ -71,7 +71,7 @@ class Pointers:
         ]
 
     def _frames(self) -> Iterator[Pointer]:
-        """Yield the files and functions of the repository in tracebacks, by their distance from the error."""
+        """Yield the repository's files and functions that occur in tracebacks, closest to the error first."""
         files: dict[int, None] = {}
         nodes: dict[int, int] = {}
         for frame in reversed(self._mentions.frames):
@@ -108,7 +108,8 @@ class Pointers:
         return file is not None and bool(self._wanted[file])
 
     def _functions_at(self, file: int, line: int) -> list[int]:
-        """Return the function that starts at a line, with or without its decorators: interpreters differ."""
+        """Return the function whose definition starts at this line; some Python versions report the line of its first
+        decorator instead."""
         symbols = self._graph.outline(self._graph.paths[file]).symbols
         start = int(self._graph.first[file]) + 1
         return [start + n for n, symbol in enumerate(symbols) if symbol.line <= line <= symbol.header][-1:]
@@ -143,7 +144,8 @@ class Pointers:
                 yield Pointer(f"{kind}_in_title", file, node, value, f"{name}{where}")
 
     def _methods(self) -> Iterator[Pointer]:
-        """Yield methods named as `Class.method` or functions as `module.function`, if the owner matches."""
+        """Yield methods that the issue names as `Class.method`, and functions that it names as `module.function`, if
+        the class or module matches."""
         ends = dict.fromkeys(tuple(dotted.split(".")[-2:]) for dotted in self._mentions.dotted)
         known = dict(self._definitions({name for _, name in ends}))
         for owner, name in ends:

@@ -1,8 +1,9 @@
-"""A graph of issues, commits and code, and the routes in it from an issue to places.
+"""A graph that links an issue, commits and code, and the routes in it from the issue to the code.
 
-The graph follows KGCompass (arXiv 2503.21710), but uses only the base and the commits before it. The issue links to
-similar commits, and to the commits and definitions that it names. A commit links to what it changed, and to commits
-about the same issue or pull request. A definition links to what it contains and uses, and to what uses it.
+The graph is based on KGCompass (arXiv 2503.21710), but uses only the base and the commits before it. The issue links to
+similar commits, and to the commits and definitions that it names. A commit links to the files and functions that it
+changed, and to commits about the same issue or pull request. A definition links to the definitions that it contains,
+uses or is used by.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from aci.localization.explicit_mentions import Pointers
 from aci.localization.signals import Flags, normalise
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20
-"""The factor for each link after the first, the maximum number of such links, and the maximum number of places."""
+"""Factor for each link of a route after the first, maximum number of such links, and maximum number of results."""
 SIMILAR_COMMITS, RELATED_COMMITS = 30, 20
 """Maximum number of commits similar to the issue, and of further commits about the same issues or pull requests."""
 MOST_CHANGED = 12
 """A commit that changed more functions than this has no links to them."""
 LEAST_FIT = 0.1
 FUNCTION_SHARE = 0.5
-"""Factor for the weights of a file's functions in the weight of the file."""
+"""Factor by which the scores of a file's functions are multiplied before they are added to the file's score."""
 LIKENESS = 4
-"""The exponent of a commit's similarity, as in `past_changes.py`. Like the other constants here it was chosen on one
+"""The exponent of a commit's similarity, as in `past_changes.py`. This and the other constants here were tuned on one
 half of the issues of `benchmarks.routes`."""
 LONGEST_SUBJECT = 60
 
@@ -42,7 +43,7 @@ Node = int | str
 
 
 class Commits(Protocol):
-    """The history queries that are used here; see `aci/history/commit_search.py`."""
+    """History queries that this module uses; see `aci/history/commit_search.py`."""
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
@@ -56,7 +57,8 @@ class Commits(Protocol):
 
 
 class Link(NamedTuple):
-    """A link to a node; `share` is the part of a route's weight that it passes on, `words` describe the link."""
+    """A link to a node; `share` is the fraction of a route's weight that the link passes on, `words` describe the
+    link."""
 
     to: Node
     share: float
@@ -65,7 +67,8 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A place with the total weight of the routes to it and the heaviest one's description; a file has no `name`."""
+    """A file or function with the total weight of the routes to it and the description of the heaviest route; a file
+    has no `name`."""
 
     path: str
     name: str
@@ -83,7 +86,7 @@ class Routes:
 
 
 class IssueGraph:
-    """The links of one issue, and the weights of the routes along them."""
+    """The links between an issue, commits and code, and the weights of the routes along these links."""
 
     def __init__(self, graph: Graph, mentions: Mentions, commits: Commits) -> None:
         self.graph, self._commits = graph, commits
@@ -102,7 +105,8 @@ class IssueGraph:
         self._link_code()
 
     def _link_commits(self, known: Sequence[PastCommit]) -> None:
-        """Link these commits to what they changed, and to commits about the same issues."""
+        """Link these commits to the files and functions that they changed, and to other commits about the same
+        issues."""
         ids = list(dict.fromkeys(one.commit for one in known))
         references = self._commits.references(ids)
         numbers = {id: tuple(map(int, references[id]["numbers"])) for id in references}
@@ -131,7 +135,7 @@ class IssueGraph:
                 self.links[id].append(Link(node, 1 / len(nodes), f"which changed {_name(self.graph, node)}"))
 
     def _current_nodes(self, changed: Mapping[str, Sequence[str]]) -> list[int]:
-        """Return the current nodes of functions that commits changed.
+        """Return the graph nodes of the functions that a commit changed.
 
         A function is found by its dotted name in the same file, or elsewhere if only one function has that name.
         """
@@ -151,7 +155,7 @@ class IssueGraph:
         return bool(symbol and symbol.name == name and symbol.kind == FUNCTION)
 
     def _link_code(self) -> None:
-        """Link the nodes reached so far to what they contain, what they use, and what uses them."""
+        """Link the nodes reached so far to the nodes that they contain, use or are used by."""
         graph = self.graph
         reached = {one.to for one in self.first} | {one.to for found in self.links.values() for one in found}
         nodes = {node for node in reached if isinstance(node, int)}
@@ -198,7 +202,7 @@ class IssueGraph:
 def rank_routes(ways: IssueGraph, most: int = MOST) -> Routes:
     """Rank the files and functions that routes lead to; tests and classes are left out.
 
-    The score is the weight of the routes times how well the place's own words match the issue. A file's score also
+    The score is the weight of the routes times how well the text of the place matches the issue. A file's score also
     includes the scores of its functions, times FUNCTION_SHARE.
     """
     graph, found = ways.graph, ways.weights()
@@ -219,7 +223,8 @@ def rank_routes(ways: IssueGraph, most: int = MOST) -> Routes:
 def _file(
     ways: IssueGraph, path: str, found: Mapping[int, tuple[float, str]], fit: float, parts: Sequence[Route]
 ) -> Route:
-    """Return the route of a file; without routes of its own, it has the description of its best function's route."""
+    """Return the route of a file; if no route leads to the file itself, use the description of its best function's
+    route."""
     own, words = found.get(int(ways.graph.first[ways.graph.number[path]]), (0.0, ""))
     words = words or next((one.words for one in _best(parts, 1)), "")
     return Route(path, "", 0, own * fit + FUNCTION_SHARE * sum(one.weight for one in parts), words)

@@ -29,7 +29,7 @@ TEMPORARY_CACHE = "A temporary cache is used until this process ends."
 
 
 class HistoryBase(NamedTuple):
-    """The history to search: the ancestors of a commit (its full id) in a git directory."""
+    """The history to search: the ancestors of `commit` (a full id) in `git_dir`."""
 
     git_dir: Path
     commit: str
@@ -52,7 +52,7 @@ def localize_issue(
     say: Callable[[str], None] = lambda _: None,
     traced: SnippetTrace | None = None,
 ) -> LocalizationResult:
-    """Return the places where the issue is likely to be solved.
+    """Return the places that are most likely to need a change to fix the issue.
 
     Reads only the tree, the commits before it, and `traced`, the trace of a run of the issue's example.
     """
@@ -66,7 +66,7 @@ def localize_issue(
 
 
 class HistoryResult(NamedTuple):
-    """Results of a tree's history for an issue: routes to places, and similar earlier fixes."""
+    """Search results from a tree's history for an issue: routes to places, and similar earlier fixes."""
 
     routes: Routes
     fixes: Sequence[SimilarFix]
@@ -75,7 +75,7 @@ class HistoryResult(NamedTuple):
 def retrieve_history(
     blobs: Blobs, issue: Issue, before: HistoryBase, say: Callable[[str], None] = lambda _: None
 ) -> HistoryResult:
-    """Return routes and earlier fixes for an issue. Reads only the tree and the commits before it."""
+    """Return routes and similar earlier fixes for an issue. Reads only the tree and the commits before it."""
     from aci.issue_text.issue_discussion import append_discussion
     from aci.issue_text.issue_mentions import find_mentions
     from aci.localization.issue_links import IssueGraph, rank_routes
@@ -93,7 +93,7 @@ def retrieve_history(
 def find_related_places(
     without: Blobs, patched: Blobs, before: HistoryBase, top: int = 10, say: Callable[[str], None] = lambda _: None
 ) -> LocalizationResult:
-    """Return the further places that are likely to need a change, given the patch between two trees."""
+    """Return the other places that are likely to need a change, given the patch between two trees."""
     began = time.monotonic()
     from aci.graph.patch_impact import edits_between
     from aci.localization.change_impact import find_impact
@@ -110,7 +110,8 @@ def find_related_places(
 
 
 def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
-    """Return the share of a path's changes in which each other file changed too; the highest for several paths."""
+    """Return, for each other file, the share of the paths' changes in which it changed too: the maximum over the
+    paths."""
     shares: dict[str, float] = {}
     for others in history.together(paths, frozenset(present)).values():
         for path, share in others.items():
@@ -121,7 +122,8 @@ def _changing_together(history: History, paths: Sequence[str], present: Sequence
 def query_tree_graph(
     blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None
 ) -> Answer:
-    """Return the answer to a question about a tree's graph, cached for the user or, if impossible, temporarily."""
+    """Run a query on a tree's code graph, which is cached for the user or, if that is impossible, in a temporary
+    folder."""
     from aci.graph.code_graph import query_graph
 
     return _with_cache(lambda where: query_graph(blobs, where, question), say)
@@ -130,7 +132,7 @@ def query_tree_graph(
 def _ask_graph_and_history(
     blobs: Blobs, before: HistoryBase, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
 ) -> Answer:
-    """Return the answer to a question about a tree's graph and its history."""
+    """Run a query on a tree's code graph and its history."""
     from aci.graph.code_graph import query_graph
     from aci.history.commit_search import History
 
@@ -142,7 +144,7 @@ def _ask_graph_and_history(
 
 
 def _with_cache(work: Callable[[Path], Answer], say: Callable[[str], None]) -> Answer:
-    """Return the result of `work` with the user's cache, or with a temporary one if that is unusable."""
+    """Return the result of `work` with the user's cache, or with a temporary cache if the user's is unusable."""
     try:
         return work(cache_folder())
     except CacheUnusable as error:

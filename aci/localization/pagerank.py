@@ -1,4 +1,5 @@
-"""Personalised PageRank: spreads the weight of what the issue names along calls, inheritance and containment."""
+"""Personalised PageRank, which spreads weight from the places that the issue names along calls, inheritance and
+containment."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ STEPS = 12
 
 
 def personalised_pagerank(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) -> Floats:
-    """Return the weight that reaches each of `nodes` from those that the issue names, along edges within `files`."""
+    """Return the weight that reaches each of `nodes` from the nodes that the issue names, along edges within
+    `files`."""
     inside = np.flatnonzero(np.isin(graph.file, files))
     local = np.full(len(graph.file), -1)
     local[inside] = np.arange(len(inside))

@@ -1,4 +1,4 @@
-"""Signals from the history: places of earlier changes that are similar to the one that the issue asks for."""
+"""Signals from the commit history: the places that earlier commits similar to the issue changed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MOST_SIMILAR = 100
 MOST_FILES = 60
 """Commits that changed more files than this are ignored."""
 READ_COMMITS = 15
-"""Number of similar commits whose added lines are searched for."""
+"""Number of similar commits whose added lines are searched for in the code."""
 
 
 class Commits(Protocol):
-    """The history queries that are used here; see `aci/history/commit_search.py`."""
+    """History queries that this module uses; see `aci/history/commit_search.py`."""
 
     def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
@@ -35,7 +35,7 @@ class Commits(Protocol):
 
 
 class SimilarCommits:
-    """The commits that are similar to an issue or that it names, and the signals that follow from them."""
+    """The commits that are similar to an issue or that the issue names, and the signals derived from them."""
 
     def __init__(self, commits: Commits | None, query: Mapping[str, float], mentions: Mentions) -> None:
         self._commits, self._query = commits, query
@@ -43,7 +43,7 @@ class SimilarCommits:
         self._named = commits.find_named(mentions.shas, mentions.numbers) if commits else []
 
     def files(self, number: Mapping[str, int]) -> dict[str, Signal]:
-        """Return three signals for the files with these numbers.
+        """Return three signals for files; `number` maps each path to the file's number.
 
         `past` is for files that similar commits changed, `commit` for files that commits named in the issue changed,
         and `commit_message` for files whose commit messages use the issue's words.
@@ -73,7 +73,8 @@ class SimilarCommits:
         return signal
 
     def lines(self, functions: Mapping[int, tuple[str, frozenset[str]]], candidates: int) -> Signal:
-        """Return a signal for functions (path and stripped lines of each) with lines that similar commits added."""
+        """Return a signal for functions that contain lines added by similar commits; `functions` holds the path and
+        stripped lines of each."""
         signal = Signal.none(candidates)
         similar = self._similar[:READ_COMMITS]
         added = self._commits.added([one.commit for one in similar]) if self._commits else {}
@@ -98,7 +99,7 @@ def _combine_commits(
     worth: Callable[[PastCommit], float],
     reason: str,
 ) -> Signal:
-    """Return a signal that divides the worth of each commit among the files that it changed."""
+    """Return a signal that divides each commit's value (`worth`) among the files that it changed."""
     signal = Signal.none(files)
     for one in commits:
         its_files = changed.get(one.commit, ())

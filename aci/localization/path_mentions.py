@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 _INSTALLED = re.compile(r"(?:site|dist)-packages/")
 ROOTS = 3
-"""Maximum number of leading path components, such as `src/` or `lib/`, that a dotted name may lack, plus one."""
+"""One more than the number of leading path components, such as `src/` or `lib/`, that a dotted name may omit."""
 
 
 class PathIndex:
@@ -25,7 +25,8 @@ class PathIndex:
                 self._modules[".".join(dotted[first:])].append(number)
 
     def at(self, mentioned: str) -> list[int]:
-        """Return the files that a path may mean; it may be relative to any folder or absolute on another machine."""
+        """Return the files that a path may refer to; the path may be relative to any folder, or absolute on another
+        machine."""
         wanted = _INSTALLED.split(mentioned)[-1].strip("/").split("/")
         enough = 3 if "-packages/" in mentioned else 2
         found: dict[int, list[int]] = defaultdict(list)
@@ -36,7 +37,8 @@ class PathIndex:
         return found[max(found)] if found else []
 
     def module(self, dotted: str) -> list[int]:
-        """Return the files of the longest prefix of a dotted name, of at least two parts, that is a module."""
+        """Return the files of the module named by the longest matching prefix of a dotted name, of at least two
+        parts."""
         parts = dotted.split(".")
         for length in range(len(parts), 1, -1):
             if found := self._modules.get(".".join(parts[:length])):

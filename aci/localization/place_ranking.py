@@ -1,4 +1,4 @@
-"""The ranking of the places where an issue is likely to be solved, made without a model.
+"""Ranking of the places that are most likely to need a change to fix an issue, without a model.
 
 Candidates come from the code graph's postings, the places that the text names, and the commits before the base. Signals
 score them (`aci/localization/candidate_places.py`), and fitted weights order them
@@ -47,7 +47,7 @@ def rank_places(
     top: int = 10,
     traced: SnippetTrace | None = None,
 ) -> RankedPlaces:
-    """Return the most likely places in a graph's tree.
+    """Return the most likely places for an issue in a graph's tree.
 
     `commits` is the history before the tree, if there is one; `traced` is the trace of the issue's example in that
     tree.
@@ -69,7 +69,8 @@ def rank_places(
 
 
 def file_reader(graph: Graph, blobs: Blobs) -> ReadFiles:
-    """Return a function that reads a graph's files by path without listing the tree again; missing ones are empty."""
+    """Return a function that reads a graph's files by path without listing the tree again; a missing file is read as
+    empty."""
     return lambda paths: {
         path: data or b"" for path, data in zip(paths, blobs.read([graph.blob(path) for path in paths]), strict=True)
     }
@@ -81,7 +82,8 @@ def _best(scores: Floats, top: int) -> list[int]:
 
 
 def _first_of_name(functions: FunctionCandidates, order: list[int]) -> list[int]:
-    """Return the first definition of each name in a file: overloads, or a property's functions, are one place."""
+    """Keep only the best-ranked definition of each name in a file, so that overloads or a property's accessors count as
+    one place."""
     first: dict[tuple[int, str], int] = {}
     for place in order:
         first.setdefault((int(functions.files[place]), functions.symbols[place].name), place)

@@ -1,4 +1,5 @@
-"""Weights of the signals: a candidate's score is their weighted sum, and its heaviest parts are the reasons.
+"""Weights of the signals: a candidate's score is their weighted sum, and the signals that contribute most are the
+reasons.
 
 `benchmarks/fit_localization.py` fits the weights and writes them to `weights.json`. The weights of signals that need a
 run of the issue's example are set by hand, since few of the issues used for fitting have an example that runs.

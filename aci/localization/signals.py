@@ -1,4 +1,4 @@
-"""Signals: a number between 0 and 1 for each candidate, with the reason as a text."""
+"""Signals: a value between 0 and 1 for each candidate, with reasons as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Signal:
-    """The `values` of all candidates, 0 by default; `why` has the reasons for some, `common` the one for the rest."""
+    """`values` holds a value for each candidate, 0 by default; `why` holds the reasons for some candidates, and
+    `common` is the reason for the others."""
 
     values: Floats
     why: dict[int, str] = field(default_factory=dict)
@@ -26,7 +27,7 @@ class Signal:
         return Signal(np.zeros(candidates))
 
     def raise_to(self, candidate: int, value: float, why: str) -> None:
-        """Raise a candidate's value to at least this one; the reason of the highest value is kept."""
+        """Raise a candidate's value to at least this one; the reason for the highest value is kept."""
         if value > self.values[candidate]:
             self.values[candidate] = value
             self.why[candidate] = why
@@ -39,6 +40,6 @@ Signals = Mapping[str, Signal]
 
 
 def normalise(values: Floats) -> Floats:
-    """Return the values divided by the greatest."""
+    """Return the values divided by the greatest one."""
     greatest = values.max(initial=0.0)
     return values / greatest if greatest > 0 else values

@@ -1,4 +1,4 @@
-"""Earlier fixes that are similar to what an issue asks for, by the words of their commits and the kinds of fix.
+"""Search for earlier fixes that are similar to an issue, by the text of their commits and the kinds of fixes.
 
 Showing earlier fixes of the same repository together with the bug follows RAP-Gen (arXiv 2309.06057); choosing them
 also by the kind of bug follows InferFix (arXiv 2303.07263).
@@ -16,14 +16,15 @@ from aci.history.commit_search import PastCommit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 
 MOST, MOST_FILES, LONGEST = 3, 5, 1_500
-"""Limits: fixes; source files that a fix changes; characters of its diff, above which its score falls."""
+"""Maximum number of fixes, maximum number of source files that a fix changes, and number of characters of a diff above
+which its score decreases."""
 PER_KIND, MOST_KINDS = 0.25, 2
 """The bonus of a fix for each of its kinds that the issue suggests, and the maximum number of kinds that count."""
 _CHANGES_A_FILE = re.compile(r'(?m)^--- "?a/')
 
 
 class Commits(Protocol):
-    """The history queries that are used here; see `aci/history/commit_search.py`."""
+    """History queries that this module uses; see `aci/history/commit_search.py`."""
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]: ...
 
@@ -32,7 +33,7 @@ class Commits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SimilarFix:
-    """An earlier fix; `kinds` are those that the issue suggests too, `diff` does not include tests."""
+    """An earlier fix; `kinds` are those of its kinds that the issue suggests, `diff` excludes tests."""
 
     commit: str
     subject: str
@@ -45,10 +46,10 @@ class SimilarFix:
 def find_similar_fixes(
     commits: Commits, similar: Sequence[PastCommit], issue: str, most: int = MOST
 ) -> list[SimilarFix]:
-    """Return the fixes among commits that are similar to an issue, best first, one for each subject.
+    """Return the fixes among the commits in `similar`, best first, at most one per commit subject.
 
-    A commit is a fix if it changes existing source files. Its score is the commit's similarity, higher if the issue
-    suggests its kinds and lower for a long diff.
+    A commit is a fix if it changes existing source files. Its score is the commit's similarity, raised if the issue
+    suggests its kinds and lowered for a long diff.
     """
     suggested = kinds_of_issue(issue)
     touched = commits.touched([one.commit for one in similar])

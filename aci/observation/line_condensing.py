@@ -1,8 +1,8 @@
 """Removal of uninformative lines: progress, build steps, library frames, encoded data.
 
-Functions label the lines to remove; `replace_runs` replaces each run of labelled lines by one line with their number.
-Lines that report an error, the first and the last line of a run, and the ends of a stack are never labelled. Condensing
-is idempotent and never makes text longer.
+Functions label the lines to remove; `replace_runs` replaces each run of lines with the same label by one line that
+states their number. Lines that report an error, the first and the last line of a run, and the ends of a stack are never
+labelled. Condensing is idempotent and never makes text longer.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _DENSE = re.compile(r"[A-Za-z0-9+/=_%\\-]{240,}")
 
 
 def condense(text: str) -> str:
-    """Return the text without the middle of progress, build steps, library frames and encoded data."""
+    """Return the text with long runs of progress, build steps, library frames and encoded data shortened."""
     lines = [_DENSE.sub(_dense, line) if len(line) >= 240 else line for line in text.split("\n")]
     lines = replace_runs(lines, label_library_frames(lines))
     lines = replace_runs(lines, _runs(lines, _is_progress, "of progress"))
@@ -72,7 +72,7 @@ def condense(text: str) -> str:
 
 
 def replace_runs(lines: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Replace each run of equally labelled lines by one line with their number, if that is shorter."""
+    """Replace each run of lines with the same label by one line that states their number, if that is shorter."""
     kept: list[str] = []
     at = 0
     while at < len(lines):
@@ -144,7 +144,8 @@ def _stacks(lines: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
 
 
 def _continues_stack(lines: Iterable[str]) -> bool:
-    """Return whether lines between two frames belong to the stack: marks, and Python's notes about repeated lines."""
+    """Return whether the lines between two frames belong to the stack: marks of removed lines, and Python's notes about
+    repeated lines."""
     return all(line.startswith(MARK) or "previous line repeated" in line.lower() for line in lines)
 
 
@@ -164,7 +165,8 @@ def _frames(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_python(lines: Sequence[str], at: int) -> int:
-    """Return the end of a Python frame: after its source lines and marks, which are indented further."""
+    """Return the index of the line after a Python frame and its source lines and `^^^^` markers, which are indented
+    further."""
     indent = len(lines[at]) - len(lines[at].lstrip())
     end = at + 1
     while end < min(len(lines), at + 6) and lines[end][: indent + 1].isspace() and not _PYTHON_FRAME.match(lines[end]):

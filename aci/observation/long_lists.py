@@ -1,6 +1,7 @@
-"""Shortening of long lists while keeping their breadth.
+"""Shortening of long lists so that every file or folder remains represented.
 
-In listings of paths, deep entries are counted by folder. In search results, each file keeps its first matches.
+In listings of paths, deeply nested entries are replaced by their number per folder. In search results, each file keeps
+its first matches.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def first_matches(text: str, room: int) -> str:
 
 
 def _first_of_each(lines: Sequence[str], files: Sequence[str], most: int) -> list[str]:
-    """Return the first lines of each file, cut if long; the last one ends with the number of lines left out."""
+    """Return the first lines of each file, with long lines cut; each file's last line ends with the number of lines
+    left out."""
     count = Counter(files)
     shown: Counter[str] = Counter()
     rows = []
@@ -102,7 +104,8 @@ def _rows(paths: Sequence[str], depth: int) -> list[str]:
 
 
 def _common(paths: Sequence[str]) -> str:
-    """Return the folder that contains all paths, with a trailing slash; lines without a slash are errors."""
+    """Return the folder that contains all paths, with a trailing slash; lines without a slash, such as error messages,
+    are ignored."""
     parts = [path.split("/") for path in paths if "/" in path]
     common: list[str] = []
     for at, part in enumerate(parts[0][:-1]):

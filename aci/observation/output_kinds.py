@@ -20,7 +20,7 @@ LONGEST_COMMAND, LONGEST_LINE = 5_000, 300
 SAMPLE = 50_000
 """Number of bytes at the start and at the end of an output that are examined."""
 MOST_LINES = 400
-"""Number of lines whose form is examined."""
+"""Maximum number of lines that are examined."""
 ALIKE = 0.8
 """Minimum share of lines that must look like a listing or a search."""
 FEWEST = 5
@@ -48,7 +48,7 @@ _RUNS = frozenset(("xargs", "-exec", "-execdir", "-x"))
 _GIT: dict[str, Kind] = {"ls-files": "listing", "ls-tree": "listing", "grep": "search"}
 
 _CONTEXT = re.compile(r" -\w*[ABC] ?\d\d| --(?:after-|before-)?context[= ]\d\d")
-"""Options of a search with so many context lines that its output is read like a file."""
+"""Matches a search option for ten or more context lines; such output is treated as the text of a file."""
 _PATH_LINE = re.compile(r"(?:[-\w.@+~,=%\[\]]*/)*[-\w.@+~,=%\[\]]+[/*@|]?:?$|total \d+$")
 _LONG_LINE = re.compile(r"[-dlbcps](?:[-rwxsStT]{9})[+.@]? +\d+ |\s*[│├└|`+]|\d[\d.]*[KMGT]?\t\S")
 _COLUMNS = re.compile(r"\S+(?:(?:\t|  )\s*\S+)+\s*$")
@@ -56,7 +56,7 @@ _MATCH_LINE = re.compile(r"(?:[-\w.@+~/]+[:-])?\d+[:\-=]|[-\w.@+~]*[/.][-\w.@+~/
 
 
 def kind_of(command: str, output: bytes) -> Kind:
-    """Return the kind of a command's output, which decides its cap."""
+    """Return the kind of a command's output, which determines its maximum length."""
     text = clean_text(output if len(output) <= 2 * SAMPLE else output[:SAMPLE] + b"\n" + output[-SAMPLE:])
     all_lines = [line[:LONGEST_LINE] for line in text.split("\n")]
     lines = [line for line in all_lines[:MOST_LINES] if line.strip()]
@@ -90,7 +90,7 @@ def kind_of_command(command: str) -> Kind:
 
 
 def _without_documents(command: str) -> str:
-    """Return the command without its here-documents; one without an end mark extends to the end."""
+    """Return the command without its here-documents; a here-document without its end delimiter extends to the end."""
     kept: list[str] = []
     ends: list[str] = []
     for line in command.split("\n"):
@@ -138,7 +138,7 @@ def _of_pipeline(words: list[str]) -> Kind | None:
 
 
 def _redirected(words: list[str]) -> bool:
-    """Return whether stdout is redirected to a file; redirecting stderr and here-documents do not count."""
+    """Return whether stdout is redirected to a file; redirection of stderr and here-documents are ignored."""
     for at, word in enumerate(words):
         if word in (">", ">>") and not (at and words[at - 1] == "2") and words[at + 1 : at + 2] != ["/dev/stderr"]:
             return True
@@ -146,7 +146,7 @@ def _redirected(words: list[str]) -> bool:
 
 
 def _plain(stage: list[str]) -> list[str]:
-    """Return a command without leading assignments, wrappers, and the folder of its program."""
+    """Return a command without leading assignments, wrappers such as `sudo`, and the folder of its program."""
     at = 0
     while at < len(stage) and (
         re.match(r"\w+=", stage[at])

@@ -1,4 +1,4 @@
-"""Output as the model sees it: clean text without secrets, shortened, with a reference to the full output.
+"""Preparation of output for the model: clean and shortened text without secrets, with a reference to the full output.
 
 `prepare_output` applies all steps to the output of a command. Every step is a pure and idempotent function.
 """
@@ -26,15 +26,18 @@ LARGEST = 2_000_000
 WORTH = 100
 """Minimum number of characters that shortening must save if the output would fit anyway."""
 HEAD = 0.5
-"""The share of shortened text that is taken from the start, which shows what was run; failures are at the end."""
+"""Share of shortened text taken from the start, which shows what was run; the rest is taken from the end, which shows
+failures."""
 
 EXACT, SIMILAR = 4, 12
-"""Minimum number of equal lines (or groups of lines) that are folded, and of lines that differ only in numbers."""
+"""Minimum number of consecutive equal lines (or groups of lines) that are folded, and minimum number of lines that
+differ only in numbers."""
 LARGEST_GROUP = 4
 ADDRESS = 40
 """Maximum number of characters of the reference to the full output."""
 MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
-"""The share of shortened text for lines about errors from its middle, and the maximum number of characters of each."""
+"""Share of shortened text reserved for error lines from the omitted middle, and maximum number of characters of each
+such line."""
 MASKED = "[masked]"
 
 _PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
@@ -52,15 +55,16 @@ _KEYS_BEGIN = (
     *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "AIza", "xox"),
     *("hf_", "npm_", "pypi-AgE", "-----BEGIN "),
 )
-"""Prefixes of keys, searched first: this halves the time for text without any keys."""
+"""Prefixes of API keys; searching for these first halves the time for text without keys."""
 
 
 def prepare_output(
     data: bytes | str, kind: Kind = "other", keep: Callable[[bytes], int] | None = None, secrets: Iterable[str] = ()
 ) -> tuple[str, int | None]:
-    """Return an output as the model sees it, and the number under which `keep` stored it if it was shortened.
+    """Return an output as the model sees it and, if it was shortened, the number under which `keep` stored the full
+    output.
 
-    The stored text is clean and masked, so its line numbers are valid in later views.
+    The stored text is already clean and masked, so its line numbers stay valid in later views.
     """
     whole, cap = mask_secrets(clean_text(data), secrets), CAPS[kind]
     whole = strip_number_padding(whole) if kind == "view" else whole
@@ -83,7 +87,8 @@ def _without_middle(text: str) -> str:
 
 
 def _condense(text: str, kind: Kind) -> str:
-    """Return the text without uninformative parts, depending on the kind. The text of a file is left as it is."""
+    """Return the text without uninformative parts, depending on the kind. In the text of a file, only long lines are
+    cut."""
     text = cut_lines(text, min(LONGEST_LINE, CAPS[kind] // 4))
     match kind:
         case "view":
@@ -160,7 +165,8 @@ def _fold_once(lines: list[str]) -> list[str]:
 
 
 def _run(exact: list[object], similar: list[object], at: int) -> tuple[int, int, str]:
-    """Return the size of the group of lines that repeats from here, how often it does, and "equal" or "similar"."""
+    """Return the size of the group of lines that repeats from `at`, its number of repetitions, and "equal" or
+    "similar"."""
     for group in range(1, LARGEST_GROUP + 1):
         times = _times(exact, at, group)
         if times >= EXACT:
@@ -182,8 +188,8 @@ def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
 
     The first and the last line are always included, in part if they are long. A mark between head and tail gives the
     size of the omitted part, and is followed by the first omitted lines that report an error, a failure or a warning.
-    If the text is a condensed form of `whole`, these lines have the numbers that they have in `whole`; a line not found
-    there has no number.
+    If the text is a condensed form of `whole`, these lines are numbered as in `whole`; a line that is not found there
+    has no number.
     """
     if len(text) <= cap:
         return text
@@ -204,7 +210,8 @@ def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
 
 
 def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int, str]:
-    """Return the first line of each kind of error, by index, with its line number: as many as fit into `room`."""
+    """Return the first line of each kind of error, keyed by index and prefixed with its line number, as many as fit
+    into `room`."""
     picked: dict[int, str] = {}
     kinds: set[str] = set()
     for at, line in enumerate(lines):
@@ -220,9 +227,10 @@ def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int
 
 
 def _places(lines: Sequence[str], whole: str) -> list[int]:
-    """Return for each line of condensed text its number in `whole`, matched by its prefix; 0 if not found.
+    """Return the line number in `whole` of each line of condensed text, matched by its prefix; 0 if not found.
 
-    Condensing keeps the order of most lines: each is searched after the previous one first, then anywhere.
+    Condensing keeps the order of most lines, so each line is searched for after the previous one first, and then
+    anywhere.
     """
     wanted = {line[:TROUBLE_LINE] for line in lines}
     places: dict[str, list[int]] = {}
@@ -240,7 +248,8 @@ def _places(lines: Sequence[str], whole: str) -> list[int]:
 
 
 def _fill(lines: list[str], room: int) -> tuple[int, int]:
-    """Return how many lines fit into `room` characters (at least one), and how many characters they have."""
+    """Return the number of lines that fit into `room` characters (at least one), and their total number of
+    characters."""
     used = 0
     for count, line in enumerate(lines):
         used += len(line) + 1

@@ -1,4 +1,4 @@
-"""Untrusted text without terminal control sequences. It has few imports."""
+"""Removal of terminal control sequences from untrusted text."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from trajectories.characters import BLANKS, BREAKS, DROPPED, JOINERS, MARKS, dro
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
-    r"|\x1b[ -/]*[0-~]"  # two characters, character sets
+    r"|\x1b[ -/]*[0-~]"  # two-character sequences, selection of character sets
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _HIDING = re.compile(f"[{DROPPED}{BREAKS}{JOINERS}{MARKS}{BLANKS}]")
-"""All control characters except tab and newline, bidirectional controls, and invisible or zero-width characters."""
+"""Matches all control characters except tab and newline, bidirectional controls, and invisible or zero-width
+characters."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def clean_text(data: bytes | str) -> str:
     """Return text without escape sequences, characters that `drop_invisible` drops, and overwritten text.
 
-    Text is overwritten by a carriage return or a backspace. Bytes that are not UTF-8 become U+FFFD, and white space at
-    the end is removed.
+    Carriage returns and backspaces overwrite text as in a terminal. Bytes that are not UTF-8 become U+FFFD, and white
+    space at the end is removed.
     """
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     text = _SURROGATES.sub("\ufffd", text)
@@ -33,7 +34,7 @@ def clean_text(data: bytes | str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the clean text as one line, with its white space folded."""
+    """Return the clean text as one line, with each run of white space replaced by one space."""
     return " ".join(clean_text(text).split())
 
 
@@ -53,7 +54,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _overwritten(line: str) -> str:
-    """Apply a line's carriage returns and backspaces: of a progress bar, return the final state."""
+    """Apply a line's carriage returns and backspaces; a progress bar is reduced to its final state."""
     last = next((part for part in reversed(line.split("\r")) if drop_invisible(part).strip()), "")
     if "\b" not in last:
         return last

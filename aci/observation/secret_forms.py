@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 SHORTEST = 8
 """Minimum number of characters of a secret; a shorter one might be a word and would be masked in source code."""
 
-_BREAK = r"(?:\r?\n|\\n)?"  # the latter as shown in quotes
+_BREAK = r"(?:\r?\n|\\n)?"  # the second form occurs in quoted strings
 
 
 def replace_secrets(text: str, secrets: Iterable[str], mark: str) -> str:
@@ -41,12 +41,13 @@ def secret_forms(secret: str) -> frozenset[tuple[str, bool]]:
 
 
 def _base64(data: bytes, shift: int) -> tuple[str, str]:
-    """Return the part common to all base64 of text with `data` after `shift` bytes (modulo 3), also URL-safe."""
+    """Return the part of the base64 encoding that all texts with `data` at an offset of `shift` bytes (modulo 3) share,
+    and its URL-safe form."""
     first, end = (shift * 8 + 5) // 6, (shift + len(data)) * 8 // 6
     core = b64encode(bytes(shift) + data).decode()[first:end]
     return core, core.replace("+", "-").replace("/", "_")
 
 
 def without_userinfo(text: str) -> str:
-    """Return a URL, or a text with URLs, without user names and passwords."""
+    """Return the text with user names and passwords removed from its URLs."""
     return re.sub(r"//[^/\s]*@", "//", text)

@@ -74,7 +74,8 @@ def _label_of_line(line: str) -> str:
 
 
 def _label_pytest(lines: Sequence[str]) -> list[str]:
-    """Label parts of pytest's output: warnings, coverage, and lines that are far from a failure's cause."""
+    """Label the removable parts of pytest's output: warnings, coverage, and lines that are far from a failure's
+    cause."""
     labels = [""] * len(lines)
     section, start = "", 0
     for at, line in enumerate([*lines, "=== end ==="]):
@@ -97,7 +98,8 @@ def _label(labels: list[str], lines: Sequence[str], which: range, label: str) ->
 
 
 def _failures(labels: list[str], lines: Sequence[str], start: int, end: int) -> None:
-    """Label parts of each failure: source before the failing line, message and place, and captured output."""
+    """Label the removable parts of each failure: distant source lines, library frames, the middle of a long message,
+    and early captured output."""
     part = start
     for at in range(start, end + 1):
         if at == end or _TITLE.match(lines[at]) or _SPLIT.match(lines[at]) or _CAPTURED.match(lines[at]):
@@ -109,7 +111,8 @@ def _failures(labels: list[str], lines: Sequence[str], start: int, end: int) -> 
 
 
 def _frame(labels: list[str], lines: Sequence[str], start: int, end: int, last: bool) -> None:
-    """Label parts of a frame of pytest: source up to a line that starts with `>`, then lines with E, then the place."""
+    """Label the removable parts of a pytest frame, which consists of source up to a line that starts with `>`, lines
+    that start with `E`, and the location."""
     place = next((at for at in range(end - 1, start - 1, -1) if _PLACE.match(lines[at])), None)
     if place is not None and not last and _LIBRARY_PLACE.match(lines[place]):
         _label(labels, lines, range(start, place), "of library frames")

@@ -10,7 +10,8 @@ _ISSUE = re.compile(r"\A<issue[^>]*>")
 
 
 def tag_pattern(*names: str, ends: bool = False) -> re.Pattern[str]:
-    """Return a pattern for the `<` of anything like a tag of one of these names; with `ends`, of closing tags only.
+    """Return a pattern that matches the `<` of anything similar to a tag with one of these names; if `ends` is true,
+    only of closing tags.
 
     Its running time is linear in the length of the text.
     """
@@ -23,7 +24,7 @@ OUTPUT = tag_pattern("output")
 
 
 def wrap_output(tool: str, text: str) -> str:
-    """Return a tool's output in tags that it cannot close, to separate it from the user's text."""
+    """Wrap a tool's output in tags that the output cannot close, to separate it from the user's text."""
     safe = OUTPUT.sub(r"<\\", text)
     return f'<output of="{tool}">\n{safe}\n</output>'
 

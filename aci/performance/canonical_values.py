@@ -8,12 +8,12 @@ from typing import Any
 
 SHOWN, DEPTH = 120, 6
 ATOMS = ("int", "bytes", "constant", "enum", "class", "function", "module", "error", "digest", "same", "deep", "opaque")
-"""Kinds of forms that are shown as a whole if they differ."""
+"""Kinds of canonical forms that are compared and shown as a whole."""
 BRACKETS = {"list": "[]", "tuple": "()", "set": "{}"}
 
 
 def format_value(form: Any, most: int = SHOWN) -> str:
-    """Return the value about as Python writes it: one line, printable, at most `most` characters."""
+    """Return a value roughly as `repr` shows it: on one line, printable, with at most `most` characters."""
     text = _shown(form, 0, most)
     text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -95,7 +95,8 @@ def _joined(words: Any, most: int) -> str:
 
 
 def first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, Any, Any] | None:
-    """Return the place where two forms first differ, as Python code, with both parts; None if they are equal."""
+    """Return the place where two forms first differ, written as Python code, with the two differing parts; None if the
+    forms are equal."""
     try:
         return _first_difference(before, after, tolerance)
     except (TypeError, ValueError, IndexError):  # an invalid form, written by the code under test
@@ -127,7 +128,7 @@ def _plain(form: Any) -> bool:
 
 
 def _kind(form: list[Any]) -> tuple[Any, ...]:
-    """Return the properties that two forms must share to be compared by parts: the kind and the number of parts."""
+    """Return the properties that two forms must share to be compared part by part: the kind and the number of parts."""
     tag = form[0] if form and isinstance(form[0], str) else None
     if tag in ("object", "lazy", "view"):
         return tag, form[1], len(form), *(len(x) for x in form[2:] if isinstance(x, list))

@@ -1,4 +1,4 @@
-"""Changes to Python files, and the code in them that a target function reaches, found by names."""
+"""Changes to Python files, and the code in them that a target function reaches, resolved by name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Source:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """The meaning of names bound by imports anywhere in the file; for example, `e` -> `os.environ`."""
+        """Map of the names bound by imports anywhere in the file to their dotted names, such as `e` -> `os.environ`."""
         found = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -110,7 +110,7 @@ class Change:
 
     @cached_property
     def constants_before(self) -> list[object]:
-        """Numbers and short strings in the old code, as likely edge cases of its checks."""
+        """Numbers and short strings in the old code, which are likely edge cases of its checks."""
         found = dict.fromkeys(
             (type(node.value).__name__, node.value)
             for source in self.before
@@ -121,7 +121,7 @@ class Change:
 
     @cached_property
     def new_literals(self) -> dict[str, int]:
-        """Digest -> line of each literal in the new code that is not in the old."""
+        """Map of the digest of each literal that only the new code contains to its line."""
         old = {mark for source in self.before for mark, _ in literals(source.tree)}
         found: dict[str, int] = {}
         for source in self.after:
@@ -132,7 +132,8 @@ class Change:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Source of the values by which only the new code distinguishes inputs: dictionary keys, operands of `==`."""
+        """Source code of the literals by which only the new code distinguishes inputs: dictionary keys and operands of
+        `==`."""
         old = {ast.dump(node) for source in self.before for node in ast.walk(source.tree) if isinstance(node, ast.expr)}
         found = dict.fromkeys(
             ast.unparse(node)
@@ -147,7 +148,8 @@ class Change:
         return {mark for source in self.before for mark, _ in literals(source.tree)}
 
     def reached(self, sources: Sequence[Source]) -> Iterator[tuple[Source, str, Function]]:
-        """Yield the target and each function that is mentioned by name in the code it reaches, with qualified names."""
+        """Yield the target and each function whose name is mentioned in the code that the target reaches, with sources
+        and qualified names."""
         left = [self.target.name.rpartition(".")[2]]
         known: set[str] = set()
         while left:
@@ -188,7 +190,7 @@ def mentioned_names(node: ast.AST) -> list[str]:
 
 
 def constant(node: ast.AST) -> object:
-    """Return the value of a literal or a concatenation of texts; None for anything else."""
+    """Return the value of a literal or a concatenation of string literals; None for anything else."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = constant(node.left), constant(node.right)
         return left + right if isinstance(left, str) and isinstance(right, str) else None
@@ -196,8 +198,8 @@ def constant(node: ast.AST) -> object:
 
 
 def literals(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Yield (digest, line) of each literal value; `plain` of `aci/guest/performance/outcome_text.py` digests answers
-    in the same way."""
+    """Yield the digest and line of each literal value; `plain_digest` in `aci/guest/performance/outcome_text.py`
+    digests answers in the same way."""
     left = MOST_LITERALS
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.UnaryOp):
@@ -245,5 +247,5 @@ def digest(value: object) -> str:
 
 
 def docstring_ids(tree: ast.AST) -> set[int]:
-    """Return the ids of constants that are statements of their own."""
+    """Return the ids of the value nodes of expression statements, such as docstrings."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

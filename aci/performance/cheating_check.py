@@ -1,4 +1,4 @@
-"""Checks whether a faster function is faster by cheating, from its changed code and its behaviour in two workspaces.
+"""Detection of functions that are faster only by cheating, from the changed code and its behaviour in two workspaces.
 
 The kinds of cheating are those that "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124)
 and other papers report for models that are rewarded for speed. A finding is not a proof; it names the code to change or
@@ -33,7 +33,8 @@ KINDS = ("cache", "import", "memory", "harness", "checks", "lazy", "hidden")
 
 @dataclass(frozen=True, slots=True)
 class CheatingFinding:
-    """A sign of cheating: `kind` is one of KINDS; `why` is a sentence to act on, with the line if there is one."""
+    """A sign of cheating: `kind` is one of KINDS; `why` is a sentence that explains the finding, with the line number
+    if it is known."""
 
     kind: str
     why: str
@@ -50,9 +51,9 @@ def find_cheating(
 ) -> list[CheatingFinding]:
     """Return the findings on the change between the workspaces `before` and `after`; empty if there are none.
 
-    The files compared are those that differ between the two, by path; equal files are ignored. Code of the repository
-    runs only in these workspaces, each for at most `seconds`. If the old function cannot be observed in that time, only
-    the code is checked. Raises Cancelled and WorkspaceError.
+    `files_before` and `files_after` hold the contents of the files that differ, by path; equal files are ignored. Code
+    of the repository runs only in these workspaces, each for at most `seconds`. If the old function cannot be observed
+    in that time, only the code is checked. Raises Cancelled and WorkspaceError.
     """
     change = Change.of(files_before, files_after, target)
     found = [CheatingFinding(kind, why) for kind, why in _all_doubts(before, after, target, calls, change, seconds)]
@@ -84,7 +85,8 @@ def _all_doubts(
 def _observe(
     room: Workspace, target: Target, calls: bytes, change: Change, vary: bool, seconds: float
 ) -> tuple[dict[str, Any] | None, bytes]:
-    """Run the probe in the workspace; return its observations, and the calls with variations made there."""
+    """Run the probe in the workspace; return its observations, and the calls including the variations that it
+    generated."""
     programs = install_programs(room.write, room.harness, "performance.cheating_probe")
     name = f"{room.harness}/guards-{secrets.token_hex(8)}"
     job = {

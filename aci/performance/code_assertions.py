@@ -1,4 +1,4 @@
-"""Checks in code (`raise` and `assert`), the parts of their conditions, and parts that a change removes."""
+"""Checks in code (`raise` and `assert`), the terms of their conditions, and terms that a change removes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.IsNot, ast.In: 
 class Check(NamedTuple):
     """A `raise` or `assert`: the error's type and text, the names in its condition, and its line.
 
-    Each of its `terms` alone is enough to raise the error.
+    If any one of its `terms` is true, the error is raised.
     """
 
     error: str
@@ -67,8 +67,8 @@ def all_terms(change: Change) -> dict[int, list[str]]:
 def removed_terms(change: Change) -> Iterator[tuple[Check, str]]:
     """Yield (old check, removed term) if the error is still raised, but no condition tests for the term any more.
 
-    Names do not count, as they may change. A term is removed if its types and the constants that it compares with
-    occur in no condition now.
+    Names in a term are ignored, since they may change. A term counts as removed if none of its types and constants
+    occurs in a condition of the new code.
     """
     kept = {check.text for source in change.after for check in find_checks(source.tree)}
     asked = set(_all_tested_marks(change, change.after))
@@ -79,7 +79,7 @@ def removed_terms(change: Change) -> Iterator[tuple[Check, str]]:
 
 
 def _all_tested_marks(change: Change, sources: Sequence[Source]) -> Iterator[str]:
-    """Yield marks of what the code's conditions test for; types in top-level assignments count as well."""
+    """Yield a mark for each thing that the code's conditions test for; types in top-level assignments are included."""
     for _, _, function in change.reached(sources):
         yield from _tested_marks(function)
     for source in sources:
@@ -88,7 +88,8 @@ def _all_tested_marks(change: Change, sources: Sequence[Source]) -> Iterator[str
 
 
 def _tested_marks(node: ast.AST) -> set[str]:
-    """Return marks of what the code tests for: `type bool` for a test if something is a bool, `'x'` for `== 'x'`, …"""
+    """Return a mark for each thing that the code tests for, such as `type bool` for `isinstance(x, bool)` or `'x'` for
+    `== 'x'`."""
     found: set[str] = set()
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and len(each.args) == 2:
@@ -114,13 +115,14 @@ def _types(node: ast.AST) -> set[str]:
 
 
 def _values(node: ast.AST) -> set[str]:
-    """Return the constants on one side of a comparison, except 0 and 1, which can be tested in many forms (`not x`)."""
+    """Return the constants on one side of a comparison, except 0 and 1, which can be tested for in other ways, such as
+    `not x`."""
     constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
     return {repr(value) for value in constants if value not in (0, 1)}
 
 
 def _terms(test: ast.expr, wanted: bool) -> Iterator[ast.expr]:
-    """Yield expressions each of which alone makes the test evaluate to `wanted`."""
+    """Yield expressions, each of which alone, if true, makes the test evaluate to `wanted`."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield from _terms(test.operand, not wanted)
     elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or if wanted else ast.And):

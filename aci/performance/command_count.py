@@ -1,4 +1,4 @@
-"""Instruction count of a user's own command, directly on this machine."""
+"""Instruction counting of a user's command that runs directly on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from trajectories.errors import UsageError
 
 
 class CommandCount(NamedTuple):
-    """The instruction count of a whole command by one backend, its exit status, and the count's conditions."""
+    """The instruction count of a whole command by one backend, its exit status, and the conditions of the
+    measurement."""
 
     backend: str
     instructions: int
@@ -28,7 +29,7 @@ class CommandCount(NamedTuple):
 def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend: str = "") -> CommandCount:
     """Count the instructions of a command, with all threads and processes that it starts.
 
-    The command reads this process's input; its output goes to `stdout`, or to this process's own output. Raises
+    The command inherits this process's stdin; its output goes to `stdout`, by default to this process's stdout. Raises
     UsageError if the command cannot run or be counted.
     """
     if not words or not shutil.which(words[0]):

@@ -1,4 +1,4 @@
-"""Jobs of counting instructions: the host to count on, the choice of a backend, and a request for the guest program
+"""Instruction-counting jobs: the host, the choice of a backend, and the request to the guest program
 `aci/guest/performance/count_runner.py`."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trajectories.plugins import names
 
 SESSION = "counting"
 PATIENCE = 60.0
-"""Maximum number of seconds for a helper command on the host that counts."""
+"""Maximum number of seconds for a helper command on the counting host."""
 
 MOST = 1 << 62
 """Upper limit of plausible counts."""
@@ -47,7 +47,7 @@ sys.path.insert(0, folder)
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceHost:
-    """A workspace as a host to count on, in which no other commands run."""
+    """A workspace used as a counting host; no other commands run in it."""
 
     workspace: Workspace
     folder: str
@@ -67,7 +67,7 @@ class WorkspaceHost:
 
 @dataclass(frozen=True, slots=True)
 class LocalHost:
-    """This machine as a host to count on, for a user's own command; `folder` is temporary."""
+    """This machine as the counting host, for a user's own command; `folder` is a temporary folder."""
 
     folder: str
 
@@ -89,7 +89,7 @@ class LocalHost:
 
 @dataclass(slots=True)
 class CountJob:
-    """A count by one backend, run by `aci/guest/performance/count_runner.py`.
+    """A counting job for one backend, run by `aci/guest/performance/count_runner.py`.
 
     `line(file)` returns the shell line that runs this program for a job file.
     """
@@ -101,7 +101,7 @@ class CountJob:
     environment: dict[str, str] = field(default_factory=dict)
 
     def ask(self, timeout: float, tool: Sequence[str] = (), run: Run | None = None, **job: Any) -> dict[str, Any]:
-        """Run the job and return its answer, checked by `sound`; `run` replaces the host's own `run`.
+        """Run the job and return its answer, checked by `validate_answer`; `run` replaces the host's own `run`.
 
         Raises UsageError if there is no valid answer.
         """
@@ -126,7 +126,7 @@ class CountJob:
 def validate_answer(answer: object) -> dict[str, Any]:
     """Check an answer of `aci/guest/performance/count_runner.py`, which untrusted code may have written.
 
-    Returns it with defaults for missing parts. Raises UsageError if a part has another type, a number is negative or
+    Returns it with defaults for missing parts. Raises UsageError if a part has the wrong type, a number is negative or
     too large, or the answer reports an error.
     """
     if isinstance(answer, dict) and "error" in answer:
@@ -150,7 +150,7 @@ def _is_sound(answer: dict[str, Any]) -> bool:
 
 
 def choose_backend(desk: CountHost, backend: str = "") -> tuple[str, Tool]:
-    """Return the first backend that works on the host, or the named one. Raises UsageError if it does not work."""
+    """Return the first backend that works on the host, or the named one. Raises UsageError if no such backend works."""
     parts = {name: import_module(module) for name, module in names("aci.counters").items()}
     if backend and backend not in parts:
         raise UsageError(f"Unknown counting backend {backend!r}.", f"Choose one of: {', '.join(sorted(parts))}.")
@@ -179,10 +179,10 @@ def install_regions(desk: CountHost, folder: str, backend: str) -> list[str]:
 
 
 def count_conditions(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
-    """Return the conditions of a count."""
+    """Return the conditions under which the instructions were counted."""
     return {**tool.conditions, **{k: v[:200] for k, v in answer["conditions"].items()}}
 
 
 def relative_spread(counts: Sequence[int]) -> float:
-    """Return the range of these counts, relative to the lowest."""
+    """Return the difference between the highest and the lowest count, relative to the lowest."""
     return (max(counts) - min(counts)) / max(min(counts), 1)

@@ -14,23 +14,24 @@ from trajectories.errors import UsageError
 from trajectories.rewards import rewards as rewards
 
 LEAST_GAIN = 0.02
-"""Minimum share of the workload that a patch has to save, unless it makes the cost grow more slowly."""
+"""Minimum share of the workload's instructions that a patch has to save, unless it makes the cost grow more slowly."""
 
 AS_GOOD = 0.05
-"""Candidates that cost at most this share more than the best count as equally good; then the smaller change wins."""
+"""Candidates whose cost exceeds the lowest by at most this share are considered equally good; among them, the smallest
+change wins."""
 
 ACCURACY = 0.004
 """Minimum relative deviation assumed between counts and a power law."""
 
 DRIFT = 0.1
-"""Margin added to the range of the exponent. The cost of one step changes with the size, as tables double and integers
-no longer fit the cache of small integers. Of the 100 functions of `benchmarks/growth.py`, the range contains the known
-exponent in all with this margin, and in 67 without.
+"""Margin added to the range of the exponent. The cost of one step varies with the size, for example when hash tables
+are resized or integers exceed the cache of small integers. For the 100 functions of `benchmarks/growth.py`, the range
+contains the known exponent in all cases with this margin, and in 67 without it.
 """
 
 MOVES_ON = 3.0
-"""How far the range extends, as a multiple of the exponent's shift without the smallest size: parts that grow more
-slowly flatten the slope."""
+"""The range is extended by this multiple of the exponent's shift when the smallest size is left out, since
+slower-growing terms flatten the slope."""
 
 STEEPEST = 64.0
 _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
@@ -42,7 +43,7 @@ _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Counts that grow about as `constant + factor * (size / largest size) ** exponent` over these sizes.
+    """Counts that grow approximately as `constant + factor * (size / largest size) ** exponent` over these sizes.
 
     `low` and `high` bound the exponent with 95 % confidence; with fewer than four sizes they are infinite (unknown).
     """
@@ -60,7 +61,7 @@ class Growth:
         return float(self.constant + self.factor * (size / self.sizes[-1]) ** self.exponent)
 
     def is_below(self, other: Growth) -> bool:
-        """Return whether the growth is certainly slower: the ranges do not overlap."""
+        """Return whether the growth is certainly slower than that of `other`: the ranges do not overlap."""
         return self.high < other.low
 
 
@@ -75,13 +76,15 @@ class _Power:
 
 
 def fit_growth(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
-    """Fit the growth of counts with the size: the exponent k of N = a + b n^k, a >= 0 and b >= 0, by relative squares.
+    """Fit N = a + b n^k with a >= 0 and b >= 0 to the counts N for the sizes n, by least squares of relative errors.
 
     The constant a is fitted too, so that overhead does not flatten the slope; it is 0 unless an F-test requires more.
-    As it is never negative, n log n results in its slope over these sizes. Errors are weighted by the square root of
+    Since a is never negative, the exponent for n log n growth is about its average slope over these sizes on a log-log
+    scale. Errors are weighted by the square root of
     the size, since large sizes show better how the cost continues to grow. The range contains all exponents whose error
-    does not differ significantly from the smallest error, by an F-test. It is extended by the shift of the fit without
-    the smallest size, and by DRIFT. Raises UsageError for fewer than two different sizes, and for sizes or counts below
+    does not differ significantly from the smallest error, by an F-test. It is extended by MOVES_ON times the shift of
+    the exponent without the smallest size, and by DRIFT. Raises UsageError for fewer than two different sizes, and for
+    sizes or counts below
     1.
     """
     points = sorted(zip(sizes, counts, strict=True))
@@ -101,7 +104,7 @@ def fit_growth(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
 
 
 def _best(sizes: Sequence[int], counts: Sequence[float]) -> tuple[_Power, list[float]]:
-    """Return the best power, and the exponents that are not significantly worse. Constant counts have exponent 0."""
+    """Return the best fit, and the exponents whose fit is not significantly worse. Constant counts have exponent 0."""
     if max(counts) <= min(counts) * (1 + ACCURACY):
         return _Power(0.0, 0.0, sum(counts) / len(counts), 0.0), [0.0]
     if len(set(sizes)) < 4:
@@ -150,7 +153,7 @@ def _dot(left: Sequence[float], right: Sequence[float]) -> float:
 
 
 def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
-    """Return the slope of the logarithms by least squares, between 0 and STEEPEST."""
+    """Return the least-squares slope of log(count) over log(size), clamped to the range from 0 to STEEPEST."""
     xs, ys = [math.log(size) for size in sizes], [math.log(count) for count in counts]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
@@ -162,7 +165,8 @@ def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RankedCandidate:
-    """A correct candidate: its instruction count, and the size of its change (lines or bytes, the same for all)."""
+    """A correct candidate: its instruction count, and the size of its change (in lines or bytes, but in the same unit
+    for all candidates)."""
 
     count: int
     change: int
@@ -190,8 +194,8 @@ def is_worthwhile(
 ) -> bool:
     """Return whether a patch is worth showing: it saves LEAST_GAIN of the instructions, or its cost grows more slowly.
 
-    In the latter case it may not add more than that share to the workload. Raises UsageError for a workload without
-    instructions.
+    In the latter case, the patch must add less than LEAST_GAIN to the workload's instructions. Raises UsageError for a
+    workload without instructions.
     """
     if before_workload < 1:
         raise UsageError("A workload has at least one instruction.", "Count the workload first.")

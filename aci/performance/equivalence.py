@@ -1,9 +1,9 @@
-"""Equivalence of two versions of a function: the answers of each to the same calls, and descriptions of differences.
+"""Equivalence check of two versions of a function: the outcomes of the same calls, and descriptions of the differences.
 
 An answer contains the returned value (types, order of iteration, laziness, aliases of the arguments) or the exception,
 the arguments afterwards, the printed text and the warnings. The function runs in the same process that reports its
-answers. Answers go through a descriptor opened before the function is imported, with a token; code that searches the
-memory of its own process for the token could still forge them.
+answers. Answers are written with a token to a file descriptor that is opened before the function is imported; code that
+searches its own process's memory for the token could still forge them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ARGUMENT = re.compile(r"^\[0\]\[(\d+)\]|^\[1\]\['?(.*?)'?\]")
 MOST_DIFFERENCES, LONGEST_LINE, START = 8, 400, 120.0
 SILENT = {"late", "unread", "unreadable"}
-"""Kinds of answers of the original that do not define what another version has to do."""
+"""Kinds of answers of the original function that do not define the expected behaviour of another version."""
 STACK = "builtins.RecursionError"
 
 
@@ -37,10 +37,10 @@ STACK = "builtins.RecursionError"
 class Answer:
     """The outcome of one call.
 
-    `kind`: returned, raised; late (exceeded its time limit), died (ended the process), unreadable (the call cannot be
-    loaded there), unread (too large to report). `value` and `arguments` are canonical forms
-    (`aci/guest/canonical_forms.py`), `later` holds the arguments after lazy results were consumed. `call` shows the
-    call, and is not compared.
+    `kind` is one of: returned, raised, late (exceeded its time limit), died (ended the process), unreadable (the call
+    cannot be loaded in the workspace), unread (the answer is too large to report). `value` and `arguments` are
+    canonical forms (`aci/guest/canonical_forms.py`); `later` holds the arguments after lazy results were consumed.
+    `call` is the call as text, and is not compared.
     """
 
     kind: str
@@ -56,10 +56,10 @@ class Answer:
 def collect_answers(
     room: Workspace, target: Target, calls: Sequence[InputCall], timeout: float = 10.0, hash_seed: int = 0
 ) -> tuple[Answer, ...]:
-    """Run each call with fresh arguments, all in one process; `timeout` is in seconds of wall time for each call.
+    """Run each call with fresh arguments, all in one process; `timeout` is the wall time in seconds for each call.
 
-    With another `hash_seed`, the answers of calls that depend on the order of sets differ. Raises UsageError if the
-    function cannot be imported, and Cancelled.
+    A different `hash_seed` changes the answers of calls that depend on the order of sets. Raises UsageError if the
+    function cannot be imported, and Cancelled if the run is interrupted.
     """
     if not calls:
         return ()
@@ -93,7 +93,7 @@ def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tole
     """Return descriptions of the differences between two lists of answers; an empty list if they are the same.
 
     `tolerance` is relative and for floats only; with it, 0.0 equals -0.0. Calls that were too slow or too large before,
-    or that overflowed the stack, are skipped. Texts are escaped, and the list is limited.
+    or that overflowed the stack, are skipped. Values are escaped, and the number of descriptions is limited.
     """
     lines: list[str] = []
     if len(before) != len(after):
@@ -106,10 +106,10 @@ def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tole
 
 
 def is_conclusive(answer: Answer) -> bool:
-    """Return whether an answer of the original defines what another version has to do: the call returned or raised.
+    """Return whether an answer of the original function defines the expected behaviour: the call returned or raised.
 
-    False for calls that were too slow, too large, could not be loaded, ended the process, or overflowed the stack.
-    `differences` skips such calls, so they must not be counted as evidence.
+    False for calls that were too slow or too large, could not be loaded, ended the process, or overflowed the stack.
+    `describe_differences` skips such calls, so they must not be counted as evidence.
     """
     return answer.kind in ("returned", "raised") and not _overflowed_stack(answer)
 

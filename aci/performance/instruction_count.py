@@ -1,7 +1,8 @@
 """Instruction counts of function calls and commands, which are reproducible and independent of the machine's load.
 
-Times vary by a few percent from run to run, but counts do not. The idea is by the authors of Valgrind, and arXiv
-2508.20124 ranks programs by it. The backends are the modules of `aci/counters/`; each result names its backend.
+Times vary by a few percent from run to run, but counts do not. The idea comes from the authors of Valgrind; arXiv
+2508.20124 ranks programs by instruction counts. The backends are the modules of `aci/counters/`; each result names its
+backend.
 
 The counted code is untrusted and runs in its own workspace; only numbers and short text are read from its answer.
 """
@@ -31,7 +32,7 @@ from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import UsageError
 
 MARKS = 100
-"""Number of empty regions that are measured to determine the cost of marking one: TIMES of
+"""Number of empty regions that are measured to determine the cost of marking one; must equal TIMES in
 `aci/guest/performance/metered_regions.py`."""
 
 _DECORATOR = f'@__import__("{REGIONS_PACKAGE}.performance.metered_regions").performance.metered_regions.counted'
@@ -39,7 +40,7 @@ _DECORATOR = f'@__import__("{REGIONS_PACKAGE}.performance.metered_regions").perf
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Instructions of the first (cold) and the fourth (warm) call in a fresh process; the median over hash seeds."""
+    """Median instruction counts over hash seeds, for the first (cold) and the fourth (warm) call in a fresh process."""
 
     cold: int
     warm: int
@@ -47,7 +48,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts of calls.
+    """Instruction counts of several calls of the target.
 
     `in_c` describes for each call the C functions called and the opcodes that iterate in C, if opcodes are counted.
     `spread` is the largest range of a warm call's count over hash seeds, relative to its minimum.
@@ -61,7 +62,8 @@ class Counts:
 
 
 class Workload(NamedTuple):
-    """Instructions of a whole command, including the start of its processes, and of all calls of the target in it.
+    """Instruction counts of a whole command, including the start of its processes, and of all calls of the target in
+    it.
 
     `code` is the exit status of the shell that ran it: commands with different exit statuses did not do the same work.
     """
@@ -89,9 +91,9 @@ def count_calls(
 ) -> Counts:
     """Count the instructions of each call of the target, in its own process and with fresh copies of its arguments.
 
-    The calls run under each hash seed of `seeds`, for at most `timeout` seconds each. A lazy result is consumed within
-    the count; a call that raises is counted as it is. Without `backend`, the first backend that works is used. Raises
-    UsageError if the backend does not work, the target cannot be imported or a call does not finish.
+    The calls run under each hash seed of `seeds`, for at most `timeout` seconds each. Calls that raise an exception are
+    counted too, and lazy results are consumed while counting. Without `backend`, the first backend that works is used.
+    Raises UsageError if the backend does not work, the target cannot be imported or a call does not finish.
     """
     job = _job(room, backend)
     kept = [f"{job.desk.folder}/call{n:04}.pickle" for n in range(len(calls))]
@@ -126,9 +128,9 @@ def count_workload(
     """Count the instructions of a shell command in the repository's root, and of all calls of the target in it.
 
     The command runs twice: unchanged, and with the target's outermost calls marked. To mark the calls, the target's
-    file is rewritten and then restored. For a generator, the code that runs between its values counts. Threads and
-    programs started by the target count for the whole command only. Raises UsageError if the command does not finish in
-    time, has another exit status when marked, or `backend` does not work.
+    file is rewritten and then restored. For a generator, the code that its body runs between values is counted. Threads
+    and programs that the target starts are included only in the count of the whole command. Raises UsageError if the
+    command does not finish in time, has another exit status when marked, or `backend` does not work.
     """
     job = _job(room, backend)
     folder = f"{job.desk.folder}/regions"
@@ -153,8 +155,8 @@ def count_workload(
 def incomparable_reason(before: Counts, after: Counts) -> str:
     """Return why two counts cannot be compared, or "".
 
-    Opcode events do not include work in C. Unless both versions call the same C functions equally often, and let C
-    iterate over containers equally often, fewer events may mean that work was moved to C.
+    Opcode events do not include work in C. Fewer events may mean that work was moved to C, unless both versions call
+    the same C functions equally often and iterate over containers in C equally often.
     """
     if before.backend != after.backend:
         return f"not comparable: counted by {before.backend} before and by {after.backend} after"
@@ -216,15 +218,15 @@ def _shell_line(folders: Sequence[str], command: str, root: str) -> str:
 
 
 def _marking(answer: dict[str, Any]) -> int:
-    """Return the cost of marking the target's calls: of the outermost calls and of the nested ones."""
+    """Return the total cost of marking the target's outermost and nested calls."""
     values = answer["values"]
     nested = max(values.get("nested", 0) - values.get("direct", 0), 0)
     return int(answer["entries"] * values.get("marking", 0) + answer["nested"] * nested) // MARKS
 
 
 def _marked(data: bytes, target: Target) -> bytes:
-    """Return the file with the target's calls marked by an innermost decorator, so that its own decorators are
-    unaffected."""
+    """Return the file with an innermost decorator added to the target that marks its calls, so that its own decorators
+    are unaffected."""
     lines = data.split(b"\n")
     try:
         at = target.find(data.decode("utf-8")).lineno - 1

@@ -13,7 +13,7 @@ NOT_CHECKS = {"RecursionError", "MemoryError", "TimeUp", "TooMuch"}
 
 
 def malformed_input_findings(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
-    """Yield (kind, why) for errors that are gone or changed."""
+    """Yield (kind, why) for each error that is no longer raised or has changed, and for each removed check."""
     new = {row[0]: row[2] for row in now["misused"].get("outcome", ())}
     met: dict[tuple[int, str], list[MalformedCall]] = {}
     for index, kind, before in was["misused"].get("outcome", ()):
@@ -48,9 +48,11 @@ class MalformedCall(NamedTuple):
 
 
 def _wrong(cases: Sequence[MalformedCall]) -> str:
-    """Return how the errors of one old line changed; "" if they are the same or were not intended.
+    """Return a description of how the errors raised at one line of the old code changed, or "" if the change is
+    acceptable.
 
-    Wrong types may fail in another way (unhashable ones in a set) as long as the check works on other inputs.
+    Arguments of a wrong type may raise a different error (such as unhashable values put into a set), as long as the
+    check works on other inputs.
     """
     explicit = cases[0].before["explicit"]
     line = cases[0].before["line"]
@@ -80,7 +82,7 @@ def _removed_checks(change: Change, tried: set[int]) -> Iterator[Found]:
 
 
 def _removed_terms(change: Change, shown: Set[tuple[int, str]]) -> Iterator[Found]:
-    """Yield removed parts of conditions, unless an input that met only that part is still rejected."""
+    """Yield removed parts of conditions, unless an input that satisfied only that part is still rejected."""
     for check, term in removed_terms(change):
         if (check.line, term) not in shown:
             what = f"{check.text[:60]!r} (old line {check.line}) was raised for {term[:100]!r} too"

@@ -1,8 +1,8 @@
 """Profiles of a workload: the time spent in functions of the repository, and in the lines of one of them.
 
-The unit is seconds of processor time, of all threads and Python processes together. They are sampled, so that profiles
-differ a little from run to run; exact shares in instructions come from counting the workload. Time in C and libraries
-is attributed to the repository's function that called them.
+Times are in seconds of CPU time, summed over all threads and Python processes. Profiles are sampled and vary slightly
+from run to run; for exact shares, count the instructions of the workload. Time in C and libraries is attributed to the
+repository's function that called them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTime:
-    """The time of a function: `own` seconds include libraries and C, `total` also the repository's functions it calls.
+    """The time of a function: `own` includes libraries and C code that it calls, `total` also the repository's
+    functions.
 
     `share` and `total_share` are relative to the whole workload. `calls` is 0 if calls were not counted.
     """
@@ -61,7 +62,7 @@ class FunctionTime:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The sampled stacks (frames by number, outermost first) with their seconds, and the functions in `spent`, in
+    """The sampled stacks (indexes into `frames`, outermost first) with their seconds; `spent` lists the functions in
     descending order of own time."""
 
     command: str
@@ -91,7 +92,7 @@ def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls
     """Run a workload under the sampler, and, with `calls`, once more to count the calls of each function.
 
     Only processes that start Python with the inherited environment are sampled. Raises UsageError if the workload does
-    not finish in time or no Python was sampled. A workload that fails is profiled up to its end.
+    not finish in time or no Python was sampled. A failing workload is profiled until it exits.
     """
     answers, code, text = _run(room, command, timeout, False)
     if not any(answer["stacks"] for answer in answers):
@@ -111,7 +112,8 @@ def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls
 
 
 def hottest_functions(profile: Profile, n: int = 5, least: float = 0.01) -> list[Target]:
-    """Return the functions with most own time, each at least the share `least`, without tests and `__main__` code."""
+    """Return the functions with the most own time whose share is at least `least`, excluding tests and `__main__`
+    code."""
     found = [one.target for one in profile.spent if one.share >= least and _is_candidate(one.target)]
     return found[:n]
 
@@ -165,7 +167,7 @@ def format_flame_graph(profile: Profile, width: int = 80, deepest: int = 12, lea
 def profile_lines(
     room: Workspace, target: Target, calls: Sequence[PickledCall], timeout: float = 60.0
 ) -> tuple[LineTime, ...]:
-    """Return the share of each line of the target in these calls, largest first.
+    """Return each line's share of the target's time in these calls, largest first.
 
     Raises UsageError if the calls cannot run.
     """
@@ -220,7 +222,7 @@ def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[li
 
 
 def _answer(room: Workspace, path: str) -> dict[str, Any]:
-    """Read the report of one process; it is checked, as untrusted code ran in the process."""
+    """Read and validate the report of one process, since untrusted code ran in it."""
     try:
         report = json.loads(room.read(path, LARGEST))
         rows = [(str(path), str(file), int(line), str(name)) for path, file, line, name in report["frames"]]
@@ -237,7 +239,7 @@ def _answer(room: Workspace, path: str) -> dict[str, Any]:
 
 
 class _Sources:
-    """Finds the function that contains a line of a file, in the repository as it is in the workspace."""
+    """Finds the function that contains a given line of a file in the workspace's repository."""
 
     def __init__(self, room: Workspace) -> None:
         self.room = room
@@ -272,7 +274,7 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _calls(answers: Iterable[Mapping[str, Any]], sources: _Sources) -> dict[Target, int]:
-    """Return the number of calls by function; calls of functions and comprehensions nested in it are not counted."""
+    """Return the number of calls by function, excluding calls of nested functions and comprehensions."""
     counted: Counter[Target] = Counter()
     for answer in answers:
         for number, count in answer["calls"]:

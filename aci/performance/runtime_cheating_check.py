@@ -18,28 +18,29 @@ from aci.performance.static_cheating_check import ASKS
 Found = tuple[str, str]
 Seen = Mapping[str, Any]
 MORE_AT_IMPORT, MORE_HELD = 50_000, 1_500
-"""Maximum allowed increase in bytecodes and objects: a table with an entry for each byte, hoisted to the module, stays
-well below both limits."""
+"""Maximum allowed increase in opcodes executed at import and in objects kept; a module-level table with one entry for
+each byte value stays well below both limits."""
 
 LEAST_CALLS = 4
 LEFT_BY_A_CALL = 0.75
-"""Minimum number of memory blocks per call that indicates a cache: a cache entry takes one or more blocks; failing or
-repeated calls add none."""
+"""Minimum average number of memory blocks kept per call that indicates a cache: it is below 1, since failing and
+repeated calls add no cache entry."""
 
 LEAST_COST = 12.0
-"""Average number of opcodes of a call below which caches are not checked."""
+"""If calls take fewer opcodes than this on average, they are not checked for caches."""
 
 _STARTS = ("_thread.start", "posix.fork", "posix.posix_spawn", "posix.system", "_posixsubprocess.")
 _STARTED = (
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "os.spawn"),
     *("_thread.start_new_thread", "socket.connect", "ctypes.dlopen"),
 )
-_ASKS = tuple(sorted(set(ASKS) - {"builtins."}))  # all of C's own functions belong to `builtins`
+_ASKS = tuple(sorted(set(ASKS) - {"builtins."}))  # every built-in function belongs to `builtins`
 _MODULES = {"posix": "os", "nt": "os", "_thread": "threading"}
 
 
 def runtime_findings(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
-    """Yield (kind, why) from both observations. Raises KeyError, TypeError, … if an answer has an invalid form."""
+    """Yield (kind, why) for each sign of cheating in the observations before and after the change. Raises KeyError,
+    TypeError, … if an answer has an invalid form."""
     for look, seen in was.items():
         if seen["end"] == "done" and now[look]["end"] != "done":
             yield "harness", f"The changed function ends or hangs while observed ({look}); the old one did not."
@@ -95,7 +96,8 @@ def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     before, after = _last(was["kept"], "grown", {}), _last(now["kept"], "grown", {})
     filled = bool(after) and all(place in before and end <= before[place][1] for place, (_, end) in after.items())
     for what, repeat in (("at once", _again), ("later", _later)):
-        if not filled and _is_cheaper(was["costs"], now["costs"], repeat):  # else the first call fills an old cache
+        # If `filled`, the first call fills a cache that existed before the change.
+        if not filled and _is_cheaper(was["costs"], now["costs"], repeat):
             yield (
                 "cache",
                 f"A call repeated {what} with equal arguments costs far less than the first; do not cache answers.",
@@ -119,7 +121,8 @@ def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
 
 
 def retained_blocks(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> tuple[int, int] | None:
-    """Return (calls, blocks more than by the old function) if each batch of new calls leaves about a block per call."""
+    """Return (calls, additional blocks compared with the old function) if each batch of new calls leaves about one
+    block per call."""
     more = [(calls, blocks - old) for (blocks, calls), (old, _) in zip(now, was, strict=False)]
     if not more or any(calls < LEAST_CALLS or blocks < LEFT_BY_A_CALL * calls for calls, blocks in more):
         return None
@@ -127,7 +130,7 @@ def retained_blocks(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) 
 
 
 def _is_renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether the state that calls change existed before under other names."""
+    """Whether the state that calls change already existed before the change, under other names."""
     gone = [place for place in before if place not in after]
     new = [place for place in after if place not in before]
     return bool(gone) and len(new) <= len(gone) and _growth(after, new) <= 1.5 * _growth(before, gone) + 2
@@ -154,9 +157,11 @@ def _first(seen: Seen) -> dict[int, int]:
 
 
 def _is_cheaper(was: Seen, now: Seen, repeat: Callable[[Seen], dict[int, int]]) -> bool:
-    """Whether repeated calls cost a far smaller share of the first call than before, and also save more.
+    """Whether repeated calls cost a far smaller share of the first call's cost than before the change, and also save
+    more in absolute terms.
 
-    The second condition is needed because filling an old cache is a larger share of the cost if the work shrinks.
+    The second condition excludes existing caches: if the work shrinks, filling the cache becomes a larger share of the
+    first call's cost.
     """
     olds, news = ((_first(seen), repeat(seen)) for seen in (was, now))
     if not news[0] or statistics.mean(news[0].values()) < LEAST_COST:
@@ -225,8 +230,8 @@ def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> I
 
 
 def _gains(was: Seen, now: Seen, key: str) -> list[float]:
-    """Return the ratios of the costs after the change to the costs before, for calls that cost about as much as known
-    ones."""
+    """Return the ratio of the cost after the change to the cost before it, for each call that is not much cheaper than
+    the known calls."""
     old, new = ({row[0]: row[1] for row in seen.get(key, ()) if "shown" in row[1]} for seen in (was, now))
     known = [_total(row[1]) for row in was.get("known", ()) if "shown" in row[1]]
     least = 0.2 * statistics.median(known) if known else 0.0

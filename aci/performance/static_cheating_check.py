@@ -1,4 +1,4 @@
-"""Cheating findings from the text of a change alone: state, tables, threads, and queries of the environment."""
+"""Cheating findings from static analysis of a change: state, tables, threads, and queries of the environment."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SHAPES_RUNS = {
 
 
 def static_findings(change: Change) -> Iterator[Found]:
-    """Yield (kind, why) for suspicious additions in the text of the change."""
+    """Yield (kind, why) for suspicious additions in the changed source code."""
     yield from _files(change)
     yield from _names(change)
     yield from _texts(change)
@@ -104,7 +104,7 @@ def _running(change: Change, sources: Sequence[Source]) -> Iterator[tuple[Source
 
 
 def _dotted(change: Change, sources: Sequence[Source]) -> dict[str, tuple[int, bool]]:
-    """Return the names used from other modules: dotted name -> (line, whether at import)."""
+    """Return the names used from other modules, as a mapping of dotted name to (line, whether it is used at import)."""
     found: dict[str, tuple[int, bool]] = {}
     for source, node, early in _running(change, sources):
         name = source.dotted(node) or _builtin(source, node)
@@ -207,7 +207,7 @@ def _imports(change: Change) -> Iterator[Found]:
 
 
 def _imported(source: Source) -> Iterator[tuple[str, int]]:
-    """Yield the packages of absolute imports anywhere in a file, and their lines."""
+    """Yield the top-level package and the line of each absolute import in a file."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
@@ -232,7 +232,8 @@ def _tables(change: Change) -> Iterator[Found]:
 
 
 def _holds_data(value: object) -> bool:
-    """Whether a value is long and not prose, a pattern, an alphabet or a table with an entry for each byte."""
+    """Whether a string or bytes value is long and is not prose, a pattern, an alphabet or a table with one entry for
+    each byte."""
     if isinstance(value, bytes):
         return len(value) > 100 and len(value) not in (256, 512, 1024)
     if not isinstance(value, str) or len(value) <= 100:
@@ -265,7 +266,7 @@ _MAKERS = {"__init__", "__new__", "__setstate__", "__post_init__"}
 
 
 class _Names:
-    """The names of a function: its parameters, mutable defaults, and names that it binds."""
+    """The names of a function: its parameters, those with mutable defaults, and the names that it binds."""
 
     def __init__(self, function: Function) -> None:
         arguments = function.args
@@ -306,7 +307,7 @@ _MUTATORS = {"append", "add", "update", "setdefault", "extend", "insert", "appen
 
 
 def _mutated(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the objects that a node assigns into, or whose changing methods it calls."""
+    """Yield the objects that a node modifies, by assigning to an attribute or item or by calling a mutating method."""
     if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
         yield node
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:

@@ -29,7 +29,8 @@ class Target:
     def find(self, source: bytes | str) -> Function:
         """Return the function's definition in the file, the last one of that name; bytes are decoded as Python does.
 
-        Raises UsageError if there is none or the file is nested too deeply to be parsed; SyntaxError and ValueError.
+        Raises UsageError if there is none or the file is nested too deeply to be parsed, and SyntaxError or ValueError
+        if it is not valid Python.
         """
         try:
             found = [node for name, node in iter_functions(ast.parse(source)) if name == self.name]
@@ -58,7 +59,7 @@ def parse_target(text: str) -> Target:
 
 
 def iter_functions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:
-    """Yield the functions of a module and its classes, with dotted names, without functions inside others."""
+    """Yield the functions of a module and its classes with their dotted names, excluding nested functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
             yield prefix + child.name, child
@@ -69,6 +70,7 @@ def iter_functions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Funct
 
 
 def python_line(room: Workspace, words: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """Return a shell line for the Python that the workspace's commands find first, in the repository's root."""
+    """Return a shell line that runs Python in the repository's root, with the interpreter that the workspace's commands
+    find first."""
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in (env or {}).items())
     return f"(cd {shlex.quote(room.root)} && {variables}{PYTHON} {shlex.join(words)})"

@@ -17,7 +17,7 @@ from trajectories.errors import Cancelled, UsageError
 ROUNDS = 5
 SLOWER, LARGER = 1.05, 2.0
 LEAST_BYTES = 10_000_000
-"""Additional memory up to this number of bytes is ignored, whatever the factor."""
+"""An increase in memory of up to this number of bytes is ignored, even if it exceeds the factor LARGER."""
 
 MOST = 1e18
 """Upper limit of plausible seconds or bytes."""
@@ -25,10 +25,10 @@ MOST = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of all calls together in each round, and peak memory in bytes of the call that uses the most, before and
-    after the change.
+    """Total seconds of all calls in each round, and the largest peak memory of a call in bytes, before and after the
+    change.
 
-    `lost` is the reason if there are no times because the calls run before the change but not after it.
+    `lost` explains why there are no times, if the calls run before the change but not after it.
     """
 
     before: tuple[float, ...]
@@ -38,7 +38,8 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """Ratio of the seconds after to the seconds before: the median of the pairs; infinite without pairs."""
+        """Median over the rounds of the ratio of the seconds after the change to the seconds before it; infinite if
+        there are no rounds."""
         pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]
         return statistics.median(pairs) if pairs else math.inf
 
@@ -62,7 +63,7 @@ def compare_timing(
     """Time the pickled calls in both workspaces, alternately, for at most `timeout` seconds a round.
 
     Raises UsageError if there are no calls, or if they cannot run in time before the change. If they cannot run after
-    it, the timing's `lost` says so.
+    it, `lost` gives the reason.
     """
     if not calls:
         raise UsageError(f"There are no calls of {target} to time.", "Give a workload that calls it.")
@@ -102,7 +103,8 @@ def _folder(room: Workspace) -> str:
 
 
 def _measure(room: Workspace, programs: str, target: Target, calls: int, timeout: float, *more: str) -> list[float]:
-    """Return the seconds or bytes of each call; they are checked, as untrusted code ran there. Raises UsageError."""
+    """Return the seconds or bytes of each call; the values are validated, since untrusted code ran in the process that
+    reports them. Raises UsageError."""
     words = [programs, "performance.call_timing", room.root, target.path, target.name, _folder(room), *more]
     ran = room.run(f"{python_line(room, words, {'PYTHONHASHSEED': '0'})} 2>/dev/null", timeout, SESSION)
     if ran.code == 130:

@@ -51,7 +51,8 @@ if spec is not None and spec.loader is not None:
     sys.modules["sitecustomize"] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules["sitecustomize"])
 """
-"""Python's start-up file; it hides the target's own sitecustomize, if there is one, and runs it."""
+"""Start-up file for Python (`sitecustomize`); it also runs the target's own sitecustomize, which it would otherwise
+hide."""
 
 
 def record_calls(
@@ -125,10 +126,11 @@ def _loadable(
 def vary_calls(
     room: Workspace, target: Target, calls: Sequence[InputCall], want: int, seed: int, origin: Origin = "mutated"
 ) -> tuple[InputCall, ...]:
-    """Return at most `want` further calls, derived from these by type and by swapping parts; reproducible by seed.
+    """Return at most `want` new calls, derived from these by varying values according to their type and by swapping
+    parts; the same seed gives the same calls.
 
-    The function in the workspace answers all of them in time, in the same way under two hash seeds, and raises for at
-    most a fifth of them. Calls with new answers come first.
+    The function in the workspace finishes each of them in time with the same result under two hash seeds, and at most a
+    fifth of `want` raise an exception. Calls whose answers differ from those of earlier calls come first.
     """
     if not calls or want < 1:
         return ()
@@ -164,11 +166,12 @@ def scale_calls(
     limit: float = 2.0,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[InputCall, ...]:
-    """Return, for each size in order, a variant of these calls in which the part that makes the work grow is scaled.
+    """Return a variant of these calls for each size, in ascending order, scaling the part of the arguments that
+    determines the amount of work.
 
     The list ends before the first size that the function rejects or for which it takes more than `limit` seconds. `say`
-    gets messages on which part grows and why the list ended. The part is found by the lines that run, or by time if the
-    work is done in C.
+    gets messages about the scaled part and about why the list ended. That part is found by counting the executed lines,
+    or by timing if the work is done in C.
     """
     if not calls:
         return ()
@@ -190,8 +193,8 @@ def benchmark_command(room: Workspace, node: str) -> str:
     """Return a command that runs one benchmark once, without its benchmark tool.
 
     `node` is a pytest node id (pytest-benchmark, pytest-codspeed), or a benchmark of asv, such as
-    `benchmarks/a.py::Suite.time_x` or `a.Suite.time_x`. The command contains the program that it needs, so that it runs
-    in the root of any workspace with the same tree. Raises UsageError if there is no such file.
+    `benchmarks/a.py::Suite.time_x` or `a.Suite.time_x`. The command is self-contained, so that it runs in the root of
+    any workspace with the same tree. Raises UsageError if there is no such file.
     """
     file, names = _benchmark(room, node)
     if names and ASV.match(names[-1]):

@@ -1,4 +1,5 @@
-"""Callers that a patch leaves unchanged although it changes the signature of what they call, for its reviewers."""
+"""Callers that a patch leaves unchanged although it changes the signature of the function they call; they are listed
+for reviewers."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ MOST_FUNCTIONS, MOST_CALLERS = 5, 6
 def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str]) -> list[str]:
     """Return a sentence for each function of `paths` whose new signature may break calls outside the patch.
 
-    Line numbers refer to the files in `tree`. The list is empty without a graph, since it is only advice and no verdict
-    depends on it.
+    Line numbers refer to the files in `tree`. The list is empty if there is no code graph, since it is only advice and
+    no verdict depends on it.
     """
     from aci.graph.patch_impact import edits_between
     from aci.localization.issue_localization import query_tree_graph

@@ -1,8 +1,8 @@
 """Signs that a fix was copied rather than found: from an installed copy, a download, a remote or a later version.
 
 A workspace contains nothing later than the base and has no network. The remaining sources are copies of the package in
-the image and, without a container, the whole machine. Findings are reported and do not change a verdict: people decide
-what they mean.
+the image and, if no container is used, the whole machine. Findings are reported and do not change a verdict: people
+decide what they mean.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ _AHEAD = re.compile(r"-|\d|\w+=")
 _ENDS = re.compile(r"[;&|\n()`]+")
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+|['"]\S*""")
 _HERE = re.compile(r"<<-?\s*['\"]?(\w+)")
-_READ_AT_MOST = 8_000  # maximum number of characters read of a command; the rest is unlikely to read a fix
+# Maximum number of characters of a command that are examined; the rest is unlikely to reveal a fix.
+_READ_AT_MOST = 8_000
 _WEB = re.compile(r"https?://[^\s'\"<>|;)]+")
 _LOADS = re.compile(r"\b(?:curl|wget|urlopen|urlretrieve|requests\.get|httpx)\b")
 _NOWHERE = (".localhost", ".test", ".invalid", ".example", ".local")
@@ -100,7 +101,7 @@ for name in sys.argv[2:]:
 
 
 def package_names(trees: Trees, tree: str) -> tuple[str, ...]:
-    """Return the names under which the repository's own packages are imported, and the published one."""
+    """Return the import names of the repository's own packages, and the name under which the project is published."""
     files = trees.files(tree)
     parts = [path.removeprefix("src/").split("/") for path in files if path.endswith("/__init__.py")]
     found = {folders[0] for folders in parts if len(folders) == 2 and folders[0].isidentifier()}
@@ -108,7 +109,8 @@ def package_names(trees: Trees, tree: str) -> tuple[str, ...]:
 
 
 def find_contamination(steps: Iterable[Step], names: Sequence[str]) -> tuple[str, ...]:
-    """Return a sentence for each step that may have shown the fix; `names` are those of the repository's package."""
+    """Return a sentence for each step that may have revealed the fix; `names` are the names of the repository's
+    package."""
     sentences = dict.fromkeys(
         f"Step {step.id} {what}."
         for step in steps
@@ -178,7 +180,7 @@ def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _fetched(program: str, words: Sequence[str]) -> Sequence[str]:
-    """Return the arguments after a fetching subcommand: packages, among options."""
+    """Return the arguments after a subcommand that fetches packages: the packages and the options."""
     verbs = _FETCH.get(program, ())
     return next((words[at + 1 :] for at, word in enumerate(words) if word in verbs), ())
 
@@ -221,7 +223,8 @@ def _installed(text: str, names: Sequence[str]) -> str:
 
 
 def _named(words: Sequence[str], names: Sequence[str]) -> str:
-    """Return the repository's package among the arguments of a fetching command; a path is the repository itself."""
+    """Return the argument of a fetching command that names the repository's package, or ""; paths are ignored, since
+    they refer to the repository itself."""
     known = set(map(_plain, names))
     for word in words:
         found = re.match(r"[A-Za-z@][\w.@/-]*", word)

@@ -1,6 +1,7 @@
 """Diagnostics of files in a workspace by the type checkers and linters that its environment has.
 
-Showing an agent a language server's diagnostics after its edits is an idea of MarsCode Agent (arXiv 2409.00899).
+The idea of showing an agent a language server's diagnostics after its edits comes from MarsCode Agent (arXiv
+2409.00899).
 """
 
 from __future__ import annotations

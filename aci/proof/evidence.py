@@ -41,7 +41,7 @@ AGAINST = re.compile(
     r"(?:(?:not )?(?:expect|assert|require)|(?:be )?(?:changed?|updated?|removed|adapt(?:ed)?|rewritten)))\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""Phrases that say that a test's expectation is wrong, not the code."""
+"""Phrases that say that a test's expectation is wrong rather than the code."""
 IN_FAVOUR = re.compile(
     r"\b(?:still|continues?|keeps?|(?:should|must|has to) pass|not break|regress\w*|not (?:be )?(?:changed?|removed)"
     r"|fails|but (?:it |I )?(?:gets?|got|returns?))\b",
@@ -63,7 +63,8 @@ def missing_name(result: TestResult) -> str:
 
 
 def innermost_file(result: TestResult) -> str:
-    """Return the file of the repository's innermost frame, from the trace or, for a file not collected, the message."""
+    """Return the file of the innermost frame in the repository, taken from the trace or, if the file could not be
+    collected, from the message."""
     if result.trace:
         return result.trace[-1].rsplit(":", 2)[0]
     frames = [first or second for first, second in FRAME_IN_TEXT.findall(result.message)]
@@ -101,11 +102,11 @@ def is_named_in(text: str, id: str, path: str = "") -> bool:
 
 
 def describe_contact(result: TestResult, test_source: str, places: Sequence[str]) -> str:
-    """Return how a failing test touches one of `places` (paths, or `path:qualname`).
+    """Return how a failing test is connected to one of `places` (paths, or `path:qualname`).
 
     "covering a.py": the traceback of its failure contains the place. "importing a.py": its file imports the place, and
-    names the function if the place has one. (If a function returns a wrong value, it is no longer in the traceback.)
-    "": the test touches none of the places.
+    names the function if the place has one. (A function that has returned a wrong value is no longer in the traceback.)
+    "": the test is not connected to any of the places.
     """
     frames = (frame.rsplit(":", 2) for frame in result.trace if frame.count(":") >= 2)
     ran = {(path, function) for path, _, function in frames}

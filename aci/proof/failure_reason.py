@@ -15,10 +15,11 @@ OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalErro
 
 
 def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
-    """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
+    """Return why a failing test does not show the issue, or "" if it may show it. Whether the test raises the right
+    exception is left to the proof.
 
-    `failure` has the form that `run_tests` reports; `known` are functions of the base, whose addition an issue cannot
-    request.
+    `failure` has the format that `run_tests` reports; `known` are functions that exist in the base, so the issue cannot
+    ask to add them.
     """
     id, error, missing = failure["id"], failure["error"], failure["missing"]
     in_test = not failure["at"] or is_test(failure["at"])

@@ -41,7 +41,7 @@ class ImportableModule(NamedTuple):
 
 
 def find_modules(trees: Trees, tree: str, paths: Iterable[str]) -> list[ImportableModule]:
-    """Return the packages of these Python files, then the files' own modules, without tests and scripts.
+    """Return the packages of these Python files, then the files' own modules, excluding tests and scripts.
 
     A file outside packages counts only if its top level consists of definitions: importing a script would run it.
     """
@@ -68,7 +68,8 @@ def module_exists(trees: Trees, tree: str, module: ImportableModule) -> bool:
 
 
 def import_errors(workspace: Workspace, wanted: Sequence[ImportableModule], seconds: float) -> dict[str, str] | None:
-    """Return the error that importing each module raises, or ""; None if there was no answer within `seconds`."""
+    """Return for each module the error that importing it raises, or ""; None if there was no answer within
+    `seconds`."""
     request = json.dumps([[name, posixpath.join(workspace.root, folder)] for name, folder in wanted])
     ran = workspace.run(
         f"for python in python3 python; do command -v $python >/dev/null && break; done; "
@@ -92,7 +93,7 @@ def newly_unparsable(trees: Trees, old: str, new: str, paths: Iterable[str]) -> 
 
 
 def still_unparsable(trees: Trees, tree: str, paths: Iterable[str]) -> list[str]:
-    """Return the files that still cannot be parsed."""
+    """Return the files that cannot be parsed in `tree`."""
     return [path for path in paths if _parses(trees, tree, path) is False]
 
 
@@ -106,7 +107,7 @@ def _outside(trees: Trees, tree: str, folder: str) -> str:
 def _only_defines(trees: Trees, tree: str, path: str) -> bool:
     read = parse(trees.read(tree, path).decode("utf-8", "replace"))
     if read is None:
-        return True  # importing it runs nothing
+        return True  # a file that cannot be parsed runs no code on import
     return not any(
         isinstance(node, ast.For | ast.While | ast.With)
         or (isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant))

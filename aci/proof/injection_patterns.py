@@ -13,7 +13,7 @@ ABOUT_SUCH = re.compile(
     r"|adversarial|security|threat\w*|safety|moderation|llms?|hostile|breakout)(?=[/_.\s-]|$)",
     re.IGNORECASE,
 )
-"""Names of files and folders whose subject is such text."""
+"""Names of files and folders that are themselves about prompts, attacks or safety."""
 INVISIBLE = re.compile(
     r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufe00-\ufe0f\U000e0000-\U000e01ef]"
 )
@@ -34,7 +34,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 def _of(words: str) -> str:
-    """Return a pattern of any of the words."""
+    """Return a pattern that matches any of the words."""
     return rf"(?:{'|'.join(words.split())})"
 
 
@@ -110,7 +110,7 @@ DEMANDS = {
         rf"{_BEGINS}(?:call submit|rm -rf|stop working|name the branch|close (?:this|the issue))\b",
     ),
 }
-"""Descriptions of demands, each with the pattern that shows it after an `ADDRESS`."""
+"""Descriptions of demands, each with the pattern that detects the demand after an `ADDRESS`."""
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|no|avoid|without)|n't)\b[^.!?\n]{0,12}$", re.IGNORECASE)
 _WORTH = _any(
     _of("ignore disregard forget override bypass discard obey agent assistant system llm gpt claude copilot environ"),
@@ -119,7 +119,7 @@ _WORTH = _any(
 
 
 def hidden_text(text: str) -> str:
-    """Return the text in invisible characters; question marks if it is not plain text."""
+    """Return the text encoded in invisible characters, or question marks if it cannot be decoded."""
     tags = _TAGS.findall(text)
     if len(tags) >= LEAST_TAGS:
         return "".join(chr(ord(tag) - 0xE0000) for tag in tags)
@@ -129,8 +129,8 @@ def hidden_text(text: str) -> str:
 def find_demands(text: str, is_message: bool, hidden: bool) -> Iterator[str]:
     """Yield what a text demands of an agent.
 
-    `is_message`: the text is a message, such as an issue or a command's output, not a file's contents. `hidden`: people
-    do not see it.
+    `is_message`: the text is a message, such as an issue or a command's output, not a file's contents. `hidden`: the
+    text is not visible to people.
     """
     if not _WORTH.search(text):
         return

@@ -14,13 +14,13 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)
 
 
 def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str = "") -> tuple[int, bool]:
-    """Return the line of `after` whose new condition maps the tests' values to the expected ones, and whether the
+    """Return the line of `after` whose new condition maps the tests' values to the expected results, and whether the
     finding is certain.
 
-    A line counts only if every assertion on its function uses values that such a condition handles. Without one, the
-    result is (0, False). The finding is not certain if the function is new or returned constants before (this may be
-    one more entry of a table), if the only value is 0 or 1 (an edge case), or if the `issue` names the values in its
-    prose. Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), not computed
+    A line counts only if every assertion on its function uses values that such a condition handles. If there is no such
+    line, the result is (0, False). The finding is not certain if the function is new or returned constants before (this
+    may be one more entry of a table), if the only value is 0 or 1 (an edge case), or if the `issue` names the values in
+    its prose. Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), not computed
     ones.
     """
     old, new = parse(before), parse(after)
@@ -45,7 +45,7 @@ def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str =
 
 
 def _functions(node: ast.AST, lines: Sequence[str], prefix: str = "") -> Iterator[tuple[str, tuple[str, Function]]]:
-    """Yield each function by its dotted name, with its text."""
+    """Yield the dotted name of each function, with its source text and its node."""
     for child in ast.iter_child_nodes(node):
         name = f"{prefix}.{child.name}" if isinstance(child, Function | ast.ClassDef) else prefix
         if isinstance(child, Function):

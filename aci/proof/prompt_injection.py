@@ -1,6 +1,6 @@
 """Detection of prompt injection in a finished trajectory: in the issue, comments, files and output of commands.
 
-Findings are reported and do not change a verdict; what an injected text could achieve is limited elsewhere
+Findings are reported and do not change a verdict; other measures limit what an injected text can achieve
 (`docs/security.md`). Greshake et al. (arXiv 2302.12173) describe how third-party text reaches an agent as instructions.
 No pattern detects all injections. These patterns cover the common ones and are kept narrow, because text about tokens
 and rules is mostly code.

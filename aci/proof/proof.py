@@ -1,7 +1,8 @@
-"""Proof of a patch: red without it, green with it, red again without its source hunks, and nothing lost.
+"""Proof of a patch: tests are red without it, green with it and red again without its source hunks, and no passing test
+is lost.
 
 Everything runs in fresh forks, with the tests, conftest and test configuration of the base. A patch's changes to these
-files are reported and never count, except that its new test files may reproduce the issue.
+files are reported but ignored, except that its new test files may reproduce the issue.
 """
 
 from __future__ import annotations
@@ -55,18 +56,19 @@ def prove(
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
-    `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue. Without
-    them, the new test files of the patch are used, and the failing tests of the base that pass with the patch and are
-    tied to the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
+    `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue. If there
+    are none, these tests are used: the patch's new test files, and tests that fail on the base, pass with the patch and
+    are tied to the issue, because it names them or because they cover or import one of `places` (paths, or
+    `path:qualname`).
 
     `timeout` is in seconds, for each run of tests. Without a `command`, a large suite starts with the test files
     related to the patch and has `spare` seconds for all tests, or SLACK times as many when it runs with the patch.
     `known` caches the results of the suite without the patch, for the next proof on the same base.
 
     Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if the
-    runs can be trusted. With `changed_tests`, tests that the patch changes run in its version, and tests that the patch
-    removed from their files are reported but do not count as lost. Test configuration is always that of the base; tests
-    that pass only with the patch's configuration are not judged.
+    runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
+    it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
+    tests that pass only with the patch's configuration are not judged.
 
     Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """
@@ -94,16 +96,18 @@ def prove(
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
-        if verdict.no_loss is not False and (verdict.green or not reproduces):  # else the checks change nothing
+        # Otherwise the checks cannot affect the verdict.
+        if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
     verdict = _conclude(trial, baseline, suite, verdict)
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
 
 
 def _with_tests(parts: PatchParts, command: str) -> PatchParts:
-    """Return the parts of a patch that may change tests.
+    """Return the parts of a patch that is allowed to change tests.
 
-    Files that decide how tests run and are reported stay kept out: a hook in conftest.py can make every test pass.
+    Files that determine how tests run and are reported remain in `kept_out`: a hook in conftest.py can make every test
+    pass.
     """
     tests = [path for path in parts.kept_out if is_test(path) and not is_test_config(path)]
     tests = [path for path in tests if not is_run_by(command, path)]
@@ -243,7 +247,8 @@ def _is_for_the_example(trial: ProofRun) -> bool:
 
 
 def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:
-    """Return shell lines that repeat the proof: green and the suite with the patch, red without its source hunks."""
+    """Return shell lines that repeat the proof: the tests and the suite with the patch, then the tests without its
+    source hunks."""
     if not verdict.tests:
         return tuple(line for line in ("git apply patch.diff", trial.command) if line)
     tests = command_for_nodes(trial.node_command or trial.command, group_nodes(verdict.tests, trial.parts.tests))

@@ -48,7 +48,7 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
 
 
 SLACK = 3
-"""Factor by which later runs of a large suite may exceed the time limit of the first."""
+"""Factor by which later runs of a large suite may exceed the time limit of the first run."""
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class ProofRun:
                 self.failures.setdefault(id, result)
 
     def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
-        """Run the suite by the command, or only `nodes` of it; return None if there are no tests.
+        """Run the suite with the command, or only `nodes` of it; return None if there are no tests.
 
         `slack` multiplies the time limit of a large suite, so that a repeated run does not time out.
         """
@@ -117,14 +117,14 @@ class ProofRun:
         return first.joined(run_tests(workspace, first.command, (), rest))
 
     def take(self, report: SuiteReport) -> None:
-        """Use the command of this report of the suite from now on."""
+        """Use the command of this suite report for all later runs."""
         self.command = report.command
         self.by_code = report.granularity == "command"
 
     def only(
         self, workspace: Workspace, nodes: Sequence[str], tree: str, each: float | None = None
     ) -> SuiteReport | None:
-        """Run single tests at `tree`, by the suite's command or a detected one; return None if neither works.
+        """Run single tests at `tree` with the suite's command or a detected one; return None if neither works.
 
         Each test may take `each` seconds.
         """

@@ -17,8 +17,8 @@ PLAIN = (
 
 
 def special_cases_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
-    """Yield the constants that a function compares with, the constants that it returns if they are equal, and the
-    line."""
+    """For each special case in a function, yield the constants that it compares with, the constants that it returns if
+    they are equal, and the line."""
     for node in ast.walk(function):
         if isinstance(node, ast.If):
             pairs = [(values, _answer(node.body)) for values in _compared(node.test)]
@@ -33,8 +33,8 @@ def special_cases_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
 
 
 def assertion_facts(tests: ast.Module) -> Iterator[Facts]:
-    """Yield the facts of each assertion in the tests, combined with the facts assigned to its variables and with each
-    parameter row."""
+    """Yield the names and constants of each assertion in the tests, including those assigned to its variables, once for
+    each parameter row."""
     for test in ast.walk(tests):
         if not isinstance(test, Function) or not test.name.startswith("test"):
             continue

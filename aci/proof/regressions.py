@@ -25,8 +25,8 @@ def judge_loss(
 ) -> Verdict:
     """Return the verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
 
-    A lost test passed without the patch and did not with it: it failed, was skipped, or disappeared. A flaky test both
-    passes and fails on the base, or with the patch. A contradicted test is wrong according to the issue itself.
+    A lost test passed without the patch and did not pass with it: it failed, was skipped, or disappeared. A flaky test
+    both passes and fails on the base, or with the patch. A contradicted test is wrong according to the issue itself.
     `no_loss` is None if nothing is lost, but the run timed out before all tests had run, or the command fails without
     the patch for a reason that no test result explains.
     """
@@ -57,9 +57,10 @@ def judge_loss(
 
 
 def judge_test_configuration(trial: ProofRun, after: Workspace, tree: str, verdict: Verdict) -> Verdict:
-    """Return the verdict with `no_loss` None if all lost tests pass at `tree`, with the patch's test configuration.
+    """Return the verdict, with `no_loss` set to None if all lost tests pass at `tree`, which has the patch's test
+    configuration.
 
-    That configuration may be a legitimate change, or it may only make the tests pass.
+    That configuration may be a legitimate change, or its only purpose may be to make the tests pass.
     """
     trial.say("Repeating the lost tests with the test configuration of the patch")
     if verdict.granularity == "command":
@@ -89,7 +90,7 @@ def _slow(trial: ProofRun, before: Workspace, baseline: SuiteReport, suite: Suit
 
 
 def _is_taken_out(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | None, id: str) -> bool:
-    """Whether a patch that may change tests removed this one."""
+    """Whether the patch removed this test from a file that it is allowed to change."""
     result = baseline.find(id)
     return bool(suite and result and suite.find(id) is None and result.path in trial.parts.source)
 
@@ -140,8 +141,8 @@ def _flaky(
 def _unsteady(
     trial: ProofRun, workspace: Workspace, tree: str, ids: Sequence[str], passed: bool, together: Sequence[str]
 ) -> set[str]:
-    """Return the tests of `ids` with a different result when repeated; `passed` is whether they passed in the suite at
-    `tree`."""
+    """Return the tests in `ids` whose result differs when they are repeated; `passed` says whether they passed in the
+    suite at `tree`."""
     if not ids:
         return set()
     reports = [trial.only(workspace, ids, tree) for _ in range(REPEATS)]

@@ -1,7 +1,7 @@
 """Part 5 of a proof: the repository's own checks (linters, types, formats) report nothing new on the changed files.
 
-A check counts if the base configures it and the workspace can run it without the network; the others are listed as not
-run. Its findings are compared with those on the base, without line numbers.
+A check counts if the base configures it and the workspace can run it without the network; other checks are listed as
+not run. Its findings are compared with those on the base, without line numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trajectories.git_store.trees import Trees
 
 SESSION = "checks"
 SECONDS, ALL_SECONDS = 60.0, 240.0
-"""Time limits for one run of one check, and for all checks of a proof."""
+"""Time limits in seconds for one run of one check, and for all checks of a proof."""
 MOST_FILES, MOST_SHOWN, LONGEST, LARGEST = 200, 3, 200, 500_000
 PYTHON, SCRIPT, TYPED, GO, RUST = (
     re.compile(rf".*\.(?:{ends})") for ends in ("pyi?", "[cm]?[jt]sx?", "[cm]?tsx?", "go", "rs")
@@ -89,13 +89,13 @@ KNOWN: tuple[tuple[RepositoryCheck, tuple[str, ...], str], ...] = (
         r"id: (?:cargo-)?clippy\b",
     ),
 )
-"""Each check with the files that configure it, and a pattern of its configuration in a shared file."""
+"""Known checks, each with its own configuration files and a pattern that matches its configuration in a shared file."""
 COVERED = re.compile(r"ruff(?:-check|-format)?|flake8|black|isort|mypy|eslint|gofmt|(?:cargo-)?(?:fmt|clippy)")
 HOOK = re.compile(r"^[ \t]*-[ \t]+id:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
 REPO = re.compile(r"^[ \t]*-[ \t]+repo:[ \t]*", re.MULTILINE)
 FIELD = re.compile(r"^[ \t]*([a-z_]+):(.*)$", re.MULTILINE)
 PLAIN = re.compile(r"\^?(?:[\w/@-]|\\[./-])*(?:\((?:\?:)?[\w|]+\))?\$?")
-"""Simple patterns of files that are safe to compile: a name, a prefix, one of several suffixes."""
+"""Matches simple file patterns, which are safe to compile: a name, a prefix or one of several suffixes."""
 
 
 def find_checks(trees: Trees, base: str) -> tuple[list[RepositoryCheck], list[str]]:
@@ -160,7 +160,8 @@ def run_checks(
 ) -> tuple[str, ...]:
     """Return a line per check of the base with its new findings on `paths` of `tree`, such as `ruff: nothing new`.
 
-    `before` is at `base`, `after` at `tree`. The line also says whether a check could not be run or timed out.
+    `before` is a workspace at `base`, and `after` is one at `tree`. The line also says whether a check could not be run
+    or timed out.
     """
     checks, not_runnable = find_checks(trees, base)
     lines, left = [], ALL_SECONDS
@@ -225,14 +226,14 @@ def _not_run(check: RepositoryCheck, ran: CommandResult) -> str:
 
 
 def _messages(check: RepositoryCheck, ran: CommandResult, root: str, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each message of a check in two forms, one to compare and one to show; if it checks all files, only messages
-    on `files`."""
+    """Yield each message of a check in two forms, one to compare and one to show; if the check covers the whole
+    repository, yield only messages on `files`."""
     for raw in COLOUR.sub("", ran.text).replace(f"{root}/", "").splitlines():
         line = raw.strip()
         if not line or SUMMARY.match(line):
             continue
         if check.name == "black" and not re.match(r"(?:---|\+\+\+) ", line):
-            continue  # only the file names of its diff are compared
+            continue  # black prints a diff, of which only the file names are compared
         if check.whole and not any(path in line for path in files):
             continue
         yield LINE.sub("", re.sub(r"\t.*", "", line)), line[:LONGEST]

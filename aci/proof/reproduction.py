@@ -15,15 +15,15 @@ from trajectories.errors import UsageError
 from trajectories.records import Verdict
 
 LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
-"""Parameters of the time limit of a test that may hang without the patch: LEAST seconds, LEAST_UNKNOWN if the suite did
-not see it fail, or TIMES_SLOWER times its duration with the patch, whichever is longest."""
+"""Parameters of the time limit of a test that may hang without the patch: the longest of LEAST seconds, LEAST_UNKNOWN
+seconds if it did not fail in the suite, and TIMES_SLOWER times its duration with the patch."""
 LONG = 5.0
-"""If failing tests take at least this many seconds and the suite saw them fail too, they are not run a second time."""
+"""If failing tests take at least this many seconds and also failed in the suite, they are not run a second time."""
 MOST_WAITED = 3
-"""Maximum number of tests that run again alone with the full limit to see if they hang, if all tests were only ended
+"""Maximum number of tests that are rerun alone with the full time limit to see if they hang, if every test was ended
 early."""
 NEARLY = 0.9
-"""A test that was ended after this share of the limit counts as having had its full time."""
+"""A test that ran for at least this share of its full time limit before it was ended is not considered ended early."""
 
 
 def find_fixed_tests(
@@ -64,14 +64,15 @@ def judge_reproduction(
     baseline: SuiteReport | None,
     suite: SuiteReport | None,
 ) -> Verdict:
-    """Judge red, green and red again by these tests; `given` ones must all pass in the end.
+    """Use these tests to judge red, green and red again; if they were `given`, all of them must pass with the patch.
 
     Red must be seen twice in a row, so that a test that passes every other time is not accepted. If the failing tests
-    take long, the suite's run without the patch counts as the first time. Red again runs where the patched code has
-    run, and green runs once more after it, so that files left behind by that run do not affect the result.
+    take long, their failures in the suite without the patch count as the first time. The third part, red again, uses
+    the workspace in which the patched code has run, and a second green run follows it, so that files left behind by
+    earlier runs do not affect the result.
 
-    A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. But if no test is
-    red for another reason, one has to hang for the full limit of a test.
+    A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. However, if no
+    test fails for another reason, at least one must hang for the full time limit of a test.
     """
     green = trial.only(after, nodes, trial.proved) if nodes else None
     each = _patience(trial, green)
@@ -122,7 +123,7 @@ def judge_reproduction(
 def _patience(trial: ProofRun, green: SuiteReport | None) -> float:
     """Return the seconds that a test may take without the patch, derived from its duration with the patch.
 
-    The whole run with the patch is a lower bound, to leave time for fixtures.
+    The result is at least the duration of the whole run with the patch, to leave time for fixtures.
     """
     most = limit_per_test(trial.timeout)
     taken = [result.seconds for result in green.results if result.ok] if green else []
@@ -132,7 +133,7 @@ def _patience(trial: ProofRun, green: SuiteReport | None) -> float:
 
 
 def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
-    """Whether the test fails in the report for a reason that counts."""
+    """Whether the test fails in the report, other than because of a missing name that the patch does not add."""
     result = report.find(id) if report else None
     if result is None or not result.bad:
         return False
@@ -146,7 +147,7 @@ def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
 def _only_slow(
     trial: ProofRun, before: Workspace, turned: Sequence[str], red: SuiteReport | None, baseline: SuiteReport | None
 ) -> set[str]:
-    """Return the tests that turned green and may only have been too slow for the shortened limit without the patch.
+    """Return the tests that turned green but, without the patch, may only have been too slow for the shortened limit.
 
     If at least one test is certainly red, the other tests that were ended early in the same run are accepted, since one
     test is enough for the verdict.
@@ -166,12 +167,12 @@ def _only_slow(
 
 
 def _is_surely_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
-    """Whether the test failed in the report for another reason than a shortened time limit."""
+    """Whether the test failed in the report for a reason other than a shortened time limit."""
     return fails(report, id) and not was_ended_early(report, id, limit_per_test(trial.timeout))
 
 
 def was_ended_early(report: SuiteReport | None, id: str, most: float) -> bool:
-    """Whether a test was ended before the `most` seconds that a test may take, and so may only be slow."""
+    """Whether a test was ended before its full time limit of `most` seconds, so that it may only be slow."""
     result = report.find(id) if report else None
     return bool(result and result.too_long and result.seconds < NEARLY * most)
 
@@ -179,8 +180,8 @@ def was_ended_early(report: SuiteReport | None, id: str, most: float) -> bool:
 def _still_failing(
     red: SuiteReport | None, green: SuiteReport | None, baseline: SuiteReport | None, given: bool
 ) -> list[str]:
-    """Return the tests that fail with the patch; if the tests were not given, without those that fail on the base
-    too."""
+    """Return the tests that fail with the patch, excluding those that also fail on the base unless the tests were
+    `given`."""
     known = set(baseline.failed) if baseline and not given else set()
     broken = set(green.failed) - known if green else set()
     vanished = {id for id in red.failed if not _tests_of(green, id)} if red and given else set()
@@ -223,7 +224,8 @@ def dotted_node(node: str) -> str:
 
 
 def _by_code(trial: ProofRun, before: Workspace, after: Workspace, baseline: SuiteReport | None) -> Verdict:
-    """Judge by the command's exit code, as no single test can be run: new tests must turn a green base red."""
+    """Judge by the command's exit code, since single tests cannot be run: the new tests must make the command fail on a
+    base where it passes."""
     if baseline is None or baseline.granularity != "command" or not trial.parts.tests:
         trial.note("No test reproduces the issue.")
         return Verdict()

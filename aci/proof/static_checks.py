@@ -19,7 +19,7 @@ Read = Callable[[str], bytes | None]
 ROOTS = "", "src/", "lib/"
 """Folders from which modules are imported."""
 ANY = "*", "__getattr__", "globals", "vars", "locals", "exec", "setattr"
-"""Names that mean that a module may define other names, which do not appear in its source."""
+"""Names whose use means that a module may define further names, which do not appear in its source."""
 MOST_MODULES = 100
 
 
@@ -36,7 +36,7 @@ class ConsistencyError:
 
 
 def find_inconsistencies(path: str, read: Read) -> list[ConsistencyError]:
-    """Return all consistency errors in the file at `path`, in the order of lines.
+    """Return all consistency errors in the file at `path`, sorted by line.
 
     `read` returns a file of the repository by its path, or None. The list is empty for a file that this interpreter
     cannot parse. Of the modules that the file imports, the first 100 are checked.
@@ -49,7 +49,7 @@ def find_inconsistencies(path: str, read: Read) -> list[ConsistencyError]:
     found = [ConsistencyError(path, line, f"{name} is not defined") for name, line in undefined_names(source).items()]
     known: dict[str, ast.stmt] = {name: node for name, node in names.defined.items() if names.bound[name] == 1}
     modules = _Modules(path, read)
-    for node in tree.body:  # nested imports may be meant to fail
+    for node in tree.body:  # nested imports may be expected to fail
         if not isinstance(node, ast.ImportFrom) or not (other := modules.of(node)):
             continue
         for alias in node.names:
@@ -143,8 +143,8 @@ def _calls(tree: ast.AST, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call
 
 
 def _must_succeed(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all descendant nodes, except those that may be meant to fail: in `try`, and where an exception is
-    expected."""
+    """Yield all descendant nodes, except those that may be expected to fail: in `try` statements and where an exception
+    is expected."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.Try) and not (isinstance(child, ast.With) and _expects_error(child)):
             yield child
@@ -156,7 +156,8 @@ def _expects_error(node: ast.With) -> bool:
 
 
 def _calls_of_self(holder: ast.ClassDef) -> Iterator[tuple[ast.Call, str]]:
-    """Yield calls of a class's own methods on `self`, in its own methods."""
+    """Yield each call of the form `self.method()` in a class that does not fit the method's parameters, with the
+    reason."""
     bound = Counter(_bound(ast.Module(holder.body, [])))
     stored = {node.attr for node in ast.walk(holder) if isinstance(node, ast.Attribute) and _is_stored(node)}
     methods = {

@@ -9,8 +9,8 @@ from aci.testing.suite_run import SuiteReport
 
 
 class Baselines(UserDict[object, SuiteReport | None]):
-    """Reports by key of the run. To add a missing report, hold `lock_for` its key: other threads wait, and then find
-    the report."""
+    """Suite reports, by the key of their run. Hold the lock from `lock_for` while adding a missing report, so that
+    other threads wait and then find it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,6 +18,6 @@ class Baselines(UserDict[object, SuiteReport | None]):
         self._guard = Lock()
 
     def lock_for(self, key: object) -> Lock:
-        """Return the lock to hold while making the report."""
+        """Return the lock to hold while creating the report with this key."""
         with self._guard:
             return self._locks.setdefault(key, Lock())

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from aci.graph.outline import Location
 
 LARGE = 40
-"""A suite with fewer test files runs as a whole."""
+"""A suite with fewer test files than this runs as a whole."""
 MOST = 25
 READ_FILES, READ_BYTES = 500, 8_000_000
-"""Maximum number of files and bytes of a huge suite that are read: the files nearest to the change."""
+"""Maximum number of files and bytes that are read of a huge suite; the files nearest to the change are read first."""
 CHANGED = 100
 """Maximum number of changed files of a patch that are considered."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
@@ -78,9 +78,10 @@ def has_large_suite(trees: Trees, tree: str) -> bool:
 
 
 def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4) -> tuple[str, ...]:
-    """Return the test files most related to these places (path and dotted name, or ""), the most likely place first.
+    """Return the test files most closely related to `places`: pairs of a path and a dotted name (or ""), the most
+    likely place first.
 
-    The test files reach the places by calls, or are named like their files.
+    Related test files reach a place by calls, or are named like its file.
     """
     tests = _test_files(trees, tree)
     scores: dict[str, float] = dict.fromkeys(tests, 0.0)
@@ -99,7 +100,8 @@ def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:
 
 
 def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
-    """Return the confidence, from 0 to 1, with which each test file reaches these places; empty without a graph."""
+    """Return the confidence, from 0 to 1, with which each test file reaches these places; empty if there is no code
+    graph."""
     from aci.graph.reachability import find_reaching_tests
     from aci.localization.issue_localization import query_tree_graph
 
@@ -142,7 +144,8 @@ def _touched(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> Call
 
 
 def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
-    """Return a score of each test file by its path: it is named after a changed source, or in a folder below it."""
+    """Return a score of each test file by its path: whether it is named after a changed source file or is below that
+    file's folder."""
     modules = [_parts(path) for path in changed]
     stems = Counter(stem for parts in modules for stem in {parts[-1].strip("_"), "_".join(parts[-2:])})
     folders = Counter("/".join(parts[:-1]) for parts in modules if len(parts) > 2)
@@ -172,16 +175,17 @@ def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed:
 
 
 def _by_text(text: str, modules: Sequence[set[str]], word: re.Pattern[str] | None) -> int:
-    """Return a score of a test file by its text: it names changed definitions, or imports changed modules."""
+    """Return a score of a test file by its text: whether it names changed definitions or imports changed modules."""
     imports = imported_names(text) if modules else set()
     named = len(set(word.findall(text))) if word else 0
     return named + 2 * sum(not module.isdisjoint(imports) for module in modules)
 
 
 def _data_folders(files: Iterable[str], changed: Sequence[str]) -> re.Pattern[str] | None:
-    """Return a pattern of the folders with test data named like a changed source (`rules/LT01.py`, `cases/LT01.yml`).
+    """Return a pattern that matches the test data folders that are named, or contain a file named, like a changed
+    source file (`rules/LT01.py`, `cases/LT01.yml`).
 
-    Tests find such data by its folder and do not name the source at all.
+    Tests refer to the folder of such data and do not name the source file at all.
     """
     stems = {_parts(path)[-1].strip("_").lower() for path in changed if _parts(path)}
     named = stems | {part for stem in stems for part in stem.split("_") if len(part) > COMMON}
@@ -201,8 +205,8 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _module_names(path: str) -> set[str]:
-    """Return all dotted names under which a module may be imported, for every folder in which its packages may
-    start."""
+    """Return all dotted names under which a module may be imported, one for each folder that may be on the import
+    path."""
     parts = _parts(path)
     return {".".join(parts[at:]) for at in range(len(parts))}
 

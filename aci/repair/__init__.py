@@ -1,1 +1,1 @@
-"""Running candidate edits against tests, thousands per minute: evaluator, spectrum and condition probes."""
+"""Evaluation of candidate edits against tests, thousands per minute: evaluator, spectrum and condition probes."""

@@ -1,4 +1,4 @@
-"""Answers of plausible candidates, and of the base, on calls like those of the tests."""
+"""Answers of plausible candidates and of the base to calls similar to those that the tests make."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MOST_CONSTANTS = 12
 
 @dataclass(frozen=True, slots=True)
 class AnswerInput:
-    """A recorded or varied call, as text for people.
+    """A recorded call, or a variation of one, as human-readable text.
 
     `entry`: it calls a function that tests call; otherwise it calls one that candidates edit. `failing`: it was
-    recorded in a failing test, or derived from one recorded there. `made`: it was varied, not recorded.
+    recorded in a failing test, or derived from one recorded there. `made`: it is a variation of a recorded call.
     """
 
     text: str
@@ -37,8 +37,8 @@ class CandidateAnswers:
     """The answers of the base and of each candidate (`given`) to each input; equal strings mean equal behaviour.
 
     An answer is `type:digest`; or `!` and the exception's name, with `:digest` if the repository's own code raises it;
-    or `!late` after a time-out; or "" if the candidate was not run on this input. `texts` describe answers for people.
-    `silent` are the candidates that never answered.
+    or `!late` after a time-out; or "" if the candidate was not run on this input. `texts` maps answers to
+    human-readable descriptions. `silent` are the candidates that never answered.
     """
 
     inputs: tuple[AnswerInput, ...] = ()
@@ -50,7 +50,7 @@ class CandidateAnswers:
     silent: frozenset[int] = frozenset()
 
     def text(self, answer: str) -> str:
-        """Return an answer as text for people."""
+        """Return a human-readable description of an answer."""
         if answer == LATE:
             return "does not finish in time"
         default = f"raises {answer[1:].partition(':')[0]}" if answer.startswith("!") else "something else"
@@ -83,7 +83,8 @@ def collect_answers(
 
 
 def edit_constants(candidates: Iterable[Candidate]) -> list[int | float | str]:
-    """Return the numbers in the edits and in the code next to them, at which conditions may change."""
+    """Return the numbers in the edits, each with the numbers one above and one below it, since conditions may change
+    there."""
     found: dict[int | float | str, None] = {}
     for candidate in candidates:
         for _, _, text in candidate.edits:
@@ -94,7 +95,7 @@ def edit_constants(candidates: Iterable[Candidate]) -> list[int | float | str]:
 
 
 def literals_of(text: str) -> list[int | float | str]:
-    """Return the numbers and strings in a fragment of code, which need not be valid; numbers are without signs."""
+    """Return the numbers (without signs) and strings in a fragment of code, which need not be valid."""
     found: list[int | float | str] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(text.strip()).readline):

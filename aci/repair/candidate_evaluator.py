@@ -25,8 +25,7 @@ FIRST = 1 / 8
 """Share of a test's time limit that a candidate gets in its first run. Most candidates that take longer never
 finish."""
 AGAIN = 1 / 8
-"""After a batch, late candidates run again with the full limit; their number is at most this share of the batch
-size."""
+"""Maximum number of late candidates that are rerun with the full limit after a batch, as a share of the batch size."""
 PATIENT, MOST_PATIENT = 10.0, 1
 """While no candidate is plausible, candidates that timed out in only one test run again after each batch: up to
 MOST_PATIENT of them, with PATIENT seconds per test. A test that hangs or fails early on the base gives no indication of
@@ -99,7 +98,7 @@ class TimeLimits:
     seconds: dict[str, float]
 
     def of(self, tests: Iterable[str], share: float = 1.0, least: float = 0.0) -> list[list[Any]]:
-        """Return name and limit of the tests that have a limit."""
+        """Return the name and limit of each test that has a limit."""
         return [[test, max(least, share * self.seconds[test])] for test in tests if test in self.seconds]
 
 
@@ -172,9 +171,9 @@ class Evaluator:
     ) -> Iterator[CandidateResult]:
         """Yield the results of the candidates in their order, drawing them as needed; end early once `until()` is true.
 
-        A `late` candidate is run and yielded again. Some run again after each batch, those that passed the most tests
-        first; with `last`, all remaining ones run again at the end. Once a candidate is plausible, less likely ones are
-        not retried.
+        A `late` candidate is run and yielded again. After each batch, some late candidates run again, first those on
+        which only one test timed out; with `last`, the remaining ones run again at the end. Once a candidate is
+        plausible, less likely ones are not retried.
         """
         batches = _Batches(self._server, list(failing), list(passing), limits, self._late)
         try:
@@ -184,7 +183,7 @@ class Evaluator:
 
 
 class _Late:
-    """Queue of late candidates; those with which only one test timed out come first."""
+    """Queue of late candidates; those on which only one test timed out come first."""
 
     def __init__(self) -> None:
         self._slow: deque[Candidate] = deque()
@@ -197,8 +196,8 @@ class _Late:
         (self._slow if result.verdict == "slow" else self._others).append(result.candidate)
 
     def take(self, count: int, least: float = 0.0) -> list[Candidate]:
-        """Remove and return the next `count` candidates with at least this score; less likely ones before them are
-        dropped."""
+        """Remove and return the next `count` candidates with at least this score; candidates before them with a lower
+        score are dropped."""
         found: list[Candidate] = []
         while self and len(found) < count:
             one = (self._slow or self._others).popleft()
@@ -231,7 +230,7 @@ class _Batch:
 
 
 class _Batches:
-    """One call of `evaluate`.
+    """The batches of one call of `evaluate`.
 
     The failing tests that rejected the most candidates run first. Only the batches that are complete when a batch is
     sent affect this order, so that it does not depend on the number of cores.
@@ -320,7 +319,8 @@ class _Batches:
             self._send_slow()
 
     def _one_by_one(self, batch: _Batch, until: Callable[[], bool]) -> dict[str, Any]:
-        """Run the rest of a batch one by one after the process ended: a candidate that ends it again is a crash."""
+        """After the process has ended, run the rest of a batch one by one: a candidate on which it ends again counts as
+        a crash."""
         verdicts: list[Any] = []
         for index in range(len(batch.candidates)):
             if index in batch.verdicts:

@@ -1,7 +1,8 @@
-"""Probes of conditions: their truth on arrival at a statement of the base, in failing and in passing tests.
+"""Probes of conditions: their truth values each time a statement of the base is reached, in failing and in passing
+tests.
 
-A guard whose condition is never true in a failing test fixes nothing, and of two conditions with the same truth on
-every arrival, only one is worth trying. Conditions are evaluated in the frame that arrives at the statement, in a child
+A guard whose condition is never true in a failing test fixes nothing, and of two conditions whose truth values are
+always the same, only one is worth trying. Conditions are evaluated in the frame that reaches the statement, in a child
 process of the target.
 """
 
@@ -44,10 +45,12 @@ PURE = (
 
 @dataclass(frozen=True, slots=True)
 class ConditionTruth:
-    """The truth of a condition on each arrival, in order: `1` true, `0` false, `!` if it raised; a blank between tests.
+    """The truth value of a condition each time the statement is reached, in order: `1` true, `0` false, `!` if it
+    raised; a space separates tests.
 
-    Only the first arrivals of a few tests are recorded, so that a condition that is never true is a strong hint, not a
-    proof. The head of a loop counts as an arrival in each iteration, a statement of several lines possibly twice.
+    Only the first times that a few tests reach the statement are recorded, so that a condition that is never true is a
+    strong hint, not a proof. The head of a loop is recorded in each iteration, and a statement of several lines may be
+    recorded twice.
     """
 
     failing: str
@@ -55,7 +58,7 @@ class ConditionTruth:
 
     @property
     def digest(self) -> str:
-        """A string that is equal for conditions with the same truth on every arrival."""
+        """A string that is equal for conditions whose truth values are always the same."""
         return f"{self.failing}|{self.passing}"
 
 
@@ -72,9 +75,10 @@ class ConditionProber:
         self._known: dict[tuple[str, int, str], ConditionTruth | None] = {}
 
     def truths(self, path: str, line: int, texts: Sequence[str]) -> Mapping[str, ConditionTruth]:
-        """Return the truth of each condition on arrival at the statement that starts on `line`.
+        """Return the truth values of each condition at the statement that starts on `line`.
 
-        Conditions that are not pure (see `is_pure`) are missing, and all conditions if no failing test arrived there.
+        Conditions that are not pure (see `is_pure`) are omitted, as are all conditions if no failing test reached the
+        statement.
         """
         new = [text for text in dict.fromkeys(texts) if (path, line, text) not in self._known and is_pure(text)]
         for start in range(0, len(new), MOST_TEXTS):
@@ -96,7 +100,8 @@ class ConditionProber:
 
 
 def _signs(answer: Mapping[str, Any], count: int) -> list[str]:
-    """Return the signs of each text, or an empty list if the answer does not have the expected form."""
+    """Return the recorded truth values of each condition, or an empty list if the answer does not have the expected
+    form."""
     signs = answer.get("truths")
     if not isinstance(signs, list) or len(signs) != count:
         return []
@@ -104,7 +109,8 @@ def _signs(answer: Mapping[str, Any], count: int) -> list[str]:
 
 
 def is_pure(text: str) -> bool:
-    """Whether a condition may be evaluated without a side effect: no calls but `len` and `isinstance`."""
+    """Whether a condition can be evaluated without side effects: it contains no calls other than `len` and
+    `isinstance`."""
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError):

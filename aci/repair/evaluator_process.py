@@ -1,4 +1,4 @@
-"""Host's end of the process in the workspace that collects the tests and runs candidates.
+"""Host side of the process in the workspace that collects the tests and runs candidates.
 
 The work is done by programs of `aci/guest/` under the target's own Python. They are written into the workspace and
 start with the test command, as a pytest plug-in or instead of unittest; then requests and answers go through pipes as
@@ -26,22 +26,23 @@ START_SECONDS = 90.0
 TICK = 0.1
 MOST_CPU = 1e9
 SPARE = 30.0
-"""Seconds beyond its own limit that a mode may take to report that it has ended."""
+"""Seconds beyond its own time limit that a job may take to report that it has ended."""
 SILENT = START_SECONDS
-"""Seconds without a line after which the process is ended; normally it writes four lines a second."""
+"""Number of seconds without a line of output after which the process is ended; normally it writes four lines a
+second."""
 MOST_ENDS = 5
 """Maximum number of times that the process may end before an error is raised."""
 
 
 class ProcessEnded(WorkspaceError):
-    """Raised when the process has ended, with all open requests; the next request starts another process."""
+    """Raised when the process has ended, which also ends all open requests; the next request starts another process."""
 
 
 class CandidateServer:
     """Connection to the process; it starts with the first request.
 
-    Before a restart, the files of `tree` are restored, if it is given. `cpu` are the CPU seconds used by the target's
-    processes, including running ones. `tick` is called at least every 0.25 s while waiting for an answer.
+    Before a restart, the files of `tree` are restored, if it is given. `cpu` is the number of CPU seconds used by the
+    target's processes, including running ones. `tick` is called at least every 0.25 s while waiting for an answer.
 
     Raises UsageError if the tests cannot be run in one process, Cancelled when `cancel` is set, ProcessEnded if the
     process has ended, and WorkspaceError if that happened too often.
@@ -76,7 +77,7 @@ class CandidateServer:
     def next(self, number: int, until: float) -> dict[str, Any] | None:
         """Return the next answer with that number; None if there is none before `until` on the monotonic clock.
 
-        An answer with `end` is the last.
+        An answer that contains `end` is the last one.
         """
         while True:
             if number not in self._answers:
@@ -177,7 +178,8 @@ class CandidateServer:
         return f"{self.workspace.harness}/repair-job.json"
 
     def _line(self) -> str:
-        """Return the shell commands: JSON lines use descriptors 7 and 8, all other output goes into a file."""
+        """Return the shell commands that start the process: JSON lines use descriptors 7 and 8, and all other output
+        goes into a file."""
         harness = shlex.quote(self.workspace.harness)
         settings = [
             f"PYTHONPATH={harness}${{PYTHONPATH:+:$PYTHONPATH}}",
@@ -198,7 +200,7 @@ class CandidateServer:
         return (
             f"exec 7<&0 8>&1 </dev/null >{shlex.quote(self._log)} 2>&1\n"
             f"cd {root} && export {' '.join(settings)} && {command}\n"
-            "exit $?\n"  # keeps the shell alive: its descriptors are opened by its process id
+            "exit $?\n"  # keeps the shell alive, because its descriptors are opened through its process id
         )
 
 
@@ -223,7 +225,7 @@ def unittest_folders(command: str) -> list[str]:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    """Return the line's JSON object, or an empty one."""
+    """Parse the line's JSON object; return an empty object if there is none."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

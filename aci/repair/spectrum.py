@@ -30,8 +30,8 @@ EXPECTED_EXCEPTION = re.compile(
 Place = tuple[str, int]
 """A file and a line number."""
 Step = tuple[int, int]
-"""Two line numbers: a line and the next line that ran in the same frame. The line before the first one is minus the
-number of the function's first line; the line after the last one is 0."""
+"""Two line numbers: a line and the next line that ran in the same frame. When a function is entered, the first number
+is minus the number of the function's first line; when it is left, the second number is 0."""
 Event = TypeVar("Event", bound=Hashable)
 
 
@@ -81,7 +81,7 @@ class TracedTest:
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """The observed tests, and the suspicion (Ochiai, 0 to 1) of each line by (path, line), the highest first."""
+    """The traced tests, and the suspiciousness (Ochiai, 0 to 1) of each line by (path, line), highest first."""
 
     failing: tuple[TracedTest, ...]
     passing: tuple[TracedTest, ...]
@@ -131,15 +131,15 @@ def build_spectrum(answers: Iterable[dict[str, Any]], failing: Sequence[str], un
 
 
 def ochiai(failing: Sequence[Iterable[Event]], passing: Sequence[Iterable[Event]]) -> dict[Event, float]:
-    """Return for each event of a failing test: failing tests of the event / sqrt(all failing tests * all tests of the
-    event)."""
+    """Return the Ochiai score of each event of a failing test: failing tests with the event / sqrt(all failing tests *
+    all tests with the event)."""
     failed, passed = _counts(failing), _counts(passing)
     return {event: count / math.sqrt(len(failing) * (count + passed[event])) for event, count in failed.items()}
 
 
 def dstar(failing: Sequence[Iterable[Event]], passing: Sequence[Iterable[Event]]) -> dict[Event, float]:
-    """Return for each event of a failing test: its failing tests squared / (its passing tests + failing tests without
-    it).
+    """Return the DStar score of each event of a failing test: failing tests with the event squared / (passing tests
+    with it + failing tests without it).
 
     The score x is mapped to the range from 0 to 1 by x / (1 + x).
     """

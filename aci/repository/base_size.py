@@ -22,7 +22,8 @@ def check_base(git_dir: Path, commit: str) -> None:
     Missing and damaged objects count as empty: git reports them when it lists the tree.
     """
     env = environment({**QUIET, "GIT_DIR": str(git_dir)}, keep=("GIT_CONFIG",))
-    with closing(Reader(env, git_dir, compare=False)) as reader:  # like git's own listing
+    # Like git, which does not verify objects when it lists a tree.
+    with closing(Reader(env, git_dir, compare=False)) as reader:
 
         def entries(id: str) -> Entries:
             try:

@@ -21,7 +21,7 @@ REFUSED = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|not a valid ref",
     re.IGNORECASE,
 )
-"""Errors of git or of a server that would also occur on another try."""
+"""Errors of git or of a server that a retry would not resolve."""
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 
@@ -59,7 +59,7 @@ def clone_path(url: str, folder: Path) -> Path:
 def clone_to(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
     """Create a bare clone of `url` at `place` atomically, or keep the one that another process created first.
 
-    `env` is added to git's environment. Raises as `clone`.
+    `env` is added to git's environment. Raises the same errors as `clone`.
     """
     with _translated_errors(url, place.parent):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

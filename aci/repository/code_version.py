@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 MONTH = 30 * 86400.0
-"""Seconds."""
+"""Number of seconds in 30 days."""
 _GRAMMAR = re.compile(rb"\btree_sitter\w*")
 
 
@@ -27,7 +27,7 @@ def version_of(*patterns: str) -> int:
     sources = [file.read_bytes() for pattern in patterns for file in sorted(folder.glob(pattern))]
     packages = sorted({name.decode().replace("_", "-") for source in sources for name in _GRAMMAR.findall(source)})
     for name in packages:
-        with suppress(PackageNotFoundError):  # another identifier that starts with tree_sitter
+        with suppress(PackageNotFoundError):  # an identifier that starts with tree_sitter but is not a package
             sources.append(f"{name} {version(name)}".encode())
     return zlib.crc32(b"\0".join(sources)) & 0x7FFFFFFF  # SQLite's user_version is signed
 

@@ -93,9 +93,9 @@ def find_commit(repository: Repository, head: str, tree: str, message: str, bran
 
 
 def _child(repository: Repository, parent: str, branch: str) -> str:
-    """Return the commit of a branch whose only parent is `parent`, or "".
+    """Return the commit on a branch whose only parent is `parent`, or "".
 
-    Both names may come from a file in an untrusted repository.
+    Both `parent` and `branch` may come from a file in an untrusted repository.
     """
     if not re.fullmatch("[0-9a-f]{40}", parent) or not branch or not repository._is_branch_name(branch):
         return ""
@@ -133,11 +133,11 @@ def commit(
     branch: str,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Commit `tree` on top of HEAD, which is `old` and at `branch`; return the commit's id.
+    """Commit `tree` on top of HEAD, which must be at `old` on `branch`; return the commit's id.
 
-    The working tree and other paths of the index are not touched. Never signs off, never pushes. Nothing is committed
-    if it raises UsageError (git or a hook refuses, or HEAD has moved), TryLater (git is busy) or Cancelled (the user
-    interrupts the hooks before there is a commit).
+    The working tree and other paths of the index are not touched. Never adds a sign-off and never pushes. Nothing is
+    committed if it raises UsageError (git or a hook refuses, or HEAD has moved), TryLater (git is busy) or Cancelled
+    (the user interrupts the hooks before there is a commit).
     """
     repository._take(tree, old, trees)
     with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
@@ -277,7 +277,7 @@ def _may_run(owners: Sequence[str], lock: Path) -> bool:
     left = [owner for owner in owners if not has_ended(owner)]
     try:
         return any(map(is_running, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
-    except FileNotFoundError:  # it has just ended
+    except FileNotFoundError:  # the lock has just been removed
         return True
 
 

@@ -1,5 +1,4 @@
-"""The parts of a diff that can be chosen one by one: each hunk of a text file, and each new, deleted or binary file as
-a whole."""
+"""Selectable parts of a diff: each hunk of a text file, and each new, deleted or binary file as a whole."""
 
 from __future__ import annotations
 
@@ -29,8 +28,7 @@ class Part:
 
 
 def split_diff(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[Part]:
-    """Return the parts of the diff between two trees, in order; if `paths` (files or folders) is given, only the parts
-    in them."""
+    """Return the parts of the diff between two trees, in order, limited to `paths` (files or folders) if given."""
     found = []
     for change in trees.changed(old, new):
         if paths and not is_within(change.path, paths):
@@ -45,7 +43,7 @@ def split_diff(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> l
 
 
 def is_within(path: str, paths: Collection[str]) -> bool:
-    """Whether a path is one of these or lies below one."""
+    """Whether a path is one of `paths` or lies inside one of them."""
     return any(path == each or path.startswith(f"{each}/") or each in ("", ".") for each in paths)
 
 
@@ -59,7 +57,7 @@ def _of_text(path: str, diff: str, hunks: list[int]) -> list[Part]:
         match = HEADER.match(text)
         assert match is not None
         count = 1 if match[2] is None else int(match[2])
-        # for a hunk that only adds lines, git gives the line before it
+        # if a hunk only adds lines, its header has the number of the line before it
         found.append(Part(path, "".join([*lines, text]), int(match[1]) + (count == 0), count))
     return found
 
@@ -85,12 +83,12 @@ def _replaced(text: bytes, chosen: Sequence[Part]) -> bytes:
 
 
 def _new_lines(text: str) -> list[bytes]:
-    """Return the lines that a hunk puts in place of the old ones."""
+    """Return the lines of a hunk as they are in the new file."""
     rows = text[text.index("\n@@ ") + 1 :].split("\n")[1:-1]
     made: list[bytes] = []
     in_new_file = False
     for row in rows:
-        if row.startswith("\\"):  # "\ No newline at end of file", about the previous line
+        if row.startswith("\\"):  # "\ No newline at end of file" refers to the previous line
             made[-1:] = [made[-1].removesuffix(b"\n")] if in_new_file else made[-1:]
         in_new_file = row.startswith((" ", "+"))
         if in_new_file:

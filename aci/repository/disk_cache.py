@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from trajectories.errors import WorkspaceError
 
 BUSY = 60.0
-"""Seconds to wait for another process that writes."""
+"""Number of seconds to wait for another process that is writing."""
 
 TRIES = 3
-"""Maximum number of tries of an operation: it is repeated if another process removed entries, and after a damaged file
+"""Maximum number of attempts of an operation, which is repeated if another process removed entries or a damaged file
 was replaced."""
 
 Kept = TypeVar("Kept")
@@ -37,11 +37,11 @@ class CacheUnusable(WorkspaceError):
 
 
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""Errors that mean damage: if the schema is not valid UTF-8, SQLite's message cannot be decoded either."""
+"""Errors that indicate damage; if the schema is not valid UTF-8, SQLite's error message cannot be decoded."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of all caches: `SWE_AGENT_CACHE`, else the system's folder for the user's caches."""
+    """Return the folder of all caches: `SWE_AGENT_CACHE` if set, or else the system's cache folder for the user."""
     from platformdirs import user_cache_path
 
     own = os.environ.get("SWE_AGENT_CACHE", "")
@@ -49,11 +49,11 @@ def cache_folder() -> Path:
 
 
 class Cache:
-    """One database, safe for threads and processes. A file that is damaged or of another version is replaced.
+    """One database, safe for threads and processes. A file that is damaged or has another schema version is replaced.
 
-    The replacement gets the next name (`graph.sqlite`, `graph.1.sqlite`, ...), since another process may have the old
-    file open and SQLite finds a database's log by its name. Without a path the cache is in memory. Raises
-    CacheUnusable if the folder cannot be written.
+    The replacement gets the next name (`graph.sqlite`, `graph.1.sqlite`, ...), since another process may still have the
+    old file open and SQLite derives the name of the log from that of the database. Without a path the cache is in
+    memory. Raises CacheUnusable if the folder cannot be written.
     """
 
     def __init__(self, path: Path | None, schema: str, version: int) -> None:
@@ -72,7 +72,7 @@ class Cache:
                 if connection := self._open_unless_damaged():
                     if self._newest() == self._file:
                         return connection
-                    connection.close()  # another process has switched to the next file meanwhile
+                    connection.close()  # meanwhile, another process has switched to the next file
                 self._replace()
             return self._initialized(self._connect())
         except (*DAMAGE, Damaged, OSError) as error:
@@ -92,7 +92,7 @@ class Cache:
         return numbered[max(numbered)] if max(numbered, default=-1) > 0 else self.path
 
     def _number(self, file: Path) -> int:
-        """Return a file's number in the sequence of names; -1 for a file that is not part of it."""
+        """Return a file's number in the sequence of names, or -1 if its name is not part of the sequence."""
         assert self.path
         if file == self.path:
             return 0
@@ -100,7 +100,7 @@ class Cache:
         return int(number) if file.suffix == self.path.suffix and number.isdecimal() and number.isascii() else -1
 
     def _replace(self) -> None:
-        """Switch to the next file, which another process may have created already; remove the old ones."""
+        """Switch to the next file, which another process may already have created, and remove the old files."""
         assert self.path
         assert self._file
         newest = self._newest()
@@ -111,7 +111,7 @@ class Cache:
         for number in range(self._number(newest)):
             old = f"{self.path.stem}.{number}{self.path.suffix}" if number else self.path.name
             for suffix in ("", "-wal", "-shm"):
-                with suppress(OSError):  # gone already, or a folder
+                with suppress(OSError):  # already removed, or a folder
                     self.path.with_name(old + suffix).unlink()
 
     def _connect(self) -> sqlite3.Connection:
@@ -120,7 +120,7 @@ class Cache:
     def _initialized(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         try:
             _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"))
-            connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose the latest writes
+            connection.execute("PRAGMA synchronous=NORMAL")  # the latest writes may be lost if the machine crashes
             connection.execute("PRAGMA mmap_size=1073741824")
             if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
                 self._create_tables(connection)
@@ -130,7 +130,8 @@ class Cache:
         return connection
 
     def _create_tables(self, connection: sqlite3.Connection) -> None:
-        """Create the tables, unless another process has just done so. Raises Damaged if the file has other tables."""
+        """Create the tables, unless another process has just done so. Raises Damaged if the file already has the tables
+        of another version."""
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -153,21 +154,21 @@ class Cache:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Open an exclusive transaction, rolled back if the block raises. Raises Damaged."""
+        """Open an exclusive transaction, which is rolled back if the block raises an exception. Raises Damaged."""
         with self._lock, _translated_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):  # SQLite has rolled back already where the disk is full
+                with suppress(sqlite3.Error):  # if the disk is full, SQLite has already rolled back
                     self._connection.execute("ROLLBACK")
                 raise
 
     def run_repairing(self, work: Callable[[], Kept]) -> Kept:
-        """Return the result of `work`; repeat it on an empty cache if the cache proves to be damaged.
+        """Return the result of `work`; if the cache is damaged, call `work` again on an empty cache.
 
-        Raises CacheUnusable if that does not help.
+        Raises CacheUnusable if the retries fail too.
         """
         for attempt in range(TRIES):
             try:
@@ -189,7 +190,7 @@ class Cache:
             self._connection = self._open()
 
     def size(self) -> int:
-        """Return the bytes in use."""
+        """Return the number of bytes in use."""
         pages, free, page = (
             self.read(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
         )
@@ -201,15 +202,15 @@ class Cache:
 
 
 def add_checksum(data: bytes, what: str) -> bytes:
-    """Return the data with a checksum of it and of `what` in front.
+    """Return the data, prefixed with a checksum of `what` and the data.
 
-    SQLite has no checksums, and `marshal` must not read data that was not written here.
+    SQLite does not store checksums, and `marshal` must read only data that swe-agent wrote.
     """
     return _checksum(data, what) + data
 
 
 def remove_checksum(data: object, what: str) -> bytes:
-    """Return the data without its checksum. Raises Damaged if it was not sealed with the same `what`."""
+    """Return the data without its checksum. Raises Damaged if the checksum does not match the data and `what`."""
     if not isinstance(data, bytes) or _checksum(memoryview(data)[4:], what) != data[:4]:
         raise Damaged(f"{what} is not what was stored")
     return data[4:]
@@ -220,7 +221,8 @@ def _checksum(data: bytes | memoryview, what: str) -> bytes:
 
 
 def _retry_while_locked(work: Callable[[], object]) -> None:
-    """Repeat `work` while the database is locked: not every lock of SQLite respects the connection's timeout."""
+    """Repeat `work` while the database is locked, because SQLite does not apply the connection's timeout to every
+    lock."""
     until = time.monotonic() + BUSY
     while True:
         try:
@@ -246,7 +248,7 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _is_access_problem(error: Exception) -> bool:
-    """Whether the error has another cause than the file's content."""
+    """Whether the error has a cause other than the file's content, such as a lock or a full disk."""
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "readonly", "disk is full", "unable to open")
     )

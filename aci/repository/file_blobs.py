@@ -26,7 +26,7 @@ from trajectories.git_store.object_reader import cat_file
 from trajectories.git_store.trees import Trees
 
 LARGEST = 1_000_000
-"""Size limit in bytes of files that are read; longer ones are data or generated."""
+"""Maximum size in bytes of files that are read; larger files are usually data or generated code."""
 
 
 class File(NamedTuple):
@@ -36,16 +36,16 @@ class File(NamedTuple):
 
 
 class Blobs(Protocol):
-    """The files of one tree. Equal `key`s mean equal files."""
+    """The files of one tree. Instances with the same `key` have the same files."""
 
     key: str
     absent: set[str]
-    """Ids that `read` did not find, because the clone is partial or the store is damaged."""
+    """Ids of blobs that `read` did not find, because the clone is partial or the store is damaged."""
 
     def files(self) -> Iterable[File]: ...
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        """Yield the bytes of blobs, in order; None for one that is missing or longer than LARGEST."""
+        """Yield the bytes of each blob, in order, or None for a blob that is missing or longer than LARGEST."""
 
 
 class TreeBlobs:
@@ -92,7 +92,7 @@ class TextBlobs:
 class GitBlobs:
     """The files of the tree with the id `tree` in a git directory.
 
-    Nothing is written to the repository and nothing is fetched: blobs that a partial clone lacks are missing.
+    Nothing is written to the repository or fetched, so blobs that a partial clone lacks count as missing.
     """
 
     def __init__(self, git_dir: Path, tree: str, objects: Sequence[Path] = ()) -> None:
@@ -121,7 +121,7 @@ class GitBlobs:
             yield File(decode(path), mode, id)
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        """Yield blobs; git stops at a damaged one, so it is restarted after it."""
+        """Yield blobs; git stops at a damaged blob and is restarted with the next one."""
         done = 0
         with self._isolated_env() as env:
             while done < len(ids):
@@ -168,8 +168,8 @@ class GitBlobs:
 
 
 def _read_object(pipe: IO[bytes], size: int) -> bytes | None:
-    """Read an object; None if the pipe ends early. If the object is too large, return only its first LARGEST + 1
-    bytes."""
+    """Read an object from the pipe, or return None if the pipe ends early. If the object is too large, return only its
+    first LARGEST + 1 bytes."""
     data = pipe.read(min(size, LARGEST + 1))
     left = size - len(data) + 1
     while left and (more := pipe.read(min(left, LARGEST))):

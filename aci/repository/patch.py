@@ -28,8 +28,8 @@ _MIXED = {"setup.cfg", "pyproject.toml"}
 def is_test(path: str) -> bool:
     """Whether a path is a test or belongs to one (fixtures, snapshots, test data).
 
-    A `test` or `testing` folder inside a Python package may offer test helpers to users of the package
-    (django/test, sympy/testing): its modules count as source, unless their own names say test.
+    A `test` or `testing` folder inside a Python package may offer test helpers to the package's users, as in
+    django/test and sympy/testing, so its modules count as source unless their own names mark them as tests.
     """
     *folders, name = PurePosixPath(path).parts
     if _FILES.fullmatch(name) or any(_SURE.fullmatch(folder) for folder in folders):
@@ -44,19 +44,20 @@ def is_test(path: str) -> bool:
 def is_test_config(path: str) -> bool:
     """Whether a file configures how tests run: conftest.py, pytest.ini, tox.ini, …; also setup.cfg and pyproject.toml.
 
-    The last two configure other things too, so they belong to a patch's source; a proof still uses the base's versions.
+    The last two also configure other things, so they belong to the source part of a patch, but a proof uses the base's
+    versions of them.
     """
     name = PurePosixPath(path).name
     return name in _MIXED or bool(_CONFIG.fullmatch(name))
 
 
 def belongs_to_tests(path: str) -> bool:
-    """Whether a path belongs to the tests part of a patch; files that only configure tests do too."""
+    """Whether a path belongs to the tests part of a patch, as tests and files that only configure tests do."""
     return is_test(path) or (is_test_config(path) and PurePosixPath(path).name not in _MIXED)
 
 
 def split_patch(trees: Trees, base_tree: str, tree: str) -> Patch:
-    """Return the patch between two trees: tests and their configuration in one part, all else in the other."""
+    """Return the patch between two trees in two parts: tests with their configuration, and all other files."""
     owners = [change.path for change in trees.changed(base_tree, tree) for _ in range(1 + (change.status == "T"))]
     parts = {True: "", False: ""}
     for path, section in zip(owners, diff_sections(trees.diff(base_tree, tree)), strict=True):
@@ -65,7 +66,7 @@ def split_patch(trees: Trees, base_tree: str, tree: str) -> Patch:
 
 
 def split_text(diff: str) -> Patch:
-    """Split a diff from another program as `split` does, by the paths in its headers."""
+    """Split a diff from another program as `split_patch` does, by the paths in its headers."""
     parts = {True: "", False: ""}
     for section in filter(None, _BEGINNING.split(diff)):
         names = re.findall(r"(?m)^(?:\+\+\+ b|--- a)/(.+)$", section.partition("\n@@ ")[0])
@@ -74,7 +75,7 @@ def split_text(diff: str) -> Patch:
 
 
 def count_diff_lines(diff: str) -> list[tuple[str, int, int]]:
-    """Return for each file of a diff its header and the numbers of lines added and removed (0 for a binary file)."""
+    """Return the header of each file of a diff and the numbers of lines added and removed (0 for a binary file)."""
     found = []
     for section in diff_sections(diff):
         header, _, hunks = section.partition("\n@@ ")
@@ -87,6 +88,6 @@ def count_diff_lines(diff: str) -> list[tuple[str, int, int]]:
 def diff_sections(diff: str) -> list[str]:
     """Return the sections of a diff, one for each file (two for a file that becomes a link).
 
-    No line of content starts like a header.
+    No content line can be mistaken for a header.
     """
     return _BEGINNING.split(diff)[1:]

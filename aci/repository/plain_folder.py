@@ -1,7 +1,7 @@
 """Folders without git, opened as repositories with a git directory in swe-agent's state folder.
 
-Nothing is written to the folder except by `/apply`. Each opening commits the current files, without history.
-`.gitignore` is respected, symbolic links are kept, and repositories inside the folder are left out.
+Nothing is written to the folder except by `/apply`. Each time a folder is opened, its current files are committed,
+without history. `.gitignore` is respected, symbolic links are kept, and repositories inside the folder are left out.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MOST_FILES = 50_000
 MOST_BYTES = 1_000_000_000
 FOLDERS = "folders"
 THEN = dict(zip(("NAME", "EMAIL", "DATE"), (*IDENTITY, "2000-01-01T00:00:00Z"), strict=True))
-"""Author and date of a commit whose id must be the same each time."""
+"""Author and date of a commit whose id must be reproducible."""
 SMALLER = "Open a folder inside it, or list files that are not needed in its .gitignore."
 
 
 def open_folder(path: Path, state: Path) -> Repository:
     """Return the folder as a repository with one commit of its current files. The git directory lies in `state`.
 
-    Raises UsageError for the home directory, a folder that contains it, and a folder with too many files or bytes.
+    Raises UsageError for the home directory, a folder that contains it, or a folder with too many files or bytes.
     """
     repository = _repository(path, state)
     _check_place(repository.root)
@@ -41,7 +41,8 @@ def open_folder(path: Path, state: Path) -> Repository:
 
 
 def reopen_repository(path: str, state: Path, commit: str) -> Repository:
-    """Return the repository of a run that started at `commit`: the user's, or the one of a plain folder.
+    """Return the repository of a run that started at `commit`: the user's repository, or the one kept for a plain
+    folder.
 
     Raises UsageError.
     """
@@ -55,7 +56,8 @@ def reopen_repository(path: str, state: Path, commit: str) -> Repository:
 def repository_of_tree(trees: Trees, tree: str, folder: Path) -> tuple[Repository, str]:
     """Create a repository in `folder` with one commit of a run's tree; return it and the commit's id.
 
-    It replaces the repository of a run that has been deleted. `trees` must not be moved afterwards.
+    It replaces the run's original repository if that repository or the run's base commit is missing. `trees` must not
+    be moved afterwards, because the new repository reads objects from it.
     """
     create_store(folder, HISTORY_CONFIG)
     (folder / "objects" / "info" / "alternates").write_text(f"{trees.path / 'objects'}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def own_mark() -> str:
-    """Return the mark of this process, `<machine>:<pid>:<start>`; the machine is identified by its boot and the process
+    """Return the mark of this process, `<machine>:<pid>:<start>`; `<machine>` identifies the boot and the PID
     namespace."""
     return owner_mark(os.getpid())
 
@@ -20,7 +20,7 @@ def owner_mark(pid: int) -> str:
 
 
 def has_ended(owner: str) -> bool:
-    """Whether the process has certainly ended. A zombie counts as ended; a process on another machine never does."""
+    """Whether the process is known to have ended. A zombie counts as ended, a process on another machine as running."""
     found = _parse(owner)
     if not found:
         return False
@@ -32,7 +32,7 @@ def has_ended(owner: str) -> bool:
     except OSError:
         return False
     state, began = _fields(pid)
-    # without a start time nothing is known: there is no /proc, or the limit of open files is reached
+    # without a start time (no /proc, or too many open files), the process may still be running
     return bool(began) and (began != start or state in "ZX")
 
 
@@ -42,7 +42,7 @@ def is_running(owner: str) -> bool:
 
 
 def _parse(owner: str) -> tuple[int, str] | None:
-    """Return the id and start of a process of this machine; None for any other text."""
+    """Return the pid and start time in a mark of this machine, or None for any other text."""
     machine, _, rest = owner.partition(":")
     pid, _, start = rest.partition(":")
     valid = machine == _machine() and re.fullmatch("[0-9]{1,9}", pid)  # larger numbers overflow os.kill
@@ -58,7 +58,8 @@ def _machine() -> str:
 
 
 def _fields(pid: int) -> tuple[str, str]:
-    """Return the state letter of a process and its start in ticks since the boot; both empty if unreadable."""
+    """Return a process's state letter and its start time in ticks since boot, or two empty strings if they cannot be
+    read."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return fields[0], fields[19]

@@ -26,19 +26,20 @@ SAFE = (
     *("-c", "core.protectNTFS=true"),
 )
 LARGEST = 5_000_000
-"""Maximum number of bytes of a file that is read here."""
+"""Maximum number of bytes of a file that is read."""
 SECONDS_OF_LOG = 20.0
 """Time limit in seconds of `git log`, which may be slow for some paths."""
 BY_GITHUB = "noreply@github.com"
-"""The committer's email address of merges made on GitHub's website."""
+"""Committer email address of merges made on GitHub's website."""
 _RAW = re.compile(r":(\d{6}) (\d{6}) ([0-9a-f]{40}) ([0-9a-f]{40}) ([AMDT])\d*")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedPath:
-    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype.
+    """A path that differs between two trees, with git's status letter: `A` (added), `M` (modified), `D` (deleted) or
+    `T` (type changed).
 
-    Modes and blob ids are git's, with zeros for a side that has no file.
+    Modes and blob ids are those of git: all zeros on a side without the file.
     """
 
     path: str
@@ -51,7 +52,7 @@ class ChangedPath:
 
 @dataclass(frozen=True, slots=True)
 class CommitSubject:
-    """A commit's first line; `merged` if the forge wrote it for a merge."""
+    """The first line of a commit message; `merged` is true if the forge wrote it for a merge."""
 
     text: str
     merged: bool = False
@@ -70,7 +71,7 @@ class PublishStore:
     def tree(self, base: str, diff: bytes) -> str:
         """Return the tree of `base` with a diff applied.
 
-        Raises UsageError if it does not apply, or if its unpacked size is too large.
+        Raises UsageError if the diff does not apply or its unpacked size is too large.
         """
         if unpacked_size(decode(diff)) > MOST_UNFOLDED:
             raise UsageError(f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.", "Leave them out.")
@@ -96,8 +97,8 @@ class PublishStore:
     def commit(self, tree: str, parent: str, message: str, at: int, author: tuple[str, str] | None = None) -> str:
         """Create a commit of `tree` on top of `parent`, dated `at` (seconds); return its id.
 
-        The author is `author` (name, email address), else the user as git knows them, else swe-agent. The commit is
-        neither signed nor signed off.
+        The author is `author` (name, email address) if given, else the user configured in git, else swe-agent. The
+        commit is neither signed nor signed off.
         """
         name, address = author or self._user()
         own = {
@@ -123,7 +124,7 @@ class PublishStore:
         return tuple(found)
 
     def diff(self, base: str, tree: str) -> str:
-        """Return the complete diff between two commits or trees; it needs no other objects to apply."""
+        """Return the complete diff between two commits or trees; it can be applied without any other objects."""
         options = ("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
         return decode(self.git("diff-tree", "-r", "-p", *options, _tree(base), _tree(tree)))
 
@@ -143,7 +144,7 @@ class PublishStore:
         return self.git("cat-file", "blob", id)
 
     def read(self, rev: str, path: str, limit: int = LARGEST) -> bytes | None:
-        """Return a file of a commit or tree; None if it is missing, a link, a folder, or too long."""
+        """Return the content of a file in a commit or tree, or None if it is missing, a link, a folder, or too long."""
         listed = self.git("ls-tree", "-z", "--full-tree", rev, "--", path)
         about, _, name = decode(listed).rstrip("\0").partition("\t")
         if name != path or not about.startswith("100"):
@@ -173,7 +174,7 @@ class PublishStore:
         return True
 
     def is_before(self, commit: str, later: str) -> bool:
-        """Whether `later` is `commit` or comes after it."""
+        """Whether `commit` is `later` or one of its ancestors."""
         try:
             self.git("merge-base", "--is-ancestor", commit, later)
         except GitFailed:
@@ -215,7 +216,7 @@ class PublishStore:
 
 @contextmanager
 def open_publish_store(repository: Repository, *objects: Path) -> Iterator[PublishStore]:
-    """Yield a temporary store for commits of `repository`; `objects` are further object folders that it reads."""
+    """Yield a temporary store for commits of `repository`; `objects` are additional object folders to read from."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
         path = Path(name, "outbox.git")
         create_store(path)

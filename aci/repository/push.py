@@ -19,7 +19,7 @@ from trajectories.git_store.git_commands import QUIET, GitFailed, git
 PROTOCOLS = "http:https:ssh"
 SECONDS = 300.0
 USERS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSL")
-"""Variables of the user's environment that configure how servers are reached."""
+"""Variables of the user's environment that are kept because they configure access to servers."""
 LONGEST = 300
 _BRANCH = re.compile(r"(?!-)[\w./-]{1,200}")
 
@@ -95,21 +95,22 @@ def push(outbox: PublishStore, commit: str, branch: str, url: str, token: str = 
         outbox.git("check-ref-format", name)
     except (GitFailed, ValueError):
         raise UsageError(f"{branch!r} is not a valid branch name.", "Choose another name.") from None
-    # a lease on an absent branch forces nothing: it rejects the push if someone else has created the branch
+    # this lease forces nothing: it makes the server reject the push if someone else has created the branch
     only = (f"--force-with-lease={name}:",) if new else ()
     plain = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--quiet")
     _remote(outbox, url, token, branch, "push", *plain, *only, "--", url, f"{commit}:{name}")
 
 
 def branch_tip(outbox: PublishStore, branch: str, url: str, token: str = "") -> str:
-    """Return the commit at `branch` of the repository at `url`, or "" if there is none. Raises as `push`."""
+    """Return the commit at `branch` of the repository at `url`, or "" if there is none. Raises the same errors as
+    `push`."""
     name = f"refs/heads/{branch}"
     listed = _remote(outbox, url, token, branch, "ls-remote", "--quiet", "--", url, name).decode().split()
     return listed[0] if listed[1:2] == [name] else ""
 
 
 def fetch_commit(outbox: PublishStore, commit: str, url: str, token: str = "") -> None:
-    """Fetch a commit of the repository at `url`, without its history. Raises as `push`."""
+    """Fetch a commit of the repository at `url`, without its history. Raises the same errors as `push`."""
     _remote(outbox, url, token, "", "fetch", "--quiet", "--no-tags", "--depth=1", "--", url, commit)
 
 
@@ -124,7 +125,7 @@ def _remote(outbox: PublishStore, url: str, token: str, branch: str, *args: str)
 
 
 def token_environment(url: str, token: str) -> dict[str, str]:
-    """Return environment variables that make git send the token to this URL only and log in no other way."""
+    """Return environment variables that make git send the token to this URL only and use no other login."""
     header = b64encode(f"x-access-token:{token}".encode()).decode()
     pairs = [
         (f"http.{url}.extraHeader", ""),  # drop headers from other configuration
@@ -139,7 +140,7 @@ def token_environment(url: str, token: str) -> dict[str, str]:
 
 
 def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:
-    """Return the error for the message of git or the server. The server's text is untrusted."""
+    """Return the exception for an error message of git or the server. The server's text is untrusted."""
     place = f"{urlsplit(url).hostname or ''}{urlsplit(url).path}".removesuffix(".git") if "://" in url else url
     for pattern, kind, message, fix in REFUSALS:
         if re.search(pattern, error.stderr, re.IGNORECASE | re.DOTALL):
@@ -149,7 +150,7 @@ def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentEr
 
 
 def _reason(stderr: str, pattern: str, token: str) -> str:
-    """Return the line that gives the reason, without the token."""
+    """Return the line of git's output that gives the reason, with the token removed."""
     lines = [line.removeprefix("remote:").strip() for line in clean_text(stderr).splitlines()]
     lines = [line for line in lines if re.search(r"\w", line)]
     line_with_reason = next((line for line in lines if pattern and re.search(pattern, line, re.IGNORECASE)), "")

@@ -35,7 +35,8 @@ _ONE_AT_A_TIME = Lock()
 def definitions(source: str) -> list[Definition]:
     """Return all functions and classes in order of their lines, including nested ones.
 
-    Source that this interpreter cannot parse (other versions, broken files) is read by indentation instead.
+    If this interpreter cannot parse the source (other Python versions, broken files), definitions are found by
+    indentation.
     """
     tree = parse(source)
     found = _from_tree(tree, "") if tree else _from_indentation(source.split("\n"))
@@ -45,8 +46,8 @@ def definitions(source: str) -> list[Definition]:
 def parse(source: str | bytes) -> ast.Module | None:
     """Return the syntax tree, or None if this interpreter cannot parse the source.
 
-    Safe in threads: CPython 3.11 counts the depth of all trees in one variable, so parsing two at a time raises
-    SystemError.
+    Thread-safe: only one thread parses at a time, since CPython 3.11 counts the depth of all syntax trees in one
+    variable and concurrent parsing raises SystemError.
     """
     try:
         with _ONE_AT_A_TIME, warnings.catch_warnings():
@@ -69,7 +70,8 @@ def _from_tree(node: ast.AST, prefix: str) -> Iterator[Definition]:
 
 
 def _from_indentation(lines: list[str]) -> Iterator[Definition]:
-    """Yield definitions, each up to the next line that is not indented further; text in strings can mislead it."""
+    """Yield definitions, each up to the next line that is not indented further; text inside strings may cause wrong
+    results."""
     open_: list[tuple[int, str, str, int]] = []  # indent, dotted name, kind, line
     last = 0
     for number, line in enumerate(lines, 1):
@@ -90,7 +92,7 @@ def _from_indentation(lines: list[str]) -> Iterator[Definition]:
 def undefined_names(source: str) -> dict[str, int]:
     """Return names that are read but never defined, with the first line on which each is read.
 
-    Empty if this cannot be decided: the source does not parse, or it has a star import.
+    The result is empty if the source does not parse or has a star import.
     """
     tree = parse(source)
     if tree is None or any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):

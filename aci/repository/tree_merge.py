@@ -1,8 +1,9 @@
 """Three-way merges of whole trees in a run's `trees.git`.
 
-Text is merged by `git merge-file` (the three-way merge of RCS and diff3, Khanna, Kunal and Pierce 2007). Additions,
-deletions, modes, links, submodules and binary files are merged as a whole. If both sides changed the same place, the
-file is reported as a conflict and keeps its version in `ours`; conflict markers are never written.
+Text is merged by `git merge-file`, which uses the three-way merge of RCS and diff3 (Khanna, Kunal and Pierce 2007).
+Additions, deletions, modes, links, submodules and binary files are each taken whole from one side. If both sides
+changed the same place, the file is reported as a conflict and keeps its version in `ours`; conflict markers are never
+written.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from trajectories.git_store.trees import Change, Entry, Trees
 LARGEST = 20_000_000
 """Size limit in bytes of files that are merged line by line."""
 BINARY_HEAD = 8_000
-"""Number of bytes in which git searches for a NUL to detect binary files."""
+"""Number of bytes at the start of a file in which git looks for a NUL to detect binary files."""
 MOST_CONFLICTS = 127
 """Maximum number of conflicts that `git merge-file` reports; a higher exit status is a failure."""
 FILES = ("100644", "100755")
@@ -26,7 +27,7 @@ FILES = ("100644", "100755")
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A file that could not be merged, and the reason as a clause."""
+    """A file that could not be merged, and the reason, phrased as a clause."""
 
     path: str
     why: str
@@ -37,7 +38,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The merged tree, in which the files of `conflicts` are as in `ours`."""
+    """The merged tree; each file in `conflicts` has its version from `ours`."""
 
     tree: str
     conflicts: tuple[Conflict, ...] = ()
@@ -49,11 +50,11 @@ class MergeResult:
 
 
 class Unmergeable(Exception):
-    """Two versions of a text cannot be merged; the message is the reason as a clause."""
+    """Two versions of a file cannot be merged; the message is the reason, phrased as a clause."""
 
 
 def merge_trees(trees: Trees, base: str, ours: str, theirs: str) -> MergeResult:
-    """Return one tree with the changes of both sides to `base`. Raises RunBroken for a missing tree."""
+    """Return a tree that contains the changes of both sides relative to `base`. Raises RunBroken for a missing tree."""
     if ours == theirs or base == theirs:
         return MergeResult(ours)
     if base == ours:
@@ -135,7 +136,7 @@ def _paths(changes: list[Change]) -> set[str]:
 
 
 def _obstacle(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> str:
-    """Return why two changes of one path cannot be merged by lines, or "" if they can."""
+    """Return why two changes of one path cannot be merged line by line, or "" if they can."""
     if base is None:
         return "added on both sides"
     if ours is None or theirs is None:
@@ -146,7 +147,7 @@ def _obstacle(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> s
 
 
 def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes:
-    """Return a text with the changes of both sides. Raises Unmergeable."""
+    """Return the merged text with the changes of both sides. Raises Unmergeable."""
     if any(b"\0" in data[:BINARY_HEAD] for data in (base, ours, theirs)):
         raise Unmergeable("binary, changed on both sides")
     with TemporaryDirectory(prefix="swe-agent-") as folder:

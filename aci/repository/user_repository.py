@@ -1,11 +1,11 @@
-"""The user's repository on the host: the base of a run, and applying or committing its patch.
+"""The user's repository on the host, which provides the base of a run and receives its patch.
 
 git runs here, but never the repository's hooks, file system monitor or remotes. Reading changes neither the index nor
 the object store.
 
-A tree holds each file as git stores it: a clean working tree is HEAD's tree, whatever line endings or filters
-(autocrlf, LFS) changed on disk, and a changed file is what `git add` would store. So a patch fits the commits,
-a workspace equals a fresh clone without conversions, and `git apply` converts on the way back.
+A tree holds each file as git stores it: a clean working tree gives HEAD's tree even if line-ending conversion or
+filters (autocrlf, LFS) changed the files on disk, and a changed file is stored as `git add` would store it. A
+workspace therefore equals a fresh clone without conversions; `git apply` redoes them when a patch is applied.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from trajectories.records import Base
 OPTIONS = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", "core.fsmonitor=false"),
-    *("-c", "core.splitIndex=false"),  # a split index writes its shared part into the git directory
+    *("-c", "core.splitIndex=false"),  # with a split index, git writes the shared part into the git directory
     *("-c", "core.safecrlf=false"),
     *("-c", "core.quotePath=false"),
     *("-c", f"core.fsync={DURABLE}"),
@@ -81,7 +81,7 @@ class Repository:
 
     @staticmethod
     def open(path: str | Path) -> Repository:
-        """Return the repository that contains `path`, which may be a folder inside it, or bare. Raises UsageError."""
+        """Return the repository at `path` or in one of its parent folders; it may be bare. Raises UsageError."""
         from git import Repo
         from git.exc import InvalidGitRepositoryError, NoSuchPathError
 
@@ -99,7 +99,7 @@ class Repository:
                 f"{path} is not in a git repository.",
                 f"Create one: cd {path} && git init && git add -A && git commit -m 'first commit'",
             ) from None
-        if not os.path.lexists(root / ".git"):  # a git directory not called .git, whatever it configures
+        if not os.path.lexists(root / ".git"):  # a git directory with another name than .git counts as bare
             root, bare = git_dir, True
         repository = Repository(root.resolve(), git_dir.resolve(), bare)
         try:
@@ -121,7 +121,8 @@ class Repository:
 
         Without `rev` it is the working tree as the user sees it: HEAD with staged and unstaged changes and with
         untracked files that are not ignored. Files that git cannot add (unreadable, sockets, nested repositories) and
-        submodules are taken from the index. With `rev` it is that commit's tree. Raises UsageError for an unknown one.
+        submodules are taken from the index. With `rev` it is that commit's tree. Raises UsageError if there is no such
+        commit.
         """
         check_base(self.git_dir, commit := self.commit(rev))
         index = self._path("index")
@@ -137,7 +138,7 @@ class Repository:
         return Base(commit, tree, paths.count(b"\0"))
 
     def commit(self, rev: str | None = None) -> str:
-        """Return the id of a commit, HEAD's by default. Raises UsageError for an unknown one."""
+        """Return the id of a commit, HEAD's by default. Raises UsageError if there is no such commit."""
         commit = self._commit(rev or "HEAD")
         if not commit and not rev:
             raise UsageError(f"The commit that HEAD names in {self.root} is missing.", "Run `git fsck` there.")
@@ -146,7 +147,7 @@ class Repository:
         return commit
 
     def release(self, commit: str) -> str:
-        """Return the version in the nearest tag at or before a commit, or "" if there is none."""
+        """Return the version number in the name of the nearest tag at or before a commit, or "" if there is none."""
         tag = decode(self._git("describe", "--tags", "--abbrev=0", commit, ok=(0, 128)))
         version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
         return version.group() if version else ""
@@ -156,12 +157,12 @@ class Repository:
         return decode(self._git("config", *how, name, ok=(0, 1)).strip())
 
     def describe_source(self, rev: str | None = None) -> str:
-        """Return a description of what `blobs` reads."""
+        """Return a description of the source that `blobs` reads: a revision, HEAD or the working tree."""
         return rev or ("HEAD" if self.bare or not self._path("index").exists() else "the working tree")
 
     @contextmanager
     def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
-        """Yield the files that a run would start from (see `base`), readable while the context lasts.
+        """Yield the files that a run would start from (see `base`); they can be read only inside the `with` block.
 
         Nothing is written to the repository. Raises UsageError for damaged objects, also while files are read.
         """
@@ -179,9 +180,8 @@ class Repository:
 
     @contextmanager
     def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
-        """Yield the files without a patch and with it, readable while the context lasts. The patch is applied to the
-        files of `blobs`, or reverted if they contain it. Raises UsageError if it does not apply, or is too large
-        unpacked."""
+        """Yield the files without and with a patch, which is applied to the files of `blobs`, or reverted if they
+        contain it. Raises UsageError if the patch does not apply or its unpacked size is too large."""
         if unpacked_size(diff) > MOST_UNFOLDED:
             raise UsageError(
                 f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
@@ -212,14 +212,15 @@ class Repository:
         }
 
     def _worktree(self, index: Path, folder: Path) -> bytes:
-        """Return the working tree as `ls-files --stage` lists an index; write new objects to `folder`."""
-        shutil.copy2(index, folder / "index")  # keeps the time: git rereads files changed after the index
+        """Write the working tree's new objects to `folder`, and return its files in the format of `git ls-files
+        --stage`."""
+        shutil.copy2(index, folder / "index")  # keeps the modification time: git rereads files that changed after it
         env = self._draft(folder)
         self._bring_up(env)
         return self._git("ls-files", "--stage", "-z", env=env)
 
     def _bring_up(self, env: dict[str, str]) -> None:
-        """Update the index of `env` to the files of the working tree."""
+        """Update the index of `env` to match the files of the working tree."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
@@ -244,8 +245,8 @@ class Repository:
     def history(self, base: Base, into: Path) -> None:
         """Write a git directory with the base commit and its ancestors on a branch `main`.
 
-        It has no other branch, tag, remote, reflog or alternate. It can be moved to serve as a `.git`; its attributes
-        switch off all conversion, and its excludes are the user's. It is written atomically; an existing one is kept.
+        It has no other branch, tag, remote, reflog or alternate, no conversions, and the user's ignore patterns. It can
+        be moved and used as a `.git` folder. It is written atomically; an existing folder is kept.
         """
         if into.exists():
             return
@@ -256,7 +257,7 @@ class Repository:
             made.rename(into)
             sync_folder(into.parent)
         except OSError:
-            if not (into / "HEAD").exists():  # else another process was first
+            if not (into / "HEAD").exists():  # otherwise, another process has created it
                 raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
@@ -264,7 +265,7 @@ class Repository:
     def _write_history(self, commit: str, into: Path) -> None:
         create_store(into, HISTORY_CONFIG)
         objects = into / "objects"
-        # git creates the pack in its own object store first; the user's may be on another file system
+        # git first creates the pack in its own object store; the user's store may be on another file system
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"))}
         with self._git_errors():
             options = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
@@ -279,7 +280,7 @@ class Repository:
         sync_folder(into / "objects" / "pack")
 
     def _excludes(self) -> bytes:
-        """Return the user's ignore patterns besides the repository's .gitignore files."""
+        """Return the user's ignore patterns that are not in the repository's .gitignore files."""
         default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
         own = self.configured("core.excludesFile", "--type=path")
         files = [Path(own) if own else default, self._path("info/exclude")]
@@ -309,7 +310,7 @@ class Repository:
                 self._git("apply", "--whitespace=nowarn", input=encode(diff))
 
     def applied(self, diff: str) -> bool:
-        """Whether the working tree contains the diff's changes already."""
+        """Whether the working tree already contains the diff's changes."""
         if self.bare or not diff:
             return not self.bare
         try:
@@ -319,7 +320,7 @@ class Repository:
         return True
 
     def file(self, name: str, rev: str | None = None) -> bytes | None:
-        """Return a file of the working tree, or of the commit `rev`; None if it is missing, a link or a pipe."""
+        """Return a file of the working tree or of the commit `rev`; None if it is missing, a link or a pipe."""
         if commit := self._commit(rev or "HEAD") if rev or self.bare else "":
             try:
                 return self._git("cat-file", "blob", f"{commit}:{name}")
@@ -332,7 +333,8 @@ class Repository:
             return None
 
     def check_delivery(self, apply: bool, branch: str) -> None:
-        """Raise UsageError if a patch could not be delivered this way; called before a run costs anything."""
+        """Raise UsageError if a patch could not be applied to the working tree (`apply`) or committed to `branch`;
+        called before the run costs anything."""
         if apply and self.bare:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply a patch to.", "Use --branch.")
         if branch and not self._is_branch_name(branch):
@@ -343,9 +345,9 @@ class Repository:
     def branch(self, name: str, base: Base, tree: str, trees: Trees, message: str) -> str:
         """Create a branch at a new commit of `tree` on top of `base.commit`; return the commit's id.
 
-        Uncommitted changes of the base are in `tree`, and so in the commit. Working tree, index and current branch are
-        not touched. The author is the user that git is configured for, or else swe-agent.
-        Raises UsageError if the name is invalid, or exists with anything but the same tree on the same base.
+        `tree` includes uncommitted changes of the base, so the commit does too. Working tree, index and current branch
+        are not touched. The author is the user configured in git, or else swe-agent. Raises UsageError if the branch
+        name is invalid, or if the branch exists with another tree or base.
         """
         ref = f"refs/heads/{name}"
         if not self._is_branch_name(name):
@@ -377,7 +379,7 @@ class Repository:
         return True
 
     def _take(self, tree: str, base: Base, trees: Trees) -> None:
-        """Copy the objects that `tree` has and the base commit lacks into the user's repository."""
+        """Copy the objects of `tree` that the base commit lacks into the user's repository."""
         env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
         trees.check_difference(base.tree, tree)
         revs = f"{tree}\n^{base.commit}^{{tree}}\n".encode()
@@ -385,7 +387,7 @@ class Repository:
         self._git("unpack-objects", "-q", input=pack)
 
     def _identity(self) -> dict[str, str]:
-        """Return variables with swe-agent's name and email address, or none if git knows the user's."""
+        """Return variables with swe-agent's name and email address, or none if the user's are configured in git."""
         if self.configured("user.name") and self.configured("user.email"):
             return {}
         ours = dict(zip(("NAME", "EMAIL"), IDENTITY, strict=True))
@@ -394,7 +396,7 @@ class Repository:
 
     @contextmanager
     def _saved(self, paths: list[bytes]) -> Iterator[None]:
-        """Restore these files if applying fails half-way (disk full): git removes the old before it writes the new."""
+        """Restore these files if applying a patch fails midway: git removes old files before it writes new ones."""
         with tempfile.TemporaryDirectory(prefix="swe-agent-", dir=self.git_dir) as folder:
             files = [self._file(path) for path in paths]
             new = [file for file in files if not os.path.lexists(file)]
@@ -405,7 +407,7 @@ class Repository:
                 yield
             except (GitFailed, KeyboardInterrupt):
                 for file in new:
-                    with suppress(FileNotFoundError, NotADirectoryError):  # nothing was written below a file
+                    with suppress(FileNotFoundError, NotADirectoryError):  # not written, or its parent is a file
                         file.unlink()
                 for file, copy in copies.items():
                     file.parent.mkdir(parents=True, exist_ok=True)
@@ -419,14 +421,14 @@ class Repository:
     # Internals
 
     def _commit(self, rev: str) -> str:
-        """Return the id of a commit, or "" if there is none of that name."""
+        """Return the id of the commit named `rev`, or "" if there is none."""
         if not rev.strip() or rev.startswith("-") or "\0" in rev:
             return ""
         output = self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", ok=(0, 1, 128))
         return output.decode().strip()
 
     def _path(self, name: str) -> Path:
-        """Return the path of a file of the git directory; linked worktrees share all of these but the index."""
+        """Return the path of a file in the git directory; linked worktrees share all of them except the index."""
         shared = self.git_dir / "commondir"
         common = os.fsdecode(shared.read_bytes().strip()) if name != "index" and shared.is_file() else ""
         return self.git_dir / common / name

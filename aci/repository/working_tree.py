@@ -1,4 +1,4 @@
-"""The user's working tree as a tree of a run, cached until something changes."""
+"""The user's working tree, stored as a tree of a run and cached until something changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WorkingTree:
-    """Cached snapshots of the working tree. Safe for threads; nothing is written to the user's repository."""
+    """Cached snapshots of the working tree. Thread-safe; nothing is written to the user's repository."""
 
     def __init__(self, repository: Repository, trees: Trees) -> None:
         self.repository, self.trees = repository, trees
@@ -25,7 +25,7 @@ class WorkingTree:
         self._lock = Lock()
 
     def tree(self) -> str:
-        """Return the current tree, see `Repository.base`. Raises UsageError.
+        """Return the current tree (see `Repository.base`). Raises UsageError.
 
         The last tree is reused if the fingerprint is unchanged, which takes two git commands that read no file.
         """
@@ -36,7 +36,8 @@ class WorkingTree:
             return self._last[1]
 
     def _fingerprint(self) -> str:
-        """Return a hash of HEAD, index, and name, time, size and mode of each file that git reports as changed."""
+        """Return a hash of HEAD, the index, and the name, time, size and mode of each file that git reports as
+        changed."""
         repository = self.repository
         if repository.bare:
             return repository.commit()
@@ -51,7 +52,7 @@ class WorkingTree:
     def overlooked(self, tree: str, paths: Collection[str]) -> dict[str, str]:
         """Return the `paths` that are marked assume-unchanged or skip-worktree and differ from `tree`.
 
-        The value is the option of `git update-index` that removes the mark. Git treats these files as unchanged, so
+        Each value is the `git update-index` option that removes the mark. Git treats these files as unchanged, so
         `tree` lacks their edits.
         """
         if self.repository.bare:

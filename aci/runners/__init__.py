@@ -1,1 +1,1 @@
-"""Hooks that make a test runner report each test's result, one file per runner, found by its name."""
+"""Hooks that make test runners report each test's result, in one module per runner, loaded by name."""

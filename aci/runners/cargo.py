@@ -1,4 +1,4 @@
-"""`cargo test`, however it is started: a shim before `cargo` in PATH saves the tests' output."""
+"""Hook for `cargo test`, however it is started: a shim placed before `cargo` in PATH saves the tests' output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
 from aci.testing.suite_results import Line
 
 LONGEST, MOST_FRAMES, MOST_LINES, MOST_BROKEN = 4_000, 20, 400, 200
-"""Maximum numbers of characters of a message or of one of its lines, of frames, of printed lines of one test, and of
-crates with compile errors."""
+"""Maximum numbers of characters in a message or in one of its lines, of stack frames, of lines printed by one test, and
+of crates with compile errors."""
 OUTCOMES = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
 BINARY = re.compile(r"^\s+Running (?:unittests )?(\S+) \((?:.*/)?([\w-]+?)-[0-9a-f]{16}\S*\)$")
 DOCS = re.compile(r"^\s+Doc-tests (\S+)$")
@@ -21,7 +21,7 @@ COUNT = re.compile(r"^running (\d{1,9}) tests?$")
 TEST = re.compile(r"^test (.+?)(?: - should panic)?(?: \(line \d+\))? \.\.\. (ok|FAILED|ignored)\b(.*)$")
 FAILURE = re.compile(r"^---- (.+?)(?: - should panic)?(?: \(line \d+\))? stdout ----$")
 SECTIONS = ("failures:", "successes:")
-"""The headers before the tests' output; each is repeated before the list of the tests' names."""
+"""The headers before the output of the tests; libtest prints each of them again before the list of test names."""
 DOC_NAME = re.compile(r"^(\S+\.rs) - (.*)$")
 ERROR = re.compile(r"^error(?:\[E\d+\])?: (?!could not compile)", re.MULTILINE)
 BROKEN = re.compile(r"^error: could not compile `([\w-]+)`", re.MULTILINE)
@@ -66,9 +66,9 @@ def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
 
 
 class _Reader:
-    """Parser of the output of one `cargo test`, called in `cwd`.
+    """Parser of the output of one `cargo test` command that ran in `cwd`.
 
-    `open` counts groups of tests that started and did not finish; `missing` counts announced tests without a result.
+    `open` counts groups of tests that have started but not finished; `missing` counts announced tests without a result.
     The output of the tests comes after their results, so a line in it that looks like a result does not count as one.
     """
 
@@ -101,7 +101,7 @@ class _Reader:
             yield from self._add_result(match[1], match[2], match[3])
 
     def _read_output(self, text: str) -> Iterator[Line]:
-        """Read a line after the results of a group: output of one of its tests, or the group's end."""
+        """Process a line after the results of a group: output of one of its tests, or the group's end."""
         match = FAILURE.match(text)
         if match and match[1] in self._names:
             self._current = self._outputs.setdefault(match[1], [])
@@ -135,7 +135,7 @@ class _Reader:
             yield {"id": id, "outcome": OUTCOMES[how], "path": path, "message": more.strip(" ,")}
 
     def failures(self) -> Iterator[Line]:
-        """Yield the failed tests of the group that ends, with their messages."""
+        """Yield the failed tests of the group that has just ended, with their messages."""
         for name, (id, path) in self._pending.items():
             yield self._failure(id, path, "failed", THREAD.sub("", "\n".join(self._outputs.get(name, ()))).strip())
         self._pending, self._outputs, self._current, self._names, self._is_in_output = {}, {}, None, set(), False

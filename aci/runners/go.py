@@ -1,4 +1,4 @@
-"""`go test`, however it is started: a shim before `go` in PATH makes it write JSON."""
+"""Hook for `go test`, however it is started: a shim placed before `go` in PATH makes it write JSON."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
 from aci.testing.suite_results import Line
 
 LONGEST, MOST_FRAMES, MOST_LINES = 4_000, 20, 400
-"""Maximum numbers of characters of a message or of one of its lines, of frames, and of printed lines kept of one
-test."""
+"""Maximum numbers of characters in a message or in one of its lines, of stack frames, and of lines kept that one test
+printed."""
 LONGEST_EVENT = 1_000_000
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 TEST = re.compile(r"^func ((?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
@@ -37,7 +37,8 @@ def hook(request: RunnerRequest, command: str) -> Hook | None:
 
 
 def _names(request: RunnerRequest) -> str:
-    """Return a pattern for the requested tests; "" for whole folders, whose results are selected later."""
+    """Return a `-run` pattern for the requested tests, or "" if whole folders are requested; their results are filtered
+    later."""
     names: list[str] = []
     for node in request.nodes:
         path, _, name = node.partition("::")
@@ -49,7 +50,7 @@ def _names(request: RunnerRequest) -> str:
 
 
 def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
-    """Yield the results from `go test -json`: tests as `folder::Test/case`, unbuildable packages as their folder."""
+    """Yield the results from `go test -json`: tests as `folder::Test/case`, packages that do not build as `folder`."""
     if path.endswith(".cwd"):
         return
     reader = _Reader(request, request.look(f"{path}.cwd").strip())
@@ -61,7 +62,8 @@ def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
 
 
 def _events(data: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the events. Plain lines of older compilers below `# package` are converted to events."""
+    """Yield the events that `go test` printed. Older compilers print plain lines below `# package`, which are converted
+    to events."""
     package = ""
     for line in data.split(b"\n"):
         try:
@@ -75,7 +77,7 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 class _Reader:
-    """Parser of the events of one `go test`, called in `cwd`."""
+    """Parser of the events of one `go test` command that ran in `cwd`."""
 
     def __init__(self, request: RunnerRequest, cwd: str) -> None:
         self._request = request
@@ -91,7 +93,7 @@ class _Reader:
         self.running = 0
 
     def _find_module(self, cwd: str) -> tuple[str, str]:
-        """Return the module's path and its folder, from the nearest go.mod in `cwd` or above."""
+        """Return the module's path and folder, read from the nearest go.mod in `cwd` or its parent folders."""
         inside = cwd.removeprefix(self._request.root).strip("/") if cwd.startswith(self._request.root) else ""
         while True:
             found = re.search(r"^module\s+\"?(\S+?)\"?\s*$", self._request.look(posixpath.join(inside, "go.mod")), re.M)
@@ -102,7 +104,7 @@ class _Reader:
     def lines(self, event: Mapping[str, Any]) -> Iterator[Line]:
         action, test = event["Action"], str(event.get("Test", ""))
         package = str(event.get("Package") or str(event.get("ImportPath", "")).partition(" ")[0])
-        if action not in ("build-output", "build-fail"):  # these come for every package built, requested or not
+        if action not in ("build-output", "build-fail"):  # go reports these for every package that it builds
             self.started.add(package)
         printed = self._outputs.setdefault((package, test), [])
         if action in ("output", "build-output") and len(printed) < MOST_LINES:
@@ -147,7 +149,8 @@ class _Reader:
         return posixpath.normpath(posixpath.join(self._top, inside))
 
     def _path(self, package: str, file: str) -> str:
-        """Return a repository path. Tests report a file name, the compiler a path relative to the working directory."""
+        """Return the repository path of a file that a test or the compiler reported. Tests report a file name, and the
+        compiler reports a path relative to the working directory."""
         found = file if "/" in file else posixpath.join(self._folder(package), file)
         return posixpath.normpath(found)
 

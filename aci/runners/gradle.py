@@ -1,4 +1,5 @@
-"""Gradle: `--tests` selects tests, `--continue` runs all projects; it writes JUnit XML reports."""
+"""Hook for Gradle, which writes JUnit XML reports; `--tests` selects tests, and `--continue` runs all projects even if
+one fails."""
 
 from __future__ import annotations
 

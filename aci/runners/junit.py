@@ -1,4 +1,4 @@
-"""Any other command: JUnit XML reports that it writes into the repository."""
+"""Hook for any other command: reads the JUnit XML reports that it writes into the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Maven: `-Dtest` selects tests, `--fail-at-end` runs all modules; it writes JUnit XML reports."""
+"""Hook for Maven, which writes JUnit XML reports; `-Dtest` selects tests, and `--fail-at-end` runs all modules even if
+one fails."""
 
 from __future__ import annotations
 

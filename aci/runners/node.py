@@ -1,4 +1,5 @@
-"""jest, vitest and mocha, however they are started (npm, yarn, make): every node process loads a hook file first."""
+"""Hook for jest, vitest and mocha, however they are started (npm, yarn, make): every node process loads a hook file
+first."""
 
 from __future__ import annotations
 

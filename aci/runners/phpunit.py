@@ -1,4 +1,4 @@
-"""PHPUnit: it writes a JUnit XML report into the output folder."""
+"""Hook for PHPUnit, which writes a JUnit XML report into the output folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""pytest and everything built on unittest (Django's runners too): recorder modules run in the target's own Python."""
+"""Hook for pytest and all runners built on unittest, such as Django's: recorder modules run in the target's own
+Python."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from aci.testing.suite_command import prepend_python_path
 
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
 LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")
-"""A command of Django's runners without labels: labels can be appended to it."""
+"""Pattern of a command that starts a Django test runner without labels, so that labels can be appended."""
 
 
 def hook(request: RunnerRequest, command: str) -> Hook:
@@ -28,7 +29,7 @@ def hook(request: RunnerRequest, command: str) -> Hook:
 
 
 def guest_files() -> dict[str, bytes]:
-    """Return the files to place in a folder on PYTHONPATH, by path; they record results of pytest and unittest."""
+    """Return the files that record results of pytest and unittest, by path; they belong in a folder on PYTHONPATH."""
     files = {
         f"{PACKAGE}/{path}": data for path, data in program_files("results.__main__", "results.pytest_recorder").items()
     }
@@ -36,7 +37,8 @@ def guest_files() -> dict[str, bytes]:
 
 
 def _labels(request: RunnerRequest, command: str) -> str:
-    """Return the requested tests as Django labels, so that one test does not set up all databases and modules."""
+    """Return the requested tests as Django labels, so that running one test does not set up all databases and
+    modules."""
     match = LABELLED.fullmatch(command)
     if not match or not request.nodes:
         return ""
@@ -46,7 +48,7 @@ def _labels(request: RunnerRequest, command: str) -> str:
 
 
 def _label(node: str, folder: str) -> str:
-    """Return a node as a dotted label relative to the runner's folder, "" if it has none."""
+    """Return a node id as a dotted label relative to the runner's folder, or "" if it cannot be written as one."""
     path, _, rest = node.partition("::")
     if "/" in path or path.endswith(".py"):
         inside = path.removeprefix(f"{folder}/") if folder else path

@@ -1,4 +1,4 @@
-"""RSpec, however it is started: its JSON formatter writes a report into the output folder."""
+"""Hook for RSpec, however it is started: its JSON formatter writes a report into the output folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def hook(request: RunnerRequest, command: str) -> Hook | None:
 
 
 def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
-    """Yield examples as `file::full description`; of several with the same description, the worst result counts."""
+    """Yield examples as `file::full description`; if several have the same description, the worst result counts."""
     if data.count(b"[") + data.count(b"{") > MOST_PARTS:
-        return  # parsing it would take many times its size in memory
+        return  # parsing would take many times the report's size in memory
     try:
         report = json.loads(data)
         examples = [one for one in report["examples"] if isinstance(one, dict)]

@@ -1,1 +1,1 @@
-"""The parts of every workspace: shells, files, snapshots, processes, terminals."""
+"""Components that all workspaces share: shells, files, snapshots, processes and terminals."""

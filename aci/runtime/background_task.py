@@ -1,4 +1,4 @@
-"""A function call in a thread of its own."""
+"""A function call in its own thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from trajectories.errors import Cancelled
 
 Answer = TypeVar("Answer")
 TICK = 0.1
-"""Seconds between checks whether a wait was cancelled."""
+"""Number of seconds between checks for cancellation while waiting."""
 
 
 class BackgroundTask(Generic[Answer]):
-    """A call of `do` that starts at once. `answer` returns its result, or raises its exception."""
+    """A call of the function `do` in its own thread, started immediately. `answer` returns the function's result or
+    raises its exception."""
 
     def __init__(self, do: Callable[[], Answer], name: str) -> None:
         self._do = do
@@ -34,7 +35,7 @@ class BackgroundTask(Generic[Answer]):
     def answer(self, cancel: Event | None = None) -> Answer:
         """Wait for the result and return it.
 
-        Raises Cancelled if `cancel` is set before the call ends; the thread still runs to its end.
+        Raises Cancelled if `cancel` is set before the call ends; the thread is not stopped.
         """
         while self._thread.is_alive():
             if cancel is not None and cancel.is_set():

@@ -13,8 +13,8 @@ from aci.runtime.workspace import CommandResult
 from trajectories.errors import WorkspaceError
 
 QUICK = 60.0
-"""Maximum number of seconds for a command with little work. For work of a known size, time is added: see
-`snapshots.Store`."""
+"""Maximum number of seconds for a command that does little work. Commands whose work has a known size get additional
+time; see `snapshots.SnapshotStore`."""
 
 LONG = 300.0
 """Maximum number of seconds for a command whose work depends on files that the agent wrote: enough for 10 GB at 33
@@ -33,7 +33,7 @@ class ControlShell:
     """A POSIX shell with an environment that no command of the agent can change. Setting `cancel` ends the command that
     runs in it.
 
-    If the host is not `shared` with other processes of this machine, slow commands are woken: see `_awake`.
+    If the host is not `shared` with other processes of this machine, slow commands get a SIGCONT; see `_awake`.
     """
 
     def __init__(self, start: ProgramStarter, cwd: str, cancel: Event | None = None, shared: bool = True) -> None:
@@ -53,7 +53,8 @@ class ControlShell:
         """Run `command` with `data` as its stdin (see `Shell.run`) and return its result, whatever its exit status.
 
         `program` is the program that does the work, for the error message. Raises WorkspaceError if the shell is gone,
-        NoAnswer if the command does not end within `patience` seconds, and Cancelled if `cancellable` is true.
+        CommandTimeout if the command does not end within `patience` seconds, and Cancelled if `cancel` is set and
+        `cancellable` is true.
         """
         with self._awake():
             ran = self._shell.run(command, patience, cap, cancellable, data)
@@ -62,7 +63,8 @@ class ControlShell:
         return ran
 
     def ask(self, command: str | bytes, what: str, patience: float = QUICK, program: str = "sh") -> bytes:
-        """Return the output of `command` (see `run`). If it fails, raises WorkspaceError, which names `what` failed."""
+        """Return the output of `command` (see `run`). Raises WorkspaceError, with the action `what` in its message, if
+        the command fails."""
         ran = self.run(command, patience=patience, program=program)
         if ran.code:
             raise WorkspaceError(
@@ -72,7 +74,8 @@ class ControlShell:
         return ran.output
 
     def put(self, path: bytes, data: bytes, patience: float = QUICK, cancellable: bool = True) -> CommandResult:
-        """Write `data` to the file with the quoted name `path` without starting a process. The file keeps its mode.
+        """Write `data` to a file without starting a process; `path` is already quoted for the shell. The file keeps its
+        mode.
 
         The time limit is `patience` seconds plus one second for each megabyte.
         """
@@ -90,11 +93,11 @@ class ControlShell:
         return ran
 
     def pour(self, path: bytes, data: bytes, patience: float = QUICK) -> CommandResult:
-        """Write `data` to the file with the quoted name `path`, which keeps its mode.
+        """Write `data` to a file, which keeps its mode; `path` is already quoted for the shell.
 
         This starts a process, and is much faster than `put` for large data.
         """
-        ran = self.run(b": >> " + path, patience=patience)  # if this fails, the shell survives
+        ran = self.run(b": >> " + path, patience=patience)  # a failure here does not end the shell
         return (
             ran
             if ran.code
@@ -106,7 +109,7 @@ class ControlShell:
 
     @contextmanager
     def _awake(self) -> Iterator[None]:
-        """Wake a slow command in a container: a command of the agent may have stopped it."""
+        """Send SIGCONT if a command in a container is slow, since a command of the agent may have stopped it."""
         timer = Timer(_SLOW, self._wake)
         timer.daemon = True
         if not self._shared:

@@ -15,11 +15,11 @@ _SOURCES = files("aci.guest")
 
 
 def install_programs(write: Callable[[str, bytes], None], folder: str, *modules: str, package: str = PACKAGE) -> str:
-    """Copy modules of `aci.guest` and all modules that they import into a package in `folder`; return the path of its
-    starter.
+    """Copy modules of `aci.guest` and all modules that they import into a package in `folder`; return the path of the
+    package's `__main__.py`.
 
     `write(path, data)` writes a file. `python PATH MODULE ARGUMENT ...` calls `main` of a module with the arguments.
-    Give `package` another name if its modules are imported by processes of the repository, which may have loaded
+    Pass another name as `package` if processes of the repository import its modules, since they may already have loaded
     PACKAGE from another folder.
     """
     for path, data in program_files(*modules).items():
@@ -28,14 +28,14 @@ def install_programs(write: Callable[[str, bytes], None], folder: str, *modules:
 
 
 def program_source(path: str) -> bytes:
-    """Return a file of `aci/guest`, such as a program that needs no other module."""
+    """Return the content of a file of `aci/guest`, such as a program that needs no other module."""
     return _SOURCES.joinpath(path).read_bytes()
 
 
 @cache
 def program_files(*modules: str) -> Mapping[str, bytes]:
-    """Return the files of a package of these modules, of the modules that they import, and of the packages that contain
-    them, by path."""
+    """Return the files of a package with these modules, the modules that they import, and their parent packages; the
+    keys are paths in the package."""
     found: dict[str, bytes] = {}
     waiting = ["__init__", "__main__", *modules]
     while waiting:

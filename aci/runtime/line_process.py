@@ -14,8 +14,8 @@ _BASH_OR_SH = 'if command -v bash >/dev/null 2>&1; then exec bash -c "$1"; else 
 
 
 class LineProcess:
-    """A shell command (bash, or sh if there is none) that `start` starts. `processes` finds the processes that the
-    command starts.
+    """A running shell command (in bash, or in sh if bash is missing), started through `start`. `processes` finds the
+    processes that the command starts.
 
     Its stderr is part of its output. Raises WorkspaceError if it cannot be started.
     """
@@ -29,11 +29,12 @@ class LineProcess:
         self._open = True
 
     def send(self, line: bytes) -> None:
-        """Send a line (without its end). Input that the command does not read at once is sent during `receive`."""
+        """Send `line`, which must not include the newline. Input that the command does not read at once is sent during
+        `receive`."""
         self._stream.send(line + b"\n")
 
     def receive(self, seconds: float) -> list[bytes] | None:
-        """Return whole lines as soon as some arrive, for at most `seconds`; None once the command has ended."""
+        """Wait at most `seconds` for complete lines and return them, or None once the command has ended."""
         if not self._stream.wait(seconds):
             return None if self._channel.ended() else []
         data = self._channel.receive()
@@ -45,7 +46,7 @@ class LineProcess:
         return lines
 
     def _lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that end in `data`. The unfinished line is kept in parts, since it may be long."""
+        """Return the lines that `data` completes. The unfinished line is kept in parts, since it may be long."""
         first, *more = data.split(b"\n")
         self._parts.append(first)
         self._length += len(first)

@@ -29,7 +29,7 @@ SESSION_ENVIRONMENT = {
     "TERM": "dumb",
     "PIP_PROGRESS_BAR": "off",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would outlive a restore of its source within the second
+    "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would remain valid if its source is restored within the same second
 }
 """Variables in the environment of every session."""
 
@@ -39,9 +39,10 @@ Result = TypeVar("Result")
 
 
 class CommandHost(Protocol):
-    """Where commands run: a container or a folder of this machine. At first its repository is at the base.
+    """Where commands run: a container or a folder of this machine. Initially, its repository is at the base.
 
-    The paths are real and absolute. If `shared`, processes outlive the host unless they are ended one by one.
+    Paths are absolute and contain no symbolic links. If `shared` is true, processes outlive the host unless each one is
+    ended.
     """
 
     kind: str
@@ -60,8 +61,8 @@ class CommandHost(Protocol):
         ...
 
     def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
-        """Return the arguments to put before a command so that it runs at a terminal in the host, and its
-        environment."""
+        """Return the arguments that, put before a command, run it on a terminal in the host, and the environment to
+        use."""
         ...
 
     def another(self, counting: bool = False) -> CommandHost:
@@ -69,7 +70,7 @@ class CommandHost(Protocol):
         ...
 
     def notice(self) -> bytes:
-        """Return what the host did to its processes, for the output of the next command; empty if it did nothing.
+        """Return a notice for the output of the next command if the host has ended processes, or else empty bytes.
 
         Each notice is returned once.
         """
@@ -83,7 +84,7 @@ class CommandHost(Protocol):
         ...
 
     def relieve(self) -> bool:
-        """End every process in the host without starting one there; return false if that is not possible."""
+        """End every process in the host without starting a new one in it; return false if that is not possible."""
         ...
 
     def remove(self) -> None:
@@ -92,7 +93,7 @@ class CommandHost(Protocol):
 
 
 class PosixWorkspace:
-    """A `Workspace` on the command host `host`."""
+    """A `Workspace` whose commands run in `host`."""
 
     def __init__(self, host: CommandHost, options: WorkspaceOptions) -> None:
         self.kind, self.root, self.scratch, self.harness = host.kind, host.root, host.scratch, host.harness
@@ -123,7 +124,7 @@ class PosixWorkspace:
                 ran = shell.run(command, timeout)
             else:
                 ran = CommandResult(b"", 1, 0.0, self._session(session).cwd, restarted=True)
-        if session != "main":  # no model reads the output there, and the exit code would be taken for a result
+        if session != "main":  # no model reads these sessions, and the exit code would look like a result
             if ran.restarted and self._host.was_short_of_disk(began):
                 raise WorkspaceError(
                     "The disk on which Docker writes was nearly full: all processes in the workspace were ended.",
@@ -211,7 +212,7 @@ class PosixWorkspace:
         with self._lock:
             shell = self._start_session(name)
             if name in self._unused:
-                self._service.run(":")  # starts it before a command can use up processes or memory
+                self._service.run(":")  # the control shell must run before a command can use up processes or memory
                 self._unused.discard(name)
             return shell
 
@@ -223,7 +224,7 @@ class PosixWorkspace:
                 start = self._host.start({SESSION_VARIABLE: f"{self._mark}.{name}."}, for_harness=False)
                 processes = self._processes(f"{name}.")
                 shell = Shell(start, cwd=self.root, cancel=self.options.cancel, helper=processes)
-                shell.begin()  # the control shell may be starting at the same time
+                shell.begin()  # does not wait, since the control shell may be starting too
                 self._sessions[name] = shell
                 self._unused.add(name)
             return self._sessions[name]
@@ -238,7 +239,7 @@ class PosixWorkspace:
                         f"There are already {_TERMINALS} side sessions: {', '.join(self._terminals)}.",
                         "End one of them, or use one.",
                     )
-                mark = f".{name}."  # no session of `run` has an empty name before it
+                mark = f".{name}."  # the leading dot makes it differ from the names of the sessions of `run`
                 prefix, env = self._host.terminal({**TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
                 self._terminals[name] = PtySession(prefix, self.root, env, self._processes(mark), self.options.cancel)
             return self._terminals[name]
@@ -254,7 +255,8 @@ class PosixWorkspace:
             return do()
 
     def _relieve(self, error: WorkspaceError) -> None:
-        """End the agent's processes, which may have caused `error`: a fork bomb lets nothing else start."""
+        """End the agent's processes, which may have caused `error`; a fork bomb, for example, prevents any other
+        program from starting."""
         if self._closed or isinstance(error, (RunBroken, CommandTimeout)):
             raise error
         try:

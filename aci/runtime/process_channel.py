@@ -14,13 +14,14 @@ from typing import Protocol
 from trajectories.errors import WorkspaceError
 
 BLOCK_BYTES = 1 << 18
-"""Bytes per read."""
+"""Number of bytes to read at a time."""
 
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 
 
 class Channel(Protocol):
-    """A program's stdin and output. The output ends when the program and all others that hold it have ended."""
+    """A program's stdin and output. The output ends when the program and all other processes that hold it open have
+    ended."""
 
     def fileno(self) -> int:
         """Return the file descriptor to poll for output."""
@@ -38,11 +39,11 @@ class Channel(Protocol):
         ...
 
     def receive(self) -> bytes | None:
-        """Return the available output: None if there is none now, empty at its end."""
+        """Return the available output, None if there is none yet, or empty bytes at its end."""
         ...
 
     def ended(self) -> bool:
-        """Return whether the program is known to have ended, though others may still hold its output."""
+        """Return whether the program is known to have ended; other processes may still hold its output open."""
         ...
 
     def code(self, seconds: float) -> int | None:
@@ -50,7 +51,8 @@ class Channel(Protocol):
         ...
 
     def close(self, group: bool) -> None:
-        """Close the channel. A program on this machine is killed, if `group` with its whole process group."""
+        """Close the channel. A program on this machine is killed, along with its whole process group if `group` is
+        true."""
         ...
 
 
@@ -69,7 +71,8 @@ class ChannelOutput:
         self._offer_unsent()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for output, or until more input is accepted. Return whether there is output, or its end."""
+        """Wait for output, or until more input is accepted. Return whether there is output to read or the output has
+        ended."""
         if not self._unsent:
             return bool(self._output_poll.poll(seconds * 1000))
         outlet, inlet = self._channel.fileno(), self._channel.inlet()
@@ -89,7 +92,8 @@ ProgramStarter = Callable[[Sequence[str]], Channel]
 
 
 def local_starter(env: Mapping[str, str] | None = None) -> ProgramStarter:
-    """Return a function that starts programs on this machine with the environment `env` (None: this process's)."""
+    """Return a function that starts programs on this machine with the environment `env`, which defaults to that of this
+    process."""
     return lambda words: ChildChannel(words, env)
 
 
@@ -111,7 +115,7 @@ class ChildChannel:
         os.set_blocking(self.fileno(), False)
         os.set_blocking(self.inlet(), False)
         if _SET_PIPE_SIZE:
-            with suppress(OSError):  # the user's limit for all pipes may be reached
+            with suppress(OSError):  # the limit on the total size of the user's pipes may be reached
                 fcntl.fcntl(self.fileno(), _SET_PIPE_SIZE, BLOCK_BYTES)
 
     def fileno(self) -> int:

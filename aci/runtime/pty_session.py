@@ -24,13 +24,13 @@ from aci.runtime.workspace import TerminalOutput
 from trajectories.errors import Cancelled, WorkspaceError
 
 QUIET_SECONDS = 0.3
-"""Number of seconds without output after which an answer is complete."""
+"""Number of seconds without output after which the output is considered complete."""
 
 TERMINAL_ENVIRONMENT = {"TERM": "xterm", "PS1": "$ ", "HISTFILE": ""}
 _MAX_PENDING = 200_000  # bytes of unread output: more than any screen needs
 _TICK = 0.05
 _START = 15.0
-_OPEN_TERMINAL = 'exec 0<>"$0" 1>&0 2>&0; exec "$@"'  # opening it makes it the controlling terminal
+_OPEN_TERMINAL = 'exec 0<>"$0" 1>&0 2>&0; exec "$@"'  # opening the device makes it the controlling terminal
 _START_SHELL = (
     f'stty rows {ROWS} cols {COLUMNS} 2>/dev/null; cd -- "$1" 2>/dev/null; '
     "if command -v bash >/dev/null 2>&1; then exec bash --norc --noprofile; else exec sh; fi"
@@ -58,8 +58,8 @@ def encode_keys(text: str) -> bytes:
 
 
 class PtySession:
-    """A shell at a terminal in `folder`, started by the arguments `prefix`. `processes` finds the processes that the
-    shell starts."""
+    """A shell on its own terminal in `folder`; the arguments `prefix` are put before its command. `processes` finds the
+    processes that the shell starts."""
 
     def __init__(
         self,
@@ -79,9 +79,9 @@ class PtySession:
         self._listen("", _START)
 
     def type(self, text: str, wait: float) -> TerminalOutput:
-        """Send `text` as keys and return the new output once it pauses, or after `wait` seconds.
+        """Send `text` as key presses and return the new output once it pauses, or after `wait` seconds.
 
-        Raises Cancelled after it has ended the session.
+        Ends the session and raises Cancelled if the cancel event is set.
         """
         sent = encode_keys(text)
         deadline = time.monotonic() + wait
@@ -125,9 +125,9 @@ class PtySession:
             self._changed.notify_all()
 
     def _read_block(self) -> bytes:
-        """Return the next output of the terminal; nothing when its session is over."""
+        """Return the next output of the terminal, or empty bytes once the session has ended."""
         while not select.select([self._master], [], [], 1.0)[0]:
-            if self._process.poll() is not None:  # its background processes still hold the terminal
+            if self._process.poll() is not None:  # background processes still hold the terminal open
                 return b""
         try:
             return os.read(self._master, 1 << 16)
@@ -147,7 +147,8 @@ class PtySession:
             time.sleep(_TICK)
 
     def _listen(self, typed: str, wait: float) -> None:
-        """Feed the screen until the output pauses after an answer. The echo of the `typed` text is not an answer."""
+        """Pass output to the screen until it pauses after the program has responded. The echo of the `typed` text does
+        not count as a response."""
         deadline = time.monotonic() + wait
         output, last = "", time.monotonic()
         while not self._over or self._pending:
@@ -198,7 +199,8 @@ def _start(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, 
 
 
 def _restore_signals() -> None:
-    """Let the child handle Ctrl-C again. A process that is started in the background ignores it, with its children."""
+    """Let the child handle Ctrl-C again. Processes started in the background, and their children, ignore it by
+    default."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 

@@ -12,10 +12,10 @@ from aci.runtime.workspace import CommandResult
 from trajectories.errors import WorkspaceError
 
 SESSION_VARIABLE = "SWE_AGENT_SESSION"
-"""The variable in the environment of all processes of a session; its value is `<workspace>.<session>`."""
+"""The environment variable that marks all processes of a session; its value is `<workspace>.<session>.`."""
 
 _TICKS = 100.0  # ticks of /proc/*/stat per second, on every Linux
-_SLACK = 0.05  # seconds; times are accurate to a tick
+_SLACK = 0.05  # tolerance in seconds: times are accurate to one tick
 _ROUNDS = 5
 _CLOCK = 'if [ -r /proc/uptime ]; then read -r up rest </proc/uptime; echo "$up"; else date +%s; fi\n'
 _TABLE = (
@@ -56,7 +56,8 @@ class Process:
 class SessionProcesses:
     """The processes of the session `mark`, listed and ended through the control shell `service`.
 
-    It is the `Helper` of a shell. `inbox` is the path of a file for commands that are too big for a shell's stdin.
+    It implements `ShellHelper` for a shell. `inbox` is the path of a file for commands that are too big for a shell's
+    stdin.
     """
 
     def __init__(self, service: ControlShell, mark: str, inbox: str) -> None:
@@ -78,7 +79,7 @@ class SessionProcesses:
         began = time.monotonic() - seconds
         self._run(f"kill -STOP {pid} 2>/dev/null")
         since = began + self._clock() - _SLACK
-        self._kill(_recent_descendants(self.table(marks=False), pid, since))  # starts no process
+        self._kill(_recent_descendants(self.table(marks=False), pid, since))  # this listing starts no process
         self._end_until_none(lambda found: _recent_descendants(found, pid, since))
         self._run(f"kill -KILL {pid} 2>/dev/null")
 
@@ -87,7 +88,8 @@ class SessionProcesses:
         self._end_until_none(lambda found: {each.pid for each in found if each.marked})
 
     def table(self, marks: bool = True) -> list[Process]:
-        """Return the visible processes. If `marks` is false, none is `marked` and no process is started."""
+        """Return the visible processes. If `marks` is false, the processes are listed without starting one, and none of
+        them is `marked`."""
         clock, *rows = self._run(_TABLE).text.splitlines() or ["0"]
         found = self._run(_MARKED.format(mark=f"{SESSION_VARIABLE}={self._mark}")).text if marks else ""
         marked = {int(digits) for line in found.splitlines() if (digits := "".join(filter(str.isdigit, line)))}
@@ -98,7 +100,8 @@ class SessionProcesses:
         ]
 
     def _clock(self) -> float:
-        """Return the host's clock minus this machine's. The quickest of three answers is the most accurate."""
+        """Return the host's clock minus this machine's clock, in seconds. Of three measurements, the quickest is used,
+        since it is the most accurate."""
         answers = []
         for _ in range(3):
             before = time.monotonic()
@@ -115,7 +118,7 @@ class SessionProcesses:
             self._kill(pids)
 
     def _run(self, command: str) -> CommandResult:
-        """Run a command even if the session was cancelled, since its processes must be ended then."""
+        """Run a command even if the session was cancelled, since its processes must still be ended."""
         return self._service.run(command, cancellable=False)
 
     def _kill(self, pids: set[int]) -> None:
@@ -124,7 +127,7 @@ class SessionProcesses:
 
 
 def _recent_descendants(found: list[Process], shell: int, since: float) -> set[int]:
-    """Return the pids of those descendants of `shell` and those marked processes that started at `since` or later."""
+    """Return the pids of all descendants of `shell` and all marked processes that started at or after `since`."""
     family = {shell}
     while grown := {each.pid for each in found if each.parent in family} - family:
         family |= grown
@@ -134,7 +137,8 @@ def _recent_descendants(found: list[Process], shell: int, since: float) -> set[i
 
 
 def _start_time(clock: float, text: str) -> float:
-    """Return when a process started, from /proc's ticks since the boot or ps's age [[days-]hours:]minutes:seconds."""
+    """Return a process's start time, computed from /proc's ticks since boot or from ps's age
+    ([[days-]hours:]minutes:seconds)."""
     if ":" not in text:
         return int(text) / _TICKS
     days, _, hours = text.rpartition("-")

@@ -1,9 +1,9 @@
 """A persistent POSIX shell over pipes, which keeps its directory, environment and background jobs between commands.
 
-A command is put into a variable and run by `eval` with an empty stdin; then the shell prints a frame between random
-marks: the command's number, exit status, directory and exported variables. Commands have neither the pipe from which
-the shell reads nor the one to which it prints frames, so they cannot swallow or forge either by accident. A wrapper
-around the shell reports its end, which a background job that holds the pipe would hide.
+Each command is stored in a variable and run by `eval` with an empty stdin; the shell then prints a frame, delimited by
+random marks, with the command's number, exit status, directory and exported variables. Commands inherit neither the
+pipe that the shell reads from nor the one that it prints frames to, so they cannot consume its input or forge a frame
+by accident. A wrapper process reports when the shell ends, since a background job may keep the pipe open after that.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MAX_OUTPUT_BYTES = 16_000_000
 """Maximum number of bytes of a command's output that are kept, half from its head and half from its tail."""
 
 TIMED_OUT = 124
-_BIG = 40_000  # a framed command of this size still fits an empty pipe; bash reads a bigger one slowly, byte by byte
-_FRAME = 4_000_000  # bytes of a frame, nearly all exported variables: with 2 MB of them no program can be started
+_BIG = 40_000  # with its frame, such a command still fits into an empty pipe; bash reads larger ones byte by byte
+_FRAME = 4_000_000  # maximum bytes of a frame, mostly exported variables; with 2 MB of these, no program can start
 _TOO_MANY = b"[The exported variables take more than 4 MB: the shell was ended, and their last values were restored.]\n"
-_TICK = 0.2  # how long a cancelled command may continue, in seconds
-_READ_TIMEOUT = b'"${TMOUT:+t1000000}"'  # only if the agent set TMOUT, since with -t bash reads byte by byte
+_TICK = 0.2  # maximum number of seconds before a cancellation is noticed
+_READ_TIMEOUT = b'"${TMOUT:+t1000000}"'  # used only if the agent has set TMOUT, since bash reads byte by byte with -t
 _START = 60.0
 _LAST_WORDS, _BRIEFLY = 1.0, 0.1
 _WRAPPER = """\
@@ -40,7 +40,7 @@ exec 2>/dev/null
 read -r first second
 if [ "$1" = bash ] && command -v bash >/dev/null 2>&1; then bash; else sh; fi
 printf '%s%sbye %s%s%s' "$first" "$second" "$?" "$second" "$first"
-"""  # the marks are not in its arguments, which commands can read
+"""  # the marks are sent through stdin, since commands can read the arguments
 _PRINT_PID = b"\\command printf '%s %s' $$ \"${BASH_VERSION-}\""
 
 
@@ -74,7 +74,7 @@ class _Frame:
 
 
 class Shell:
-    """A shell that `start` starts, in the directory `cwd`. Setting `cancel` ends the running command and raises
+    """A shell in the directory `cwd`, started through `start`. Setting `cancel` ends the running command and raises
     Cancelled."""
 
     def __init__(
@@ -108,7 +108,8 @@ class Shell:
     ) -> CommandResult:
         """Run `command` for at most `timeout` seconds and keep `cap` bytes of its output.
 
-        `data` is its stdin, which it must read completely. If such a command fails, the shell ends with it.
+        `data` is the command's stdin, which the command must read completely. If a command with `data` fails, the shell
+        ends too.
 
         Raises Cancelled if `cancel` is set and `cancellable` is true, and WorkspaceError if the shell has died and
         cannot be started again.
@@ -146,7 +147,7 @@ class Shell:
         """End the shell. The owner must end its background jobs. May be called twice."""
         channel, self._channel = self._channel, None
         if channel:
-            channel.close(group=self._helper is None)  # the group of a shell with a helper has background jobs
+            channel.close(group=self._helper is None)  # with a helper, the group includes background jobs
 
     def _ready(self, output: HeadTailBuffer) -> bool:
         """Make sure that the shell runs. Return whether it had died since the last command and was replaced."""
@@ -196,7 +197,7 @@ class Shell:
         self._pid, self._blocks = int(pid), supports_block_read(version)
 
     def _deliver(self, body: bytes) -> bytes:
-        """Return the command, or one that reads it from a file if it is big."""
+        """Return the command, or, if it is large, a command that reads it from a file."""
         return b". " + quote(self._helper.deliver(body)) if len(body) > _BIG and self._helper else body
 
     def _ask(self, body: bytes, output: HeadTailBuffer, deadline: float, data: bytes = b"") -> _Frame:
@@ -223,7 +224,7 @@ class Shell:
         """Start the command on the shell's own stdin and send `data` there once the shell itself has stopped reading.
 
         Nothing is sent after the data, since some programs read more than they use. If the command fails, the shell
-        ends: it would run the unread rest of the data as commands.
+        exits, because it would otherwise run the unread rest of the data as commands.
         """
         first, second = (mark.encode() for mark in self._marks)
         self._send(
@@ -237,18 +238,20 @@ class Shell:
         return frame
 
     def _send_command(self, text: bytes) -> None:
-        """Send `text` for the shell to run. Bash reads commands byte by byte, but a variable in one block."""
-        if self._blocks and text.isascii():  # `read -N` counts characters
-            text = b"\\unset __swe_text; " + text  # it has the marks, which the command could read
+        """Send `text` for the shell to run. Bash reads commands byte by byte but can read a variable's value in one
+        block, so the text is sent as a variable if possible."""
+        if self._blocks and text.isascii():  # `read -N` counts characters, not bytes
+            text = b"\\unset __swe_text; " + text  # it contains the marks, which the command must not see
             start = b'\\command read -r%b -N %d __swe_text;\\command eval "$__swe_text"\n' % (_READ_TIMEOUT, len(text))
             text = start + text
         self._send(text)
 
     def _send(self, data: bytes) -> None:
-        self._stream.send(data)  # reading detects a dead shell
+        self._stream.send(data)  # the next read detects a dead shell
 
     def _read(self, output: HeadTailBuffer, deadline: float, idle: bool = False) -> _Frame:
-        """Read until the frame of the current command or the end of the shell; if `idle`, only the available output."""
+        """Read until the current command's frame arrives or the shell ends; if `idle`, read only the available
+        output."""
         assert self._channel
         last_check = time.monotonic()
         while True:
@@ -274,14 +277,14 @@ class Shell:
                     return self._last_frame(output)
 
     def _receive(self) -> bool:
-        """Read what the pipe holds; return false at its end."""
+        """Read the available bytes from the pipe; return false at its end."""
         assert self._channel
         data = self._channel.receive()
         self._pending += data or b""
         return data != b""
 
     def _take_frame(self, output: HeadTailBuffer) -> _Frame | None:
-        """Move the output among the pending bytes to `output`, and return a frame if it is complete."""
+        """Move command output from the pending bytes to `output`, and return the next frame if it is complete."""
         opening, closing = "".join(self._marks).encode(), "".join(reversed(self._marks)).encode()
         at = self._pending.find(opening)
         if at < 0:
@@ -314,7 +317,7 @@ class Shell:
         self._pending = b""
 
     def _last_frame(self, output: HeadTailBuffer) -> _Frame:
-        """Return the last frame of a shell that has ended, or one with its exit status if its wrapper sent none."""
+        """Return the last frame of a shell that has ended, or a frame with its exit status if its wrapper sent none."""
         assert self._channel
         deadline = time.monotonic() + _LAST_WORDS  # background jobs may still write output
         while time.monotonic() < deadline and self._stream.wait(_BRIEFLY) and self._receive():
@@ -325,7 +328,7 @@ class Shell:
 
     @contextmanager
     def _ignore_cancel(self) -> Iterator[None]:
-        """Ignore the cancel event in the context."""
+        """Ignore the cancel event inside the `with` block."""
         self._cancel, cancel = Event(), self._cancel
         try:
             yield

@@ -1,4 +1,5 @@
-"""Snapshots and restores with a git store in the workspace, outside the repository, used through the control shell.
+"""Snapshots and restores of a workspace's files in a git store, which lies outside the repository and is used through
+the control shell.
 
 The store has its own GIT_DIR, index, attributes and configuration, so nothing in the repository's `.git` affects it.
 It holds the base tree and later objects, without history. Objects are sent to the run's `trees.git` as thin packs.
@@ -44,20 +45,20 @@ _CONFIG = """\
 _ATTRIBUTES = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 _NAMES_SHOWN = 20
 _UNLOCK = b'if [ -e "$GIT_DIR/index.lock" ] || [ -L "$GIT_DIR/index.lock" ]; then rm -f "$GIT_DIR/index.lock"; fi\n'
-"""The check avoids starting a process: there is almost never a lock."""
+"""The check avoids starting `rm` in the usual case that there is no lock."""
 _DISK_FULL = re.compile(
     r"(?m): (?:No space left on device|Out of diskspace|Disk quota exceeded|unable to write new index file)$"
 )
-"""Git's messages when it cannot write its own files, as opposed to a file of the workspace that it cannot read."""
-_SMALL = 20_000  # bytes of a pack that is sent within the command
+"""Messages of git when it cannot write its own files; messages about unreadable files of the workspace do not match."""
+_SMALL = 20_000  # maximum number of bytes of a pack that is sent inside the command
 _A_FILE, _A_BYTE = 0.005, 1 / 5e6
-"""Maximum number of seconds for git to process a known file, and for each byte of it: ten to twenty times the duration
-on an idle machine. Git reports no progress to a pipe, and a program could pretend to work; the amount of work is known
-here, and nothing in the workspace can falsify it."""
+"""Maximum numbers of seconds that git gets for each known file and for each of its bytes: ten to twenty times the
+duration on an idle machine. Git reports no progress to a pipe, and a program could fake it, so the limit depends on the
+amount of work, which nothing in the workspace can falsify."""
 
 
 def estimate_git_seconds(files: Iterable[Entry]) -> float:
-    """Return the seconds that git may take for these files, in addition to the limit of any command."""
+    """Return the number of seconds that git may take for these files, in addition to a command's own limit."""
     return sum(_A_FILE + entry.size * _A_BYTE for entry in files)
 
 
@@ -108,7 +109,7 @@ def checkout_script(root: str, tree: str) -> bytes:
 
 
 def refresh_script(root: str) -> bytes:
-    """Return the shell commands that renew the stat data of the store's index without changing a file."""
+    """Return the shell commands that refresh the stat data of the store's index without changing a file."""
     return b"git -C %b update-index -q --refresh || :" % quote(root)
 
 
@@ -124,14 +125,14 @@ def reset_index_script(root: str) -> bytes:
 
 
 class SnapshotStore:
-    """The store of a workspace whose files are those of the base. It exchanges objects with `trees`."""
+    """The snapshot store of a workspace that starts at the base. It exchanges objects with `trees`."""
 
     def __init__(self, service: ControlShell, trees: Trees, root: str, base: str, inbox: str) -> None:
         self._service, self._trees, self._root, self._inbox = service, trees, root, inbox
-        self._complete_trees = {base}  # trees that are complete in the store
-        self._base = self._index = base  # the last tree of the store's index
-        self._submodule_paths: list[bytes] | None = None  # submodules of the base, once known
-        self._extra_seconds = 0.0  # seconds for all files of the largest tree that was measured
+        self._complete_trees = {base}  # trees whose objects are all in the store
+        self._base = self._index = base  # the last tree written to the store's index
+        self._submodule_paths: list[bytes] | None = None  # None until the base's submodules are listed
+        self._extra_seconds = 0.0  # additional seconds for git, for the largest tree measured
         self._measured: set[str] = set()
         self.tree = base
         """The last tree that `trees` has accepted."""
@@ -177,15 +178,16 @@ class SnapshotStore:
         )
 
     def _chmod_script(self) -> bytes:
-        """Let the owner read and write every file: trees do not record these modes, so a checkout cannot."""
+        """Return the shell command that lets the owner read and write every file; trees do not record these modes, so a
+        checkout does not restore them."""
         return (
             b"find %b -name .git -prune -o '(' -type d ! -perm -700 -o -type f ! -perm -600 ')' -exec chmod u+rwX {} +"
             % quote(self._root)
         )
 
     def _clear_folders(self, tree: str) -> None:
-        """Make folders writable, so that their files can be removed, and empty submodules, in which git might find
-        other commits."""
+        """Make folders writable, so that their files can be removed, and clear the folders of submodules, in which git
+        might find other commits."""
         links = self._submodules(tree)
         words = b" ".join(quote(path) for path in links)
         folder = quote(self._root)
@@ -200,7 +202,8 @@ class SnapshotStore:
         return [encode(path) for path, entry in self._trees.files(tree).items() if entry.mode == SUBMODULE]
 
     def _changed_in_submodules(self, nested: Sequence[bytes]) -> tuple[str, ...]:
-        """Return the files in submodules of the base that are newer than the store; git ignores them silently."""
+        """Return files in the base's submodules that are newer than the store, since git silently ignores such
+        changes."""
         if self._submodule_paths is None:
             self._submodule_paths = self._submodules(self._base)
         links = b" ".join(quote(b"./" + path) for path in self._submodule_paths if path not in nested)
@@ -215,7 +218,8 @@ class SnapshotStore:
         return _shorten([f"{_printable(name.removeprefix(b'./'))} (in a submodule)" for name in found.splitlines()])
 
     def _clear_submodules_script(self) -> bytes:
-        """Remove files newer than the store from submodules that are real folders and not repositories."""
+        """Return the shell command that removes files newer than the store from submodules that are real folders and
+        not repositories."""
         if not self._submodule_paths:
             return b":"
         words = b" ".join(quote(path) for path in self._submodule_paths)
@@ -227,7 +231,7 @@ class SnapshotStore:
         )
 
     def _write(self) -> tuple[str, str]:
-        """Add every file, write the tree and return it with git's complaints."""
+        """Add every file, write the tree and return it with git's error messages."""
         return self._write_after(())[1:]
 
     def _write_after(self, steps: Sequence[bytes]) -> tuple[bool, str, str]:
@@ -259,7 +263,7 @@ class SnapshotStore:
         return complete == "0", tree, messages or ("git add failed" if status != "0" else "")
 
     def _skipped_names(self, complaints: str) -> tuple[str, ...]:
-        """Return the files that still differ after everything was added, or git's messages if it names none."""
+        """Return the files that still differ after all files were added, or git's messages if no file differs."""
         names = [_printable(name) for name in dict.fromkeys(self._list_differing().output.split(b"\0")) if name]
         return _shorten(names or [_printable(line.encode()) for line in complaints.splitlines()])
 
@@ -278,7 +282,7 @@ class SnapshotStore:
         )
 
     def _nested_repositories(self, tree: str) -> list[bytes]:
-        """Return the paths that became repositories of their own since the last tree."""
+        """Return the paths that became nested repositories since the last tree."""
         command = f"git diff-tree -r -z --no-renames {self._index} {tree}".encode()
         fields = self._ask(command, "git diff-tree").split(b"\0")
         return [
@@ -288,7 +292,7 @@ class SnapshotStore:
         ]
 
     def _reset_paths(self, paths: Sequence[bytes]) -> str:
-        """Reset `paths` to their last state in the index, and write the tree again."""
+        """Reset `paths` in the index to their previous state, and write the tree again."""
         words = b" ".join(quote(path) for path in paths)
         before = self._ask(f"git ls-tree -r -z --full-tree {self._index} -- ".encode() + words, "git ls-tree")
         lines = b"".join(b"0 %b\t%b\0" % (b"0" * 40, path) for path in paths) + before
@@ -297,7 +301,7 @@ class SnapshotStore:
         return self._ask(writing, "git write-tree").decode().strip()
 
     def _send(self, tree: str) -> str:
-        """Send a tree's new objects to `trees`. Return why they were refused, or an empty string."""
+        """Send a tree's new objects to `trees`. Return the reason if they were refused, or else an empty string."""
         ran = self._service.run(
             f"printf '{tree}\\n^{self.tree}\\n' | "
             "git pack-objects --revs --thin --stdout -q --delta-base-offset 2>/dev/null",
@@ -316,7 +320,8 @@ class SnapshotStore:
         return ""
 
     def _fetch_script(self, tree: str) -> bytes:
-        """Return the start of a command that needs `tree` in the store; empty if the store has it already."""
+        """Return the shell commands that add `tree` to the store, to be put before a command that needs it; empty if it
+        is already there."""
         if tree in self._complete_trees:
             return b""
         self._measure(tree)
@@ -337,7 +342,7 @@ class SnapshotStore:
         return self._service.ask(command, "run git", QUICK + self._extra_seconds, program)
 
     def _measure(self, tree: str) -> None:
-        """Add the files of this tree to the time limits from now on."""
+        """Extend the time limits from now on to allow for a tree of this size."""
         if tree not in self._measured:
             self._measured.add(tree)
             self._extra_seconds = max(self._extra_seconds, estimate_git_seconds(self._trees.files(tree).values()))
@@ -349,5 +354,5 @@ def _shorten(names: list[str]) -> tuple[str, ...]:
 
 
 def _printable(name: bytes) -> str:
-    """Return a name from the workspace without control characters."""
+    """Return a name from the workspace with control characters replaced."""
     return "".join(char if char.isprintable() else "?" for char in name.decode("utf-8", "replace"))[:300]

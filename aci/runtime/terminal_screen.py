@@ -1,6 +1,7 @@
 """A terminal's screen as text, without colours.
 
-It interprets the escape sequences of a VT100 and of xterm that move text and ignores all others. It accepts any bytes.
+Escape sequences of VT100 and xterm that place or move text are interpreted; all others are ignored. Any bytes are
+accepted as input.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from collections import deque
 from dataclasses import dataclass
 
 ROWS, COLUMNS = 40, 120
-_MAX_PARTIAL = 4096  # characters of a sequence that has not ended yet
-_MAX_SCROLLED = 2000  # maximum number of lines kept that scrolled off since the last `take`
+_MAX_PARTIAL = 4096  # maximum number of characters of an incomplete sequence
+_MAX_SCROLLED = 2000  # maximum number of kept lines that scrolled off since the last `take`
 _MOST = 10_000  # maximum value of a number in a sequence
-_DIGITS = 6  # maximum number of its digits that are read; Python refuses to convert thousands of digits
+_DIGITS = 6  # maximum number of digits read of a number; Python refuses to convert thousands of digits
 _TOKEN = re.compile(
     r"\x1b\[(?P<given>[0-?]*)[ -/]*(?P<final>[@-~])"
-    r"|\x1b[\]P_^X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # titles, links, strings
+    r"|\x1b[\]P_^X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # window titles, links and other strings
     r"|\x1b(?P<prefix>[ -/]*)(?P<single>[0-OQ-WYZ`-~\\])"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f-\x9f])"
     r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
@@ -67,7 +68,7 @@ class Screen:
                 self._process(token)
                 at = token.end()
             elif len(text) - at > _MAX_PARTIAL:
-                at += 1  # not a sequence
+                at += 1  # not an escape sequence
             else:
                 self._partial = text[at:]
                 return
@@ -272,7 +273,7 @@ class Screen:
     def _scroll(self, first: int, count: int, off: bool = True) -> None:
         """Move the lines from `first` to the lower margin up by `count`, or down if it is negative.
 
-        If `off`, new lines that leave the top of the screen are kept for the next `take`.
+        If `off` is true, new lines that leave the top of the screen are kept for the next `take`.
         """
         for _ in range(min(abs(count), self.rows)):
             if count > 0:

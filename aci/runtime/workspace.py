@@ -1,6 +1,6 @@
 """The interface of workspaces, where commands run.
 
-Each backend is a module `aci/workspaces/<kind>.py` with `open(options: Options) -> Workspace`.
+Each backend is a module `aci/workspaces/<kind>.py` with `open(options: WorkspaceOptions) -> Workspace`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command. `output` is stdout and stderr in order; `cut` bytes in its middle were dropped.
+    """The result of a command. `output` contains stdout and stderr in the order of writing; `cut` is the number of
+    bytes dropped from its middle.
 
-    `code` is the exit status (124 after a time-out, 130 when cancelled). If `restarted`, the shell died during the
-    command; a new one was started in the last directory with the last exported variables.
+    `code` is the exit status (124 after a time-out, 130 when cancelled). If `restarted` is true, the shell died during
+    the command, and a new one was started with the last directory and exported variables.
     """
 
     output: bytes
@@ -41,7 +42,7 @@ class CommandResult:
 class TerminalOutput:
     """New output of a side session: the lines since the last call, or the whole screen if a program paints it.
 
-    `cut` bytes before it were dropped. `code` is the exit status of a session that has ended, else None.
+    `cut` is the number of bytes dropped before `text`. `code` is the exit status if the session has ended, else None.
     """
 
     text: str
@@ -52,7 +53,8 @@ class TerminalOutput:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A tree in the run's `trees.git`. Git could not store the files in `skipped`; the tree has their last state."""
+    """A tree in the run's `trees.git`. Git could not store the files in `skipped`; the tree contains their previous
+    state."""
 
     tree: str
     skipped: tuple[str, ...] = ()
@@ -62,9 +64,9 @@ class Snapshot:
 class Service:
     """A service. If `command` is empty, the image's default command runs.
 
-    It is ready when the shell command `ready` succeeds in it within `seconds`; without such a command, when it listens
-    on one of its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are
-    set in the sessions of the workspace, for example with the service's address.
+    It is ready when the shell command `ready` succeeds in it within `seconds`; if there is no such command, it is ready
+    when it listens on one of its `ports` (default: those that the image exposes). `env` is the service's environment.
+    `variables` are set in the sessions of the workspace, for example with the service's address.
     """
 
     name: str
@@ -79,7 +81,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceOptions:
-    """The options of a workspace at `base`.
+    """Options of a workspace that starts at `base`.
 
     `disk` limits the total size of all files that are written. `cpus` is the number of CPUs, or 0 for all CPUs of the
     machine. `runtime` is the name of a Docker runtime (`runsc`). `read_only` forbids writes to the image's own files.
@@ -97,15 +99,15 @@ class WorkspaceOptions:
     runtime: str = ""
     read_only: bool = False
     services: tuple[Service, ...] = ()
-    """Services that the user approved, to run beside a workspace in a container."""
+    """Services that the user approved and that run alongside a workspace in a container."""
 
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
-    """Reports long operations to the user, such as pulling an image or preparing a base."""
+    """Function that reports long operations to the user, such as pulling an image or preparing a base."""
 
     may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: True
-    """A function that is called before an environment is built and returns whether these commands may run in this
-    image, with access to these hosts."""
+    """Function that is called before an environment is built; it returns whether these commands may run in this image
+    with access to these hosts."""
 
 
 HARNESS_SESSION = "tests"
@@ -113,7 +115,7 @@ HARNESS_SESSION = "tests"
 
 
 def is_session_name(name: str) -> bool:
-    """Return whether a name is valid for a session: letters, digits and underscores, no digit first."""
+    """Return whether a name is valid for a session: only letters, digits and underscores, not starting with a digit."""
     return name.isidentifier()
 
 
@@ -125,7 +127,7 @@ class LineConversation(Protocol):
         ...
 
     def receive(self, seconds: float) -> list[bytes] | None:
-        """Return whole lines as soon as some arrive, for at most `seconds`; None once the command has ended."""
+        """Wait at most `seconds` for complete lines and return them, or None once the command has ended."""
         ...
 
     def close(self) -> None:
@@ -162,7 +164,8 @@ class Workspace(Protocol):
         ...
 
     def type(self, session: str, text: str, wait: float = 10.0) -> TerminalOutput:
-        """Type `text` into a side session with a terminal and return the new output. A new session is started first.
+        """Type `text` into a side session with a terminal and return the new output. If the session does not exist yet,
+        it is started first.
 
         A newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` are keys. Returns once the output pauses, or after `wait`
         seconds.
@@ -170,9 +173,9 @@ class Workspace(Protocol):
         ...
 
     def converse(self, command: str, session: str) -> LineConversation:
-        """Start a command that exchanges lines with the caller, beside the sessions.
+        """Start a command that exchanges lines with the caller, independently of the sessions.
 
-        `session` is the name under which its processes are found.
+        `session` is a name that marks the command's processes, so that they can be ended.
         """
         ...
 
@@ -188,7 +191,8 @@ class Workspace(Protocol):
         ...
 
     def snapshot(self, exact: bool = False) -> Snapshot:
-        """Store the repository's current tree in `trees.git`. `exact` reads every file instead of trusting stat."""
+        """Store the repository's current tree in `trees.git`. With `exact`, every file is read instead of relying on
+        its stat data."""
         ...
 
     def restore(self, tree: str) -> None:
@@ -196,10 +200,11 @@ class Workspace(Protocol):
         ...
 
     def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> Workspace:
-        """Return a new workspace of the same environment at `tree`, with no other state of this one.
+        """Return a new workspace with the same environment and the files of `tree`, but no other state of this one.
 
         Its commands stop when `cancel` is set; the default is this workspace's event. With `counting`, the harness can
-        count the instructions of its own commands there, with fixed memory addresses; the agent gets no shell in it.
+        count the instructions of its own commands in the new workspace, which run with fixed memory addresses; the
+        agent gets no shell there.
         """
         ...
 
@@ -209,7 +214,7 @@ class Workspace(Protocol):
 
 
 def open_workspace(kind: str, options: WorkspaceOptions) -> Workspace:
-    """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError for an unknown one."""
+    """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError if there is no such backend."""
     from trajectories.plugins import find
 
     opener: Callable[[WorkspaceOptions], Workspace] = find("aci.workspaces", kind, "open", "workspace")

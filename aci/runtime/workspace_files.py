@@ -12,8 +12,8 @@ from aci.runtime.shell_session import quote
 from aci.runtime.workspace import CommandResult
 from trajectories.errors import UsageError, WorkspaceError
 
-_HEADER_BYTES = 100_000  # number of bytes of output before a file's content
-_LARGE = 50_000  # from this size on, writing through a process is faster
+_HEADER_BYTES = 100_000  # maximum number of bytes of output before a file's content
+_LARGE = 50_000  # above this number of bytes, writing through a process is faster
 _PATIENCE = 30.0  # seconds; a FIFO that replaced a file after its check would block for ever
 
 
@@ -29,7 +29,7 @@ class WorkspaceFiles:
         full = quote(self._within(path))
         ran = self._run(
             path,
-            b"p=$(readlink -f -- %b 2>/dev/null && echo .) && p=${p%%??} || p=\n"  # a name may end in newlines
+            b"p=$(readlink -f -- %b 2>/dev/null && echo .) && p=${p%%??} || p=\n"  # a file name may end in newlines
             b'case "$p/" in\n'
             b"//*|/) echo missing ;;\n"
             b"%b)\n"
@@ -54,7 +54,7 @@ class WorkspaceFiles:
             path,
             b"p=%b; h=${p%%/*}; d=$h\n"
             b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
-            b'[ "$d" = "$h" ] && [ ! -L "$p" ] || h=\n'  # if kept, one readlink is enough
+            b'[ "$d" = "$h" ] && [ ! -L "$p" ] || h=\n'  # if `h` stays set, one readlink is enough
             b'd=$(readlink -f -- "$d" 2>/dev/null && echo .); d=${d%%??}\n'
             b'case "$d/" in %b) ;; *) echo outside; d= ;; esac\n'
             b'if [ -n "$d" ]; then\n'
@@ -101,7 +101,7 @@ def _bounded(path: str) -> Iterator[None]:
 
 
 def _error_for(found: str, path: str) -> Exception:
-    """Return the exception for what was found instead of a regular file."""
+    """Return the exception for a path that is not a readable regular file."""
     word = found.strip()
     if word == "missing" or "No such file" in found or "nonexistent directory" in found:
         return FileNotFoundError(errno.ENOENT, "No such file", path)

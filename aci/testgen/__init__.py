@@ -1,1 +1,1 @@
-"""Generating tests without a model: arguments for a module's functions, a search for cases, and a test file."""
+"""Test generation without a model: arguments for a module's functions, a search for cases, and a test file."""

@@ -1,4 +1,4 @@
-"""Schema checks for answers of a process in a workspace, which also runs untrusted code under test.
+"""Schema checks for the answers of a workspace process that also runs untrusted code under test.
 
 Parts of an answer are source code that is written into a test file, so each must be the requested code or a plain
 literal.
@@ -13,10 +13,11 @@ from typing import Any
 KINDS = {"returned", "raised", "late", "died", "harm", "setup"}
 CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
-"""Maximum number of items taken from lazy values, as in `aci/guest/testgen/exercise_server.py`."""
+"""Maximum number of items taken from lazy values; the same as in `aci/guest/testgen/exercise_server.py`."""
 LONGEST, MOST_LINE = 2000, 10**7
 HUGE = 10**60
-"""Numbers from this one on are not written out; Python itself refuses to format more than a few thousand digits."""
+"""Smallest absolute value of integers that are not written into tests; Python refuses to format numbers of more than a
+few thousand digits."""
 MADE = {
     "len",
     "type",
@@ -40,13 +41,13 @@ LITERAL = (
 
 
 def has_huge(node: ast.AST) -> bool:
-    """Whether the code contains a number that is too long to write out, as hexadecimal literals may be."""
+    """Whether the code contains an integer of at least HUGE, which may be written as a hexadecimal literal."""
     values = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
     return any(isinstance(one, int) and abs(one) >= HUGE for one in values)
 
 
 def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer on the case of these lines and this call is valid."""
+    """Whether an answer about the case with these lines and this call is valid."""
     arcs, ran, asserts = (answer.get(name, []) for name in ("arcs", "ran", "asserts"))
     names = (answer.get(name, "") for name in ("error", "name"))
     texts = (answer.get(name, "") for name in ("text", "function", "harm"))
@@ -63,7 +64,8 @@ def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool
 
 
 def _matches_case(lines: Sequence[str], call: str, kept: Any, answered_call: Any) -> bool:
-    """Whether these are the case's first lines, with its call or the value of the next line as the call."""
+    """Whether `kept` are the first lines of the case and `answered_call` is its call or the expression in the next
+    line."""
     if not isinstance(kept, list) or kept != list(lines[: len(kept)]):
         return False
     calls = [call]
@@ -94,7 +96,7 @@ def _is_claim(value: Any) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the text is one expression of literals, names with public attributes, and calls that make a literal."""
+    """Whether the text is one expression of literals, names, public attributes and allowed calls."""
     try:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,6 +1,6 @@
-"""Generation of arguments as source text, by kind: drawn by Hypothesis, or from a pool of malicious values.
+"""Generation of arguments of a given kind, as source text drawn by Hypothesis or taken from a pool of malicious values.
 
-They are strings and not values, so that they can be written into a test.
+Arguments are strings rather than values, so that they can be written into a test.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 AT_ONCE, TIMES = 80, 10
-"""Number of strings of a kind that are drawn at a time, and how often each is used on average before others are
-drawn."""
+"""Number of strings of a kind to draw at a time, and average number of uses of each before more are drawn."""
 PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
 LETTERS = "abcxyzABZ019 _-.,:;/%=+*#\n\té"
 CALLABLES = (
@@ -95,18 +94,18 @@ class ArgumentPool:
         return self._next(kind, chance)
 
     def constant(self, kind: str, chance: random.Random) -> str:
-        """Return a constant of that kind in the code under test, or a neighbour of one; "" if there is none."""
+        """Return a constant of that kind from the code under test, or a value next to it; "" if there is none."""
         own = self._constants.get(kind)
         return self._near(chance.choice(own), kind, chance) if own else ""
 
     def _near(self, text: str, kind: str, chance: random.Random) -> str:
-        """Return the constant or a neighbour, at which conditions are likely to change."""
+        """Return the constant or an adjacent integer, since the results of conditions often change there."""
         if kind == "int":
             return str(int(text) + chance.choice((-1, 0, 0, 0, 1)))
         return text
 
     def _next(self, kind: str, chance: random.Random) -> str:
-        """Return one of the texts drawn so far; more are drawn only after many uses, as that is slow."""
+        """Return one of the strings drawn so far; more are drawn only after many uses, since drawing is slow."""
         drawn_so_far = self._drawn.setdefault(kind, [])
         self._given[kind] = self._given.get(kind, -1) + 1
         if self._given[kind] % (AT_ONCE * TIMES) == 0:
@@ -174,7 +173,7 @@ def _set_storage_folder() -> None:
 
 @cache
 def strategy(kind: str) -> Any:
-    """Return Hypothesis's strategy for the texts of a plain kind."""
+    """Return the Hypothesis strategy that draws source strings of a plain kind."""
     from hypothesis import strategies as st
 
     ints = st.one_of(st.integers(-3, 12), st.integers(-200, 2000), st.integers())

@@ -20,7 +20,7 @@ from aci.testgen.module_exerciser import Case
 DEEPEST, LONGEST_CASE = 2, 12
 OPTIONAL, KEYWORDS = 0.35, 0.5
 FROM_STATES, AGAIN = 0.65, 0.3
-"""Probability that an object starts from the state in a kept case, and that a value from the object's earlier calls is
+"""Probabilities that an object starts in a state from a kept case, and that a value from its earlier calls is
 reused."""
 LIKELY, UNLIKELY = 14.0, 0.04
 WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
@@ -46,17 +46,17 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCase:
-    """A case, and the kind of text that each parameter received: (owner, parameter, kind)."""
+    """A case, and the kind of argument that each parameter received: (owner, parameter, kind)."""
 
     case: Case
     given: tuple[tuple[str, str, str], ...] = ()
 
 
 class CallBuilder:
-    """Makes random cases of a module from its description (`offers`), reproducible by seed.
+    """Builds random test cases for a module from its description (`offers`), reproducible by seed.
 
-    `aci/guest/testgen/module_description.py` writes the description. `attributes` are dotted names of attributes that
-    objects get when they are created and that may be functions.
+    `aci/guest/testgen/module_description.py` writes the description. `attributes` are dotted names of instance
+    attributes that are set on creation and may be functions.
     """
 
     def __init__(

@@ -29,19 +29,20 @@ from aci.testgen.usage_mining import (
 
 SEED = 1
 SEARCHED, SHRUNK, CONFIRMING, AT_ONCE = 0.7, 0.2, 0.05, 6
-"""Shares of the time for the search, for shrinking cases and for repeating calls that hang; number of cases that run on
-all mutants at a time."""
+"""Fractions of the time budget for searching, for shrinking cases and for repeating calls that hang; number of cases
+that are run on all mutants at a time."""
 CONFIRMED = 2.0
-"""CPU seconds that a call that did not finish in time gets before it is reported to hang."""
+"""Number of CPU seconds for repeating a timed-out call before it is reported as hanging."""
 MOST_TROUBLE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCases:
-    """The generated `cases`, with the mutants (numbers) that they kill and the steps (`arcs`) that they take.
+    """The generated `cases`, with the mutants (by number) that they kill and the arcs (pairs of lines) that they
+    execute.
 
-    `usable` are the mutants that could be tried. `trouble` are sentences on calls that fail unintentionally. `harms`
-    counts prevented actions by kind.
+    `usable` are the mutants that could be tried. `trouble` contains messages about calls that fail unintentionally.
+    `harms` counts the harmful actions that were prevented, by kind.
     """
 
     module: str
@@ -62,7 +63,7 @@ class GeneratedCases:
 
 
 def cases_from_json(value: Mapping[str, Any]) -> GeneratedCases:
-    """Read the form written by `as_json`."""
+    """Restore the cases from the form that `as_json` returns."""
     sets = {name: frozenset(value[name]) for name in ("killed", "usable")}
     arcs = frozenset((before, after) for before, after in value["arcs"])
     cases = tuple(outcome_from_json(one) for one in value["cases"])
@@ -105,7 +106,7 @@ def generate_cases(
 ) -> GeneratedCases:
     """Search for cases, keep a few, shrink them, and drop those that fail under another hash seed.
 
-    Raises UsageError if the module cannot be imported, and Cancelled.
+    Raises UsageError if the module cannot be imported, and Cancelled if `cancel` is set.
     """
     with (
         closing(ModuleExerciser(room, asked.path, asked.mutants, cancel)) as exercise,
@@ -165,7 +166,7 @@ def _shrink_cases(
     noticed: list[frozenset[int]] = []
     for start in range(0, len(kept), AT_ONCE):
         part = kept[start : start + AT_ONCE]
-        if over():  # use the mutants that each case killed first
+        if over():  # when time is up, use the kills known from the search
             noticed += [one.killed for one in part]
             continue
         numbers = [[each for each in sorted(all_killed) if search.mutant_lines[each] & one.seen.lines] for one in part]
@@ -185,7 +186,7 @@ def _shrink_cases(
 
 
 def _trouble(exercise: ModuleExerciser, search: CaseSearch, over: Callable[[], bool]) -> list[str]:
-    """Return sentences on unintended failures; calls that did not finish in time are repeated with more time first."""
+    """Return messages about unintended failures; calls that timed out are first repeated with more time."""
     sentences: list[str] = []
     hanging: set[str] = set()
     for (function, kind, line), seen in sorted(search.trouble.items(), key=lambda one: str(one[0]))[:MOST_TROUBLE]:

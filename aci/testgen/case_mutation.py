@@ -12,11 +12,11 @@ from aci.testgen.call_builder import LONGEST_CASE, STATEMENTS, CallBuilder, Gene
 from aci.testgen.module_exerciser import Case
 
 MOST_STATES = 30
-"""Maximum number of states of a class that are kept as starting points: the shortest ones are kept."""
+"""Maximum number of states of a class that are kept as starting points; the shortest ones are kept."""
 
 
 class CaseMutator:
-    """Makes a case from another one by a small change."""
+    """Creates a case from another one by a small change."""
 
     def __init__(self, maker: CallBuilder) -> None:
         self.maker, self.chance = maker, maker.chance
@@ -52,7 +52,7 @@ class CaseMutator:
         del states[MOST_STATES:]
 
     def chained(self, case: Case, owner: str) -> GeneratedCase:
-        """Return a case that calls a method on the result of a case, an object of the module's class `owner`."""
+        """Return a case that calls a method on the result of `case`, which is an object of the class `owner`."""
         methods = [one for one in self.maker.classes[owner]["methods"] if not one["async"] and one["kind"] != "static"]
         if not methods or len(case.lines) >= LONGEST_CASE:
             return self.changed(case)
@@ -67,7 +67,7 @@ class CaseMutator:
         return GeneratedCase(Case(lines, call, (variable,), f"{owner}.{method['name']}"))
 
     def called(self, case: Case) -> GeneratedCase:
-        """Return a case that calls the function which a case returns."""
+        """Return a case that calls the function that `case` returns."""
         kinds = self.chance.choice(
             (("callable",), ("int",), ("str",), ("list",), ("int", "int"), ("callable", "list"), ())
         )
@@ -75,7 +75,7 @@ class CaseMutator:
         return GeneratedCase(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
 
     def _more(self, case: Case) -> str:
-        """Return one more call of a method of the case's object, or ""."""
+        """Return a further method call on the case's object, or "" if none is possible."""
         owner = case.about.split(".")[0]
         kind = self.maker.classes.get(owner)
         if not kind or not case.watch:
@@ -150,7 +150,7 @@ def _parsed(text: str) -> ast.expr:
 
 
 def _near(value: object, chance: random.Random) -> str:
-    """Return the text of a value near this one."""
+    """Return the source text of a value close to this one."""
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):

@@ -64,9 +64,9 @@ def name_tests(found: Sequence[CaseOutcome]) -> list[NamedTest]:
 def render_tests(
     tests: Sequence[NamedTest], module: str, what: str, style: str, own_helpers: Collection[str] = ()
 ) -> str:
-    """Return the text of the file.
+    """Return the text of the test file.
 
-    `style` is pytest or unittest. `own_helpers` are names of `HELPERS` that mean something else in the module (see
+    `style` is pytest or unittest. `own_helpers` are names of `HELPERS` that the module binds to something else (see
     `rebound_helpers`).
     """
     what = re.sub(r"[^\w ./`:,()-]", "?", what)
@@ -90,7 +90,7 @@ def render_tests(
     body = _pytest if style == "pytest" else _unittest
 
     def test_body(one: NamedTest, indent: str) -> str:
-        # A name that the runner would collect, or that hides a helper, is imported inside the test only.
+        # names that the runner would collect or that shadow a helper are imported only inside the test
         first = [f"from {module} import {name}" for name in sorted(inside & required_names(one.seen))]
         return textwrap.indent("\n".join([*first, body(one.seen)]), indent)
 
@@ -101,7 +101,7 @@ def render_tests(
 
 
 def rebound_helpers(data: bytes) -> set[str]:
-    """Return the names of `HELPERS` that a module binds to something other than what the tests import under them."""
+    """Return the names of `HELPERS` that a module binds to something other than the helper."""
     found = set()
     for node in _top_level_nodes(ast.parse(data)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -117,7 +117,7 @@ def rebound_helpers(data: bytes) -> set[str]:
 
 
 def _top_level_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below, except those inside functions and classes."""
+    """Yield the descendants of a node, except those inside functions and classes."""
     for child in ast.iter_child_nodes(node):
         yield child
         if not isinstance(child, Function | ast.ClassDef):
@@ -143,7 +143,7 @@ def _stores(node: ast.Name) -> bool:
 
 
 def _shadowing(tests: Sequence[NamedTest]) -> set[str]:
-    """Return the names of the tests' subjects: they must be imported even if a builtin has the same name."""
+    """Return the names under test, which must be imported even if a builtin has the same name."""
     return {one.seen.case.about.split(".")[0] for one in tests}
 
 
@@ -172,7 +172,7 @@ def _unittest(seen: CaseOutcome) -> str:
 
 
 def _before(seen: CaseOutcome) -> list[str]:
-    """Return the statements before the assertions; a value that is asserted only once gets no name."""
+    """Return the statements before the assertions; a value that is asserted only once is not assigned to a variable."""
     lines = list(seen.case.lines)
     uses = sum("result" in re.findall(r"\w+", expression) for _, expression, _ in seen.asserts)
     if _is_inline(seen):
@@ -199,7 +199,7 @@ def _is_primary(call: str) -> bool:
 
 
 def _unittest_assertion(kind: str, expression: str, text: str) -> str:
-    """Return the assertion in the form of unittest."""
+    """Return the assertion as a unittest method call."""
     if kind == "nan":
         return f"self.assertTrue(math.isnan({expression}))"
     if kind == "close":
@@ -213,10 +213,10 @@ def _unittest_assertion(kind: str, expression: str, text: str) -> str:
 
 
 def choose_test_path(files: Mapping[str, object], path: str, function: str) -> str:
-    """Return the path for the test file, with a name that no file has.
+    """Return a path for the test file, with a file name that is not in use.
 
-    The folder is the one that by name contains the module's tests, else a folder named for tests, preferably the one
-    with the most tests.
+    The folder is preferably one with a file `test_<module>.py`, else one named `tests` or `test`, and among several,
+    the one with the most test files.
     """
     tests = [
         one for one in files if is_test(one) and one.endswith(".py") and posixpath.basename(one).startswith("test")

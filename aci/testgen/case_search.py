@@ -1,8 +1,8 @@
 """Search for cases that cover uncovered code and kill surviving mutants.
 
-It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): steps that no case takes, and surviving
-mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows CodaMosa (Lemieux et al., ICSE
-2023).
+It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): arcs (transitions between lines) that no
+case covers yet, and surviving mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows
+CodaMosa (Lemieux et al., ICSE 2023).
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 from aci.testgen.usage_mining import Subject
 
 BATCH, PLATEAU = 24, 8000
-"""Number of cases per batch, and number of cases without a new goal after which the search ends."""
+"""Number of cases per batch, and number of cases that reach no new goal after which the search ends."""
 TRIED, AGAIN = 300, 0.25
 """Number of cases on which each mutant is always tried, and the probability that it is tried on each later case."""
 PATIENT = 25
-"""Number of calls after which a function is chosen half as often as a new function with as many goals left."""
+"""Number of calls after which a function is half as likely to be chosen as an uncalled one with the same number of
+remaining goals."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
 MOST_LATE = 3
-"""Number of times that a function may hang before it is chosen less often."""
+"""Number of hangs after which a function is chosen less often."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCase:
-    """A case that was the first to reach some goals, with the steps and mutants that it reached."""
+    """A case that was the first to reach some goals, with the arcs that it covered and the mutants that it killed."""
 
     seen: CaseOutcome
     arcs: frozenset[tuple[int, int]]
@@ -42,8 +43,9 @@ class KeptCase:
 class CaseSearch:
     """The search for cases.
 
-    `arcs` are the steps in the subjects' lines that some case takes, `alive` the surviving mutants. `trouble` has the
-    unintended failures, the shortest case of each kind: they are reported, but do not become tests.
+    `arcs` holds the arcs in the subjects' lines that cases cover so far, `alive` the numbers of the surviving mutants.
+    `trouble` holds the shortest case for each kind of unintended failure; these cases are reported but do not become
+    tests.
     """
 
     exercise: ModuleExerciser
@@ -73,7 +75,8 @@ class CaseSearch:
         self._since = 0
 
     def run(self, until: Callable[[], bool]) -> str:
-        """Search until all goals are reached, nothing new was found for long, or `until()`; return why it ended."""
+        """Search until all goals are reached, PLATEAU cases reach no new goal, or `until()` returns true; return the
+        reason for the end."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
@@ -127,7 +130,7 @@ class CaseSearch:
         return seen.kind == "raised" and bool(seen.name) and (seen.meant or self._is_documented(seen))
 
     def _remember(self, seen: CaseOutcome) -> None:
-        """Record unintended failures and prevented harm."""
+        """Record unintended failures and harmful actions that were prevented."""
         if seen.kind == "raised" and seen.line and seen.error not in NOISE:
             self._keep_shortest((seen.function, seen.error, seen.line), seen)
         elif seen.kind in ("late", "died"):
@@ -144,7 +147,7 @@ class CaseSearch:
             self.trouble[kind] = seen
 
     def _asserts_something(self, seen: CaseOutcome) -> bool:
-        """Whether a case asserts more than None as the result of a function that never returns a value."""
+        """Whether a case asserts more than a None result of a function that never returns a value."""
         others = [one for one in seen.asserts if one != ("is", "result", "None")]
         if others or not seen.asserts:
             return bool(others)
@@ -154,7 +157,7 @@ class CaseSearch:
         docs = [one.doc for one in self.subjects if one.lines & seen.lines]
         return any(seen.error in doc for doc in docs)
 
-    # What is tried next
+    # Selection of the next case
 
     def _next(self) -> GeneratedCase:
         if self.seeds:
@@ -170,7 +173,7 @@ class CaseSearch:
         return self.maker.case(self._function())
 
     def _function(self) -> str:
-        """Choose a function, by its goals left and its calls so far."""
+        """Choose a function at random, weighted by its remaining goals and its previous calls."""
         lines = [*self._uncovered(), *(line for number in self.alive for line in self.mutant_lines[number])]
         left = Counter(self.owners[line].name for line in lines if line in self.owners)
         weights = []
@@ -210,9 +213,9 @@ class CaseSearch:
         return line in self.owners
 
     def _tested_subjects(self, name: str) -> list[str]:
-        """Return the subjects that a call of this name tests.
+        """Return the names of the subjects that a call of `name` tests.
 
-        A call of a class, or of an attribute that may be a function, tests the methods that create an object.
+        For a class, or an attribute that may be a function, these are the methods of the class that create an object.
         """
         if name in self.maker.classes or name in self.maker.attributes:
             owner = name.partition(".")[0]
@@ -220,7 +223,8 @@ class CaseSearch:
         return [one.name for one in self.subjects if one.name == name or one.name.startswith(f"{name}.")]
 
     def _reached(self, seen: CaseOutcome) -> list[int]:
-        """Return the surviving mutants in the lines that ran; those tried often only with a probability of AGAIN."""
+        """Return the surviving mutants in the lines that ran; mutants tried TRIED times are included only with
+        probability AGAIN."""
         lines, found = seen.lines, []
         for number in sorted(self.alive):
             if self.mutant_lines[number] & lines:
@@ -231,13 +235,15 @@ class CaseSearch:
 
 
 FUNCTION = ("equal", "type(result).__name__", "'function'")
-"""The assertion on a result that is a function, such as a decorator's: the search then calls that function."""
+"""The assertion that a result is a function, for example one returned by a decorator; the search then calls that
+function."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
-"""With generated arguments, these mostly mean that an argument had the wrong type."""
+"""Exceptions that usually mean, with generated arguments, that an argument had the wrong type."""
 
 
 def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
-    """Return a function that returns whether `seconds` of wall time are over; it calls `stop()`, which may raise."""
+    """Return a function that tells whether `seconds` of wall time have passed; it first calls `stop()`, which may
+    raise."""
     end = time.monotonic() + seconds
 
     def over() -> bool:
@@ -250,9 +256,10 @@ def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
 def choose_cases(
     kept: Sequence[KeptCase], goals: Iterable[frozenset[object]]
 ) -> list[tuple[CaseOutcome, frozenset[object]]]:
-    """Choose a few cases that together reach all goals, each with the goals that the cases before it do not reach.
+    """Choose a few cases that together reach all goals; return each with the goals that no case before it reaches.
 
-    The choice is greedy: the case that reaches the most remaining goals comes first; of several, the shortest.
+    The choice is greedy: the case that reaches the most remaining goals comes first, and the shortest of several such
+    cases.
     """
     left = [(one.seen, set(own)) for one, own in zip(kept, goals, strict=True)]
     found: list[tuple[CaseOutcome, frozenset[object]]] = []

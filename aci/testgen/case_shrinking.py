@@ -12,12 +12,12 @@ from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 AT_ONCE, ROUNDS = 12, 40
 PLAIN = ("2", "3")
 FEW = 2
-"""Minimum number of arguments, elements and characters to keep, since empty values reveal few unknown faults."""
+"""Minimum number of arguments, elements and characters to keep, since empty values rarely reveal new faults."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShrinkingGoal:
-    """A case and its goals: the steps that it must take and the mutants (numbers) that it must kill."""
+    """A case and its goals: the arcs that it must cover and the numbers of the mutants that it must kill."""
 
     seen: CaseOutcome
     arcs: frozenset[tuple[int, int]]
@@ -30,7 +30,7 @@ def shrink_case(
     can_be_test: Callable[[CaseOutcome], bool],
     over: Callable[[], bool],
 ) -> CaseOutcome:
-    """Return the smallest case found that still reaches all goals in the same way (it returns, or raises the same)."""
+    """Return the smallest case found that reaches all goals with the same outcome: a return, or the same exception."""
     best = wanted.seen
     for _ in range(ROUNDS):
         better = None
@@ -73,13 +73,14 @@ def _batches(options: list[Case]) -> Iterator[list[Case]]:
 
 
 def case_size(case: Case) -> tuple[int, int]:
-    """Return a sort key for cases: the length, then how far the values are from the simplest."""
+    """Return a sort key for cases: the length, then the sum of the character codes, so that simpler values come
+    first."""
     text = "\n".join((*case.lines, case.call))
     return len(case.lines) * 4 + len(text), sum(map(ord, text))
 
 
 def smaller_cases(case: Case) -> Iterator[Case]:
-    """Yield cases that are smaller than this one, the much smaller ones first."""
+    """Yield smaller versions of a case, with the largest reductions first."""
     for place in range(len(case.lines) - 1, -1, -1):
         name = case.lines[place].partition(" = ")[0]
         lines = (*case.lines[:place], *case.lines[place + 1 :])
@@ -100,7 +101,7 @@ def smaller_cases(case: Case) -> Iterator[Case]:
 
 
 def _simpler(text: str) -> Iterator[str]:
-    """Yield the statement with one of its values simpler, or with one argument less."""
+    """Yield versions of the statement with one value simplified, or with one argument or element removed."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -116,7 +117,7 @@ def _simpler(text: str) -> Iterator[str]:
 
 
 def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
-    """Yield simpler source code for a value, or indices of parts that a call or a container can do without."""
+    """Yield simpler source code for a value, or indices of arguments or elements that can be removed."""
     if isinstance(node, ast.Call):
         first = 0 if len(node.args) > FEW else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
@@ -147,7 +148,7 @@ def _simpler_constants(value: object) -> Iterator[str]:
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:
-    """Return the source code with one of its nodes replaced; "" if it has several lines."""
+    """Return the source code with one of its nodes replaced; "" if the code has several lines."""
     if not isinstance(node, ast.expr) or "\n" in text or node.end_col_offset is None:
         return ""
     data = text.encode()

@@ -1,4 +1,4 @@
-"""Coverage of a module by the existing tests: the steps that they take in it, and the mutants that they kill."""
+"""Coverage of a module by the existing tests: the arcs that they cover in it, and the mutants that they kill."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from trajectories.errors import UsageError
 
 MOST_TESTS, TRACED = 1500, 4.0
 SLOWER, SHORTEST = 6.0, 0.3
-"""Time limit of a test on a mutant: a multiple of its time on the original code, plus a constant in seconds."""
+"""Time limit for a test on a mutant: a multiple of its time on the original code, plus a constant in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingCoverage:
-    """The steps in the file (`arcs`) and the mutants (numbers) that existing tests reach and kill.
+    """The arcs in the file that existing tests cover (`arcs`), and the numbers of the mutants that they kill
+    (`killed`).
 
-    `judged` are the mutants that were tried in time, `tests` the number of tests that reach the file. `said` is a
-    sentence on what limits this result, or "" if nothing does.
+    `judged` holds the mutants whose result was determined in time, `tests` the number of tests that reach the file.
+    `said` is a sentence that explains the limits of this result, or "" if there are none.
     """
 
     arcs: frozenset[tuple[int, int]] = frozenset()
@@ -39,7 +40,7 @@ class ExistingCoverage:
 
 
 def coverage_from_json(value: dict[str, Any]) -> ExistingCoverage:
-    """Read the form written by `as_json`."""
+    """Return the coverage from the dictionary that `as_json` returns."""
     arcs = frozenset((before, after) for before, after in value["arcs"])
     return ExistingCoverage(arcs, frozenset(value["killed"]), frozenset(value["judged"]), value["tests"], value["said"])
 
@@ -53,9 +54,10 @@ def measure_coverage(
     seconds: float,
     nodes: Sequence[str] = (),
 ) -> ExistingCoverage:
-    """Run the tests (limited to `nodes`), trace those that pass, and run those that reach the file on its mutants.
+    """Run the tests (limited to `nodes`), trace the passing ones, and run those that reach the file on the file's
+    mutants.
 
-    All of that takes about `seconds`.
+    The whole measurement takes about `seconds`.
     """
     end = time.monotonic() + seconds
     try:
@@ -110,7 +112,7 @@ def _traced(
 
 
 def _steps(answer: dict[str, Any], path: str) -> set[tuple[int, int]]:
-    """Return the steps that a test takes in the file; none if it does not pass."""
+    """Return the arcs that a test covers in the file; none if the test does not pass."""
     steps = answer.get("steps")
     if answer.get("outcome") != "passed" or not isinstance(steps, dict):
         return set()

@@ -26,7 +26,7 @@ from trajectories.errors import Cancelled, UsageError, WorkspaceError
 START, SILENT = 90.0, 120.0
 """Time limits in seconds for importing the module, and for answering a request."""
 LIMIT, MUTANT_LIMIT = 0.15, 0.1
-"""CPU seconds of a case, and of a case on a mutant; nearly every case that ends at all ends within them."""
+"""Limits in CPU seconds for a case, and for a case on a mutant; nearly every case that ends at all ends within them."""
 MOST_ENDS = 3
 
 
@@ -34,8 +34,8 @@ MOST_ENDS = 3
 class Case:
     """A program that calls the module: statements, then an expression whose value is `result`.
 
-    `watch` are the names bound by `lines` whose values are inspected afterwards; `about` is the dotted name of the
-    callee. With an empty `call`, `lines` are the body of a written test with its own assertions.
+    `watch` lists the names bound by `lines` whose values are inspected afterwards; `about` is the dotted name of the
+    callee. If `call` is empty, `lines` is the body of a complete test with its own assertions.
     """
 
     lines: tuple[str, ...]
@@ -46,13 +46,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseOutcome:
-    """The observed outcome of a case. `kind`: returned, raised, late, died, harm (prevented), setup (not usable).
+    """The observed outcome of a case. `kind` is returned, raised, late (timed out), died (the process ended), harm (a
+    harmful action was prevented) or setup (the case cannot be used).
 
-    `arcs` are the steps from line to line that the last call takes in the module; the first starts at minus the
-    function's first line, the last ends at 0. `lines` are all lines that ran, including statements before the call.
-    `asserts` are (kind, expression, text) of assertions that hold for the outcome. For an exception, `error` is its
-    class, `name` is a name under which a test can import it, and `meant` means that code of the repository raises it,
-    at `line`.
+    `arcs` holds the transitions between lines of the module during the last call; the first starts at the negated first
+    line of the function, and the last ends at 0. `lines` are all lines that ran, including statements before the call.
+    `asserts` lists assertions that hold for the outcome, as (kind, expression, text). For an exception, `error` is its
+    class, `name` is a name under which a test can import it, `meant` tells whether a `raise` statement of the
+    repository raised it, and `line` is the line of the module where it occurred.
     """
 
     case: Case
@@ -81,17 +82,17 @@ class CaseOutcome:
 
 @dataclass(frozen=True, slots=True)
 class AssertionCheck:
-    """Whether a case's assertions pass each time, and the mutants (numbers) that they kill."""
+    """Whether a case's assertions pass every time, and the numbers of the mutants that they kill."""
 
     steady: bool
     killed: frozenset[int] = frozenset()
 
 
 class ModuleExerciser:
-    """The module at `path` of the repository, imported in a process in the workspace; `offers` is its description.
+    """The module at `path` of the repository, imported by a process in the workspace; `offers` describes the module.
 
-    Raises UsageError if the module cannot be imported, WorkspaceError if the process keeps ending, and Cancelled when
-    `cancel` is set.
+    Raises UsageError if the module cannot be imported, WorkspaceError if the process ends repeatedly, and Cancelled
+    when `cancel` is set.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class ModuleExerciser:
             self._conversation = None
 
     def usable(self) -> frozenset[int]:
-        """Return the mutants (numbers) that could be applied."""
+        """Return the numbers of the mutants that could be applied."""
         found = self.offers.get("mutants")
         return frozenset(one for one in found if isinstance(one, int)) if isinstance(found, list) else frozenset()
 
@@ -129,9 +130,10 @@ class ModuleExerciser:
     def check(
         self, seen: Sequence[tuple[CaseOutcome, Sequence[int]]], limit: float = MUTANT_LIMIT, once: bool = False
     ) -> list[AssertionCheck]:
-        """Check whether each case passes twice on the original module, and which of its mutants it kills.
+        """Check whether each case passes twice on the original module, and which of the mutants given with it the case
+        kills.
 
-        With `once`, a mutant that one case kills is not tried on later ones.
+        With `once`, a mutant that a case kills is not tried on later cases.
         """
         units = [{"program": one.program(), "mutants": list(numbers)} for one, numbers in seen]
         steady = [False] * len(units)
@@ -167,7 +169,7 @@ class ModuleExerciser:
         return [one for one in found if isinstance(one, dict)]
 
     def _receive(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next object that the process writes; None if it has ended or writes nothing in time."""
+        """Return the next object that the process writes; None if the process has ended or writes nothing in time."""
         assert self._conversation
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -232,7 +234,7 @@ def format_assertion(kind: str, expression: str, text: str) -> str:
 
 
 def parse_outcome(case: Case, answer: Mapping[str, Any]) -> CaseOutcome:
-    """Parse the process's answer on a case; an invalid answer counts as the end of the process."""
+    """Parse the process's answer for a case; after an invalid answer, the process is considered dead."""
     if not is_sound(case.lines, case.call, answer):
         return CaseOutcome(case, "died")
     if "lines" in answer:

@@ -1,9 +1,9 @@
 """Mutants of functions: small faults by the standard operators of mutation testing.
 
 The operators change comparisons, arithmetic, booleans, constants and return values, negate conditions, delete
-statements and shift by one. They are the sufficient set of Offutt et al. ("An experimental determination of sufficient
-mutant operators", 1996), with the statement deletion of Deng, Offutt and Li (2013). Mutants are edits of bytes, so that
-the rest of the file stays unchanged.
+statements and add or subtract one. They are the sufficient set of Offutt et al. ("An experimental determination of
+sufficient mutant operators", 1996), plus the statement deletion operator of Deng, Offutt and Li (2013). Mutants are
+edits of bytes, so that the rest of the file stays unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from aci.repair.candidate_evaluator import FunctionSpan as Place
 from aci.testgen.answer_schema import HUGE
 
 MOST_OF_FUNCTION, MOST = 60, 400
-"""Maximum number of mutants of one function and of one file; of more, an even selection over the lines is kept."""
+"""Maximum number of mutants per function and per file; if there are more, a selection spread evenly over the lines is
+kept."""
 COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: ("<=", ">="), ast.LtE: ("<", ">"), ast.Gt: (">=", "<="), ast.GtE: (">", "<"), ast.Eq: ("!=",),
     ast.NotEq: ("==",), ast.Is: ("is not",), ast.IsNot: ("is",), ast.In: ("not in",), ast.NotIn: ("in",),
@@ -32,7 +33,7 @@ KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A function with one fault, described by `what`, at `line`; code that runs a line of `reach` runs the fault."""
+    """A function with one fault at `line`, described by `what`; code that runs a line in `reach` executes the fault."""
 
     path: str
     name: str
@@ -43,12 +44,13 @@ class Mutant:
     reach: frozenset[int]
 
     def candidate(self) -> Candidate:
-        """Return the mutant as a candidate edit that tests can run on."""
+        """Return the mutant as a candidate edit, on which tests can be run."""
         return Candidate(self.path, (self.edit,), self.what, self.line, self.place)
 
 
 def find_mutants(path: str, data: bytes, names: Sequence[str] = ()) -> list[Mutant]:
-    """Return the mutants of the functions of a file with these dotted names, or of all if none are given.
+    """Return the mutants of the functions with these dotted names in a file, or of all its functions if no names are
+    given.
 
     Raises SyntaxError or ValueError for a file that cannot be parsed.
     """
@@ -75,7 +77,7 @@ def _spread(found: list[Mutant], most: int) -> list[Mutant]:
 
 
 def _compiles(data: bytes, mutant: Mutant) -> bool:
-    """Whether the function can still be parsed; it is parsed alone, as a file may be long."""
+    """Whether the mutated function can still be parsed; only the function is parsed, because the file may be long."""
     start, end, text = mutant.edit
     place = mutant.place
     alone = data[place.start : start] + text.encode() + data[end : place.end]
@@ -87,7 +89,7 @@ def _compiles(data: bytes, mutant: Mutant) -> bool:
 
 
 class _Text:
-    """Byte positions of nodes in a file."""
+    """The text of a file, with the byte positions of its syntax nodes."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -122,7 +124,7 @@ Edit = tuple[int, int, str]
 
 
 def _function_mutants(node: Function, text: _Text) -> Iterator[tuple[int, int, str, Edit]]:
-    """Yield (line, first line of its statement, description, edit) of a function's mutants, in the order of lines."""
+    """Yield the mutants of a function, sorted by line, as (line, first line of the statement, description, edit)."""
     found: list[tuple[int, int, str, Edit]] = []
     for statement in _statements(node.body):
         parts = [
@@ -138,7 +140,8 @@ def _function_mutants(node: Function, text: _Text) -> Iterator[tuple[int, int, s
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a body, without docstrings, and those nested in them, also in inner functions."""
+    """Yield the statements of a body and all statements nested in them, including inner functions but not
+    docstrings."""
     for statement in body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue
@@ -150,7 +153,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
-    """Yield the expressions of a statement itself, without annotations, decorators and defaults."""
+    """Yield the expressions that belong to the statement itself, without annotations, decorators and defaults."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
     stack: list[ast.AST] = [

@@ -19,7 +19,7 @@ sys.path.pop(0)
 
 
 def write_guarded_tests(room: Workspace, place: str, text: bytes) -> None:
-    """Write the file to its place in the repository, followed by code that guards its tests."""
+    """Write the file to its path in the repository, and append code that guards its tests."""
     folder = f"{room.harness}/guard"
     install_programs(room.write, folder, "testgen.audit_guard", package=GUARD_PACKAGE)
     footer = FOOTER.format(folder=folder, package=GUARD_PACKAGE, root=room.root)

@@ -19,8 +19,8 @@ LONGEST_SETUP = 12
 class Subject:
     """A function under test: its dotted name, the lines of its statements, and its first and last line.
 
-    `branches` are (lines of the header, first line of the body) of its conditions and loops. `returns`: it returns or
-    yields a value somewhere. `doc` is its docstring.
+    `branches` holds (lines of the header, first line of the body) for each of its conditions and loops. `returns` tells
+    whether it returns or yields a value anywhere. `doc` is its docstring.
     """
 
     name: str
@@ -33,9 +33,10 @@ class Subject:
 
 
 def find_subjects(data: bytes, names: Sequence[str] = ()) -> list[Subject]:
-    """Return the functions of a file with these dotted names, or in classes with these names; all if none are given.
+    """Return the functions of a file that are selected by their dotted names or those of their classes; all if no names
+    are given.
 
-    Raises SyntaxError or ValueError.
+    Raises SyntaxError or ValueError for a file that cannot be parsed.
     """
     found = []
     for name, node in iter_functions(ast.parse(data)):
@@ -65,7 +66,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def taken_branches(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tuple[int, bool]]:
-    """Return the branches that these steps take: (first line of the header, whether into the body)."""
+    """Return the branches that these arcs take, as (first line of the header, whether the body is entered)."""
     found = set()
     for header, body in subject.branches:
         for before, after in arcs:
@@ -75,7 +76,7 @@ def taken_branches(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tup
 
 
 def code_constants(data: bytes) -> list[str]:
-    """Return the source code of the numbers and strings in a file's code, without docstrings."""
+    """Return the number and string literals in a file, without docstrings, as source code."""
     tree = ast.parse(data)
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found: dict[str, None] = {}
@@ -113,7 +114,7 @@ def assigned_attributes(data: bytes) -> list[str]:
 
 
 def docstring_cases(data: bytes, known: Iterable[str]) -> list[Case]:
-    """Return the docstring examples (`>>> …`) all of whose names a test can import, each with the examples before
+    """Return the docstring examples (`>>> …`) that use only names that a test can import, each with the examples before
     it."""
     names, found = set(known), []
     for owner, text in _docs(ast.parse(data)):
@@ -127,7 +128,8 @@ def docstring_cases(data: bytes, known: Iterable[str]) -> list[Case]:
             if source.startswith(("import ", "from ")) or len(source) > LONGEST:
                 continue
             try:
-                source = ast.unparse(ast.parse(source))  # without comments, as an assertion may be added on the line
+                # Removes comments, because an assertion may be appended to the line.
+                source = ast.unparse(ast.parse(source))
             except (SyntaxError, ValueError):
                 continue
             case = _case_of(source, lines, owner)

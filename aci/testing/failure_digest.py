@@ -10,8 +10,8 @@ from aci.observation.sanitized_text import clean_text
 from aci.testing.suite_run import TestResult
 
 MOST_FAILURES, MOST_MESSAGES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
-"""Maximum numbers of failure groups named, of groups shown with their message, of tests named in a group, of lines of a
-message and of its frames."""
+"""Maximum numbers of failure groups listed, groups shown with their message, tests listed per group, lines of a
+message, and stack frames."""
 LONGEST_LINE, LONG_OUTPUT = 300, 1_500
 OMITTED = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
 
@@ -23,7 +23,7 @@ _RUNNER_LINE = re.compile(
 
 
 def format_failures(failed: Sequence[TestResult]) -> list[str]:
-    """Return lines with the names of the failed tests, the innermost frames in the repository, and the messages."""
+    """Return lines with the names of the failed tests, their innermost frames in the repository, and their messages."""
     groups: dict[tuple[str, str], list[TestResult]] = {}
     for result in failed:
         groups.setdefault((result.message, result.trace[-1] if result.trace else ""), []).append(result)
@@ -45,7 +45,8 @@ def format_failures(failed: Sequence[TestResult]) -> list[str]:
 
 
 def _message(message: str) -> list[str]:
-    """Return the first lines of a message, indented, and its last two, where a diff or an exception ends."""
+    """Return the first lines of a message and its last two, which contain the end of a diff or the exception; indent
+    all lines."""
     shown = (line for line in clean_text(message).split("\n") if line.strip() and not OMITTED.match(line))
     lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in shown]
     if len(lines) <= MOST_LINES:
@@ -54,7 +55,7 @@ def _message(message: str) -> list[str]:
 
 
 def has_more_output(output: str, shown: str) -> bool:
-    """Whether a test run's output contains more than the part `shown`: lines printed by the code, or long text."""
+    """Whether a test run's output is long, or has lines that `shown` lacks, such as those printed by the code."""
     if len(output) > LONG_OUTPUT or "…" in shown:
         return True
     known = set(map(str.strip, shown.split("\n")))

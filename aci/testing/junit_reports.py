@@ -1,6 +1,6 @@
-"""Reader of JUnit XML reports, which Maven, Gradle, PHPUnit and many others write; it yields result lines.
+"""Reader of JUnit XML reports, which Maven, Gradle, PHPUnit and many other tools write.
 
-The reports come from untrusted code under test. Reading stops at a document type declaration, so that expat expands no
+The reports come from untrusted code under test. Parsing stops at a document type declaration, so that expat expands no
 entity and opens no file.
 """
 
@@ -19,7 +19,7 @@ MOST_TESTS = 200_000
 LONGEST = 4_000
 MOST_FRAMES = 60
 DEEPEST, MOST_ELEMENTS = 50, 3_000_000
-"""Limits of a document written by a test runner; reading stops where they are exceeded."""
+"""Limits for a document written by a test runner; reading stops when one of them is exceeded."""
 OUTCOMES = {"failure": "failed", "error": "failed", "rerunFailure": "failed", "skipped": "skipped"}
 JAVA_FRAME = re.compile(
     r"^[ \t]*at (?:[\w.@-]+/)*([\w.$]+)\.([\w$<>]+)\((\w+\.(?:java|kt|groovy|scala)):(\d{1,9})\)", re.M
@@ -61,13 +61,13 @@ class _Case:
 
 
 class _Refused(Exception):
-    """Raised for a document that no test runner writes."""
+    """Raised for a document that a test runner would not write."""
 
 
 def junit_lines(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
-    """Yield the results in one report, with a start, and a finish if it is complete.
+    """Yield a start line, the results in one report, and a finish line if the report is complete.
 
-    The module that wrote it is derived from `path`.
+    The build module that the tests belong to is derived from `path`.
     """
     relative = path.removeprefix(f"{request.root}/") if path.startswith(f"{request.root}/") else ""
     match = MODULE.search(relative)
@@ -155,7 +155,8 @@ def _source(request: RunnerRequest, module: str, group: str) -> str:
 
 
 def jvm_class(node: str) -> tuple[str, str]:
-    """Return the JVM class and the method that a test's id, a class or a source file names; "" for a missing part."""
+    """Return the JVM class and the method that a node (a test's id, a class or a source file) refers to; "" for a
+    missing part."""
     path, _, name = node.partition("::")
     source = SOURCE.fullmatch(path)
     group = source[1].replace("/", ".") if source else path

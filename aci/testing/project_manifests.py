@@ -1,4 +1,4 @@
-"""Projects of a repository, by their manifests: which one a test belongs to, and the command that runs its tests."""
+"""Projects in a repository, identified by their manifests: the project that a test belongs to, and its test command."""
 
 from __future__ import annotations
 
@@ -52,20 +52,21 @@ def prefix_folder(folder: str, command: str) -> str:
 
 
 def is_python(folder: str, files: Collection[str]) -> bool:
-    """Whether the project in the folder has a manifest of Python."""
+    """Whether the project in the folder has a Python manifest."""
     return any(posixpath.join(folder, name) in files for name in PYTHON_MARKS)
 
 
 def project_of(nodes: Sequence[str], files: Collection[str], look: Look) -> str:
-    """Return the folder of the project that all nodes belong to, "" for the top or if they do not agree."""
+    """Return the folder of the project that all nodes belong to; "" for the root, or if they belong to different
+    projects."""
     found = {_home(node.partition("::")[0], files, look) for node in nodes}
     return found.pop() if len(found) == 1 else ""
 
 
 def _home(path: str, files: Collection[str], look: Look) -> str:
-    """Return the nearest folder at or above a path whose project can run it.
+    """Return the nearest folder, at or above a path, whose project can run the tests there.
 
-    For Python it is the topmost folder, since parts of one project often look like projects.
+    For Python, return the topmost such folder, since subfolders of a Python project often have manifests of their own.
     """
     names = [name for name, ends in ENDS.items() if ends.fullmatch(path)]
     folders = [""] if not path else []
@@ -80,7 +81,7 @@ def _home(path: str, files: Collection[str], look: Look) -> str:
 
 
 def first_command(files: Collection[str], look: Look) -> str:
-    """Return the test command of the first project below the top that is not a Python project; "" if there is none."""
+    """Return the test command of the first non-Python project, searching from the root down; "" if there is none."""
     for path in sorted(files, key=lambda path: (path.count("/"), path)):
         if command := project_command(posixpath.dirname(path), files, look):
             return command
@@ -88,7 +89,7 @@ def first_command(files: Collection[str], look: Look) -> str:
 
 
 def project_command(folder: str, files: Collection[str], look: Look) -> str:
-    """Return the test command of a project that is not a Python project; "" if its manifests do not define it."""
+    """Return the test command of a non-Python project; "" if its manifests do not define one."""
     here = {posixpath.basename(path) for path in files if posixpath.dirname(path) == folder}
     if "package.json" in here and _script(look(posixpath.join(folder, "package.json"))):
         manager = next((manager for lock, manager in MANAGERS.items() if lock in here or lock in files), "npm")
@@ -106,7 +107,7 @@ def project_command(folder: str, files: Collection[str], look: Look) -> str:
 
 
 def _script(manifest: str) -> str:
-    """Return the `test` script of a package.json, "" if it has none or only npm's placeholder."""
+    """Return the `test` script of a package.json; "" if it has none or only npm's placeholder."""
     try:
         scripts = json.loads(manifest)["scripts"]
         script = scripts["test"]
@@ -116,7 +117,8 @@ def _script(manifest: str) -> str:
 
 
 def django_command(python: str, folder: str, files: Collection[str], look: Look) -> str:
-    """Return the command of a project with its own runner on top of unittest; "" if pytest or unittest can run it."""
+    """Return the test command of a project whose own runner is based on unittest; "" if pytest or unittest can run its
+    tests."""
 
     def read(name: str) -> str:
         path = posixpath.join(folder, name)
@@ -134,7 +136,8 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
 
 
 def _tox(python: str, text: str) -> str:
-    """Return the first command of tox.ini that runs tests by a runner built on unittest, without tox's own syntax."""
+    """Return the first command in tox.ini that runs tests with a runner based on unittest, with tox's own syntax
+    removed."""
     for block in TOX_COMMANDS.findall(text):
         for line in block.splitlines():
             command = re.sub(r"\{posargs(?::[^{}]*)?\}", "", line).strip().lstrip("-").strip()

@@ -1,6 +1,7 @@
-"""Collection of a test run's results: lines of hooks, the runners' own files, and reports in the repository.
+"""Collection of a test run's results from lines that hooks write, the runners' own files, and reports in the
+repository.
 
-All of them may come from untrusted code under test, so bytes and lines are limited, for all files together.
+All of these may come from untrusted code under test, so their total numbers of bytes and lines are limited.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from trajectories.errors import SweAgentError, UsageError, WorkspaceError
 
 MOST_BYTES, MOST_LINES, MOST_FILES = 150_000_000, 600_000, 3_000
 LEAST_FREE_BYTES = 65_536
-"""Minimum number of free bytes on the disk after the tests; with less, tests may have failed for lack of space."""
+"""Minimum number of free bytes on the disk after the tests; if fewer are free, tests may have failed for lack of
+space."""
 LONGEST_LINE, MOST_FRAMES = 1_000_000, 100
 KINDS = ("start", "running", "id", "unasked", "finish")
 KEYS = (*KINDS, "outcome", "message", "path", "line", "seconds", "error", "expected", "code")
@@ -49,7 +51,8 @@ class CollectedResults:
     def _own_files(self, request: RunnerRequest, last: bool) -> None:
         """Read the files that runners wrote into the run's folder, each named after the runner that reads it.
 
-        If there are no such files and nothing else is left to read (`last`), the same command removes the run's folder.
+        If there are no such files and nothing else is left to read (`last`), the command that lists them also removes
+        the run's folder.
         """
         folder, out = shlex.quote(request.folder), shlex.quote(request.out)
         none = f"rm -rf {folder} >/dev/null 2>&1 &" if last else ":"
@@ -81,7 +84,7 @@ class CollectedResults:
             self.lines += found
 
     def _reports(self, request: RunnerRequest, hooked: Sequence[Hook]) -> None:
-        """Read JUnit reports, except those of tests that their runner has already reported."""
+        """Read JUnit reports, except those whose tests the runner has already reported."""
         names = [name for hook in hooked for name in hook.reports]
         if not names:
             return
@@ -99,7 +102,7 @@ class CollectedResults:
         self.lines += self._limited(lines)
 
     def _limited(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Yield lines up to the limit."""
+        """Yield lines until the run has MOST_LINES lines."""
         room = MOST_LINES - len(self.lines)
         for line in lines:
             if room <= 0:
@@ -135,7 +138,7 @@ class CollectedResults:
 
 
 def _appended(data: bytes) -> Iterator[Line]:
-    """Yield the result lines of a file; other lines (cut off by a kill, or written by other programs) are skipped."""
+    """Yield the result lines of a file; lines that are cut off or that other programs wrote are skipped."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)
@@ -150,7 +153,7 @@ def _appended(data: bytes) -> Iterator[Line]:
 
 
 def _plain(value: dict[str, Any]) -> Line:
-    """Return a line reduced to the known keys, with texts and numbers as values."""
+    """Return a result line with only the known keys, and with only strings and numbers as values."""
     line: Line = {name: value[name] for name in KEYS if isinstance(value.get(name), str | int | float)}
     frames = value.get("trace")
     if isinstance(frames, list):
@@ -160,6 +163,7 @@ def _plain(value: dict[str, Any]) -> Line:
 
 
 def _names(id: str) -> list[str]:
-    """Return a test's own name, and its name joined with those of the suites around it, as other reporters write it."""
+    """Return a test's own name, and its name prefixed with the names of the suites that contain it, as other reporters
+    write it."""
     parts = LAST.split(id)
     return [parts[-1], " ".join(parts[1:] or parts)]

@@ -1,4 +1,4 @@
-"""Plug-in interface of test runners: hooks that make a runner report each test, whatever command runs it.
+"""Plug-in interface for test runners: hooks that make a runner report each test, whatever command runs it.
 
 A runner is a module `aci/runners/<name>.py` with
 
@@ -26,7 +26,7 @@ from aci.testing.suite_results import Line
 from trajectories.plugins import names
 
 PYTHON = re.compile(r"\b(?:py\.?test|unittest|manage\.py|runtests\.py|django(?:-admin)?\s+test)\b")
-"""Commands that run only tests in Python."""
+"""Matches commands that run only Python tests."""
 MOST_BYTES = 50_000_000
 """Size limit of a file that a runner writes."""
 
@@ -67,11 +67,12 @@ class RunnerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Additions that make a runner report: the `command` to run, `files` to write into the folder, and `env`.
+    """Additions that make a runner report its results: the `command` to run, `files` to write into the folder, and
+    environment variables (`env`).
 
-    Files under `bin/` are programs and take precedence over others of their name. A value of `env` is put in double
-    quotes, so that `${NAME}` in it expands to the session's variable. `reports` are patterns for `find -name` of JUnit
-    reports that the runner writes into the repository.
+    Files under `bin/` are programs and take precedence over other programs of the same name. A value in `env` is put in
+    double quotes, so that `${NAME}` in it expands to a variable of the session. `reports` holds `find -name` patterns
+    for JUnit reports that the runner writes into the repository.
     """
 
     command: str
@@ -98,7 +99,7 @@ def reader_of(name: str) -> Callable[[RunnerRequest, str, bytes], Iterator[Line]
 
 
 def collect_hooks(request: RunnerRequest, command: str) -> tuple[str, list[Hook]]:
-    """Return the command with all additions, and the hooks of the runners that it may use."""
+    """Return the command with all additions, and the hooks of the runners that the command may use."""
     found = []
     for name, runner in runners().items():
         if name == "python" or not PYTHON.search(command):
@@ -112,9 +113,9 @@ def collect_hooks(request: RunnerRequest, command: str) -> tuple[str, list[Hook]
 def build_wrapper(request: RunnerRequest, added: Sequence[str], run: str, kept: str) -> bytes:
     """Return a program that wraps a build tool: it inserts `added` after the subcommand `test`, then runs `run`.
 
-    `run` is shell code. In it, `"$tool" "$@"` is the whole call of the tool, `$out` the file to write, and `$dashes` is
-    set if the call contains `--`. `fit` reduces a huge `$out` to the lines that match `kept`. `$out.cwd` holds the
-    working directory of the call.
+    `run` is shell code. In it, `"$tool" "$@"` is the whole call of the tool, `$out` is the file to write, and `$dashes`
+    is set if the call contains `--`. The function `fit` reduces a huge `$out` to the lines that match `kept`.
+    `$out.cwd` holds the working directory of the call.
     """
     text = program_source("shim.sh").decode()
     places = {"%BIN%": shlex.quote(f"{request.folder}/bin"), "%OUT%": shlex.quote(request.out)}

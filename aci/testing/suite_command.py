@@ -1,4 +1,4 @@
-"""Detection of a repository's test command, and commands that repeat a part of the suite."""
+"""Detection of a repository's test command, and construction of commands that rerun a part of the suite."""
 
 from __future__ import annotations
 
@@ -39,15 +39,17 @@ NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
 def detect_command(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> str:
-    """Return the test command of the repository, or of the part of it that contains `nodes`. Raises UsageError."""
+    """Return the test command of the repository, or of the project in it that contains `nodes`. Raises UsageError if
+    none is found."""
     return detect(workspace, session, nodes)[0]
 
 
 def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the test command of the repository, and its Python version if Python runs it. Raises UsageError.
+    """Return the test command of the repository, and the Python version if the command runs Python. Raises UsageError
+    if none is found.
 
-    In a repository of several projects, `nodes` select one. Otherwise it is the project at the top, or else the first
-    project below it that is not a Python project.
+    If the repository has several projects, `nodes` selects one of them. Otherwise, the command is that of the project
+    at the root or, if there is none, of the first non-Python project below it.
     """
 
     def look(path: str) -> str:
@@ -70,7 +72,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
 
 
 def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
-    """Return the paths of all build and test manifests, down to three folders deep."""
+    """Return the paths of all build and test manifests in folders up to three levels deep."""
     names = " -o ".join(f"-name {shlex.quote(name)}" for name in MANIFESTS)
     ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
     place = shlex.quote(workspace.root)
@@ -122,9 +124,10 @@ def prepend_python_path(folder: str, command: str) -> str:
 
 
 def is_run_by(command: str, path: str) -> bool:
-    """Whether a test command runs this file itself.
+    """Whether a test command runs this file directly.
 
-    It does if it names the file. A command other than pytest and unittest may also run a file such as a Makefile.
+    A command runs each file that it names. A command other than pytest and unittest may also run an unnamed file, such
+    as a Makefile.
     """
     folders = ["", *ENTERED.findall(command)]
     modules = [name.replace(".", "/") for name in MODULE.findall(command)]
@@ -136,7 +139,7 @@ def is_run_by(command: str, path: str) -> bool:
 
 
 def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
-    """Return a shell line, for people, that repeats `command` for `nodes` only."""
+    """Return a shell command, to be shown to the user, that reruns `command` for `nodes` only."""
     more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
     quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
     if PYTEST.search(command):
@@ -153,7 +156,7 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
 
 
 def named_files(command: str) -> list[str]:
-    """Return the files (or tests in them) that a plain pytest command names; nothing if it runs the whole suite."""
+    """Return the files (or tests in them) that a plain pytest command names; none if it runs the whole suite."""
     if not (match := PYTEST.search(command)):
         return []
     words = match[1].split()
@@ -167,7 +170,7 @@ def named_files(command: str) -> list[str]:
 
 
 def group_nodes(nodes: Sequence[str], files: Collection[str]) -> list[str]:
-    """Return the nodes, with one of the `files` in place of four or more nodes in it."""
+    """Return the nodes, with four or more nodes in the same file replaced by that file if it is one of `files`."""
     many = Counter(node.partition("::")[0] for node in nodes)
     whole = {path for path, count in many.items() if count >= MANY_OF_FILE and path in files}
     paths = ((node, node.partition("::")[0]) for node in nodes)

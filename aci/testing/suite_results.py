@@ -17,14 +17,15 @@ Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
 LOSS = {"passed": 0, "xpassed": 0, "xfailed": 1, "skipped": 1, "error": 2, "failed": 3}
-"""Of several lines for one test in a run, the highest RANK counts; of its results in two runs, the highest LOSS."""
+"""If a test has several lines in a run, the highest RANK counts; if it has results in two runs, the highest LOSS
+counts."""
 TIMED_OUT, TOO_LONG = "TimeUp", "RanTooLong"
 SHELL_FAILED = 126
-"""Exit codes from this one on are the shell's: not executable, not found, ended by a signal."""
+"""Lowest exit code that the shell itself uses: command not executable, not found, or ended by a signal."""
 IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
-"""The highest exit code that failed tests explain in Python's runners: pytest reports internal problems from 3 on.
-Other runners have their own codes: cargo's is 101."""
+"""Highest exit code that Python's test runners use for failed tests; pytest reports internal problems from 3 on. Other
+runners have their own codes: cargo's is 101."""
 LARGEST = 1_000_000_000
 """Upper limit of line numbers, counts and seconds."""
 
@@ -34,7 +35,8 @@ class TestResult:
     """The result of one test, or of a file that could not be collected (`error`).
 
     `id` is pytest's node id or unittest's dotted name. `path` and `line` are where the test is defined. For a failure,
-    `error` is the exception's type and `trace` the frames in the repository, `path:line:function`, innermost last.
+    `error` is the exception's type, and `trace` lists the frames in the repository as `path:line:function`, innermost
+    last.
     """
 
     __test__: ClassVar[bool] = False
@@ -58,12 +60,12 @@ class TestResult:
 
     @property
     def cut(self) -> bool:
-        """Whether it was still running when the whole run timed out, which says nothing about the test."""
+        """Whether the test was still running when the whole run timed out, so that its result is unknown."""
         return self.error == TIMED_OUT
 
     @property
     def too_long(self) -> bool:
-        """Whether it was ended because it exceeded the time limit of a test."""
+        """Whether the test was ended because it exceeded the time limit per test."""
         return self.error == TOO_LONG
 
 
@@ -71,11 +73,11 @@ class TestResult:
 class SuiteReport:
     """The report of a test command.
 
-    `complete`: every session that started also finished, and all its tests ran. `granularity` is `command` if only the
-    exit code is known. `notes` describe inconsistencies. Failed tests explain exit codes up to `highest`, and those in
-    `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner reports a failure, of a
-    test or of a rule of its own. `unasked`: tests failed that were not requested; they have no result here. `limit` is
-    the time limit of each test, in seconds.
+    `complete` tells whether every session that started also finished and ran all its tests. `granularity` is `command`
+    if only the exit code is known. `notes` describe inconsistencies. Exit codes up to `highest` and those in `codes`
+    can be explained by failed tests; runners announce `codes` (mocha's is the number of failures). `trouble` tells
+    whether a runner reports failure, because of a test or one of the runner's own rules. `unasked` tells whether tests
+    failed that were not requested; they are not in `results`. `limit` is the time limit of each test, in seconds.
     """
 
     results: tuple[TestResult, ...]
@@ -107,7 +109,7 @@ class SuiteReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many tests had each outcome; outcomes that did not occur are left out."""
+        """Number of tests with each outcome; outcomes that did not occur are omitted."""
         found = {outcome: sum(result.outcome == outcome for result in self.results) for outcome in OUTCOMES}
         return {outcome: count for outcome, count in found.items() if count}
 
@@ -136,8 +138,7 @@ class SuiteReport:
         return next((result for result in found if result.outcome == "error"), None)
 
     def joined(self, other: SuiteReport) -> SuiteReport:
-        """Merge the results of two runs: of each test the worse one that was not cut off; all else is taken from
-        `other`."""
+        """Return `other` merged with this report: for each test, the worse of the results that were not cut off."""
         ours = [result for result in self.results if result.id not in other._by_id]
         pairs = [(self._by_id.get(result.id, result), result) for result in other.results]
         worse = [max(pair, key=lambda one: -1 if one.cut else LOSS[one.outcome]) for pair in pairs]
@@ -163,8 +164,8 @@ class SuiteReport:
 def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteReport:
     """Build the report of a command from its lines `{"start"}`, `{"running"}`, `{"id", "outcome", …}`, `{"finish"}`.
 
-    `{"unasked"}` is a failed test that was not requested. Other lines are skipped. Without a start, only the exit code
-    is known.
+    A line `{"unasked"}` reports a failed test that was not requested. Other lines are skipped. Without a start line,
+    only the exit code is known.
     """
     starts = [line for line in lines if "start" in line]
     finishes = [line for line in lines if "finish" in line]
@@ -225,14 +226,14 @@ def _result(line: Line) -> TestResult | None:
 
 
 def _text(value: Any) -> str:
-    """Return a text or a number as a text that UTF-8 can encode; lone surrogates from JSON are escaped."""
+    """Return a string or number as a string that can be encoded as UTF-8; lone surrogates from JSON are escaped."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     return str(_number(value))
 
 
 def _left_running(lines: list[Line]) -> str:
-    """Return the test that had started but not finished at the last line, or ""."""
+    """Return the test that had started but not finished according to the last lines, or ""."""
     for line in reversed(lines):
         if isinstance(line.get("running"), str):
             return _text(line["running"])

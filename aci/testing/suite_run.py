@@ -28,10 +28,11 @@ SESSION = HARNESS_SESSION
 UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
 SOURCE_ENDS = (".rs", ".java", ".kt", ".groovy", ".scala")
-"""Suffixes of files in languages whose runners report a class or crate that may be in one of several folders."""
+"""Source file suffixes of languages whose runners report a class or crate, which may be in one of several folders."""
 MOST_SOURCES = 200_000
 TEST_LIMIT = 60.0
-"""Maximum number of seconds for one test if an alarm can end it, so that a hanging test does not hide the others."""
+"""Maximum number of seconds for one test, if an alarm can end it, so that one hanging test does not prevent other
+results."""
 
 
 def run_tests(
@@ -41,12 +42,12 @@ def run_tests(
     timeout: float = 600,
     each: float | None = None,
 ) -> SuiteReport:
-    """Run the tests by `command`, or by a detected one, limited to `nodes` if any are given.
+    """Run the tests with `command`, or with a detected command if it is empty, limited to `nodes` if any are given.
 
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
-    skipped. A command for which only the exit code is used cannot be limited to nodes. `timeout` is in seconds, for the
-    whole command. A test that takes longer than `each` seconds (by default a minute, or half of `timeout` if that is
-    less) fails. Raises UsageError if no test command is given and none can be detected.
+    skipped. If only the exit code of a command can be used, its tests cannot be limited to nodes. `timeout` is in
+    seconds, for the whole command. A test that takes longer than `each` seconds (by default a minute, or half of
+    `timeout` if that is less) fails. Raises UsageError if no test command is given and none can be detected.
     """
     command = command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
@@ -61,8 +62,9 @@ def run_tests(
     complete, notes = report.complete and collected.whole, (*report.notes, *collected.notes)
     report = replace(report, complete=complete, notes=notes, limit=limit)
     if not report.results and UNREACHABLE in ran.output:
-        # The command hides the hooks from Python (-I, env -i, tox), so that only its exit code can be used.
-        collected.removed, request = False, replace(request, folder=f"{folder}-plain")  # the other is being removed
+        # The command hides the hooks from Python (-I, env -i, tox), so only its exit code can be used.
+        # The first folder is being removed.
+        collected.removed, request = False, replace(request, folder=f"{folder}-plain")
         workspace.write(f"{request.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
         report = build_report(command, workspace.run(_shell_line(request, hooked), timeout, SESSION), [])
     if not collected.removed:
@@ -76,8 +78,8 @@ def limit_per_test(timeout: float) -> float:
 
 
 def _outermost(nodes: Sequence[str]) -> list[str]:
-    """Return the nodes without those inside a folder that is also a node: otherwise some runners skip its other
-    files."""
+    """Return the nodes without those inside a folder that is also a node; otherwise some runners skip the folder's
+    other files."""
     folders = [f"{node.rstrip('/')}/" for node in nodes if "::" not in node and not node.endswith(".py")]
     return [node for node in nodes if not any(node.startswith(folder) and node != folder for folder in folders)]
 
@@ -90,7 +92,7 @@ def _look(workspace: Workspace, path: str) -> str:
 
 
 def _existing(workspace: Workspace) -> Callable[[str], bool]:
-    """Return a function that returns whether a source file exists; its first call lists all files at once."""
+    """Return a function that tells whether a source file exists; its first call lists all source files."""
     chosen = " -o ".join(f"-name '*{end}'" for end in SOURCE_ENDS)
 
     @cache
@@ -106,7 +108,7 @@ def _existing(workspace: Workspace) -> Callable[[str], bool]:
 def _run(
     workspace: Workspace, request: RunnerRequest, command: str, hooked: Sequence[Hook], timeout: float
 ) -> CommandResult:
-    """Write the hooks' files and the command to files, and run the command, all in one shell command to save time.
+    """Write the hooks' files and the command file, and run the command, all in one shell command to save time.
 
     The command runs from a file so that it cannot change the state of the session's shell.
     """

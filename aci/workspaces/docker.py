@@ -27,7 +27,7 @@ _TRIES = 3
 _SETTLING = 0.5
 """Seconds for which a daemon may still report a container as running after it was killed."""
 _DETACH_KEYS = "ctrl-@,ctrl-^,ctrl-@"
-"""The keys that detach from a terminal. Docker's default is ctrl-p ctrl-q, and it would delay each ctrl-p."""
+"""The keys that detach from a terminal. Docker's default is ctrl-p ctrl-q, which would delay each ctrl-p."""
 
 _RENEW_FIRST = [
     *("sh", "-c"),
@@ -35,11 +35,13 @@ _RENEW_FIRST = [
     'exec "$@"',
     "sh",
 ]
-"""Start of the control shell's command line; it renews the git indexes of a small base when its container starts."""
+"""Prefix of the control shell's command line that refreshes the git indexes of a small base when its container
+starts."""
 
 
 def open(options: WorkspaceOptions) -> Workspace:
-    """Open a workspace (see `open_workspace`). Meanwhile, containers of dead processes are removed."""
+    """Open a workspace (see `open_workspace`). Containers left behind by dead processes are removed in the
+    background."""
     daemon = connect()
     try:
         daemon.tidy()
@@ -49,7 +51,7 @@ def open(options: WorkspaceOptions) -> Workspace:
 
 
 def _start_box(daemon: Daemon, options: WorkspaceOptions) -> DockerHost:
-    """Return a container of the base image. The image is rebuilt if another process removes it as too old."""
+    """Return a container of the base image. The image is rebuilt if another process removes it because of its age."""
     from docker.errors import ImageNotFound
 
     for tries_left in reversed(range(_TRIES)):
@@ -144,6 +146,6 @@ class DockerHost:
 
 
 def _python_path(container: Container, root: str) -> str:
-    """Return PYTHONPATH for all sessions: the repository first, so that tests import its own package."""
+    """Return PYTHONPATH for all sessions: the repository first, so that tests import the repository's own package."""
     set_there = dict(each.partition("=")[::2] for each in container.attrs["Config"]["Env"] or ())
     return ":".join(filter(None, (root, f"{root}/src", set_there.get("PYTHONPATH", ""))))

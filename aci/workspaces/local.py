@@ -31,7 +31,8 @@ EXPLICIT_BARE_REPOSITORY = {
     "GIT_CONFIG_KEY_0": "safe.bareRepository",
     "GIT_CONFIG_VALUE_0": "explicit",
 }
-"""Prevents git from treating a folder of ordinary files as a bare repository, whose settings can run programs."""
+"""Environment variables that prevent git from treating a folder of ordinary files as a bare repository, whose settings
+can run programs."""
 
 _PROBE = """\
 import sys
@@ -44,13 +45,13 @@ for name in sys.argv[1:]:
             print(name, spec.origin)
             break
 """
-"""A script that prints the names that are found before PYTHONPATH is searched, and their files. The repository's
-folders are not on sys.path, since finders that a .pth file installs may import from there."""
+"""A script that prints which of the given names are found before PYTHONPATH is searched, and their files. The
+repository's folders are not on sys.path, because finders installed by a .pth file may import from there."""
 
 
 def open(options: WorkspaceOptions) -> Workspace:
-    """Open a workspace (see `open_workspace`). Warns that the workspace is not isolated, and also if imports come from
-    elsewhere."""
+    """Open a workspace (see `open_workspace`). Warns that the workspace is not isolated, and also if the repository's
+    packages would be imported from elsewhere."""
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     for folder in dead_workspaces():
         remove_folder(folder)
@@ -65,7 +66,8 @@ def open(options: WorkspaceOptions) -> Workspace:
 
 
 class LocalBase:
-    """The hosts of one base, with pristine copies of history and store in a folder that the last host removes."""
+    """The hosts of one base, and a folder with pristine copies of its history and store, which the last host
+    removes."""
 
     def __init__(self, options: WorkspaceOptions) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
@@ -185,7 +187,7 @@ class LocalHost:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a repository. Its objects, which git never changes, become hard links."""
+    """Copy a repository. Git objects, which never change, are hard-linked."""
 
     def copy(old: str, new: str) -> None:
         if f"{os.sep}objects{os.sep}" in old:
@@ -198,7 +200,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: WorkspaceOptions) -> None:
-    """Warn if a package of the repository would be imported from elsewhere: the tests would test other code."""
+    """Warn if a package of the repository would be imported from elsewhere, because the tests would then test other
+    code."""
     root = Path(workspace.root)
     found = [file.parent.name for base in (root, root / "src") for file in sorted(base.glob("*/__init__.py"))]
     names = [name for name in found if name.isidentifier() and not name.startswith("test")][:10]

@@ -1,7 +1,7 @@
 """The budget of a batch: an instance starts only if its whole budget is available, and returns what it did not spend.
 
-A lease reserves an instance's budget, in whole picodollars as in `agent/limits/run_budget.py`. Leased and spent dollars
-together exceed the total only by what a provider bills above a request's reservation.
+A lease reserves an instance's budget, in whole picodollars as in `agent/limits/run_budget.py`. The sum of leased and
+spent dollars exceeds the total only if a provider bills more than a request's reservation.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from agent.limits.run_budget import PICO, dollars
 from trajectories.errors import BudgetStop, Cancelled, UsageError
 
 TICK = 0.1
-"""Seconds between two checks whether a waiting worker is to stop."""
+"""Seconds between checks of whether a waiting worker should stop."""
 
 
 class BudgetExhausted(BudgetStop):
-    """The total does not cover another instance, and no open lease could return anything."""
+    """Raised if the total does not cover another instance and no open lease can return any money."""
 
 
 class BatchBudget:
@@ -37,7 +37,7 @@ class BatchBudget:
         self._changed = Condition()
 
     def lease(self, wanted: float, cancel: Event) -> Lease:
-        """Reserve `wanted` dollars for one instance. Wait if too little is left, while other leases are open.
+        """Reserve `wanted` dollars for one instance. Wait while too little is left but other leases are open.
 
         Raises BudgetExhausted if too little is left and no other lease is open, Cancelled when stopped while waiting.
         """
@@ -59,7 +59,7 @@ class BatchBudget:
 
     @property
     def spent(self) -> float:
-        """Spent dollars, without open leases."""
+        """Dollars spent, not including open leases."""
         with self._changed:
             return dollars(self._spent)
 

@@ -1,6 +1,6 @@
-"""The driver of a batch: workers, preparation of the next jobs, orderly stop, and the summary.
+"""The driver of a batch: workers, preparation of the next jobs, graceful shutdown, and the summary.
 
-Workers are threads. A further thread prepares what the next job shares with others (clone, index, image).
+Workers are threads. Another thread prepares resources that the next job shares with other jobs (clone, index, image).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ VARIES = re.compile(r"\d+|'[^']*'|\"[^\"]*\"")
 class BatchSummary:
     """The state of a batch.
 
-    `exits` counts the kinds of exits, including infrastructure failures. `left` is the number of jobs still to do,
-    including infrastructure failures but not unusable rows. `dollars` is null if a request had no price; unsettled
-    reservations count. `error` is the error that stopped the batch.
+    `exits` counts the runs by kind of exit, including infrastructure failures. `left` is the number of jobs still to
+    do, including infrastructure failures but not unusable rows. `dollars` is None if a request had no price; it
+    includes unsettled reservations. `error` is the error that stopped the batch.
     """
 
     out: Path
@@ -52,7 +52,7 @@ class BatchSummary:
 
 
 class Batch:
-    """A batch of `jobs` that are still to do, in this order. Setting `cancel` stops all of them in an orderly way."""
+    """A batch that runs `jobs` in this order. Setting `cancel` stops all of them gracefully."""
 
     def __init__(self, out: Path, jobs: Sequence[Job], means: WorkerResources, workers: int) -> None:
         self.out = out
@@ -65,7 +65,7 @@ class Batch:
         self._changed = Condition()
 
     def run(self) -> BatchSummary:
-        """Do the jobs and record each result at once; return when all are done or no more can be done."""
+        """Run the jobs and record each result at once; return when all are done or no more can be run."""
         started = time.monotonic()
         self._means.front.began(self._jobs, tuple(self._means.store.done.values()))
         workers = [
@@ -121,7 +121,7 @@ class Batch:
     def _do(self, job: Job) -> None:
         try:
             done = run_job(job, self._means)
-        except BudgetExhausted as error:  # another job may need less
+        except BudgetExhausted as error:  # another job may need less money
             self._exhausted = error
             return
         except SweAgentError:
@@ -132,7 +132,7 @@ class Batch:
         self._check_common_failure(job, done)
 
     def _check_common_failure(self, job: Job, done: JobResult) -> None:
-        """Stop if so many instances in a row fail with the same error that the errors must have a common cause.
+        """Stop the batch if so many instances in a row fail with the same error that a common cause is likely.
 
         Instances with the same image count as one; unusable rows are not counted.
         """

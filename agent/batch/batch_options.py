@@ -10,7 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """The options of a batch: `flags` are given settings, `workers` is the number of simultaneous instances."""
+    """The options of a batch: `flags` holds settings given as flags, `workers` is the number of simultaneous
+    instances."""
 
     files: tuple[Path, ...]
     out: Path

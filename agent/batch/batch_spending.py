@@ -1,4 +1,5 @@
-"""The spending of a batch according to its journals, the source of truth for money even after a killed driver."""
+"""A batch's spending according to its journals, which are the source of truth for money even after a driver was
+killed."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class UnfinishedRun:
     ended: bool = False
 
     def wanted(self, budget: float) -> float:
-        """Return what it may still spend, if a new run gets `budget`."""
+        """Return the dollars that the run may still spend; `budget` is the budget of a new run."""
         if self.ended:
             return 0.0
         return max(0.0, (budget if self.budget is None else self.budget) - (self.spent or 0.0))
@@ -37,7 +38,7 @@ class UnfinishedRuns:
 
     begun: dict[str, UnfinishedRun] = field(default_factory=dict)
     broken: int = 0
-    """The number of folders that were moved aside; each counts as one whole budget spent."""
+    """The number of folders that were moved aside; for each, a whole budget counts as spent."""
 
 
 def read_unfinished_runs(runs: Path, done: Container[str]) -> UnfinishedRuns:
@@ -65,7 +66,7 @@ def read_unfinished_runs(runs: Path, done: Container[str]) -> UnfinishedRuns:
 def unfinished_run(directory: Path) -> UnfinishedRun | None:
     """Return the run in this folder; None if its first records are incomplete.
 
-    Raises RunBroken, NewerRun, and WorkspaceError if it cannot be read now.
+    Raises RunBroken or NewerRun for a record that cannot be used, and WorkspaceError if it cannot be read now.
     """
     try:
         trajectory = read(directory)

@@ -1,4 +1,4 @@
-"""The start of a batch: checks its options, opens its resources and runs it."""
+"""The start of a batch: checking its options, opening its resources and running it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from trajectories.errors import ConfigError, UsageError
 
 
 def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
-    """Start or resume the batch and run it to its end; an error that stops it is in the summary.
+    """Start or resume the batch and run it to its end; the summary contains the error if one stops it.
 
-    Errors before its start are raised: UsageError, ConfigError, TryLater if another process uses its folder. Raises
-    KeyboardInterrupt for a second signal, or for one before the start.
+    Errors that occur before the start are raised: UsageError, ConfigError, and TryLater if another process uses the
+    batch's folder. Raises KeyboardInterrupt for a second signal, or for one before the start.
     """
     given = {name: value for name, value in asked.flags.items() if value is not None}
-    given["experience"] = False  # the result of an instance must not depend on others
+    given["experience"] = False  # the result of an instance must not depend on other instances
     settings, state = load_settings(**given, state=asked.out), load_settings().state
     try:
         digest = claim_output(asked.out, state)
@@ -121,7 +121,8 @@ def _images(out: Path, limit: int | None, shown: BatchDisplay, stack: ExitStack)
 
 
 def _check_settings(settings: Settings, total: float | None) -> str:
-    """Return the model name for predictions. Raises UsageError and ConfigError for settings that fail every run."""
+    """Return the model name for predictions. Raises UsageError and ConfigError for settings with which every run would
+    fail."""
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     needs = needs_model(strategy)
     if total is not None and (settings.budget is None or settings.budget > total):
@@ -142,7 +143,8 @@ def _check_settings(settings: Settings, total: float | None) -> str:
 
 
 def _spent(done: Iterable[JobResult], found: UnfinishedRuns, settings: Settings, total: float | None) -> float:
-    """Return the dollars that earlier processes spent. Raises ConfigError if they are unknown and there is a total."""
+    """Return the dollars that earlier processes spent. Raises ConfigError if the amount is unknown and the batch has a
+    total budget."""
     each = [one.dollars for one in done] + [run.spent for run in found.begun.values()]
     if total is not None and None in each:
         raise ConfigError(

@@ -42,7 +42,7 @@ MOST_AHEAD = 100
 
 
 class BatchDisplay(AbstractContextManager["BatchDisplay"], Protocol):
-    """A display of a batch, entered before the first call and left after the last.
+    """A display of a batch: a context manager that is entered before the first call and exited after the last.
 
     All methods but `began` may be called from any thread.
     """
@@ -74,9 +74,9 @@ class WorkerResources:
     """What the workers of a batch share.
 
     `prepare` adds a job's repository and settings, `model` is the name in predictions, `begun` holds the unfinished
-    runs, `tries` is the maximum number of tries after infrastructure failures. `check` raises WorkspaceError if the
-    machine would fail all other instances as well. Without `indexing` the runs build their indexes themselves, without
-    `images` they pull their images.
+    runs, `tries` is the maximum number of tries after infrastructure failures. `check` raises WorkspaceError if all
+    other instances would fail on this machine as well. Without `indexing`, the runs build their indexes themselves;
+    without `images`, they pull their images.
     """
 
     place: Executor
@@ -150,11 +150,11 @@ def base_of(job: Job) -> str:
 
 
 def run_job(job: Job, resources: WorkerResources) -> JobResult:
-    """Run the job, settle its lease and return its result; other errors than these become part of the result.
+    """Run the job, settle its lease and return its result; errors other than those below become part of the result.
 
-    Raises Cancelled, BudgetExhausted if there is no money for the job, ConfigError for problems that only the user can
-    fix, TryLater if the provider has refused all requests for a long time, WorkspaceError if this machine fails as a
-    whole.
+    Raises Cancelled, BudgetExhausted if the batch's budget does not cover the job, ConfigError for problems that only
+    the user can fix, TryLater if the provider has refused all requests for a long time, WorkspaceError if this machine
+    fails as a whole.
     """
     try:
         return _run_with_lease(job, resources)
@@ -164,7 +164,7 @@ def run_job(job: Job, resources: WorkerResources) -> JobResult:
         rest = f" Its previous folder is kept as {kept}." if kept.exists() else ""
         resources.front.say(f"{job.run} starts from scratch: {error.message}{rest}")
     except (ConfigError, TryLater) as error:
-        if isinstance(error.__cause__, ModelError):  # the error's advice is for a single run
+        if isinstance(error.__cause__, ModelError):  # the error's suggested fix is meant for a single run
             raise type(error)(error.message, f"{error.__cause__.fix} Then start the batch again.".strip()) from error
         raise
     return _run_with_lease(job, resources, last=True)
@@ -178,12 +178,13 @@ def lost_attempt(job: Job, error: Exception) -> JobResult:
 
 
 def _run_with_lease(job: Job, resources: WorkerResources, last: bool = False) -> JobResult:
-    """Run the job with a lease. Raises RunBroken, with the whole lease spent, unless it is the `last` start."""
+    """Run the job with a lease. Raises RunBroken unless this is the `last` start; the whole lease then counts as
+    spent."""
     before = resources.begun.get(job.run) or UnfinishedRun()
     lease = resources.batch_budget.lease(before.wanted(job.settings.budget or 0.0), resources.cancel)
     try:
         done = _solve_with_retries(job, resources, last)
-    except BaseException as error:  # raised again
+    except BaseException as error:  # re-raised below
         lease.give_back(lease.amount if isinstance(error, RunBroken) else _spent(job, lease, before))
         raise
     lease.give_back(lease.amount if done.dollars is None else done.dollars - (before.spent or 0.0))
@@ -197,7 +198,7 @@ def _spent(job: Job, lease: Lease, before: UnfinishedRun) -> float:
 
 
 def _solve_with_retries(job: Job, resources: WorkerResources, last: bool) -> JobResult:
-    """Solve the job; after an infrastructure failure, resume the run after a pause, a few times."""
+    """Solve the job; after an infrastructure failure, wait and resume the run, for a limited number of tries."""
     from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
     def say(state: RetryCallState) -> None:
@@ -246,12 +247,12 @@ def _solve_once(job: Job, resources: WorkerResources) -> JobResult:
         failed.__cause__ = error
     except WorkspaceError as error:
         failed = error
-    resources.cancel.check()  # errors of a stopped run are not the machine's
+    resources.cancel.check()  # if the run was stopped, its errors do not mean that the machine failed
     raise failed
 
 
 def _prepare(job: Job, resources: WorkerResources) -> Job:
-    """Prepare the job. Raises Halt if the batch's own records are damaged; the run's records are not read yet."""
+    """Prepare the job. Raises BatchHalt if the batch's own records are damaged; the run's records are not read yet."""
     try:
         return resources.ready(job)
     except RunBroken as error:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def write_final_outputs(asked: BatchOptions, done: Container[str], whole: bool, front: BatchDisplay) -> None:
-    """Write the failure page of the `done` instances and, for a `whole` batch, the submission if requested.
+    """Write the failure page of the `done` instances and, if it is requested and the batch is complete (`whole`), the
+    submission.
 
     Errors are only shown, because the batch itself is finished.
     """
@@ -45,7 +46,7 @@ def _show_errors(front: BatchDisplay) -> Iterator[None]:
 
 
 def _golds(asked: BatchOptions, done: Container[str]) -> Mapping[str, str] | None:
-    """Return the instances' gold patches, for the failure page only; None if the files have none."""
+    """Return the instances' gold patches, for the failure page only; None if the instance files contain none."""
     from agent.instances.dataset_rows import ID, is_list_of_addresses, rows
 
     found: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """A helper process that builds code graphs and histories, so that the solving threads only read them.
 
 Building them is CPU-bound Python, which would block the other threads of the process. If the helper dies, fails or
-hangs, only speed is lost: a run builds what is missing.
+hangs, the batch only becomes slower, because each run builds the indexes that are missing.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 REMEMBERED = 1_000
 MOST_DEATHS = 3
-"""A helper that died this many times is not started again."""
+"""Number of deaths after which the helper is not started again."""
 LONGEST = 300.0
-"""Maximum number of seconds; a helper that takes longer is considered dead."""
+"""Maximum number of seconds for one index; a helper that takes longer is considered dead."""
 TICK = 0.1
 ANY = Issue("Nothing in particular")
-"""A placeholder for the issue: graph and history do not depend on it."""
+"""A placeholder issue, since the graph and the history do not depend on the issue."""
 
 
 class GraphIndexer:
@@ -45,7 +45,7 @@ class GraphIndexer:
         self._closed = False
 
     def ahead(self, repository: Path, base: str) -> Future[None]:
-        """Start to build the index of a commit without waiting for it."""
+        """Start building the index of a commit without waiting for it."""
         with self._lock:
             key = repository, base
             if key not in self._futures:
@@ -55,7 +55,7 @@ class GraphIndexer:
             return self._futures[key]
 
     def ready(self, repository: Path, base: str, cancel: Event) -> None:
-        """Wait until graph and history of commit `base` are in the user's cache, or building them has failed.
+        """Wait until the graph and the history of commit `base` are in the user's cache, or building them has failed.
 
         Raises Cancelled when stopped while waiting.
         """

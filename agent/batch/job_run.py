@@ -34,12 +34,12 @@ OF_MACHINE = {
 OF_MACHINE |= {"memory", "processes", "disk", "cpus", "runtime", "read_only"}
 """Settings that the batch determines for its runs; those in a run's record must not differ from them."""
 OF_SERVER = ("api_base", "key_env")
-"""Fields of a model's settings that must not differ from the batch's either."""
+"""Fields of a model's settings whose recorded values must not differ from the batch's either."""
 
 
 def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
-    """Start or resume the job's run in this thread; see `Executor.solve`. If it was `sent`, the driver has already
-    started it."""
+    """Start or resume the job's run in this thread; see `Executor.solve`. If the job was `sent` to this machine, the
+    driver has already started its run."""
     if watch.cancel.is_set():
         raise Cancelled("The batch was stopped.", "")
     if not sent:
@@ -57,9 +57,11 @@ def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
         trusted=job.settings.runs,
         registry=load_settings().state,
     )
-    engine.settings = engine.settings.model_copy(update={"experience": False})  # an organisation's policy might set it
+    # An organisation's policy might enable it.
+    engine.settings = engine.settings.model_copy(update={"experience": False})
     try:
-        if str(job.repository.resolve()) != engine.run.repository:  # started on another machine, or moved since
+        # The run was started on another machine, or the repository was moved.
+        if str(job.repository.resolve()) != engine.run.repository:
             engine.repository = Repository.open(job.repository)
         return done(job, _solve(job, engine, watch))
     finally:
@@ -108,8 +110,8 @@ def _solve(job: Job, engine: Engine, watch: JobWatch) -> Result:
 
 
 def failed_result(job: Job, error: SweAgentError) -> JobResult:
-    """Return the result of a job that failed because of infrastructure or its row; the run's best tree is the
-    prediction.
+    """Return the result of a job that failed because of infrastructure or its dataset row; the prediction is the run's
+    best tree.
 
     For a damaged record the whole budget counts as spent; if the record cannot be read now, the cost is unknown.
     """

@@ -14,13 +14,13 @@ from agent.instances.repository_clones import Repositories
 from trajectories.errors import ConfigError, UsageError
 
 RUN_ONLY_SETTINGS = {**NOWHERE, "reproduce": "", "function": "", "workload": "", "benchmark": ""}
-"""Settings for a single run or repository; a batch ignores the user's values."""
+"""Settings for a single run or repository, for which a batch ignores the user's values."""
 
 
 @dataclass(frozen=True)
 class JobPreparation:
-    """Prepares jobs. `flags` are given on the command line; a row's image and test command apply unless the flag is
-    given."""
+    """Prepares jobs. `flags` holds the settings given on the command line; a row's image and test command apply unless
+    the corresponding flag is given."""
 
     repositories: Repositories
     flags: Mapping[str, Any]
@@ -29,7 +29,8 @@ class JobPreparation:
     """Settings shared by the instances with the same image and test command."""
 
     def jobs(self, instances: Sequence[Instance], repeats: int, done: Container[str] = ()) -> list[Job]:
-        """Return all attempts that are not done; their repositories are added when they start."""
+        """Return a job for each repeat of each instance that is not done; a job's repository is added when it
+        starts."""
         planned = (
             Job(instance, repeat, Path(), self._settings(instance.image, instance.test))
             for repeat in range(1, repeats + 1)

@@ -31,10 +31,10 @@ class HubConnection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteJob:
-    """One attempt at a job for a node; its issue and settings come with the run's folder.
+    """One attempt at a job, sent to a node; the issue and the settings are in the run's folder.
 
-    `directory` and `repository` are the paths of the run and its repository at the driver. `state` identifies the
-    repository's content, `commit` is the run's base.
+    `directory` and `repository` are the paths of the run and its repository on the driver's machine. `state` identifies
+    the repository's content, `commit` is the run's base.
     """
 
     token: str
@@ -59,7 +59,7 @@ class RemoteOutcome:
     cause: tuple[str, str, bool] | None = None
     """Message, fix and `limited` of the failed request that caused the error."""
     of_node: bool = False
-    """Whether the machine failed as a whole and would fail any other job."""
+    """Whether the machine failed as a whole, so that any other job would fail on it too."""
 
     @staticmethod
     def of(error: SweAgentError, of_node: bool = False) -> RemoteOutcome:

@@ -36,7 +36,8 @@ EVENTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PermitReply:
-    """The answer to a request for a permit: granted (`now`), ask again, or denied for `wait` seconds (`why`)."""
+    """The answer to a request for a permit: granted (`now`), or denied for `wait` seconds (`why`); otherwise the node
+    should ask again."""
 
     now: bool = False
     why: str = ""
@@ -45,7 +46,7 @@ class PermitReply:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A provider's rate limit refused a request; `wait` is the requested pause in seconds, if any."""
+    """The refusal of a request because of a provider's rate limit; `wait` is the requested pause in seconds, if any."""
 
     wait: float | None
 
@@ -67,7 +68,7 @@ class Attempt:
 
 
 class Hub:
-    """Shared by all attempts of a batch; its methods may be called from any thread."""
+    """The hub that all attempts of a batch share; its methods may be called from any thread."""
 
     def __init__(self, retry_wait: float, patience: float) -> None:
         self._limiter = Limiter(retry_wait, patience)
@@ -90,7 +91,7 @@ class Hub:
         self._attempts[token] = Attempt(directory, keys, lock, Sender(directory).parts(), Receiver(directory, digest))
 
     def stop(self, token: str) -> bool:
-        """Request an orderly stop of the attempt; return whether a node has started it."""
+        """Request a graceful stop of the attempt; return whether a node has started it."""
         attempt = self._attempts[token]
         attempt.stop.set()
         return attempt.begun
@@ -109,7 +110,7 @@ class Hub:
         return events
 
     def close(self, token: str) -> None:
-        """End the attempt; afterwards nothing that it sends is accepted."""
+        """End the attempt; data that it sends afterwards is refused."""
         attempt = self._attempts.pop(token, None)
         if attempt is None:
             return
@@ -146,7 +147,7 @@ class Hub:
         return attempt.keys if attempt else {}
 
     def push(self, token: str, parts: Sequence[FileChunk], events: Sequence[Event]) -> Order:
-        """Store what a run did; it is on disk when this returns `go on` or `stop`."""
+        """Store what an attempt sends; the data is on disk when this returns `go on` or `stop`."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return "refused"
@@ -160,7 +161,7 @@ class Hub:
         return "stop" if attempt.stop.is_set() else "go on"
 
     def turn(self, token: str, request: str, model: str, most: float, wait: float) -> PermitReply:
-        """Return a permit from the rate limiter that all nodes share, if there is one within `wait` seconds."""
+        """Request a permit from the rate limiter that all nodes share; wait for it for up to `wait` seconds."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return PermitReply()
@@ -181,7 +182,7 @@ class Hub:
         return PermitReply()
 
     def leave(self, token: str, request: str, answered: bool, refusal: Refusal | None) -> None:
-        """Return the permit of a request that was answered, refused by a rate limit, or failed otherwise."""
+        """Give back the permit of a request that was answered, refused by a rate limit, or failed otherwise."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return
@@ -194,13 +195,14 @@ class Hub:
         return self._limiter.pause(model)
 
     def bundle(self, root: Path, commit: str) -> bytes:
-        """Return the repository at `root` for a node that does not have it; only one bundle is made at a time."""
+        """Return the repository at `root` as a git bundle for a node that does not have it; only one bundle is made at
+        a time."""
         with self._bundling:
             return bundle(root, commit)
 
 
 def _end(turn: AbstractContextManager[None], refusal: Refusal | None, answered: bool = False) -> None:
-    """Leave the limiter's context as the thread that made the request would."""
+    """Exit the limiter's context manager, as the thread that made the request would."""
     error: Exception = Cancelled("The attempt is over.")
     if refusal is not None:
         error = ModelError("Rate limit reached.", limited=True, wait=refusal.wait)

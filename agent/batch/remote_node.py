@@ -20,7 +20,8 @@ from trajectories.journal import first_record, is_started, read
 
 
 def solve_remote_job(sent: RemoteJob, link: HubConnection) -> RemoteOutcome:
-    """Solve the job on this node. When this returns an outcome with `done`, the driver has all its data."""
+    """Solve the job on this node. When this returns an outcome with `done`, the driver has received all data of the
+    run."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-node-", ignore_cleanup_errors=True) as state:
         try:
             return RemoteOutcome(_solve(sent, link, Path(state)))
@@ -35,7 +36,7 @@ def solve_remote_job(sent: RemoteJob, link: HubConnection) -> RemoteOutcome:
 
 
 def _failed(error: WorkspaceError, sent: RemoteJob, state: Path) -> RemoteOutcome:
-    """Return the outcome of a failed attempt; `of_node` tells if this machine would fail other jobs as well."""
+    """Return the outcome of a failed attempt; `of_node` tells whether other jobs would fail on this machine as well."""
     if is_machine_error(error):
         return RemoteOutcome.of(error, of_node=True)
     try:

@@ -24,7 +24,7 @@ def hash_refs(root: Path) -> str:
 
 
 def bundle(root: Path, commit: str) -> bytes:
-    """Return a bundle of the whole repository at `root` and of a commit, which need not be on a branch."""
+    """Return a bundle of the whole repository at `root`, including a commit that need not be on a branch."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as made:
         _git(root, "bundle", "create", "-q", f"{made}/bundle", "--all", commit)
         return Path(made, "bundle").read_bytes()
@@ -33,7 +33,7 @@ def bundle(root: Path, commit: str) -> bytes:
 def local_clone(original: Path, state: str, commit: str, get: Callable[[], bytes]) -> Path:
     """Return a repository on this machine that contains the commit.
 
-    That is the original if its path works on this machine too, else a cached copy made from the bundle that `get`
+    This is the original if its path works on this machine too, else a cached copy made from the bundle that `get`
     returns. Raises WorkspaceError if no copy can be made.
     """
     if _has(original, commit):

@@ -1,4 +1,4 @@
-"""The stream from a run on a node to the driver, and the driver's rate limiter as the run sees it."""
+"""The stream of records and events from a run on a node to the driver, and the client of the driver's rate limiter."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ WAIT = 5.0
 
 @dataclass
 class RunStream:
-    """Sends a run's records and events to the driver every PAUSE seconds and receives orders; sends the rest on
-    exit."""
+    """Sends a run's records and events to the driver every PAUSE seconds and receives its orders; on exit, sends the
+    remaining data."""
 
     sent: RemoteJob
     link: HubConnection
@@ -68,8 +68,8 @@ class RunStream:
             self._events.append((event.kind, event.branch, event.text, None))
 
     def flush(self, beat: bool = False) -> None:
-        """Send everything that is on disk here to the driver's disk. Raises Cancelled if the driver has ended the
-        attempt."""
+        """Send the run's new data on this disk, and the queued events, to the driver. Raises Cancelled if the driver
+        has ended the attempt."""
         with self._lock:
             batch: list[FileChunk] = []
             size = 0
@@ -96,12 +96,13 @@ class RunStream:
         try:
             while not self._over.wait(PAUSE):
                 self.flush()
-        except SweAgentError:  # the run ends, as its data cannot be sent; the last flush raises the error again
+        except SweAgentError:  # end the run, since its data cannot be sent; the last flush raises the error again
             self.cancel.set()
 
 
 class RemoteLimiter(Limiter):
-    """The driver's rate limiter, which all nodes share. A request is sent once the driver has its reservation."""
+    """A client of the driver's rate limiter, which all nodes share. Before each request, the record of its reservation
+    is sent to the driver."""
 
     def __init__(self, stream: RunStream, settings: Settings) -> None:
         super().__init__(settings.retry_wait, settings.patience)

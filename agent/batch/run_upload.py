@@ -1,7 +1,7 @@
 """Transfer of a run's folder from the machine that writes it to the one that stores it.
 
 Data is sent and written in the order in which a run writes it: outputs and objects, then the records that refer to
-them. So the received folder always is a valid run that `resume` can continue.
+them. The received folder is therefore always a valid run that `resume` can continue.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ TRANSFERRED = re.compile(
     rf"{re.escape(JOURNAL)}|out/\d+|[a-z][\w-]*(?:\.[\w-]+)*\.(?:diff|sh|json|svg)|"
     rf"{re.escape(OBJECTS)}/(?:[0-9a-f]{{2}}/[0-9a-f]{{38}}|pack/pack-[0-9a-f]{{40}}\.(?:pack|rev|idx))"
 )
-"""Files of a run's folder that are sent and accepted: no locks, no half-written files, no git configuration."""
+"""Pattern of the paths that are sent and accepted; it excludes locks, partially written files and git configuration."""
 PIECE = 4 << 20
 """Maximum number of bytes of a file in one chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChunk:
-    """A chunk of the file `path` of a run's folder, starting at `offset`; `last` tells if the file ends with it."""
+    """A chunk of the file `path` in a run's folder, starting at `offset`; `last` marks the file's final chunk."""
 
     path: str
     offset: int
@@ -40,9 +40,9 @@ class FileChunk:
 
 
 class Sender:
-    """Sends what is new in a run's folder. Not thread-safe.
+    """Splits the new data in a run's folder into chunks to send. Not thread-safe.
 
-    `kept` is the folder's path at the receiver, which replaces the local one in the script of the proof.
+    `kept` is the folder's path on the receiver, which replaces the local path in `proof.sh`.
     """
 
     def __init__(self, directory: Path, kept: Path | None = None, sent: bool = False) -> None:
@@ -55,7 +55,8 @@ class Sender:
             self._records = len(self._lines())
 
     def parts(self) -> Iterator[FileChunk]:
-        """Yield what is new on disk since the last call; nothing without a new record. Raises WorkspaceError.
+        """Yield the data written since the last call, but nothing if the journal has no new record. Raises
+        WorkspaceError.
 
         The journal is read first and sent last, so everything that its records refer to is sent before them.
         """
@@ -85,7 +86,8 @@ class Sender:
         return new[: new.rfind(b"\n") + 1]
 
     def _files(self) -> list[tuple[str, Path]]:
-        """Return all files but the journal; a pack's index comes last, because it makes the pack valid."""
+        """Return all files to transfer except the journal; pack indexes come last, because git uses a pack once its
+        index exists."""
         listed = [*self.directory.glob("*"), *self.directory.glob("out/*"), *self.directory.glob(f"{OBJECTS}/*/*")]
         named = [(file.relative_to(self.directory).as_posix(), file) for file in listed]
         accepted = [(path, file) for path, file in named if TRANSFERRED.fullmatch(path) and path != JOURNAL]
@@ -104,7 +106,7 @@ class Sender:
 
 
 class Receiver:
-    """Receives one run's folder and writes it to disk at once. Not thread-safe.
+    """Receives one run's folder and writes it to disk immediately. Not thread-safe.
 
     `digest` is the file that holds the journal's digest, if any.
     """
@@ -120,7 +122,8 @@ class Receiver:
         self._changed: set[Path] = {directory}
 
     def take(self, parts: Iterable[FileChunk]) -> None:
-        """Write chunks. Raises WorkspaceError for a file that is not part of a run, a gap, or a failed write."""
+        """Write chunks to disk. Raises WorkspaceError for a file that is not part of a run, a gap, or a failed
+        write."""
         try:
             for part in parts:
                 if not TRANSFERRED.fullmatch(part.path):
@@ -176,5 +179,5 @@ def _mark(file: Path) -> tuple[int, int]:
 
 
 def _patch_path(directory: Path) -> bytes:
-    """Return the path of the run's patch as it is written in a script."""
+    """Return the path of the run's patch, quoted for a shell script."""
     return shlex.quote(str(directory / "patch.diff")).encode("utf-8", "surrogateescape")

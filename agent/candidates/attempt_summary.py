@@ -24,12 +24,12 @@ def attempt_summary(one: Candidate) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Return the beginning of a text, with the number of characters left out."""
+    """Return the beginning of a text, followed by the number of characters that were cut."""
     return text if len(text) <= most else f"{text[:most]}\n… {len(text) - most:,} characters more"
 
 
 def describe_attempts(task: Task, known: Sequence[Candidate], at: int) -> str:
-    """Return a summary of the candidate that is continued, and short summaries of the others."""
+    """Return a summary of the candidate to continue from, and short summaries of the other candidates."""
     others = [
         quote_text(f"{one.name}:\n{one.patch.source[: MOST_PATCH // 3]}") for one in known if one is not known[at]
     ]

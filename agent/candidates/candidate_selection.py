@@ -1,8 +1,8 @@
-"""The selection of a candidate: by its proof, then by the tests of all attempts, then by a role that reads the patches
-if tests disagree, and last by how many attempts made the same patch.
+"""Selection of a candidate by its proof, the tests of all attempts, a model that reads the patches if tests disagree,
+and the number of attempts that made the same patch.
 
-The agreement of code and tests follows CodeT (arXiv 2207.10397); the role that reads the patches follows Trae Agent's
-selector (arXiv 2507.23370). A majority is weak evidence, since one model may repeat a mistake.
+The use of tests and patches to check each other is based on CodeT (arXiv 2207.10397), and the selector role on the
+selector of Trae Agent (arXiv 2507.23370). A majority is weak evidence, since one model may repeat a mistake.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ SHOWN = 8
 MOST_DIFF, MOST_TEST = 6_000, 3_000
 """Maximum number of characters of each patch and of each attempt's tests that the selector is shown."""
 MOST_DECISIVE, LONGEST_ID = 30, 200
-"""The number of tests shown to the selector, and the characters of a test's name."""
+"""Maximum number of tests that the selector is shown, and of characters of a test's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateScore:
     """A candidate and the share of all attempts' tests that it passes.
 
-    The share is None if no tests count, or if none were run because the candidate is not `compared`.
+    The share is None if no test counts (see `cross_test_matrix`); `compared` is false if no tests were run because
+    there was no other candidate.
     """
 
     candidate: Candidate
@@ -62,7 +63,7 @@ class CandidateScore:
 
 
 def rank_candidates(candidates: Sequence[Candidate], matrix: Matrix) -> list[CandidateScore]:
-    """Return the candidates' scores, the best first; of equals the earlier one."""
+    """Return the candidates' scores, best first; ties keep the order of the candidates."""
     found = [CandidateScore(one, matrix.share(one.name), bool(matrix.authors)) for one in candidates]
     return sorted(found, key=lambda score: score.key, reverse=True)
 
@@ -70,9 +71,9 @@ def rank_candidates(candidates: Sequence[Candidate], matrix: Matrix) -> list[Can
 def select_candidate(
     task: Task, candidates: Sequence[Candidate], matrix: Matrix, name: str = "select"
 ) -> Generator[Step, None, tuple[Candidate, bool]]:
-    """Return the best candidate, and whether no evidence favours another.
+    """Return the best candidate, and whether the choice is sure: no test contradicts it, or the selector made it.
 
-    A model is asked only if tests contradict the choice: another candidate passes a test that the best one fails.
+    The selector is asked only if another candidate passes a test that the best one fails.
     """
     scores = rank_candidates(candidates, matrix)
     for score in scores:
@@ -96,9 +97,9 @@ def select_candidate(
 def adopt_candidate(
     task: Task, one: Candidate, matrix: Matrix | None = None, sure: bool = True
 ) -> Generator[Step, None, Outcome]:
-    """End the task with a candidate: its files and the verdict of its proof.
+    """End the task with a candidate's files and the verdict of its proof.
 
-    If the choice is not `sure`, failing tests of other attempts are a doubt, and the candidate is not verified.
+    If the choice is not `sure` and the candidate fails tests of other attempts, it does not count as verified.
     """
     yield task.adopt(one.tree, f"Chosen: {one.name}, {summarise_candidate(one)}.", author=ROLE)
     note = _failed_tests_note(matrix, one) if matrix else ""
@@ -113,7 +114,7 @@ def _failed_tests_note(matrix: Matrix, one: Candidate) -> str:
 
 
 def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
-    """Return the issue, each patch with its tests, and the patches with which each test passes."""
+    """Return the selector's prompt: the issue, each patch with its tests, and which patches pass each test."""
     letters = dict(zip([one.name for one in candidates], LETTERS, strict=False))
     parts = [framed_issue(task.issue)]
     for one in candidates:
@@ -142,7 +143,7 @@ def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Mat
 
 
 def _interleave(tests: Sequence[str]) -> list[str]:
-    """Return the tests in turns: one test of each author, then the next test of each."""
+    """Interleave the tests by author: the first test of each author, then the second of each, and so on."""
     of_writer: dict[str, list[str]] = {}
     for test in tests:
         of_writer.setdefault(test.partition(": ")[0], []).append(test)

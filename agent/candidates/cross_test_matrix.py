@@ -1,8 +1,8 @@
 """The cross-test matrix: each candidate's new tests run against each candidate's source.
 
-It follows CodeT (arXiv 2207.10397), in which samples of code and tests judge each other, and Agentless (arXiv
-2407.01489), which filters patches by reproduction tests. A test counts only if it passes with one patch, and fails
-without a patch or with another one; the latter includes tests that one patch breaks and another does not.
+It is based on CodeT (arXiv 2207.10397), in which code and test samples are used to check each other, and on Agentless
+(arXiv 2407.01489), which filters patches by reproduction tests. A test counts only if it passes with at least one
+patch, and fails without a patch or with another patch.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ LONGEST_WHY = 160
 class Matrix:
     """The results of cross tests.
 
-    `writer` maps each test that counts to its author. `passed` holds all tests that pass with each candidate's source,
-    `green` the tests that pass without a patch, and `authors` the authors whose tests were run. `why` holds the reason,
-    in one line, why a test that counts fails with a candidate.
+    `writer` maps each test that counts to its author. `passed` maps each candidate to the tests that pass with its
+    source, `green` contains the tests that pass without a patch, and `authors` the authors whose tests were run. `why`
+    maps each candidate to the counted tests that fail with it, each with the reason in one line.
     """
 
     writer: Mapping[str, str]
@@ -56,7 +56,7 @@ class Matrix:
         return sum(shares) / len(shares) if shares else None
 
     def failed(self, name: str) -> list[str]:
-        """Return the tests that a candidate does not pass, but another does."""
+        """Return the tests that this candidate fails but another candidate passes."""
         return [test for test in self.writer if test not in self.passed.get(name, ())]
 
     @property
@@ -72,10 +72,11 @@ def run_cross_tests(
     authors: Sequence[Candidate] = (),
     before: Matrix | None = None,
 ) -> Matrix:
-    """Run the new test files of all `authors`, by default the candidates, without a patch and with each candidate's.
+    """Run each author's new test files without a patch and with each candidate's patch; `authors` defaults to the
+    candidates.
 
-    Results of `before` are reused. If several authors have the same tests, only the first author counts. The result is
-    recorded under the name.
+    Results in `before` are reused. If several authors wrote the same tests, only those of the first author are run. The
+    result is recorded under `name`.
     """
     authors = authors or candidates
     found = task.once(name, lambda: _run_all(task, candidates, authors, before or Matrix({}, {})))
@@ -121,7 +122,8 @@ def _run_all(
 
 
 def _distinct_authors(task: Task, authors: Sequence[Candidate]) -> list[tuple[Candidate, list[str]]]:
-    """Return the authors of new tests with their files, without those whose tests equal another's."""
+    """Return each author of new tests with the test files; authors whose tests equal an earlier author's are
+    skipped."""
     found: dict[object, tuple[Candidate, list[str]]] = {}
     for author in authors:
         if files := new_tests(task, author.tree):
@@ -137,7 +139,7 @@ def new_tests(task: Task, tree: str) -> list[str]:
 
 
 def source_only_tree(task: Task, tree: str) -> str:
-    """Return the base with a tree's changes, except those of tests."""
+    """Return the base tree with the changes of `tree`, except those to tests."""
     changed = [change.path for change in task.trees.changed(task.base.tree, tree) if not belongs_to_tests(change.path)]
     return task.trees.overlay(task.base.tree, tree, changed)
 
@@ -145,7 +147,8 @@ def source_only_tree(task: Task, tree: str) -> str:
 def _outcomes(
     task: Task, workspace: Workspace, tree: str, files: Sequence[str], author: str
 ) -> tuple[set[str], dict[str, str]]:
-    """Return the tests in these files that pass, and why others fail, if the runner reports each test."""
+    """Run these test files; return the tests that pass, and why the others fail, if the runner reports individual
+    tests."""
     report = run_reported_tests(task, workspace, tree, files)
     failed = [one for one in report.results if not one.ok] if report else []
     said = {one.id: mask_secrets(" ".join((one.message or one.error).split()), task.engine.secrets) for one in failed}
@@ -154,8 +157,8 @@ def _outcomes(
 
 
 def run_reported_tests(task: Task, workspace: Workspace, tree: str, nodes: Sequence[str]) -> SuiteReport | None:
-    """Return the results of these tests on a tree; None if they cannot or may not be run, or are not reported one by
-    one."""
+    """Run these tests on a tree and return the report; None if they may not be run, cannot be run, or are not reported
+    individually."""
     task.cancel.check()
     if not may_test(task):
         return None

@@ -1,7 +1,6 @@
-"""Diverse attempts at one issue: they differ in hints, suggested places and temperature, each with its own workspace
-and conversation.
+"""Diverse attempts at one issue, each with its own hint, suggested places, temperature, workspace and conversation.
 
-The sampling follows Trae Agent (arXiv 2507.23370).
+The sampling is based on Trae Agent (arXiv 2507.23370).
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 class AttemptVariant:
     """A variant of an attempt.
 
-    `hint` ends the first message. Without `located`, the most likely places are not shown, so that not all attempts are
-    misled if the places are wrong. `temperature` is the provider's parameter, its default if None.
+    `hint` is added to the first message. Without `located`, the attempt is not shown the results of localization, so
+    that wrong results do not mislead every attempt. `temperature` is the sampling temperature; if None, the provider's
+    default is used.
     """
 
     name: str
@@ -58,14 +58,14 @@ ENDS: dict[str, tuple[type[Stop], str, str]] = {
     ),
     LimitStop.kind: (LimitStop, "Every attempt has used up the run's steps.", "Give more with --max-steps."),
 }
-"""Errors for runs in which all attempts ended for the same reason, so that there is no result."""
+"""Errors to raise if all attempts ended without a patch for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """The result of an attempt: its files, the verdict of its proof, and how it ended.
 
-    `alike` names the attempts with the same patch, itself included.
+    `alike` contains the names of all attempts with the same patch, including this one.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Candidate:
 
 
 def variant_for(number: int) -> AttemptVariant:
-    """Return the variant of an attempt, by its number from 0."""
+    """Return the variant for an attempt, given the attempt's number, which starts at 0."""
     return VARIANTS[number % len(VARIANTS)]
 
 
@@ -92,10 +92,11 @@ def attempt(
     left: str = FILES_OF_ATTEMPT,
     until: Callable[[Step], bool] = is_submission,
 ) -> Attempt:
-    """Return an attempt on its own branch, which runs until it submits, or `until` another condition, and is then
+    """Return an attempt that runs on its own branch until `until` holds, by default until it submits; its patch is then
     proven.
 
-    `words` follow the issue. `tree` holds the files to start with, if not the task's, and `left` describes them.
+    `words` are added to the end of the first message. `tree` holds the files to start with, which default to the task's
+    files, and `left` is the message that describes them.
     """
     likely = likely_sources(task)
     known = task.once(f"facts {how.located}", lambda: facts(task, how.located))
@@ -114,7 +115,7 @@ def attempt(
 
 
 def attempts(task: Task, attempts_made: Sequence[Attempt]) -> Generator[Step, None, list[Candidate]]:
-    """Run attempts in parallel. Returns the candidates in the same order, each recorded with a note."""
+    """Run attempts in parallel. Returns the candidates in the same order, and records a note for each."""
     outcomes = yield from task.map(attempts_made)
     names = [each.task.branch.rpartition("/")[2] for each in attempts_made]
     found = [candidate(task, name, outcome) for name, outcome in zip(names, outcomes, strict=True)]

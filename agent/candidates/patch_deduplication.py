@@ -1,5 +1,5 @@
-"""The deduplication of candidates: patches that differ only in form count as one, and patches that break tests are
-dropped."""
+"""Deduplication of candidates: patches that differ only in comments and formatting count as one, and patches that break
+tests are dropped."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 HOLDERS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-"""Nodes that may have a docstring."""
+"""AST nodes that may have a docstring."""
 
 
 def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return one candidate for each distinct patch, the best tested, in their order, with the names of all attempts
-    that made it.
+    """Return the best-tested candidate for each distinct patch, in the original order, with the names of all attempts
+    that made the patch.
 
-    Candidates without a source change, and those that break tests if others do not, are dropped with a note.
+    Candidates without a source change are dropped with a note, as are candidates that break tests if any candidate
+    breaks none.
     """
     kept: dict[object, Candidate] = {}
     for one in candidates:
@@ -50,7 +51,7 @@ def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def normal_form(task: Task, tree: str) -> object:
-    """Return the source files that a tree changes, without comments, docstrings and layout."""
+    """Return the source files that a tree changes, without comments, docstrings and formatting."""
     found = []
     for change in task.trees.changed(task.base.tree, tree):
         if not belongs_to_tests(change.path):
@@ -60,7 +61,8 @@ def normal_form(task: Task, tree: str) -> object:
 
 
 def normalize_file(path: str, data: bytes) -> str:
-    """Return a file's content, without comments, docstrings and layout."""
+    """Return a Python file's content without comments, docstrings and formatting, or another file's without blank lines
+    and trailing spaces."""
     text = data.decode("utf-8", "surrogateescape")
     if path.endswith(".py") and (tree := parse(data)) is not None:
         return ast.dump(_without_docstrings(tree))

@@ -1,6 +1,6 @@
 """Scores of steps and attempts: from measurements, and from a critic that reads them.
 
-Step values from progress and a model's judgement follow SWE-Search (arXiv 2410.20285).
+The scoring of steps by progress and by a model's judgement is based on SWE-Search (arXiv 2410.20285).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 ROLE = "critic"
 MOST_DONE, MOST_DIFF = 3_000, 4_000
-"""Maximum characters of the last actions and of the diff that a critic sees."""
+"""Maximum number of characters of the last actions, and of the diff, that a critic sees."""
 VERIFIED, GREEN, KEPT, LOST = 1.0, 0.8, 0.4, 0.1
-"""The scores of a proof."""
+"""Scores for the possible results of a proof."""
 
 
 def proof_score(verdict: Verdict) -> float:
@@ -32,8 +32,8 @@ def proof_score(verdict: Verdict) -> float:
 
 
 def critic_score(task: Task, name: str, done: str) -> Generator[Step, None, tuple[float | None, str]]:
-    """Return a critic's score of the last actions, between 0 and 1, and its reason; None if there is no answer or no
-    number in it."""
+    """Return a critic's score of the last actions, between 0 and 1, and its reason; the score is None if the reply
+    contains none."""
     diff = task.trees.diff(task.base.tree, task.tree)
     parts = (
         framed_issue(task.issue),

@@ -26,14 +26,15 @@ GLOBAL_FLAGS = frozenset({"--help", "--version"})
 
 
 class Command(TyperCommand):
-    """A subcommand whose help shows flags without a type, since they take no value."""
+    """A subcommand whose help shows flags without a type, since flags take no value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types_of_flags(super().get_params(ctx))
 
 
 class Subcommands(TyperGroup):
-    """Lists commands by file name and first docstring line; imports the one that is called."""
+    """A command group that lists subcommands by file name and first docstring line, and imports only the one that is
+    called."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types_of_flags(super().get_params(ctx))
@@ -74,7 +75,8 @@ def _without_types_of_flags(params: list[Any]) -> list[Any]:
 
 
 class CommandExit(int):
-    """An exit code that a command returned; Typer returns a plain 130 for any Ctrl-C, without a message."""
+    """An exit code returned by a command, as opposed to the plain 130 that Typer returns for Ctrl-C without a
+    message."""
 
 
 def _with_exit_code(command: Callable[..., int]) -> Callable[..., CommandExit]:
@@ -86,13 +88,13 @@ def _with_exit_code(command: Callable[..., int]) -> Callable[..., CommandExit]:
 
 
 def _summary(file: Path) -> str:
-    """Return the first line of a command's module docstring, which is faster than parsing the file."""
+    """Return the first line of a command's module docstring; the rest of the file is not read, for speed."""
     with file.open(encoding="utf-8") as text:
         return text.readline().strip().strip('"')
 
 
 def build_command_line() -> Any:
-    """Return the command line; subcommands are loaded when they are called."""
+    """Return the command-line application; subcommands are loaded when they are called."""
     app = typer.Typer(cls=Subcommands, add_completion=False, pretty_exceptions_enable=False)
 
     @app.callback(invoke_without_command=True)
@@ -130,7 +132,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _explain_usage(error: Any) -> tuple[str, str]:
-    """Return the message of a usage error, and a hint at the help."""
+    """Return the message of a usage error, and a hint to see the help."""
     message = error.format_message().strip()
     ctx = getattr(error, "ctx", None)
     sentence = message if message.endswith((".", "?")) else f"{message}."

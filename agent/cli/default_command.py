@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.session.session import Start
 
 PrepareStart = Callable[[tuple[str, ...]], "Start"]
-"""Makes what a session starts with; its argument is problems to report first."""
+"""A function that prepares the start of a session; its argument contains problems to report first."""
 
 
 def run_bare() -> int:
@@ -42,21 +42,21 @@ def _default_start(trouble: tuple[str, ...]) -> Start:
 def open_session(prepare: PrepareStart, screen: str | None = None, plain: bool = False) -> int:
     """Open a session; `screen` and `plain` are flags of `swe-agent session`.
 
-    Raises UsageError for an unknown `screen`, and what `prepare` raises if there is no screen to show it on.
+    Raises UsageError for an unknown `screen`; without a full screen, errors of `prepare` are raised too.
     """
     preferences, trouble = _preferences(screen)
     if plain or not _has_screen():
         from agent.session.line_interface import run_lines
 
         return run_lines(lambda: prepare(trouble))
-    gc.disable()  # for faster imports; the app enables it once its first screen is drawn
+    gc.disable()  # for faster imports; the app enables it again once its first screen is drawn
     from agent.tui.app import run
 
     return run(lambda: prepare(trouble), preferences)
 
 
 def _preferences(screen: str | None) -> tuple[Preferences, tuple[str, ...]]:
-    """Return the preferences and problems with them; a wrong value in the config does not prevent a session."""
+    """Return the preferences, and any problems with them; an invalid value in the config does not prevent a session."""
     try:
         return load_preferences(screen=screen), ()
     except ConfigError as error:

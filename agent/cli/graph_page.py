@@ -16,9 +16,9 @@ from aci.observation.sanitized_text import clean_text
 from trajectories.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
-"""Pixels: size of a box, gaps between boxes, margin of the image."""
+"""Width and height of a box, gaps between boxes, and margin of the image, in pixels."""
 LONGEST_NAME, LONGEST_PATH = 25, 30
-"""Maximum numbers of characters that fit in a box."""
+"""Maximum number of characters of a name, and of a path, that fit in a box."""
 MOST_OF_A_RELATION = 8
 COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
 """Relations shown left of the symbol; all others are on its right."""
@@ -26,8 +26,8 @@ COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
 
 @dataclass
 class Box:
-    """A symbol in the image, or a box for the `rest` of the symbols, which have no room. `column` is relative to the
-    centre."""
+    """A box in the image: for a symbol, or for the `rest` of a relation's symbols if there is no room for them.
+    `column` is the offset from the centre column."""
 
     id: str
     seen: PlaceView | None
@@ -84,7 +84,8 @@ def _section(one: PlaceView, number: int, boxes: list[Box]) -> str:
 
 
 def _grow(box: Box, boxes: list[Box], only: str) -> None:
-    """Add the boxes around a box, level by level; one box with a number stands for the symbols that have no room."""
+    """Add boxes for the neighbours of a box, recursively; one more box shows the number of neighbours for which there
+    is no room."""
     for relation in RELATIONS:
         found = box.seen.related.get(relation, []) if box.seen and relation == (only or relation) else []
         side = COLUMNS.get(relation, 1)
@@ -117,7 +118,7 @@ def _lay_out(centre: Box) -> None:
 
 
 def _stack(boxes: Iterable[Box], top: float) -> float:
-    """Place boxes and their children below `top`; return the height that they take."""
+    """Place boxes and their children below `top`; return their total height."""
     at, last = top, ""
     for box in boxes:
         if last and box.relation != last:
@@ -165,7 +166,7 @@ def _svg(centre: Box, boxes: Sequence[Box]) -> str:
 
 
 def _top(box: Box) -> float:
-    """Return the top of a box and all its descendants."""
+    """Return the y coordinate of the top edge of a box and all its descendants."""
     return min([box.y, *(_top(child) for child in box.children)])
 
 

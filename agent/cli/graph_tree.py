@@ -34,8 +34,8 @@ def _fill(branch: Tree, found: list[PlaceView], relation: str, most: int) -> Non
 
 
 def _line(one: PlaceView, relation: str) -> Text:
-    """Return `Till.sum shop/till.py:12`, for example: the line of the reference if this symbol refers, else of the
-    definition."""
+    """Return a label such as `Till.sum shop/till.py:12`, with the line of the reference if this symbol contains it,
+    else of the definition."""
     name = one.name if one.kind != "file" else "(module level)"
     unsure = (" perhaps", "yellow") if one.unsure else ""
     return Text.assemble(

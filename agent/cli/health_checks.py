@@ -27,7 +27,7 @@ PATIENCE = 30.0
 """Seconds without an answer after which the check of a model fails."""
 LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
-"""Minimum free GiB for a base image layer, a tree store, and tests."""
+"""Minimum free disk space in GiB, for a base image layer, a tree store and tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Finding:
 
 
 def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
-    """Check what a run needs, in the order in which it needs it. `ask` sends the model a request, which is billed."""
+    """Check everything that a run needs, in the order in which the run uses it. If `ask` is true, the model is sent a
+    request, which is billed."""
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
         findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
@@ -49,7 +50,7 @@ def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
 
 
 def clean_up() -> tuple[list[CleanupResult], str]:
-    """Remove leftovers; return what was removed, and why Docker was not cleaned, if it was not."""
+    """Remove leftovers; return what was removed, and the reason if Docker could not be cleaned."""
     from platformdirs import user_cache_path
 
     from aci.docker.docker_daemon import connect
@@ -172,7 +173,7 @@ def _price(model: Model, settings: Settings) -> Finding:
 
 
 def _key(model: Model, settings: Settings) -> list[Finding]:
-    """Report where the key is stored; a model that loads without a key may need none."""
+    """Report where the key is stored; a missing key is not a failure, since some models need none."""
     from agent.cli.setting_sources import describe_key
     from agent.models.provider import Provider
 

@@ -1,4 +1,4 @@
-"""A run of the example code in an issue, in its own temporary workspace."""
+"""Execution of the example code in an issue, in its own temporary workspace."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def run_issue_code(
     image: str | None,
     say: Callable[[str], None],
 ) -> SnippetTrace | None:
-    """Run the issue's example and return the calls that it makes; if none can run, pass a message to `say` and return
-    None.
+    """Run the issue's example and return the calls that it makes; if no example can be run, pass a message to `say` and
+    return None.
 
-    `workspace` and `image` override the settings. Raises UsageError (also if the code would run without isolation and
-    `workspace` does not request that, or if a rule denies it), ConfigError and WorkspaceError.
+    `workspace` and `image` override the settings. Raises ConfigError, WorkspaceError or UsageError; UsageError also if
+    a rule denies the run, or if it would not be isolated and `workspace` does not request that.
     """
     from aci.environments.environment import environment_for
     from aci.issue_text.issue_discussion import append_discussion

@@ -22,7 +22,7 @@ SHOWN_LEFT_OUT = 5
 
 
 def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
-    """Return the object that `locate --json` prints; with `verbose`, including the path of each skipped file."""
+    """Return the object that `locate --json` prints; with `verbose`, it includes the path of each skipped file."""
     places = found.places
     document: dict[str, Any] = {
         "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
@@ -37,8 +37,8 @@ def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
 
 
 def print_places(found: LocalizationResult, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
-    """Print the files, most likely first, and under each its most likely functions with their overall rank; or
-    `nothing`."""
+    """Print the files, most likely first, each with its most likely functions and their overall ranks; print `nothing`
+    if there are none."""
     out = console(plain)
     head = Text.assemble((clean_text(title), "bold"), ("  " + where, "dim"))
     if found.places.files:
@@ -78,7 +78,8 @@ def _label(name: Text, why: Sequence[str]) -> Text:
 
 
 def _left_out(reasons: Mapping[str, str]) -> str:
-    """Return `12 files left out: 9 vendored, 3 minified`; files that are not source are not counted."""
+    """Return a summary such as `12 files left out: 9 vendored, 3 minified`; files that are not source are not
+    counted."""
     counts = Counter(reason for reason in reasons.values() if reason != NO_SOURCE)
     if not counts:
         return ""

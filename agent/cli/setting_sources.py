@@ -1,4 +1,4 @@
-"""Every setting with its value and where it comes from; of keys only where they are stored."""
+"""Every setting with its value and where it comes from; for keys, only where they are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = "default"
 
 
 def setting_values(of_repository: bytes = b"") -> dict[str, Any]:
-    """Return what `config show --json` prints. Raises ConfigError for invalid settings."""
+    """Return the object that `config show --json` prints. Raises ConfigError for invalid settings."""
     settings, where = load_settings(of_repository), origins(of_repository)
     visible = {
         name: _without_keys(value) for name, value in settings.model_dump(mode="json", exclude={"models"}).items()
@@ -58,7 +58,7 @@ def _table(name: str, settings: Settings, where: dict[str, str]) -> dict[str, An
 
 
 def describe_key(model: str, settings: Settings) -> str:
-    """Describe where the key is stored that a run with this model would send."""
+    """Describe the location of the key that a run with this model would use."""
     from agent.models.provider import find
 
     if not _has_key(model):
@@ -70,12 +70,12 @@ def describe_key(model: str, settings: Settings) -> str:
 
 
 def _without_keys(value: Any) -> Any:
-    """Remove the user part of URLs, and mask what looks like a key."""
+    """Remove user names and passwords from URLs, and mask text that looks like a key."""
     return without_userinfo(mask_secrets(value, ())) if isinstance(value, str) else value
 
 
 def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the same as rows of name, value and origin, each safe to print as rich markup."""
+    """Return the setting values as rows of name, value and origin, each escaped for rich markup."""
     from rich.markup import escape
 
     rows = [(name, _shown(entry["value"]), entry["from"]) for name, entry in found["settings"].items()]

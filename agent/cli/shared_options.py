@@ -41,7 +41,7 @@ Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live sta
 
 
 def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str = "") -> None:
-    """Raise UsageError if the patch has two destinations, or a pull request has no GitHub issue."""
+    """Raise UsageError if the patch has more than one destination, or if a pull request has no GitHub issue."""
     given = [name for name, value in (("--apply", apply), ("--branch", branch), ("--pr", pr)) if value]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} were {'both' if len(given) == 2 else 'all'} given.", "Choose one.")

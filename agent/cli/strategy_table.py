@@ -1,7 +1,8 @@
 """The table of strategies that a user may choose, read from constants in their modules.
 
-`WHEN` says when to use a strategy; one without it is internal to a front end. `SOURCE` names the paper or project it
-follows. `benchmarks/strategies.py` measures the costs and writes them to `agent/strategies/costs.json`.
+`WHEN` says when to use a strategy; a strategy without it is internal to a front end. `SOURCE` names the paper or
+project on which the strategy is based. `benchmarks/strategies.py` measures the costs and writes them to
+`agent/strategies/costs.json`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from trajectories.plugins import find, names
 class StrategyRow:
     """A strategy in the table.
 
-    `cost` is the token cost relative to `react` on the same scripted tasks: 0 without a model, None if not measured.
+    `cost` is the token cost relative to `react` on the same scripted tasks: 0 if no model is used, None if not
+    measured.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """API keys of model providers: where they are found and stored.
 
 They are looked up in this order: the environment variable that the model's table names, the provider's usual variable,
-the system's keyring, the plain-text key file. The last two store keys under the name of the model or of its provider.
-An `api_base` of the user's own gets only a key that is meant for it: in the variable that the table names, or under the
-model's name.
+the system's keyring, the plain-text key file. The last two store keys under the name of the model or of its provider. A
+custom `api_base` gets only a key that is meant for it: one in the variable that the table names, or one stored under
+the model's name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ SHORTEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key. `where` describes where `value` was found, or says that it is missing (then `value` is empty)."""
+    """The API key of a model. `where` describes where `value` was found, or says that it is missing (then `value` is
+    empty)."""
 
     value: str
     where: str
@@ -80,7 +81,7 @@ def find_key(model: str, table: ModelTable) -> Key:
 
 
 def advice(model: str, table: ModelTable) -> str:
-    """Return the advice to the user for a model without a key."""
+    """Return the advice that is shown for a model without a key."""
     if table.key_env:
         return f"Set ${table.key_env}."
     if table.api_base:
@@ -109,7 +110,7 @@ def provider_of(model: str) -> str:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Return the environment variables, with values, that hold the keys of the settings' models and their fallbacks.
+    """Return the environment variables, with values, that hold the keys of the configured models and their fallbacks.
 
     Keys from other places are not included.
     """
@@ -136,7 +137,8 @@ def usual_variable(model: str) -> str:
 
 
 def store(name: str, key: str, in_clear: bool = False) -> str:
-    """Store the key of a provider or model; return a description of where. Raises ConfigError if the keyring fails."""
+    """Store the key of a provider or model; return a description of where it is stored. Raises ConfigError if the
+    keyring fails."""
     if in_clear:
         _write_file(_from_file() | {name: key})
         return f"in plain text in {clear_file()}, which only you and your programs can read"
@@ -194,7 +196,7 @@ def _from_keyring(name: str) -> str:
 
     try:
         return (has_keyring() and keyring.get_password(SERVICE, name)) or ""
-    except (KeyringError, OSError, RuntimeError):  # backends raise the errors of their desktop
+    except (KeyringError, OSError, RuntimeError):  # backends may raise errors of the desktop environment
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The settings' options for environments and services, in the form that `aci/` takes."""
+"""The settings' options for environments and services, in the form that `aci/` expects."""
 
 from __future__ import annotations
 

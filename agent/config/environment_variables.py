@@ -15,10 +15,12 @@ GITHUB = (
     *("LABEL", "ON_OPENED", "ALLOWED_BOTS", "BOT", "MOST_OPEN", "BUDGET", "BUDGET_PER_ISSUE", "BUDGET_PER_DAY"),
     *("OPEN_UNPROVEN", "DRY_RUN", "MAX_PATCH", "MINUTES"),
 )
-"""Inputs of the Action, after `SWE_AGENT_GITHUB_`: the fields of `agent/github/api/action_inputs.py`."""
+"""Names of the Action's inputs without the prefix `SWE_AGENT_GITHUB_`; they match the fields of
+`agent/github/api/action_inputs.py`."""
 TESTS = ("TEST_SEED", "TEST_IMAGE", "TEST_CHROMIUM", "TEST_NODE_MODULES", "TEST_PYTHON")
 INTERNAL = ("COUNTED", "JOB", "METER", "PROFILE", "RUN", "SESSION", "SET_UP", "WIRE", "APP_KEY")
-"""Variables that this program sets for commands in a workspace, where it may run itself, and the Action's secret."""
+"""Variables that this program sets for commands in a workspace, since a command may start the program again, and the
+variable of the Action's secret."""
 PRINCETON = ("CONFIG_DIR", "TOOLS_DIR", "TRAJECTORY_DIR")
 """Variables of Princeton's SWE-agent."""
 MOST_EDITS = 2
@@ -26,10 +28,10 @@ _warned: set[str] = set()
 
 
 def check_environment(settings: Collection[str] = (), others: Collection[str] = (), beginning: str = PREFIX) -> None:
-    """Check for unknown variables whose names have the prefix `beginning`: they would have no effect.
+    """Check for unknown variables whose names start with `beginning`, since they would have no effect.
 
-    `settings` are the fields of the settings, `others` complete names that occur in the user's config. Each unknown
-    variable is reported on stderr once.
+    `settings` contains the names of the settings, and `others` the full names of variables that the user's config
+    mentions. Each unknown variable is reported on stderr once.
 
     Raises ConfigError for a misspelt name.
     """
@@ -63,7 +65,7 @@ def _shown(variable: str) -> str:
 
 
 def edits(one: str, other: str) -> int:
-    """Return the number of insertions, deletions, replacements and swaps of neighbours between two words."""
+    """Return the edit distance between two words; a swap of two adjacent letters counts as one edit."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):

@@ -10,8 +10,9 @@ from agent.config.settings import REPOSITORY, Settings, load_settings, origins
 def option_source(settings: Settings, of_repository: bytes) -> dict[str, str]:
     """Return descriptions of where `image` and `setup` of these settings come from, for `EnvironmentOptions.named`.
 
-    A run's settings do not record their sources. They are found by a comparison with the user's present settings and
-    the repository's `.swe-agent.toml`. An image in neither was given with the command. Raises ConfigError.
+    A run's settings do not record their sources. They are found by comparing the values with the user's current
+    settings and the repository's `.swe-agent.toml`. An image found in neither of them must have been given on the
+    command line. Raises ConfigError.
     """
     today, sources, theirs = load_settings(), origins(), _read_repository(of_repository)
     found: dict[str, str] = {}
@@ -29,5 +30,5 @@ def option_source(settings: Settings, of_repository: bytes) -> dict[str, str]:
 def _read_repository(of_repository: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(of_repository.decode("utf-8"))
-    except (ValueError, RecursionError):  # the settings were not loaded from it
+    except (ValueError, RecursionError):  # the settings were not loaded from this file
         return {}

@@ -1,7 +1,7 @@
-"""Preferences of the terminal session's look and notifications: `[session]` of the user's config.
+"""Preferences for the look and notifications of the terminal session: the `[session]` table of the user's config.
 
-They are not part of a run's settings and do not affect the journal. This module imports little, because a terminal is
-painted before anything else is loaded.
+They are not part of a run's settings and do not affect the journal. This module imports little, because the screen is
+drawn before anything else is loaded.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ NAMES = tuple(field.name for field in fields(Preferences))
 
 
 def load_preferences(screen: str | None = None) -> Preferences:
-    """Load the user's config; the flag `--screen` overrides it (None: not given).
+    """Load the preferences from the user's config; `screen` is the value of the flag `--screen`, which takes
+    precedence, or None.
 
-    Raises ConfigError, and UsageError for the flag.
+    Raises ConfigError for an invalid config, and UsageError for an invalid flag.
     """
     table = _table()
     if unknown := sorted(table.keys() - set(NAMES)):
@@ -68,7 +69,7 @@ def invalid_reason(name: str, value: Any) -> str:
 
 
 def parse_preference(name: str, text: str) -> Any:
-    """Return the value of a preference from its text. Raises UsageError."""
+    """Parse the value of a preference. Raises UsageError."""
     value: Any = text.strip()
     if get_type_hints(Preferences)[name] is bool:
         value = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
@@ -80,7 +81,8 @@ def parse_preference(name: str, text: str) -> Any:
 
 
 def _table() -> dict[str, Any]:
-    """Return the `[session]` table of the config file; empty if the file cannot be read, which the settings report."""
+    """Return the `[session]` table of the config file; empty if the file cannot be read, since loading the settings
+    reports that error."""
     try:
         text = read_config(user_file()).decode("utf-8")
     except (OSError, ValueError, UsageError):

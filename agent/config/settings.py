@@ -1,7 +1,7 @@
 """The settings of a run as one typed object, and their sources.
 
 Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default. The
-repository's `.swe-agent.toml` may be written by strangers: it may set image, set-up and test command only.
+repository's `.swe-agent.toml` may be written by strangers, so it can set only the image, set-up and test command.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from trajectories.file_limits import read_config
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "See `swe-agent fix --help`."
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
-"""Names of variables that hold secrets."""
+"""Pattern of the names of variables that hold secrets."""
 REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
 LEAST = 16 << 20
@@ -46,8 +46,8 @@ PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", 
 class ModelTable(BaseModel):
     """`[models.NAME]` of the user's config.
 
-    Prices are in dollars per million tokens; `context` and `max_output` in tokens. `key_env` names the environment
-    variable with the key. `calls` says how tools are called: natively, or in fenced text for models without tool calls.
+    Prices are in dollars per million tokens; `context` and `max_output` are in tokens. `key_env` names the environment
+    variable with the key. `calls` is how tools are called: natively, or in fenced text for models without tool calls.
     `fallback` is the model that is used when this one fails.
     """
 
@@ -68,10 +68,9 @@ class ModelTable(BaseModel):
     fallback: str = ""
 
     def price(self, name: str, known: Price | None = None) -> Price | None:
-        """Return the user's own price of the model. Parts that are not set, including those of the cache, come from
-        `known`.
+        """Return the user's own price for the model. Prices that are not set are taken from `known`.
 
-        Raises ConfigError if input or output is not set and no price is known.
+        Raises ConfigError if only some prices are set, the input or output price is missing, and no price is known.
         """
         own = {part: value for field, part in PRICES.items() if (value := getattr(self, field)) is not None}
         if not own:
@@ -90,7 +89,7 @@ class ModelTable(BaseModel):
 class ServiceTable(BaseModel):
     """`[services.NAME]` of the user's config; `aci/docker/service_containers.py` documents each key.
 
-    The service runs for the `repositories` that are listed, by the names that `env list` shows; for all if the list is
+    The service runs for the listed `repositories`, named as in `env list`, or for all repositories if the list is
     empty.
     """
 
@@ -107,29 +106,32 @@ class ServiceTable(BaseModel):
 
 
 NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
-"""Settings that disable every delivery of the patch: the user must request a delivery for each run."""
+"""Settings that disable delivery of the patch, since the user must request it for each run."""
 
 
 class Settings(BaseSettings):
-    """All settings. `budget` is in dollars. `max_time`, `test_timeout` (one run of the tests), `suite_time` (the tests
-    of a large suite that are unrelated to the patch), `setup_time` (the whole set-up of an environment),
-    `first_timeout` (until a model's reply begins: text, reasoning or arguments) and `model_timeout` (between two pieces
-    of a reply, and to connect) are in seconds. `max_reply` is the size that a provider may send as one reply. `rounds`
-    is how often a strategy may return with failing evidence. In a batch a provider may reject requests as too many for
-    `patience` seconds; the first pause is `retry_wait` long.
+    """All settings. `budget` is in dollars. These limits are in seconds: `max_time`, `test_timeout` (one run of the
+    tests), `suite_time` (the tests of a large suite that are unrelated to the patch), `setup_time` (the whole set-up of
+    an environment), `first_timeout` (until a model's reply begins: text, reasoning or arguments) and `model_timeout`
+    (between two pieces of a reply, and to connect). `max_reply` is the maximum size of one reply from a provider.
+    `rounds` is the maximum number of rounds in which a strategy reworks a result that is not proven. In a batch,
+    `patience` is the maximum number of seconds for which a provider may reject all requests; `retry_wait` is the first
+    pause before a retry, in seconds.
 
     `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `attempts` is the
-    number of attempts of strategies that make several. `function`, `workload` and `benchmark` are the targets of
-    `optimize`, see docs/optimize.md; `function` is also the target of `test`, separated by commas: see docs/testing.md.
-    `subtree` is the folder of the repository that may be changed, all if empty. With `experience` the lessons of runs
-    are stored for later runs of the repository; never in batches and in the Action: see docs/experience.md.
+    number of attempts for strategies that make several. `function`, `workload` and `benchmark` are the targets of
+    `optimize` (see docs/optimize.md); `function` is also the comma-separated list of targets of `test` (see
+    docs/testing.md). `subtree` is the folder of the repository that may be changed; if empty, the whole repository may
+    be changed. `experience` stores the lessons of runs for later runs in the same repository, except in batches and in
+    the Action (see docs/experience.md).
 
-    An empty `image` is detected, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an
-    image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of
-    `setup_env`; `services` run beside each workspace in a container, on its loopback interface.
+    If `image` is empty, the image is detected (see docs/environments.md). `images` maps a language (`python`,
+    `python3.9`) to an image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and
+    gets the variables in `setup_env`; each of the `services` runs in a container beside the workspace, on the
+    workspace's loopback interface.
 
-    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` names a runtime that Docker knows
-    (`runsc`); with `read_only`, the image's own files cannot be written: see docs/security.md.
+    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` is the name of a Docker runtime
+    such as `runsc`; with `read_only`, the image's own files cannot be written (see docs/security.md).
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -198,7 +200,7 @@ class Settings(BaseSettings):
     @field_validator("setup_env")
     @classmethod
     def _check_setup_env(cls, value: dict[str, str]) -> dict[str, str]:
-        """Reject secrets: the repository's own code can read the set-up's variables and send them to a registry."""
+        """Reject secrets: the repository's own code can read the variables and send them to a registry."""
         for name, text in value.items():
             if why := secret_reason(name, text):
                 raise ValueError(why)
@@ -223,7 +225,7 @@ class Settings(BaseSettings):
         return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
 
     def run_directory(self, name: str) -> Path:
-        """Return the directory of a run, by its name as `runs` shows it, an unambiguous prefix, or its path.
+        """Return the directory of a run, given its name as `runs` shows it, a unique prefix of the name, or its path.
 
         Raises UsageError.
         """
@@ -247,12 +249,12 @@ class Settings(BaseSettings):
         return values
 
     def model_table(self, *names: str) -> ModelTable:
-        """Return the first of these tables that the user's config has, else an empty one."""
+        """Return the first of the named model tables that is in the user's config, else an empty one."""
         return next((self.models[name] for name in names if name in self.models), ModelTable())
 
 
 def secret_reason(name: str, text: str) -> str:
-    """Return why the set-up may not have this variable; "" if it may."""
+    """Return why the set-up must not have this variable; "" if it may."""
     if SECRET.search(name) or re.search(r"://[^/@\s]*:[^/@\s]*@", text):
         return f"{name} looks like a secret, which the set-up must not have: it runs untrusted code"
     return ""
@@ -262,8 +264,8 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
     """Load the settings from all sources. A flag that is None was not given; `of_repository` is the repository's
     `.swe-agent.toml`.
 
-    Raises UsageError for a bad flag; ConfigError for a bad value elsewhere, with its name and source, and for a
-    misspelt variable. Warns about other unknown variables.
+    Raises UsageError for an invalid flag, and ConfigError for a misspelt variable or any other invalid value, with its
+    name and source. Warns about other unknown variables.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     low = _read_repository_config(of_repository) | without_preferences(read_toml(user_file()))
@@ -292,7 +294,7 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
 
 
 def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
-    """Raise ConfigError for a setting's name in different case: two sources could then set it twice."""
+    """Raise ConfigError for a setting's name in different case, since two sources could then set it twice."""
     known = {name.casefold(): name for name in Settings.model_fields}
     for file, values in files.items():
         if misspelt := next((name for name in values if known.get(name.casefold(), name) != name), None):
@@ -301,7 +303,7 @@ def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
 
 def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:
     """Return the settings with the administrator's policy applied; `loaded` are settings that already include it.
-    Permissions already include it, and `state` cannot change after loading. Raises ConfigError."""
+    `permissions` already include the policy, and `state` cannot change after loading. Raises ConfigError."""
     names = _policy().keys() - {"permissions", "state"}
     if not names:
         return settings
@@ -310,8 +312,7 @@ def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings
 
 
 def apply_coder_role(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
-    """Return the table with the model of the role `coder` as its `model`, unless a source of higher precedence `named`
-    a model."""
+    """Return the table with the `coder` role's model as its `model`, unless a higher source sets one (`named`)."""
     roles = table.get("roles")
     if not isinstance(roles, dict) or "coder" not in roles:
         return table
@@ -333,7 +334,7 @@ def _policy() -> dict[str, Any]:
 
 
 def _merge_policy(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
-    """Merge the policy over the values. The `permissions` rules of both apply."""
+    """Return the values, overridden by the policy. The `permissions` rules of both apply."""
     ours, theirs = values.get("permissions"), policy.get("permissions")
     merged = values | policy
     if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -373,7 +374,7 @@ def _normalize_folder(path: str) -> str:
 
 
 def _check_size(size: str) -> str:
-    """Raise ValueError for a size that is too small: nothing would run, and 0 would mean no limit."""
+    """Raise ValueError if a size is too small: no command could run, and 0 would mean no limit."""
     match = re.fullmatch(r"(\d{1,12})([kmg]?)", size)
     if match and int(match[1]) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[match[2]] < LEAST:
         raise ValueError("give it at least 16m")
@@ -396,7 +397,7 @@ def without_preferences(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_environment(name: str) -> bool:
-    """Return whether an environment variable sets this setting, in any case, as in pydantic."""
+    """Return whether an environment variable sets this setting; case is ignored, as in pydantic."""
     return f"{PREFIX}{name}".lower() in _lower_case_variables()
 
 

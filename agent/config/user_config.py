@@ -1,8 +1,9 @@
-"""Edits of the user's config file: one value at a time, validated first; comments and order are kept.
+"""Edits of the user's config file: each changes one validated value and keeps comments and order.
 
-A setting has its name in the file: `budget`. A model's is `models.MODEL.FIELD`; a field has no dot, so MODEL may have
-dots and needs no quotes: `models.openai/gpt-4.1.price_in`. A service's is `services.NAME.FIELD`, or
-`services.NAME.env.VARIABLE`. Plain tables have entries: `images.python3.9`, `session.theme`.
+A setting is addressed by its name in the file, such as `budget`. A model's field is addressed as `models.MODEL.FIELD`;
+a field has no dot, so MODEL may have dots without quotes: `models.openai/gpt-4.1.price_in`. A service's field is
+addressed as `services.NAME.FIELD` or `services.NAME.env.VARIABLE`. An entry of any other table is addressed by the
+table and the entry's name, such as `images.python3.9` or `session.theme`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 LISTED = "`swe-agent config show` lists them."
 BY_HAND = "Change it by hand; nothing was written."
 PLAIN = ("images", "setup_env")
-"""Settings that are tables of strings: `images.python3.9`."""
+"""Settings that are tables of strings, with entries such as `images.python3.9`."""
 
 TABLES = ("env", "variables")
 """Fields of a service that are tables of variables."""
@@ -50,7 +51,7 @@ class Name:
 
 
 def parse_name(written: str) -> Name:
-    """Return the setting that the user means. Raises UsageError if there is none of that name."""
+    """Parse the name of a setting as the user writes it. Raises UsageError if there is no such setting."""
     first, dot, rest = written.strip().partition(".")
     if dot and first == "services":
         return _service_name(written, rest)
@@ -86,7 +87,8 @@ def _service_name(written: str, rest: str) -> Name:
 
 
 def change(written: str, value: str) -> Any:
-    """Set a value in the user's file; return it as stored. Raises UsageError, with the file untouched."""
+    """Set a value in the user's file; return it as stored. Raises UsageError, without changing the file, if the name or
+    the value is invalid."""
     name = parse_name(written)
     _check_is_value(name, written)
     checked = _validate(name, written, value)
@@ -95,7 +97,7 @@ def change(written: str, value: str) -> Any:
 
 
 def _check_is_value(name: Name, written: str) -> None:
-    """Raise UsageError if the name is that of a table, or of a setting of a service without an image."""
+    """Raise UsageError if the name refers to a whole table, or to a field of a service whose image is not set."""
     tables: dict[str, type[BaseModel]] = {"models": ModelTable, "services": ServiceTable}
     if name.setting in tables and not name.field:
         fields = ", ".join(tables[name.setting].model_fields)
@@ -119,7 +121,7 @@ def remove(written: str) -> None:
 
 
 def _validate(name: Name, written: str, value: str) -> Any:
-    """Return the value as validated by the settings' model, in a TOML type. Raises UsageError."""
+    """Validate the value as the settings do, and return it as a TOML type. Raises UsageError."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     if name.setting == TABLE:
@@ -145,7 +147,8 @@ def _validate(name: Name, written: str, value: str) -> Any:
 
 
 def _edit(path: tuple[str, ...], value: Any) -> None:
-    """Set or (None) remove the value at `path`. Raises ConfigError if anything else in the file would change."""
+    """Set the value at `path`, or remove it if `value` is None. Raises ConfigError if anything else in the file would
+    change."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
@@ -165,7 +168,8 @@ def _edit(path: tuple[str, ...], value: Any) -> None:
 
 
 def _without_empty(table: Any) -> Any:
-    """Return a table without empty tables: tomlkit may remove their headings with their last entry."""
+    """Return a table without empty subtables, since tomlkit may remove a subtable's heading together with its last
+    entry."""
     if not isinstance(table, dict):
         return table
     kept = {name: _without_empty(value) for name, value in table.items()}

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from trajectories.records import Spent, Step
 
 TAIL = 4000
-"""Number of characters of a streaming reply that are kept: more than any terminal shows, so that no partial key is
-visible at the start."""
+"""Number of characters kept of a streaming reply: more than any terminal shows, so that a key cut at the start is never
+visible."""
 SHORTEST_BEGINNING = 4
 MOST_BRANCHES = 4
 FRAMES, ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
@@ -27,12 +27,13 @@ FRAMES_PER_SECOND = 8
 SMALLEST_SHOWN = 0.00005
 """Minimum reserved amount that is shown, in dollars."""
 NARROW = 60
-"""The width in columns below which figures are shortened."""
+"""The width in columns below which the usage is abbreviated."""
 
 
 @dataclass(slots=True)
 class BranchActivity:
-    """The activity of a branch since `since` (monotonic seconds); `said` is the end of the model's streaming reply."""
+    """The current activity of a branch: `since` is when it started, in monotonic seconds, and `said` is the end of the
+    model's streaming reply."""
 
     what: str
     since: float = field(default_factory=time.monotonic)
@@ -49,7 +50,8 @@ class LiveStatus:
         self._lock = Lock()
         self._idle = BranchActivity("starting", clock())
         self._lost_dollars = self._unsettled(engine.ledger.spent)
-        """The dollars of requests whose reply an earlier process did not receive; they count as spent."""
+        """The cost, in dollars, of requests whose replies were lost when an earlier process ended; it counts as
+        spent."""
 
     def happening(self, event: ProgressEvent) -> None:
         with self._lock:
@@ -59,7 +61,7 @@ class LiveStatus:
                 doing.said = (doing.said + event.text)[-TAIL:]
             elif event.kind == "ask":
                 self._activities[event.branch] = BranchActivity("thinks", now)
-            elif event.kind == "progress":  # of an activity that has started
+            elif event.kind == "progress":  # an update of an activity that has started
                 self._activities.setdefault(event.branch, BranchActivity("", now)).what = event.text
             else:
                 self._activities[event.branch] = BranchActivity(event.text, now)
@@ -85,7 +87,7 @@ class LiveStatus:
             yield _fitted(Text(text, style="dim"), width)
 
     def _unsettled(self, spent: Spent) -> float:
-        """Return the dollars that are counted as spent but only reserved so far."""
+        """Return the amount, in dollars, that counts as spent but is only reserved so far."""
         settles = tuple(self._engine.trajectory.settles.values())
         return 0.0 if spent.dollars is None else spent.dollars - sum(settle.dollars or 0.0 for settle in settles)
 
@@ -104,7 +106,7 @@ class LiveStatus:
 
 
 def mask_stream(said: str, secrets: Sequence[str]) -> str:
-    """Return streaming text with secrets masked, and without a prefix of a secret at its end."""
+    """Return streaming text with secrets masked, and without an incomplete secret at its end."""
     from aci.observation.output_text import mask_secrets
     from aci.observation.sanitized_text import clean_text
 
@@ -137,7 +139,7 @@ def tail(said: str, room: int) -> str:
 
 
 def cost(spent: Spent, budget: float | None = None, held: float = 0.0, short: bool = False) -> str:
-    """Return the usage of a run: `$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out`.
+    """Return the usage of a run as text, such as `$0.0123 of $2.00 · 12.3k in (80% cached) · 417 out`.
 
     `held` is the amount reserved for pending requests, in dollars.
     """

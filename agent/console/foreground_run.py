@@ -68,7 +68,7 @@ def drive_new(issue: Issue, source: Repository, settings: Settings, console: Con
 
 
 def solve_and_show(engine: Engine, console: Console) -> Result:
-    """Solve the present turn and show it."""
+    """Solve the current turn and show it."""
     console.heading(engine.trajectory)
     with console.watching(engine):
         return _show(solve(engine, publish), console)
@@ -96,7 +96,7 @@ def _stopped(opened: list[Engine], console: Console, error: SweAgentError, on_en
 
 
 def stop(opened: Sequence[Stoppable]) -> bool:
-    """Stop an open run in an orderly way; return False if there is none, or if it was already stopped."""
+    """Stop an open run gracefully; return False if there is none, or if it was already stopped."""
     if not opened or opened[0].cancel.stopped:
         return False
     opened[0].cancel.set()

@@ -18,19 +18,21 @@ from agent.console.process_end import has_reader
 from agent.console.rich_terminal import LOG_WIDTH, Rich
 
 PAGER_ENVIRONMENT = {"LESS": "FRX", "LV": "-c"}
-"""Settings that git uses, too: exit if all fits on a screen, show colours, and leave the screen unchanged."""
+"""Pager settings, the same as git's: exit if the output fits on one screen, show colours, and leave the screen
+unchanged."""
 
 
 class Lines:
-    """An output for lines of text of any length. The text must be clean: only styles may control the terminal.
+    """A writer for lines of text of any length. The text must contain no control sequences; colours are set with
+    `style`.
 
-    Rich would measure and wrap each line, which takes as long as creating a run.
+    Rich is not used for the text, because it would measure and wrap each line, which is slow.
     """
 
     def __init__(self, plain: bool = False) -> None:
         colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
         self.rich = Rich(highlight=False, emoji=False, **colour)
-        """For tables; writes to the same output."""
+        """A Rich console for tables, which writes to the same output."""
         self.is_terminal = sys.stdout.isatty()
         if not self.is_terminal and not os.environ.get("COLUMNS"):
             self.rich.width = LOG_WIDTH
@@ -60,8 +62,8 @@ class Lines:
 
 @contextmanager
 def page_output(plain: bool = False, pages: bool = True) -> Iterator[Lines]:
-    """Open an output that goes through a pager on a terminal. It ends quietly if the pager or the reading process
-    ends."""
+    """Open an output that goes through a pager on a terminal. The context exits without an error if the pager or the
+    reading process exits."""
     lines = Lines(plain)
     pager = _pager() if pages and lines.is_terminal and not lines.rich.is_dumb_terminal else None
     if pager is not None and pager.stdin is not None:

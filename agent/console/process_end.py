@@ -1,4 +1,4 @@
-"""The end of the process: output without a reader, and the one way to exit."""
+"""Process exit, and output streams whose reader may be gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 PATIENCE = 30.0
-"""Maximum number of seconds for removing containers; those that remain are leftovers."""
+"""Maximum number of seconds for removing containers; `doctor --clean` can remove those that remain."""
 
 
 class OutputFile(FileIO):
@@ -47,18 +47,18 @@ def exit_process(code: int, patience: float = PATIENCE) -> NoReturn:
     """End the process with this exit code, whatever state it is in. `patience` is the maximum number of seconds for
     removing containers.
 
-    The interpreter is not finalized: that would wait for every thread, a thread that still imports litellm would be
-    stopped where it holds the import lock, and output that cannot be written would replace the exit code by 120.
+    The interpreter is not finalized, because that would wait for every thread, could stop a thread while it holds the
+    import lock, and would replace the exit code by 120 if output cannot be written.
     """
     import atexit
 
     try:
-        _flush()  # before a second Ctrl-C can end the wait
+        _flush()  # flush now, since a second Ctrl-C can end the wait below
         if wait := getattr(sys.modules.get("aci.docker.docker_daemon"), "all_discarded", None):
             wait(patience)
         atexit._run_exitfuncs()
         _flush()
-    finally:  # also if a second Ctrl-C ends the wait
+    finally:  # runs even if a second Ctrl-C ends the wait
         os._exit(code)
 
 
@@ -86,8 +86,8 @@ def _safe_stream(stream: IO[str] | None, descriptor: int) -> IO[str]:
 
 
 def _open_closed_descriptors() -> None:
-    """Open closed standard descriptors: otherwise a run's file could get the number of stdout and receive its
-    output."""
+    """Open the standard descriptors that are closed, since otherwise a run's file could be opened as stdout and receive
+    its output."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

@@ -14,7 +14,7 @@ LOG_WIDTH = 160
 
 
 class Rich(RichConsole):
-    """A console that becomes silent when its reader is gone: a closed pipe does not end a run."""
+    """A console that becomes silent when its reader is gone, so that a closed pipe does not end a run."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -45,7 +45,7 @@ def clean_printer(progress: RichConsole) -> Callable[[str], None]:
 
 @contextmanager
 def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
-    """Show a progress animation on stderr, if that is a terminal. Text printed to it stays."""
+    """Show a progress animation on stderr, if that is a terminal. Text printed to the console stays on the screen."""
     progress = console(plain, stderr=True)
     if not progress.is_terminal or plain or progress.is_dumb_terminal:
         yield progress

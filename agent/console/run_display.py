@@ -59,7 +59,7 @@ ENDINGS = {
 
 THOUGHT_LINES = 2
 PROGRESS_INTERVAL = 10.0
-"""The seconds between two lines of progress in a log."""
+"""Interval in seconds between two lines of progress in a log."""
 
 
 class Console:
@@ -118,7 +118,7 @@ class Console:
             self._line(event.branch, event.kind if event.kind != "say" else "", event.text)
 
     def _progress(self, event: ProgressEvent) -> None:
-        """Show progress: a terminal shows it in its live lines; a log gets a line at intervals."""
+        """Show progress: on a terminal in the live lines, in a log as a line at intervals."""
         now = time.monotonic()
         if not self._is_live and now - self._last_progress >= PROGRESS_INTERVAL:
             self._last_progress = now
@@ -164,7 +164,7 @@ class Console:
         return [line for line in shown if line.plain.strip()]
 
     def _cost(self, step: Step) -> str:
-        """Return the run's cost so far, for steps of a model."""
+        """Return the run's cost so far; empty for steps without a model request."""
         if step.reply is None or self._engine is None or not (spent := self._engine.ledger.spent).calls:
             return ""
         return cost(spent, short=True)
@@ -207,7 +207,7 @@ class Console:
             self.out.print(f"[red]{escape_markup(error.message)}[/] {escape_markup(error.fix)}", soft_wrap=True)
 
     def _usage_text(self, spent: Spent) -> str:
-        """Return the run's usage. Reservations of requests without a known end count as spent."""
+        """Return the run's usage. Reservations of requests whose outcome is unknown count as spent."""
         calls = "1 call" if spent.calls == 1 else f"{spent.calls} calls"
         held = f", +{thousands(self._held())} held" if self._held() else ""
         money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
@@ -230,7 +230,7 @@ class Console:
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix
-            if flag is not None and directory is not None:  # an ended run cannot get more; a fork can
+            if flag is not None and directory is not None:  # only a fork can have a higher limit
                 fix = f"`swe-agent fork {directory.name}@{last} {flag[0]} N` continues with more."
             self.out.print(f"{escape_markup(exit.message)} {escape_markup(fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
@@ -250,7 +250,7 @@ class Console:
             for part, meaning in PARTS.items():
                 if (
                     verdict.kind != "faster" or getattr(verdict, part) is not None
-                ):  # no test fails before a change of speed
+                ):  # a speed-up has no test that fails before it
                     table.add_row(meaning, MARK[getattr(verdict, part)])
             self.out.print(table)
         named = "\n".join(verdict.notes)
@@ -286,7 +286,7 @@ def _first_line(text: str) -> str:
 
 
 def _action_lines(step: Step) -> list[Text]:
-    """Return a line for each action with its result; a step without actions in one line."""
+    """Return one line per action with its result; for a step without actions, one line with the step's result."""
     if not step.actions:
         return [Text(f"  {_result_line(step)}")] if step.observations else []
     lines = []

@@ -1,9 +1,9 @@
-"""Compaction: stubs replace old observations of a conversation, if that saves money or the conversation must be
-shorter.
+"""Compaction: replacement of old observations in a conversation with stubs, to save money or to shorten the
+conversation.
 
 Folding rewrites a request from the first folded observation on, which invalidates the provider's cache from there. A
-fold therefore pays if it saves more over the expected further calls than it costs to send the rest again. The decision
-is repeated for each past request, from the first on, with the information available at that request: an observation
+fold is therefore worthwhile if it saves more over the expected further calls than it costs to send the rest again. The
+decisions are repeated from the first request on, each with the information available at that request, so an observation
 that was once folded remains folded, with the same stub.
 """
 
@@ -32,36 +32,37 @@ from trajectories.errors import ModelError
 from trajectories.records import Step, Usage
 
 CALLS_TO_COME, CALLS_OF_ONE = 5, 8
-"""The number of further requests over which a fold is expected to save; larger if replies have hardly more than one
-action each."""
+"""Expected number of further requests over which a fold must pay off; the larger number applies if replies have few
+actions (see `MANY`)."""
 MANY = 1.5
-"""The average number of actions in a reply from which on `CALLS_TO_COME` is expected."""
+"""Minimum average number of actions per reply for which `CALLS_TO_COME` further requests are expected."""
 AGE, VIEW_AGE = 3, 10
-"""The number of calls after which an observation is old; it is larger for the text of a file, since later edits quote
-it."""
+"""The number of calls after which an observation is old; the larger number is for views of files, since later edits
+quote them."""
 LONG = 500
 STUB = 120
-"""Minimum number of characters for which a stub is used, and the approximate length of a stub."""
+"""Minimum length of an observation that a stub replaces, and the approximate length of a stub, in characters."""
 WORTH = 2_000
-"""Minimum number of characters that a fold must save. Without it, a model without cache discounts would fold at every
-call."""
+"""Minimum number of characters that a fold must save. Without this minimum, a model without cache discounts would fold
+at every call."""
 ROOM_LEFT = 0.75
-"""The share of the limit to which a forced fold shortens a conversation, so that the next call does not fold again."""
+"""The fraction of the limit to which a forced fold shortens a conversation, so that the next call does not fold
+again."""
 NEWEST = (4_000, 2_000, 1_000, 500)
 """Maximum numbers of characters for each of the newest observations, tried in turn until the request fits."""
 
 IMAGE_TOKENS = 8_000
-"""The assumed number of tokens of an image, whatever the length of its data: URL."""
+"""The assumed number of tokens of an image, regardless of the length of its data URL."""
 FRAME = 20
-"""The assumed number of characters of a message besides its content."""
+"""The assumed number of characters that a message has in addition to its content."""
 SAFE = 3.0
 """The assumed number of characters per token until a reply reports its usage; measured values are limited to 1 to 6."""
 
 
 @dataclass(slots=True)
 class RequestMessage:
-    """A message of a request. `call` is the number of replies so far, including the message itself; `sent` tells if an
-    earlier request contained it."""
+    """A message of a request. `call` is the number of replies so far, including this message if it is a reply; `sent`
+    is true if an earlier request contained the message."""
 
     message: Message
     size: int
@@ -78,8 +79,8 @@ class RequestMessage:
 class ObservationEntry(RequestMessage):
     """Observation `number` (from 1) of a step. `foldable` means that it is long enough for a stub and is not a diff.
 
-    If it shows a file, `lines` and `names` are those of the file. It is old if it was last `used` at least `age` calls
-    ago.
+    If it shows a file, `lines` contains the long lines shown, and `names` the file's name and the names defined in the
+    part that is shown. It is old if it was last `used` at least `age` calls ago.
     """
 
     step: Step
@@ -100,7 +101,7 @@ class ObservationEntry(RequestMessage):
         return self.message | {"content": stub(self.step, self.number)}
 
     def cut(self, cap: int) -> Message:
-        """Return its start and end, in at most `cap` characters."""
+        """Return the message shortened to its start and end, with at most `cap` characters."""
         text = shortened(self.step, self.number, cap)
         is_tool_message = self.message["role"] == "tool"
         return self.message | {
@@ -109,8 +110,8 @@ class ObservationEntry(RequestMessage):
 
 
 class _Cut(NamedTuple):
-    """A cut: folding from part `start` on gains the price of `gain` fresh characters and saves `saved` characters a
-    call."""
+    """The effect of folding from part `start` on: `saved` is the number of characters saved per call, and `gain` the
+    expected net saving, as a number of uncached characters."""
 
     start: int
     gain: float
@@ -118,10 +119,11 @@ class _Cut(NamedTuple):
 
 
 class Compaction:
-    """A conversation that grows by `say` and `exchange`; `decide` is called before each of its requests.
+    """A conversation to which `say` and `exchange` add messages; `decide` is called before each request.
 
-    `window` is the maximum number of tokens of a request (0: unknown), `cached` the price of a cached token relative to
-    a fresh one, `limits` are (request number, maximum number of characters from that request on).
+    `window` is the maximum number of tokens of a request (0: unknown), and `cached` is the price of a cached token
+    relative to an uncached one; `limits` contains pairs of a request number and the maximum number of characters from
+    that request on.
     """
 
     def __init__(self, window: int = 0, cached: float = 0.1, limits: Sequence[tuple[int, int]] = ()) -> None:
@@ -137,23 +139,25 @@ class Compaction:
         self._expected_calls = CALLS_OF_ONE
         self._parts_by_name: dict[str, list[int]] = defaultdict(list)
         self._parts_by_line: dict[str, list[int]] = defaultdict(list)
-        """The parts that show a file, by each name in it and by one of its lines."""
+        """Indexes of the parts that show a file, by each name in the part and by one of its lines."""
         self._changed_parts: set[int] = set()
         self._parts_by_call: dict[int, list[int]] = defaultdict(list)
-        """Parts whose age may have changed by now, and parts by the call at which they may become old."""
+        """Indexes of the parts whose age must be checked again, and indexes of parts by the call at which they may
+        become old."""
         self._best_cuts: list[_Cut] = []
-        """For each of the old parts, the best cut if the conversation ended after it."""
+        """For each part before index `_old`, the best cut of the conversation up to that part."""
 
     @property
     def messages(self) -> list[Message]:
         return [part.message for part in self.parts]
 
     def say(self, message: Message) -> None:
-        """Add a message that is never folded: of the system, the user or the model."""
+        """Add a message of the system, the user or the model, which is never folded."""
         self._add(RequestMessage(message, characters(message), self._calls))
 
     def exchange(self, messages: Sequence[Message], step: Step, usage: Usage | None = None) -> None:
-        """Add a reply and the results of its actions. Its usage gives the number of characters per token."""
+        """Add a reply and the results of its actions. The number of characters per token is estimated from the reply's
+        usage."""
         if usage and usage.input_tokens > 0:
             self._token_characters = min(max(self._sent_size / usage.input_tokens, 1.0), 6.0)
         self._calls += 1
@@ -170,9 +174,10 @@ class Compaction:
         self._pinned_indexes = pinned
 
     def decide(self, ask: int | None = None) -> bool:
-        """Fold what pays, and what must be shorter for request number `ask` (by default the present one).
+        """Fold observations where that saves money, and where request number `ask` (by default the current one) exceeds
+        a limit.
 
-        Returns whether the previous request is still a prefix of this one. Raises ModelError if the present request
+        Returns whether the previous request is still a prefix of this one. Raises ModelError if the current request
         cannot be made to fit.
         """
         self._rewritten = False
@@ -228,7 +233,7 @@ class Compaction:
                 part.age = 0
 
     def _found(self, indexes: Mapping[str, Sequence[int]], words: frozenset[str]) -> Iterator[ObservationEntry]:
-        """Yield the parts with these words that are not pinned; schedule a new check of their age."""
+        """Yield the parts indexed under these words, except pinned ones, and schedule a new check of their age."""
         found = {index for word in words for index in indexes.get(word, ())} - self._pinned_indexes
         self._changed_parts |= found
         return (part for index in found if isinstance(part := self.parts[index], ObservationEntry))
@@ -236,7 +241,7 @@ class Compaction:
     # Folds that pay
 
     def _fold_profitable(self) -> None:
-        """Fold from the best cut on, if that saves more at the expected calls than it costs to send the rest afresh
+        """Fold from the best cut on if that saves more over the expected calls than it costs to send the rest uncached
         once."""
         self._scan()
         best = self._best_cuts[-1] if self._best_cuts else _Cut(0, 0.0, 0)
@@ -247,7 +252,8 @@ class Compaction:
             del self._best_cuts[best.start :]
 
     def _scan(self) -> None:
-        """Update the best cuts up to the last old part: each is the largest sum of gains that ends there (Kadane)."""
+        """Update the best cuts up to the last old part; each has the largest sum of gains that ends at its part
+        (Kadane's algorithm)."""
         while self._old < len(self.parts) and self.parts[self._old].call <= self._calls - AGE:
             self._changed_parts.add(self._old)
             self._old += 1
@@ -263,7 +269,8 @@ class Compaction:
             self._best_cuts.append(_Cut(start, gain, saved))
 
     def _drop_outdated_cuts(self) -> None:
-        """Drop outdated cuts: from the first part on that has become old or was used since, or all."""
+        """Drop the cuts from the first part on that became old or was used again, or all cuts if the expected number of
+        calls has changed."""
         ahead = CALLS_TO_COME if self._actions >= MANY * self._calls else CALLS_OF_ONE
         first = len(self._best_cuts) if ahead == self._expected_calls else 0
         self._expected_calls = ahead
@@ -282,7 +289,7 @@ class Compaction:
         del self._best_cuts[first:]
 
     def _candidates(self, start: int = 0) -> list[ObservationEntry]:
-        """Return old observations that are worth a stub."""
+        """Return the old observations that can be replaced with stubs."""
         return [part for part in self._observations(start, self._old) if part.foldable and part.old]
 
     def _observations(self, start: int = 0, end: int | None = None) -> Iterator[ObservationEntry]:
@@ -292,7 +299,7 @@ class Compaction:
                 yield part
 
     def _replace_message(self, part: RequestMessage, message: Message) -> None:
-        """Replace a part's message by a shorter one; a message that is not shorter is ignored."""
+        """Replace a part's message with a shorter one; a message that is not shorter is ignored."""
         size = characters(message)
         if size < part.size:
             self._size += size - part.size
@@ -304,8 +311,8 @@ class Compaction:
     # Folds that are necessary
 
     def _room(self, ask: int | None) -> int:
-        """Return the maximum number of characters of request number `ask`, or of the present one, to which all limits
-        apply."""
+        """Return the maximum number of characters of request number `ask`; by default of the current request, to which
+        all limits apply."""
         most = [limit for since, limit in self._limits if ask is None or since <= ask]
         return min([*most, int(self._window * self._token_characters)] if self._window else most, default=sys.maxsize)
 
@@ -338,8 +345,8 @@ class Compaction:
 
 
 def characters(message: Message) -> int:
-    """Return the size of a message in a request, in characters: text, calls, blocks and a frame; an image counts by its
-    tokens."""
+    """Return the size of a message in a request, in characters: text, calls, blocks and overhead; an image counts by
+    its tokens."""
     content, calls = message["content"], message.get("tool_calls", ())
     count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
     count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)

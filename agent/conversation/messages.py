@@ -1,4 +1,4 @@
-"""The messages that a model is sent: a pure function of the records, so that a resumed run sends the same bytes."""
+"""Messages sent to a model, computed purely from the records so that a resumed run sends the same bytes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from trajectories.run_data import call_id, observation_message
 from trajectories.trajectory import Trajectory
 
 Pictures = Mapping[int, Sequence[str]]
-"""`data:` URLs of images, keyed by the number of the step to whose text they belong."""
+"""`data:` URLs of images, keyed by the number of the step that they illustrate."""
 NONE: Pictures = MappingProxyType({})
 LONGEST_TOKEN = 16
-"""A number of bytes per token that no text exceeds on average."""
+"""Upper bound on the average number of bytes per token of any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The model for which a conversation is made.
+    """The model that a conversation is built for.
 
-    Opaque blocks are returned to `model` only. `window` is the maximum number of tokens of a request (0: unknown),
-    `cached` the price of a cached input token relative to a fresh one (1.0: no cache), `images` whether the model
-    accepts images.
+    Opaque reply blocks are sent back only to `model`. `window` is the maximum number of tokens of a request (0:
+    unknown), `cached` the price of a cached input token relative to a fresh one (1.0: no cache), `images` whether the
+    model accepts images.
     """
 
     model: str
@@ -44,8 +44,7 @@ class Reader:
 class ModelRequest:
     """The messages of the next request.
 
-    `last` is the same model's reply to an earlier request that is a prefix of this one; None if there is none, or if
-    something was folded since.
+    `last` is the same model's latest reply if the request for it is a prefix of this one, else None.
     """
 
     messages: list[Message]
@@ -53,7 +52,7 @@ class ModelRequest:
 
     @property
     def characters(self) -> int:
-        """The length of the messages in the unit of `limits`."""
+        """The total size of the messages in characters, as compared with `limits`."""
         return sum(map(characters, self.messages))
 
     def input_bound(self, tools: Sequence[dict[str, Any]] = ()) -> int:
@@ -71,8 +70,8 @@ def messages(
 ) -> ModelRequest:
     """Return the conversation of a branch in OpenAI's chat format.
 
-    `limits` are pairs (ask number, maximum number of characters): from that ask on the conversation must fit. Raises
-    ModelError if it cannot be made to fit the reader's window or the limits.
+    `limits` are pairs (request number, maximum number of characters): each limit applies from that request on. Raises
+    ModelError if the conversation cannot be made to fit the reader's window or the limits.
     """
     talk = conversation(system, steps, replies, reader, limits, images)
     extends = talk.decide()
@@ -89,7 +88,7 @@ def conversation(
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures = NONE,
 ) -> Compaction:
-    """Return the conversation as `messages` does, but before the next request is folded."""
+    """Return the conversation like `messages`, but without folding it for the next request."""
     talk = Compaction(reader.window, reader.cached, limits)
     taken: set[str] = set()
     if system:
@@ -109,13 +108,16 @@ def add(
     images: Pictures,
     taken: set[str],
 ) -> None:
-    """Add a step to a conversation, after its own request was folded. `taken` holds the ids of the calls so far."""
+    """Add a step to a conversation that was already folded for the step's own request. `taken` holds the tool call ids
+    that are already used."""
     if step.reply is None:
-        pictures = images.get(step.n, ()) if step.tree else ()  # a line that replaces other steps has no tree
+        # A line that summarises omitted steps has no tree and no images.
+        pictures = images.get(step.n, ()) if step.tree else ()
         talk.say({"role": "user", "content": _illustrated(observation_message(step), pictures, reader.images)})
     else:
         reply = replies[step.branch, step.reply]
-        usage = reply.usage if rewind_target(step) is None else None  # else it includes rewound steps
+        # The usage of a step that rewinds includes the omitted steps.
+        usage = reply.usage if rewind_target(step) is None else None
         talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 
@@ -146,7 +148,7 @@ def _outputs(step: Step) -> Iterator[str]:
 
 
 def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:
-    """Return the images of each turn, by the step that shows the turn's request to the branch."""
+    """Return the images of each turn, keyed by the number of the step that contains the turn's request."""
     found: dict[int, Sequence[str]] = {}
     for number, at in enumerate(trajectory.turns_at):
         issue = trajectory.run.issue if trajectory.run else None
@@ -160,7 +162,7 @@ def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[st
 
 
 def _illustrated(text: str, images: Sequence[str], accepts_images: bool) -> str | list[dict[str, Any]]:
-    """Return text with its images, or with a line that says that they could not be shown."""
+    """Return the text with its images, or with a note that they could not be shown."""
     if not images:
         return text
     if not accepts_images:
@@ -171,8 +173,8 @@ def _illustrated(text: str, images: Sequence[str], accepts_images: bool) -> str 
 
 
 def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """Return an upper bound of the number of tokens in a request: each token has at least one byte, and each message
-    has a frame.
+    """Return an upper bound on the number of tokens in a request, assuming one byte per token and a fixed overhead per
+    message.
 
     An image counts as `IMAGE_TOKENS`, not as the bytes of its data: URL.
     """
@@ -189,11 +191,11 @@ def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
 
 
 def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
-    """Return the maximum number of input tokens that a request can be billed for: those of the last request, plus the
-    bytes added since.
+    """Return an upper bound on the billed input tokens of a request: the tokens of the last request plus the bytes
+    added since.
 
-    `last` is the reply to the request that ended before the latest assistant message (`ModelRequest.last`). A bill for
-    fewer tokens than any tokenizer could make of that request is ignored.
+    `last` is the latest reply (`ModelRequest.last`); its request consisted of the messages before the latest assistant
+    message. The billed number of tokens is ignored if it is implausibly low for the length of that request.
     """
     whole = size(said, tools)
     sent = max((i for i, message in enumerate(said) if message["role"] == "assistant"), default=None)

@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
-"""Maximum wait in seconds. A provider that asks for a longer wait is reported to the user instead of blocking the
+"""Maximum wait in seconds. If a provider asks for a longer wait, this is reported to the user instead of blocking the
 process."""
 LEAST_PAUSE = 1.0
-"""The minimum number of seconds that each pause counts, so that a series of zero-length pauses ends."""
+"""The number of seconds that each pause counts at least, so that a series of zero-length pauses ends."""
 TICK = 0.1
 MOST_TEXT = 256_000
 MOST_ARGUMENTS = 1_000_000
 SHORTENINGS = 3
 SHORTER = 0.7
-"""The share of a conversation's characters that is kept after a provider called it too long."""
+"""The fraction of a conversation's characters to keep after a provider rejected it as too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RequestResources(Protocol):
 
 
 def settle_recorded_replies(run: RequestResources) -> None:
-    """Settle the requests whose reply is recorded but whose settlement was lost with the process."""
+    """Settle requests whose reply was recorded but whose settlement was lost when the process ended."""
     trajectory = run.journal.trajectory
     for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
         reply = trajectory.replies.get((hold.branch, hold.ask))
@@ -83,8 +83,8 @@ def settle_recorded_replies(run: RequestResources) -> None:
 
 
 def send(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
-    """Return the reply after recording and settling it. Raises ModelError if no try of any model succeeds, BudgetStop
-    if the budget is used up."""
+    """Send a request, with fallbacks to other models, and return the recorded reply. Raises ModelError if every model
+    fails, BudgetStop if the budget is used up."""
     tried = {model.name}
     while True:
         try:
@@ -101,8 +101,8 @@ def send(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
 
 
 def _send_fitting(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
-    """Return the reply. A conversation that the provider calls too long is folded further and sent again, a few
-    times."""
+    """Send the request and return the reply. If the provider rejects the conversation as too long, it is folded further
+    and sent again, up to SHORTENINGS times."""
     for _ in range(SHORTENINGS):
         try:
             return _send_with_retries(run, model, ask)
@@ -143,8 +143,8 @@ def _send_with_retries(run: RequestResources, model: Model, ask: RequestSpec) ->
 class _Retries:
     """The retries of a request.
 
-    In a batch a rate limit pauses all requests and does not count as a try, as long as `patience` lasts; if there is a
-    fallback model, `patience` is zero. The run's clock is stopped in a pause.
+    In a batch, a rate limit pauses all requests to the model and does not count as a try while the total pause is
+    within `patience`, which is zero if there is a fallback model. The run's clock is stopped during a pause.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class _Retries:
                     stack.enter_context(limiter.turn(self._place, self._ask.cancel, self._longest))
                 return _send_once(self._run, self._model, self._ask)
         except PermissionDenied as error:
-            if limiter.has_answered(self._place):  # the key works, so the provider rejects this request
+            if limiter.has_answered(self._place):  # the API key is valid, so the provider rejects this request
                 raise error.of_request from error
             raise
 
@@ -207,8 +207,8 @@ def _error(state: RetryCallState) -> ModelError:
 
 
 def _send_once(run: RequestResources, model: Model, ask: RequestSpec) -> Reply:
-    """Send one request. The reservation is on disk before the request is sent; settlement and reply are written
-    together."""
+    """Send one request. The reservation is written to disk before the request is sent, and the settlement together with
+    the reply."""
     journal, ledger = run.journal, run.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
     said = ask.said(model)
@@ -257,7 +257,8 @@ def _call_model(model: Model, said: ModelRequest, ask: RequestSpec, options: Req
 
 
 def _validate_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
-    """Return the reply in the form that the journal stores, without secrets. Negative usage counts as none.
+    """Return the reply as the journal stores it, with secrets masked and long text truncated. Usage with negative
+    numbers of tokens is discarded.
 
     Raises ModelError if the reply cannot be stored.
     """
@@ -280,8 +281,8 @@ def _validate_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
 def _mask_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
     """Return the reply with secrets masked.
 
-    A signed block cannot be changed: it is dropped if it contains a secret. Short values are not masked: they may be
-    ordinary words in the code.
+    A signed block cannot be changed: it is dropped if it contains a secret. Short secrets are not masked because they
+    may be ordinary words in the code.
     """
 
     def masked(value: Any) -> Any:

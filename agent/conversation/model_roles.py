@@ -1,4 +1,4 @@
-"""The models of a strategy's roles: `[roles]` of the user's config; other roles use the settings' model.
+"""The models of a strategy's roles, from `[roles]` in the user's config; by default the model in the settings.
 
 A strategy lists the roles that it requires in `ROLES`, and the roles that it uses only if a model is configured for
 them in `MAY_ASK`.
@@ -34,16 +34,16 @@ def roles_of(strategy: str) -> tuple[str, ...]:
 
 
 def assign_roles(settings: Settings, strategy: str) -> dict[str, str]:
-    """Return the models of a strategy's roles by name: the coder's, which is always the settings' model, and those of
-    roles with their own model."""
+    """Return the model name of each role that has its own model, and of the coder, which uses the model in the
+    settings."""
     own = {role: settings.roles[role] for role in roles_of(strategy) if role in settings.roles and role != CODER}
     return ({CODER: settings.model} if settings.model else {}) | own
 
 
 def validate_models(settings: Settings, strategy: str) -> tuple[Settings, tuple[str, ...]]:
-    """Return the settings with the models' full names, and the keys of these models.
+    """Return the settings with full model names, and the API keys of these models.
 
-    Raises ConfigError for a model that is not configured or unavailable, or whose cost cannot be limited.
+    Raises ConfigError if a model is not configured, is unavailable, or has costs that cannot be limited.
     """
     if not settings.model and not needs_model(strategy):
         return settings, ()
@@ -62,9 +62,9 @@ def used_models(settings: Settings, strategy: str) -> list[Model]:
 
 
 def cheapest_first(task: Task, roles: Sequence[str]) -> list[str]:
-    """Return the coder and those roles that have their own model, sorted by the price of output tokens.
+    """Return the coder and the roles that have their own model, cheapest output tokens first.
 
-    Of roles with the same model only the first is included. Models without a known price come last.
+    If several roles use the same model, only the first is included. Models without a known price come last.
     """
     models = {role: task.engine.models.of_role(role) for role in roles if role == CODER or role in task.settings.roles}
     names: dict[str, str] = {}
@@ -79,13 +79,13 @@ def cheapest_first(task: Task, roles: Sequence[str]) -> list[str]:
 
 
 def check_models(settings: Settings, name: str = "") -> Model:
-    """Return the model of that name, or the settings' default model, after checking its chain of fallbacks. Raises
+    """Return the named model, or the default model in the settings, after checking its chain of fallbacks. Raises
     ConfigError if one is unavailable."""
     return with_fallbacks(settings, name or settings.model)[0]
 
 
 def with_fallbacks(settings: Settings, name: str) -> list[Model]:
-    """Return the model of that name, followed by its chain of fallbacks. Raises ConfigError."""
+    """Return the named model, followed by its chain of fallbacks. Raises ConfigError."""
     found = [chosen_model(settings, name)]
     while fallback := found[-1].fallback:
         model = chosen_model(settings, fallback)
@@ -96,7 +96,7 @@ def with_fallbacks(settings: Settings, name: str) -> list[Model]:
 
 
 def chosen_model(settings: Settings, name: str) -> Model:
-    """Return the model of that name. Raises ConfigError if the name is empty or the model's cost cannot be limited."""
+    """Return the named model. Raises ConfigError if the name is empty or the model's cost cannot be limited."""
     if not name:
         raise ConfigError(
             "The strategy needs a model, and none is configured.",

@@ -1,4 +1,4 @@
-"""Stubs: one-line replacements of folded observations, with a reference for reading them again."""
+"""Stubs: one-line replacements for folded observations, each with a reference for reading the observation again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stub(step: Step, number: int) -> str:
 
 
 def address(step: Step, number: int) -> str:
-    """Return the reference to an observation: to the whole output that it is cut from, or to the observation itself."""
+    """Return a reference to an observation, or to the full output if the observation was truncated."""
     action, observation = step.actions[number - 1], step.observations[number - 1]
     if observation.out is not None:
         return f"out:{observation.out}"
@@ -50,12 +50,12 @@ def address(step: Step, number: int) -> str:
 
 
 def shortened(step: Step, number: int, cap: int) -> str:
-    """Return head and tail of an observation, in `cap` characters."""
+    """Return the head and tail of an observation, limited to `cap` characters."""
     return shorten(step.observations[number - 1].text, cap, address(step, number))
 
 
 def with_short_arguments(message: Message) -> Message:
-    """Return a message of the model in which long text in the calls is cut to head and tail."""
+    """Return an assistant message in which long arguments of tool calls are cut to head and tail."""
     calls = []
     for call in message["tool_calls"]:
         arguments = json.dumps(_short(json.loads(call["function"]["arguments"])))
@@ -75,7 +75,7 @@ def shows_a_file(action: Action) -> bool:
 
 
 def long_lines(text: str) -> frozenset[str]:
-    """Return the distinctive (long) lines of a view, without their numbers."""
+    """Return the long, and so distinctive, lines of a view without their line numbers."""
     lines = (_NUMBER.sub("", line).strip() for line in text.split("\n"))
     return frozenset(line for line in lines if len(line) >= LONG_LINE)
 
@@ -87,15 +87,15 @@ def names(action: Action, observation: Observation) -> frozenset[str]:
 
 
 def words(message: Message) -> frozenset[str]:
-    """Return the names and file names in a message of the model and its calls."""
+    """Return the identifiers and file names in an assistant message and its tool calls."""
     asked = (call["function"]["arguments"] for call in message.get("tool_calls", ()))
     text = "\n".join((str(message["content"]), *asked))
     return frozenset((*_files(text), *_NAME.findall(text)))
 
 
 def _files(text: str) -> Iterator[str]:
-    """Yield the file names in text. Two patterns are used, because a single one would take quadratic time for long
-    words."""
+    """Yield the file names that occur in the text. Two patterns are used, because a single one would take quadratic
+    time for long words."""
     names = (path.rstrip("./-").rpartition("/")[2] for path in _PATH.findall(text))
     return (name for name in names if _FILE.search(name))
 

@@ -1,4 +1,4 @@
-"""Pinned observations: those that are kept whole at any age, because the present work is based on them."""
+"""Pinned observations: observations that are kept in full, however old, because the current work is based on them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LONGEST_MARK = 200
 
 
 class PinnedObservations:
-    """The latest view of each edited place, and the last failing test digest.
+    """The latest view of each edited place, and the output of the last failing test run.
 
-    A place is a file and the first line of the text that an edit replaced. A view shows a place if it contains that
-    line or the first line of the new text.
+    A place is identified by a file and the first line of the text that an edit replaced. A view shows a place if it
+    contains that line or the first line of the new text.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class PinnedObservations:
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The pinned observations, by the indexes that were passed to `add`."""
+        """The indexes of the pinned observations, as passed to `add`."""
         failing = () if self._failing is None else (self._failing,)
         return frozenset((*self._latest.values(), *failing))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def build_request(task: Task, role: str, model: Model) -> ModelRequest:
-    """Return the conversation for a model."""
+    """Return the next request of the task's branch to a model."""
     engine, branch = task.engine, task.branch
     limits = [
         (note.data["ask"], note.data["characters"])
@@ -31,7 +31,7 @@ def build_request(task: Task, role: str, model: Model) -> ModelRequest:
 
 
 def system_prompt(prompts: Mapping[str, str], role: str) -> str:
-    """Return a role's system prompt, else the coder's."""
+    """Return a role's system prompt, or the coder's if the role has none."""
     return prompts.get(role, prompts.get(CODER, ""))
 
 
@@ -58,14 +58,15 @@ def reader_of(name: str, known: ModelProperties) -> Reader:
 
 
 def model_for_role(task: Task, role: str) -> Model:
-    """Return the model of the role; or its fallback, if that has answered in this branch and has the conversation in
-    its cache."""
+    """Return the role's model, or its fallback if the fallback gave the last reply in this branch and so has the
+    conversation cached."""
     first = model = task.engine.models.of_role(role)
     last = task.engine.trajectory.replies.get((task.branch, task.asks - 1))
-    notes = task.engine.trajectory.notes[task.heard_before :]  # the user may have chosen another model for a later turn
+    # Earlier turns are ignored: the user may have chosen another model since.
+    notes = task.engine.trajectory.notes[task.heard_before :]
     changes = [note for note in notes if note.kind in ("fallback", "forked")]
     if not any(note.branch == task.branch for note in takewhile(lambda note: note.kind != "forked", reversed(changes))):
-        return first  # the user chooses the model of a fork anew
+        return first  # no fallback was used since the last fork, for which the user chose the model
     seen = set()
     while last and model.name != last.model and model.fallback and model.name not in seen:
         seen.add(model.name)
@@ -80,7 +81,7 @@ def unread_messages(task: Task) -> list[Note]:
 
 
 def is_superseded(task: Task, reply: Reply) -> bool:
-    """Return whether the user sent a message after this reply, which was interrupted and has no step."""
+    """Return whether the user has sent a message since this reply, for which no step was recorded."""
     for record in reversed(task.engine.trajectory.records):
         if record is reply:
             return False

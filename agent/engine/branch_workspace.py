@@ -36,7 +36,8 @@ class BranchWorkspace:
         return self._workspace
 
     def skip(self) -> None:
-        """Mark an open workspace as out of date: a recorded step changed files and is not run again."""
+        """Mark an open workspace as out of date, because a step that changed files was read from the records instead of
+        being run."""
         self._is_outdated = self.opened
 
     def close(self) -> None:

@@ -21,12 +21,12 @@ Publish = Callable[["Engine", "Result"], None]
 
 
 def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
-    """Apply the patch, put it on a branch or open a pull request, as the settings say.
+    """Apply the patch, put it on a branch or open a pull request, depending on the settings.
 
     Each effect is idempotent.
 
-    Raises UsageError if the user's repository has changed in a conflicting way, and whatever error GitHub reports; the
-    run stays resumable.
+    Raises UsageError if the user refuses or the user's repository has conflicting changes, and any error that GitHub
+    reports; the run remains resumable.
     """
     patch = result.patch
     if not patch:

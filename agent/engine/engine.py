@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """The shared state of one run, opened on a run directory that has its first record. Call `close` at the end."""
+    """The shared state of one run, whose directory must already contain its first record. Call `close` at the end."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class Engine:
         parent: CancellationToken | None = None,
         registry: Path | None = None,
     ) -> None:
-        """`registry` is the state folder in which the run is registered, if it differs from that of the settings."""
+        """`registry` is the state folder in which the run is registered, if it differs from the one in the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
-        """Shared by all runs of a batch."""
+        """The limiter of model requests, shared by all runs of a batch."""
         self.settings = settings
         self.notify = notify
         self.journal = Journal(directory, digest_path(directory, registry or settings.state))
@@ -72,7 +72,7 @@ class Engine:
         self.approve: Approve = self._allow_unless_denied
         """Called to ask for permission before anything leaves the workspace."""
         self.may_test: bool | None = None
-        """Whether this turn may run tests in a local workspace; None until the user was asked."""
+        """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
         self.baselines = Baselines()
         """Results of the test suites on the base, shared by the proofs of this process."""
@@ -90,7 +90,8 @@ class Engine:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let the clock run while a turn is worked on. It stops between turns and while a turn is interrupted."""
+        """Run the clock in this context, while a turn is in progress. The clock stops between turns and while a turn is
+        interrupted."""
         self.resumed = self.resumed and not self.workspaces.opened
         self.clock.start(self._time_left())
         try:
@@ -111,7 +112,8 @@ class Engine:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets that must not be shown, recorded or sent: keys of the host's environment and of the models."""
+        """The secrets that must not be shown, recorded or sent: those in the host's environment and in the services'
+        settings, and the models' API keys."""
         return (*self._known_secrets, *self.models.secrets)
 
     @cached_property
@@ -165,7 +167,7 @@ class Engine:
             self.workspaces.close()
 
     def close(self) -> None:
-        """Close the workspaces, then release the run."""
+        """Close the workspace and the run's files."""
         try:
             self.leave_workspace()
         finally:
@@ -174,14 +176,14 @@ class Engine:
 
 
 def _count_replies(trajectory: Trajectory) -> int:
-    """Return the number of replies in the present turn."""
+    """Return the number of replies in the current turn."""
     return sum(isinstance(record, Reply) for record in trajectory.of_turn)
 
 
 def open_ledger(settings: Settings, trajectory: Trajectory) -> Ledger:
     """Return the run's ledger, restored from its records.
 
-    If a provider billed too much in an earlier turn, that ended that turn only.
+    If a provider billed more than was reserved in an earlier turn, this does not stop the current turn.
     """
     ledger = Ledger(settings.budget, settings.max_tokens)
     of_turn = {record.id for record in trajectory.of_turn if isinstance(record, Hold)}
@@ -198,6 +200,6 @@ def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def secrets_of_services(settings: Settings) -> tuple[str, ...]:
-    """Return the values in the environments of services: mostly passwords."""
+    """Return the values of the services' environment variables, most of which are passwords."""
     tables = settings.services.values()
     return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)

@@ -1,8 +1,7 @@
 """Lessons of a finished run for later runs in its repository, derived from its records without a model.
 
-An entry says what was requested, where and how it was fixed, what was proven, and which attempts failed. Only a proof
-counts as a success, and only a proof's evidence counts as a failure: a run that stops because its budget or time is
-used up yields no lesson.
+An entry says what was requested, where and how it was fixed, what was proven, and which attempts failed. Only proofs
+decide on success and failure: a run that stops because its budget or time is used up yields no lesson.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ if TYPE_CHECKING:
 MOST_WORDS, MOST_PLACES, MOST_TESTS, MOST_ENDS = 60, 12, 5, 4
 LONGEST_CHANGE, LONGEST_SYMPTOM, LONGEST_LINE = 1_500, 600, 300
 LARGEST = 200_000
-"""Maximum size in bytes of a file whose changed definitions are named."""
+"""Maximum size in bytes of a file in which changed definitions are identified."""
 TITLE, PROSE, CODE = 3, 1, 1
-"""Weights of a word of an issue, by the part in which it occurs. Frames of tracebacks are ignored: they look much the
-same in all issues."""
+"""Weights of the words in an issue's title, prose and code. Traceback frames are ignored because they are similar in
+all issues."""
 RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
 """Strings that show that a request quotes someone else's text."""
 COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "it breaks tests that passed before"}
-"""Evidence against a patch, by the part of the verdict that failed. A test that passes without the patch does not
-count."""
+"""Descriptions of the evidence against a patch, keyed by the part of the verdict that failed. A test that passes
+without the patch is not evidence against the patch."""
 
 
 def open_bank(state: Path, identity: Identity) -> Bank:
@@ -61,7 +60,7 @@ def open_bank(state: Path, identity: Identity) -> Bank:
 def store_lessons(engine: Engine) -> None:
     """Store the lesson of the run's last turn, if there is one, in the user's state folder.
 
-    Entries of undone turns are removed. Errors are only reported, as the run itself has succeeded.
+    Entries of undone turns are removed. Errors are reported but not raised, because the run itself has already ended.
     """
     from aci.history.git_log import GitLog
     from aci.history.repository_identity import find_identity
@@ -96,8 +95,8 @@ def store_lessons(engine: Engine) -> None:
 
 
 def undone_entries(trajectory: Trajectory) -> set[str]:
-    """Return the ids of the entries of turns that the last turn undid, that is, turns with steps after the target of
-    its rewind."""
+    """Return the ids of the entries for turns that the last turn undid: those with steps after the target of its
+    rewind."""
     if trajectory.run is None or not trajectory.turns or trajectory.turns[-1].strategy != UNDO:
         return set()
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
@@ -127,7 +126,7 @@ def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets
     if run is None or exit is None or not trajectory.turns:
         return None
     turn = trajectory.turns[-1]
-    if is_conversational(turn.strategy):  # only a conversation, or only the user's own work
+    if is_conversational(turn.strategy):  # the turn was only a conversation, or only the user's own work
         return None
     whole = len(trajectory.turns) == 1
     base = run.base.tree if whole else turn_base_tree(trajectory, run.base.tree)
@@ -166,9 +165,10 @@ def lesson_of_turn(trajectory: Trajectory, trees: Trees, committed: int, secrets
 
 
 def experience_query(issue: Issue, likely: Sequence[str], committed: int | None) -> ExperienceQuery:
-    """Return the query to the experience bank for an issue with these likely places, the most likely first.
+    """Return the query to the experience bank for an issue; `likely` lists the probable places of the fix, most
+    probable first.
 
-    Words are counted as in an entry: only the issue's own words.
+    As in an entry, only the words of the issue itself are counted, not those of its comments.
     """
     return ExperienceQuery(
         words=_words(issue),
@@ -187,7 +187,7 @@ def _words(issue: Issue) -> dict[str, float]:
 
 
 def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
-    """Return the lowest trust of all authors, including those that a user's request quotes."""
+    """Return the lowest trust level of all authors, including those whose text a user's request quotes."""
     levels = {issue.trust, *(comment.trust for comment in issue.comments)}
     if any(mark in request for request in (issue.text, *requests) for mark in FROM_ELSEWHERE):
         levels.add("stranger")
@@ -195,7 +195,7 @@ def _trust(issue: Issue, requests: Iterable[str]) -> Trust:
 
 
 def _dead_ends(trajectory: Trajectory, trees: Trees, base: str, proven: str) -> Iterator[str]:
-    """Yield the patches that the proofs of this turn rejected, with the reasons, newest first."""
+    """Describe the patches that this turn's proofs rejected, with the reasons, newest first."""
     for record in reversed(trajectory.of_turn):
         if isinstance(record, Step) and record.author == "proof" and record.tree not in (base, proven):
             verdict = verdict_of(record)
@@ -216,9 +216,9 @@ def _counter_evidence(verdict: Verdict) -> str:
 
 
 def _places(trees: Trees, old: str, new: str) -> tuple[str, ...]:
-    """Return the innermost definitions whose lines the source part of a patch changes, or the file if there are none.
+    """Return the innermost definitions that a patch changes outside of tests, or the changed files if there are none.
 
-    Files that are not code, such as a changelog, count only if there are no others.
+    Files that are not code, such as a changelog, are included only if no code changed.
     """
     paths = [change.path for change in trees.changed(old, new)]
     named = [path for path in paths if not is_test(path) and path.isprintable()]
@@ -227,7 +227,7 @@ def _places(trees: Trees, old: str, new: str) -> tuple[str, ...]:
 
 
 def _definitions(trees: Trees, old: str, new: str, path: str) -> list[str]:
-    """Return the changed definitions; the path itself if there are none or the file is too large."""
+    """Return the changed definitions of a file, or its path if there are none or the file is too large."""
     before, after = (_read(trees, tree, path) for tree in (old, new))
     if before is None or after is None:
         return [path]
@@ -252,15 +252,14 @@ def _read(trees: Trees, tree: str, path: str) -> bytes | None:
 
 
 def _errors(issue: Issue) -> list[str]:
-    """Return the errors that the issue quotes, each with its class."""
+    """Return the error messages that the issue quotes, each with its exception class."""
     from aci.issue_text.issue_sections import split_sections
 
     return list(dict.fromkeys(split_sections(issue.body).errors))[:3]
 
 
 def _hunks(diff: str) -> str:
-    """Return a diff without the lines that only git reads; files that are not code are included only if there are no
-    others."""
+    """Return a diff without its header lines; files that are not code are included only if there are no others."""
     files = diff_sections(diff)
     code = [file for file in files if (path := re.search(r"(?m)^\+\+\+ b/(.+)", file)) and language_of(path[1])]
     dropped = ("diff --git", "index ", "--- ", "new file mode", "deleted file mode")

@@ -1,4 +1,5 @@
-"""The loop: ask, act, yield. Every strategy and every front end consumes this one stream of steps.
+"""The agent loop: ask the model, run its actions, yield the step. Every strategy and every front end consumes this one
+stream of steps.
 
 Based on ReAct (Yao et al., arXiv 2210.03629): the model reasons, acts through tools and reads the results.
 """
@@ -38,9 +39,9 @@ def loop(
 ) -> Generator[Step, None, Step]:
     """Run steps until one satisfies `until`, and return that step.
 
-    A reply without an action is answered by `nudge`. If the user has sent messages, the model reads them before its
-    answer can end the loop. `written` parses actions from the text of a reply; the model is then not offered any tools.
-    `after` may yield further steps after each step.
+    A reply without an action is answered with `nudge`. If the user has sent messages, a text-only answer does not end
+    the loop until the model has read them. `written` parses actions from the text of a reply; the model is then not
+    offered any tools. `after` is called after each step and may yield more steps.
 
     Raises Stuck if the model repeats itself, GivenUp if the model says that no fix is needed, and the errors of the
     task's limits.

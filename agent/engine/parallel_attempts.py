@@ -100,7 +100,7 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEn
         raise
     except (Stop, ModelError) as stop:
         if isinstance(stop, Refused) or (isinstance(stop, ModelError) and stop.retryable):
-            raise  # the whole run waits and is resumed
+            raise  # this stops the whole run, which can be resumed later
         outcome = replace(task.best(), exit=stop.kind if isinstance(stop, Stop) else "error")
     engine.journal.append(Once(task.branch, "outcome", asdict(outcome)))
     return outcome

@@ -1,9 +1,9 @@
 """Questions to the user before an action of the model has effects outside a container. `Engine.approve` decides.
 
 Actions in a container need no permission, since it has no network and no access to this machine's files. A local
-workspace is not isolated, so the user is asked about each command of the model, and about each test run and import of
-the changed code by a strategy. A tool of another package runs in this process, outside any workspace, so the user is
-always asked about it.
+workspace is not isolated, so the user is asked about each command of the model, and once per turn whether strategies
+may run tests and import the changed code. A tool of another package runs in this process, outside any workspace, so the
+user is always asked about it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def refusal(task: Task, tool: Tool, action: Action) -> str:
 
 
 def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
-    """Return the question to the user; None if there is none, or if the tool will reject its arguments itself."""
+    """Return the question to the user; None if no permission is needed or the tool will reject the arguments itself."""
     built_in = task.engine.toolbox.is_built_in(tool)
     if built_in and (task.settings.workspace != "local" or tool.name in SAFE_TOOLS):
         return None
@@ -94,13 +94,14 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
 
 
 def _call(tool: Tool, given: dict[str, Any]) -> str:
-    """Return a call as one line of words, so that a rule that denies `command deploy` applies to the tool deploy."""
+    """Return a tool call formatted like a shell command, so that a rule that denies `command deploy` also applies to
+    the tool `deploy`."""
     values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
     return shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
 
 
 def _edit_texts(old: str, new: str, everywhere: bool) -> str:
-    """Return the old and new text of an edit, with a mark before each line to set them apart from the question."""
+    """Return the old and new text of an edit, with a prefix on each line to distinguish them from the question."""
     first = "Old text, wherever it occurs:" if everywhere else "Old text:"
     return "\n".join([first, *_prefix_lines("-", old), "New text:", *_prefix_lines("+", new)])
 
@@ -110,7 +111,7 @@ def _prefix_lines(mark: str, text: str) -> list[str]:
 
 
 def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
-    """Return the configured or detected test command; "" if none is detected, so that none is run."""
+    """Return the configured or detected test command; "" if none is detected."""
     try:
         return task.settings.test or detect_command(task.workspace, HARNESS_SESSION, nodes)
     except UsageError:
@@ -118,7 +119,8 @@ def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
 
 
 def may_test(task: Task, workload: str = "") -> bool:
-    """Return whether a strategy may try the changed code: run tests, import it, and run the `workload` if any.
+    """Return whether a strategy may execute the changed code: run tests, import modules and run the `workload`, if
+    there is one.
 
     The user is asked once per turn, in local workspaces only, and never in turns in which only the user changed files.
     Raises Cancelled.
@@ -128,7 +130,7 @@ def may_test(task: Task, workload: str = "") -> bool:
         return True
     with engine.testing:
         if engine.may_test is None:
-            tests = _test_command(task) or "python"  # imports still need permission
+            tests = _test_command(task) or "python"  # without a test command, imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
             root = task.workspace.root
             ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=task.cancel)

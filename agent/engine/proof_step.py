@@ -1,4 +1,4 @@
-"""The proof as a step, and the choice of a run's best tree."""
+"""The proof step, and the selection of a run's best tree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
-"""Notes on how much evidence backs a verdict. They name nothing that could be fixed."""
+"""Pattern of notes on the extent of a verdict's evidence. These notes are omitted from messages to the model because
+they name no problem to fix."""
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -41,10 +42,10 @@ def proof_step(
     whole: bool = False,
     doubt: str = "",
 ) -> Observation:
-    """Prove `tree` against the state at the start of the turn, or of the run if `whole`.
+    """Run a proof of `tree` against the files at the start of the turn, or of the run if `whole`.
 
-    The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. With a
-    `doubt` the verdict is at most unproven and quotes the doubt.
+    The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. A `doubt`
+    downgrades a verified verdict to unproven and is added to its notes.
     """
     from aci.proof.proof import prove
 
@@ -77,8 +78,10 @@ def proof_step(
         )
     verdict = with_doubt(verdict, doubt)
     if base.tree != engine.run.base.tree:
-        verdict = replace(verdict, commands=())  # the proof's workspaces start from a checkout of the run's base
-    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # both sides may add the same note
+        # The commands assume a checkout of the run's base, but this proof started from another tree.
+        verdict = replace(verdict, commands=())
+    # The same note may occur twice, from the test runs before and after the change.
+    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))
     words = verdict_text(verdict) if reproduces else regression_message(verdict)
     return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": parameters})
 
@@ -91,7 +94,7 @@ def combined_issue(task: Task) -> Issue:
 
 
 def regression_message(verdict: Verdict) -> str:
-    """Return the text of a verdict without a reproduction, for the user and the model."""
+    """Return a message for the user and the model about a verdict that was reached without a reproduction test."""
     if verdict.no_loss is False:
         return "\n".join([f"No longer passing: {format_names(verdict.lost)}.", *_details(verdict)])
     untested = any(note.startswith("No test ran") for note in verdict.notes)
@@ -100,13 +103,13 @@ def regression_message(verdict: Verdict) -> str:
 
 
 def verdict_of(step: Step) -> Verdict:
-    """Return the verdict that a step of author `proof` holds."""
+    """Return the verdict in a step of author `proof`."""
     return load_verdict(step.observations[0].data["verdict"])
 
 
 def verdict_text(verdict: Verdict, whole: bool = False) -> str:
-    """Return the text of a verdict for a model that is to fix the listed problems; with `whole`, also the extent of the
-    tests."""
+    """Return the verdict as a message that lists the problems for the model to fix; with `whole`, also notes on the
+    extent of the tests."""
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
@@ -121,9 +124,10 @@ def _details(verdict: Verdict, whole: bool = False) -> list[str]:
 def best_outcome(task: Task) -> Outcome:
     """Return the best tree of a branch and its sub-branches in this turn.
 
-    The order is verified > green > no loss > parses; of equally ranked trees, the later one wins. A tree does not count
-    as verified if the last note on it has evidence `against` it. A turn that is part of a conversation ends with the
-    conversation's current tree.
+    A verified tree is preferred to one that passes the reproduction test (green), then to one that loses no passing
+    tests, then to one that can be parsed; of equally ranked trees, the latest is returned. A tree does not count as
+    verified if the last note on it contains evidence `against` it. For a conversational turn, the conversation's
+    current tree is returned.
     """
     trajectory = task.engine.trajectory
     if is_conversational(trajectory.turns[-1].strategy) and task.branch == "main":
@@ -150,7 +154,7 @@ def best_outcome(task: Task) -> Outcome:
 
 
 def with_doubt(verdict: Verdict, why: str) -> Verdict:
-    """Return the verdict; with evidence against it (`why`), a verified one becomes unproven."""
+    """Return the verdict, downgraded from verified to unproven if there is evidence against it (`why`)."""
     if not why or not verdict.verified:
         return verdict
     return replace(verdict, kind="unproven", notes=(why, *verdict.notes))

@@ -1,9 +1,9 @@
 """A guard against regressions: the model is warned at once when a step breaks something that worked, and after three
 such steps files and conversation are rewound to the last intact state.
 
-Breakage is detected from the records alone: tests that passed in an earlier run on other files and no longer pass; and
-modules that can no longer be loaded, which is checked if no test run of the step shows it. Tests that are lost again
-after a rewind are assumed to be lost on purpose and are not counted again.
+Breakage is derived from the records: tests that passed on earlier files and no longer pass, and modules that can no
+longer be loaded. Modules are checked only if no test run of the step shows whether they can be loaded. If tests are
+lost again after a rewind, this is assumed to be intentional and is not counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 STEPS = 3
-"""The number of breaking steps, with no intact state in between, after which everything is rewound."""
+"""Number of steps that break something, without an intact state in between, after which files and conversation are
+rewound."""
 SHOWN = 5
 OFFER = "Fix it, or revert it with `undo`."
 BACK = "This was the third such step in a row, so everything was reset to the state before them. Try another approach."
@@ -31,8 +32,8 @@ BACK = "This was the third such step in a row, so everything was reset to the st
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state after a step: lost tests and broken modules (with the error), which `count` steps caused since step
-    `whole`, the last intact one."""
+    """The state after a step: the lost tests, and the broken modules with their errors. `whole` is the last step with
+    an intact state, `count` the number of steps since then that broke something."""
 
     lost: frozenset[str] = frozenset()
     broken: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """The damage that one step did."""
+    """The tests and modules that one step broke."""
 
     lost: tuple[str, ...]
     broken: Mapping[str, str]
@@ -53,7 +54,7 @@ class Damage:
     def __str__(self) -> str:
         first = {
             error: name for name, error in reversed(tuple(self.broken.items()))
-        }  # the first module with an error; others fail because of it
+        }  # only the first module with each error is reported: the others fail because of it
         lines = [f"{name} can no longer be loaded ({error})." for error, name in reversed(first.items())][:SHOWN]
         if self.lost:
             more = f" and {len(self.lost) - SHOWN} more" if len(self.lost) > SHOWN else ""
@@ -62,7 +63,7 @@ class Damage:
 
 
 class RegressionGuard:
-    """The regression guard of one branch, over all its loops. `watch` is called after each step of a loop."""
+    """The regression guard of one branch, used by all its loops. `watch` is called after each step of a loop."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -80,7 +81,7 @@ class RegressionGuard:
         """Warn about what the last step broke, or rewind."""
         damage = None
         self._steps = self._task.steps
-        first = self._task.first  # changes of earlier turns are intended
+        first = self._task.first  # changes of earlier turns are assumed to be intended
         if not self._states:
             self._state = State(whole=first)
             self._states[first] = self._state
@@ -95,16 +96,16 @@ class RegressionGuard:
         yield self._task.adopt(self._tree(whole), f"{damage} {BACK}", author=SAFETY, data={BACK_TO: whole})
 
     def _advance(self, step: Step) -> Damage | None:
-        """Advance to the state after a step; return what it broke, if anything."""
+        """Update the state for the next step and return what the step broke, if anything."""
         damage = None
         back = rewind_target(step)
         if (number := rewinds(step) if back is None else back) is not None:
             self._accepted_losses |= self._state.lost if step.author == SAFETY else frozenset()
             self._state = self._states[max(number, self._task.first)]
-        if rewinds(step) is not None:  # tests that passed on the abandoned path need not pass now
+        if rewinds(step) is not None:  # tests that passed in the abandoned steps need not pass now
             self._passed.clear()
             self._passing.clear()
-        if step.author == "proof":  # the proof judged everything
+        if step.author == "proof":  # a proof has judged the state, so counting starts again
             self._state = State(whole=self._task.first)
         if step.reply is not None:
             damage = self._judge(step, self._tree(step.n - 1 if back is None else back))
@@ -130,7 +131,7 @@ class RegressionGuard:
         return damage
 
     def _add_test_run(self, action: Action, seen: Observation, lost: set[str]) -> set[str]:
-        """Return the updated set of lost tests after another test run."""
+        """Return the set of lost tests, updated with another test run."""
         passing = frozenset(filter(None, recall_names(self._task.engine.journal.recall(seen.data["passing"]))))
         tree, missing = seen.data["tree"], set(seen.data["failed"])
         selection = json.dumps([action.arguments.get("nodes") or [], action.arguments.get("command") or ""])
@@ -158,12 +159,12 @@ class RegressionGuard:
         return same or (path != "" and trees.entry(self._task.base.tree, path) is not None)
 
     def _tree(self, number: int) -> str:
-        """Return the tree after a step; the branch's first tree for 0."""
+        """Return the tree after a step, or the tree at the start of the turn for earlier steps."""
         return self._steps[number - 1].tree if number > self._task.first else self._task.start
 
 
 def _test_runs(step: Step) -> Iterable[tuple[Action, Observation]]:
-    """Return the test runs of a step for which the passing tests are recorded."""
+    """Return the test runs of a step whose passing tests were recorded."""
     pairs = zip(step.actions, step.observations, strict=False)
     return ((action, seen) for action, seen in pairs if seen.data.get("passing") is not None)
 

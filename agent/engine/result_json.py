@@ -9,7 +9,8 @@ from trajectories.errors import SweAgentError
 
 
 def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any]:
-    """Return the object that `fix --json` and `resume --json` print, without the changes to the user's repository."""
+    """Return the object that `fix --json` and `resume --json` print, except for `effects`, the changes to the user's
+    repository."""
     verdict = result.exit.verdict
     spent = result.spent
     data: dict[str, Any] = {

@@ -72,13 +72,14 @@ def begin(
     name: str = "",
     registry: Path | None = None,
 ) -> Path:
-    """Write the first records of a new run, named `name` or else by the current time, and return its directory.
+    """Create a new run, write its first records and return its directory; by default its name is based on the current
+    time.
 
     The run is registered as the user's own in the state folder `registry`, which defaults to the one in the settings.
-    If this fails, no files remain.
+    If creating the run fails, no files remain.
 
-    Conditions that would make the run fail later are checked here: an unavailable model, a patch that could not be
-    delivered.
+    This also checks for problems that would make the run fail later, such as an unavailable model or a patch that could
+    not be delivered.
     """
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     settings, keys = validate_models(settings, strategy)
@@ -121,13 +122,13 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
     try:
         sync_folder(settings.runs)
         yield directory
-    except BaseException:  # also catches KeyboardInterrupt, which is raised again
+    except BaseException:  # including KeyboardInterrupt; re-raised below
         shutil.rmtree(directory, ignore_errors=True)
         raise
 
 
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
-    """Return the issue, with any secrets masked that the user pasted into it."""
+    """Mask secrets that the user may have pasted into the issue."""
     secrets = (*known_secrets(os.environ), *keys)
     title, body, *labels = (mask_secrets(text, secrets) for text in (issue.title, issue.body, *issue.labels))
     comments = (
@@ -146,7 +147,7 @@ def _as_text(root: Path) -> str:
 
 
 def _with_test_path(settings: Settings, source: Repository, known: set[str]) -> Settings:
-    """Return the settings with the path of the reproduction test in the working tree, if the base does not have it."""
+    """Return the settings, with the full path of the reproduction test if it exists only in the working tree."""
     file, mark, node = settings.reproduce.partition("::")
     if file in known or not (source.root / file).is_file() or not file:
         return settings
@@ -156,9 +157,9 @@ def _with_test_path(settings: Settings, source: Repository, known: set[str]) -> 
 def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
     """Return the strategy's prompts by name; a role's prompt is its system prompt.
 
-    They are the text files `<strategy>.<name>.txt` beside the strategy's module, or those of the strategies (also
-    built-in ones) that it lists in `PROMPTS`; later ones override earlier ones. A file of the same name in the folder
-    `own` replaces a prompt.
+    The prompts are the text files `<strategy>.<name>.txt` next to the strategy's module. If the strategy lists other
+    strategies, including built-in ones, in `PROMPTS`, their prompts are used instead; later ones override earlier ones.
+    A file of the same name in the folder `own` replaces a prompt.
 
     Raises UsageError for bad files, and what the strategy's own `check_prompts(prompts, roles)` raises, if it has one.
     """
@@ -195,7 +196,7 @@ def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:
 
 
 def _hashes(prompts: dict[str, str]) -> dict[str, str]:
-    """Return hashes of the prompts: runs with equal hashes used the same prompts."""
+    """Return hashes of the prompts, which show whether two runs used the same prompts."""
     return {f"prompt {name}": sha256(text.encode()).hexdigest()[:16] for name, text in prompts.items()}
 
 
@@ -209,13 +210,14 @@ def reopen(
     workspace: str | None = None,
     registry: Path | None = None,
 ) -> Engine:
-    """Return the engine of the user's own run on disk, under the settings that `settings_of_own_run` finds.
+    """Open one of the user's own runs on disk, with the settings that `settings_of_own_run` returns, and return its
+    engine.
 
     Cancelling `parent` cancels the engine. Runs in the folder `trusted` count as the user's own without being
-    registered; `workspace` replaces the recorded workspace. The run is registered in the state folder `registry`, or
-    `state` if None.
+    registered; `workspace` replaces the recorded workspace. The run is registered in the state folder `registry`, which
+    defaults to `state`.
 
-    Raises TryLater if another process works on the run, UsageError for a replay and for a run that is not the user's.
+    Raises TryLater if another process is using the run, UsageError for a replay and for a run that is not the user's.
     """
     trajectory = read(directory)
     first_record(trajectory, directory)
@@ -306,7 +308,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
         if outcome.verdict.commands:
             write_durably(folder / "proof.sh", _script(engine, outcome.verdict).encode("utf-8", "surrogateescape"))
         else:
-            (folder / "proof.sh").unlink(missing_ok=True)  # it belongs to an earlier turn's patch
+            (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch
     except OSError as error:
         raise WorkspaceError(
             f"The patch cannot be written: {error.strerror}.", "Free space on the disk, then resume."
@@ -327,7 +329,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:
-    """Return the tree with the base's own tests restored, unless the user allowed their change (`--update-tests`)."""
+    """Return the tree with the base's own tests restored, unless the user allowed changing them (`--update-tests`)."""
     base = engine.run.base.tree
     if engine.settings.update_tests or tree == base:
         return tree
@@ -336,8 +338,8 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """Return the verdict with notes on places outside the repository where the model may have read the fix, and on text
-    that tried to instruct the agent."""
+    """Return the verdict with notes on places outside the repository where the model may have read the fix, and on
+    possible prompt injections."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
     read, injected = find_contamination(steps, names), find_injections(steps, engine.run.issue)
@@ -355,7 +357,7 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
 
 
 def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
-    """Return the first exit code that fits a finished run or turn."""
+    """Return the exit code of a finished run or turn."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
     if changed:
@@ -379,8 +381,8 @@ def _script(engine: Engine, verdict: Verdict) -> str:
 def _last_word(trajectory: Trajectory) -> str:
     """Return the closing message of the turn.
 
-    It is the last step that the strategy wrote, or the model's last message or summary; in a conversation it includes
-    the test results.
+    It is the text of the last step if the strategy wrote that step, or else the model's last message or summary; in a
+    conversation it includes the test results.
     """
     steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
     last = steps[-1] if steps else None
@@ -395,8 +397,8 @@ def _last_word(trajectory: Trajectory) -> str:
 
 
 def result(engine: Engine, coming: Exit | None = None) -> Result:
-    """Return the run's current result, even if the run has not ended; with `exit`, the result as it will be once that
-    exit is recorded."""
+    """Return the run's current result, even if the run has not ended; `coming` is an exit that is about to be
+    recorded."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:

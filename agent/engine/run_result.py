@@ -10,7 +10,7 @@ from trajectories.records import Exit, Patch, Spent
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a run: ended with `exit`, or stopped before its end and resumable."""
+    """The result of a run, which has ended with `exit` or was stopped and can be resumed."""
 
     run: str
     directory: Path
@@ -22,7 +22,7 @@ class Result:
     effects: tuple[str, ...] = ()
     """Descriptions of the changes to the user's repository."""
     word: str = ""
-    """The closing message of the model or strategy, if it adds anything to the patch."""
+    """The closing message of the model or strategy; may be empty."""
     began: str = ""
     """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
     pull: str = ""

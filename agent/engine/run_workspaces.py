@@ -31,7 +31,8 @@ class RunWorkspaces:
 
     @property
     def opened(self) -> bool:
-        """Whether the run's workspace is open. It may hold files of an earlier or interrupted turn."""
+        """Whether the run's workspace is open. The workspace may still contain files of an earlier or interrupted
+        turn."""
         return self._root is not None
 
     def root(self) -> Workspace:
@@ -42,18 +43,18 @@ class RunWorkspaces:
             return self._root
 
     def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
-        """Return a fresh workspace at `tree` for a proof or a branch. It stops when `cancel` is set."""
+        """Return a fresh workspace at `tree` for a proof or a branch. The workspace stops when `cancel` is set."""
         return self.root().fork(tree, cancel)
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """Sentences that say where the package under test is also installed outside the repository."""
+        """Messages about copies of the package under test that are installed outside the repository."""
         return self._copies.answer() if self._copies else ()
 
     def close(self) -> None:
-        """Close the run's workspace, whether it works or is broken.
+        """Close the run's workspace, even if it is broken.
 
-        A new one is opened on next use, without ignored files and running processes.
+        The next use opens a new workspace, without the ignored files and running processes of the old one.
         """
         if (root := self._root) is None:
             return
@@ -82,7 +83,7 @@ def _find_copies(workspace: Workspace, options: WorkspaceOptions) -> tuple[str, 
 
 
 def _environment_options(options: WorkspaceOptions, settings: Settings) -> EnvironmentOptions:
-    """Return the environment options of the settings and of the base's `.swe-agent.toml`, if it has one."""
+    """Return the environment options from the settings and from the base's `.swe-agent.toml`, if it has one."""
     try:
         repository_config = options.trees.read(options.base.tree, ".swe-agent.toml")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The import check of a step: whether the files that it changed can still be loaded, checked once and recorded."""
+"""The import check of a step, which records whether the changed files can still be loaded."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 SECONDS = 5.0
-"""The time limit for importing changed modules. A package that takes longer is not tried again in the run."""
+"""Time limit in seconds for importing changed modules. If importing takes longer, imports are not checked again on that
+branch in the same turn."""
 SYNTAX = "its syntax is broken"
 _NAME = "imports "
 
 
 class Loading:
-    """The import checks of one branch. Broken modules and files are listed by name, with the error."""
+    """The import checks of one branch. Broken modules and files are returned as a mapping from name to error."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
 
     def after(self, step: Step, previous: str, known: Mapping[str, str]) -> dict[str, str]:
-        """Return what is broken after a step that started from the tree `previous` and the `known` breakage.
+        """Return what is broken after a step, given the tree before it (`previous`) and what was broken then (`known`).
 
-        Only the present step is checked; for earlier steps the recorded result is used, if there is one.
+        Only the latest step is checked; for earlier steps the recorded result is used, if there is one.
         """
         name = f"{_NAME}{step.n}"
         if step.n == len(self._task.steps):
@@ -42,9 +43,9 @@ class Loading:
     def _check(self, previous: str, tree: str, known: Mapping[str, str]) -> dict[str, Any]:
         """Check the files of a step.
 
-        In the result, `broken` holds the errors of this step or earlier ones; `fine` the other names that were checked;
-        `never` the names that could not be loaded before the step either and so prove nothing; `folders` the folders of
-        broken modules; `slow` whether the import took too long.
+        In the result, `broken` maps broken names to their errors, `fine` lists the checked names that are not broken,
+        `never` lists the names that could not be loaded before the step either, `folders` maps broken modules to their
+        folders, and `slow` says whether the imports took too long.
         """
         trees = self._task.trees
         changed = [change.path for change in trees.changed(previous, tree)]
@@ -83,7 +84,8 @@ class Loading:
         found["folders"] = {each.name: each.folder for each in broken}
 
     def _failing_before(self, tree: str, wanted: Sequence[ImportableModule]) -> list[str]:
-        """Return which modules cannot be imported in `tree` either. It needs a fork, but only for few steps."""
+        """Return which of the `wanted` modules cannot be imported in `tree` either. This needs a fork of the workspace,
+        but only after the few steps that break an import."""
         if not wanted:
             return []
         with closing(self._task.engine.workspaces.fork(tree, self._task.cancel)) as fork:
@@ -91,7 +93,7 @@ class Loading:
         return [each.name for each in wanted if errors.get(each.name) != ""]
 
     def _earlier(self) -> dict[str, Any]:
-        """Return the results of earlier steps' checks that hold for later ones."""
+        """Return the results of earlier checks that also apply to later steps."""
         values = self._task.known(_NAME).values()
         return {
             "folders": {name: folder for value in values for name, folder in value["folders"].items()},

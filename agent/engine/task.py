@@ -1,8 +1,8 @@
 """A task: one branch of a run with its conversation and workspace, as a strategy sees it.
 
-Everything that a strategy learns goes through `ask`, `act`, `once`, `note` and `prove`, which return the recorded
-result if there is one. So resuming means running the strategy again: recorded results return at once, in order, and
-only then is new work done. This follows Temporal's durable execution, applied to the run's own records.
+A strategy obtains all its results from `ask`, `act`, `once`, `note` and `prove`, which return the recorded result if
+there is one. A run is therefore resumed by running the strategy again: recorded results are returned immediately and in
+order, before any new work is done. This follows Temporal's durable execution, applied to the run's own records.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
     from trajectories.git_store.trees import Trees
 
-INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own
+INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
 EFFECTS = {"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked", "replay", "parted"}
 """Kinds of notes that strategies do not write."""
 MOST_ACTIONS = 32
@@ -78,16 +78,16 @@ class Task:
         self.first = self._at  # number of steps of this conversation in earlier turns
         self._phases: dict[str, int] = {}  # number of steps at the first start of each phase
         self._wrote = False
-        self._is_superseded_reply = False  # the current reply is older than a message of the user
+        self._is_superseded_reply = False  # the user sent a message after the current reply
         self.scope = Scope(engine.settings.subtree)  # the files that steps may change; other changes are reverted
-        self.by_hand = False  # the actions are the user's own
+        self.by_hand = False  # whether the actions are the user's own
         self.role = role  # the role that answers in this branch; also the author of its steps
-        self.temperature: float | None = None  # unless the user's model table sets one; None: the provider's default
+        self.temperature: float | None = None  # overridden by the user's model table; None: the provider's default
         self.net = RegressionGuard(self)
         self._needs_resume_notice = engine.resumed and any(step.actions for step in self._recorded)
 
     def _skip_earlier_turns(self, before: Sequence[Record]) -> None:
-        """Start after the steps of earlier turns, with which this conversation starts."""
+        """Skip the steps of earlier turns, with which this conversation begins."""
         mine = [record for record in before if getattr(record, "branch", "") == self.branch]
         self._at = sum(isinstance(record, Step) for record in mine)
         self.asks = max((record.ask for record in mine if isinstance(record, Reply)), default=0)
@@ -97,8 +97,8 @@ class Task:
     def take_up(self, talks: bool) -> Generator[Step, None, None]:
         """Prepare the conversation of a later turn before its strategy starts.
 
-        Two things are added as steps: messages that came too late for the previous turn, if the strategy `talks` to a
-        model, and a tree that differs from the one that the model knows.
+        Messages that came too late for the previous turn are added as steps if the strategy `talks` to a model. If the
+        tree differs from the one that the model knows, a step reports this.
         """
         if not self.is_later:
             return
@@ -116,15 +116,13 @@ class Task:
         self.start = self.tree
         self.first = self._phase = self._at
 
-    # The subject of the task
-
     @property
     def turn(self) -> Turn:
         return self.engine.trajectory.turns[-1]
 
     @property
     def issue(self) -> Issue:
-        """The request of the present turn, as an issue."""
+        """The request of the current turn, as an issue."""
         return turn_issue(self.turn) if self.is_later else self.engine.run.issue
 
     @property
@@ -134,7 +132,7 @@ class Task:
 
     @property
     def is_later(self) -> bool:
-        """Whether there were turns before the present one."""
+        """Whether there were turns before the current one."""
         return len(self.engine.trajectory.turns) > 1
 
     @property
@@ -152,7 +150,7 @@ class Task:
 
     @property
     def base(self) -> Base:
-        """The base of the present turn, against which its changes are shown and proven."""
+        """The base of the current turn, against which its changes are shown and proven."""
         base = self.engine.run.base
         return replace(base, tree=turn_base_tree(self.engine.trajectory, base.tree)) if self.is_later else base
 
@@ -168,7 +166,8 @@ class Task:
 
     @property
     def has_mail(self) -> bool:
-        """Whether there are user messages that the model has not read. In a recorded run: whether it read them next."""
+        """Whether there are user messages that the model has not read. While recorded steps are replayed: whether the
+        next step contains such messages."""
         for step in self._recorded[self._at :]:
             if step.author != "resume":
                 return step.author == "user"
@@ -181,10 +180,10 @@ class Task:
     # The three calls of the loop
 
     def ask(self, role: str = "", tools: bool = True) -> Reply:
-        """Return the model's next reply in this branch, in the branch's role or another.
+        """Return the model's next reply in this branch; `role` defaults to the branch's role.
 
-        Without `tools` the model is offered none and answers with text, in a conversation without actions. Raises Stop
-        (limits, budget, user) and ModelError.
+        If `tools` is false, the model is offered no tools and answers with text; this is meant for conversations
+        without tool calls. Raises Stop (limits, budget, user) and ModelError.
         """
         role = role or self.role
         self._insert_messages()
@@ -204,7 +203,8 @@ class Task:
         return send(self.engine, model_for_role(self, role), ask)
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
-        """Run the actions in order, in this branch's workspace. An observation reports a mistake of the model."""
+        """Run the actions in order, in this branch's workspace. Mistakes of the model are reported in observations, not
+        raised."""
         if step := self._next():
             return step.observations
         if self._is_superseded_reply:
@@ -236,7 +236,7 @@ class Task:
         author: str = "",
         error: str = "",
     ) -> Step:
-        """Write the step that these observations complete, with the current tree.
+        """Record the step that consists of this reply and these observations, with the current tree.
 
         `actions` default to the reply's, `author` to the branch's role.
         """
@@ -253,17 +253,17 @@ class Task:
             tree, seen = revert_out_of_scope(self, *snapshot_within_scope(self.workspace, seen))
         return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
 
-    # The structure of a strategy, visible and resumable
+    # Building blocks of strategies, recorded so that they can be resumed
 
     def say(self, text: str, author: str = "task") -> Step:
         """Write a message to the model as a step of its own."""
         return self.step(None, (Observation(text),), author=author)
 
     def once(self, name: str, compute: Callable[[], Any], late: bool = False) -> Any:
-        """Return the recorded result `name` of this branch in this turn, or record and return the one of `compute`.
+        """Return the result `name` recorded for this branch in this turn, or else call `compute` and record its result.
 
-        The result must be JSON. With `late`, the result is recorded even if the run is being interrupted; this is for
-        results that exist already.
+        The result must be JSON-serializable. With `late`, the result is recorded even if the run is being interrupted;
+        use this for results that are already available.
         """
         key = (self.branch, f"{self._prefix}{name}")
         if key not in self.engine.trajectory.results:
@@ -282,9 +282,10 @@ class Task:
         }
 
     def note(self, kind: str, text: str, aloud: bool = True, **data: Any) -> None:
-        """Record what the strategy is doing: `phase`, `candidate`, `score`, `vote`, `prune` or `summary`.
+        """Record a note on what the strategy is doing, of kind `phase`, `candidate`, `score`, `vote`, `prune` or
+        `summary`.
 
-        With `aloud` the front end shows it, too.
+        If `aloud`, the front end also shows the note.
         """
         if kind == "phase":
             self._phase = self._phases.setdefault(text, self._at)
@@ -302,7 +303,8 @@ class Task:
     def phase(
         self, name: str, prompt: str = "", until: Callable[[Step], bool] = is_submission, fresh: bool = False
     ) -> Generator[Step, None, Step]:
-        """Run the loop until `until`, as a named phase. `fresh` starts a new conversation in the same workspace."""
+        """Run the loop as a named phase until a step satisfies `until`. `fresh` starts a new conversation in the same
+        workspace."""
         self.note("phase", name)
         task = self.beside(name) if fresh else self
         if prompt:
@@ -312,11 +314,11 @@ class Task:
         return last
 
     def beside(self, name: str, role: str = "") -> Task:
-        """Return a task with a separate conversation, which starts from the current files in the same workspace."""
+        """Return a task with a separate conversation in the same workspace, starting from the current files."""
         return Task(self.engine, self._child(name), self.tree, self.place, self.cancel, role or self.role)
 
     def attempt(self, name: str, strategy: Callable[[Task], Generator[Step, None, Outcome]]) -> Attempt:
-        """Return an attempt: a strategy on its own branch, in a fork of the present workspace; run it with `map`."""
+        """Return an attempt: a strategy on its own branch, in a fork of the current workspace; run it with `map`."""
         cancel = CancellationToken(self.cancel)
         place = BranchWorkspace(self.engine, cancel, apart=True)
         return Attempt(Task(self.engine, self._child(name), self.tree, place, cancel), strategy)
@@ -327,7 +329,7 @@ class Task:
         return (yield from run_all(self.engine, attempts))
 
     def adopt(self, tree: str, why: str, author: str = "adopt", data: Mapping[str, Any] | None = None) -> Step:
-        """Continue from another tree, of another branch or an earlier step, as a step of its own."""
+        """Record a step that continues from another tree, such as that of another branch or an earlier step."""
         if not self._next():
             if self.place.opened:
                 self.workspace.restore(tree)
@@ -335,13 +337,11 @@ class Task:
         return self._advance()
 
     def rewind(self, number: int, tree: str, why: str, author: str, told: bool = False, **data: Any) -> Step:
-        """Rewind the conversation to step `number` and the files to `tree`, as a step of its own.
+        """Record a step that rewinds the conversation to step `number` and the files to `tree`.
 
-        The model no longer sees what came after that step, and sees this step only if it is `told`.
+        The model no longer sees what came after that step, and sees the new step only if `told` is true.
         """
         return self.adopt(tree, why, author, {**data, REWIND: number} | ({TOLD: True} if told else {}))
-
-    # Results
 
     def prove(
         self,
@@ -351,10 +351,10 @@ class Task:
         whole: bool = False,
         doubt: str = "",
     ) -> Generator[Step, None, Verdict]:
-        """Prove the present tree in a fresh fork; a step of author `proof` holds the result.
+        """Prove the current tree in a fresh fork, and record the result in a step of author `proof`.
 
         The proof covers the changes of this turn, or with `whole` those of the run. Without `reproduces` no test has to
-        fail before the change. With a `doubt` (a sentence), the verdict is at most unproven.
+        fail before the change. A `doubt` (a sentence) downgrades a verified verdict to unproven.
         """
         if not self._next():
             self.cancel.check()
@@ -370,14 +370,12 @@ class Task:
         return self.last_verdict
 
     def best(self) -> Outcome:
-        """Return the best tree of this branch and its sub-branches: verified > green > no loss > parses."""
+        """Return the best tree of this branch and its sub-branches, as ranked by `best_outcome`."""
         return best_outcome(self)
 
     def notify(self, text: str) -> None:
-        """Report progress to the front end. It is not recorded."""
+        """Report progress to the front end. The message is not recorded."""
         self.engine.report("say", self.branch, text)
-
-    # Internals
 
     def _child(self, name: str) -> str:
         return f"{self.branch}/{self._prefix}{name}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, images: Sequence[str] = ()) -> None:
     """Record the next turn, after the previous one has ended.
 
-    Raises ConfigError and UsageError, with nothing written, for a model or strategy that is unavailable.
+    Raises ConfigError and UsageError for an unavailable model or strategy, before anything is recorded.
     """
     if needs_model(strategy):
         settings, _ = validate_models(settings, strategy)
@@ -33,8 +33,8 @@ def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, i
 def resume_turn(engine: Engine, words: str = "") -> None:
     """Prepare to resume an interrupted turn, with the user's message if there is one.
 
-    The time since the interrupt does not count. With a message, a reply whose actions have not run is dropped, because
-    the model wrote it without knowing the message.
+    The time since the interrupt does not count towards the run's time. If there is a message, the pending actions of
+    the last reply are not run, because the model wrote it without knowing the message.
     """
     notes = [Note(MAIN, "life", "gone on with"), *([Note(MAIN, "message", words)] if words else [])]
     engine.journal.append(*notes)
@@ -42,9 +42,9 @@ def resume_turn(engine: Engine, words: str = "") -> None:
 
 
 def end_interrupted(engine: Engine) -> None:
-    """End an interrupted turn that is not to be resumed, at its current tree.
+    """End an interrupted turn at its current tree instead of resuming it.
 
-    The model's pending actions are answered, so that it knows in the next turn that they were not run.
+    The model's pending actions get observations, so that the model knows in the next turn that they were not run.
     """
     trajectory = engine.trajectory
     tree = current_tree(trajectory, engine.run.base.tree)

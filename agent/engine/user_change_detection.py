@@ -1,8 +1,8 @@
-"""The merge of the user's changes in the working tree into the session, at the start of a turn.
+"""The merge of the user's working tree changes into the session at the start of a turn.
 
-It is a step of author `host`, so it is recorded: the merged tree is in `trees.git`, from where a resumed run takes it.
-Runs of one turn (`fix`, batches) do not need it, nor do runs that started at a revision (`--base`): their files are not
-those of the working tree.
+The merge is recorded as a step of author `host`, so that a resumed run takes the merged tree from `trees.git`. Runs
+with a single turn (`fix`, batches) need no merge, nor do runs that started at a revision (`--base`), whose files are
+not those of the working tree.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 40
 PINNED = "revision"
-"""Key in the data of a note: the run started at a revision, not from the working tree."""
+"""Key in a note's data that marks a run that started at a revision instead of the working tree."""
 
 
 def take_over_changes(task: Task) -> Generator[Step, None, None]:
-    """Yield at most one step, before the turn's own steps. Raises UsageError if the user's files cannot be read."""
+    """Yield the step that merges the user's changes, if there are any, before the turn's own steps. Raises UsageError
+    if the user's files cannot be read."""
     ahead = task.engine.trajectory.steps[task.branch][len(task.steps) :]
     if ahead:
         if merge_data(ahead[0]):
@@ -46,15 +47,15 @@ def _adopt_changes(task: Task, tree: str, text: str, data: Mapping[str, Any]) ->
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """The user's changes: those in `changed` lead from `old`, the last common tree, to `seen`. `merged` is the
-    session's tree with these changes."""
+    """The user's changes: `changed` is the difference between `old`, the last common tree, and `seen`, the user's tree.
+    `merged` is the session's tree with these changes."""
 
     old: str
     seen: str
     changed: tuple[Change, ...]
     merged: MergeResult
     both: str
-    """The common tree after the merge: `seen` without the conflicts."""
+    """The common tree after the merge: `seen` without the conflicting changes."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def compare_user_tree(engine: Engine) -> tuple[str, str, tuple[Change, ...]]:
 
 
 def _describe(engine: Engine, edits: Edits) -> str:
-    """Return the text for the model: which files changed, how, and which conflicts its workspace does not have."""
+    """Return the message to the model: which files the user changed and how, and which conflicting changes are not in
+    its workspace."""
     lines = []
     if taken := [change for change in edits.changed if change.path not in edits.merged.paths]:
         names = ", ".join(f"{change.status} {change.path}" for change in taken[:MOST_NAMES])

@@ -1,5 +1,4 @@
-"""The paths that a turn may change. Other changes are refused before they are made, where that can be known, or
-reverted."""
+"""The paths that a turn may change. Other changes are refused in advance where possible, and reverted otherwise."""
 
 from __future__ import annotations
 
@@ -21,10 +20,10 @@ ENDING = ("undo", "submit")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The files that may be changed: those under `folder` (in the repository, "" for all) or, with `nothing`, none; and
-    the reason.
+    """The files that may be changed: those under `folder` of the repository ("" for all), or none if `nothing` is set;
+    `because` is the reason.
 
-    `tools` are the tools that may be called, all if empty.
+    `tools` lists the tools that may be called; if it is empty, all may be called.
     """
 
     folder: str = ""
@@ -50,7 +49,7 @@ class Scope:
         return tuple(one for one in schemas if not self.tools or one["function"]["name"] in self.tools)
 
     def outside(self, paths: Sequence[str]) -> list[str]:
-        """Return the paths, relative to the repository, that may not be changed."""
+        """Return those of the paths, relative to the repository, that may not be changed."""
         inside = f"{self.folder}/"
         return [path for path in paths if self.nothing or (self.folder and not path.startswith(inside))]
 
@@ -83,7 +82,7 @@ def snapshot_within_scope(
 def revert_out_of_scope(
     task: Task, tree: str, observations: tuple[Observation, ...]
 ) -> tuple[str, tuple[Observation, ...]]:
-    """Revert changes that a step may not make. The last observation names the files."""
+    """Revert a step's changes outside the task's scope. The last observation lists the reverted files."""
     paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.keeps else []
     outside = task.scope.outside(paths)
     if not outside or not observations:

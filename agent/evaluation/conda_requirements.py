@@ -1,4 +1,4 @@
-"""Translation of environments in SWE-bench's constants from conda to pip.
+"""Translation of the conda environments in SWE-bench's constants to pip.
 
 Packages that only conda has (libraries, programs) are left out.
 """
@@ -14,8 +14,8 @@ from typing import Any
 from aci.environments.environment_plan import Files
 
 _SETUPTOOLS, _PIP = "setuptools<76", "pip<25"
-"""Versions from the time of those environments: newer versions of setuptools have no pkg_resources, and newer versions
-of pip do not support editable installs with some backends."""
+"""Version limits that suit the age of the environments: newer versions of setuptools have no pkg_resources, and newer
+versions of pip do not support editable installs with some backends."""
 _CONDA = {
     "dask-core": "dask",
     "iris": "scitools-iris",
@@ -26,7 +26,7 @@ _CONDA = {
     "pytorch": "torch",
     **dict.fromkeys(("cdms2", "compilers", "cxx-compiler", "ffmpeg", "hdf5", "libnetcdf"), ""),
 }
-"""Conda's package name -> pip's; "" if pip has no such package."""
+"""Conda package name -> pip package name; "" if pip has no such package."""
 _RENAMED = {"types-pkg_resources": "types-setuptools"}
 _CONDAS_PIN = re.compile(r"([\w.\[\]-]+)=([\w.]+)(?:=\w+)?")
 _LINE = re.compile(r"\s*-\s+([A-Za-z][\w.\[\]-]*\s*(?:[=<>!~].*)?)$")
@@ -37,12 +37,13 @@ _END = "END_OF_THE_LIST"
 def pip_install_lines(
     spec: Mapping[str, Any], files: Files, requirements: tuple[str, ...] = (), environments: tuple[str, ...] = ()
 ) -> str:
-    """Return shell lines that install what `spec` names; requirement lists are read from `files` at these paths."""
+    """Return shell lines that install the packages named in `spec`; `requirements` and `environments` are possible
+    paths of requirement lists in `files`."""
     return "\n".join(_lines(spec, files, requirements, environments)) + "\n"
 
 
 def repository_edits(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the set-up commands that change the repository's own files; predictions are judged on the result."""
+    """Return the set-up commands that change the repository's own files, to be run before a prediction is applied."""
     return tuple(
         line for line in _texts(spec.get("pre_install")) if re.match(r"sed -i|grep -q", line) and "/etc/" not in line
     )
@@ -99,7 +100,8 @@ def _first(files: Files, paths: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _requirements(files: Files, paths: tuple[str, ...]) -> list[str]:
-    """Return the lines of the first of these files and of the files that it includes, without the repository itself."""
+    """Return the requirements in the first of these files that exists and in the files that it includes, except the
+    repository itself."""
     path, text = _first(files, paths)
     own, others = [], []
     for line in text.splitlines():

@@ -12,10 +12,10 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 FEWEST = 200
 MOST_DRAWS = 20_000_000
-"""Maximum number of values in all resamples together, to limit the time to some seconds. With very many values there
-are fewer resamples, but at least `FEWEST`."""
+"""Maximum total number of values in all resamples, which limits the computing time to a few seconds. With very many
+values there are fewer resamples, but at least `FEWEST`."""
 SEED = 20260101
-"""Seed of every bootstrap, for reproducible figures."""
+"""Seed of every bootstrap, for reproducible results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,10 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def repeat_statistics(outcomes: Sequence[Sequence[bool]]) -> RepeatStatistics:
-    """Return statistics of one row for each instance, with one outcome for each repeat. All rows have the same length.
+    """Return statistics of repeated attempts; `outcomes` has a row for each instance, with an outcome for each repeat.
+    All rows have the same length.
 
-    Attempts at one instance are correlated, so the interval resamples instances with all their attempts.
+    Attempts at one instance are correlated, so the bootstrap resamples whole instances with all their attempts.
     """
     columns = list(zip(*outcomes, strict=True))
     if not columns:

@@ -64,8 +64,8 @@ class EvaluateOptions:
 
 
 def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
-    """Grade what is not graded yet, write the reports, and return the object of `--json`. `say` is called with progress
-    messages.
+    """Grade all predictions that are not graded yet, write the reports, and return the object that `--json` prints.
+    `say` is called with progress messages.
 
     Raises UsageError, ConfigError, WorkspaceError if no workspace could be opened, TryLater if another process uses the
     folder, and Cancelled.
@@ -104,7 +104,7 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
 
 
 def _cases(asked: EvaluateOptions, say: Say) -> dict[str, Case]:
-    """Return the selected instances that can be judged."""
+    """Return the selected instances that can be graded."""
     golds = read_golds(asked.instances)
     chosen = select(read_instances(asked.instances), asked.filter, asked.slice)
     cases = {each.id: Case(golds[each.id], each) for each in chosen if each.id in golds}
@@ -120,7 +120,8 @@ def _cases(asked: EvaluateOptions, say: Say) -> dict[str, Case]:
 def _by_run_id(
     run_id: str, sets: Mapping[int, Predictions], cases: Mapping[str, Case], where: str, say: Say
 ) -> dict[str, Predictions]:
-    """Return each repeat under its own run id. Raises UsageError if no prediction belongs to an instance."""
+    """Return the predictions of each repeat, keyed by run id. Raises UsageError if no prediction belongs to an
+    instance."""
     GradingStore.check(run_id)
     if run_id == RUN:
         raise UsageError(f"--run-id {RUN} is reserved for the instances' own patches.", "Choose another name.")
@@ -133,7 +134,7 @@ def _by_run_id(
 
 
 def _check_comparable(where: str, cases: Mapping[str, Case], theirs: Mapping[str, Predictions], others: Any) -> None:
-    """Raise UsageError if there is no pair to compare."""
+    """Raise UsageError if the two sets have no instance in common."""
     ours = {name for predictions in theirs.values() for name in predictions if name in cases}
     if ours.isdisjoint(others if isinstance(others, Mapping) else set().union(*others)):
         fix = "Compare with predictions for the same instances."
@@ -151,7 +152,7 @@ def _at_commit(case: Case, repositories: Repositories) -> Case:
 
 
 def _check(settings: Settings) -> None:
-    """Raise WorkspaceError if this machine would fail every instance."""
+    """Raise WorkspaceError if every instance would fail on this machine."""
     try:
         check_machine(settings)
     except WorkspaceError as error:
@@ -171,7 +172,8 @@ def _once(say: Say) -> Say:
 
 
 def _setup(settings: Settings) -> str:
-    """Return what a verdict depends on besides patch and instance, including the version of the swebench package."""
+    """Return the settings that a verdict depends on besides the patch and the instance, and the version of the swebench
+    package."""
     try:
         package = version("swebench")
     except PackageNotFoundError:
@@ -201,7 +203,7 @@ def _write_summary(
 def _locked(out: Path, state: Path) -> Iterator[None]:
     """Lock the folder for this process.
 
-    Raises TryLater if another process uses it, UsageError for a folder that someone else may have written to, because
+    Raises TryLater if another process uses the folder, and UsageError if someone else may have written to it, because
     its verdicts would be reported as the user's.
     """
     try:
@@ -221,7 +223,8 @@ def _locked(out: Path, state: Path) -> Iterator[None]:
 
 @contextmanager
 def stop_on_signal() -> Iterator[Event]:
-    """Yield an event that the first signal sets, for an orderly end; a second signal raises KeyboardInterrupt."""
+    """Yield an event that the first signal sets to request a graceful stop; a second signal raises
+    KeyboardInterrupt."""
     cancel = Event()
 
     def stop() -> bool:

@@ -23,9 +23,10 @@ SCHEMA = 2
 
 @dataclass(frozen=True, slots=True)
 class ReportCounts:
-    """The names of the counted instances of one run id by outcome; each is in `total` and in one other field.
+    """The instance ids of one run id, grouped by outcome; each is in `total` and in one of the outcomes.
 
-    `errors` have no verdict, or a patch that does not apply; `missing` have no prediction. Neither is resolved.
+    `errors` are instances without a verdict or with a patch that does not apply; `missing` are instances without a
+    prediction. Neither counts as resolved.
     """
 
     run: str
@@ -46,7 +47,7 @@ class ReportCounts:
 def count_outcomes(
     run: str, predictions: Predictions, ids: Collection[str], verdicts: Mapping[str, GradingResult]
 ) -> ReportCounts:
-    """Sort the instances `ids` (those that are not quarantined) by the outcome of their predictions."""
+    """Group instances by the outcome of their predictions; `ids` are the instances that are not quarantined."""
     given = [name for name in sorted(ids) if name in predictions]
     done = [name for name in given if name in verdicts and verdicts[name].applied and not verdicts[name].error]
     empty = tuple(name for name in given if predictions[name].empty)
@@ -65,7 +66,7 @@ def count_outcomes(
 
 
 def run_report(found: ReportCounts, quarantined: Collection[str] = ()) -> dict[str, Any]:
-    """Return the run report with the keys that `make_run_report` writes, and the quarantined instances."""
+    """Return the run report with the keys of SWE-bench's `make_run_report`, plus the ids of quarantined instances."""
     completed = sorted(found.resolved + found.unresolved)
     submitted = sorted(set(found.total) - set(found.missing))
     report = {
@@ -92,14 +93,15 @@ def run_report(found: ReportCounts, quarantined: Collection[str] = ()) -> dict[s
 
 
 def outcomes(runs: Collection[ReportCounts]) -> dict[str, list[bool]]:
-    """Return for each instance whether it is resolved, run by run; instances without a prediction are left out."""
+    """Return for each instance whether each run resolved it; instances without a prediction are left out."""
     submitted = {name for run in runs for name in set(run.total) - set(run.missing)}
     resolved = [frozenset(run.resolved) for run in runs]
     return {name: [name in run for run in resolved] for name in sorted(submitted)}
 
 
 def read_outcomes(path: Path) -> Outcomes | None:
-    """Return the outcomes in a run report; None if the file is something else. Raises UsageError for a damaged one."""
+    """Return the outcomes in a run report, or None if the file is not a run report. Raises UsageError for an incomplete
+    report."""
     try:
         data = read_limited(path)
         check_values(data, str(path))
@@ -117,7 +119,8 @@ def read_outcomes(path: Path) -> Outcomes | None:
 
 
 def summary(plan: Plan, outcome: Outcome, runs: list[ReportCounts]) -> dict[str, Any]:
-    """Return the object of `--json` without the comparison; its rates are of all instances not quarantined."""
+    """Return the object that `--json` prints, without the comparison; the rates cover all instances that are not
+    quarantined."""
     ids = runs[0].total
     resolved = [set(run.resolved) for run in runs]
     by_repository: dict[str, list[str]] = {}
@@ -138,7 +141,8 @@ def summary(plan: Plan, outcome: Outcome, runs: list[ReportCounts]) -> dict[str,
 
 
 def _rate(ids: list[str], resolved: list[set[str]]) -> dict[str, Any]:
-    """Return the resolved share, with Wilson's interval for one run, a bootstrap interval of the mean for several."""
+    """Return the share of resolved instances, with Wilson's interval for a single run or a bootstrap interval of the
+    mean for several runs."""
     if not ids:
         return {"resolved": 0, "rate": None, "interval": None}
     rows = [[name in run for run in resolved] for name in ids]
@@ -163,7 +167,7 @@ def _run(run: ReportCounts, out: Path) -> dict[str, Any]:
 
 
 def compare_reports(found: Comparison, other: str) -> dict[str, Any]:
-    """Return the object of a comparison between `other` (first) and the evaluated predictions (second)."""
+    """Return the comparison of `other` (first) with the evaluated predictions (second) as a JSON object."""
     fields = asdict(found) | {"interval": _pair(found.interval), "means_interval": _pair(found.means_interval)}
     if found.costs:
         fields["costs"] |= {"interval": _pair(found.costs.interval)}

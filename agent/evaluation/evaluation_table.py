@@ -1,4 +1,4 @@
-"""An evaluation's results as a table for people."""
+"""Evaluation results as a human-readable table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def show(data: Mapping[str, Any], plain: bool) -> None:
-    """Print the object of `--json` as a table, with lists of errors, empty patches, flaky tests and the like."""
+    """Print evaluation results as a table, with lists of errors, empty patches, flaky tests and the like."""
     out = console(plain)
     out.print(_table(data))
     for run in data["runs"]:

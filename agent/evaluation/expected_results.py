@@ -1,4 +1,4 @@
-"""Matching of an instance's test names with test results, because data sets use the names that their runner prints.
+"""Matching of an instance's test names, which have the format of its data set's test runner, with test results.
 
 The supported names are pytest's node ids (also cut at the first space, as by SWE-bench's log parsers), `test_x
 (module.Class)` of unittest and Django, dotted names, and plain function names as printed by sympy's runner.
@@ -20,7 +20,7 @@ def passes(names: Iterable[str], report: SuiteReport) -> dict[str, bool]:
     """Return for each name whether all matching tests passed; False if no test matches.
 
     Expected failures count as passed, as in SWE-bench's harness. Skipped tests count as not passed, although that
-    harness ignores them. If only the exit code is known, it decides for all names.
+    harness ignores them. If only the exit code is known, it applies to all names.
     """
     if report.granularity == "command":
         return dict.fromkeys(names, report.ok)
@@ -39,8 +39,8 @@ def _passed(meant: Iterable[TestResult]) -> bool:
 def _keys(id: str) -> set[object]:
     """Return the names that a data set may use for a test.
 
-    These are the whole id, the id cut at a space, the id with a path parameter reduced to its last part, and its
-    trailing parts.
+    These are the whole id, the id cut at the first space, the id in which a path parameter is reduced to its last
+    component, and all trailing parts of the dotted name.
     """
     cut = id.split(maxsplit=1)[0] if id.strip() else id
     parts = _dotted(cut)

@@ -11,7 +11,7 @@ Names = frozenset[str]
 
 
 def grade_with_repeats(grade: Callable[[], GradingResult], repeats: int) -> tuple[GradingResult, ...]:
-    """Grade once; if tests fail, repeat up to `repeats` tries in all, or until each failing test has passed once."""
+    """Grade once; if tests fail, repeat until each failing test has passed once, or up to `repeats` tries in total."""
     tries = [grade()]
     while len(tries) < repeats and _failed(tries[0]) and not _failed(tries[0]) <= flaky_tests(tries):
         again = grade()
@@ -22,7 +22,7 @@ def grade_with_repeats(grade: Callable[[], GradingResult], repeats: int) -> tupl
 
 
 def grade_all_repeats(grade: Callable[[], GradingResult], repeats: int) -> tuple[GradingResult, ...]:
-    """Grade `repeats` times, whatever the verdicts; stop at an error."""
+    """Grade `repeats` times regardless of the verdicts; stop at the first error."""
     tries = [grade()]
     while len(tries) < repeats and not tries[-1].error:
         tries.append(grade())
@@ -37,10 +37,10 @@ def flaky_tests(tries: Sequence[GradingResult]) -> Names:
 
 
 def verdict_without_flaky(tries: Sequence[GradingResult], uncounted: Collection[str] = ()) -> GradingResult:
-    """Return the first try's verdict without the `uncounted` tests, and with all flaky tests.
+    """Return the first try's verdict, ignoring failures of the `uncounted` tests and listing all flaky tests.
 
-    Its log is that of the try with the same failing counted tests and the fewest other failures, so that another grader
-    is likely to derive the same verdict from the log.
+    Its log comes from the try with the same counted failures and the fewest other failures, so that another grader is
+    likely to derive the same verdict from it.
     """
     counted = _failed(tries[0]) - frozenset(uncounted)
     alike = [each for each in tries if _failed(each) - frozenset(uncounted) == counted]

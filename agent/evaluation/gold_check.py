@@ -1,7 +1,7 @@
-"""The check of instances with their own (gold) patches, before predictions are graded.
+"""The check of instances with their gold patches before predictions are graded.
 
-An instance whose tests fail with its own patch, or pass without any, cannot judge predictions and is quarantined. The
-verdicts are stored under the run id `gold`, as models `gold` and `base`, and reused.
+An instance whose tests fail with its gold patch, or pass without any patch, is unsuitable for grading and is
+quarantined. The verdicts are stored under the run id `gold`, with the model names `gold` and `base`, and reused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WAYS = "setup", "install_config", "environment_setup_commit"
 """Additional columns of a row that determine how its tests are run."""
 
 Grade = Callable[[Gold, Instance, str], GradingResult]
-"""Applies a patch in a clean workspace and runs the instance's tests. With the patch "" it tests the base."""
+"""Applies a patch in a clean workspace and runs the instance's tests. An empty patch tests the base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Case:
     gold: Gold
     instance: Instance
     commit: str = ""
-    """The commit that the base currently refers to, if it is a branch or empty and not a commit id."""
+    """The commit that the base currently refers to, if the base is a branch or empty instead of a commit id."""
 
     def key(self, setup: str, *more: object) -> str:
         """Return a key for everything that a verdict depends on; `more` holds further values, such as the patch."""
@@ -59,8 +59,8 @@ class GoldCheckFailed(WorkspaceError):
 class GoldCheck:
     """Grades gold patches and bases.
 
-    `setup` describes what else a verdict depends on; `repeats` as in `grade_with_repeats`. Thread-safe: several
-    predictions for an instance wait for one verdict.
+    `setup` describes what else a verdict depends on; `repeats` is passed to `grade_with_repeats`. Thread-safe:
+    predictions for the same instance wait for a single check of it.
     """
 
     def __init__(self, grade: Grade, directory: Path, setup: str, repeats: int) -> None:
@@ -72,7 +72,7 @@ class GoldCheck:
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def reason(self, case: Case) -> str:
-        """Return why the instance cannot judge patches; "" if it can. Raises GoldCheckFailed."""
+        """Return why the instance is unsuitable for grading patches; "" if it is suitable. Raises GoldCheckFailed."""
         patch = case.gold.patch
         if not patch.strip():
             return "it has no patch of its own"
@@ -90,13 +90,14 @@ class GoldCheck:
         return "its tests pass without any patch" if solved else ""
 
     def own(self, case: Case, patch: str) -> GradingResult | None:
-        """Return the stored verdict with its log if `patch` is the instance's own and is graded already; else None."""
+        """Return the stored verdict, with its log, if `patch` is the instance's gold patch and has been graded; else
+        None."""
         if patch != case.gold.patch:
             return None
         return self._store.whole("gold", case.gold.id, self._key(case, patch))
 
     def flips(self, case: Case) -> Names:
-        """Return the tests that both pass and fail with the instance's own patch, over all tries."""
+        """Return the tests that pass in some tries and fail in others with the instance's gold patch."""
         patch = case.gold.patch
         if not patch.strip():
             return frozenset()

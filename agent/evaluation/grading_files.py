@@ -8,9 +8,9 @@ import shlex
 from aci.runtime.workspace import Workspace
 
 _APPLY = ("git apply --verbose", "patch --batch --fuzz=5 -p1 -i", "git apply --verbose -C1")
-"""The commands of SWE-bench's harness, each tried on clean files, and an additional one for images without `patch`. The
-harness's third command, `git apply --reject`, never succeeds if the first fails, and `patch` may revert the changes
-that it leaves behind."""
+"""The commands with which SWE-bench's harness applies a patch, each tried on clean files, and an additional one for
+images without `patch`. The harness's third command, `git apply --reject`, is omitted: it never succeeds if the first
+command fails, and `patch` may revert the changes that it leaves behind."""
 _FILES = re.compile(r'^diff --git (a/.+?|"a/.+?") (b/.+|"b/.+")$', re.MULTILINE)
 _ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
 _ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
@@ -21,9 +21,10 @@ NOT_APPLIED = 97
 
 
 def apply(workspace: Workspace, patch: str, clean: str) -> tuple[bool, str]:
-    """Apply the patch to the workspace's files, the tree `clean`; return whether it applies, and the output.
+    """Apply the patch to the workspace, whose files are those of the tree `clean`; return whether it applies, and the
+    commands' output.
 
-    An empty patch applies.
+    An empty patch always applies.
     """
     if not patch.strip():
         return True, ""
@@ -48,7 +49,7 @@ def files(patch: str) -> tuple[str, ...]:
 
 
 def _name(written: str) -> str:
-    """Return a file's name without a/ or b/ from git's notation, which may be quoted and escaped."""
+    """Return a file name from a diff header, without the prefix a/ or b/ and without git's quoting."""
     if not written.startswith('"'):
         return written[2:]
     quoted = written[3:-1].encode("utf-8", "surrogateescape")
@@ -61,7 +62,8 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
 
 
 def test_patch_script(commit: str, patch: str) -> str:
-    """Return shell lines that restore the test patch's files and apply the patch, whatever a prediction changed."""
+    """Return shell lines that restore the files of the test patch, which a prediction may have changed, and apply the
+    test patch."""
     if not patch.strip():
         return ""
     names = dict.fromkeys(_name(name) for pair in _FILES.findall(patch) for name in pair)

@@ -25,13 +25,14 @@ UNREACHABLE = re.compile(
     r"|cannot be reached|TLS handshake|x509|proxyconnect",
     re.IGNORECASE,
 )
-"""Docker's messages if no image at all can be pulled; other messages concern a single image."""
+"""Pattern of Docker's error messages that mean that no image can be pulled; other errors concern a single image."""
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
-"""Activation of the environment in SWE-bench's images."""
+"""Shell command that activates the environment in SWE-bench's images."""
 
 
 class Registry:
-    """SWE-bench's own images, each pulled once; no more pulls are tried once the registry is unreachable.
+    """The registry of SWE-bench's own images, each pulled once; if the registry is unreachable, no more pulls are
+    tried.
 
     Thread-safe; a thread waits only for the image that it needs.
     """
@@ -43,7 +44,8 @@ class Registry:
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def image(self, instance: Instance, way: GradingSpec, settings: Settings, say: Callable[[str], None]) -> str:
-        """Pull the instance's image if necessary and return its name; "" if there is none or it is not wanted."""
+        """Pull the instance's image if necessary and return its name; "" if there is none or the settings do not use
+        it."""
         name = (
             official_image(instance) if way.published and settings.workspace == "docker" and not settings.image else ""
         )
@@ -83,7 +85,8 @@ class Registry:
 def with_test_image(
     way: GradingSpec, place: WorkspaceOptions, settings: Settings, setup_commit: str
 ) -> tuple[WorkspaceOptions, tuple[str, ...]]:
-    """Return the options with the image in which tests run, built if necessary, and a session's first commands.
+    """Return the options with the image for the tests, which is built if necessary, and the commands to run at the
+    start of a session.
 
     Requirement lists are read from `setup_commit` if the repository has it. Raises WorkspaceError for an environment
     that cannot be built.
@@ -93,7 +96,7 @@ def with_test_image(
     if settings.workspace != "docker":
         return place, venv(way.python, setup, place) if setup else ()
     wished = environment_options(settings, {"setup": "the instance", "image": "the instance"})
-    if way.python and not image:  # the specification is complete: no tests of the base are needed to find it
+    if way.python and not image:  # the environment is fully specified, so no tests are run on the base to detect it
         wished = replace(wished, images={"python": image_of_python(way.python, settings.images)}, test="true")
     else:
         wished = replace(wished, image=image, test=way.command)

@@ -27,7 +27,7 @@ RESUME_ADVICE = "Start it again with the same --out to continue."
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is graded: `sets` holds predictions by run id; with `check`, gold patches are graded first.
+    """The plan of an evaluation: `sets` holds predictions by run id; with `check`, gold patches are graded first.
 
     `setup` describes what verdicts depend on besides patches and instances; verdicts with a different `setup` are not
     reused.
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Verdicts by run id and instance, of predictions with a patch that are not quarantined.
+    """Verdicts by run id and instance, for predictions with a non-empty patch whose instance is not quarantined.
 
     `quarantined` maps instances to reasons.
     """
@@ -63,11 +63,11 @@ class Outcome:
 
 
 class GradingQueue:
-    """Carries out a plan. `say` is called with a line for each instance, from any thread; setting `cancel` stops the
-    work in an orderly way.
+    """Grades the predictions of a plan. `say` is called with a line for each instance, from any thread; setting
+    `cancel` stops the work gracefully.
 
-    `check` is called if no workspace can be opened for an instance, and raises WorkspaceError if the same is true for
-    all instances.
+    `check` is called if no workspace can be opened for an instance, and raises WorkspaceError if the cause affects all
+    instances.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class GradingQueue:
             if any(future.done() and future.exception() for future in futures):
                 self._cancel.set()
             pool.shutdown(cancel_futures=True)
-        except KeyboardInterrupt:  # the second interrupt: do not wait for the workers
+        except KeyboardInterrupt:  # after the second interrupt, do not wait for the workers
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         _raise(futures)
@@ -164,8 +164,8 @@ class GradingQueue:
         self._say(f"[{next(self._at)}/{self._of}] {case.gold.id}{of}: {what}")
 
     def _grade(self, gold: Gold, instance: Instance, patch: str) -> GradingResult:
-        """Grade a patch; turn an instance's own failure into a result, and raise any error that affects all
-        instances."""
+        """Grade a patch. The failure of a single instance becomes its result; an error that affects all instances is
+        raised."""
         if self._cancel.is_set():
             raise Cancelled("Interrupted.", RESUME_ADVICE)
         try:
@@ -190,12 +190,13 @@ class GradingQueue:
         try:
             self._check()
         except WorkspaceError:
-            self._cancel.set()  # the other workers start nothing more
+            self._cancel.set()  # so that the other workers start no more work
             raise
 
 
 def _raise(futures: Sequence[Future[R]]) -> None:
-    """Raise the threads' errors: a real error before an interrupt, which is only its consequence."""
+    """Raise the first error of the workers, if any; a real error takes precedence over the interrupts that it
+    caused."""
     errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     for error in sorted(errors, key=lambda each: isinstance(each, Cancelled)):
         raise error

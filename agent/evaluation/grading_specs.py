@@ -1,4 +1,5 @@
-"""How an instance's tests are run and their results read: from its row, from SWE-bench's constants, or detected."""
+"""Specifications of how to run an instance's tests and read their results: from its row, from SWE-bench's constants, or
+detected."""
 
 from __future__ import annotations
 
@@ -19,19 +20,19 @@ from agent.instances.jobs import Instance
 _TOX, _WITHOUT_TOX = re.compile(r"tox --current-env .*--$"), "python -X dev -m pytest -rA"
 """Sphinx's test command, and its equivalent without tox: in a venv, tox uses a Python without the packages."""
 Read = Callable[[str], dict[str, bool]]
-"""Returns the names of tests, and whether they passed, from their output."""
+"""Parses the tests' output and returns whether each test passed, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class GradingSpec:
     """How to run an instance's tests.
 
-    `command` is empty if it is to be detected. The command runs the files of the test patch, and is narrowed to `nodes`
-    if it does not name them itself. `read` is None if swe-agent's own hooks record the results.
+    `command` is empty if it is to be detected. The command runs the tests in the files of the test patch; if it does
+    not name these files itself, they are in `nodes`. `read` is None if swe-agent's own hooks record the results.
 
-    `setup` returns the shell lines that install the tests' requirements for a repository's files, with the Python
-    version `python`; without it, the set-up is derived from the files. `edits` change the repository first, as in the
-    set-up of SWE-bench's images; `before` runs before the command.
+    Given a repository's files, `setup` returns the shell lines that install the tests' requirements with the Python
+    version `python`; if it is None, the set-up is derived from the files. `edits` are commands that first change the
+    repository, as in the set-up of SWE-bench's images; `before` are commands that run before the test command.
     """
 
     command: str = ""
@@ -47,10 +48,10 @@ class GradingSpec:
 
 
 def grading_spec(gold: Gold, instance: Instance, test: str = "") -> GradingSpec:
-    """Return how the instance is tested; `test` is the user's own command.
+    """Return the specification for testing an instance; `test` is the user's own test command.
 
-    The row's `test` is used unchanged; `install_config`, from data sets in the style of SWE-bench, is narrowed to the
-    test files.
+    The row's `test` command is used unchanged; the command in `install_config`, which data sets in the style of
+    SWE-bench have, is narrowed to the test files.
     """
     row: Mapping[str, Any] = gold.row
     setup, config = row.get("setup"), row.get("install_config")
@@ -96,7 +97,7 @@ def _known(known: SwebenchSpec, instance: Instance) -> GradingSpec:
 
 
 def _tests(gold: Gold) -> tuple[str, ...]:
-    """Return the files of the test patch, and those in the pytest ids of the named tests."""
+    """Return the files of the test patch, and the files named in the pytest ids of the instance's tests."""
     named = (name.partition("::")[0] for name in (*gold.fail_to_pass, *gold.pass_to_pass) if ".py::" in name)
     return tuple(dict.fromkeys((*files(gold.test_patch), *named)))
 

@@ -32,7 +32,7 @@ class GradingStore:
 
     @staticmethod
     def check(run_id: str) -> None:
-        """Raise UsageError for a run id that cannot name a folder."""
+        """Raise UsageError for a run id that is not a valid folder name."""
         if path_part(run_id) != run_id:
             raise UsageError(f"--run-id {run_id!r} cannot name a folder.", "Use letters, digits, - and _.")
 
@@ -50,7 +50,7 @@ class GradingStore:
             return None  # not graded, or damaged: it is graded again
 
     def whole(self, model: str, instance: str, key: str) -> GradingResult | None:
-        """Return the stored verdict as `find` does, with its log and script."""
+        """Return the stored verdict like `find`, but with its log and script."""
         found, folder = self.find(model, instance, key), self.of(model, instance)
         try:
             log, script = (
@@ -64,7 +64,7 @@ class GradingStore:
         """Store a result and return it without its log. A result with an error is only logged, and the patch is graded
         again next time.
 
-        Raises WorkspaceError if it cannot be written.
+        Raises WorkspaceError if the result cannot be written.
         """
         folder = self.of(model, graded.instance)
         try:
@@ -92,7 +92,7 @@ def key(*parts: object) -> str:
 
 
 def path_part(name: str) -> str:
-    """Return `name` as a single component of a path: unchanged if valid, else similar and unique."""
+    """Return `name` as a single path component: unchanged if valid, else a similar and unique name."""
     if (
         re.fullmatch(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+", name)
         and name[0] not in ".-"
@@ -104,7 +104,8 @@ def path_part(name: str) -> str:
 
 
 def instance_report(graded: GradingResult) -> dict[str, Any]:
-    """Return an instance's `report.json` as SWE-bench's `get_eval_report` (swebench 4, harness/grading.py)."""
+    """Return an instance's `report.json` in the format of SWE-bench's `get_eval_report` (swebench 4,
+    harness/grading.py)."""
     tests = {
         "FAIL_TO_PASS": {"success": list(graded.f2p_ok), "failure": list(graded.f2p_failed)},
         "PASS_TO_PASS": {"success": list(graded.p2p_ok), "failure": list(graded.p2p_failed)},

@@ -77,12 +77,12 @@ def _make(root: Path, python: str, setup: str, place: WorkspaceOptions) -> None:
 
 
 def _python(version: str) -> str:
-    """Return a Python of this version from the PATH or pyenv; without a version, any Python."""
+    """Return a Python interpreter of this version from the PATH or pyenv; if the version is empty, any Python 3."""
     name = f"python{version}" if version else "python3"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for program in (shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))):
         if program and not subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode:
-            return program  # a pyenv shim on the PATH may fail
+            return program  # it was run first, because a pyenv shim on the PATH may fail
     raise WorkspaceError(
         f"There is no {name} on the PATH.", "Install it, or evaluate in containers: --workspace docker."
     )

@@ -28,15 +28,16 @@ NOT_RUN = 126, 127
 """Exit codes of a shell that cannot run or find a program."""
 _NEVER_RAN = "The test command ran no tests."
 _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
-"""A shell command that prints both ends of a log that is too long; the first part contains the marker where the tests'
-output starts."""
+"""A shell command that prints the beginning and end of a log that is too long; the first part contains the marker where
+the tests' output starts."""
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
-"""Names of outcomes that are different in SWE-bench's log parsers."""
+"""Outcomes whose names differ in SWE-bench's log parsers."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """Shared options of all gradings of a command. `timeout` is in seconds, for the tests of one instance."""
+    """Options that all gradings of one `evaluate` command share. `timeout` is in seconds, for the tests of one
+    instance."""
 
     settings: Settings
     repository: Callable[[Instance], Path]
@@ -47,7 +48,7 @@ class EvaluationContext:
 
 
 def evaluate_one(gold: Gold, instance: Instance, patch: str, options: EvaluationContext) -> GradingResult:
-    """Grade `patch` by the instance's tests; grade the base if it is empty.
+    """Grade `patch` by the instance's tests; if it is empty, grade the base.
 
     Raises UsageError for an instance that cannot be evaluated, WorkspaceError if the machine fails, Cancelled.
     """

@@ -16,7 +16,8 @@ EXACT = 60
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Mean dollars for an instance over the `pairs` with known costs; `difference` is second minus first.
+    """Mean cost per instance in dollars, over the `pairs` instances whose costs are known in both sets; `difference` is
+    second minus first.
 
     `p` is the p-value of the signed-rank test.
     """
@@ -31,11 +32,12 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The comparison: only the first set solves `b` instances, only the second `c`; both and neither are counted too.
+    """A comparison of two sets: `b` instances are solved by the first set only, `c` by the second only, `both` by both
+    and `neither` by none.
 
-    `difference` is that of the rates, second minus first; `p` is the p-value of McNemar's exact test. With several
-    repeats, these values are for the first one; `means` is the difference of the mean rates over all repeats, with
-    `means_interval`.
+    `difference` is the difference of the resolved rates, second minus first; `p` is the p-value of McNemar's exact
+    test. With several repeats, these values are those of the first repeat, and `means` is the difference of the mean
+    rates over all repeats, with the interval `means_interval`.
     """
 
     instances: int
@@ -95,7 +97,8 @@ def mcnemar(b: int, c: int) -> float:
 
 
 def paired_difference(both: int, b: int, c: int, neither: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return the interval of (c - b) / n, from Wilson's intervals of the two rates and their correlation.
+    """Return the confidence interval of (c - b) / n, computed from Wilson's intervals of the two rates and their
+    correlation.
 
     This is method 10 of Newcombe, Statistics in Medicine 17 (1998) 2635-2650.
     """
@@ -116,7 +119,7 @@ def _reach(one: float, two: float, phi: float) -> float:
 
 
 def _phi(both: int, b: int, c: int, neither: int) -> float:
-    """Return the correlation of the two outcomes, with Newcombe's continuity correction if it is positive."""
+    """Return the correlation of the two outcomes; if it is positive, Newcombe's continuity correction is applied."""
     margins = (both + b) * (c + neither) * (both + c) * (b + neither)
     if not margins:
         return 0.0
@@ -144,8 +147,8 @@ def signed_ranks(differences: Sequence[float]) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test (Biometrics 1, 1945); zeros are omitted, ties share
     ranks.
 
-    The p-value is exact for up to `EXACT` differences, by counting the sums of all choices of signs; else it is based
-    on the normal approximation with the variance corrected for ties.
+    Up to `EXACT` differences, the p-value is exact, computed by counting over all assignments of signs; for more, it is
+    based on the normal approximation with the variance corrected for ties.
     """
     moved = sorted((value for value in differences if value), key=abs)
     doubled = _doubled_ranks([abs(value) for value in moved])

@@ -18,7 +18,7 @@ from trajectories.file_limits import check_values, limited_lines
 NAMES = "all_preds.jsonl", "preds.json"
 REPEAT = re.compile(r"repeat-(\d+)")
 MOST_PREDICTIONS = 200_000
-"""Maximum number of predictions in a file; data sets have some ten thousand instances."""
+"""Maximum number of predictions in a file, well above the number of instances in common data sets."""
 HOW = 'A row is {"instance_id": …, "model_name_or_path": …, "model_patch": …}.'
 
 
@@ -38,8 +38,8 @@ Predictions = dict[str, Prediction]
 
 
 def read_predictions(given: str, golds: Mapping[str, Gold]) -> dict[int, Predictions]:
-    """Return the predictions by repeat number, from 1. `given` is a file, a batch's folder, or `gold` for the
-    references.
+    """Return the predictions by repeat number, from 1. `given` is a file, a batch's folder, or `gold` for the gold
+    patches.
 
     Raises UsageError for anything else.
     """
@@ -59,7 +59,7 @@ def _file_of(folder: Path, asked: Path) -> Path | None:
     """Return the file with a folder's predictions; None for a repeat without finished instances."""
     lines, whole = (folder / name for name in NAMES)
     if lines.is_file() and (_is_whole(lines) or not whole.is_file()):
-        return lines  # a killed driver may leave an incomplete line, which the other file does not have
+        return lines  # a killed process may leave an incomplete last line, but the other file is always complete
     if whole.is_file():
         return whole
     if folder == asked:
@@ -102,7 +102,7 @@ def _prediction(row: dict[str, Any], place: str) -> Prediction:
 def dollars(given: str) -> dict[str, float]:
     """Return each instance's mean cost over its repeats, from the batch's results next to the predictions.
 
-    Instances with an attempt of unknown price are left out; without results the mapping is empty.
+    Instances with an attempt of unknown price are left out; if there are no results, the mapping is empty.
     """
     path = Path(given).expanduser()
     file = (path if path.is_dir() else path.parent) / "results.jsonl"

@@ -20,8 +20,9 @@ _PASSED = ("PASSED", "XFAIL")
 class SwebenchSpec:
     """The package's specification of an instance.
 
-    `spec` is the entry for its repository and version, `tested` the files of the test patch as arguments of the test
-    command. `requirements` and `environments` are possible paths of such files in the repository.
+    `spec` is the entry for the instance's repository and version, `tested` the files of the test patch as arguments of
+    the test command. `requirements` and `environments` are possible paths of requirements and environment files in the
+    repository.
     """
 
     repo: str
@@ -36,7 +37,8 @@ class SwebenchSpec:
         return "python" in self.spec
 
     def read(self, log: str) -> dict[str, bool]:
-        """Return whether each test passed, by the package's parser, from the part between the markers if possible."""
+        """Parse the log with the package's parser and return whether each test passed; only the part between the
+        markers is parsed if possible."""
         from swebench.harness.log_parsers import MAP_REPO_TO_PARSER
 
         from agent.evaluation.grading_files import START, STOP
@@ -54,7 +56,7 @@ class SwebenchSpec:
 
 
 def swebench_spec(row: Mapping[str, Any]) -> SwebenchSpec | None:
-    """Return the package's specification of the instance; None if it has none or is not installed."""
+    """Return the package's specification of the instance; None if there is none or the package is not installed."""
     repo, version = str(row.get("repo", "")), str(row.get("version", ""))
     if not repo or not version or importlib.util.find_spec("swebench") is None:
         return None

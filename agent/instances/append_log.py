@@ -18,9 +18,9 @@ class AppendLog:
     """A file at `path`; opening it passes its lines to `read` one after the other.
 
     An incomplete last line, or one that `read` rejects with ValueError, is cut off. If an earlier line is damaged,
-    RunBroken is raised and the file stays unchanged. `digest` is the path of the file that holds this file's digest; if
-    they do not match, UsageError is raised and the file stays unchanged. Raises WorkspaceError if the file cannot be
-    read or written. Not thread-safe.
+    RunBroken is raised and the file stays unchanged. `digest` is the path of a file that holds this file's digest; if
+    the digest does not match, UsageError is raised and the file stays unchanged. Raises WorkspaceError if the file
+    cannot be read or written. Not thread-safe.
     """
 
     def __init__(self, path: Path, read: Callable[[bytes], object], digest: Path | None = None) -> None:
@@ -67,7 +67,7 @@ def _check(path: Path, digest: Path, end: int, size: int) -> None:
 
 
 def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
-    """Read the lines; return the size of the complete ones and the size of the file."""
+    """Read the lines; return the total size of the complete lines and the size of the file."""
     end, size, damaged = 0, path.stat().st_size, 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

@@ -1,11 +1,11 @@
 """The instances of a batch: read from data files and filtered.
 
-Fields are those of SWE-bench (Lite, Verified, Multilingual, Multimodal, Loc-Bench, and data sets with images), or for
-the user's own files: `id`, `repo`, `issue` or `text`, `base`, `test`, `image`. Several files may each hold a part of
-the same instances. A text file with an issue URL on each line also works.
+Rows have the fields of SWE-bench (Lite, Verified, Multilingual, Multimodal, Loc-Bench, and data sets with images) or,
+in the user's own files, `id`, `repo`, `issue` or `text`, `base`, `test` and `image`. Several files may each hold a part
+of the same instances. A text file with an issue URL on each line also works.
 
 Solvers get an `Instance`, which has no fields for solutions: patches and tests are dropped while a file is read. The
-evaluation uses `read_golds`.
+evaluation reads solutions and tests with `read_golds`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
 """Valid ids: an id is used as a folder name and as part of an image's name."""
 PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]*")
 MOST_PICTURE = 6_000_000
-"""Maximum number of characters of an image in a row."""
+"""Maximum number of characters of an image's path or `data:` URL in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Gold:
 def read_instances(paths: Sequence[Path], hints: bool = False, out: Path | None = None) -> list[Instance]:
     """Return the instances in the files, in their order; rows with the same id in several files are one instance.
 
-    The first line of an issue's text is its title; its author always has the trust level `stranger`. Only images that
-    the row contains as data: URLs, or that are files below the data file's folder, are used; image URLs are not
+    The first line of an issue's text is its title; its author always has the trust level `stranger`. An image is used
+    only if the row contains it as a `data:` URL or if it is a file below the data file's folder; image URLs are not
     fetched. The comments below the issue (`hints_text`) often reveal the solution, so they are read only with `hints`.
     A file without any issue adds fields to the other files' rows and has no instances of its own. Fetched issues are
     stored in the batch's folder `out` and read from there the next time.
@@ -96,11 +96,11 @@ def read_golds(paths: Sequence[Path]) -> dict[str, Gold]:
 
 
 def select(instances: Sequence[Instance], filter: str = "", slice: str = "", seed: int | None = None) -> list[Instance]:
-    """Return the instances whose id matches the regular expression, shuffled, then reduced to a slice in Python
-    notation.
+    """Return the instances whose id matches the regular expression, reduced to a slice in Python notation.
 
-    A seed orders the instances by hashes of their ids, so added or removed instances do not change the order of the
-    others. Raises UsageError for an invalid expression or slice, and if no instance is left.
+    With a seed, the instances are shuffled before slicing; their order comes from hashes of their ids, so adding or
+    removing instances does not change the order of the rest. Raises UsageError for an invalid expression or slice, and
+    if no instance is left.
     """
     try:
         found = [instance for instance in instances if re.search(filter, instance.id)]
@@ -217,7 +217,7 @@ def _instance(id: str, found: _Merged) -> Instance:
 def _path(name: str, folder: Path, place: str) -> str:
     try:
         return str((folder / Path(name).expanduser()).resolve())
-    except (OSError, RuntimeError) as error:  # an unknown home directory or circular links
+    except (OSError, RuntimeError) as error:  # the home directory is unknown, or links are circular
         raise UsageError(f"{place} has the repo {name!r}, which is not a path: {error}.", "Correct it.") from None
 
 
@@ -245,7 +245,7 @@ def _issue(row: Row, files: Sequence[Path], place: str) -> Issue:
 
 
 def _pictures(value: Any, place: str) -> list[str]:
-    """Return the issue's images; other images belong to the solution and its tests."""
+    """Return the issue's images; the row's other images belong to the solution and its tests."""
     try:
         found = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
         found = found.get("problem_statement") or [] if isinstance(found, dict) else found
@@ -264,7 +264,7 @@ def _gold(id: str, found: _Merged) -> Gold:
 
 
 def _names(row: Row, name: str, place: str) -> tuple[str, ...]:
-    """Return names of tests from a list, or from a list in JSON or Python notation."""
+    """Return the test names in a list, which may also be given as text in JSON or Python notation."""
     value = row.get(name, row.get(name.lower())) or ()
     if isinstance(value, str):
         value = _parse_list(value)

@@ -20,7 +20,7 @@ ID = ("instance_id", "id")
 LARGEST = 4 * MOST_BYTES
 """Maximum number of bytes of a JSON file that is not read line by line."""
 MOST_VALUES = 50_000_000
-"""Maximum number of values in such a file; lists of tests can be long."""
+"""Maximum number of values in a JSON file that is not read line by line; lists of tests can be long."""
 BATCH = 256
 """Number of rows of a Parquet file that are held in memory at a time."""
 BOM = b"\xef\xbb\xbf"

@@ -1,4 +1,5 @@
-"""Detection of failures of the whole machine, which would affect every instance; no instance is abandoned for them."""
+"""Detection of failures of the whole machine, which would affect every instance; no instance is abandoned because of
+them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Disk usage of images, with each layer counted once, and which image was made from which, from their histories."""
+"""Disk usage of images, with each layer counted once, and the images built from an image; both are determined from
+image histories."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from aci.docker.docker_daemon import LABEL, Daemon
 
 
 class Layers:
-    """The layers of a daemon's images. A layer is identified by its history, so layers that two images share count
-    once."""
+    """The layers of a daemon's images. A layer is identified by its history, so a layer that two images share is
+    counted once."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
@@ -25,7 +26,7 @@ class Layers:
         return sum(layers.values())
 
     def derived_images(self, image: str) -> list[str]:
-        """Return the ids of environments and base images made from an image, newest first."""
+        """Return the ids of environments and base images built from an image, newest first."""
         top = next(reversed(self.of(image)), None)
         ours = self._daemon.client.api.images(filters={"label": LABEL}) if top else []
         newest = sorted(ours, key=lambda each: int(each["Created"]), reverse=True)

@@ -1,4 +1,5 @@
-"""The images of a batch: pulled before their first instance, removed after their last if disk space is short."""
+"""The images of a batch: each is pulled before its first instance and, if disk space is short, removed after its last
+one."""
 
 from __future__ import annotations
 
@@ -37,10 +38,11 @@ def bytes_of(size: str) -> int | None:
 class Images:
     """The images of a batch in one daemon.
 
-    `limit` is the maximum size in bytes of the images that this batch pulls and of those made from them. `kept` is the
-    file that lists them for a resumed batch. `note` is called with the digest of each image.
+    `limit` is the maximum total size in bytes of the images that this batch pulls and of the images built from them.
+    `kept` is the file that lists these images, so that a resumed batch knows them. `note` is called with the digest of
+    each image.
 
-    Only images that this batch pulled are removed, after their last instance and if no container uses them.
+    An image is removed only if this batch pulled it, its last instance is done and no container uses it.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Images:
         """Return the job with its image, which then exists locally, or without an image if its environment must be
         built.
 
-        Raises WorkspaceError if the image that the job names cannot be pulled, and Cancelled.
+        Raises Cancelled, or WorkspaceError if the image that the job names cannot be pulled.
         """
         image = job.settings.image or self._planned.get(job.run, "")
         if not image:
@@ -126,7 +128,7 @@ class Images:
             promise.set_exception(error)
 
     def _expect(self, run: str, image: str) -> None:
-        """Update the plan if a repository's own settings name another image than its row."""
+        """Update the plan if a repository's own settings specify a different image than the instance's row does."""
         with self._lock:
             planned = self._planned.get(run)
             if planned is not None and planned != image:

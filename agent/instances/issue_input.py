@@ -1,4 +1,4 @@
-"""The user's input: the issue's text and the repository, with one sentence for each problem with them."""
+"""The user's input, which is the issue's text and the repository, with a one-sentence error for each problem."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
 def issue_from(
     url: str = "", file: Path | None = None, text: str | None = None, say: Callable[[str], object] = lambda _: None
 ) -> Issue:
-    """Return the issue from a URL, a file or a text; `say` is called with notes on it.
+    """Return the issue from a URL, a file or the given text; `say` is called with notes about it.
 
-    Raises UsageError if none or several of them are given, or if the given one is empty or unreadable; for a URL,
-    raises what `fetch_issue` raises.
+    Raises UsageError unless exactly one of them is given, or if it is empty or unreadable; for a URL, raises what
+    `fetch_issue` raises.
     """
     given = [
         name
@@ -46,7 +46,8 @@ def issue_from(
 
 
 def limit_to_base_date(issue: Issue, source: Repository, base: str | None) -> Issue:
-    """Return the issue at the date of the commit `base`, if given. Raises UsageError for an unknown commit."""
+    """Return the issue as it was at the date of the commit `base`, or unchanged if no base is given. Raises UsageError
+    for an unknown commit."""
     if not (base and issue.comments):
         return issue
     from datetime import UTC, datetime
@@ -62,12 +63,13 @@ def limit_to_base_date(issue: Issue, source: Repository, base: str | None) -> Is
 
 
 def limit_to_date(issue: Issue, at: str) -> Issue:
-    """Return the issue without linked items newer than `at` (ISO 8601 in UTC), since one may be its solution."""
+    """Return the issue without linked items newer than `at` (ISO 8601 in UTC), since one of them may be its
+    solution."""
     return replace(issue, comments=tuple(each for each in issue.comments if not each.about or each.at <= at))
 
 
 def from_text(text: str, file: Path | None = None) -> Issue:
-    """Return an issue with the first line as its title, without Markdown's `#`, and the rest as its body."""
+    """Return an issue whose title is the first line, without Markdown's `#`, and whose body is the rest."""
     title, _, body = text.strip().partition("\n")
     title = title.lstrip("#").strip()
     if not title and not body.strip():
@@ -78,7 +80,7 @@ def from_text(text: str, file: Path | None = None) -> Issue:
 
 
 def pictures(text: str, folder: Path) -> tuple[str, ...]:
-    """Return the images that Markdown or HTML names by a path below `folder`, as data: URLs.
+    """Return, as `data:` URLs, the images that Markdown or HTML refers to by a path below `folder`.
 
     The paths are not trusted, so only files below the folder whose bytes are those of an image are used. URLs are not
     fetched.
@@ -106,9 +108,9 @@ def _below(folder: Path, name: str, most: int) -> bytes:
 
 
 def patch_from(file: Path | None, *issue: object) -> str:
-    """Return the diff in a file, or "" without a file.
+    """Return the diff in a file, or "" if no file is given.
 
-    Raises UsageError if a file is given together with an issue (None: not given), or if the file has no diff. The
+    Raises UsageError if both a file and an issue (any value other than None) are given, or if the file has no diff. The
     diff's bytes need not be UTF-8; encode the text with `surrogateescape` to get them back.
     """
     if file is None:
@@ -146,9 +148,10 @@ def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], Bina
 
 
 def reproduction_from(name: str | None, root: Path) -> str | None:
-    """Return what `--reproduce` names: a test of the repository at `root`, or the absolute path of another file.
+    """Return the target that `--reproduce` names: a test of the repository at `root`, or the absolute path of another
+    file.
 
-    A path is relative to the current folder, or else to the root; anything else is a test's dotted name. Raises
+    A path is relative to the current folder, or else to the root; any other value is a test's dotted name. Raises
     UsageError for a path without a readable file.
     """
     file, mark, node = (name or "").partition("::")
@@ -171,7 +174,7 @@ def repository_for(
     say: Callable[[str], object],
     needs: str = "",
 ) -> Repository:
-    """Return the repository in which to work on an issue: the one that `repo` names, else that of the current folder.
+    """Return the repository for an issue: the one that `repo` names, or else the one in the current folder.
 
     For an issue on GitHub without `repo`, it is a checkout or a clone of the issue's repository, see `open_checkout`;
     with `repo`, the issue must belong to it, see `check_belongs`. Raises UsageError.

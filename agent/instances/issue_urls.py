@@ -1,4 +1,5 @@
-"""Instances given as issue URLs, one on each line. A batch fetches an issue once, since it may be edited meanwhile."""
+"""Instances given as issue URLs, one on each line. A batch fetches each issue only once, since an issue may be edited
+while the batch runs."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def read_issue_urls(path: Path, out: Path | None) -> Iterator[Instance]:
 
 
 def _store(file: Path, issues: dict[str, Issue]) -> dict[str, Issue]:
-    """Write the issues and return them as read back, with invalid Unicode replaced."""
+    """Write the issues to the file and return them as they are read back, with invalid Unicode replaced."""
     data = json.dumps({url: asdict(issue) for url, issue in issues.items()}, ensure_ascii=False, indent=1)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -25,8 +25,9 @@ FAILED = "infrastructure"
 class Instance:
     """An instance as a solver sees it, without its solution and the tests that judge it.
 
-    `repo` is owner/name, a URL or a path; `base` a commit, or "" for the repository's newest. `image` and `test` come
-    from its row, else they are "". `hints` holds the comments below the issue, shown only on request.
+    `repo` is owner/name, a URL or a path; `base` is a commit, or "" for the repository's newest commit. `image` and
+    `test` come from the instance's row; they are "" if the row has none. `hints` holds the comments below the issue,
+    which are included only on request.
     """
 
     id: str
@@ -43,8 +44,8 @@ class Instance:
 class Job:
     """Attempt `repeat` (from 1) at an instance.
 
-    `settings` are those of this attempt: its image and tests, its reservation as `budget`, and the batch's folder as
-    `state`, so that its run is in `<state>/runs/<run>`.
+    `settings` are the settings of this attempt, including its image and tests, its reservation as `budget`, and the
+    batch's folder as `state`; its run is therefore in `<state>/runs/<run>`.
     """
 
     instance: Instance
@@ -68,8 +69,8 @@ class JobResult:
 
     `code` and `kind` are those of the run's exit record. If infrastructure failed in every try, `kind` is
     `infrastructure` and `error` describes the failure; such a result is not `final`, and the next start of the batch
-    tries the job again. `dollars` is null if a request had no price; unsettled reservations count. `patch` contains
-    only changes to source files, not to tests.
+    tries the job again. `dollars` is null if the price of a request is unknown; it includes unsettled reservations.
+    `patch` contains only changes to source files, not to tests.
     """
 
     instance: str

@@ -30,10 +30,10 @@ class Repositories:
         """Return the path of the instance's repository, cloned if necessary.
 
         A local path is used directly. `owner/name` is looked up in the folder as owner/name, owner__name and name, each
-        also with .git; a folder with a plain name is used only if that repository contains the base or has owner/name
-        as its origin. A repository that is not found there, or is given as a URL, is cloned once. One of these clones
-        is updated, once for each base, if it lacks the base or the newest commit is requested; the caller must check
-        that the base then exists. Other repositories are never written to.
+        also with .git; a folder whose name lacks the owner is used only if its repository contains the base or has
+        owner/name as its origin. A repository that is not found there, or is given as a URL, is cloned once. Such a
+        clone is updated, once for each base, if it lacks the base or if the newest commit is requested; the caller must
+        check that the base then exists. Other repositories are never written to.
 
         Raises UsageError if there is no such repository, WorkspaceError if its server does not answer or the folder
         cannot be written.
@@ -70,7 +70,8 @@ class Repositories:
         return [self.folder / f"{name}{end}" for name in names for end in ("", ".git")]
 
     def _is(self, path: Path, repo: str, base: str) -> bool:
-        """Return whether this is the requested repository; a name without its owner is ambiguous."""
+        """Return whether the repository at `path` is the requested one; a folder name without the owner is
+        ambiguous."""
         name = repo.partition("/")[2]
         if not _is_repository(path) or path not in (self.folder / name, self.folder / f"{name}.git"):
             return _is_repository(path)
@@ -97,7 +98,8 @@ class Repositories:
         if (url, base) in self._updated or (base and has_commit(place, base)):
             return
         with self._locked(place):
-            if (url, base) not in self._updated and not (base and has_commit(place, base)):  # still not updated
+            # No other thread or process has updated it meanwhile.
+            if (url, base) not in self._updated and not (base and has_commit(place, base)):
                 update_clone(url, place, base)
             self._updated.add((url, base))
 
@@ -121,5 +123,5 @@ class Repositories:
 
 
 def _is_repository(path: Path) -> bool:
-    """Return whether a path is a git repository, and not, for example, the folder of an owner."""
+    """Return whether a path is a git repository and not, for example, a folder named after an owner."""
     return (path / "HEAD").exists() or (path / ".git").exists()

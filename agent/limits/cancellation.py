@@ -11,7 +11,7 @@ from trajectories.errors import Cancelled
 class CancellationToken(Event):
     """The only mechanism for stopping work; it is checked between stream chunks and while a command runs.
 
-    The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
+    The token is set if `set` was called, its deadline has passed, or its parent is set.
     """
 
     def __init__(self, parent: CancellationToken | None = None) -> None:

@@ -11,11 +11,11 @@ from trajectories.records import Step
 
 ROUNDS, LONGEST_CYCLE, IDLE = 3, 3, 3
 """The number of repetitions of a cycle that count as a loop, the maximum length of a cycle in steps (1: the same step
-again), and the number of replies in a row without an action."""
+again), and the number of consecutive replies without an action that end the attempt."""
 HINT = "hint"
 """The author of the hint's step."""
 GRACE = 4
-"""The number of replies after a hint within which a further loop ends the attempt; it ends at once if the next reply
+"""The number of replies after a hint during which a loop ends the attempt; the first of these replies ends it if it
 continues the loop."""
 _VARYING = re.compile(
     r"(?<!\d)\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
@@ -39,7 +39,7 @@ def loop_hint(steps: Sequence[Step]) -> str:
     """Return a hint for a conversation that loops; "" if it does not.
 
     Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; raises GivenUp if the
-    model submits no change twice and explains why no fix is needed.
+    model submits twice without a change and explains why no fix is needed.
     """
     replied = [step for step in steps if step.reply is not None]
     submissions = [_empty_submission(step) for step in replied[-2:]]
@@ -57,13 +57,14 @@ def loop_hint(steps: Sequence[Step]) -> str:
 
 
 def _empty_submission(step: Step) -> str | None:
-    """Return the model's reason for submitting no change in this step ("" if it gave none); None for other steps."""
+    """Return the model's reason for submitting without a change in this step ("" if it gave none); None for other
+    steps."""
     reason = step.observations[-1].data.get("unchanged") if step.observations else None
     return None if reason is None else " ".join(str(reason).split())
 
 
 def _cycles(states: Sequence[str], length: int) -> bool:
-    """Return whether the last states are ROUNDS repetitions of the same `length` ones."""
+    """Return whether the last states are a sequence of `length` states that is repeated ROUNDS times."""
     last = states[-ROUNDS * length :]
     return len(last) == ROUNDS * length and last[length:] == last[:-length]
 

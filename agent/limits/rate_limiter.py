@@ -15,7 +15,7 @@ from agent.limits.send_rate import SendRate
 from trajectories.errors import Cancelled, ModelError
 
 TICK = 0.1
-"""The interval in seconds for checks of cancellation."""
+"""The interval in seconds between checks for cancellation."""
 
 
 @dataclass
@@ -28,10 +28,11 @@ class _Queue:
 
 
 class Limiter:
-    """Turns of requests by model; a model is identified by its name and server address.
+    """Decides when each request may be sent, with one queue for each model; a model is identified by its name and
+    server address.
 
     `first` is the first pause in seconds if a provider names none. `patience` is the number of seconds for which a
-    provider may reject all requests; with 0, each request counts its own tries.
+    provider may reject all requests; with 0, this time is unlimited and each request counts its own tries.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class Limiter:
 
     @contextmanager
     def turn(self, model: str, cancel: Event, most: float = inf) -> Iterator[None]:
-        """Wait until a request of `model` may be sent. The error raised in the context, if any, shows whether the
-        request hit the rate limit.
+        """Wait until a request of `model` may be sent. The caller sends the request inside the context; an error raised
+        there shows whether the request hit the rate limit.
 
-        Raises Cancelled during the wait; raises ModelError, without sending the request, if the pause exceeds `most`
-        seconds or the rejections exceed `patience`.
+        Raises Cancelled if `cancel` is set during the wait; raises ModelError, without sending the request, if the
+        pause exceeds `most` seconds or the rejections have lasted longer than `patience`.
         """
         left = self._wait_for_turn(model, cancel, most)
         try:
@@ -80,7 +81,7 @@ class Limiter:
             return self._lines[model].answered
 
     def pause(self, model: str) -> float:
-        """Return the seconds for which no request to the model is sent."""
+        """Return for how many more seconds no request is sent to the model."""
         with self._changed:
             return max(0.0, self._lines[model].pace.until - self._clock())
 

@@ -16,29 +16,29 @@ from trajectories.records import Hold, Settle, Spent, Usage
 
 PICO = 10**12
 UNKNOWN = 0.1
-"""The assumed price of a cached token relative to a fresh one, if unknown."""
+"""The assumed price of a cached token relative to an uncached one, if unknown."""
 SMALLEST_OUTPUT = 16
 """A budget that does not cover this many output tokens counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price in dollars per million tokens; `cached` for input read from the provider's cache, `written` for input
-    written to it."""
+    """A price in dollars per million tokens; `cached` is the price of input read from the provider's cache, `written`
+    that of input written to it."""
 
     input: float
     output: float
     cached: float | None = None
     written: float | None = None
     own: bool = False
-    """Set by the user's own table, which takes precedence over the provider's figure."""
+    """Whether the price comes from the user's own table, which takes precedence over the provider's figure."""
 
     def dearest_input(self) -> int:
         return max(_pico(rate or 0.0) for rate in (self.input, self.cached, self.written))
 
     @property
     def cached_share(self) -> float:
-        """The price of a cached token relative to a fresh one."""
+        """The price of a cached token relative to an uncached one."""
         if not self.input:
             return UNKNOWN
         return 1.0 if self.cached is None else min(1.0, self.cached / self.input)
@@ -53,7 +53,7 @@ class Price:
 
 
 def _pico(dollars_per_million: float) -> int:
-    """Return picodollars per token, rounded up."""
+    """Convert dollars per million tokens to picodollars per token, rounded up."""
     return ceil(round(dollars_per_million * PICO / 10**6, 6))
 
 
@@ -94,7 +94,7 @@ class Ledger:
     def hold(
         self, branch: str, ask: int, attempt: int, model: str, price: Price | None, input_tokens: int, max_output: int
     ) -> tuple[Hold, int]:
-        """Reserve the worst case of a request: at most `input_tokens` in and `max_output` out.
+        """Reserve the maximum cost of a request with at most `input_tokens` of input and `max_output` tokens of output.
 
         Returns the reservation and the allowed output, which is cut to what the budget covers. Raises BudgetStop if the
         allowed output would be too small to be useful.
@@ -118,7 +118,7 @@ class Ledger:
             raise BudgetStop(self.overrun, "Check the model's price and max_output in your config.")
 
     def _affordable(self, price: Price | None, input_tokens: int) -> int:
-        """Return the output tokens that the budget covers after the input."""
+        """Return the number of output tokens that the budget covers after the input is paid for."""
         limits = [10**9]
         if self._budget is not None and price is not None:
             left = self._budget - self._pico - input_tokens * price.dearest_input()
@@ -183,7 +183,7 @@ class Ledger:
 
     @property
     def spent(self) -> Spent:
-        """The usage so far: settled requests at their cost and pending ones at their reservation; tokens of settled
+        """The usage so far: the cost of settled requests, the reservations of pending ones, and the tokens of settled
         ones."""
         with self._lock:
             money = None if self._unpriced else dollars(self._pico)
@@ -199,7 +199,7 @@ class Ledger:
 
     @property
     def tokens(self) -> int:
-        """The tokens charged against `max_tokens`, with pending requests at their reservation."""
+        """The tokens charged against `max_tokens`; pending requests count with their reservation."""
         return self._tokens
 
 

@@ -1,9 +1,9 @@
 """The send rate of one model: pure arithmetic, without clock or threads.
 
-A rate-limit error stops all sending for a while. Then one request tests whether the limit still holds; each answer
-allows one more request in flight, up to half the earlier number, and beyond that one more each round. This is TCP's
-congestion control (slow start, then additive increase and multiplicative decrease: Jacobson, Congestion Avoidance and
-Control, 1988).
+A rate-limit error stops all sending for a while. Then one request tests whether the limit still applies; each answer
+allows one more request in flight, up to half the earlier number, and after that the number grows by one per round. This
+is TCP's congestion control (slow start, then additive increase and multiplicative decrease: Jacobson, Congestion
+Avoidance and Control, 1988).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class SendRate:
     _level: int = 0
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a request may be sent: 0 for now, infinity if another one must end first."""
+        """Return the seconds until a request may be sent: 0 for now, infinity if another request must end first."""
         if now < self.until:
             return self.until - now
         return 0.0 if self.flying + 1 <= self.allowed else inf
 
     def leave(self) -> int:
-        """Count a request that is sent; return its marker for `answered` and `refused`."""
+        """Count a request that is sent; return a marker to pass to `answered` or `refused`."""
         self.flying += 1
         return self.pauses
 
@@ -62,7 +62,7 @@ class SendRate:
             self._level = 0
 
     def refused(self, left: int, now: float, asked: float | None) -> None:
-        """Lower the rate after a rejection; the provider asks for a pause of `asked` seconds.
+        """Lower the rate after a rejection; `asked` is the pause in seconds that the provider asks for.
 
         Of the requests that were in flight together, only the first rejection counts: further rejections give no new
         information.

@@ -1,4 +1,4 @@
-"""Signals that stop the work: the first one in an orderly way, the second one at once."""
+"""Handling of stop signals: the first signal stops the work in an orderly way, the second one at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readable errors for the exceptions of litellm: ModelError, or Refused if only the user can fix the cause.
+"""Conversion of litellm's exceptions to readable errors: ModelError, or Refused if only the user can fix the cause.
 
 A request counts as billed, and its whole reservation is charged, if its outcome is unknown: the stream broke off, the
 request timed out, or a gateway gave up on the server behind it. A provider that reports an error itself does not charge
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
 BUSY = frozenset({429, 529})
-"""Raised for too many requests from this user, or from all users."""
+"""Status codes for too many requests from this user, or from all users."""
 LONGEST = 300
 """Maximum number of characters of the provider's message that are shown."""
 MOST_READ = 4000
 """Maximum number of characters of an error that are examined."""
 MOST_MASKED = 100_000
-"""Maximum number of characters of an error in which keys are masked. It is more than MOST_READ, since a key may cross
-that limit."""
+"""Maximum number of characters of an error in which keys are masked. It is more than MOST_READ, since a key may extend
+beyond that limit."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
     r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
@@ -45,7 +45,8 @@ OVERFLOW = re.compile(
 TOO_MUCH = re.compile(
     r"(output|completion)[ _]tokens|max_\w{0,20}tokens\W{0,3}(value|must be|is too large|too high)", re.IGNORECASE
 )
-"""`max_tokens` is more than the model can write. A message that also mentions the context is about the input length."""
+"""Matches the error that Matches the error that `max_tokens` is more than the model can write. A message that also
+mentions the context is about the input length."""
 UNPAID = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
 )
@@ -53,7 +54,7 @@ DISLIKED = re.compile(
     r"\b(input|prompt|content|message)s?\b.{0,40}\b(flagged|blocked|moderat)|requires moderation|content.{0,10}policy",
     re.IGNORECASE,
 )
-"""The provider objects to the content of the request, not to the sender."""
+"""Matches errors of a provider that objects to the content of the request, not to the sender."""
 ACCOUNT = re.compile(
     r"\b(key|token|account|organi[sz]ation|project|credentials?|expired|credits?|limit|quota|permissions?)\b", re.I
 )
@@ -62,7 +63,8 @@ UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
 CONNECTED = {"MidStreamFallbackError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout"}
-"""Raised after the connection was established: the provider may have received the request and charge for it."""
+"""Names of exceptions that occur after the connection was established: the provider may have received the request and
+charge for it."""
 SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
 KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
 PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
@@ -116,7 +118,7 @@ def error_for_redirect(target: str, asked: RequestTarget) -> Refused:
 
 
 def error_for_limit(reached: Reason, asked: RequestTarget, settings: Settings) -> SweAgentError:
-    """Return the error for a reply that a limit ended. The provider may charge for all of it."""
+    """Return the error for a reply that a limit ended. The provider may charge for the whole reply."""
     if reached == "cancelled":
         return Cancelled("Interrupted while the model was answering.")
     who = f"{asked.model} at {asked.address}"
@@ -203,7 +205,7 @@ def _provider_message(error: Exception, asked: RequestTarget) -> str:
     """Return the provider's message on one line, shortened, without keys and terminal control characters."""
     text = replace_secrets(str(error)[:MOST_MASKED], asked.secrets, "***")[
         :MOST_READ
-    ]  # mask before cutting: a cut key is missed
+    ]  # mask before truncating, since a truncated key is not recognised
     if found := SAID.search(text):
         text = _unquoted(found[1])
     text = OWN_ADVICE.sub("", text)
@@ -229,7 +231,8 @@ def _unquoted(text: str) -> str:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the provider asks to wait. A date is compared with the provider's own clock."""
+    """Return how many seconds the provider asks to wait. If the provider gives a date, it is compared with the
+    provider's own clock."""
     given = headers.get("retry-after")
     if given is None:
         return None

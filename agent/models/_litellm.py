@@ -1,4 +1,4 @@
-"""Late import of litellm, once, with its side effects off: no network, no `.env` files, no output on stderr."""
+"""Lazy import of litellm without its side effects: no network access, no `.env` files, no output on stderr."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def begin() -> None:
 
 
 def _early() -> None:
-    # An error of the import is raised again where litellm is needed, at the first reply.
+    # If the import fails, its error is raised again where litellm is needed, at the first reply.
     with suppress(Exception):
         library()
-        import_module("openai.resources")  # takes half a second, which would delay the first request
+        import_module("openai.resources")  # this import takes half a second, which would delay the first request
 
 
 @cache
@@ -56,8 +56,8 @@ def library() -> ModuleType:
 def _uncollected() -> Iterator[None]:
     """Turn off garbage collection during the import, then freeze the objects.
 
-    The import makes half a million objects that live as long as the process. Collection among them would take a quarter
-    of the import time, and slow down each later full collection.
+    The import makes half a million objects that live as long as the process. Garbage collection would take a quarter of
+    the import time, and these objects would slow down each later full collection.
     """
     collecting = gc.isenabled()
     gc.disable()

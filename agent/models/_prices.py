@@ -24,7 +24,8 @@ TIER = re.compile(r"input_cost_per_token_above_(\d+)k_tokens$")
 class ModelFacts:
     """Known facts about a model.
 
-    `provider` is litellm's name for it, or "". Sizes are in tokens, 0 if unknown. Capabilities are null if unknown.
+    `provider` is litellm's name for the provider, or "". Sizes are in tokens, 0 if unknown. Capabilities are null if
+    unknown.
     """
 
     provider: str = ""

@@ -1,4 +1,5 @@
-"""Routes to models: the protocol, prompt caching, reasoning effort, and the fields that a provider needs back."""
+"""Routes to models: the protocol, prompt caching, reasoning effort, and the reply fields that must be sent back to the
+provider."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ the reply's text."""
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to call a model. `wire` is the model's name in litellm. `claude`: the model is one of Anthropic's, at any
+    """How to call a model. `wire` is the model's name in litellm. `claude` is true for Anthropic's models, at any
     provider."""
 
     wire: str
@@ -44,8 +45,8 @@ class Route:
     def effort(self, wanted: str, max_output: int, mute: bool) -> str:
         """Return the effort to request, or "" for none.
 
-        `mute`: the conversation has tool calls that were made without thinking. Claude rejects a request to think
-        after such calls.
+        `mute` is true if the conversation has tool calls that were made without thinking. After such calls, Claude
+        rejects requests with thinking turned on.
         """
         if not (wanted and self.reasons):
             return ""

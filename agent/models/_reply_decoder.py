@@ -20,7 +20,7 @@ LONGEST_NAME = 200
 
 
 def decode_reply(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
-    """Return the reply. The caller sets its branch and ask number."""
+    """Return the reply. The caller sets its `branch` and `ask`."""
     text, actions = answer.text, [_action(answer.calls[at], answer.finish, max_output) for at in sorted(answer.calls)]
     if route.fenced:
         text, parsed = _text_tool_calls.parse(answer.text, tools, cut=answer.finish == "length")
@@ -75,6 +75,6 @@ def _distinct(actions: list[Action]) -> tuple[Action, ...]:
 
 
 def _whole(block: dict[str, Any]) -> bool:
-    """Return whether a block can be sent back. Providers reject thinking without a signature."""
+    """Return whether a block can be sent back. Providers reject thinking blocks without a signature."""
     thinking = block.get("thinking_blocks")
     return thinking is None or thinking.get("type") != "thinking" or bool(thinking.get("signature"))

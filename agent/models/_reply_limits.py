@@ -26,7 +26,7 @@ ERROR_SECONDS = 10.0
 UNFRAMED = 4
 """Divisor of the byte limit for a body that is not streamed: its tokens are not sent in separate frames."""
 STREAMED = ("event-stream", "eventstream", "ndjson")
-"""Parts of the content types of streams: server-sent events, Amazon's, and JSON lines."""
+"""Substrings that identify the content types of streams: server-sent events, Amazon's, and JSON lines."""
 
 Reason = Literal["cancelled", "first", "stalled", "large", "compressed", "redirected"]
 
@@ -147,14 +147,14 @@ class ReplyLimits:
 
 
 def _redirect_target(response: httpx.Response) -> str:
-    """Return the scheme, host and port to which a response redirects, or "" if they are those of its request."""
+    """Return the scheme, host and port to which a response redirects, or "" if they are the same as in its request."""
     import httpx
 
     asked = response.request.url
     try:
         stated = httpx.URL(response.headers["location"])
         url = asked.join(stated)
-        is_usual = bool(stated.scheme) == bool(stated.host)  # clients differ in `http:/path`
+        is_usual = bool(stated.scheme) == bool(stated.host)  # clients interpret `http:/path` differently
         if is_usual and _origin(url) == _origin(asked):
             return ""
         return f"{url.scheme}://{url.netloc.decode('ascii')}"

@@ -1,9 +1,9 @@
 """Conversion of messages to the form that litellm takes.
 
 A message's `blocks` hold, as JSON, fields that a provider needs back byte for byte. `{field: value}` is appended to the
-list `field` of the message. `at` is its position in the text, whose length was `of` characters; if the text was changed
-since, for example by masking, the position is lost and the block goes first. `{"call", "id"}` restores the id of a call
-that contains its signature.
+list `field` of the message. `at` is the block's position in the text and `of` the length of that text in characters; if
+the text has changed since, for example by masking, the position is lost and the block is placed first. `{"call", "id"}`
+restores the id of a call that contains its signature.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def mark_tools(tools: Sequence[dict[str, Any]], route: Route) -> list[dict[str, 
 
 
 def has_only_mute_calls(messages: Sequence[Message]) -> bool:
-    """Return whether there are tool calls and none of them came with thinking."""
+    """Return whether the conversation has tool calls, none of which was made with thinking."""
     return any(message.get("tool_calls") for message in messages) and not any(
         "thinking_blocks" in block for message in messages for block in _blocks(message)
     )

@@ -12,8 +12,8 @@ from agent.models._reply_limits import ReplyLimits
 from agent.models._usage import larger_usage, usage
 
 CALL = 16
-"""Number of characters added to the size for each call, in addition to its name and arguments: a call takes at least
-one token."""
+"""Number of characters that each call adds to the size, besides its name and arguments: a call takes at least one
+token."""
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Answer:
             self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
 
     def _detail(self, piece: dict[str, Any]) -> None:
-        """Add a piece of reasoning. Pieces of one text arrive in order; encrypted pieces arrive whole."""
+        """Add a piece of reasoning. Pieces of one text arrive in order; each encrypted piece arrives whole."""
         last = self.blocks[-1].get("reasoning_details") if self.blocks else None
         same = last and all(last.get(name) == piece.get(name) for name in ("type", "index"))
         for name in ("text", "summary"):
@@ -152,7 +152,8 @@ def _tap(stream: Any, answer: Answer) -> None:
 
 
 class _Tapped:
-    """A stream of the OpenAI client for litellm, which would drop refusals and fail on invalid usage."""
+    """A wrapper around a stream of the OpenAI client; without it, litellm would drop refusals and fail on invalid
+    usage."""
 
     def __init__(self, stream: Any, answer: Answer) -> None:
         self.response = stream.response
@@ -193,7 +194,8 @@ def raw_response(stream: Any) -> Any:
 def close(stream: Any) -> None:
     """Close the connection of a stream, in whichever layer litellm holds it.
 
-    If the garbage collector closed it, it could block forever: httpcore closes it under a lock that is not reentrant.
+    The garbage collector must not close the connection, since it could block forever: httpcore closes connections under
+    a lock that is not reentrant.
     """
     inner = getattr(stream, "completion_stream", None)
     lines = getattr(inner, "streaming_response", None)

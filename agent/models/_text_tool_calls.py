@@ -80,7 +80,8 @@ def render(tool: str, arguments: dict[str, Any]) -> str:
 
 
 def parse(text: str, tools: Sequence[dict[str, Any]] = (), cut: bool = False) -> tuple[str, list[Action]]:
-    """Return the text around the calls, and the calls. `cut`: the reply was truncated because it was too long."""
+    """Return the text outside the calls, and the calls. `cut` is true if the reply was truncated because it was too
+    long."""
     lists = {tool["function"]["name"]: _lists(tool["function"].get("parameters", {})) for tool in tools}
     lines = iter(text.split("\n"))
     around: list[str] = []
@@ -94,7 +95,7 @@ def parse(text: str, tools: Sequence[dict[str, Any]] = (), cut: bool = False) ->
 
 
 def _call(tool: str, lines: Iterator[str], lists: frozenset[str], cut: bool) -> Action:
-    """Parse the call whose fence was just opened, up to its end."""
+    """Parse the call whose opening fence was just read, up to its end."""
     arguments: dict[str, Any] = {}
     strange: list[str] = []
     for line in lines:
@@ -127,7 +128,7 @@ def _read(tool: str, arguments: dict[str, Any], strange: list[str]) -> Action:
 
 
 def _value(lines: Iterator[str], word: str) -> str | None:
-    """Return the lines before the line that is `word`, or None if no line is."""
+    """Return the lines before the first line that equals `word`, or None if there is no such line."""
     value: list[str] = []
     for line in lines:
         if line.rstrip() == word:

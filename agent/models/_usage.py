@@ -10,7 +10,7 @@ from trajectories.records import Usage
 
 MOST_TOKENS = 10**9
 LONGEST_TOKEN = 32
-"""Maximum average number of characters of an output token, if a run of one character counts as one.
+"""Maximum average number of characters of an output token, with each run of a repeated character counted as one.
 
 Of the 100,256 tokens of OpenAI's cl100k_base, 5 are longer by this count (the longest has 42 characters). Text and code
 have 3 to 5 characters a token. A reply that consists only of these 5 tokens would be overestimated by up to a third.
@@ -27,9 +27,10 @@ FIGURES = (
 
 
 def larger_usage(one: Any, other: Any) -> Any:
-    """Return the larger of each figure in two usage objects of one reply. Servers that stream send running totals.
+    """Merge two usage objects of one reply, keeping the larger value of each figure. Servers that stream send running
+    totals.
 
-    A figure that is not a count is kept, which makes the usage of the reply unknown.
+    An invalid figure is kept, which makes the usage of the reply unknown.
     """
     if not isinstance(one, dict) or not isinstance(other, dict):
         return one if isinstance(one, dict) else other
@@ -50,17 +51,19 @@ def _order(value: object) -> float:
 
 
 def least_output(*texts: str) -> int:
-    """Return a lower bound for the output tokens of these texts. A run of one character may be a single token."""
+    """Return a lower bound for the output tokens of these texts. A run of a repeated character may be a single
+    token."""
     return ceil(sum(len(_RUN.sub(r"\1", text)) for text in texts) / LONGEST_TOKEN)
 
 
 def usage(stated: Any, own_figure: bool = False, least: int = 0) -> Usage | None:
-    """Return the usage that the provider states, or None if it states none or a figure that is not a count.
+    """Return the usage that the provider states, or None if there is none or if a figure is not a valid count.
 
     If figures contradict each other, the larger one is used: a part cannot exceed its whole, and the difference between
-    a total and its parts is output (some servers leave reasoning out of `completion_tokens`). `own_figure`: `cost` is
-    the provider's, in dollars, not litellm's from its map. `least`: the minimum number of output tokens that the reply
-    can have. It replaces a smaller figure, and the provider's dollars are then ignored too.
+    a total and its parts is output (some servers leave reasoning out of `completion_tokens`). `own_figure` is true if
+    `cost` is the provider's own figure in dollars, and not one that litellm computed from its price map. `least` is the
+    minimum number of output tokens that the reply can have. It replaces a smaller figure, and the provider's dollars
+    are then ignored too.
     """
     if not isinstance(stated, dict):
         return None

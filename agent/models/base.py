@@ -23,7 +23,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RequestOptions:
-    """The parameters of one request, beside its messages.
+    """The parameters of one request, besides its messages.
 
     `max_output` is in tokens. `delta` receives text as it streams. `temperature` is the strategy's choice; a
     temperature in the user's settings overrides it.
@@ -50,8 +50,9 @@ class Model(Protocol):
     """A language model.
 
     `price` is null if unknown. `max_output` is the maximum number of tokens of one reply, `window` the maximum number
-    of tokens of request and reply together (0: unknown). `images`: the model accepts images. `fallback` names another
-    model. `secrets` are keys that must not appear in anything that is shown or stored.
+    of tokens of request and reply together (0: unknown). `images` is true if the model accepts images. `fallback` is
+    the name of the model to use if this one fails, or "". `secrets` are keys that must not appear in anything that is
+    shown or stored.
     """
 
     name: str
@@ -72,7 +73,8 @@ class Model(Protocol):
 
 
 def load_model(name: str, settings: Settings) -> Model:
-    """Return the model that `--model` names: `kind:name` for a backend in this package, any other name is litellm's.
+    """Return the model that `--model` names: `kind:name` selects a backend in this package, any other name is a litellm
+    name.
 
     Raises ConfigError if the model cannot be loaded.
     """

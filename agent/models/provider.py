@@ -40,7 +40,7 @@ KEYLESS = frozenset(
     {"ollama", "ollama_chat", "lm_studio", "llamafile", "hosted_vllm", "vllm", "oobabooga", "xinference"}
 )
 OWN_CREDENTIALS = frozenset({"bedrock", "vertex_ai", "sagemaker", "sagemaker_chat"})
-"""Providers whose clients find credentials in the usual places of their clouds."""
+"""Providers whose client libraries find credentials in the standard locations of their clouds."""
 NO_KEY = "none"
 """Dummy key sent to a local server, since clients require one."""
 LONGEST_TOKEN = 16
@@ -59,7 +59,8 @@ class ProviderModel:
 
 
 class Provider:
-    """A model that is called through litellm. `name` is the user's name for it, the route's `wire` litellm's."""
+    """A model that is called through litellm. `name` is the name that the user gave; the route's `wire` is litellm's
+    name."""
 
     def __init__(self, name: str, found: ProviderModel, settings: Settings) -> None:
         wire, table, base = found.wire, found.table, found.base
@@ -165,7 +166,7 @@ class Provider:
             "max_retries": 0,
             # litellm leaves out parameters that the model does not accept, such as an effort.
             "drop_params": True,
-            # litellm would look for MCP servers among the tools, with more imports.
+            # litellm would look for MCP servers among the tools, which requires further imports.
             "_skip_mcp_handler": True,
             **{name: value for name, value in optional.items() if value not in (None, "", [])},
         }

@@ -44,8 +44,8 @@ class Replay:
 
 
 def load(name: str, settings: Settings) -> Replay:
-    """Return the replay of a run. Raises UsageError if the recorded run is untrusted and its replies would be executed
-    in a local workspace."""
+    """Return a model that replays a run. Raises UsageError if the recorded run is untrusted and its replies would be
+    executed in a local workspace."""
     from agent.run_state.run_origin import has_untrusted_origin
     from agent.run_state.run_ownership import is_own
 

@@ -1,9 +1,9 @@
 """A model that answers from a file: for tests, demonstrations and studies of a single decision.
 
 The file has JSON lines `{branch?, n?, contains?, reply: {text, actions: [{tool, arguments}], usage?}}`. The reply is
-that of the first line whose conditions all hold: the branch, the ask number, and a text that the messages since the
-last reply contain. A line without conditions always matches. The model is stateless, so a resumed run gets the same
-replies.
+that of the first line whose conditions all hold: the branch, the number of the request, and a text that the messages
+since the last reply contain. A line without conditions always matches. The model is stateless, so a resumed run gets
+the same replies.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def _line(text: str, place: str) -> dict[str, Any]:
 
 
 def _faults(value: Any, name: str, form: Any) -> Iterator[str]:
-    """Yield each mismatch between a value and its form: a type, a list of one form, or named fields."""
+    """Yield each mismatch between a value and its expected form: a type, a list whose items have the same form, or an
+    object with named fields."""
     kind: Any = type(form) if isinstance(form, list | dict) else form
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         yield f"{name} is not {NAMES[kind]}"

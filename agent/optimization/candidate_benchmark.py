@@ -76,7 +76,8 @@ def load_verdict(value: Mapping[str, Any]) -> CandidateVerdict:
 
 
 class Bench:
-    """The target at `tree`, in two workspaces that run only swe-agent's commands. All results are recorded."""
+    """A benchmark of the target at `tree`, with one workspace for the original and one for a candidate; both run only
+    swe-agent's own commands. All results are recorded."""
 
     def __init__(self, task: Task, target: Target, tree: str, command: str) -> None:
         self.task, self.target, self.tree, self.command = task, target, tree, command
@@ -104,7 +105,7 @@ class Bench:
 
     @cached_property
     def calls(self) -> dict[str, tuple[InputCall, ...]]:
-        """`known`, `unseen` and `grown` calls; without known calls the target cannot be judged."""
+        """The `known`, `unseen` and `grown` calls of the target; without known calls, the target cannot be judged."""
         kept = self.task.once(f"calls {self.target}", self._keep_calls)
         data = json.loads(self.task.engine.journal.recall(kept["out"]))
         return {kind: tuple(_load(each) for each in found) for kind, found in data.items()}
@@ -127,11 +128,11 @@ class Bench:
 
     @property
     def words(self) -> str:
-        """Messages from recording and growing calls: why there are no calls, or not more of them."""
+        """Messages from recording and scaling the calls, which explain why there are no calls or only a few."""
         return " ".join(self.task.once(f"calls {self.target}", self._keep_calls)["said"])
 
     def _steady(self, calls: Sequence[InputCall]) -> tuple[InputCall, ...]:
-        """Return the calls that have an answer and give the same answer under two hash seeds."""
+        """Return the calls that have a result and give the same result under two hash seeds."""
         once, twice = (collect_answers(self.before, self.target, calls, hash_seed=seed) for seed in (0, 1))
         same = zip(calls, once, twice, strict=True)
         return tuple(
@@ -172,7 +173,8 @@ class Bench:
         except UsageError as error:
             return CandidateVerdict(what, tree, "doubted", (error.message,)).as_json()
         except WorkspaceError as error:
-            self.before.run(":", session=SESSION)  # raises if the candidate is not the cause
+            # Raises if the original's workspace fails too: the candidate is not the cause.
+            self.before.run(":", session=SESSION)
             if room := self._workspaces.pop(tree, None):
                 room.close()
             return CandidateVerdict(what, tree, "doubted", (f"It ended its workspace: {error.message}",)).as_json()
@@ -197,11 +199,12 @@ class Bench:
 
     @property
     def _backend(self) -> str:
-        """The backend that counted the baseline, also in a resumed run: results of two backends are not comparable."""
+        """The backend that counted the baseline; a resumed run uses it too, since results of different backends are not
+        comparable."""
         kept = self.task.engine.trajectory.results.get((self.task.branch, f"baseline {self.target}"))
         return str(kept.value["backend"]) if kept else ""
 
-    # The last checks, of the best candidate only
+    # Final checks, of the best candidate only
 
     def last_checks(self, tree: str) -> list[str]:
         """Return objections to a candidate that is correct on the known calls: from unseen calls and checks for

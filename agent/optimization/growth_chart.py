@@ -1,4 +1,4 @@
-"""Chart and table of an optimization: instructions over size, and all measurements before and after.
+"""Chart and table of an optimization: instructions by input size, and all measurements before and after.
 
 The chart is a self-contained SVG. Both axes are logarithmic, so a power is a straight line with its exponent as the
 slope. It follows the reader's light or dark colour scheme. Names are untrusted, so everything is escaped.
@@ -55,8 +55,8 @@ class _Axis:
 
 
 def chart(name: str, before: Growth, after: Growth | None = None, counted: str = "") -> str:
-    """Return an SVG of the growth of a function's instructions. `counted` is a subtitle that says how they were
-    counted."""
+    """Return an SVG of the growth of a function's instructions. `counted` is a subtitle that says how the instructions
+    were counted."""
     growths = [("before", before), *([("after", after)] if after else [])]
     sizes = [size for _, growth in growths for size in growth.sizes]
     counts = [count for _, growth in growths for count in growth.counts]
@@ -88,7 +88,8 @@ def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
 
 
 def _ticks(axis: _Axis) -> list[float]:
-    """Return round numbers on the axis: powers of ten, with steps between if they are few, thinned if they are many."""
+    """Return round numbers on the axis: powers of ten, with intermediate steps if there are few of them, thinned out if
+    there are many."""
     found: list[float] = []
     for steps in (
         (1,),
@@ -107,7 +108,7 @@ def _ticks(axis: _Axis) -> list[float]:
 
 
 def _grid(x: _Axis, y: _Axis, sizes: Sequence[int]) -> Iterator[str]:
-    """Yield grid lines at round counts and at the measured sizes whose labels have room."""
+    """Yield grid lines at round counts, and at those measured sizes that have room for a label."""
     for value in _ticks(y):
         at = y.at(value)
         yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
@@ -146,7 +147,7 @@ def _series(side: str, growth: Growth, x: _Axis, y: _Axis) -> Iterator[str]:
 
 
 def _mark(side: str, x: float, y: float, tooltip: str = "") -> str:
-    """Return a mark; the sides differ by shape as well as by colour."""
+    """Return the mark for a data point; marks of before and after differ by shape as well as by colour."""
     if side == "before":
         return f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{tooltip}</circle>'
     return f'<rect class="mark" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{tooltip}</rect>'
@@ -194,9 +195,10 @@ def _short(text: str, longest: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """The measurements of one side: instructions of a call and of the workload, seconds, bytes of peak memory.
+    """The measurements before or after the optimization: instructions of a call and of the workload, seconds, bytes of
+    peak memory.
 
-    `share` is the share of all calls of the function in the workload's instructions. None means not measured.
+    `share` is the fraction of the workload's instructions that all calls of the function take. None means not measured.
     """
 
     instructions: int | None = None
@@ -208,7 +210,7 @@ class Measurements:
 
 
 def table(name: str, before: Measurements, after: Measurements, backend: str = "") -> str:
-    """Return a text table of both sides with the ratio of before to after; rows without a measurement are left out."""
+    """Return a text table of both measurements with the ratio of before to after; rows without a value are left out."""
     found = [("", "before", "after", "ratio"), *rows(before, after, backend)]
     widths = [max(len(row[column]) for row in found) for column in range(4)]
     lines = [clean_text(name).replace("\n", " ")]

@@ -62,7 +62,7 @@ def workload_of(task: Task) -> str:
 
 
 def choose_targets(task: Task, command: str) -> list[Target]:
-    """Return the function that the user named, or the hottest ones of the workload.
+    """Return the function that the user named, or else the hottest functions of the workload.
 
     In the second case, the profile is written to the run's folder.
     """
@@ -97,8 +97,8 @@ def judge_rewrites(task: Task, bench: Bench) -> list[CandidateVerdict]:
 
 
 def record_rewards(task: Task, group: Sequence[CandidateVerdict]) -> None:
-    """Record the candidates with their rewards, based on arXiv 2508.20124; correct candidates are rewarded by their
-    number of instructions."""
+    """Record the candidates with their rewards, based on arXiv 2508.20124; the reward of a correct candidate depends on
+    its number of instructions."""
     right = [judged for judged in group if judged.status == RIGHT]
     earned = dict(zip((id(judged) for judged in right), rewards([judged.cost for judged in right]), strict=True))
     rows = [
@@ -172,7 +172,7 @@ def feedback(task: Task, bench: Bench, judged: CandidateVerdict, group: Sequence
 
 
 def hot_lines_text(bench: Bench, tree: str) -> str:
-    """Return a sentence with the lines of the function that take most of the instructions at `tree`, or ""."""
+    """Return a sentence that names the lines of the function with the most instructions at `tree`, or ""."""
 
     def hot_line_list() -> str:
         room = bench.workspace_at(tree)

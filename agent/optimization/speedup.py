@@ -1,4 +1,4 @@
-"""The gain of the best candidate for a function: whether it is worth a patch, and how it is shown."""
+"""The performance gain of the best candidate for a function: measurement, evaluation and presentation."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ UNCLEAR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The gain for a function.
+    """The performance gain of a candidate for a function.
 
-    `workload` has the instructions of the whole workload and inside the function, before and after; it is empty if they
-    could not be counted.
+    `workload` holds the instruction counts of the whole workload and of the function in it, before and after the
+    change; it is empty if they could not be counted.
     """
 
     target: Target
@@ -39,18 +39,19 @@ class Gain:
 
     @property
     def ratio(self) -> float:
-        """Instructions before divided by instructions after."""
+        """Number of instructions before the change divided by the number after it."""
         return self.before.cost / max(self.after.cost, 1)
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether the gain is large enough, by the whole workload or, if that is unknown, by the function's calls."""
+        """Whether the gain is large enough, measured on the whole workload or, if that is unknown, on the function's
+        calls."""
         before, after = (each.whole for each in self.workload) if self.workload else (self.before.cost, self.after.cost)
         return is_worthwhile(before, after, self.before.growth, self.after.growth)
 
     @property
     def measured(self) -> tuple[Measurements, Measurements]:
-        """The measurements before and after."""
+        """The measurements before and after the change."""
         wholes = [(each.whole, each.inside) for each in self.workload] or [(0, 0), (0, 0)]
         seconds = (median(self.timing.before), median(self.timing.after)) if self.timing else (None, None)
         peaks = self.timing.peaks if self.timing else (None, None)
@@ -70,7 +71,8 @@ class Gain:
 
     @property
     def against(self) -> list[str]:
-        """Objections: wall time, memory, another hash seed, another exit status of the workload, too small a gain."""
+        """Objections to the candidate: worse wall time or memory, more instructions under another hash seed, a
+        different exit status of the workload, or too small a gain."""
         found = [self.timing.veto] if self.timing and self.timing.veto else []
         if any(after > before * (1 + LEAST_GAIN) for before, after in self.seeds):
             found.append("under another hash seed it executes more instructions")
@@ -90,7 +92,7 @@ class Gain:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The evidence, in sentences for the verdict."""
+        """Sentences for the verdict that state the evidence."""
         lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
         if not self.workload:
             lines.append("The instructions of the whole workload, or of the function in it, could not be counted.")
@@ -105,12 +107,13 @@ def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:
 
 
 def is_promising(before: CandidateVerdict, judged: CandidateVerdict) -> bool:
-    """Return whether a candidate executes fewer instructions, or clearly grows more slowly."""
+    """Return whether a candidate executes fewer instructions, or its cost clearly grows more slowly with the input
+    size."""
     return judged.cost < before.cost or _is_below(judged.growth, before.growth)
 
 
 def measure_gain(bench: Bench, judged: CandidateVerdict) -> Gain:
-    """Measure the gain of a candidate, as far as it can be measured."""
+    """Measure the gain of a candidate; measurements that are impossible are left out."""
     seeds, workload = tuple(bench.seeds(judged.tree)), tuple(bench.workload(judged.tree))
     return Gain(bench.target, bench.baseline(), judged, seeds, workload, bench.timing(judged.tree))
 
@@ -126,13 +129,14 @@ def growth_text(growth: Growth | None) -> str:
 
 
 def final_summary(gains: Sequence[Gain], words: Sequence[str]) -> str:
-    """Return the measurements as text tables, followed by the text `words` about rejected candidates."""
+    """Return the measurements as text tables, followed by `words`, the lines about rejected candidates."""
     tables = [table(f"{gain.target}: {gain.after.what}", *gain.measured, gain.after.backend) for gain in gains]
     return "\n".join([*tables, *words])
 
 
 def write_charts(task: Task, gains: Sequence[Gain]) -> None:
-    """Write the charts of instructions over size to the run's folder: `optimize.svg`, `optimize-2.svg`, …"""
+    """Write charts of the number of instructions by input size to the run's folder: `optimize.svg`, `optimize-2.svg`,
+    …"""
     for number, gain in enumerate(gains):
         if gain.before.growth:
             picture = chart(str(gain.target), gain.before.growth, gain.after.growth, f"counted by {gain.after.backend}")

@@ -1,6 +1,7 @@
 """Approvals: questions to the user before anything leaves the workspace, and their answers.
 
-A run asks through `Engine.approve`. By default this allows whatever no rule denies; a session asks its user.
+A run asks through `Engine.approve`. By default it allows everything that no rule denies; an interactive session asks
+its user.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ FORBIDDEN = "A configured rule denies it: {}."
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A question to the user: may this be done?
+    """A request for the user's approval of an action.
 
-    `detail` is the text that the user should see before answering (a diff, the reasons). `parts` are the texts to
-    choose from (the hunks of a diff); empty for all or nothing. `subject` is the text that rules apply to: a command
-    line; or hosts, paths or a branch, one a line. `root` is the repository's folder and `folder` the one in which a
-    command runs; setting `cancel` ends the wait with the answer no. `message` is the commit message, shown above the
-    commit's diff. `other_names` returns further names of the paths, to which only denying rules apply; None if they are
-    unknown.
+    `detail` is the text that the user should see before answering (a diff, the reasons). `parts` are the parts that can
+    be approved separately (the hunks of a diff); empty if only the whole can be approved. `subject` is the text that
+    rules apply to: a command line, or hosts, paths or a branch, one per line. `root` is the repository's folder, and
+    `folder` is the working directory of a command; setting `cancel` ends the wait with the answer no. `message` is the
+    commit message, shown above the commit's diff. `other_names` returns other paths of the same files, to which only
+    denying rules apply; None if they are unknown.
 
-    `why` explains why no rule may allow it, so that it can be allowed only once; rules may find more such reasons. The
-    session adds `why`, `id`, which the answer repeats, and `always`, the rules that a lasting yes would store.
+    `why` is the reason why no rule may allow the action, so that the user can only allow it once; the rules may find
+    further reasons. The session sets `why`, the `id` that the answer repeats, and `always`, the rules to store if the
+    user always allows the action.
     """
 
     kind: Kind
@@ -48,10 +50,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The user's answer. `scope` says how long it applies to similar questions; `project` is stored in the user's
-    state, for the repository.
+    """The user's answer. `scope` says how long the answer applies to similar questions; with `project`, it is stored
+    for the repository in the user's state.
 
-    `chosen` holds the numbers of parts, from 0; None for all. If the answer is no, `reason` is reported to the model.
+    `chosen` holds the indices of the approved parts; None means all. If the answer is no, `reason` is reported to the
+    model.
     """
 
     yes: bool

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 Words = tuple[str, ...]
-"""The words of a simple command, with variables set for it first."""
+"""The words of a simple command; its variable assignments come first."""
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -18,7 +18,8 @@ SHELLS = word_set("bash sh dash ash ksh mksh zsh fish csh tcsh rbash")
 INTERPRETERS = word_set("python pypy perl ruby node nodejs deno bun php lua luajit Rscript tclsh guile")
 
 PLAIN_BUILTINS = word_set("true false : pwd echo printf test")
-"""Builtins that only print or test; `printf` and `test` only with the operands that `reason_to_ask` accepts."""
+"""Builtins that only print text or test conditions; `printf` and `test` are limited to the operands that
+`reason_to_ask` accepts."""
 
 BUILTINS = PLAIN_BUILTINS | word_set(
     ". [ alias bg bind break builtin caller cd chdir command compgen complete compopt continue declare dirs disown "
@@ -46,28 +47,29 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "fd": re.compile(r"-(?!-).*[xX].*|--ex.*"),
     "fdfind": re.compile(r"-(?!-).*[xX].*|--ex.*"),  # fd's name in Debian
 }
-"""Arguments with which a program that otherwise only reads or builds runs another one, or, for `sort` and `find`,
-writes files.
+"""Arguments that make a program that otherwise only reads or builds run another program or, for `sort` and `find`,
+write files.
 
-`tar` and `go` have further arguments that write and delete. All words are compared, even after a `--`, since it may be
-the value of an option.
+`tar` and `go` have further arguments that write or delete files. All words are compared, even those after a `--`, since
+the `--` may be the value of an option.
 """
 
 GIT_READS = word_set(
     "status log show diff blame annotate grep ls-files ls-tree rev-parse rev-list describe shortlog cat-file "
     "merge-base show-ref for-each-ref name-rev diff-tree diff-index diff-files count-objects check-ignore check-attr"
 )
-"""Subcommands of git that only read. All other subcommands write, fetch, or run hooks, filters and given commands."""
+"""Subcommands of git that only read. All other subcommands write, fetch, or run hooks, filters or the commands given to
+them."""
 _GIT_LISTS = {
     "branch": word_set("-a -r -v -vv -av -avv --list --all --show-current --no-color"),
     "remote": word_set("-v --verbose"),
     "tag": word_set("-l --list"),
 }
-"""Subcommands that only read if they have no other arguments than these."""
+"""Subcommands that only read if all their arguments are among these."""
 _GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|fil|te).*|--(fi|o|t)")
-"""Options of git's subcommands that write files or run programs, abbreviated as git allows."""
+"""Options of git's subcommands that write files or run programs, including the abbreviations that git accepts."""
 _GIT_PAGER = re.compile(r"-(?!-)[^efmABC]*O.*")
-"""The option of `git grep` for a pager, possibly combined with other letters; some of them are followed by a value."""
+"""The pager option `-O` of `git grep`, possibly combined with other short options that take no value."""
 
 _TIME = re.compile(r"[0-9]+(\.[0-9]+)?[smhd]?")
 _PRINT_SCRIPT = re.compile(r"([0-9]+|\$)(,([0-9]+|\$))?p")
@@ -91,13 +93,14 @@ def is_git(words: Words) -> bool:
 
 
 def base_name(word: str) -> str:
-    """Return a program's name without its folder, an interpreter's without its version."""
+    """Return a program's name without its folder and, for an interpreter, without its version."""
     name = _base(word)
     return bare if (bare := _VERSION.sub("", name)) in INTERPRETERS | SHELLS else name
 
 
 def reason_to_ask(words: Words) -> str:
-    """Return why no rule may allow this simple command, given without the variables set for it; "" if a rule may."""
+    """Return the reason why no rule may allow this simple command, given without its variable assignments; "" if a rule
+    may allow it."""
     if (inner := without_limit(words)) != words:
         return "`timeout` runs the command that it is given" if ASSIGNED.fullmatch(inner[0]) else reason_to_ask(inner)
     name, rest = base_name(words[0]), words[1:]
@@ -125,7 +128,7 @@ def _is_plain_builtin(name: str, rest: Words) -> bool:
 
 
 def _has_program(name: str, rest: Words) -> bool:
-    """Return whether the first words of a shell or interpreter name what it runs: a file, a module, or code."""
+    """Return whether the first arguments of a shell or interpreter specify what it runs: a file, a module, or code."""
     first, second = (*rest, "", "")[:2]
     if first in ("--version", "-V"):
         return len(rest) == 1

@@ -26,8 +26,9 @@ NOWHERE = "/dev/null"
 class Decision:
     """The decision on a question.
 
-    `yes` is None if the user must be asked; then `always` are the rules that would decide it, and `why` says why there
-    are none. `rules` are the rules that decided it, and `by` says where they are stored.
+    `yes` is None if the user must be asked; then `always` holds the rules that would allow the action in future, or
+    `why` the reason why no rule can allow it. `rules` are the rules that decided it, and `by` says where they are
+    stored.
     """
 
     yes: bool | None
@@ -61,7 +62,7 @@ def _decide_command(line: Line, approval: Approval, deny: Sequence[Rule], kept: 
 
 
 def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
-    """Return the decision on hosts, paths or branches, one a line."""
+    """Return the decision on hosts, paths or branches, given one per line."""
     names = approval.subject.split("\n")
     others = approval.other_names() if deny else ()
     if denied := [rule for rule in deny if others is None or any(map(rule.is_denied_at, (*names, *others)))]:
@@ -76,7 +77,7 @@ def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Store
 
 
 def _allow(by: Sequence[StoredRule]) -> Decision:
-    """Return a decision that allows; its `by` is that of the rule with the shortest lifetime."""
+    """Return a decision to allow; its `by` is taken from the rule with the shortest lifetime."""
     order = ("session", "project", "config")
     who = next((each for each in order if any(one.by == each for one in by)), "config")
     return Decision(True, tuple(dict.fromkeys(each.rule for each in by)), who)
@@ -104,7 +105,7 @@ def is_plain_path(path: str, folder: str, root: str) -> bool:
     """Return whether a path, absolute or relative to `folder`, is below `root` without passing through a link, and is
     not one of git's own files.
 
-    All names by which a file system may know git's files are checked. False if this cannot be determined.
+    All spellings that a file system may accept for git's files are checked. False if this cannot be determined.
     """
     if not path or not root or ".." in path.split("/") or _is_of_git(path.split("/")):
         return False
@@ -117,8 +118,7 @@ def is_plain_path(path: str, folder: str, root: str) -> bool:
 
 
 def is_git_file(path: str, root: str) -> bool:
-    """Return whether a path, absolute or relative to `root`, is one of git's own files, also after links are
-    followed."""
+    """Return whether a path, absolute or relative to `root`, is one of git's own files, directly or through links."""
     try:
         real = Path(root, path).resolve().relative_to(Path(root).resolve()).parts
     except (OSError, RuntimeError, ValueError):
@@ -127,8 +127,8 @@ def is_git_file(path: str, root: str) -> bool:
 
 
 def _is_of_git(parts: Sequence[str]) -> bool:
-    """Return whether a path component is a name of git's folder. HFS ignores some characters, and NTFS ignores trailing
-    dots and blanks and has a short name for the folder."""
+    """Return whether a path component is a name of git's folder on any file system. HFS ignores some characters, and
+    NTFS ignores trailing dots and blanks and has a short name for the folder."""
     names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
     return any(name in (".git", "git~1") for name in names)
 

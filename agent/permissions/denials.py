@@ -1,6 +1,6 @@
-"""A loose search for denied commands, in the text of a command rather than in its interpretation by a shell.
+"""A loose search for denied commands in the text of a command, without interpreting it as a shell would.
 
-A command can be wrapped, quoted and nested in more ways than anything but a shell can parse, so the words of a rule are
+Only a shell can parse all the ways in which a command can be wrapped, quoted and nested, so the words of a rule are
 searched for anywhere in the text. This search prefers false matches to missed ones. A name that is assembled only at
 run time is not found.
 """
@@ -16,13 +16,13 @@ from itertools import accumulate
 _JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n|\$(?=['\"]))+")
 """A word as a shell joins it: quotes and backslashes are dropped, so `g"i"t` and `g$'i't` are `git`."""
 _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
-"""The separate words within quotes, values and braces, also after a `\\n`."""
+"""Single words, such as those inside quotes, values or braces, or after a `\\n`."""
 _DROPPED = re.compile(r"\\\n|['\"\\]|\$(?=['\"])")
 _BLANKS = re.compile(r"\$(?:IFS\b|\{IFS\b[^{}]*\})")
 _EXPANDED = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*|[\d@*#?$!-]|\(\s*\)|\(\([^()]*\)\))|`\s*`")
-"""Expansions that may be empty or a blank: `g$@it` is `git`."""
+"""Expansions that may produce nothing or a blank, so that `g$@it` may be `git`."""
 _ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,4}))")
-"""Characters by their number, as in `$'\\x67it'` and in printf formats."""
+"""Characters written as numeric escapes, as in `$'\\x67it'` and in printf formats."""
 _SEPARATORS = frozenset(";&|\n")
 _OPENING = frozenset("'\"\\#<>$`(){}=")
 """Characters after which a separator may be part of a word, or the text may be parsed again."""
@@ -34,7 +34,7 @@ Token = tuple[int, int, str]
 def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
     """Return whether the words occur in this text in this order.
 
-    Any text that does not clearly end a command may stand between them, or only quotes and blanks if `exact`.
+    Between them there may be any text that does not clearly end a command, or only quotes and blanks if `exact`.
     """
     for form in (_JOINED, _SPLIT):
         own = [name for word in words for *_, name in _tokens(word, form) or [(0, 0, word.casefold())]]
@@ -45,7 +45,7 @@ def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
 
 
 def _readings(text: str) -> Iterable[str]:
-    """Return the text as written and with hidden words revealed: characters by number, and expansions."""
+    """Return the text as written, and variants with numeric escapes decoded and expansions replaced."""
     unescaped = _ESCAPED.sub(_character, text)
     blank = _BLANKS.sub(" ", unescaped)
     expanded = (_EXPANDED.sub("", unescaped), _EXPANDED.sub("", blank), _EXPANDED.sub(" ", blank))
@@ -73,7 +73,7 @@ def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: 
     opening = [0, *accumulate(letter in _OPENING for letter in text)]
 
     def is_one_command(start: int, end: int) -> bool:
-        before = max(start - 1, 0)  # `g=git; g push`
+        before = max(start - 1, 0)  # include the character before it, such as the `=` in `g=git; g push`
         return separators[end] == separators[start] or opening[end] > opening[before]
 
     places = [number for number, token in enumerate(tokens) if _is_named(own[0], token[2])]

@@ -1,4 +1,4 @@
-"""Further names of changed files through symbolic links in the repository, for rules that deny paths."""
+"""Aliases of changed files: their paths through symbolic links in the repository, for rules that deny paths."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_HOPS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
 
 
 def names_through_links(trees: Trees, before: str, after: str) -> Collection[str] | None:
-    """Return the further names of the changed files through the links of `after`; None if there are too many.
+    """Return the other paths of the changed files through the links in `after`; None if there are too many.
 
-    For a new link, the names include the files below its target.
+    For a new link, these include a path for each file below its target.
     """
     files = trees.files(after)
     links = {
@@ -51,7 +51,7 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
 
 
 def _names_through(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str]:
-    """Yield each name through each link whose target is the file or a folder above it."""
+    """Yield the other paths of each file through the links whose target is the file or one of its parent folders."""
     reaching: dict[str, list[str]] = {}
     for link, target in targets.items():
         reaching.setdefault(target, []).append(link)
@@ -75,7 +75,7 @@ def _replace_prefix(path: str, old: str, new: str) -> str:
 
 
 def _resolve(links: Mapping[str, str], path: str) -> str | None:
-    """Return the final target of a link, "" for the root; None for a target outside the repository and for a loop."""
+    """Return the final target of a link, "" for the root; None for a target outside the repository or a loop."""
     left, at = path.split("/")[::-1], ""
     hops = 0
     while left:

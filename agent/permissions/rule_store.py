@@ -1,4 +1,4 @@
-"""Stored rules: those of the configuration, of the session, and of the project in the user's state.
+"""Stored rules: from the configuration, from the session, and for the project in the user's state.
 
 A rule that denies takes precedence over all that allow; `agent/permissions/decisions.py` applies the rules.
 """
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 By = Literal["config", "project", "session"]
 FILE = "permissions.json"
 PATIENCE = 10.0
-"""The seconds to wait for another process that has locked the file."""
+"""Maximum number of seconds to wait for another process that has locked the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """An allowing rule and where it is stored; `since` in seconds since the epoch, 0 for the configuration's."""
+    """An allowing rule and where it is stored; `since` is in seconds since the epoch, or 0 for a rule of the
+    configuration."""
 
     rule: Rule
     by: By
@@ -69,8 +70,8 @@ class Permissions:
     def keep(self, rules: Iterable[Rule], by: By) -> None:
         """Store allowing rules.
 
-        Raises ConfigError for a damaged file and WorkspaceError for one that cannot be written; the rules then apply to
-        the session only.
+        Raises ConfigError for a damaged file and WorkspaceError for one that cannot be written; in both cases the rules
+        apply to the session only.
         """
         now = time.time()
         if by == "project":
@@ -88,7 +89,7 @@ class Permissions:
             self._session += [StoredRule(rule, by, now) for rule in rules if rule not in have]
 
     def remove(self, kept: StoredRule) -> None:
-        """Remove an allowing rule. Raises as `keep` does."""
+        """Remove an allowing rule. Raises the same errors as `keep`."""
         if kept.by == "project":
             with self._locked_table() as table:
                 left = [entry for entry in table.get(self._repository, []) if entry["rule"] != str(kept.rule)]
@@ -96,7 +97,7 @@ class Permissions:
         with self._lock:
             self._session = [each for each in self._session if each != kept]
 
-    # The file
+    # Reading and writing the file
 
     def _of_project(self, table: dict[str, list[dict[str, object]]]) -> Iterator[StoredRule]:
         for entry in table.get(self._repository, []):
@@ -127,7 +128,8 @@ class Permissions:
 
     @contextmanager
     def _locked_table(self) -> Iterator[dict[str, list[dict[str, object]]]]:
-        """Yield the file's table while it is locked for other processes, and write it at the end of the context."""
+        """Yield the file's table while the file is locked against other processes, and write it when the context
+        ends."""
         from filelock import FileLock, Timeout
 
         try:
@@ -158,7 +160,7 @@ def _is_table(table: object) -> bool:
 
 
 def parse_rules(texts: Iterable[str]) -> Iterator[Rule]:
-    """Yield the rules of the configuration, whose format the settings have checked."""
+    """Yield the parsed rules of the configuration, whose format was already validated with the settings."""
     for text in texts:
         rule = parse_rule(text)
         assert isinstance(rule, Rule), rule

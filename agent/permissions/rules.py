@@ -22,7 +22,7 @@ OF_PATHS: tuple[Kind, ...] = ("apply", "commit")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its kind, and its words or glob."""
+    """A permission rule: its kind, and a pattern of words or a glob."""
 
     kind: Kind
     pattern: str
@@ -32,7 +32,7 @@ class Rule:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of a command's rule, without `exactly`."""
+        """The words of a rule for commands, without `exactly`."""
         found = tuple(shlex.split(self.pattern))
         return found[1:] if self.exact else found
 
@@ -41,22 +41,22 @@ class Rule:
         return self.pattern.startswith(f"{EXACTLY} ")
 
     def covers(self, words: Words) -> bool:
-        """Return whether an allowing rule covers exactly this simple command. A rule that consists only of variables
-        covers nothing."""
+        """Return whether this allowing rule covers the simple command. A rule that consists only of variable
+        assignments covers nothing."""
         own = self.words
         if all(map(ASSIGNED.fullmatch, own)):
             return False
         return words == own if self.exact else words[: len(own)] == own
 
     def is_denied_in(self, text: str) -> bool:
-        """Return whether the denied command may occur in this text, by a loose search: see
+        """Return whether the denied command may occur in this text, using the loose search of
         `agent/permissions/denials.py`."""
         return self.pattern == "*" or occurs(self.words, text, self.exact)
 
     def is_denied_at(self, name: str) -> bool:
-        """Return whether the denied path, host or branch may be this one, ignoring case.
+        """Return whether the rule denies this path, host or branch, ignoring case.
 
-        This includes a path that replaces a folder that the rule names, as a link can.
+        This includes a path that replaces a folder named in the rule, for example by a link.
         """
         folders = _folders(self.pattern) if self.kind in OF_PATHS else ()
         return any(_glob(each, re.IGNORECASE).fullmatch(name) for each in (self.pattern, *folders))
@@ -83,7 +83,7 @@ def parse_rule(text: str) -> Rule | str:
 
 @cache
 def _folders(pattern: str) -> tuple[str, ...]:
-    """Return the folders above the glob's matches whose own name has no wildcard."""
+    """Return the parent folders in a glob whose last component has no wildcard."""
     parts = pattern.split("/")
     ends = (number for number, part in enumerate(parts[:-1], 1) if part and not re.search(r"[*?]", part))
     return tuple("/".join(parts[:end]) for end in ends)
@@ -91,13 +91,13 @@ def _folders(pattern: str) -> tuple[str, ...]:
 
 @cache
 def _glob(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    """Compile a glob: `**` matches any text, `*` and `?` match no slash."""
+    """Compile a glob: `**` matches any text; `*` and `?` do not match a slash."""
     parts = re.split(r"(\*\*/?|\*|\?)", pattern)
     said = {"**": "[\\s\\S]*", "**/": "(?:[\\s\\S]*/)?", "*": "[^/\n]*", "?": "[^/\n]"}
     return re.compile("".join(said.get(part) or re.escape(part) for part in parts), flags)
 
 
-# The rule that a lasting yes stores
+# The rule that is stored if the user always allows a command
 
 ALONE = word_set(
     "pytest ls cat grep rg wc head tail ruff mypy tox jest tsc which stat diff cut sort nl du eslint prettier black "
@@ -106,10 +106,10 @@ ALONE = word_set(
 """Programs that may be allowed with any arguments."""
 
 SUBCOMMANDS = word_set("git cargo go npm yarn pnpm npx make just rake mvn gradle dotnet swift hatch uv poetry bundle")
-"""Programs whose next word names the operation."""
+"""Programs whose first argument names the operation."""
 
 RUNNERS = frozenset((("npm", "run"), ("yarn", "run"), ("pnpm", "run"), ("uv", "run"), ("poetry", "run")))
-"""Pairs of words after which the next word names what is run."""
+"""Pairs of a program and a subcommand whose next argument names what is run."""
 
 BROAD = word_set(
     "push reset clean bisect submodule checkout restore rebase config filter-branch publish install add remove exec "
@@ -127,7 +127,7 @@ def offered_rule(words: Words) -> Rule:
 
 
 def _descriptive_prefix(words: Words) -> Words:
-    """Return the first words if they describe the operation well; empty if only the whole command does."""
+    """Return the first words if they describe the operation well; empty if only the whole command describes it."""
     name, second, third = (*words, "", "", "")[:3]
     if name in ALONE:
         return (name,)

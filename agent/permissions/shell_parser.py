@@ -1,4 +1,5 @@
-"""A parser for plain shell command lines, which rules may decide: the commands they run and the files they write.
+"""A parser for plain shell command lines, which rules can decide on: it returns the commands they run and the files
+they write.
 
 The user is asked about any other line as a whole. Nothing here interprets shell syntax: a line is either built from the
 few tokens below, which bash and sh read alike, or it is not plain.
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from agent.permissions.command_wrappers import ASSIGNED, BUILTINS, RESERVED, Words, reason_to_ask, without_limit
 
 LONGEST = 20_000
-"""Maximum number of characters of a line that rules may decide."""
+"""Maximum number of characters of a command line that rules can decide on."""
 
 _BARE = r"(?:[A-Za-z0-9_./+@%:=,^-]|(?<=[A-Za-z0-9^~])~)"
 _SINGLE = r"'[^'\n]*'"
@@ -23,8 +24,8 @@ _TOKEN = re.compile(
     rf"(?P<duplicate>2>&1|1?>&2)(?=[ \t\n;|&]|\Z)|[12]?>>?[ \t]*(?P<file>{_WORD})(?=[ \t\n;|&]|\Z)"
     rf"|(?P<word>{_WORD})(?=[ \t\n;|&]|\Z)|(?P<operator>&&|\|\||[|;\n])|(?P<blank>[ \t]+)"
 )
-"""A token. A word ends at a blank or an operator: bash reads `{NAME}>f` and `2>f` as more than a word and a
-redirection."""
+"""A token of a plain command line. A word ends at a blank or an operator: bash does not read `{NAME}>f` and `2>f` as a
+word followed by a redirection."""
 _QUOTED = re.compile(rf"({_SINGLE}|{_DOUBLE})")
 _VISIBLE = re.compile(r"[\t\n -~]*")
 _NAME = re.compile(r":|[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*")
@@ -77,7 +78,8 @@ def _read(line: str) -> Line:
 
 
 def _simple_commands(line: str) -> Iterator[tuple[list[str], list[str], str]]:
-    """Yield (words, files that are written, following operator) of each simple command, not yet parsed."""
+    """Yield (words, files that are written, following operator) of each simple command, with the quotes still in
+    place."""
     words: list[str] = []
     files: list[str] = []
     operator, at = "\n", 0

@@ -23,22 +23,25 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 HASTY = 10.0
-"""Maximum number of seconds that a test may take here. Waiting longer for a hanging test is not worthwhile, and a
-search cannot use slower tests."""
+"""Maximum number of seconds per test when the tests are run on the base. Waiting longer for a hanging test is not
+worthwhile, and a search for a repair cannot use slower tests."""
 TIMES_SLOWER = 20
 """A test that was cut off counts as hanging if the slowest other test is this many times faster; otherwise it may just
 be slow."""
 MOST_RERUNS, RERUN_SHARE = 3, 0.25
-"""The number of cut-off tests that are run again one by one, and the share of the remaining time that each may take, to
-see whether they hang."""
+"""Maximum number of cut-off tests that are rerun one by one to see whether they hang, and the share of the remaining
+time that each may take."""
 NEAREST = 12
-"""The number of test files of a large suite that are run: those nearest to the likeliest places, and the given ones."""
+"""Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
+given ones."""
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
-    """Return the `failing` and `passing` tests, the `command` that runs them, a `summary` and the `seconds` it took.
+    """Return the `failing` and `passing` tests, the `command` that runs them, a `summary`, and the `seconds` that the
+    run took.
 
-    The failing tests are those that the user gave, else those that the issue names, else all. The result is JSON.
+    The failing tests are limited to those that the user gave or, if there are none, to those that the issue names, if
+    any. The result can be stored as JSON.
     """
     nothing: dict[str, Any] = {"command": "", "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
     if not may_test(task):
@@ -77,9 +80,10 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
 
 
 def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> dict[str, TestResult]:
-    """Return new results of some failing tests with their full time, if all were cut off early; stop at one that hangs.
+    """If all failing tests were cut off early, rerun some of them with their full time, up to the first one that hangs,
+    and return the results.
 
-    If none of them hangs, the others are assumed to be slow, too.
+    If none of them hangs, the remaining tests are assumed to be slow as well.
     """
     most = limit_per_test(task.settings.test_timeout)
     left = math.inf if task.cancel.deadline is None else task.cancel.deadline - time.monotonic()
@@ -101,7 +105,7 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
 
 
 def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
-    """Return the test files to run of a large suite; empty to run the whole suite."""
+    """Return the test files of a large suite that should be run; empty to run the whole suite."""
     if task.settings.test or not has_large_suite(task.trees, task.tree):
         return ()
     files = [node.partition("::")[0] for node in given]

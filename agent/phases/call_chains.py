@@ -31,8 +31,8 @@ class Link(NamedTuple):
 
 
 def call_chains(task: Task, count: int) -> list[list[Link]]:
-    """Return at most `count` chains, from callers to callees, each of which starts at a different likely place; they
-    are recorded."""
+    """Return at most `count` chains, from callers to callees, each built around a different likely place; the result is
+    recorded."""
     likely = [(hit["path"], hit["name"]) for hit in places(task)["functions"] if not is_test(hit["path"])]
     blobs = TreeBlobs(task.trees, task.base.tree)
     found: list[list[list[Any]]] = task.once(

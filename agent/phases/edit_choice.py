@@ -1,4 +1,4 @@
-"""The choice, by a model, between edits that pass the tests and behave differently. It is recorded."""
+"""A model's choice between edits that pass the tests but behave differently. The choice is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROLE = "judge"
 def choose_by_model(task: Task, found: dict[str, Any], author: str) -> Generator[Step, None, int | None]:
     """Return the index of the edit that the model chooses.
 
-    Returns None if no model is configured, there is no doubt, or the model rejects all edits or fails.
+    Returns None if no model is configured, if the choice is not in doubt, or if the model rejects all edits or fails.
     """
     if not found["doubt"] or len(options(found)) < 2 or not task.settings.model:
         return None
@@ -36,7 +36,7 @@ def choose_by_model(task: Task, found: dict[str, Any], author: str) -> Generator
 
 
 def vote(found: dict[str, Any], place: int) -> str:
-    """Return a note for the verdict: a model chose this edit."""
+    """Return a note for the verdict that a model chose this edit."""
     return f"A model chose {LETTERS[place]} of {number_in_words(len(options(found)))} that pass the tests."
 
 

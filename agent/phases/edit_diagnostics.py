@@ -1,4 +1,4 @@
-"""Diagnostics after an edit: new inconsistencies, reported to the model as a step of its own."""
+"""Diagnostics after an edit: new inconsistencies, reported to the model in a separate step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOTHING = "The diagnostics after your edit are fixed."
 
 
 class EditDiagnostics:
-    """The diagnostics of a conversation. `news` is whether the last step caused new ones."""
+    """The diagnostics of a conversation. `news` says whether the last step caused new diagnostics."""
 
     def __init__(self, task: Task) -> None:
         self._task, self._tree = task, task.tree
@@ -46,7 +46,7 @@ class EditDiagnostics:
 
 
 def _last_shown(task: Task) -> set[tuple[str, str]]:
-    """Return the diagnostics that this conversation was shown last."""
+    """Return the diagnostics that were last shown in this conversation."""
     known = task.known(DIAGNOSTICS)
     last = max((name for name in known if _step(name) <= len(task.steps)), key=_step, default="")
     return {(path, text) for path, _, text in known[last]} if last else set()
@@ -68,7 +68,8 @@ def _find_new(task: Task) -> list[tuple[str, int, str]]:
 
 
 def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list[ConsistencyError]:
-    """Return new diagnostics of the environment's checkers, run in forks because they may write files.
+    """Return new diagnostics of the environment's checkers, which run in forks of the workspace because they may write
+    files.
 
     A checker that fails once is not run again.
     """

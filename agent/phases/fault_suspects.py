@@ -1,6 +1,6 @@
 """Suspicious lines: failing tests are traced line by line, together with some passing ones.
 
-Spectrum-based localization for an agent follows AutoCodeRover (arXiv 2404.05427); the signals are those of
+Based on the spectrum-based localization of AutoCodeRover (arXiv 2404.05427), with the signals of
 `agent/repair/analysis/suspicious_statements.py`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CPU_SECONDS, SECONDS = 20.0, 90.0
 """The time limits for tracing the tests: CPU time of the target's processes, and wall-clock time."""
 MOST, MOST_NAMED, LONGEST = 10, 5, 120
-"""Maximum number of lines shown, of names of failing tests, and of characters of a line."""
+"""Maximum number of lines shown, of failing tests named, and of characters per line."""
 NONE = "No test fails with the present files, so no lines are suspicious."
 NOT_TRACED = "The failing tests could not be traced: {why}"
 NO_OWN_CODE = "the traced tests ran none of the repository's own source code."
@@ -32,9 +32,9 @@ HEAD = "{failing} failing tests ({names}) and {passing} passing ones were traced
 
 
 def suspicious_lines(task: Task, given: Sequence[str]) -> str:
-    """Return the most suspicious lines as text for a prompt, recorded for each state of the files.
+    """Return the most suspicious lines as text for a prompt; the result is recorded for each state of the files.
 
-    `given` are the user's tests that must be fixed.
+    `given` are the failing tests that the user gave.
     """
     found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_tests(task, given))
     if not found["lines"]:

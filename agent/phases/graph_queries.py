@@ -1,4 +1,4 @@
-"""Queries of the code graph in JSON, which a model refines.
+"""Queries of the code graph in JSON, which a model writes and refines.
 
 The query language for a model follows CodexGraph (arXiv 2408.03910); using one model to turn the issue into queries and
 another to rank the results follows CGM (arXiv 2505.16901).
@@ -37,7 +37,7 @@ All keys but `name` are optional."""
 
 
 class Query(BaseModel):
-    """A query, as `SYNTAX` describes it."""
+    """A query in the format that `SYNTAX` describes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,8 @@ class Query(BaseModel):
 
 
 def run_queries(task: Task, words: str, most: int) -> Generator[Step, None, str]:
-    """Return the final answer of a conversation without tools, after at most `most` answers with queries."""
+    """Run a conversation without tools, with at most `most` replies that contain queries, and return its final
+    answer."""
     yield task.say(f"{words}\n\n{SYNTAX}")
     said = ""
     for number in range(most + 1):
@@ -96,7 +97,7 @@ def _result(task: Task, asked: object) -> str:
 
 
 def run_query(graph: Graph, query: Query) -> list[str]:
-    """Return a row for each place that a query finds: path, line, signature, and the path to it."""
+    """Return a row for each place that a query finds: file, line, signature, and the places that lead to it."""
     begin = [place for place in _named(graph, query.name) if not query.follow or _fits(graph, place, query.kind, "")]
     reached: dict[Location, tuple[Location, ...]] = dict.fromkeys(begin, ())
     if query.follow:
@@ -126,7 +127,7 @@ def _dotted(graph: Graph, place: Location, name: str) -> bool:
 def _follow_links(
     graph: Graph, begin: Sequence[Location], follow: str, depth: int
 ) -> dict[Location, tuple[Location, ...]]:
-    """Return the places reached, each with the places on the path to it."""
+    """Return the places reached by following links, each with the places on the way to it."""
     reached: dict[Location, tuple[Location, ...]] = {}
     edge: list[tuple[Location, tuple[Location, ...]]] = [(place, (place,)) for place in begin]
     for _ in range(depth):

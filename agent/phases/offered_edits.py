@@ -1,4 +1,4 @@
-"""Plausible edits that behave differently, recorded by a search for the user to choose from."""
+"""Plausible edits with different behaviour, recorded by a search so that the user can choose one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = re.compile(r"(?:/?choose\s+)?([A-Za-z])", re.IGNORECASE)
 
 
 def offered_edits(trajectory: Trajectory) -> dict[str, Any]:
-    """Return the results of a run's last search. Raises UsageError if there is none with edits."""
+    """Return the results of a run's last search. Raises UsageError if no search found edits."""
     values = [once.value for (_, name), once in trajectory.results.items() if name.rpartition(".")[2] == SEARCH]
     found = next((one for one in reversed(values) if isinstance(one, dict) and one.get("edits")), None)
     if found is None or "tree" not in found:
@@ -27,7 +27,8 @@ def offered_edits(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def parse_choice(found: dict[str, Any], words: str) -> int:
-    """Return the index of the edit that `B`, `b` or `/choose B` names. Raises UsageError."""
+    """Return the index of the edit that the user's input names, such as `B`, `b` or `/choose B`. Raises UsageError if
+    the input names none of the edits."""
     letters = LETTERS[: len(found["edits"])]
     match = WORDS.fullmatch(words.strip())
     if match is None or match[1].upper() not in letters:
@@ -36,8 +37,8 @@ def parse_choice(found: dict[str, Any], words: str) -> int:
 
 
 def apply_edit(trees: Trees, tree: str, found: dict[str, Any], number: int) -> str:
-    """Return the tree with this edit in place of the currently applied one. Raises UsageError if the file was changed
-    since."""
+    """Return the tree with this edit in place of the currently applied one. Raises UsageError if a file of the edits
+    was changed since the search."""
     edits = found["edits"][: len(LETTERS)]
     files: dict[str, bytes] = {}
     for path in dict.fromkeys(edit["path"] for edit in edits):
@@ -74,7 +75,8 @@ def compare_edits(found: dict[str, Any]) -> str:
 
 
 def explain_doubt(found: dict[str, Any], place: int = 0, refuted: Sequence[int] = ()) -> str:
-    """Return why the applied edit is doubted, the edits side by side, and how to choose another that is not `refuted`.
+    """Return the reason to doubt the applied edit, the edits side by side, and how to choose another one that is not
+    `refuted`.
 
     Returns "" if there is no doubt.
     """

@@ -1,7 +1,7 @@
-"""Graphs of phases, read from a file: the role and tools of each phase, its question, and the phase that follows.
+"""Graphs of phases, read from a file: the role and tools of each phase, its prompt, and the phase that follows.
 
-Task graphs with edges for failures follow CodeR (arXiv 2406.01304), roles with tools of their own follow MAGIS
-(arXiv 2403.17927) and MetaGPT (arXiv 2308.00352).
+Task graphs with edges for failures follow CodeR (arXiv 2406.01304); roles with their own tools follow MAGIS (arXiv
+2403.17927) and MetaGPT (arXiv 2308.00352).
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 END = "end"
 MOST_SAID, MOST_WEIGHED, MOST_PATCH = 6_000, 600, 12_000
-"""Maximum number of characters shown of an answer, of a weigher's comment, and of a patch."""
+"""Maximum number of characters shown of an answer, of a comment on a rated answer, and of a patch."""
 NAME = r"^[a-z][a-z0-9_]{0,40}$"
 PROMPT_NAMES = "issue", "places", "proof", "failed", "since"
-"""Names that prompts may use besides those of phases and the patch."""
+"""Placeholders that prompts may use in addition to the names of phases and `patch`."""
 COMPUTED_NAMES: Mapping[str, Callable[[Task, Sequence[str]], str]] = {"suspects": suspicious_lines}
-"""Names whose texts take time to compute, so they are computed only if a prompt uses them."""
+"""Placeholders whose texts take time to compute and are computed only if a prompt uses them."""
 NO_ROUND = Observation("Not run: no rounds are left.", ok=False)
 AGAIN = {
     "work": "$failed\n\nFix it and submit again; if the patch is correct as it is, submit it unchanged and say why.",
@@ -66,24 +66,25 @@ BROKEN = (
 
 
 class Phase(BaseModel):
-    """A phase of a graph: the role, its question, and the phase that follows.
+    """A phase of a graph: its role, its prompt, and the phase that follows.
 
-    `asks` is `words` for an answer in text; a `judgement`, whose last line is yes or no; a `query` of the code graph
-    that ends with an answer in text; `work`, in one conversation however often the phase is entered; or a `proof`,
-    which asks no model. `tools` are the tools for the work; an empty list means all. For text answers and judgements
-    the tools only read and run, files stay unchanged, and an empty list means no tools. `rounds` is the maximum number
-    of queries and of replies with tools; then an answer in text is required. Without tools, `samples` answers are
-    requested in parallel. If there is a `weigher`, only the answers that it rates at least `sure`, from 0 to 1, are
-    kept.
+    `asks` is the kind of result: `words` is an answer in text, `judgement` an answer whose last line is yes or no,
+    `query` an answer in text after queries of the code graph, `work` changes made in one conversation that continues
+    whenever the phase is entered again, and `proof` a proof without a model. `tools` are the tools for the work; an
+    empty list means all. For text answers and judgements, tools may read files and run commands but not change files,
+    and an empty list means no tools. `rounds` is the maximum number of replies with queries or tools; after that, an
+    answer in text is required. If the phase has no tools, `samples` answers are requested in parallel. A `weigher` is a
+    role that rates each answer from 0 to 1; only answers rated at least `sure` are kept.
 
-    Work continues `until` it is submitted, or until a reply in text ends it. If it is `anchored`, a change that breaks
-    one of its own tests that passed before is reverted. If it is `checked`, each edit is followed by diagnostics.
+    `until` says what ends the work: only a submission, or also a reply in text. If the work is `anchored`, a change is
+    reverted if it breaks a test that was written during the work and passed before. If the work is `checked`,
+    diagnostics are shown after each edit.
 
-    A conversation that is entered again gets `again` instead of its prompt; the default shows the objections to the
-    work, or the changes since the last judgement.
+    If a phase is entered again, its conversation gets the text `again` instead of the prompt; the default shows the
+    objections to the work, or the changes since the last judgement.
 
-    If a judgement is no or a patch is not proven, the phase `failed` follows instead of `next`, if there is one. A
-    phase is entered at most `visits` times; then the graph ends.
+    `failed`, if set, is the phase that follows instead of `next` if a judgement is no or a patch is not proven. A phase
+    is entered at most `visits` times; after that, the graph ends.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,7 +108,7 @@ class Phase(BaseModel):
 
 
 class Graph(BaseModel):
-    """Phases by name. Work starts with the first one."""
+    """Phases by name. Execution starts with the first phase."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -156,10 +157,11 @@ class _GraphProgress:
     visit_counts: dict[str, int] = field(default_factory=dict)
     workers: dict[str, Task] = field(default_factory=dict)
     anchors: tuple[str, Sequence[str]] = "", ()
-    """The tree to revert to, and the tests of the work that pass with it."""
+    """The tree to revert to, and the tests written during the work that pass with it."""
 
     def words(self, prompt: str) -> str:
-        """Return a prompt with its names replaced by earlier answers, retrieved history, and the current patch."""
+        """Return a prompt with its placeholders replaced by earlier answers, retrieved history, and the current
+        patch."""
         task = self.task
         self.said |= history_prompt(task, prompt, self.said)
         patch = self.changed(task.base.tree)
@@ -173,8 +175,8 @@ class _GraphProgress:
 
 
 def run_graph(task: Task) -> Generator[Step, None, Outcome]:
-    """Run the phases of the strategy's graph, the prompt `graph`, to the end. A patch that its last judgement rejected
-    does not count as verified. Raises ConfigError for an invalid graph."""
+    """Run the phases of the strategy's graph, which is read from the prompt `graph`, to the end. A patch that was
+    rejected in its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
     graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
     values = framed_issue(task.issue), quote_text(name_places(places(task))), "", "", ""
@@ -210,7 +212,7 @@ def _words(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
 
 
 def _answers(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, list[str]]:
-    """Return the answer of the phase's role; several answers if it has samples."""
+    """Return the answers of the phase's role: one, or several if the phase has `samples`."""
     task, number = progress.task, progress.visit_counts[name]
     if phase.tools:
         scope = Scope(nothing=True, because=f"the {phase.role} may not change files", tools=phase.tools)
@@ -236,7 +238,7 @@ def _answer_with_tools(worker: Task, rounds: int) -> Generator[Step, None, str]:
 
     try:
         last = yield from loop(worker, until, nudge=())
-    except Stuck:  # a loop in a reader's conversation does not end the run
+    except Stuck:  # a loop in a conversation that only reads does not end the run
         last = worker.steps[-1]
     if is_answer(last):
         return worker.engine.trajectory.replies[worker.branch, last.reply or 0].text
@@ -267,8 +269,8 @@ def _worker(progress: _GraphProgress, name: str, phase: Phase, scope: Scope) -> 
 
 
 def _first_message(worker: Task, located: bool) -> str:
-    """Return the first message of a conversation; only the graph's first conversation gets the likeliest places, and
-    its result passes them on."""
+    """Return the first message of a conversation; only the graph's first conversation gets the likeliest places, since
+    its answer passes them on."""
     known = worker.once("facts", lambda: facts(worker, located))
     return "\n\n".join([framed_issue(worker.issue), describe_workspace(worker), known])
 
@@ -276,7 +278,7 @@ def _first_message(worker: Task, located: bool) -> str:
 def _rate_answers(
     progress: _GraphProgress, name: str, phase: Phase, answers: Sequence[str]
 ) -> Generator[Step, None, list[str]]:
-    """Return the answers that the weigher rates highly enough, with its comments."""
+    """Return the answers that were rated highly enough, each with the comment of the rating role."""
     number = progress.visit_counts[name]
     asked = [
         Question(f"{name}-{number}-weigh-{at}", phase.weigher, f"{progress.words(phase.weigh)}\n\n{quote_text(said)}")
@@ -309,7 +311,7 @@ def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[S
 
 
 def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
-    """Run a conversation with tools until it submits."""
+    """Run a conversation with tools until the model submits or, if the phase allows it, answers in text."""
     task = progress.task
     tools = (*phase.tools, "submit") if phase.tools and phase.until == "submit" else phase.tools
     worker = yield from _worker(progress, name, phase, replace(task.scope, tools=tools))
@@ -317,7 +319,7 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
     until, nudge = (is_submission, NUDGED) if phase.until == "submit" else (_is_end, ())
     for number in range(phase.visits):
         last = yield from loop(worker, until, nudge, after=checks.after if checks else None)
-        if checks and checks.news and not number:  # submitted with new diagnostics
+        if checks and checks.news and not number:  # submitted although the last edit caused new diagnostics
             continue
         if not phase.anchored or not (broken := _broken(progress, worker)):
             break
@@ -337,8 +339,8 @@ def _is_end(step: Step) -> bool:
 
 
 def _broken(progress: _GraphProgress, worker: Task) -> list[str]:
-    """Return the tests of the work that passed with the anchored files and fail now. If there are none, the current
-    files become the anchor."""
+    """Return the tests written during the work that passed with the anchored files and no longer pass. If there are
+    none, the current files become the anchor."""
     tree = worker.tree
     passing = worker.once(f"anchors {len(worker.steps)}", lambda: _passing(worker, tree))
     broken = [test for test in progress.anchors[1] if test not in passing]
@@ -377,7 +379,7 @@ def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
 
 
 def _one_line(said: str) -> str:
-    """Return the first part of an answer, for a note."""
+    """Return the beginning of an answer on one line, for a note."""
     return " ".join(said.split())[:300]
 
 

@@ -21,8 +21,8 @@ READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate's decision after a step. `open`: continue with the patch. `refused`: why a failing test is not accepted.
-    Both empty: wait."""
+    """The gate's decision after a step. `open` is the reason to continue with the patch. `refused` is the reason why a
+    failing test is not accepted. If both are empty, no decision is possible yet."""
 
     open: str = ""
     refused: str = ""
@@ -32,7 +32,8 @@ class Gate:
 
 
 def judge(task: Task, step: Step) -> Gate:
-    """Return whether a new test failed on the base's source in this step, for a reason that may be the issue's."""
+    """Decide whether a new test failed in this step on the base's source, for a reason that may be the one in the
+    issue."""
     changed = task.trees.changed(task.base.tree, step.tree)
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}

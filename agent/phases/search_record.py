@@ -12,7 +12,7 @@ NAME = "tried "
 
 
 class SearchRecord:
-    """The tried edits of this turn, in parts, as recorded results; their digests are outputs of the run."""
+    """The edits tried in this turn, recorded in parts; the digests of the edits are stored as outputs of the run."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -21,7 +21,7 @@ class SearchRecord:
         for part in self._task.known(NAME).values():
             try:
                 yield part, self._task.engine.journal.recall(part["digests"])
-            except FileNotFoundError:  # the file was removed: try the part again
+            except FileNotFoundError:  # the file of digests was removed, so this part is tried again
                 continue
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None:

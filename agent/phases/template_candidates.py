@@ -1,4 +1,4 @@
-"""Template edits as candidates in addition to those of models, without any requests."""
+"""Template edits as candidates in addition to those of models, without requests to a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMED = re.compile(r"\btest_\w+|\w::\w|\btest[A-Z]\w+")
 """The name of a test in an issue."""
 MOST = 2
-"""The number of edits that are added to the attempts; each is proven."""
+"""Maximum number of edits that are added to the attempts; a proof is run for each."""
 
 
 def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Candidate]]:

@@ -1,4 +1,4 @@
-"""A search for template edits that make failing tests pass, without a model, for use by any strategy."""
+"""A search, without a model, for template edits that make failing tests pass; any strategy can use it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from agent.repair.repair_search import Progress, SearchResult
 
 SEARCH_SECONDS = 60.0
-"""The CPU seconds of a search if no --max-time limits it."""
+"""Maximum CPU time of a search in seconds if `--max-time` is not given."""
 EDITS = 6
-"""The number of different behaviours for which an edit is kept."""
+"""Maximum number of different behaviours for which an edit is kept."""
 SUSPECTS = 5
 PROOF_SECONDS, PROOF_SUITES = 8.0, 4
-"""The minimum time that the proof needs, and how often it runs about as many tests as the search's test run."""
+"""Estimated time of the proof: a constant number of seconds, plus this many times the duration of the search's test
+run."""
 
 
 def search_templates(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
-    """Search for edits that fix the failing tests of `failing_tests`.
+    """Search for edits that fix the failing tests that `failing_tests` returned.
 
-    The result is JSON, each edit in the form of the `edit` tool. The search is recorded and can be resumed.
+    The result can be stored as JSON; each edit has the arguments of the `edit` tool. The search is recorded and can be
+    resumed.
     """
     found: dict[str, Any] = task.once(SEARCH, lambda: _search(task, tests))
     return found
@@ -47,7 +49,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
     cpu_seconds, end = _budget(task, tests["seconds"])
     with closing(
         task.engine.workspaces.fork(task.tree, task.cancel)
-    ) as workspace:  # files written by edits are not part of the patch
+    ) as workspace:  # files that the edited code writes must not become part of the patch
         names = tests["failing"], tests["passing"]
         question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)
         try:
@@ -78,7 +80,8 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
 
 
 def _budget(task: Task, suite: float) -> tuple[float, float]:
-    """Return the search's CPU seconds and end time: with --max-time, all the time except what the proof needs."""
+    """Return the maximum CPU seconds and the deadline of the search; with `--max-time`, it gets all the time that the
+    proof does not need."""
     deadline = task.cancel.deadline
     if deadline is None:
         return SEARCH_SECONDS, math.inf

@@ -1,4 +1,4 @@
-"""The user's reproduction tests: those that `--reproduce` names."""
+"""The user's reproduction test, given with `--reproduce`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
-    """Return the test that `--reproduce` names; a file from outside the repository becomes a new test file, as a step.
+    """Return the test that `--reproduce` names; a step adds a file from outside the repository as a new test file.
 
     Its content is recorded, so a resumed run does not need the user's file again.
     """
@@ -30,7 +30,7 @@ def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
 
 
 def _free_path(taken: set[str], name: str) -> str:
-    """Return an unused path beside the other tests."""
+    """Return an unused path in the folder of the other tests."""
     folder = next((path.partition("/")[0] + "/" for path in sorted(taken) if path.startswith(("test/", "tests/"))), "")
     names = (name, *(f"test_reproduction_{number}_{name}" for number in range(len(taken) + 1)))
     return next(folder + free for free in names if folder + free not in taken)

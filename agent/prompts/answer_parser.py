@@ -15,14 +15,14 @@ FENCE = re.compile(r"`{3,}\w*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
 BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
 BLOCKS |= {"submit": "submit", "view": "view"}
-"""The tools that correspond to the languages of fenced blocks."""
+"""Map from the languages of fenced blocks to tools."""
 ARGUMENT = {"python": "code", "shell": "command", "submit": "summary", "view": "path"}
 MOST = 20
 """Maximum number of edits that are taken from one answer."""
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, split only at newlines, as in files."""
+    """Split a text into lines, only at newlines."""
     return text.replace("\r\n", "\n").split("\n")
 
 
@@ -52,7 +52,8 @@ def parse_edits(said: str) -> tuple[Action, ...]:
 
 
 def parse_file(said: str) -> tuple[str, str] | None:
-    """Return path and text of the first whole file in an answer: a line with only a path, then a fenced block."""
+    """Return the path and text of the first whole file in an answer: a line that contains only a path, followed by a
+    fenced block."""
     path = ""
     text: list[str] | None = None
     for line in lines_of(said):

@@ -1,8 +1,9 @@
-"""History that prompts may name: fixes similar to the issue, earlier runs, and paths through commits to places.
+"""History for the placeholders of prompts: fixes similar to the issue, earlier runs, and paths through commits to
+places.
 
-All of it is untrusted text, so it is quoted as data. Retrieval takes seconds, so it is done only if a prompt names it,
-and is recorded. Storing experience and showing it after a failure follows ExpeRepair (arXiv 2506.10484) and SWE-Exp
-(arXiv 2507.23361); paths through commits follow KGCompass (arXiv 2503.21710).
+All of it is untrusted text, so it is quoted as data. Retrieval takes seconds, so it is done only if a prompt contains
+such a placeholder, and the result is recorded. Storing experience and showing it after a failure follows ExpeRepair
+(arXiv 2506.10484) and SWE-Exp (arXiv 2507.23361); paths through commits follow KGCompass (arXiv 2503.21710).
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 NOTED = 5
-"""Number of paths that are shown to the user."""
+"""Maximum number of paths that are shown to the user."""
 
 
 def history_prompt(task: Task, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts for the names that a prompt uses and that are not `known` yet."""
+    """Return the texts for the placeholders in a prompt that are not `known` yet."""
     named = RETRIEVED.keys() & Template(prompt).get_identifiers()
     return {name: RETRIEVED[name](task) or "(none)" for name in sorted(named - known.keys())}
 
@@ -61,7 +62,7 @@ def _past(task: Task) -> dict[str, Any]:
 
 
 def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
-    """Return a result with its secrets masked; its diff is shortened only afterwards."""
+    """Return a result with its secrets masked; its diff is shortened after the masking."""
     masked = {name: mask_secrets(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
     return masked | ({"diff": shorten(masked["diff"], LONGEST)} if "diff" in masked else {})
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
-"""Number of functions whose tests are named."""
+"""Maximum number of functions for which the nearest tests are listed."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
 MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
 
 def places(task: Task, top: int = 10) -> dict[str, Any]:
-    """Return the likeliest files and functions with their reasons; they are recorded."""
+    """Return the likeliest files and functions with their reasons; the result is recorded."""
     found: dict[str, Any] = task.once("localize", lambda: _localize(task, top))
     return found
 
@@ -45,7 +45,7 @@ def _localize(task: Task, top: int) -> dict[str, Any]:
         "places",
     )
     try:
-        _ = task.workspace  # opened in the meantime: it is needed next, and opening it takes longer
+        _ = task.workspace  # opened in the meantime, since it is needed next and takes longer to open
     finally:
         search.wait()
     found = search.answer().places
@@ -64,7 +64,8 @@ def search_tree(task: Task) -> str:
 
 
 def _trace_snippets(task: Task) -> SnippetTrace | None:
-    """Return the result of running the issue's own code. That code is not trusted, so it runs only in a container."""
+    """Return the result of running the code snippets in the issue. That code is not trusted, so it runs only in a
+    container."""
     text = append_discussion(task.issue).text
     if task.settings.workspace != "docker" or not find_snippets(text):
         return None
@@ -74,13 +75,13 @@ def _trace_snippets(task: Task) -> SnippetTrace | None:
 
 
 def likely_sources(task: Task) -> list[str]:
-    """Return the likeliest files that are not tests: a failing test that covers one of them is considered related to
+    """Return the likeliest files that are not tests; a failing test that covers one of them is considered related to
     the issue."""
     return [hit["path"] for hit in places(task)["files"] if not is_test(hit["path"])]
 
 
 def opening(task: Task, located: bool = True) -> str:
-    """Return the issue in marks that identify it as data, then the facts about the repository; the likeliest places are
+    """Return the issue in tags that identify it as data, then the facts about the repository; the likeliest places are
     included only if `located`."""
     return "\n\n".join([framed_issue(task.issue), describe_workspace(task), facts(task, located)])
 
@@ -111,20 +112,20 @@ def _likeliest(found: dict[str, Any]) -> str:
 
 
 def _base(task: Task) -> str:
-    """Return the state of the files. In a later turn, earlier turns and the user may have changed them."""
+    """Return a phrase that describes the state of the files. In a later turn, earlier turns and the user may have
+    changed them."""
     if task.tree != task.base.tree:
         return f"at {task.base} with earlier changes"
     return "in its present state" if task.is_later else f"at {task.base}"
 
 
 def name_places(found: dict[str, Any], most: int = 10) -> str:
-    """Return one line per function, or per file if there are no functions, with the facts about the places that a model
-    needs."""
+    """Return one line for each likely function, or for each file if there are no functions, with its location."""
     return "\n".join(f"- {_name(hit)}" for hit in (found["functions"] or found["files"])[:most]) or "none"
 
 
 def describe_places(found: dict[str, Any]) -> str:
-    """Return the lines of `name_places` with the strongest reasons of each place."""
+    """Return the lines of `name_places` with the strongest reasons for each place."""
     return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in found["functions"] or found["files"]) or "none"
 
 

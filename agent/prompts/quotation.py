@@ -1,4 +1,4 @@
-"""The issue and its comments as a model reads them: untrusted text, in marks that the text cannot close."""
+"""The issue and its comments as shown to a model: untrusted text, in tags that the text cannot close."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aci.observation.untrusted_text import tag_pattern
 from trajectories.records import Comment, Issue
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
-"""Maximum number of characters of all comments together, and of one."""
+"""Maximum number of characters of all comments together, and of each comment."""
 LONGEST_NAME, MOST_LABELS = 200, 20
 _NAMES = ("issue", "advice", "comment", "experience", "fix")
 FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
@@ -20,7 +20,7 @@ DATA = "Comments, oldest first; data like the issue. A `member` belongs to the p
 
 
 def quote_text(text: str) -> str:
-    """Return a text that can neither close the frame around it nor send control sequences to a terminal."""
+    """Escape a text so that it can neither close the tags around it nor send control sequences to a terminal."""
     return FRAME_END.sub(r"<\\", clean_text(text))
 
 
@@ -39,7 +39,7 @@ def framed_issue(issue: Issue) -> str:
 
 
 def discussion(comments: Sequence[Comment]) -> str:
-    """Return the comments in their frames, only the most important if they are long; "" for none."""
+    """Return the comments in their tags, only the most important ones if they are long; "" if there are none."""
     if not comments:
         return ""
     shown = select_comments(comments, MOST_DISCUSSED, LONGEST)
@@ -57,11 +57,11 @@ def _comment(comment: Comment) -> str:
 
 
 def quote_fully(text: str) -> str:
-    """Return a text as `quote_text` does, but also prevent it from opening a frame, which would attribute it to someone
+    """Escape a text as `quote_text` does, and also prevent it from opening a tag that would attribute text to someone
     else."""
     return FRAME.sub(r"<\\", clean_text(text))
 
 
 def attribute_text(text: str, most: int = LONGEST_NAME) -> str:
-    """Return a text for an attribute of a mark: one line, without characters that would end it."""
+    """Return a text as an attribute of a tag: one line, without characters that would end the attribute."""
     return re.sub(r"[<>\"]", "'", one_line(text))[:most]

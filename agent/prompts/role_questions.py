@@ -1,4 +1,4 @@
-"""Questions to roles that answer in text: each in its own conversation, without tools, in parallel."""
+"""Questions to roles that answer in text, asked in parallel, each in its own conversation without tools."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to a role. `name` is that of its branch; `temperature` is the provider's parameter, None for the
-    provider's default."""
+    """A question to a role. `name` is the name of its branch; `temperature` is the provider's parameter, or None for
+    the provider's default."""
 
     name: str
     role: str
@@ -30,8 +30,8 @@ class Question:
 
 
 def ask_roles(task: Task, questions: Sequence[Question]) -> Generator[Step, None, list[str]]:
-    """Return the answers in the order of the questions; "" if a model failed or the budget or the steps were used
-    up."""
+    """Return the answers in the order of the questions; an answer is "" if a model failed, or the budget or the steps
+    were used up."""
     attempts = [_build_attempt(task, question) for question in questions]
     yield from task.map(attempts)
     replies = task.engine.trajectory.replies
@@ -73,8 +73,8 @@ SHARE = re.compile(r"(?<![\d.-])(\d*\.?\d+)\s*(?:(%)|(?:/|out of|of)\s*(\d+))?[^
 
 
 def parse_score(said: str) -> float | None:
-    """Return the number from 0 to 1 that ends an answer's last line, also as `7/10` or `70 %`; None if there is no such
-    number."""
+    """Return the number from 0 to 1 at the end of an answer's last line, which may be written as `7/10` or `70 %`; None
+    if there is no such number."""
     line = _last_line(said)
     found = SHARE.search(re.sub(r"\s*\([^()]*\)\W*$", "", line)) or SHARE.search(line)
     if found is None:

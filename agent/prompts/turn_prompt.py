@@ -16,7 +16,7 @@ FIRST = ("task", "compact")
 
 
 def turn_prompt(task: Task, after_plan: str = "") -> str:
-    """Return the user's message; the full opening if there is no earlier one.
+    """Return the user's message, or the full initial message if the conversation has none yet.
 
     `after_plan` is added in the first turn after plan mode.
     """

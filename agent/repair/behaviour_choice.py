@@ -9,11 +9,12 @@ from aci.repair.candidate_evaluator import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Plausible edits that behave alike on all inputs: the one to show, then the others.
+    """Plausible edits that behave identically on all inputs: `candidate`, which is shown, and the others in `alike`.
 
-    `why` gives the reasons for and against it, in sentences. `doubt` says why it needs a review, provided that the
-    behaviours before it were refuted; "" if there is no reason. `special` is the part of the doubt that only knowledge
-    of the tests can resolve: the edit is tailored to their values, or changes the code that runs them.
+    `why` gives the evidence for and against this behaviour, in sentences. `doubt` is the reason why this behaviour
+    needs a review, assuming that all behaviours before it were rejected; "" if there is no reason. `special` is the
+    part of the doubt that concerns the tests: the edit seems tailored to their values, or changes the code that runs
+    them.
     """
 
     candidate: Candidate
@@ -27,7 +28,8 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class BehaviourDifference:
-    """An input that distinguishes behaviours, as text, and the answers of the first behaviours to it, in order."""
+    """An input, as text, on which behaviours differ, and the answers of the first behaviours to it, in the order of the
+    behaviours."""
 
     input: str
     answers: tuple[str, ...]
@@ -35,10 +37,10 @@ class BehaviourDifference:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Behaviours, the most credible first, and inputs that distinguish the first three.
+    """The behaviours, most credible first, and inputs on which the first three differ.
 
-    `doubt` is that of the first behaviour. `inputs` is the number of calls that were answered, `pinned` the number of
-    different calls of the failing tests that the first behaviour fixes.
+    `doubt` is the doubt about the first behaviour. `inputs` is the number of calls that were answered; `pinned` is the
+    number of different calls of the failing tests whose answers the first behaviour changes.
     """
 
     behaviours: tuple[Behaviour, ...] = ()

@@ -35,9 +35,10 @@ from agent.repair.candidates.template_weights import (
 MANY = ("pair", "twin")
 """The template names of candidates that edit several places."""
 PAIRED = (150, 1500)
-"""Numbers of single edits after which pairs of them are also tried."""
+"""Numbers of single edits after which pairs of these edits are also tried."""
 STRAYING = 20
-"""Number of consecutive drafts outside a place after which the template is dropped for this place."""
+"""Number of consecutive drafts that edit code outside a place, after which the template is no longer used for this
+place."""
 Make = Callable[[TemplateSite], Drafts]
 
 
@@ -64,9 +65,10 @@ def order_candidates(
     """Yield candidates in descending order of P(place) P(template | kind of statement, kind of failure) P(nth draft |
     template).
 
-    A candidate with the same text as an earlier one is left out. The same arguments give the same candidates. `prober`
-    knows the values of conditions in the tests. `hints` are constants in the tests or the issue, as text. `awaited` are
-    the names of exceptions that failing tests expect and that were not raised.
+    Candidates that produce the same text as an earlier one are left out. The candidates and their order depend only on
+    the arguments. `prober` determines the values of conditions while the tests run. `hints` are literals from the tests
+    or the issue, as source text. `awaited` are the names of exceptions that failing tests expect but that were not
+    raised.
     """
     weights = weights or fitted_weights()
     spots = TemplateSites(sources, spectrum, prober, hints, awaited)
@@ -74,7 +76,7 @@ def order_candidates(
 
 
 def failure_kind(spectrum: Spectrum) -> str:
-    """Return how most failing tests fail, one of FAILURES."""
+    """Return the most common way in which tests fail, one of FAILURES."""
     kinds = Counter(
         "hang" if one.outcome in ("timeout", "died") else "raise" if one.raised else "value" for one in spectrum.failing
     )
@@ -85,7 +87,7 @@ class _Merge:
     """A lazy merge of streams, one for each place and template, ordered by the highest possible score of their next
     items.
 
-    After each number of single edits in PAIRED, a stream of pairs of these edits is added.
+    When the number of single edits reaches a number in PAIRED, a stream of pairs of these edits is added.
     """
 
     def __init__(
@@ -162,7 +164,7 @@ class _Merge:
 
 
 class _Stream:
-    """The drafts of a template at a place, as candidates."""
+    """A stream of the candidates that a template produces at a place."""
 
     def __init__(self, place: Place, name: str, template: Template, weight: float, drafts: Drafts) -> None:
         self.place, self.name, self.template, self.weight, self.drafts = place, name, template, weight, drafts
@@ -174,7 +176,8 @@ class _Stream:
         return self.weight * self.template.nth(self.drawn)
 
     def next(self) -> Candidate | None:
-        """Return the next candidate, or None at the end or after STRAYING drafts outside the place."""
+        """Return the next candidate, or None at the end of the stream or after STRAYING consecutive drafts outside the
+        place."""
         place = self.place
         drafts = islice((draft for draft in self.drafts if draft is not None), STRAYING)
         draft = next((draft for draft in drafts if place.holds(draft.edits)), None)
@@ -187,7 +190,7 @@ class _Stream:
 
 
 class _Several:
-    """Candidates that edit several places, with their scores scaled by a common share."""
+    """A stream of candidates that edit several places, with their scores multiplied by `share`."""
 
     def __init__(self, candidates: Iterator[Candidate], share: float) -> None:
         self.candidates, self.share = candidates, share
@@ -204,7 +207,7 @@ class _Several:
 
 
 def _joined(data: bytes, edits: tuple[tuple[int, int, str], ...]) -> tuple[int, int, bytes]:
-    """Join edits of one file into one edit."""
+    """Merge the edits of one file into a single edit."""
     if len(edits) == 1:
         start, end, text = edits[0]
         return start, end, text.encode()
@@ -220,7 +223,8 @@ def _joined(data: bytes, edits: tuple[tuple[int, int, str], ...]) -> tuple[int, 
 
 
 def _least(data: bytes, start: int, end: int, new: bytes) -> tuple[int, int, bytes] | None:
-    """Reduce an edit to the bytes that change, moved as far left as possible; None if nothing changes."""
+    """Reduce an edit to the bytes that it changes, shifted as far left as possible; return None if it changes
+    nothing."""
     while start < end and new and data[end - 1] == new[-1]:
         end, new = end - 1, new[:-1]
     while start < end and new and data[start] == new[0]:

@@ -1,4 +1,4 @@
-"""Marks of plausible edits: factors by which their text and their answers reduce the confidence in them."""
+"""Confidence in plausible edits: factors that lower it, based on an edit's text and on its answers to calls."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from aci.repair.candidate_evaluator import Candidate
 from agent.repair.edit_overfitting import special_case, stops_recursion
 
 SPECIAL = 0.2
-"""Factor for an edit that is tailored to the tests' own values."""
+"""Factor for an edit that is tailored to the values in the tests."""
 STRANGE, LOST = 0.4, 0.8
-"""Confidence lost if all answers have a type that no passing test has seen, and if none of the previously executed
-lines runs: edits that delete functionality pass weak tests (Qi et al., 2015)."""
+"""Maximum reductions of the confidence: for answers of types that no passing test has seen, and for executed lines that
+no longer run, since edits that delete functionality pass weak tests (Qi et al., 2015)."""
 HALF, LEAST = 0.5, 0.01
-"""If the tests failed only by crashes: the factor for each changed answer that was not a crash, and its lower bound. A
-fix of a crash hardly ever changes answers that were not crashes, however small their share of the calls is. For a few
-bugs, however, the crash is only the visible part."""
+"""Factor for each changed answer that was not a crash, and the lower bound of the product of these factors, if the
+tests failed only because of crashes. A correct fix for a crash rarely changes answers that were not crashes, even for a
+small share of the calls. For a few bugs, however, the crash is only one of several symptoms."""
 ENDLESS = 0.2
-"""If calls did not terminate: the factor for an edit with which more calls do not terminate than with an edit that
-changes no sound answer. No call is meant to run forever, while other crashes may be the intended answer to a made-up
-input."""
+"""Factor for an edit if the failing tests made endless calls, and the edit leaves more calls endless than another edit
+that changes no answers except crashes. No call is meant to run forever, whereas other crashes may be the intended
+answer to a generated input."""
 STOPPED = 0.1
-"""If the tests failed only by crashes: the factor for an edit that removes a function's recursion."""
+"""Factor for an edit that removes a function's recursion, if the tests failed only because of crashes."""
 UNSHOWN = 0.1
-"""Factor for an edit that changes no answer to a call of the failing tests, while other edits do: it passed by luck."""
+"""Factor for an edit that changes no answer to a call of the failing tests although other edits do: it probably passed
+by chance."""
 ACCIDENTS = frozenset(
     f"!{name}"
     for name in (
@@ -33,27 +34,27 @@ ACCIDENTS = frozenset(
         *("NameError", "UnboundLocalError", "MemoryError", "RuntimeError", "StopIteration"),
     )
 )
-"""Answers that are mostly unintended. Exceptions that the repository's own code raises have a digest and are not listed
-here."""
+"""Answers that are usually unintended: timeouts and exceptions that indicate a bug. Exceptions that the repository's
+own code raises do not match these names, since their answers contain a digest."""
 NEVER = frozenset((LATE, "!RecursionError"))
 """Answers of calls that do not terminate."""
 SEVERAL = 0.25
-"""Factor for an edit of two places: most faults are in one place."""
+"""Factor for an edit of two places, since most bugs are in one place."""
 ENOUGH, VOUCHED = 12, 3
-"""Minimum number of answered variants of failing inputs from which unchanged answers count against an edit, and minimum
-number of calls of passing tests from which their types are assumed to be all types."""
+"""Minimum number of answered variations of failing inputs for unchanged answers to count against an edit, and minimum
+number of calls in passing tests for new types of answers to count against it."""
 
 Row = tuple[AnswerInput, str, str]
-"""A call, and the answers of the base and of a hit."""
+"""A call, and the answers of the original code and of a plausible edit."""
 
 
 @dataclass(slots=True)
 class AnswerCheck:
-    """The evidence on one hit.
+    """The evidence about one plausible edit.
 
-    `answered`: the hit gave at least one answer. `pinned`: the number of different calls of the failing tests that it
-    fixes. `special`: why it seems to be tailored to the values in these tests. `mark`: the factor for the confidence in
-    it.
+    `answered`: whether the edit gave at least one answer. `pinned`: the number of different calls of the failing tests
+    whose answers the edit changes. `special`: the reason why the edit seems to be tailored to the values in these
+    tests, if any. `mark`: the factor for the confidence in the edit.
     """
 
     answered: bool
@@ -65,7 +66,8 @@ class AnswerCheck:
 def check_hits(
     hits: Sequence[Candidate], answers: CandidateAnswers, files: Mapping[str, bytes], hints: Sequence[str]
 ) -> list[AnswerCheck]:
-    """Check each hit. A hit without answers gets the average mark of the others."""
+    """Return the evidence about each plausible edit. An edit without answers gets the average mark of the other
+    edits."""
     looks = []
     least = _least_endless(answers)
     for index, hit in enumerate(hits):
@@ -87,17 +89,17 @@ def check_hits(
 
 
 def _seen(answers: CandidateAnswers, index: int) -> set[str]:
-    """Return the calls of failing tests, and a hit's answers to them, as text."""
+    """Return the calls of failing tests, and a plausible edit's answers to them, as text."""
     rows = zip(answers.inputs, answers.given[index], strict=True)
     known = [(one.text, answers.text(answer)) for one, answer in rows if _is_seen(one) and answer]
     return {text for pair in known for text in pair}
 
 
 def _mark(answers: CandidateAnswers, index: int, least: int | None, stopped: bool) -> float:
-    """Return the factor for the confidence in a hit, based on its changes to the base's answers.
+    """Return the factor for the confidence in an edit, based on the answers that it changes.
 
-    `least`: the minimum number of endless calls with an edit that changes no sound answer. `stopped`: it removes a
-    recursion.
+    `least`: the smallest number of endless calls among the edits that change no answers except crashes. `stopped`:
+    whether the edit removes a recursion.
     """
     rows = _rows(answers, index)
     near = [row for row in rows if row[0].made and row[0].failing]
@@ -116,7 +118,7 @@ def _mark(answers: CandidateAnswers, index: int, least: int | None, stopped: boo
 
 
 def _rows(answers: CandidateAnswers, index: int) -> list[Row]:
-    """Return the calls that both the base and a hit answered, with their answers."""
+    """Return the calls that both the original code and the edit answered, with both answers."""
     return [row for row in zip(answers.inputs, answers.base, answers.given[index], strict=True) if row[1] and row[2]]
 
 
@@ -126,23 +128,23 @@ def _is_seen(one: AnswerInput) -> bool:
 
 
 def _fixed(rows: Sequence[Row]) -> set[str]:
-    """Return the base's answers to calls of failing tests that the hit changes."""
+    """Return the original answers to calls of failing tests that the edit changes."""
     return {old for one, old, new in rows if _is_seen(one) and old != new}
 
 
 def _changed(rows: Sequence[Row]) -> int:
-    """Count the changed answers that were not accidents."""
+    """Count the changed answers whose original is not in ACCIDENTS."""
     return sum(old != new for _, old, new in rows if old not in ACCIDENTS)
 
 
 def _endless(rows: Sequence[Row]) -> int:
-    """Count the calls that terminate neither with the hit nor on the base."""
+    """Count the calls that terminate neither in the original code nor after the edit."""
     return sum(old in NEVER and new in NEVER for _, old, new in rows)
 
 
 def _least_endless(answers: CandidateAnswers) -> int | None:
-    """Return the minimum number of endless calls with an edit that changes no sound answer; None if there is no such
-    edit."""
+    """Return the smallest number of endless calls among the edits that change no answers except crashes; None if there
+    is no such edit."""
     every = [_rows(answers, index) for index in range(len(answers.given))]
     return min((_endless(rows) for rows in every if _fixed(rows) and not _changed(rows)), default=None)
 
@@ -157,14 +159,15 @@ def _share(of: Iterable[bool]) -> float:
 
 
 def _kind(answer: str) -> str:
-    """Return the type of a result. Each exception counts as a separate type."""
+    """Return the type of an answer. Each exception counts as a separate type."""
     return answer.partition(":")[0]
 
 
 def _pinned(answers: CandidateAnswers, index: int) -> int:
-    """Count the different calls of failing tests whose answer the edit changes.
+    """Count the different calls of failing tests whose answers the edit changes.
 
-    Calls that the tests make themselves are counted if there are any, otherwise calls of the edited function.
+    Only calls that the tests themselves make are counted, if there are any; otherwise, calls to the edited function are
+    counted.
     """
     seen = [(one.entry, one.text) for one, old, new in _rows(answers, index) if _is_seen(one) and old != new]
     own = [text for entry, text in seen if entry]

@@ -1,4 +1,4 @@
-"""Descriptions for users: what an edit changes, the evidence for it, and how behaviours differ."""
+"""Descriptions of edits for users: their changes, the evidence for them, and how their behaviours differ."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def number_in_words(number: int) -> str:
 
 
 def describe_change(path: str, line: int, function: str, description: str) -> str:
-    """Describe what an edit changes, in a sentence with its place."""
+    """Describe an edit in a sentence that includes its location."""
     where = f"in `{function}` (`{path}`, line {line})" if function else f"in `{path}`, line {line}"
     return f"{description[:1].upper()}{description[1:]} {where}."
 
 
 def describe_evidence(choice: Choice, place: int, special: str = "") -> str:
-    """Describe the evidence for and against the behaviour at this position of the choice."""
+    """Describe the evidence for and against the behaviour with this index in `choice`."""
     behaviour = choice.behaviours[place]
     sentences = []
     alike, others = len(behaviour.alike), len(choice.behaviours) - 1
@@ -51,7 +51,7 @@ def describe_evidence(choice: Choice, place: int, special: str = "") -> str:
 
 
 def describe_behaviours(options: Sequence[str], telling: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Describe behaviours as A, B and C: what each changes, and its answers to some inputs."""
+    """Describe behaviours, labelled A, B and C, by their changes and their answers to some inputs."""
     lines = [f"{letter}: {text}" for letter, text in zip(LETTERS, options, strict=False)]
     for call, answers in telling:
         lines.append(f"{call}")

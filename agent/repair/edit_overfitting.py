@@ -1,4 +1,4 @@
-"""Signs of a wrong repair in an edit's text: it contains the tests' values, or removes a function's recursion."""
+"""Signs of overfitting in an edit: it contains values from the tests, or removes a function's recursion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ COMMON = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", "\n", ","
 def special_case(candidate: Candidate, data: bytes, seen: Iterable[str]) -> str:
     """Return why the edit seems to be tailored to the failing tests' values, or "".
 
-    The text completes a sentence that starts with "the edit". The sign is a literal that is new in the function and
-    occurs in a failing call or its answer (`seen`, as text).
+    The text completes a sentence that starts with "the edit". An edit is suspected if it adds a literal to the function
+    that occurs in `seen`, the failing calls and their answers as text.
     """
     new = [value for _, _, text in candidate.edits for value in literals_of(text)]
     new = [value for value in new if repr(value) not in COMMON]
@@ -34,8 +34,8 @@ def special_case(candidate: Candidate, data: bytes, seen: Iterable[str]) -> str:
 def stops_recursion(candidate: Candidate, data: bytes) -> bool:
     """Return whether the edit makes a recursive function stop calling itself.
 
-    Recursion is never written by mistake. Removing the recursion ends any endless recursion, so a test for endless
-    recursion proves little.
+    Recursion is never written by mistake. Removing a recursive call always stops endless recursion, so passing a test
+    that failed because of endless recursion proves little.
     """
     function = candidate.function
     if function is None:
@@ -48,7 +48,7 @@ def stops_recursion(candidate: Candidate, data: bytes) -> bool:
 
 
 def recursive(text: bytes) -> set[str]:
-    """Return the names of the functions in a piece of code that call themselves; none if it is not Python."""
+    """Return the names of the functions in a piece of code that call themselves; empty if the code cannot be parsed."""
     try:
         tree = ast.parse(textwrap.dedent(text.decode("utf-8", "replace")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -65,6 +65,6 @@ def _called(node: ast.AST) -> str:
 
 
 def _around(candidate: Candidate, data: bytes) -> bytes:
-    """Return the bytes of the edited function, or of the file."""
+    """Return the bytes of the edited function, or of the whole file if the edit is not in a function."""
     function = candidate.function
     return data[function.start : function.end] if function else data

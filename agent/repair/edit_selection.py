@@ -1,8 +1,8 @@
-"""The choice among several plausible edits, by their behaviour on inputs that are variations of those in the tests.
+"""The choice among several plausible edits, by their behaviour on variations of the tests' inputs.
 
-CodeT (Chen et al., 2022) takes the behaviour that most samples of a model agree on as the likeliest. Patch-Sim (Xiong
-et al., 2018) expects a correct patch to keep the behaviour of passing tests and to change that of failing ones. Here
-both are combined with the likelihood of each edit before it was run.
+CodeT (Chen et al., 2022) prefers the behaviour that most samples of a model agree on. Patch-Sim (Xiong et al., 2018)
+expects a correct patch to keep the behaviour of passing tests and to change that of failing ones. Both ideas are
+combined here with the prior likelihood of each edit.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from agent.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
 from agent.repair.edit_descriptions import describe_evidence, number_in_words
 
 SECONDS = 120.0
-"""Default wall-clock limit for all answers; they take only a few CPU seconds."""
+"""Default wall-clock limit, in seconds, for collecting all answers, which takes only a few CPU seconds."""
 LEAST_SECONDS = 1.0
-"""If less time is left, no inputs are run."""
+"""Minimum number of seconds that must be left to run any inputs."""
 SHOWN, TOLD = 3, 2
-"""The number of behaviours shown side by side, and of inputs that distinguish them."""
+"""Maximum number of behaviours shown side by side, and of shown inputs that distinguish them."""
 FEW = 2
-"""Number of failing tests, or of different inputs in them, up to which an edit that passes them may still be wrong."""
+"""Number of failing tests, or of different inputs in them, up to which an edit that passes the tests may still be
+wrong."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
-"""Packages and modules that run tests, and pytest's plug-ins."""
+"""Names of packages and modules that run tests, including pytest plugins."""
 NEARLY = 16
-"""Difference in bytes below which two edits count as equally long; the likelier one is shown."""
+"""Size difference, in bytes, below which two edits count as equally long, so that the likelier one is shown."""
 
 
 def choose_edit(
@@ -44,12 +45,13 @@ def choose_edit(
     seconds: float = SECONDS,
     sought: bool = True,
 ) -> Choice:
-    """Group the hits by their behaviour on calls recorded from these tests and on variations of these calls, the
+    """Group the plausible edits by their behaviour on calls recorded from these tests and on variations of these calls,
     likeliest group first.
 
-    `limit`: CPU seconds for each call. `hints`: literals of the failing tests, as text. `seconds`: the wall-clock
-    limit; hits without an answer by then are doubted. `sought`: the search continued for the usual time after the first
-    hit. Raises UsageError, Cancelled.
+    `limit`: the maximum number of CPU seconds for each call. `hints`: literals from the failing tests, as source text.
+    `seconds`: the wall-clock limit for all calls; edits that give no answer in this time are reported as doubtful.
+    `sought`: whether the search continued long enough after the first plausible edit to find others. Raises UsageError,
+    Cancelled.
     """
     if not hits:
         return Choice()
@@ -67,10 +69,10 @@ def judge_hits(
     hints: Sequence[str] = (),
     sought: bool = True,
 ) -> Choice:
-    """Return the choice based on the answers of the hits.
+    """Return the choice based on the answers of the plausible edits.
 
-    `failing` is the number of tests that were fixed. `files` holds the contents by path. For the other arguments see
-    `choose`.
+    `failing` is the number of tests that were fixed. `files` maps paths to contents. For the other arguments, see
+    `choose_edit`.
     """
     looks = check_hits(hits, answers, files, hints)
     weights = [hit.score * look.mark for hit, look in zip(hits, looks, strict=True)]
@@ -100,11 +102,11 @@ def judge_hits(
 
 
 def agreements(answers: CandidateAnswers, weights: Sequence[float]) -> list[float]:
-    """Return for each hit the share of the total weight that belongs to hits with the same answer, averaged over the
-    inputs on which it was run.
+    """Return, for each edit, the share of the total weight of the edits that give the same answer, averaged over the
+    inputs on which the edit was run.
 
-    A unique answer gets the share of its own weight. Accidental answers (an index out of range, a time-out) get no
-    share.
+    An edit with a unique answer gets only the share of its own weight. Unintended answers, such as an IndexError or a
+    timeout, get no share.
     """
     total = [0.0] * len(weights)
     answered = [0] * len(weights)
@@ -125,10 +127,10 @@ def agreements(answers: CandidateAnswers, weights: Sequence[float]) -> list[floa
 
 
 def _groups(answers: CandidateAnswers, looks: Sequence[AnswerCheck], order: Sequence[int]) -> list[list[int]]:
-    """Group hits that give the same answers wherever both were run.
+    """Group the edits that give the same answers on all inputs on which both were run.
 
-    Hits that cannot be compared form groups of their own. That includes a hit that changes no answer to a call of the
-    failing tests, since its answers do not show what the tests check.
+    An edit that cannot be compared with others forms a group of its own. This includes edits that change no answer to a
+    call of the failing tests, since their answers do not show what the tests check.
     """
     groups: list[list[int]] = []
     for index in order:
@@ -177,7 +179,8 @@ def _doubt(
 
 
 def _of_runner(path: str) -> str:
-    """Return a doubt about an edit of the test runner: without its `raise`, for example, all tests pass."""
+    """Return the doubt about an edit of this file if the file belongs to the test runner, where removing a `raise`
+    could make all tests pass."""
     judges = any(RUNNER.fullmatch(part) for part in path.removesuffix(".py").split("/"))
     return "The edit changes the test runner, so the tests cannot judge it." if judges else ""
 
@@ -187,19 +190,20 @@ def _sentence(special: str) -> str:
 
 
 def _is_comparable(answers: CandidateAnswers, looks: Sequence[AnswerCheck], one: int, other: int) -> bool:
-    """Return whether the answers allow a comparison: each hit changes an answer to a call of the failing tests, and
-    both were run on at least one common input."""
+    """Return whether two edits can be compared: each changes an answer to a call of the failing tests, and both were
+    run on at least one common input."""
     pairs = zip(answers.given[one], answers.given[other], strict=True)
     return bool(looks[one].pinned and looks[other].pinned) and any(a and b for a, b in pairs)
 
 
 def _may_differ(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Return whether two hits differ in an answer that is not a time-out."""
+    """Return whether two edits give different answers to an input, apart from timeouts."""
     return any(a and b and a != b and LATE not in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def _distinguishing_inputs(answers: CandidateAnswers, first: Sequence[int]) -> tuple[BehaviourDifference, ...]:
-    """Return the fewest and shortest inputs that distinguish these hits, preferring calls that the tests make."""
+    """Return as few and as short inputs as possible that distinguish these edits, preferably calls that the tests
+    make."""
     rows = list(zip(answers.inputs, *(answers.given[index] for index in first), strict=True))
     apart = {(a, b) for a in range(len(first)) for b in range(a)}
     found: list[BehaviourDifference] = []
@@ -214,8 +218,8 @@ def _distinguishing_inputs(answers: CandidateAnswers, first: Sequence[int]) -> t
 
 
 def _tells(one: AnswerInput, given: Sequence[str], apart: set[tuple[int, int]]) -> tuple[int, bool, bool, int]:
-    """Rate an input by the number of pairs of hits that it distinguishes, whether the tests make this call, whether no
-    hit raises, and its length."""
+    """Rate an input by the number of pairs of edits that it distinguishes, whether the tests make this call, whether no
+    edit raises an exception, and how short the input is."""
     split = sum(_differs(given, pair) for pair in apart)
     return split, one.entry, not any(answer.startswith("!") for answer in given), -len(one.text)
 

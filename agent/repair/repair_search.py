@@ -29,16 +29,17 @@ if TYPE_CHECKING:
 
 MOST_FILES = 12
 RIVALS = (300, 3000)
-"""Minimum and maximum number of edits tried after the first plausible one, to find rivals that show how doubtful it is.
-The maximum is raised to the number of edits tried before the first plausible one. With few failing tests, twice as many
-are tried."""
+"""Minimum and maximum number of edits that are tried after the first plausible one, to find other plausible edits
+(rivals) to compare it with. The maximum is raised to the number of edits tried before the first plausible one. Both
+numbers are doubled if there are few failing tests."""
 LESS_LIKELY = 10
-"""Between the minimum and the maximum of RIVALS, the search ends when an edit is less likely than the first plausible
-one by this factor. With few failing tests, the square of this number is used."""
+"""After the minimum number of RIVALS, the search ends when the current edit is less likely than the first plausible one
+by this factor. If there are few failing tests, the square of this number is used."""
 RIVAL_SECONDS = 8.0
-"""Maximum CPU seconds for rivals; raised to the CPU seconds used until the first plausible edit, if these are more."""
+"""Maximum number of CPU seconds spent on rivals, or as many as were used until the first plausible edit, if that is
+more."""
 WATCHING = 1 / 3
-"""Share of a search's CPU seconds, and of its wall-clock time, for tracing the tests."""
+"""Maximum share of a search's CPU time and wall-clock time that is used to trace the tests."""
 CHOOSING_SHARE = 0.25
 """Share of a search's time that is reserved for comparing plausible edits."""
 ENOUGH = 60
@@ -52,11 +53,11 @@ UNREADABLE = "The repository's code that the failing tests run cannot be parsed 
 
 @dataclass(frozen=True, slots=True)
 class RepairTask:
-    """The problem to repair.
+    """The task of a repair search: the tests to fix and the files to edit.
 
-    In `workspace`, whose files are those of `tree`, the `failing` tests must pass and the `passing` ones must still
-    pass. `command` runs them. `text` is the issue's text, `places` are the locations in the code that it refers to,
-    likeliest first.
+    The `failing` tests must be made to pass in `workspace`, which contains the files of `tree`, and the `passing` tests
+    must still pass. `command` runs the tests. `text` is the text of the issue, and `places` are the locations in the
+    code that it refers to, likeliest first.
     """
 
     workspace: Workspace
@@ -80,7 +81,7 @@ class RepairTask:
         return literal_hints(self._file, self.failing, self.text)
 
     def awaited(self, spectrum: Spectrum) -> tuple[str, ...]:
-        """Return the names of the exceptions that failing tests expect and that were not raised."""
+        """Return the names of the exceptions that failing tests expect but that were not raised."""
         return expected_exceptions(self._file, spectrum.failing)
 
     def _file(self, path: str) -> bytes:
@@ -89,10 +90,11 @@ class RepairTask:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of a search.
+    """The progress of a search.
 
-    It holds what the search is `doing`, the number of places and candidates tried, the CPU seconds of the target, the
-    candidates per second in this process, the number of plausible ones, and a description of the first of these.
+    It contains the current activity (`doing`), the numbers of places and candidates tried, the CPU seconds used by the
+    target program, the number of candidates that this process tries per second, the number of plausible candidates, and
+    a description of the first plausible one.
     """
 
     doing: str
@@ -116,8 +118,8 @@ class Progress:
 class SearchResult:
     """The result of a search.
 
-    `why` is the reason why nothing could be tried, or "" if something was tried. `cut_short`: a time limit ended the
-    search.
+    `why` is the reason why nothing could be tried, or "" if something was tried. `cut_short` is true if a time limit
+    ended the search.
     """
 
     choice: Choice = field(default_factory=Choice)
@@ -135,7 +137,7 @@ class SearchResult:
         return candidate.apply(self._data(candidate)).decode()
 
     def smallest_edit(self, candidate: Candidate) -> tuple[str, str]:
-        """Return old and new text as the `edit` tool takes them."""
+        """Return the old and the new text, in the form that the `edit` tool expects."""
         return smallest_edit(self._data(candidate).decode(), self.new_text(candidate))
 
     def _data(self, candidate: Candidate) -> bytes:
@@ -150,14 +152,15 @@ def search(
     memory: Memory | None = None,
     end: float = math.inf,
 ) -> SearchResult:
-    """Search for edits with at most `cpu_seconds` of the target's CPU time, and compare the plausible ones.
+    """Search for edits that fix the tests, using at most `cpu_seconds` of the target program's CPU time, and compare
+    the plausible ones.
 
-    The search ends by `end` on the monotonic clock. After the first plausible edit, some more edits are tried as its
-    rivals. Edits that `memory` holds from an earlier search for the same problem are not tried again; their CPU seconds
-    count towards the limit.
+    The search ends at the latest when the monotonic clock reaches `end`. After the first plausible edit, more edits are
+    tried to find others to compare it with. Edits that `memory` contains from an earlier search for the same problem
+    are not tried again; their CPU seconds count towards the limit.
 
-    Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. With a memory, the
-    search can then be resumed.
+    Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. A cancelled search
+    can be resumed if it has a `memory`.
     """
     started = time.monotonic()
     tried = SearchProgress(memory or NoMemory())
@@ -199,11 +202,11 @@ def search(
 
 
 class SearchRun:
-    """Runs candidates until the CPU seconds are used, enough plausible edits were found, or `end` is reached. `tried`
-    records them.
+    """Runs candidates until the CPU seconds are used up, enough rivals of the first plausible edit have been tried, or
+    `end` is reached. `tried` records the candidates that were run.
 
-    `cut_short`: a time limit ended it. `sought`: all candidates, or at least the minimum number of rivals of the first
-    plausible edit, have been tried.
+    `cut_short` is true if a time limit ended the run. `sought` is true if all candidates, or at least the minimum
+    number of rivals of the first plausible edit, have been tried.
     """
 
     def __init__(
@@ -227,7 +230,7 @@ class SearchRun:
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of the target, including those of earlier processes."""
+        """CPU seconds used by the target program, including in earlier processes."""
         return self.tried.cpu + self.evaluator.cpu
 
     def run(self, stream: Iterator[Candidate], tell: Callable[[Progress], None]) -> None:
@@ -285,7 +288,7 @@ class SearchRun:
 
     @property
     def _rivals(self) -> float:
-        """The number of edits tried after the first plausible one, in the unit of RIVALS."""
+        """The number of edits tried after the first plausible one, halved if there are few failing tests."""
         first = self.tried.first
         return (self.tried.count - first.count) / self._times if first else 0.0
 
@@ -322,10 +325,10 @@ def _covering(spectrum: Spectrum) -> list[str]:
 
 
 def _limits(spectrum: Spectrum) -> TimeLimits:
-    """Limit each test to ten times its duration.
+    """Return the time limits of the tests: ten times the measured duration of each test, within bounds.
 
-    A failing test, which may stop early, gets at least the time within which three quarters of all tests finish, up to
-    a bound.
+    A failing test may have stopped early, so its duration is assumed to be at least the 75th percentile of all
+    durations, up to a bound.
     """
 
     def limit(seconds: float) -> float:
@@ -341,7 +344,8 @@ def _limits(spectrum: Spectrum) -> TimeLimits:
 
 
 def smallest_edit(before: str, after: str) -> tuple[str, str]:
-    """Return old and new text of the lines that differ, with context so that the old text is unique and not empty."""
+    """Return the old and the new text of the lines that differ, with enough context to make the old text unique and not
+    empty."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     head = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     most = min(len(old), len(new)) - head

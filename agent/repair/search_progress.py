@@ -1,7 +1,7 @@
 """The record of what a search has tried, so that an interrupted search can be resumed.
 
-It stores a digest of each edit instead of a position in the stream of candidates. Which tests could be traced depends
-on the machine's load, so a resumed search may get its candidates in another order.
+It stores a digest of each edit instead of a position in the stream of candidates. A resumed search may generate its
+candidates in another order, since the load of the machine affects which tests can be traced.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from aci.repair.candidate_evaluator import Candidate, CandidateResult, FunctionSpan
 
 WIDTH = 4
-"""Bytes of a digest. After 100,000 edits, one new edit in 40,000 is mistaken for one of them."""
+"""Number of bytes in a digest. After 100,000 edits, one in 40,000 new edits is mistaken for an earlier one."""
 
 
 class Memory(Protocol):
-    """Storage for the tried edits, in parts: JSON with their digests."""
+    """Storage for the tried edits, in parts that each consist of JSON data and the digests of edits."""
 
     def parts(self) -> Iterable[tuple[dict[str, Any], bytes]]: ...
 
@@ -37,7 +37,8 @@ class NoMemory:
 
 @dataclass(frozen=True, slots=True)
 class FirstHit:
-    """The number of edits tried, and the target's CPU seconds, when the first plausible one was found."""
+    """The number of edits tried, and the CPU seconds used by the target program, when the first plausible edit was
+    found."""
 
     count: int
     cpu: float
@@ -45,9 +46,10 @@ class FirstHit:
 
 @dataclass
 class SearchProgress:
-    """The edits tried by this process and earlier ones: their number, their places, and the plausible ones in order.
+    """The edits tried by this process and earlier ones: their number, their places, and the plausible edits in the
+    order in which they were found.
 
-    `cpu` is the target's CPU seconds in earlier processes.
+    `cpu` is the number of CPU seconds used by the target program in earlier processes.
     """
 
     memory: Memory = field(default_factory=NoMemory)
@@ -76,20 +78,22 @@ class SearchProgress:
 
     @property
     def least(self) -> list[Candidate]:
-        """The plausible edits that do not contain another one; the additional edits have no effect that a test sees."""
+        """The plausible candidates that do not contain another plausible one; additional edits have no effect that a
+        test detects."""
         return [hit for hit in self.hits if not _holds(hit, self.hits)]
 
     def knows(self, candidate: Candidate) -> bool:
-        """Return whether a candidate can be skipped: an earlier process tried it, or it contains a plausible one."""
+        """Return whether a candidate can be skipped: an earlier process tried it, or it contains a plausible
+        candidate."""
         known = bool(self._digests) and _digest(candidate) in self._digests
         return known or _holds(candidate, self.hits)
 
     def add(self, judged: CandidateResult, cpu: float) -> None:
-        """Record a result. `cpu`: CPU seconds of the target so far, including earlier processes."""
+        """Record a result. `cpu`: the CPU seconds used by the target program so far, including in earlier processes."""
         candidate = judged.candidate
         self.count += not judged.again
         self.places.add((candidate.path, candidate.line))
-        if judged.verdict == "late":  # it is tried again, by this process or the next
+        if judged.verdict == "late":  # the candidate will be tried again, by this process or a later one
             return
         self._unsaved += _digest(candidate)
         if judged.verdict == "plausible":
@@ -112,7 +116,7 @@ class SearchProgress:
 
 
 def _holds(candidate: Candidate, others: Iterable[Candidate]) -> bool:
-    """Return whether a candidate contains all edits of another one and additional edits."""
+    """Return whether a candidate contains all edits of another candidate, and more."""
     if len(candidate.edits) < 2:
         return False
     edits = set(candidate.edits)

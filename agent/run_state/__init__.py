@@ -1,1 +1,1 @@
-"""The state of a run as its records show it: trees of turns, merge base, undo and outcomes."""
+"""The state of a run, derived from its records: trees of turns, merge base, undo and outcomes."""

@@ -18,11 +18,11 @@ class Outcome:
 
 
 def load_outcome(value: dict[str, Any]) -> Outcome:
-    """Return an outcome from its form in the journal."""
+    """Build an outcome from its JSON form in the journal."""
     return Outcome(value["tree"], load_verdict(value["verdict"]), value["exit"])
 
 
 def load_verdict(value: dict[str, Any]) -> Verdict:
-    """Return a verdict from its form in the journal."""
+    """Build a verdict from its JSON form in the journal."""
     parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     return Verdict(**parts)

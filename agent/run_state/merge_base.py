@@ -1,9 +1,9 @@
-"""The merge base of session and user: the last state of the files that both have in common, derived from the records
-alone.
+"""The merge base of the session's and the user's files: their last common state, derived from the records alone.
 
-It starts as the run's base. Applied changes are written to the user's files and are then in both; the user's own
-changes are merged into the session's files (a step of author `host`). A rewind of the session also takes back the
-user's changes that were merged since; applied changes are still in the user's files, so they remain in the base.
+The merge base is initially the base of the run. Applying changes writes them to the user's files, so that both sides
+contain them; the user's own changes are merged into the session's files by a step of author `host`. A rewind of the
+session also reverts the user's changes that were merged since then; applied changes remain in the merge base, since
+they are still in the user's files.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from trajectories.records import Note, Step
 from trajectories.trajectory import Trajectory
 
 EFFECT, MOVED, FAILED = "effect", "moved", "failed"
-"""Keys in the data of a `done` note: the effect; the old and the new common tree; whether it failed."""
+"""Keys in the data of a `done` note: the effect, the old and the new common tree, and whether the effect failed."""
 UNDONE = "turns"
-"""Key in the data of a step that rewinds: the number of turns. Without this key the files stay unchanged."""
+"""Key in the data of a step that rewinds: the number of turns. Without this key, the step does not change the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """A conflict: files that both the user and the session changed. `seen` is the user's tree at that time, `ours` the
-    session's."""
+    """A conflict: files that both the user and the session changed. `seen` is the user's tree when the conflict
+    occurred, and `ours` is the session's tree."""
 
     paths: tuple[str, ...]
     seen: str
@@ -37,7 +37,7 @@ class OpenConflict:
 
 @dataclass(slots=True)
 class MergeBase:
-    """The common `tree`; `open` holds conflicts in files that the session has not changed since."""
+    """The merge base: its `tree`, and the `open` conflicts, in files that the session has not changed since."""
 
     tree: str
     open: tuple[OpenConflict, ...] = ()
@@ -73,7 +73,7 @@ class _Replay:
         self.now = MergeBase(merge_trees(self.trees, old, self.now.tree, new).tree, self.now.open)
 
     def _settle_conflicts(self, tree: str) -> None:
-        """Settle conflicts in files that the session changed after the conflicts were reported to it."""
+        """Mark conflicts as resolved in files that the session changed after the conflicts were reported to it."""
         if not self.now.open:
             return
         synced, left = self.now.tree, []
@@ -87,7 +87,7 @@ class _Replay:
 
 
 def find_merge_base(trees: Trees, trajectory: Trajectory, base: str) -> MergeBase:
-    """Return the merge base after all records. `base` is the run's tree."""
+    """Return the merge base after all records. `base` is the base tree of the run."""
     replay = _Replay(trees, MergeBase(base), {0: MergeBase(base)})
     for record in list(trajectory.records):
         if isinstance(record, Step) and record.branch == MAIN:
@@ -98,7 +98,7 @@ def find_merge_base(trees: Trees, trajectory: Trajectory, base: str) -> MergeBas
 
 
 def present_tree(trajectory: Trajectory, base: str) -> str:
-    """Return the tree of the session's present files."""
+    """Return the current tree of the session."""
     return tree_at(trajectory, len(trajectory.records), base)
 
 
@@ -108,7 +108,8 @@ def merge_data(step: Step) -> Mapping[str, Any] | None:
 
 
 def effects(trajectory: Trajectory, kind: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the data of effects of this kind on the user's repository, oldest first: `apply`, `commit`."""
+    """Yield the data of the successful effects of this kind (`apply` or `commit`) on the user's repository, oldest
+    first."""
     for note in trajectory.notes:
         if note.kind == "done" and not note.data.get(FAILED) and str(note.data.get(EFFECT, "")).startswith(f"{kind} "):
             yield note.data

@@ -10,7 +10,7 @@ class ProgressEvent:
     """An event that a front end may show: `delta`, `action`, `phase`, `say` or `progress` (a status that is updated
     repeatedly).
 
-    Events are ephemeral; the journal holds everything that matters.
+    Events are not stored; everything that must persist is in the journal.
     """
 
     kind: str

@@ -1,11 +1,11 @@
 """Rewinds: a conversation returns to an earlier step, and later steps are summarised in one line.
 
 A step that rewinds stores the number of its target in the data of an observation (`back_to`), so that the messages to a
-model remain a pure function of the records. Steps after the target that others wrote (the user, a proof, the strategy)
-are kept.
+model remain a pure function of the records. Steps after the target are kept if the user, a proof or the strategy wrote
+them.
 
-A rewind by the user (`rewind`: undo, redo, a summary in place of the steps) leaves no trace: the conversation becomes
-the one after step `rewind` (0: empty). The step itself is visible only if it is a summary (`told`).
+A rewind by the user (undo, redo, or replacing steps by a summary) leaves no summary line: the conversation continues
+from step `rewind` (0: it is empty). The model sees the rewinding step itself only if it is a summary (`told`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trajectories.records import Observation, Step
 
 BACK_TO, REWIND, TOLD = "back_to", "rewind", "told"
 LINE, SAFETY, HINT = "undo", "safety", "hint"
-"""Authors of steps: the line that summarises omitted steps, the regression guard's messages, hints about loops."""
+"""Authors of special steps: summaries of omitted steps, the regression guard's messages, and hints about loops."""
 READ_ONLY_TOOLS = {"view", "search", "symbols"}
 LONGEST, LONGEST_ACTION, LONGEST_ANSWER = 1_000, 80, 120
 
@@ -30,13 +30,13 @@ def rewind_target(step: Step) -> int | None:
 
 
 def rewinds(step: Step) -> int | None:
-    """Return the number of the step from which the conversation continues after a rewind by the user; 0 for an empty
-    conversation, None if this step is no such rewind."""
+    """Return the number of the step to which the user rewound the conversation in this step: 0 for an empty
+    conversation, None if this step is not such a rewind."""
     return next((seen.data[REWIND] for seen in step.observations if REWIND in seen.data), None)
 
 
 def active_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that lead to the present one, without those that a rewind abandoned."""
+    """Return the steps that lead to the current one, without those that a rewind by the user abandoned."""
     found: list[Step] = []
     last: float = math.inf
     for step in reversed(steps):
@@ -48,7 +48,7 @@ def active_steps(steps: Sequence[Step]) -> list[Step]:
 
 
 def visible_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that a model sees: a line summarises those that were reverted."""
+    """Return the steps that a model sees, with a one-line summary in place of the reverted ones."""
     wanted = {number for step in steps if (number := rewinds(step)) is not None}
     known: dict[int, list[Step]] = {0: []}
     kept: list[Step] = []
@@ -65,7 +65,7 @@ def visible_steps(steps: Sequence[Step]) -> list[Step]:
 
 
 def is_rewritten(steps: Sequence[Step]) -> bool:
-    """Return whether the last reply answers a conversation that is not a prefix of the present one."""
+    """Return whether the conversation that the last reply answered is no longer a prefix of the current one."""
     last = next((at for at in reversed(range(len(steps))) if steps[at].reply is not None), 0)
     if all(rewind_target(step) is None and rewinds(step) is None for step in steps[last:]):
         return False
@@ -74,7 +74,7 @@ def is_rewritten(steps: Sequence[Step]) -> bool:
 
 
 def _summarise_attempts(steps: list[Step], target: int) -> list[Step]:
-    """Return the steps, with a single line in place of the attempts after step `target`."""
+    """Return the steps, with a one-line summary in place of the attempts after step `target`."""
     attempts = [step for step in steps if step.n > target and _is_attempt(step)]
     if not attempts:
         return steps
@@ -98,7 +98,8 @@ def _attempts(steps: Iterable[Step]) -> str:
 
 
 def _describe(step: Step) -> list[str]:
-    """Return what a step did, with results where they matter; actions that only read are skipped."""
+    """Return descriptions of a step's actions, with the results of test runs and failed actions; read-only actions are
+    skipped."""
     if step.reply is None:
         return [_line(seen.text.strip("[]."), LONGEST // 2) for seen in step.observations if step.author != HINT]
     return [

@@ -1,8 +1,8 @@
 """Ownership of run folders and output folders: which of them the user created.
 
-Each is registered in the state folder when it is created, with a digest of each run's journal and of each batch's
-results. Any other run folder is untrusted: `agent/runs/untrusted_run.py` defines which parts of it are used. Any other
-output folder of `batch` or `evaluate` is refused.
+The user's folders are registered in the state folder when they are created, with a digest of each run's journal and of
+each batch's results. An unregistered run folder is untrusted: `agent/runs/untrusted_run.py` defines which parts of it
+are used. An unregistered output folder of `batch` or `evaluate` is refused.
 """
 
 from __future__ import annotations
@@ -26,27 +26,28 @@ from trajectories.run_comparison import REPLAY
 from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
-"""`unknown`: the run is in the user's folder of runs, but the state folder was moved since, or the run is older than
-the registry."""
+"""`unknown`: the run is in the user's folder of runs, but it is older than the registry, or the state folder has been
+moved since the run was created."""
 
 UNTRUSTED = "untrusted"
 """Key in the data of a replay's note, set if the original run is not the user's own."""
 REGISTRY = "own-runs"
 ASKED = "asked"
-"""A file in the registry. It exists if there were no unregistered runs, or the user has answered."""
+"""A file in the registry that marks the question about ownership as settled. It exists if there were no unregistered
+runs, or if the user has said who owns them."""
 DIGEST = ".digest"
 TRIES = 5
 OUTPUT = "output-"
-"""Prefix of the name of an output folder's entry."""
+"""Prefix of the names of registry entries for output folders."""
 RESULTS = "results.jsonl"
-"""The one file in the output folder of a batch whose digest is stored."""
+"""The only file in a batch's output folder whose digest is stored."""
 OWNER = ".swe-agent-owner"
-"""A file with a random token in an output folder; the folder's entry holds the same token, since a folder from an
-archive may get the path and the inode of a removed folder."""
+"""A file with a random token in an output folder; the registry entry contains the same token, because a folder
+extracted from an archive may get the path and the inode of a removed folder."""
 BEING_WRITTEN = f".{OWNER}.new"
 LOCK_SECONDS = 10
 MOST_BYTES = 10_000
-"""Maximum number of bytes in an entry."""
+"""Maximum number of bytes in a registry entry."""
 
 
 def open_registry(state: Path) -> None:
@@ -59,9 +60,10 @@ def open_registry(state: Path) -> None:
 
 
 def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
-    """Record that the user's own process creates this run, whose journal will start with `data` or already exists.
+    """Register a run that the user's own process creates; `data` is the start of its journal, or None if the journal
+    already exists.
 
-    Returns the file for the journal's digest.
+    Returns the path of the file for the journal's digest.
 
     Raises OSError, and ConfigError for a file system without owners and permissions, on which anyone could have written
     the entry.
@@ -77,7 +79,7 @@ def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
 
 
 def forget(directory: Path, state: Path) -> None:
-    """Remove the entry of a run that is deleted."""
+    """Remove the registry entry of a run that is being deleted."""
     with suppress(OSError):
         entry = _entry(directory, state)
         entry.unlink()
@@ -85,8 +87,8 @@ def forget(directory: Path, state: Path) -> None:
 
 
 def digest_path(directory: Path, state: Path) -> Path | None:
-    """Return the file with the digest of a registered run's journal; None if it is not registered here. Raises OSError
-    and RunBroken."""
+    """Return the path of the file with the digest of a run's journal; None if the run is not registered here. Raises
+    OSError and RunBroken."""
     entry = _entry(directory, state)
     return entry.with_suffix(DIGEST) if _read(entry) == _folder_id(directory) else None
 
@@ -104,7 +106,7 @@ def run_owner(directory: Path, state: Path) -> Owner:
 
 
 def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
-    """Return whether the user created the run and all its content: a replay repeats the results of another run.
+    """Return whether the user created the run and all its content; false for a replay of an untrusted run.
 
     Raises the same errors as `run_owner`.
     """
@@ -113,8 +115,8 @@ def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
 
 
 def record_answer(state: Path, is_users: bool) -> None:
-    """Store the user's answer on who owns the runs in the state folder: register each, or forget those registered
-    elsewhere.
+    """Apply the user's answer about who owns the unknown runs in the state folder: register these runs, or remove their
+    entries.
 
     Raises OSError and ConfigError.
     """
@@ -127,10 +129,9 @@ def record_answer(state: Path, is_users: bool) -> None:
 
 
 def ask_for_owner(state: Path, directory: Path | None = None) -> None:
-    """Ask the user once, at a terminal, who owns the runs in the state folder, if the registry does not know this run's
-    owner.
+    """Ask the user once, at a terminal, who owns the runs in the state folder, if this run's owner is unknown.
 
-    Without `directory` it asks if any run is unknown. Raises OSError and ConfigError.
+    Without `directory`, the user is asked if the owner of any run is unknown. Raises OSError and ConfigError.
     """
     unasked = not _is_asked(state) and bool(_started_runs(state))
     if at_terminal() and (run_owner(directory, state) == "unknown" if directory else unasked):
@@ -139,15 +140,14 @@ def ask_for_owner(state: Path, directory: Path | None = None) -> None:
 
 
 def claim_output(out: Path, state: Path) -> Path:
-    """Register the output folder of a batch or an evaluation, which is created if it is missing.
+    """Register the output folder of a batch or an evaluation, and create it if it does not exist.
 
     Call it before anything in the folder is read: otherwise other people's files would count as the user's results.
-    Returns the file with the digest of its `results.jsonl`; `agent.batch.reports.batch_results.ResultStore` compares
-    them.
+    Returns the path of the file with the digest of `results.jsonl`, which
+    `agent.batch.reports.batch_results.ResultStore` checks.
 
-    A folder that is neither registered nor empty is refused (UsageError), unless the user, asked once at a terminal,
-    says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does, and
-    TryLater.
+    Raises UsageError for an unregistered folder that is not empty, unless the user confirms at a terminal that they
+    created it; its runs are then registered too. Raises OSError and ConfigError as `register` does, and TryLater.
     """
     make_folder(out, 0o700)
     entry = state / REGISTRY / f"{OUTPUT}{sha256(os.fsencode(out.resolve())).hexdigest()}.json"
@@ -168,10 +168,10 @@ def claim_output(out: Path, state: Path) -> Path:
 
 
 def _register_output(out: Path, entry: Path, state: Path) -> None:
-    """Register an output folder. The entry is written last: without it, a folder with only the token still counts as
-    empty."""
+    """Register an output folder. The entry is written last: if this is interrupted, a folder that contains only the
+    token still counts as empty."""
     for directory in _started_runs(out):
-        with suppress(OSError, RunBroken):  # the run cannot be read; the batch reports it
+        with suppress(OSError, RunBroken):  # if a run cannot be read, the batch reports it
             register(directory, state)
     token, results = secrets.token_hex(32), out / RESULTS
     write_durably(out / OWNER, token.encode())
@@ -193,18 +193,18 @@ def _is_asked(state: Path) -> bool:
 
 
 def _started_runs(state: Path) -> list[Path]:
-    """Return the runs in a state folder or an output folder."""
+    """Return the runs in a state folder or an output folder that have a journal."""
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
 
 def _folder_id(directory: Path) -> str:
-    """Return the folder and its inode: another folder may later have the name of a removed one."""
+    """Return the folder's path and inode, since another folder may later have the same path."""
     return f"{directory.resolve()} {directory.stat().st_ino}"
 
 
 def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
-    """Return the path of a run's entry, named by the digest of the run's name and its first record."""
+    """Return the path of a run's entry, whose name is the digest of the run's name and first record."""
     digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
     if first is None:
         with open_journal(directory / "journal.jsonl") as file:
@@ -214,8 +214,8 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
 
 
 def _is_as_written(directory: Path, entry: Path) -> bool:
-    """Return whether the journal matches its stored digest; the check is retried, since another process may be writing
-    the journal."""
+    """Return whether the journal matches its stored digest, with retries because another process may be writing the
+    journal."""
     return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
 
 
@@ -228,7 +228,7 @@ def _write(entry: Path, directory: Path, state: Path, token: str = "") -> None:
 
 
 def _read(entry: Path) -> str | None:
-    """Return the folder in an entry that only the user can have written; None if there is none."""
+    """Return the folder that an entry contains; None if there is no entry or another user could have written it."""
     try:
         with entry.open("rb") as file:
             about = os.fstat(file.fileno())

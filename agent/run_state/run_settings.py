@@ -1,7 +1,8 @@
-"""The settings of a continued run: recorded settings count only if the run is the user's own.
+"""The settings of a resumed run: recorded settings are trusted only if the run is the user's own.
 
-Precedence: administrator's policy > flag > the user's current connection settings > the record. Of an untrusted run
-only `image`, `setup` and `test` count, as in a repository's own `.swe-agent.toml`: after the user's own settings.
+Precedence: administrator's policy > flag > the user's current connection settings > the record. From an untrusted run,
+only `image`, `setup` and `test` are used, with lower precedence than the user's own settings, as for a repository's own
+`.swe-agent.toml`.
 """
 
 from __future__ import annotations
@@ -18,27 +19,28 @@ if TYPE_CHECKING:
 
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
-"""Settings that a resumed run takes from the present configuration. None of them affects the requests to a model."""
+"""Settings that a resumed run takes from the current configuration. None of them affects the requests to a model."""
 ISOLATION = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
 
 
 def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
-    """Return the settings that are recorded for the run and its turns."""
+    """Return the recorded settings of the run and of its turns."""
     assert trajectory.run is not None
     changed = {name: value for turn in trajectory.turns for name, value in turn.settings.items()}
-    said = {"experience": False} | trajectory.run.settings | changed  # the first versions did not have this setting
+    # The first versions did not record the setting `experience`.
+    said = {"experience": False} | trajectory.run.settings | changed
     return {name: value for name, value in said.items() if name in Settings.model_fields or not _is_setting(name)}
 
 
 def _is_setting(name: str) -> bool:
-    """Return whether this names a setting, in any case, as pydantic accepts it."""
+    """Return whether this is the name of a setting, ignoring case as pydantic does."""
     return name.casefold() in Settings.model_fields
 
 
 def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Settings:
-    """Return the settings with which the run was created, under today's policy.
+    """Return the settings with which the run was created, restricted by the current policy.
 
-    Addresses, keys, prices and time limits of models are those of the present configuration. Raises ConfigError and
+    Addresses, keys, prices and time limits of models are taken from the current configuration. Raises ConfigError and
     UsageError.
     """
     settings = Settings(**apply_coder_role(recorded_settings(trajectory)), state=state)
@@ -57,10 +59,11 @@ def settings_of_own_run(trajectory: Trajectory, state: Path, **flags: Any) -> Se
 def settings_of_untrusted_run(
     said: Mapping[str, Any], where: Path, today: Settings, flags: Mapping[str, Any]
 ) -> Settings:
-    """Return the user's present settings, with `image`, `setup` and `test` of the record if the user sets none.
+    """Return the user's current settings, with `image`, `setup` and `test` from the record where the user has not set
+    them.
 
-    Raises UsageError for an image that a repository may not name either, and if the run's commands would run without
-    isolation although the `flags` do not ask for it.
+    Raises UsageError for an image that a repository would not be allowed to choose, and if the run's commands would run
+    without isolation although `flags` does not request it.
     """
     from aci.environments.manifests.devcontainer import image_refusal
 

@@ -38,6 +38,6 @@ def reads_messages(strategy: str) -> bool:
 def _has_trait(strategy: str, name: str) -> bool:
     try:
         module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
-    except UsageError:  # an ended run's strategy may no longer exist
+    except UsageError:  # the strategy of an old run may no longer exist
         return False
     return bool(getattr(module, name, False))

@@ -1,4 +1,4 @@
-"""The state of a turn: the tree at its start, its present tree, and what was submitted, derived from the records."""
+"""The state of a turn, derived from the records: the tree at its start, its current tree, and its submission."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from trajectories.trajectory import Trajectory
 
 MAIN = "main"
 HOST = "host"
-"""The author of the step that merges the user's changes, and the name of its data."""
+"""The author of steps that merge the user's changes, and the key of these steps' data."""
 FIRST = frozenset({HOST, "turn", "user", "resume"})
 """The authors of steps that may come at the start of a turn, before the steps of its strategy."""
 
 
 def turn_start_tree(trajectory: Trajectory, base: str) -> str:
-    """Return the tree at the start of the present turn."""
+    """Return the tree at the start of the current turn."""
     return tree_at(trajectory, trajectory.turns_at[-1] if len(trajectory.turns) > 1 else 0, base)
 
 
 def tree_at(trajectory: Trajectory, end: int, base: str) -> str:
-    """Return the session's tree before record number `end`."""
+    """Return the session's tree as it was before record number `end`."""
     for at in range(end - 1, -1, -1):
         record = trajectory.records[at]
         if isinstance(record, Exit) or (isinstance(record, Step) and record.branch == MAIN):
@@ -29,7 +29,7 @@ def tree_at(trajectory: Trajectory, end: int, base: str) -> str:
 
 
 def current_tree(trajectory: Trajectory, base: str) -> str:
-    """Return the present tree of the present turn."""
+    """Return the latest tree of the current turn."""
     for record in reversed(trajectory.of_turn):
         if isinstance(record, Step) and record.branch == MAIN:
             return record.tree
@@ -37,7 +37,7 @@ def current_tree(trajectory: Trajectory, base: str) -> str:
 
 
 def turn_base_tree(trajectory: Trajectory, base: str) -> str:
-    """Return the tree at the start of the present turn's own work, with the user's changes merged."""
+    """Return the tree with which the current turn's own work started, after the user's changes were merged."""
     for record in trajectory.of_turn:
         if isinstance(record, Step) and record.branch == MAIN:
             if record.author == HOST:
@@ -54,10 +54,10 @@ def turn_issue(turn: Turn) -> Issue:
 
 
 def submission_field(records: Sequence[Record], name: str) -> str:
-    """Return this field of the last submission: on the main branch, else on a branch with the main branch's final
-    files, else on any branch.
+    """Return this field of the last submission: on the main branch, otherwise on a branch with the main branch's final
+    files, otherwise on any branch.
 
-    "" if there is none.
+    Returns "" if there is no such submission.
     """
     steps = [record for record in records if isinstance(record, Step)]
     ends = [step.tree for step in steps if step.branch == MAIN][-1:]

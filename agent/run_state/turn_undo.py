@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class UndoneTurns:
-    """A turn together with later turns that only read: the states before and after them."""
+    """A turn and the read-only turns that follow it: the states before and after all of them."""
 
     request: str
     before: Mark
@@ -35,15 +35,15 @@ class UndoneTurns:
 
 @dataclass(frozen=True, slots=True)
 class TurnHistory:
-    """The turns that are in effect, and those that were undone and can be redone; the next turn to undo or redo is
-    last."""
+    """The turns that are in effect (`done`), and those that can be redone (`undone`); the next turn to undo or redo is
+    the last of each."""
 
     done: tuple[UndoneTurns, ...] = ()
     undone: tuple[UndoneTurns, ...] = ()
 
 
 def turn_history(trajectory: Trajectory) -> TurnHistory:
-    """Return the history of the turns before the present one."""
+    """Return the history of the turns before the current one."""
     done: list[UndoneTurns] = []
     undone: list[UndoneTurns] = []
     for number, turn in enumerate(trajectory.turns[:-1]):
@@ -65,7 +65,8 @@ def turn_history(trajectory: Trajectory) -> TurnHistory:
 
 
 def abandoned_turn_start(trajectory: Trajectory) -> int | None:
-    """Return the step before the last turn if that turn was by hand and did not finish; else None.
+    """Return the number of the step before the previous turn if that turn was the user's own action and did not finish;
+    otherwise None.
 
     Messages of such a turn are not part of the conversation.
     """

@@ -14,9 +14,9 @@ from trajectories.run_comparison import Difference, RunComparison
 SHOWN = 20
 """Maximum number of differences shown in a terminal."""
 WIDTH = 300
-"""Maximum number of characters of each side."""
+"""Maximum number of characters shown for each run."""
 AROUND = 100
-"""Maximum number of characters before the first difference."""
+"""Maximum number of characters shown before the first difference."""
 
 
 def comparison_json(found: RunComparison) -> dict[str, Any]:
@@ -50,9 +50,9 @@ def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
 
 
 def _line(each: Difference, words: str, other: str) -> str:
-    """Return the first differing line of one side, from shortly before the difference.
+    """Return the first differing line of one run, starting shortly before the difference.
 
-    For a difference in success or exit code, that value comes first.
+    If the success or the exit code differs, this value comes first.
     """
     if each.what == "tree":
         return words[:10]
@@ -73,7 +73,7 @@ def _first_unlike(mine: list[str], theirs: list[str]) -> str:
     line, there = mine[at], theirs[at] if at < len(theirs) else ""
     start = max(0, _alike(line, there) - AROUND) if len(line) > WIDTH else 0
     shown = line[start : start + WIDTH]
-    shown = repr(shown) if line.split() in ([], there.split()) else escape_invisible(shown)  # make blanks visible
+    shown = repr(shown) if line.split() in ([], there.split()) else escape_invisible(shown)  # make whitespace visible
     return f"{'…' * (start > 0)}{shown}{'…' * (start + WIDTH < len(line))}"
 
 

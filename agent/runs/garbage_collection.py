@@ -1,6 +1,6 @@
 """Removal of runs, and of unused data in the remaining runs.
 
-A run in use is never removed; a resumable run only if it is named.
+A run in use is never removed, and a resumable run is removed only if it is named explicitly.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from trajectories.run_cleanup import DiskUsage, merge_packs, needs_packing, remo
 REMOVAL_PREFIX = ".gone-"
 """Prefix of a folder that is being removed."""
 NAME = re.compile(r"(\d{8}-\d{6})-[0-9a-f]{6}")
-"""Name of a run's folder, with its creation time."""
+"""Pattern of the name of a run's folder, which contains the creation time."""
 YOUNG = 86_400.0
-"""Seconds during which a folder without a journal may be a run that is starting."""
+"""Age in seconds up to which a folder without a journal may belong to a run that is starting."""
 OF_BEGINNING = frozenset({"lock", "out", "trees.git"})
-"""Names of files in a run's folder before its first record."""
+"""Names that may exist in a run's folder before the first record is written."""
 CRASHED = "left by a crash"
 OF_BATCH = "results.jsonl"
-"""A file beside the runs of a batch."""
+"""A file that exists next to the folder of a batch's runs."""
 BUSY = "another process is using it"
 
 
@@ -47,7 +47,7 @@ class RemovalResult:
 class GcResult:
     """The result of a garbage collection.
 
-    `tidied` are runs of which unused data was removed, `left` those that could not be changed.
+    `tidied` are the runs whose unused data was removed; `left` are the runs that could not be changed.
     """
 
     dry_run: bool = False
@@ -66,9 +66,10 @@ class GcResult:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """The runs to remove: those `named`, and ended ones last written before `before` and not among the `keep` newest.
+    """The runs to remove: the `named` runs, and ended runs that were last written before `before` and are not among the
+    `keep` newest.
 
-    Without `before` and `keep`, only the named ones are removed.
+    Without `before` and `keep`, only the named runs are removed.
     """
 
     named: Sequence[Path] = ()
@@ -92,8 +93,8 @@ class RemovalPlan:
 def collect(
     runs: Path, going: RemovalPlan, dry_run: bool = False, tell: Callable[[str], object] = lambda _: None
 ) -> GcResult:
-    """Remove the planned runs and tidy the others; with `dry_run` only report it. Runs that cannot be changed are
-    `left`.
+    """Remove the planned runs, and unused data of the others; with `dry_run`, only report what would be removed. Runs
+    that cannot be changed are listed in `left`.
 
     `tell` is called with the name of each run. Raises UsageError for the runs of a batch.
     """
@@ -155,7 +156,8 @@ def _folders_with_prefix(name: str, runs: Path) -> list[Path]:
 
 
 def _is_unbegun(folder: Path) -> bool:
-    """Return whether a folder was made for a run more than a day ago and has no journal and no other files."""
+    """Return whether a folder was created for a run more than a day ago and contains neither a journal nor other
+    data."""
     if (name := NAME.fullmatch(folder.name)) is None or folder.is_symlink() or not folder.is_dir():
         return False
     try:
@@ -178,10 +180,10 @@ def _remove(folder: Path, went: RemovalResult, found: GcResult, weight: DiskUsag
 
 
 def _tidy(folder: Path, line: RunSummary, found: GcResult, weight: DiskUsage) -> None:
-    """Remove outputs that no record of the run names, and pack its trees.
+    """Remove output files that no record of the run refers to, and pack the run's trees.
 
-    A run that is damaged, of a newer version or not the user's own is not changed: links in an untrusted folder may
-    lead to the user's files.
+    Runs that are damaged, of a newer version, or not the user's own are not changed: in an untrusted folder, links may
+    point to the user's files.
     """
     if line.ended in (DAMAGED, NEWER) or run_owner(folder, folder.parent.parent) != "user":
         return

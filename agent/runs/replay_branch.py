@@ -1,4 +1,4 @@
-"""A branch of a replay: repeats the recorded actions, whatever their recorded results."""
+"""A branch of a replay, which repeats the recorded actions regardless of their recorded results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trajectories.run_comparison import PROOF
 NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
 """Prefixes of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
-"""Recorded arguments of a proof; `doubt` is optional."""
+"""The recorded arguments of a proof and their types; `doubt` is optional."""
 RESTORED = re.compile(r"\n\[(?:Restored|Put back), since ")
 RESTORED_IN_PLAN_MODE = re.compile(r"\n\[(?:Restored, since plan mode|Put back, since in plan mode) ")
 """Notes on reverted changes at the end of an observation; earlier versions wrote "Put back"."""
@@ -34,7 +34,7 @@ class ReplayTask(Task):
     past: Sequence[Step] = ()
 
     def take_over(self, step: Step) -> Step:
-        """Record a step without running it; only its files are adopted."""
+        """Record a step again, with its recorded files, without running its actions."""
         return self._write(step.author, step.tree, self._reply(step), step.actions, step.observations, step.error)
 
     def act_step(self, step: Step) -> Step:
@@ -65,8 +65,8 @@ class ReplayTask(Task):
     def act_again(self, step: Step) -> tuple[Observation, ...]:
         """Run the recorded actions, except those that were not run originally and those that a rule denies.
 
-        Tools of other packages are not run either: they act outside the workspace, and the record chooses their
-        arguments.
+        Tools from other packages are not run either: they act outside the workspace, with arguments that the record
+        chooses.
         """
         done: list[Observation] = []
         for action, seen in zip(step.actions, step.observations, strict=False):
@@ -86,11 +86,11 @@ class ReplayTask(Task):
 
     @staticmethod
     def is_run(seen: Observation) -> bool:
-        """Return whether an action was run, and not refused."""
+        """Return whether an action was run, not skipped or refused."""
         return seen.ok or bool(seen.data) or not seen.text.startswith(NOT_RUN)
 
     def said(self, name: str) -> str:
-        """Return a recorded text result of any turn; "" if there is none."""
+        """Return a recorded text result with this name, from any turn; "" if there is none."""
         results = self.engine.trajectory.results
         found = (once.value for (_, known), once in results.items() if known.rpartition(".")[2] == name)
         return next((value for value in found if isinstance(value, str)), "")
@@ -103,7 +103,7 @@ class ReplayTask(Task):
         )
 
     def _with_current_paths(self, action: Action) -> Action:
-        """Return an action with the paths of the recorded workspace replaced by those of this one."""
+        """Return an action with the paths of the recorded workspace replaced by those of the current one."""
         space = self.workspace
         here = {"repo": space.root, "scratch": space.scratch, "harness": space.harness}
         then = {str(self.said(name)): path for name, path in (("root", space.root), ("scratch", space.scratch))}

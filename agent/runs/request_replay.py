@@ -21,10 +21,12 @@ from trajectories.trajectory import Trajectory
 def replay_requests(
     trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reader]
 ) -> Iterator[list[Message]]:
-    """Yield the messages of each answered request, in the order of the replies; no request contains the last reply.
+    """Yield the messages of each answered request, in the order of the replies; the last reply is therefore not
+    included.
 
-    `reader` returns the facts about the model with this name in a turn, counted from 0. Each request extends the one
-    before. The conversation is rebuilt after a rewind and for another model or other prompts.
+    `reader` takes a model's name and the index of a turn, and returns the properties of the model in this turn. Each
+    request usually extends the previous one. After a rewind, or for another model or other prompts, the conversation is
+    rebuilt from its start.
     """
     conversation = _Conversation(trajectory, branch)
     turn = -1
@@ -43,8 +45,8 @@ def replay_requests(
 
 
 def reader_factory(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
-    """Return a function that returns the facts about a model in a turn, from the recorded settings and without its
-    key."""
+    """Return a function that looks up the properties of a model in a turn from the recorded settings, without using the
+    model's API key."""
 
     @cache
     def reader(name: str, turn: int) -> Reader:
@@ -69,7 +71,7 @@ def _reader(name: str, tables: Mapping[str, Any]) -> Reader:
         if colon and kind in names("agent.models"):
             return reader_of(name, load_model(name, settings))
         return reader_of(name, facts_of(name, settings.model_table(name, name.partition("/")[2])))
-    except (SweAgentError, ValueError, TypeError):  # settings of another version, a missing script
+    except (SweAgentError, ValueError, TypeError):  # the settings are from another version, or a script is missing
         return Reader(name)
 
 
@@ -82,7 +84,7 @@ class _Conversation:
         self._images = images_by_step(trajectory, branch)
         self._shortened = [note for note in trajectory.notes if note.kind == "overflow" and note.branch == branch]
         self._count = 0
-        """Number of steps so far."""
+        """Number of steps added so far."""
         self._included = -1
         """Number of steps in the conversation; -1 if it must be rebuilt."""
         self._last_answered = 0

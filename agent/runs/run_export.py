@@ -1,4 +1,5 @@
-"""Export of runs in other programs' formats; each format is a module in `trajectories/exports/`, found by name."""
+"""Export of runs in the formats of other programs; each format is a module in `trajectories/exports/` and is found by
+its name."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "trajectories.exports"
 TRAINING = frozenset({"sft", "dpo", "rloo"})
-"""Training formats, which skip untrusted runs, because their verdicts are only claims."""
+"""Formats for training data; they skip untrusted runs, whose verdicts cannot be relied on."""
 
 
 def formats() -> dict[str, str]:
@@ -35,7 +36,7 @@ def file_extension(name: str) -> str:
 
 
 def export_runs(runs: Sequence[RunView], name: str, secrets: Iterable[str]) -> Iterator[str]:
-    """Yield the runs in a format, piece by piece, with `secrets` and those in the environment masked.
+    """Yield the export of the runs in pieces, with `secrets` and the secrets in the environment masked.
 
     Raises UsageError for an unknown format, and for runs that it does not support.
     """
@@ -53,21 +54,22 @@ def _part(name: str, attribute: str) -> Any:
 
 
 def _with_first_piece(pieces: Iterator[str]) -> Iterator[str]:
-    """Make the first piece now, so that errors are raised before anything is written."""
+    """Generate the first piece immediately, so that errors are raised before anything is written."""
     from itertools import chain
 
     return chain([first for first in [next(pieces, "")] if first], pieces)
 
 
 def _masked(run: RunView, secrets: Sequence[str]) -> RunView:
-    """Return a run with secrets masked. Its records were masked when written, but there may be new secrets."""
+    """Return a run with secrets masked. The records were masked when they were written, but secrets may have been added
+    since."""
     from aci.observation.output_text import mask_secrets
 
     def hide(value: Any) -> Any:
         if isinstance(value, str):
             return mask_secrets(value, secrets).encode("utf-8", "replace").decode()
         if isinstance(value, float) and not math.isfinite(value):
-            return str(value)  # JSON has no such numbers
+            return str(value)  # JSON cannot represent infinity and NaN
         if isinstance(value, Mapping):
             return {hide(name): hide(part) for name, part in value.items()}
         return [hide(part) for part in value] if isinstance(value, list | tuple) else value
@@ -77,7 +79,7 @@ def _masked(run: RunView, secrets: Sequence[str]) -> RunView:
         return replace(found, source=mask_secrets(found.source, secrets), tests=mask_secrets(found.tests, secrets))
 
     def requests(branch: str) -> Iterator[Sequence[dict[str, Any]]]:
-        known: dict[int, tuple[Any, Any]] = {}  # a message is in many requests but masked once
+        known: dict[int, tuple[Any, Any]] = {}  # a message may occur in many requests, but is masked only once
         for messages in run.requests(branch):
             known = {id(each): known.get(id(each)) or (each, hide(each)) for each in messages}
             yield [known[id(each)][1] for each in messages]
@@ -103,7 +105,7 @@ def _mask_records(trajectory: Any, hide: Any) -> Any:
 def write_export(pieces: Iterable[str], target: Path) -> str:
     """Write a file atomically and return a message. Raises UsageError if it cannot be written.
 
-    An existing file keeps its mode, and a link is followed. A pipe or device is written directly.
+    An existing file keeps its mode, and a link is followed. A pipe or device is written to directly.
     """
     try:
         found = target.stat() if target.exists() else None

@@ -1,4 +1,4 @@
-"""Live output of a run in another process, by following its journal."""
+"""Live output of a run that another process works on, read from its journal."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ QUIET = 1.0
 
 
 def follow_run(directory: Path, out: Lines, state: Path | None = None) -> int:
-    """Print a run until no process works on it; return 0, or 130 after an interrupt.
+    """Print a run's records as they arrive, until no process works on the run; return 0, or 130 after an interrupt.
 
-    With the `state` folder an untrusted run is marked as such, and its lock is not taken. Raises UsageError if there is
-    no such run or it was removed, RunBroken and WorkspaceError.
+    If the `state` folder is given, an untrusted run is marked as untrusted and its lock is not taken. Raises UsageError
+    if there is no such run or it was removed; also raises RunBroken and WorkspaceError.
     """
     tail = Records(directory / "journal.jsonl")
     trajectory = Trajectory(tail.new())
@@ -72,6 +72,6 @@ def is_held(directory: Path) -> bool:
         lock_run(directory).release()
     except TryLater:
         return True
-    except OSError:  # unknown: the folder is not writable or was removed
+    except OSError:  # unknown, because the folder is not writable or was removed
         return False
     return False

@@ -1,4 +1,4 @@
-"""Forks: new runs with another run's history up to a step, which are then resumed."""
+"""Forks: new runs that start with another run's history up to a step and are then resumed."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ EFFECT_NOTES = frozenset({"intent", "done"})
 STORED = "trees.git/objects"
 PACKS = f"{STORED}/pack"
 COPIED = (STORED, PACKS, "out")
-"""Folders to copy, in this order: objects that `gc` packs meanwhile are then found in the packs."""
+"""Folders to copy; in this order, objects that `gc` packs during the copy are still found in the packs."""
 NOT_COPIED = shutil.ignore_patterns("new-*", "tmp_*", "*.lock", "multi-pack-index*", "alternates")
 NEVER_CHANGED = re.compile(r"pack-[0-9a-f]+\.\w+|[0-9a-f]{38}|[0-9]+")
-"""Names of files that never change: packs, loose objects, outputs."""
+"""Pattern for the names of files that never change: packs, loose objects, outputs."""
 MOST_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The step of a run from which a fork starts; without a step, the run's last record."""
+    """The point of a run from which a fork starts: a step, or the last record if `step` is None."""
 
     directory: Path
     trajectory: Trajectory
@@ -71,8 +71,8 @@ class Origin:
     def deeds(self) -> list[Note]:
         """Notes about a session's effects on the user's files up to the step.
 
-        For the last step, later notes are included, because they describe the current files. Notes about the delivery
-        of a run are left out, because the fork delivers its own result.
+        If the step is the last one, later notes are included too, because they describe the current files. Notes about
+        the delivery of a run are left out, because the fork delivers its own result.
         """
         at_end = self.trajectory.steps[MAIN][-1:] == [self.step]
         records = self.trajectory.records if at_end else self.records
@@ -82,25 +82,26 @@ class Origin:
 
     @property
     def turn(self) -> Turn:
-        """The turn of the step."""
+        """The turn that contains the step."""
         return next(record for record in reversed(self.records) if isinstance(record, Turn))
 
     def overrides(self, before: bool = False) -> dict[str, Any]:
-        """Return the settings that turns up to the step's turn changed; `before` excludes the step's turn."""
+        """Return the settings changed by turns up to and including the step's turn; `before` excludes the step's
+        turn."""
         turns = [record for record in self.records if isinstance(record, Turn)]
         return {name: value for turn in turns[: -1 if before else None] for name, value in turn.settings.items()}
 
 
 def _is_of_session(note: Note) -> bool:
-    """Return whether a note is about an effect of a session, whose names are numbered (`apply 2`)."""
+    """Return whether a note is about a session's effect; the names of such effects are numbered (`apply 2`)."""
     return re.fullmatch(r"\w+ [0-9]+", str(note.data.get(EFFECT, ""))) is not None and len(note.data) > 1
 
 
 def find_origin(name: str, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
-    """Return the step that `RUN@STEP` names; STEP is `main#7`, or `7` for short.
+    """Return the origin that `RUN@STEP` names; STEP is a step such as `main#7`, or `7` for short.
 
-    A `trusted` run counts as the user's own wherever it is. An untrusted run is about the repository `at` a path, the
-    current folder if None. Raises UsageError, and RunBroken for a damaged run.
+    A `trusted` run counts as the user's own wherever it is. For an untrusted run, `at` is the path of its repository;
+    None means the current folder. Raises UsageError, and RunBroken for a damaged run.
     """
     run, mark, step = name.rpartition("@")
     if not mark or not run or not step:
@@ -113,7 +114,7 @@ def find_origin(name: str, settings: Settings, at: Path | None = None, trusted: 
 
 
 def run_as_origin(directory: Path, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
-    """Return a whole run as an origin; see `origin`."""
+    """Return an origin for a whole run; see `find_origin`."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
     if trusted or is_own(directory, trajectory, settings.state):
@@ -123,9 +124,10 @@ def run_as_origin(directory: Path, settings: Settings, at: Path | None = None, t
 
 
 def find_step(trajectory: Trajectory, name: str, run: str) -> Step:
-    """Return the step `main#7`, or `7` for short; for `main?3`, a model request, the step of its reply.
+    """Return the step with this name (`main#7`, or `7` for short); for a model request (`main?3`), return the step of
+    its reply.
 
-    Raises UsageError, which lists the existing steps.
+    Raises UsageError if there is no such step; the message lists the existing steps.
     """
     asked, mark, ask = name.rpartition("?")
     if mark:
@@ -155,7 +157,7 @@ def find_step(trajectory: Trajectory, name: str, run: str) -> Step:
 def copy_untrusted_run(directory: Path, settings: Settings, flags: Mapping[str, Any], at: Path | None = None) -> Path:
     """Copy an untrusted run so that it can be resumed with the user's settings and `flags`; return the copy's folder.
 
-    `at` is the path of its repository, the current folder if None. Raises the same errors as
+    `at` is the path of the run's repository; None means the current folder. Raises the same errors as
     `settings_of_untrusted_run` and `fork`.
     """
     whole = run_as_origin(directory, settings, at)
@@ -163,10 +165,11 @@ def copy_untrusted_run(directory: Path, settings: Settings, flags: Mapping[str, 
 
 
 def fork_settings(origin: Origin, **flags: Any) -> Settings:
-    """Return the settings of a fork: the parent's, changed by flags (None: not given), with today's model tables.
+    """Return the settings of a fork: the parent's settings, overridden by `flags` (None means not given), with the
+    current model tables.
 
-    For an untrusted run `settings_of_untrusted_run` is used. Delivery settings (`apply`, `branch`, `pr`) are not
-    inherited. Raises UsageError and ConfigError.
+    For an untrusted run, the parent's settings come from `settings_of_untrusted_run`. Delivery settings (`apply`,
+    `branch`, `pr`) are not inherited. Raises UsageError and ConfigError.
     """
     if (replayed := replay_of(origin.trajectory)) and not flags.get("model"):
         raise UsageError(
@@ -181,17 +184,19 @@ def fork_settings(origin: Origin, **flags: Any) -> Settings:
     combined = origin.run.settings | origin.overrides()
     recorded = {name: value for name, value in combined.items() if name in Settings.model_fields}
     given = {name: value for name, value in flags.items() if value is not None}
-    checked = load_settings(**given)  # so that errors name a bad flag, not the parent's settings
+    # Flags are checked alone first, so that errors name a bad flag, not the parent's settings.
+    checked = load_settings(**given)
     models = recorded.pop("models", {}) | {name: table.model_dump() for name, table in checked.models.items()}
     return load_settings(**(recorded | NOWHERE | given | {"models": models}))
 
 
 def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> Path:
-    """Write the new run, named `name` or with a new name, and return its folder; on failure nothing is left behind.
+    """Write the new run, called `name` or a generated name, and return its folder; if this fails, the folder is
+    removed.
 
-    It has the parent's records up to and including the step without their costs, and its own objects (hard links). A
-    hint is the next message to the model on the step's branch. Raises ConfigError, UsageError, RunBroken and
-    WorkspaceError.
+    It contains the parent's records up to and including the step, without costs, and its own copy of the parent's
+    objects (hard links if possible). `hint`, if given, is the next message to the model on the step's branch. Raises
+    ConfigError, UsageError, RunBroken and WorkspaceError.
     """
     from agent.engine.run_lifecycle import VERSION
 
@@ -230,7 +235,8 @@ def _source(origin: Origin, settings: Settings) -> Repository:
 
 
 def _base(origin: Origin, source: Repository, directory: Path) -> Base:
-    """Return the base from the user's own commit. Raises UsageError if its files differ from the recorded ones."""
+    """Return the base, read from the commit in the user's own repository. Raises UsageError if its files differ from
+    the recorded ones."""
     with Trees(directory / "trees.git") as trees:
         base = source.base(trees, origin.run.base.commit)
     if base.tree != origin.run.base.tree:
@@ -240,8 +246,8 @@ def _base(origin: Origin, source: Repository, directory: Path) -> Base:
 
 
 def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
-    """Yield the parent's records up to the step, without costs and with its `deeds`. An exit among them belongs to an
-    earlier turn."""
+    """Yield the parent's records up to the step, without costs and with the notes in `deeds`. Any exit among them
+    belongs to an earlier turn."""
     deeds, records = origin.deeds, origin.records
     for record in [*records, *(deed for deed in deeds if deed not in records)]:
         match record:
@@ -259,7 +265,7 @@ def _history(origin: Origin, settings: Settings) -> Iterator[Record]:
 
 
 def _changed_settings(origin: Origin, settings: Settings) -> dict[str, Any]:
-    """Return the fork's settings that differ from those of its run and earlier turns."""
+    """Return the fork's settings that differ from those of its run and of earlier turns."""
     wanted = settings.recorded()
     inherited = wanted | origin.overrides(before=True)
     return {name: value for name, value in wanted.items() if value != inherited[name]}
@@ -279,7 +285,8 @@ def _fork_notes(origin: Origin, hint: str) -> Sequence[Note]:
 
 @contextmanager
 def copy_run(source: Path, settings: Settings, name: str = "", trusted: bool = True) -> Iterator[Path]:
-    """Create the folder of a new run with another run's objects and outputs, checked unless `trusted`.
+    """Create the folder of a new run and copy another run's objects and outputs into it; they are checked unless
+    `trusted`.
 
     The folder is removed if the body of the `with` statement fails. Raises RunBroken if there are no objects,
     WorkspaceError if they cannot be copied.
@@ -289,7 +296,7 @@ def copy_run(source: Path, settings: Settings, name: str = "", trusted: bool = T
     try:
         with new_folder(settings, name) as directory, ExitStack() as held:
             if trusted:
-                with suppress(TryLater, OSError):  # another process only adds to the run
+                with suppress(TryLater, OSError):  # if another process works on the run, it only adds files
                     held.callback(lock_run(source).release)
             elif (source / "trees.git").exists():
                 check_objects(source / "trees.git")
@@ -335,11 +342,11 @@ def _ignored_names(folder: str, names: list[str]) -> set[str]:
 
 
 def _link(source: str, target: str) -> None:
-    """Hard-link a file that never changes, if the file system can; copy any other file."""
+    """Hard-link a file that never changes, if the file system supports it; copy any other file."""
     if NEVER_CHANGED.fullmatch(Path(source).name):
         try:
             os.link(source, target)
-        except OSError:  # another file system, or one without links
+        except OSError:  # another file system, or one without hard links
             pass
         else:
             return

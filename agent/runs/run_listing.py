@@ -1,4 +1,4 @@
-"""The list of runs on disk: filter, search and sort.
+"""The list of runs on disk, with filters, search and sorting.
 
 Only short records of a journal are decoded. The type of a record is at the end of its line, so listing thousands of
 runs takes about as long as reading their files.
@@ -23,14 +23,14 @@ from trajectories.run_comparison import REPLAY
 
 KIND = re.compile(rb'"type":"(\w+)"}\n$')
 LONG = frozenset({b"step", b"reply", b"once"})
-"""Long records, which are counted but not decoded."""
+"""Types of long records, which are counted but not decoded."""
 ORIGIN_NOTES = ("forked", REPLAY)
-"""Kinds of notes that name the run that this one comes from."""
+"""Kinds of notes that name the run that this one was forked from or replays."""
 LONGEST_END = 40
-"""Bytes at the end of a line that contain its type."""
+"""Number of bytes at the end of a line that are searched for the record's type."""
 DAMAGED, NEWER, OPEN, RUNNING = "damaged", "newer", "open", "running"
 LOCKS = Path("/proc/locks")
-"""Linux's list of locked files, which makes it unnecessary to try locks."""
+"""Linux's list of locked files; reading it avoids trying to lock each run."""
 LOCK = re.compile(r"(?m)^\d+: FLOCK .* ([0-9a-f]+):([0-9a-f]+):(\d+) 0 EOF$")
 Sort = Literal["at", "dollars", "steps", "issue", "repository"]
 PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
@@ -38,12 +38,12 @@ PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 
 @dataclass(slots=True)
 class RunSummary:
-    """A run in a list.
+    """The summary of a run for the list.
 
-    `exit` is its exit code and `ended` the kind of its end (None: not ended); both are `damaged` for a damaged run and
-    `newer` for one of a newer version. `dollars` is None if the price of a request is unknown. `running`: a process
-    works on it, as far as known. `origin` is the run that this one was forked from or replays. `asked` is the text of
-    the issue and all requests, for searches.
+    `exit` is the exit code and `ended` the exit kind; both are None if the run has not ended, `damaged` if it is
+    damaged, and `newer` if a newer version wrote it. `dollars` is None if the price of a request is unknown. `running`
+    is true if a process is known to work on the run. `origin` is the run that this one was forked from or replays.
+    `asked` is the text of the issue and all requests, for searches.
     """
 
     run: str
@@ -64,9 +64,9 @@ class RunSummary:
 
     @property
     def state(self) -> str:
-        """How the run ended; else `running`, `open` if it can be resumed, or "" if it was not started.
+        """`running`, `open` if the run can be resumed, otherwise how it ended, or "" if it was not started.
 
-        A replay that was interrupted remains `interrupted`.
+        An interrupted replay has the state `interrupted`.
         """
         if self.running:
             return RUNNING
@@ -81,8 +81,9 @@ class RunSummary:
 class RunFilter:
     """A filter for runs; empty fields match everything.
 
-    `ended` are states, `since` is in seconds since the epoch. `model` is part of a model's name, `repository` a folder
-    or part of its path. All `words` must be in the issue, a request or the paths of the patch.
+    `ended` contains states, and `since` is in seconds since the epoch. `model` is part of a model's name, `repository`
+    a folder or part of its path. Each of `words` must occur in the issue, in a request, or in a path that the patch
+    changes.
     """
 
     ended: Sequence[str] = ()
@@ -106,7 +107,7 @@ class RunFilter:
 
 
 def list_runs(runs: Path, wanted: RunFilter | None = None, sort: Sort = "at") -> list[RunSummary]:
-    """Return the runs in a folder, including damaged ones, the newest first or by `sort`."""
+    """Return the runs in a folder, including damaged ones, sorted by `sort` (newest first by default)."""
     held = locked_files()
     found = [(folder, summarize_run(folder, held)) for folder in run_folders(runs)]
     lines = [line for folder, line in found if wanted is None or wanted.has(line, folder)]
@@ -116,7 +117,7 @@ def list_runs(runs: Path, wanted: RunFilter | None = None, sort: Sort = "at") ->
 
 
 def run_folders(runs: Path) -> Iterator[Path]:
-    """Yield folders with a journal; a name that starts with a dot is a run that is being removed."""
+    """Yield the folders that contain a journal, except runs that are being removed, whose names start with a dot."""
     try:
         folders = sorted(runs.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -125,7 +126,7 @@ def run_folders(runs: Path) -> Iterator[Path]:
 
 
 def locked_files() -> frozenset[tuple[int, int]]:
-    """Return device and inode of each locked file; none on systems without such a list."""
+    """Return the device and inode of each locked file, or nothing on systems without such a list."""
     try:
         listing = LOCKS.read_text("ascii", "replace")
     except OSError:
@@ -136,7 +137,7 @@ def locked_files() -> frozenset[tuple[int, int]]:
 
 
 def is_held(folder: Path, held: Set[tuple[int, int]]) -> bool:
-    """Return whether the lock of a run's folder is one of these files."""
+    """Return whether the lock file of a run's folder is one of these files."""
     try:
         found = (folder / "lock").stat()
     except OSError:
@@ -145,7 +146,7 @@ def is_held(folder: Path, held: Set[tuple[int, int]]) -> bool:
 
 
 def summarize_run(folder: Path, held: Set[tuple[int, int]] = frozenset()) -> RunSummary:
-    """Return the summary of a run on disk; `held` are the locked files."""
+    """Return the summary of a run on disk; `held` contains the locked files."""
     journal = folder / "journal.jsonl"
     line = RunSummary(folder.name, 0.0)
     try:
@@ -160,7 +161,8 @@ def summarize_run(folder: Path, held: Set[tuple[int, int]] = frozenset()) -> Run
 
 
 def _read(journal: Path, line: RunSummary) -> None:
-    """Read a journal into a summary. Raises RunBroken if it is damaged before its end, NewerRun for a newer version."""
+    """Read a journal into a summary. Raises RunBroken if it is damaged before its end, NewerRun if a newer version
+    wrote it."""
 
     def is_long(raw: bytes) -> bool:
         kind = KIND.search(raw, max(0, len(raw) - LONGEST_END))
@@ -175,7 +177,7 @@ def _read(journal: Path, line: RunSummary) -> None:
     with open_journal(journal) as file:
         for record in Lines(journal).records(file, is_long):
             match record:
-                case Step():  # in a line that another program wrote
+                case Step():  # a step that another program wrote in another format, so that `is_long` did not count it
                     line.steps += 1
                 case Hold():
                     holds.append(record)
@@ -221,8 +223,8 @@ def patched_paths(folder: Path) -> str:
 
 
 def _matches_repository(repository: str, asked: str) -> bool:
-    """Return whether `asked` means this repository: it is the repository, a folder in it, or part of its path."""
-    with suppress(OSError, RuntimeError):  # a name that is too long, ~user without such a user
+    """Return whether `asked` is this repository, a folder in it, or part of its path."""
+    with suppress(OSError, RuntimeError):  # the name is too long, or `~user` names an unknown user
         if (folder := Path(asked).expanduser()).is_dir():
             at = folder.resolve()
             return Path(repository) in (at, *at.parents)
@@ -241,4 +243,4 @@ SORTS: dict[Sort, tuple[Callable[[RunSummary], Any], bool]] = {
     "issue": (lambda line: line.issue.casefold(), False),
     "repository": (lambda line: line.repository, False),
 }
-"""The sort key of a run, and whether the order is descending."""
+"""For each order, the sort key of a run and whether the order is descending."""

@@ -23,7 +23,7 @@ from trajectories.trajectory import Trajectory
 def open_run(name: str, settings: Settings) -> RunView:
     """Open the run or trajectory file that a user named.
 
-    Raises UsageError if there is no readable one, RunBroken for a run that was not started.
+    Raises UsageError if there is no such run or file or it cannot be read, RunBroken if the run was not started.
     """
     if importers.is_file_name(name):
         theirs = importers.load(Path(name))
@@ -34,7 +34,7 @@ def open_run(name: str, settings: Settings) -> RunView:
 
 
 def open_own_run(directory: Path) -> RunView:
-    """Open a run of the user in its current state, even while another process works on it."""
+    """Open a run from its folder in its current state, even while another process works on it."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
     ledger = Ledger(None)
@@ -54,7 +54,8 @@ def open_own_run(directory: Path) -> RunView:
 
 
 def _patch(trajectory: Trajectory, trees: Trees | None) -> Patch:
-    """Return the submitted patch, or the current one. Raises RunBroken if the run's trees are missing."""
+    """Return the submitted patch, or the current one if none was submitted. Raises RunBroken if the run's trees are
+    missing."""
     base = trajectory.run.base.tree if trajectory.run else ""
     tree = (trajectory.exit.tree if trajectory.exit else "") or current_tree(trajectory, base)
     if trees is None:

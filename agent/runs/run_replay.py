@@ -1,8 +1,8 @@
-"""Replays of runs without a model: the record determines actions, branches and trees.
+"""Replays of runs without a model: actions, branches and trees are taken from the record.
 
-Each step starts from the recorded tree, so one difference does not affect the others. Replies, user messages and steps
-that only changed the files (undo, a merge with the user's files, choosing a candidate) are copied. Actions and proofs
-are run again. Actions that a user refused or a limit stopped are not run.
+Each step starts from its recorded tree, so a difference in one step does not affect later steps. Replies, user messages
+and steps that only changed the files (undo, a merge with the user's files, choosing a candidate) are copied. Actions
+and proofs are run again. Actions that the user refused or that a limit stopped are not run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MOST_FILES = 200
 CONVERSATION_NOTES = frozenset({"message", "approval", "overflow", "fallback"})
 """Kinds of notes about the conversation, which a replay copies.
 
-Other notes that no strategy writes are about the process or the user's files, and are not copied.
+All other notes that are not written by strategies concern the process or the user's files and are not copied.
 """
 UNUSED_SETTINGS = frozenset(
     {"model", "models", "roles", "effort", "budget", "max_steps", "max_tokens", "max_time", *NOWHERE, "prompts"}
@@ -76,7 +76,7 @@ def begin_replay(material: RunView, settings: Settings) -> Path:
 
 
 def _check_files(material: RunView, base: str) -> None:
-    """Raise RunBroken if a tree of a step is missing."""
+    """Raise RunBroken if the tree of the base or of any step is missing."""
     steps = {step.tree: step.id for step in material.trajectory.all_steps() if step.tree != base}
     for tree, step in ({base: f"{MAIN}#0"} | steps).items():
         if material.trees is None or not material.trees.has(tree):
@@ -113,14 +113,14 @@ def _is_own(material: RunView, settings: Settings) -> bool:
 
 
 def _turn(turn: Turn, settings: Settings, names: frozenset[str]) -> Turn:
-    """Return the recorded turn for a replay, with only the settings `names` and no real model."""
+    """Return the recorded turn for a replay, with only the settings in `names` and with the replay's model."""
     changed = {name: value for name, value in turn.settings.items() if name in names - {"workspace", "state"}}
     return replace(turn, models={"coder": settings.model}, settings=changed, at=time.time())
 
 
 class RunReplay:
-    """A replay in progress, in the new run that `begin` wrote. Close it at the end. `notes` are messages for the
-    user."""
+    """A replay in progress, in the new run that `begin_replay` wrote. Call `close` at the end. `notes` are messages for
+    the user."""
 
     def __init__(self, engine: Engine, material: RunView, stop_at_first: bool = False) -> None:
         self.engine, self.recorded, self._stop_at_first = engine, material.trajectory, stop_at_first
@@ -144,7 +144,7 @@ class RunReplay:
                 self._phases[note.branch].add(note.text)
 
     def run(self) -> Iterator[Step]:
-        """Yield the repeated steps. The run gets an exit at the end, even if it is interrupted."""
+        """Run the replay and yield its steps. An exit is recorded at the end, even if the replay is interrupted."""
         self.engine.journal.append(Note(MAIN, "life", "begun"))
         try:
             self._find_repository()
@@ -270,7 +270,7 @@ class RunReplay:
         return max(above, key=len, default=MAIN)
 
     def _go_to(self, task: ReplayTask, owner: str, tree: str) -> None:
-        """Restore these files for the next step."""
+        """Restore the files of `tree` in the workspace for the next step."""
         if task.place.opened and self._actual_trees.get(owner, task.tree) != tree:
             task.workspace.restore(tree)
         task.tree = self._actual_trees[owner] = tree
@@ -282,7 +282,8 @@ class RunReplay:
         self._actual_trees.clear()
 
     def _find_repository(self) -> None:
-        """Use the user's repository if it has the run's base commit, else a repository with only the base's files."""
+        """Use the user's repository if it has the run's base commit; otherwise create one that contains only the base's
+        files."""
         run = self.engine.run
         try:
             self.engine.repository.commit(run.base.commit)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from trajectories.run_data import RunView
 
 NEAR = 1000
-"""Bytes at the beginning of a page that contain the mark of a report."""
+"""Number of bytes at the beginning of a page that are searched for the mark of a report."""
 
 
 def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] = ()) -> str:
-    """Write the page of these runs atomically and return a message.
+    """Write the report of these runs atomically and return a message for the user.
 
-    `secrets` and those in the environment are masked. Raises UsageError if the file exists and is not a report, or
-    cannot be written; RunBroken for a run that was not started.
+    `secrets` and the secrets in the environment are masked. Raises UsageError if the file exists and is not a report,
+    or cannot be written; RunBroken for a run that was not started.
     """
     from trajectories.journal import write_durably
     from trajectories.report.report_page import page
@@ -76,8 +76,8 @@ def _words(secrets: Sequence[str]) -> ReportText:
 
 
 def report_path(runs: Sequence[RunView], named: Path | None) -> Path:
-    """Return the file of a report: `named`, or, if that is a folder or None, a file named after the runs in that folder
-    or the current one."""
+    """Return the path of a report: `named` if it is not a folder, otherwise a file named after the runs in that folder
+    (None: the current folder)."""
     if named is not None and not named.is_dir():
         return named
     names = (re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:80] or "run" for run in runs)
@@ -85,7 +85,7 @@ def report_path(runs: Sequence[RunView], named: Path | None) -> Path:
 
 
 def _is_report(target: Path) -> bool:
-    """Return whether a report exists already. Raises UsageError for any other non-empty file."""
+    """Return whether the target is an existing report. Raises UsageError for any other non-empty file."""
     from trajectories.report.report_page import MARK
 
     try:

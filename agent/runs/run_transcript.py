@@ -1,7 +1,7 @@
 """The transcript of a run for a terminal: its records in order, or one step in full.
 
-All text is cleaned here; invisible characters in arguments are escaped. Lines are not wrapped; the terminal or a pager
-does that.
+All text is sanitized here, and invisible characters in arguments are escaped. Lines are not wrapped; the terminal or a
+pager does that.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 INNER = frozenset({"life", "overflow", "message", *ORIGIN_NOTES})
 """Kinds of notes that are shown elsewhere or not at all."""
 LONGEST_DATA = 200
-"""Maximum number of characters of a note's data in a line."""
+"""Maximum number of characters of a note's data; longer data is not shown."""
 MOST_DIFF = 1_000_000
-"""Maximum number of characters of a step's diff."""
+"""Maximum number of characters of a step's diff that are shown."""
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -43,7 +43,7 @@ class TranscriptPrinter:
         self._turns = 0
 
     def heading(self) -> None:
-        """Print the issue, repository, strategy and model, and the run that this one comes from."""
+        """Print the issue, repository, strategy and model, and the run that this one was forked from or replays."""
         trajectory = self._material.trajectory
         run = trajectory.run
         if run is None:
@@ -63,7 +63,7 @@ class TranscriptPrinter:
                 self._line(note.text, "dim")
 
     def branches(self) -> None:
-        """Print the tree of branches, if there are several, with results and scores."""
+        """If there are several branches, print them as a tree with results and scores."""
         found = structure(self._material.trajectory)
         if len(found.branches) < 2:
             return
@@ -237,14 +237,14 @@ def _indented(text: str) -> str:
 
 
 def _data(data: dict[str, Any]) -> str:
-    """Return a note's data in a line; "" if it is long."""
+    """Return a note's data on one line, or "" if it is too long."""
     simple = {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
     text = ", ".join(f"{name} {value}" for name, value in simple.items())
     return text if len(text) <= LONGEST_DATA else ""
 
 
 def _clock(at: float, date: bool = False) -> str:
-    """Return the local time; "" if it is unknown."""
+    """Format a time as local time; return "" if it is unknown."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S", time.localtime(at)) if at > 0 else ""
     except (ValueError, OverflowError, OSError):

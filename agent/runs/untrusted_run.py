@@ -1,7 +1,8 @@
 """The safe part of an untrusted run: its issue, its conversation and its files.
 
-An untrusted record cannot choose model, key, address, workspace, limits or repository, cannot deliver anything, and
-proves nothing. Its results are computed again with the current prompts and tools.
+An untrusted record cannot choose the model, its API key and address, the workspace, the limits or the repository; it
+cannot deliver anything and proves nothing. Its recorded results are computed again, and the current prompts and tools
+are used.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ DATA: Mapping[str, object] = {
     "failures": list[dict[str, str | int | None]],
     "seconds": float,
 }
-"""Types of the data that tools and strategies put into observations for programs."""
+"""Types of the structured data that tools and strategies add to observations."""
 FAILURE = frozenset({"id", "path", "error", "at", "missing", "message"})
 OF_TESTS = frozenset({"complete", "failed", "failures", "passed", "passing", "tree"})
-"""Data of a test run, used only if complete."""
+"""Keys in the data of a test run; `passing` is removed unless all of them are present."""
 ENDS_WITHOUT_PROOF = frozenset(
     {"answered", "budget", "done", "error", "interrupted", "limit", "not_found", "open", "stuck", "undone", "unproven"}
 )
@@ -49,7 +50,7 @@ NOT_RUN_HERE = "This proof comes from an untrusted run. It was not run on this m
 
 
 def safe_trajectory(trajectory: Trajectory, at: Path, prompts: Path | None) -> Trajectory:
-    """Return the run without records that act for the user, for the repository `at` a path.
+    """Return the run without records that act for the user, and with the repository at the path `at`.
 
     `prompts` is the folder of the user's own prompts. Raises UsageError for a strategy that is not installed.
     """
@@ -63,7 +64,7 @@ def safe_trajectory(trajectory: Trajectory, at: Path, prompts: Path | None) -> T
 
 
 def repository_path(at: Path) -> str:
-    """Return the repository of an untrusted run: the one at this path, whatever its record says."""
+    """Return the repository to use for an untrusted run: the one at this path, regardless of the recorded one."""
     try:
         return str(Repository.open(at).root)
     except NoRepository:
@@ -71,7 +72,7 @@ def repository_path(at: Path) -> str:
 
 
 def _images(urls: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep only images inside the record, because the model's provider would fetch any other URL."""
+    """Keep only images that are embedded in the record, because the model's provider would fetch any other URL."""
     return tuple(url for url in urls if url.startswith("data:image/"))
 
 
@@ -126,7 +127,7 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
 
 
 def _ending(exit: Exit, base: str) -> Exit:
-    """Return an exit without verdict and message. It is a success only if nothing was changed."""
+    """Return an exit without its verdict and message. Its code is 0 only if no file was changed."""
     kind = exit.kind if exit.kind in ENDS_WITHOUT_PROOF else "unproven"
     code = 0 if kind in UNCHANGED_ENDS and exit.tree in ("", base) else exit.code or 6
     return replace(exit, kind=kind, code=code, verdict=Verdict(), message="", fix="")

@@ -1,4 +1,5 @@
-"""Applying the session's changes to the user's working tree, and reverting that: by three-way merge, after asking.
+"""Applies the session's changes to the user's working tree, and reverts them, by three-way merge and with the user's
+consent.
 
 The session's files are merged with the user's, with their common tree as the base (`agent/run_state/merge_base.py`).
 Only the session's changes are written, hunk by hunk. The user's own edits are kept; conflicting parts keep the user's
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 REVERTS, REVERTS_PARTLY = "back", "partly"
-"""Keys in an effect's data: the name of the effect that it reverts, in full or in part."""
+"""Keys in an effect's data that hold the name of the effect that it reverts, in full or in part."""
 OVERLOOKED = "git ignores your edits of it; git update-index {option} {path} ends that"
 SOLVE = "Ask the session to merge them: it gets your edits with your next request. Then use /apply again."
 
@@ -46,7 +47,7 @@ def engine_of(session: Session) -> Engine:
 
 
 def common_tree(engine: Engine) -> str:
-    """Return the tree that session and user have in common."""
+    """Return the merge base of the session's and the user's files."""
     return find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
 
 
@@ -56,7 +57,7 @@ def session_tree(engine: Engine) -> str:
 
 
 def pending_user_changes(session: Session) -> tuple[str, ...]:
-    """Return the files that the user changed and the session has not merged yet; none if that cannot be determined.
+    """Return the files that the user changed and the session has not merged yet, or none if this cannot be determined.
 
     Runs two git commands, so do not call it often. Thread-safe.
     """
@@ -68,13 +69,13 @@ def pending_user_changes(session: Session) -> tuple[str, ...]:
 
 
 def finish_interrupted_apply(session: Session) -> None:
-    """Finish an apply that a dead process left incomplete, and report it."""
+    """Complete an apply that was interrupted because its process died, and report it."""
     for text in recorded_effects.finish_interrupted_effects(engine_of(session)):
         session.show(text)
 
 
 def tree_paths(engine: Engine, words: Sequence[str]) -> tuple[str, ...]:
-    """Return paths that the user wrote as paths in a tree."""
+    """Convert paths that the user wrote to paths in a tree."""
     root = engine.repository.root
     found = []
     for word in words:
@@ -85,7 +86,8 @@ def tree_paths(engine: Engine, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
-    """Ask, and apply what the user accepts; return whether anything was applied. `words` are paths; none means all."""
+    """Ask the user which changes to apply, and apply them; return whether anything was applied. `words` are the paths
+    to apply; if there are none, all changes are offered."""
     engine = engine_of(session)
     if engine.repository.bare:
         raise UsageError(f"{engine.repository.root} is a bare repository without files.", "Use /commit --branch NAME.")
@@ -100,7 +102,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
     if not chosen:
         return False
     wanted = apply_parts(engine.trees, base, mine, chosen, all_parts)
-    host = engine.working_tree.tree()  # again: the user may have edited files meanwhile
+    host = engine.working_tree.tree()  # read again, because the user may have edited files meanwhile
     merged = _merge_into(engine, base, host, wanted)
     if merged.conflicts:
         wanted = engine.trees.overlay(wanted, base, merged.paths)
@@ -121,7 +123,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
 
 
 def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:
-    """Ask the user which parts to apply; return none if the user declines."""
+    """Ask the user which parts to apply; return an empty list if the user declines."""
     paths = list(dict.fromkeys(part.path for part in every))
     all_of_it = apply_parts(engine.trees, base, session_tree(engine), every, every)
     merged = _merge_into(engine, base, engine.working_tree.tree(), all_of_it)
@@ -152,7 +154,7 @@ def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[
 
 
 def undo_apply(session: Session) -> None:
-    """Ask, and revert the last apply in the user's files; later edits of the user are kept."""
+    """Revert the last apply in the user's files after asking; the user's later edits are kept."""
     engine = engine_of(session)
     finish_interrupted_apply(session)
     if not applied_changes(engine):
@@ -221,7 +223,8 @@ def report_applied_changes(session: Session) -> None:
 
 
 def _merge_into(engine: Engine, base: str, host: str, theirs: str) -> MergeResult:
-    """Merge changes since `base` into the user's files. A file that git ignores is in no tree and is kept."""
+    """Merge changes since `base` into the user's files. Files that git ignores are not part of any tree and are
+    kept."""
     merged, root = merge_trees(engine.trees, base, host, theirs), engine.repository.root
     changes = engine.trees.changed(host, merged.tree)
     deleted = {change.path for change in changes if change.status == "D"}
@@ -238,9 +241,10 @@ def _merge_into(engine: Engine, base: str, host: str, theirs: str) -> MergeResul
 
 
 def _in_the_way(root: Path, path: str, gone: Collection[str]) -> str:
-    """Return what prevents a new file at `path`: "one" of that name, or a file or link in place of a parent folder.
+    """Return what prevents creating a file at `path`: "one" if it exists, or the file or link in place of a parent
+    folder; "" if nothing does.
 
-    Paths in `gone` are deleted in the same step and do not count.
+    Paths in `gone` are deleted in the same step, so they do not count.
     """
     for above in reversed(Path(path).parents[:-1]):
         if str(above) in gone:
@@ -261,7 +265,7 @@ def _write(engine: Engine, data: Mapping[str, Any], text: str) -> None:
 
 
 def _with_conflicts(merged: MergeResult, text: str, fix: str = "") -> str:
-    """Return the text, followed by the files that are left as the user has them."""
+    """Return the text, followed by a list of the files that were skipped because of conflicts."""
     if not merged.conflicts:
         return text
     return f"{text} Skipped, because you changed them too: {', '.join(map(str, merged.conflicts))}. {fix}".strip()
@@ -272,7 +276,7 @@ def _files(engine: Engine, old: str, new: str) -> str:
 
 
 def describe_paths(paths: Sequence[str]) -> str:
-    """Return `a.py`, or `3 files`."""
+    """Return the path if there is only one, otherwise the number of files (`3 files`)."""
     return paths[0] if len(paths) == 1 else f"{len(paths)} files"
 
 

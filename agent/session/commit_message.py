@@ -1,4 +1,4 @@
-"""The message of a session's commit, made from the requests in the repository's style."""
+"""The message of a session's commit, built from the user's requests in the style of the repository."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from trajectories.records import Exit, Turn
 
 LONGEST = 72
 LOOKED_AT = 20
-"""Number of commits from which the repository's style is read."""
+"""Number of commits that are read to detect the repository's style of messages."""
 MOST_REQUESTS = 10
 
 
 def build_message(engine: Engine, words: str, since: int = 0) -> str:
-    """Return the user's words, or a message of the requests after turn `since`, with the first as the subject."""
+    """Return the user's own message, or one built from the requests since turn `since`, with the first request as the
+    subject."""
     if words.strip():
         return clean_text(words.strip())
     requests = [_line(request) for request in _requests(engine, since)] or [_line(engine.run.issue.title)]
@@ -31,7 +32,7 @@ def build_message(engine: Engine, words: str, since: int = 0) -> str:
 
 
 def _requests(engine: Engine, since: int) -> list[str]:
-    """Return the requests in plain words that changed something, without questions and commands."""
+    """Return the requests that changed something; questions and commands are left out."""
     ends = _ends(engine)
     return [
         turn.request if number else engine.run.issue.title
@@ -42,7 +43,7 @@ def _requests(engine: Engine, since: int) -> list[str]:
 
 
 def _ends(engine: Engine) -> dict[int, str]:
-    """Return how each turn ended, by its number."""
+    """Return the exit kind of each turn that has ended, by the turn's number."""
     ends: dict[int, str] = {}
     number = -1
     for record in engine.trajectory.records:
@@ -57,7 +58,7 @@ def _line(text: str) -> str:
 
 
 def shorten_subject(subject: str) -> str:
-    """Cut a subject between words to at most 72 characters."""
+    """Shorten a subject to at most 72 characters, at a word boundary if possible."""
     if len(subject) <= LONGEST:
         return subject
     cut = subject[: LONGEST - 1].rpartition(" ")[0] or subject[: LONGEST - 1]
@@ -65,11 +66,11 @@ def shorten_subject(subject: str) -> str:
 
 
 def _match_style(subject: str, others: Sequence[str]) -> str:
-    """Return a subject with or without a capital and a full stop, like most other subjects."""
+    """Return a subject whose capitalization and final full stop match those of most other subjects."""
     subject = subject.rstrip(".")
     if not others:
         return subject
-    if re.match(r"[^\W\d_][^\W\d_]*\b(?![.(/_])", subject):  # a word, not a name in code
+    if re.match(r"[^\W\d_][^\W\d_]*\b(?![.(/_])", subject):  # the subject starts with a word, not with a name in code
         lower = sum(other[:1].islower() for other in others) > len(others) / 2
         word = subject.split()[0]
         if word[1:].islower() or len(word) == 1:

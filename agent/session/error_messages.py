@@ -9,7 +9,7 @@ from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 
 
 def to_swe_agent_error(error: Exception) -> SweAgentError:
-    """Convert any error to a SweAgentError with a message for a session."""
+    """Convert any error to a SweAgentError whose message can be shown in a session."""
     if isinstance(error, Cancelled):
         return Cancelled("Interrupted.", "Say what to do instead, or use /resume to continue.")
     if isinstance(error, SweAgentError):

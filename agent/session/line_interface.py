@@ -30,16 +30,17 @@ if TYPE_CHECKING:
 PROMPT = "> "
 TICK = 0.1
 PATIENCE = 5.0
-"""Seconds to wait at the end for the start-up checks, for example that Docker is not available."""
+"""Seconds to wait at the end for messages of the start-up checks, for example that Docker is not available."""
 
 
 def run_lines(prepare: Callable[[], Start]) -> int:
-    """Run a session with requests from stdin and return its exit code. Raises what `prepare` raises."""
+    """Run a session with requests from stdin and return its exit code. Raises any error that `prepare` raises."""
     return Lines(prepare()).run(_requests())
 
 
 class Lines:
-    """The front end: progress on stderr, answers on stdout. Questions are answered with no, as no user can answer."""
+    """The front end, which prints progress to stderr and answers to stdout. Questions are answered with no, because no
+    user can answer them."""
 
     def __init__(self, start: Start) -> None:
         self.console = Console(plain=True)
@@ -118,7 +119,7 @@ class Lines:
             self._show_error(exit.code, f"{exit.message} {exit.fix}")
 
     def _diff(self, diff: str) -> None:
-        """Print a diff for `git apply`; on a terminal, control characters are made visible."""
+        """Print a diff in a form that `git apply` accepts; on a terminal, control characters are made visible."""
         file = self.console.out.file
         text = diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         file.write(escape_invisible(text) if file.isatty() else text)
@@ -149,7 +150,7 @@ class Lines:
                 self._tell(f"/{what} needs a screen.")
 
     def _resume_newest(self) -> None:
-        """Resume the newest run of this repository, as there is no screen for a list to choose from."""
+        """Resume the newest run of this repository, because this front end cannot show a list to choose from."""
         from agent.session.resumable_runs import runs_here
 
         here = self.session.engine.run.id if self.session.engine else ""
@@ -162,7 +163,7 @@ class Lines:
 
 
 class _Hangup(BaseException):
-    """Raised when the terminal closes or the process gets SIGTERM, to close the session properly."""
+    """Raised when the terminal closes or the process gets SIGTERM, so that the session is closed properly."""
 
 
 @contextmanager

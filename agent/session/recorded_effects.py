@@ -1,7 +1,7 @@
-"""Recorded effects on the user's files: the journal gets the intent with both trees first, then the completion.
+"""Effects on the user's files, recorded in the journal: first the intent with both trees, then the completion.
 
-A process may die in between. The next process compares the files with both trees, so it repeats nothing and finishes
-incomplete effects, to which the user had agreed.
+The process may die between the two records. The next process compares the files with both trees, so it repeats nothing
+and finishes incomplete effects, which the user has already approved.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def effect_name(engine: Engine, kind: str) -> str:
 
 
 def run_recorded(engine: Engine, data: Mapping[str, Any], do: Callable[[], Mapping[str, Any]], text: str) -> None:
-    """Run an effect on the user's repository and record it, with the data that `do` returns.
+    """Run `do`, an effect on the user's repository, and record it with the data that `do` returns.
 
     If `do` fails, the effect is recorded as not done and the error is raised again.
     """
@@ -40,7 +40,8 @@ def run_recorded(engine: Engine, data: Mapping[str, Any], do: Callable[[], Mappi
 
 
 def write(engine: Engine, old: str, new: str) -> None:
-    """Change the user's working tree from one tree to another, all or nothing, without index and HEAD.
+    """Change the user's working tree from tree `old` to tree `new`, completely or not at all; the index and HEAD stay
+    unchanged.
 
     Raises UsageError, with nothing changed, if a file differs from `old`.
     """
@@ -56,7 +57,7 @@ def finish_interrupted_effects(engine: Engine) -> list[str]:
 
 
 def unfinished_effects(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the intents without a record of completion."""
+    """Yield the data of each intent that has no record of completion."""
     notes = engine.trajectory.notes
     known = {note.data.get(EFFECT) for note in notes if note.kind == "done"}
     for note in notes:
@@ -84,7 +85,8 @@ def _finish_effect(engine: Engine, data: Mapping[str, Any]) -> str:
 
 
 def _state(engine: Engine, now: str, path: str, data: Mapping[str, Any]) -> str:
-    """Return the state of a file that was to be written: `before`, `after`, `torn` (missing or incomplete), `other`."""
+    """Return the state of a file that was to be written: `before`, `after`, `torn` (missing or incomplete) or
+    `other`."""
     entries = {tree: engine.trees.entry(tree, path) for tree in (now, data["host"], data["after"])}
     if entries[now] == entries[data["after"]]:
         return "after"

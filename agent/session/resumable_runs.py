@@ -1,7 +1,7 @@
-"""The runs that a session can resume, the last used first.
+"""The runs that a session can resume, most recently used first.
 
-Only the first line and the end of each journal are read, so listing hundreds of long runs is fast; `look` reads a whole
-journal.
+Only the beginning and the end of each journal are read, so listing hundreds of long runs is fast; `read_preview` reads
+a whole journal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 TAIL = 16_000
-"""Bytes at the end of a journal that are searched for the end of its last turn."""
+"""Number of bytes at the end of a journal that are searched for the end of its last turn."""
 
 BEGINNING = 3
 """Number of records that are written when a run starts; the last one shows whether the run is a replay."""
@@ -30,7 +30,7 @@ BEGINNING = 3
 
 @dataclass(frozen=True, slots=True)
 class ResumableRun:
-    """A run on disk: `title` is its first request, `ended` whether its last turn ended.
+    """A run on disk; `title` is its first request, and `ended` is true if its last turn has ended.
 
     For a run that did not start, or whose first line is damaged, only the name is known.
     """
@@ -48,7 +48,7 @@ class ResumableRun:
 
 @dataclass(frozen=True, slots=True)
 class RunPreview:
-    """A summary of a run: its first and last request, the model's last words, and the end of its last turn."""
+    """A summary of a run: its first and last request, the model's last text, and how its last turn ended."""
 
     issue: str
     request: str
@@ -60,19 +60,20 @@ class RunPreview:
 
 
 def runs_here(session: Session) -> list[ResumableRun]:
-    """Return the runs of the session's repository, without unreadable ones, which `swe-agent runs` lists."""
+    """Return the readable runs of the session's repository; `swe-agent runs` also lists unreadable ones."""
     root = str(session.start.source.root)
     return [run for run in runs_in(session.settings.runs) if run.repository == root]
 
 
 def runs_in(folder: Path) -> list[ResumableRun]:
-    """Return the runs of all repositories, including damaged ones but no replays, which cannot be resumed."""
+    """Return the runs of all repositories, including damaged runs but excluding replays, which cannot be resumed."""
     found = [run for each in folder.glob("[!.]*") if (run := _found(each / "journal.jsonl"))]
     return sorted(found, key=lambda run: run.at, reverse=True)
 
 
 def read_preview(directory: Path) -> RunPreview:
-    """Read a run. Raises RunBroken if it is damaged, UsageError if there is none."""
+    """Read a run and return a summary of it. Raises RunBroken if the run is damaged, UsageError if it does not
+    exist."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
     ledger = Ledger(None)

@@ -1,7 +1,7 @@
-"""A session: one run of many turns in its own thread. Front ends call its methods and receive its events.
+"""A session: one run of many turns, in its own thread. Front ends call its methods and receive its events.
 
-Each turn runs a strategy, as `fix` does, and everything that the strategy reads is recorded. So a run does not depend
-on the front end.
+Each turn runs a strategy, as `fix` does, and everything that the strategy reads is recorded. Therefore, a run does not
+depend on the front end.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ MODES = ("build", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The data with which a session starts. `run` is the folder of a run to resume; with `choose` the user chooses one.
+    """The data with which a session starts. `run` is the folder of a run to resume; with `choose`, the user chooses the
+    run.
 
-    `given` are settings from flags, which also apply to a resumed run. `trouble` are problems that are reported first.
-    `reload` reads the settings again if the config is invalid; nothing runs until that succeeds.
+    `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
+    first. `reload` is set if the config is invalid: it reads the settings again, and nothing runs until it succeeds.
     """
 
     source: Repository
@@ -53,7 +54,7 @@ class Start:
 
 
 class Session:
-    """A session. Its methods return at once and are thread-safe.
+    """A session, as used by front ends and commands. Its methods return at once and are thread-safe.
 
     `hear` receives events in the session's thread and in the threads that call methods. It must not wait for another
     thread, because `close` waits for the session's thread.
@@ -76,7 +77,7 @@ class Session:
         self.turns = TurnRunner(self)
         self._waiting = WorkQueue()
         self._doing = ""
-        """The user's words of the current job."""
+        """The text with which the user started the current job."""
         self._paths: FileIndex | None = None
         self._checks: Thread | None = None
         self.snapshot = SessionSnapshot(self)
@@ -111,7 +112,7 @@ class Session:
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.
 
-        Commands, and words without a turn that uses a model, go to `say` instead; then return False.
+        If the words are a command, or no turn that uses a model is running, pass them to `say` and return False.
         """
         words = words.strip()
         if self.state in ("working", "asking") and words[:1] not in ("", "/", "!") and self.turns.steer(words):
@@ -124,7 +125,7 @@ class Session:
         self.later("/resume", self.turns.go_on)
 
     def unqueue(self) -> str:
-        """Remove the last words from the queue and return them; "" if it is empty."""
+        """Remove the user's last entry from the queue and return its words, or "" if there is none."""
         words = self._waiting.take_back()
         self.hear(StatusChanged())
         return words
@@ -141,7 +142,7 @@ class Session:
         self.questions.refuse_all()
 
     def answer(self, id: int, answer: Answer) -> bool:
-        """Answer the `Approval` of that id. Return False, without effect, if that question is not open."""
+        """Answer the `Approval` with this id. Return False and do nothing if that question is not open."""
         return self.questions.answer(id, answer)
 
     def close(self) -> None:
@@ -178,12 +179,12 @@ class Session:
         self.hear(StatusChanged())
 
     def check_user_changes(self) -> None:
-        """Look for user changes in the working tree, for the status, unless the session is busy."""
+        """Check the working tree for the user's changes, which the status shows, unless the session is busy."""
         if self.engine is not None and self.state in ("idle", "paused"):
             self.later("", self.snapshot.check_user_changes)
 
     def ask(self, approval: Approval) -> Answer:
-        """Ask the user and wait for the answer; the run's time does not pass meanwhile."""
+        """Ask the user and wait for the answer; the run's clock is paused meanwhile."""
         return self.questions.ask(approval)
 
     def show(
@@ -196,11 +197,11 @@ class Session:
         self._waiting.hold()
 
     def release(self) -> bool:
-        """Run the held queue next; return whether it had any job."""
+        """Run the held jobs next; return whether there were any."""
         return self._waiting.release()
 
     def drop(self) -> None:
-        """Discard the held queue, which belongs to another run."""
+        """Discard the held jobs, which belong to another run."""
         if dropped := self._waiting.drop():
             quoted = ", ".join(f"“{words}”" for words in dropped)
             self.show(
@@ -209,7 +210,7 @@ class Session:
 
     @property
     def paths(self) -> FileIndex:
-        """The files for completion; listing starts at the first use."""
+        """The index of files for completion; it starts to list them at its first use."""
         if self._paths is None:
             self._paths = FileIndex(self.start.source)
         return self._paths

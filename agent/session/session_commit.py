@@ -1,4 +1,5 @@
-"""Commits of exactly the session's changes, on the user's branch or a new one; confirmed by the user and recorded."""
+"""Commits that contain exactly the session's changes, on the user's branch or a new one, after the user has confirmed
+them."""
 
 from __future__ import annotations
 
@@ -32,10 +33,10 @@ OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
 
 @dataclass(frozen=True, slots=True)
 class OwnChanges:
-    """The session's own changes: `tree` is `head` with these changes.
+    """The session's own changes; `tree` is the tree of `head` with these changes.
 
-    `conflicts` are changes that could not be separated from the user's. `effects` are those that `tree` contains in
-    full.
+    `conflicts` are changes that could not be separated from the user's. `effects` are the names of the effects that
+    `tree` contains in full.
     """
 
     head: Base
@@ -45,7 +46,7 @@ class OwnChanges:
 
 
 def commit(session: Session, words: str) -> None:
-    """Apply what is not applied yet, and commit the session's changes on the current branch."""
+    """Apply the changes that are not applied yet, and commit the session's changes on the current branch."""
     engine = applied_changes.engine_of(session)
     _require_git(engine)
     branch = committing.branch_to_commit_to(engine.repository)
@@ -129,7 +130,8 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
 
 
 def check_interrupted_commit(session: Session) -> None:
-    """Check whether a dead process completed its commit, and report it; also report if git is still running."""
+    """Check whether an interrupted commit was completed, and report it; if git is still running, report that
+    instead."""
     engine = applied_changes.engine_of(session)
     repository, trees = engine.repository, engine.trees
     for data in [*effects.unfinished_effects(engine, "commit"), *effects.unfinished_effects(engine, "branch")]:
@@ -154,7 +156,7 @@ def _require_git(engine: Engine) -> None:
 
 
 def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
-    """Return the effects, applies and reverts, since the last commit, without pairs that cancel each other."""
+    """Return the effects (applies and reverts) since the last commit, without pairs that cancel each other out."""
     committed = {name for data in done_effects(engine.trajectory, "commit") for name in data[OF]}
     found = [data for data in done_effects(engine.trajectory, "apply") if data[EFFECT] not in committed]
     names = {data[EFFECT] for data in found}
@@ -163,7 +165,7 @@ def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
 
 
 def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> OwnChanges:
-    """Return HEAD with the applied changes; with `every`, also with those not applied."""
+    """Return HEAD with the applied changes; if `every` is set, changes that are not applied yet are included too."""
     trees, head = engine.trees, engine.repository.base(engine.trees, "HEAD")
     changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
     if every:
@@ -192,7 +194,8 @@ def _hooks(session: Session, engine: Engine) -> bool:
 
 
 def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
-    """List the files changed by the session that are hooks, lie beside hooks, or are run by a tool for hooks; or ""."""
+    """Return a list of the files changed by the session that are hooks, are in a hook's folder, or are run by a hook
+    tool; "" if there are none."""
     hooks = committing.hooks_in_tree(engine.repository, names)
     prefixes = tuple(prefix.casefold() for prefix in map(_prefix, hooks))
     changed = {

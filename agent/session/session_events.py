@@ -22,7 +22,7 @@ class RunOpened:
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """A turn started. `words` are the user's."""
+    """A turn started. `words` is the text that the user entered."""
 
     turn: Turn
     words: str
@@ -30,7 +30,7 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReported:
-    """Progress that is not recorded: streamed text, the start of an action."""
+    """Progress that is not recorded, such as streamed text or the start of an action."""
 
     happening: ProgressEvent
 
@@ -53,7 +53,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnStopped:
-    """A turn stopped before its end, by the user or by an error; it can be resumed."""
+    """A turn was stopped before its end, by the user or by an error; it can be resumed."""
 
     error: SweAgentError
 
@@ -81,13 +81,14 @@ class MessageEvent:
     kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
     title: str = ""
     code: int = 1
-    """The exit code of an error for a process that runs only this request; 0 if it does not belong to a request."""
+    """For an error, the exit code of a process that runs only this request; 0 if the error does not belong to a
+    request."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontEndRequested:
-    """The user requested an action of the front end: `theme`, `copy` (`words`), `runs` (a list to resume from),
-    `quit`."""
+    """The user requested an action of the front end: `theme`, `copy` (copy `words`), `runs` (show a list of runs to
+    resume) or `quit`."""
 
     what: str
     words: str = ""
@@ -100,7 +101,7 @@ class StatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """The last event."""
+    """The session is closed; this is the last event."""
 
 
 Event = (

@@ -32,7 +32,7 @@ def start(
     choose: bool,
     trouble: Sequence[str] = (),
 ) -> Start:
-    """Return the data with which a session starts.
+    """Return the data with which the session starts.
 
     Raises UsageError for an invalid flag or folder, ConfigError for an invalid administrator's policy. With any other
     invalid config the session opens with defaults, and nothing runs until the config is fixed.
@@ -69,7 +69,7 @@ def start(
 
 
 def _open_repository(folder: Path, flags: Mapping[str, Any]) -> Repository:
-    """Open a repository, or a folder without git or without a commit, which can be read. Raises UsageError."""
+    """Open a repository; a folder without git or without a commit is opened for reading. Raises UsageError."""
     try:
         return Repository.open(folder)
     except NoRepository:
@@ -89,7 +89,8 @@ def session_settings(settings: Settings) -> Settings:
 
 
 def _path_in_repository(source: Repository, folder: Path, subtree: str) -> str | None:
-    """Return the path of a subfolder in the repository. Raises UsageError if the folder is not in the repository."""
+    """Return the path of a subfolder relative to the repository's root. Raises UsageError if the folder is not in the
+    repository."""
     if not subtree:
         return None
     path = (folder / subtree).resolve()

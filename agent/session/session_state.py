@@ -1,7 +1,7 @@
-"""The current state of a session, for its status.
+"""The current state of a session, from which its status is computed.
 
-Values that need git are computed in the session's thread after each step (`look`). All other values are read from the
-records on request, each record once.
+Values that need git are computed in the session's thread after each step (`refresh`). All other values are read from
+the records on request, each record once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SessionSnapshot:
         return present_tree(engine.trajectory, engine.run.base.tree) if engine else ""
 
     def refresh(self, head: bool = True) -> None:
-        """Compute the changes that are not applied, and HEAD. Call it in the session's thread after they may have
+        """Compute which changes are not applied, and read HEAD. Call it in the session's thread whenever these may have
         changed."""
         session, engine = self._session, self._session.engine
         if head:
@@ -68,7 +68,7 @@ class SessionSnapshot:
             self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
 
     def check_user_changes(self) -> None:
-        """Find the changes that the user made meanwhile. Call it in the session's thread from time to time."""
+        """Find the files that the user has changed meanwhile. Call it in the session's thread from time to time."""
         self._edited = pending_user_changes(self._session)
 
     def now(self) -> Status:
@@ -98,7 +98,7 @@ class SessionSnapshot:
         )
 
     def _read_on(self, engine: Engine | None) -> None:
-        """Read the records since the last call."""
+        """Read the records that were added since the last call."""
         trajectory = engine.trajectory if engine else None
         if trajectory is not self._trajectory:
             self._trajectory, self._read, self._phases, self._proof = trajectory, 0, (), None
@@ -158,7 +158,7 @@ def _changed_files(trees: Trees, old: str, new: str) -> tuple[ChangedFile, ...]:
 
 
 def _count_lines(diff: str) -> dict[str, tuple[int, int]]:
-    """Return lines added and removed by file, for files whose name is not quoted in the diff."""
+    """Return the numbers of added and removed lines of each file whose name is not quoted in the diff."""
     counts: dict[str, tuple[int, int]] = {}
     for header, added, removed in count_diff_lines(diff):
         names = [line[6:] for line in header.split("\n") if line.startswith(("--- a/", "+++ b/"))]

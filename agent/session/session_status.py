@@ -13,7 +13,8 @@ State = Literal["idle", "working", "asking", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file that the session changed: `letter` is A, M, D or R; lines are None for a binary file."""
+    """A file that the session changed; `letter` is A, M, D or R, and the numbers of lines are None for a binary
+    file."""
 
     letter: str
     path: str
@@ -25,10 +26,11 @@ class ChangedFile:
 class Status:
     """The status of a session.
 
-    `context` is the share of the model's window that the last request took, None if unknown. `base` is where the run
-    started ("1a2b3c4 + 3 changes"), `branch` the user's branch, `seconds` the live time of the run. `phases` are those
-    of the turn so far, `files` the session's changes that are not applied, `verdict` that of the last proof while it
-    applies to these files. `edited` are files that the user changed and the session has not merged yet.
+    `context` is the share of the model's context window that the last request used, or None if unknown. `base` is the
+    state from which the run started ("1a2b3c4 + 3 changes"), `branch` is the user's branch, and `seconds` is the time
+    for which the run was active. `phases` are the phases of the turn so far, `files` are the session's changes that are
+    not applied, and `verdict` is the verdict of the last proof if it still applies to these files. `edited` are files
+    that the user changed and the session has not merged yet.
     """
 
     state: State

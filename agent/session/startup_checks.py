@@ -68,7 +68,7 @@ def _unfinished_commit(session: Session) -> list[str]:
 
 
 def _run_slow_checks(session: Session) -> None:
-    """Run the slow checks: importing a provider's library or connecting to Docker takes a second."""
+    """Run the slow checks: importing a provider's library or connecting to Docker can take a second."""
     for look in (_model, _docker):
         if text := look(session):
             session.show(text, "notice")
@@ -78,7 +78,7 @@ def _model(session: Session) -> str:
     from agent.conversation.model_roles import check_models
 
     if session.start.reload is not None:
-        return ""  # the model may be set in the invalid file
+        return ""  # the model may be set in the invalid config file
     if not session.settings.model:
         return NO_MODEL
     try:

@@ -1,4 +1,4 @@
-"""The turns of a session: starts, resumes and abandons them, one at a time, in the session's thread."""
+"""Starts, resumes and abandons the turns of a session, one at a time, in the session's thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ WITHOUT_MODEL = "templates"
 
 
 class TurnRunner:
-    """Runs turns. `steer` and `allow` are thread-safe; call all other methods in the session's thread."""
+    """Runs the turns of a session. `steer` and `allow` are thread-safe; call all other methods in the session's
+    thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -70,7 +71,7 @@ class TurnRunner:
         self._drive(words)
 
     def act(self, words: str, strategy: str) -> None:
-        """Run a turn of a strategy that reads `words` literally and uses no model, or only at its end."""
+        """Run a turn of a strategy that takes `words` literally and uses no model, or uses one only at its end."""
         self._turn(Request(words, whole=Issue(words)), strategy)
         self._drive(words)
 
@@ -120,7 +121,7 @@ class TurnRunner:
     def take_up(self, directory: Path) -> None:
         """Switch to another run, with the strategy of its last request; the current run is kept.
 
-        A command of the user that was interrupted is not repeated.
+        An interrupted command of the user is not repeated.
         """
         from agent.session.session import MODES
 
@@ -186,7 +187,7 @@ class TurnRunner:
     # Helpers
 
     def _check_issue(self, url: str) -> None:
-        """Ask before working on an issue of another repository. Raises UsageError if the user declines."""
+        """Ask before working on an issue from another repository. Raises UsageError if the user declines."""
         from agent.github.api.issue_repository import check_belongs
 
         def accept(reason: str) -> bool:
@@ -274,7 +275,7 @@ class TurnRunner:
         return engine is not None and engine.trajectory.exit is None
 
     def _is_same_turn(self, strategy: str) -> bool:
-        """Return whether the interrupted turn has the strategy and settings of a new turn."""
+        """Return whether the interrupted turn has the strategy and settings that a new turn would have."""
         now = self._engine().trajectory.turns[-1].strategy
         return now.replace("_", "-") == strategy.replace("_", "-") and self._session.settings is self._turn_settings
 

@@ -1,4 +1,4 @@
-"""A session's questions to its user, if no rule answers them: one at a time, in order."""
+"""Questions of a session to its user, which are asked one at a time, in order, if no rule answers them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ MODEL_MESSAGES = {
     "commit": "[The user was asked to commit your changes and said no: {}]",
     "branch": "[The user was asked to create a branch of your changes and said no: {}]",
 }
-"""Messages to the model about a refusal with a reason, by kind of question, for questions that the model did not cause
-itself."""
+"""Messages that tell the model that the user refused and why, by kind of question; they exist for questions that the
+model did not cause itself."""
 
 
 class UserQuestions:
@@ -56,7 +56,7 @@ class UserQuestions:
         return bool(self._waiting)
 
     def ask(self, approval: Approval) -> Answer:
-        """Return the answer of the rules, or of the user; the run's time does not pass while the user is asked."""
+        """Return the answer of the rules, or else of the user; the run's clock is paused while the user is asked."""
         decision = self._decide(approval)
         if decision.yes is not None:
             return self._by_rule(approval, decision)
@@ -81,7 +81,7 @@ class UserQuestions:
         return self._by_user(approval, answer, decision)
 
     def answer(self, id: int, answer: Answer) -> bool:
-        """Answer the open question. Return False if that id is not open or is answered already."""
+        """Answer the open question. Return False if the question with that id is not open or already has an answer."""
         with self._turn:
             if not self._waiting or self._waiting[0] != id or id in self._answers:
                 return False
@@ -90,7 +90,7 @@ class UserQuestions:
             return True
 
     def refuse_all(self, answer: Answer = INTERRUPTED) -> None:
-        """Answer all questions with no, because the user interrupts or the session closes."""
+        """Answer all questions with no when the user interrupts or the session closes."""
         with self._turn:
             for id in self._waiting:
                 self._answers.setdefault(id, answer)
@@ -111,14 +111,14 @@ class UserQuestions:
         self._wait(approval, lambda: False)
 
     def _wait(self, approval: Approval, until: Callable[[], bool]) -> bool:
-        """Wait for `until`; return False if the question is answered or cancelled first."""
+        """Wait until `until` returns true; return False if the question is answered or cancelled first."""
         stopped = self._session.stopped
         cancel = approval.cancel or (self._session.engine.cancel if self._session.engine else stopped)
         with self._turn:
             while not (approval.id in self._answers or cancel.is_set() or stopped.is_set()):
                 if until():
                     return True
-                self._turn.wait(TICK)  # a stop sends no notification
+                self._turn.wait(TICK)  # the timeout is needed because a stop does not notify this condition
             return False
 
     def _finish(self, approval: Approval) -> Answer:
@@ -132,7 +132,7 @@ class UserQuestions:
     # Rules
 
     def _decide(self, approval: Approval) -> Decision:
-        """Apply the rules. An untrusted rules file is reported once and ignored."""
+        """Return the decision of the rules. An untrusted rules file is reported once and ignored."""
         try:
             kept = self.permissions.allow_rules()
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The work queue of a session: requests and commands that wait for the current job."""
+"""The work queue of a session: requests and commands that wait until the current job ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Condition
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A queued job. `words` are shown to the user, who can take them back; they are empty for jobs of a front end."""
+    """A queued job. `words` is shown to the user, who can take the job back; it is empty for jobs of a front end."""
 
     words: str
     do: Callable[[], None]
@@ -21,7 +21,7 @@ class Job:
 
 
 class WorkQueue:
-    """A queue for many producers and one consumer. After a stop the user's jobs are held until `release`."""
+    """A queue for many producers and one consumer. After `hold`, the user's jobs wait until `release`."""
 
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
@@ -42,7 +42,7 @@ class WorkQueue:
             self._changed.notify()
 
     def take(self, begin: Callable[[Job], object]) -> Job | None:
-        """Wait for the next job and return it, or None once closed.
+        """Wait for the next job and return it, or return None if the queue is closed.
 
         `begin` is called with the job before other threads see that it left the queue.
         """

@@ -1,1 +1,2 @@
-"""Strategies: one module each with `solve(task)`, based on the one loop, and prompts beside it."""
+"""Strategies: one module each, with a function `solve(task)` built on the shared loop, and its prompts in the same
+folder."""

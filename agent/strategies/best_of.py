@@ -1,5 +1,5 @@
-"""Parallel attempts: the one that passes the tests of all attempts is chosen; if it is not proven, the best are
-refined."""
+"""Parallel attempts: one patch is chosen by running the tests of all attempts; if it is not proven, the best patches
+are refined."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PROMPTS = ("test_then_patch", "best_of")
 SOURCE = "Trae Agent (arXiv 2507.23370), CodeT (arXiv 2207.10397)"
 WHEN = "quality matters more than cost, or a single attempt is often wrong"
 REFINED = 2
-"""The number of candidates that are refined in a later round."""
+"""Number of candidates that are refined in each later round."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Make attempts, run the tests of each against the patches of all, and choose one.
+    """Make attempts, run the tests of each attempt against all patches, and choose a patch.
 
-    If it is not proven, the best are refined, by the more expensive model if there is one. If an edit from a template
-    is proven, no model is asked.
+    If the patch is not proven, the best ones are refined, by the more expensive model if there is one. If an edit from
+    a template is proven, no model is asked.
     """
     task.note("phase", "localize")
     places(task)
@@ -72,7 +72,8 @@ def _first(task: Task, given: Sequence[str], role: str) -> Generator[Step, None,
 def _refined(
     task: Task, given: Sequence[str], role: str, number: int, known: Sequence[Candidate]
 ) -> Generator[Step, None, list[Candidate]]:
-    """Refine the best candidates, each with a summary of all; without candidates, make one more attempt."""
+    """Refine the best candidates, each attempt with a summary of all candidates; if there are none, make one more
+    attempt."""
     if not known:
         return (yield from attempts(task, [attempt(task, f"refine-{number}-1", given, variant_for(number), role=role)]))
     planned = [

@@ -1,8 +1,8 @@
-"""A turn of a session that may change files: it runs until the model answers in words or submits, then tests for
-regressions.
+"""A turn of a session that may change files: it runs until the model answers without a tool call or submits, then tests
+for regressions.
 
-This shows only that no passing test breaks: `/prove` runs the whole proof. The loop is based on ReAct (arXiv
-2210.03629), the modes build and plan on OpenCode.
+The tests only show that no passing test breaks; `/prove` runs the full proof. The loop is based on ReAct (arXiv
+2210.03629), and the build and plan modes are based on OpenCode.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ ROUNDS = 2
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask and act until the model is done; then run the tests if files were changed. A regression is sent back once."""
+    """Ask and act until the model is done; then run the tests if files were changed. A regression is reported to the
+    model once."""
     yield task.say(turn_prompt(task, after_plan=PLANNED))
     verdict, proven, sent_back = Verdict(), "", 0
     while True:
         yield from loop(task, lambda step: is_answer(step) or is_submission(step), nudge=())
-        if task.tree not in (task.start, proven):  # otherwise nothing changed, or the model insists on it
+        # Otherwise nothing was changed, or the model kept the files that were already tested.
+        if task.tree not in (task.start, proven):
             task.note("phase", "test")
             verdict = yield from task.prove(reproduces=False)
             proven = task.tree

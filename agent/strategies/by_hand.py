@@ -1,4 +1,4 @@
-"""A command of the user in the workspace: `!make`, or tests with `/test`.
+"""A command that the user runs in the workspace: `!make`, or tests with `/test`.
 
 The model sees the command and its result in its next request.
 """
@@ -34,7 +34,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _action(task: Task, words: str) -> Action:
-    """Return the action: `!command` runs in the shell, `/test TESTS` runs tests, all if none is named."""
+    """Return the action: `!command` runs in the shell, and `/test TESTS` runs these tests, or all tests if none is
+    named."""
     if words.startswith("!"):
         return Action("shell", {"command": words[1:].strip(), "timeout": LONGEST})
     words = words.removeprefix("/test")

@@ -1,4 +1,4 @@
-"""The user's choice among the edits that a search offered, which is then proven: `resume RUN --choose B`, or `/choose
+"""The user's choice of one of the edits that a search found, which is then proven: `resume RUN --choose B`, or `/choose
 B` in a session."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AUTHOR = "choose"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Apply the chosen edit in place of the present one, then run the whole proof."""
+    """Apply the chosen edit in place of the current one, then run the full proof."""
     found = offered_edits(task.engine.trajectory)
     number = parse_choice(found, task.words)
     edit = found["edits"][number]

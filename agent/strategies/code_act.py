@@ -24,7 +24,7 @@ NUDGE = "Your reply contained no code block, so nothing ran. Write one, or a `su
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Run one block a reply until the work is submitted; a failed proof goes back to the model."""
+    """Run one code block per reply until the model submits; the result of a failed proof goes back to the model."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     for number in range(task.settings.rounds):

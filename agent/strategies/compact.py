@@ -28,7 +28,7 @@ HEAD = "[A summary of the conversation so far. The files are in the state in whi
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask for the summary, then rewind to the start of the conversation with it."""
+    """Ask for the summary, then rewind to the start of the conversation and continue from the summary."""
     if not any(step.reply is not None for step in task.conversation):
         yield task.rewind(task.first, task.tree, "There is nothing to compact yet.", AUTHOR)
         return Outcome(task.tree, Verdict(), "done")

@@ -45,8 +45,8 @@ READING = "nothing may be changed until you have explained the fault in words"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Find the fault, then make patches until one is proven; each starts from the explanation, with the earlier patches
-    as feedback."""
+    """Ask for an explanation of the fault, then for patches until one is proven; each patch starts from the
+    explanation, with feedback on the earlier patches."""
     given = yield from given_tests(task)
     start = task.tree
     task.note("phase", "understand")
@@ -83,7 +83,8 @@ class Left:
 
 
 def _better(task: Task, best: Left, found: Candidate, given: Sequence[str]) -> Left:
-    """Return the patch to continue from, if it fixes some failing tests and breaks none; else the previous best."""
+    """Return the new patch as the one to continue from if it fixes some failing tests and breaks none; otherwise return
+    the previous best."""
     before = best.failing or found.verdict.tests
     if found.verdict.no_loss is False or not before:
         return best
@@ -97,7 +98,7 @@ def _better(task: Task, best: Left, found: Candidate, given: Sequence[str]) -> L
 
 
 def _failing(task: Task, tree: str, tests: Sequence[str]) -> list[str]:
-    """Return the tests that are known to fail on a tree."""
+    """Run the tests on a tree and return those that are reported as failed."""
     if not tests:
         return []
     with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
@@ -107,7 +108,7 @@ def _failing(task: Task, tree: str, tests: Sequence[str]) -> list[str]:
 
 
 def _feedback(task: Task, wrong: Sequence[Candidate], best: Left, start: str) -> str:
-    """Return the feedback on these patches: continue from a partial fix, or start again."""
+    """Return the feedback on these patches, which asks the model to continue from a partial fix or to start again."""
     patches = "\n\n".join(attempt_summary(one) for one in wrong)
     if best.tree == start:
         return f"{patches}\n\n{task.prompt('anew')}"
@@ -117,14 +118,14 @@ def _feedback(task: Task, wrong: Sequence[Candidate], best: Left, start: str) ->
 
 
 def _is_decision(step: Step) -> bool:
-    """Return whether the step submits another patch or answers that the present one is right."""
+    """Return whether the step submits another patch or answers that the current one is right."""
     return is_submission(step) or is_answer(step)
 
 
 def _compare_alternative(
     task: Task, found: Candidate, given: tuple[str, ...], start: str
 ) -> Generator[Step, None, Outcome]:
-    """Return the proven patch or a better alternative, which a model makes with knowledge of the first."""
+    """Return the proven patch, or a better alternative that the model makes after seeing the first one."""
     outcome = Outcome(found.tree, found.verdict)
     if task.settings.attempts < 2:
         return outcome

@@ -63,7 +63,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _debate(task: Task, seen: Sequence[str]) -> Generator[Step, None, list[str]]:
-    """Return the final proposals; from the second round on each proposer has read the others."""
+    """Return the final proposals; from the second round on, each proposer reads the proposals of the others."""
     proposals = [""] * len(seen)
     for number in range(ROUNDS if len(seen) > 1 else len(seen)):
         task.note("phase", f"round {number + 1}")
@@ -78,7 +78,7 @@ def _debate(task: Task, seen: Sequence[str]) -> Generator[Step, None, list[str]]
 
 
 def _proposer_prompt(task: Task, source: str, proposals: Sequence[str], at: int) -> str:
-    """Return the prompt of a proposer: the issue, its chain, and from the second round on all proposals."""
+    """Return the prompt of a proposer: the issue, its call chain and, from the second round on, all proposals."""
     parts = [framed_issue(task.issue), f"Your call chain:\n{quote_text(source)}"]
     if any(proposals):
         parts += [
@@ -95,8 +95,8 @@ def _proposer_prompt(task: Task, source: str, proposals: Sequence[str], at: int)
 def _judge(
     task: Task, proposals: Sequence[str], open_ones: Sequence[int], failed: str, number: int
 ) -> Generator[Step, None, int | None]:
-    """Return the proposal that the judge chooses; the first open one if the judge chooses none; None if no proposal is
-    open."""
+    """Return the proposal that the judge chooses, or the first open one if the judge chooses none; return None if no
+    proposal is open."""
     if not open_ones:
         return None
     if len(open_ones) == 1:

@@ -28,7 +28,7 @@ WHEN = "attempts fail in different ways, each with a part of the solution"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Make first attempts, then generations derived from them, until one is proven; the fittest survive."""
+    """Make initial attempts, then generations derived from them, until an attempt is proven; the best ones survive."""
     given = yield from given_tests(task)
     population: list[Candidate] = []
     every: list[Candidate] = []
@@ -60,7 +60,8 @@ def _first(task: Task, given: Sequence[str], number: int) -> list[Attempt]:
 
 
 def _next_generation(task: Task, given: Sequence[str], number: int, scores: Sequence[CandidateScore]) -> list[Attempt]:
-    """Return one attempt for each operator: the best refined, the two best combined, the worst revised."""
+    """Return one attempt for each operator: refining the best candidate, combining the two best, and revising the
+    worst."""
     parents = [score.candidate for score in scores]
     best, worst = parents[0], parents[-1]
     words = f"{_trajectory(task, worst)}\n\n{attempt_summary(worst)}\n\n{task.prompt('revise')}"

@@ -1,4 +1,4 @@
-"""Reflection before code, tests in order of difficulty, and patches that must not break a test that has passed."""
+"""Reflection before coding, tests in order of difficulty, and patches that must not break a test that passed before."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Reflect, rank solutions, write tests, patch test by test, prove: `flow.graph.txt`."""
+    """Reflect, rank solutions, write tests, patch test by test, and prove, as defined in `flow.graph.txt`."""
     return (yield from run_graph(task))

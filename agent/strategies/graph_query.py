@@ -1,5 +1,5 @@
-"""Queries of the code graph, which a model refines until it knows the places; they are ranked before the code is
-read."""
+"""Queries of the code graph, which a model refines until it has found the places to change; these are ranked before
+their code is read."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Query, rank, read and patch, prove: `graph_query.graph.txt`."""
+    """Query, rank, read and patch, and prove, as defined in `graph_query.graph.txt`."""
     return (yield from run_graph(task))

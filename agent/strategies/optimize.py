@@ -1,9 +1,9 @@
-"""Make a function faster and prove it: same results, fewer instructions, better growth.
+"""Make a function faster and prove it: same results, fewer instructions, better scaling.
 
 Based on "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124): candidates are first checked
-for correctness, then ranked by executed instructions, and the results go back to the model. In addition: it works in a
-repository, on calls recorded from a workload, with guards against candidates that only seem faster. Without a model the
-candidates are built-in rewrites.
+for correctness, then ranked by executed instructions, and the results go back to the model. In addition, the strategy
+works in a repository, uses calls recorded from a workload, and guards against candidates that only seem faster. Without
+a model, the candidates are built-in rewrites.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ MOST_CHECKED = 4
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Profile; then for each function measure the baseline and candidates and check the best; at the end prove
-    everything."""
+    """Profile; then, for each function, measure the baseline and the candidates and check the best one; at the end,
+    prove all changes."""
     if not may_test(task, named_workload(task)):
         yield task.say(REFUSED, author=AUTHOR)
         return Outcome(task.base.tree, Verdict(), "not_found")
@@ -117,7 +117,7 @@ def _improve(task: Task, bench: Bench, words: list[str]) -> Generator[Step, None
 
 
 def _adopt(task: Task, bench: Bench, gain: Gain | None) -> Generator[Step, None, None]:
-    """Adopt the tree of the gain, or restore the bench's original tree."""
+    """Adopt the improved tree, or restore the original tree if there is no gain."""
     if gain and task.tree != gain.after.tree:
         yield task.adopt(gain.after.tree, f"{bench.target}: {gain.after.what}. {gain.summary}", author=AUTHOR)
     elif not gain and task.tree != bench.tree:

@@ -1,5 +1,5 @@
-"""A fixed pipeline without an agent: files, then elements, then patches and tests as plain text; patches that pass the
-filters vote."""
+"""A fixed pipeline without an agent: the model selects files, then code elements, then writes tests and patches as
+plain text; a vote chooses among the patches that pass the filters."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ MOST_CODE = 40_000
 """Maximum number of characters of code shown to the model."""
 MODULE = "(module)"
 MOST_HEAD, MOST_EXAMPLE = 60, 60
-"""Maximum number of lines before the first definition of a file for them to be shown, and of a test file shown as an
-example."""
+"""Maximum number of lines of a file's head (the lines before its first definition), which is left out if longer, and of
+the example from a test file."""
 OFFERED = 10
-"""The number of `locate`'s best files that head the model's list."""
+"""Number of `locate`'s best files that are put first in the list for the model."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask two narrowing questions, then for tests and `attempts` patches, then filter and vote."""
+    """Ask for the files, then for the elements, then for tests and `attempts` patches; then filter the patches and
+    vote."""
     given = yield from given_tests(task)
     task.note("phase", "files")
     found = yield from _files(task)
@@ -75,7 +76,7 @@ def _files(task: Task) -> Generator[Step, None, list[str]]:
 
 
 def _elements(task: Task, files: Sequence[str]) -> Generator[Step, None, str]:
-    """Return the code of the elements that the model names; of the likeliest places if it names none."""
+    """Return the code of the elements that the model names, or of the likeliest places if it names none."""
     texts = {path: task.trees.read(task.base.tree, path).decode("utf-8", "replace") for path in files}
     spans = {f"{path}:{name}": (path, span) for path, text in texts.items() for name, span in _spans(text).items()}
     listed = quote_text("\n".join(spans))
@@ -93,8 +94,8 @@ def _elements(task: Task, files: Sequence[str]) -> Generator[Step, None, str]:
 def _sort_spans(
     chosen: Sequence[tuple[str, tuple[int, int]]], texts: Mapping[str, str]
 ) -> list[tuple[str, tuple[int, int]]]:
-    """Return the spans sorted by their position in the files, each once, after the heads of these files (the
-    imports)."""
+    """Return the spans without duplicates, sorted by their position in the files, together with the heads of these
+    files (the imports)."""
     heads = {path: _spans(texts[path]).get(MODULE, (1, 0)) for path, _ in chosen}
     known = {*chosen, *((path, head) for path, head in heads.items() if 0 < head[1] <= MOST_HEAD)}
     whole = [
@@ -106,7 +107,8 @@ def _sort_spans(
 
 
 def _spans(text: str) -> dict[str, tuple[int, int]]:
-    """Return the lines of a module's functions, classes and methods by dotted name, and of its head."""
+    """Return the line ranges of a module's functions, classes and methods by dotted name, including the range of the
+    module's head."""
     found = definitions(text)
     inside = tuple(f"{one.name}." for one in found if one.kind == "def")
     spans = {one.name: (one.line, one.end) for one in found if not one.name.startswith(inside)}
@@ -120,7 +122,7 @@ def _excerpt(text: str, path: str, span: tuple[int, int]) -> str:
 
 
 def _tests(task: Task, shown: str) -> Generator[Step, None, list[tuple[str, str]]]:
-    """Return different test files for the issue; the filters decide which of them count."""
+    """Return different test files for the issue; the filters decide later which of them count."""
     how, example = task.once("how tests are", lambda: _test_example(task))
     words = f"{framed_issue(task.issue)}\n\n{task.prompt('test', code=shown, how=how, manner=quote_text(example))}"
     count = max(1, task.settings.attempts // 2 + 1)
@@ -156,7 +158,7 @@ def _is_allowed(task: Task, path: str) -> bool:
 def _patch(
     task: Task, name: str, shown: str, number: int, tests: Sequence[tuple[str, str]], given: Sequence[str]
 ) -> Attempt:
-    """Return an attempt that makes a patch in one answer, with one of the tests, and then proves it."""
+    """Return an attempt that writes one of the tests, makes a patch in a single reply, and then proves it."""
     likely = likely_sources(task)
     path, text = tests[number % len(tests)] if tests else ("", "")
     shows = task.prompt("shows", path=path or ", ".join(given), test=quote_text(text)) if tests or given else ""

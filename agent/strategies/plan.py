@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 ROLES = ("coder",)
 STAYS = True
 PROMPTS = "build"
-"""The strategy whose prompts are used: a session that changes its mode keeps the same prompt prefix, which is in the
-provider's cache."""
+"""The strategy whose prompts are used, so that a session that changes its mode keeps the prompt prefix that the
+provider has cached."""
 READ_ONLY = "[Plan mode: you may read and run anything; changes to files are refused. Answer in words.]"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask and act without changes until the model answers."""
+    """Ask and act, without changing files, until the model answers."""
     task.scope = Scope(nothing=True)
     yield task.say(f"{turn_prompt(task)}\n\n{READ_ONLY}")
     yield from loop(task, is_answer, nudge=())

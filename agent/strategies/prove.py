@@ -1,6 +1,6 @@
-"""The whole proof of a session's changes, against the user's original files: `/prove`.
+"""The full proof of a session's changes against the user's original files, run by `/prove`.
 
-The session's new tests must show the issue.
+The session's new tests must reproduce the issue.
 """
 
 from __future__ import annotations
@@ -19,6 +19,6 @@ STAYS = BY_HAND = LOOKS = True
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Prove the present tree, whichever turns changed it."""
+    """Prove the current tree, regardless of which turns changed it."""
     verdict = yield from task.prove(whole=True)
     return Outcome(task.tree, verdict)

@@ -1,4 +1,4 @@
-"""Recollections of similar problems, each weighed first, and a plan made from the reliable ones."""
+"""Similar problems that the model recalls and weighs, and a plan based on the reliable ones."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Recall, weigh, plan, patch, prove: `recall.graph.txt`."""
+    """Recall, weigh, plan, patch and prove, as defined in `recall.graph.txt`."""
     return (yield from run_graph(task))

@@ -1,5 +1,5 @@
-"""Retrieval from the repository's history: fixes, earlier runs and paths through commits to places, weighed before
-use."""
+"""Retrieval from the repository's history: fixes, earlier runs, and paths that lead through commits to places in the
+code; all are weighed before use."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Retrieve, weigh, patch, prove; failures are weighed against the history: `retrieve.graph.txt`."""
+    """Retrieve, weigh, patch and prove, and weigh failures against the history, as defined in `retrieve.graph.txt`."""
     return (yield from run_graph(task))

@@ -1,5 +1,5 @@
-"""Structural code search, from coarse to fine, with suspicious lines from failing tests; then a patch with diagnostics
-after each edit."""
+"""Structural code search, from coarse to fine, with suspicious lines from failing tests, followed by a patch with
+diagnostics after each edit."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Search, patch with diagnostics, prove: `search_api.graph.txt`."""
+    """Search, patch with diagnostics, and prove, as defined in `search_api.graph.txt`."""
     return (yield from run_graph(task))

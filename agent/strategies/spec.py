@@ -1,4 +1,5 @@
-"""Inferred specifications: the intent of each suspicious function, by which a reviewer judges patch and test."""
+"""Inferred specifications: the intent of each suspicious function, against which a reviewer judges the patch and the
+test."""
 
 from __future__ import annotations
 
@@ -21,5 +22,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Infer, generalise, patch, prove, review: `spec.graph.txt`."""
+    """Infer, generalise, patch, prove and review, as defined in `spec.graph.txt`."""
     return (yield from run_graph(task))

@@ -1,4 +1,5 @@
-"""A team on a task graph from a file: manager, custodian, developer and tester, each with its own tools."""
+"""A team that follows a task graph from a file: a manager, a custodian, a developer and a tester, each with its own
+tools."""
 
 from __future__ import annotations
 
@@ -21,5 +22,5 @@ check_prompts = check_graph
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Follow `team.graph.txt`, or the user's."""
+    """Follow `team.graph.txt`, or the user's own graph."""
     return (yield from run_graph(task))

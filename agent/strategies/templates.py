@@ -1,4 +1,5 @@
-"""Repair without a model: localize by spectrum, try template edits against the tests, prove the best of them."""
+"""Repair without a model: localize the fault by test coverage, try template edits against the tests, and prove the best
+ones."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ PROOFS = 4
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Test, search, then prove one plausible edit after the other; without a failing test only report likely places."""
+    """Test, search, then prove plausible edits one after another; without a failing test, only report likely places."""
     given = yield from given_tests(task)
     likely = f"Likeliest places:\n{describe_places(places(task))}"
     task.note("phase", "test the base")
@@ -69,7 +70,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _proof_order(found: dict[str, Any], chosen: int | None) -> list[int]:
-    """Return the order in which edits are proven: the one that a model chose, then the search's order."""
+    """Return the order in which edits are proven: first the one that a model chose, then the others in the search's
+    order."""
     places = range(len(found["edits"]))
     return sorted(places, key=lambda place: place != chosen)[:PROOFS]
 
@@ -91,7 +93,8 @@ def _run_tool(task: Task, tool: str, arguments: dict[str, Any]) -> Step:
 
 
 def _note(task: Task, found: dict[str, Any]) -> None:
-    """Record the places, the counts and every plausible edit; only one of each behaviour is shown to the user."""
+    """Record the places, the counts and every plausible edit; of edits with the same behaviour, only one is shown to
+    the user."""
     for path, line, score, why in found["suspects"]:
         reasons = f": {'; '.join(why)}" if why else ""
         task.note("place", f"{path}:{line}{reasons}", aloud=False, suspicion=round(score, 3))
@@ -121,7 +124,7 @@ def _counts_text(found: dict[str, Any]) -> str:
 
 
 def _advice(found: dict[str, Any], failing: Sequence[str]) -> str:
-    """Return the advice to the user if nothing was found."""
+    """Return advice for the user if no edit was found."""
     parts = []
     if len(failing) > 1:
         parts.append(
@@ -134,7 +137,7 @@ def _advice(found: dict[str, Any], failing: Sequence[str]) -> str:
 
 
 def _change(found: dict[str, Any], place: int, refuted: Sequence[int]) -> str:
-    """Return how the edit was found, what it is, the evidence for and against it, and the alternatives."""
+    """Describe how the edit was found, what it is, the evidence for and against it, and the alternatives."""
     edit = found["edits"][place]
     what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
     refuted_letters = " and ".join(_letter(one) for one in refuted)

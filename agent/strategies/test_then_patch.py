@@ -1,8 +1,8 @@
-"""Test first: localize, see a test fail for the issue's reason, patch and prove; failing evidence goes back to the
-model.
+"""Test first: localize, write a test that fails because of the issue, patch and prove; the evidence of a failed proof
+goes back to the model.
 
-The phases share one conversation, whose start is already paid for, and none of them needs a separate request: if a
-model writes a correct test and patch in one reply, that reply suffices.
+The phases share one conversation, so its beginning is not paid for again, and none of them needs a separate request: if
+a model writes a correct test and patch in one reply, that reply suffices.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ WHEN = "nothing else suits better: it is the default with a model"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Localize, reproduce, patch, prove; the last two repeat until the patch is proven, at most `rounds` times."""
+    """Localize, reproduce, patch and prove; patching and proving repeat until the patch is proven, at most `rounds`
+    times."""
     task.note("phase", "localize")
     places(task)
     given = yield from given_tests(task)
@@ -73,10 +74,10 @@ def _proved(task: Task) -> str:
 
 
 def _reproduce(task: Task) -> Generator[Step, None, Step]:
-    """Run until a test fails for the issue's reason, or the model goes on without one; a wrong test is sent back with
-    the reason.
+    """Run until a test fails because of the issue, or the model continues without such a test; a wrong test is sent
+    back with an explanation.
 
-    The model gets this feedback at most `rounds` times; afterwards the proof judges its test.
+    The model gets this feedback at most `rounds` times; after that, the proof judges its test.
     """
     task.note("phase", "reproduce")
     gate = Gate()

@@ -32,13 +32,13 @@ STRIDE = 3
 WIDEST = 3
 """Maximum number of children of a step."""
 PER_ATTEMPT = 4
-"""Number of steps of the tree for each of `attempts`."""
+"""Number of steps in the tree for each attempt that the settings allow."""
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A node of the tree: the state after step `n`, with these files. `value` is the mean value of it and its
-    descendants."""
+    """A node of the tree: the conversation up to step `n`, and the files in `tree`. `value` is the mean of the values
+    of the node and its descendants."""
 
     n: int
     tree: str
@@ -47,16 +47,16 @@ class Node:
     visits: int = 0
     total: float = 0.0
     done: str = ""
-    """A summary of the actions since its parent, with a critic's comment."""
+    """A summary of the actions since the parent node, with a critic's comment."""
     ended: bool = False
-    """Whether it was submitted and proven."""
+    """Whether the model submitted at this node, so that the proof was run."""
 
     @property
     def value(self) -> float:
         return self.total / self.visits if self.visits else 0.0
 
     def take(self, value: float) -> None:
-        """Add the value of this node or a descendant."""
+        """Add a value to this node and to all its ancestors."""
         node: Node | None = self
         while node is not None:
             node.visits += 1
@@ -79,7 +79,7 @@ class Node:
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Choose a node, expand it and score the new one; repeat until one is proven or all steps are used."""
+    """Choose a node, expand it and score the new node; repeat until a node is proven or all steps are used."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     root = Node(task.steps[-1].n, task.tree)
@@ -104,7 +104,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
-    """Prove the node with the highest value, as nothing was submitted."""
+    """Prove the node with the highest value, because nothing was submitted."""
     changed = [one for one in root.below() if one.tree != root.tree]
     if changed:
         best = max(changed, key=lambda one: one.value)
@@ -113,13 +113,13 @@ def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Ste
 
 
 def _best_open_node(root: Node) -> Node | None:
-    """Return the open node with the highest bound: one that is neither proven nor full of children."""
+    """Return the open node with the highest bound; a node is open if it has not ended and can have more children."""
     open_ones = [one for one in root.below() if not one.ended and len(one.children) < WIDEST]
     return max(open_ones, key=Node.uct, default=None)
 
 
 def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
-    """Add a step below a node, and score it."""
+    """Add a child to a node, and score it."""
     first, before = len(task.steps), task.tree
     task.temperature = None if not parent.children else 0.8
 
@@ -144,7 +144,7 @@ def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Ge
 
 
 def _feedback(node: Node) -> str:
-    """Return the attempts from a node, with their scores."""
+    """Return feedback for the model: the earlier attempts from a node, with their scores."""
     tried = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in node.children]
     return "\n".join(
         [

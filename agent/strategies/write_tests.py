@@ -1,5 +1,5 @@
-"""Write tests for functions: they cover code that no test covers, detect mutants that no test detects, and pass every
-time.
+"""Write tests for functions: the tests cover code that no test covers, detect mutants that no test detects, and pass
+every time.
 
 Without a model it runs a search based on DynaMOSA with inputs from Hypothesis, including malicious ones; a model is
 asked for the rest, based on CodaMosa (ICSE 2023), ChatUniTest (FSE 2024) and HITS (ASE 2024).
@@ -30,7 +30,8 @@ MOST_DROPPED = 5
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """For each file measure its tests, search for new ones and write them; at the end run the other tests with them."""
+    """For each file, measure its existing tests, search for new ones and write them; at the end, run all other tests
+    together with the new ones."""
     words: list[str] = []
     if not may_test(task):
         yield task.say(REFUSED, author=AUTHOR)

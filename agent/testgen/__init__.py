@@ -1,1 +1,2 @@
-"""Test generation for one file: the coverage loop, tests written by a model, and code that these tests may use."""
+"""Test generation for one file: the coverage loop, tests written by a model, and the restrictions on the code of these
+tests."""

@@ -16,9 +16,10 @@ ODD = "%,:"
 
 
 def changed_functions(source: Repository, rev: str) -> list[tuple[str, str]]:
-    """Return (path, dotted name) of functions outside of tests that are new or changed since the merge base with `rev`.
+    """Return (path, dotted name) of each non-test function that is new or has changed since the merge base with `rev`.
 
-    Comments and layout do not count. Files that cannot be parsed are skipped. Raises UsageError for an unknown `rev`.
+    Changes of comments and layout do not count. Files that cannot be parsed are skipped. Raises UsageError for an
+    unknown `rev`.
     """
     base = source.commit(rev)
     merge_base = source._git("merge-base", "HEAD", base, ok=(0, 1)).decode().strip()
@@ -40,7 +41,7 @@ def _is_source(path: str) -> bool:
 
 
 def _functions(data: bytes | None) -> dict[str, str]:
-    """Return a dump of each function of a file, by its dotted name."""
+    """Return an AST dump of each function in a file, by dotted name."""
     try:
         return {name: ast.dump(node) for name, node in iter_functions(ast.parse(data or b""))}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -48,7 +49,7 @@ def _functions(data: bytes | None) -> dict[str, str]:
 
 
 def format_targets(targets: Iterable[tuple[str, str]]) -> str:
-    """Format (path, dotted name) of functions for a run's settings; "" stands for the whole file. See
+    """Format (path, dotted name) pairs of functions for a run's settings; an empty name stands for the whole file. See
     `parse_targets`."""
     found = []
     for path, name in targets:
@@ -58,7 +59,8 @@ def format_targets(targets: Iterable[tuple[str, str]]) -> str:
 
 
 def parse_targets(text: str) -> dict[str, list[str]]:
-    """Parse the result of `format_targets`: dotted names by path. A path without names means the whole file."""
+    """Parse the result of `format_targets` and return dotted names by path. A path without names means the whole
+    file."""
     found: dict[str, list[str]] = {}
     for one in filter(None, (part.strip() for part in text.split(","))):
         path, _, name = one.partition(":")

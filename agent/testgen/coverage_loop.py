@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from agent.engine.task import Task
 
 SECONDS, EXISTING_SECONDS = 60.0, 90.0
-"""Time limits in seconds without --max-time: for the search in one file, and for running its existing tests."""
+"""Time limits in seconds if --max-time is not given: for the search in one file, and for running its existing tests."""
 SHARE_FOR_EXISTING, REST, MOST_REST = 0.2, 0.35, 25.0
-"""Shares of the remaining --max-time: for the existing tests, and reserved for the last runs, with a limit in
-seconds."""
+"""Shares of the remaining --max-time for the existing tests and for the last runs, and the maximum number of seconds
+for the last runs."""
 STARTS, MOST_STARTS = 6.0, 0.6
-"""Minimum time for the last runs, as a number of starts of a runner, and the maximum share of the remaining time for
-it."""
+"""Minimum time for the last runs, as a multiple of the start-up time of a test runner, and the maximum share of the
+remaining time for it."""
 RUNS = 3
 AS_LONG = 2.0
 """The new file is run again only if the remaining time is at least this multiple of the duration of its last run."""
@@ -54,7 +54,7 @@ MOST_SURVIVORS, MOST_TEST_FILES = 20, 200
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The coverage of a file's functions: lines, branches and mutants, each (reached, all)."""
+    """The coverage of a file's functions: lines, branches and mutants, each as (reached, total)."""
 
     lines: tuple[int, int]
     branches: tuple[int, int]
@@ -154,7 +154,8 @@ class FileCoverage:
         return place
 
     def style(self) -> str:
-        """Return the style of the test command; for commands like `make test`, pytest if it is installed."""
+        """Return the style of the test command, "pytest" or "unittest"; for commands like `make test` it is "pytest" if
+        pytest is installed."""
         if TOLD_APART.search(self.command):
             return "unittest" if unittest_python(self.command) else "pytest"
         has: bool = self.task.once("has pytest", self._has_pytest)
@@ -176,9 +177,10 @@ class FileCoverage:
     def holding(
         self, cases: Sequence[CaseOutcome], module: str, runs: int = RUNS
     ) -> tuple[list[CaseOutcome], list[str]]:
-        """Return the cases whose tests pass in each of `runs` runs, and the names of the other tests with a reason.
+        """Return the cases whose tests pass in each of `runs` runs, and the names of the other tests, each with a
+        reason.
 
-        Each run has a fresh process and its own hash seed; every second one has another order and time zone.
+        Each run has a fresh process and its own hash seed; every second run has another test order and time zone.
         """
         value: dict[str, Any] = self.task.once(
             f"validate {self.path} {runs} {_digest(self.text(cases, module))}",
@@ -222,7 +224,8 @@ class FileCoverage:
         return sentence
 
     def _needs(self, module: str) -> str:
-        # The tests are not run here: pytest only collects the file, with the folders that it finds itself on sys.path.
+        # The tests are not run here: pytest only collects the file, without the current folder on sys.path unless
+        # pytest adds it.
         words = f"-c {shlex.quote(f'import {module}')}"
         if self.style() == "pytest":
             words = f"-c {shlex.quote(GATHER)} --collect-only -q {shlex.quote(self.place())}"
@@ -293,7 +296,8 @@ def test_command(task: Task) -> str:
 
 
 def passes_with_new_tests(task: Task, command: str) -> Verdict:
-    """Check that tests that passed still pass with the new ones; not judged without tests or without time."""
+    """Check that tests that passed before also pass with the new ones; without tests or without time there is no
+    result."""
     value = task.once(f"beside {task.tree}", lambda: _beside(task, command))
     return Verdict(no_loss=value["no_loss"], lost=tuple(value["lost"]), notes=tuple(value["notes"]))
 

@@ -25,7 +25,7 @@ KNOWN_ELSEWHERE = {"self", "pytest"}
 def read_tests(
     reply: str, about: str, known: Collection[str], own: Collection[str] = ()
 ) -> tuple[list[tuple[str, Case]], list[str]]:
-    """Return (name, case) of the valid test functions in a reply, and sentences about the invalid ones.
+    """Return (name, case) of each valid test function in a reply, and a sentence about each invalid one.
 
     A test must be self-contained: it uses only builtins, `known` names and names that it defines itself. `own` are the
     top-level names of the repository's packages.
@@ -88,8 +88,8 @@ def _asserts(node: ast.AST) -> bool:
 def slice_of_function(data: bytes, subject: Subject, wanted: Collection[int]) -> str:
     """Return the lines of a function on which the wanted lines depend, numbered; wanted lines are marked with `>`.
 
-    These are its header, the conditions and loops that enclose them, statements that leave the function before them,
-    and assignments to the names that all these use. A short function is shown completely.
+    These are the function's header, the conditions and loops that enclose the wanted lines, `return` and `raise`
+    statements before them, and assignments to names that any of these lines use. A short function is shown completely.
     """
     node = next(each for name, each in iter_functions(ast.parse(data)) if name == subject.name)
     every = range(node.lineno, (node.end_lineno or node.lineno) + 1)

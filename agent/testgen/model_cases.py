@@ -1,5 +1,5 @@
-"""Tests by a model for code that the search did not cover: request, run, report failures, until a round adds no
-test."""
+"""Tests written by a model for code that the search did not cover: it is asked for tests, they are run, and failures
+are reported to it, until a round adds no test."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
 REPAIRS = 2
 MOST_TRIED = 40
-"""A test that runs new lines must detect at least one of this many mutants."""
+"""Maximum number of mutants that are tried to check that a test asserts something about the code."""
 MOST_MUTANTS, MOST_EXAMPLES, MOST_WRONG, LONGEST_SOURCE = 15, 3, 8, 12_000
 RAISES = {"pytest": "with pytest.raises(Error):", "unittest": "with self.assertRaises(Error):"}
 
 
 @dataclass
 class CoverageState:
-    """The coverage so far: arcs and numbers of detected mutants of a file, and the accepted cases."""
+    """The coverage of a file so far: the arcs that were run, the numbers of the detected mutants, and the accepted
+    cases."""
 
     cover: FileCoverage
     found: GeneratedCases
@@ -150,7 +151,7 @@ def _notices(exercise: ModuleExerciser, more: CoverageState, seen: CaseOutcome, 
 
 
 def _run_test(exercise: ModuleExerciser, witness: ModuleExerciser, case: Case) -> tuple[CaseOutcome, str]:
-    """Run a test; return its result, and why it cannot be accepted."""
+    """Run a test; return its result and the reason why it cannot be accepted, or "" if it can."""
     (seen,) = exercise.observe([case], LIMIT_OF_WRITTEN)
     if seen.kind == "raised":
         return seen, f"it fails: {seen.error}: {seen.text}" if seen.text else f"it fails: {seen.error}"

@@ -1,4 +1,4 @@
-"""Restrictions for tests written by a model: they must not access the machine, neither while they run nor when the
+"""Restrictions for tests written by a model: they must not access the machine, either while they run or when the
 process ends.
 
 Users will run these tests on their own machines without supervision. The imports must therefore be on an allow list,
@@ -39,8 +39,8 @@ UNWANTED = {
     *("create_subprocess_exec", "create_subprocess_shell", "attrgetter", "methodcaller", "importorskip", "MonkeyPatch"),
     *("tb_frame", "f_globals", "f_builtins", "f_locals", "f_back", "gi_frame", "cr_frame", "ag_frame"),
 }
-"""Names that are forbidden, also as attributes of any object, because a module has the modules that it imports as
-attributes."""
+"""Names that are forbidden, even as attributes of any object, because the modules that a module imports are accessible
+as its attributes."""
 BUILTIN = {
     *("eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals", "locals", "input"),
     *("breakpoint", "exit", "quit"),
@@ -52,7 +52,8 @@ DUNDERS = {
 
 
 def forbidden_name(body: Iterable[ast.stmt], own: Collection[str]) -> str:
-    """Return the first forbidden name or construct in a test, or ""; `own` are the repository's top-level names."""
+    """Return the first forbidden name or construct in a test, or "" if there is none; `own` are the repository's
+    top-level names."""
     for node in (each for one in body for each in ast.walk(one)):
         if isinstance(node, ast.Match):
             return "match"
@@ -68,7 +69,7 @@ def forbidden_name(body: Iterable[ast.stmt], own: Collection[str]) -> str:
 
 
 def _imported(node: ast.Import | ast.ImportFrom, own: Collection[str]) -> str:
-    """Return the first name that may not be imported, or ""."""
+    """Return the first name that may not be imported, or "" if there is none."""
     names = [one.name for one in node.names]
     if isinstance(node, ast.Import):
         return next((one for one in names if one not in IMPORTED and one.split(".")[0] not in own), "")

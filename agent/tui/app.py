@@ -66,10 +66,11 @@ KEYS = ("panel", "open", "open_all", "help_screen", "page")
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     """Show a session until the user leaves; return its exit code.
 
-    `prepare` returns the session's `Start`. It is called in a thread after the first screen is drawn, and its
-    SweAgentError is shown there.
+    `prepare` returns the session's `Start`. It is called in a thread after the first screen is drawn; if it raises
+    SweAgentError, the message is shown there.
     """
-    gc.disable()  # until the first screen is drawn: there is little garbage, and collecting takes time
+    # Disabled until the first screen is drawn, because there is little garbage and collecting it takes time.
+    gc.disable()
     app = SessionApp(prepare, preferences)
     try:
         with safe_stderr(app.lost):
@@ -211,8 +212,8 @@ class SessionApp(App[int]):
     def _reduce_garbage_collection(self) -> None:
         """Collect garbage less often and ignore imported objects.
 
-        Drawing makes many objects but few cycles: with the default thresholds a third of the time is spent in the
-        garbage collector, a tenth of a second at a time.
+        Drawing creates many objects but few reference cycles; with the default thresholds, the garbage collector takes
+        a third of the time, in pauses of a tenth of a second.
         """
         gc.freeze()
         gc.set_threshold(*GARBAGE)
@@ -227,7 +228,7 @@ class SessionApp(App[int]):
 
     @on(Prompt.Quit)
     def action_leave(self) -> None:
-        """Exit when the session is closed, or immediately if called again."""
+        """Close the session and then exit; exit immediately if called again."""
         if self._leaving or self.session is None:
             self.exit(0)
             return
@@ -235,7 +236,7 @@ class SessionApp(App[int]):
         Thread(target=self.session.close, name="closing", daemon=True).start()
 
     def let_go(self) -> None:
-        """Close the session, regardless of how the app ended; its records are on disk already."""
+        """Close the session, regardless of how the app ended; the session's records are already on disk."""
         if self.session is not None:
             closing = Thread(target=self.session.close, name="closing", daemon=True)
             closing.start()
@@ -329,7 +330,7 @@ class SessionApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Send keys to the prompt wherever the focus is, except the keys that move between steps and files."""
         if isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING):
-            for prompt in self.screen.query(Prompt):  # a dialog's screen has none
+            for prompt in self.screen.query(Prompt):  # the screen of a dialog has no prompt
                 if not prompt.entry.has_focus:
                     self.screen.set_focus(prompt.entry)
         if isinstance(event, events.Key) and self._mounted_event.is_set():

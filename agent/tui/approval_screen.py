@@ -24,11 +24,11 @@ GRACE = 0.5
 """Number of seconds without input that must pass after the question is shown; earlier keys and clicks are not
 answers."""
 NAMED_LINES = 4
-"""Maximum number of lines of paths, hosts and similar items; a command is shown in full, as the detail."""
+"""Maximum number of lines for paths, hosts and similar items; commands are shown in full, as the detail."""
 LOW = 24
-"""Minimum number of rows for showing the paths; on lower screens they are hidden in favour of the diff."""
+"""Minimum number of screen rows for showing the paths; smaller screens hide them to leave room for the diff."""
 LONG_RULES = 120
-"""Maximum number of characters of rules that do not scroll; longer rules scroll with the detail."""
+"""Maximum number of characters of rules that are shown outside the scrolling detail; longer rules scroll with it."""
 DETAIL_LINES = 3
 """Minimum number of rows of the detail."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
@@ -90,12 +90,13 @@ class ApprovalScreen(ModalScreen[Answer]):
         self._rules = ", ".join(map(escape_invisible, approval.always))
         self._clock = clock
         self._quiet: float | None = None
-        """Time of the last key that came too early, or the time at which the question was shown; None before that."""
+        """Start of the grace period: the time when the question was shown, or of the last early key; None before the
+        question is shown."""
 
     def compose(self) -> ComposeResult:
         approval = self.approval
         detail, named = approval.detail or "\n".join(approval.parts), approval.subject
-        if approval.kind == "command":  # in full, regardless of its length
+        if approval.kind == "command":  # a command is shown in full, regardless of its length
             detail, named = "\n\n".join(filter(None, (named, detail))), ""
         if len(self._rules) > LONG_RULES:
             detail = f"{detail}\n\nA yes for the session or the project allows: {self._rules}"
@@ -131,7 +132,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """Start the grace period, as the question is visible now."""
+        """Start the grace period, because the question is now visible."""
         self._quiet = self._clock()
 
     def on_resize(self) -> None:
@@ -139,7 +140,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Give the detail all rows that the rest does not need."""
+        """Give the detail all rows that the other widgets do not need."""
         for detail in self.query("#detail"):
             question = self.query_one("#question")
             rest = sum(

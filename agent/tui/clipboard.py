@@ -13,7 +13,7 @@ from aci.observation.sanitized_text import clean_text
 from agent.tui.terminal_sequences import Write, osc
 
 LARGEST = 74_000
-"""Maximum number of bytes; in base64 that is 100 kB, the limit of most terminals."""
+"""Maximum number of bytes to copy; encoded in base64 they take 100 kB, the limit of most terminals."""
 PATIENCE = 2.0
 FILE = "copied.txt"
 

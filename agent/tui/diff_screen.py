@@ -26,7 +26,8 @@ KEYS = (("n", "next"), ("p", "previous"), ("/", "search"), ("s", "side by side")
 
 
 class DiffScreen(ModalScreen[None]):
-    """Shows a unified diff, starting at the file `path` if the diff contains it. Closed by q or esc."""
+    """Shows a unified diff, starting at the file `path` if the diff contains it. Pressing q or esc closes the
+    screen."""
 
     DEFAULT_CSS = """
     DiffScreen { background: $background; }
@@ -120,7 +121,7 @@ class DiffScreen(ModalScreen[None]):
         self._find(event.value)
 
     def action_match(self, ahead: int) -> None:
-        """Go to the next or previous match; the search field forwards the keys for this."""
+        """Go to the next or previous match; also called for keys that the search field forwards."""
         self._find(self.query_one("#words", Input).value, back=ahead < 0)
 
     def _find(self, words: str, back: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A queue that passes events from the session's threads to the app's thread, in order and in frames."""
+"""A queue that passes events from the session's threads to the app's thread, in order and in one batch per frame."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from agent.tui.event_views import RunReopened
 
 FRAME = 1 / 30
-"""Number of seconds between two deliveries; a model streams faster than users read."""
+"""Number of seconds between two batches of events; a model streams faster than users read."""
 SHARE = 0.4
-"""Share of a frame for events, so that keys are handled even with many events."""
+"""Maximum share of a frame spent on events, so that keys are still handled when there are many events."""
 
 
 class EventQueue:
     """Delivers events to the app; create it in the app's event loop. `post` is thread-safe.
 
-    `deliver` is called with one event, or with streamed text joined into one event, through `call`, which runs a
-    function in the app's context.
+    `call` runs a function in the app's context; through it, `deliver` is called with each event, after consecutive
+    streamed texts are joined into one event.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EventQueue:
             if self._woken:
                 return
             self._woken = True
-        with suppress(RuntimeError):  # the loop is closed
+        with suppress(RuntimeError):  # raised if the loop is closed
             self._loop.call_soon_threadsafe(self._soon)
 
     @property

@@ -46,7 +46,8 @@ class RunReopened:
 
 
 def snapshot_event(event: Event, session: Session | None = None) -> Event | RunReopened | None:
-    """Return an event in a form that can be shown later; None for a new run. Called in the session's thread."""
+    """Return an event in a form that can be shown later, or None if it only announces a new run. Called in the
+    session's thread."""
     if isinstance(event, session_events.TurnEnded):
         return replace(event, result=replace(event.result, word=_without_answer(session, event.result.word)))
     if not isinstance(event, session_events.RunOpened):

@@ -46,11 +46,11 @@ KEYS = (
 SAME = {"alt+enter": "ctrl+j", "shift+enter": "ctrl+j"}
 """Aliases of keys; the description of the main key mentions them."""
 COLUMN = 14
-"""Minimum width of the left column, in columns."""
+"""Minimum width of the left column, in characters."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows keys and `commands` with their descriptions. Closed by q, esc or f1."""
+    """Shows keys and `commands` with their descriptions. Pressing q, esc or f1 closes the screen."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background; }

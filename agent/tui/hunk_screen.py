@@ -22,9 +22,9 @@ KEYS = "space toggles, a all, n none, y accepts, enter larger, j/k scroll, esc b
 
 
 class HunksScreen(ModalScreen[tuple[int, ...] | None]):
-    """Returns the numbers of the chosen parts, or None if the user goes back. Initially all parts are chosen.
+    """Returns the indexes of the chosen hunks, or None if the user goes back. Initially all hunks are chosen.
 
-    Each of `parts` is a diff.
+    Each of `parts` is the diff of one hunk.
     """
 
     DEFAULT_CSS = """

@@ -1,4 +1,4 @@
-"""Notifications when the session needs the user or is done, if the terminal has no focus; and the terminal's title.
+"""Notifications for an unfocused terminal when the session needs the user or is done, and the terminal's title.
 
 OSC 9 comes from iTerm2, OSC 777 from urxvt; other terminals get a bell.
 """
@@ -15,7 +15,7 @@ from agent.tui.terminal_sequences import UNSUPPORTED_TERMINALS, Write, osc
 
 Method = Literal["off", "bell", "osc9", "osc777"]
 LONG = 10.0
-"""Seconds of work after which to notify if the terminal does not report its focus."""
+"""Minimum number of seconds of work before a notification, if the terminal does not report its focus."""
 LONGEST = 160
 """Maximum number of characters of a notification."""
 NAME = "swe-agent"
@@ -42,7 +42,7 @@ def notification_method(preference: str, environment: Mapping[str, str]) -> Meth
     """Return the kind of notification; `auto` selects the one that the terminal supports, or the bell."""
     if preference in ("off", "bell", "osc9", "osc777"):
         return preference  # type: ignore[return-value]
-    if environment.get("ZELLIJ"):  # passes only the bell through
+    if environment.get("ZELLIJ"):  # Zellij passes only the bell through
         return "bell"
     for name, begins, found in KNOWN:
         if name in environment and environment[name].startswith(begins):

@@ -9,7 +9,7 @@ from agent.console.activity_lines import cost
 from agent.session.resumable_runs import RunPreview
 
 LONGEST = 1500
-"""Maximum number of characters of a text."""
+"""Maximum number of characters of each text in the preview."""
 REQUEST = 400
 """Maximum number of characters of a request, so that the answer below it is visible; a request may include whole
 files."""
@@ -41,7 +41,7 @@ def preview_text(seen: RunPreview) -> Content:
 
 
 def age(seconds: float) -> str:
-    """Return an age in at most four columns: `now`, `12m`, `3h`, `12d`, `2y`."""
+    """Format an age in at most four characters, such as `now`, `12m`, `3h`, `12d` or `2y`."""
     if seconds < 60:
         return "now"
     for unit, size, below in (("m", 60, 3600), ("h", 3600, 86_400), ("d", 86_400, 365 * 86_400)):

@@ -22,7 +22,7 @@ from agent.tui.run_preview import age, preview_text
 from trajectories.errors import SweAgentError
 
 WIDE = 90
-"""Minimum width in columns for showing list and preview side by side."""
+"""Minimum width in columns for showing the list and the preview side by side."""
 KEYS = "enter opens · tab {other} · esc"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILES = 20
 LINES = 40
-"""Maximum number of lines of the last answer."""
+"""Maximum number of lines of the last exchange that are printed on exit."""
 NOT_APPLIED = "Not applied to your own files yet: resume the session, then use {}."
 
 
@@ -43,7 +43,8 @@ def draw_items(items: Iterable[Item], pen: LineRenderer) -> list[Strip]:
 def farewell(
     items: Sequence[Item], status: Status | None, run: str, pen: LineRenderer, apply: str = "/apply"
 ) -> list[Strip]:
-    """Return the end of the conversation, the changes that are not applied, and how to resume the run."""
+    """Return the lines printed on exit: the last exchange, the changes that are not applied, and how to resume the
+    run."""
     strips = draw_items(last_exchange(items), pen)
     if len(strips) > LINES:
         strips = [*strips[: LINES // 2], pen.line(("…", "muted"), indent=2), *strips[-LINES // 2 :]]

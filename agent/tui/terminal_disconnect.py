@@ -1,7 +1,7 @@
 """Handling of a terminal that disconnects: a dropped ssh connection, a closed window.
 
-Textual writes to `sys.__stderr__` in a thread that dies at the first error; drawing then waits for it forever, and
-signals are not handled. So output that cannot be written is dropped, and the app is notified once.
+Textual writes to `sys.__stderr__` in a thread that dies at the first error; drawing then blocks forever, and signals
+are not handled. So output that cannot be written is dropped, and the app is notified once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SafeStream:
             return
         try:
             do()
-        except BlockingIOError:  # another process made the terminal non-blocking, and it is slow
+        except BlockingIOError:  # another process made the terminal non-blocking, and its output buffer is full
             return
         except (OSError, ValueError):
             self._gone = True

@@ -9,7 +9,7 @@ from textual.app import App
 
 Write = Callable[[str], object]
 UNSUPPORTED_TERMINALS = ("", "dumb", "linux")
-"""Values of TERM for terminals without support for such sequences."""
+"""Values of TERM for terminals that do not support these sequences."""
 
 
 def writer(app: App[Any]) -> Write:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from textual.app import App
 
 AUTO = "auto"
-"""Name of the theme that fits the terminal."""
+"""Setting that selects the theme that fits the terminal."""
 LIGHT_GROUNDS = ("7", "15")
 SHARES = {"text": 1.0, "text-muted": 0.8, "text-disabled": 0.8}
-"""Share of the foreground colour in text colours that a theme does not define."""
+"""Share of the foreground colour when it is blended with the background, for text colours that a theme does not
+define."""
 
 DARK = Theme(
     name="dark",
@@ -151,7 +152,7 @@ def register(app: App[Any], name: str = AUTO) -> None:
 
 
 def fixed_text_colours(variables: dict[str, str]) -> dict[str, str]:
-    """Return a theme's variables with a fixed colour for each text.
+    """Return a theme's variables with a fixed value for each text colour.
 
     Textual's themes compute text colours from the background, but widgets that draw lines themselves do not know it.
     """
@@ -185,7 +186,7 @@ def names(app: App[Any]) -> list[str]:
 
 
 def choose_theme(app: App[Any], name: str) -> str:
-    """Use another theme from now on and return a message; without a name, list the themes."""
+    """Switch to another theme and return a message; without a name, list the themes."""
     known = names(app)
     listed = f"Themes: {', '.join(known)}."
     if not name:

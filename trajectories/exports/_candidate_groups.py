@@ -1,8 +1,8 @@
 """Candidates for training sets: groups of answers to one issue on one base, with their rewards and conversations.
 
-A candidate is a run of one turn, or one attempt of a run with several parallel ones. Runs that say nothing about a
-model are excluded: runs that have not ended or that the user or the machine ended, sessions, replays, forks (which
-start with another run's steps and may have been given more information), and runs without a model.
+A candidate is a run of one turn, or one attempt of a run with several parallel attempts. Runs that say nothing about a
+model are excluded: unfinished runs, runs that the user or the machine ended, runs without a model, sessions, replays,
+and forks, which start with another run's steps and may have been given more information.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ from trajectories.run_comparison import replay_of
 from trajectories.run_data import Message, RunView, observation_message
 
 TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
-"""Exit kinds that are due to the model."""
+"""Kinds of exit for which the model is responsible."""
 AS_GOOD = 1.05
 """Maximum ratio of the costs of two candidates that count as equally good."""
 JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
-"""Pattern of the names of recorded results that contain the cost of a function in a tree."""
+"""Pattern for the keys of recorded results that contain a function's cost in a tree."""
 FOLDERS = ("root", "scratch")
-"""Names of recorded results that contain workspace paths; they are ignored when initial messages are
-compared."""
+"""Keys of recorded results that contain workspace paths; these paths are ignored when initial messages are compared."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer to an issue. `branches` are those with replies, the oldest first; `tree` is the final one.
+    """One answer to an issue. `branches` are the branches with replies, oldest first; `tree` is the final tree.
 
-    `tokens` is 0 if a provider did not report those of each reply. `instructions` is the cost of the rewritten
-    functions, counted by `backend`; 0 if nothing was counted.
+    `tokens` is 0 unless the provider reported the tokens of every reply. `instructions` is the number of instructions
+    that the rewritten functions execute, as counted by `backend`; 0 if nothing was counted.
     """
 
     run: RunView
@@ -67,8 +66,8 @@ class Candidate:
 
 
 def candidate_groups(runs: Sequence[RunView]) -> list[list[Candidate]]:
-    """Group candidates by issue and base, in the order given; a run that is given twice counts once. Runs made by
-    someone else are excluded: their verdicts are only claims."""
+    """Group candidates by issue and base, in the order given; duplicate runs count once. Runs made by someone else are
+    excluded, because their verdicts cannot be trusted."""
     own = [run for run in runs if not run.untrusted]
     once = {(record.id, record.at): run for run in own if (record := run.trajectory.run)}
     found: dict[str, list[Candidate]] = {}
@@ -87,7 +86,8 @@ def same_prompt_groups(group: Sequence[Candidate]) -> list[list[Candidate]]:
 
 
 def candidates(run: RunView) -> list[Candidate]:
-    """Return the candidates of a run: its attempts, or the run itself; none if its result is not due to a model."""
+    """Return the candidates of a run: its attempts, or the run itself; empty if the model is not responsible for the
+    result."""
     trajectory = run.trajectory
     end = trajectory.exit
     if trajectory.run is None or end is None or len(trajectory.turns) > 1 or replay_of(trajectory):
@@ -123,8 +123,9 @@ def _candidate(run: RunView, branches: Sequence[str], verdict: str, tree: str) -
 
 
 def _counted(run: RunView, left: Sequence[str]) -> tuple[int, str]:
-    """Return the total cost of the counted functions and the counter's name. The cost of each function is taken from
-    the latest tree that has one. Return (0, "") if several counters were used or a figure is missing."""
+    """Return the total cost of the functions whose cost was counted, and the counter's name. The cost of each function
+    is taken from the latest tree that has a recorded cost for it. Return (0, "") if several counters were used or the
+    cost of a function is missing."""
     costs: dict[str, dict[str, int]] = {}
     backends = set()
     for (_, name), once in run.trajectory.results.items():
@@ -157,7 +158,7 @@ def by_cost(group: Sequence[Candidate]) -> list[Candidate]:
 
 
 def candidate_rewards(group: Sequence[Candidate]) -> list[float]:
-    """Return the reward of each candidate: by cost if it is proven, otherwise by its progress."""
+    """Return the reward of each candidate: based on its cost if it is proven, otherwise on its progress."""
     proven = [each for each in group if each.proven]
     earned = iter(rewards(costs(proven)[1]))
     return [next(earned) if each.proven else _failed(each) for each in group]
@@ -175,8 +176,8 @@ def _failed(candidate: Candidate) -> float:
 
 
 def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]:
-    """Yield pairs of prompt and completion that contain each reply once, right after its own request. A pair ends where
-    the conversation was rewritten."""
+    """Yield pairs of prompt and completion; together they contain each reply once, directly after its request. A new
+    pair starts where the conversation was rewritten."""
     for asked, known in conversations(candidate.run):
         if asked.reply.branch in candidate.branches:
             yield _cut([_trainable(message) for message in asked.whole], known)
@@ -184,8 +185,8 @@ def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], li
 
 def full_conversation(candidate: Candidate) -> tuple[list[Message], list[Message]]:
     """Return the initial messages, and all messages from the first reply to the last. Outputs are in their original
-    form, and steps that were undone later are included. A reply that was never acted on is left out, as the model did
-    not read it again."""
+    form, and steps that were undone later are included. A reply whose actions never ran is left out, because no later
+    request contained it."""
     run, branch = candidate.run.trajectory, candidate.branches[0]
     opening, acted, last = _first_request(candidate), _model_steps(candidate), run.last_replies[branch]
     messages: list[Message] = []
@@ -200,7 +201,7 @@ def full_conversation(candidate: Candidate) -> tuple[list[Message], list[Message
 
 
 def _first_request(candidate: Candidate) -> list[Message]:
-    """Return the request of the candidate's first reply."""
+    """Return the messages of the request that led to the candidate's first reply."""
     branch, acted = candidate.branches[0], _model_steps(candidate)
     first = acted[0].reply if acted else candidate.run.trajectory.last_replies[branch].ask
     return next(
@@ -220,12 +221,12 @@ def _opening(candidate: Candidate) -> str:
 
 
 def _model_steps(candidate: Candidate) -> list[Step]:
-    """Return the steps from the model's first one on."""
+    """Return the candidate's steps, starting with the model's first step."""
     return list(dropwhile(lambda step: step.reply is None, candidate.run.trajectory.steps[candidate.branches[0]]))
 
 
 def _exchange(step: Step, reply: Reply, taken: set[str]) -> list[Message]:
-    """Return a reply and the result of each call."""
+    """Return the messages for a reply and for the result of each of its tool calls."""
     message = reply_message(reply, taken)
     calls = message.get("tool_calls")
     if not calls:
@@ -245,7 +246,8 @@ def _cut(messages: list[Message], known: int) -> tuple[list[Message], list[Messa
 
 
 def _trainable(message: Message) -> Message:
-    """Return a message with text only, and with arguments as objects, which chat templates format for their model."""
+    """Return a message that contains only text, with the arguments of tool calls as objects, because chat templates
+    format them for their model."""
     kept: Message = {key: message[key] for key in ("role", "tool_call_id") if key in message}
     kept["content"] = _text(message.get("content"))
     if calls := message.get("tool_calls"):
@@ -268,8 +270,8 @@ def _text(content: Any) -> str:
 
 
 def tools(candidate: Candidate) -> str:
-    """Return the tools' schemas as JSON text, which trainers accept. If they were objects, a table would give each tool
-    the fields of all other tools."""
+    """Return the tools' schemas as JSON text, which trainers accept. As objects in a table, each tool would get the
+    fields of all other tools."""
     return json.dumps(candidate.record.tools)
 
 

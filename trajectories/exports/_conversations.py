@@ -10,12 +10,13 @@ from trajectories.records import Reply
 from trajectories.run_data import Message, RunView, call_id
 
 OURS = frozenset({"blocks"})
-"""Fields of a message that only the provider they came from can read."""
+"""Message fields that only the provider that created them can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestReply:
-    """A request and its reply. `said` is the reply in the form in which another program sent it later, if any."""
+    """A request and its reply. `said` is the reply in the form in which the original program of an imported trajectory
+    sent it back to the model, if known."""
 
     reply: Reply
     messages: Sequence[Message]
@@ -23,7 +24,7 @@ class RequestReply:
 
     @property
     def whole(self) -> list[Message]:
-        """The messages of the request, with the reply as the last one."""
+        """The request's messages, followed by the reply."""
         if self.said is not None:
             return [*self.messages, self.said]
         taken = {call["id"] for message in self.messages for call in message.get("tool_calls", ())}
@@ -31,7 +32,7 @@ class RequestReply:
 
 
 def requests_with_replies(run: RunView, branch: str) -> Iterator[RequestReply]:
-    """Yield every reply of a branch with its request, which has no messages if they are unknown."""
+    """Yield each reply of a branch together with its request, which has no messages if they are unknown."""
     replies = (record for record in run.trajectory.records if isinstance(record, Reply) and record.branch == branch)
     asked = zip(replies, run.requests(branch), strict=True)
     for (reply, messages), said in zip(asked, run.answers(branch), strict=False):
@@ -39,12 +40,12 @@ def requests_with_replies(run: RunView, branch: str) -> Iterator[RequestReply]:
 
 
 def conversations(run: RunView) -> Iterator[tuple[RequestReply, int]]:
-    """Yield the last request of each conversation, and how many of its first messages are carried over from earlier
-    ones.
+    """Yield the last request of each conversation, and the number of its first messages whose replies an earlier
+    conversation already contains.
 
-    A conversation ends if the next request does not start with this whole conversation, because messages were shortened
-    or steps undone. So beyond that number of messages, each reply is in exactly one conversation, right after its own
-    request.
+    A conversation ends when the next request does not start with all of its messages, for example because messages were
+    shortened or steps undone. After that number of messages, each reply occurs in exactly one conversation, right after
+    its own request.
     """
     for branch in run.trajectory.last_replies:
         last: RequestReply | None = None
@@ -59,8 +60,8 @@ def conversations(run: RunView) -> Iterator[tuple[RequestReply, int]]:
 
 
 def _continues(before: RequestReply, after: Sequence[Message]) -> bool:
-    """Return whether a request starts with an earlier one and its reply. Unchanged messages are identical objects, so
-    this is fast."""
+    """Return whether a request starts with the messages of an earlier request and its reply. Unchanged messages are
+    identical objects, so this is fast."""
     sent, reply = before.messages, before.reply
     if len(after) <= len(sent) or not all(map(_same, sent, after)):
         return False
@@ -81,7 +82,7 @@ def without_provider_fields(message: Message) -> Message:
 
 
 def reply_message(reply: Reply, taken: set[str]) -> Message:
-    """Return a reply as a message. `taken` are the ids of earlier calls, which are not used again."""
+    """Return a reply as a message. `taken` contains the ids of earlier calls, which are not reused."""
     said: Message = {"role": "assistant", "content": reply.text}
     calls = []
     for number, action in enumerate(reply.actions, 1):

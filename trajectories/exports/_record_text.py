@@ -12,19 +12,19 @@ from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
-"""Kinds of notes in which a strategy reports what it does."""
+"""Kinds of notes in which a strategy records its phases, its attempts and their ratings."""
 OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|(?:task|errand)-[0-9a-f]+")
-"""Generated names of runs."""
+"""Pattern of generated run names."""
 ADDRESS = re.compile(r"https?://[^/]+/([^/]+)/([^/]+)/(?:issues|pull)/(\d+)")
 REPEATED = re.compile(r"(.+__.+-\d+)\.\d+")
-"""Name of a repeated run of an instance."""
+"""Pattern of the names of repeated runs of one instance."""
 
 
 LEFT = "The run ended before this was acted on."
 
 
 def records_of(trajectory: Trajectory) -> Iterator[Record]:
-    """Yield the records, with an added step for each reply that has none because the process was killed."""
+    """Yield the records, and a step with an error for each reply that has no step because the process was killed."""
     acted = {(step.branch, step.reply) for step in trajectory.all_steps()}
     steps: Counter[str] = Counter()
     for record in trajectory.records:
@@ -37,12 +37,13 @@ def records_of(trajectory: Trajectory) -> Iterator[Record]:
 
 
 def steps_of(trajectory: Trajectory) -> Iterator[Step]:
-    """Yield the steps of `records_of`."""
+    """Yield only the steps from `records_of`."""
     return (record for record in records_of(trajectory) if isinstance(record, Step))
 
 
 def unicode(text: str) -> str:
-    """Return text in valid Unicode: bytes of a file that are not UTF-8 become replacement characters."""
+    """Replace bytes that are not UTF-8 (read as surrogates) with replacement characters, so that the text is valid
+    Unicode."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -59,8 +60,8 @@ def observation_text(observations: Sequence[Observation]) -> str:
 
 
 def instance_of(run: RunView) -> str:
-    """Return a run's instance id: that of its batch, otherwise one from the issue's URL (`octo__calc-7`), otherwise the
-    run's name."""
+    """Return a run's instance id: for a generated run name, an id from the issue's URL if there is one
+    (`octo__calc-7`), otherwise the run's name without a repetition number."""
     record = run.trajectory.run
     address = ADDRESS.match(record.issue.url) if record else None
     if address and OURS.fullmatch(run.name):

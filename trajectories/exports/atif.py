@@ -1,9 +1,9 @@
 """Harbor's agent trajectory format, ATIF: https://www.harborframework.com/docs/agents/trajectory-format (RFC 0001).
 
-A branch is a trajectory. The branches that start from it are embedded in it: parallel attempts, and phases with their
-own conversation. A model's reply is an `agent` step. Messages from the user and the strategy are `user` steps. Actions
-and messages of the harness (proofs, undone steps) are `system` steps. An action of the user is an `agent` step with no
-model call.
+Each branch is exported as a trajectory. Branches that start from it (parallel attempts, and phases with their own
+conversation) are embedded in it. A model's reply is an `agent` step. Messages from the user and the strategy are `user`
+steps. Actions and messages of the harness (proofs, undone steps) are `system` steps. An action of the user is an
+`agent` step with no model call.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ WHAT = "harbor's agent trajectory format (ATIF)"
 ENDING = "json"
 SEVERAL = False
 VERSION = "ATIF-v1.7"
-"""The first version with everything used here: embedded trajectories, and steps without a model call."""
+"""The first ATIF version that has every feature used here: embedded trajectories, and steps without a model call."""
 SPOKEN = frozenset({"task", "user"})
-"""Authors of messages to a model from its user, or on the user's behalf."""
+"""Authors of steps whose message to the model comes from the user or is sent on the user's behalf."""
 ALWAYS = frozenset({"message", "llm_call_count"})
 NOTES = "`extra.step` is a step's name in the run, `extra.author` who took it, `extra.tree` the files after it."
 
@@ -49,15 +49,15 @@ class Branch:
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
-    """Yield the parts of one JSON object, one step per line."""
+    """Yield one JSON object in parts, with one step per line."""
     (run,) = runs
     yield from _document(run, _main(run), whole=True)
     yield "\n"
 
 
 def _document(run: RunView, branch: Branch, whole: bool = False) -> Iterator[str]:
-    """Yield a branch and the branches embedded in it. With `whole`, the output includes the fields that occur once per
-    run."""
+    """Yield the JSON of a branch and of the branches embedded in it. With `whole`, the output includes the fields that
+    occur once per run."""
     about: Json = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
     about["agent"] = _agent(run)
     if whole:
@@ -89,7 +89,7 @@ def _tools(trajectory: Trajectory) -> Json:
 
 
 def _extra(material: RunView) -> Json:
-    """Return data that the format has no field for: the issue, the exit, the strategy's notes on its attempts."""
+    """Return data for which the format has no field: the issue, the exit, and the strategy's notes on its attempts."""
     trajectory = material.trajectory
     run, exit = trajectory.run, trajectory.exit
     structural = (note for note in trajectory.notes if note.kind in STRUCTURE)
@@ -105,7 +105,8 @@ def _ended(exit: Exit, untrusted: bool) -> Json:
 
 
 def _main(run: RunView) -> Branch:
-    """Return the main branch with all steps in order, each other branch below the one that it started from."""
+    """Return the main branch with its steps in order; every other branch is a child of the branch that it started
+    from."""
     trajectory = run.trajectory
     main = Branch("main")
     branches = {main.name: main}
@@ -134,7 +135,7 @@ def _is_fork(record: object) -> bool:
 
 
 def _branch(branches: dict[str, Branch], step: Step) -> Branch:
-    """Return the step's branch. If it is new, add a step to its parent that refers to it."""
+    """Return the step's branch. If the branch is new, add a step that refers to it to its parent."""
     if step.branch not in branches:
         above = step.branch.rpartition("/")[0]
         while above and above not in branches:

@@ -1,7 +1,7 @@
 """OpenAI's chat format for fine-tuning: one conversation per line, each reply right after its own request.
 
-If a conversation was rewritten (old output shortened, steps undone), a new line starts. In it, replies that occur in an
-earlier line have `weight` 0, so that each is learned once.
+If a conversation was rewritten (old output shortened, steps undone), a new line starts. In the new line, replies that
+also occur in an earlier line have `weight` 0, so that each reply is trained on only once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SEVERAL = True
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
-    """Yield one line per conversation. Raises UsageError if no model was called, or its requests are unknown."""
+    """Yield one line per conversation. Raises UsageError if no model was called, or if the requests are unknown."""
     has_rows = False
     for run in runs:
         tools = list(run.trajectory.run.tools) if run.trajectory.run else []

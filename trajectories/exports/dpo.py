@@ -1,4 +1,5 @@
-"""Preference optimization data: pairs of answers to one issue, nine of ten for correctness, one for efficiency.
+"""Preference optimization data: pairs of answers to one issue, with one efficiency pair for every nine correctness
+pairs.
 
 Based on "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
 """
@@ -57,8 +58,8 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) -> list[Pair]:
-    """Pair candidates so that each occurs at least once, with as few pairs as possible: pairing all with all would
-    give large groups too much weight."""
+    """Pair proven with failed candidates so that each occurs at least once, with as few pairs as possible, because all
+    combinations would give large groups too much weight."""
     if not proven or not failed:
         return []
     most = max(len(proven), len(failed))
@@ -66,7 +67,7 @@ def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) ->
 
 
 def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
-    """Pair the fastest candidate with each that is clearly slower; return the cost ratio with each pair."""
+    """Pair the fastest candidate with each clearly slower one, and return the cost ratio of each pair."""
     if len(proven) < 2:
         return []
     _, taken = costs(proven)

@@ -1,7 +1,8 @@
-"""A run as a Markdown document for people: for a pull request, an issue or a chat.
+"""Export of a run as a Markdown document, for a pull request, an issue or a chat.
 
-Text from a model, an issue or a tool is inert. Output is in fences longer than any fence within the output. Prose is
-quoted, without HTML, images or links with hidden targets. Control characters are shown as U+FFFD.
+Markup in text from a model, an issue or a tool is disabled. Output is in code fences that are longer than any fence
+inside it. Prose is in blockquotes, without HTML, images or links with hidden targets. Control characters are shown as
+U+FFFD.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ WHAT = "a document for people, long output shortened"
 ENDING = "md"
 SEVERAL = False
 LONGEST, LONGEST_LINE = 4_000, 200
-"""Maximum number of characters of an output or a quotation, and of a title. A patch may have 16 times as many."""
+"""Maximum number of characters of an output or quotation, and of a title. A patch may have 16 times as many."""
 PROOF = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -33,7 +34,7 @@ ANSWERS = {True: "yes", False: "no", None: "not judged"}
 _CONTROLS = re.compile(f"[{DROPPED}{BREAKS}{MARKS}\ud800-\udfff]")
 _TICKS = re.compile(r"`{3,}")
 _ACTIVE = re.compile(r"&(?=[#\w])|<(?=[A-Za-z/!?])|\](?=[(\[:])|(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
-"""The start of an entity, tag or mention, and the end of the text of a link or image."""
+"""Pattern for the start of an entity, tag or mention, and for the end of the text of a link or image."""
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _ending(exit: Exit, untrusted: bool) -> Iterator[str]:
 
 
 def _fenced(text: str, language: str = "", longest: int = LONGEST) -> str:
-    """Return text in a fence that nothing in the text can end."""
+    """Return text in a code fence that the text itself cannot close."""
     if not text.strip():
         return ""
     text = _plain(shorten_text(text, longest)).rstrip("\n")
@@ -132,7 +133,7 @@ def _fenced(text: str, language: str = "", longest: int = LONGEST) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return text as a quotation that the text itself cannot end."""
+    """Return text as a blockquote that the text itself cannot end."""
     lines = _inert(shorten_text(text, LONGEST)).strip().split("\n")
     return "\n".join(f"> {line}".rstrip() for line in lines) + "\n\n"
 
@@ -146,8 +147,9 @@ def _cell(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Disable tags, links with a text, images and mentions. Viewers may still turn bare URLs into links. Characters are
-    replaced by entities, which are never part of the structure, unlike backslashes."""
+    """Disable HTML tags, Markdown links, images and mentions. Viewers may still turn bare URLs into links. Special
+    characters are replaced by entities, because Markdown never parses an entity as markup, whereas a backslash can
+    itself be escaped."""
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _plain(text))
 
 

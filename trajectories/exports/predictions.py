@@ -1,4 +1,4 @@
-"""Predictions for SWE-bench's harness: one patch per line, without the tests that came with it."""
+"""Predictions for SWE-bench's harness: one patch per line, without the patch's changes to tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 def model_of(run: RunView) -> str:
-    """Return the model that replied last, or the strategy if there was none."""
+    """Return the model that replied last, or the strategy if no model replied."""
     turns = run.trajectory.turns
     models = (record.model for record in reversed(run.trajectory.records) if isinstance(record, Reply))
     return next(filter(None, models), "") or (turns[-1].strategy if turns else "") or "unknown"

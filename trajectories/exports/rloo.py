@@ -1,8 +1,8 @@
 """Data for reinforcement learning with leave-one-out baselines: groups of answers to one issue, with the reward of each
 and its advantage over the others.
 
-Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), advantages RLOO (arXiv
-2402.14740).
+Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), and advantages follow
+RLOO (arXiv 2402.14740).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SEVERAL = True
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
-    """Yield one line per candidate. Raises UsageError if no issue has two runs."""
+    """Yield one line per candidate. Raises UsageError if no issue has at least two runs."""
     has_rows = False
     for group in candidate_groups(runs):
         if len(group) < 2:

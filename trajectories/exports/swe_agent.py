@@ -1,7 +1,7 @@
-"""SWE-agent's `.traj`, for its inspectors and `traj-to-demo`.
+"""Export in SWE-agent's `.traj` format, for its inspectors and `traj-to-demo`.
 
-Each reply is a step with its whole request (`query`). Actions of the strategy, a proof or the user in between are steps
-without a response. `history` is all messages in order; `agent` is the branch.
+Each reply is a step with its complete request (`query`). Actions of the strategy, a proof or the user between replies
+are steps without a response. `history` contains all messages in order; the `agent` of a message is its branch.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ QUERIES = 64_000_000
 """Maximum number of characters of all queries in a file: each query contains the previous ones, so their total size
 grows with the square of a run's length."""
 ASKING = "task"
-"""Author of a strategy's messages to its model, which are only in the history."""
+"""Author of the messages that a strategy sends to its model; they occur only in the history."""
 
 Json = dict[str, Any]
 
 
 def export(runs: Sequence[RunView]) -> Iterator[str]:
-    """Yield the parts of one JSON object, one step per line."""
+    """Yield one JSON object in parts, with one step per line."""
     (run,) = runs
     first = run.trajectory.run
     about = {"environment": instance_of(run), "replay_config": None, "info": _info(run)}
@@ -54,7 +54,8 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
 
 
 class _Requests:
-    """The request of each step. Branches alternate, so each one is read only as far as needed."""
+    """The requests of a run, by step. Steps of several branches alternate, so the requests of each branch are read only
+    as far as needed."""
 
     def __init__(self, run: RunView) -> None:
         self._run = run

@@ -1,4 +1,5 @@
-"""git subprocesses: bytes in and out, no hooks, prompts, pager or network, no configuration but the store's own."""
+"""git subprocesses with bytes as input and output, without hooks, prompts, a pager or network access, and with only the
+store's configuration."""
 
 from __future__ import annotations
 
@@ -25,10 +26,11 @@ QUIET = {
 OWN = {**QUIET, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 
 EXACT = "* -text -eol -crlf -ident -filter -working-tree-encoding !diff !merge\n"
-"""Attributes that turn off all conversion between files and blobs; nothing in a tree overrides `info/attributes`."""
+"""Attributes that turn off all conversion between files and blobs; `info/attributes` takes precedence over the
+attributes in a tree."""
 
 DURABLE = "objects,derived-metadata"
-"""Value of `core.fsync` with which git's objects are on disk when the command ends."""
+"""Value of `core.fsync` that makes git write its objects to disk before a command ends."""
 
 CONFIG = f"""[core]
 \trepositoryformatversion = 0
@@ -51,8 +53,7 @@ CONFIG = f"""[core]
 
 
 class GitFailed(WorkspaceError):
-    """A git command failed that was expected to succeed; holds its exit `status`, its `stderr`, and the `reason` found
-    there."""
+    """A git command failed unexpectedly; has its exit `status`, its `stderr`, and the `reason` found in `stderr`."""
 
     def __init__(self, command: str, status: int, stderr: bytes) -> None:
         self.command, self.status = command, status
@@ -63,7 +64,7 @@ class GitFailed(WorkspaceError):
         super().__init__(f"git {command} failed: {self.reason}.")
 
     def named(self, copy: str, index: Path) -> GitFailed:
-        """Return the same failure naming the user's `index` instead of the `copy` of it."""
+        """Return the same failure with the user's `index` named instead of its `copy`."""
         stderr = self.stderr.replace(copy, str(index))
         if str(index) not in stderr and ("index file corrupt" in stderr or "cache entry" in stderr):
             stderr = f"fatal: {index} is damaged\n{stderr}"
@@ -71,7 +72,7 @@ class GitFailed(WorkspaceError):
 
     @property
     def reasons(self) -> str:
-        """The errors of `git apply`, one clause per file."""
+        """The error messages of `git apply`, joined in one line."""
         lines = [
             line.removeprefix("error: ") for line in self.stderr.splitlines() if line.startswith(("error:", "fatal:"))
         ]
@@ -81,7 +82,7 @@ class GitFailed(WorkspaceError):
 
 
 def encode(text: str) -> bytes:
-    """Return a path or diff as git's bytes; the inverse of `decode` for any bytes."""
+    """Return a path or diff as the bytes that git uses; the inverse of `decode` for any bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -97,7 +98,7 @@ def environment(own: Mapping[str, str], keep: tuple[str, ...] = ()) -> dict[str,
 
 
 def git_environ(own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for git commands in a store of this program, which reads no one's configuration."""
+    """Return the environment for git commands in a store of this program, without system or user configuration."""
     return environment({**OWN, **own})
 
 
@@ -112,7 +113,7 @@ def git(
 ) -> bytes:
     """Run git and return its stdout. Raises GitFailed for a status not in `ok`, or after `timeout` seconds.
 
-    `index` is the user's index, of which the one in `env` is a copy; errors name the user's.
+    `index` is the user's index if `env` names a copy of it; errors then name the user's index.
     """
     name = _command(args)
     try:
@@ -124,7 +125,7 @@ def git(
             timeout=timeout,
             capture_output=True,
             check=False,
-            start_new_session=True,  # Ctrl-C in the terminal must reach only this process, which ends the run cleanly
+            start_new_session=True,  # Ctrl-C in the terminal must only reach this process, which ends the run cleanly
         )
     except FileNotFoundError:
         raise no_git() from None
@@ -149,7 +150,7 @@ def no_git() -> WorkspaceError:
 def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
     """Hold an inter-process lock at `path`, and remove the file afterwards.
 
-    Raises `busy` after `seconds`, and WorkspaceError if the file cannot be locked at all.
+    Raises `busy` if the lock is not acquired within `seconds`, and WorkspaceError if the file cannot be locked at all.
     """
     end = time.monotonic() + seconds
     while not (lock := _acquired(path)):

@@ -1,5 +1,4 @@
-"""A reader for objects of a git store by id, through one long-running process. Contents are checked against their
-ids."""
+"""A reader of git objects by id, through one long-running process. Contents are checked against their ids."""
 
 from __future__ import annotations
 
@@ -22,12 +21,12 @@ CHUNK = 1 << 20
 LONGEST_LINE = 200
 RESTORE = "Restore the folder from a copy of your own."
 SILENCE = 60.0
-"""Seconds without output from git after which reading fails."""
+"""Maximum number of seconds to wait for output from git."""
 
 
 class _Answers:
-    """git's output, read as lines and as blocks of known size. Both methods raise ValueError for output that git does
-    not produce, and for an object that ends early, after which git waits for the next request."""
+    """git's output, read as lines and as blocks of known size. Both methods raise ValueError for invalid output, and if
+    git ends or stops sending output, as it does after an incomplete object."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe, self._read = pipe, bytearray()
@@ -62,9 +61,10 @@ class _Answers:
 
 
 class Reader:
-    """Reads objects of a store by id, through one `git cat-file --batch` that starts at the first read. Thread-safe.
+    """Reads objects of a store by id, through one `git cat-file --batch` process that the first read starts.
+    Thread-safe.
 
-    Errors name the `store`. git does not check the content of an object against its id when it reads one. Unless
+    Error messages name the `store`. When git reads an object, it does not check the content against the id. Unless
     `compare` is false, an object whose content does not match raises RunBroken."""
 
     def __init__(self, env: Mapping[str, str], store: Path, compare: bool = True) -> None:
@@ -75,7 +75,7 @@ class Reader:
         self._end: weakref.finalize[..., Reader] | None = None
 
     def get(self, id: str, limit: int = 1 << 62) -> tuple[str, bytes] | None:
-        """Return (type, bytes), or None if there is no such object. Raises UsageError above `limit` bytes."""
+        """Return (type, bytes), or None if there is no such object. Raises UsageError for more than `limit` bytes."""
         found = self._ask(id, limit)
         if found is None:
             return None
@@ -92,7 +92,8 @@ class Reader:
         """Return (type, size, bytes), with None for bytes if there are more than `limit`."""
         with self._lock:
             ask, answer = self._pipes()
-            # git writes all bytes of a loose object, whatever size it states: an unguessable name marks the end
+            # git sends all bytes of a loose object, even if its stated size is wrong, so an unguessable name marks the
+            # end
             end = f"..{token_hex(8)}"
             try:
                 ask.write(f"{id}\n{end}\n".encode())
@@ -151,7 +152,8 @@ class Reader:
 
 
 def cat_file(env: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
-    """Start `git cat-file --batch` with pipes, for the store that `env` names. Raises WorkspaceError without git."""
+    """Start `git cat-file --batch` with pipes, for the store that `env` names. Raises WorkspaceError if git is not
+    installed."""
     try:
         return subprocess.Popen(
             ["git", "cat-file", "--batch", *options],

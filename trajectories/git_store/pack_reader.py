@@ -18,9 +18,9 @@ PACK_LIMIT = 200_000_000
 PACK_SECONDS = 120.0
 PACK_MEMORY = 1 << 30
 PACKING_SECONDS = 600.0
-CAPPED = 'ulimit -v "$0" 2>/dev/null; exec "$@"'  # macOS has no such limit
+CAPPED = 'ulimit -v "$0" 2>/dev/null; exec "$@"'  # macOS does not support this limit
 CAPPED_FILE = 'ulimit -v "$0" 2>/dev/null; ulimit -f "$1"; shift; exec "$@"'
-"""Also limits the size of each file that is written, in blocks of 512 bytes."""
+"""Like CAPPED, but also limits the size of each file that git writes, in blocks of 512 bytes."""
 
 
 class PackRefused(SweAgentError):
@@ -30,10 +30,11 @@ class PackRefused(SweAgentError):
 def index_pack(
     stream: BinaryIO, scratch: Path, store: Path, env: Mapping[str, str], limit: int, spared: Sequence[str]
 ) -> None:
-    """Check a thin pack in the empty folder `scratch`, complete it from `store`, and move it there, durably.
+    """Check a thin pack in the empty folder `scratch`, complete it with objects of `store`, and move it durably into
+    `store`.
 
-    Raises PackRefused, with the store unchanged, for more than `limit` bytes, PACK_MEMORY or PACK_SECONDS, and for
-    objects that git finds broken, incomplete or dangerous. Problems in the blobs `spared` are ignored.
+    Raises PackRefused, with the store unchanged, if the pack exceeds `limit` bytes, PACK_MEMORY or PACK_SECONDS, or if
+    git finds an object broken, incomplete or dangerous. Problems in the blobs with ids in `spared` are ignored.
     """
     (scratch / "pack").mkdir()
     (scratch / "spared").write_text("".join(f"{id}\n" for id in spared))
@@ -79,8 +80,8 @@ def index_pack(
 
 
 def pack_objects(ids: bytes, into: Path, env: Mapping[str, str], limit: int) -> None:
-    """Repack objects of an untrusted store as `into`-*.pack. Raises PackRefused for more than `limit` bytes,
-    PACK_MEMORY or PACKING_SECONDS, and for objects that git cannot read."""
+    """Repack objects of an untrusted store into files named `into`-*.pack. Raises PackRefused if git exceeds `limit`
+    bytes, PACK_MEMORY or PACKING_SECONDS, or cannot read an object."""
     capped = ["sh", "-c", CAPPED_FILE, str(PACK_MEMORY >> 10), str(limit >> 9)]
     command = [*capped, "git", "pack-objects", "-q", "--no-reuse-object", str(into)]
     try:
@@ -107,7 +108,7 @@ def _feed(stream: BinaryIO, process: subprocess.Popen[bytes], limit: int) -> tup
     timer.start()
     try:
         assert process.stdin
-        with suppress(BrokenPipeError), process.stdin as pipe:  # if it ends early, its status says why
+        with suppress(BrokenPipeError), process.stdin as pipe:  # if git ends early, its exit status shows why
             if not _copy(stream, pipe, limit):
                 return False, -1
         return True, process.wait()

@@ -1,4 +1,4 @@
-"""Packs and trees made in Python, for a few small objects: a `git` process for each would take many times as long."""
+"""Packs and trees built in Python for a few small objects, which is many times faster than a `git` process for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trajectories.git_store.git_commands import decode, encode, sync_folder
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 Objects = Mapping[str, tuple[str, bytes]]
-"""id -> (`blob` or `tree`, bytes)."""
+"""Git objects: id -> (`blob` or `tree`, bytes)."""
 
 Entries = dict[bytes, tuple[str, str]]
 """The entries of a folder: name -> (mode, id)."""
@@ -24,7 +24,7 @@ Entries = dict[bytes, tuple[str, str]]
 _KINDS = {"tree": 2, "blob": 3}
 _FOLDER = "040000"
 _PLAIN = re.compile(r"\.git(?:ignore|attributes|keep|hub)|(?!\.\.?$|\.git)[\w.+-]+", re.ASCII | re.IGNORECASE)
-"""Names that mean the same on every file system. All others are left to git to check."""
+"""File names that mean the same on every file system. All other names are checked by git."""
 
 
 def is_plain(path: str) -> bool:
@@ -106,9 +106,10 @@ def _index(checksum: bytes, places: Mapping[str, tuple[int, int]]) -> bytes:
 def edit_tree(
     tree: str, lines: Iterable[tuple[str | None, str, str]], entries: Callable[[str], Entries]
 ) -> tuple[str, dict[str, tuple[str, bytes]]]:
-    """Apply (mode or None to remove, id, path) lines in order. Return the new tree, and the objects of new folders.
+    """Apply changes in order; each is (mode, id, path), with None as the mode of a removal. Return the new tree, and
+    the objects of new folders.
 
-    Setting a file removes entries that are in its way; empty folders are removed.
+    Setting a file removes entries that conflict with its path; empty folders are removed.
     """
     inside: dict[bytes, list[tuple[str | None, str, bytes]]] = {}
     here: Entries = dict(entries(tree)) if tree else {}
@@ -127,7 +128,7 @@ def edit_tree(
     for name, changes in inside.items():
         kind, below = here.get(name, (_FOLDER, ""))
         if kind != _FOLDER:
-            continue  # all of them remove entries that do not exist
+            continue  # all these changes remove entries that do not exist
         child, new = edit_tree(below, [(mode, id, decode(rest)) for mode, id, rest in changes], entries)
         here.pop(name, None)
         if child != EMPTY_TREE:
@@ -141,7 +142,7 @@ def edit_tree(
 
 
 def _folder(entries: Entries) -> bytes:
-    """Return a tree object. git sorts a folder as if its name ended in a slash."""
+    """Return a tree object. git sorts folders as if their names ended with a slash."""
     order = sorted(entries.items(), key=lambda item: item[0] + b"/" * (item[1][0] == _FOLDER))
     return b"".join(b"%b %b\0%b" % (mode.lstrip("0").encode(), name, bytes.fromhex(id)) for name, (mode, id) in order)
 

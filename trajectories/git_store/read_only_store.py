@@ -1,4 +1,4 @@
-"""Read-only access to stores: git sees their objects, with a configuration of this program.
+"""Read-only access to stores: git reads their objects, but uses a configuration of this program.
 
 A run folder may come from someone else. Its `config` can name commands and servers, and its links and alternates can
 point to other files of the user.
@@ -22,20 +22,20 @@ ALTERNATES = frozenset({"alternates", "http-alternates"})
 
 
 def read_only_environment(store: Path) -> dict[str, str]:
-    """Return variables with which git reads the objects of a store, and nothing else in it. Raises RunBroken if not all
-    objects are regular files inside the store, and OSError."""
+    """Return environment variables that make git read only the objects of a store, and nothing else in it. Raises
+    OSError, and RunBroken if an object is not a regular file inside the store."""
     check_objects(store)
     return objects_environment(store)
 
 
 def objects_environment(store: Path) -> dict[str, str]:
-    """Return variables with which git uses the objects of a store, and a configuration of this program, without
-    hooks."""
+    """Return environment variables that make git use the objects of a store with a configuration of this program,
+    without hooks."""
     return {"GIT_DIR": _empty_store(), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
 
 
 def check_objects(store: Path) -> None:
-    """Raise RunBroken if not all objects of a store are regular files inside it. Raises OSError."""
+    """Raise RunBroken if an object of a store is not a regular file inside the store. Raises OSError."""
     objects = store / "objects"
     if store.is_symlink() or not is_in(objects, store) or not objects.is_dir():
         raise RunBroken(
@@ -49,7 +49,7 @@ def check_objects(store: Path) -> None:
 
 
 def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """Yield every entry below a folder except the folders."""
+    """Yield every entry below a folder, recursively, except folders."""
     left = [folder]
     while left:
         with os.scandir(left.pop()) as entries:

@@ -1,4 +1,4 @@
-"""Caches of tree listings and of answers about trees, which never change."""
+"""Caches of tree listings and of other results computed from trees, which never change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from trajectories.git_store.tree_listing import Entry
 
 MOST, LARGEST = 64, 1_000_000
-"""Maximum number of answers, and of characters (or items) in all answers together."""
+"""Maximum number of cached results, and of characters (or items) in all of them together."""
 LISTINGS, LISTED_FILES = 16, 20_000
 """Maximum number of trees whose listings are kept in memory, and of all their files together; the latest two are always
 kept."""
@@ -42,7 +42,7 @@ class Listings:
 
 
 class AnswerCache(Generic[Answer]):
-    """The most recent answers, by question. Thread-safe."""
+    """A cache of the most recent results, by request. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], Answer] = {}
@@ -53,7 +53,7 @@ class AnswerCache(Generic[Answer]):
         return self._known.get(asked)
 
     def keep(self, asked: tuple[str, ...], answer: Answer) -> Answer:
-        """Cache the answer unless it is too large, and return it."""
+        """Cache `answer` unless it is too large, and return it."""
         with self._lock:
             if asked not in self._known and len(answer) + len(asked) <= LARGEST:
                 self._known[asked] = answer

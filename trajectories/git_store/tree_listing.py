@@ -19,7 +19,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype."""
+    """A path that differs between two trees, with git's status letter: `A` (added), `M` (modified), `D` (deleted) or
+    `T` (type changed)."""
 
     status: str
     path: str

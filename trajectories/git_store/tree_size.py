@@ -19,7 +19,7 @@ LISTING_LIMIT = 256_000_000
 
 
 class TreeSize(NamedTuple):
-    """Number of files, levels of folders, bytes of the longest path, and bytes of all paths."""
+    """The size of a tree: number of files, levels of folders, bytes of the longest path, and bytes of all paths."""
 
     files: int = 0
     depth: int = 1
@@ -41,8 +41,8 @@ def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
 
 
 def measure(tree: str, entries: Callable[[str], Entries], known: dict[str, TreeSize], level: int = 0) -> TreeSize:
-    """Return the size of a tree. `entries` reads a folder by its id; each is read once. The sizes are added to `known`.
-    Raises PackRefused for too many levels."""
+    """Return the size of a tree. `entries` reads a folder by its id; each folder is read once. The sizes are added to
+    `known`. Raises PackRefused for too many levels."""
     if level > DEPTH_LIMIT:
         raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
     if tree not in known:

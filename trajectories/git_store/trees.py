@@ -1,8 +1,8 @@
-"""The trees of a run: a bare `trees.git` that holds the repository's files after each step, byte for byte.
+"""The trees of a run: a bare repository `trees.git` with the exact files of the repository after each step.
 
-Everything that needs a tree (diff, undo, fork, resume, reports) reads it here and never asks a container. Objects from
-a container are untrusted: they enter only as a pack, through `add_pack`. Paths and diffs are str with surrogateescape,
-so that bytes that are not UTF-8 survive.
+Code that needs a tree (diff, undo, fork, resume, reports) reads it from this store, never from a container. Objects
+from a container are untrusted: they enter only as a pack, through `add_pack`. Paths and diffs are str with
+surrogateescape, so that bytes that are not UTF-8 are preserved.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
 """Maximum number of bytes that are taken from another run's store."""
 IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
-"""Options with which `git diff-tree` writes a diff that applies anywhere."""
+"""Options that make `git diff-tree` write a diff that can be applied in any repository."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
-"""Maximum sizes of packs, folders and listings that are made in Python, since each `git` process costs milliseconds."""
+"""Maximum number of files and bytes for which packs, folders and listings are made without a `git` process."""
 LITTLE = 20_000
-"""Maximum number of bytes of files that are sent whole instead of as deltas against earlier files."""
+"""Maximum number of bytes of files that are sent in full instead of as deltas against earlier files."""
 SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anything depends on them
 
 Line = tuple[str | None, str, str]
@@ -58,8 +58,8 @@ Line = tuple[str | None, str, str]
 class Trees:
     """The store at `path`, created if missing. Thread-safe. Raises RunBroken for a tree that is not in it.
 
-    With `read_only`, nothing is created or written, and only the store's objects are used: someone else may have made
-    it. Raises RunBroken and OSError if the store cannot be used this way.
+    With `read_only`, nothing is created or written, and only the store's objects are used, since someone else may have
+    created it. Raises RunBroken and OSError if the store cannot be used this way.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -93,12 +93,13 @@ class Trees:
         return found is not None and found[0] == "tree"
 
     def files(self, tree: str) -> Mapping[str, Entry]:
-        """Return every file of a tree, in git's order, including submodules, with size 0."""
+        """Return every file of a tree in git's order; submodules are included with size 0."""
         found = self._listings.get(tree)
         return found if found is not None else self._listings.keep(tree, self._walked(tree) or self._listing(tree))
 
     def _walked(self, tree: str) -> dict[str, Entry] | None:
-        """Return the listing of a small tree that resembles known ones; None if it is too large or none is known."""
+        """Return the listing of a small tree by the sizes in cached listings; None if it is too large or none is
+        cached."""
         known = self._listings.entries()
         if not known or len(known) > FEW_FILES:
             return None
@@ -145,9 +146,9 @@ class Trees:
         return mode, id
 
     def read(self, tree: str, path: str, limit: int = 50_000_000) -> bytes:
-        """Return a file's bytes; those of a symbolic link are its target.
+        """Return a file's bytes; for a symbolic link, its target.
 
-        Raises FileNotFoundError, IsADirectoryError (also for a submodule), and UsageError above `limit` bytes.
+        Raises FileNotFoundError, IsADirectoryError (also for a submodule), and UsageError for more than `limit` bytes.
         """
         found = self.entry(tree, path)
         if found is None:
@@ -161,7 +162,7 @@ class Trees:
         return self._object(id, "blob", limit)
 
     def diff(self, old: str, new: str, paths: Sequence[str] = ()) -> str:
-        """Return the diff from one tree to another, of `paths` (files or folders) only if given; it applies anywhere.
+        """Return the diff between two trees, limited to `paths` (files or folders) if given; it applies anywhere.
 
         Encode it with `surrogateescape` to get git's bytes.
         """
@@ -193,20 +194,20 @@ class Trees:
 
     def check_difference(self, old: str, new: str) -> None:
         """Raise RunBroken if the content of an object that differs between two trees does not match its id. Call this
-        before git uses the objects: git does not check them."""
+        before git uses the objects, because git does not check them."""
         self._difference.check(checked_id(old), checked_id(new))
 
     def copy_difference(self, old: str, new: str, objects: Path) -> None:
-        """Write the objects that differ into another folder. Raises RunBroken, UsageError for huge files, OSError."""
+        """Write the objects that differ into another folder. Raises RunBroken, OSError, UsageError for huge files."""
         self._difference.copy(checked_id(old), checked_id(new), objects)
 
     # Writing
 
     def write(self, files: Mapping[str, bytes | None], tree: str) -> str:
-        """Return the tree with these files set, or removed if None. A file keeps its mode; a new one has 100644.
+        """Return the tree with `files` set, or removed if None. A file keeps its mode; a new one has 100644.
 
-        Setting a file removes what is in its way: a folder of that name, or a file where it needs a folder.
-        Raises UsageError for a path that a tree may not contain (`..`, `.git`, absolute, empty).
+        Setting a file removes whatever conflicts with its path: a folder of that name, or a file where a folder is
+        needed. Raises UsageError for a path that a tree may not contain (`..`, `.git`, absolute, empty).
         """
         kept = {path: data for path, data in files.items() if data is not None}
         if all(map(pack_writer.is_plain, files)):
@@ -219,8 +220,8 @@ class Trees:
             return self._keep(self._edit(tree, lines, draft), draft, [tree])
 
     def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
-        """Return the tree with these paths (files or folders) as in `other`; paths that `other` does not have are
-        removed."""
+        """Return the tree with `paths` (files or folders) replaced by those in `other`; paths that `other` does not
+        have are removed."""
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]
@@ -230,7 +231,7 @@ class Trees:
             return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
 
     def adopt(self, listing: bytes, stores: Sequence[Path]) -> str:
-        """Return the tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) with blobs in other object folders.
+        """Return the tree for a listing (`ls-files --stage -z`, `ls-tree -r -z`) with blobs in other object folders.
 
         Its folders are rewritten in canonical form, and all its objects are copied into this store. Raises GitFailed if
         a blob is missing or a tree may not contain a path.
@@ -242,7 +243,7 @@ class Trees:
             return self._keep(git(*SOON, "write-tree", env=draft).decode().strip(), draft)
 
     def _adopted(self, listing: bytes, draft: Mapping[str, str]) -> str:
-        """Do what `adopt` does for a few plain files that exist. Return "" if this has to be done by git."""
+        """Do the same as `adopt` in Python, for a few plain files whose blobs exist. Return "" if git has to do it."""
         lines: list[Line] = []
         files: dict[str, Entry] = {}
         objects: dict[str, tuple[str, bytes]] = {}
@@ -267,7 +268,7 @@ class Trees:
         return tree
 
     def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
-        """Apply (mode or None to remove, id, path) lines in order. Return the tree, which is on disk with its blobs."""
+        """Apply (mode, id, path) changes in order; mode None removes. Return the new tree, which is on disk."""
         made, objects = pack_writer.edit_tree(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
             assert not self._read_only
@@ -293,7 +294,7 @@ class Trees:
             return self._git(*SOON, *command, env=draft, input=names.encode(), cwd=folder).decode().split()
 
     def _edit(self, tree: str, lines: Sequence[Line], draft: Mapping[str, str]) -> str:
-        """Apply (mode or None to remove, id, path) lines in order, with git, and return the tree."""
+        """Apply (mode, id, path) changes in order, with git; mode None removes. Return the new tree."""
         feed = b"".join(
             f"{mode or 0} {id or '0' * 40}\t".encode() + encode(checked_path(path)) + b"\0" for mode, id, path in lines
         )
@@ -305,15 +306,13 @@ class Trees:
             raise UsageError(f"A tree cannot hold these paths: {error.reason}.") from error
         return self._git(*SOON, "write-tree", env=draft).decode().strip()
 
-    # Packs: objects from and to a container, or from the user's repository
-
     def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT, before: str = "") -> None:
         """Import the objects of an untrusted (thin) pack; they are on disk when this returns.
 
-        If `tree` is given, that tree must then be complete and within the size limits. Raises PackRefused, with the
-        store unchanged, for a pack that is broken or dangerous, or takes more than `limit` bytes, too much memory or
-        too much time. Problems in git's own files (`.gitattributes`, `.gitmodules`) that the tree `before` contains
-        already are accepted.
+        If `tree` is given, it must be complete and within the size limits after the import. Raises PackRefused, with
+        the store unchanged, if the pack is broken, dangerous or larger than `limit` bytes, or if it takes too much
+        memory or time. Problems in git's own files (`.gitattributes`, `.gitmodules`) are accepted if the tree `before`
+        already contains these files.
         """
         try:
             self._take(pack, limit)
@@ -345,14 +344,14 @@ class Trees:
             index_pack(stream, folder, self.path, self.env, limit, spared)
 
     def _special(self, tree: str) -> list[str]:
-        """Return the ids of the files that configure git."""
+        """Return the ids of the files in a tree that configure git."""
         return [entry.id for path, entry in self.files(tree).items() if path.rpartition("/")[2].lower() in SPECIAL]
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
         """Return a thin pack of the objects in `tree` that no tree of `have` contains."""
         if (few := self._few(tree, *have)) and (new := self._new(tree, have, few)):
             return pack_writer.build_pack(new)
-        bases = "".join(f"-{other}\n" for other in have).encode()  # bases for deltas; --thin only accepts commits
+        bases = "".join(f"-{other}\n" for other in have).encode()  # delta bases, since --thin only accepts commits
         objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
 
@@ -391,7 +390,7 @@ class Trees:
             raise PackRefused(str(error)) from error
 
     def _check_folders(self, tree: str) -> None:
-        """Read all folders of a tree, each once. Raises RunBroken if the content of one does not match its id."""
+        """Read all folders of a tree, each once. Raises RunBroken if the content of a folder does not match its id."""
         try:
             measure(checked_id(tree), self._entries, self._sizes)
         except PackRefused as error:
@@ -424,7 +423,7 @@ class Trees:
 
     @contextmanager
     def _draft(self, *stores: Path) -> Iterator[Mapping[str, str]]:
-        """Provide an environment with a temporary index and object folder, discarded unless `_keep` is called."""
+        """Provide an environment with a temporary index and object folder; `_keep` imports a tree from it."""
         with self._scratch_folder() as folder:
             yield {
                 **self.env,
@@ -434,7 +433,7 @@ class Trees:
             }
 
     def _keep(self, tree: str, draft: Mapping[str, str], have: Sequence[str] = ()) -> str:
-        """Import a draft's tree as one pack, which takes four syncs for any number of objects."""
+        """Import a draft's tree as one pack, so that the number of syncs does not depend on the number of objects."""
         if not self.has(tree):
             packs = self.path / "objects" / "pack"
             objects = self._objects(tree, have, draft)
@@ -444,7 +443,7 @@ class Trees:
         return tree
 
     def _pack_came(self) -> None:
-        """Write a multi-pack index from time to time; otherwise git opens every pack in each command."""
+        """Write a multi-pack index now and then; otherwise each git command would open every pack."""
         self._packs += 1
         if self._packs % PACKS_PER_INDEX == 0:
-            git("multi-pack-index", "write", env=self.env, ok=range(256))  # nothing depends on it
+            git("multi-pack-index", "write", env=self.env, ok=range(256))  # a failure is harmless: it only saves time

@@ -1,9 +1,9 @@
-"""Import of trajectories from other programs, converted to this program's records. They are read-only and cannot be
-resumed.
+"""Import of trajectories from other programs, converted to this program's records. Imported trajectories are read-only
+and cannot be resumed.
 
-Each format is a module: `reads(data)` returns whether a parsed file has this format, `load(data, name)` returns the
-run. The content of a file is untrusted: sizes and depth are limited, and nothing in it is used as a path, pattern or
-command. A trajectory that claims to solve its issue was not proven, so it gets no verdict.
+Each format is a module in which `reads(data)` returns whether a parsed file has this format, and `load(data, name)`
+returns the run. The content of a file is untrusted: sizes and depth are limited, and nothing in it is used as a path,
+pattern or command. A trajectory may claim to solve its issue, but this was not proven, so it gets no verdict.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ ENDINGS = (".traj", ".json")
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a name given by the user is that of a file, not of a run or its folder."""
+    """Return whether a name given by the user refers to a file rather than to a run or its folder."""
     return name.endswith(ENDINGS) or ("/" in name and _is_file(name))
 
 
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except OSError:  # a name too long
+    except OSError:  # the name is too long
         return False
 
 

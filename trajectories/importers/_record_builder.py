@@ -30,19 +30,19 @@ from trajectories.records import (
 from trajectories.run_data import Message
 
 PATCH = "patch"
-"""Name of the result that holds the diff submitted by the other program."""
+"""Name of the result record that contains the diff submitted by the other program."""
 UNPROVEN = 6
 LONGEST_TITLE = 200
 LONGEST_WORD = 100
 """Maximum number of characters of another program's exit status that are kept."""
 MOST_ENTRIES = 50_000
-"""Maximum number of messages or steps of a trajectory, and of records made from them. Agents stop after a few hundred
-steps."""
+"""Maximum number of messages or steps of a trajectory, and of records made from them. Agents usually stop after a few
+hundred steps."""
 DEEPEST = 100
-"""Maximum nesting of a value."""
+"""Maximum nesting depth of a JSON value."""
 TAGS = ("pr_description", "issue_description", "issue", "uploaded_issue")
 MARKS = (("\nISSUE:", "\nINSTRUCTIONS:"), ("Please solve this issue:", "\nYou can execute"))
-"""Text before and after the issue in a prompt."""
+"""Text before and after the issue in prompts of other programs."""
 LEAD = "Consider the following PR description:"
 INSTANCE = re.compile(r"((?:(?!__)[\w.-])+)__((?:(?!__)[\w.-])+)-\d+")
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -52,7 +52,8 @@ class Recording:
     """Builder for the records of one run. Times that are missing in a file are 0."""
 
     def __init__(self, name: str, program: str, task: str, system: str, model: str, **about: Any) -> None:
-        """`task` is the first message, which contains the issue; `about` may have `settings`, `versions` and `at`."""
+        """`task` is the first message, which contains the issue; `about` may contain `settings`, `versions` and
+        `at`."""
         repository = "/".join(found.groups()) if (found := INSTANCE.fullmatch(name)) else ""
         prompts = {"coder": system} if system else {}
         settings = {"strategy": program, "workspace": "", **about.get("settings", {})}
@@ -120,7 +121,7 @@ class Recording:
         return Patch(source=next(given, ""))
 
     def end(self, status: str, patch: str, message: str = "", at: float = 0.0) -> None:
-        """Add the end of the run: the program's own status, and the diff that it submitted."""
+        """Record the end of the run, with the program's own status and the diff that it submitted."""
         if patch:
             self.records.append(Once("main", PATCH, patch, at))
         if status or patch:
@@ -129,13 +130,13 @@ class Recording:
 
 
 def issue_in(task: str, name: str) -> Issue:
-    """Return the issue in a first message, without the instructions around it if they can be recognised."""
+    """Return the issue from the first message, without the instructions around it if they can be recognised."""
     title, _, body = _issue_text(task).strip().removeprefix(LEAD).strip().partition("\n")
     return Issue(title.strip()[:LONGEST_TITLE] or name, body.strip(), trust="stranger")
 
 
 def _issue_text(task: str) -> str:
-    """Return the issue without the text around it. Regular expressions are not used, because untrusted text can make
+    """Return the issue without the text around it. Regular expressions are not used, because untrusted text could make
     them take hours."""
     for tag in sorted(TAGS, key=lambda tag: task.find(f"<{tag}>")):
         _, begun, rest = task.partition(f"<{tag}>")
@@ -150,7 +151,8 @@ def _issue_text(task: str) -> str:
 
 
 def foreign_status(status: str) -> str:
-    """Return another program's exit status, marked as such: it must not be mistaken for ours, as nothing was proven."""
+    """Return another program's exit status with a prefix that distinguishes it from this program's own statuses, since
+    nothing was proven."""
     return f"called {' '.join(status.lower().split())[:LONGEST_WORD]}"
 
 
@@ -158,8 +160,8 @@ def foreign_status(status: str) -> str:
 
 
 def writable_value(value: Any, depth: int = 0) -> Any:
-    """Return the value in a form that can be written: lone surrogates are replaced, NaN and infinity become text.
-    Raises UsageError for a value nested deeper than DEEPEST."""
+    """Return the value in a form that can be written as JSON: lone surrogates are replaced, and NaN and infinity become
+    strings. Raises UsageError for a value nested deeper than DEEPEST."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
@@ -193,7 +195,8 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
-    """Return a list of objects; empty if the value is not a list. Raises UsageError if an entry is not an object."""
+    """Return the value as a list of objects, or an empty list if it is not a list. Raises UsageError if an entry is not
+    an object."""
     found = value if isinstance(value, list) else []
     _check_entries(len(found))
     for number, each in enumerate(found, 1):
@@ -214,16 +217,16 @@ def number(value: Any) -> float:
 
 
 def dollars(value: Any) -> float | None:
-    """Return an amount, or None if the value is not a valid one, so that it counts as unknown."""
+    """Return the value as an amount in dollars, or None for an unknown amount if it is not valid."""
     try:
         known = isinstance(value, int | float) and math.isfinite(value) and value >= 0
-    except OverflowError:  # an integer of hundreds of digits
+    except OverflowError:  # the integer has hundreds of digits
         known = False
     return float(value) if known else None
 
 
 def parse_calls(calls: Any) -> list[Action]:
-    """Return the actions of tool calls in OpenAI's format, of the Chat Completions or the Responses API."""
+    """Return the actions for tool calls in the format of OpenAI's Chat Completions or Responses API."""
     return [_called(mapping(call)) for call in (calls if isinstance(calls, list) else [])]
 
 
@@ -239,15 +242,15 @@ def _called(call: Mapping[str, Any]) -> Action:
 
 
 def reasoning_text(message: Mapping[str, Any]) -> str:
-    """Return the reasoning of a reply, as far as it is given as text."""
+    """Return the parts of a reply's reasoning that are text."""
     blocks = message.get("thinking_blocks")
     texts = [text(mapping(each).get("thinking")) for each in (blocks if isinstance(blocks, list) else [])]
     return "\n".join(filter(None, texts)) or text(message.get("reasoning_content") or message.get("reasoning"))
 
 
 def sent_messages(said: Sequence[Any]) -> list[Message]:
-    """Return messages as they were sent to the model, without the program's own fields. Return an empty list if one of
-    them is not in a form that a model accepts, since it is then unknown what was sent."""
+    """Return messages as they were sent to the model, without the program's own fields. Return an empty list if a
+    message is not in a form that a model accepts, because it is then unknown what was sent."""
     found = [_sent(mapping(message)) for message in said]
     return [message for message in found if message] if all(found) else []
 
@@ -265,7 +268,7 @@ def _sent(message: Mapping[str, Any]) -> Message:
         shown: Any = [
             {key: writable_value(value) for key, value in part.items() if key != "cache_control"} for part in parts
         ]
-        if len(shown) == 1 and shown[0].keys() == {"type", "text"}:  # its form before it was marked for caching
+        if len(shown) == 1 and shown[0].keys() == {"type", "text"}:  # the form before it was marked for caching
             shown = shown[0]["text"]
     elif isinstance(content, str) or (content is None and role == "assistant"):
         shown = text(content)

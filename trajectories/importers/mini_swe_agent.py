@@ -1,6 +1,7 @@
-"""mini-swe-agent's `.traj.json`: a conversation with commands in `extra` (version 2) or fenced in the text (version 1).
+"""Import of mini-swe-agent's `.traj.json`: a conversation with commands in `extra` (version 2) or in code fences in the
+text (version 1).
 
-With the Responses API, a reply is that API's whole response object. A bare list of messages can be read too.
+With the Responses API, a reply is that API's whole response object. A plain list of messages is supported too.
 """
 
 from __future__ import annotations
@@ -108,19 +109,18 @@ def _is_reply(message: RawMessage) -> bool:
 
 
 def _is_end(message: RawMessage, patch: str) -> bool:
-    """Return whether a message is the closing one: it repeats the patch (version 1), or its role is `exit` (version
-    2)."""
+    """Return whether a message is the last one: it repeats the patch (version 1), or its role is `exit` (version 2)."""
     return message.get("role") == "exit" or bool(patch and text(message.get("content")).strip() == patch.strip())
 
 
 def _add_exchange(recording: Recording, reply: RawMessage, answers: Sequence[RawMessage]) -> None:
-    """Record a reply, the answers to its calls (matched by id, otherwise in order), and other messages before the next
-    reply."""
+    """Record a reply, the results of its tool calls (matched by id, otherwise by order), and other messages before the
+    next reply."""
     said, actions = _actions(reply)
     places = {action.id: at for at, action in enumerate(actions) if action.id}
     seen: dict[int, RawMessage] = {}
     named: set[int] = set()
-    """Indices of the answers that name their call."""
+    """Indexes of the answers that contain the id of their call."""
     for number_of, message in enumerate(answers):
         at = places.get(text(message.get("tool_call_id") or message.get("call_id")))
         if at is not None and at not in seen:
@@ -152,7 +152,7 @@ def _actions(reply: RawMessage) -> tuple[str, list[Action]]:
     kept = mapping(reply.get("extra")).get("actions")
     commands = [text(mapping(each).get("command")) for each in (kept if isinstance(kept, list) else [])]
     found = list(islice(_fenced(said), 2))
-    if len(found) == 1:  # with several fences, none was run
+    if len(found) == 1:  # if there are several code fences, none was run
         said, command = found[0]
         commands = commands or [command]
     return said, [Action("bash", {"command": command}) for command in commands]
@@ -177,7 +177,7 @@ def _thought(reply: RawMessage) -> str:
 
 
 def _answered(reply: RawMessage) -> RawMessage:
-    """Return the provider's own message, if it was recorded."""
+    """Return the message that the provider sent, if it was recorded."""
     choices = mapping(mapping(reply.get("extra")).get("response")).get("choices")
     return mapping(mapping(choices[0]).get("message")) if isinstance(choices, list) and choices else {}
 
@@ -220,7 +220,7 @@ def _model(info: RawMessage, said: Sequence[RawMessage]) -> str:
 
 
 def _settings(info: RawMessage) -> dict[str, str]:
-    """Return the workspace that the run used, from the name of its class."""
+    """Return the setting `workspace`, derived from the name of the run's environment class."""
     kind = text(mapping(info.get("config")).get("environment_type")).rpartition(".")[2]
     return {"workspace": kind.removesuffix("Environment").lower()}
 

@@ -1,4 +1,4 @@
-"""SWE-agent's `.traj`, from 0.4 to 1.1: steps in `trajectory`, the messages to the model in `history`.
+"""Import of SWE-agent's `.traj`, versions 0.4 to 1.1: steps are in `trajectory`, messages to the model in `history`.
 
 A step's `state` was text before 1.0. Version 1.0 added function calls; 1.1 added the request (`query`) and several
 `attempts`. A demonstration has only `history`.
@@ -35,7 +35,7 @@ RawMessage = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A reply in the history, and the answers to it before the next reply."""
+    """A reply in the history, and the messages between it and the next reply."""
 
     reply: RawMessage
     answers: list[RawMessage] = field(default_factory=list)
@@ -112,7 +112,7 @@ def _add_messages(recording: Recording, data: RawMessage) -> None:
 
 
 def _steps(data: RawMessage) -> Iterator[tuple[RawMessage, Exchange]]:
-    """Yield each step with its reply in the history, or with an empty one if it has none there."""
+    """Yield each step with its exchange in the history, or with an empty exchange if the history has none for it."""
     _, exchanges = _opening_and_exchanges(data)
     steps = messages(data.get("trajectory"), "trajectory")
     if not steps:
@@ -139,7 +139,7 @@ def _add_step(recording: Recording, step: RawMessage, exchange: Exchange) -> Non
 
 
 def _opening_and_exchanges(data: RawMessage) -> tuple[list[RawMessage], list[Exchange]]:
-    """Return the messages before the first reply, including demonstrations, and the exchanges from there on."""
+    """Return the messages before the first reply, including demonstrations, and the exchanges that follow them."""
     opening: list[RawMessage] = []
     exchanges: list[Exchange] = []
     for message in messages(data.get("history"), "history"):
@@ -153,8 +153,8 @@ def _opening_and_exchanges(data: RawMessage) -> tuple[list[RawMessage], list[Exc
 
 
 def _is_of(reply: RawMessage, step: RawMessage) -> bool:
-    """Return whether a reply of the history belongs to the step. Some steps (such as an automatic submission) have
-    none."""
+    """Return whether a reply in the history belongs to the step. Some steps (such as an automatic submission) have no
+    reply there."""
     ours, theirs = text(step.get("action")).strip(), text(reply.get("action")).strip()
     return ours == theirs or (bool(reply.get("content")) and reply.get("content") == step.get("response"))
 
@@ -164,7 +164,7 @@ def _asks(message: RawMessage) -> bool:
 
 
 def _config(value: Any) -> RawMessage:
-    """Return the configuration of the run, which is an object or its JSON text."""
+    """Return the configuration of the run, which the file contains as an object or as JSON text."""
     try:
         return mapping(json.loads(value) if isinstance(value, str) else value)
     except (ValueError, RecursionError):
@@ -181,7 +181,7 @@ def _versions(info: RawMessage) -> dict[str, str]:
 
 
 def _spent(info: RawMessage) -> Spent:
-    """Return the total that the program counted; the file has no figures for single requests."""
+    """Return the total cost that the program recorded; the file has no costs of single requests."""
     stats = mapping(info.get("model_stats"))
     cost = stats.get("instance_cost", stats.get("total_cost"))
     figures = (int(number(stats.get(key))) for key in ("tokens_sent", "tokens_received", "api_calls"))
@@ -190,11 +190,11 @@ def _spent(info: RawMessage) -> Spent:
 
 
 def _requests(data: RawMessage) -> Iterator[Sequence[Message]]:
-    """Yield the request of each step, or nothing if the file does not contain it."""
+    """Yield the request of each step, which is empty if the file does not contain it."""
     return (sent_messages(step["query"]) if isinstance(step.get("query"), list) else [] for step, _ in _steps(data))
 
 
 def _answer(step: RawMessage, exchange: Exchange) -> Message | None:
-    """Return a step's reply as later requests contain it."""
+    """Return a step's reply in the form in which later requests contain it."""
     said = sent_messages([exchange.reply or {"role": "assistant", "content": step.get("response")}])
     return said[0] if said else None

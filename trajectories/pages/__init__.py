@@ -18,7 +18,8 @@ def part(name: str) -> str:
 
 
 def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
-    """Return a page up to its body, with the common style and its own; the `generator` tag is near its start."""
+    """Return the part of a page before its body, with the common style followed by `style`; the `generator` tag is near
+    the start."""
     style = part("page.style.css") + style
     allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
@@ -37,7 +38,7 @@ def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
 
 
 def generator(kind: str = "") -> str:
-    """Return the tag that names this program and the kind of the page."""
+    """Return the `generator` tag, which names this program and the kind of page."""
     return f'<meta name="generator" content="{f"swe-agent {kind}".strip()}">'
 
 

@@ -1,1 +1,1 @@
-"""Reports: a run as an HTML page, with the data to show and the page that shows it."""
+"""Reports, which show a run as an HTML page: the data, and the page that displays it."""

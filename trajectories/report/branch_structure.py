@@ -16,7 +16,8 @@ SCORES = frozenset({"score", "vote", "candidate", "prune"})
 
 @dataclass(slots=True)
 class Phase:
-    """A named part of a branch, within a turn; `first` and `last` are ids of steps, empty if it has none."""
+    """A named part of a branch, within a turn; `first` and `last` are the ids of its first and last step, empty if it
+    has no steps."""
 
     branch: str
     name: str
@@ -40,8 +41,8 @@ class Branch:
 
 @dataclass(slots=True)
 class Structure:
-    """Branches and phases of a run. `before` and `phase_of` hold, for each of all steps in order, the tree that it
-    started from and the name of its phase."""
+    """Branches and phases of a run. For each step, in order, `before` contains the tree that the step started from, and
+    `phase_of` the name of its phase."""
 
     branches: dict[str, Branch] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
@@ -50,8 +51,8 @@ class Structure:
 
 
 def structure(trajectory: Trajectory) -> Structure:
-    """Build the structure in one pass over the records. A branch starts at its parent's last step before the branch is
-    first mentioned."""
+    """Build the structure in one pass over the records. A branch starts after the last step of its parent that precedes
+    the first record of the branch."""
     base = trajectory.run.base.tree if trajectory.run else ""
     found = Structure()
     present: dict[str, Phase] = {}

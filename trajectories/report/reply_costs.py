@@ -13,7 +13,7 @@ from trajectories.trajectory import Trajectory
 
 @dataclass(slots=True)
 class CostSum:
-    """A sum of tokens and dollars; `dollars` is None as soon as one request had no price."""
+    """A sum of tokens and dollars; `dollars` is None if a request had no price."""
 
     dollars: float | None = 0.0
     input: int = 0
@@ -33,8 +33,8 @@ class CostSum:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The costs of a run. `asks` are by (branch, ask). `steps` has one entry per step, with the total so far; it is
-    empty if the records contain no costs."""
+    """The costs of a run. `asks` contains the costs of each request, by (branch, ask). `steps` has one entry per step,
+    with the total so far; it is empty if the records contain no costs."""
 
     asks: dict[tuple[str, int], CostSum]
     branches: dict[str, CostSum]

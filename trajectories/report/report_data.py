@@ -1,4 +1,4 @@
-"""The data of a report as plain JSON, which the report's page shows."""
+"""The data of a report as plain JSON, which the report's page displays."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SETTINGS = (
 _NAME = re.compile(r"^(?:\+\+\+ (?:b/)?|--- (?:a/)?)(?!/dev/null)([^\t\r\n]+)", re.MULTILINE)
 _OF_GIT = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _BARE = re.compile(r"^(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
-"""The start of a file's section in a patch, made by git (`_OF_GIT`) or otherwise (`_BARE`)."""
+"""Patterns for the start of a file's section in a patch, written by git (`_OF_GIT`) or by another program (`_BARE`)."""
 
 
 def build_report_data(material: RunView, words: ReportText, share: int = 1) -> dict[str, Any]:
-    """Return the data of a run for a report of `share` runs; only files of the run are read. Texts and diffs are
-    limited, and `cut` lists sentences that describe what is left out. Every text is masked. Raises RunBroken for a run
-    without its first records."""
+    """Return the data of a run for a report on `share` runs, reading only files of that run. The length of texts and
+    diffs is limited, and `cut` contains sentences that describe what is left out. Every text is masked. Raises
+    RunBroken for a run whose first records are missing."""
     trajectory = material.trajectory
     run = trajectory.run
     if run is None or not trajectory.turns:
@@ -87,8 +87,8 @@ def build_report_data(material: RunView, words: ReportText, share: int = 1) -> d
 
 
 def _last_tree(material: RunView) -> str:
-    """Return the tree from which a session would continue (as `agent.run_state.turn_state.tree_at`): the best tree if
-    a turn has ended, else that of the main branch's last step."""
+    """Return the tree from which a session would continue (see `agent.run_state.turn_state.tree_at`): the best tree if
+    a turn has ended, otherwise the tree of the main branch's last step."""
     trajectory = material.trajectory
     base = trajectory.run.base.tree if trajectory.run else ""
     ends = (each for each in reversed(trajectory.records) if isinstance(each, Exit | Step))
@@ -125,7 +125,8 @@ def _spent(material: RunView) -> dict[str, Any]:
 
 
 def _verdict(material: RunView, words: ReportText) -> dict[str, Any] | None:
-    """Return the last proof of the run's current tree; a turn after that proof may have changed no file."""
+    """Return the last verdict on the run's current tree, which may be from an earlier turn if later turns changed no
+    file."""
     tree, exits = _last_tree(material), [each for each in material.trajectory.records if isinstance(each, Exit)]
     proven = (exit.verdict for exit in reversed(exits) if exit.verdict != Verdict() and exit.tree == tree)
     verdict = next(proven, None)

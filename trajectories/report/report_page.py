@@ -1,8 +1,8 @@
-"""A report as one HTML page, which contains its data and the script that shows them.
+"""A report as one HTML page, which contains its data and the script that displays it.
 
-The page loads nothing, and nothing in the data can run. The data is JSON in which no tag can begin. The script turns it
-into text nodes, never HTML. The page's content security policy allows only that script, and forbids it to turn text
-into HTML (`require-trusted-types-for`).
+The page loads nothing, and the data is never run as code. The data is JSON in which no HTML tag can start. The script
+turns it into text nodes, never HTML. The page's content security policy allows only that script, and forbids it to
+convert text to HTML (`require-trusted-types-for`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from trajectories.pages import beginning, generator
 
 SCRIPTS = ("base", "text", "issue", "proof", "branches", "costs", "steps", "together", "search", "keys", "whole")
-"""Concatenated in this order they are the page's script."""
+"""Names of the files that form the page's script, in this order."""
 MOST_OF_TITLE = 120
 KIND = "report"
 MARK = generator(KIND)
@@ -47,7 +47,7 @@ def _title(data: Mapping[str, Any]) -> str:
 
 
 def _data(data: Mapping[str, Any]) -> str:
-    """Return the data as JSON in which no HTML tag or comment can begin."""
+    """Return the data as JSON in which no HTML tag or comment can start."""
     try:
         text = dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:
@@ -56,7 +56,7 @@ def _data(data: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """Return the value with infinity and NaN as text, since JSON in browsers does not allow them."""
+    """Return the value with infinity and NaN as strings, since browsers do not accept them in JSON."""
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
@@ -65,5 +65,5 @@ def _finite(value: Any) -> Any:
 
 
 def _encodable(text: str) -> str:
-    """Return text without lone surrogates, which outputs can contain."""
+    """Return text without lone surrogates, which a tool's output can contain."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Texts of a report: the functions that the caller supplies, and shortening, masking and Unicode repair."""
+"""Text of a report: functions supplied by the caller, shortening, masking and Unicode repair."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from typing import Any
 from trajectories.records import Action
 
 LONGEST = 100_000
-"""Maximum number of characters of one text."""
+"""Maximum number of characters of one string in a report."""
 ROOM = 24_000_000
-"""Maximum number of characters of all texts of a report."""
+"""Maximum number of characters of all strings in a report together."""
 DATA = 10_000
 """Maximum number of characters of a note's data, written as JSON."""
 
 
 class Diff(str):
-    """A text that is already masked and shortened, and is left as it is: a patch must not lose its middle."""
+    """A string that is already masked and shortened; it is not shortened again, since a patch must not lose its
+    middle."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class ReportText:
-    """Functions and texts from other layers. `describe` summarises an action in a line, `in_tests` says whether a path
-    belongs to the tests of a patch, `mask` hides secrets. `parts` describe the parts of a verdict, `endings` the exit
-    kinds."""
+    """Functions and descriptions that other layers supply. `describe` summarises an action in a line, `in_tests` says
+    whether a path belongs to the tests of a patch, `mask` hides secrets. `parts` describes the parts of a verdict, and
+    `endings` the kinds of exits."""
 
     describe: Callable[[Action], str]
     in_tests: Callable[[str], bool]
@@ -39,7 +40,8 @@ class ReportText:
 
 
 def text_limit(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
-    """Return how many characters each text may have so that all fit into `room`; shorter texts are not cut."""
+    """Return the maximum length of each string with which all of them fit into `room` characters; shorter strings are
+    not cut."""
     known = sorted(lengths)
     for at, length in enumerate(known):
         left = len(known) - at
@@ -72,7 +74,7 @@ def fits(data: Mapping[str, Any]) -> bool:
 
 
 def lengths(value: Any) -> Iterator[int]:
-    """Yield the length of each text in a value that may be shortened."""
+    """Yield the length of each string in a value, except strings that must not be shortened."""
     if isinstance(value, str):
         if not isinstance(value, Diff):
             yield len(value)
@@ -82,7 +84,7 @@ def lengths(value: Any) -> Iterator[int]:
 
 
 def mask_texts(value: Any, mask: Callable[[str], str], limit: int = LONGEST) -> Any:
-    """Return the value with every text in it masked, made valid Unicode, and shortened to `limit`."""
+    """Return the value with every string in it masked, converted to valid Unicode, and shortened to `limit`."""
     if isinstance(value, Diff):
         return value
     if isinstance(value, str):

@@ -28,8 +28,8 @@ class TimelineContext:
 
 
 def items(context: TimelineContext) -> Iterator[dict[str, Any]]:
-    """Yield the records that a reader wants to see. A user's message is shown by the step that read it, if there is
-    one."""
+    """Yield the items of the timeline: steps, notes, turns and exits. A user's message is shown in the step that passed
+    it to the model, if there is one."""
     trajectory = context.material.trajectory
     read = Counter(step.branch for step in trajectory.all_steps() if step.author == "user")
     number = turns = 0
@@ -55,7 +55,7 @@ def items(context: TimelineContext) -> Iterator[dict[str, Any]]:
 
 
 def ended(exit: Exit, words: ReportText, untrusted: bool = False) -> dict[str, Any]:
-    """Return how a run or a turn ended; for an `untrusted` run it is marked as a claim."""
+    """Return how a run or a turn ended, marked as a claim for an `untrusted` run."""
     return {
         "kind": f"claimed: {exit.kind}" if untrusted else exit.kind,
         "words": NOT_CHECKED if untrusted else words.endings.get(exit.kind, ""),
@@ -120,7 +120,8 @@ def _action(context: TimelineContext, step: Step, at: int) -> dict[str, Any]:
 
 
 def arguments(action: Action) -> str:
-    """Return an action's arguments for people: one line each, except multi-line texts, which are kept as they are."""
+    """Return an action's arguments in readable form: one line each, except multi-line strings, which are kept as they
+    are."""
     if action.error:
         return action.error
     result = []
@@ -131,7 +132,7 @@ def arguments(action: Action) -> str:
 
 
 def _size(material: RunView, number: int | None) -> int | None:
-    """Return the bytes of the full output, if there is one."""
+    """Return the size of the full output in bytes, if there is one."""
     if number is None or material.directory is None:
         return None
     try:

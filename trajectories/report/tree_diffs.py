@@ -24,11 +24,12 @@ Pair = tuple[str, str]
 """Ids of two trees, before and after."""
 
 FILES = 200
-"""Maximum number of files of a pair that are named; the others are only counted."""
+"""Maximum number of files of a pair that are named; further files are only counted."""
 FILE_BYTES = 100_000
 """Maximum number of bytes of a file's diff that are kept."""
 READ_BYTES = 20_000_000
-"""Maximum number of bytes of a pair's diff that are read; then git is stopped, and restarted with the next pair."""
+"""Maximum number of bytes of a pair's diff that are read; beyond it, git is stopped, and restarted with the next
+pair."""
 CHUNK = 1 << 18
 _COMMAND = (
     *("git", "diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
@@ -39,7 +40,7 @@ _COMMAND = (
 @dataclass(slots=True)
 class FileDiff:
     """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. `cut` is a short reason why the diff
-    cannot be applied, or empty. In a long diff only the lines that were read are counted."""
+    cannot be applied, or empty. If only a part of a long diff was read, only the lines in that part are counted."""
 
     path: str
     status: str
@@ -51,8 +52,8 @@ class FileDiff:
 
 @dataclass(slots=True)
 class PairDiff:
-    """The difference between two trees: the first of `count` files. `missing` means that one of the trees is not in the
-    store, or an object that differs is damaged."""
+    """The difference between two trees; `files` are the first of the `count` files that differ. `missing` means that
+    one of the trees is not in the store, or an object that differs is damaged."""
 
     files: list[FileDiff] = field(default_factory=list)
     count: int = 0
@@ -60,7 +61,7 @@ class PairDiff:
 
 
 def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairDiff]:
-    """Yield the difference of each pair, in order; `room` is the number of bytes of diffs to keep in all."""
+    """Yield the difference of each pair, in order; `room` is the maximum number of bytes of all diffs together."""
     there = {tree for tree in {tree for pair in pairs for tree in pair} if _is_there(trees, tree)}
     differing = {pair for pair in pairs if pair[0] != pair[1] and there.issuperset(pair)}
     with object_folder(trees.env) as (folder, env):
@@ -71,7 +72,8 @@ def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairD
 
 
 def _copy(trees: Trees, pair: Pair, folder: Path) -> bool:
-    """Copy the objects that differ. Return False if one is huge or does not match its id."""
+    """Copy the objects that differ between the two trees of a pair. Return False if one is huge or does not match its
+    id."""
     try:
         trees.copy_difference(*pair, folder)
     except (RunBroken, UsageError):
@@ -85,7 +87,7 @@ def _is_there(trees: Trees, tree: str) -> bool:
 
 def _answers(env: Mapping[str, str], pairs: Sequence[Pair], room: int) -> Iterator[PairDiff]:
     """Yield one difference per pair. If git stops early, at a damaged object or at a limit, restart it with the
-    rest."""
+    remaining pairs."""
     at = 0
     while at < len(pairs):
         began = at
@@ -102,8 +104,8 @@ def _answers(env: Mapping[str, str], pairs: Sequence[Pair], room: int) -> Iterat
 
 @contextmanager
 def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes]]:
-    """Provide git's output for these pairs. Raises WorkspaceError without git."""
-    with tempfile.TemporaryFile() as requests:  # a pipe could fill up and block before its output is read
+    """Provide git's output for these pairs. Raises WorkspaceError if git is not installed."""
+    with tempfile.TemporaryFile() as requests:  # a pipe could fill up and block, since git's output is read later
         requests.write("".join(f"{old} {new}\n" for old, new in pairs).encode())
         requests.seek(0)
         try:
@@ -127,8 +129,8 @@ def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes
 
 
 def _pair_outputs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes, bool]]:
-    """Yield git's output for each pair, and whether it is complete. It starts with a line of both ids, which no line of
-    content looks like."""
+    """Yield git's output for each pair, and whether it is complete. The output of a pair starts with a line of both
+    ids, which cannot be confused with a line of content."""
     heads = [f"{old} {new}\n".encode() for old, new in pairs]
     text, number, seen = b"", 0, 0
     while chunk := out.read(CHUNK):
@@ -145,12 +147,12 @@ def _pair_outputs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes
 
 
 def _parse_pair(output: bytes, whole: bool, room: int) -> PairDiff:
-    """Parse the output for one pair: a line per file, then the diffs. Diffs of the first files are kept, up to `room`
-    bytes in total."""
+    """Parse the output for one pair: a line per file, then the diffs. A diff is kept if it fits into the rest of the
+    `room` bytes."""
     starts = [match.start() for match in re.finditer(rb"(?m)^diff --git ", output)]
     named = [line for line in output[: starts[0] if starts else None].split(b"\n") if line.startswith(b":")]
     sections: dict[bytes, list[bytes]] = {}
-    ends = [*starts[1:], len(output)] if whole else starts[1:]  # the last one may be incomplete
+    ends = [*starts[1:], len(output)] if whole else starts[1:]  # the last section may be incomplete
     for start, end in zip(starts, ends, strict=False):
         header = output[start : output.find(b"\n", start) + 1]
         sections.setdefault(header, []).append(output[start:end])
@@ -185,7 +187,7 @@ def _cut(sections: Sequence[bytes], kept: bytes) -> str:
 
 
 def _header(name: bytes) -> bytes:
-    """Return the first line of a file's diff, from its name as git writes it: quoted if it has special characters."""
+    """Return the first line of a file's diff; `name` is as git writes it, quoted if it has special characters."""
     if name.startswith(b'"'):
         return b'diff --git "a/%s "b/%s\n' % (name[1:], name[1:])
     return b"diff --git a/%s b/%s\n" % (name, name)

@@ -1,7 +1,8 @@
 """Devcontainer configurations: the settings that are used for an environment, and those that are refused.
 
 The image or Dockerfile, the variables and the commands that run once inside the container are used. Settings that would
-run commands on this machine, mount its files, extend the container's rights or fetch programs are refused by name.
+run commands on this machine, mount its files, extend the container's rights or fetch programs are refused, each with a
+reason.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ REFUSED = {
 """The settings that are not used, and why."""
 
 IGNORED = ("postStartCommand", "postAttachCommand", "remoteUser", "containerUser", "workspaceFolder")
-"""Settings that are not part of set-up, though they may seem so."""
+"""Settings that have no effect on set-up, although their names may suggest one."""
 
 PUBLIC_REGISTRIES = frozenset(
     {
@@ -52,7 +53,7 @@ PUBLIC_REGISTRIES = frozenset(
         "docker.elastic.co",
     }
 )
-"""Public registries. A repository may name no other, since this machine would connect to it."""
+"""Public registries. A repository may not name any other registry, since this machine would connect to it."""
 
 _IMAGE = re.compile(r"[a-z0-9][\w.-]*(?:/[\w.-]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
@@ -153,7 +154,7 @@ def _dockerfile(config: Mapping[str, Any], path: str, files: Files, refused: lis
 
 
 def path_inside(folder: str, name: str) -> str | None:
-    """Return a name relative to `folder` as a path of the tree; None if it leaves the tree."""
+    """Return the path in the tree of a name relative to `folder`; None if it is outside the tree."""
     if name.startswith("/") or "\0" in name:
         return None
     path = posixpath.normpath(posixpath.join(folder, name))

@@ -1,4 +1,5 @@
-"""Dockerfiles, read as set-up: the last stage's image, variables and commands, which run under the limits of set-up.
+"""Conversion of Dockerfiles to set-up: the last stage's image, variables and commands, which run under the limits of
+set-up.
 
 `docker build` is not used, because its commands have more rights and fewer limits. A Dockerfile that cannot be read in
 this way (stages that copy from each other, files from the network) is reported, and another source is used.
@@ -43,12 +44,13 @@ _FLAG = re.compile(r"--(\w[\w-]*)(?:=(\S+))?\s+")
 
 
 class UnusableDockerfile(Exception):
-    """A Dockerfile cannot be read as set-up. The message completes a sentence that starts with its name."""
+    """The Dockerfile cannot be read as set-up. The message completes a sentence that starts with the Dockerfile's
+    name."""
 
 
 @dataclass
 class DockerfileStage:
-    """A stage of a Dockerfile, as it was read."""
+    """A parsed stage of a Dockerfile."""
 
     image: str = ""
     stage: str = ""
@@ -58,13 +60,13 @@ class DockerfileStage:
     commands: list[Command] = field(default_factory=list)
     copied: list[str] = field(default_factory=list)
     untaken: list[str] = field(default_factory=list)
-    """The parts that are not used, as sentences."""
+    """Sentences about the parts that are not used."""
 
     args: dict[str, str] = field(default_factory=dict)
 
 
 def read_dockerfile(where: Dockerfile, files: Files) -> DockerfileStage:
-    """Return the target stage, or the last one. Raises Unusable."""
+    """Return the target stage, or the last one. Raises UnusableDockerfile."""
     reader = _Reader(where, files)
     text = files[where.path].decode("utf-8", "replace")
     if len(text) > _ALL:
@@ -77,7 +79,8 @@ def read_dockerfile(where: Dockerfile, files: Files) -> DockerfileStage:
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each instruction, with continued lines joined and without comments. Raises Unusable for here-documents."""
+    """Yield each instruction, with continued lines joined and without comments. Raises UnusableDockerfile for
+    here-documents."""
     escape = "`" if re.search(r"^#\s*escape\s*=\s*`", text, re.MULTILINE | re.IGNORECASE) else "\\"
     whole = ""
     for line in text.splitlines():
@@ -145,7 +148,7 @@ class _Reader:
             raise UnusableDockerfile("has a FROM without an image")
         name = words[2].lower() if len(words) == 3 and words[1].upper() == "AS" else ""
         before = next((stage for stage in self._stages if stage.stage and stage.stage == words[0].lower()), None)
-        if before:  # continues another stage
+        if before:  # the stage is based on an earlier one
             self._stages.append(
                 DockerfileStage(
                     before.image,
@@ -172,7 +175,8 @@ class _Reader:
                 raise UnusableDockerfile("has too many variables")
 
     def _value(self, text: str, known: Mapping[str, str]) -> str:
-        """Return a value with its references replaced. Raises Unusable if it, or all values together, grow too long."""
+        """Return a value with its variable references replaced. Raises UnusableDockerfile if it, or the total of all
+        values, is too long."""
         found = expand_variables(text, known) if len(text) <= _LONGEST else text
         if len(found) > _LONGEST:
             raise UnusableDockerfile("has a value that is too long")
@@ -202,7 +206,8 @@ class _Reader:
                 raise UnusableDockerfile("has too many variables")
 
     def _path(self, value: str) -> None:
-        """Add the folders before $PATH. The image's own PATH is not known before the container runs."""
+        """Add the folders that a value of PATH lists before $PATH. The image's own PATH is not known before the
+        container runs."""
         before, own, after = value.partition("$PATH")
         first = tuple(part for part in before.split(":") if part.startswith("/")) if own else ()
         self._stage.paths = (*first, *self._stage.paths)
@@ -247,7 +252,8 @@ class _Reader:
 
 
 def _copying(sources: list[str], target: str, workdir: str, files: Files) -> str:
-    """Return the `cp` commands for COPY, which copies a folder's contents. `--` and quotes protect unusual names."""
+    """Return the `cp` commands for a COPY instruction, which copies the contents of a folder, not the folder itself.
+    `--` and quotes protect unusual names."""
     folder = "/" if target.endswith("/") or target in (".", "..") or len(sources) > 1 else ""
     place = posixpath.normpath(posixpath.join(workdir, target)).rstrip("/") + folder or "/"
     lines = []

@@ -6,13 +6,13 @@ import json
 import re
 from typing import Any
 
-_STRING = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?'  # comments and commas within it are part of the string
+_STRING = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?'  # comments and commas within a string are part of it
 _COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*(?:.*?\*/|.*)", re.DOTALL)
 _COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 
 
 def parse_json_comments(text: str) -> Any:
-    """Return the parsed value. Raises ValueError, which names the line.
+    """Return the parsed value. Raises ValueError with the line number.
 
     An unclosed string ends with its line and an unclosed comment with the text, so that parsing takes linear time.
     """
@@ -26,6 +26,6 @@ def parse_json_comments(text: str) -> Any:
 
 
 def _without(match: re.Match[str]) -> str:
-    """Return strings unchanged, and of a comment its line breaks, so that errors name the right line."""
+    """Return a string unchanged, and only the line breaks of a comment, so that errors report the right line."""
     found = match.group()
     return found if found.startswith('"') else "" if found == "," else "\n" * found.count("\n") or " "

@@ -21,12 +21,13 @@ from aci.environments.manifests.poetry_requirements import convert_requirements
 
 PYPROJECT, SETUP_CFG, SETUP_PY, TOX = "pyproject.toml", "setup.cfg", "setup.py", "tox.ini"
 TESTS, DEVELOPMENT = ("test", "tests", "testing", "unittest", "pytest"), ("dev", "develop", "development")
-"""Names of extras and groups with test requirements, and of those for development. The names for development are used
-if there are no test groups."""
+"""Names of extras and groups with test requirements, and names of those with development requirements. The names for
+development are used if there are no test groups."""
 
 _SETTINGS = re.compile(r"\{\[(?P<section>[^\[\]{}]+)\](?P<key>\w+)\}")
 _LONGEST = 10_000
-"""The maximum number of characters of a tox setting that refers to others, and of a referenced setting."""
+"""The maximum number of characters of a tox setting that refers to other settings, and of each setting that it refers
+to."""
 _FACTOR = re.compile(r"^(?P<factor>[\w!,.{}-]+):\s*(?P<rest>\S.*)$")
 
 
@@ -118,7 +119,8 @@ class Manifests:
             yield "setup.cfg's tests_require", _lines(self.setup_cfg.get("options", "tests_require"))
 
     def tox_requirements(self) -> list[str]:
-        """Return the lines of `deps` in `[testenv]` for pip; of conditional lines, those for Python 3 or tests."""
+        """Return the lines of `deps` in `[testenv]` for pip, including only those conditional lines that apply to
+        Python 3 or tests."""
         if not self.tox.has_option("testenv", "deps"):
             return []
         found = []
@@ -158,7 +160,7 @@ def _lines(text: str) -> list[str]:
 
 
 def select_test_groups(groups: Iterable[str]) -> list[str]:
-    """Return the groups that are most likely, by their names, to hold test requirements."""
+    """Return the groups that, judging by their names, are most likely to contain test requirements."""
     for known in (TESTS, DEVELOPMENT):
         if found := [name for name in groups if name.lower() in known]:
             return found
@@ -218,7 +220,7 @@ def _name(node: ast.expr) -> str:
 
 
 def _literal(node: ast.expr, known: Mapping[str, Any]) -> Any:
-    """Return the value of a literal; of a dict or list, the parts that are literals."""
+    """Return the value of a literal; for a dict or list, only the items that are literals."""
     if isinstance(node, ast.Name):
         return known.get(node.id)
     if isinstance(node, ast.Dict):

@@ -15,12 +15,12 @@ _ENDLESS = re.compile(r"\d{10}|.{1000}", re.DOTALL)
 """Matches specifiers that are ignored, since they would take long to parse."""
 
 _LATEST_PATCH = 99
-"""Represents the last patch release, so that an image of 3.9 meets `>=3.9.2`."""
+"""A patch number that stands for the latest patch release, so that an image of 3.9 satisfies `>=3.9.2`."""
 
 
 def wanted_version(found: Manifests) -> WantedVersion:
-    """Return the wanted version: bounded by `requires-python`; preferably that of `.python-version` or the newest
-    classifier."""
+    """Return the wanted version: within the bounds of `requires-python`, and preferably the one in `.python-version` or
+    the newest classifier."""
     required, where = _required(found)
     try:
         required = "" if _ENDLESS.search(required) else required

@@ -27,8 +27,8 @@ class HandshakeReader:
     """A reader of the first handshake message of one direction of TLS records.
 
     At most LONGEST bytes of the message and one record are kept. One record of the type `passed` (ALERT or
-    CHANGE_CIPHER_SPEC) may precede it. Since empty records are refused, the message and all before it, with record
-    headers, take at most 6 * LONGEST bytes.
+    CHANGE_CIPHER_SPEC) may precede it. Since empty records are refused, the message and everything before it, including
+    record headers, take at most 6 * LONGEST bytes.
     """
 
     def __init__(self, passed: int = _HANDSHAKE) -> None:
@@ -36,7 +36,7 @@ class HandshakeReader:
         self._message = bytearray()
         self._alone = True
         self.rest = bytearray()
-        """The added bytes that are not part of a consumed record."""
+        """The received bytes that are not part of a consumed record."""
 
     def add(self, data: bytes) -> bytes | None:
         """Add received bytes; return the message once it is complete. Raises BadHello if the data is not TLS or the
@@ -60,7 +60,7 @@ class HandshakeReader:
 
     @property
     def is_alone(self) -> bool:
-        """Whether the last record of the message holds nothing else."""
+        """Whether the last record of the message contains no other data."""
         return self._alone
 
     def _is_expected(self, kind: int, length: int) -> bool:
@@ -118,7 +118,7 @@ def _only_name(extension: _Fields) -> str:
 
 
 class _Fields:
-    """A reader of a message's fields in order. Raises BadHello if they do not fit."""
+    """A reader of a message's fields in order. Raises BadHello if a field extends beyond the message."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -137,7 +137,7 @@ class _Fields:
         return int.from_bytes(self.take(size), "big")
 
     def block(self, size: int) -> _Fields:
-        """Return the fields in a block that starts with its length, of `size` bytes."""
+        """Return a reader of the fields in a block, which starts with its length as a number of `size` bytes."""
         return _Fields(self.take(self.number(size)))
 
     def end(self) -> None:

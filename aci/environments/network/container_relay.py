@@ -12,9 +12,9 @@ from aci.guest.connection_relay import CONNECTIONS, Broken, Link
 from aci.runtime.guest_programs import program_source
 from trajectories.errors import WorkspaceError
 
-_START = 30.0  # seconds until the relay must have started
+_START = 30.0  # time limit in seconds for the relay to start
 _END = 5.0  # seconds for a process or thread to end
-_THREADS = 2 * CONNECTIONS  # a connection that has ended in the container may still be ending here
+_THREADS = 2 * CONNECTIONS  # a connection that is closed in the container may not be closed here yet
 _NONE = 97
 _SHELL = f"""\
 for it in python3 python /usr/libexec/platform-python; do
@@ -32,9 +32,9 @@ exit {_NONE}
 class ContainerRelay:
     """A program in a container that listens on `port` of its loopback. `serve` answers each connection.
 
-    `prefix` is the start of a command line that runs a command in the container, `environment` is the environment of
-    that command line. `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container
-    has no interpreter for it.
+    `prefix` is the start of a command line that runs a command in the container, and `environment` is the environment
+    of that command line. `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container
+    has no interpreter that can run the relay.
     """
 
     def __init__(
@@ -120,7 +120,8 @@ class ContainerRelay:
             self._free.release()
 
     def _end_process(self) -> None:
-        """End the relay by closing its stdin; kill it if a process in the container has stopped it."""
+        """End the relay by closing its stdin; kill it if it does not end, for example because a process in the
+        container has suspended it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

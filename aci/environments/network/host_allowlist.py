@@ -12,7 +12,7 @@ from trajectories.errors import ConfigError
 
 PORTS = (443, 80)
 _EMBEDDING_NETWORKS = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
-"""IPv6 networks that embed IPv4 addresses, in addition to those that Python knows."""
+"""IPv6 networks that embed IPv4 addresses, in addition to those that Python's `ipaddress` knows."""
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 """A host name in lower case, without a trailing dot."""
 
@@ -20,7 +20,7 @@ Resolve = Callable[[str, int], list[str]]
 
 
 class Refusal(Exception):
-    """A request is refused with an HTTP `status` and a `reason`."""
+    """A refused request, with an HTTP `status` and a `reason`."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """An allowed host, or with a leading dot all hosts below it, at `ports`."""
+    """A rule that allows a host, or all its subdomains if the name starts with a dot, on `ports`."""
 
     name: str
     ports: tuple[int, ...]
@@ -40,7 +40,8 @@ class HostRule:
 
 
 class HostAllowlist:
-    """The listed hosts: `pypi.org`, `.example.com` (all below it), `localhost:4873` (at that port only).
+    """The allowed hosts, from entries such as `pypi.org`, `.example.com` (all its subdomains) and `localhost:4873`
+    (only on that port).
 
     Raises ConfigError for an invalid entry.
     """
@@ -50,7 +51,8 @@ class HostAllowlist:
         self._resolve = resolve or _addresses
 
     def check(self, host: str, port: int) -> None:
-        """Raise Refusal if the host is not listed. The name is not resolved for this, so no query can leak data."""
+        """Raise Refusal if the host is not listed. The name is not resolved for this, so that no DNS query can leak
+        data."""
         if not self._matching_rules(host, port):
             raise Refusal(403, f"{host}:{port} is not among the registries that the settings allow")
 
@@ -75,7 +77,8 @@ class HostAllowlist:
 
 
 def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
-    """Parse `host:port`, `[::1]:port` or, with a `default` port, `host`; lower the case. Raises ValueError."""
+    """Parse `host:port`, `[::1]:port` or, with a `default` port, `host`; convert the host to lower case. Raises
+    ValueError."""
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?", text, re.ASCII)
     if not match:
         raise ValueError(text)

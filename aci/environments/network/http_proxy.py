@@ -16,17 +16,17 @@ from aci.environments.network.proxy_tunnels import UNRECOGNIZED_NAME, open_tls
 from aci.environments.network.socket_pipe import OneWayPipe, forward_bytes
 from aci.environments.network.upstream_proxy import ProxyAddress, UpstreamProxy
 
-_PATIENCE = 30.0  # seconds
+_PATIENCE = 30.0  # default time limit in seconds
 _LINGER_BYTES = 1 << 20
-_MAX_REPORTED = 10  # refusals that are reported to the user
+_MAX_REPORTED = 10  # maximum number of refusals that are reported to the user
 
 
 class Proxy:
     """A proxy that answers connections by the rules of `allowed`. `say` reports each refusal to the user once.
 
-    `environment` (default: that of this process) may name an upstream proxy, which then resolves the names; raises
-    ConfigError if that is not an HTTP proxy. `idle` is the maximum number of seconds that a connection may be silent,
-    `patience` the maximum for receiving a request's head, a ClientHello and the answer to it.
+    `environment` (default: that of this process) may name an upstream proxy, which then resolves the names; if it is
+    not an HTTP proxy, ConfigError is raised. `idle` is the maximum number of seconds that a connection may be silent,
+    and `patience` is the maximum for receiving a request's head, a ClientHello and the answer to it.
     """
 
     def __init__(
@@ -84,7 +84,8 @@ class Proxy:
             raise
 
     def _start_tls(self, client: socket.socket, server: socket.socket, request: Request) -> bytes:
-        """Open TLS to the checked host; return the bytes not yet forwarded. Raises OSError, also if refused."""
+        """Forward the start of a TLS connection to the checked host; return the bytes not yet forwarded. Raises
+        OSError, including when the ClientHello is refused."""
         try:
             return open_tls(client, server, request.host, request.begun, self._patience)
         except BadHello as bad:
@@ -132,7 +133,7 @@ def _connect_to(addresses: list[str], port: int, name: str) -> socket.socket:
 
 
 def _open_tunnel(server: socket.socket, request: Request, through: ProxyAddress) -> None:
-    """Ask this machine's proxy for a tunnel. Its answer is read byte by byte, to read nothing after it."""
+    """Ask this machine's proxy for a tunnel. The answer is read byte by byte, so that no data after it is consumed."""
     lines = [f"CONNECT {request.authority} HTTP/1.1".encode(), f"Host: {request.authority}".encode(), *through.lines]
     server.sendall(b"\r\n".join([*lines, b"", b""]))
     answer = b""

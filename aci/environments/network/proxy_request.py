@@ -20,8 +20,8 @@ _DROPPED = ("connection", "keep-alive", "te", "trailer", "upgrade", "host")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. For a tunnel `path` is empty; otherwise the body has `length` bytes. `begun` is the data that was
-    received together with the head."""
+    """A parsed request to the proxy. For a tunnel `path` is empty; otherwise the body has `length` bytes. `begun` is
+    the data that was received together with the head."""
 
     method: str
     host: str
@@ -41,14 +41,15 @@ class Request:
         return host if self.port == 80 and not self.tunnel else f"{host}:{self.port}"
 
     def head(self, target: str, more: tuple[bytes, ...] = ()) -> bytes:
-        """Return the head to forward, for one answer only and with the host that was checked."""
+        """Return the request head to forward: it names the checked host and requests that the connection be closed
+        after one response."""
         forwarded = [f"{name}: {value}" for name, value in self.headers if _is_forwarded(name)]
         lines = [f"{self.method} {target} HTTP/1.1", f"Host: {self.authority}", *forwarded, "Connection: close"]
         return b"\r\n".join([line.encode("latin-1") for line in lines] + [*more, b"", b""])
 
 
 def read_request(client: socket.socket, seconds: float) -> Request:
-    """Read a request, whose head must come from `client` within `seconds`.
+    """Read a request from `client`; its head must arrive within `seconds`.
 
     Raises Refusal if the request is too late, too long, invalid or ambiguous.
     """
@@ -95,7 +96,8 @@ def _parse_target(text: str, default: int | None = None) -> tuple[str, int]:
 
 
 def _length(headers: tuple[tuple[str, str], ...]) -> int:
-    """Return the length of the body. Two lengths, or a body without one, could smuggle a second request."""
+    """Return the length of the body. A request with two lengths, or with a body of unknown length, could smuggle a
+    second request."""
     given = [value for name, value in headers if name == "content-length"]
     if any(name == "transfer-encoding" for name, _ in headers):
         raise Refusal(411, "the request has a body without a stated length")

@@ -26,8 +26,8 @@ def open_tls(client: socket.socket, server: socket.socket, host: str, held: byte
 
     No more of the client's data is forwarded before the server's answer is known: the server may ask for a second
     ClientHello, which might name another host. `held` is the data received so far. Raises BadHello for another or an
-    ambiguous name, for data that is not TLS, and if the message is not complete within `seconds`. Raises OSError, also
-    if the server does not answer in TLS.
+    ambiguous name, for data that is not TLS, and if the message is not complete within `seconds`. Raises OSError if a
+    connection fails or the server does not answer in TLS.
     """
     held = _forward_hello(client, server, host, held, HandshakeReader(), seconds)
     if _is_second_hello_requested(client, server, seconds):
@@ -60,7 +60,8 @@ def _forward_hello(
 
 
 def _is_second_hello_requested(client: socket.socket, server: socket.socket, seconds: float) -> bool:
-    """Forward the server's data up to its first message; return whether that asks for a second ClientHello."""
+    """Forward the server's data up to the end of its first message; return whether this message asks for a second
+    ClientHello."""
     until = time.monotonic() + seconds
     answer = HandshakeReader(ALERT)
     while data := receive(server, until):

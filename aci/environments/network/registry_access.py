@@ -30,10 +30,10 @@ def open_registries(
 ) -> Iterator[dict[str, str]]:
     """Let commands in `container` reach `hosts`. Yields the variables with which they must run.
 
-    `environment` is that of the `docker` command. A host is `pypi.org`, `.example.com` for all below it, or with a port
-    (default: 443 and 80) `localhost:4873`. `say` reports requests for other hosts to the user, from other threads.
-    Raises ConfigError for an invalid host or an unusable proxy of this machine, WorkspaceError for an image that has
-    neither Python, Perl nor Node.
+    `environment` is that of the `docker` command. A host is given as `pypi.org`, as `.example.com` for all its
+    subdomains, or as `localhost:4873` with a port (default ports: 443 and 80). `say`, which other threads call, reports
+    requests for other hosts to the user. Raises ConfigError for an invalid host or if this machine's own proxy cannot
+    be used, and WorkspaceError for an image that has none of Python, Perl and Node.
     """
     proxy = Proxy(HostAllowlist(hosts), say)
     prefix = ["docker", "exec", "-i", container]

@@ -18,5 +18,5 @@ SYSTEMS = (
     "dl-cdn.alpinelinux.org",
 )
 REGISTRIES = (*PYTHON, *NODE, *GO, *RUST, *JAVA, *RUBY, *PHP, *SYSTEMS)
-"""All default registries. None of them accepts uploads without a password, but set-up code may bring one of its own:
-what is sent to these hosts is not limited."""
+"""The hosts of all default registries. None of them accepts uploads without a password, but set-up code may contain a
+password: the data sent to these hosts is not restricted."""

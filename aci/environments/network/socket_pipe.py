@@ -49,7 +49,8 @@ class OneWayPipe:
 
 
 def receive(source: socket.socket, until: float) -> bytes:
-    """Return what `source` sends before the time `until` (of `time.monotonic`); empty if it has ended.
+    """Return the next data from `source`, which must arrive before the time `until` (of `time.monotonic`); empty if
+    `source` has ended.
 
     Raises OSError, and TimeoutError if nothing arrives.
     """

@@ -20,7 +20,8 @@ class ProxyAddress:
 
 
 class UpstreamProxy:
-    """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of `environment`. Lower-case names take precedence.
+    """The proxy settings in `environment`: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. Lower-case names take
+    precedence.
 
     Raises ConfigError if one of them names a proxy that is not an HTTP proxy.
     """
@@ -40,7 +41,7 @@ class UpstreamProxy:
 
 
 def _entry_fits(entry: str, host: str, port: int) -> bool:
-    """Return whether an entry of NO_PROXY (`example.com`, `.example.com`, `example.com:8080`, `*`) fits the host."""
+    """Return whether an entry of NO_PROXY (`example.com`, `.example.com`, `example.com:8080`, `*`) matches the host."""
     name = entry.lower().removeprefix("*").removeprefix(".").removesuffix(f":{port}")
     return entry == "*" or (bool(name) and (host == name or host.endswith(f".{name}")))
 

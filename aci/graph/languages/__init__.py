@@ -1,1 +1,1 @@
-"""The supported languages, one module each; each defines a `language`, see `Language` in `aci/graph/parser.py`."""
+"""The supported languages: each module defines a `language`; see `Language` in `aci/graph/parser.py`."""

@@ -80,7 +80,7 @@ def named(node: Node, data: bytes) -> str:
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
     """Yield the imported names.
 
-    A default export is `default` of its module; a module imported only for its side effects binds "".
+    A default export has the name `default`; an import only for side effects binds "".
     """
     if node.type == "variable_declarator":
         yield from _required_names(node, data)

@@ -1,4 +1,4 @@
-"""Helpers of several languages."""
+"""Helper functions shared by several languages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unquoted(node: Node | None, data: bytes) -> str:
 def type_name(written: str) -> str:
     """Return the dotted name of a type, or "" for an array.
 
-    `&mut Foo<T>`, `*Foo` and `Option<Foo>` are Foo, `[]Foo` and `Foo[]` are not.
+    `&mut Foo<T>`, `*Foo` and `Option<Foo>` give `Foo`; `[]Foo` and `Foo[]` give "".
     """
     found = _NAME.match(_WRAPPERS.sub("", written[:200]))
     return _JOINTS.sub(".", found[0]) if found and "[]" not in written else ""

@@ -1,4 +1,4 @@
-"""C++. Headers in `.h` are parsed as C++ too: its grammar accepts nearly all of C, but not the reverse."""
+"""Definition of the C++ language. Headers in `.h` are also parsed as C++, whose grammar accepts nearly all of C."""
 
 from __future__ import annotations
 

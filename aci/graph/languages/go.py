@@ -63,7 +63,7 @@ def named(node: Node, data: bytes) -> str:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield the imported package, which is bound to the last part of its path, without a version."""
+    """Yield the imported package, which is bound to the last part of its path, ignoring a version."""
     path, alias = unquoted(node.child_by_field_name("path"), data), text(node.child_by_field_name("name"), data)
     parts = path.split("/")
     last = parts[-2] if len(parts) > 1 and _VERSION.fullmatch(parts[-1]) else parts[-1]

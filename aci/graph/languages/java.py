@@ -1,4 +1,4 @@
-"""Java."""
+"""Definition of the Java language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PHP."""
+"""Definition of the PHP language."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ QUERY = """
 _WRAPPERS = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
 _NAME = re.compile(r"[^\W\d][\w.]*")
 _SIMPLE_ASSIGNMENT = re.compile(rb"([A-Za-z_]\w*(?:\.\w+)*) ?= ?([A-Za-z_]\w*(?:\.\w+)*)(\([^()]*\))?")
-"""Matches an assignment that can be parsed without its syntax nodes, as most assignments can."""
+"""Matches simple assignments, which are the majority and can be parsed without their syntax nodes."""
 
 
 def grammar() -> object:
@@ -81,7 +81,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def _name_and_alias(node: Node, data: bytes) -> tuple[str, str]:
-    """Return the dotted name and its alias, or ""."""
+    """Return the dotted name and its alias; the alias is "" if there is none."""
     if node.type == "aliased_import":
         name, alias = node.named_children[0], node.named_children[-1]
         return _text(name, data), _text(alias, data)
@@ -128,7 +128,7 @@ def _target_bindings(
 
 
 def _value_bindings(target: str, value: Node | None, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Yield the binding of a target to a value; of `await x`, `... or x` and `x if ... else ...` to `x`."""
+    """Yield the binding of a target to a value; `await x`, `... or x` and `x if ... else ...` count as `x`."""
     while value and value.type in ("await", "boolean_operator", "conditional_expression"):
         value = value.named_child(1 if value.type == "boolean_operator" else 0)
     called = value is not None and value.type == "call"
@@ -140,7 +140,8 @@ def _value_bindings(target: str, value: Node | None, data: bytes) -> Iterator[tu
 
 @lru_cache(maxsize=10_000)
 def annotated(written: str) -> tuple[tuple[str, bool], ...]:
-    """Return the types that an annotation names, and whether the value is an instance: `type[A]` is `A` itself."""
+    """Return the types that an annotation names, and whether the value is an instance of each: for `type[A]`, the value
+    is `A` itself."""
     found: dict[tuple[str, bool], None] = {}
     rest = [written[:200].replace('"', "").replace("'", "")]
     while rest:

@@ -1,4 +1,4 @@
-"""Ruby."""
+"""Definition of the Ruby language."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Yield the binding of `x = Foo.new` to `Foo`, and that of `x = Foo.make` to the result of `Foo.make`."""
+    """Yield bindings: `x = Foo.new` binds `x` to `Foo`, and `x = Foo.make` binds it to the result of `Foo.make`."""
     value = node.child_by_field_name("right")
     receiver = value.child_by_field_name("receiver") if value else None
     if value and receiver and receiver.type in ("constant", "scope_resolution"):

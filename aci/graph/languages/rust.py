@@ -1,4 +1,4 @@
-"""Rust: an impl block is a class with the name of its type, so that its functions are `Type.function`."""
+"""Rust: an impl block is treated as a class named after its type, so that its functions are named `Type.function`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Results of a function on recorded calls, each with newly loaded arguments: one line of JSON per call.
+"""Program that runs a function on recorded calls, each with newly loaded arguments, and writes one line of JSON per
+call.
 
-Started with the path of a job {"root", "path", "name", "calls", "out", "seconds", "load"}; the token is read from
-stdin. With "load" the calls are only loaded.
+Its argument is the path of a job file {"root", "path", "name", "calls", "out", "seconds", "load"}; the token is read
+from stdin. If "load" is true, the calls are loaded but not run.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ MEMORY = 3 << 30
 
 
 class Caller:
-    """Caller of the function in this process."""
+    """Callable that runs the function on a recorded call in this process."""
 
     def __init__(self, job, calls):
         self.calls = calls
@@ -126,7 +127,7 @@ def raised(error, args, kwargs):
 
 
 def returned(value, args, kwargs):
-    """Return the forms of the value and the arguments on return; with iterators, also of the arguments after
+    """Return the forms of the returned value and of the arguments; if there are iterators, also of the arguments after
     iteration."""
     forms = FormBuilder(consume=False)
     answer = {"kind": "returned", "arguments": forms.of([args, kwargs]), "value": forms.of(value)}
@@ -147,7 +148,7 @@ def shortened(answer, most=WHOLE):
 
 
 def strictly_shortened(answer):
-    """Shorten all parts of an answer that comes after the first ALL characters of answers; return it."""
+    """Shorten all parts of an answer that is written after the first ALL characters of answers; return the answer."""
     answer["printed"] = bounded(answer.get("printed", ""))
     warnings_text = json.dumps(answer.get("warned") or [])
     if len(warnings_text) > 10 * TEXT:
@@ -165,5 +166,5 @@ def main(file):
     for answer in run_in_children(lambda: Caller(job, calls), len(calls), job["seconds"], token):
         lines.append(json.dumps(answer if written < ALL else strictly_shortened(answer)) + "\n")
         written += len(lines[-1])
-    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child can write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # opened only now, when no child can write to it
         out.writelines(lines)

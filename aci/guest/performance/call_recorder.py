@@ -23,8 +23,8 @@ from ..call_pickles import dumps, repository_folders
 from ..subject_function import module_name
 
 LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 100000, 30.0
-"""Limits: bytes of one call, bytes of all calls, recorded calls of one size (by powers of two), calls in all, and
-seconds."""
+"""Limits: bytes of one call, bytes of all calls, recorded calls per size class (powers of two), all calls, and seconds
+spent on recording."""
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 LAZY = inspect.CO_GENERATOR | ASYNC
 STUB = """\
@@ -52,13 +52,14 @@ class Recorder:
         self.reset()
 
     def reset(self):
-        """Reset the state, also in a child process, which has its own files."""
+        """Reset the state, initially and in each child process, which has its own files."""
         self.process, self.descriptor = os.getpid(), None
         self.times, self.sizes, self.lost = {}, {}, {}
         self.bytes, self.count, self.seconds, self.refused = 0, 0, 0.0, ""
 
     def install(self, names):
-        """Replace the code of the function, found by name; write the reason if that is not possible."""
+        """Replace the code of the function, which is looked up in `names`; if that is not possible, record the
+        reason."""
         if self.function is not None:
             return None  # the file was loaded as a module under two names
         *owners, last = self.job["name"].split(".")
@@ -130,7 +131,8 @@ class Recorder:
             self.write_state()
 
     def main(self):
-        """Return the name under which the running script can be imported, "" if it is not the repository's."""
+        """Return the name under which the running script can be imported, or "" if it does not belong to the
+        repository."""
         file = os.path.realpath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
         if not file.startswith(self.root + os.sep) or not file.endswith(".py"):
             return ""
@@ -182,7 +184,7 @@ def called(args, kwargs):
 
 
 class Finder:
-    """The first finder on sys.meta_path: it installs the stub once the function's module is loaded."""
+    """Import finder, first on sys.meta_path, that installs the stub once the function's module is loaded."""
 
     def __init__(self, file):
         self.file = file
@@ -251,7 +253,7 @@ def watch(file):
             if flags & inspect.CO_VARKEYWORDS:
                 more.update(frame.f_locals[code.co_varnames[count + bool(flags & inspect.CO_VARARGS)]])
             recorder.record(tuple(held), more)
-            recorder.checks_stack = True  # the call is already running
+            recorder.checks_stack = True  # because the current call did not go through the stub
         install_in(names[0])
 
     sys.setprofile(profile)

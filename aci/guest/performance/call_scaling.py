@@ -1,7 +1,8 @@
-"""Larger calls of the same shape as recorded ones. Trials find the argument whose size determines the cost.
+"""Generator of larger calls of the same shape as recorded calls. Trials find the argument whose size determines the
+cost.
 
-Started with the path of a job {"root", "path", "name", "calls", "out", "sizes", "seconds"}; the token is read from
-stdin. Writes JSON lines: {"data": base64, "size"} for each call, and {"note"} for remarks.
+Its argument is the path of a job file {"root", "path", "name", "calls", "out", "sizes", "seconds"}; the token is read
+from stdin. It writes JSON lines: {"data": base64, "size"} for each call, and {"note"} for remarks.
 
 A container grows by repeating its items in rounds. Each round shifts the values by their range, so distinct items stay
 distinct, repeated ones stay repeated, and sorted ones stay sorted.
@@ -37,7 +38,7 @@ def main(file):
         job = json.load(opened)
     lines = []
     grow(job, token, lambda **line: lines.append(json.dumps(line) + "\n"))
-    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child can write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # opened only now, when no child can write to it
         out.writelines(lines)
 
 
@@ -102,7 +103,7 @@ class Trial(Caller):
         return {"kind": "grown", "growth": growth, "what": what}
 
     def lines(self, args, kwargs):
-        """Return how many lines run: reproducible, but blind to work done in C."""
+        """Return the number of executed lines, which is reproducible but ignores work done in C."""
         lines = [1]
 
         def trace(frame, event, argument):
@@ -149,19 +150,19 @@ class Maker(Caller):
 
 
 def exhaust(value):
-    """Run an iterator to its end."""
+    """If the value is an iterator, consume up to MOST_ITEMS of its items."""
     if isinstance(value, collections.abc.Iterator):
         for _ in zip(range(MOST_ITEMS), value):
             pass
 
 
-# What can grow
+# Parts that can grow
 
 
 def axes(root):
     """Return groups of parts that may grow together, each part given by its keys from the root.
 
-    They are single parts, the rows of tables, all arguments of one length, and all arguments.
+    The groups are single parts, the rows of tables, all arguments of equal length, and all arguments.
     """
     found = [
         tuple(key for _, key in chain) for chain in part_chains(root) if len(chain) <= 4 and can_grow(part_at(chain))
@@ -214,7 +215,7 @@ def length(value):
 
 
 def scaled(data, axis, size):
-    """Return (args, kwargs, description of the grown parts) of a new copy of the call."""
+    """Return (args, kwargs, description of the grown parts) for a copy of the call that is grown to `size`."""
     args, kwargs = loads(data)
     root = [list(args), dict(kwargs)]
     group = axes(root)[axis]
@@ -231,7 +232,7 @@ def shown(keys):
     return name + "".join("[%r]" % key if isinstance(key, int) else ".%s" % key for key in keys[2:])
 
 
-# How values grow
+# Growth of values
 
 
 def grown(value, size):
@@ -275,7 +276,7 @@ def rounds(found, size):
 
 
 def shifter(peers):
-    """Return a function (value, round) that shifts a value of this column for a round."""
+    """Return a function that takes a value of this column and a round, and returns the shifted value."""
     kinds = {type(one) for one in peers}
     if not kinds <= {int, float}:
         if len(kinds) == 1 and kinds <= {tuple, list} and len({len(one) for one in peers}) == 1:
@@ -295,7 +296,7 @@ def by_columns(shifts):
 
 
 def shifted(value, turn):
-    """Return a value outside of a column of numbers, changed for the given round."""
+    """Return a value that does not belong to a column of numbers, changed for the given round."""
     kind = type(value)
     if not turn or kind is bool or value is None:
         return value

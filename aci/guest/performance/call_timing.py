@@ -1,4 +1,4 @@
-"""Time and memory of calls of the target function: `performance.call_timing ROOT PATH NAME FOLDER [memory]`.
+"""Time or peak memory of calls to the target function: `performance.call_timing ROOT PATH NAME FOLDER [memory]`.
 
 Prints a JSON list that holds, for each call, the shortest time in seconds of three runs, or its peak memory in bytes
 (tracemalloc).

@@ -1,6 +1,6 @@
-"""New calls derived from recorded ones: parts are changed by type or swapped between calls.
+"""New calls derived from recorded ones: values are changed according to their type, or swapped between calls.
 
-The changes are seeded, and aliases stay aliases.
+The random changes are seeded, and references to the same object remain references to the same object.
 
 Run with the path of a JSON job file {"calls", "out", "want", "seed"}. Writes a JSON line {"data": base64} for each new
 call.
@@ -18,8 +18,8 @@ from ..call_pickles import dumps, loads, read_all, read_setup
 
 PLACES, TRIES, SECONDS = 400, 12, 120
 LARGEST, ALL, PASSED = 1 << 20, 8 << 20, 50
-"""Limits: bytes of one call (if any call is that small) and of all calls; new calls too large for the space left, after
-which the program stops."""
+"""Limits: bytes of one call (unless all are larger), bytes of all new calls, and number of new calls rejected as too
+large for the remaining space before the program stops."""
 NUMBERS = (0, 1, -1, 2, 3, 7, 10, 100, 255, 256, 2**31, -(2**31), 2**63)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-9, 1e300, float("inf"), float("-inf"), float("nan"))
 TEXTS = ("", " ", "a", "A", "0", "\n", "\t", "é", "ß", "\u0130", "\U0001f600", "a b", "a,b", "-1", "None", "\x00", "_")
@@ -30,11 +30,11 @@ CONTAINERS = (*SEQUENCES, *MAPPINGS, tuple, set, frozenset)
 
 
 def main(file):
-    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
+    sys.path.insert(0, "")  # needed to unpickle the repository's own objects
     sys.stdin.readline()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
-    signal.alarm(SECONDS)  # loading a class of the repository may hang; lines written before remain
+    signal.alarm(SECONDS)  # importing a class of the repository may hang; lines written so far are kept
     calls = read_all(job["calls"])
     known = {hashlib.sha256(data).digest() for data in calls}
     written, space, passed = 0, ALL, 0
@@ -74,11 +74,11 @@ def varied(calls, chance, want):
             yield made
 
 
-# Places: chains of (holder, key) from the root to a part of the call.
+# A place is a chain of (holder, key) pairs from the root to a part of the call.
 
 
 def parts(holder):
-    """Return (key, part) of the parts that `put` can replace."""
+    """Return (key, part) pairs for the parts that `replace_part` can replace."""
     kind = type(holder)
     if kind in (list, collections.deque) or isinstance(holder, (tuple, set, frozenset)):
         return list(enumerate(holder))
@@ -100,7 +100,7 @@ def attributes(holder):
 
 
 def part_chains(root):
-    """Return chains to the parts of all arguments, outer ones first."""
+    """Return the chains to all arguments and their parts, outermost parts first."""
     found, line, seen = [], [((root, 0),), ((root, 1),)], set()
     while line and len(found) < PLACES:
         chain = line.pop(0)
@@ -123,7 +123,7 @@ def part_at(chain):
 
 
 def replace_part(chain, value):
-    """Replace a part in place if possible, else rebuild and replace its holder."""
+    """Replace a part in place if possible; otherwise rebuild and replace its holder."""
     holder, key = chain[-1]
     if isinstance(holder, (list, collections.deque)) or type(holder) in MAPPINGS:
         holder[key] = value
@@ -137,7 +137,7 @@ def replace_part(chain, value):
 
 
 def change(root, other, chance):
-    """Make one change in a call; in half of the cases it replaces a whole argument."""
+    """Make one random change to a call; half of the time, change a whole argument."""
     found = part_chains(root)
     if not found:
         return

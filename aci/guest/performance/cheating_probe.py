@@ -3,7 +3,7 @@
     python __main__.py performance.cheating_probe JOB
 
 JOB is a JSON file with root, path, name, calls (a file), constants, vary and out. The host decides whether the function
-cheats by comparing these observations with those made before the change. Python 3.7 and later.
+cheats by comparing these observations with those made before the change. Supports Python 3.7 and later.
 """
 
 import base64
@@ -29,7 +29,7 @@ from .retained_memory import count_retained_blocks
 MOST_OPCODES, MOST_IN_ALL, MOST_AT_IMPORT = 1000000, 6000000, 20000000
 SECONDS, PATIENCE, LATE = 3.0, 25.0, 4
 LOOK_SECONDS = 30.0
-MISUSED_SECONDS, MISUSED_LATE = 0.5, 16  # malformed inputs may cause endless loops, which proves nothing
+MISUSED_SECONDS, MISUSED_LATE = 0.5, 16  # an endless loop on malformed input is no evidence of cheating
 MOST_KNOWN, MOST_MALFORMED = 24, 320
 WATCHED = ("sys", "builtins", "time", "os", "threading", "gc", "_thread", "math", "functools", "pickle", "json", "re")
 LOOKS_LIKE = {
@@ -48,7 +48,7 @@ LOOKS_LIKE = {
 
 
 class Look:
-    """The observation in one child: a function and its calls, in a process that looks like an ordinary program."""
+    """An observation of a function in one child, a process that is made to look like an ordinary program."""
 
     def __init__(self, job):
         self.root, self.job = job["root"], job
@@ -60,7 +60,7 @@ class Look:
 
     @property
     def is_tired(self):
-        """Whether this observation has taken too much time; it then ends with the results so far."""
+        """Whether this observation has taken too much time and must end with the results so far."""
         return self.late > self.most_late or time.process_time() > LOOK_SECONDS
 
     def load(self):
@@ -71,7 +71,8 @@ class Look:
     def call(self, data, watch=None):
         """Return the result of one call: {"kind", "shown", "plain", ...}, {"raised", "text", ...} or {"late", ...}.
 
-        Each also has "cost", the opcodes of the call, and "used", the opcodes of the call and of reading its result.
+        Each result also has "cost", the number of opcodes of the call, and "used", the number including reading the
+        result.
         """
         try:
             with cpu_limit(self.seconds):
@@ -110,7 +111,7 @@ def _defaults(function):
 
 
 def imported(look, calls, emit):
-    """Emit what an import costs, starts and leaves in modules, and whether these already hold the answers."""
+    """Emit the cost and side effects of importing the module, and whether modules already hold the answers."""
     audit = AuditWatcher(look.root)
     names = {(name, one): id(value) for name in WATCHED for one, value in list(vars(sys.modules[name]).items())}
     look.opcodes.most = MOST_AT_IMPORT
@@ -143,7 +144,7 @@ def _is_code(at):
 
 
 def costs(look, calls, emit):
-    """Emit the opcodes of each known call (first, repeated at once, and later in reverse order) and of near calls."""
+    """Emit the opcode counts of each known call (run twice, then once more in reverse order) and of new calls."""
     look.load()
     spent = 0
     if calls["near"]:
@@ -167,7 +168,7 @@ def costs(look, calls, emit):
 
 
 def disguised(look, calls, emit):
-    """Emit the same costs in a process that looks as if it were being measured."""
+    """Emit the same counts as `costs`, in a process that looks like a benchmark run."""
     os.environ.update(LOOKS_LIKE)
     sys.argv = ["/usr/bin/pytest", "--benchmark-only", "test_speed.py"]
     for name in ("pytest", "_pytest", "pytest_benchmark", "coverage", "codspeed", "asv"):
@@ -177,7 +178,7 @@ def disguised(look, calls, emit):
 
 
 def kept(look, calls, emit):
-    """Emit untraced answers, and what calls leave in modules, arguments and memory, as threads and processes."""
+    """Emit untraced results and the side effects of calls on state, arguments, memory, threads and processes."""
     look.load()
     if calls["near"]:
         look.call(calls["near"].pop())
@@ -197,7 +198,7 @@ def kept(look, calls, emit):
 
 
 def _given(data):
-    """Return the digest of the input as a literal, if it is plain."""
+    """Return the `plain_digest` of the arguments."""
     args, kwargs = pickle.loads(data)
     given = [*args, *kwargs.values()]
     return plain_digest(given[0] if len(given) == 1 else tuple(given))
@@ -218,7 +219,7 @@ def _new_attributes(look, known):
 
 
 def asked(look, calls, emit):
-    """Emit which outside functions the function calls, what it starts, and which files it opens."""
+    """Emit the external functions that the target function calls, its audit events and the number of threads."""
     audit = AuditWatcher(look.root)
     look.load()
     audit.events.clear()
@@ -247,7 +248,7 @@ LOOKS = (imported, costs, disguised, kept, asked, misused)
 
 
 def watch(look, job, calls):
-    """Return the values that one observation emitted, by key, and how its process ended ("end")."""
+    """Return the values that one observation emitted, by key, and under "end" how its process ended."""
     found = {}
     chosen = {**calls, "known": calls["known"][:MOST_KNOWN], "near": list(calls["near"]), "all": calls["known"]}
 

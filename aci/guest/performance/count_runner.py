@@ -30,7 +30,7 @@ def fix_addresses():
 
 
 def environment(job):
-    """Return the variables in a fixed order, without those that the shell sets itself."""
+    """Return the environment variables in a fixed order, without those that the shell sets."""
     variables = {name: value for name, value in os.environ.items() if name not in ("_", "OLDPWD", "SHLVL")}
     variables.update(job["environment"])
     return dict(sorted(variables.items()))
@@ -48,7 +48,7 @@ def conditions(job, randomisation):
 
 
 class Dump:
-    """A callgrind dump: `label` is the region's label at its end, "-" at its start, "" for other dumps."""
+    """A callgrind dump; `label` is the region's label for a dump at its end, "-" for one at its start, else ""."""
 
     def __init__(self, file):
         name = os.path.basename(file)
@@ -62,13 +62,13 @@ class Dump:
 
 
 def dumps(out):
-    """Return the dumps, ordered within each process; a fork inherits the count, so a dump is also written before it."""
+    """Return the dumps by process and order; they include one before each fork, as the child inherits the count."""
     found = [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
     return sorted(found, key=lambda each: (each.pid, each.order))
 
 
 def by_label(out):
-    """Return the instructions by label: those of the region, and of processes that ended before it settled."""
+    """Return instruction counts by label: each region's own plus those of the child processes that it waited for."""
     found = dumps(out)
     values, callers = {}, {each.pid for each in found if each.label}
     others = [each for each in found if each.pid not in callers]
@@ -117,7 +117,7 @@ def launch_calls(job, file, randomisation):
         code = subprocess.call(words, env=environment(job), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     labelled = by_label(job["out"])
     values, in_c = read_counts(job["out"])
-    if job["meter"] != "valgrind":  # valgrind's counts do not come from the process itself
+    if job["meter"] != "valgrind":  # a program under valgrind cannot read its own count
         labelled.update(values)
     end = text(os.path.join(job["out"], "said"))[-2000:]
     died = [each.rpartition(".")[2] for each in glob.glob(os.path.join(job["out"], "died.*"))]
@@ -125,7 +125,7 @@ def launch_calls(job, file, randomisation):
 
 
 def launch_command(job, file, randomisation):
-    """Count a whole command with all processes that it starts, or regions in it; it inherits stdin and stdout."""
+    """Count the instructions of a command and its children, or of regions in it; stdin and stdout are inherited."""
     env = environment(job)
     if job["meter"] == "hardware" and not job.get("marked"):
         code, cost = under_hardware(job["command"], env)
@@ -148,7 +148,7 @@ def read_entries(file):
 
 
 def under_hardware(command, env):
-    """Return the command's exit status and count; a fork waits until its counter is open, then execs the command."""
+    """Return the command's exit status and count; the child execs the command once its counter is open."""
     ready, go = os.pipe()
     child = os.fork()
     if not child:

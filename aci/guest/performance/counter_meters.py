@@ -1,4 +1,4 @@
-"""Meters whose counts can be read in the process: the processor's counter, and opcode events of the interpreter.
+"""Meters that the measured process can read: the processor's instruction counter and the interpreter's opcode events.
 
 Standard library only, for the target's own Python (3.7 and later).
 """
@@ -21,11 +21,11 @@ PERF_OPEN = {"x86_64": 298, "aarch64": 241}
 PERF_ENABLE, PERF_DISABLE, PERF_RESET = 0x2400, 0x2401, 0x2403
 INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR, ENABLE_ON_EXEC, DISABLED = 1 << 1, 1 << 5, 1 << 6, 1 << 12, 1
 IN_C = {"CONTAINS_OP", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE", "BINARY_SLICE", "LIST_TO_TUPLE"}
-"""Opcodes that walk over a container in C."""
+"""Opcodes that iterate over a container in C."""
 
 
 class ReadableMeter:
-    """A meter whose count can be read: `now()` is the total so far. It writes a line for each region to a file."""
+    """A meter whose count can be read: `now()` returns the total so far. It writes a line for each region to a file."""
 
     is_readable = True
 
@@ -41,7 +41,7 @@ class ReadableMeter:
         return result
 
     def more(self, label):
-        """Record the additional cost since the region ended."""
+        """Record the cost incurred since the region ended."""
         self._write(label, self.now() - self._after, "")
 
     def _write(self, label, cost, in_c):
@@ -52,7 +52,7 @@ class ReadableMeter:
         return ""
 
     def ignore(self, codes):
-        """Exclude the events of these code objects, if the meter can."""
+        """Exclude the events of these code objects, if the meter supports it."""
 
 
 class Hardware(ReadableMeter):
@@ -61,14 +61,14 @@ class Hardware(ReadableMeter):
     def __init__(self, out):
         super().__init__(out)
         self._perf = perf_open(0, INHERIT)
-        self.on = self.off = self.now  # it counts all the time, so that threads left by a region are included
+        self.on = self.off = self.now  # counts continuously, to include threads that outlive a region
 
     def now(self):
         return perf_read(self._perf)
 
 
 def perf_open(pid, flags):
-    """Open a counter of the instructions of a process. Raises OSError with the machine's error."""
+    """Open an instruction counter for a process. Raises OSError if the machine does not support it."""
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = ctypes.create_string_buffer(perf_attributes(flags))
     number = PERF_OPEN.get(os.uname().machine)
@@ -92,7 +92,7 @@ def perf_read(number):
 
 
 class Opcodes(ReadableMeter):
-    """A meter of executed bytecodes, blind to work done in C: sys.monitoring from 3.12, else sys.settrace."""
+    """A meter of executed opcodes, not of work in C; uses sys.monitoring (Python 3.12 and later) or sys.settrace."""
 
     def __init__(self, out):
         self._events, self._c_calls, self._names = itertools.count(), Counter(), {}
@@ -107,11 +107,11 @@ class Opcodes(ReadableMeter):
         super().__init__(out)
 
     def now(self):
-        """Return how often the counter was advanced; `next` on it is atomic between threads."""
+        """Return the number of events so far, read from an `itertools.count`, whose `next` is thread-safe."""
         return self._events.__reduce__()[1][0] if sys.version_info < (3, 14) else int(repr(self._events)[6:-1])
 
     def in_c(self):
-        """Return the C functions called and the opcodes that walk over a container in C, each with its count."""
+        """Return counts of the C functions called and of the opcodes that iterate over a container in C, as text."""
         counts = " ".join("%s:%d" % pair for pair in sorted(self._c_calls.items()))
         self._c_calls.clear()
         return counts

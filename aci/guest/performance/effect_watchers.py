@@ -1,6 +1,6 @@
 """Watchers of what code does while it runs: opcodes, state, calls to other code, threads and processes it starts.
 
-Python 3.7 and later.
+Supports Python 3.7 and later.
 """
 
 import gc
@@ -22,7 +22,7 @@ EVENTS |= {"sys.setprofile", "gc.get_objects", "gc.get_referrers", "gc.get_refer
 
 
 class OpcodeLimitExceeded(BaseException):
-    """The maximum number of opcodes is exceeded."""
+    """The maximum number of opcodes was exceeded."""
 
 
 class OpcodeCounter:
@@ -111,7 +111,7 @@ class AuditWatcher:
             self._busy = False
 
     def _line(self, frame):
-        """Return the repository's line that caused the event, or 0 if none did or an import opened the file."""
+        """Return the line number in the repository that caused the event, or 0 if none or an import caused it."""
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith("<frozen importlib"):
@@ -141,7 +141,7 @@ def own_modules(root):
 
 
 def module_state(root):
-    """Return {place: [size, digest]} of the state in the repository's modules, and of names put into other modules."""
+    """Return {place: [size, digest]} for the state of the repository's modules and the names in other modules."""
     modules = own_modules(root)
     seen = {id(vars(module)) for module in list(sys.modules.values()) if hasattr(module, "__dict__")}
     found = {}
@@ -159,7 +159,7 @@ def module_state(root):
 
 
 def _held(value, seen, modules):
-    """Return [number of objects reachable from a value, digest of the plain ones], ignoring those in `seen`."""
+    """Return [size, digest] of the objects reachable from a value, ignoring those with ids in `seen`."""
     size, total, left = 0, 0, [value]
     while left and size < MOST_OBJECTS:
         one = left.pop()
@@ -206,7 +206,7 @@ def _is_filled(cell):
 
 
 def plain_contents(root):
-    """Return {place: digests of the plain values in a container} of globals, class attributes and defaults."""
+    """Return {place: digests of the plain values} for containers in globals, class attributes and defaults."""
     found, left = {}, MOST_OBJECTS
     for name, module in own_modules(root).items():
         for place, value in list(_places(vars(module), name)):

@@ -1,9 +1,9 @@
 """Line profiler of the target function: `performance.line_profiler JOB`.
 
 JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "out"}. Writes to `out`: {"lines": [[line,
-runs, seconds], ..], "calls": number of completed calls, "error"}. `seconds` is the CPU time until the next line of the
-function, including calls, minus the cost of tracing, which is measured first; it is never less than the time of a cheap
-line that runs as often. Standard library only, for the target's own Python (3.7 and later).
+runs, seconds], ..], "calls": number of completed calls, "error"}. `seconds` is the CPU time until the function's next
+line, including calls, minus the tracing overhead measured beforehand. It is at least the time that a cheap line takes
+for as many runs. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import inspect
@@ -46,7 +46,7 @@ class Lines:
 
 
 def codes_of(code):
-    """Return a code object and those inside it: comprehensions, lambdas and nested functions belong to a function."""
+    """Return a code object and those nested in it, such as comprehensions, lambdas and nested functions."""
     found = {code}
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
@@ -71,7 +71,7 @@ def nothing():
 
 
 def cost():
-    """Return the seconds that tracing adds to a line and to a call, and those of a cheap line; best of some rounds."""
+    """Return the overhead of tracing a line and a call, and the time of a cheap line, in seconds (best of rounds)."""
     traced, plain, calls = [], [], []
     for _ in range(ROUNDS):
         lines = Lines({probe.__code__})
@@ -93,7 +93,7 @@ def cost():
 
 
 def call(function, args, kwargs):
-    """Call the function, and run a coroutine or up to MOST_ITEMS items of a generator that it returns."""
+    """Call the function; run a returned coroutine, or take up to MOST_ITEMS items from a returned generator."""
     found = function(*args, **kwargs)
     if inspect.iscoroutine(found):
         import asyncio

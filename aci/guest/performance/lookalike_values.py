@@ -1,6 +1,6 @@
 """Look-alikes of the values in a call: a bool for an int, a float for an int, a subclass, a tuple for a list, ...
 
-Checks in the code distinguish them, tests rarely do. Standard library only, Python 3.7 and later.
+The code's checks may treat them differently, but tests rarely cover them. Standard library only, Python 3.7 and later.
 """
 
 import datetime
@@ -11,7 +11,7 @@ MOST_PARTS, DEEPEST, MOST_SHAPES, SMALL = 40, 9, 40, 12
 
 
 class KeyStep:
-    """A step to a key of a dict or a member of a set, rather than to the value of a key."""
+    """A step in a path that leads to a dict's key or a set's member, rather than to a dict's value."""
 
     def __init__(self, value):
         self.value = value
@@ -39,7 +39,7 @@ class _Class:
 
 
 def alike(value):
-    """Return values that a careless check mistakes for the value, or a careful check rejects; most likely first."""
+    """Return values that a careless check mistakes for this value or a strict check rejects, most likely first."""
     kind = type(value)
     if kind is bool:
         return [None, int(value), float(value), str(value), ""]
@@ -80,10 +80,10 @@ def _alike_seldom(value, kind):
 
 
 def look_alikes(calls, most):
-    """Return [(call, place, other)]: look-alikes of the value at each place of a different shape.
+    """Return [(call, place, other)], where `other` is a look-alike of the value at `place` in the call.
 
-    Of places with the same shape (such as the members of a list), the first and the last are used. If there are more
-    than `most`, the most likely look-alikes of every place come first.
+    If several places have the same shape (such as the members of a list), only the first and the last are used. At most
+    `most` are returned, and the most likely look-alikes of every place come first.
     """
     shapes = {}
     for data in calls:
@@ -109,7 +109,7 @@ def _places(value, place=(), shape=()):
 
 
 def _steps(value, is_top):
-    """Return (step, part, shape of the step); positions in a tuple or record have different shapes."""
+    """Return (step, part, shape of the step) for each part; each position in a tuple or record has its own shape."""
     if isinstance(value, tuple):
         own = is_top or len(value) < SMALL
         return [(at, part, at if own else "*") for at, part in enumerate(value[:MOST_PARTS])]

@@ -1,7 +1,7 @@
 """Metered calls of the target function; `count_runner` starts this program, under valgrind if that is the meter.
 
-Each call has its own process, forked from one that has imported the module but called nothing: a cold first call costs
-only a fork. The program imports little, as imports are slow under valgrind.
+Each call runs in its own process, forked from one that has imported the module but called nothing, so that a cold first
+call costs only a fork. The program imports little, as imports are slow under valgrind.
 """
 
 import functools
@@ -18,7 +18,7 @@ from .meters import meter_class as new_meter
 from .region_runner import run_region
 
 TURNS = ("cold", "", "", "warm")
-"""Labels of the repeated calls in one process; the first three, starting with the cold one, warm it up."""
+"""Labels of the repeated calls in one process; calls without a label only warm it up and are not measured."""
 
 PATIENCE = 5.0
 """Seconds to wait for threads and child processes that a call left running."""
@@ -39,7 +39,7 @@ def calls(job):
 
 
 def run_in_fork(job, n, work):
-    """Call `work` in a fork; write its wait status to a file if it fails."""
+    """Call `work` in a forked child; if it fails, write the child's wait status to a file."""
     child = os.fork()
     if not child:
         try:
@@ -71,13 +71,13 @@ def count_call(meter, out, function, file, n):
         if settle(threads):
             meter.more(label)
         with open(os.path.join(out, "settled." + label), "w"):
-            pass  # its mtime shows which processes had ended; listing them here would disturb later counts
+            pass  # its mtime tells which processes ended before; listing them here would affect later counts
         gc.enable()
         del result, args, kwargs
 
 
 def settle(threads):
-    """Wait for threads and child processes that a call left; return whether there were threads."""
+    """Wait for threads and child processes that a call left running; return whether there were any threads."""
     until = time.monotonic() + PATIENCE
     left = [thread for thread in threading.enumerate() if thread not in threads]
     for thread in left:

@@ -1,7 +1,7 @@
 """Cost of all calls of one function while a program runs: each outermost call, in any thread, is a region.
 
-The program imports this module through a decorator that is put directly above the function, below its own decorators.
-Standard library only, for the target's own Python (3.7 and later).
+The program imports this module through a decorator that is placed directly above the function, below the function's own
+decorators. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import functools
@@ -28,7 +28,7 @@ LEAST = 0
 
 
 class Entries:
-    """Counters in a file for each process: entered regions, their cost (if the meter is readable), nested calls."""
+    """Counters in one file per process: entered regions, their cost (if the meter is readable) and nested calls."""
 
     def __init__(self):
         self.nested = 0
@@ -61,7 +61,7 @@ def leave():
 
 
 def counted(function):
-    """Return the function with each outermost call as a region; for a generator or coroutine, each step is a region."""
+    """Wrap the function so that each outermost call (for a generator or coroutine, each step) is a region."""
     if inspect.isasyncgenfunction(function):
         return function
     if inspect.isgeneratorfunction(function):
@@ -138,7 +138,7 @@ def whole():
 
 
 def calibrate():
-    """Make the meter write the cost of TIMES minimal regions, and of as many nested and direct calls."""
+    """Make the meter write the cost of TIMES minimal regions, TIMES nested calls and TIMES direct calls."""
     least = counted(len)
     for _ in range(20):
         least(())

@@ -1,8 +1,8 @@
 """Meters, which count instructions while a region of Python runs: valgrind here, the others in `counter_meters`.
 
-A meter has `run(function, args, kwargs, label)`, which returns what the call returned or raised and writes its cost
-under `label` to the folder `out`, and `on()` and `off()`, for regions inside a program's own code. Standard library
-only, for the target's own Python (3.7 and later).
+A meter has `run(function, args, kwargs, label)`, which returns the result or error of the call and writes the call's
+cost under `label` to the folder `out`. It also has `on()` and `off()`, for regions inside a program's own code.
+Standard library only, for the target's own Python (3.7 and later).
 """
 
 import ctypes
@@ -16,13 +16,14 @@ REQUESTS = {
     "x86_64": "4889f0 4889fa 48c1c703 48c1c70d 48c1c73d 48c1c733 4887db 4889d0 c3",
     "aarch64": "e30300aa e40301aa 8c0dcc93 8c35cc93 8ccdcc93 8cf5cc93 4a010aaa e00303aa c0035fd6",
 }
-"""Machine code of a function (default, address of six words) -> answer: valgrind's client request, as in valgrind.h."""
+"""Machine code, by architecture, of valgrind's client request (see valgrind.h): (default, address of six words) ->
+answer."""
 
 RUNNING, DUMP, TOGGLE, DUMP_AT = 0x1001, 0x43540000, 0x43540002, 0x43540003
 
 
 def meter_class(kind):
-    """Return the meter class of that name; its argument is the folder `out`, to which it writes its counts."""
+    """Return the meter class with this name; its constructor takes the folder `out`, to which counts are written."""
     if kind == "valgrind":
         return Valgrind
     from . import counter_meters
@@ -31,7 +32,7 @@ def meter_class(kind):
 
 
 class Valgrind:
-    """A meter that uses callgrind: dumps and resets the cost of all threads before and after a region."""
+    """A meter based on callgrind, which dumps and resets the cost of all threads before and after a region."""
 
     is_readable = False
 
@@ -59,5 +60,5 @@ class Valgrind:
         return run_region(self._begin, self._client_request(DUMP_AT, label), function, args, kwargs)
 
     def more(self, label):
-        """Record the additional cost since the region ended."""
+        """Record the cost incurred since the region ended."""
         self._client_request(DUMP_AT, label)()

@@ -15,7 +15,7 @@ ATOMS = (bool, int, float, complex, str, bytes, type(None))
 
 
 def value_text(value, depth=0):
-    """Return text for the whole value, without addresses; iterators and coroutines are consumed."""
+    """Return the whole value as text without memory addresses; iterators and coroutines are consumed."""
     kind = type(value)
     if isinstance(value, ATOMS):
         return repr(value)[:LENGTH]
@@ -76,7 +76,7 @@ def digest(text):
 
 
 def plain_digest(value):
-    """Return the digest of the value as a literal, "" if it is not plain or too small to be significant."""
+    """Return the digest of the value's literal, or "" if it has no literal or is too small to be significant."""
     text = repr(value)[:2000] if _is_plain(value, 0) else ""
     return "" if (isinstance(value, (int, float)) and abs(value) < 100) or len(text) < 4 else digest(text)
 
@@ -90,9 +90,10 @@ def _is_plain(value, depth):
 
 
 def describe_error(error, root, terms):
-    """Return the type and text of an error, whether the repository's code raises it explicitly, its line, and `met`.
+    """Return an error's type, text and line, whether the repository's code raises it explicitly, and `met`.
 
-    `terms` maps a line (as text) to expressions, each of which alone causes the error; `met` are those that are true.
+    `terms` maps a line number (as text) to expressions, each of which is sufficient to cause the error; `met` lists
+    those that are true.
     """
     trace, explicit, line, names = error.__traceback__, False, 0, {}
     while trace is not None:

@@ -1,7 +1,8 @@
-"""Benchmarks run once, without the benchmarking tool that they were written for.
+"""Runner for benchmarks: executes each once, without the benchmarking tool that it was written for.
 
-Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION` (CLASS may be empty), or with
-`pytest` and its arguments if the plug-in with the fixture `benchmark` is not installed. Paths are relative.
+Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION` (CLASS may be empty), or, if the
+plug-in that provides the fixture `benchmark` is not installed, with `pytest` and its arguments. Paths are relative to
+the repository's root.
 """
 
 import importlib
@@ -76,7 +77,7 @@ class Benchmark:
 
 
 def plugin(pytest):
-    """Return a pytest plug-in that replaces the one with the fixture `benchmark`."""
+    """Return a pytest plug-in that replaces the one that provides the fixture `benchmark`."""
 
     class Plainly:
         @pytest.fixture

@@ -1,4 +1,4 @@
-"""Calls derived from known ones: near calls of the same shape, malformed ones and probes, seeded and reproducible."""
+"""Reproducible variants of known calls: near calls of the same shape, malformed calls, and calls with given keys."""
 
 import ast
 import contextlib
@@ -13,7 +13,7 @@ WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None], True, b"x", ("x",))
 
 
 def near_calls(calls, most, seed=0):
-    """Return pickles of new calls in which one value, or a fifth of the values, differs slightly."""
+    """Return pickles of new calls in which one value, or a fifth of the values, is slightly different."""
     chance = random.Random(seed)
     found, known = [], set(calls)
     for data in calls:
@@ -32,10 +32,10 @@ def near_calls(calls, most, seed=0):
 
 
 def malformed_calls(calls, constants, defaults, most):
-    """Return [(pickle, "edge" or "type")]: one value of a call becomes an edge case of its type, or of another type.
+    """Return [(pickle, "edge" or "type")]: calls in which one value is an edge case of its type, or has another type.
 
-    `defaults` are the function's default values by parameter; their variants come first. Look-alikes at all places of
-    the calls follow: up to MOST_ALIKE, in addition to the `most` other calls.
+    `defaults` are the function's default values by parameter; their variants come first. They are followed by up to
+    MOST_ALIKE calls with look-alikes of values, in addition to the `most` other calls.
     """
     found, known = [], set(calls)
     for data in sorted(calls, key=len)[:1]:
@@ -70,7 +70,7 @@ def malformed_calls(calls, constants, defaults, most):
 
 
 def calls_with_keys(calls, keys, most):
-    """Return calls with the values `keys`, which the changed code distinguishes, as arguments of matching types."""
+    """Return calls with arguments replaced by `keys` of their type, the values that the changed code distinguishes."""
     found, known = [], set(calls)
     for text in keys:
         try:
@@ -88,7 +88,7 @@ def calls_with_keys(calls, keys, most):
 
 
 def _spread(items, most):
-    """Return at most `most` of the items, evenly distributed."""
+    """Return at most `most` of the items, evenly spaced."""
     if len(items) <= most:
         return list(items)
     return [items[index * len(items) // most] for index in range(most)]

@@ -40,7 +40,7 @@ def add(summary, times, path):
         with open(path, encoding="utf-8") as stream:
             one = json.load(stream)
     except ValueError:
-        return  # the process was killed while writing it
+        return  # the process was killed while writing this file
     summary["seen"] += one["seen"]
     summary["processes"] += 1
     summary["refused"] = summary["refused"] or one["refused"]
@@ -52,7 +52,7 @@ def add(summary, times, path):
 
 
 def select_calls(calls, most):
-    """Select calls: the most frequent of each size in turn, so that small and large ones are included."""
+    """Select the most frequent calls of each size in turn, so that both small and large calls are included."""
     sizes = {}
     for number, data in sorted(calls, key=lambda call: (-call[0], len(call[1]), call[1])):
         sizes.setdefault(len(data).bit_length(), []).append((number, data))

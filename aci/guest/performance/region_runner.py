@@ -8,11 +8,11 @@ import types
 from collections import deque
 
 MOST_ITEMS = 1000000
-"""Maximum number of items taken from a returned iterator; producing them is part of the work."""
+"""Maximum number of items taken from a returned iterator; producing them counts as part of the call."""
 
 
 def run_region(begin, end, function, args, kwargs):
-    """Call the function between `begin()` and `end()`; return its result or error, which is freed later.
+    """Call the function between `begin()` and `end()`; return its result or error, to be freed by the caller.
 
     Only the call and the consumption of a lazy result are inside the region.
     """

@@ -1,4 +1,4 @@
-"""Memory that calls retain, for example in caches; the caches of the interpreter and its library are not counted.
+"""Memory that calls retain, for example in caches, not counting the caches of Python and its standard library.
 
 Standard library only, Python 3.7 and later.
 """
@@ -13,9 +13,9 @@ BATCHES = 2
 
 
 def count_retained_blocks(run, calls):
-    """Return [[memory blocks by which the interpreter has grown, new calls], ...], a pair for each batch.
+    """Return [number of additional memory blocks of the interpreter, number of new calls] for each batch.
 
-    A cache grows with each new call in every batch; one-time initialisation shows in one batch only.
+    A cache grows with each new call, in every batch, whereas one-time initialisation affects only one batch.
     """
     if not hasattr(sys, "getallocatedblocks"):
         return []
@@ -23,7 +23,7 @@ def count_retained_blocks(run, calls):
     for data in calls[:first]:
         run(data)
     _settle()
-    _settle()  # because the first call allocates memory itself
+    _settle()  # the first call itself allocates memory
     found = []
     for batch in range(BATCHES):
         chosen = calls[first + batch :: BATCHES]
@@ -36,11 +36,11 @@ def count_retained_blocks(run, calls):
 
 
 def _settle():
-    """Clear the caches of the interpreter and its library.
+    """Clear the caches of the interpreter and the standard library.
 
     The interpreter caches names looked up on types, in slots that depend on addresses, so the number of these entries
-    differs between processes. The library caches patterns, formats and the like; `test.libregrtest`, which also looks
-    for leaks, clears the same ones.
+    differs between processes. The standard library caches regular expressions, formats and the like; CPython's leak
+    checker in `test.libregrtest` clears the same caches.
     """
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in _LIBRARY:

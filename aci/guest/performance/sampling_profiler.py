@@ -1,8 +1,8 @@
-"""Sampling profiler of the processor time of a workload, in each Python process that it starts.
+"""Sampling profiler of the CPU time of a workload, in each Python process that the workload starts.
 
-It is installed as `sitecustomize.py` in the first folder of PYTHONPATH, and runs the sitecustomize that it hides. The
-variable SWE_AGENT_PROFILE holds a JSON job {"root", "out": folder, "every": seconds, "calls": bool}. Each process
-writes a file `<pid>-<number>.json` to the folder from time to time, so that a killed process loses little:
+It is installed as `sitecustomize.py` in the first folder of PYTHONPATH, and runs the `sitecustomize` module that it
+shadows. The variable SWE_AGENT_PROFILE holds a JSON job {"root", "out": folder, "every": seconds, "calls": bool}. Each
+process periodically writes a file `<pid>-<number>.json` to the folder, so that little is lost if it is killed:
 {"command": [..], "frames": [[path under the root or "", file, first line, name], ..], "calls": [[frame, number], ..],
 "stacks": [[[frame, .. outermost first], seconds], ..]}.
 
@@ -80,7 +80,7 @@ class Sampler:
         self.renew()
 
     def renew(self):
-        """Start again, for example in a forked process."""
+        """Discard all results, for example after a fork."""
         self.frames, self.stacks, self.used = Frames(self.root), {}, {}
         self.main, self.own, self.over = _thread.get_ident(), None, False
         self.look()
@@ -175,7 +175,7 @@ class Counter:
 
 
 def processor_time(thread, main):
-    """Return the CPU seconds of a living thread; if unavailable, those of the process for the main thread, else 0."""
+    """Return the CPU seconds of a live thread; if unavailable, those of the process for the main thread, else 0."""
     try:
         return time.clock_gettime(time.pthread_getcpuclockid(thread))
     except (AttributeError, OSError):
@@ -215,7 +215,7 @@ def watch(job):
 
 
 def run_hidden_sitecustomize():
-    """Run the sitecustomize that this one hides."""
+    """Run the `sitecustomize` module that this one shadows."""
     folder = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.abspath(path) != folder])
     if spec is not None and spec.loader is not None:

@@ -1,7 +1,7 @@
-"""Answers of candidates to calls like those of the tests, used to tell plausible candidates apart.
+"""Answers (results or exceptions) of candidates to calls like those of the tests, to tell plausible candidates apart.
 
 Calls of the edited functions, and of the functions through which tests reach them, are recorded while the tests run,
-and then varied. Then the base and every candidate answer all of them, each in its own child.
+and then varied. Then the base and every candidate run all of these calls, each in its own child process.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -28,28 +28,28 @@ FEWEST = 24
 LATE, LATE_ON_BASE = 3, 10
 """Number of calls that may exceed their time limit before a candidate, or the base, gets no more calls."""
 SECONDS, FEWER, MOST_SECONDS = 2.0, 4, 10.0
-"""Maximum CPU seconds for all answers of the base. If the answers take longer, only a quarter of the variants is used,
-or a sixteenth, and so on: such coarse steps select the same calls on similar machines. A candidate that has used
+"""Maximum CPU seconds for all answers of the base. If the answers take longer, only every 4th variant is used, or every
+16th, and so on; with such coarse steps, similar machines select the same calls. A candidate that has used
 `MOST_SECONDS` gets no more calls."""
 PATIENCE = 60.0
-"""Wall-clock seconds after which a silent child is given up."""
+"""Wall-clock seconds after which a silent child is killed."""
 RAISE = opcode.opmap["RAISE_VARARGS"]
 BASE = -1
-"""The id of the answers of the base, without any edit."""
+"""The id under which the answers of the unedited base are emitted."""
 
 
 def run(spec, editor, tests, answer, left):
     """Emit `{"inputs": [..]}`, then `{"id", "answers"}` for the base and each candidate.
 
-    Before the answers it emits new texts for readers (`{"texts": {digest: text}}`), and after those of a candidate
-    `{"id", "lost"}`: the share of the function's lines that ran on the base and no longer run. Running this changes the
-    state of this process.
+    Before the answers, it emits new human-readable texts (`{"texts": {digest: text}}`). After a candidate's answers, it
+    emits `{"id", "lost"}`, where `lost` is the share of the function's lines that ran on the base but no longer run.
+    Running this changes the state of this process.
 
-    An answer is `type:digest`; `!Error` or `!Error:digest` for an exception, with a digest of its text if the
-    repository's own code raises it; `!late`; or "" for a call that does not concern the candidate or for which there
-    was no time.
+    An answer is `type:digest` for a result, `!Error` for an exception, `!Error:digest` for one that the repository's
+    own code raises (with a digest of its text), `!late` for a timeout, or "" for a call that was not made because it
+    does not concern the candidate or no time was left.
     """
-    if hasattr(gc, "unfreeze"):  # otherwise gc does not return the functions
+    if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
         gc.unfreeze()
     candidates = spec["candidates"]
     calls = record_calls(spec, editor, tests, left)
@@ -79,7 +79,7 @@ def run(spec, editor, tests, answer, left):
 
 
 def _base_answers(editor, calls, limit):
-    """Return the calls that a candidate as fast as the base can answer in time, and the base's answers on them."""
+    """Select the calls that can be answered in time at the base's speed; return them with the base's answers."""
     found = []
     run_forked(
         partial(_answer, editor, None, {id(call.function) for call in calls}, calls, limit), found.append, PATIENCE
@@ -94,7 +94,7 @@ def _base_answers(editor, calls, limit):
 
 
 def sampling_step(cpu):
-    """Return n such that every n-th variant is used, given the base's CPU seconds for all."""
+    """Return n such that every n-th variant is used, given the base's CPU seconds for all variants."""
     step = 1
     while cpu > SECONDS * step:
         step *= FEWER
@@ -107,7 +107,7 @@ def _place(candidate):
 
 
 def _lines_before(editor, candidates, calls, limit):
-    """Return the texts of the lines that run on the base, grouped by the place of the edited function."""
+    """Return the text of each line that runs on the base, grouped by the location of the edited function."""
     found = {}
     for candidate in candidates:
         place, functions = _place(candidate), _functions(editor, candidate)
@@ -124,7 +124,7 @@ def _lines_before(editor, candidates, calls, limit):
 
 
 def _emit_lost_lines(editor, candidate, before, calls, limit, emit):
-    """Emit the share of lines that ran on the base and are unchanged by the edit, but no longer run with it."""
+    """Emit which share of the unedited lines that ran on the base no longer runs with the edit."""
     functions = _functions(editor, candidate)
     try:
         editor.apply(candidate)
@@ -137,14 +137,14 @@ def _emit_lost_lines(editor, candidate, before, calls, limit, emit):
 
 
 def record_calls(spec, editor, tests, left):
-    """Return the calls of the tests, those of the failing tests first.
+    """Return the calls that the tests make, those of the failing tests first.
 
-    Meanwhile the code of the first candidate is used, if possible, so that failing tests run to their end.
+    If possible, the tests run with the code of the first candidate, so that failing tests run to their end.
     """
     candidates = spec["candidates"]
     functions = [one for candidate in candidates for one in _functions(editor, candidate)]
     before = [(one, one.__code__) for one in functions]
-    with contextlib.suppress(Exception):  # swapping its code may be impossible, or there may be no candidate
+    with contextlib.suppress(Exception):  # there may be no candidate, or its code may not be swappable
         editor.swap(candidates[0])
     recorder = Recorder(editor.root, {one.__code__ for one in functions})
     try:
@@ -171,7 +171,7 @@ def _record_test(recorder, failing, test, seconds):
 
 
 def clear_caches():
-    """Clear the caches of functools, which hold results of other code."""
+    """Clear the `functools` caches, which hold results of other versions of the code."""
     for one in gc.get_objects():
         if type(one).__name__ == "_lru_cache_wrapper":
             one.cache_clear()
@@ -195,7 +195,7 @@ def _read_names(editor, candidates, calls):
 
 
 def _variants(calls, constants, read):
-    """Return variants of the calls, the limit shared equally by the functions."""
+    """Return variants of the calls, with the maximum number divided equally between the functions."""
     functions = {}
     for call in calls:
         functions.setdefault(id(call.function), []).append(call)
@@ -208,7 +208,7 @@ def _input(call, name):
 
 
 def _answer(editor, candidate, functions, calls, limit, emit):
-    """Emit the answers of a candidate (None: the base) with their texts."""
+    """Emit the answers of a candidate, or of the base if the candidate is None, with their texts."""
     if candidate is not None:
         try:
             editor.apply(candidate)
@@ -235,7 +235,8 @@ def _answer(editor, candidate, functions, calls, limit, emit):
 def answer_digest(call, limit, texts, root):
     """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises.
 
-    Text for readers is added to `texts` by digest. `root` is the repository's folder, with a trailing slash.
+    A human-readable text is added to `texts` under the digest. `root` is the repository's folder, with a trailing
+    slash.
     """
     out = io.StringIO()
     try:
@@ -264,7 +265,7 @@ def _digest(texts):
 
 
 def _raised(error, texts, root):
-    """Return the digest of an exception; its text counts only if the repository's code raises it explicitly."""
+    """Return the digest of an exception, including its text only if the repository's code raises it explicitly."""
     name = type(error).__name__
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

@@ -12,20 +12,20 @@ from ..value_text import full_text, outline_text
 from .recorded_calls import Call
 
 TRIES = 6
-"""Attempts for each new call."""
+"""Number of attempts allowed per new call."""
 POOL = 200
 READ = 0.9
 """Share of altered attributes that are chosen from those that the code reads."""
 BEYOND = 0.15
-"""Share of numbers that may leave the recorded bounds: a few calls do not show all valid values."""
+"""Share of numbers that may exceed the recorded bounds, since a few calls do not show all valid values."""
 
 
 def vary_calls(calls, most, constants, read=()):
     """Return at most `most` new calls of the function that these calls belong to.
 
-    `constants` are used as numbers; attributes in `read`, which the code reads, are preferred for changes. The result
-    is reproducible, as it is seeded by the function's name. Of calls that differ only deep inside their arguments, one
-    is made.
+    `constants` may be used as new numbers; attributes in `read`, which the code reads, are changed more often. The
+    result is reproducible, as it is seeded by the function's name. If new calls differ only in deeply nested values,
+    only one of them is returned.
     """
     function = calls[0].function
     chance = random.Random("%s %s" % (function.__module__, function.__qualname__))
@@ -59,7 +59,7 @@ def places(values):
 
 
 def is_method(function, values):
-    """Return whether the first argument is the object that a method is bound to, which is not varied."""
+    """Return whether the first argument is the method's `self`, which is not varied."""
     kinds = type(values[0][0]).__mro__ if values[0] else ()
     return any(function.__qualname__ == "%s.%s" % (kind.__qualname__, function.__name__) for kind in kinds)
 
@@ -117,7 +117,7 @@ class Common:
         return self._other(value, chance)
 
     def _other(self, value, chance):
-        """Return another value recorded here, or an object of the repository with an attribute changed."""
+        """Return another value recorded at this place, or the same object with one attribute changed."""
         if hasattr(value, "__dict__") and not callable(value) and chance.random() < 0.8:
             alter(value, chance, self.read)
             return value
@@ -159,7 +159,7 @@ class Common:
 
 
 def alter(value, chance, read=()):
-    """Change one attribute of an object, or of one reachable from it, to a value from similar objects, in place.
+    """Change, in place, one attribute of an object or of one reachable from it to a value from similar objects.
 
     Usually the attribute is one of those in `read`.
     """
@@ -184,7 +184,7 @@ def alter(value, chance, read=()):
 
 
 def reachable(value):
-    """Return the objects with attributes that are reachable from an object, itself first."""
+    """Return the objects with attributes that are reachable from an object, starting with the object itself."""
     found, waiting = [], [value]
     while waiting and len(found) < POOL:
         one = waiting.pop(0)
@@ -210,7 +210,7 @@ def distinct(row):
 
 
 def items(row, chance, change, fresh):
-    """Return a list with one change: an item removed, added, replaced, two items swapped, or only a part of it."""
+    """Return a list with one change: an item removed, added or replaced, two items swapped, or the list cut."""
     kind = chance.randrange(7)
     if not row:
         try:

@@ -1,4 +1,4 @@
-"""Observation of each test on the base: outcome, time and exception, then, traced, its steps and types.
+"""Observation of each test on the base: outcome, time and exception, then a traced run for its steps and types.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -21,8 +21,8 @@ WORDS = 600
 def observe(job):
     """Emit an answer for each of `tests` (name, CPU limit); for failing tests, include the order of their steps.
 
-    The first `first` tests are the failing ones; in the others, only functions that ran in failing tests are traced.
-    The observation ends after `cpu` seconds of the tests' CPU time.
+    The first `first` tests are the failing ones. In the other tests, only functions that ran in failing tests are
+    traced. The observation ends once the tests have used `cpu` seconds of CPU time.
     """
     first = job.spec.get("first")
     ran = set()
@@ -60,7 +60,7 @@ def _observe_test(job, name, limit, only):
 
 
 def _emit_result(work, *arguments):
-    """Call the last argument with the result of `work` on the other arguments."""
+    """Call the last argument with the result of calling `work` with the other arguments."""
     arguments[-1](work(*arguments[:-1]))
 
 

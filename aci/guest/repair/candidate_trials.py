@@ -1,4 +1,4 @@
-"""Trials of candidates against tests, many in one process, as long as no candidate leaves anything behind.
+"""Trials of candidates against tests: one process tries many candidates, as long as none of them has side effects.
 
 They run in children of the server. Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,14 +10,14 @@ from ..forked_sandbox import TimeUp, alarm_state, cpu_limit
 from .global_state import Surroundings, names_in
 
 CHECK_SECONDS = 0.0001
-"""Seconds per candidate for checking the data; if a check takes longer, it is made for several candidates at once."""
+"""Seconds per candidate for checking the data for changes; a slower check is made once for several candidates."""
 MOST_BETWEEN = 24
 BEAT = 0.25
 """Seconds between two heartbeats of a child."""
 MOST_ALARMS = 2
-"""Number of alarms after which a candidate's further effects are unpredictable, since its code may catch alarms."""
+"""Number of alarms after which a process is not reused, since a candidate that catches alarms may have any effect."""
 MODULE = 5.0
-"""CPU seconds for running a module again."""
+"""Maximum number of CPU seconds for running a module again."""
 CHECKING = 1 / 16
 """Share of its time that a child may spend on checking that the base's tests still pass."""
 
@@ -32,10 +32,10 @@ class Bench:
         started = time.perf_counter()
         canary.look()
         self.between = max(1, min(MOST_BETWEEN, int((time.perf_counter() - started) / CHECK_SECONDS)))
-        """Candidates tried between two checks of the data."""
+        """Number of candidates tried between two checks of the data."""
 
     def serve(self, emit, take):
-        """Try block after block; `BlockWorker` in evaluator_workers.py handles the messages."""
+        """Try blocks of candidates one after the other; `BlockWorker` in evaluator_workers.py handles the messages."""
         self.surroundings = Surroundings(self.editor.modules(), self.names)
         before = self.canary.look()
         check = Check(self)
@@ -53,7 +53,7 @@ class Bench:
                 return
 
     def _block(self, block, before, emit):
-        """Try a block; return whether the process is fit for another one.
+        """Try a block; return whether this process can be used for another one.
 
         Verdicts are emitted once the data have been found unchanged.
         """
@@ -75,7 +75,7 @@ class Bench:
         return True
 
     def attempt(self, candidate, failing, passing, put, beat, whole=False):
-        """Return the verdict, and whether this process is fit for the next candidate.
+        """Return the verdict, and whether this process can be used for the next candidate.
 
         `whole`: if one of the failing tests times out, still run the others.
         """
@@ -85,7 +85,7 @@ class Bench:
         try:
             with cpu_limit(MODULE):
                 put(candidate)
-        except (SyntaxError, ValueError):  # ValueError: a null byte, a number too long
+        except (SyntaxError, ValueError):  # ValueError: the code contains a null byte or too long a number
             return verdict, True
         except TimeUp:
             return verdict, False
@@ -130,7 +130,7 @@ class Bench:
             return "timeout", alarms < MOST_ALARMS and own
 
     def check(self, candidate, failing, passing, put, emit):
-        """Emit the verdict on a hit that is checked in this new process."""
+        """Emit the verdict on a plausible candidate, which is checked again in this new process."""
         verdict = self.attempt(candidate, failing, passing, put, Beat(emit))[0]
         emit({"cpu": time.process_time(), "verdict": verdict["verdict"]})
 

@@ -1,4 +1,4 @@
-"""Restoration of the repository's data that its tests change in every run: registries, lazily created objects.
+"""Restoration of data that the repository's tests change in every run, such as registries and lazily created objects.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -66,7 +66,7 @@ def _restore(value, saved):
             if now.get(name) is not one:
                 type.__setattr__(value, name, one)
         return
-    if isinstance(saved, dict):  # a package keeps the modules that were imported since
+    if isinstance(saved, dict):  # keep the submodules that a package has imported since
         new = {name: one for name, one in value.items() if name not in saved and type(one) is types.ModuleType}
         saved.update(new)
     value.clear()

@@ -1,7 +1,7 @@
-"""Evaluator of edits against tests inside the target, thousands a minute: imports once, forks, swaps code, runs tests.
+"""Evaluator that tests thousands of edits a minute inside the target: imports once, forks, swaps code, runs tests.
 
-A JSON file named by SWE_AGENT_JOB says what to collect; then requests and answers are JSON lines (`fork_server.py`).
-Modes:
+A JSON file named by SWE_AGENT_JOB says what to collect; afterwards, requests and answers are exchanged as JSON lines
+(see `fork_server.py`). Modes:
 
     evaluate   for each candidate: `plausible`, `fail` or `slow` with the test (`slow`: the others passed), `timeout`,
                `crash`, `invalid` or `fluke`
@@ -27,7 +27,7 @@ SOURCE, SINK = 7, 8
 
 
 def serve(spec, tests):
-    """Answer the host's requests about these tests until it closes its end."""
+    """Answer the host's requests about these tests until the host closes its end of the pipe."""
     modes = {
         "trace": base_observation.observe,
         "probe": frame_probes.probe,
@@ -40,8 +40,8 @@ def serve(spec, tests):
 def _ends(shell):
     """Return this process's ends of the pipes to the host.
 
-    They are opened again through the `shell` (its process id), since processes in between may have closed the inherited
-    descriptors; if they cannot be opened again, the inherited ones are used.
+    They are opened again through the `shell` (its process id), since intermediate processes may have closed the
+    inherited descriptors. If that fails, the inherited descriptors are used.
     """
     inherited = [_identity(descriptor) for descriptor in (SOURCE, SINK)]
     try:

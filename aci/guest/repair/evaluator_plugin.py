@@ -10,7 +10,7 @@ from .item_runners import PytestTest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Disable workers, and collect only the files of the wanted tests."""
+    """Disable pytest-xdist's workers, and collect only the files of the requested tests."""
     for option, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("maxfail", 0)):
         if hasattr(config.option, option):
             setattr(config.option, option, value)

@@ -15,22 +15,21 @@ from ..forked_sandbox import CPU_LIMIT_SIGNAL, Child, is_bounded_number
 BLOCKS = 40
 """Number of blocks after which a child is always replaced."""
 FULL = 4
-"""Factor of the given limits for confirming a hit, and for running the passing tests on the base."""
+"""Factor by which the given time limits are multiplied for confirming a plausible candidate, and for running the
+passing tests on the base."""
 BUSY = 8
-"""Factor by which a silent child that is ready to run gets more time: the machine may be busy."""
+"""Factor by which a silent child gets more time if it is ready to run, since the machine may be busy."""
 SPARE = 10.0
 MOST_WAITS = 60.0
 MOST_CHECKED, MOST_INSANE = 8, 20
-"""Maximum number of the base's tests that a child runs in turn to check that it is unchanged; and number of changed
-children after which these checks stop, since changed files that affect all children may be the cause."""
+"""Maximum number of the base's tests that a child runs in turn to check that its state is unchanged, and number of
+changed children after which these checks stop, since the cause may be changed files, which affect all children."""
 
 
 class Piece:
-    """Work for a child, of a kind:
-
-    `block`: try some candidates; `alone`: try one candidate; `confirmed`: check a hit by running its edited module
-    again; `swapped`: check a hit by swapping its code; `unedited`: run its module again without the edit; `steady`:
-    find the steady tests.
+    """A unit of work for a child, of one of these kinds: `block` tries some candidates, `alone` tries one candidate,
+    `confirmed` checks a plausible candidate by running its edited module again, `swapped` checks it by swapping its
+    code, `unedited` runs its module again without the edit, and `steady` finds the tests that pass reliably.
     """
 
     def __init__(self, request, candidates, kind="block"):
@@ -82,7 +81,7 @@ class Worker:
         return self.request is not None and self.request.id == id
 
     def is_stuck(self):
-        """Return whether the child has been silent for too long, although it could have run."""
+        """Return whether the child has been silent for too long; a child that is ready to run gets more time."""
         silent = time.monotonic() - self.last
         if silent < self.patience:
             return False
@@ -105,10 +104,10 @@ class Worker:
 
 
 class BlockWorker(Worker):
-    """A worker that tries candidates, block after block.
+    """A worker that tries blocks of candidates one after the other.
 
-    The verdicts on a block are `unsure` until the child has been found unchanged; if it has changed, the candidates are
-    tried alone.
+    The verdicts on a block are held in `unsure` until a check finds the child unchanged; if it has changed, each
+    candidate is tried alone.
     """
 
     def __init__(self, server, piece):
@@ -183,7 +182,7 @@ class BlockWorker(Worker):
 
         Otherwise all candidates since the last check are tried alone.
         """
-        self._end_block(bool(self.waiting) or self.child.done)  # otherwise one of the base's tests ended the child
+        self._end_block(bool(self.waiting) or self.child.done)  # if false, one of the base's tests ended the child
         if not self.waiting:
             return
         suspects = 0 if self.child.done and self.has_verdicts else self.trial.bench.between
@@ -197,10 +196,10 @@ class BlockWorker(Worker):
 
 
 class CheckWorker(Worker):
-    """A worker that confirms a hit in a new process by running its edited module again.
+    """A worker that confirms a plausible candidate in a new process by running its edited module again.
 
-    If the module cannot be run again, or the tests then fail even without the edit, the hit is confirmed by swapping
-    code, which is how it was found.
+    If the module cannot be run again, or the tests then fail even without the edit, the candidate is confirmed by
+    swapping its code, as in the first trial.
     """
 
     def __init__(self, server, piece):
@@ -244,7 +243,7 @@ class CheckWorker(Worker):
 class SteadyWorker(Worker):
     """A worker that finds the tests that pass on the base, their longest wait, and the data that they change.
 
-    The data existed before the children, so its ids are the same in all of them.
+    The data existed before the children were forked, so its object ids are the same in all of them.
     """
 
     def __init__(self, server, piece):
@@ -290,7 +289,7 @@ class Job:
 
 
 class ModeWorker(Worker):
-    """A worker that runs a mode and forwards its answers; it starts at once, beside the workers for candidates."""
+    """A worker that runs a mode and forwards its answers; it starts at once, without waiting for a free core."""
 
     uses_core = False
 
@@ -321,7 +320,7 @@ class ModeWorker(Worker):
 
 
 def is_group_running(group):
-    """Return whether a process of the group is ready to run, or waits for a disk."""
+    """Return whether a process of the group is ready to run or waiting for disk I/O."""
     return any(its_group == group and state in "RD" for _, state, _, its_group in _processes())
 
 

@@ -1,4 +1,4 @@
-"""The lines of an edited function that run, by their text: an edit may prevent most of them from running.
+"""Executed lines of an edited function, identified by their text, to detect edits that keep most of them from running.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -12,17 +12,17 @@ from ..forked_sandbox import TimeUp, cpu_limit
 from ..value_text import take_items
 
 CALLS, LATE, LINES = 30, 2, 200000
-"""Limits: traced calls, traced calls that may exceed their time limit, and lines that run in all of the calls."""
+"""Limits: number of traced calls, of traced calls that may exceed their time limit, and of lines run in all calls."""
 
 
 def lines_of(data, edits=()):
-    """Return the lines of a file's bytes, with the edits applied, as stripped texts."""
+    """Return the lines of a file's bytes after applying the edits, without leading and trailing whitespace."""
     text = apply_edits(data, edits, 0, None) if edits else data
     return [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
 
 
 def executed_texts(functions, calls, lines, limit):
-    """Return the texts of the functions' lines that run in some of the calls. `limit`: CPU seconds for a call."""
+    """Return the text of every line of the functions that runs in any call. `limit`: CPU seconds per call."""
     codes = {code for function in functions for code in nested_codes(function.__code__)}
     first = {code.co_firstlineno for code in codes}
     seen, count = set(), 0
@@ -58,7 +58,7 @@ def executed_texts(functions, calls, lines, limit):
 
 
 def select_calls(functions, calls):
-    """Select calls of the functions, else of those through which tests reach them: recorded ones, then variants."""
+    """Select calls of the functions, or else of their entry points: recorded calls first, then variants."""
     ids = {id(one) for one in functions}
     own = [call for call in calls if id(call.function) in ids] or [call for call in calls if call.entry]
     seen = [call for call in own if not call.made]

@@ -2,7 +2,7 @@
 
 The host sends requests and receives answers as JSON lines; `aci/repair/evaluator_process.py` documents them. A request
 of a mode other than `evaluate` runs in a child of its own. Candidates run in blocks, in as many children as there are
-cores. A child continues with the next block as long as none of its candidates has left anything behind.
+cores. A child continues with the next block as long as none of its candidates has left any side effects.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -33,9 +33,9 @@ LOADING = 10.0
 class Server:
     """The evaluator's server.
 
-    `tests` maps names to test runners, `modes` maps names to functions called with a `Job` in a child. Temporary
-    files of the children are created below `folder`. Requests are read from the descriptor `source`, answers are
-    written to `sink`.
+    `tests` maps names to test runners, and `modes` maps names to functions called with a `Job` in a child. Temporary
+    files of the children are created below `folder`. Requests are read from the descriptor `source`, and answers are
+    written to the descriptor `sink`.
     """
 
     def __init__(self, root, folder, tests, modes, source, sink):
@@ -53,7 +53,7 @@ class Server:
         PRIVATE_DESCRIPTORS.update((source, sink))
 
     def run(self):
-        """Serve until the host closes its end."""
+        """Serve requests until the host closes its end of the pipe."""
         self.answer({"tests": len(self.tests), "workers": self.most})
         try:
             while self._turn():
@@ -113,7 +113,7 @@ class Server:
         candidates = spec["candidates"]
         for path in sorted({candidate["path"] for candidate in candidates}):
             self._load(path)
-        if spec["failing"] and not request.failing:  # no failing test is left that an edit could fix
+        if spec["failing"] and not request.failing:  # none of the failing tests was collected
             request.deliver([{"id": candidate["id"], "verdict": "fail"} for candidate in candidates])
             return
         size = max(1, min(BLOCK, -(-len(candidates) // PARTS)))
@@ -125,7 +125,7 @@ class Server:
             request.deliver([])
 
     def _load(self, path):
-        """Import a module that is not loaded yet, if an import of it in a child finishes in time."""
+        """Import a module that is not loaded yet, provided that importing it in a child finishes in time."""
         if self.editor.is_missing(path):
             if run_forked(lambda emit: self.editor.load(path), lambda value: None, LOADING) == "done":
                 self.editor.load(path)
@@ -150,7 +150,7 @@ class Server:
             self.workers.append(piece.worker(self))
 
     def next_piece(self, trial=None):
-        """Return the next piece of work that can start; with `trial`, only one on which its child can continue."""
+        """Return the next piece of work that can start; if `trial` is given, only a block of this trial."""
         for place, piece in enumerate(self.queue):
             if piece.may_start():
                 if trial is not None and not (piece.kind == "block" and piece.request.trial is trial):
@@ -180,7 +180,7 @@ class Request:
 
     @property
     def patience(self):
-        """Seconds that a child may be silent: the limits of its tests, and their waiting time on the base."""
+        """Seconds that a child may be silent, based on its tests' time limits and their waiting time on the base."""
         limit = max([limit for _, limit in self.failing + self.given] or [0.0])
         return (1.0 + 4 * limit + 2 * self.trial.waits) * (2 if self.whole else 1)
 
@@ -197,10 +197,10 @@ class Request:
 
 
 class Trial:
-    """The base with a set of tests: those that pass reliably, and everything needed to try candidates.
+    """State shared by requests with the same tests: those that pass reliably, and what is needed to try candidates.
 
-    `steady` are the tests that pass in all children running at the same time. If children disturb each other, only one
-    runs at a time.
+    `steady` holds the tests that pass in all children when these run at the same time. If children interfere with each
+    other, only one runs at a time.
     """
 
     def __init__(self, server, request):
@@ -228,7 +228,7 @@ class Trial:
             self.server.queue.appendleft(Piece(request, [], "steady"))
 
     def checked(self, passing):
-        """Return the tests that show whether a child is unchanged: name, limit, CPU seconds on the base."""
+        """Return the tests that check whether a child is unchanged, as [name, limit, CPU seconds on the base]."""
         few = [] if self.insane >= MOST_INSANE else passing[:MOST_CHECKED]
         return [[name, limit, self.costs[name]] for name, limit in with_full_limits(few)]
 
@@ -249,7 +249,7 @@ class Trial:
 
 
 def _freeze():
-    """Keep existing objects in memory shared with the children; `gc.get_objects` no longer returns them."""
+    """Share the memory of existing objects with the children; `gc.get_objects` no longer returns these objects."""
     if hasattr(gc, "freeze"):  # Python 3.7 and later
         gc.freeze()
 

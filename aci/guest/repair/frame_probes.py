@@ -13,9 +13,9 @@ ARRIVALS = 10
 
 
 def probe(job):
-    """Emit `test`, `number` (an index into `asked`: {path, line, texts}) and `truths`, a string of signs per condition.
+    """Emit `test`, `number` (an index into `asked`: {path, line, texts}) and `truths`, one string for each condition.
 
-    A sign stands for one time that the statement was reached: `1` true, `0` false, `!` an exception.
+    Each character stands for one time that the statement was reached: `1` true, `0` false, `!` an exception.
     """
     names = [name for name in job.spec["failing"] + job.spec["passing"] if name in job.tests]
     limit = job.spec["limit"]
@@ -81,7 +81,7 @@ class Probes(Tracer):
     def _arrive(self, number, codes, frame):
         """Evaluate the conditions of a place.
 
-        Raises TimeUp, which ends the test, once all places were reached often enough.
+        Raises TimeUp to end the test once every place has been reached ARRIVALS times.
         """
         truths = self.truths.setdefault(number, [[] for _ in codes])
         if truths and len(truths[0]) >= ARRIVALS:

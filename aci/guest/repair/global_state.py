@@ -21,9 +21,10 @@ WRITTEN = ("last_type", "last_value", "last_traceback", "last_exc", "_")
 class Surroundings:
     """A snapshot of the state outside the repository's own data.
 
-    It holds the foreign modules that the repository's code refers to, the environment, the working directory, the
-    import path, the recursion limit, and the state of `random`. `own` are the repository's modules, `names` the names
-    in its code, which may be names of modules. Modules are compared shallowly and by identity: none of their code runs.
+    It holds the external modules that the repository's code refers to, the environment, the working directory, the
+    import path, the recursion limit, and the state of `random`. `own` are the repository's modules; `names` are the
+    names used in its code, some of which may be module names. Modules are compared shallowly and by identity, so that
+    none of their code runs.
     """
 
     def __init__(self, own, names):
@@ -82,9 +83,9 @@ def names_in(codes):
 
 
 def _restore_names(now, saved):
-    """Restore the values of a module's names, except those that the interpreter wrote; keep modules loaded since.
+    """Restore a module's names except those that the interpreter sets; keep submodules loaded since the snapshot.
 
-    Such modules are names in their package.
+    Such submodules are attributes of their package.
     """
     for name, value in list(now.items()):
         if name not in saved or name in WRITTEN:
@@ -93,7 +94,7 @@ def _restore_names(now, saved):
             else:
                 del now[name]
     now.update(saved)
-    if list(now) != list(saved):  # adopt the order, so that the next comparison is fast
+    if list(now) != list(saved):  # adopt the current order so that the next comparison is fast
         order = dict(now)
         saved.clear()
         saved.update(order)
@@ -107,5 +108,5 @@ def _raw(environment):
 def _folder():
     try:
         return os.getcwd()
-    except OSError:  # it no longer exists
+    except OSError:  # the folder no longer exists
         return None

@@ -2,9 +2,9 @@
 
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
 {"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. Calls
-during imports do not count, as they are the same for any snippet. Functions `test_*` without parameters are called,
-too. The results so far are written before each snippet and when the time is up, so that an endless snippet does not
-lose the results of the other snippets. Standard library only, for the target's own Python (3.6 and later).
+during imports are not counted, as they are the same for every snippet. Functions named `test_*` without parameters are
+also called. The results so far are written before each snippet and when the time is up, so that an endless snippet does
+not discard the results of earlier snippets. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
@@ -21,7 +21,7 @@ GRACE = 2
 
 
 class Calls:
-    """Counter of calls by code object, in each thread outside of imports."""
+    """Counter of calls by code object, in all threads, without the calls made during imports."""
 
     def __init__(self):
         self.counts = {}
@@ -133,7 +133,7 @@ def main(path):
     with open(path) as opened:
         job = json.load(opened)
     run(job, answer_writer(job["out"]))
-    os._exit(0)  # threads that a snippet left running do not matter
+    os._exit(0)  # do not wait for threads that a snippet left running
 
 
 if __name__ == "__main__":

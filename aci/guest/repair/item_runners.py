@@ -1,4 +1,4 @@
-"""Runners of single tests, repeatedly in one process: pytest items and unittest cases.
+"""Runners that run a single test repeatedly in one process: a pytest item or a unittest case.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -11,7 +11,7 @@ from ..forked_sandbox import TimeUp
 
 
 class PytestTest:
-    """A collected pytest item, run by its hooks directly: without report, traceback text or assertion details."""
+    """A collected pytest item, run directly through its hooks, without report, traceback text or assertion details."""
 
     def __init__(self, item):
         self.item = item
@@ -27,7 +27,7 @@ class PytestTest:
         try:
             item.ihook.pytest_runtest_setup(item=item)
             item.ihook.pytest_runtest_call(item=item)
-            # A TestCase under pytest does not raise: its failures are stored here.
+            # Under pytest, a TestCase does not raise its failures but stores them here.
             error = item._excinfo[0].value if getattr(item, "_excinfo", None) else None
         except TimeUp as caught:
             late = caught
@@ -66,7 +66,7 @@ class UnittestTest:
 
 
 class Result(unittest.TestResult):
-    """A result that keeps the first exception and formats none."""
+    """A test result that keeps the first exception and formats no traceback."""
 
     error = None
 
@@ -94,7 +94,7 @@ def outcome(error):
 
 
 def unittest_tests(names):
-    """Return the tests of the dotted names that can be loaded, by name."""
+    """Return the tests that can be loaded from these dotted names, by name."""
     found = {}
     for name in names:
         parts = name.split(".")

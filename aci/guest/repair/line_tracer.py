@@ -10,14 +10,14 @@ import threading
 
 FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + ".venv" + os.sep, os.sep + ".tox" + os.sep)
 FUNCTION = 0x1
-"""The flag of functions' code; module and class bodies, which may be imported during a test, are not traced."""
+"""The code flag of functions; module and class bodies, which run when a test imports a module, are not traced."""
 GENERATOR = 0x20 | 0x80 | 0x200
 INNER = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 SAMPLES, LOOKS, ATTRIBUTES = 3, 30, 40
 
 
 class Tracer:
-    """Tracer between `start` and `stop`. It collects:
+    """Tracer that is active between `start` and `stop`. It collects:
 
     `steps`  root-relative path -> set of (line, next line in the same frame); before the first step of a function is
              minus its first line, after the last step is 0
@@ -66,7 +66,7 @@ class Tracer:
             return found
 
     def _target(self, code):
-        """Return path and set of steps for a code object, or None if it is not traced."""
+        """Return the path and the set of steps for a code object, or None if it is not traced."""
         try:
             return self._codes[code]
         except KeyError:
@@ -107,7 +107,7 @@ class Tracer:
         return line
 
     def _number(self, frame):
-        """Return the number of a call of a frame: a generator keeps its own, a comprehension shares its function's."""
+        """Return a number for the frame's call: a generator keeps its number, a comprehension has its function's."""
         code = frame.f_code
         if code.co_flags & GENERATOR and self._numbered(frame):
             return self._numbered(frame)
@@ -124,7 +124,7 @@ class Tracer:
         return number
 
     def _numbered(self, frame):
-        """Return the frame's number, or 0; ids are reused, so the code is compared, too."""
+        """Return the frame's number, or 0 if it has none; the code is also compared, as ids are reused."""
         code, number = self._frames.get(id(frame), (None, 0))
         return number if code is frame.f_code else 0
 

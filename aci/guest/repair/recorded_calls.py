@@ -1,4 +1,4 @@
-"""Calls recorded while tests run: those of the functions that candidates edit, or through which tests reach them.
+"""Calls recorded while tests run, to functions that candidates edit and to functions through which tests reach them.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -14,15 +14,15 @@ from ..value_text import Shower
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINES = 0x4, 0x8, 0x20, 0x80 | 0x100 | 0x200
 MOST, TRIED, PARTS = 40, 200, 500000
-"""Limits: distinct calls kept for a function, calls examined for a function, parts of values copied in all."""
+"""Limits: distinct calls kept per function, calls examined per function, and parts of values copied in total."""
 SECONDS = 20.0
-"""Maximum CPU seconds for copying in total."""
+"""Maximum number of CPU seconds spent on copying in total."""
 
 
 class Call:
-    """A recorded call. `values` are [positional, named]; `entry`: a test calls it; `failing`: in a failing test.
+    """A recorded call. `values` are [positional, named]; `entry`: made by test code; `failing`: made in a failing test.
 
-    `made`: it is a variant of recorded calls.
+    `made`: not recorded but derived from recorded calls.
     """
 
     def __init__(self, function, values, entry, failing, made=False):
@@ -36,8 +36,8 @@ class Call:
 class Recorder:
     """Recorder that copies the arguments of outermost calls before they are used.
 
-    `edited` are the code objects of the functions that candidates edit. Calls of other functions are kept if they come
-    from a test and reach one of these: they are the functions that users of the repository call.
+    `edited` are the code objects of the functions that candidates edit. Calls of other functions are kept if a test
+    makes them and they reach one of `edited`, since such functions are the ones that users of the repository call.
     """
 
     def __init__(self, root, edited):
@@ -66,7 +66,7 @@ class Recorder:
         self._begin()
 
     def calls(self):
-        """Return the calls in the order of their first occurrence, without functions that cannot be called again."""
+        """Return the calls in order of first occurrence, without those of functions that cannot be called again."""
         functions = {}
         for one in gc.get_objects():
             if issubclass(type(one), types.FunctionType) and one.__code__ in self.seen:
@@ -154,7 +154,7 @@ def is_test(parts):
 
 
 def arguments(values, code):
-    """Return the [positional, named] arguments from the local variables of a frame that starts."""
+    """Return the [positional, named] arguments from the local variables of a frame that has just started."""
     names = code.co_varnames
     count, named = code.co_argcount, code.co_kwonlyargcount
     positional = [values[name] for name in names[:count]]

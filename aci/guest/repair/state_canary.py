@@ -20,7 +20,7 @@ CACHE = type(functools.lru_cache()(len))
 
 
 class Canary:
-    """The data watched: globals and class attributes of the modules, the state of their functions, and `extra` dicts.
+    """Watcher of the modules' globals and class attributes, the state of their functions, and the dicts in `extra`.
 
     The state of a function is its defaults, attributes and closure variables. Objects are compared by their ids and
     contents, so that no code of the repository runs. Ids stay unique because the original objects are kept alive.
@@ -42,7 +42,7 @@ class Canary:
         self._look(self._keep)
 
     def look(self):
-        """Restore the restless data; return a list that differs if any of the data has changed."""
+        """Restore the data that tests always change; return a list that differs if any of the data has changed."""
         self.snapshot.restore()
         return self._look(None)
 
@@ -92,7 +92,8 @@ class Canary:
             return ()
         parts += list(_attributes(value).values()) if kind.__dictoffset__ else []
         if kind not in self._slots:
-            # Only of the repository's classes: slots of other classes may be caches, such as those of `pathlib` paths.
+            # Include only slots of the repository's own classes: other slots may be caches, such as those of `pathlib`
+            # paths.
             self._slots[kind] = [
                 slot for base in kind.__mro__ if base.__module__ in self._names for slot in _slots(base)
             ]
@@ -115,7 +116,7 @@ def _contents(value, kind):
     if issubclass(kind, bytearray):
         return [bytes(value)]
     if kind.__module__ in ("collections", "array"):
-        return list(kind.__iter__(value))  # a deque, an array
+        return list(kind.__iter__(value))  # such as a deque or an array
     return []
 
 

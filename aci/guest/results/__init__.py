@@ -1,10 +1,10 @@
 """Recorders of test results as JSON lines, for pytest and everything built on unittest.
 
 They are copied into a workspace and run under the target's Python (3.6 and later) with the standard library only. The
-environment variable SWE_AGENT_RUN names a JSON file `{"out", "root", "nodes", "cache", "limit"}`. Without it they do
-nothing, so nested test runs are not recorded. Every line is flushed, so that no earlier result is lost if the process
-crashes or is killed. `limit` is the maximum number of seconds for a test; a test that hangs fails, and the other tests
-still run.
+environment variable SWE_AGENT_RUN names a JSON file `{"out", "root", "nodes", "cache", "limit"}`. Without this
+variable, the recorders do nothing, so nested test runs are not recorded. Every line is flushed, so that no earlier
+result is lost if the process crashes or is killed. `limit` is the maximum number of seconds for a test; a test that
+hangs fails, and the other tests still run.
 
 Lines: {"start"} once per session, {"running": id} before a test, {"id", "outcome", ...} after it,
 {"finish": status, "expected": number of tests to run} at the session's end.

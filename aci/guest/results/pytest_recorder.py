@@ -8,7 +8,7 @@ from .recorded_run import Clock, dotted, frames, is_wanted, relative_to, restore
 
 
 class Selection:
-    """Plug-in that selects the requested tests, and adds to reports what only the process running the test knows."""
+    """Plug-in that selects the requested tests, and adds details to reports that only the test's own process knows."""
 
     def __init__(self, root, nodes, limit):
         self.root = root
@@ -79,7 +79,7 @@ class Recorder:
             self.run.result(report.nodeid, outcome, message, path, line, report.duration, extra[0], extra[1])
 
     def outcome(self, report):
-        """Return the outcome that this phase decides, None for a set-up or teardown that succeeded."""
+        """Return the test's outcome as decided by this phase, or None for a set-up or teardown that succeeded."""
         if report.failed:
             return "failed" if report.when == "call" else "error"
         if report.skipped:

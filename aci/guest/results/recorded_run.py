@@ -12,8 +12,8 @@ import threading
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLUGIN = __package__ + ".pytest_recorder"
 MESSAGE, SHORT_MESSAGE, MANY = 4000, 300, 2000
-"""Maximum number of characters of a message, and of each message after the first MANY: the host has to hold all results
-in memory."""
+"""Maximum number of characters of each of the first MANY messages, and of each later one, since the host holds all
+results in memory."""
 FRAMES = 60
 SEPARATORS = re.compile(r"::|[.\[/]")
 
@@ -41,7 +41,7 @@ class Run:
                 self.out.flush()
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # works if the disk is full
+                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # possible on a full disk
                 raise
 
     def result(self, id, outcome, message="", path="", line=0, seconds=0.0, error="", trace=()):
@@ -81,14 +81,14 @@ def frames(root, traceback):
 
 
 class RanTooLong(BaseException):
-    """A test exceeded its time limit. Not an Exception, so that the code under test does not catch it."""
+    """A test exceeded its time limit. Derives from BaseException so that the code under test does not catch it."""
 
 
 class Clock:
     """Time limit for tests: fails a test that runs longer than `limit` seconds.
 
-    After each test that exceeds it the limit is halved, but not below `least`. It uses the alarm signal, so it is
-    inactive if other code uses that signal; a hang in C code is left to the time limit of the whole run.
+    The limit is halved after each test that exceeds it, but not below `least`. It uses SIGALRM, so it is inactive if
+    other code uses that signal. A hang in C code is ended only by the time limit of the whole run.
     """
 
     def __init__(self, limit):
@@ -112,14 +112,14 @@ class Clock:
 
 
 def take_requested_run():
-    """Return the run that the environment requests, only once per process, and remove the recorder's variables."""
+    """Return the run that the environment requests, or None; remove the recorder from the environment."""
     remove_recorder()
     file = os.environ.pop("SWE_AGENT_RUN", "")
     return Run(file) if file else None
 
 
 def remove_recorder():
-    """Remove the recorder from sys.path and the environment: tests and their children see the user's PYTHONPATH."""
+    """Remove the recorder from sys.path and the environment, to give tests and their children the user's own values."""
     sys.path[:] = [path for path in sys.path if path != FOLDER]
     _without("PYTHONPATH", os.pathsep, FOLDER)
     _without("PYTEST_PLUGINS", ",", PLUGIN)

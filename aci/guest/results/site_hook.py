@@ -1,6 +1,6 @@
 """The `sitecustomize` of test runs: makes unittest record results, then runs the target's own sitecustomize, if any.
 
-A process that never runs a test is not changed; this folder is removed from sys.path before anything else runs.
+This folder is removed from sys.path before anything else runs. A process that never runs a test is otherwise unchanged.
 """
 
 import os
@@ -35,7 +35,7 @@ class Unittest:
 
 
 def run_hidden_sitecustomize():
-    """Run the sitecustomize that this one hides."""
+    """Run the `sitecustomize` module that this one shadows."""
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is not None and spec.loader is not None:
         from importlib.util import module_from_spec

@@ -23,7 +23,7 @@ PLACEHOLDER = re.compile(
 
 
 class Recorder:
-    """The recorder of this process. `owner` is the result whose test is running, `depth` counts nested runners."""
+    """The recorder of this process. `owner` is the result whose test is running; `depth` counts nested runners."""
 
     def __init__(self):
         self.run = self.clock = self.owner = None
@@ -41,7 +41,7 @@ class Recorder:
         return self.run is not None and self.owner in (None, result)
 
     def begin(self, foreign=False):
-        """Write the start line once.
+        """Write the start line unless it has already been written.
 
         `foreign`: the runner is not unittest's, so the run is done when the process ends.
         """
@@ -161,7 +161,7 @@ def install(result, runner):
 
 
 def select_tests(suite, run):
-    """Return the requested tests of the suite, and those of requested files that its discovery did not find."""
+    """Return the suite's requested tests, and the requested tests of files that its discovery did not find."""
     nodes = set(run.nodes)
     found = [test for test in flatten(suite) if is_wanted(names_of(test, run), nodes)]
     covered = {name for test in found for name in names_of(test, run)}
@@ -209,7 +209,7 @@ def names_of(test, run):
 
 
 def place_of(test):
-    """Return file and line of a test; ("", 0) for a placeholder of something that could not be loaded."""
+    """Return the file and line of a test, or ("", 0) for a placeholder of a test that could not be loaded."""
     if PLACEHOLDER.match(test.id()):
         return "", 0
     module = sys.modules.get(type(test).__module__)

@@ -1,1 +1,1 @@
-"""Guest programs that describe a module and run generated tests of it."""
+"""Guest programs that describe a module and run generated tests for it."""

@@ -1,4 +1,4 @@
-"""Guard against harm to files, processes, the network and signals by code that is called with generated arguments.
+"""Guard that keeps code called with generated arguments from harming files and processes or using the network.
 
 It uses an audit hook (Python 3.8 and later), which cannot be removed, so it is for the agent's own processes only.
 Functions that raise no audit event are replaced. Standard library only, for the target's own Python (3.6 and later).
@@ -72,7 +72,7 @@ class AuditGuard:
         raise HarmStopped(event)
 
     def replace(self):
-        """Replace functions without an audit event by ones that stop the caller, in all modules that refer to them."""
+        """Replace functions that raise no audit event, wherever modules refer to them, by ones that stop the caller."""
         stops = {}
         for module, name in UNAUDITED:
             with contextlib.suppress(ImportError, AttributeError):
@@ -113,7 +113,7 @@ class AuditGuard:
 
 
 class _Stop:
-    """Replacement for a function that stops its caller."""
+    """Replacement for a function: calling it stops the caller."""
 
     def __init__(self, watch, name, real):
         self.watch, self.name, self.real = watch, name, real
@@ -140,7 +140,7 @@ def _is_pair(event):
 
 
 def guard(names, root):
-    """Guard the tests among a module's `names` strictly while each of them runs.
+    """Guard each test among a module's `names` strictly while it runs.
 
     From then on commands and the network are forbidden in the whole process, as code that a test leaves behind may run
     later.

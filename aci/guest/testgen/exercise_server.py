@@ -1,9 +1,9 @@
 """Server that runs generated test cases of a module: their coverage, possible assertions, and the mutants they detect.
 
-One process imports the module; everything runs in forked children of it. A case is {id, lines, call, watch}: `lines`
-are statements, `call` is an expression whose value becomes `result`, `watch` are names from `lines` that are inspected
-afterwards. A case with an empty `call` is an existing test: its coverage counts as a whole, and it keeps its own
-assertions. Requests are JSON lines on descriptor 7, answers go to descriptor 8.
+One process imports the module, and everything else runs in its forked children. A case is {id, lines, call, watch}:
+`lines` are statements, `call` is an expression whose value becomes `result`, and `watch` lists names from `lines` that
+are inspected afterwards. A case with an empty `call` is an existing test: its coverage counts as a whole, and it keeps
+its own assertions. Requests are JSON lines on descriptor 7, and answers are written to descriptor 8.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -42,15 +42,15 @@ SOURCE, SINK = 7, 8
 RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
 """Maximum number of items taken from an iterator; seconds of silence before a child is killed, and before checking
-whether it sleeps. A child that sleeps at two checks in a row, without using the CPU in between, waits for something
-that does not happen."""
+whether it sleeps. A child that sleeps at two consecutive checks without using the CPU in between is considered to wait
+forever."""
 MOST_WAITS = 3
-"""Number of waiting cases after which the request's other cases are not tried; also, the number of times that a mutant
-may wait."""
+"""Number of cases that wait forever after which the request's other cases are skipped; also the number of times that a
+mutant may cause this."""
 THREAD_CHECKS = 20
-"""Checks, 5 ms apart, after which a thread that is still running counts as left behind."""
+"""Number of checks, 5 ms apart, after which a thread that is still running counts as left behind."""
 PROFILED = 3
-"""Factor of the time limit for a case whose calls are profiled."""
+"""Factor by which the time limit is multiplied for a case whose calls are profiled."""
 MOST_ARCS = 20000
 CONTAINERS = (list, dict, set, tuple, str, bytes)
 HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
@@ -79,10 +79,10 @@ class Server:
         self.threads = 0
         self.watch.replace()
         if hasattr(gc, "freeze"):
-            gc.freeze()  # the time for collecting the garbage of a case is then proportional to that garbage only
+            gc.freeze()  # collecting a case's garbage then takes time proportional to that garbage only
 
     def _compiled(self, mutants):
-        """Return number -> (functions, original code, mutated code) of the mutants that can be applied."""
+        """Return a dict of number -> (functions, original code, mutated code) for the mutants that can be applied."""
         found, source = {}, self.code.source(self.path)
         for number, mutant in enumerate(mutants):
             function = mutant["function"]
@@ -121,7 +121,7 @@ class Server:
             ended = _forked(functools.partial(self._child, work, units, rest, request["limit"]), receive)
             waits += ended == "waits"
             first, at = at, begun[0]
-            if ended == "done":  # after the last unit, or because a unit left something behind
+            if ended == "done":  # it ran all units, or stopped after a unit that left threads running
                 at += 1
                 continue
             answers = found.setdefault(at, [])
@@ -156,7 +156,7 @@ class Server:
         random.seed(seed)
 
     def _settle(self, limit):
-        """Collect garbage of the case, so that finalizers run under the guard; return the harm it did, "" if none.
+        """Collect the case's garbage, so that finalizers run under the guard; return the harm done, or "" if none.
 
         Raises TimeUp.
         """
@@ -263,7 +263,7 @@ class Server:
         return call
 
     def _raised(self, error):
-        """Describe the exception by a name that a test can import; `meant` if the repository's code raises it."""
+        """Describe the exception with an importable name; `meant` tells whether the repository's code raises it."""
         kind = type(error)
         last, line, function = error.__traceback__, 0, ""
         while last is not None:
@@ -314,7 +314,7 @@ class Server:
             emit({"mutant": number, "killed": not held})
 
     def _holds_elsewhere(self, unit, program, limit):
-        """Return whether the case passes with another random seed and environment, and reads neither, nor the clock."""
+        """Return whether the case passes with another seed and environment and calls no nondeterministic function."""
         if len(self.root) > 1 and any(self.root in line for line in unit["program"]):
             return False
         probe = NondeterminismProbe()
@@ -337,7 +337,8 @@ class Server:
 def _forked(work, receive):
     """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how the child ended.
 
-    The result is `done`, `late` (it was silent for too long, or its CPU time was up), `waits` (it slept), or `died`.
+    The result is `done`, `late` (the child was silent for too long or used up its CPU time), `waits` (it slept), or
+    `died`.
     """
     child = Child(lambda emit, take: work(emit))
     heard, looks = time.monotonic(), []
@@ -378,7 +379,7 @@ def _untried(unit, fresh):
 def _next_unit(units, at, answers, fresh):
     """Return the unit with which to continue after a child ended in unit `at` with the answers `fresh`.
 
-    It is the same unit without the mutant that ended the child, or the next one if the original code did.
+    It is the same unit without the mutant that ended the child, or the next unit if the original code ended it.
     """
     if not any(one.get("steady") for one in fresh):
         answers.append({"unit": at, "steady": False})

@@ -1,4 +1,4 @@
-"""Probe for nondeterminism: does a call use randomness, the clock or its environment, so that its result may vary?
+"""Probe for nondeterminism: detects calls that use randomness, the clock or the environment.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -29,7 +29,7 @@ OTHERS = {
 
 
 class NondeterminismProbe:
-    """Probe of the calls in its own thread; `what` is the first nondeterministic function called, "" if none."""
+    """Probe of the calls in the current thread; `what` is the first nondeterministic function called, "" if none."""
 
     def __init__(self):
         self.what = ""
@@ -37,7 +37,7 @@ class NondeterminismProbe:
 
     @contextlib.contextmanager
     def elsewhere(self):
-        """Return a context that probes calls, and temporarily sets another home, user, time zone and language."""
+        """Return a context manager that probes calls and temporarily changes home, user, time zone and language."""
         old = {name: os.environ.get(name) for name in OTHERS}
         _set(OTHERS)
         sys.setprofile(self._on_profile)

@@ -1,4 +1,4 @@
-"""Assertions on a value: its parts, each with source text that evaluates to an equal value.
+"""Assertions on a value and its parts, each with source text that evaluates to the expected value.
 
 An assertion is [kind, expression, text]: `equal`, `is`, `close` (floats), `nan`, `isa` (text names a class).
 Standard library only, for the target's own Python (3.6 and later).
@@ -118,13 +118,13 @@ class Assertions:
         return found
 
     def _object(self, value, kind, expression):
-        """Return assertions on the class, the contents of a container, and public attributes that have source text."""
+        """Return assertions on an object's class, its items if any, and its public attributes that have source text."""
         found = []
         if self.names.get(kind.__name__) is kind:
             found.append(["isa", expression, kind.__name__])
         else:
             found.append(["equal", "type(%s).__name__" % expression, repr(kind.__name__)])
-        if isinstance(value, dict):  # with its order, which `==` of dicts ignores
+        if isinstance(value, dict):  # include the order of items, which `==` of dicts ignores
             self._add(found, lambda: list(value.items()), "list(%s.items())" % expression)
         else:
             self._add_contents(found, value, kind, expression)
@@ -135,7 +135,7 @@ class Assertions:
         return found
 
     def _add_contents(self, found, value, kind, expression):
-        """Add assertions on the built-in contents of a subclass, or on the length and items of another container."""
+        """Add assertions on the built-in value of a subclass, or on the length and items of another container."""
         for base in (list, tuple, str, int, float, bytes, set, frozenset, collections.deque):
             if isinstance(value, base):
                 made = list if base is collections.deque else base

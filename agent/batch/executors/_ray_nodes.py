@@ -21,13 +21,13 @@ class Nodes:
             raise UsageError(f"No node of the cluster has {cpus:g} processors.", "Give less: --engine-option cpus=N.")
 
     def check(self) -> None:
-        """Raise Halt if no node can ever run a task."""
+        """Raise BatchHalt if no node can ever run a task."""
         if not self._able():
             what = f"No node of the cluster is left that has {self._cpus:g} processors."
             raise BatchHalt(what, "See `ray status`, then start the batch again.")
 
     def avoid(self, node: str, outcome: RemoteOutcome) -> None:
-        """Give the node no more tasks. Raises Halt, with the node's error, if there is no other node."""
+        """Exclude the node from further tasks. Raises BatchHalt, with the node's error, if no other node is left."""
         with self._lock:
             self._avoided |= {node}
         if not self._able():
@@ -35,7 +35,7 @@ class Nodes:
             raise BatchHalt(outcome.message, fix)
 
     def options(self) -> dict[str, Any]:
-        """Return the task options that restrict its nodes."""
+        """Return Ray's task options that exclude the failed nodes."""
         avoided = sorted(self._avoided)
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
 

@@ -1,16 +1,17 @@
 """The Ray executor: jobs run as Ray tasks on the machines of a cluster.
 
 Each machine needs the driver's version of swe-agent, git, and what the workspace requires (`swe-agent doctor` shows
-it). The driver runs on a machine of the cluster and starts all runs. They continue on the nodes, and their data is on
-the driver's disk within a second, each request's reservation before the request is sent. If a node is lost, its run
-therefore continues on another one, and no spending is lost. Ray itself repeats nothing (`max_retries=0`).
+it). The driver runs on a machine of the cluster and starts all runs. The runs continue on the nodes, and their data
+reaches the driver's disk within a second; a request's reservation is stored there before the request is sent. If a node
+is lost, its run therefore continues on another one, and no spending is lost. Ray itself retries nothing
+(`max_retries=0`).
 
-A repository is used at its path if that works on the node too, else it is copied, once for each node. Files that
-settings name (`certificates`, a scripted model) are the node's.
+A repository is used at its path if that path works on the node too; otherwise it is copied once to each node. Files
+named in settings (`certificates`, a scripted model) are read from the node's disk.
 
-API keys are the node's own: in its environment, keyring or file. With `pass-keys=1` the driver's environment variables
-are sent there instead, in actor calls: they are in no task, runtime environment or log of Ray, but unencrypted on the
-network unless Ray uses TLS.
+API keys are read from the node's own environment, keyring or file. With `pass-keys=1`, the keys in the driver's
+environment variables are sent to the node in actor calls instead: they appear in no task, runtime environment or log of
+Ray, but are unencrypted on the network unless Ray uses TLS.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ OPTIONS = ("address", "cpus", "pass-keys")
 NEWS = 1.0
 """Maximum number of seconds that one request for new events may take."""
 GRACE = 60.0
-"""Number of seconds that a run gets for an orderly stop."""
+"""Number of seconds that a run gets to stop gracefully."""
 WAIT = 60.0
 """Seconds after which the executor reports that a job waits for a node, or that the hub does not answer."""
 GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
@@ -57,8 +58,8 @@ GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
 class Ray:
     """The executor on a Ray cluster.
 
-    `address` is that of a running cluster (`auto`: this machine's); without it one is started here. A task uses `cpus`
-    processors.
+    `address` is the address of a running cluster (`auto` for the one on this machine); without it, a cluster is started
+    on this machine. A task uses `cpus` processors.
     """
 
     def __init__(self, options: ExecutorOptions) -> None:
@@ -76,17 +77,17 @@ class Ray:
         self._nodes = Nodes(self._ray, self._cpus)
 
     def solve(self, job: Job, watch: JobWatch) -> JobResult:
-        """Run the job on a node, see `Executor.solve`.
+        """Run the job on a node; see `Executor.solve`.
 
-        A lost node raises WorkspaceError; a repeated call resumes the run on another one. A node that fails as a whole
-        gets no more jobs, and this does not count as a try. Raises Halt if no usable node is left or this machine
-        fails.
+        Raises WorkspaceError if the node is lost; a repeated call resumes the run on another node. A node that fails as
+        a whole gets no more jobs, and this does not count as a try. Raises BatchHalt if no usable node is left or this
+        machine fails.
         """
         while True:
             watch.cancel.check()
             begin_job(job)
             record = read(job.directory)
-            if record.exit is not None:  # only the message that the run has ended was lost
+            if record.exit is not None:  # the run has ended, but the message about its end was lost
                 return solve_job(job, watch)
             try:
                 node, outcome = self._attempt(job, watch, record)
@@ -111,7 +112,7 @@ class Ray:
         try:
             return self._follow(job, watch, hub, sent)
         finally:
-            with suppress(WorkspaceError):  # a dead hub accepts nothing either
+            with suppress(WorkspaceError):  # a dead hub cannot close the attempt
                 self._ask(hub, "close", sent.token)
 
     def close(self) -> None:
@@ -143,7 +144,7 @@ class Ray:
                 raise UsageError(what, fix) from None
 
     def _open_hub(self, job: Job) -> Any:
-        """Return the hub on the driver's machine, restarted if it died. Raises Halt if it cannot be started."""
+        """Return the hub on the driver's machine, restarted if it died. Raises BatchHalt if it cannot be started."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         with self._lock:
@@ -176,7 +177,7 @@ class Ray:
         return True
 
     def _wait(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> bool:
-        """Whether the job still waits for a node. Raises Halt if no node can ever run it."""
+        """Whether the job still waits for a node. Raises BatchHalt if no node can ever run it."""
         if self._ask(hub, "begun", sent.token):
             return False
         self._nodes.check()
@@ -221,7 +222,7 @@ def _solve(sent: RemoteJob, hub: Any) -> tuple[str, RemoteOutcome]:
 
 
 def _check_here(job: Job) -> None:
-    """Raise Halt if the driver's own machine has failed."""
+    """Raise BatchHalt if the driver's own machine has failed."""
     try:
         check_machine(Settings(workspace="local", state=job.settings.state))
     except WorkspaceError as error:

@@ -1,7 +1,7 @@
 """The manifest of a batch: the settings that its results depend on, stored next to them.
 
-A batch cannot be resumed with other settings. The manifest contains no keys and no URLs of models; these and the prices
-do not affect results and may change.
+A batch cannot be resumed with other settings. The manifest contains no API keys and no model URLs; keys, URLs and
+prices do not affect results and may change.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from trajectories.journal import write_durably
 
 MANIFEST = "manifest.json"
 INSTANCES = "manifest.instances.json"
-"""The file next to it: a hash of everything that a solver sees of each instance, by id."""
+"""The file next to the manifest that maps each instance's id to a hash of everything that a solver sees of the
+instance."""
 LIMITS = (
     *("budget", "max_steps", "max_tokens", "max_time", "rounds", "attempts"),
     *("test_timeout", "suite_time", "setup_time", "memory", "processes", "disk", "cpus", "runtime", "read_only"),
@@ -39,7 +40,7 @@ LIMITS = (
 ROOM = ("workspace", "image", "images", "setup", "setup_env", "test", "registries", "update_tests")
 """Settings of a run's environment."""
 SHAPING = ("swe-agent", "strategy", "prompts", "tools", "model", "roles", "limits", "room")
-"""Parts that may not change during a batch. Instances may not change either, but more may be added."""
+"""Parts of the manifest that may not change during a batch. Instances may not change either, but more may be added."""
 
 
 def manifest(
@@ -104,7 +105,8 @@ def check(out: Path, wanted: dict[str, Any]) -> dict[str, Any]:
             **_data(old | new),
         }
     if wanted["instances"] != old:
-        _write(out / INSTANCES, wanted["instances"])  # first: a listed but unstarted instance does no harm
+        # Written first, because a listed instance that has not started does no harm.
+        _write(out / INSTANCES, wanted["instances"])
     content = {name: value for name, value in wanted.items() if name != "instances"}
     if content != known:
         _write(out / MANIFEST, content)
@@ -131,7 +133,7 @@ def _refuse(out: Path, differing: Sequence[str]) -> None:
 
 
 def add_images(out: Path, images: Mapping[str, str]) -> None:
-    """Add digests of pulled or built images. An image that changed during the batch has several."""
+    """Add digests of pulled or built images. An image that changed during the batch has several digests."""
     known = read_manifest(out)
     if known is not None:
         merged = _images(known["images"], {name: [digest] for name, digest in images.items()})
@@ -165,7 +167,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _difference(known: dict[str, Any], wanted: dict[str, Any], part: str) -> str:
-    """Return how a part differs: the innermost names with both values, shortened."""
+    """Describe how a part of the manifest differs: the innermost keys that differ, with both values shortened."""
     old, new = known.get(part), wanted[part]
     if not isinstance(old, dict) or not isinstance(new, dict):
         return f"{part} was {_short(old)}, now {_short(new)}"
@@ -194,7 +196,7 @@ def _data(hashes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _model(model: Model, settings: Settings) -> dict[str, Any]:
-    """Return a model's parameters that are sent with each request or limit it."""
+    """Return the parameters of a model that are sent with each request or that limit requests."""
     table = settings.model_table(model.name, model.name.partition("/")[2])
     return {
         "name": without_userinfo(model.name),
@@ -216,7 +218,7 @@ def _environment(settings: Settings, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _remove_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
-    """Return the value with keys and URL credentials removed from its texts, such as the user's set-up commands."""
+    """Return the value without API keys and URL credentials in its strings, such as the user's set-up commands."""
     if isinstance(value, dict):
         return {name: _remove_secrets(part, secrets) for name, part in value.items()}
     if isinstance(value, list):
@@ -241,7 +243,7 @@ def _file_hash(path: Path) -> str:
 
 
 def _commit() -> str:
-    """Return the commit if swe-agent runs from a checkout, marked if files are changed; else ""."""
+    """Return swe-agent's commit if it runs from a checkout, marked if files are changed; else ""."""
     checkout = Path(__file__).resolve().parents[3]
     if not (checkout / ".git").exists():
         return ""

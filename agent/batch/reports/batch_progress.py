@@ -16,7 +16,8 @@ from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
-"""Seconds for which a forecast is reused, plus some for each finished instance, since the forecast uses all of them."""
+"""Seconds for which a forecast is reused: a minimum, plus an amount for each finished instance, since the forecast uses
+all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class BatchLimits:
 
 @dataclass(slots=True)
 class RunningInstance:
-    """A running instance: its activity, the number of its steps, its cost."""
+    """A running instance: its activity, its number of steps, and its cost."""
 
     run: str
     since: float
@@ -47,7 +48,8 @@ class RunningInstance:
 
 @dataclass(frozen=True, slots=True)
 class BatchSnapshot:
-    """The state of a batch at one moment. `dollars` is None if a request had no price; `running`: longest first."""
+    """The state of a batch at one moment. `dollars` is None if a request had no price; `running` is sorted by duration,
+    longest first."""
 
     total: int
     done: int

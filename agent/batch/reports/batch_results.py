@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 RUN = re.compile(r"(?!\.{1,2}\Z)[^/\0]+")
-"""The name of a run's folder: one part of a path."""
+"""The name of a run's folder, a single path component."""
 
 
 @cache
@@ -48,7 +48,8 @@ def encode(done: JobResult, model: str) -> bytes:
 
 
 def decode(line: bytes) -> tuple[JobResult, str]:
-    """Return the result in a line, and the model. Raises ValueError for anything else."""
+    """Return the result and the model name in a line of results.jsonl. Raises ValueError for a line that is not a
+    result."""
     row = json.loads(line)
     if not isinstance(row, dict) or not isinstance(row.get("patch"), str) or not isinstance(row.get("model"), str):
         raise ValueError("not a result")
@@ -111,7 +112,7 @@ class ResultStore:
         self.done: dict[str, JobResult] = {}
         """Final results by run, without the patches, which are on disk."""
         self.failed: dict[str, JobResult] = {}
-        """Infrastructure failures by run, which are to be tried again."""
+        """Infrastructure failures by run, which are to be retried."""
         self._lock = Lock()
         self._predictions: dict[int, Predictions] = {}
         self._expected: dict[int, dict[str, bytes]] = {}
@@ -166,7 +167,7 @@ class ResultStore:
     def add(self, done: JobResult, model: str) -> bool:
         """Record a result durably. Return False if its run already has a final result; that result is kept."""
         line = encode(done, model)
-        decode(line)  # do not write what cannot be read back
+        decode(line)  # ensures that the line can be read back
         with self._lock:
             if done.run in self.done:
                 return False

@@ -28,7 +28,8 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The verdicts of the evaluation in `folder`, without compared predictions and older run ids."""
+    """The verdicts of the evaluation in `folder` for the batch's own predictions and the run ids of the newest
+    report."""
 
     folder: Path
     model: str = ""
@@ -72,7 +73,8 @@ def read_verdicts(out: Path) -> Verdicts:
 
 
 def _repeat(run_id: str, first: str, report: dict[str, Any]) -> int:
-    """Return the repeat of a run; reports without a field for it have it in the run id: evaluate, evaluate.2."""
+    """Return the repeat of a run: the report's own field or, without one, the number in a run id such as
+    `evaluate.2`."""
     if isinstance(report.get("repeat"), int):
         return int(report["repeat"])
     return 1 if run_id == first else int(run_id.removeprefix(f"{first}."))

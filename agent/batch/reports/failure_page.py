@@ -112,7 +112,7 @@ def _exits(survey: FailureStatistics) -> str:
 
 
 def _stuck(survey: FailureStatistics) -> str:
-    """Return tables of where runs got stuck, and what most of them saw last."""
+    """Return tables of where runs got stuck, and of the results that they most often saw last."""
     ways = [
         f"<tr>{_cells([str(one.runs)], 'number')}"
         f"{_cells([_text(phase or NOTHING), _text(', '.join(acted) or NOTHING), _run(one.run)])}</tr>"

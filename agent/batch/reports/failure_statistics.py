@@ -19,10 +19,10 @@ VARIES = re.compile(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"|`[^`]*`", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class GoldRank:
-    """How well the `gold` files were found.
+    """How well a run found the files of the gold patch; `gold` is their number.
 
-    `rank` is the rank by which localization found all of them (0: not all; None: no localization is recorded), `edited`
-    the number of them that the patch edits.
+    `rank` is the rank within which localization found all of them (0: not all; None: no localization is recorded);
+    `edited` is the number of them that the patch edits.
     """
 
     rank: int | None
@@ -32,7 +32,8 @@ class GoldRank:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A run on the page. `resolved` is an evaluation's verdict, None without one; `solved` is what counts."""
+    """A run on the page. `resolved` is the evaluation's verdict, or None without one; `solved` is the verdict that the
+    statistics use."""
 
     done: JobResult
     patch: bool
@@ -45,7 +46,7 @@ class Case:
 
 @dataclass(slots=True)
 class Group:
-    """Runs of one cause."""
+    """Totals of the runs with one cause."""
 
     runs: int = 0
     patches: int = 0
@@ -55,7 +56,8 @@ class Group:
 
 @dataclass(slots=True)
 class LocalizationStatistics:
-    """How often the gold files were found: `first` and `five` count runs with all files within that rank.
+    """How often the gold files were found: `first` and `five` count runs in which localization ranked all of them
+    within 1 and 5.
 
     `ranked` is the number of runs with a recorded localization.
     """
@@ -72,7 +74,7 @@ class LocalizationStatistics:
 
 @dataclass(slots=True)
 class Pattern:
-    """A pattern common to a number of `runs`; `run` is an example, with its `text`."""
+    """A pattern that occurs in a number of `runs`; `run` is an example, with its `text`."""
 
     run: str
     text: str
@@ -81,7 +83,8 @@ class Pattern:
 
 @dataclass(slots=True)
 class FailureStatistics:
-    """Statistics of all runs. `graded`: an evaluation decides what is solved. `golds`: there are gold patches."""
+    """Statistics of all runs. `graded` tells whether an evaluation decides which runs are solved. `golds` tells whether
+    gold patches are available."""
 
     graded: bool = False
     golds: bool = False
@@ -146,7 +149,7 @@ class FailureStatistics:
 
     @property
     def middle(self) -> float:
-        """Median of the runs' seconds."""
+        """Median duration of the runs in seconds."""
         return median(self._seconds) if self._seconds else 0.0
 
     @property
@@ -159,13 +162,13 @@ class FailureStatistics:
 
     @property
     def stuck(self) -> list[tuple[str, tuple[str, ...], Pattern]]:
-        """Phase and last actions where runs got stuck, the most frequent first."""
+        """The phases and last actions at which runs got stuck, the most frequent first."""
         most = heapq.nlargest(MOST, self._phases.items(), key=lambda item: item[1].runs)
         return [(phase, acted, pattern) for (phase, acted), pattern in most]
 
     @property
     def frequent(self) -> list[Pattern]:
-        """Return the last results that runs saw, the most frequent first."""
+        """Return the results that runs saw last, the most frequent first."""
         return heapq.nlargest(MOST, self._seen.values(), key=lambda pattern: pattern.runs)
 
     def _keep(self, heap: list[tuple[float, int, Case]], value: float, case: Case) -> None:

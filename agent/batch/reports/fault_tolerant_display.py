@@ -1,4 +1,4 @@
-"""A display whose failures do not affect the batch, such as a closed terminal or a full disk behind stderr."""
+"""A display whose failures, such as a closed terminal or a full disk, do not affect the batch."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _quiet() -> Iterator[None]:
 def discard_stderr() -> None:
     """Discard output that stderr does not accept.
 
-    Otherwise Python retries the flush whenever it starts a process, which then fails, and at exit, which changes the
-    exit code.
+    Otherwise Python retries the flush when it starts a process, so that the start fails, and at exit, so that the exit
+    code changes.
     """
     try:
         sys.stderr.flush()

@@ -34,10 +34,10 @@ class ForecastRange:
 def forecast_cost(
     done: Sequence[float], running: Sequence[float], waiting: int, most: float = math.inf
 ) -> ForecastRange | None:
-    """Return the dollars of all instances together, or None if too few are done.
+    """Return a forecast of the dollars for all instances together, or None if too few instances are done.
 
-    `done` and `running` are the dollars of these instances (so far), `waiting` is the number of those not started,
-    `most` the maximum for one.
+    `done` and `running` are the dollars spent so far on finished and running instances, `waiting` is the number of
+    instances not started, and `most` is the maximum for one instance.
     """
     paid = math.fsum(done) + math.fsum(running)
     if not running and not waiting:
@@ -50,9 +50,9 @@ def forecast_cost(
 
 
 def forecast_time(done: Sequence[float], running: Sequence[float], waiting: int, workers: int) -> ForecastRange | None:
-    """Return the seconds until the last instance is done, or None as in `whole`.
+    """Return a forecast of the seconds until the last instance is done, or None if too few instances are done.
 
-    `done` and `running` are the seconds of these instances (so far).
+    `done` and `running` are the seconds taken so far by finished and running instances.
     """
     if not running and not waiting:
         return ForecastRange(0.0, 0.0, 0.0)
@@ -63,7 +63,8 @@ def forecast_time(done: Sequence[float], running: Sequence[float], waiting: int,
         return ForecastRange(*_last(lambda wait: math.prod(curve.ended(age, wait) for age in running), curve.longest))
     work, spread = _remaining(curve, running, waiting, len(done))
     hands = max(1, min(workers, len(running) + waiting))
-    # When the last instance starts, the others are anywhere in their run; the batch ends when the longest of them does.
+    # When the last instance starts, the others are at random points of their runs; the batch ends when the last of them
+    # ends.
     rest = curve.rest()
     middle, low, high = _last(lambda wait: curve.rested(wait) ** hands, curve.longest)
     begun, spread = max(0.0, work / hands - rest), spread / hands
@@ -76,8 +77,8 @@ def too_few(done: Sequence[float], running: Sequence[float]) -> bool:
 
 
 def _last(over: Callable[[float], float], longest: float) -> tuple[float, float, float]:
-    """Return the time at which the last of several instances ends: median and range. `over` returns the probability
-    that all of them have ended by a given time."""
+    """Return the median and the range of the time at which the last of several instances ends. `over` returns the
+    probability that all of them have ended by a given time."""
 
     def when(share: float) -> float:
         early, late = 0.0, longest
@@ -120,7 +121,8 @@ class _Curve:
             unknown = left * (self._amounts[-1] - ages[-1]) ** 2  # as for an exponential distribution
         pairs = list(zip(shares, self._amounts, strict=True))
         self.longest = self._amounts[-1]
-        self._middle = self._amounts[len(self._amounts) // 2]  # squares relative to this, to avoid rounding errors
+        # Squares are relative to this value, to avoid rounding errors.
+        self._middle = self._amounts[len(self._amounts) // 2]
         self._weights = _suffix_sums(shares)
         self._sums = _suffix_sums([share * (amount - self._middle) for share, amount in pairs])
         squares = _suffix_sums([share * (amount - self._middle) ** 2 for share, amount in pairs])
@@ -145,7 +147,7 @@ class _Curve:
         return (mean**2 + variance) / (2 * mean) if mean > 0 else 0.0
 
     def rested(self, wait: float) -> float:
-        """Return the probability that this remaining amount is less than `wait`."""
+        """Return the probability that an instance at a random moment of its run has less than `wait` remaining."""
         mean, _ = self.beyond()
         return 1 - self._above(wait) * (self.beyond(wait)[0] - wait) / mean if mean > 0 else 1.0
 
@@ -156,7 +158,7 @@ class _Curve:
 
 
 def _suffix_sums(values: Sequence[float]) -> list[float]:
-    """Return for each value the sum of it and all values after it."""
+    """Return the suffix sums: for each value, the sum of this value and all values after it."""
     return list(accumulate(reversed(values)))[::-1]
 
 

@@ -1,7 +1,8 @@
-"""A batch in the format of a submission to SWE-bench's `experiments` repository (its README.md and checklist.md, 2025).
+"""A batch in the format of a submission to SWE-bench's `experiments` repository (as described in its README.md and
+checklist.md, 2025).
 
-It has predictions, a readable trajectory of each instance, the logs of the evaluation, metadata and a checklist. What
-only the submitters know is a line marked TO FILL IN.
+It contains predictions, a readable trajectory of each instance, the logs of the evaluation, metadata and a checklist.
+Values that only the submitters know are left as lines marked TO FILL IN.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ class _Counts:
 def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> Path:
     """Write a submission of the batch in `out` to `folder` and return the folder.
 
-    It contains the first repeat, since a submission has one attempt for each instance. Logs are those of the newest
+    It contains the first repeat, since a submission has one attempt for each instance. The logs are those of the newest
     evaluation in `out/evaluation`, if they belong to the same patch. An existing README.md or metadata.yaml is kept,
-    because it may have been filled in. Raises UsageError for the batch's own folder, and for a file to publish that is
-    a link or outside `out`, WorkspaceError if it cannot be written, RunBroken for damaged results.
+    because it may have been filled in. Raises UsageError if `folder` is `out`, or if a file to publish is a link or
+    outside `out`; WorkspaceError if the submission cannot be written; RunBroken for damaged results.
     """
     if folder.resolve() == out.resolve():
         raise UsageError(f"{folder} is the batch's own folder.", "Give another one with --leaderboard.")
@@ -117,7 +118,7 @@ def _model_name(manifest: Mapping[str, Any]) -> str:
 
 
 def _metadata(manifest: Mapping[str, Any]) -> str:
-    """Return metadata.yaml; its texts are in JSON notation, which is valid YAML."""
+    """Return metadata.yaml; its strings are written as JSON, which is valid YAML."""
     model = json.dumps(_model_name(manifest))
     name = json.dumps(f"swe-agent {manifest['swe-agent']} + {_model_name(manifest)}")
     return f"""\

@@ -1,4 +1,4 @@
-"""The reason for the outcome of a batch's run, as one of a fixed set of labels that can be counted."""
+"""The reason for the outcome of a run in a batch: one of a fixed set of labels that can be counted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ OUTCOME_REASONS = {
     "error": "red",
     "infrastructure": "red",
 }
-"""Reasons and the colours they are shown in. Runs that ended by themselves are `unproven` or `empty`; for the others,
-what stopped them matters more than whether they have a patch."""
+"""Reasons and the colours they are shown in. Runs that ended by themselves are `unproven` or `empty`; for other runs,
+the reason for the stop matters more than whether they have a patch."""
 
 
 def outcome_reason(done: JobResult) -> str:
-    """Return the reason for a result, one of `CAUSES`."""
+    """Return the reason for a result, one of `OUTCOME_REASONS`."""
     if done.kind in ("verified", "faster"):
         return "verified"
     if done.kind in OUTCOME_REASONS and done.kind not in ("unproven", "empty"):

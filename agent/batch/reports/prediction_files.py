@@ -17,7 +17,7 @@ from trajectories.journal import open_new, write_fully
 SHARE = 0.02
 """Maximum share of the time spent on rewriting `preds.json` during a batch, whatever its size."""
 PAUSE = 1.0
-"""Minimum seconds between two rewrites."""
+"""Minimum number of seconds between two rewrites."""
 CHUNK = 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""The display of a batch: a few lines that are redrawn on a terminal, one line for each event in a log."""
+"""The display of a batch: a few lines that are redrawn on a terminal, or one line for each event in a log."""
 
 from __future__ import annotations
 
@@ -208,7 +208,8 @@ class Dashboard:
 
 
 def _table(shown: Sequence[RunningInstance], now: float, width: int) -> Table:
-    """Return a table with a row for each instance; long names keep their end, which distinguishes them best."""
+    """Return a table with a row for each instance; long names are cut at the start, because their ends distinguish them
+    best."""
     phases = width >= WIDE
     longest = max(len(one.run) for one in shown)
     name = min(longest, max(LEAST_NAME, width // 3))

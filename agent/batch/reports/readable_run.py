@@ -21,7 +21,7 @@ from trajectories.trajectory import Trajectory
 def page(done: JobResult, directory: Path) -> str:
     """Return the run's record in Markdown: every step, with the observations as the model saw them.
 
-    Anything that looks like a key, and this machine's own keys, are masked. Without a record, the page shows the run's
+    This machine's own keys, and all text that looks like a key, are masked. Without a record, the page shows the run's
     error.
     """
     try:
@@ -74,7 +74,7 @@ def _step(step: Step, reply: Reply | None) -> Iterator[str]:
 
 
 def _action(action: Action) -> Iterator[str]:
-    """Yield an action's lines: tool and arguments, with multi-line arguments as blocks."""
+    """Yield the lines for an action: its tool and arguments, with multi-line arguments as code blocks."""
     short = {name: value for name, value in action.arguments.items() if "\n" not in str(value)}
     yield f"**{action.tool}** {_code(json.dumps(short, ensure_ascii=False))}".removesuffix(" `{}`")
     for name, value in action.arguments.items():
@@ -100,5 +100,5 @@ def _code(text: str) -> str:
 
 
 def _fence(text: str, least: int) -> str:
-    """Return a fence with more backticks than any sequence of them in the text."""
+    """Return a fence of at least `least` backticks that is longer than any run of backticks in the text."""
     return "`" * max([least, *(len(run) + 1 for run in re.findall(r"`+", text))])

@@ -1,4 +1,4 @@
-"""Diagnosis of where a run got stuck, from one pass over its journal, since a batch has thousands of them."""
+"""Diagnosis of where a run got stuck, made in one pass over its journal because a batch can have thousands of runs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from trajectories.journal import decode
 from trajectories.records import Note, Once, Run, Step
 
 LAST = 3
-"""Number of last steps that show what a run was doing."""
+"""Number of final steps that the diagnosis describes."""
 KEPT = 8
-"""Number of steps kept to find them, since messages to the model come in between."""
+"""Number of final steps that are read, since some of them are only messages to the model."""
 HEADERS = re.compile(rb'"(?:kind":"phase|name":"localize)"')
 HEADER = 200
-"""Number of bytes at the start of a record that contain its kind and no untrusted text."""
+"""Number of bytes at the start of a record that contain the record's kind but no untrusted text."""
 FILE = re.compile(r'^--- "?a/(.+?)"?\t?$', re.MULTILINE)
 CHANGED = re.compile(r'^(?:(?:---|\+\+\+) "?[ab]/|rename (?:from|to) )(.+?)"?\t?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class RunDiagnosis:
-    """Where a run got stuck.
+    """The point at which a run got stuck.
 
     `phase` is the last started phase, `acted` the kinds of the last actions, `seen` the first line of the last result.
     `ranked` are the files found by localization, best first; None if none is recorded. `damaged` describes an
@@ -43,7 +43,7 @@ class RunDiagnosis:
 
 
 def diagnose(directory: Path) -> RunDiagnosis:
-    """Return the diagnosis of the run in `directory`, also of an unfinished one. Never raises for damaged data."""
+    """Return the diagnosis of the run in `directory`, which may be unfinished. Never raises for damaged data."""
     phase, ranked = "", None
     steps: deque[bytes] = deque(maxlen=KEPT)
     damaged, number = "", 0
@@ -51,7 +51,7 @@ def diagnose(directory: Path) -> RunDiagnosis:
         with open_regular(directory / "journal.jsonl", inside=directory) as file:
             for number, raw in enumerate(file, 1):
                 if not raw.endswith(b"\n"):
-                    break  # incomplete, or being written
+                    break  # an incomplete line, perhaps still being written
                 if (number == 1 and not isinstance(decode(raw), Run)) or not (raw[:1] == b"{" and raw[-2:] == b"}\n"):
                     raise ValueError
                 if raw.endswith(b'"type":"step"}\n'):
@@ -79,7 +79,7 @@ def diagnose(directory: Path) -> RunDiagnosis:
 
 
 def _last(steps: Sequence[Step]) -> tuple[tuple[str, ...], str]:
-    """Return the kinds of the last actions and the last result, which is a proof's result if the proof came last.
+    """Return the kinds of the last actions, and the last result; if a proof came last, that is the proof's result.
 
     Messages to the model do not count as actions.
     """
@@ -109,7 +109,7 @@ def _result_line(step: Step) -> str:
 
 
 def _unproven(step: Step) -> str:
-    """Return the first part of a proof that does not hold."""
+    """Describe a proof by its kind and the first of its conditions that is not met."""
     data: Mapping[str, Any] = step.observations[0].data if step.observations else {}
     verdict = data.get("verdict")
     if not isinstance(verdict, dict):
@@ -126,7 +126,7 @@ def _unproven(step: Step) -> str:
 
 
 def changed_base_files(diff: str) -> frozenset[str]:
-    """Return the files of the base that a diff changes, which localization can find."""
+    """Return the existing files that a diff changes; new files are excluded, since localization cannot find them."""
     return frozenset(name for head in _heads(diff) for name in FILE.findall(head))
 
 
@@ -136,12 +136,13 @@ def changed_files(diff: str) -> frozenset[str]:
 
 
 def _heads(diff: str) -> Iterable[str]:
-    """Return the header of each file in a diff, before its first hunk, since content lines may look the same."""
+    """Return the header of each file in a diff: the lines before the first hunk, since lines in a hunk may look like
+    headers."""
     return (part.partition("\n@@")[0] for part in re.split(r"(?m)^(?=diff --git )", diff))
 
 
 def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:
-    """Return the rank, from 1, by which all gold files are found; 0 if one is not found."""
+    """Return the worst rank of a gold file, starting at 1; 0 if any gold file is not ranked."""
     places = {path: number for number, path in reversed(list(enumerate(ranked, 1)))}
     ranks = [places.get(path, 0) for path in gold]
     return max(ranks) if ranks and all(ranks) else 0

@@ -112,7 +112,7 @@ def command(
     try:
         summary = start_batch(asked, plain)
     except KeyboardInterrupt:
-        # A second interrupt, or nothing has started: do not wait for threads.
+        # This is a second interrupt, or nothing has started: do not wait for threads.
         report_error(["--json"] if json else [], *INTERRUPTED)
         exit_process(Cancelled.code, patience=0)
     if json:

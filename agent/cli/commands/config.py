@@ -33,8 +33,8 @@ def command(
 ) -> int:
     """Show and change settings, and store the API keys of model providers.
 
-    `config show`: every setting, its value, and where the value comes from. Of a key only the place where it is stored
-    is shown.
+    `config show` lists every setting with its value and where the value comes from. For a key, only the place where it
+    is stored is shown.
 
     `config set NAME VALUE`, `config unset NAME`: change your config file; `config path` prints its path.
     Set a field of a model as models.MODEL.FIELD, without quotes:
@@ -116,7 +116,8 @@ def _change(name: str, value: str | None) -> None:
 
 
 def _check_theme(name: str) -> None:
-    """Raise UsageError for an unknown theme. A config file may name one of another version, so loading is lenient."""
+    """Raise UsageError for an unknown theme. Loading a config file accepts unknown themes, since another version may
+    have them."""
     from textual.theme import BUILTIN_THEMES
 
     from agent.tui.theme import AUTO, THEMES

@@ -54,7 +54,7 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A run, or a step of it by its full name, with the tree after that step."""
+    """A run, or one of its steps by full name, with the tree after that step."""
 
     material: RunView
     step: str = ""
@@ -111,7 +111,7 @@ def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None
 
 
 def _diff_trees(left: Side, right: Side) -> str:
-    """Return the diff of two trees, made by one git process over both stores, which it does not change."""
+    """Return the diff of two trees, made by one git process that reads both object stores without changing them."""
     from trajectories.checked_difference import CheckedDifference, object_folder
     from trajectories.errors import RunBroken
     from trajectories.git_store.git_commands import create_store, decode, folders, git, git_environ
@@ -135,7 +135,7 @@ def _diff_trees(left: Side, right: Side) -> str:
 
 
 def _row(section: str) -> dict[str, Any]:
-    """Return a file of a diff as a JSON object; lines of a binary file are not counted."""
+    """Return a JSON object for one file of a diff; lines of a binary file are not counted."""
     head, _, hunks = section.partition("\n@@ ")
     lines = head.split("\n")
     status = next((mark for line in lines[1:2] for word, mark in STATUS.items() if line.startswith(word)), "M")

@@ -21,11 +21,12 @@ def command(
 ) -> int:
     """Check git, Docker, disk, model and settings, and show how to fix each problem.
 
-    The checks of the model: whether it is known, its price, its context window and where its key is stored; with --ask
-    also whether it answers. Exit codes: 0 all checks pass, 3 fix settings, key or price, 5 fix this machine.
+    The model checks cover whether the model is known, its price, its context window and where its key is stored; with
+    --ask, also whether it answers. Exit codes: 0 all checks pass, 3 fix settings, key or price, 5 fix this machine.
 
-    With --clean nothing is checked. It removes containers and temporary folders of dead processes, half-built images,
-    unused base images and volumes, and stale locks. Runs, patches and environments are kept.
+    With --clean, nothing is checked; leftovers are removed instead. Leftovers are containers and temporary folders of
+    dead processes, half-built images, unused base images and volumes, and stale locks. Runs, patches and environments
+    are kept.
     """
     if clean:
         return _clean(json)

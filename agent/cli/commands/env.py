@@ -37,7 +37,7 @@ def command(
 
     `env why` shows how the repository's environment is determined, and what was refused; it builds nothing.
 
-    `env build` builds it; `fix` does so itself if it is missing. `env list` lists all environments.
+    `env build` builds it, which `fix` does automatically if it is missing. `env list` lists all environments.
 
     `env prune` removes environments unused for --days, and all but the --keep most recently used.
     """

@@ -58,7 +58,7 @@ def command(
 
 
 def _bank(repo: str) -> Bank:
-    """Open the repository's experience. Raises UsageError if its first commit is missing."""
+    """Open the repository's experience. Raises UsageError if the repository's first commit is missing."""
     from aci.history.repository_identity import find_identity
     from aci.repository.user_repository import Repository
     from agent.config.settings import load_settings

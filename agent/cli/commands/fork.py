@@ -44,15 +44,15 @@ def command(
 ) -> int:
     """Continue from a step of a run in a new run, with a hint, another model or another budget.
 
-    The new run copies the old one's history up to that step and continues in a new workspace, with the files as they
-    were after it. The old run is not changed. Output and exit codes are those of `fix`. A run that you did not create
-    here is forked in the repository of the current folder and with your settings.
+    The new run copies the old run's history up to that step, and continues in a new workspace with the files as they
+    were after that step. The old run is not changed. Output and exit codes are those of `fix`. A run that you did not
+    create here is forked in the repository of the current folder and with your settings.
     """
     check_delivery(apply, branch)
     if len(hint) > MOST_HINT:
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
     today = load_settings()
-    with suppress(UsageError):  # origin() reports it
+    with suppress(UsageError):  # find_origin() reports the error
         ask_for_owner(today.state, today.run_directory(step.rpartition("@")[0]))
     start_step = find_origin(step, today)
     settings = fork_settings(

@@ -33,11 +33,10 @@ def command(
     """Remove old runs, and unused data of the others.
 
     Without RUN, --older-than or --keep no run is removed. With both options, a run must be older and not among the
-    newest N to be removed. A resumable or damaged run is removed only if it is named; a run in use never is.
-    In the remaining runs that you created, incomplete files of crashes and outputs that no record names are removed,
+    newest N to be removed. A resumable or damaged run is removed only if it is named; a run in use is never removed. In
+    the remaining runs that you created, files left incomplete by crashes and outputs that no record names are removed,
     and the trees of ended runs are packed. Empty folders of runs that never started are removed after a day. Other
-    files in the runs folder are kept.
-    Exit codes: 0 done, 2 usage, 75 a named run is in use.
+    files in the runs folder are kept. Exit codes: 0 done, 2 usage, 75 a named run is in use.
     """
     from agent.cli.time_spans import parse_time
     from agent.console.rich_terminal import waiting

@@ -69,7 +69,7 @@ def command(
 def _look_up(graph: Graph, name: str, depth: int) -> tuple[list[PlaceView], list[PlaceView]]:
     """Return the first definitions of a name with their neighbours, and the other definitions.
 
-    Raises UsageError for an unknown name, with the nearest names.
+    Raises UsageError, listing the nearest names, for an unknown name.
     """
     from aci.graph.name_lookup import look_up_name
     from aci.graph.symbol_context import describe_place, find_context

@@ -59,7 +59,7 @@ def command(
     """Make a function faster, and prove it: same results, fewer instructions.
 
     Without --function the hottest functions of the workload are chosen; without a workload the tests are the workload.
-    Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, else as `fix`.
+    Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, others as for `fix`.
     """
     check_delivery(apply, branch)
     if workload and benchmark:

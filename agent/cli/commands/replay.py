@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import lexists  # not a method of Path, which raises for a name that is too long
+from os.path import lexists  # not Path.exists, which raises if the name is too long
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,9 +27,9 @@ def command(
 ) -> int:
     """Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ.
 
-    No model is used, so it costs nothing. Trees, success and exit codes are compared exactly; text without times,
-    durations, addresses, temporary paths, process ids and ports. Steps where only text differs are listed separately.
-    After a step that differs, the replay continues from the recorded tree. The replay is a run of its own.
+    No model is used, so it costs nothing. Trees, success and exit codes must be equal; in text, times, durations,
+    addresses, temporary paths, process ids and ports are ignored. Steps where only text differs are listed separately.
+    After a step that differs, the replay continues from the recorded tree. The replay is recorded as a separate run.
 
     Exit codes: 0 the same, 1 something differs, 2 usage, 5 workspace, 130 interrupted.
     """

@@ -63,7 +63,8 @@ def command(
 
 
 def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str], None]) -> Path:
-    """Copy an untrusted run so that it can be resumed. Raises UsageError if it has ended: its result is not trusted."""
+    """Copy an untrusted run so that it can be resumed. Raises UsageError if the run has ended, since its result cannot
+    be trusted."""
     from agent.runs.run_fork import copy_untrusted_run
 
     if read(directory).exit is not None:

@@ -25,9 +25,9 @@ STATES = (
     "verified", "faster", "unproven", "not_found", "budget", "limit", "error", "stuck", "interrupted",
     "answered", "done", "undone", "written", "replayed", "parted", OPEN, RUNNING, DAMAGED, NEWER,
 )  # fmt: skip
-"""Values that `--ended` accepts, besides the texts in the column."""
+"""Values that `--ended` accepts, in addition to the texts shown in the `ended` column."""
 NARROW = 16
-"""Minimum columns for an issue; with fewer, the origin of a run is shortened to a mark."""
+"""Minimum width of the issue, in columns; if less is left, the origin of a run is shortened to `MARK`."""
 MARK = " (from …)"
 
 
@@ -81,7 +81,8 @@ def command(
 
 
 def _states(asked: list[str]) -> tuple[str, ...]:
-    """Return the states that `--ended` names; `verified,faster` is two. Raises UsageError for an unknown state."""
+    """Return the states that `--ended` names; a value such as `verified,faster` names two. Raises UsageError for an
+    unknown state."""
     meant = {"_".join(words.split()): state for state, words in WORDS.items()} | {state: state for state in STATES}
     given = ["_".join(name.replace("-", " ").split()) for each in asked for name in each.split(",")]
     if (wrong := next((name for name in given if name not in meant), None)) is not None:

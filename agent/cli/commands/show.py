@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import lexists  # not a method of Path, which raises for a name that is too long
+from os.path import lexists  # not Path.exists, which raises if the name is too long
 from typing import Annotated
 
 import typer
@@ -47,7 +47,7 @@ def command(
             return following(settings.run_directory(run), out, settings.state)
         return 0
     name, at, named = run.rpartition("@")
-    if at and name and named and not step and not lexists(run):  # as `fork` and `diff` take it
+    if at and name and named and not step and not lexists(run):  # RUN@STEP, as in `fork` and `diff`
         run, step = name, named
     material = open_run(run, load_settings())
     try:

@@ -61,7 +61,7 @@ def command(
     """Write stable tests that raise coverage and kill more mutants.
 
     The tests describe the current behaviour; behaviour that looks wrong is reported and not tested. No source file is
-    changed. Exit codes: 0 tests were written, 1 no test could be written, else as `fix`.
+    changed. Exit codes: 0 tests were written, 1 no test could be written, others as for `fix`.
     """
     check_delivery(apply, branch)
     if bool(function) == changed:
@@ -92,7 +92,8 @@ def command(
 
 
 def _checked_target(source: Repository, function: str) -> str:
-    """Return the target as the run stores it. Raises UsageError if there is no such file or function."""
+    """Return the target in the form in which a run records it. Raises UsageError if there is no such file or
+    function."""
     path, mark, name = function.partition(".py:")
     path = (f"{path}.py" if mark else function).removeprefix("./")
     if not path.endswith(".py") or (mark and not name) or "," in path:
@@ -111,7 +112,7 @@ def _checked_target(source: Repository, function: str) -> str:
 
 
 def _changed_targets(source: Repository, base: str) -> str:
-    """Return the functions that differ from the merge base with `base`. Raises UsageError if there are none."""
+    """Return the functions that have changed since the merge base with `base`. Raises UsageError if there are none."""
     found = changed_functions(source, base)
     if not found:
         raise UsageError(

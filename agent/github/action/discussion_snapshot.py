@@ -32,7 +32,7 @@ class Discussion:
 
     @property
     def note(self) -> str:
-        """Sentences on what is left out; "" if nothing is."""
+        """A message about comments that were left out or not read; "" if there are none."""
         long = f"At least {self.unread * FULL:,} comments or events in the middle were not read." if self.unread else ""
         return " ".join(filter(None, [self._edited, long]))
 
@@ -87,13 +87,14 @@ def thread_at_request(here: Address, trigger: Trigger, rights: Rights, rules: Ru
 
 
 def thread_root(trigger: Trigger) -> int:
-    """Return the first comment of the review thread that holds the request; 0 for other requests."""
+    """Return the id of the first comment in the review thread that contains the request; 0 if the request is not in a
+    review thread."""
     comment = trigger.comment if trigger.kind == "review" else None
     return int(comment.get("in_reply_to_id") or comment["id"]) if comment else 0
 
 
 def _read(here: Address, *paths: str) -> tuple[list[list[Any]], int]:
-    """Return the items listed at each path, and the number of pages left out of the longest list."""
+    """Return the items of the list at each API path, and the largest number of unread pages of any list."""
     client = connect(here)
     reader = Reader(client, here, kept=False)
     try:
@@ -117,7 +118,8 @@ def _before(comments: Sequence[Any], trigger: Trigger, rights: Rights, rules: Ru
 
 
 def _others(comments: Sequence[Any], trigger: Trigger, rules: Rules) -> Iterator[Mapping[str, Any]]:
-    """Yield the comments from before the request, without those of the Action and the one that made the request."""
+    """Yield the comments from before the request, except the Action's own comments and the comment that made the
+    request."""
     asks = trigger.comment["id"] if trigger.comment else 0
     for one in comments:
         ours = author_of(one).casefold() == rules.bot.casefold() and str(one.get("body")).startswith(MARK)
@@ -130,7 +132,7 @@ def _trusted(comment: Comment, rights: Rights) -> Comment:
 
 
 def _is_before(event: Any, trigger: Trigger) -> bool:
-    """Whether an item linked the issue before the request and was not edited since."""
+    """Whether an item linked the issue before the request and has not been edited since."""
     source = (event.get("source") or {}).get("issue") or {} if isinstance(event, Mapping) else {}
     times = [source.get("updated_at"), event.get("created_at")] if source else []
     return bool(times) and all(at and utc(at) < trigger.at for at in times)

@@ -1,4 +1,5 @@
-"""Follow-up requests in one of the Action's pull requests: they continue its run as the next turn of a conversation.
+"""Follow-up requests in one of the Action's pull requests, which continue that pull request's run as the next turn of a
+conversation.
 
 A fork of the run gets two turns: the model answers or changes files (`build`), then all changes go through the whole
 proof (`prove`). If the earlier run no longer exists, a new run starts at the pull request's head, with the pull
@@ -43,7 +44,7 @@ FOLLOW_UP_SETTINGS = {"update_tests": True}
 
 
 class Head(WorkingTree):
-    """The working tree that a later turn takes over: the files of the pull request's head."""
+    """The working tree that a later turn starts from: the files of the pull request's head."""
 
     def __init__(self, engine: Engine, commit: str) -> None:
         super().__init__(engine.repository, engine.trees)
@@ -72,7 +73,8 @@ def open_follow_up(
         shutil.rmtree(directory, ignore_errors=True)
         earlier = _earlier_run(parent, copy, source, known)
         base = earlier.run.base.commit if earlier else task.base
-        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # not the earlier run's settings
+        # The earlier run's settings are not reused.
+        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)
         if earlier is not None:
             fork(earlier, settings, name=name)
         else:
@@ -116,7 +118,8 @@ def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: 
 
 
 def _start_turn(engine: Engine, task: TaskRequest, copy: Path) -> None:
-    """Record the earlier run's result as merged into the pull request, then start the next turn; each only once."""
+    """Record the earlier run's result as merged into the pull request, then start the next turn; a repeated call
+    repeats neither."""
     records = engine.trajectory.records
     forked = max(at for at, record in enumerate(records) if isinstance(record, Note) and record.kind == "forked")
     since = records[forked:]

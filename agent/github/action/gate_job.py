@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NOT_DONE = "**Not started.** "
 BEGINNINGS = (NOT_DONE, "**Not worked on.** ")
-"""Prefixes of comments on a refusal, including that of earlier versions."""
+"""Prefixes of comments on refused requests, including the prefix that earlier versions used."""
 RULE = "\n\n---\n\n"
 
 
@@ -103,7 +103,7 @@ def _decide(gate: Gate, out: Path) -> int:
 
 
 def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest, str]:
-    """Return the task and a note on it. Raises TriggerSkipped with the reason not to do it."""
+    """Return the task and a note on it. Raises TriggerSkipped with the reason if the task should not be done."""
     name, place = gate.here.repository, gate.place
     subject = subject_of(place, name, trigger, gate.rules)
     trigger = request_time(place, trigger)
@@ -157,7 +157,7 @@ def _base(place: Repository, subject: Subject) -> tuple[str, str]:
 
 
 def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple[Comment, ...], Discussion]:
-    """Return the issue or the pull request's own title and text, the thread to answer, and the discussion."""
+    """Return the issue (for a pull request, its own title and text), the thread to answer, and the discussion."""
     if subject.pull is not None:
         thread = thread_at_request(gate.here, trigger, gate.rights, gate.rules)
         return replace(issue_of(subject.data), trust="stranger"), thread.comments, thread
@@ -168,14 +168,15 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
 
 
 def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:
-    """Return the status comment's text while the run is at work."""
+    """Return the status comment's text for a run in progress."""
     what = "the follow-up" if task.kind == "follow-up" else "this issue"
     status = f"Working on {what}, requested by {escape_markdown(task.asked_by)}, with a budget of {price(task.budget)}."
     return "\n\n".join(filter(None, [status, discussion.note, run]))
 
 
 def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
-    """Show in the status comment why nothing is done, above its present text. A failure is only reported."""
+    """Show in the status comment why nothing is done, above its current text. If this fails, the error is only
+    reported."""
     try:
         sticky = find(gate.place, trigger.number, gate.rules.bot)
         before = sticky.text.partition(RULE)[2] if sticky.text.startswith(BEGINNINGS) else sticky.text

@@ -1,6 +1,7 @@
-"""A job's log without commands to GitHub's runner, since strangers write parts of it.
+"""A job's log without workflow commands, because parts of the log are written by strangers.
 
-The runner executes lines that start with `::`, and `##[` anywhere in a line, in a step's standard output and error.
+GitHub's runner executes such commands in a step's standard output and error: lines that start with `::`, and `##[`
+anywhere in a line.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _COMMAND = re.compile(r"^(\W*?):(?=:)|##(?=\[)")
 
 
 class EscapedStream(io.TextIOBase):
-    """A stream that passes on whole lines and inserts a space into commands to the runner."""
+    """A stream that passes on whole lines and inserts a space into workflow commands, so that the runner ignores
+    them."""
 
     def __init__(self, to: TextIO) -> None:
         self._to, self._open = to, ""
@@ -65,7 +67,7 @@ def escape_line(line: str) -> str:
 
 
 def escape_commands(work: Callable[[], int]) -> int:
-    """Run a command and return its exit code; its output and its errors cannot hold commands to the runner."""
+    """Run a command and return its exit code; workflow commands in its output and error messages are disabled."""
     from agent.console.error_report import report_failure
 
     with escaped_output():
@@ -81,7 +83,7 @@ def escape_commands(work: Callable[[], int]) -> int:
 
 @contextmanager
 def escaped_output() -> Iterator[None]:
-    """Within this context the process's output cannot hold commands to the runner."""
+    """Disable workflow commands in the process's output within this context."""
     streams = EscapedStream(sys.stdout), EscapedStream(sys.stderr)
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         try:

@@ -45,7 +45,8 @@ OWN_ADDRESS = "41898282+github-actions[bot]@users.noreply.github.com"
 class TaskOutcome:
     """How a task ended: a status word for the workflow and the `text` of the comment.
 
-    `pull` is the number of the resulting pull request, `shown` the text that a dry run would have written.
+    `pull` is the number of the resulting pull request; in a dry run, `shown` is the text that would otherwise have been
+    published.
     """
 
     word: str
@@ -131,7 +132,7 @@ def _open_pull(delivery: Delivery, commit: str, draft: PullRequestDraft, flagged
 
 
 def _branch(delivery: Delivery, commit: str) -> tuple[str, bool]:
-    """Return the first branch name that is free or whose branch already has this commit, and whether it has."""
+    """Return the first branch name that is free or already points to this commit, and whether the branch exists."""
     for name in islice(branches(delivery.asked.number), MOST_BRANCHES):
         at = branch_tip(delivery.outbox, name, delivery.url, delivery.address.token)
         if at in ("", commit):
@@ -173,7 +174,7 @@ def _author(rules: Rules) -> tuple[str, str]:
 
 
 def _ci_note(delivery: Delivery) -> list[str]:
-    """Return a note on CI if it waits for an approval."""
+    """Return a note if CI does not start without approval."""
     return [comment_texts.APPROVAL] if delivery.rules.bot == OWN_TOKEN else []
 
 
@@ -191,4 +192,4 @@ def _conflict_note(delivery: Delivery) -> Iterator[str]:
     except UsageError:
         yield f"{code(asked.target)} has new commits meanwhile, and the patch does not apply to it without conflicts."
     except SweAgentError:
-        pass  # GitHub also shows whether it conflicts
+        pass  # GitHub also shows whether the pull request conflicts

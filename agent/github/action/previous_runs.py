@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MOST = 1_000
-"""Maximum number of an issue's events that are searched for its label."""
+"""Maximum number of an issue's events that are searched for the addition of the label."""
 
 
 def request_time(place: Repository, trigger: Trigger) -> Trigger:
-    """Return the trigger with its true time, if the event has no time or a later one.
+    """Return the trigger with its actual time if the event has no time or a later one.
 
     That is the start of the workflow run for a manual run, and the time when the label was added for a label.
     """
@@ -45,10 +45,11 @@ def _is_label_event(event: IssueEvent, trigger: Trigger) -> bool:
 
 
 def find_parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, StatusComment]) -> str:
-    """Return the latest other run of this workflow that left a journal for a pull request; "" without one.
+    """Return the number of the latest other run of this workflow that left a journal for a pull request; "" if there is
+    none.
 
-    The run's number comes from a comment, so the run is checked. Artifacts of other workflows may come from strangers:
-    runs for pull requests from forks are also listed in this repository.
+    The number comes from a comment, so the function checks that the run belongs to this workflow. Artifacts of other
+    workflows may come from strangers: runs for pull requests from forks are also listed in this repository.
     """
     charges = [one for sticky in stickies.values() for one in sticky.charges]
     known = [one for one in charges if one.journal and one.pull == pull and one.run not in ("", workflow_run())]

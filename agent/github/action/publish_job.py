@@ -1,7 +1,7 @@
 """The publish job, the last one of the Action: publish a task's result on GitHub, or report why not.
 
-It has a token with write access, no key for a model, and runs no code of the repository. It trusts the gate's task; it
-treats the solve job's result as untrusted.
+It has a token with write access but no API key for a model, and runs no code of the repository. It trusts the gate's
+task but not the solve job's result.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ if TYPE_CHECKING:
 
 AGAIN = "Run the whole workflow again."
 MOST_OVER = 5
-"""A run's reported cost counts up to this multiple of its budget: a higher report would only block other runs."""
+"""A run's reported cost is capped at this multiple of its budget, because a higher cost would only block other runs."""
 
 
 def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, repo: Path) -> int:
-    """Publish the result of the task in the file `asked`, which must have the gate's digest; return 0 if that is done.
+    """Publish the result of the task in the file `asked`, which must have the digest from the gate job; return 0 on
+    success.
 
-    `handed` is None if the solve job left nothing. Raises UsageError for a task that is not the gate's. Errors of
-    GitHub and git are reported on GitHub if possible and then raised: ConfigError with the missing permission or
-    setting, TryLater.
+    `handed` is the result file; None if the solve job left none. Raises UsageError if the gate job did not write the
+    task. Errors of GitHub and git are reported on GitHub if possible and then raised, such as ConfigError with the
+    missing permission or setting, or TryLater.
     """
     known, rules, address = task_request.read(asked, digest), load_rules(), own_repository()
     if known.repository.casefold() != address.repository.casefold():
@@ -86,7 +87,7 @@ def _result(file: Path | None, digest: str, asked: TaskRequest, task_digest: str
 
 
 def _mask_outcome(outcome: Outcome) -> Outcome:
-    """Return the outcome without keys, since it becomes public."""
+    """Return the outcome with keys masked, because it becomes public."""
     return Outcome(**{field.name: mask_keys(getattr(outcome, field.name)) for field in fields(outcome)})
 
 
@@ -99,7 +100,7 @@ def _publish_outcome(
     outcome: Outcome | None,
     diff: bytes,
 ) -> TaskOutcome:
-    """Publish the outcome and return how that ended."""
+    """Publish the outcome and return how the task ended."""
     if outcome is None:
         return TaskOutcome("died", comment_texts.missing_result_comment())
     if outcome.exit in (0, 6) and diff:
@@ -126,7 +127,7 @@ def _report(
             failed = error  # the status comment then holds the answer
     text = f"{text} {comment_texts.requester_line(asked.asked_by)}"
     known = status_comment.find(there, asked.number, rules.bot)
-    if outcome is None:  # its cost is unknown: the reservation counts
+    if outcome is None:  # the cost is unknown, so the reservation counts
         status_comment.update_comment(there, known, text)
     else:
         dollars = outcome.result["usage"]["dollars"]

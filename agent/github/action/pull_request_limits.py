@@ -1,4 +1,5 @@
-"""Limits on pull requests: one open pull request for an issue, and a maximum number of the Action's own."""
+"""Limits on pull requests: one open pull request for each issue, and a maximum number of open pull requests of the
+Action."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ MOST = 1_000
 
 
 def check_free(place: Repository, server: str, name: str, issue: int, rules: Rules) -> None:
-    """Raise TriggerSkipped if a pull request for the issue is open, or too many of the Action's are."""
+    """Raise TriggerSkipped if a pull request for the issue is open, or if the Action has too many open pull
+    requests."""
     with translate_errors("read the open pull requests", "pull-requests: read"):
         pulls = list(islice(place.get_pulls(state="open", sort="created", direction="desc"), MOST))
     closes = closing(server, name, issue)
@@ -34,6 +36,7 @@ def check_free(place: Repository, server: str, name: str, issue: int, rules: Rul
 
 
 def closing(server: str, name: str, issue: int) -> re.Pattern[str]:
-    """Return a pattern for GitHub's closing keywords before the issue, in any of its notations."""
+    """Return a pattern that matches one of GitHub's closing keywords followed by a reference to the issue, in any
+    notation."""
     where = rf"(?:(?:{re.escape(name)})?#|{re.escape(f'{server}/{name}')}/issues/){issue}\b"
     return re.compile(rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+{where}", re.IGNORECASE)

@@ -1,4 +1,5 @@
-"""The answer to a request in a pull request, posted once a run: in its review thread, else as a comment."""
+"""The answer to a request in a pull request, posted once for each workflow run: in the request's review thread, else as
+a comment."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ NEEDS = "pull-requests: write"
 
 
 def reply(repository: Repository, asked: TaskRequest, bot: str, text: str) -> str:
-    """Post the answer, unless this workflow run did already, and return the answer's URL."""
+    """Post the answer unless this workflow run already did, and return the answer's URL."""
     mark = f"<!-- swe-agent answer {workflow_run()} -->"
     body = cut(f"{mark}\n\n{text}", LONGEST, CUT)
     with translate_errors(f"answer in #{asked.number}", NEEDS):

@@ -1,7 +1,7 @@
 """The archive of a run's folder that one job leaves for a later follow-up.
 
-It is passed on as an artifact, which has no links and no empty folders and may come from anyone. Only the journal, the
-outputs and the git objects are restored from it: by name, as plain files, up to a size limit.
+It is passed on as an artifact; artifacts have no links and no empty folders, and they may come from anyone. Only the
+journal, the outputs and the git objects are restored from it: by name, as plain files, up to a size limit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def archive_run(engine: Engine, target: Path, diff: bytes) -> Path | None:
 
 
 def restore_run(source: Path, target: Path) -> None:
-    """Restore a run's folder from an archive. Raises UsageError for one that is too large."""
+    """Restore a run's folder from an archive. Raises UsageError if the archive is too large."""
     try:
         for name, file in _files(source):
             _copy(file, target / name)
@@ -55,7 +55,7 @@ def restore_run(source: Path, target: Path) -> None:
 
 
 def _files(source: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name and path of each file of a run, without links and other files."""
+    """Yield the name and path of each file that belongs to a run; links and unknown files are skipped."""
     count = total = 0
     for folder, folders, files in os.walk(source, followlinks=False):
         folders[:] = sorted(name for name in folders if not (Path(folder) / name).is_symlink())

@@ -36,18 +36,18 @@ from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageErro
 from trajectories.journal import is_started
 
 REPORTED = frozenset({0, 1, 4, 6})
-"""Exit codes of runs that ended; the result file holds the details, and the job succeeds."""
+"""Exit codes of runs that ended normally: the job succeeds, and the result file holds the details."""
 
 
 def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
     """Work on the task in the checkout `repo` and write the result file to `out`.
 
     `parent` is the folder of the run that a follow-up continues. `flags` are settings (None: not given). Returns 0 if
-    the run ended normally, else the error's code. Raises UsageError, with nothing written, for a file that is not the
-    gate's or belongs to an earlier attempt of the workflow run.
+    the run ended normally, else the error's code. Raises UsageError, and writes nothing, if the gate job did not write
+    the task or wrote it for an earlier attempt of the workflow run.
     """
     asked = read(task, digest)
-    if asked.attempt not in ("", workflow_attempt()):  # its budget may be spent already
+    if asked.attempt not in ("", workflow_attempt()):  # the budget may be used up already
         raise UsageError("The gate has not reserved a budget to solve this again.", AGAIN)
     with escaped_output():
         job = Job(asked, digest, out)
@@ -69,7 +69,8 @@ class Job:
         self.task, self.digest, self.out = task, digest, out
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
-        """Write the result. If the patch adds a key, raise ConfigError, or omit patch and journal after an error."""
+        """Write the result. If the patch adds a key, raise ConfigError; if the run already failed with an error, omit
+        the patch and the journal instead."""
         with ignore_signals():
             outcome = replace(outcome_of(engine, ended, self.digest, error, self.task.thread), base=self.task.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)

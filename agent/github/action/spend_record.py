@@ -20,7 +20,7 @@ MARK = "<!-- swe-agent ledger: "
 """The prefix of a status comment."""
 END = " -->"
 MOST = 50
-"""Charges that are kept individually; older ones are summed up for each pull request."""
+"""Maximum number of charges that are kept individually; older ones are summed up for each pull request."""
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -30,7 +30,7 @@ class Charge:
     """The reserved amount of one workflow run (`held`) and what it spent (None until it is settled).
 
     `run` is the workflow run's number, `at` the time of the reservation (ISO 8601, UTC), `pull` the number of the pull
-    request that it opened or works on. With `journal` the run left a journal that a later run can continue.
+    request that it opened or works on. If `journal` is true, the run left a journal that a later run can continue.
     """
 
     run: Annotated[str, Field(pattern=r"^\d{0,20}$")]
@@ -50,7 +50,8 @@ _NAMES = ("run", "at", "held", "spent", "pull", "journal")
 
 
 def spent(charges: Iterable[Charge], day: str = "") -> float:
-    """Return the dollars of all charges, or of those of one day (`2026-01-31`). Unsettled ones count in full."""
+    """Return the total in dollars of all charges, or of the charges of one day (`2026-01-31`). An unsettled charge
+    counts with its full reservation."""
     return sum(one.dollars for one in charges if one.at.startswith(day))
 
 
@@ -78,9 +79,10 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
 
 
 def _folded(charges: Sequence[Charge]) -> list[Charge]:
-    """Return all charges, with the oldest ones summed up to one for each pull request, dated as its latest.
+    """Return all charges, with the oldest ones of each pull request merged into one charge that has the date of the
+    latest of them.
 
-    So no day counts less than was spent on it, and no pull request is lost, because each keeps its own charges.
+    So the current day never counts less than was spent on it, and no pull request is lost.
     """
     by_time = sorted(charges, key=lambda one: one.at)
     old, new = by_time[:-MOST], by_time[-MOST:]

@@ -1,4 +1,5 @@
-"""Reservations: a run reserves its budget and its issue before it starts, and settles both when it is published.
+"""Reservations: a run reserves its budget and its issue before it starts, and settles both when its result is
+published.
 
 Two runs that check at the same moment both find nothing reserved, so each checks again after its reservation. If both
 created a comment, the one with the higher number withdraws. If both edited the same comment, the one whose charge was
@@ -51,7 +52,8 @@ def charges_of(place: Repository, numbers: Iterable[int], bot: str) -> dict[int,
 
 
 def check_unhandled(stickies: Iterable[StatusComment], at: str) -> None:
-    """Raise TriggerSkipped if a run started after an issue's event (label, opening), which is handled only once."""
+    """Raise TriggerSkipped if a run has started since the issue was labelled or opened, because such an event is
+    handled only once."""
     if any(one.at > at and one.run != workflow_run() for sticky in stickies for one in sticky.charges):
         raise TriggerSkipped("A later run has handled this already.")
 

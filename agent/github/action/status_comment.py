@@ -30,7 +30,8 @@ NEEDS = "issues: write"
 
 @dataclass(frozen=True, slots=True)
 class StatusComment:
-    """The status comment on issue or pull request `number` (`id` 0: none yet), and all charges there."""
+    """The status comment on issue or pull request `number`, and all charges there; `id` is 0 if there is no comment
+    yet."""
 
     number: int
     id: int = 0
@@ -50,7 +51,7 @@ def find(repository: Repository, number: int, bot: str) -> StatusComment:
     merged: dict[tuple[str, str], Charge] = {}
     for one in found.charges:
         which = one.run or f"of #{one.pull}"  # older charges are summed up for each pull request
-        merged.setdefault((which, one.at), one)  # the oldest comment is kept up to date, so its charges count
+        merged.setdefault((which, one.at), one)  # the oldest comment is kept up to date, so its charges take precedence
     return replace(found, charges=tuple(merged.values()))
 
 
@@ -78,7 +79,7 @@ def update_comment(repository: Repository, sticky: StatusComment, text: str) -> 
 
 
 def hold(repository: Repository, sticky: StatusComment, text: str, charge: Charge) -> StatusComment:
-    """Announce that a run starts, and charge its reservation."""
+    """Announce that a run starts, and record its reservation as a charge."""
     return update_comment(repository, replace(sticky, charges=(*sticky.charges, charge)), text)
 
 
@@ -110,7 +111,7 @@ def settle(
 def spent_on(repository: Repository, bot: str, day: str) -> float:
     """Return the dollars charged in the whole repository on a day (`2026-01-31`, UTC).
 
-    Raises TryLater if the number of comments changed since then exceeds the number that is searched.
+    Raises TryLater if more comments have changed since the start of that day than are searched.
     """
     since = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     charges: list[Charge] = []
@@ -131,7 +132,8 @@ def remove(repository: Repository, sticky: StatusComment) -> None:
 
 
 def _comment(repository: Repository, number: int) -> IssueComment:
-    """Return a comment to change with one request; PyGithub would read it first."""
+    """Return a comment object that can be changed with one request; PyGithub would first send a request to read the
+    comment."""
     from github.IssueComment import IssueComment
 
     return IssueComment(repository.requester, url=f"{repository.url}/issues/comments/{number}", completed=False)

@@ -1,4 +1,4 @@
-"""The Action's inputs, with which a repository's owner limits it, and its fixed constants."""
+"""The Action's inputs, with which a repository's owner limits what the Action does, and the Action's constants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from agent.config.environment_variables import check_environment
 from trajectories.errors import ConfigError
 
 PREFIX = "swe-agent/"
-"""Prefix of all branches that the Action creates. A pull request from one, opened by the bot, is the Action's own."""
+"""Prefix of all branches that the Action creates. A pull request is the Action's own if the bot opened it from such a
+branch."""
 COMMAND = "/swe-agent"
 """The prefix of comments that are meant for the Action."""
 
@@ -27,25 +28,26 @@ class Rules(BaseSettings):
     label: str = "swe-agent"
     """The label that asks for a fix; "" for none."""
     on_opened: Literal["nobody", "members", "everyone"] = "nobody"
-    """Whose new issues are worked on without a request."""
+    """Authors whose new issues are worked on without a request."""
     allowed_bots: str = ""
     """Logins of bots that may make requests, separated by commas."""
     bot: str = "github-actions[bot]"
-    """The login of the Action itself, with whose token it publishes."""
+    """The login of the account with whose token the Action publishes."""
     most_open: int = Field(default=5, ge=0)
     """Maximum number of open pull requests of the bot."""
     budget: float = Field(default=2.0, gt=0)
-    """Dollars for one run."""
+    """Maximum amount in dollars for one run."""
     budget_per_issue: float = Field(default=10.0, ge=0)
     budget_per_day: float = Field(default=20.0, ge=0)
     open_unproven: bool = False
     """Whether an unproven patch also becomes a pull request."""
     dry_run: bool = False
-    """Decide and solve, but write nothing to GitHub."""
+    """Whether to check events and solve tasks without writing anything to GitHub."""
     max_patch: int = Field(default=200_000, gt=0)
     """Maximum size in bytes of a published patch."""
     minutes: int = Field(default=120, gt=0)
-    """Maximum time for solving. An older reservation does not block other runs."""
+    """Maximum number of minutes for solving. A reservation that is clearly older than this does not block other
+    runs."""
 
     @property
     def bots(self) -> frozenset[str]:

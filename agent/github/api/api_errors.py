@@ -51,7 +51,7 @@ def translate_refusal(error: GithubException, what: str, needs: str = "", token:
 
 
 def connection_error(error: RequestException, what: str) -> SweAgentError:
-    """Return the error for a request without an answer."""
+    """Return the error for a request that got no response."""
     import requests
 
     if isinstance(error, requests.exceptions.SSLError):
@@ -87,7 +87,7 @@ def message(error: GithubException) -> str:
 
 
 def _rate_limit_error(headers: dict[str, str], said: str, what: str, token: str) -> TryLater | None:
-    """Return the error for one of GitHub's rate limits (requests an hour, simultaneous requests), if it is one."""
+    """Return the error for one of GitHub's rate limits (requests per hour, simultaneous requests), if it is one."""
     if headers.get("x-ratelimit-remaining") == "0" or PRIMARY.match(said):
         reset = headers.get("x-ratelimit-reset", "")
         until = f" until {_clock(int(reset))}" if reset.isdecimal() and len(reset) < 12 else ""
@@ -123,7 +123,7 @@ def _forbidden(headers: dict[str, str], said: str, what: str, needs: str) -> Con
 def _accepted(header: str) -> str:
     """Return a header such as `issues=write,contents=read; pull_requests=write` in the notation of workflows.
 
-    One of the alternatives between semicolons is enough.
+    Semicolons separate alternatives, of which one is enough.
     """
     alternatives = []
     for alternative in header.split(";"):
@@ -142,7 +142,7 @@ def _clock(seconds: int) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return the message of the innermost error, without memory addresses of objects and without retries."""
+    """Return the message of the innermost error, without memory addresses of objects and without details of retries."""
     seen: list[BaseException] = []
     while error not in seen:
         seen.append(error)

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment")
 TIMEOUT = 30
-"""Maximum number of seconds to wait for an answer from the server."""
+"""Maximum number of seconds to wait for a response from the server."""
 LOGGERS = ("github", "urllib3.connectionpool")
 """Loggers that write redirects and retries, with URLs, to stderr; their warnings are switched off."""
 
 
 def connect(address: Address) -> Github:
-    """Return a client for the server of `address`, with the user's token for it, or anonymous. Raises ConfigError."""
+    """Return a client for the server of `address` that uses the user's token for that server, if there is one. Raises
+    ConfigError."""
     from github import Auth, Github
 
     from agent.github.api.request_retries import RetryPolicy
@@ -50,14 +51,14 @@ def connect(address: Address) -> Github:
 
 
 def repository(address: Address) -> Repository:
-    """Return the repository without a request yet; make requests within `translate_errors`."""
+    """Return the repository object without sending a request; later requests must be made within `translate_errors`."""
     return connect(address).withLazy(True).get_repo(address.repository)
 
 
 def require_created(thing: Made) -> Made:
-    """Return what was created, if GitHub's answer contains it. Raises TryLater otherwise.
+    """Return the created object if GitHub's response contains it. Raises TryLater otherwise.
 
-    PyGithub takes any answer without an error status for success, even a proxy's page.
+    PyGithub treats any response without an error status as success, even a proxy's page.
     """
     if not isinstance(thing.html_url, str):
         raise _invalid_answer("write")
@@ -83,7 +84,7 @@ def translate_errors(what: str, needs: str = "", token: str = "GITHUB_TOKEN") ->
         yield
     except GithubException as error:
         raise translate_refusal(error, what, needs, token) from error
-    except requests.JSONDecodeError as error:  # is also a RequestException
+    except requests.JSONDecodeError as error:  # must come first: it is also a RequestException
         raise _invalid_answer(what) from error
     except requests.RequestException as error:
         raise connection_error(error, what) from error
@@ -102,7 +103,7 @@ def _invalid_answer(what: str) -> TryLater:
 
 
 def _is_from_pygithub(error: BaseException) -> bool:
-    """Whether an error was raised in PyGithub's code, which has no error classes of its own for invalid answers."""
+    """Whether an error was raised in PyGithub's code, which has no error classes of its own for invalid responses."""
     from pathlib import Path
 
     import github

@@ -30,7 +30,7 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
 
     `say` is called if the issue has moved or comments were not read. Raises UsageError if `url` is not an issue,
     ConfigError for a missing permission, TryLater if GitHub does not answer or its rate limit is reached. The token is
-    sent to that server only.
+    sent only to the server of `url`.
     """
     if "/pull/" in url:
         what = f"{url} is not the address of an issue but of a pull request."
@@ -94,7 +94,7 @@ def author_of(data: Mapping[str, Any]) -> str:
 
 
 def trust_of(data: Mapping[str, Any]) -> Trust:
-    """Return the trust according to the author's role in the repository, as GitHub reports it."""
+    """Return the trust level for the author's role in the repository, as GitHub reports it."""
     return "member" if data.get("author_association") in MEMBERS else "stranger"
 
 
@@ -148,7 +148,8 @@ def _state(source: Mapping[str, Any]) -> str:
 
 
 def _moved(data: Mapping[str, Any], address: Address, say: Say) -> Address:
-    """Return the issue's current URL, from GitHub's answer, if its repository was renamed or the issue was moved."""
+    """Return the issue's current address from GitHub's response, which differs if the repository was renamed or the
+    issue was moved."""
     try:
         now = address_of(str(data.get("html_url") or ""))
     except UsageError:

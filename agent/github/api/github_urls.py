@@ -1,7 +1,7 @@
-"""GitHub's URLs: those of issues, pull requests and the server's API; and the token for the server.
+"""URLs on GitHub servers: those of issues, pull requests and the API; and the user's token for each server.
 
-Supported are `github.com`, `*.ghe.com`, and GitHub Enterprise servers named by GITHUB_SERVER_URL (as in GitHub Actions)
-or GH_HOST (as for GitHub's command line). No requests are sent to other hosts.
+The supported servers are `github.com`, `*.ghe.com`, and GitHub Enterprise servers named by GITHUB_SERVER_URL (as in
+GitHub Actions) or GH_HOST (as for GitHub's command line). No requests are sent to other hosts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The repository's URL, for people and for git."""
+        """The repository's URL, for browsers and for git."""
         return f"{self.server}/{self.repository}"
 
     @property
@@ -65,13 +65,13 @@ class Address:
 
     @property
     def token_name(self) -> str:
-        """The variable that holds the token; without one, the variables to set."""
+        """The environment variable that holds the token; if there is no token, the variables to set."""
         unset = "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
         return next(self._tokens, (unset, ""))[0]
 
     @property
     def _tokens(self) -> Iterator[tuple[str, str]]:
-        """Pairs of variable and token for this server; the first one is used."""
+        """Pairs of an environment variable and its token for this server; the first one is used."""
         names: tuple[str, ...] = ()
         if self.server == _own_server():
             names = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -98,7 +98,8 @@ def address_of(url: str) -> Address:
 
 
 def own_repository() -> Address:
-    """Return the repository in which an action runs. Raises UsageError outside of one."""
+    """Return the repository in which the current GitHub Actions workflow runs. Raises UsageError outside of GitHub
+    Actions."""
     name = os.environ.get("GITHUB_REPOSITORY", "")
     if not re.fullmatch(_REPOSITORY, name, re.ASCII):
         raise UsageError("GITHUB_REPOSITORY names no repository.", "This command is for GitHub Actions.")

@@ -1,8 +1,9 @@
-"""Removal of text that a reader of GitHub's page does not see but a model would; the removed kinds are named.
+"""Removal of hidden text, which a model would see but a reader of GitHub's page does not; the removed kinds of text are
+named.
 
-These are HTML comments, link titles, unused definitions, and characters that have no width or change the direction of
-text (https://embracethered.com/blog/posts/2024/hiding-and-finding-text-with-unicode-tags/). Code is visible, so only
-such characters are removed from it.
+These are HTML comments, link titles, unused link definitions, and characters that have no width or change the direction
+of text (https://embracethered.com/blog/posts/2024/hiding-and-finding-text-with-unicode-tags/). Code is always shown, so
+only invisible characters are removed from it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def visible_text(text: str) -> VisibleText:
 
 
 def _removed_kinds(counts: Counter[str], where: str = "") -> tuple[str, ...]:
-    """Return the removed kinds with their counts, without those that are zero."""
+    """Return the kinds of text that were removed, with their counts."""
     return tuple(f"{n} {kind.replace('(s)', 's' * (n != 1))}{where}" for kind, n in (+counts).items())
 
 
@@ -103,7 +104,7 @@ def _without_invisible(text: str, counts: Counter[str]) -> str:
 
 
 def _joinable(character: str, too: str = "") -> bool:
-    """Whether a joiner or selector may follow or precede this character, or it is one of `too`."""
+    """Whether a joiner or selector may stand next to this character; characters in `too` are also allowed."""
     return bool(character) and (character in too or (character > "\u00ff" and not _INVISIBLE.match(character)))
 
 
@@ -124,14 +125,14 @@ def _parts(text: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _end(text: str, opened: re.Match[str]) -> int:
-    """Return where the opened element ends: the end of the text for an unclosed fence or comment, 0 for unclosed
-    backticks."""
+    """Return the position where the opened element ends: the end of the text for an unclosed fence or comment, 0 for
+    unclosed backticks."""
     if opened["comment"]:
         close = text.find("-->", opened.start() + 2)
         if close >= 0:
             return close + 3
         before = text[text.rfind("\n", 0, opened.start()) + 1 : opened.start()]
-        return 0 if before.strip(_BEGINNINGS) else len(text)  # within a line it is text
+        return 0 if before.strip(_BEGINNINGS) else len(text)  # an unclosed comment within a line is shown as text
     if fence := opened["fence"]:
         width = len(opened["item"] or "")
         fenced = re.compile(rf"^ {{{width},{width + 3}}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)

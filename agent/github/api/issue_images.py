@@ -1,4 +1,5 @@
-"""The images of an issue, as data: URLs. Strangers name them, so they are fetched from GitHub's own hosts only."""
+"""The images of an issue, as data: URLs. Strangers choose the URLs, so images are fetched only from GitHub's own
+hosts."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MOST, MOST_HOPS = 8, 3
 TIMEOUT = 10
 SECONDS = 30
-"""Maximum time for all images together."""
+"""Maximum number of seconds for fetching all images together."""
 PUBLIC = "https://github.com"
 _CONTENT = ("https://user-images.githubusercontent.com", "https://private-user-images.githubusercontent.com")
 RAW = "https://raw.githubusercontent.com"
@@ -59,7 +60,7 @@ def fetch_images(texts: Iterable[str], address: Address) -> tuple[str, ...]:
 
 
 def _fetched(session: Session, url: str, address: Address, most: int, until: float) -> bytes:
-    """Return the bytes at a URL; none if it redirects to a host that is not allowed, or is too large or too slow."""
+    """Return the bytes at a URL; none if it cannot be read or redirects to a URL that is not allowed."""
     for hop in range(MOST_HOPS + 1):
         headers = {"Authorization": f"token {address.token}"} if _may_have_token(url, address) else {}
         with session.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:

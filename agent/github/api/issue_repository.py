@@ -58,9 +58,11 @@ def check_belongs(source: Repository, url: str, accept: Callable[[str], bool], f
 
 
 def belongs_to(source: Repository, address: Address) -> bool:
-    """Whether a remote of `source` is the repository at `address`, by its current or an earlier name, or a fork of it.
+    """Whether a remote of `source` is the repository at `address`, under its current or an earlier name, or a fork of
+    it.
 
-    GitHub is asked only if the names do not decide it. Raises what `known_remotes` raises if GitHub does not answer.
+    A request is sent to GitHub only if the names alone do not decide it. Raises what `known_remotes` raises if GitHub
+    does not answer.
     """
     if has_remote(source, address):
         return True

@@ -32,7 +32,8 @@ _RIGHT = re.compile(r"`([a-z-]+): (read|write|admin)`")
 
 def explain_permission(error: SweAgentError, rules: Rules) -> SweAgentError:
     """Return the error with the missing permission or setting as its fix, if the refusal shows which."""
-    if isinstance(error, ConfigError) or hasattr(error.__cause__, "status"):  # otherwise it is not GitHub's message
+    # Other errors do not contain GitHub's message.
+    if isinstance(error, ConfigError) or hasattr(error.__cause__, "status"):
         text = f"{error.message} {error.__cause__ or ''}"
         for pattern, fix in _SETTINGS:
             if re.search(pattern, text, re.IGNORECASE):
@@ -51,7 +52,8 @@ def explain_permission(error: SweAgentError, rules: Rules) -> SweAgentError:
 
 
 def _grant(rights: dict[str, str], rules: Rules) -> str:
-    """Return how to grant permissions: in the workflow for its own token, in an App's settings for an App."""
+    """Return advice on granting permissions: in the workflow file for the workflow's own token, in the App's settings
+    for a GitHub App."""
     listed = " and ".join(f"`{name}: {level}`" for name, level in rights.items())
     if rules.bot == OWN_TOKEN:
         return f"Add {listed} to `permissions:` of the workflow that calls swe-agent."

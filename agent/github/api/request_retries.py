@@ -14,12 +14,12 @@ LONGEST_WAIT = 60
 later."""
 TRIES_MORE = 2
 BACKOFF = 0.25
-"""Seconds of urllib3's backoff factor: no wait before the first retry, twice this value before the second."""
+"""urllib3's backoff factor in seconds: no wait before the first retry, twice this value before the second."""
 MOST_HOPS = 5
 LIMITED = (403, 429)
 FOLLOWED = 301
-"""The only redirect that PyGithub follows. PyGithub treats other redirects as success, so a write under a repository's
-old name (307) would seem to succeed."""
+"""The only redirect status that PyGithub follows. PyGithub treats other redirects as success, so a write under a
+repository's old name (307) would seem to succeed."""
 MOVED = (FOLLOWED, 302, 307, 308)
 TROUBLE = (500, 502, 503, 504)
 
@@ -34,7 +34,7 @@ class RetryPolicy(Retry):
     """
 
     _hops = 0
-    """Maximum number of successive redirects; PyGithub would follow them without end."""
+    """Number of successive redirects so far; PyGithub would follow them without end."""
 
     @classmethod
     def usual(cls) -> Self:
@@ -61,7 +61,8 @@ class RetryPolicy(Retry):
     ) -> Self:
         """Return the policy for the next try.
 
-        Raises MaxRetryError, after which the answer is passed on unchanged; TooManyRedirects, GithubException.
+        Raises MaxRetryError to pass the response on unchanged, TooManyRedirects, and GithubException for redirects that
+        PyGithub does not follow.
         """
         if response is not None and response.status in MOVED:
             self._hops = 0
@@ -73,5 +74,5 @@ class RetryPolicy(Retry):
             raise MaxRetryError(_pool, url or "", ResponseError("the wait is too long"))
         left = super().increment(method, url, response, error, _pool, _stacktrace)
         if response is not None:
-            response.close()  # urllib3 would read its body, which may never end
+            response.close()  # urllib3 would read the response's body, which may never end
         return left

@@ -1,4 +1,4 @@
-"""Bodies of HTTP answers, read with limits on size and time."""
+"""Bodies of HTTP responses, read with limits on size and time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 MOST = 32 << 20
-"""Maximum number of bytes of an answer of the API; a page of 100 comments of the maximum size has 26 MB."""
+"""Maximum number of bytes of an API response; a page of 100 comments of the maximum size has 26 MB."""
 SECONDS = 120.0
 PIECE = 65_536
 
@@ -43,7 +43,7 @@ def read_body(answer: Response, most: int, until: float) -> bytes:
 
 @cache
 def limit_answers() -> None:
-    """Make PyGithub read each answer with limits; it has none of its own."""
+    """Make PyGithub read each response with limits, since it has none of its own."""
     from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
     class Plain(HTTPRequestsConnectionClass):

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from agent.github.api.github_urls import Address
 
 MOST_KEPT = 2_000
-"""Maximum number of cached answers; the oldest are removed."""
+"""Maximum number of cached responses; the oldest are removed."""
 LARGEST = 5_000_000
 MOST_PAGES = 10
 FULL = 100
-"""Items on a full page."""
+"""Number of items on a full page."""
 SCHEMA = "CREATE TABLE answers (key TEXT PRIMARY KEY, etag TEXT, link TEXT, body TEXT)"
 _LAST = re.compile(r"[?&]page=(\d{1,6})[^>]*>;\s*rel=\"last\"")
 
@@ -38,8 +38,8 @@ class Answer(NamedTuple):
 class Reader:
     """A reader for one server and one account.
 
-    With `kept`, answers are cached in a folder that only the user can read; without it, or if the cache is unusable,
-    every answer comes from the server.
+    With `kept`, responses are cached in a folder that only the user can read; without it, or if the cache is unusable,
+    every response comes from the server.
     """
 
     def __init__(self, client: Github, address: Address, kept: bool = True) -> None:
@@ -57,7 +57,7 @@ class Reader:
     def pages(self, path: str) -> tuple[list[Any], int]:
         """Return the items of a list, and the number of pages that were left out.
 
-        Of a list with more than `MOST_PAGES` pages, the first and the last ones are read.
+        If a list has more than `MOST_PAGES` pages, only the first and the last ones are read.
         """
         answer = self._fetch(path, {"per_page": FULL})
         found = self._items(path, answer)
@@ -104,7 +104,7 @@ class Reader:
         return answer
 
     def _is_full(self, first: Answer) -> bool:
-        """Whether there may be more pages now than in the cached answer.
+        """Whether there may be more pages now than the cached response shows.
 
         A page's ETag does not change with later pages, and a 304 has no Link header
         (https://github.com/app-sre/github-mirror/pull/113).

@@ -107,7 +107,8 @@ _BY_SUFFIX = (
     (SCRIPT, re.compile(r"(?!(?:.*/)?(?:src|tests?)/).*\.groovy")),
     (SETTINGS, re.compile(r"[^/]+\.(?:toml|ya?ml|json[5c]?|ini|cfg|conf|properties)|(?:config|settings)\.[^/]+")),
 )
-"""By the whole path: scripts anywhere (Groovy is also a language of sources and tests), settings in the top folder."""
+"""Patterns for the whole path: scripts in any folder (Groovy files in source and test folders are not scripts), and
+settings files in the top folder."""
 _BY_NAME = [(why, re.compile(pattern)) for why, pattern in _KINDS]
 _BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
 _PASSIVE = re.compile(
@@ -117,9 +118,10 @@ _PASSIVE = re.compile(
 
 
 def why_flagged(path: str, is_executable: bool = False) -> str:
-    """Return why a reviewer should read this file first, to complete "`path` …"; "" without a reason.
+    """Return why a reviewer should read this file first, as a phrase that follows its path; "" without a reason.
 
-    Every hidden file, and every file in a hidden folder, is flagged, because no list of such tools stays complete.
+    Every hidden file, and every file in a hidden folder, is flagged, because no list of the tools that read such files
+    stays complete.
     """
     folded = path.casefold()
     name = folded.rpartition("/")[2]
@@ -135,5 +137,5 @@ def why_flagged(path: str, is_executable: bool = False) -> str:
 
 
 def is_hook(path: str) -> bool:
-    """Whether a git hook manager runs this file or reads from it what to run."""
+    """Whether a git hook manager runs this file or is configured by it."""
     return why_flagged(path) == HOOKS

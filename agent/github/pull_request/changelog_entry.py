@@ -1,6 +1,6 @@
 """An entry in the repository's changelog, in the changelog's own format.
 
-No entry is written if the repository has no changelog, or none to which each change adds an entry.
+No entry is written if the repository has no changelog, or if changes do not usually add entries to it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def build_entry(
 ) -> tuple[str, bytes] | None:
     """Return (path, whole new content) of a changelog entry with the text `words` for issue `number`.
 
-    Return None if the repository has no changelog that changes add to, or if one of the `changed` paths already belongs
-    to it. Supported are towncrier, folders of fragments (in the form of the existing ones), changesets, scriv's
-    Markdown, and files with a section for unreleased changes.
+    Return None if the repository has no changelog to which each change adds an entry, or if one of the `changed` paths
+    already belongs to it. The supported formats are towncrier, folders of fragments (in the form of the existing ones),
+    changesets, scriv's Markdown, and files with a section for unreleased changes.
     """
     if not (said := plain(words).rstrip(". ")):
         return None
@@ -159,7 +159,7 @@ def _insert_entry(old: str, text: str, number: int) -> str:
     under = [each for each in headings[first + 1 :] if each[0] < end]
     fixes = next((each for each in under if FIXES.search(each[2])), None)
     if fixes is None and under:
-        return ""  # it has subsections, but none for fixes
+        return ""  # the section has subsections, but none for fixes
     start, stop = (fixes[0], next((line for line, _, _ in under if line > fixes[0]), end)) if fixes else (at, end)
     bullets = [n for n in range(start, stop) if _BULLET.match(lines[n])]
     elsewhere = bullets or [n for n, line in enumerate(lines) if _BULLET.match(line)]
@@ -189,7 +189,8 @@ def _insert_entry(old: str, text: str, number: int) -> str:
 def _is_unreleased(title: str, others: Iterable[str]) -> bool:
     """Whether a heading means "not released" and little else.
 
-    This excludes headings of prose and of release instructions; an unclear one counts only among version headings.
+    This excludes headings of prose and of release instructions; an ambiguous heading counts only if other headings are
+    versions.
     """
     if not UNRELEASED.search(title):
         return False
@@ -207,7 +208,7 @@ def _unreleased_line(lines: list[str], heading: int) -> str:
 
 
 def _is_continuation(lines: list[str], n: int) -> bool:
-    """Whether a line belongs to the bullet before it, which includes indented lines after an empty one."""
+    """Whether a line belongs to the bullet before it; indented lines after an empty line also do."""
     if lines[n].strip():
         return not _BULLET.match(lines[n]) and (lines[n][:1].isspace() or bool(lines[n - 1].strip()))
     return n + 1 < len(lines) and lines[n + 1][:1].isspace() and bool(lines[n + 1].strip())

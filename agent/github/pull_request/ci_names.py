@@ -11,7 +11,7 @@ from agent.github.pull_request.protected_paths import is_ci
 MOST_FILES = 50
 """Maximum number of CI files to read."""
 MOST_BYTES = 500_000
-"""Maximum size of one CI file."""
+"""Maximum size in bytes of one CI file."""
 _WORD = re.compile(r"[\w.+@/-]+")
 COMMON = frozenset({"__init__.py"})
 """Names so common that a mention of one file says nothing about the others."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ANSWERED_HERE = "Answered here"
 ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
-"""Where the judged patch is: the artifact that the workflow uploads, the file in it, and the patch in that file."""
+"""The location of the patch that was judged: the artifact that the workflow uploads, the file in it, and the patch in
+that file."""
 MOST = 10
 LANGUAGES = frozenset(
     ("bash", "c", "cpp", "diff", "go", "java", "js", "json", "python", "py", "rust", "sh", "toml", "ts")
@@ -65,7 +66,7 @@ def unproven_comment(outcome: Outcome) -> str:
 
 
 def not_fixed_comment(outcome: Outcome, has_patch: bool) -> str:
-    """Return the comment on a run that found no fix, or whose budget ran out before."""
+    """Return the comment on a run that found no fix, or whose budget was used up before it found one."""
     if outcome.exit == 4:
         ended = "The budget ran out before a fix was found; the workflow's input `budget` sets what a run may spend."
     elif outcome.answer:
@@ -125,7 +126,7 @@ def prose(text: str) -> str:
 
 
 def _lines(text: str) -> str:
-    """Return the text neutralised line by line, with headings turned into plain lines."""
+    """Return the text escaped line by line, with headings turned into plain lines."""
     shown = []
     for line in text.strip("\n").split("\n"):
         item = _ITEM.match(line)
@@ -163,13 +164,13 @@ def _explanation(outcome: Outcome) -> str:
 
 
 def _proof(outcome: Outcome, without: str = "this change") -> str:
-    """Return the proof in sentences and the verdict's notes that limit it."""
+    """Return sentences on the proof, and the verdict's notes that limit it."""
     notes = (escape_markdown(note) for note in outcome.result["verdict"]["notes"] if not ROUTINE.match(note))
     return f"{proof(outcome, without)}\n\n{_bullets(notes)}".strip()
 
 
 def _error(outcome: Outcome, *parts: str) -> str:
-    """Return the run's error; `parts` are "message" and "fix"."""
+    """Return the given `parts` of the run's error ("message", "fix")."""
     error: Mapping[str, Any] = outcome.result.get("error") or {}
     return escape_markdown(" ".join(error.get(part) or "" for part in parts))
 
@@ -195,7 +196,7 @@ def _red_test(outcome: Outcome) -> str:
 
 
 def _download_hint(outcome: Outcome, run: bool = True) -> str:
-    """Return how to download the patch and, with `run`, how to repeat the proof."""
+    """Return instructions for downloading the patch and, with `run`, for repeating the proof."""
     from agent.github.api.github_urls import own_repository
 
     said = f"The patch is {code(DIFF)} in {code(FILE)}, in the run's artifact {code(ARTIFACT)}."

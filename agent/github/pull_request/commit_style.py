@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST, LONGEST_BODY = 72, 4_000
 FEW = 5
-"""If there are fewer commits, no style is derived."""
+"""Minimum number of commits from which a style is derived."""
 OURS = "Generated-by"
 _CONVENTIONAL = re.compile(
     r"(?P<type>feat|fix|docs|chore|refactor|tests?|ci|build|perf|style|revert|deps)"
@@ -27,7 +27,7 @@ _PREFIX = re.compile(r"(?P<prefix>\[[^\]]{1,40}\]|[\w./-]{1,40}(?:, ?[\w./-]{1,4
 _BUG = re.compile(r"(?P<bug>:bug:|\U0001f41b)\ufe0f?\s+(?P<rest>.*)")
 _TICKET = re.compile(r"(?P<mark>gh-|GH-)\d+:")
 _NO_PLACE = re.compile(r"^\W*(?:fix|add|wip|revert|release|merge|bump)|[#-]\d", re.IGNORECASE)
-"""Prefixes that describe another commit or its issue, instead of a place in the code."""
+"""Prefixes that refer to a single commit or its issue instead of a place in the code."""
 _NUMBER = re.compile(r"\s*\((?:#|gh-)\d+\)$")
 
 
@@ -38,10 +38,11 @@ def title(
     near: Sequence[CommitSubject] = (),
     most: int = LONGEST,
 ) -> str:
-    """Return `words` as a commit title in the style of `subjects`; `near` are subjects of commits to the same files.
+    """Return `words` as a commit title in the style of `subjects`; `near` are the subjects of commits that changed the
+    same files.
 
-    The title follows most of the log: conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`, gitmoji, an
-    issue number at the end if people write one, capitalisation, full stop. `number` is the issue's number.
+    The title follows the conventions of the log: conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`,
+    gitmoji, an issue number at the end, capitalisation, full stop. `number` is the issue's number.
     """
     own, words = words, plain(words).rstrip(". ") or "Fix the issue"
     texts = [_NUMBER.sub("", subject.text) for subject in subjects]
@@ -70,7 +71,7 @@ def message(title: str, cause: str, change: str, model: str) -> str:
 
 
 def _prefix(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str, list[str]]:
-    """Return the prefix for a title in this log, and the remainders of the log's titles after their prefixes."""
+    """Return the prefix for a title in the style of this log, and the log's titles without their prefixes."""
     matches = [match for text in texts if (match := _CONVENTIONAL.fullmatch(text))]
     if 2 * len(matches) >= len(texts):
         return f"fix{_scope(matches, near)}: ", [match["rest"] for match in matches]
@@ -95,13 +96,13 @@ def _prefix(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str
 
 
 def plain_prefix(prefix: str) -> str:
-    """Return a prefix from the log unchanged, with its brackets, except for anything that GitHub acts on."""
+    """Return a prefix from the log with its brackets, but without anything that GitHub acts on."""
     inner = plain(prefix.strip("[]"))
     return f"[{inner}]" if prefix.startswith("[") and not re.search(r"\b(?:skip|no)\b", inner) else inner
 
 
 def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
-    """Return the scope of commits to the same files, if most fixes have one; else ""."""
+    """Return the most common scope of commits to the same files, if most fixes have a scope; else ""."""
     fixes = [match for match in matches if match["type"] == "fix"] or matches
     if 2 * sum(bool(match["scope"]) for match in fixes) < len(fixes):
         return ""
@@ -112,9 +113,9 @@ def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
 
 
 def _number_suffix(subjects: Sequence[CommitSubject], number: int) -> str:
-    """Return the issue's number in brackets if people write one; else "".
+    """Return the issue's number in brackets if most commit titles end with such a number; else "".
 
-    Merge commits are ignored: there the forge adds the number of the pull request.
+    Merge commits are ignored, because the hosting service adds the pull request's number to their titles.
     """
     own = [subject.text for subject in subjects if not subject.merged]
     matches = [match for text in own if (match := _NUMBER.search(text))]
@@ -124,7 +125,7 @@ def _number_suffix(subjects: Sequence[CommitSubject], number: int) -> str:
 
 
 def _strip_prefix(words: str) -> str:
-    """Return the words without any prefix that they already have."""
+    """Return the title without its prefix, if it has one."""
     match = _CONVENTIONAL.fullmatch(words) or _FIXED.fullmatch(words)
     return match["rest"] if match else words
 
@@ -132,7 +133,7 @@ def _strip_prefix(words: str) -> str:
 def _match_case(words: str, others: Sequence[str]) -> str:
     first = words.split(maxsplit=1)[0] if words else ""
     if not re.fullmatch(r"[^\W\d_](?:[^\W\d_]*)", first) or (len(first) > 1 and not first[1:].islower()):
-        return words  # a name in code, an abbreviation
+        return words  # the first word is an identifier or an abbreviation
     lower = _holds_for_most(others, lambda text: text[:1].islower())
     return (words[0].lower() if lower else words[0].upper()) + words[1:]
 

@@ -1,4 +1,4 @@
-"""The destination of a pull request opened from a terminal, found and checked before anything is spent."""
+"""The destination of a pull request opened from a terminal, found and checked before the run spends anything."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Destination:
     """Where the branch is pushed and the pull request opened.
 
-    `home` is the issue and its repository by its current name; `hosted` is PyGithub's object for it. The branch is
-    pushed to `url`, which belongs to `owner`, with `token` unless that is "". `target` is the branch to merge into,
-    `notes` are sentences to add to the pull request.
+    `home` is the address of the issue, with the repository's current name; `hosted` is PyGithub's object for the
+    repository. The branch is pushed to `url`, which belongs to `owner`, with `token` unless that is "". `target` is the
+    branch to merge into, `notes` are sentences to add to the pull request.
     """
 
     home: Address
@@ -38,10 +38,10 @@ class Destination:
 
 
 def check_destination(source: Repository, issue: str, base: str | None) -> str:
-    """Return the revision to start from for a run that ends in a pull request, after a check of its destination.
+    """Check the destination of a pull request for the issue, and return the revision to start the run from.
 
-    It is a commit: uncommitted changes cannot be published. Raises what `destination` raises, and UsageError for an
-    unknown revision.
+    The run starts from a commit, because uncommitted changes cannot be published. Raises what `destination` raises, and
+    UsageError for an unknown revision.
     """
     rev = base or "HEAD"
     destination(source, address_of(issue), source.commit(rev))
@@ -117,7 +117,7 @@ def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> 
 def _policy_notes(hosted: Hosted, home: Address, commit: str) -> tuple[str, ...]:
     """Return notes on the project's policy on AI-written changes; raise UsageError if it refuses the pull request.
 
-    A user with write access counts as having been asked by the project.
+    If the user has write access, the project counts as having requested the work.
     """
     asked = bool(hosted.permissions and hosted.permissions.push)
     try:

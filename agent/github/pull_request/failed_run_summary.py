@@ -27,10 +27,10 @@ MOST_FILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The steps since the start of the last turn in which the agent worked (not a turn of the user's own work),
-    including its proof.
+    """The steps since the start of the last turn in which the agent worked, including its proof; turns for the user's
+    own changes are ignored.
 
-    `began` is the tree that the turn started from, `asked` its request.
+    `began` is the tree that the turn started from, and `asked` is the turn's request.
     """
 
     trees: Trees
@@ -51,13 +51,15 @@ def last_work(engine: Engine) -> Work:
 
 
 def _first_asked(issue: Issue, strategy: str) -> str:
-    """Return the request of a run's first turn: in a conversation about a pull request, the requester's words."""
+    """Return the request of a run's first turn: the requester's message in a conversation about a pull request, else
+    the issue's title."""
     words = [comment.body for comment in issue.comments if comment.about == REQUEST_ROLE]
     return words[-1] if words and is_conversational(strategy) else issue.title
 
 
 def attempt_lines(work: Work) -> list[str]:
-    """Return a line for each change that was proved or left unsubmitted, with why it is not proven; oldest first."""
+    """Return a line for each change that a proof checked or that was not submitted, with the reason why it is not
+    proven; oldest first."""
     proofs = {step.tree: verdict_of(step) for step in work.steps if step.author == "proof"}
     lines = [f"{_changes(work.trees, work.began, tree)}: {_why(verdict)}" for tree, verdict in proofs.items()]
     last = work.steps[-1].tree if work.steps else work.began
@@ -67,7 +69,8 @@ def attempt_lines(work: Work) -> list[str]:
 
 
 def _changes(trees: Trees, old: str, new: str) -> str:
-    """Return `Changed a.py, b.py`: source files, or tests if nothing else changed."""
+    """Return a phrase such as `Changed a.py, b.py` that names the source files, or the tests if nothing else
+    changed."""
     paths = [change.path for change in trees.changed(old, new)]
     shown = [path for path in paths if not is_test(path)] or paths
     if not shown:
@@ -95,7 +98,7 @@ def _why(verdict: Verdict) -> str:
 
 
 def red_test(work: Work, issue: str) -> str:
-    """Return the diff that adds the test that failed on the base's source; "" without one."""
+    """Return a diff that adds tests that failed without source changes; "" if there are none."""
     trees, base = work.trees, work.began
     for tree, red in _failing_test_trees(work, issue):
         new = [change.path for change in trees.changed(base, tree) if change.status == "A" and is_test(change.path)]
@@ -105,7 +108,7 @@ def red_test(work: Work, issue: str) -> str:
 
 
 def failure_line(work: Work, issue: str) -> str:
-    """Return a line on how a test fails that already failed before any source was changed; "" without one."""
+    """Return a line on how a test failed before any source was changed; "" if none did."""
     for _, red in _failing_test_trees(work, issue):
         if red:
             return f"{red[0]['id']} fails: {reason(red[0])}".rstrip(": ")
@@ -125,9 +128,10 @@ def final_talk(engine: Engine, work: Work) -> str:
 
 
 def _failing_test_trees(work: Work, issue: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]] | None]]:
-    """Yield trees with new tests that failed for the issue's reason, latest first; those that a proof ran come first.
+    """Yield trees with tests that failed for the issue's reason: first those that a proof ran, then those of other test
+    runs, each latest first.
 
-    Trees from a test run before any source was changed follow, each with its failures.
+    Trees of other test runs count only if they change no source, and come with their failures.
     """
     for step in reversed(work.steps):
         if step.author == "proof" and verdict_of(step).red:

@@ -13,7 +13,7 @@ from trajectories.characters import BREAKS, DROPPED
 LARGEST_FILE = 5_000_000
 """Maximum size in bytes of a file that is examined."""
 LONGEST_LINE = 1_000
-"""Maximum length in characters of a line that a reviewer reads to its end."""
+"""Maximum length in characters of a line that a reviewer is expected to read to its end."""
 _BIDI_CONTROLS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = re.compile(f"[{DROPPED}{BREAKS}\u115f\u1160\u3164\uffa0]")
 _HARMLESS = re.compile(r"\f|\r(?=\n|\Z)")
@@ -26,7 +26,7 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,2048}")
 
 
 def content_refusal(old: bytes | None, new: bytes, secrets: Collection[str] = ()) -> str:
-    """Return why a file may not become `new` (`old` is None for a new file); "" if it may."""
+    """Return why a file may not get the content `new` (`old` is None for a new file); "" if it may."""
     if new.startswith(b"version https://git-lfs"):
         return "it points to a file in Git LFS"
     if b"\0" in new or (not _is_text(new) and (old is None or _is_text(old))):
@@ -44,7 +44,7 @@ def has_key(text: str, secrets: Collection[str] = ()) -> bool:
 
 
 def invisible_content(old: bytes | None, new: bytes) -> str:
-    """Return what a reviewer would not see in the added lines, to complete "`path` …"; "" for nothing."""
+    """Return what a reviewer would not see in the added lines, as a phrase that follows the path; "" for nothing."""
     added = list(_added((old or b"").removeprefix(_BOM), new.removeprefix(_BOM)))
     text = _HARMLESS.sub("", "\n".join(added))
     if _BIDI_CONTROLS.search(text):
@@ -56,7 +56,7 @@ def invisible_content(old: bytes | None, new: bytes) -> str:
 
 
 def _added(old: bytes, new: bytes) -> Iterator[str]:
-    """Yield the lines that `new` has and `old` has not, counting repeated lines."""
+    """Yield the lines that `new` has and `old` does not, counting repeated lines."""
     left = Counter(old.split(b"\n"))
     for line in new.split(b"\n"):
         if left[line] > 0:
@@ -74,7 +74,8 @@ def _is_text(data: bytes) -> bool:
 
 
 def _changed_line_ending(old: bytes, new: bytes) -> str:
-    """Return what changed if all line endings changed, which hides the real changes in the diff; else ""."""
+    """Return the reason for a refusal if all line endings changed, which hides the real changes in the diff; else
+    ""."""
     before, after = _line_ending(old), _line_ending(new)
     if before and after and before != after and "mixed" not in (before, after):
         return f"all its lines end in {after} instead of {before}"
@@ -92,7 +93,7 @@ def _line_ending(data: bytes) -> str:
 
 
 def _has_key(text: str, secrets: Collection[str]) -> bool:
-    apart = _BEGINS.sub(" ", text)  # finds a key with other text directly before it
+    apart = _BEGINS.sub(" ", text)  # also finds a key directly after other text
     return mask_secrets(apart, secrets) != apart or mask_secrets(text, secrets) != text
 
 

@@ -1,7 +1,7 @@
 """The check whether a patch may be published, based on the files that result from it, not on the text of the diff.
 
-The whole patch is refused if it has a change that an attack needs and a fix does not. Changes that honest fixes need as
-well, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
+The whole patch is refused if it has a change that an attack needs and a fix does not. Changes that honest fixes may
+also need, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 100
 MOST_BYTES = 20_000_000
-"""Maximum size of all changed files together."""
+"""Maximum size in bytes of all changed files together."""
 MOST_REASONS = 10
 BY_CI = "is named in the CI configuration"
 PLAIN = ("100644", "100755")
@@ -41,7 +41,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PatchFindings:
-    """Result of the check. `refused` holds sentences on why the patch may not be published; empty if it may.
+    """Result of the check. `refused` lists the reasons why the patch may not be published.
 
     `flagged` maps paths to look at first to a reason that completes "`path` …".
     """
@@ -70,7 +70,7 @@ def check_patch(
         flags = [why_flagged(path, is_executable) or (BY_CI if is_mentioned(path, named) else "")]
         if not change.new_mode.strip("0"):
             flags = [f"{flag} (removed)" for flag in flags if flag]
-        elif change.new not in gone and not why:  # otherwise the file was moved
+        elif change.new not in gone and not why:  # the content of moved files is not checked
             was, now = store.blob(change.old) if change.old.strip("0") else None, store.blob(change.new)
             why = content_refusal(was, now, secrets)
             flags.append(invisible_content(was, now))
@@ -81,7 +81,7 @@ def check_patch(
 
 
 def format_path(path: str) -> str:
-    """Return a path for a comment: as code, on one line, without invisible characters."""
+    """Format a path for a comment: as code, on one line, without invisible characters."""
     return f"`{escape_invisible(path).replace('`', '')[:200]}`"
 
 
@@ -97,7 +97,7 @@ def _size_problems(changes: Sequence[ChangedPath], store: Store, size: int, larg
 
 
 def _refused_entry(change: ChangedPath, store: Store) -> str:
-    """Return why the change is refused by path, kind, mode or size alone; "" if it is not."""
+    """Return why the change is refused because of its path, file type, mode or size; "" if it is not."""
     if why := path_refusal(change.path):
         return why
     there = [

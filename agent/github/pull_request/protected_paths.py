@@ -29,9 +29,9 @@ _OWNERS = re.compile(
 _OWN_SETTINGS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
-"""Characters that a script that lists files would interpret, or that Windows does not allow in names."""
+"""Characters in names that a shell might interpret, or that Windows does not allow."""
 HARMLESS = (".gitignore", ".gitkeep")
-"""Git's own files that are allowed: they only affect what is committed."""
+"""Git's own files that a patch may change, because they only affect what is committed."""
 LONGEST_NAME, LONGEST_PATH = 200, 1000
 """Maximum number of bytes of a name and of a path."""
 
@@ -79,7 +79,8 @@ def spellings(paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
 
 
 def case_collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
-    """Return another spelling of the path or of one of its parent folders; "" for none."""
+    """Return an existing path that a case-insensitive file system does not distinguish from this path or one of its
+    parent folders; "" for none."""
     for part in accumulate(path.split("/"), "{}/{}".format):
         if others := known.get(_plain(part), frozenset()) - {part}:
             return min(others)
@@ -95,6 +96,6 @@ def _belongs_to_git(name: str) -> bool:
 
 
 def _plain(path: str) -> str:
-    """Return a name as a file system sees it that ignores case, Unicode normal forms and zero-width characters."""
+    """Return a name as seen by a file system that ignores case, Unicode normal forms and zero-width characters."""
     folded = unicodedata.normalize("NFKC", path).casefold()
     return re.sub(r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", folded)

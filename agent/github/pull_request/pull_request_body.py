@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
 
 LONGEST = 60_000
-"""Maximum number of characters; GitHub accepts 65,536. Each part has its own limit, and all parts together are shorter
-than this limit. Nothing is cut off, so no part can displace another."""
+"""Maximum number of characters of a pull request's text; GitHub accepts 65,536. Each part has its own limit, and all
+parts together are shorter than this limit. The text as a whole is never truncated, so no part can displace another."""
 MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
 LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 4_000
 SUITE = re.compile(
@@ -32,7 +32,7 @@ _ABSOLUTE = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*/(?P<quoted>[^'"/\n]+)(?P=quote)"""
     r"""|(?:(?<![^\s=:;&|(>'"])|(?<=\s-[A-Za-z]))/(?!dev/)(?:(?:\\.|[^\s/'"=:\\])+/)+(?P<bare>(?:\\.|[^\s/'"=:;)\\])+)"""
 )
-"""An absolute path on the machine where the tests ran; only its last name is shown."""
+"""An absolute path on the machine where the tests ran; only its last component is shown."""
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
@@ -46,8 +46,7 @@ def body(
 ) -> str:
     """Return the text of a pull request for issue `number` with this diff, in the repository's `template` if any.
 
-    `flagged` maps paths to look at first to a reason that completes "`path` …"; `notes` are trusted sentences that
-    follow.
+    `flagged` maps paths to look at first to a reason that completes "`path` …"; `notes` are trusted sentences to add.
     """
     looks = review_lines(outcome, diff, flagged or {})
     parts = {
@@ -62,7 +61,7 @@ def body(
 
 
 def what(outcome: Outcome, diff: str) -> str:
-    """Return cause and change in the model's words; without any, only the changed files."""
+    """Return cause and change in the model's words, or only the changed files if the model gave none."""
     summary = escape_markdown(f"{_sentence(outcome.cause)} {_sentence(outcome.change)}".strip())
     if summary:
         return summary
@@ -71,7 +70,8 @@ def what(outcome: Outcome, diff: str) -> str:
 
 
 def proof(outcome: Outcome, without: str = "this change") -> str:
-    """Return in sentences what failed `without` the change and passes with it, and what was not judged."""
+    """Return sentences on what failed without the change and passes with it, and on what was not judged; `without`
+    names the change."""
     verdict = outcome.result["verdict"]
     lines = [_reproduction_sentence(verdict, without), _regression_sentence(verdict), *_check_sentences(verdict)]
     head = "**Proof:**" if verdict["kind"] in ("verified", "faster") else "**Not proven:**"
@@ -92,7 +92,8 @@ def commands(outcome: Outcome) -> str:
 
 
 def _branch_commands(lines: Sequence[str], base: str) -> list[str]:
-    """Return the commands without a patch file: they take the source changes out of the branch and restore them."""
+    """Return the commands in a form that needs no patch file: they revert the source changes of the branch and reapply
+    them."""
     at = next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)
     if at is None:
         return [*lines]
@@ -117,7 +118,7 @@ def cost(outcome: Outcome) -> str:
 
 
 def price(dollars: float) -> str:
-    """Return an amount in dollars for people; small amounts are not rounded to zero."""
+    """Format an amount in dollars; small amounts are not rounded to zero."""
     return f"${dollars:.2f}" if dollars >= 0.1 or not dollars else f"${max(dollars, 0.001):.3f}"
 
 
@@ -152,7 +153,7 @@ def _regression_sentence(verdict: Mapping[str, Any]) -> str:
 
 
 def _scope(verdict: Mapping[str, Any]) -> str:
-    """Return the files that the suite's command names, if any: only these ran then."""
+    """Return the files that the suite's command names, if any, because only these ran in that case."""
     lines = list(verdict["commands"])
     ahead = lines[: next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)]
     suite = ahead[-1] if ahead and lines.count(ahead[-1]) == 1 else ""
@@ -175,7 +176,7 @@ def _check_sentences(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def _tests(names: Sequence[str]) -> str:
-    """Return a few tests by their names, many by their files."""
+    """Name the tests if they are few, else count them by file."""
     files = Counter(name.partition("::")[0] for name in names if "::" in name)
     if len(names) <= MOST_NAMED or files.total() < len(names) or len(files) > MOST_NAMED:
         return _first_names(names)

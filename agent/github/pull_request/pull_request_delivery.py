@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 EFFECT = "request"
 TRIES = 20
-"""Branch names that are tried for an issue."""
+"""Maximum number of branch names that are tried for an issue."""
 
 
 def deliver_request(engine: Engine, result: Result) -> None:
-    """Open the pull request of a run that ends, if its patch is proven and no delivery is recorded yet."""
+    """Open the pull request of a run at its end, if its patch is proven and no delivery is recorded yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
     if not result.exit.verdict.verified:
@@ -50,14 +50,14 @@ def deliver_on_request(engine: Engine, result: Result) -> None:
     """Open the pull request that a user requests after the run's end, whether or not the patch is proven.
 
     Do nothing if a pull request is open or the patch is empty. Raises UsageError for a patch that may not be published,
-    and what `request` raises.
+    and what `open_request` raises.
     """
     if result.patch and not result.pull and (why := open_request(engine, result)):
         raise UsageError(f"No pull request can be opened: {why}", f"The patch is in {_patch(engine)}.")
 
 
 def open_request(engine: Engine, result: Result) -> str:
-    """Open a draft pull request with the run's patch, or complete the one that was started.
+    """Open a draft pull request with the run's patch, or complete an earlier attempt to open it.
 
     Return the reasons if the patch may not be published, else "". Raises what `check`, `push` and `open_pull` raise;
     the run stays resumable.
@@ -132,7 +132,7 @@ def _push(engine: Engine, box: PublishStore, place: Destination, tree: str, mess
         except BranchMoved:
             if (
                 branch_tip(box, branch, place.url, place.token) != commit
-            ):  # otherwise a git process that outlived this one pushed it
+            ):  # if the branch has this commit, a git process left over from an earlier attempt pushed it
                 continue
         return branch
     raise UsageError(f"Issue {place.home.number} already has {TRIES} branches.", "Delete some.")

@@ -47,9 +47,10 @@ class PullRequestDraft:
 
 
 def build_draft(box: PublishStore, base: str, tree: str, outcome: Outcome, number: int = 0) -> PullRequestDraft:
-    """Return the draft of `tree`, which a patch with this outcome made from the commit `base` for issue `number`.
+    """Return the draft that publishes `tree`, the commit `base` with the patch of this outcome, for issue `number`.
 
-    With `number` 0 it continues a pull request, which already has its changelog entry. The result is deterministic.
+    If `number` is 0, the draft continues a pull request, which already has its changelog entry. The result is
+    deterministic.
     """
     changed = [change.path for change in box.changes(base, tree)]
     if number and not outcome.changelog:

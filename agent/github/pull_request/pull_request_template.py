@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from agent.github.pull_request.text_escaping import code, escape_markdown, strip_invisible
 
 FOLDERS = (".github/", "", "docs/")
-"""The folders where GitHub looks for a template, in its order; the first one found counts."""
+"""The folders where GitHub looks for a template, in search order; the first template found is used."""
 LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
 """Maximum number of bytes of a template and of characters of a placeholder."""
 KINDS = (
@@ -25,7 +25,8 @@ KINDS = (
         r"\bproposed\b|\bproblem\b|\bsolution\b|\bbackground\b|\bdetails?\b",
     ),
 )
-"""Which part of the text goes under a matching heading; the first match is used."""
+"""The parts of the pull request's text, each with a pattern for the headings under which it goes; the first match is
+used."""
 LEFT_TO_AUTHOR = re.compile(
     r"\btypes? of\b|\bcheck ?list\b|\bscreenshot|\bbreaking\b|\blicen[cs]e|\bagreement\b|\bcla\b", re.IGNORECASE
 )
@@ -66,7 +67,8 @@ def fill_template(template: str, parts: Mapping[str, str]) -> str:
     """Return the template with the `parts` (`fixes`, `what`, `proof`, `look`, `cost`) under the fitting headings.
 
     Parts without a heading in the template are placed before it (`fixes`, `what`) or after it (all others). Checkboxes
-    are not ticked, so nothing is attested. Comments to the author are removed.
+    are not ticked, so nothing is confirmed in a person's name. HTML comments, which are instructions to the author, are
+    removed.
     """
     sections = _sections(_TAG.sub("", _FENCE.sub("", _COMMENT.sub("", strip_invisible(template)))))
     left = {name: text for name, text in parts.items() if text}
@@ -109,7 +111,7 @@ def _part_for_heading(heading: str, left: Mapping[str, str]) -> str:
 
 
 def _stays(line: str, answered: bool, left: Mapping[str, str]) -> bool:
-    """Whether a template line is kept: in a section that is filled in, only checkboxes and tables are."""
+    """Whether a template line is kept: a section that is filled in keeps only its checkboxes and tables."""
     stays = not answered or bool(_BOX.fullmatch(line)) or line.lstrip().startswith("|")
     return stays and not _is_placeholder(line)
 
@@ -124,7 +126,7 @@ def _is_placeholder(line: str) -> bool:
 
 
 def _neutral_line(line: str) -> str:
-    """Return a template line with its markup, without anything that GitHub acts on."""
+    """Return a template line with its markup, but without anything that GitHub acts on."""
     if match := _HEADING.fullmatch(line):
         return f"{match[1]} {_words(match[2])}"
     if match := _BOLD.fullmatch(line):
@@ -155,6 +157,6 @@ def _words(text: str) -> str:
 
 
 def _neutral_prose(text: str) -> str:
-    """Return neutralised prose between links, with the spaces around it."""
+    """Return the prose between two links, escaped, with the spaces around it."""
     before, after = " " * (text[:1] == " "), " " * (text[-1:] == " " and bool(text.strip()))
     return f"{before}{escape_markdown(text, emphasis=True)}{after}" if text.strip() else before

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
 
 MOST, LONGEST = 8, 400
-"""Maximum number of lines besides those on automatically run files, and of characters of untrusted text in a line."""
+"""Maximum number of lines, not counting those on flagged files, and maximum number of characters of untrusted text in a
+line."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
     r"Failing before and (?:fixed|mended)|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
 )
-"""Verdict notes that are left out: those on the extent of the proof, which the proof's sentences cover, and those on
-installed copies of the package, whose place in swe-agent's environment does not concern a reviewer."""
+"""Verdict notes that are left out: notes on the extent of the proof, which the proof's sentences cover, and notes on
+copies of the package that are installed in swe-agent's environment, which do not concern a reviewer."""
 _FILE = re.compile(r"(?m)^diff --git (?:a/.*|\"a/.*\") (?:b/(.*)|\"b/(.*)\")$")
 _HUNK = re.compile(r"(?m)^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$")
 _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|module)\s+(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
@@ -28,7 +29,8 @@ _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|modul
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A changed place: its first changed line in the new file, the number of changed lines, the enclosing symbol."""
+    """A hunk of a diff: its first changed line in the new file, the number of changed lines, and the enclosing
+    symbol."""
 
     path: str
     line: int
@@ -41,7 +43,7 @@ def review_lines(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> lis
     """Return lines of Markdown on what to look at first.
 
     All flagged files come first. At most `MOST` lines follow, about attempts to instruct the agent, tests that the
-    issue contradicts or the patch changes, the largest change, and the proof's doubts.
+    issue contradicts or the patch changes, the largest change, and the limits of the proof.
     """
     lines = list(dict.fromkeys(_lines(outcome, diff)))
     more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
@@ -49,7 +51,7 @@ def review_lines(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> lis
 
 
 def _flagged(flagged: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line for each reason, with all its paths."""
+    """Yield one line for each reason, with all the paths that it applies to."""
     by_reason: dict[str, list[str]] = {}
     for path, why in flagged.items():
         by_reason.setdefault(why, []).append(format_name(path))
@@ -88,7 +90,7 @@ def _largest(source: list[Hunk]) -> str:
 
 
 def hunks(diff: str) -> Iterator[Hunk]:
-    """Yield every place that a git diff changes."""
+    """Yield the hunks of a git diff."""
     starts = [*_FILE.finditer(diff)]
     for number, match in enumerate(starts):
         if not (path := match[1] or match[2]):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
 TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000
-"""Characters."""
+"""Maximum number of characters of a title, a summary, an answer and a line."""
 NO_VERDICT = {
     "kind": "none",
     "granularity": "test",
@@ -132,7 +132,8 @@ def _final_answer(engine: Engine, work: Work) -> str:
 
 
 def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any]]:
-    """Yield the functions of the last localization, or its files if it has no functions, without tests."""
+    """Yield the functions that the last localization found, or the files if it found no functions; tests are left
+    out."""
     found = [
         record.value
         for record in engine.trajectory.records

@@ -17,7 +17,8 @@ _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINKED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
 _ACTIVE = re.compile(f"{_LINKED.pattern}|_", re.IGNORECASE)
-"""What GitHub turns into links or mentions, and Markdown syntax within a word: such a word is shown as code."""
+"""Text that GitHub turns into links or mentions, and underscores; a word that contains any of these is shown as
+code."""
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
 _LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
@@ -39,7 +40,7 @@ def escape_markdown(text: str, emphasis: bool = False) -> str:
 
 def plain(text: str) -> str:
     """Return text for a title or a commit message: one line without mentions and issue references."""
-    while (shown := _plain_pass(text)) != text:  # a removal may join its surroundings to a new match
+    while (shown := _plain_pass(text)) != text:  # removing a match may join the text around it into a new match
         text = shown
     return text
 
@@ -58,24 +59,24 @@ def _plain_pass(text: str) -> str:
 def cut(text: str, most: int, end: str = "") -> str:
     """Return Markdown cut to at most `most` characters, with `end` if lines were left out.
 
-    Only whole lines are removed: a cut within a line could break a code span open.
+    Only whole lines are removed, because a cut within a line could leave a code span unclosed.
     """
     return text if len(text) <= most else text[: most - len(end) + 1].rpartition("\n")[0] + end
 
 
 def code(text: str) -> str:
-    """Return a code span on one line that its content cannot end."""
+    """Return text as a code span on one line; the text cannot end the span."""
     line = " ".join(strip_invisible(text).replace("`", "'").split())
     return f"`{line}`" if line else ""
 
 
 def format_name(name: str) -> str:
-    """Return the name of a path or test as code, truncated if it is very long."""
+    """Return a path or the name of a test as code, truncated if it is very long."""
     return code(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…")
 
 
 def code_block(text: str, language: str = "") -> str:
-    """Return a code block that its content cannot end."""
+    """Return text as a code block; the text cannot end the block."""
     shown = strip_invisible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}{language}\n{shown}\n{fence}"
@@ -106,7 +107,7 @@ def _is_blank(character: str) -> bool:
 
 def _paragraph(line: str, emphasis: bool) -> str:
     shown, last = [], 0
-    line = _TRAILER.sub(r"\1", line)  # a squash merge may put it in a commit message
+    line = _TRAILER.sub(r"\1", line)  # a squash merge may copy a trailer into a commit message
     for match in _SPAN.finditer(line):
         shown += [_words(line[last : match.start()], emphasis), code(match[1])]
         last = match.end()
@@ -116,7 +117,7 @@ def _paragraph(line: str, emphasis: bool) -> str:
 
 
 def _words(text: str, emphasis: bool) -> str:
-    """Return escaped prose without code spans."""
+    """Return prose that contains no code spans, escaped."""
     parts = re.split(r"(\s+)", text.replace("`", "'"))
     return "".join(part if part.isspace() else _word(part, emphasis) for part in parts)
 

@@ -1,1 +1,1 @@
-"""Data that the Action's jobs pass on: trigger, subject, requester, task, result; and the repository's AI policy."""
+"""Data that the Action's jobs exchange: trigger, subject, requester, task, result; and the repository's AI policy."""

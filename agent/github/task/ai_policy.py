@@ -1,8 +1,8 @@
 """Detection of a repository's refusal of AI-written contributions; other policies are only linked.
 
 Projects state this in a policy document (`AI_POLICY.md`, `.github/AI_POLICY.md`, …) or in the contributing guide. A
-clear refusal is a sentence that forbids generated code or contributions, without an exception for those that people
-reviewed, understood or disclosed. Sentences are judged by their words, in English only.
+clear refusal is a sentence that forbids generated code or contributions, and makes no exception for those that a person
+has reviewed, understood or disclosed. Only English sentences are recognised, by the words that they contain.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ _OTHER_THINGS = re.compile(
     r"|secrets?|credentials?|reviews|tags?)\b",
     re.IGNORECASE,
 )
-"""Other things that projects forbid an AI to do although they accept its code."""
+"""Things other than code that some projects forbid an AI to write although they accept its code."""
 _MADE_BY_AI = re.compile(
     r"\b(?:generat|wr(?:ite|ote|itten)|produc|creat|made|author|us(?:e|es|ed|ing)\b|involv|assist|output|pair|by"
     r"|for code)",
     re.IGNORECASE,
 )
-"""Words that show that something was made by an AI, since projects about AI often mention it."""
+"""Words that show that something was made by an AI; a mention of AI alone is not enough, because projects about AI
+often mention it."""
 _CONTRIBUTION = r"(?:code(?! (?:comments?|reviews?))|contributions?|patch(?:es)?|PRs?|pull requests?|submissions?)"
 _BY_AI = rf"(?:{_AI.pattern}[- ]{_CONTRIBUTION}|{_CONTRIBUTION} (?:from|by) (?:an? |any )?{_AI.pattern})"
 _SHORT_REFUSAL = re.compile(
@@ -45,7 +46,7 @@ _SHORT_REFUSAL = re.compile(
     r"|declined|unwelcome)\b",
     re.IGNORECASE,
 )
-"""Short refusals of AI code that do not say how it is made."""
+"""Short refusals such as `no AI contributions`, which do not need to say how the code was made."""
 _WORDS = r"\W+(?:[\w'\u2019/-]+\W+){0,6}?"
 _FORBIDS = re.compile(
     rf"(?:\b(?:not|never|cannot)|n['\u2019]t)\b{_WORDS}(?:accept|allow|permit|merge|welcome|tolerate|consider|take|want"

@@ -1,4 +1,4 @@
-"""The schema of an `Outcome` with its result from `agent/console/result_json.py`."""
+"""The schema of an `Outcome`, including its result, which `agent/console/result_json.py` creates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST_LINE, LONGEST_ANSWER, LONGEST_DIFF, MOST_LINES = 4_000, 21_000, 50_000, 1_000
-"""Maximum number of characters, and maximum number of lines of a list."""
+"""Maximum number of characters of a line, an answer and a diff, and maximum number of lines in a list."""
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=MOST_LINES)]
 
@@ -69,7 +69,7 @@ class ResultSchema(_Strict):
 
 
 class OutcomeSchema(_Strict):
-    """The published fields of an outcome, with bounded sizes and consistent with each other."""
+    """The published fields of an outcome, which have limited sizes and must be consistent with each other."""
 
     result: ResultSchema
     exit: int

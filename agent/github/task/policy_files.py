@@ -28,7 +28,7 @@ _POLICY = re.compile(
 def check_policies(place: Repository, here: Address, base: str, *, asked: bool) -> tuple[str, ...]:
     """Return the URLs of the repository's AI policies at a commit.
 
-    Raises TriggerSkipped if one of them, or the contributing guide, refuses such work; `asked` as in
+    Raises TriggerSkipped if one of them, or the contributing guide, refuses AI-written contributions; `asked` as in
     `ai_policy.refusal`.
     """
     linked = []

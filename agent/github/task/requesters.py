@@ -19,14 +19,14 @@ MOST = 30
 
 
 class Rights:
-    """Write access to the repository, looked up once for each account."""
+    """Accounts' write access to the repository, looked up once for each account."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._known: dict[tuple[str, int | None], bool] = {}
 
     def may_write(self, login: str, number: int | None = None) -> bool:
-        """Whether the account of this name, and of this number if given, has write access.
+        """Whether the account with this name, and with this id if one is given, has write access.
 
         Raises what `translate_errors` raises.
         """
@@ -36,7 +36,7 @@ class Rights:
         return self._known[key]
 
     def trust(self, login: str, claimed: Trust) -> Trust:
-        """Return the trust that a user gets: a claimed role counts only for users with write access."""
+        """Return a user's trust level: a claimed role counts only if the user has write access."""
         is_known = (login.casefold(), None) in self._known
         if claimed == "stranger" or (len(self._known) >= MOST and not is_known):
             return "stranger"
@@ -57,10 +57,10 @@ class Rights:
 
 
 def check_requester(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
-    """Admit a requester and return whether they may get an answer: people with write access, no bots, no strangers.
+    """Admit a requester and return whether they may get an answer, which only people with write access may.
 
     An allowed bot's rights are not looked up, because GitHub's collaborator API does not cover Apps. Raises
-    TriggerSkipped for everyone else.
+    TriggerSkipped for everyone who is not admitted.
     """
     login = trigger.actor
     if login.casefold() == rules.bot.casefold():

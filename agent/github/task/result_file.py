@@ -33,14 +33,14 @@ AGAIN = "Run the whole workflow again."
 class Outcome:
     """How a task ended.
 
-    `errand` is the digest of the task's file, `result` the object of `fix --json` without its patch, `exit` its exit
-    code, with which everything published agrees.
+    `errand` is the digest of the task's file, `result` the object of `fix --json` without its patch, and `exit` its
+    exit code, with which all other published fields must agree.
 
-    For people: `title` names the change in a few words; `cause` and `change` say what was wrong and what was done, each
-    in a sentence or two of the model or the strategy; `answer` is an answer without a patch. If nothing is proven,
-    `places` are the most likely places (path, line, name, why), `tried` a line for each failed attempt, and `red_test`
-    a diff that adds the test that shows the issue ("" without one). `attempts` lists instructions to the agent that
-    were found in text from strangers, the repository and tools.
+    For people: `title` names the change in a few words; `cause` and `change` say what was wrong and what was done, in a
+    sentence or two by the model or the strategy; `answer` is the text of an answer without a patch. If nothing is
+    proven, `places` are the most likely locations of the fault (path, line, name, why), `tried` has a line for each
+    failed attempt, and `red_test` is a diff that adds the test that shows the issue ("" without one). `attempts` lists
+    instructions to the agent that were found in text from strangers, the repository and tools.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -93,7 +93,8 @@ def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
         )
     except ValidationError as error:
         problem = error.errors()[0]
-        known = problem["loc"][: -1 if problem["type"] in UNKNOWN else None]  # an unknown name is untrusted text
+        # The name of an unknown field is untrusted text.
+        known = problem["loc"][: -1 if problem["type"] in UNKNOWN else None]
         where = ".".join(map(str, known)) or "its structure"
         raise UsageError(f"The result file {file} is invalid in {where}: {problem['msg'][:200]}.", AGAIN) from None
     if outcome.version != VERSION:

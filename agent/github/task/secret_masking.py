@@ -18,7 +18,7 @@ def mask_keys(value: Any) -> Any:
 
 
 def each_text(value: Any, change: Callable[[str], str], most: int = sys.maxsize) -> Any:
-    """Return such data with `change` applied to each string, and lists as tuples.
+    """Return data with `change` applied to each string, and with lists as tuples.
 
     A list of more than `most` items is cut and ends with the number of items left out.
     """

@@ -1,6 +1,6 @@
 """The task that the gate passes to the later jobs: who asked for what, in a file identified by its digest.
 
-It holds the state at the time of the request. Text from strangers in it is data.
+It holds the state at the time of the request. Text from strangers in it must be treated as data, not as instructions.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ class TaskRequest:
     """A request to fix an issue, or to follow up in a pull request.
 
     `number` is that of the issue, or for a `follow-up` that of the pull request. `asked_by` has write access to the
-    repository, or is a stranger whose new issue the owner wants worked on; `request` is their text after the command.
+    repository, or is a stranger whose new issue the owner allows to be worked on; `request` is their text after the
+    command.
 
     `base` is the commit to start from: the head of the default branch for a fix, the head of the pull request for a
     follow-up, with its `branch`. `thread` holds the comments to answer. `parent_run` is the number of the workflow run
-    that has the earlier journal ("" if none is known), `budget` what this run may spend in dollars.
+    that has the earlier journal ("" if none is known), and `budget` is the maximum amount in dollars for this run.
     """
 
     kind: Literal["fix", "follow-up"]
@@ -47,7 +48,7 @@ class TaskRequest:
     thread: tuple[Comment, ...] = ()
     parent_run: str = ""
     reply_to: int = 0
-    """The first comment of the review thread that holds the request; 0 if it was made elsewhere."""
+    """Id of the first comment of the review thread that holds the request; 0 if the request was made elsewhere."""
     policies: tuple[str, ...] = ()
     """URLs of the repository's policies on AI-written contributions."""
     attempt: str = ""

@@ -22,7 +22,8 @@ _BRANCH = re.compile(rf"{re.escape(PREFIX)}issue-([1-9][0-9]{{0,9}})(?:-[0-9]{{1
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject. `data` is the issue's JSON, which pull requests also have; `issue` is the number to solve."""
+    """The issue or pull request that a request is about. `data` is the issue's JSON, which pull requests also have;
+    `issue` is the number to solve."""
 
     data: Mapping[str, Any]
     issue: int
@@ -30,7 +31,8 @@ class Subject:
 
 
 def subject_of(place: Repository, name: str, trigger: Trigger, rules: Rules) -> Subject:
-    """Return what the trigger is about. Raises TriggerSkipped if it is gone, closed, changed or not the Action's."""
+    """Return the issue or pull request that the trigger is about. Raises TriggerSkipped if it is gone, closed, changed
+    or not the Action's."""
     number = trigger.number
     with skip_if_missing(f"#{number} no longer exists."), translate_errors(f"read #{number}"):
         data = place.get_issue(number).raw_data
@@ -63,11 +65,11 @@ def is_own(pull: PullRequest, name: str, rules: Rules) -> bool:
 
 @contextmanager
 def skip_if_missing(reason: str) -> Iterator[None]:
-    """Raise TriggerSkipped with `reason` if GitHub does not find an object that is read within this context."""
+    """Raise TriggerSkipped with `reason` if GitHub does not find an object that is requested within this context."""
     try:
         yield
     except UsageError as error:
-        if error.__cause__ is None:  # not an error of GitHub
+        if error.__cause__ is None:  # the error does not come from GitHub
             raise
         raise TriggerSkipped(reason) from error
 
@@ -95,7 +97,7 @@ def _check_text(place: Repository, data: Mapping[str, Any], trigger: Trigger) ->
     url = f"{place.url}/{kind}/comments/{trigger.comment['id']}"
     with skip_if_missing("The requesting comment no longer exists."), translate_errors("read the requesting comment"):
         _, now = place.requester.requestJsonAndCheck("GET", url)
-    # compare with the event's updated_at: it is often a second (for reviews more) later than created_at
+    # compare with the event's updated_at, which is often a second or more later than created_at
     if now.get("body") != trigger.comment["body"] or utc(now["updated_at"]) > utc(trigger.comment["updated_at"]):
         raise TriggerSkipped("The requesting comment was edited: ask again in a new one.")
 

@@ -117,7 +117,8 @@ def _text(place: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _number(event: Mapping[str, Any]) -> int:
-    """Return the issue's number. Only digits are valid, because the input names the workflow's concurrency group."""
+    """Return the issue's number. Only digits are valid, because the input is used in the name of the workflow's
+    concurrency group."""
     given = str((event.get("inputs") or {}).get("issue", ""))
     if not re.fullmatch(r"[1-9][0-9]{0,9}", given):
         raise UsageError("The input issue is not an issue number.", "Give digits only, such as 12.")
@@ -137,8 +138,8 @@ def _event() -> Mapping[str, Any]:
 
 
 def utc(at: str) -> str:
-    """Return a time of GitHub with a precision of one second, `2026-01-31T12:00:00Z`. Strings in this format sort
-    chronologically."""
+    """Return a time from GitHub with a precision of one second, such as `2026-01-31T12:00:00Z`. Strings in this format
+    sort chronologically."""
     return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,4 +1,5 @@
-"""Access paths: names with attributes and constant subscripts as text, and which changes of one affect another."""
+"""Access paths: names with attributes and constant subscripts as text, and a check whether a change of one path affects
+another."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import ast
 from collections.abc import Iterable, Iterator
 
 INSIDE, AT_END = "[*]", "[+]"
-"""Suffixes of a changed path: something inside it changes, or is appended to it. Without a suffix, it is rebound."""
+"""Suffixes of a changed path: something inside the object changes, or something is appended to the object. Without a
+suffix, the path itself is rebound."""
 
 
 def path(node: ast.AST) -> str:

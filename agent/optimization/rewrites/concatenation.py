@@ -18,7 +18,7 @@ def join_strings(scope: Scope) -> Drafts:
 
 
 def collect_tuples(scope: Scope) -> Drafts:
-    """Collect the items of a tuple that a loop extends in a list, and convert it after the loop."""
+    """If a loop extends a tuple, collect the items in a list and convert it after the loop."""
     yield from _collected(scope, "tuple")
 
 
@@ -59,7 +59,8 @@ def _collected(scope: Scope, kind: str) -> Drafts:
 
 
 def grow_in_place(scope: Scope) -> Drafts:
-    """Make `xs = xs + [x]`, `s = s | {x}` and `d = {**d, k: v}` of a new local object in a loop grow in place."""
+    """Change `xs = xs + [x]`, `s = s | {x}` and `d = {**d, k: v}` in a loop so that a new local object grows in
+    place."""
     for node in scope.nodes:
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and isinstance(node.value, ast.List):
             alone = len(node.value.elts) == 1 and not isinstance(node.value.elts[0], ast.Starred)
@@ -119,7 +120,8 @@ def flatten_sum(scope: Scope) -> Drafts:
 def _grown(
     scope: Scope, name: str
 ) -> tuple[ast.Assign | ast.AnnAssign | None, list[tuple[ast.Assign | ast.AugAssign, str, bool]]]:
-    """Return the first assignment of a name, and (statement, what it adds, whether in front) for its additions."""
+    """Return the first assignment of a name, and for each addition to it (statement, added value, whether it is added
+    in front)."""
     start: ast.Assign | ast.AnnAssign | None = None
     steps: list[tuple[ast.Assign | ast.AugAssign, str, bool]] = []
     for use in scope.bindings(name):
@@ -140,7 +142,7 @@ def _grown(
 
 
 def _added(scope: Scope, name: str, value: ast.expr) -> tuple[str, bool] | None:
-    """Return (what is added, whether in front) for `name + a + b` or `a + name`."""
+    """Return (added value, whether it is added in front) for `name + a + b` or `a + name`."""
     terms = _terms(value)
     texts = [scope.text(one) for one in terms]
     if len(terms) < 2 or texts.count(name) != 1:
@@ -212,7 +214,7 @@ def _bound_names(scope: Scope) -> list[str]:
 
 
 def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
-    """Return the outermost loop around a node."""
+    """Return the outermost loop that contains a node."""
     found = None
     for region in scope.regions(node):
         found = region if isinstance(region, ast.For | ast.While) else found

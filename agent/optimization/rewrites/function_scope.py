@@ -46,8 +46,8 @@ def join_drafts(what: str, *parts: Draft | None) -> Draft | None:
 class Scope:
     """A function of a source file, with the analysis that rewrites need.
 
-    A careful rewrite preserves corner cases that a plain one may break, but needs more lines: unhashable items,
-    expressions that are never evaluated if a loop is empty, the exception of the first bad item.
+    A careful rewrite needs more lines than a plain one, but preserves corner cases: unhashable items, expressions that
+    are never evaluated if a loop is empty, and the exception of the first bad item.
     """
 
     def __init__(self, source: Source, function: Definition, careful: bool = False) -> None:
@@ -64,7 +64,8 @@ class Scope:
         self.arguments = {one.arg: one for one in ast.walk(function.args) if isinstance(one, ast.arg)}
         self.definitions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Definition)}
         self.steady = {node.name for _, node in functions_of(source.tree)}
-        """Functions that are not nested in another function, so they do not read the local variables of its calls."""
+        """Names of functions that are not nested in another function, so they cannot read another function's local
+        variables."""
         self.modules = _modules(source.tree)
         self._changes: dict[ast.AST, set[str]] = {}
         self._visiting: set[ast.AST] = set()
@@ -79,7 +80,8 @@ class Scope:
     # Repetition
 
     def regions(self, node: ast.AST) -> Iterator[Region]:
-        """Yield the regions that repeat a node, innermost first, up to the function."""
+        """Yield the regions (loops, comprehensions and lambdas) that repeat a node, innermost first, up to the
+        function."""
         child = node
         while child is not self.function:
             parent = self.source.parents[child]
@@ -296,7 +298,7 @@ class Scope:
         return self.source.replace(node, text)
 
     def built(self, before: ast.stmt, name: str, *lines: str, after: bool = False) -> Draft | None:
-        """Insert lines that compute `name`. In a careful rewrite, `name` is None if they fail."""
+        """Insert lines that compute `name`. In a careful rewrite, `name` is None if these lines fail."""
         if not self.careful:
             return self.insert(before, *lines, after=after)
         return self.insert(before, *self.guarded(lines, f"{name} = None"), after=after)
@@ -305,7 +307,7 @@ class Scope:
         return ["try:", *map(self.indented, lines), f"except {FAILURES}:", self.indented(otherwise)]
 
     def helper(self, before: ast.stmt, call: str, fast: str, slow: str) -> Draft | None:
-        """Insert a local function that returns `fast`, or `slow` if that fails."""
+        """Insert a local function that returns the value of `fast`, or that of `slow` if `fast` fails."""
         inner = self.guarded([f"return {fast}"], f"return {slow}")
         return self.insert(before, "", f"def {call}:", *map(self.indented, inner), "")
 
@@ -327,8 +329,8 @@ class Scope:
         return b"#" in self.source.data[start : tail if tail >= 0 else None]
 
     def imports(self, module: str, name: str) -> tuple[str, Draft | None]:
-        """Return the expression that refers to a name of the standard library here, and the draft of the import that it
-        needs."""
+        """Return the expression that refers to a name of the standard library in this file, and the draft of the import
+        that it needs."""
         for word, whole in self.modules.items():
             if whole == f"{module}.{name}":
                 return word, Draft("", ())

@@ -1,6 +1,7 @@
-"""Rewrites of searches for equal items inside a loop to index lookups: a hash join instead of a nested loop.
+"""Rewrites that replace searches for equal items inside a loop with index lookups: a hash join instead of a nested
+loop.
 
-The test in the inner loop is kept; the loop only runs over fewer items, those that can pass it.
+The test in the inner loop is kept; the loop only runs over those items that can pass it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Drafts = Iterator[Draft | None]
 
 @dataclass
 class Search:
-    """A loop over `rows` whose body acts only if `key`, an expression of `target`, equals `sought`."""
+    """A loop over `rows` whose body has an effect only if `key`, an expression of `target`, equals `sought`."""
 
     loop: ast.For | Comprehension
     target: ast.expr
@@ -29,7 +30,7 @@ class Search:
 
 
 def index_rows(scope: Scope) -> Drafts:
-    """Build an index of the rows by their key before the outer loop; each search reads one entry."""
+    """Build an index of the rows by their key before the outer loop; each search reads one entry of it."""
     for search in _searches(scope):
         region = _outer(scope, search)
         if region is None:
@@ -80,7 +81,7 @@ def maintain_index(scope: Scope) -> Drafts:
 
 
 def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
-    """Let the search run over an entry of the index; in a careful rewrite over all rows if the lookup fails."""
+    """Let the search run over an entry of the index, or, in a careful rewrite, over all rows if the lookup fails."""
     entry = f"{index}.get({_hashable(scope, search.sought)}, ())"
     if not scope.careful:
         return scope.swap(search.rows, entry)
@@ -149,7 +150,7 @@ def _combinations(
 
 
 def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numbered: str, whole: str) -> Draft | None:
-    """Let the search run over positions from `lower` on: a part of the sorted positions of the key."""
+    """Let the search run only over the key's positions that are at least `lower`, found by bisection."""
     if not isinstance(search.loop, ast.For) or not isinstance(search.target, ast.Name):
         return None
     bisect, needed = scope.imports("bisect", "bisect_left")
@@ -207,7 +208,7 @@ def _sums(scope: Scope, node: ast.AST) -> Iterator[Search]:
 
 
 def _heads(scope: Scope, node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, list[ast.expr]]]:
-    """Yield (target, iterable, tests that must all hold for the body to act)."""
+    """Yield (target, iterable, tests that must all hold for the body to have an effect)."""
     if isinstance(node, ast.For):
         first = node.body[0]
         if not isinstance(first, ast.If) or first.orelse:
@@ -268,14 +269,16 @@ def _outer(scope: Scope, search: Search) -> ast.AST | None:
 
 
 def _around(scope: Scope, loop: ast.AST) -> Iterator[ast.AST]:
-    """Yield the regions that repeat a search; for a later generator of a comprehension, first the comprehension."""
+    """Yield the regions that repeat a search; if a comprehension has several generators, the first region is the
+    comprehension itself."""
     if isinstance(loop, Comprehension) and len(loop.generators) > 1:
         yield loop
     yield from scope.regions(loop)
 
 
 def _stop(scope: Scope, rows: ast.expr) -> ast.expr:
-    """Return the part of the rows that must not change: of a range or slice with a moving start, only the end."""
+    """Return the part of the expression for the rows that must not change: the end of `range(start, end)`, the list of
+    `xs[i:]`, or else the whole expression."""
     ranged = scope.called(rows, "range")
     if ranged and len(ranged.args) == 2:
         return ranged.args[1]
@@ -293,7 +296,7 @@ def _tail(rows: ast.expr) -> tuple[ast.expr, ast.expr] | None:
 
 
 def _keys_unchanged(scope: Scope, search: Search) -> bool:
-    """Whether the inner loop does not change the values from which the keys of its rows are computed."""
+    """Whether the inner loop leaves unchanged the values from which the keys of its rows are computed."""
     loop = search.loop
     parts: list[ast.AST] = [*loop.body] if isinstance(loop, ast.For) else [*loop.generators[-1].ifs]
     if not isinstance(loop, ast.For):

@@ -15,7 +15,8 @@ Drafts = Iterator[Draft | None]
 
 
 def maintain_set(scope: Scope) -> Drafts:
-    """Replace `x in L` for a local list that is only appended to: the list becomes a set, or gets one beside it."""
+    """Replace `x in L` for a local list that is only appended to: the list becomes a set, or a set is maintained in
+    addition."""
     for name in dict.fromkeys(filter(None, (name_or_empty(test.comparators[0]) for test in tests_in(scope)))):
         start = scope.start(name)
         tests = [one for one in tests_in(scope) if name_or_empty(one.comparators[0]) == name]
@@ -45,7 +46,7 @@ def maintain_set(scope: Scope) -> Drafts:
 
 
 def _lookup_lines(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
-    """Return the lines of a set beside a list, and of a local function that searches both."""
+    """Return the lines that create a set in addition to a list, and a local function that searches both."""
     item = scope.fresh("item", "sought")
     inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
     lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
@@ -61,7 +62,8 @@ def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | 
 
 
 def maintain_key_set(scope: Scope) -> Drafts:
-    """Replace `K in [key(y) for y in L]` for a local list that is only appended to by a set of keys beside it."""
+    """Replace `K in [key(y) for y in L]`, for a local list that is only appended to, with a lookup in an additional set
+    of keys."""
     for test in tests_in(scope):
         container = test.comparators[0]
         if not isinstance(container, ast.ListComp) or len(container.generators) != 1 or container.generators[0].ifs:
@@ -121,7 +123,7 @@ def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
     again = path(item) or isinstance(item, ast.Constant) or is_immutable(scope, item)
     text = scope.text(item) if again else f"{name}[-1]"
     line = f"{seen}.add({text})"
-    # Unhashable items are not in the set; they are searched in the list.
+    # Unhashable items are not in the set; the list is searched for them.
     lines = scope.guarded([line], "pass") if scope.careful else [line]
     return scope.insert(scope.statement(call), *lines, after=True)
 

@@ -55,7 +55,7 @@ PURE = frozenset(
 """Builtins without effects of their own."""
 
 LAZY = frozenset(["enumerate", "filter", "iter", "map", "reversed", "zip"])
-"""Builtins whose value is consumed by reading it, or which pass on their arguments."""
+"""Builtins that return an iterator, which can be read only once and may yield items of the arguments."""
 
 FRESH = frozenset(
     [

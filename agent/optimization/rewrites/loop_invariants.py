@@ -40,7 +40,7 @@ PATTERNS = frozenset(["match", "fullmatch", "search", "sub", "subn", "split", "f
 
 
 def hoist_expressions(scope: Scope) -> Drafts:
-    """Compute an expression before the loop if its parts do not change in it."""
+    """Compute an expression before the loop if no part of it changes in the loop."""
     done: set[str] = set()
     for node in scope.nodes:
         if not isinstance(node, ast.expr) or not _costly(scope, node):
@@ -67,7 +67,8 @@ def hoist_expressions(scope: Scope) -> Drafts:
 
 
 def hoist_statements(scope: Scope) -> Drafts:
-    """Move statements of a loop's body (including inner loops) that compute the same in each round before the loop."""
+    """Move statements of a loop's body (including inner loops) before the loop if they compute the same values in each
+    iteration."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For | ast.While):
             continue
@@ -80,7 +81,8 @@ def hoist_statements(scope: Scope) -> Drafts:
 
 
 def tabulate_inner_loop(scope: Scope) -> Drafts:
-    """Compute expressions that depend only on the item of an inner loop once for each item, before the outer loop."""
+    """If an expression depends only on the item of an inner loop, compute it once for each item before the outer
+    loop."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
             continue
@@ -127,7 +129,7 @@ def _tabled(
 
 
 def compile_patterns(scope: Scope) -> Drafts:
-    """Compile the pattern of `re.search(p, s)` before the loop if p does not change in it."""
+    """Compile the pattern of `re.search(p, s)` before the loop if `p` does not change in the loop."""
     for node in scope.nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
@@ -158,7 +160,8 @@ def compile_patterns(scope: Scope) -> Drafts:
 
 
 def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[ast.AST]) -> list[Draft | None]:
-    """Insert a line before a region that computes a shared value; in a careful rewrite it is computed on first use."""
+    """Insert a line that computes a shared value before a region; in a careful rewrite, the value is computed on first
+    use."""
     before = scope.statement(region)
     statements = list(dict.fromkeys(scope.statement(one) for one in users))
     if scope.careful and isinstance(region, Comprehension):
@@ -172,7 +175,7 @@ def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[a
 
 
 def _costly(scope: Scope, node: ast.expr) -> bool:
-    """Whether the cost of an expression grows with its data, so that it is worth a name."""
+    """Whether the cost of an expression grows with its data, so that storing its value in a variable is worthwhile."""
     if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp):
         return True
     if not isinstance(node, ast.Call):
@@ -192,7 +195,7 @@ def _costly(scope: Scope, node: ast.expr) -> bool:
 
 
 def _larger(scope: Scope, node: ast.expr, region: Region) -> bool:
-    """Whether an expression is part of a larger costly one that is invariant as well."""
+    """Whether an expression is part of a larger costly expression that is also invariant."""
     parent = scope.source.parents[node]
     while isinstance(parent, ast.expr | ast.keyword | ast.comprehension) and parent is not region:
         if isinstance(parent, ast.expr) and _costly(scope, parent) and scope.outermost(parent, parent) is region:
@@ -214,7 +217,8 @@ def _only_read(scope: Scope, node: ast.expr, region: ast.AST) -> bool:
 
 
 def _movable(scope: Scope, loop: ast.For | ast.While, group: list[ast.stmt]) -> bool:
-    """Whether statements compute the same in each round, and nothing else in the loop changes their results."""
+    """Whether statements compute the same values in each iteration, and nothing else in the loop changes their
+    results."""
     if not all(isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For) for one in group):
         return False
     if not any(isinstance(one, ast.For) or _value_costly(scope, one) for one in group):
@@ -282,7 +286,7 @@ def _value_costly(scope: Scope, statement: ast.stmt) -> bool:
 
 
 def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
-    """Move the lines of the group before the loop, with the loop's indentation."""
+    """Move the lines of a group of statements before the loop, with the loop's indentation."""
     source = scope.source
     start = source.line_start(source.span(group[0])[0])
     margin = source.data[start : source.span(group[0])[0]].decode()

@@ -13,7 +13,7 @@ Drafts = Iterator[Draft | None]
 
 
 def memoize_function(scope: Scope) -> Drafts:
-    """Move the function's body into a local function with a cache, if it calls itself more than once."""
+    """Move the body of a function that calls itself more than once into a local function with a cache."""
     function = scope.function
     calls = _calls(scope, function, _own_names(scope))
     if not isinstance(function, ast.FunctionDef) or not _worthwhile(scope, function, calls):
@@ -96,7 +96,7 @@ def _nested(
 
 
 def _keys(scope: Scope, function: Definition, calls: list[ast.Call], names: list[str]) -> list[str]:
-    """Return the parts of the cache key: the arguments, or the length of one that each inner call shortens."""
+    """Return the parts of the cache key: each argument, or only its length if inner calls pass on tails of it."""
     bound = {one.id for one in _inner(function) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)}
 
     def shrinks(at: int, name: str) -> bool:
@@ -137,7 +137,7 @@ def _cached_returns(scope: Scope, function: Definition, cache: str, key: str) ->
 
 
 def _fewer(scope: Scope, call: ast.Call, names: list[str], passed: list[str]) -> list[tuple[int, int, str]]:
-    """Remove the arguments that each inner call passes on unchanged."""
+    """Return edits that remove from a call the arguments that every inner call passes on unchanged."""
     edits = []
     spans = [scope.source.span(one) for one in call.args]
     kept = [at for at, name in enumerate(names) if name in passed]
@@ -182,7 +182,7 @@ def _calls(scope: Scope, function: Definition, names: set[str]) -> list[ast.Call
 
 
 def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bool:
-    """Return whether a function calls itself more than once in a call and has no other visible effect."""
+    """Return whether a call of the function calls it again more than once and has no other visible effect."""
     if function.decorator_list and any(
         not isinstance(one, ast.Name) or one.id not in ("staticmethod", "classmethod")
         for one in function.decorator_list

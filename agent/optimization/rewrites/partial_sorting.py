@@ -1,4 +1,4 @@
-"""Rewrites of needless sorting: for the first or last items only, or of data that is almost sorted."""
+"""Rewrites that avoid sorting if only the first or last items are needed, or if the data is almost sorted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Drafts = Iterator[Draft | None]
 
 
 def replace_sorted_ends(scope: Scope) -> Drafts:
-    """Replace `sorted(xs)[0]` and `[-1]` by min and max, with the same choice among equal items."""
+    """Replace `sorted(xs)[0]` and `[-1]` by min and max, with the same result even among equal items."""
     for node in scope.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             call = scope.called(node.value, "sorted")
@@ -22,7 +22,7 @@ def replace_sorted_ends(scope: Scope) -> Drafts:
 
 
 def replace_named_ends(scope: Scope) -> Drafts:
-    """Replace a named sorted list of which only the first or the last item is read."""
+    """Avoid `ordered = sorted(xs)` if only the first or the last item of `ordered` is read."""
     for node in scope.nodes:
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
             continue
@@ -47,7 +47,7 @@ def replace_named_ends(scope: Scope) -> Drafts:
 
 
 def replace_sort_in_place(scope: Scope) -> Drafts:
-    """Replace `xs.sort()` of a local list of which only the first or the last item is read afterwards."""
+    """Avoid `xs.sort()` on a local list if only its first or its last item is read afterwards."""
     for node in scope.nodes:
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
@@ -123,7 +123,7 @@ def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: a
 
 
 def _sorted_start(scope: Scope, name: str) -> ast.stmt | None:
-    """Return the assignment of an empty or sorted local list, or None."""
+    """Return the statement that assigns an empty or sorted list to a local name, or None."""
     start = scope.start(name)
     if start is None or start.value is None:
         return None
@@ -143,7 +143,7 @@ def _appended(scope: Scope, statement: ast.AST) -> tuple[str, str]:
 
 
 def _keeps_order(scope: Scope, use: ast.Name) -> bool:
-    """Whether a use cannot change the order of a list: it reads it or removes an item."""
+    """Whether a use of a list only reads it or removes an item, so that the order does not change."""
     parent = scope.source.parents[use]
     if isinstance(parent, ast.Attribute):
         return parent.attr in ("pop", "index", "count", "copy", "remove", "clear")
@@ -168,21 +168,21 @@ def _end(scope: Scope, node: ast.Subscript, call: ast.Call) -> Drafts:
 
 
 def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
-    """Return min or max of items with the same choice among equal ones: the last of them if sorting took the last."""
+    """Return a call of min or max that returns the same item as sorting would, even among equal items."""
     is_reversed = _is_reversed(call)
     keywords = _keywords(scope, call)
     name = "max" if (position == 0) == bool(is_reversed) else "min"
     if scope.careful and not keywords and not items.endswith("]"):
-        # An empty list must raise the IndexError of the subscript.
+        # An empty list must still raise the IndexError that the subscript raised.
         return f"({name}({items}) if {items} else {items}[0])" if items.isidentifier() else f"{name}({items})"
     turn = position == -1 and bool(keywords)
     text = f"{name}({', '.join([f'reversed({items})' if turn else items, *keywords])})"
-    # An empty list must raise the IndexError of the subscript.
+    # An empty list must still raise the IndexError that the subscript raised.
     return f"({text} if {items} else {items}[0])" if scope.careful and items.isidentifier() else text
 
 
 def _is_reversed(call: ast.Call) -> bool | None:
-    """Whether a call of sorted or sort requests the reverse order; None if this is not a constant."""
+    """Whether a call of sorted or sort requests the reverse order; None if the argument is not a constant."""
     for one in call.keywords:
         if one.arg == "reverse":
             return bool(one.value.value) if isinstance(one.value, ast.Constant) else None
@@ -218,6 +218,6 @@ def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | 
     function, needed = scope.imports("heapq", name)
     gone = scope.remove(drop) if drop is not None else Draft("", ())
     text = f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
-    if not positive:  # for 0 or a negative number, a slice gives another result
+    if not positive:  # for 0 or a negative number, the slice gives a different result
         text = f"({text} if {scope.text(wanted)} > 0 else {scope.text(node)})"
     yield join_drafts(f"use `{name}` instead of sorting everything", needed, gone, scope.swap(node, text))

@@ -1,4 +1,4 @@
-"""Rewrites of sums, minima and maxima of slices to lookups in running results computed before the loop."""
+"""Rewrites that replace the sum, minimum or maximum of a slice by a lookup in results accumulated before the loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Drafts = Iterator[Draft | None]
 
 
 def use_running_results(scope: Scope) -> Drafts:
-    """Replace `sum(xs[i:j])`, `max(xs[:i])` and `min(xs[i:])` in loops by running results."""
+    """Replace `sum(xs[i:j])`, `max(xs[:i])` and `min(xs[i:])` in loops by lookups in accumulated results."""
     for node in scope.nodes:
         call = scope.called(node, "sum", "max", "min")
         if call is None or len(call.args) != 1 or call.keywords or not isinstance(call.func, ast.Name):
@@ -99,7 +99,8 @@ def _with_fallback(
     slow: str,
     given: str,
 ) -> Draft | None:
-    """Replace the call by a local function that returns `slow` if the ends of the slice are not plain positions."""
+    """Replace the call by a call of a local function that falls back to `slow` if the slice's bounds are negative, out
+    of range or reversed."""
     function = scope.fresh("over", "part_of")
     inner = scope.guarded([f"if {' and '.join(tests)}:", scope.indented(f"return {fast}")], "pass")
     lines = ["", f"def {function}({', '.join(names)}):", *map(scope.indented, [*inner, f"return {slow}"]), ""]
@@ -107,6 +108,6 @@ def _with_fallback(
 
 
 def _less(scope: Scope, node: ast.expr) -> str:
-    """Return an index minus one: `i` for `i + 1`."""
+    """Return the text of an index minus one, such as `i` for `i + 1`."""
     added = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.right) == "1"
     return scope.text(node.left) if added and isinstance(node, ast.BinOp) else f"{scope.text(node)} - 1"

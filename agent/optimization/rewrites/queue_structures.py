@@ -1,4 +1,4 @@
-"""Rewrites of lists that are changed at the front: a deque, a reversal at the end, or a heap."""
+"""Rewrites of lists that are changed at the front: they use a deque, a heap, or appending with a final reversal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARED = {"append", "extend", "pop", "clear", "popleft", "appendleft", "index", 
 
 
 def use_deques(scope: Scope) -> Drafts:
-    """Replace a local list with `q.pop(0)`, `q.insert(0, x)`, `del q[0]` or `q = q[1:]` by a deque."""
+    """Use a deque for a local list that is changed by `q.pop(0)`, `q.insert(0, x)`, `del q[0]` or `q = q[1:]`."""
     for name in _changed_at_front(scope):
         start = _begin(scope, name)
         if start is None or not isinstance(start.value, ast.expr):
@@ -31,7 +31,7 @@ def use_deques(scope: Scope) -> Drafts:
 
 
 def use_deques_for_parameters(scope: Scope) -> Drafts:
-    """Replace a parameter that loses its first item in a loop by `xs = xs[1:]` by a local deque."""
+    """Use a local deque for a list parameter whose first item is removed by `xs = xs[1:]` in a loop."""
     for node in scope.nodes:
         if not isinstance(node, ast.While):
             continue
@@ -49,7 +49,8 @@ def use_deques_for_parameters(scope: Scope) -> Drafts:
 
 
 def reverse_at_end(scope: Scope) -> Drafts:
-    """Replace `xs.insert(0, x)`, if it is the only use in a loop, by appending and one reversal after the loop."""
+    """Replace `xs.insert(0, x)`, if it is the only use of the list in a loop, by appending and one reversal after the
+    loop."""
     for name, calls in _inserts(scope).items():
         start = scope.start(name)
         loop = _loop(scope, calls[0])
@@ -139,7 +140,8 @@ def use_heaps_for_minimum(scope: Scope) -> Drafts:
 
 
 def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
-    """Return the only assignment that creates a new local list, not counting `q = q[1:]`, or None."""
+    """Return the assignment that creates a local list if there is exactly one, not counting `q = q[1:]`; otherwise
+    None."""
     found = []
     for use in scope.bindings(name):
         parent = scope.source.parents[use]
@@ -183,7 +185,7 @@ def _changed_at_front(scope: Scope) -> list[str]:
 
 
 def _deque_use(scope: Scope, use: ast.Name, name: str) -> Draft | None:
-    """Adapt one use of a list that becomes a deque; None if the use does not allow that."""
+    """Return the edit that adapts one use of a list that becomes a deque, or None if the use cannot be adapted."""
     parent = scope.source.parents[use]
     above = scope.source.parents.get(parent)
     if isinstance(parent, ast.Attribute) and isinstance(above, ast.Call):
@@ -215,7 +217,7 @@ def _deque_use(scope: Scope, use: ast.Name, name: str) -> Draft | None:
 
 
 def _is_read(scope: Scope, use: ast.Name) -> bool:
-    """Whether a use only reads a list: whether it is empty, its length, its items."""
+    """Whether a use only reads a list: its truth value, its length or its items."""
     parent = scope.source.parents[use]
     if isinstance(parent, ast.While | ast.If | ast.IfExp):
         return use is parent.test
@@ -255,7 +257,7 @@ def _rest(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
 
 
 def _content(node: ast.expr, text: str) -> str:
-    """Return the argument of the deque: nothing for an empty list, the original for a copy."""
+    """Return the argument for the new deque: none for an empty list, and the original list instead of a copy."""
     if isinstance(node, ast.List) and not node.elts:
         return ""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list" and not node.keywords:
@@ -274,7 +276,7 @@ def _inserts(scope: Scope) -> dict[str, list[ast.Call]]:
 
 
 def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
-    """Return the outermost loop around a node."""
+    """Return the outermost loop that contains a node."""
     found = None
     for region in scope.regions(node):
         found = region if isinstance(region, ast.For | ast.While) else found

@@ -1,4 +1,4 @@
-"""Rewrites that remove redundant copies, and shorter forms of simple loops."""
+"""Rewrites that remove redundant copies or shorten simple loops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def remove_iterated_copies(scope: Scope) -> Drafts:
 
 
 def remove_argument_copies(scope: Scope) -> Drafts:
-    """Remove the list in `sorted(list(x))`, `set([...])` and `any([...])`, which accept any iterable."""
+    """Remove the intermediate list in `sorted(list(x))`, `set([...])` and `any([...])`, since these functions accept
+    any iterable."""
     for node in scope.nodes:
         call = scope.called(node, *TAKERS)
         if call is None or not call.args:
@@ -67,7 +68,8 @@ def remove_read_copies(scope: Scope) -> Drafts:
 
 
 def use_comprehensions(scope: Scope) -> Drafts:
-    """Replace `xs = []` and a loop that only appends, adds or sets `d[k] = v` by a comprehension."""
+    """Replace an empty container and a loop that only fills it with `append`, `add` or `d[k] = v` by a
+    comprehension."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or loop.orelse or loop.type_comment:
             continue
@@ -87,7 +89,7 @@ def use_comprehensions(scope: Scope) -> Drafts:
 
 
 def use_sums(scope: Scope) -> Drafts:
-    """Replace `n = 0` and a loop that only adds to it by a sum."""
+    """Replace `n = 0` and a loop that only adds to `n` by a call of `sum`."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or loop.orelse or len(loop.body) != 1 or not any(scope.regions(loop)):
             continue
@@ -152,7 +154,7 @@ def _bound_later(scope: Scope, loop: ast.For) -> bool:
 
 
 def _copied(scope: Scope, node: ast.expr) -> ast.expr | None:
-    """Return the object that a call or slice copies completely, or the dict of `.keys()`; None for other nodes."""
+    """Return the object that a call or full slice copies, or the dict in `d.keys()`; None for other nodes."""
     call = scope.called(node, "list", "tuple")
     if call and len(call.args) == 1 and not call.keywords:
         return call.args[0]
@@ -164,10 +166,10 @@ def _copied(scope: Scope, node: ast.expr) -> ast.expr | None:
 
 
 def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
-    """Return the object that an expression copies, also deeply; None for `.keys()` and other nodes."""
+    """Return the object of which an expression makes a shallow or deep copy; None for `.keys()` and other nodes."""
     call = scope.called(node, "dict", "list", "set")
     if call and len(call.args) == 1 and not call.keywords and path(call.args[0]):
-        # A list made from a dict or a set supports positions; the original does not.
+        # A list made from a dict or a set can be indexed by position; the original cannot.
         named = ast.unparse(call.func)
         return call.args[0] if named == "dict" or scope.kind(call.args[0]) == named else None
     if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
@@ -185,7 +187,7 @@ def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
 
 
 def _changed(scope: Scope, around: ast.AST, inner: ast.expr) -> bool:
-    """Whether the iterable may change during the loop; the result of a call is not shared and cannot."""
+    """Whether the iterable may change during the loop; the result of a call is assumed not to change."""
     word = path(inner)
     if not word:
         return isinstance(inner, ast.Attribute | ast.Subscript)

@@ -1,4 +1,5 @@
-"""Rewrites of `count`, `index` and counting comprehensions in loops to lookups in a table built before the loop."""
+"""Rewrites that replace `count`, `index` and counting comprehensions in loops by lookups in a table built before the
+loop."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def count_keys(scope: Scope) -> Drafts:
 
 
 def index_positions(scope: Scope) -> Drafts:
-    """Replace `xs.index(y)` for many y by a dict of first positions; missing items still use the list."""
+    """Replace `xs.index(y)` for many y by a dict of first positions; items that are not in the dict are looked up in
+    the list."""
     for call, items in _methods(scope, "index"):
         region = scope.outermost(call, items)
         above = scope.source.parents[call]
@@ -96,7 +98,7 @@ def _table(
 def _ranked(
     scope: Scope, node: ast.Call, only: ast.comprehension, test: ast.Compare, key: ast.expr, sought: ast.expr
 ) -> Drafts:
-    """Replace counting the items below or above a value by its position in the sorted keys."""
+    """Replace counting the items below or above a value by a binary search in the sorted keys."""
     operator = type(test.ops[0])
     if key is test.comparators[0]:
         turned: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -135,7 +137,8 @@ def _ranked(
 
 
 def _lookup(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, found: str) -> list[Draft | None]:
-    """Replace the call by a lookup; in a careful rewrite by a local function that falls back to the original code."""
+    """Replace the call by a lookup or, in a careful rewrite, by a local function that falls back to the original
+    code."""
     if not scope.careful:
         return [scope.swap(call, found.format(scope.text(sought)))]
     name, item = scope.fresh("number", "how_many"), scope.fresh("item", "wanted_item")
@@ -201,7 +204,7 @@ def _character(scope: Scope, argument: ast.expr, items: ast.expr) -> bool:
 
 
 def _from(scope: Scope, node: ast.AST, argument: ast.expr, items: ast.expr) -> bool:
-    """Whether an argument is the loop variable of a loop over these items."""
+    """Whether an argument is the loop variable of an enclosing loop over `items`."""
     if not isinstance(argument, ast.Name):
         return False
     for region in scope.regions(node):

@@ -1,8 +1,8 @@
-"""Catalogue of rewrites that may make a function faster without a model, most promising first.
+"""Catalogue of performance rewrites that need no model, most promising first.
 
-Each family looks for one inefficient pattern (cf. Fowler's "Substitute Algorithm"). A rewrite may be wrong in corner
-cases (unhashable items, NaN, objects with an inconsistent equality): callers check it by running both versions. Layout
-and comments around an edit are preserved.
+Each family looks for one inefficient pattern. The idea is that of Fowler's refactoring "Substitute Algorithm". A
+rewrite may be wrong in corner cases such as unhashable items, NaN or an inconsistent `__eq__`, so callers run both
+versions to check it. Layout and comments around an edit are preserved.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ FAMILIES: tuple[tuple[float, Family], ...] = (
     (0.3, redundant_copies.remove_argument_copies),
     (0.2, redundant_copies.use_comprehensions),
 )
-"""The families with their promise, an estimated probability of success: rewrites that reduce the growth come before
-those that save a constant share."""
+"""The families of rewrites, each with its estimated probability of success; rewrites that improve the complexity come
+before those that save a constant factor."""
 AFTER = 0.97
-"""Factor by which the promise of each further proposal of a family for a function is multiplied."""
+"""Factor applied to the estimated probability of success for each further rewrite by the same family."""
 STEPS = 3
 MOST = 60
 MOST_LOOKED_AT = 40
-"""Maximum number of rewritten texts in which further steps are searched."""
+"""Maximum number of rewritten files that are searched for further steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Rewrite:
 
     @property
     def steps(self) -> list[str]:
-        """The description of each step."""
+        """The descriptions of the steps."""
         return self.what.split("; ")
 
 
@@ -100,9 +100,9 @@ def rewrites(data: bytes, target: Target) -> list[Rewrite]:
     """Return distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
 
     Single steps alternate with combinations, so that one bad step does not invalidate all rewrites. Careful rewrites
-    alternate with plain ones, which are shorter and handle fewer corner cases. There are none for a file that is not
-    UTF-8 Python, nor for functions that are async, generators, or bind outer names, since the timing of their effects
-    is part of their behaviour. Raises UsageError if the file does not contain the target.
+    alternate with plain ones, which are shorter and handle fewer corner cases. Returns none for a file that is not
+    UTF-8 Python, or for a function that is async, is a generator, or binds outer names, since the timing of its effects
+    is part of its behaviour. Raises UsageError if the file does not contain the target.
     """
     try:
         target.find(data.decode("utf-8"))
@@ -181,14 +181,14 @@ def _is_valid(scope: Scope, text: bytes, target: Target) -> bool:
 
 
 def _around(data: bytes, function: Definition) -> list[bytes]:
-    """Return the lines of a file without imports, the lines of one function, and empty lines."""
+    """Return the lines of a file except imports, empty lines and the lines of the function."""
     lines = data.splitlines()
     rest = [*lines[: function.lineno - 1], *lines[function.end_lineno :]]
     return [line for line in rest if line.strip() and not line.startswith((b"import ", b"from "))]
 
 
 def _is_plain_function(function: Definition) -> bool:
-    """Return whether a function is a plain one that has finished its work when it returns."""
+    """Return whether a function does all its work before it returns and does not bind outer names."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()

@@ -41,7 +41,7 @@ def build_sets(scope: Scope) -> Drafts:
 def _carefully(
     scope: Scope, what: str, container: ast.expr, name: str, before: ast.stmt, region: ast.AST
 ) -> Draft | None:
-    """Build the set only of a list or tuple; unhashable items are searched as before."""
+    """Build a set only if the container is a list or tuple, and search the container itself for unhashable items."""
     text = scope.text(container)
     made = (
         f"set({text})"
@@ -56,7 +56,7 @@ def _carefully(
 
 
 def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: str, text: str) -> list[Draft | None]:
-    """Replace the tests by calls of a local function that falls back to the container itself."""
+    """Replace the membership tests by calls of a local function that falls back to searching the container."""
     lookup, item = scope.fresh(f"in_{name}", "held"), scope.fresh("item", "sought")
     drafts = [scope.helper(before, f"{lookup}({item})", f"{item} in {name}", f"{item} in {text}")]
     for test in tests:
@@ -105,7 +105,7 @@ def use_membership_tests(scope: Scope) -> Drafts:
 
 
 def simplify_tests(scope: Scope) -> Drafts:
-    """Remove the copy in `x in list(C)` and `x in d.keys()`, and turn a list of constants into a set."""
+    """Simplify `x in list(C)` to `x in C` and `x in d.keys()` to `x in d`, and turn a list of constants into a set."""
     for test in tests_in(scope):
         container = test.comparators[0]
         plain = _unwrapped(scope, container)
@@ -148,7 +148,7 @@ def _values(node: ast.Call) -> bool:
 
 
 def _unwrapped(scope: Scope, container: ast.expr) -> ast.expr:
-    """Return the container inside copies that do not change its items."""
+    """Return the original container if the expression is a copy with the same items."""
     call = scope.called(container, "list", "tuple", "sorted")
     if call and len(call.args) == 1 and not call.keywords:
         inner = call.args[0]
@@ -183,7 +183,7 @@ def name_or_empty(node: ast.AST) -> str:
 
 
 def _sought(scope: Scope, looped: ast.GeneratorExp | ast.ListComp) -> str:
-    """Return `K in C` or `K in [key(y) for y in C]` for a search of C for an item whose key equals K."""
+    """Return `K in C` or `K in [key(y) for y in C]` if the comprehension searches C for an item whose key equals K."""
     if len(looped.generators) != 1 or looped.generators[0].ifs or not isinstance(looped.elt, ast.Compare):
         return ""
     only = looped.generators[0]

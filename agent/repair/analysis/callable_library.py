@@ -57,7 +57,7 @@ class Library:
         """For each class, its methods, class attributes, and attributes set on `self`; in order, without duplicates."""
         self.properties: set[str] = set()
         self.keywords: dict[str, list[str]] = defaultdict(list)
-        """For each callable, by its last name, the keywords that calls in these files pass."""
+        """The keyword arguments that calls in these files pass, by the last component of the callable's name."""
         self._visible: dict[Source, list[str]] = {}
         self._assigned: dict[Source, list[str]] = {}
         self._plain: dict[Source, list[str]] = {}
@@ -78,7 +78,7 @@ class Library:
         return []
 
     def visible(self, source: Source) -> list[str]:
-        """Return the names of the module level: imported, defined, assigned."""
+        """Return the names that are imported, defined or assigned at the module level."""
         if source not in self._visible:
             self._visible[source] = list(dict.fromkeys(_bound(source.tree)))
         return self._visible[source]
@@ -92,7 +92,8 @@ class Library:
         return self._assigned[source]
 
     def called(self, source: Source) -> list[str]:
-        """Return the plain functions that a file calls, then those of the given files that are visible in it."""
+        """Return the plain functions that a file calls, then the functions of the given files that are visible in
+        it."""
         if source not in self._plain:
             nodes = [node.func for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
             names = [node.id for node in nodes if isinstance(node, ast.Name)]
@@ -101,7 +102,8 @@ class Library:
         return self._plain[source]
 
     def attributes_of(self, source: Source, owner: str) -> list[str]:
-        """Return the attributes that a file reads of `owner`, a dotted name: `c` for `a.b` if the file has `a.b.c`."""
+        """Return the attributes of the dotted name `owner` that a file uses, such as `c` for `a.b` if the file contains
+        `a.b.c`."""
         if source not in self._attributes:
             found: dict[str, list[str]] = defaultdict(list)
             for node in ast.walk(source.tree):
@@ -210,7 +212,7 @@ def signature(node: Definition, owner: str = "", bare: bool = False) -> Signatur
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the last name of an expression: `f` for `f`, `a.f` and a decorator `f(x)`."""
+    """Return the last component of a name, such as `f` for `f`, `a.f` and a decorator `f(x)`."""
     if isinstance(node, ast.Call):
         return last_name(node.func)
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
@@ -223,7 +225,8 @@ def _renamed(found: Signature, name: str) -> Signature:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """Yield the names bound at the module level and in its blocks, but not inside functions, classes, expressions."""
+    """Yield the names bound at the module level, including in its compound statements, but not inside functions,
+    classes, lambdas or comprehensions."""
     apart = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.ClassDef | Definition
     for child in ast.iter_child_nodes(node):
         yield from (name for name in bound_names(child) if name != "*")

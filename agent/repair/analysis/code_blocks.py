@@ -110,7 +110,8 @@ def indentation_of(source: Source, statement: ast.stmt) -> str:
 
 
 def unindented_lines(source: Source, first: ast.stmt, last: ast.stmt, remark: bool = True) -> list[str] | None:
-    """Return whole lines of statements without their margin; None if a line is shared or starts inside a string.
+    """Return the lines of statements without their indentation; None if a line is shared with other statements or
+    starts inside a string.
 
     With `remark`, a comment after the last statement is included.
     """
@@ -128,7 +129,8 @@ def unindented_lines(source: Source, first: ast.stmt, last: ast.stmt, remark: bo
 
 
 def replacement_edit(source: Source, first: ast.stmt, last: ast.stmt, lines: list[str]) -> tuple[int, int, str] | None:
-    """Return the edit that replaces whole lines of statements by lines given without the first one's margin."""
+    """Return the edit that replaces the lines of statements by `lines`, which are given without the first statement's
+    indentation."""
     span = line_span(source, first, last)
     if span is None:
         return None
@@ -137,7 +139,7 @@ def replacement_edit(source: Source, first: ast.stmt, last: ast.stmt, lines: lis
 
 
 def removal_edit(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int, str] | None:
-    """Return the edit that removes whole lines of statements, leaving `pass` if their block would be empty."""
+    """Return the edit that removes the lines of statements, leaving `pass` if their block would be empty."""
     span = line_span(source, first, last)
     if span is None:
         return None

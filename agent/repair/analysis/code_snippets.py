@@ -1,8 +1,9 @@
-"""Plastic surgery: statements of the repository that fit into another place in it.
+"""Reuse of the repository's own statements at other places, known as plastic surgery.
 
 Most of the code that a fix inserts already exists elsewhere in the same project (Barr et al., "The plastic surgery
-hypothesis", FSE 2014). A snippet fits if the names that it reads are in scope, some of them renamed. Preferred are
-snippets with similar neighbours, from a function with a similar name, or that bind a name that is undefined here.
+hypothesis", FSE 2014). A snippet fits if the names that it reads are in scope, possibly after some of them are renamed.
+Snippets are preferred if their neighbours are similar, if their function has a similar name, or if they bind a name
+that is undefined here.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ START, END = "^", "$"
 class Snippet:
     """A statement of up to four lines.
 
-    It holds the text without margin, the outer names that it reads, the names that it binds, the attributes of `self`
-    that it uses, the function that contains it, and the shapes of its neighbours.
+    It holds the text without indentation, the outer names that it reads, the names that it binds, the attributes of
+    `self` that it uses, the function that contains it, and the shapes of its neighbours.
     """
 
     text: str
@@ -81,7 +82,7 @@ class Snippets:
         return Counter(one.shape for one in self.all)
 
     def before(self, source: Source, holder: ast.AST, statement: ast.stmt, last: bool = False) -> Iterator[Fit]:
-        """Yield snippets that can be inserted before a statement of `holder` (after it with `last`), likeliest
+        """Yield snippets that can be inserted before a statement of `holder`, or after it if `last` is set, likeliest
         first."""
         found, place = block(source, statement)
         if not found:
@@ -97,7 +98,7 @@ class Snippets:
             yield Fit(fit.text, -score, fit.snippet)
 
     def like(self, source: Source, holder: ast.AST, statement: ast.stmt) -> Iterator[Fit]:
-        """Yield snippets that can replace a statement: similar texts of the same kind."""
+        """Yield snippets that can replace a statement: those of the same kind with a similar text."""
         text, kind = source.text(statement), type(statement).__name__
         scored = []
         for order, fit in enumerate(self.fitting(source, holder)):
@@ -109,7 +110,8 @@ class Snippets:
             yield Fit(fit.text, -score, fit.snippet)
 
     def conditions(self, source: Source, holder: ast.AST) -> list[str]:
-        """Return conditions of other functions that are valid in this one, the most frequent and nearest first."""
+        """Return conditions of other functions that are valid in this one, preferring frequent ones and those of the
+        same class."""
         if holder not in self._conditions:
             scope = _Scope(source, holder)
             found: Counter[str] = Counter()
@@ -139,7 +141,7 @@ class Snippets:
         return found
 
     def fitting(self, source: Source, holder: ast.AST) -> list[Fit]:
-        """Return the snippets of other functions that fit into one, with names adapted."""
+        """Return the snippets of other functions that fit into `holder`, with their names adapted."""
         if holder not in self._fits:
             scope = _Scope(source, holder)
             ranked: list[tuple[float, int, Snippet, dict[str, str]]] = []
@@ -178,20 +180,20 @@ class _Scope:
         ]
 
     def reaches(self, snippet: Snippet) -> bool:
-        """Return whether a snippet may fit, by its attributes of `self` and the number of names that are out of
-        scope."""
+        """Return whether a snippet may fit, judged by the attributes of `self` that it uses and the number of its names
+        that are out of scope."""
         strange = snippet.reads - self.known
         own = snippet.owner is not None and snippet.owner is self.owner
         return len(strange) <= 2 and "self" not in strange and (own or snippet.attributes <= self.attributes)
 
     def nearness(self, snippet: Snippet) -> float:
-        """Rate how close a snippet's function is: in the same class, with a similar name."""
+        """Rate how close a snippet's function is to this one, by its class and its name."""
         same = snippet.owner is not None and snippet.owner is self.owner
         mine, other = getattr(self.holder, "name", ""), getattr(snippet.holder, "name", "")
         return 0.5 * same + 1.5 * _likeness(mine, other)
 
     def renamings(self, snippet: Snippet) -> Iterator[dict[str, str]]:
-        """Yield replacements, by names in scope, for the names of a snippet that are not in scope."""
+        """Yield mappings that replace names of a snippet that are not in scope by names that are."""
         strange = sorted(snippet.reads - self.known)
         vain = sorted(name for name in snippet.binds if name not in self.read and name not in strange)
         if not strange and not vain:
@@ -226,8 +228,8 @@ class _Scope:
 def raise_statements(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> list[str]:
     """Return `raise` statements for a function.
 
-    Exceptions that tests expect but that are not raised come first, then those of the function and its file, the most
-    frequent first, then usual exceptions for wrong arguments.
+    Exceptions that tests expect but that are not raised come first, then those raised in the function and its file,
+    most frequent first, then common exceptions for invalid arguments.
     """
     own = {node for node in ast.walk(holder) if isinstance(node, ast.Raise)}
     found: Counter[str] = Counter()
@@ -275,7 +277,7 @@ def _overlap(one: str, other: str) -> float:
 
 
 def rename(text: str, names: dict[str, str]) -> str:
-    """Replace names in a statement's text, in every use."""
+    """Replace every use of the given names in a statement's text."""
     if not names:
         return text
     lines = [line.encode() for line in text.split("\n")]
@@ -287,7 +289,7 @@ def rename(text: str, names: dict[str, str]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _uses(text: str) -> tuple[tuple[int, int, int, str], ...]:
-    """Return the uses of names in a statement, last first: line, first byte, the byte after it, and the name."""
+    """Return the uses of names in a statement, last one first: line, start and end in bytes, and name."""
     found = [node for node in ast.walk(parse_module(text)) if isinstance(node, ast.Name)]
     spans = [(node.lineno - 1, node.col_offset, node.end_col_offset or 0, node.id) for node in found]
     return tuple(sorted(spans, reverse=True))
@@ -355,7 +357,7 @@ def _names(statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _attributes(node: ast.AST) -> set[str]:
-    """Return the attributes of `self`, and for a class the functions in its body."""
+    """Return the attributes of `self` that a node uses and, for a class, the names of its methods."""
     found = {
         one.attr
         for one in ast.walk(node)

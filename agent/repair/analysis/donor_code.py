@@ -1,4 +1,4 @@
-"""Ingredients that a function offers for repairs: its names, expressions, conditions and return values."""
+"""Code fragments of a function that repairs can reuse: its names, expressions, conditions and return values."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Donors:
         self.holder = holder
         self.line: int | None = None
         self.inside = 0
-        """The line of the statement if it is a definition itself: the names inside it are not bound yet."""
+        """The line of the statement if it is a definition, whose inner names are not bound yet."""
         self._read = FunctionFacts(source, holder, library, types)
 
     def at(self, statement: ast.stmt) -> Donors:
-        """Return the ingredients as seen from one statement."""
+        """Return the fragments as seen from one statement."""
         found = object.__new__(Donors)
         found.source, found.holder, found._read = self.source, self.holder, self._read
         found.line, found.inside = statement.lineno, 0
@@ -51,12 +51,12 @@ class Donors:
 
     @property
     def library(self) -> Library:
-        """The repository's definitions, or only the file's if no library was given."""
+        """The repository's definitions, or only those of the file if no library was given."""
         return self._read.library
 
     @property
     def scope(self) -> Scope:
-        """What is known about types."""
+        """The known types of names and expressions."""
         return self._read.scope
 
     @property
@@ -146,7 +146,7 @@ class Donors:
 
     @cached_property
     def conditions(self) -> list[str]:
-        """Conditions of the function, then generated ones, with one name and with two."""
+        """Conditions of the function, followed by generated ones that use one or two names."""
         there = self._ranked(self._read.conditions)
         single: list[str] = []
         for one in [text for text in self.atoms if text.replace(".", "").replace("_", "").isalnum()]:
@@ -180,8 +180,8 @@ class Donors:
         return [text for text in self._ranked(self._read.simple) if short(text)]
 
     def renamed(self, text: str) -> list[str]:
-        """Return a statement or expression with one name replaced by another in scope: once at all uses, and once at
-        each single use."""
+        """Return copies of a statement or expression in which one name is replaced by another in scope, either at all
+        its uses or at a single one."""
         found = []
         data = text.encode()
         for old, places in self._uses(text).items():
@@ -192,7 +192,7 @@ class Donors:
         return found
 
     def _uses(self, text: str) -> dict[str, list[tuple[int, int]]]:
-        """Return the positions at which a text of one line uses names of the function."""
+        """Return the positions at which a one-line text uses names of the function."""
         try:
             tree = parse_module(text)
         except UNREADABLE:
@@ -204,7 +204,8 @@ class Donors:
         return uses
 
     def _ranked(self, seen: Iterable[ScopeUsage]) -> list[str]:
-        """Return the texts without duplicates, in the order given; for a statement, those in scope, nearest first."""
+        """Return the texts without duplicates, in the order given or, for a statement, only those in scope, nearest
+        first."""
         if self.line is None:
             return unique(one.text for one in seen)
         local = self._read.local

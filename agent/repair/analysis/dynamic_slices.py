@@ -20,7 +20,8 @@ CHANGING = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem"}
 )
 CHANGING |= {"popleft", "push", "put", "remove", "reverse", "setdefault", "sort", "update", "write"}
-"""Methods that change their receiver. Any other method is assumed to change it if the method's result is not used."""
+"""Methods that change their receiver. Any other method is assumed to change its receiver if the method's result is not
+used."""
 LEAVING = ast.Return | ast.Raise | ast.Break | ast.Continue
 SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -29,9 +30,10 @@ SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 class StatementFacts:
     """The names that a statement binds, changes and reads; attributes are written `.name`.
 
-    `first` is its line. `gives`: it returns or yields a value. `above` are the lines of the statements that decide
-    whether it runs (those that enclose it, and earlier ones that may exit). `might` are the names that the statements
-    inside it bind or change. `parameters` are those of the function that encloses it.
+    `first` is the line on which the statement starts. `gives` says whether it returns or yields a value. `above` are
+    the lines of the statements that decide whether it runs (those that enclose it, and earlier ones that may exit).
+    `might` are the names that the statements inside it bind or change. `parameters` are those of the function that
+    encloses it.
     """
 
     first: int
@@ -61,9 +63,10 @@ def statement_facts(tree: ast.Module) -> dict[int, StatementFacts]:
 
 
 def slice_failure(test: TracedTest, known: Mapping[str, Mapping[int, StatementFacts]]) -> dict[Place, int]:
-    """Map the first line of each statement on which the failure depends to the number of statements in between.
+    """Map the first line of each statement on which the failure depends to its distance from the failure, counted in
+    dependences.
 
-    `known` has the facts by path.
+    `known` holds the facts about statements, by path and line.
     """
     return _Slice(test, known).run()
 
@@ -151,7 +154,8 @@ def _facts(statement: ast.stmt, outer: _Outer, inside: Iterable[StatementFacts])
 
 
 def _nodes(node: ast.AST, inner: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """Yield the nodes of a statement, but not of statements inside it, and whether each is in a scope of its own."""
+    """Yield the nodes of a statement without those of inner statements, and whether each is inside a lambda or
+    comprehension."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.match_case):
             continue
@@ -172,8 +176,8 @@ def _root(node: ast.expr) -> Iterator[str]:
 
 
 class _Slice:
-    """Traverses the steps backwards, with the relevant names and the number of dependences between each name and the
-    failure."""
+    """A backward traversal of the steps that tracks the relevant names and the number of dependences between each name
+    and the failure."""
 
     def __init__(self, test: TracedTest, known: Mapping[str, Mapping[int, StatementFacts]]) -> None:
         self.calls = test.calls
@@ -189,8 +193,8 @@ class _Slice:
         self.given: dict[int, int] = {}
         self.forced: dict[int, int] = {}
         self.whole: set[int] = set()
-        """Frames whose statements are all relevant: an expected exception was not raised and may be missing anywhere in
-        them."""
+        """Frames in which all statements are relevant, since an expected exception was not raised and the `raise` may
+        be missing anywhere in them."""
         self.unraised = "not raise" in test.said.lower()
         self.end = self._end(test.trail, known)
 
@@ -211,7 +215,8 @@ class _Slice:
             self.runs.append((frame, path, one))
 
     def _end(self, trail: Sequence[Place], known: Mapping[str, Mapping[int, StatementFacts]]) -> int:
-        """Return the index of the last run that belongs to the failure: the exception, or the step at the time-out."""
+        """Return the index in `runs` of the last statement that belongs to the failure, which is an exception or a
+        time-out."""
         for path, line in trail:
             one = known.get(path, {}).get(line)
             at = next((at for at in reversed(range(len(self.runs))) if self.runs[at][2] is one), None)
@@ -250,8 +255,8 @@ class _Slice:
         return found
 
     def _depth(self, at: int) -> int | None:
-        """Return the number of dependences between this run of a statement and the failure, or None if the failure does
-        not depend on it."""
+        """Return the number of dependences between this execution of a statement and the failure, or None if the
+        failure does not depend on it."""
         frame, _, one = self.runs[at]
         depths = [self.forced[at]] if at in self.forced else []
         depths += [self.wanted.pop(key) + 1 for name in one.binds if (key := (frame, name)) in self.wanted]
@@ -272,7 +277,7 @@ class _Slice:
             self.decides[(frame, line)] = min(depth, self.decides.get((frame, line), depth))
 
     def _enter(self, frame: int, last: StatementFacts) -> None:
-        """Enter a frame at its end, and note whether its result or its changes to its arguments are relevant."""
+        """Process the end of a frame: record whether its result or its changes to its arguments are relevant."""
         if frame not in self.called_at:
             return
         at = self.called_at[frame]

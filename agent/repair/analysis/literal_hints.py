@@ -19,9 +19,9 @@ QUOTED = re.compile(r"`{1,2}([^`\n]{1,60})`{1,2}|\"([^\"\n]{1,60})\"|'([^'\n]{1,
 def literal_hints(read: Callable[[str], bytes], failing: Sequence[str], issue: str = "") -> list[str]:
     """Return the literals of the failing tests, as Python text.
 
-    Compared and asserted literals come first, then the rest, then those that the issue quotes. `read` returns a file by
-    its path and may raise FileNotFoundError. Tests that cannot be read are ignored. Reading stops as soon as there are
-    enough literals.
+    Literals in comparisons and assertions come first, then the other literals of the tests, then texts that the issue
+    quotes. `read` returns a file by its path and may raise FileNotFoundError. Tests that cannot be read are ignored.
+    Reading stops as soon as there are enough literals.
     """
     files = _Files(read)
     asserted: dict[str, None] = {}
@@ -39,10 +39,10 @@ def literal_hints(read: Callable[[str], bytes], failing: Sequence[str], issue: s
 
 
 def expected_exceptions(read: Callable[[str], bytes], failing: Sequence[TracedTest]) -> tuple[str, ...]:
-    """Return the names of the exceptions that failing tests expect and that were not raised.
+    """Return the names of the exceptions that failing tests expect but that were not raised.
 
-    Either nothing was raised, or another exception was, and the test expects this one with `pytest.raises(E)` or
-    `self.assertRaises(E, f)`. `read` has the same meaning as in `hints`.
+    Either no exception was raised, or a different one was raised although the test expects `E` with `pytest.raises(E)`
+    or `self.assertRaises(E, f)`. `read` has the same meaning as in `literal_hints`.
     """
     files = _Files(read)
     found = [one.awaited for one in failing]
@@ -73,7 +73,8 @@ class _Files:
         self._defined: dict[str, dict[str, list[ast.AST]] | None] = {}
 
     def functions(self, test: str) -> list[ast.AST]:
-        """Return the definitions that a test's name may mean: `tests/test_a.py::TestA::test_b` or the dotted form."""
+        """Return the definitions that a test's name may refer to, given as `tests/test_a.py::TestA::test_b` or in
+        dotted form."""
         head, colons, rest = test.partition("::")
         name = (rest if colons else test).replace("::", ".").rpartition(".")[2]
         parts = test.split(".")

@@ -1,4 +1,4 @@
-"""Analysis of a function for all of its statements: its expressions, its names, and where the names can be read."""
+"""Analysis of a function: its expressions, its names, and the lines where each name can be read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEASURES = ("len", "sum", "min", "max", "any", "all", "sorted", "reversed", "enu
 
 @dataclass(frozen=True, slots=True)
 class ScopeUsage:
-    """A text in the function, with its line and the outer names that it reads."""
+    """A piece of the function's text, with its line and the outer names that it reads."""
 
     text: str
     line: int
@@ -28,7 +28,7 @@ class ScopeUsage:
 
 
 class FunctionFacts:
-    """Facts about a function that do not depend on the statement, each computed once."""
+    """Facts about a function that do not depend on a particular statement, each computed once."""
 
     def __init__(self, source: Source, holder: ast.AST, library: Library | None, types: Types | None) -> None:
         self.source, self.holder, self.types = source, holder, types
@@ -63,7 +63,8 @@ class FunctionFacts:
 
     @cached_property
     def local(self) -> frozenset[str]:
-        """The bound names and those that only comprehensions and lambdas bind. All other names come from outside."""
+        """The bound names and those that only comprehensions and lambdas bind. All other names are bound outside the
+        function."""
         inner = [one for one in self.nodes if isinstance(one, ast.comprehension | ast.Lambda)]
         return self.bound.union(name for one in inner for name in names_of(one))
 
@@ -148,7 +149,7 @@ class FunctionFacts:
 
 
 def names_of(node: ast.AST) -> list[str]:
-    """Return the names that a function, lambda or part of a comprehension binds itself."""
+    """Return the names that a function, a lambda or a comprehension clause binds."""
     if isinstance(node, ast.comprehension):
         return [one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)]
     if isinstance(node, Definition | ast.Lambda):
@@ -159,7 +160,8 @@ def names_of(node: ast.AST) -> list[str]:
 
 
 def _bound(node: ast.AST, region: ast.AST) -> Iterator[tuple[str, int, range]]:
-    """Yield bound names, each with its line and the lines where it can be read, without those of single expressions."""
+    """Yield bound names, except those of lambdas and comprehensions, each with its line and the lines where it can be
+    read."""
     first = getattr(region, "lineno", 0)
     lines = range(first, (getattr(region, "end_lineno", None) or 10**9) + 1)
     if isinstance(node, Definition):
@@ -183,7 +185,7 @@ def unique(texts: Iterable[str]) -> list[str]:
 
 
 def interleave(streams: Iterable[Iterator[T]]) -> Iterator[T]:
-    """Yield one item of each stream, then the next item of each."""
+    """Yield the first item of each stream, then the second item of each, and so on."""
     waiting = deque(streams)
     while waiting:
         stream = waiting.popleft()

@@ -58,9 +58,10 @@ without parentheses."""
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An edit: a description in words, and replacements (start, end, text) in bytes of the file.
+    """An edit of a file: a description, and replacements (start, end, text) with byte offsets.
 
-    `weight` is its likelihood relative to its template's usual drafts: 1, or less if something speaks against it.
+    `weight` is its likelihood relative to the usual drafts of its template: normally 1, and lower if there are reasons
+    against it.
     """
 
     what: str
@@ -108,8 +109,8 @@ class Source:
         return units.most_common(1)[0][0] if units else "    "
 
     def unit(self, statement: ast.stmt) -> str:
-        """Return the indentation of a statement's blocks, or else of the blocks that enclose it, or else of the
-        file."""
+        """Return the indentation used in a statement's blocks, in the blocks that enclose it, or in the file, whichever
+        is found first."""
         node: ast.AST | None = statement
         while node is not None:
             if unit := self._unit(node):
@@ -225,7 +226,7 @@ class Source:
         return Draft(f"replace `{found[0].decode()}` by `{new}` before `{brief(self.text(right))}`", (edit,))
 
     def insert(self, statement: ast.stmt, lines: list[str], after: bool = False) -> Draft | None:
-        """Insert lines with a statement's indentation before or after it, if it does not share its lines with other
+        """Insert lines before or after a statement, with its indentation, if it does not share its lines with other
         statements."""
         start, end = self.span(statement)
         if isinstance(statement, Definition | ast.ClassDef) and statement.decorator_list:
@@ -248,8 +249,8 @@ class Source:
         return isinstance(self.parents.get(node), ast.Attribute) and text.isdigit()
 
     def _owns_call(self, node: ast.expr) -> bool:
-        """Return whether the node is a generator expression whose parentheses are those of the call that it is the
-        argument of."""
+        """Return whether the node is a call's only argument and a generator expression without parentheses of its
+        own."""
         parent = self.parents.get(node)
         return (
             isinstance(node, ast.GeneratorExp)
@@ -260,7 +261,8 @@ class Source:
         )
 
     def _touches(self, position: int, letter: str) -> bool:
-        """Return whether a letter beside this byte would merge with it, as in `return(a)` or `1if a else b`."""
+        """Return whether a letter inserted next to this byte would merge with it, as in `return(a)` or `1if a else
+        b`."""
         near = self.data[position : position + 1] if position >= 0 else b""
         return (near.isalnum() or near == b"_") and (letter.isalnum() or letter == "_")
 
@@ -323,12 +325,12 @@ def rank(text: str) -> int:
 
 
 def parenthesize(text: str, least: int) -> str:
-    """Return the expression, in parentheses unless its outermost operator binds at least so tightly (see RANKS)."""
+    """Return the expression, in parentheses if its outermost operator binds less tightly than `least` (see RANKS)."""
     return text if rank(text) >= least else f"({text})"
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """Return the children of a node, except those that only say whether a value is read or written."""
+    """Return the children of a node, except its context (load, store or delete)."""
     found: list[ast.AST] = []
     for name in node._fields:
         value = getattr(node, name, None) if name != "ctx" else None
@@ -342,8 +344,8 @@ def children(node: ast.AST) -> list[ast.AST]:
 def own_nodes(statement: ast.stmt) -> list[ast.AST]:
     """Return the nodes of a statement without those of inner statements, annotations, decorators and f-string text.
 
-    For a function's definition these are the default values of its parameters. For a `match` they include the guards
-    of its cases and the values that those compare with.
+    For a function's definition these are the default values of its parameters. For a `match` they include the guards of
+    its cases and the values that its patterns compare with.
     """
     found: list[ast.AST] = []
     if isinstance(statement, ast.ClassDef):
@@ -401,7 +403,7 @@ def header(statement: ast.stmt) -> range:
 
 
 def dotted_name(node: ast.expr) -> str:
-    """Return a chain of names as `a.b.c`, or "" for another expression."""
+    """Return a chain of names such as `a.b.c`, or "" for any other expression."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -1,8 +1,8 @@
 """Fault localization: suspicious statements, each with the reasons for suspecting it.
 
-Several signals are combined (cf. Xuan and Monperrus, "Learning to combine multiple ranking metrics for fault
-localization", 2014) by a logistic choice among the statements that failing tests run. The score of a statement is its
-likelihood of being the faulty one, relative to that of the likeliest.
+Several signals are combined by a logistic choice among the statements that failing tests run. See Xuan and Monperrus,
+"Learning to combine multiple ranking metrics for fault localization", 2014. The score of a statement is its likelihood
+of being the faulty one, relative to that of the likeliest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COMMON = frozenset(
     {"self", "error", "where", "test", "object", "type", "list", "dict", "str", "int", "did", "raise", "the"}
 )
 FLOWS = 6
-"""Maximum number of failing tests that are sliced: those with the fewest steps."""
+"""Maximum number of failing tests for which slices are computed; those with the fewest steps are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Suspect:
 
 @dataclass
 class Signals:
-    """The signals against the statement that starts at a place: values from 0 to 1 by name, and reasons in words."""
+    """The signals that the statement at a place is faulty: values from 0 to 1 by the signal's name, and reasons as
+    text."""
 
     path: str
     line: int
@@ -82,7 +83,7 @@ def find_suspects(
     """Return all statements that failing tests run, the most suspicious first.
 
     `read` returns a file of the base by its path, or None. If a file cannot be parsed, each of its lines counts as a
-    statement. `located` are files and functions that the issue's text points at (`aci/localization/place_ranking.py`).
+    statement. `located` are files and functions that the issue's text refers to (`aci/localization/place_ranking.py`).
     """
     found = collect_signals(spectrum, read, located)
     most = max((one.odds for one in found), default=0.0)
@@ -121,7 +122,7 @@ def _parsed(data: bytes | None) -> ast.Module | None:
 
 
 def _first(known: Mapping[str, Mapping[int, StatementFacts]], place: Place) -> Place:
-    """Return the place at which the statement that contains a given place starts."""
+    """Return the start of the statement that contains a place."""
     one = known.get(place[0], {}).get(place[1])
     return (place[0], one.first) if one else place
 
@@ -129,7 +130,7 @@ def _first(known: Mapping[str, Mapping[int, StatementFacts]], place: Place) -> P
 def _covered(
     spectrum: Spectrum, known: Mapping[str, Mapping[int, StatementFacts]], found: Mapping[Place, Signals]
 ) -> None:
-    """Add signals for statements that failing tests run more than passing ones."""
+    """Add signals for statements that failing tests run more often than passing ones."""
     stars = dstar([one.places() for one in spectrum.failing], [one.places() for one in spectrum.passing])
     failed, passed = (
         Counter(first for one in tests for first in {_first(known, place) for place in one.places()})
@@ -165,8 +166,8 @@ def _raised(
     known: Mapping[str, Mapping[int, StatementFacts]],
     found: Mapping[Place, Signals],
 ) -> None:
-    """Add signals for statements that raised, the calls up to them, and each `try` whose handlers did not catch the
-    exception."""
+    """Add signals for statements that raised, the calls that led to them, and each `try` whose handlers did not catch
+    the exception."""
     handled = {
         (path, node.lineno)
         for path, tree in trees.items()
@@ -189,7 +190,8 @@ def _raised(
 def _depended(
     failing: Sequence[TracedTest], known: Mapping[str, Mapping[int, StatementFacts]], found: Mapping[Place, Signals]
 ) -> None:
-    """Add signals for statements in the slices of failing tests, by their number and distance from the failure."""
+    """Add signals for statements in the slices of failing tests, by the number of slices and the distance from the
+    failure."""
     flows = sorted((test for test in failing if test.flow), key=lambda test: (len(test.flow), test.test))[:FLOWS]
     depths = [slice_failure(test, known) for test in flows]
     for first, one in found.items():
@@ -207,7 +209,7 @@ def _named(
     known: Mapping[str, Mapping[int, StatementFacts]],
     found: Mapping[Place, Signals],
 ) -> None:
-    """Add signals for statements that contain a name or text of a failure's message."""
+    """Add signals for statements that contain a name or word from a failure's message."""
     said = {word for test in failing for word in re.findall(r"[A-Za-z_]\w{2,}", test.said.partition(":")[2])}
     said = {word for word in said if word.lower() not in COMMON and not iskeyword(word)}
     if not said:
@@ -235,7 +237,7 @@ def _words(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _located(located: Sequence[RankedPlace], trees: Mapping[str, ast.Module], found: Mapping[Place, Signals]) -> None:
-    """Add signals for files and functions that the issue points at; earlier ones count more."""
+    """Add signals for files and functions that the issue refers to; earlier ones count more."""
     for name, hits in (
         ("file", [hit for hit in located if not hit.name]),
         ("function", [hit for hit in located if hit.name]),

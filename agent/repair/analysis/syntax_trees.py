@@ -16,18 +16,18 @@ from threading import Lock
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """Exceptions for text that is not Python or is nested too deeply for the parser."""
 _LOCK = Lock()
-"""Needed since warning filters are global to the process."""
+"""Lock for changing the warning filters, which are global to the process."""
 
 
 def parse_module(code: str | bytes) -> ast.Module:
-    """Parse a module. Raises one of UNREADABLE."""
+    """Parse a module. Raises one of the exceptions in UNREADABLE."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(code)
 
 
 def parse_expression(text: str) -> ast.expr:
-    """Parse one expression. Raises one of UNREADABLE."""
+    """Parse one expression. Raises one of the exceptions in UNREADABLE."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text, mode="eval").body

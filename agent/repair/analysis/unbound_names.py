@@ -1,7 +1,9 @@
-"""Loose ends of a function: names that are read but never bound, and names that are bound but never read.
+"""Undefined and unused names of a function: names that are read but never bound, and names that are bound but never
+read.
 
-If a statement is missing, a name that it bound is undefined, or a name that it read is unused. A linter reports them as
-`undefined name` and `unused variable`; here they hint at what a missing statement is about.
+If a statement is missing from a function, the names that it should bind are undefined, and the names that it should
+read may be unused. Linters report such names as `undefined name` and `unused variable`; here, they indicate what a
+missing statement should contain.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ IGNORED = ("self", "cls", "_", "args", "kwargs")
 
 @dataclass(frozen=True, slots=True)
 class UnboundNames:
-    """Loose ends, in order of first use.
+    """The undefined and unused names of a function, in order of first use.
 
-    `missing` names are read but never bound. `idle` names are parameters and local names that nothing reads. `unused`
-    names are imported or private to the module, and nothing in the module reads them. `unset` names are attributes of
-    `self` that the class reads but never sets or defines; only classes without a base are examined.
+    `missing` names are read but never bound. `idle` names are parameters and local names that are never read. `unused`
+    names are imports and private names of the module that the module never reads. `unset` names are attributes of
+    `self` that the class reads but never sets or defines; only classes without base classes are examined.
     """
 
     missing: tuple[str, ...] = ()
@@ -36,7 +38,7 @@ class UnboundNames:
 
 @cache_by_first
 def find_unbound_names(source: Source, holder: ast.AST) -> UnboundNames:
-    """Return the loose ends of one function, and of the module and class that contain it."""
+    """Return the undefined and unused names of one function, and of the module and class that contain it."""
     bound, module = set(bindings(holder)), module_names(source)
     inside = [node for part in getattr(holder, "body", [holder]) for node in ast.walk(part)]
     reads = [node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
@@ -49,7 +51,7 @@ def find_unbound_names(source: Source, holder: ast.AST) -> UnboundNames:
 
 @cache_by_first
 def bindings(node: ast.AST) -> tuple[str, ...]:
-    """Return the names that a function or statement binds, with repeats: parameters first, then in order."""
+    """Return the names that a function or statement binds, including duplicates, with parameters first."""
     inside = [one for one in ast.walk(node) if one is not node or not isinstance(node, Definition | ast.ClassDef)]
     given = [one.arg for one in inside if isinstance(one, ast.arg)]
     return (*given, *(name for one in inside if not isinstance(one, ast.arg) for name in bound_names(one)))
@@ -57,7 +59,8 @@ def bindings(node: ast.AST) -> tuple[str, ...]:
 
 @cache_by_first
 def module_names(source: Source) -> frozenset[str]:
-    """Return the names bound at the module level and in its blocks, but not inside functions."""
+    """Return the module's global names, including those bound in blocks such as `if` and those declared `global` in
+    functions."""
     found: set[str] = set()
     waiting: list[ast.AST] = list(source.tree.body)
     while waiting:
@@ -72,7 +75,7 @@ def module_names(source: Source) -> frozenset[str]:
 
 
 def reads_by_name(holder: ast.AST) -> Iterator[str]:
-    """Yield names that are used without a `Load` node in the tree: `n += 1`, `global n`, `del n`."""
+    """Yield names that are used without a `Load` node in the tree, as in `n += 1`, `global n` and `del n`."""
     for node in ast.walk(holder):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             yield node.target.id

@@ -1,8 +1,8 @@
-"""Kinds of the values in one function, observed in traced tests or inferred from the syntax.
+"""Rough types (kinds) of the values in one function, observed in traced tests or inferred from the syntax.
 
 A kind is a rough type: `number`, `bool`, `text`, `bytes`, `sequence`, `set`, `mapping`, `iterator`, `callable`, `none`,
-or the name of a class. An empty set of kinds means unknown. The observed program contains a bug, so callers usually put
-expressions of unexpected kinds last instead of leaving them out.
+or the name of a class. An empty set of kinds means that the kind is unknown. Since the traced program contains a bug,
+callers usually rank expressions of unexpected kinds last instead of leaving them out.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Scope:
                 self._known[name] = self._either(known) if len(known) == len(values) else UNKNOWN
 
     def of(self, text: str) -> Kinds:
-        """Return the kinds of an expression given as text."""
+        """Return the kinds of an expression given as source text."""
         found = self._known.get(text)
         if found is None:
             try:
@@ -93,8 +93,8 @@ class Scope:
         return self._infer(node)
 
     def fits(self, text: str, expected: Kinds) -> bool:
-        """Return whether an expression, given as text, may have one of the expected kinds; an unknown kind always
-        may."""
+        """Return whether an expression, given as source text, may have one of the expected kinds; true if its kind is
+        unknown."""
         if not expected:
             return True
         found = self.of(text)
@@ -107,7 +107,7 @@ class Scope:
                 self._seen[name] |= {KIND.get(one, one) for one in seen}
 
     def _declare(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Take the kinds of parameters from annotations and defaults, unless a traced test has shown them."""
+        """Infer the kinds of parameters from annotations and defaults, unless they were observed in a traced test."""
         arguments = node.args
         positional = [*arguments.posonlyargs, *arguments.args]
         pairs = list(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))
@@ -180,7 +180,7 @@ class Scope:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield the names that a node binds, each with an expression of the same kind, if there is one."""
+    """Yield the names that a node binds, each with an expression of the same kind, or None."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name):
@@ -196,7 +196,8 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
 
 
 def annotated(node: ast.expr) -> Kinds:
-    """Return the kinds that an annotation names: `int`, `list[str] | None`, `Optional[Node]`, `"Node"`."""
+    """Return the kinds that an annotation refers to, for annotations such as `int`, `list[str] | None`,
+    `Optional[Node]` and `"Node"`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
             return annotated(parse_expression(node.value))

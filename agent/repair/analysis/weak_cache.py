@@ -15,9 +15,9 @@ T = TypeVar("T")
 def cache_by_first(function: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[A, P], T]:
     """Cache the results of a function for as long as its first argument exists.
 
-    The first argument is a source or a part of its syntax tree. The results are dropped together with this argument, so
-    that no search leaves a file's tree in memory. A result must not refer to the first argument; the other arguments
-    must be hashable.
+    The first argument is a `Source` or a node of its syntax tree. The results are freed together with this argument, so
+    that no syntax tree stays in memory after a search. A result must not refer to the first argument; the other
+    arguments must be hashable.
     """
     results: WeakKeyDictionary[A, dict[tuple[Any, ...], T]] = WeakKeyDictionary()
 

@@ -1,1 +1,1 @@
-"""Ingredients of templates at a statement: expressions, conditions, weights."""
+"""Building blocks for repair templates: expressions, conditions and weights."""

@@ -1,7 +1,8 @@
-"""Code generated for a statement from the names in scope: calls by signature, attributes of `self`, opposite words.
+"""Code generated for a statement from the names in scope: calls that match a signature, attributes of `self`, and code
+with opposite words.
 
 An argument usually has the name of its parameter, so a call can be generated from the function's signature alone. A
-missing statement is most likely about a value that nothing reads, or an attribute with a name like the function's.
+missing statement most likely uses a value that nothing else reads, or an attribute whose name resembles the function's.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ TURNS: tuple[tuple[str, str], ...] = (
 
 
 def names(spot: TemplateSite) -> list[str]:
-    """Return the names in scope without `self` and `cls`; those that nothing reads come first."""
+    """Return the names in scope except `self` and `cls`, with unread names first."""
     return unique([*(one for one in unbound_names_at(spot).idle if one in spot.donors.visible), *spot.donors.plain])
 
 
@@ -51,13 +52,14 @@ def unbound_names_at(spot: TemplateSite) -> UnboundNames:
 
 
 def members(spot: TemplateSite) -> list[str]:
-    """Return the attributes, but not the methods, that a method's class uses; those named like the function first."""
+    """Return the attributes of `self`, except methods, that the enclosing class uses, with names most similar to the
+    function's first."""
     found = owner(spot.source, spot.statement)
     return _members(found, spot.donors.holder) if found is not None and "self" in spot.donors.names else []
 
 
 def container_attributes(spot: TemplateSite) -> dict[str, str]:
-    """Map attributes like `self.items` to the kind of container assigned to them: `list`, `set`, `dict`, `deque`."""
+    """Map attributes such as `self.items` to the type of container assigned to them: `list`, `set`, `dict`, `deque`."""
     found = owner(spot.source, spot.statement)
     return _held(spot.source, found) if found is not None else {}
 
@@ -91,7 +93,7 @@ def _held(source: Source, found: ast.ClassDef) -> dict[str, str]:
 
 
 def calls(spot: TemplateSite) -> list[str]:
-    """Return calls of functions in the files, with arguments named like the parameters, best match first."""
+    """Return calls to functions in the source files whose arguments are named like the parameters, best match first."""
     library = spot.donors.library
     scored: list[tuple[float, int, str]] = []
     there, within = names(spot), owner(spot.source, spot.statement)
@@ -120,8 +122,8 @@ def calls(spot: TemplateSite) -> list[str]:
 def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
     """Return conditions to try at a statement.
 
-    They alternate between the given conditions, simple ones on the statement's names, those in its function, and those
-    in other functions.
+    They alternate between the conditions in `first`, simple conditions on the statement's names, conditions in the same
+    function, and conditions in other functions.
     """
     borrowed = spot.snippets.conditions(spot.source, spot.donors.holder) if spot.snippets is not None else []
     typed = _untyped(spot) if "TypeError" in spot.awaited else ()
@@ -156,8 +158,8 @@ def _untyped(spot: TemplateSite) -> Iterator[str]:
 
 
 def _just_bound(spot: TemplateSite) -> list[str]:
-    """Return the names that the previous statement binds, or, in the first statement of a block, those that the
-    enclosing loop or function binds."""
+    """Return the names bound by the previous statement or, for the first statement of a block, by the enclosing loop or
+    function."""
     found, place = block(spot.source, spot.statement)
     above = found[place - 1] if place else spot.source.parents.get(spot.statement)
     target = above.target if isinstance(above, Loop) and not place and not isinstance(above, ast.While) else above
@@ -172,15 +174,16 @@ def _parameters(spot: TemplateSite) -> list[str]:
 
 
 def is_operator(spot: TemplateSite) -> bool:
-    """Return whether the function is an operator's method like `__eq__` or `__add__`, which may reject other types."""
+    """Return whether the function is an operator method such as `__eq__` or `__add__`, which may reject operands of
+    other types."""
     holder = spot.donors.holder
     name = getattr(holder, "name", "")
     return isinstance(holder, Definition) and name[:2] == name[-2:] == "__" and len(holder.args.args) == 2
 
 
 def _kinds(spot: TemplateSite) -> list[str]:
-    """Return the types that the file checks with `isinstance`, most frequent first; for an operator's method, its own
-    class comes first."""
+    """Return the types that the file checks with `isinstance`, most frequent first; for an operator method, the
+    method's own class comes first."""
     within = owner(spot.source, spot.statement)
     own = [within.name] if within is not None and is_operator(spot) else []
     return unique([*own, *_asked(spot.source)])[:MOST_KINDS]
@@ -194,7 +197,7 @@ def _asked(source: Source) -> list[str]:
 
 
 def _defaults(spot: TemplateSite) -> Iterator[tuple[str, str]]:
-    """Yield parameters with their defaults."""
+    """Yield each parameter that has a simple default value, together with this value."""
     holder = spot.donors.holder
     if isinstance(holder, Definition):
         plain = holder.args.posonlyargs + holder.args.args
@@ -208,7 +211,8 @@ def _defaults(spot: TemplateSite) -> Iterator[tuple[str, str]]:
 
 
 def returns_value(spot: TemplateSite) -> bool:
-    """Return whether the function may return a value: it does so elsewhere, or has neither `return` nor `yield`."""
+    """Return whether the function may return a value: it is not a generator, and it either returns a value somewhere or
+    has no `return`."""
     return _returns_value(spot.donors.holder)
 
 
@@ -221,7 +225,8 @@ def _returns_value(holder: ast.AST) -> bool:
 
 
 def opposite_texts(text: str) -> Iterator[str]:
-    """For each word of TURNS in the text, yield the text with all occurrences of this word replaced by its opposite."""
+    """For each word of TURNS that occurs in the code, yield the code with all occurrences of the word replaced by its
+    opposite."""
     there = {part for word in words(text) for part in word.split("_")}
     for one, other in TURNS:
         for old, new in ((one, other), (other, one)):
@@ -230,7 +235,8 @@ def opposite_texts(text: str) -> Iterator[str]:
 
 
 def replace_word(text: str, old: str, new: str) -> str:
-    """Replace a word throughout the text, in names, attributes and keywords, with or without underscores around it."""
+    """Replace a name throughout the code, wherever it is a variable, attribute or keyword argument; leading and
+    trailing underscores are kept."""
 
     def change(word: str) -> str:
         if word.strip("_") != old.strip("_"):
@@ -247,16 +253,16 @@ def words(text: str) -> list[str]:
 
 
 def change_words(text: str, change: Callable[[str], str]) -> str:
-    """Change the words of Python code, except string prefixes and strings with escapes."""
+    """Apply a function to each word of Python code, except in string prefixes and in strings with escape sequences."""
     return "".join(change(part) if is_word else part for part, is_word in _parts(text))
 
 
 @lru_cache(maxsize=4_096)
 def _parts(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split Python code into pieces, each with a flag for a word that may be changed; code that cannot be tokenized is
-    one piece.
+    """Split Python code into pieces, each with a flag that is true for words that may be changed; code that cannot be
+    tokenized stays in one piece.
 
-    The code is tokenized in parentheses, where indentation does not matter, so that it may be a part of a block.
+    The code is tokenized inside parentheses, where indentation has no meaning, so that it may be a fragment of a block.
     """
     starts = [0, -1, *(found.end() for found in re.finditer("\n", text))]
     found: list[tuple[str, bool]] = []
@@ -266,7 +272,7 @@ def _parts(text: str) -> tuple[tuple[str, bool], ...]:
             kind, now = tokenize.tok_name[token.type], token.string
             if kind in _PIECES and before != "!":
                 first = starts[token.start[0]] + token.start[1]
-                if text.startswith(now, first):  # the token of `{{` in an f-string is `{`
+                if text.startswith(now, first):  # in an f-string, the tokenizer reports `{{` as `{`
                     found += [(text[at:first], False), *_PIECES[kind](now)]
                     at = first + len(now)
             before = now
@@ -304,8 +310,8 @@ _PIECES = {"NAME": _name, "STRING": _literal, "FSTRING_MIDDLE": _string_text}
 
 
 def _filled(signature: Signature, there: list[str], idle: set[str]) -> Iterator[tuple[float, str]]:
-    """Yield argument lists with a score: 1 for each argument named like its parameter, and 1 more if nothing else reads
-    that name."""
+    """Yield argument lists with their scores: 1 point for each argument named like its parameter, and 1 more if nothing
+    else reads that name."""
     positional = list(signature.positional)
     needed, rest = positional[: signature.required], positional[signature.required :]
     strange = [name for name in needed if name not in there]
@@ -335,5 +341,5 @@ def _alike(one: str, other: str) -> float:
 
 
 def sort_by_similarity(wanted: str, texts: Iterable[str]) -> list[str]:
-    """Sort strings by their similarity to a name."""
+    """Sort strings by their similarity to a name, most similar first."""
     return sorted(texts, key=lambda text: -_alike(wanted, text))

@@ -1,4 +1,4 @@
-"""The statements that may be edited, the most suspicious first."""
+"""The statements that may be edited, most suspicious first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.repair.candidates.template_weights import Weights
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A statement with its suspicion and its holder: the outermost function, or a module that contains only this
+    """A statement, its suspicion score, and its `holder`: the outermost function, or a module that contains only this
     statement."""
 
     suspicion: float
@@ -25,12 +25,12 @@ class Place:
 
     @property
     def outside(self) -> bool:
-        """Whether the statement is a function's definition or a constant, and thus outside the body of a function."""
+        """Whether the statement is not in the body of a function: it is a function's definition or a constant."""
         return self.function is None or self.statement is self.holder
 
     def holds(self, edits: tuple[tuple[int, int, str], ...]) -> bool:
-        """Return whether the edits stay inside the function, or inside the statement if it is not in a function's
-        body."""
+        """Return whether all edits are inside the function, or inside the statement if the statement is not in a
+        function's body."""
         if self.function is not None and not self.outside:
             return all(self.function.start <= start and end <= self.function.end for start, end, _ in edits)
         first, last = self.source.span(self.statement)
@@ -38,7 +38,8 @@ class Place:
 
 
 def editable_places(sources: Sequence[Source], suspects: Sequence[Suspect], weights: Weights) -> list[Place]:
-    """Return statements of suspected functions, their definitions (default values), and the constants they read."""
+    """Return the statements of suspected functions, the definitions of these functions (for default values), and the
+    constants that the functions read."""
     found = [place for source in sources for place in _of(source, suspects, weights)]
     return sorted(found, key=lambda place: -place.suspicion)
 
@@ -68,7 +69,7 @@ def _of(source: Source, suspects: Sequence[Suspect], weights: Weights) -> Iterat
 
 
 def _lines(statement: ast.stmt) -> Iterator[int]:
-    """Yield the lines of a statement itself and of its exception handlers and cases, without their bodies."""
+    """Yield the lines of a statement's header and of its `except` and `case` clauses, without their bodies."""
     yield from header(statement)
     for handler in getattr(statement, "handlers", ()):
         yield handler.lineno

@@ -1,8 +1,8 @@
-"""Repairs of several places: two likely edits together, and the same change in every similar place.
+"""Edits of several places: pairs of likely edits, and the same change in all similar places.
 
-If one line is wrong, similar lines often are too (a name confused throughout, a bound forgotten on both sides). Edits
-of similar lines (twins) come first. Other pairs are ordered by the product of their parts' scores, with neighbours
-preferred.
+If one line is wrong, similar lines often are too (for example, a wrong name is used throughout, or a bound is missing
+on both sides). Edits of similar lines (twins) come first. Other pairs are ordered by the product of their scores, and
+pairs of edits that are close to each other are preferred.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.syntax_trees import is_expression, parse_expression
 
 TWIN = 0.5
-"""Factor for the score of a twin, relative to its first part alone."""
+"""Score of a twin, as a fraction of the score of its single edit."""
 NEAR, SAME_FUNCTION, SAME_FILE = 1.0, 0.6, 0.2
-"""Factors for a pair whose parts are on the same or the next line, in one function, in one file."""
+"""Factors for the score of a pair whose edits are on the same or adjacent lines, in the same function, or in the same
+file."""
 MOST_TWINS = 8
 SPACE = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 TARGET = ast.Name | ast.Attribute | ast.Subscript
@@ -29,22 +30,23 @@ Placed = ast.stmt | ast.expr | ast.ExceptHandler | ast.arg | ast.keyword | ast.a
 
 
 class MultiPlaceEdits:
-    """Combines single candidates into candidates of several places, for one search. Data on the sources is cached."""
+    """Combines candidates that edit one place into candidates that edit several places, for one search. Data about the
+    source files is cached."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._texts = {source.path: source for source in sources}
         self._tokens: dict[str, _Tokens] = {}
 
     def of(self, singles: Sequence[Candidate], known: int = 0) -> Iterator[Candidate]:
-        """Yield candidates of several places, best first. `singles` must be sorted, best first, with scores.
+        """Yield candidates that edit several places, best first. `singles` must have scores and be sorted, best first.
 
-        Each pair is made on demand, whatever the number of singles. Pairs within the first `known` singles are left
-        out, since an earlier call yielded them.
+        Pairs are generated lazily. Pairs of the first `known` singles are left out, since an earlier call yielded them.
         """
         return heapq.merge(self._twins(singles[known:]), _products(singles, known), key=lambda one: -one.score)
 
     def _twins(self, singles: Sequence[Candidate]) -> Iterator[Candidate]:
-        """Yield each replacement applied to all places with the same old text in the function, or else in the file."""
+        """Yield each replacement, applied to all places with the same old text in the function, or in the file if the
+        edit is not in a function."""
         for one in singles:
             source = self._texts.get(one.path)
             if source is None or len(one.edits) != 1:
@@ -59,7 +61,7 @@ class MultiPlaceEdits:
 
 
 class _Tokens:
-    """The tokens of a file, and the syntax node that contains each."""
+    """The tokens of a file, and the innermost syntax node that contains each token."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.data, self.parents = source, source.data, source.parents
@@ -71,7 +73,8 @@ class _Tokens:
         self.within = dict(_innermost(sorted(self.ends), spans))
 
     def like(self, start: int, end: int, text: str, function: FunctionSpan | None) -> list[tuple[int, int]]:
-        """Return the spans in the function, or the file, with the same tokens in a role that allows `text` there."""
+        """Return the spans in the function or file that have the same tokens in the same syntactic role, if `text` is
+        allowed in this role."""
         old = self.data[start:end]
         if not old or start not in self.ends or end not in self.last or old == b"=":
             return []
@@ -87,17 +90,17 @@ class _Tokens:
         return found
 
     def put(self, start: int, end: int, text: str) -> tuple[tuple[int, int, str], ...]:
-        """Return the edit, with parentheses if the position needs them."""
+        """Return the edits that replace a span by `text`, in parentheses if necessary."""
         node = self.exact.get((start, end))
         if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
             return self.source.replace(node, text).edits
         return ((start, end, text),)
 
     def _role(self, start: int, end: int, text: str) -> tuple[object, ...]:
-        """Return the role of a span in the tree: a value, an assignment target, or part of a node of some kind.
+        """Return the syntactic role of a span: a value, an assignment target, or a part of a node of a certain type.
 
-        Code that can be a target can replace values and targets. If the span is an expression and `text` is not, the
-        role is empty and nothing can be replaced.
+        If the new text can be an assignment target, it can replace both values and targets. If the span is an
+        expression but `text` is not, the role is empty and nothing is replaced.
         """
         node = self.exact.get((start, end))
         if node is None:
@@ -110,7 +113,7 @@ class _Tokens:
 
 
 def _tokens(source: Source) -> Iterator[tuple[int, int]]:
-    """Yield the first byte of each token and the byte after its last."""
+    """Yield the start and end of each token, as byte offsets."""
     for token in tokenize.tokenize(io.BytesIO(source.data).readline):
         if token.type not in SPACE and token.string:
             (line, column), text = token.start, token.line
@@ -123,7 +126,7 @@ def _end(source: Source, node: Placed) -> int:
 
 
 def _innermost(tokens: list[int], spans: dict[Placed, tuple[int, int]]) -> Iterator[tuple[int, ast.AST]]:
-    """Yield each token with the innermost node that contains it."""
+    """Yield the start of each token with the innermost node that contains the token."""
     waiting = sorted(spans.items(), key=lambda item: (item[1][0], -item[1][1]))[::-1]
     around: list[tuple[int, ast.AST]] = []
     for token in tokens:
@@ -148,7 +151,8 @@ def _twin(one: Candidate, edits: list[tuple[int, int, str]], function: FunctionS
 def _products(singles: Sequence[Candidate], known: int) -> Iterator[Candidate]:
     """Yield pairs in descending order of the product of their scores.
 
-    Row i holds the pairs of single i with later singles from `known` on, whose scores decrease.
+    Row i contains the pairs of single i with all later singles from index `known` on, in descending order of their
+    highest possible score.
     """
     if len(singles) <= max(1, known):
         return
@@ -177,7 +181,7 @@ def _bound(singles: Sequence[Candidate], row: int, column: int, top: float) -> f
 
 
 def _joined(one: Candidate, other: Candidate, top: float) -> Candidate | None:
-    """Join both edits into one candidate, or return None if they are in different files or touch each other."""
+    """Join both edits into one candidate, or return None if they are in different files, overlap or are adjacent."""
     if one.path != other.path or _touch(one, other):
         return None
     same = one.function == other.function

@@ -1,4 +1,4 @@
-"""Edits that several templates make, and similarity of names."""
+"""Edits that several templates share, and a measure of the similarity of names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.repair.candidates.template_site import TemplateSite
 def removal_draft(
     spot: TemplateSite, holder: ast.expr, parts: Sequence[ast.expr | ast.keyword], place: int
 ) -> Draft | None:
-    """Return the edit that removes a part of a call or display, and the comma beside it."""
+    """Return the edit that removes an argument of a call or an element of a display, together with its comma."""
     spans = [_whole(spot, one) for one in parts]
     start, end = spans[place]
     if place + 1 < len(spans):
@@ -26,7 +26,7 @@ def removal_draft(
 
 
 def _whole(spot: TemplateSite, part: ast.expr | ast.keyword) -> tuple[int, int]:
-    """Return where a part starts and ends, including its name or stars."""
+    """Return the span of an argument or element, including the name or the stars of a keyword argument."""
     if isinstance(part, ast.keyword):
         line = spot.source.position(part.lineno, part.col_offset)
         return line, spot.source.span(part.value)[1]
@@ -42,7 +42,7 @@ def renamed_attribute(spot: TemplateSite, node: ast.Attribute, name: str) -> Dra
 
 
 def shared_letters(one: str, other: str) -> int:
-    """Return the number of letters that two names share at the start or at the end, whichever is larger."""
+    """Return the length of the common prefix or the common suffix of two names, whichever is longer."""
     shorter = min(len(one), len(other))
     head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
     tail = next((at for at in range(shorter) if one[-1 - at] != other[-1 - at]), shorter)

@@ -1,8 +1,9 @@
-"""Ranking of conditions for a statement, by their values each time the tests reached the statement (an arrival).
+"""Ranking of conditions for a statement, by the values that they have each time a test reaches the statement (an
+arrival).
 
-A condition that changes nothing in any failing test cannot fix it. Of conditions with the same value on every arrival,
-only the first is tried early. Only a limited number of arrivals is observed, so conditions that seem useless come last
-instead of being left out.
+A condition that makes no difference in any failing test cannot fix the bug. If several conditions have the same values
+on all arrivals, only the first is tried early. Only a limited number of arrivals is observed, so conditions that seem
+useless come last instead of being left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from aci.repair.condition_probes import ConditionTruth
 from agent.repair.candidates.template_site import TemplateSite
 
 ALIKE, USELESS = 0.3, 0.05
-"""Factors for a condition that has the same values as an earlier one, or that changes nothing in a failing test."""
+"""Factors for a condition that has the same values as an earlier one, or that changes nothing in any failing test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,13 @@ class Option:
 
 
 def probed_values(spot: TemplateSite, texts: Iterable[str]) -> Mapping[str, ConditionTruth]:
-    """Return the probed values of conditions at a statement; empty if nothing was probed."""
+    """Return the observed values of conditions at a statement; empty if nothing was observed."""
     return spot.probe(list(dict.fromkeys(texts))) if spot.probe is not None else {}
 
 
 def rank_options(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
-    """Yield the text of each option with its relative likelihood. Texts with new values come first; otherwise the order
-    is preserved."""
+    """Yield the text of each option with its relative likelihood. Options that have the same values as an earlier one
+    or that change nothing come last; otherwise the order is preserved."""
     seen: set[str] = set()
     later: list[tuple[str, float]] = []
     for option in options:
@@ -50,7 +51,7 @@ def rank_options(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
 
 
 def values_of_false(truth: ConditionTruth | None) -> ConditionTruth | None:
-    """Return the values of `False` on the same arrivals."""
+    """Return the values of the constant condition `False` on the same arrivals."""
     return truth and ConditionTruth("0" * len(truth.failing), "0" * len(truth.passing))
 
 
@@ -70,8 +71,8 @@ def with_and(left: ConditionTruth | None, right: ConditionTruth | None) -> Condi
 
 
 def _joined(left: ConditionTruth | None, right: ConditionTruth | None, decided: str) -> ConditionTruth | None:
-    """Combine the values of the two sides of an `and` or `or`. The right side counts only where the left side neither
-    decides the result nor raises."""
+    """Combine the values of the two sides of an `and` or `or`. The right side is used only where the left side neither
+    decides the result nor raises an exception."""
     if left is None or right is None or len(left.failing) != len(right.failing):
         return None
 

@@ -1,4 +1,4 @@
-"""Preparation of places for templates: adds ingredients for edits, types and values of conditions."""
+"""Preparation of places for templates: collects the code, types and condition values that the templates use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from agent.repair.candidates.template_site import TemplateSite
 
 
 class TemplateSites:
-    """The data that the sites of one search share.
+    """The data that all template sites of a search share.
 
-    `hints` are constants in the tests or the issue, as text. `awaited` are the names of exceptions that failing tests
-    expect and that were not raised.
+    `hints` are literals from the tests or the issue, as source text. `awaited` are the names of exceptions that failing
+    tests expect but that were not raised.
     """
 
     def __init__(

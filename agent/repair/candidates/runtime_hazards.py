@@ -1,4 +1,5 @@
-"""Conditions under which a statement would fail, derived from its own operations (index, key, division, attribute)."""
+"""Conditions under which a statement would fail, derived from its own operations (indexing, key lookup, division,
+attribute access)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "index": ("ValueError",),
     "open": ("OSError",),
 }
-"""The exceptions that each kind of expression raises, and those that a call raises, by the function's name."""
+"""The exceptions that each type of expression may raise, by the type's name, and those that a call may raise, by the
+function's name."""
 
 
 def hazards(spot: TemplateSite) -> list[str]:
@@ -33,7 +35,7 @@ def hazards(spot: TemplateSite) -> list[str]:
 
 
 def negate_condition(condition: str) -> str:
-    """Return the negation of a condition, in its usual form."""
+    """Return the negation of a condition, simplified where possible."""
     if not is_expression(condition):
         return f"not ({condition})"
     node = parse_expression(condition)

@@ -1,4 +1,4 @@
-"""A template's site: the statement that it works on, with the ingredients for edits."""
+"""The site of a template: the statement to edit, and the names, types and code that are available for edits there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, UNKNOWN
 
 Drafts = Iterator[Draft | None]
 ODD = 0.15
-"""The weight of a draft whose type does not fit the observed types."""
+"""The weight of a draft with an expression whose type does not match the observed types."""
 MEMBERSHIP = ast.In | ast.NotIn
 TAKES: dict[str, Kinds] = {
     **dict.fromkeys(("len", "sum", "any", "all", "sorted", "enumerate", "iter", "reversed", "zip"), ITERABLE),
@@ -27,7 +27,7 @@ TAKES: dict[str, Kinds] = {
 
 @dataclass
 class TemplateSite:
-    """A statement and the ingredients for its edits."""
+    """A statement, and the names, types and code that are available for edits there."""
 
     source: Source
     donors: Donors
@@ -35,22 +35,23 @@ class TemplateSite:
     snippets: Snippets | None = None
     """Statements of the repository that may be reused here."""
     probe: Callable[[Sequence[str]], Mapping[str, ConditionTruth]] | None = None
-    """Returns the values of conditions when the tests reach the statement; none for conditions with calls."""
+    """Returns the values that conditions have when the tests reach the statement; conditions that contain calls are
+    left out."""
 
     awaited: tuple[str, ...] = ()
-    """Names of the exceptions that failing tests expect and that were not raised."""
+    """Names of the exceptions that failing tests expect but that were not raised."""
 
     def __post_init__(self) -> None:
         self.donors = self.donors.at(self.statement)
 
     @property
     def scope(self) -> Scope:
-        """What is known about types."""
+        """The known types of the function's expressions."""
         return self.donors.scope
 
     @cached_property
     def indent(self) -> str:
-        """The indentation of blocks here."""
+        """One level of indentation, as used around the statement."""
         return self.source.unit(self.statement)
 
     @cached_property
@@ -64,7 +65,7 @@ class TemplateSite:
 
     @cached_property
     def values(self) -> list[ast.expr]:
-        """Expressions that are read, except those that name a called function."""
+        """Expressions whose value the statement reads, except the callees of calls."""
         return [node for node in self.nodes if isinstance(node, ast.expr) and self._is_value(node)]
 
     @cached_property
@@ -84,12 +85,12 @@ class TemplateSite:
 
     @cached_property
     def expected(self) -> dict[ast.expr, Kinds]:
-        """The kinds that each value may have, by its own kind and by its use; empty if unknown."""
+        """The kinds that each value may have, inferred from the value and from how it is used; empty if unknown."""
         return {node: self._expected(node) for node in self.values}
 
     def inner(self, node: ast.AST) -> list[str]:
-        """Return names bound by the comprehensions, lambdas and cases of the statement that enclose a node, innermost
-        first."""
+        """Return the names bound by the comprehensions, lambdas and `case` clauses that enclose a node within the
+        statement, innermost first."""
         found: list[str] = []
         parent = self.source.parents.get(node)
         while parent is not None and not isinstance(parent, ast.stmt):
@@ -103,7 +104,7 @@ class TemplateSite:
         return unique(found)
 
     def names(self, node: ast.AST) -> list[str]:
-        """Return names that can be read at the place of a node, nearest first."""
+        """Return the names that can be read at a node's position, nearest first."""
         return unique([*self.inner(node), *self.donors.names])
 
     def atoms(self, node: ast.AST) -> list[str]:
@@ -124,14 +125,14 @@ class TemplateSite:
         return node.name if node is not None else ""
 
     def members(self, node: ast.expr) -> list[str]:
-        """Return the known attributes and methods of a value's classes."""
+        """Return the known attributes and methods of the classes that a value may belong to."""
         classes = [self.owner] if isinstance(node, ast.Name) and node.id in OBJECTS else []
         classes += sorted(self.scope.kinds(node) - {self.owner})
         return unique(name for one in classes for name in self.donors.library.members.get(one, ()))
 
     def typed(self, node: ast.expr, texts: Iterable[str], odd: float = ODD) -> Drafts:
-        """Replace the node with each text. Text of an unexpected kind gets the weight `odd`, or is left out if `odd` is
-        0."""
+        """Yield, for each text, the edit that replaces the node by it. Expressions of an unexpected kind get the weight
+        `odd`, or are left out if `odd` is 0."""
         expected = self.expected.get(node, UNKNOWN)
         for text in texts:
             if self.scope.fits(text, expected):

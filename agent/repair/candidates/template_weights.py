@@ -2,7 +2,7 @@
 
 `python -m benchmarks.fit_templates` writes `weights.json`. A candidate's likelihood is the product of P(place),
 P(template | kind of statement, kind of failure) and P(nth draft | template). Prophet (Long and Rinard, POPL 2016)
-learns such an order from human patches; here it is learnt from repaired mutants.
+learns such an order from human patches; here, it is learnt from mutants and their repairs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ fail that way."""
 class Template:
     """The weights of a template.
 
-    `weight` is how often the template makes the repair, relative to other templates, before the factors of kinds and
-    failures. `half` is the number of drafts that contain half of the template's repairs.
+    `weight` is the relative frequency with which the template produces the repair, before the factors for kinds and
+    failures are applied. `half` is the number of drafts within which half of the template's repairs are found.
     """
 
     weight: float
@@ -52,11 +52,12 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All weights.
+    """The weights that determine the order of candidates.
 
-    `place` is the exponent of the suspicion. `unseen` is the suspicion of a statement that no failing test reached, as
-    a share of the highest in its function; `outside` is the same for a definition or constant outside the body. `pair`
-    is a factor for several edits together (not fitted, since mutants have one edit).
+    `place` is the exponent that is applied to a statement's suspicion. `unseen` is the suspicion of a statement that no
+    failing test reached, as a fraction of the highest suspicion in its function; `outside` is the same for a function's
+    definition and for constants. `pair` is the factor for candidates with several edits; it is not fitted, since each
+    mutant has only one edit.
     """
 
     place: float
@@ -66,7 +67,7 @@ class Weights:
     templates: Mapping[str, Template]
 
     def template(self, name: str) -> Template:
-        """Return the weights of a template. A template that was not fitted gets the medians of all templates."""
+        """Return the weights of a template. A template that was not fitted gets the median weights of all templates."""
         return self.templates.get(name) or Template(
             median([one.weight for one in self.templates.values()] or [1.0]),
             median([one.half for one in self.templates.values()] or [8.0]),

@@ -1,4 +1,5 @@
-"""Templates for tests of a value: whether it is None, empty, a sentinel of the module, or of a type."""
+"""Templates for conditions that test whether a value is None, empty, a sentinel of the module, or an instance of a
+type."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ MOST_MARKERS, MOST_CLASSES = 6, 24
 
 
 def truthiness(spot: TemplateSite) -> Drafts:
-    """`x is not None` ↔ `x`, `x is None` ↔ `not x`, `len(x) == 0` ↔ `not x`, `x is None` → `x is MISSING`."""
+    """Change how a value is tested for None or emptiness: `x is not None` ↔ `x`, `x is None` ↔ `not x`, `len(x) == 0` ↔
+    `not x`, `x is None` → `x is MISSING`."""
     seen: set[ast.expr] = set()
     streams = []
     for node in [*spot.tests, *(one for one in spot.values if isinstance(one, ast.Compare | ast.UnaryOp))]:
@@ -32,7 +34,7 @@ def _asked(spot: TemplateSite, node: ast.expr) -> Drafts:
 
 
 def _questions(spot: TemplateSite, node: ast.expr) -> Iterator[str]:
-    """Yield other forms of the same test."""
+    """Yield similar tests of the same value."""
     if isinstance(node, ASKED):
         text = spot.text(node)
         yield from (f"{text} is not None", f"len({text}) > 0", f"{text} is not True")
@@ -57,7 +59,7 @@ def _questions(spot: TemplateSite, node: ast.expr) -> Iterator[str]:
 
 
 def _markers(spot: TemplateSite) -> list[str]:
-    """Return names that may be sentinels of the module: `MISSING = object()`, `_no_default`."""
+    """Return names that may be sentinels of the module, such as `MISSING` or `_no_default`."""
     names = [name for name in spot.donors.globals if name.startswith("_") or name.isupper()]
     words = ("no", "miss", "default", "empty", "unset", "sentinel", "null", "undefined")
     likely = [name for name in names if any(word in name.lower() for word in words)]
@@ -65,7 +67,7 @@ def _markers(spot: TemplateSite) -> list[str]:
 
 
 def either(spot: TemplateSite) -> Drafts:
-    """`x or d` ↔ `d if x is None else x`, or with another sentinel than None."""
+    """Change how a default is chosen: `x or d` ↔ `d if x is None else x`, also with a sentinel other than None."""
     for node in spot.values:
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or) and len(node.values) == 2:
             value, other = (parenthesize(spot.text(one), TEST + 1) for one in node.values)
@@ -81,7 +83,8 @@ def either(spot: TemplateSite) -> Drafts:
 
 
 def kind(spot: TemplateSite) -> Drafts:
-    """`type(x) is T` ↔ `isinstance(x, T)`, `isinstance(x, T)` → `isinstance(x, (T, S))`, `isinstance(x, S)`."""
+    """Change a type check: `type(x) is T` ↔ `isinstance(x, T)`, `isinstance(x, T)` → `isinstance(x, (T, S))`,
+    `isinstance(x, S)`."""
     for node in spot.nodes:
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.left, ast.Call):
             called, sign = node.left, node.ops[0]

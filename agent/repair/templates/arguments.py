@@ -42,7 +42,7 @@ def _passed(spot: TemplateSite, node: ast.Call) -> Drafts:
 
 
 def argument_copied(spot: TemplateSite) -> Drafts:
-    """Add an argument that the same call has elsewhere in the file: `seek(0)` → `seek(0, END)`."""
+    """Add an argument that another call of the same function in the file has: `seek(0)` → `seek(0, END)`."""
     yield from interleave(_copied(spot, node) for node in _calls(spot))
 
 
@@ -89,7 +89,8 @@ def argument_taken(spot: TemplateSite) -> Drafts:
 
 
 def _keywords(spot: TemplateSite, node: ast.Call) -> list[str]:
-    """Return parameters that a call leaves out, and keywords that calls of that name pass elsewhere."""
+    """Return the parameters that a call leaves out, and the keywords that other calls of a function with this name
+    pass."""
     library = spot.donors.library
     signatures = library.signatures(node.func)
     left = [one for sign in signatures for one in (*sign.positional[len(node.args) :], *sign.keyword_only)]
@@ -119,7 +120,7 @@ def _put(spot: TemplateSite, node: ast.Call, place: int, text: str) -> Draft | N
 
 
 def _appended(spot: TemplateSite, node: ast.Call, text: str) -> Draft | None:
-    """Append an argument; None if the last argument is a generator without its own parentheses."""
+    """Append an argument; return None if the last argument is a generator expression without its own parentheses."""
     data, end = spot.source.data, spot.source.span(node)[1] - 1
     last: list[ast.expr] = [*node.args, *(one.value for one in node.keywords)]
     position = scan = max((spot.source.span(one)[1] for one in last), default=end)

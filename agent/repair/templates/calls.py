@@ -102,7 +102,8 @@ CONVERSIONS: dict[str, Kinds] = {
     "enumerate": ITERABLE,
     "type": frozenset(),
 }
-"""Calls in which a value can be wrapped, with the kinds that the value may have; an empty set means any."""
+"""Functions whose call may be wrapped around a value, with the kinds that the value may have; an empty set means any
+kind."""
 CONTAINERS = ("list", "tuple", "set", "sorted", "iter", "frozenset", "sum", "max", "min", "any", "all", "zip", "map")
 MOST_CALLED = 30
 UNSURE = 0.3
@@ -111,7 +112,8 @@ PARTED = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.L
 
 
 def callee(spot: TemplateSite) -> Drafts:
-    """`f(x)` → `g(x)`, where `g` has a similar meaning, or takes these arguments and is used in the file."""
+    """Call another function: `f(x)` → `g(x)`, where `g` has a similar meaning, or accepts these arguments and is used
+    in the file."""
     plain = [node for node in _calls(spot) if isinstance(node.func, ast.Name)]
     yield from interleave(_called(spot, node) for node in plain if node.func.id not in spot.donors.names)  # type: ignore[attr-defined]
 
@@ -132,7 +134,7 @@ def _called(spot: TemplateSite, node: ast.Call) -> Drafts:
 
 
 def _shared(spot: TemplateSite, name: str, other: str) -> int:
-    """Rate how much two functions have in common: their parameters, then the letters of their names."""
+    """Rate the similarity of two functions by their common parameters and the letters that their names share."""
     functions = spot.donors.library.functions
     mine = {one for sign in functions.get(name, ()) for one in sign.parameters}
     theirs = {one for sign in functions.get(other, ()) for one in sign.parameters}
@@ -140,7 +142,8 @@ def _shared(spot: TemplateSite, name: str, other: str) -> int:
 
 
 def method(spot: TemplateSite) -> Drafts:
-    """`a.f(x)` → `a.g(x)`, a method with a similar meaning, or one of the same object that takes these arguments."""
+    """Call another method: `a.f(x)` → `a.g(x)`, where `g` has a similar meaning, or is a method of the same object that
+    accepts these arguments."""
     yield from interleave(_methods(spot, node) for node in _calls(spot) if isinstance(node.func, ast.Attribute))
 
 
@@ -200,7 +203,8 @@ def swap(spot: TemplateSite) -> Drafts:
 
 
 def unwrap(spot: TemplateSite) -> Drafts:
-    """`f(x)` → `x`, `x.m()` → `x`, `a + b` → `a` or `b`, `a and b` → `a` or `b`, `x[i]` → `x`."""
+    """Replace an expression by a part of it: `f(x)` → `x`, `x.m()` → `x`, `a + b` → `a` or `b`, `a and b` → `a` or `b`,
+    `x[i]` → `x`."""
     for node in spot.values:
         for part in _parts(node):
             yield spot.source.replace(node, spot.text(part))
@@ -222,7 +226,8 @@ def _parts(node: ast.expr) -> list[ast.expr]:
 
 
 def convert(spot: TemplateSite) -> Drafts:
-    """`e` → `list(e)`, `str(e)`, `abs(e)` and similar calls; `e` → `e.items()`, `e.copy()`, `e.strip()`.
+    """Wrap a value in a call, or call one of its methods: `e` → `list(e)`, `str(e)`, `abs(e)` and similar calls; `e` →
+    `e.items()`, `e.copy()`, `e.strip()`.
 
     Calls that the file makes often come first.
     """
@@ -258,7 +263,7 @@ def _converted(spot: TemplateSite, node: ast.expr) -> Drafts:
 
 
 def nest(spot: TemplateSite) -> Drafts:
-    """`e` → `f(e)` for a function called in this function or the file, with the other arguments of that call."""
+    """Wrap a value in a call like one in this function or file, with the same other arguments: `e` → `f(e)`."""
     patterns = unique(_patterns(spot))
     nodes = [node for node in spot.values if isinstance(node, PARTED) and not isinstance(node, ast.GeneratorExp)]
     for pattern in patterns:
@@ -268,7 +273,8 @@ def nest(spot: TemplateSite) -> Drafts:
 
 
 def _patterns(spot: TemplateSite) -> Iterator[str]:
-    """Yield calls with a hole for one argument: those in the function, and those of functions with one argument."""
+    """Yield calls with a placeholder for one argument: calls in the function, and calls of functions that accept a
+    single argument."""
     calls = [one for one in spot.donors.nodes if isinstance(one, ast.Call) and not one.keywords]
     for call in sorted(calls, key=lambda one: abs(one.lineno - spot.statement.lineno)):
         parts = [spot.text(one) for one in call.args]
@@ -288,7 +294,8 @@ def _patterns(spot: TemplateSite) -> Iterator[str]:
 
 
 def lookup(spot: TemplateSite) -> Drafts:
-    """`d[k]` ↔ `d.get(k)`, `d.get(k, default)`; `a.x` ↔ `getattr(a, "x", None)`."""
+    """Change how an item or attribute is read: `d[k]` ↔ `d.get(k)`, `d.get(k, default)`; `a.x` ↔ `getattr(a, "x",
+    None)`."""
     for node in spot.values:
         if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
             kinds = spot.scope.kinds(node.value)

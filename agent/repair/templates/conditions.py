@@ -20,9 +20,9 @@ TYPES = ("str", "int", "list", "dict", "tuple", "bytes", "type")
 
 
 def conjunct(spot: TemplateSite) -> Drafts:
-    """Add a part to a condition, made of its own names and attributes.
+    """Add an operand to a condition, built from the condition's own names and attributes.
 
-    `order[0].done` → `order and order[0].done`, `a.x == b.x` → `a.x == b.x and a.y == b.y`.
+    For example, `order[0].done` → `order and order[0].done`, `a.x == b.x` → `a.x == b.x and a.y == b.y`.
     """
     yield from interleave([_completed(spot, test) for test in _asked(spot)])
 
@@ -58,7 +58,8 @@ def _parts(spot: TemplateSite, test: ast.expr) -> Iterator[str]:
 
 
 def or_condition(spot: TemplateSite) -> Drafts:
-    """`c` → `c or d`, `d or c`, `c and d`, where `c` is used as a condition or returned."""
+    """Combine a condition with another one: `c` → `c or d`, `d or c`, `c and d`, where `c` is used as a condition,
+    returned or assigned."""
     donors = _donors(spot)
     yield from interleave([_widened(spot, test, donors) for test in _asked(spot)])
 
@@ -83,7 +84,7 @@ def _widened(spot: TemplateSite, test: ast.expr, donors: list[str]) -> Drafts:
 
 
 def replace_condition(spot: TemplateSite) -> Drafts:
-    """`while True` → `while queue`, `if a` → `if b`."""
+    """Replace a condition by another one: `while True` → `while queue`, `if a` → `if b`."""
     donors = [*_donors(spot), "True", "False"]
     yield from interleave([_other(spot, test, donors) for test in _asked(spot)])
 
@@ -95,7 +96,8 @@ def _other(spot: TemplateSite, test: ast.expr, donors: list[str]) -> Drafts:
 
 
 def junction(spot: TemplateSite) -> Drafts:
-    """`a and b` → `a or not b`, `not a and not b`, `not a or b`: change the operator and negations at once."""
+    """Negate operands of an `and` or `or`, with or without changing the operator: `a and b` → `a or not b`, `not a and
+    not b`, `not a or b`."""
     for test in spot.nodes:
         if not isinstance(test, ast.BoolOp) or len(test.values) > MOST_OPERANDS:
             continue
@@ -111,13 +113,14 @@ def junction(spot: TemplateSite) -> Drafts:
 
 
 def _donors(spot: TemplateSite) -> list[str]:
-    """Return conditions under which the statement fails or succeeds, then those of the function."""
+    """Return the conditions to try at the statement, including those under which it fails or succeeds."""
     near = hazards(spot)
     return conditions(spot, [*near, *map(negate_condition, near)])
 
 
 def _asked(spot: TemplateSite) -> list[ast.expr]:
-    """Return expressions that are used as conditions, and a returned or assigned expression that is a condition."""
+    """Return the expressions that are used as conditions, and the returned or assigned expression if it may be a
+    condition."""
     value = getattr(spot.statement, "value", None)
     kinds = ast.Compare | ast.BoolOp | ast.Name | ast.Call | ast.Constant | ast.UnaryOp
     returned = isinstance(spot.statement, ast.Return) and isinstance(value, kinds)
@@ -126,7 +129,7 @@ def _asked(spot: TemplateSite) -> list[ast.expr]:
 
 
 def _is_probed(spot: TemplateSite, test: ast.expr) -> bool:
-    """Return whether the values observed when tests reach the statement are those that this condition has."""
+    """Return whether the values that are observed when tests reach the statement are valid for this condition."""
     return test is getattr(spot.statement, "test", None)
 
 

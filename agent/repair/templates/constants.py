@@ -21,7 +21,8 @@ INFINITE = ("float('inf')", "float('-inf')")
 
 
 def number(spot: TemplateSite) -> Drafts:
-    """A number → a neighbour, 0, 1, its negative, another number of the function or the tests, or a name in scope."""
+    """Replace a number by a neighbouring one, 0, 1, its negative, another number from the function or the tests, or a
+    name in scope."""
     values = [(node, node.value) for node in _constants(spot) if not isinstance(node.value, bool)]
     yield from interleave(_numbers(spot, node, value) for node, value in values if isinstance(value, int | float))
 
@@ -38,7 +39,7 @@ def _numbers(spot: TemplateSite, node: ast.Constant, value: float) -> Drafts:
 
 
 def truth(spot: TemplateSite) -> Drafts:
-    """`True` ↔ `False`, or a condition, a name or None."""
+    """Replace `True` by `False` or the reverse, or either by a condition, a name or None."""
     for node in _constants(spot):
         if isinstance(node.value, bool):
             names = [text for text in spot.atoms(node) if spot.scope.fits(text, frozenset(["bool"]))]
@@ -46,10 +47,10 @@ def truth(spot: TemplateSite) -> Drafts:
 
 
 def text(spot: TemplateSite) -> Drafts:
-    """A string → a similar one in the tests or the issue, one of the function, a variant, an empty string, a name in
-    scope.
+    """Replace a string by a similar one from the tests or the issue, another string of the function, a variant, an
+    empty string, or a name in scope.
 
-    Variants have another case, are trimmed, or lack a character at an end.
+    A variant is trimmed, differs in case, or lacks the first or last character.
     """
     values = [(node, node.value) for node in _constants(spot)]
     yield from interleave(_texts(spot, node, value) for node, value in values if isinstance(value, str | bytes))
@@ -73,7 +74,7 @@ def _texts(spot: TemplateSite, node: ast.Constant, value: str | bytes) -> Drafts
 
 
 def _variants(value: str | bytes) -> Iterator[str | bytes]:
-    """Yield small variations of a string: trimmed, in another case, with another conversion."""
+    """Yield small variations of a string: trimmed, in another case, or with another format conversion."""
     yield from (value.strip(), value[:-1], value[1:], value.lower(), value.upper())
     if isinstance(value, str):
         yield from (value + " ", " " + value, value + "\n")
@@ -93,7 +94,7 @@ def _variants(value: str | bytes) -> Iterator[str | bytes]:
 
 
 def pattern(spot: TemplateSite) -> Drafts:
-    """A regular expression → one with another quantifier, anchor, or its dots escaped: `\\d+` → `\\d*`, `a` → `^a$`."""
+    """Change the quantifier or anchors of a regular expression, or escape its dots: `\\d+` → `\\d*`, `a` → `^a$`."""
     for node in _constants(spot):
         value = node.value
         if isinstance(value, str) and _is_pattern(spot, node, value):
@@ -137,14 +138,14 @@ def _compiles(value: str) -> bool:
 
 
 def none(spot: TemplateSite) -> Drafts:
-    """`None` → an empty container, a number, a boolean, or a name in scope."""
+    """Replace `None` by an empty container, a number, a boolean, or a name in scope."""
     for node in _constants(spot):
         if node.value is None:
             yield from _changed(spot, node, [*EMPTY[:-1], "False", "True", *spot.atoms(node)])
 
 
 def empty(spot: TemplateSite) -> Drafts:
-    """`[]` ↔ `{}`, `set()`, `0`, `None`; `[]` → `[name]`."""
+    """Replace an empty container: `[]` ↔ `{}`, `set()`, `0`, `None`; `[]` → `[name]`."""
     for node in spot.values:
         bare = isinstance(node, ast.List | ast.Tuple) and not node.elts
         if bare or (isinstance(node, ast.Dict) and not node.keys) or _makes_nothing(node):

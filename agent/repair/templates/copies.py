@@ -14,7 +14,7 @@ MUTABLE = ("list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counte
 
 
 def mutable_default(spot: TemplateSite) -> Drafts:
-    """`def f(x=[])` → `def f(x=None)` and `if x is None: x = []`."""
+    """Create a mutable default at each call: `def f(x=[])` → `def f(x=None)` and `if x is None: x = []`."""
     node = spot.statement
     if not isinstance(node, Definition):
         return
@@ -33,7 +33,7 @@ def mutable_default(spot: TemplateSite) -> Drafts:
 
 
 def copied(spot: TemplateSite) -> Drafts:
-    """A container that is assigned, passed or returned → a copy of it: `list(x)`, `x.copy()`, `x[:]`."""
+    """Copy a container that is assigned, passed or returned: `x` → `list(x)`, `x.copy()`, `x[:]`."""
     names = module_names(spot.source)
     for node in spot.values:
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
@@ -70,8 +70,8 @@ def _comprehensions(spot: TemplateSite) -> list[tuple[ast.comprehension, ast.AST
 
 
 def _renamed(spot: TemplateSite, root: ast.AST, old: str, new: str) -> Draft | None:
-    """Rename every use inside a loop or comprehension, but not in its iterable; in a function, from the assignment
-    on."""
+    """Rename every use of a name inside a loop or comprehension, except in its iterable, or every use in a function
+    from the assignment on."""
     if any(isinstance(node, ast.Name) and node.id == new for node in ast.walk(spot.donors.holder)):
         return None
     over = getattr(root, "iter", None) or (root.generators[0].iter if hasattr(root, "generators") else None)

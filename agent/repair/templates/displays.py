@@ -115,7 +115,8 @@ def _word(literal: str) -> str:
 
 
 def comprehension(spot: TemplateSite) -> Drafts:
-    """Add or remove a condition of a comprehension, or change its kind: a list ↔ a set ↔ a generator."""
+    """Add or remove a condition of a comprehension, or change the type of the comprehension: list, set or generator
+    expression."""
     kinds = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
     yield from interleave(_comprehended(spot, node) for node in spot.values if isinstance(node, kinds))
 

@@ -29,13 +29,14 @@ NEAR: dict[str, tuple[str, ...]] = {
     "OSError": ("FileNotFoundError", "PermissionError"),
     "ZeroDivisionError": ("ArithmeticError", "ValueError", "TypeError"),
 }
-"""Exceptions that are confused with each other or occur together, by name."""
+"""Exceptions that are often confused with each other or occur together, by name."""
 USUAL = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "StopIteration")
 MOST_RETURNS = 6
 
 
 def caught(spot: TemplateSite) -> Drafts:
-    """`except A` → `except B`, `except (A, B)`, `except Exception`; remove one of several."""
+    """Change the exceptions that are caught: `except A` → `except B`, `except (A, B)`, `except Exception`; or remove
+    one of several."""
     if not isinstance(spot.statement, ast.Try):
         return
     body = [
@@ -57,7 +58,8 @@ def caught(spot: TemplateSite) -> Drafts:
 
 
 def refused(spot: TemplateSite) -> Drafts:
-    """`raise A(...)` → `raise B(...)`, a bare `raise`, or a `raise` from elsewhere in the function."""
+    """Change the exception that is raised: `raise A(...)` → `raise B(...)`, a bare `raise`, or another `raise`
+    statement of the function."""
     if not isinstance(spot.statement, ast.Raise) or spot.statement.exc is None:
         return
     error = spot.statement.exc
@@ -70,8 +72,8 @@ def refused(spot: TemplateSite) -> Drafts:
 
 
 def attempt(spot: TemplateSite) -> Drafts:
-    """Put the statement in a `try`: `try: s except E:` with `pass`, `continue`, `return r`, or another value
-    assigned."""
+    """Put the statement in a `try` whose `except` clause contains `pass`, `continue`, `return r`, or an assignment of
+    another value."""
     source, statement = spot.source, spot.statement
     found, _ = block(source, statement)
     kinds = possible_exceptions(spot)

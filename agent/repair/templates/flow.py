@@ -25,7 +25,8 @@ from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 
 def leave(spot: TemplateSite) -> Drafts:
-    """`break` ↔ `continue`, `raise` or a plain expression → `return`, or `return` of another value."""
+    """Change how a block is left: `break` ↔ `continue`; `raise` or a plain expression → `return`; or return another
+    value."""
     statement = spot.statement
     span = spot.source.span(statement)
     if isinstance(statement, ast.Break | ast.Continue):
@@ -45,10 +46,10 @@ def leave(spot: TemplateSite) -> Drafts:
 
 
 def deliver(spot: TemplateSite) -> Drafts:
-    """Change what happens to a value.
+    """Change how a value is used.
 
-    `return e` ↔ `yield e`, `yield from e`, `raise`; `x = e` → `return e`; assign an unused value to a name:
-    `x.strip()` → `x = x.strip()`.
+    Examples: `return e` ↔ `yield e`, `yield from e`; `return e` → `raise`; `x = e` → `return e`; `x.strip()` → `x =
+    x.strip()`.
     """
     statement = spot.statement
     start, end = spot.source.span(statement)
@@ -117,8 +118,8 @@ def unguard(spot: TemplateSite) -> Drafts:
 def branches(spot: TemplateSite) -> Drafts:
     """Change the branches of an `if` or a loop.
 
-    Swap `if` and `else`; `elif` ↔ `if`; `if` ↔ `while`; move the statements after an `if` into its `else`, or the
-    statements of its `else` after the `if`.
+    Swap `if` and `else`, change `elif` ↔ `if` or `if` ↔ `while`, move the statements after an `if` into its `else`, or
+    move the statements of its `else` after the `if`.
     """
     statement, source = spot.statement, spot.source
     start = source.span(statement)[0]

@@ -31,7 +31,7 @@ EMPTY = ("[]", "{}", "0", "''", "1", "()", "set()")
 
 
 def guard(spot: TemplateSite) -> Drafts:
-    """Insert `if d: return r` before the statement, or in a loop `continue` or `break`."""
+    """Insert `if d: return r` before the statement; in a loop, also `if d: continue` or `if d: break`."""
     if not in_function(spot.source, spot.statement):
         return
     ends = ["continue", "break"] if in_loop(spot.source, spot.statement) else []
@@ -47,7 +47,7 @@ def refuse(spot: TemplateSite) -> Drafts:
 
 
 def only_if(spot: TemplateSite) -> Drafts:
-    """Run the statement, or it and those after it in its block, only `if d`."""
+    """Put the statement, or the statement and the rest of its block, into `if d:`."""
     found, place = block(spot.source, spot.statement)
     if not found or not is_movable(spot.statement) or not in_function(spot.source, spot.statement):
         return
@@ -65,7 +65,7 @@ def only_if(spot: TemplateSite) -> Drafts:
 
 
 def for_each(spot: TemplateSite) -> Drafts:
-    """Run the statement for each element: `add(row)` → `for row in rows: add(row)`, if nothing binds `row`."""
+    """Put the statement into a loop: `add(row)` → `for row in rows: add(row)`, if `row` is undefined."""
     lines = unindented_lines(spot.source, spot.statement, spot.statement)
     if lines is None or not in_function(spot.source, spot.statement) or not is_movable(spot.statement):
         return
@@ -103,7 +103,8 @@ def _defaults(spot: TemplateSite, name: str, pairs: Iterator[tuple[str, str]]) -
 
 
 def _guarded(spot: TemplateSite, ends: list[str]) -> Drafts:
-    """Yield combinations of conditions and final statements, starting with the first of each."""
+    """Yield guards for the combinations of conditions and final statements (`ends`), starting with the first of
+    each."""
     firing = _firing(spot, conditions(spot, hazards(spot)))
     for (condition, weight), end in _diagonal(firing, ends):
         draft = spot.source.insert(spot.statement, [f"if {condition}:", f"{spot.indent}{end}"])
@@ -111,8 +112,8 @@ def _guarded(spot: TemplateSite, ends: list[str]) -> Drafts:
 
 
 def _firing(spot: TemplateSite, texts: list[str], only: bool = False) -> list[tuple[str, float]]:
-    """Rank conditions by their observed values: a guard must be true at least once in a failing test; with `only`, it
-    must be false at least once."""
+    """Rank conditions by their observed values: a useful guard is true at least once in a failing test or, with `only`,
+    false at least once."""
     truths = probed_values(spot, texts)
     options = []
     for text in texts:

@@ -47,7 +47,7 @@ MOST_PLACES = 12
 
 
 def insert(spot: TemplateSite) -> Drafts:
-    """Repeat a statement of the function before this one, unchanged or with another name."""
+    """Insert a copy of another statement of the function before this one, unchanged or with a name replaced."""
     renamed = (text for line in spot.donors.simple for text in spot.donors.renamed(line))
     yield from _inserted(spot, _chained(spot.donors.simple, renamed))
 
@@ -72,7 +72,7 @@ def update(spot: TemplateSite) -> Drafts:
 
 
 def define(spot: TemplateSite) -> Drafts:
-    """Assign a value to an undefined name before its first use, preferably one with a similar name."""
+    """Assign a value, preferably one with a similar name, to an undefined name before its first use."""
     missing = unbound_names_at(spot).missing
     read = {node.id for node in spot.nodes if isinstance(node, ast.Name)}
     inside = {node.id for node in ast.walk(spot.statement) if isinstance(node, ast.Name)}
@@ -81,7 +81,7 @@ def define(spot: TemplateSite) -> Drafts:
 
 
 def prepare(spot: TemplateSite) -> Drafts:
-    """Convert a name before the statement: `pool = tuple(pool)`, `text = text.strip()`, `n = abs(n)`."""
+    """Convert a variable before the statement: `pool = tuple(pool)`, `text = text.strip()`, `n = abs(n)`."""
     read = [name for name in names(spot) if any(isinstance(one, ast.Name) and one.id == name for one in spot.nodes)]
     wanted = unique([*(name for name in unbound_names_at(spot).idle if name in spot.donors.visible), *read])
     fed = calls(spot)
@@ -122,7 +122,7 @@ def store(spot: TemplateSite) -> Drafts:
 
 
 def hold(spot: TemplateSite) -> Drafts:
-    """Change a container of the object: `self.items.append(x)`, `self.known[key] = value`."""
+    """Change a container attribute of the object: `self.items.append(x)`, `self.known[key] = value`."""
     spot = _inside(spot)
     there = names(spot)
     streams = []
@@ -137,7 +137,7 @@ def hold(spot: TemplateSite) -> Drafts:
 
 
 def call(spot: TemplateSite) -> Drafts:
-    """Insert a call for its effect: `self._check(x)`, `super().close()`, `x.sort()`, `validate(x)`."""
+    """Insert a call for its side effect: `self._check(x)`, `super().close()`, `x.sort()`, `validate(x)`."""
     spot = _inside(spot)
     sorts = [f"{name}.{method}()" for name in spot.donors.sized for method in ("sort", "reverse", "clear", "pop")]
     given = [f"{function}({name})" for function in unbound_names_at(spot).unused for name in names(spot)]
@@ -158,7 +158,8 @@ def call(spot: TemplateSite) -> Drafts:
 def finish(spot: TemplateSite) -> Drafts:
     """Add a `return` or `yield` after the last statement of a block.
 
-    Values are those built there, attributes named like the function, and calls with arguments that are in scope.
+    The value is one that the block builds, an attribute named like the function, or a call whose arguments are in
+    scope.
     """
     spot = _inside(spot)
     statement = spot.statement
@@ -219,7 +220,7 @@ def otherwise(spot: TemplateSite) -> Drafts:
 
 
 def _inserted(spot: TemplateSite, lines: Iterable[str]) -> Drafts:
-    """Insert each line before the statement and, if that is the last of its block, after it."""
+    """Insert each line before the statement and, if the statement is the last of its block, also after it."""
     statement = spot.statement
     if not in_function(spot.source, statement):
         return
@@ -244,7 +245,7 @@ def _inside(spot: TemplateSite) -> TemplateSite:
 
 
 def _values_for(spot: TemplateSite, name: str) -> Iterator[str]:
-    """Yield values for a name, those with a similar name first."""
+    """Yield values that may be assigned to a name, with those that have a similar name first."""
     atoms = sort_by_similarity(name, [one for one in spot.donors.atoms if one != name])
     own = [f"self.{other}" for other in sort_by_similarity(name, members(spot))[:4]]
     given = [other for other in names(spot) if other != name]
@@ -255,7 +256,7 @@ def _values_for(spot: TemplateSite, name: str) -> Iterator[str]:
 
 
 def _rebound(spot: TemplateSite, names: list[str]) -> list[str]:
-    """Sort names that may change: those bound in the function's body first, then parameters."""
+    """Sort names that may be reassigned: first those bound in the function's body, then parameters."""
     holder = spot.donors.holder
     given = {one.arg for one in ast.walk(holder) if isinstance(one, ast.arg)}
     return [name for name in names if name not in given] + [name for name in names if name in given]

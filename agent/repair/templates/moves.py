@@ -23,7 +23,7 @@ FARTHEST, MOST_ABOVE = 6, 3
 
 
 def order(spot: TemplateSite) -> Drafts:
-    """Swap the statement and the next one."""
+    """Swap the statement with the next one."""
     found, place = block(spot.source, spot.statement)
     if place + 1 < len(found) and is_movable(spot.statement) and is_movable(found[place + 1]):
         pair = (spot.statement, found[place + 1])
@@ -49,7 +49,8 @@ def elsewhere(spot: TemplateSite) -> Drafts:
 
 
 def outward(spot: TemplateSite) -> Drafts:
-    """Move the statement out of its block: after the outer statement, with those that follow it, or before it."""
+    """Move the statement out of its block: before the enclosing statement, or after it together with the statements
+    that follow in the block."""
     found, place = block(spot.source, spot.statement)
     parent = spot.source.parents.get(spot.statement)
     if not isinstance(parent, ast.stmt) or isinstance(parent, Definition | ast.ClassDef) or not found:
@@ -67,9 +68,10 @@ def outward(spot: TemplateSite) -> Drafts:
 
 
 def inward(spot: TemplateSite) -> Drafts:
-    """Move the statement into a neighbouring block: to the end of the previous one, or the start or end of the next.
+    """Move the statement into a neighbouring block: to the end of the previous block, or to the start or end of the
+    next one.
 
-    The statements after it may move to the end of the previous block with it.
+    The statements that follow it may be moved to the end of the previous block together with it.
     """
     found, place = block(spot.source, spot.statement)
     if not found or not is_movable(spot.statement):
@@ -98,7 +100,7 @@ def _bodies(statement: ast.stmt | None) -> list[list[ast.stmt]]:
 
 
 def _moved(spot: TemplateSite, last: ast.stmt, target: ast.stmt, after: bool, alone: bool = False) -> Draft | None:
-    """Move the statements from this one to `last` before or after another one, with the indentation of that one."""
+    """Move the statements from the current one to `last` before or after `target`, with the indentation of `target`."""
     source, first = spot.source, spot.statement
     last = first if alone else last
     found, place = block(source, first)

@@ -18,7 +18,7 @@ FAR = 0.3
 
 
 def variable(spot: TemplateSite) -> Drafts:
-    """A name that is read or written → another in scope, those of a similar type first."""
+    """Replace a name that is read or written by another name in scope, names of a similar type first."""
     yield from interleave(_named(spot, node) for node in spot.nodes if isinstance(node, ast.Name))
 
 
@@ -43,7 +43,7 @@ def _replaced(spot: TemplateSite, node: ast.expr, texts: Iterable[str], weight: 
 
 
 def attribute(spot: TemplateSite) -> Drafts:
-    """`a.x` → `a.y`, another attribute of such an object, those of a similar type and name first."""
+    """Replace an attribute by another one of the object: `a.x` → `a.y`, attributes of a similar type and name first."""
     yield from interleave(_attributes(spot, node) for node in spot.nodes if isinstance(node, ast.Attribute))
 
 
@@ -74,7 +74,7 @@ def _attributes(spot: TemplateSite, node: ast.Attribute) -> Drafts:
 
 
 def member(spot: TemplateSite) -> Drafts:
-    """`x` ↔ `self.x`."""
+    """Replace a name by an attribute with the same name, or the reverse: `x` ↔ `self.x`."""
     for node in spot.nodes:
         if isinstance(node, ast.Name):
             for owner in OBJECTS:
@@ -85,7 +85,7 @@ def member(spot: TemplateSite) -> Drafts:
 
 
 def expression(spot: TemplateSite) -> Drafts:
-    """A value → a short expression of the function, or an expression → a name."""
+    """Replace a value by a short expression of the function, or an expression by a name."""
     kinds = ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Name | ast.Tuple | ast.IfExp | ast.ListComp
     yield from interleave(_expressed(spot, node) for node in spot.values if isinstance(node, kinds))
 
@@ -98,7 +98,8 @@ def _expressed(spot: TemplateSite, node: ast.expr) -> Drafts:
 
 
 def own_value(spot: TemplateSite) -> Drafts:
-    """A value → an attribute of the object or a method without arguments: `len(x)` → `self.size`."""
+    """Replace a value by an attribute of the object, or by a call of one of its methods without arguments: `len(x)` →
+    `self.size`."""
     owner = next((one for one in OBJECTS if one in spot.donors.names), "")
     if not owner:
         return
@@ -114,7 +115,8 @@ def own_value(spot: TemplateSite) -> Drafts:
 
 
 def target(spot: TemplateSite) -> Drafts:
-    """A target of an assignment → another target of the function, or an element or attribute of one of its names."""
+    """Replace an assignment target by another target of the function, or by an element or attribute of one of the
+    function's names."""
     statement = spot.statement
     if not isinstance(statement, ast.Assign | ast.AugAssign):
         return

@@ -1,4 +1,4 @@
-"""Templates that change an operator, the grouping of its operands, or a number by one."""
+"""Templates that change an operator or the grouping of its operands, or add or subtract one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NUMBERS = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
 
 
 def comparison(spot: TemplateSite) -> Drafts:
-    """`<` → `<=`, `==` → `!=`, `in` → `not in`."""
+    """Replace a comparison operator: `<` → `<=`, `==` → `!=`, `in` → `not in`."""
     yield from interleave(_compared(spot, node) for node in spot.nodes if isinstance(node, ast.Compare))
 
 
@@ -56,7 +56,7 @@ def _compared(spot: TemplateSite, node: ast.Compare) -> Drafts:
 
 
 def _compares(operator: str, kinds: Kinds) -> bool:
-    """Return whether an operator makes sense before a value of these kinds."""
+    """Return whether a comparison operator makes sense with a right operand of these kinds."""
     if operator.endswith("in"):
         return not kinds or bool(kinds & ITERABLE)
     if operator.startswith("is"):
@@ -65,7 +65,7 @@ def _compares(operator: str, kinds: Kinds) -> bool:
 
 
 def arithmetic(spot: TemplateSite) -> Drafts:
-    """`+` → `-`, `/` → `//`, `^=` → `&=`, `+=` → `=`, `=` → `+=`."""
+    """Replace an arithmetic or assignment operator: `+` → `-`, `/` → `//`, `^=` → `&=`, `+=` → `=`, `=` → `+=`."""
     statement, source = spot.statement, spot.source
     if isinstance(statement, ast.AugAssign):
         old, others = OPERATORS.get(type(statement.op), ("@", ()))
@@ -96,7 +96,8 @@ def _of(spot: TemplateSite, node: ast.expr) -> Kinds:
 
 
 def logic(spot: TemplateSite) -> Drafts:
-    """`and` ↔ `or`, add or remove `not`, `not (a and b)` ↔ `not a and b` ↔ `not a or not b`."""
+    """Change a logical operator or a negation: `and` ↔ `or`, add or remove `not`, `not (a and b)` ↔ `not a and b` ↔
+    `not a or not b`."""
     source = spot.source
     for node in spot.nodes:
         if isinstance(node, ast.BoolOp):
@@ -126,7 +127,8 @@ def _is_not(node: ast.expr) -> bool:
 
 
 def regroup(spot: TemplateSite) -> Drafts:
-    """`(a + b) * c` ↔ `a + b * c`, `(a or b) and c` ↔ `a or b and c`, `f(a + b)` ↔ `f(a) + b`."""
+    """Change the grouping of operands: `(a + b) * c` ↔ `a + b * c`, `(a or b) and c` ↔ `a or b and c`, `f(a + b)` ↔
+    `f(a) + b`."""
     for node in spot.nodes:
         if isinstance(node, ast.BinOp):
             for text in _rotated(spot, node):
@@ -145,7 +147,7 @@ def regroup(spot: TemplateSite) -> Drafts:
 
 
 def _binary(left: str, sign: str, right: str) -> str:
-    """Combine two operands by an operator, with parentheses where they are needed."""
+    """Combine two operands with an operator, adding parentheses where they are needed."""
     least = rank(f"a {sign} b")
     return f"{parenthesize(left, least)} {sign} {parenthesize(right, least + 1)}"
 
@@ -155,8 +157,8 @@ def _sign(node: ast.BinOp) -> str:
 
 
 def _rotated(spot: TemplateSite, node: ast.BinOp) -> list[str]:
-    """Return the expression with its two operators in the other order, or with a call of one operand extended to both
-    operands."""
+    """Return variants of an expression: its two operators are applied in the other order, or a call around one operand
+    is extended to both operands."""
     found, sign, text = [], _sign(node), spot.text
     left, right = node.left, node.right
     if isinstance(left, ast.BinOp) and _differ(_sign(left), sign):
@@ -171,7 +173,7 @@ def _rotated(spot: TemplateSite, node: ast.BinOp) -> list[str]:
 
 
 def _differ(one: str, other: str) -> bool:
-    """Return whether the order of two operators matters."""
+    """Return whether the order in which two operators are applied matters."""
     return bool(one and other) and (one, other) not in (("+", "+"), ("*", "*"))
 
 
@@ -202,7 +204,8 @@ def _operand(spot: TemplateSite, node: ast.expr, joint: str) -> str:
 
 
 def chained(spot: TemplateSite) -> Drafts:
-    """`a < b < c` → `a < b`, `b < c`; `a < b` → `0 <= a < b`, `a < b < c`."""
+    """Remove a comparison from a chain, or add one: `a < b < c` → `a < b`, `b < c`; `a < b` → `0 <= a < b`, `a < b <
+    c`."""
     source = spot.source
     for node in spot.nodes:
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
@@ -221,7 +224,8 @@ def chained(spot: TemplateSite) -> Drafts:
 
 
 def membership(spot: TemplateSite) -> Drafts:
-    """`a == b` → `a in t`, `a in (b, c)`; `a != b` → `a not in t`, `a not in (b, c)`."""
+    """Replace an equality test by a membership test: `a == b` → `a in t`, `a in (b, c)`; `a != b` → `a not in t`, `a
+    not in (b, c)`."""
     for node in spot.nodes:
         if not isinstance(node, ast.Compare) or len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
             continue
@@ -244,7 +248,7 @@ def membership(spot: TemplateSite) -> Drafts:
 
 
 def off_by_one(spot: TemplateSite) -> Drafts:
-    """`e` → `e + 1`, `e - 1`, where `e` may be a number: bounds and indices first."""
+    """Add or subtract 1: `e` → `e + 1`, `e - 1`, where `e` may be a number; bounds and indices come first."""
     nodes = sorted((node for node in spot.values if isinstance(node, NUMBERS)), key=lambda node: -_counts(spot, node))
     for step in ("+ 1", "- 1"):
         for node in nodes:
@@ -253,7 +257,7 @@ def off_by_one(spot: TemplateSite) -> Drafts:
 
 
 def _counts(spot: TemplateSite, node: ast.expr) -> int:
-    """Rate how certain it is that a value is a count or an index."""
+    """Rate how likely a value is to be a count or an index."""
     parent = spot.source.parents.get(node)
     if isinstance(parent, ast.Slice) or (isinstance(parent, ast.Subscript) and node is parent.slice):
         return 2

@@ -1,4 +1,4 @@
-"""Templates that repeat a statement with other names: the next attribute, the opposite side."""
+"""Templates that repeat a statement with other names, such as those of another attribute or of the opposite side."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ NO_WORDS = BUILTINS | {*keyword.kwlist, "self", "cls"}
 
 
 def sibling(spot: TemplateSite) -> Drafts:
-    """Repeat a statement of the function with a name replaced throughout.
+    """Insert a copy of a statement of the function with a name replaced throughout.
 
-    `self.left = check(left)` → `self.right = check(right)` too.
+    For example, `self.left = check(left)` is repeated as `self.right = check(right)`.
     """
     if not in_function(spot.source, spot.statement):
         return
@@ -60,7 +60,8 @@ def sibling(spot: TemplateSite) -> Drafts:
 
 
 def mirror(spot: TemplateSite) -> Drafts:
-    """Insert the opposite of a nearby statement before or after this one, or replace this one by its opposite."""
+    """Replace a word such as `left` by its opposite, in this statement or in a copy of a nearby one that is inserted
+    before or after it."""
     if not in_function(spot.source, spot.statement):
         return
     own = spot.text(spot.statement)
@@ -87,7 +88,7 @@ def chain(spot: TemplateSite) -> Drafts:
 
 
 def _rest(spot: TemplateSite, other: ast.If) -> Iterator[list[str]]:
-    """Yield the part after the body of an `if`: its `else` with its lines, or only the next `elif`."""
+    """Yield the clause that follows the body of an `if`: its `else` clause, or only the next `elif` clause."""
     source, after = spot.source, other.orelse[0]
     if is_elif(source, after) and isinstance(after, ast.If):
         body = unindented_lines(source, after.body[0], after.body[-1], remark=False)
@@ -117,7 +118,8 @@ def _reworded(model: str, text: str, rest: str) -> Iterator[str]:
 
 
 def _neighbours(spot: TemplateSite) -> Iterator[str]:
-    """Yield the texts of the statement and its neighbours, except compound ones. Each may have several lines."""
+    """Yield the text of the statement and of its neighbours, except compound statements. Each text may span several
+    lines."""
     found, place = block(spot.source, spot.statement)
     for one in [spot.statement, *found[max(0, place - 1) : place], *found[place + 1 : place + 2]]:
         kept = ast.Return | ast.Raise | ast.Pass | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal

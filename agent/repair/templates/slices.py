@@ -14,7 +14,7 @@ MOST_BOUNDS = 8
 
 
 def cut(spot: TemplateSite) -> Drafts:
-    """A sequence → a part of it: `x` → `x[1:]`, `x[:-1]`, `x[n:]`, `x[::-1]`, `x[0]`."""
+    """Replace a sequence by a slice or an element of it: `x` → `x[1:]`, `x[:-1]`, `x[n:]`, `x[::-1]`, `x[0]`."""
     bounds = _bounds(spot)
     parts = ["1:", ":-1", "::-1", ":", *(f"{one}:" for one in bounds), *(f":{one}" for one in bounds)]
     single = ["0", "-1", *bounds]
@@ -32,7 +32,8 @@ def _bounds(spot: TemplateSite) -> list[str]:
 
 
 def bounds(spot: TemplateSite) -> Drafts:
-    """`x[a:b]` → `x[a:]`, `x[:b]`, `x[a:b + 1]`, `x[a:c]`, `x[-a:b]`, `x[a:b:2]`."""
+    """Change the bounds or the step of a slice: `x[a:b]` → `x[a:]`, `x[:b]`, `x[a:b + 1]`, `x[a:c]`, `x[-a:b]`,
+    `x[a:b:2]`."""
     yield from interleave(_sliced(spot, node) for node in spot.nodes if isinstance(node, ast.Subscript))
 
 
@@ -68,7 +69,7 @@ def _plus_one(text: str) -> str:
 
 
 def index(spot: TemplateSite) -> Drafts:
-    """`x[i]` → `x[-i]`, `x[i:]`, `x[:i]`, `x[-1]`; `x[i][j]` → `x[j][i]`."""
+    """Change an index: `x[i]` → `x[-i]`, `x[i:]`, `x[:i]`, `x[-1]`; `x[i][j]` → `x[j][i]`."""
     for node in spot.nodes:
         if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice | ast.Tuple):
             continue
@@ -98,7 +99,8 @@ def index(spot: TemplateSite) -> Drafts:
 
 
 def ranges(spot: TemplateSite) -> Drafts:
-    """`range(n)` → `range(1, n)`, `range(n + 1)`, `range(i, n)`, `range(len(n))`, downwards; `enumerate(x)` from 1."""
+    """Change a range or an enumeration: `range(n)` → `range(1, n)`, `range(n + 1)`, `range(i, n)`, `range(len(n))`, a
+    descending range; `enumerate(x)` → `enumerate(x, 1)`."""
     for node in spot.values:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.keywords:
             continue

@@ -10,7 +10,7 @@ from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 
 def transplant(spot: TemplateSite) -> Drafts:
-    """Insert a fitting statement of another function before this one or at the end of its block."""
+    """Insert a copy of a suitable statement from another function before this one or at the end of its block."""
     if spot.snippets is None or not in_function(spot.source, spot.statement):
         return
     ends = isinstance(spot.statement, ast.Return | ast.Raise | ast.Break | ast.Continue)
@@ -26,7 +26,7 @@ def transplant(spot: TemplateSite) -> Drafts:
 
 
 def borrow(spot: TemplateSite) -> Drafts:
-    """Replace the statement by a similar one of another function."""
+    """Replace the statement by a similar one from another function."""
     if spot.snippets is None or not in_function(spot.source, spot.statement):
         return
     span = spot.source.span(spot.statement)

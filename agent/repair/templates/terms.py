@@ -1,4 +1,4 @@
-"""Templates that add to a value: a term, a bound, a power, a fallback for an empty value."""
+"""Templates that extend an expression by a term, a bound, a power, or a fallback for an empty value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ MOST_CONDITIONS, MOST_ELSE = 12, 6
 
 
 def term(spot: TemplateSite) -> Drafts:
-    """`e` → `e + t`, `e - t`, `e * t`, `t + e`, for a name or short expression `t` of a similar type."""
+    """Add a term or factor: `e` → `e + t`, `e - t`, `e * t`, `t + e`, where `t` is a name or short expression of a
+    similar type."""
     nodes = [node for node in spot.values if isinstance(node, TERMS) and _adds(spot.scope.kinds(node))]
     donors = {id(node): spot.atoms(node) for node in nodes}
     for place in range(max((len(one) for one in donors.values()), default=0)):
@@ -47,8 +48,8 @@ def _adds(kinds: Kinds) -> bool:
 
 
 def power(spot: TemplateSite) -> Drafts:
-    """`e` → `e ** 2`, `-e`, `e * 2`, `e // 2`, `1 - e`; `e` → `[e]`, `(e,)`, also for a display with a missing
-    level."""
+    """Apply a power, factor or negation, or add a missing level of nesting: `e` → `e ** 2`, `-e`, `e * 2`, `e // 2`, `1
+    - e`; `e` → `[e]`, `(e,)`."""
     kinds = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.List | ast.Dict | ast.Tuple
     yield from interleave(_powers(spot, node) for node in spot.values if isinstance(node, kinds))
 
@@ -72,7 +73,7 @@ def _powers(spot: TemplateSite, node: ast.expr) -> Drafts:
 
 
 def extreme(spot: TemplateSite) -> Drafts:
-    """`e` → `max(e, t)`, `min(e, t)`; for `a = e`, `a` itself is the first `t`."""
+    """Add a bound: `e` → `max(e, t)`, `min(e, t)`; for `a = e`, the first `t` that is tried is `a` itself."""
     statement = spot.statement
     first: list[tuple[ast.expr, list[str]]] = []
     if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name | ast.Subscript | ast.Attribute):
@@ -88,7 +89,7 @@ def extreme(spot: TemplateSite) -> Drafts:
 
 
 def fallback(spot: TemplateSite) -> Drafts:
-    """`e` → `e or t`: a fallback if `e` is empty or None."""
+    """Add a fallback for an empty value or None: `e` → `e or t`."""
     for node in spot.values:
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             text, kinds = spot.text(node), spot.scope.kinds(node)
@@ -99,7 +100,8 @@ def fallback(spot: TemplateSite) -> Drafts:
 
 
 def conditional(spot: TemplateSite) -> Drafts:
-    """`e` → `e if c else t`, `t if c else e`; tests of the names in `e` for None or emptiness come first."""
+    """Make a value conditional: `e` → `e if c else t`, `t if c else e`; conditions that test the names in `e` for None
+    or emptiness come first."""
     for node in spot.values:
         if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant):
             continue

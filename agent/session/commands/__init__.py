@@ -2,7 +2,7 @@
 
 `run(session, words)` runs the command, the first line of the module docstring is its help, and `USAGE` shows its
 arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in the
-caller's thread, even during a turn. If its group is "changes", it waits for change commands that were given before.
+caller's thread, even during a turn. If its group is "changes", it waits for earlier commands of that group.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GROUPS = (
     ("how", "How it works"),
     ("session", "Session"),
 )
-"""Headings of the help by a command's `GROUP`; the default is "changes"."""
+"""Headings in the help for each `GROUP` of commands; the default group is "changes"."""
 
 
 def run(session: Session, name: str, words: str) -> None:
@@ -45,7 +45,7 @@ def run(session: Session, name: str, words: str) -> None:
 
 
 def is_command(words: str) -> bool:
-    """Return whether words that start with / are a command, and not a path (`/usr/bin/x fails`)."""
+    """Return whether words that start with / are a command, rather than a path as in `/usr/bin/x fails`."""
     name = words[1:].partition(" ")[0]
     return "/" not in name and "." not in name and "\n" not in name
 
@@ -57,7 +57,7 @@ def is_change(words: str) -> bool:
 
 
 def find(name: str) -> Any:
-    """Return the module of a command. Raises UsageError for an unknown one."""
+    """Return the module of a command. Raises UsageError if the command is unknown."""
     known = names(PACKAGE)
     if name not in known:
         raise UsageError(f"There is no command /{name}.", "`/help` lists them.")
@@ -74,7 +74,7 @@ def summaries() -> list[tuple[str, str]]:
 
 
 def grouped_summaries() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the summaries by heading."""
+    """Return the summaries of the commands, grouped by heading."""
     members = {title: [name for name in sorted(names(PACKAGE)) if _group(name) == group] for group, title in GROUPS}
     known = dict(zip(sorted(names(PACKAGE)), summaries(), strict=True))
     return [(title, [known[name] for name in found]) for title, found in members.items() if found]

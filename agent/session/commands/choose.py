@@ -34,7 +34,7 @@ def run(session: Session, words: str) -> None:
 
 
 def _letter(found: dict[str, Any], words: str) -> str:
-    """Return the letter of the choice that `words` name. Raises UsageError."""
+    """Return the letter of the edit that the user chose. Raises UsageError if there is no such edit."""
     from agent.phases.offered_edits import choice_letters, parse_choice
 
     letters = choice_letters(found)
@@ -46,7 +46,7 @@ def _letter(found: dict[str, Any], words: str) -> str:
 
 
 def _listed(engine: Engine, tree: str, found: dict[str, Any]) -> str:
-    """Describe what each edit changes, how they differ, and which one is in the files."""
+    """Describe what each edit changes, how the edits differ, and which one is in the session's files now."""
     from agent.phases.offered_edits import apply_edit, choice_letters, compare_edits
 
     letters = choice_letters(found)

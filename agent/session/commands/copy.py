@@ -40,7 +40,8 @@ def _diff(session: Session) -> str:
 
 
 def _answer(session: Session, number: int) -> str:
-    """Return the model's answer number `number`, counted from the last; text beside actions does not count."""
+    """Return the model's answer with this number, counted back from the last one; text in replies with actions does not
+    count."""
     replies = session.engine.trajectory.replies.values() if session.engine else ()
     answers = [reply.text for reply in replies if reply.branch == "main" and reply.text.strip() and not reply.actions]
     if len(answers) < number:

@@ -24,7 +24,7 @@ LONGEST = 40
 
 @dataclass(slots=True)
 class Sum:
-    """Costs and tokens of several requests. `dollars` is None if the price of one is unknown."""
+    """Costs and tokens of several requests. `dollars` is None if the price of any request is unknown."""
 
     calls: int = 0
     dollars: float | None = 0.0

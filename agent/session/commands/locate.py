@@ -31,7 +31,7 @@ def run(session: Session, words: str) -> None:
 
 
 def _list_places(places: RankedPlaces) -> str:
-    """List functions, the likeliest first, then files of which no function is listed."""
+    """List the functions, most likely first, then the files in which no function is listed."""
     lines = [f"{hit.path}:{hit.line} {hit.name}{_why(hit.why)}" for hit in places.functions[:TOP]]
     named = {hit.path for hit in places.functions}
     lines += [f"{hit.path}{_why(hit.why)}" for hit in places.files if hit.path not in named]

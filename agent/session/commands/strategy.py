@@ -37,7 +37,7 @@ def completions(session: Session, words: str) -> list[tuple[str, str]]:
 
 
 def _names() -> list[str]:
-    """Return the strategies that work on a request; those behind other commands are left out."""
+    """Return the strategies that work on a request; strategies that only run as a command are left out."""
     return sorted(name for name in names("agent.strategies") if not is_by_hand(name))
 
 

@@ -19,7 +19,7 @@ from trajectories.git_store.git_commands import QUIET, GitFailed, environment, g
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
-"""Maximum number of characters of a file; a longer one is cut, and the model can view the rest."""
+"""Maximum number of characters of an attached file; a longer file is truncated, and the model can view the rest."""
 MOST_NAMES = 200
 MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 ADDRESS = re.compile(r"https?://\S+/issues/\d+\S*")
@@ -56,8 +56,8 @@ TRAILING = ".,;:!?)]}'"
 class Request:
     """A prompt with its attachments.
 
-    `words` are the user's, `more` is attached text, `images` are data: URLs. `whole` is set if the prompt is only the
-    name of an issue. `read` are notices about files that were read.
+    `words` is the user's text, `more` is the attached text, and `images` are data: URLs. `whole` is set if the prompt
+    consists only of a reference to an issue. `read` contains notices about files that were read.
     """
 
     words: str
@@ -87,13 +87,14 @@ class Request:
 
 
 def resolve_attachments(words: str, root: Path) -> Request:
-    """Return the request that the words make up, with its attachments. Files are searched in the current folder, then
-    in the repository at `root`.
+    """Return the user's request with its attachments. Files are looked up in the current folder, then in the repository
+    at `root`.
 
-    Only files in the repository are read, except git's own. A file elsewhere is read only if its full path (from / or
-    ~) is the whole prompt, because pasted text and links may refer to files that the user does not want to send. An
-    image may also be named beside other words if the prompt is one line. `read` lists what was read outside of the
-    repository. Raises UsageError for a file that does not exist or may not be read.
+    Only files in the repository are read, and none that belong to git itself. A file elsewhere is read only if its full
+    path (from / or ~) is the whole prompt, because pasted text and links may refer to files that the user does not want
+    to send. A full path of an image may also appear within other text if the prompt is a single line. `read` lists
+    files that were read although they are outside the repository or git ignores them. Raises UsageError for a file that
+    does not exist or may not be read.
     """
     words = words.strip()
     if ADDRESS.fullmatch(words):
@@ -128,7 +129,8 @@ def _with_attachments(words: str, names: list[str], pictures: list[str], root: P
         except UsageError as refused:
             if name in names:
                 raise
-            read.append(f"Not read: {refused.message}")  # the name is kept as text: a pasted log names many files
+            # The name is kept as text, because a pasted log may name many files.
+            read.append(f"Not read: {refused.message}")
             continue
         read += _read_notice(path, root)
         if path.is_dir():
@@ -146,13 +148,13 @@ def _with_attachments(words: str, names: list[str], pictures: list[str], root: P
 
 
 def _find_file(name: str, root: Path) -> Path | None:
-    """Return the file or folder of a name, which may be followed by punctuation."""
+    """Return the path of the file or folder with this name, which may be followed by punctuation."""
     for each in dict.fromkeys((name, name.rstrip(TRAILING))):
         for path in (Path(each).expanduser(), root / each):
             try:
                 if each and path.exists():
                     return path.resolve()
-            except (OSError, ValueError, RuntimeError):  # ~user without such a user
+            except (OSError, ValueError, RuntimeError):  # such as `~user` for an unknown user
                 continue
     return None
 
@@ -185,7 +187,7 @@ def _read_notice(path: Path, root: Path) -> tuple[str, ...]:
     ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
     try:
         ignored = git("-C", str(root), *ask, env=environment(QUIET, keep=("GIT_CONFIG",)))
-    except GitFailed:  # a folder without git
+    except GitFailed:  # the folder is not a git repository
         return ()
     if not ignored:
         return ()
@@ -193,7 +195,7 @@ def _read_notice(path: Path, root: Path) -> tuple[str, ...]:
 
 
 def _is_path(name: str) -> bool:
-    """Return whether a word after @ is a path; decorators, people and packages (@scope/name) are not."""
+    """Return whether a word after @ is a path, rather than a decorator, a person or a package (@scope/name)."""
     return bool(re.search(r"/[^/]*\.\w{1,8}$|^[.~]?/", name)) or name.rpartition(".")[2] in SUFFIXES
 
 
@@ -224,7 +226,7 @@ def _listing(path: Path, name: str) -> str:
 
 
 def _picture(path: Path) -> str:
-    """Return an image as a data: URL, detected by its first bytes; "" for any other file."""
+    """Return a data: URL for an image, which is recognized by its first bytes; return "" for any other file."""
     try:
         data, size = _bytes(path, MOST_PICTURES)
     except OSError:
@@ -236,6 +238,6 @@ def _picture(path: Path) -> str:
 
 
 def _bytes(path: Path, most: int) -> tuple[bytes, int]:
-    """Return at most `most` bytes of a regular file, and its size. Raises OSError, also for a device or a pipe."""
+    """Return at most `most` bytes of a regular file, and its size. Raises OSError, including for a device or a pipe."""
     with open_regular(path) as file:
         return file.read(most), os.fstat(file.fileno()).st_size

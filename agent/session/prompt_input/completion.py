@@ -19,7 +19,7 @@ AT_PATH = re.compile(r"(?<!\S)@(\"[^\"\n]*|\S*)$")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completion: `text` replaces the input from `start` to the cursor; `help` describes it."""
+    """A completion: `text` replaces the input from `start` to the cursor; `help` describes the completion."""
 
     text: str
     start: int
@@ -27,7 +27,7 @@ class Completion:
 
 
 class Completer:
-    """Completes the input at every key press, so slow look-ups run beforehand in a thread."""
+    """Completes the input at every key press; slow lookups therefore run beforehand in a thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

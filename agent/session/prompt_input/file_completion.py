@@ -13,7 +13,7 @@ from aci.repository.user_repository import Repository
 from trajectories.git_store.git_commands import GitFailed, decode
 
 FRESH = 5.0
-"""Seconds until a listing is renewed."""
+"""Seconds after which a listing is renewed."""
 MOST_WALKED = 20_000
 RANKED = 1000
 """Maximum number of matching paths that are ranked; those nearest to the root are chosen."""
@@ -35,7 +35,8 @@ class FileIndex:
         self._renew()
 
     def like(self, part: str, most: int) -> list[str]:
-        """Return paths that contain the pieces of `part` (separated by slashes or blanks) in order, likeliest first."""
+        """Return the paths that contain the pieces of `part` (separated by slashes or spaces) in order, most likely
+        first."""
         self._renew()
         wanted = part.lower()
         pieces = wanted.replace("/", " ").split()
@@ -67,7 +68,8 @@ class FileIndex:
 
 
 def _tracked_files(source: Repository) -> list[str]:
-    """Return the files; if git cannot list them, as in a bare repository, the first ones on disk."""
+    """Return the files that git lists; if git cannot list them, as in a bare repository, return the first files found
+    on disk."""
     try:
         out = source._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except GitFailed:
@@ -97,6 +99,7 @@ def _in_order(path: str, pieces: Sequence[str]) -> bool:
 
 
 def _rank(path: str, wanted: str) -> tuple[bool, bool, bool, int, str]:
-    """Rank a path that starts with `wanted` first, then a name that starts with it, then one that contains it."""
+    """Return a sort key: paths that start with `wanted` come first, then those whose file name starts with it, then
+    those that contain it."""
     name = path.rstrip("/").rpartition("/")[2]
     return (not path.startswith(wanted), not name.startswith(wanted), wanted not in path, len(path), path)

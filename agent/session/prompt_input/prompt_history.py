@@ -27,8 +27,7 @@ PATIENCE = 2.0
 
 
 class History:
-    """The entries, oldest first: those that earlier sessions had stored when this one started, and those of this
-    session."""
+    """The prompt history, oldest first: the entries stored before this session started, and those of this session."""
 
     def __init__(self, state: Path, repository: Path) -> None:
         self._file = state / "history" / f"{sha256(os.fsencode(repository)).hexdigest()[:24]}.jsonl"
@@ -65,7 +64,7 @@ class History:
 
 
 def _end_of_torn(descriptor: int) -> bytes:
-    """Return the newline that is missing if a crash left the last line incomplete."""
+    """Return the newline to write first if a crash left the last line incomplete, otherwise an empty string."""
     end = os.fstat(descriptor).st_size
     return b"\n" if end and os.pread(descriptor, 1, end - 1) != b"\n" else b""
 

@@ -24,9 +24,9 @@ NO_NEWLINE = "no newline at the end of the file"
 
 
 class Row(NamedTuple):
-    """A line with its line numbers in the old and the new file, 0 if it is not in that file.
+    """A line with its line numbers in the old and the new file; a number is 0 if the line is not in that file.
 
-    `n` is its index among the rows of its file; rows of one hunk have the same `hunk`.
+    `n` is the row's index in its file; rows of one hunk have the same `hunk`.
     """
 
     kind: Kind
@@ -106,7 +106,8 @@ class _Reader:
             yield file
 
     def _headed(self, line: str) -> FileDiff:
-        """Return a file from git's first header line, on which both paths are the same except for renames."""
+        """Create the diff of a file from git's first header line, which names the same path twice except for
+        renames."""
         self._at += 1
         rest = line.removeprefix("diff --git ")
         half = rest[: len(rest) // 2]
@@ -134,7 +135,7 @@ class _Reader:
             file.letter = "A" if before == "/dev/null" else "D" if after == "/dev/null" else file.letter
 
     def _hunk(self, file: FileDiff, line: str, match: re.Match[str]) -> None:
-        """Read the number of lines that the hunk's header states, even if they look like headers."""
+        """Read as many lines as the hunk's header states, even if they look like headers."""
         self._hunks += 1
         rows = file.rows
         rows.append(Row("hunk", line, len(rows), self._hunks))

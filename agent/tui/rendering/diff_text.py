@@ -1,4 +1,4 @@
-"""The text of a diff's rows in colours."""
+"""Coloured text of a diff's rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ CUT = 40
 
 
 def highlight_rows(rows: Sequence[Row], path: str) -> dict[int, Content]:
-    """Return the coloured text of a file's rows by row number; each side of a hunk is highlighted as separate code."""
+    """Return the coloured text of a file's rows by row number; the old and new sides of a hunk are highlighted
+    separately."""
     found: dict[int, Content] = {}
     lexer = find_lexer_class_for_filename(path.rpartition("/")[2])
     language = lexer.aliases[0] if lexer and lexer.aliases else "text"

@@ -20,13 +20,13 @@ LONGEST = 200_000
 
 
 def code_text(code: str, pen: LineRenderer, path: str = "", language: str = "") -> Text:
-    """Highlight cleaned code; its language is given by name or by the path of its file."""
+    """Highlight cleaned code; the language is given by name or guessed from the path of the file."""
     lexer = language or lexer_of(path)
     if not lexer or len(code) > LONGEST:
         return Text(code, overflow="fold", tab_size=4)
     shown = Syntax(code, lexer, theme=_theme(pen), tab_size=4).highlight(code)
     shown.rstrip()
-    shown.style, shown.overflow, shown.no_wrap = PLAIN, "fold", False  # no background
+    shown.style, shown.overflow, shown.no_wrap = PLAIN, "fold", False  # remove the background
     return shown
 
 

@@ -27,14 +27,14 @@ ASCII_MARKS = {True: "+", False: "x", None: "-"}
 
 
 def can_unicode() -> bool:
-    """Return whether the terminal shows more than ASCII, according to its locale and name."""
+    """Return whether the terminal can show non-ASCII characters, according to the locale and TERM."""
     encoding = (getattr(sys.__stdout__, "encoding", "") or locale.getpreferredencoding(False)).lower()
     return "utf" in encoding and os.environ.get("TERM") not in ("linux", "vt100", "dumb")
 
 
 @dataclass(frozen=True)
 class LineRenderer:
-    """Renders lines: `width` columns, colours by name, and whether to use only ASCII."""
+    """Renders lines that are `width` columns wide, with colours by name, and only in ASCII if `ascii` is true."""
 
     width: int
     colours: Mapping[str, Style] = field(default_factory=dict)
@@ -112,6 +112,6 @@ def blank(width: int) -> Strip:
 
 
 def one_line(words: str) -> str:
-    """Clean text and replace white space by single spaces; at both ends, keep at most one space."""
+    """Clean text and collapse white space to single spaces; keep one space at each end that has one."""
     middle = " ".join(clean_text(words).split())
     return f"{' ' * (words[:1] == ' ')}{middle}{' ' * (words[-1:] == ' ' and bool(middle))}"

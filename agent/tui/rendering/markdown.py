@@ -47,7 +47,7 @@ class _Markdown(Markdown):
 
 
 _drawing: list[LineRenderer] = []
-"""The renderers in use; code blocks, which Rich creates itself, use the last one."""
+"""The renderers in use; code blocks use the last one, because Rich creates them itself."""
 
 
 @cache

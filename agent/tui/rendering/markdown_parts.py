@@ -1,4 +1,4 @@
-"""Long Markdown split at paragraphs, so that only visible parts need a layout."""
+"""Splitting of long Markdown at paragraphs, so that only visible parts need a layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PART = 1000
 """Minimum number of characters of a part."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _GOES_ON = re.compile(r"\s|[-*+] |\d+[.)] |[|>]|$")
-"""Prefixes of lines that continue the text before a blank line."""
+"""Pattern for the start of a line that may continue the block before a blank line, such as a list item."""
 
 
 def split_markdown(text: str) -> Iterator[str]:

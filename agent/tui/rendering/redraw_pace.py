@@ -48,7 +48,7 @@ class Pace:
         self.wanted()
 
     def typed(self) -> None:
-        """Extend the pause, because a key was pressed and more may follow."""
+        """Extend the pause after a key press, because more keys may follow."""
         took = self._ended - self._began
         wait = min(self._now() + REST * took, self._ended + min(LONGEST, TYPING * took))
         self._next = max(self._next, wait)

@@ -13,7 +13,7 @@ class Heights:
     def __init__(self) -> None:
         self._of: list[int] = []
         self._starts: list[int] = [0]
-        """First line of each block, as far as computed."""
+        """Line number at which each block starts, as far as computed."""
 
     def __len__(self) -> int:
         return len(self._of)
@@ -37,14 +37,15 @@ class Heights:
             del self._starts[index + 1 :]
 
     def start(self, index: int) -> int:
-        """Return the first line of a block."""
+        """Return the line number at which a block starts."""
         starts, heights = self._starts, self._of
         while len(starts) <= index:
             starts.append(starts[-1] + heights[len(starts) - 1])
         return starts[index]
 
     def at(self, line: int) -> tuple[int, int]:
-        """Return the block at a line and the line within it; the nearest one if the page is shorter."""
+        """Return the block at a line of the page, and the line's offset in that block; a line after the end counts as
+        the last line."""
         if not self._of:
             return 0, 0
         line = min(max(0, line), max(0, self.total - 1))

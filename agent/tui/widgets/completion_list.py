@@ -17,7 +17,7 @@ NARROW = 60
 
 
 class Choice(Protocol):
-    """A completion: `text` replaces the input from `start` to the cursor; `help` describes it."""
+    """A completion: `text` replaces the input from `start` to the cursor; `help` describes the completion."""
 
     @property
     def text(self) -> str: ...
@@ -49,7 +49,7 @@ class Completions(OptionList, can_focus=False):
         super().__init__(compact=True)
         self.choices: Sequence[Choice] = ()
         self.moved = False
-        """Whether the user moved the selection; then Enter completes even an empty word."""
+        """Whether the user moved the selection; if so, Enter completes even an empty word."""
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +64,7 @@ class Completions(OptionList, can_focus=False):
         return self.app.size.width < NARROW
 
     def offer(self, choices: Sequence[Choice]) -> None:
-        """Show choices, or close the list. File names with control characters are left out."""
+        """Show the choices, or close the list if there are none. File names with control characters are left out."""
         self.choices = choices = [choice for choice in choices if normalize_input(choice.text) == choice.text]
         self.moved = False
         self.set_class(bool(choices), "-open")
@@ -75,7 +75,8 @@ class Completions(OptionList, can_focus=False):
             self.highlighted = 0
 
     def takes(self, text: str, cursor: int) -> bool:
-        """Return whether Enter completes instead of sending: not for a complete or an empty word."""
+        """Return whether Enter completes the word instead of sending the input; false for a complete or an empty word
+        unless the user moved the selection."""
         typed = {text[choice.start : cursor] for choice in self.choices}
         whole = {choice.text.strip() for choice in self.choices}
         return self.moved or not (typed & whole or typed == {""})

@@ -42,7 +42,7 @@ class Item(Protocol):
     def opens(self) -> bool: ...
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        """Return the blocks; with `opened` and `whole`, include content that must be read from disk."""
+        """Return the blocks; if both `opened` and `whole` are true, include content that must be read from disk."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The conversation widget, which draws only the visible lines.
 
 The scroll position is a line within a block, not a distance from the top, because heights are estimates until a block
-is drawn. So neither growth nor a new width moves the text that the user reads.
+is drawn. As a result, the text that the user reads does not move when content is added or the width changes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ WHEEL = 3
 EIGHTHS = 8
 """Subdivisions of a line in the drawing of a scrollbar."""
 FAR = 1 << 20
-"""More lines than any block has, so that block and line fit into one number for Textual's selection."""
+"""A number larger than the line count of any block, used to encode block and line as one number for Textual's
+selection."""
 
 
 class Conversation(ScrollView, can_focus=True):
@@ -91,7 +92,7 @@ class Conversation(ScrollView, can_focus=True):
             self._line_cache.add(self.live)
             self._live_shown = True
         self._page = None
-        if self.app.is_headless:  # no keys to wait for
+        if self.app.is_headless:  # a headless app has no key presses to wait for
             self._redraw()
         else:
             self._pace.wanted()
@@ -136,7 +137,7 @@ class Conversation(ScrollView, can_focus=True):
         return LineRenderer(width, self._colours, self._ascii)
 
     def _filled(self) -> list[tuple[int, int, Strip]]:
-        """Return the visible lines, each with its block and its number in the block."""
+        """Return the visible lines, each with the number of its block and its index in the block."""
         cache, height = self._line_cache, self.scrollable_content_region.height
         cache.use(self.pen())
         block, line = self._top
@@ -267,7 +268,8 @@ class Conversation(ScrollView, can_focus=True):
     # Items that can be opened
 
     def action_move(self, by: int) -> None:
-        """Go to the next or previous item that opens; down from the last one returns the focus to the prompt."""
+        """Go to the next or previous item that can be opened; moving down from the last one returns the focus to the
+        prompt."""
         items = self._line_cache.items
         at = len(items) if self.cursor is None else self.cursor
         at += by

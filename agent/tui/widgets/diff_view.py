@@ -23,8 +23,8 @@ from agent.tui.widgets.side_panel import LETTERS
 CHUNK = 200
 """Number of rows that are coloured together."""
 BESIDE = 104
-"""Minimum width of the widget, in columns, for showing old and new side by side; with the list of files, the screen
-then has 140 columns."""
+"""Minimum width of the widget, in columns, for showing old and new side by side; together with the list of files, this
+takes a screen of 140 columns."""
 NARROW = 60
 """Minimum width in columns for two line numbers per line; on narrower screens a line has only one."""
 SIGNS = {"added": "+", "removed": "-"}
@@ -33,8 +33,8 @@ NUMBERS = {"added": "$text-success", "removed": "$text-error"}
 
 
 class DiffView(ScrollView, can_focus=True):
-    """Shows the files of a diff one below the other. `beside` is None as long as the width decides whether old and new
-    are side by side."""
+    """Shows the files of a diff one below the other. `beside` is True to show old and new side by side, False to show
+    them in one column, and None to let the width decide."""
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
@@ -136,7 +136,7 @@ class DiffView(ScrollView, can_focus=True):
 
     @property
     def current(self) -> int:
-        """The current file: the file that was last scrolled to while it is visible, otherwise the one at the top."""
+        """The current file: the one last scrolled to if it is still visible, otherwise the one at the top."""
         top = round(self.scroll_target_y)
         if self._target_file is not None and top <= self._starts[self._target_file] < top + self.size.height:
             return self._target_file
@@ -245,7 +245,8 @@ class DiffView(ScrollView, can_focus=True):
         return self._code[key][row.n]
 
     def _strip(self, content: Content, row: Row, width: int, scrolled: int = 0, at: int | None = None) -> Strip:
-        """Render content in `width` columns. With a line number `at`, the content can be selected with the mouse."""
+        """Render content in `width` columns. If the line number `at` is given, the content can be selected with the
+        mouse."""
         base = self._style(GROUNDS.get(row.kind, ""))
         selection = self.text_selection
         if at is not None and selection is not None and (span := selection.get_span(at)) is not None:

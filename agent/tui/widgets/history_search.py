@@ -1,4 +1,4 @@
-"""The prompt's history: up and down through earlier entries, and a search."""
+"""The prompt's history: moving through earlier entries, and a search."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MemoryHistory:
 
 
 class HistorySearch:
-    """The user's position in the history; the unsent draft is at its end."""
+    """Tracks the user's position in the history, where the unsent draft follows the last entry, and a search."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -41,7 +41,7 @@ class HistorySearch:
         self._at, self._draft, self.query = None, "", None
 
     def older(self, present: str) -> str | None:
-        """Return the previous entry, or None. `present` becomes the draft."""
+        """Return the previous entry, or None. At the end of the history, `present` is saved as the draft."""
         entries = self.history.entries
         at = len(entries) if self._at is None else min(self._at, len(entries))
         if at == 0:
@@ -70,7 +70,7 @@ class HistorySearch:
         self.query, self._at = "", None
 
     def narrow(self, key: str, character: str) -> str | None:
-        """Handle a key of the search; ctrl-r finds an older match. Return the match, or None."""
+        """Handle a key pressed during a search; ctrl-r finds an older match. Return the match, or None."""
         if key == "backspace":
             self.query, self._at = (self.query or "")[:-1], None
         elif key != "ctrl+r":

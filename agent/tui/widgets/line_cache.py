@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from agent.tui.widgets.conversation_items import Block, Item
 
 KEPT = 6000
-"""Maximum number of lines in the cache; no screen has that many."""
+"""Maximum number of lines in the cache; more than any screen shows."""
 
 
 class LineCache:
-    """Caches the blocks of each item by item number, and drawn lines by block number."""
+    """Caches the blocks of each item, and the drawn lines of each block."""
 
     def __init__(self) -> None:
         self.pen = LineRenderer(80)
@@ -28,7 +28,7 @@ class LineCache:
         self._blocks: list[Block] = []
         self._owner: list[int] = []
         self._first: list[int] = []
-        """The number of each item's first block."""
+        """The index of each item's first block."""
         self._drawn: OrderedDict[Block, list[Strip]] = OrderedDict()
         self._lines = 0
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from trajectories.records import Exit, Step, Verdict
 
 PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
-"""Short names of a proof's parts."""
+"""Short labels of the checks in a proof."""
 COLOURS = {True: "success", False: "error", None: "muted"}
 MORE = "`/cost USD` raises the session's budget."
 NAMED = 10
-"""Maximum number of tests that a closed item names."""
+"""Maximum number of tests that are listed while the item is closed."""
 DOUBTED = "Not verified: all parts of the proof pass, but"
 UNTRUSTED = f"{DOUBTED} its results cannot be trusted; its notes say why."
 ENDINGS = {
@@ -55,7 +55,7 @@ class ProofItem:
                 more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
                 found += text_blocks(f"{what}: {', '.join(shown)}{more}", "error" if what == "lost" else "muted", 4)
         for note in verdict.notes:
-            if note != _asked(self.step).get("doubt"):  # shown at the end of the turn
+            if note != _asked(self.step).get("doubt"):  # the doubt is shown at the end of the turn
                 found += text_blocks(note, "muted", 4)
         return found + (text_blocks(self.step.observations[0].text, "text", 4) if opened else [])
 
@@ -74,7 +74,7 @@ def _parts(verdict: Verdict, pen: LineRenderer) -> list[Strip]:
 def end_lines(exit: Exit, word: str = "", proof: Step | None = None) -> list[Line]:
     """Return the lines for the end of a turn; none if it ended with an answer.
 
-    `word` is the strategy's message to the user, `proof` the step of the turn's last proof.
+    `word` is the strategy's message to the user, `proof` is the step of the turn's last proof.
     """
     if exit.kind == "answered":
         return []

@@ -114,7 +114,7 @@ class Prompt(Vertical):
         self._set_line("#queued", queue_text(status.queued))
 
     def on_resize(self) -> None:
-        """Choose the placeholder that fits."""
+        """Choose the placeholder that fits the width."""
         self.entry.placeholder = placeholder(self._status, self.app.size.width - MARGIN)
 
     def put(self, words: str) -> None:
@@ -134,7 +134,7 @@ class Prompt(Vertical):
         self.entry.focus(scroll_visible)
         return self
 
-    # Keys: a method returns whether it handled the key; otherwise the text input does
+    # Keys: each method returns whether it handled the key; if not, the text input handles it
 
     def _key(self, event: events.Key) -> bool:
         if self._history_search.query is None and not (self._leaving and event.key == "ctrl+c"):
@@ -250,7 +250,8 @@ class Prompt(Vertical):
             self._update_completions()
 
     def _update_completions(self) -> None:
-        """Update the completions, because a key may arrive before the message about the previous change."""
+        """Update the completions if they are out of date, because a key may arrive before the event for the previous
+        change."""
         if self._offered != (self.entry.text, self.entry.at):
             self._offer()
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from trajectories.records import Record, Reply
 
 SHORT = 4
-"""Maximum number of lines of a message to the model that only repeats the user's message."""
+"""Maximum number of lines of a task message that is assumed to only repeat the user's message."""
 CLOSING = ("undo", "compact")
-"""Authors of steps whose message is shown at the end of their turn."""
+"""Authors of steps whose message is shown at the end of the turn instead."""
 NAMED = {"by-hand": "test"}
-"""Command names of strategies that have a different name."""
+"""Command for each strategy whose command name differs from the strategy's name."""
 SHOWN = ("phase", "candidate", "summary")
 """Kinds of notes about a strategy's progress that are shown."""
 
@@ -48,7 +48,7 @@ def run_items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply
 
 
 def repeats_user_message(step: Step) -> bool:
-    """Return whether a step only repeats for the model a user's message that is shown already."""
+    """Return whether a step only repeats a user message that is already shown."""
     text = "\n".join(observation.text for observation in step.observations)
     return step.author == "task" and not step.actions and text.count("\n") < SHORT
 

@@ -114,7 +114,7 @@ def plan(status: Status) -> Content:
 
 
 def proof(status: Status) -> Content:
-    """Return the parts of the last proof; "verified" only if all of them pass."""
+    """Return the results of the checks in the last proof; "verified" only if all of them pass."""
     verdict = status.verdict
     if not status.files:
         return Content("")

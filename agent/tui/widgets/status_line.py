@@ -21,17 +21,17 @@ STYLES = {
 }
 MARKS = {"idle": "●", "working": "◐", "asking": "?", "paused": "‖"}
 NEARLY = 0.8
-"""Share of the budget, or of the model's context window, above which the figure is coloured."""
+"""Share of the budget, or of the model's context window, in use above which the figure is coloured."""
 LONGEST = 28
 """Maximum number of characters of the name of a model, branch or base."""
 SMALLEST_HELD = 0.005
-"""Minimum amount of reserved dollars that is shown."""
+"""Minimum reservation in dollars that is shown."""
 BETWEEN = " · "
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the line. If the parts do not fit, those with the highest `rank` are left out first."""
+    """A part of the status line. If the parts do not fit, those with the highest `rank` are left out first."""
 
     text: str
     rank: int

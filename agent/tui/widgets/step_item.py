@@ -22,7 +22,7 @@ Outputs = Callable[[int], str]
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Names of arguments that contain code."""
 BY_HAND = 12
-"""Maximum number of lines of the output of a user's command that a closed item shows."""
+"""Maximum number of output lines of a user's command that are shown while the item is closed."""
 
 
 def no_outputs(number: int) -> str:
@@ -63,7 +63,7 @@ class StepItem:
         return found
 
     def _remark_blocks(self, opened: bool) -> list[Block]:
-        """Return blocks for a step without actions, whose text was not written by the model."""
+        """Return the blocks of a step without actions, whose text was not written by the model."""
         text = "\n".join(observation.text for observation in self.step.observations)
         line = Block(partial(_remark, self.step.author, text))
         return [line, *text_blocks(text, "muted", 4)] if opened else [line]
@@ -111,7 +111,7 @@ def _action_line(action: Action, seen: Observation | None, pen: LineRenderer) ->
 
 
 def _result_summary(path: str, text: str) -> str:
-    """Return a short result, without the path, which the line shows already."""
+    """Return the result as short text, without the path, because the line already shows it."""
     from agent.engine.task import RESUMED
 
     text = text.removeprefix(RESUMED).lstrip()

@@ -25,7 +25,7 @@ def no_secrets() -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Branch:
-    """The live state of a branch: `whole` are blocks of complete text, `rest` is text that still grows."""
+    """The live state of a branch: `whole` holds the blocks of complete text, `rest` the text that is still growing."""
 
     rest: str = ""
     whole: list[Block] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Branch:
 
 
 class LiveItem:
-    """The live item; it is falsy if there is nothing to show. Only the end of a growing text needs a new layout."""
+    """The live item; it is falsy if there is nothing to show. Only the end of a growing text is laid out again."""
 
     opens = False
 

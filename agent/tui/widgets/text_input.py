@@ -16,7 +16,7 @@ LONG = 4000
 """Maximum number of characters of a paste that is shown in full; a longer one is shown as a mark and sent in full."""
 LINES = 60
 
-# Terminals without the kitty protocol send these for alt-enter, which Textual reads as enter.
+# Terminals without the kitty protocol send these sequences for alt-enter; Textual would read them as enter.
 cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS).update(
     {"\x1b\r": (Keys.ControlJ,), "\x1b\n": (Keys.ControlJ,)}
 )
@@ -31,7 +31,7 @@ def normalize_input(text: str) -> str:
 
 
 class Entry(TextArea):
-    """A text input that grows from one line to a third of the screen. `words` is the full text with all pastes.
+    """A text input that grows from one line to a third of the screen. `words` is the text with every paste in full.
 
     `keys` is called first for each key and returns whether it handled the key.
     """
