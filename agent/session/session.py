@@ -6,15 +6,11 @@ on the front end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread, current_thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from aci.repository.user_repository import Repository
-from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
 from agent.session import commands
@@ -29,27 +25,8 @@ from agent.session.user_questions import UserQuestions
 from agent.session.work_queue import Job, WorkQueue
 from trajectories.errors import SweAgentError
 
-MODES = ("build", "plan")
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The data with which a session starts. `run` is the folder of a run to resume; with `choose` the user chooses one.
-
-    `given` are settings from flags, which also apply to a resumed run. `trouble` are problems that are reported first.
-    `reload` reads the settings again if the config is invalid; nothing runs until that succeeds.
-    """
-
-    source: Repository
-    settings: Settings
-    base: str | None = None
-    run: Path | None = None
-    mode: str = "build"
-    choose: bool = False
-    subtree: str = ""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    trouble: tuple[str, ...] = ()
-    reload: Callable[[], Settings] | None = None
+if TYPE_CHECKING:
+    from agent.session.session_start import Start
 
 
 class Session:

@@ -23,6 +23,7 @@ from agent.session import applied_changes, session_commit
 from agent.session.error_messages import to_swe_agent_error
 from agent.session.prompt_input.attachments import Request, resolve_attachments
 from agent.session.session_events import ProgressReported, RunOpened, StepRecorded, TurnEnded, TurnStarted, TurnStopped
+from agent.session.session_start import MODES
 from agent.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.records import Issue, Note
@@ -121,8 +122,6 @@ class TurnRunner:
 
         A command of the user that was interrupted is not repeated.
         """
-        from agent.session.session import MODES
-
         session = self._session
         self._take_up(directory)
         engine = self._engine()

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from agent.config.session_preferences import Preferences
-    from agent.session.session import Session, Start
+    from agent.session.session import Session
     from agent.session.session_events import Event
+    from agent.session.session_start import Start
     from agent.session.session_status import Status
     from agent.tui.event_views import RunReopened
 

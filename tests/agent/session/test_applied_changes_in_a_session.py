@@ -13,7 +13,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.permissions.approvals import Answer
 from agent.session.applied_changes import pending_user_changes
-from agent.session.session import Session, Start
+from agent.session.session import Session
 from agent.session.session_events import (
     Event,
     MessageEvent,
@@ -23,6 +23,7 @@ from agent.session.session_events import (
     TurnEnded,
     TurnStopped,
 )
+from agent.session.session_start import Start
 
 pytestmark = pytest.mark.slow
 

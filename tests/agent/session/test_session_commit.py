@@ -22,8 +22,9 @@ from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
 from agent.session import session_commit
 from agent.session.commit_message import LONGEST, shorten_subject
-from agent.session.session import Session, Start
+from agent.session.session import Session
 from agent.session.session_events import MessageEvent
+from agent.session.session_start import Start
 from agent.session.startup_checks import run_startup_checks
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Note
