@@ -23,7 +23,7 @@ from agent.session.startup_checks import run_startup_checks
 from agent.session.turn_runner import TurnRunner
 from agent.session.user_questions import UserQuestions
 from agent.session.work_queue import Job, WorkQueue
-from trajectories.errors import SweAgentError
+from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
     from agent.session.session_start import Start
@@ -62,7 +62,7 @@ class Session:
     def open(self) -> None:
         """Start the session: run the start-up checks, and resume a run if one was given."""
         self._thread.start()
-        self._checks = run_startup_checks(self)
+        self._checks = run_startup_checks(self.start, lambda: self.settings, self.hear)
         if self.start.run is not None:
             run = self.start.run
             self.later("", lambda: self.turns.take_up(run))
@@ -81,9 +81,24 @@ class Session:
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
-            commands.run(self, command, rest.strip())
+            self._run_command(command, rest.strip())
         elif words:
             self.later(words, lambda: self.turns.request(words))
+
+    def _run_command(self, name: str, words: str) -> None:
+        """Run `/name words`, now or after the current job."""
+        try:
+            command = commands.find(name)
+        except UsageError as error:
+            self.hear(error_event(error))
+            return
+        if not commands.runs_at_once(name, self.changing):
+            self.later(f"/{name} {words}".strip(), lambda: command.run(self, words))
+            return
+        try:
+            command.run(self, words)
+        except Exception as error:  # noqa: BLE001 - an error does not end the session
+            self.hear(error_event(error))
 
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.
