@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread, current_thread
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
+from agent.permissions.rule_store import Permissions
 from agent.session import commands
 from agent.session.error_messages import error_event
 from agent.session.prompt_input.file_completion import FileIndex
-from agent.session.session_events import Event, FrontEndRequested, MessageEvent, SessionClosed, StatusChanged
+from agent.session.session_events import (
+    Event,
+    FrontEndRequested,
+    MessageEvent,
+    MessageKind,
+    SessionClosed,
+    StatusChanged,
+)
 from agent.session.session_state import SessionSnapshot
 from agent.session.session_status import State, Status
 from agent.session.startup_checks import run_startup_checks
-from agent.session.turn_runner import TurnRunner
+from agent.session.turn_runner import WITHOUT_MODEL, TurnRunner
 from agent.session.user_questions import UserQuestions
 from agent.session.work_queue import Job, WorkQueue
 from trajectories.errors import SweAgentError, UsageError
@@ -49,14 +57,15 @@ class Session:
         self.state: State = "idle"
         self.stopped = Flag()
         """Set when the user interrupts the current job."""
-        self.questions = UserQuestions(self)
-        self.turns = TurnRunner(self)
+        rules = Permissions(start.settings.state, start.source.root, lambda: self.settings.permissions)
+        self.questions = UserQuestions(self, rules)
         self._waiting = WorkQueue()
+        self.snapshot = SessionSnapshot(self, start.source)
+        self.turns = TurnRunner(self, start, self._waiting, self.snapshot)
         self._doing = ""
         """The user's words of the current job."""
         self._paths: FileIndex | None = None
         self._checks: Thread | None = None
-        self.snapshot = SessionSnapshot(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
@@ -178,26 +187,8 @@ class Session:
         """Ask the user and wait for the answer; the run's time does not pass meanwhile."""
         return self.questions.ask(approval)
 
-    def show(
-        self, text: str, kind: Literal["text", "markdown", "diff", "error", "notice"] = "text", title: str = ""
-    ) -> None:
+    def show(self, text: str, kind: MessageKind = "text", title: str = "") -> None:
         self.hear(MessageEvent(text, kind, title))
-
-    def hold(self) -> None:
-        """Hold the queue until the user says how to continue."""
-        self._waiting.hold()
-
-    def release(self) -> bool:
-        """Run the held queue next; return whether it had any job."""
-        return self._waiting.release()
-
-    def drop(self) -> None:
-        """Discard the held queue, which belongs to another run."""
-        if dropped := self._waiting.drop():
-            quoted = ", ".join(f"“{words}”" for words in dropped)
-            self.show(
-                f"Discarded from the queue of the other run: {quoted}. Send it again if you want it here.", "notice"
-            )
 
     @property
     def paths(self) -> FileIndex:
@@ -209,6 +200,13 @@ class Session:
     @property
     def queued(self) -> tuple[str, ...]:
         return self._waiting.words
+
+    @property
+    def next_strategy(self) -> str:
+        """The strategy of the next request."""
+        if self.mode != "build":
+            return self.mode
+        return self.strategy or ("build" if self.settings.model else WITHOUT_MODEL)
 
     @property
     def changing(self) -> bool:

@@ -139,7 +139,7 @@ def test_fork_knows_applied_changes(open_scripted_session) -> None:
     scripted.say("/fork")
     engine = scripted.session.engine
     assert engine
-    assert pending_user_changes(scripted.session) == ()
+    assert pending_user_changes(scripted.session.engine) == ()
     assert scripted.session.status.files == ()
     scripted.say("Is it there?")
     assert [step.author for step in engine.trajectory.steps["main"]].count("host") == 0
