@@ -319,6 +319,10 @@ class SessionApp(App[int]):
         else:
             self.prompt.show_hint(message)
 
+    def choose_theme(self, name: str) -> str:
+        """Use another theme and return a message; without a name, list the themes."""
+        return theme.choose_theme(self, name)
+
     @on(Conversation.Left)
     def _to_prompt(self) -> None:
         self.prompt.focus()
