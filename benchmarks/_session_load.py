@@ -19,7 +19,7 @@ from agent.config.session_preferences import Preferences
 from agent.tui.app import SessionApp
 
 if TYPE_CHECKING:
-    from agent.session.session import Start
+    from agent.session.session_start import Start
     from trajectories.records import Reply, Step
 
 LATE, PAUSE = 600, 0.02
@@ -32,7 +32,7 @@ LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
 def start() -> Start:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
-    from agent.session.session import Start
+    from agent.session.session_start import Start
 
     return Start(Repository.open(Path(__file__).resolve().parent.parent), Settings(workspace="local"))
 

@@ -15,7 +15,7 @@ from agent.config.session_preferences import Preferences, load_preferences
 from trajectories.errors import ConfigError, SweAgentError
 
 if TYPE_CHECKING:
-    from agent.session.session import Start
+    from agent.session.session_start import Start
 
 PrepareStart = Callable[[tuple[str, ...]], "Start"]
 """A function that prepares the start of a session; its argument contains problems to report first."""

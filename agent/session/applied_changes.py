@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agent.engine.engine import Engine
-    from agent.session.session import Session
+    from agent.session.session_protocols import DeliverySession
 
 REVERTS, REVERTS_PARTLY = "back", "partly"
 """Keys in an effect's data that hold the name of the effect that it reverts, in full or in part."""
@@ -39,7 +39,7 @@ OVERLOOKED = "git ignores your edits of it; git update-index {option} {path} end
 SOLVE = "Ask the session to merge them: it gets your edits with your next request. Then use /apply again."
 
 
-def engine_of(session: Session) -> Engine:
+def engine_of(session: DeliverySession) -> Engine:
     """Return the session's engine. Raises UsageError if no run was started yet."""
     if session.engine is None:
         raise UsageError("The session has not changed anything yet.", "Say what to do first.")
@@ -56,19 +56,18 @@ def session_tree(engine: Engine) -> str:
     return present_tree(engine.trajectory, engine.run.base.tree)
 
 
-def pending_user_changes(session: Session) -> tuple[str, ...]:
+def pending_user_changes(engine: Engine | None) -> tuple[str, ...]:
     """Return the files that the user changed and the session has not merged yet, or none if this cannot be determined.
 
     Runs two git commands, so do not call it often. Thread-safe.
     """
-    engine = session.engine
     try:
         return tuple(change.path for change in compare_user_tree(engine)[2]) if engine else ()
     except (SweAgentError, OSError):
         return ()
 
 
-def finish_interrupted_apply(session: Session) -> None:
+def finish_interrupted_apply(session: DeliverySession) -> None:
     """Complete an apply that was interrupted because its process died, and report it."""
     for text in recorded_effects.finish_interrupted_effects(engine_of(session)):
         session.show(text)
@@ -85,7 +84,7 @@ def tree_paths(engine: Engine, words: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
+def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
     """Ask the user which changes to apply, and apply them; return whether anything was applied. `words` are the paths
     to apply; if there are none, all changes are offered."""
     engine = engine_of(session)
@@ -122,7 +121,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
     return True
 
 
-def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:
+def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:
     """Ask the user which parts to apply; return an empty list if the user declines."""
     paths = list(dict.fromkeys(part.path for part in every))
     all_of_it = apply_parts(engine.trees, base, session_tree(engine), every, every)
@@ -153,7 +152,7 @@ def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[
     return chosen
 
 
-def undo_apply(session: Session) -> None:
+def undo_apply(session: DeliverySession) -> None:
     """Revert the last apply in the user's files after asking; the user's later edits are kept."""
     engine = engine_of(session)
     finish_interrupted_apply(session)
@@ -215,7 +214,7 @@ def applied_changes(engine: Engine) -> list[Mapping[str, Any]]:
     return [data for data in found if not {REVERTS, REVERTS_PARTLY} & data.keys() and data[EFFECT] not in back]
 
 
-def report_applied_changes(session: Session) -> None:
+def report_applied_changes(session: DeliverySession) -> None:
     """After an undo, report that the user's files still have applied changes, and how to update them."""
     engine = session.engine
     if engine and applied_changes(engine) and common_tree(engine) != session_tree(engine):

@@ -18,7 +18,8 @@ from aci.observation.sanitized_text import clean_text, escape_invisible
 from agent.console.run_display import Console
 from agent.engine.run_result import Result
 from agent.session import session_events
-from agent.session.session import Session, Start
+from agent.session.session import Session
+from agent.session.session_start import Start
 from agent.session.user_questions import NO_USER
 from trajectories.errors import Cancelled
 from trajectories.run_data import HAND

@@ -6,51 +6,35 @@ depend on the front end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread, current_thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
-from aci.repository.user_repository import Repository
-from agent.config.settings import Settings
 from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
+from agent.permissions.rule_store import Permissions
 from agent.session import commands
 from agent.session.error_messages import error_event
 from agent.session.prompt_input.file_completion import FileIndex
-from agent.session.session_events import Event, FrontEndRequested, MessageEvent, SessionClosed, StatusChanged
+from agent.session.session_events import (
+    Event,
+    FrontEndRequested,
+    MessageEvent,
+    MessageKind,
+    SessionClosed,
+    StatusChanged,
+)
 from agent.session.session_state import SessionSnapshot
 from agent.session.session_status import State, Status
 from agent.session.startup_checks import run_startup_checks
-from agent.session.turn_runner import TurnRunner
+from agent.session.turn_runner import WITHOUT_MODEL, TurnRunner
 from agent.session.user_questions import UserQuestions
 from agent.session.work_queue import Job, WorkQueue
-from trajectories.errors import SweAgentError
+from trajectories.errors import SweAgentError, UsageError
 
-MODES = ("build", "plan")
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The data with which a session starts. `run` is the folder of a run to resume; with `choose`, the user chooses the
-    run.
-
-    `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
-    first. `reload` is set if the config is invalid: it reads the settings again, and nothing runs until it succeeds.
-    """
-
-    source: Repository
-    settings: Settings
-    base: str | None = None
-    run: Path | None = None
-    mode: str = "build"
-    choose: bool = False
-    subtree: str = ""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    trouble: tuple[str, ...] = ()
-    reload: Callable[[], Settings] | None = None
+if TYPE_CHECKING:
+    from agent.session.session_start import Start
 
 
 class Session:
@@ -73,20 +57,21 @@ class Session:
         self.state: State = "idle"
         self.stopped = Flag()
         """Set when the user interrupts the current job."""
-        self.questions = UserQuestions(self)
-        self.turns = TurnRunner(self)
+        rules = Permissions(start.settings.state, start.source.root, lambda: self.settings.permissions)
+        self.questions = UserQuestions(self, rules)
         self._waiting = WorkQueue()
+        self.snapshot = SessionSnapshot(self, start.source)
+        self.turns = TurnRunner(self, start, self._waiting, self.snapshot)
         self._doing = ""
         """The text with which the user started the current job."""
         self._paths: FileIndex | None = None
         self._checks: Thread | None = None
-        self.snapshot = SessionSnapshot(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
         """Start the session: run the start-up checks, and resume a run if one was given."""
         self._thread.start()
-        self._checks = run_startup_checks(self)
+        self._checks = run_startup_checks(self.start, lambda: self.settings, self.hear)
         if self.start.run is not None:
             run = self.start.run
             self.later("", lambda: self.turns.take_up(run))
@@ -105,9 +90,24 @@ class Session:
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
-            commands.run(self, command, rest.strip())
+            self._run_command(command, rest.strip())
         elif words:
             self.later(words, lambda: self.turns.request(words))
+
+    def _run_command(self, name: str, words: str) -> None:
+        """Run `/name words`, now or after the current job."""
+        try:
+            command = commands.find(name)
+        except UsageError as error:
+            self.hear(error_event(error))
+            return
+        if not commands.runs_at_once(name, self.changing):
+            self.later(f"/{name} {words}".strip(), lambda: command.run(self, words))
+            return
+        try:
+            command.run(self, words)
+        except Exception as error:  # noqa: BLE001 - an error does not end the session
+            self.hear(error_event(error))
 
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.
@@ -187,26 +187,8 @@ class Session:
         """Ask the user and wait for the answer; the run's clock is paused meanwhile."""
         return self.questions.ask(approval)
 
-    def show(
-        self, text: str, kind: Literal["text", "markdown", "diff", "error", "notice"] = "text", title: str = ""
-    ) -> None:
+    def show(self, text: str, kind: MessageKind = "text", title: str = "") -> None:
         self.hear(MessageEvent(text, kind, title))
-
-    def hold(self) -> None:
-        """Hold the queue until the user says how to continue."""
-        self._waiting.hold()
-
-    def release(self) -> bool:
-        """Run the held jobs next; return whether there were any."""
-        return self._waiting.release()
-
-    def drop(self) -> None:
-        """Discard the held jobs, which belong to another run."""
-        if dropped := self._waiting.drop():
-            quoted = ", ".join(f"“{words}”" for words in dropped)
-            self.show(
-                f"Discarded from the queue of the other run: {quoted}. Send it again if you want it here.", "notice"
-            )
 
     @property
     def paths(self) -> FileIndex:
@@ -218,6 +200,13 @@ class Session:
     @property
     def queued(self) -> tuple[str, ...]:
         return self._waiting.words
+
+    @property
+    def next_strategy(self) -> str:
+        """The strategy of the next request."""
+        if self.mode != "build":
+            return self.mode
+        return self.strategy or ("build" if self.settings.model else WITHOUT_MODEL)
 
     @property
     def changing(self) -> bool:

@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from trajectories.records import Base
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.session.session import Session
+    from agent.session.session_protocols import DeliverySession
 
 OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
 """Keys in a commit's data: its effects, the number of turns, its branch and its message."""
@@ -45,8 +45,11 @@ class OwnChanges:
     effects: tuple[str, ...]
 
 
-def commit(session: Session, words: str) -> None:
-    """Apply the changes that are not applied yet, and commit the session's changes on the current branch."""
+def commit(session: DeliverySession, words: str, is_stopped: Callable[[], bool]) -> None:
+    """Apply the changes that are not applied yet, and commit the session's changes on the current branch.
+
+    `is_stopped` returns whether the user interrupted the command.
+    """
     engine = applied_changes.engine_of(session)
     _require_git(engine)
     branch = committing.branch_to_commit_to(engine.repository)
@@ -81,8 +84,10 @@ def commit(session: Session, words: str) -> None:
     done: list[str] = []
 
     def do() -> Mapping[str, Any]:
-        repository, stopped = engine.repository, session.stopped.is_set
-        done.append(committing.commit(repository, engine.trees, own.head, own.tree, text, with_hooks, branch, stopped))
+        made = committing.commit(
+            engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch, is_stopped
+        )
+        done.append(made)
         return {"commit": done[-1]}
 
     summary = f"{describe_paths(paths)} committed on {branch}."
@@ -94,7 +99,7 @@ def commit(session: Session, words: str) -> None:
     session.show(_with_conflicts(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
-def commit_to_branch(session: Session, name: str, words: str) -> None:
+def commit_to_branch(session: DeliverySession, name: str, words: str) -> None:
     """Commit the session's changes, applied or not, on a new branch; files, index and current branch do not change."""
     engine = applied_changes.engine_of(session)
     _require_git(engine)
@@ -129,7 +134,7 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
     session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
 
 
-def check_interrupted_commit(session: Session) -> None:
+def check_interrupted_commit(session: DeliverySession) -> None:
     """Check whether an interrupted commit was completed, and report it; if git is still running, report that
     instead."""
     engine = applied_changes.engine_of(session)
@@ -179,7 +184,7 @@ def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool =
     return OwnChanges(head, tree, tuple(conflicts), tuple(whole))
 
 
-def _hooks(session: Session, engine: Engine) -> bool:
+def _hooks(session: DeliverySession, engine: Engine) -> bool:
     """Ask whether to run the repository's hooks."""
     found = committing.active_hooks(engine.repository)
     if not found:

@@ -12,6 +12,8 @@ from trajectories.errors import SweAgentError
 from trajectories.records import Reply, Step, Turn
 from trajectories.trajectory import Trajectory
 
+MessageKind = Literal["text", "markdown", "diff", "error", "notice"]
+
 
 @dataclass(frozen=True, slots=True)
 class RunOpened:
@@ -78,7 +80,7 @@ class MessageEvent:
     """The output of a command, an error, or a `notice`. `title` is the heading of text that needs its own page."""
 
     text: str
-    kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
+    kind: MessageKind = "text"
     title: str = ""
     code: int = 1
     """For an error, the exit code of a process that runs only this request; 0 if the error does not belong to a

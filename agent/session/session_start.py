@@ -4,7 +4,8 @@ session."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,30 @@ from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings
 from agent.config.validation_reason import validation_reason
 from agent.instances.issue_input import repository_from
 from agent.run_state.run_ownership import ask_for_owner
-from agent.session.session import MODES, Start
 from trajectories.errors import ConfigError, NoRepository, UsageError
+
+MODES = ("build", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The data with which a session starts. `run` is the folder of a run to resume; with `choose`, the user chooses the
+    run.
+
+    `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
+    first. `reload` is set if the config is invalid: it reads the settings again, and nothing runs until it succeeds.
+    """
+
+    source: Repository
+    settings: Settings
+    base: str | None = None
+    run: Path | None = None
+    mode: str = "build"
+    choose: bool = False
+    subtree: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()
+    reload: Callable[[], Settings] | None = None
 
 
 def start(

@@ -21,8 +21,9 @@ from trajectories.records import Note, Step, Turn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aci.repository.user_repository import Repository
     from agent.engine.engine import Engine
-    from agent.session.session import Session
+    from agent.session.session_protocols import StatusSession
     from trajectories.git_store.trees import Trees
     from trajectories.records import Record
     from trajectories.trajectory import Trajectory
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 class SessionSnapshot:
     """Computes the status; `now` is thread-safe."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: StatusSession, source: Repository) -> None:
         self._session = session
+        self._source = source
         self._reading = Lock()
         self._read = 0
         self._trajectory: Trajectory | None = None
@@ -52,10 +54,10 @@ class SessionSnapshot:
     def refresh(self, head: bool = True) -> None:
         """Compute which changes are not applied, and read HEAD. Call it in the session's thread whenever these may have
         changed."""
-        session, engine = self._session, self._session.engine
+        engine = self._session.engine
         if head:
             try:
-                self._head = session.start.source.commit()
+                self._head = self._source.commit()
             except SweAgentError:
                 self._head = ""
         if engine is None:
@@ -69,7 +71,7 @@ class SessionSnapshot:
 
     def check_user_changes(self) -> None:
         """Find the files that the user has changed meanwhile. Call it in the session's thread from time to time."""
-        self._edited = pending_user_changes(self._session)
+        self._edited = pending_user_changes(self._session.engine)
 
     def now(self) -> Status:
         """Return the current status."""
@@ -81,7 +83,7 @@ class SessionSnapshot:
         return Status(
             state=session.state,
             mode=session.mode,
-            strategy=session.turns.strategy(),
+            strategy=session.next_strategy,
             model=settings.model,
             workspace=settings.workspace + (f", {settings.subtree} only" if settings.subtree else ""),
             branch=self._branch(),
@@ -122,16 +124,16 @@ class SessionSnapshot:
 
     def _branch(self) -> str:
         """Return the user's branch, read from the HEAD file, or the commit if HEAD is detached; "" without git."""
-        if self._session.start.source.plain:
+        if self._source.plain:
             return ""
         try:
-            head = (self._session.start.source.git_dir / "HEAD").read_text("utf-8", "replace").strip()
+            head = (self._source.git_dir / "HEAD").read_text("utf-8", "replace").strip()
         except OSError:
             return ""
         return head.removeprefix("ref: ").removeprefix("refs/heads/") if head.startswith("ref: ") else f"at {head[:7]}"
 
     def _base(self, engine: Engine | None) -> str:
-        if self._session.start.source.plain:
+        if self._source.plain:
             return ""
         if engine is None:
             return "HEAD"

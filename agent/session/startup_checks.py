@@ -10,7 +10,12 @@ from agent.session.session_events import MessageEvent
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
-    from agent.session.session import Session
+    from collections.abc import Callable
+
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import Settings
+    from agent.session.session_events import Event
+    from agent.session.session_start import Start
 
 NO_MODEL = (
     "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
@@ -26,24 +31,29 @@ NO_DOCKER = (
 )
 
 
-def run_startup_checks(session: Session) -> Thread:
-    """Run the quick checks at once and the slow ones in a thread; return the thread."""
-    for text in session.start.trouble:
-        session.hear(MessageEvent(text, "error", code=0))
-    if session.start.reload is not None:
+def run_startup_checks(
+    start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object]
+) -> Thread:
+    """Run the quick checks at once and the slow ones in a thread; return the thread.
+
+    `hear` receives the messages. `current_settings` returns the session's settings, which may change meanwhile.
+    """
+    for text in start.trouble:
+        hear(MessageEvent(text, "error", code=0))
+    if start.reload is not None:
         text = "Nothing runs until this is fixed; it is read again at each request. /help works."
-        session.hear(MessageEvent(text, "error", code=0))
-    for text in (*_check_repository(session), *_unfinished_commit(session)):
-        session.show(text, "notice")
-    looking = Thread(target=_run_slow_checks, args=(session,), name="welcome", daemon=True)
+        hear(MessageEvent(text, "error", code=0))
+    for text in (*_check_repository(start.source), *_unfinished_commit(start.source)):
+        hear(MessageEvent(text, "notice"))
+    looking = Thread(target=_run_slow_checks, args=(start, current_settings, hear), name="welcome", daemon=True)
     looking.start()
     return looking
 
 
-def _check_repository(session: Session) -> list[str]:
+def _check_repository(source: Repository) -> list[str]:
     """Return messages about an unusual state of the user's repository."""
-    folder = session.start.source.git_dir
-    found = [PLAIN.format(root=session.start.source.root)] if session.start.source.plain else []
+    folder = source.git_dir
+    found = [PLAIN.format(root=source.root)] if source.plain else []
     for file, what in (
         ("MERGE_HEAD", "a merge"),
         ("rebase-merge", "a rebase"),
@@ -57,39 +67,38 @@ def _check_repository(session: Session) -> list[str]:
     return found[:1]
 
 
-def _unfinished_commit(session: Session) -> list[str]:
+def _unfinished_commit(source: Repository) -> list[str]:
     """Finish a commit that a killed session left incomplete in the user's repository."""
-    root = session.start.source.root
+    root = source.root
     try:
-        made = recover_commit(session.start.source)
+        made = recover_commit(source)
     except SweAgentError as error:
         return [f"{error.message} {error.fix}"]
     return [f"A session was killed while committing in {root}. Commit {made[:10]} was completed."] if made else []
 
 
-def _run_slow_checks(session: Session) -> None:
+def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object]) -> None:
     """Run the slow checks: importing a provider's library or connecting to Docker can take a second."""
-    for look in (_model, _docker):
-        if text := look(session):
-            session.show(text, "notice")
+    # With an invalid config file the model is unknown, because that file may set it.
+    for look in (_model, _docker) if start.reload is None else (_docker,):
+        if text := look(current_settings()):
+            hear(MessageEvent(text, "notice"))
 
 
-def _model(session: Session) -> str:
+def _model(settings: Settings) -> str:
     from agent.conversation.model_roles import check_models
 
-    if session.start.reload is not None:
-        return ""  # the model may be set in the invalid config file
-    if not session.settings.model:
+    if not settings.model:
         return NO_MODEL
     try:
-        check_models(session.settings)
+        check_models(settings)
     except SweAgentError as error:
         return f"{error.message} {error.fix} Until then /locate, /test and !command work."
     return ""
 
 
-def _docker(session: Session) -> str:
-    if session.settings.workspace != "docker":
+def _docker(settings: Settings) -> str:
+    if settings.workspace != "docker":
         return ""
     from aci.docker.docker_daemon import connect
     from trajectories.errors import WorkspaceError

@@ -24,6 +24,7 @@ from agent.session import applied_changes, session_commit
 from agent.session.error_messages import to_swe_agent_error
 from agent.session.prompt_input.attachments import Request, resolve_attachments
 from agent.session.session_events import ProgressReported, RunOpened, StepRecorded, TurnEnded, TurnStarted, TurnStopped
+from agent.session.session_start import MODES
 from agent.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.records import Issue, Note
@@ -31,7 +32,10 @@ from trajectories.records import Issue, Note
 if TYPE_CHECKING:
     from agent.config.settings import Settings
     from agent.engine.engine import Engine
-    from agent.session.session import Session
+    from agent.session.session_protocols import TurnSession
+    from agent.session.session_start import Start
+    from agent.session.session_state import SessionSnapshot
+    from agent.session.work_queue import WorkQueue
 
 BY_HAND = "by-hand"
 WITHOUT_MODEL = "templates"
@@ -41,8 +45,11 @@ class TurnRunner:
     """Runs the turns of a session. `steer` and `allow` are thread-safe; call all other methods in the session's
     thread."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: TurnSession, start: Start, queue: WorkQueue, snapshot: SessionSnapshot) -> None:
         self._session = session
+        self._start = start
+        self._queue = queue
+        self._snapshot = snapshot
         self._lock = Lock()
         self._listening_engine: Engine | None = None
         """The engine of the current turn, if its strategy reads messages."""
@@ -56,13 +63,13 @@ class TurnRunner:
         if words.startswith("!"):
             self.act(words, BY_HAND)
             return
-        request = resolve_attachments(words, self._session.start.source.root)
+        request = resolve_attachments(words, self._start.source.root)
         for line in request.read:
             self._session.show(line, "notice")
         if request.whole is not None and request.whole.url:
             self._check_issue(request.whole.url)
-        self._session.release()
-        strategy = self.strategy()
+        self._queue.release()
+        strategy = self._session.next_strategy
         if self._is_paused() and self._is_same_turn(strategy) and not request.images:
             engine = self._engine()
             resume_turn(engine, mask_secrets(request.text, engine.secrets))
@@ -77,7 +84,7 @@ class TurnRunner:
 
     def go_on(self) -> None:
         """Resume the interrupted turn, then run what is queued. Raises UsageError if there is neither."""
-        released = self._session.release()
+        released = self._queue.release()
         if not self._is_paused():
             if released:
                 return
@@ -109,13 +116,6 @@ class TurnRunner:
         if engine := session.engine:
             engine.ledger.allow(dollars)
 
-    def strategy(self) -> str:
-        """Return the strategy of the next request."""
-        session = self._session
-        if session.mode != "build":
-            return session.mode
-        return session.strategy or ("build" if session.settings.model else WITHOUT_MODEL)
-
     # Runs
 
     def take_up(self, directory: Path) -> None:
@@ -123,8 +123,6 @@ class TurnRunner:
 
         An interrupted command of the user is not repeated.
         """
-        from agent.session.session import MODES
-
         session = self._session
         self._take_up(directory)
         engine = self._engine()
@@ -140,9 +138,9 @@ class TurnRunner:
 
     def _take_up(self, directory: Path) -> None:
         session = self._session
-        state, root = session.settings.state, session.start.source.root
+        state, root = session.settings.state, self._start.source.root
         if run_owner(directory, state) != "user":
-            copy = copy_untrusted_run(directory, session.settings, session.start.given, root)
+            copy = copy_untrusted_run(directory, session.settings, self._start.given, root)
             notice = f"{directory} was not created by you on this computer. It is resumed as a copy, {copy.name}"
             session.show(f"{notice}, with your current settings.", "notice")
             directory = copy
@@ -153,11 +151,10 @@ class TurnRunner:
                 f"The run {engine.run.id} belongs to {engine.run.repository}, not to this repository.",
                 f"Open it there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
             )
-        self.leave()
-        session.drop()
+        self.leave_for_other_run()
         self._use_engine(engine)
-        given = {name: getattr(session.start.settings, name) for name in session.start.given}
-        ours = {"update_tests": session.start.settings.update_tests}
+        given = {name: getattr(self._start.settings, name) for name in self._start.given}
+        ours = {"update_tests": self._start.settings.update_tests}
         session.settings = self._turn_settings = engine.settings.model_copy(update=ours | given)
         applied_changes.finish_interrupted_apply(session)
         session_commit.check_interrupted_commit(session)
@@ -175,7 +172,7 @@ class TurnRunner:
         if ended is not None:
             self._engine().journal.append(ended)
         session.settings = self._turn_settings = settings
-        session.snapshot.refresh()
+        self._snapshot.refresh()
         return old
 
     def leave(self) -> None:
@@ -183,6 +180,15 @@ class TurnRunner:
         engine, self._session.engine = self._session.engine, None
         if engine is not None:
             engine.close()
+
+    def leave_for_other_run(self) -> None:
+        """Close the run and discard the held queue, which belongs to it."""
+        self.leave()
+        if dropped := self._queue.drop():
+            quoted = ", ".join(f"“{words}”" for words in dropped)
+            self._session.show(
+                f"Discarded from the queue of the other run: {quoted}. Send it again if you want it here.", "notice"
+            )
 
     # Helpers
 
@@ -195,19 +201,19 @@ class TurnRunner:
             asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
             return self._session.ask(asked).yes
 
-        check_belongs(self._session.start.source, url, accept, "Open a session in a checkout of it.")
+        check_belongs(self._start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:
         """Start the run's first or next turn; an interrupted turn is abandoned."""
         session = self._session
-        if session.start.reload is not None:
-            session.settings = session.start.reload()
+        if self._start.reload is not None:
+            session.settings = self._start.reload()
         settings = self._settings(strategy)
         if session.engine is None:
-            directory = begin(request.issue, session.start.source, settings, session.start.base)
+            directory = begin(request.issue, self._start.source, settings, self._start.base)
             self._use_engine(reopen(directory, settings.state, self._report_progress))
-            if session.start.base:
-                pinned = Note("main", "life", f"begun at {session.start.base}", {PINNED: session.start.base})
+            if self._start.base:
+                pinned = Note("main", "life", f"begun at {self._start.base}", {PINNED: self._start.base})
                 self._engine().journal.append(pinned)
         else:
             if self._is_paused():
@@ -241,18 +247,18 @@ class TurnRunner:
                     step = next(steps)
                 except StopIteration as end:
                     if end.value.exit.message:
-                        session.hold()
+                        self._queue.hold()
                     session.hear(TurnEnded(end.value, last_proof(engine.trajectory.of_turn)))
                     return
                 if step.id in known:
                     continue
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
-                session.snapshot.refresh(head=False)
+                self._snapshot.refresh(head=False)
                 session.hear(StepRecorded(step, reply))
         except Exception as error:  # noqa: BLE001 - an error stops the turn, not the session
             if isinstance(error, WorkspaceError):
                 engine.leave_workspace()
-            session.hold()
+            self._queue.hold()
             session.hear(TurnStopped(to_swe_agent_error(error)))
         finally:
             with self._lock:
@@ -262,7 +268,7 @@ class TurnRunner:
         engine.approve = self._session.ask
         engine.clock.stop()
         self._session.engine = engine
-        self._session.snapshot.refresh()
+        self._snapshot.refresh()
         self._session.hear(RunOpened(engine.trajectory))
 
     def _engine(self) -> Engine:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from aci.observation.output_text import mask_secrets
 from agent.permissions.approvals import FORBIDDEN, Answer, Approval
 from agent.permissions.decisions import Decision, judge
-from agent.permissions.rule_store import Permissions
-from agent.session.session_events import QuestionAnswered, QuestionAsked
+from agent.session.session_events import MessageEvent, QuestionAnswered, QuestionAsked
 from agent.session.session_status import State
 from trajectories.errors import ConfigError, SweAgentError
 from trajectories.records import Note
 
 if TYPE_CHECKING:
-    from agent.session.session import Session
+    from agent.permissions.rule_store import Permissions
+    from agent.session.session_protocols import QuestionSession
 
 TICK = 0.1
 INTERRUPTED = Answer(False, reason="Interrupted.")
@@ -39,10 +39,9 @@ class UserQuestions:
     `ask` waits in the calling thread. `answer` and `refuse_all` are thread-safe and may be called from event handlers.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: QuestionSession, permissions: Permissions) -> None:
         self._session = session
-        start = session.start
-        self.permissions = Permissions(start.settings.state, start.source.root, lambda: session.settings.permissions)
+        self.permissions = permissions
         self._turn = Condition()
         self._waiting: deque[int] = deque()
         self._answers: dict[int, Answer] = {}
@@ -166,7 +165,7 @@ class UserQuestions:
     def _tell(self, error: SweAgentError) -> None:
         if error.message != self._reported:
             self._reported = error.message
-            self._session.show(f"{error.message} {error.fix}".strip(), "error")
+            self._session.hear(MessageEvent(f"{error.message} {error.fix}".strip(), "error"))
 
     def _record(self, approval: Approval, answer: Answer, rule: str, by: str) -> None:
         engine = self._session.engine

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from agent.config.session_preferences import Preferences
-    from agent.session.session import Session, Start
+    from agent.session.session import Session
     from agent.session.session_events import Event
+    from agent.session.session_start import Start
     from agent.session.session_status import Status
     from agent.tui.event_views import RunReopened
 
@@ -318,6 +319,10 @@ class SessionApp(App[int]):
             self.notify(message, timeout=3, markup=False)
         else:
             self.prompt.show_hint(message)
+
+    def choose_theme(self, name: str) -> str:
+        """Use another theme and return a message; without a name, list the themes."""
+        return theme.choose_theme(self, name)
 
     @on(Conversation.Left)
     def _to_prompt(self) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from textual.app import App
+
     from agent.permissions.approvals import Answer, Approval
     from agent.session.session import Session
-    from agent.tui.app import SessionApp
     from agent.tui.approval_screen import ApprovalScreen
 
 
 class Dialogs:
     """Opens dialogs. At most one question is open, because a session asks one at a time."""
 
-    def __init__(self, app: SessionApp) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._asked: tuple[int, ApprovalScreen] | None = None
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from agent.session import session_events
-from agent.tui import theme
 from agent.tui.widgets.conversation_items import Line, ModelText, Phase, UserMessage
 from agent.tui.widgets.outcome_items import end_lines, stop_line
 from agent.tui.widgets.restored_run import CLOSING, SHOWN, repeats_user_message, run_items, step_item
@@ -17,7 +16,10 @@ if TYPE_CHECKING:
     from agent.run_state.progress_event import ProgressEvent
     from agent.session.session import Session
     from agent.session.session_events import Event
-    from agent.tui.app import SessionApp
+    from agent.tui.dialogs import Dialogs
+    from agent.tui.notifications import Notifier
+    from agent.tui.widgets.conversation_items import Item
+    from agent.tui.widgets.conversation_view import Conversation
 
 LARGEST = 4_000_000
 """Maximum number of bytes of an output that are shown."""
@@ -35,6 +37,26 @@ def read_output(session: Session, number: int) -> str:
     except OSError:
         return ""
     return f"{text}\n… the rest is in {file}" if more else text
+
+
+class SessionDisplay(Protocol):
+    """The members of the app that events use."""
+
+    conversation: Conversation
+    dialogs: Dialogs
+    notifier: Notifier
+
+    def put(self, *items: Item) -> None: ...
+
+    def show_status(self) -> None: ...
+
+    def choose_theme(self, name: str) -> str: ...
+
+    def copy_to_clipboard(self, text: str) -> None: ...
+
+    def action_leave(self) -> None: ...
+
+    def exit(self, result: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +81,49 @@ def snapshot_event(event: Event, session: Session | None = None) -> Event | RunR
     return RunReopened(event.trajectory, records) if is_resumed else None
 
 
-def show(app: SessionApp, session: Session, event: Event | RunReopened) -> None:
+def show(display: SessionDisplay, session: Session, event: Event | RunReopened) -> None:
     """Show an event; called in the app's thread."""
-    conversation = app.conversation
+    conversation = display.conversation
     if not isinstance(event, (session_events.ProgressReported, session_events.StepRecorded)):
-        app.show_status()
+        display.show_status()
     match event:
         case RunReopened():
             if any(isinstance(item, UserMessage) for item in conversation.items):
                 conversation.clear()
-            app.put(*run_items(event.records, event.trajectory.replies, lambda number: read_output(session, number)))
+            display.put(
+                *run_items(event.records, event.trajectory.replies, lambda number: read_output(session, number))
+            )
         case session_events.TurnStarted(_, words):
-            app.notifier.began()
+            display.notifier.began()
             if words:
-                app.put(UserMessage(words))
+                display.put(UserMessage(words))
         case session_events.ProgressReported(happening):
-            _show_progress(app, happening)
+            _show_progress(display, happening)
         case session_events.StepRecorded(step, reply):
             conversation.live.done(step.branch, step.author)
             if not repeats_user_message(step) and step.author not in CLOSING:
-                app.put(step_item(step, reply, lambda number: read_output(session, number)))
+                display.put(step_item(step, reply, lambda number: read_output(session, number)))
             conversation.changed()
         case session_events.TurnEnded(result, proof):
             conversation.live.clear()
-            app.put(*end_lines(result.exit, result.word, proof))
-            app.notifier.wanted("the turn is done")
+            display.put(*end_lines(result.exit, result.word, proof))
+            display.notifier.wanted("the turn is done")
         case session_events.TurnStopped(error):
             conversation.live.clear()
-            app.put(stop_line(error))
-            app.notifier.wanted("the turn has stopped")
+            display.put(stop_line(error))
+            display.notifier.wanted("the turn has stopped")
         case session_events.QuestionAsked(approval):
-            app.dialogs.ask(session, approval)
-            app.notifier.wanted(approval.title)
+            display.dialogs.ask(session, approval)
+            display.notifier.wanted(approval.title)
         case session_events.QuestionAnswered(approval):
-            app.notifier.began()
-            app.dialogs.answered(approval.id)
+            display.notifier.began()
+            display.dialogs.answered(approval.id)
         case session_events.MessageEvent():
-            _show_message(app, event)
+            _show_message(display, event)
         case session_events.FrontEndRequested(what, words):
-            _run_request(app, session, what, words)
+            _run_request(display, session, what, words)
         case session_events.SessionClosed():
-            app.exit(0)
+            display.exit(0)
         case session_events.StatusChanged():
             pass
 
@@ -111,33 +135,33 @@ def _without_answer(session: Session | None, word: str) -> str:
     return word.strip().removeprefix(answer).removesuffix(answer).strip()
 
 
-def _show_progress(app: SessionApp, happening: ProgressEvent) -> None:
+def _show_progress(display: SessionDisplay, happening: ProgressEvent) -> None:
     if happening.kind in ("delta", "action", "ask", "progress"):
-        app.conversation.live.heard(happening.kind, happening.branch, happening.text)
-        app.conversation.changed()
+        display.conversation.live.heard(happening.kind, happening.branch, happening.text)
+        display.conversation.changed()
     elif happening.branch == "proof":
-        app.conversation.live.heard("action", "proof", happening.text)
-        app.conversation.changed()
+        display.conversation.live.heard("action", "proof", happening.text)
+        display.conversation.changed()
     elif happening.kind in SHOWN:
-        app.put(Phase(happening.text))
+        display.put(Phase(happening.text))
     elif happening.kind == "say":
-        app.put(Line(happening.text))
+        display.put(Line(happening.text))
 
 
-def _show_message(app: SessionApp, message: session_events.MessageEvent) -> None:
+def _show_message(display: SessionDisplay, message: session_events.MessageEvent) -> None:
     if message.kind == "diff" and message.title:
-        app.dialogs.diff(message.text, message.title)
+        display.dialogs.diff(message.text, message.title)
     else:
-        app.put(ModelText(message.text, message.kind, message.title))
+        display.put(ModelText(message.text, message.kind, message.title))
 
 
-def _run_request(app: SessionApp, session: Session, what: str, words: str) -> None:
+def _run_request(display: SessionDisplay, session: Session, what: str, words: str) -> None:
     match what:
         case "theme":
-            app.put(ModelText(theme.choose_theme(app, words), "text"))
+            display.put(ModelText(display.choose_theme(words), "text"))
         case "copy":
-            app.copy_to_clipboard(words)
+            display.copy_to_clipboard(words)
         case "runs":
-            app.dialogs.runs(session)
+            display.dialogs.runs(session)
         case "quit":
-            app.action_leave()
+            display.action_leave()

@@ -11,7 +11,7 @@ from agent.cli.shared_options import Base, Budget, Image, Kind, MaxTokens, Test
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.session.session import Start
+    from agent.session.session_start import Start
 
 
 def command(

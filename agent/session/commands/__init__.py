@@ -1,21 +1,17 @@
 """The commands of a session, one module each, found by name.
 
-`run(session, words)` runs the command, the first line of the module docstring is its help, and `USAGE` shows its
-arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in the
-caller's thread, even during a turn. If its group is "changes", it waits for earlier commands of that group.
+`run(session, words)` of a module runs the command, the first line of the module docstring is its help, and `USAGE`
+shows its arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in
+the caller's thread, even during a turn. If its group is "changes", it waits for earlier commands of that group.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.session.error_messages import error_event
 from trajectories.errors import UsageError
 from trajectories.plugins import names
-
-if TYPE_CHECKING:
-    from agent.session.session import Session
 
 PACKAGE = "agent.session.commands"
 OTHERS = "changes"
@@ -28,22 +24,6 @@ GROUPS = (
 """Headings in the help for each `GROUP` of commands; the default group is "changes"."""
 
 
-def run(session: Session, name: str, words: str) -> None:
-    """Run `/name words`, now or after the current job."""
-    try:
-        command = find(name)
-    except UsageError as error:
-        session.hear(error_event(error))
-        return
-    if not getattr(command, "NOW", False) or (_group(name) == OTHERS and session.changing):
-        session.later(f"/{name} {words}".strip(), lambda: command.run(session, words))
-        return
-    try:
-        command.run(session, words)
-    except Exception as error:  # noqa: BLE001 - an error does not end the session
-        session.hear(error_event(error))
-
-
 def is_command(words: str) -> bool:
     """Return whether words that start with / are a command, rather than a path as in `/usr/bin/x fails`."""
     name = words[1:].partition(" ")[0]
@@ -54,6 +34,11 @@ def is_change(words: str) -> bool:
     """Return whether words are a command that changes the user's or the session's files."""
     name = words[1:].partition(" ")[0]
     return words.startswith("/") and name in names(PACKAGE) and _group(name) == OTHERS
+
+
+def runs_at_once(name: str, changing: bool) -> bool:
+    """Return whether a command runs at once; `changing` is whether a change command is queued or running."""
+    return bool(getattr(find(name), "NOW", False)) and not (changing and _group(name) == OTHERS)
 
 
 def find(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.session.session_events import StatusChanged
+from agent.session.session_start import MODES
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ def completions(session: Session, words: str) -> list[str]:
 
 
 def run(session: Session, words: str) -> None:
-    from agent.session.session import MODES
-
     if words not in MODES:
         what = f"There is no mode {words!r}" if words else f"The mode is {session.mode}"
         raise UsageError(f"{what}.", "Write /mode build, or /mode plan.")

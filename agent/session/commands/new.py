@@ -12,6 +12,5 @@ GROUP = "session"
 
 def run(session: Session, words: str) -> None:
     before = session.engine.run.id if session.engine else ""
-    session.turns.leave()
-    session.drop()
+    session.turns.leave_for_other_run()
     session.show("A new run." + (f" The old one is kept; /resume {before} returns to it." if before else ""))

@@ -21,7 +21,7 @@ OF_MODES = ("build", "plan")
 def run(session: Session, words: str) -> None:
     known = _names()
     if not words:
-        lines = [f"{'>' if name == session.turns.strategy() else ' '} {name}: {_summary(name)}" for name in known]
+        lines = [f"{'>' if name == session.next_strategy else ' '} {name}: {_summary(name)}" for name in known]
         session.show("\n".join(lines), title="Strategies")
         return
     name = words.replace("_", "-")

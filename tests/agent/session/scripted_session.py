@@ -12,7 +12,8 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.permissions.approvals import Answer
 from agent.session import session_events
-from agent.session.session import Session, Start
+from agent.session.session import Session
+from agent.session.session_start import Start
 
 PATIENCE = 30.0
 """Seconds that a test waits for an event; only a failing test waits this long."""

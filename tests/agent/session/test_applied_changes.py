@@ -192,12 +192,12 @@ def test_users_edits_reach_next_turn_and_are_not_applied_back(session) -> None:
     assert session.start_turn() == []
     session.file("a.txt").write_bytes(a_text(_20=b"mine\n"))
     session.file("own.txt").write_bytes(b"own\n")
-    assert applied_changes.pending_user_changes(session) == ("a.txt", "own.txt")
+    assert applied_changes.pending_user_changes(session.engine) == ("a.txt", "own.txt")
     (step,) = session.start_turn()
     assert step.observations[0].text.startswith(
         "[In the meantime the user changed M a.txt, A own.txt: your workspace now has these changes.]"
     )
-    assert applied_changes.pending_user_changes(session) == ()
+    assert applied_changes.pending_user_changes(session.engine) == ()
     assert session.run_file("a.txt") == a_text(_3=b"three\n", _20=b"mine\n")
     assert session.run_file("own.txt") == b"own\n"
     assert session.say("/diff").count("\n+") == 2  # the header and the line
@@ -218,7 +218,7 @@ def test_resumed_run_takes_over_same_edits(session) -> None:
 
     task = Task(session.engine)
     assert [repeated.tree for repeated in take_over_changes(task)] == [step.tree] == [task.tree]
-    assert applied_changes.pending_user_changes(session) == ("own.txt",)
+    assert applied_changes.pending_user_changes(session.engine) == ("own.txt",)
 
 
 def test_revert_undoes_only_applied_changes(session) -> None:
@@ -317,7 +317,7 @@ def test_users_line_endings_are_kept(session) -> None:
     session.file("a.txt").write_bytes(a_text().replace(b"\n", b"\r\n"))
     session.begin()
     session.change_files({"a.txt": a_text(_3=b"three\n")})
-    assert applied_changes.pending_user_changes(session) == ()
+    assert applied_changes.pending_user_changes(session.engine) == ()
     session.say("/apply")
     assert session.file("a.txt").read_bytes() == a_text(_3=b"three\n").replace(b"\n", b"\r\n")
     session.say("/apply --undo")

@@ -13,7 +13,7 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.permissions.approvals import Answer
 from agent.session.applied_changes import pending_user_changes
-from agent.session.session import Session, Start
+from agent.session.session import Session
 from agent.session.session_events import (
     Event,
     MessageEvent,
@@ -23,6 +23,7 @@ from agent.session.session_events import (
     TurnEnded,
     TurnStopped,
 )
+from agent.session.session_start import Start
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +139,7 @@ def test_fork_knows_applied_changes(open_scripted_session) -> None:
     scripted.say("/fork")
     engine = scripted.session.engine
     assert engine
-    assert pending_user_changes(scripted.session) == ()
+    assert pending_user_changes(scripted.session.engine) == ()
     assert scripted.session.status.files == ()
     scripted.say("Is it there?")
     assert [step.author for step in engine.trajectory.steps["main"]].count("host") == 0

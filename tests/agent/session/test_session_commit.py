@@ -22,8 +22,8 @@ from agent.permissions.rule_store import StoredRule
 from agent.permissions.rules import Rule
 from agent.session import session_commit
 from agent.session.commit_message import LONGEST, shorten_subject
-from agent.session.session import Session, Start
 from agent.session.session_events import MessageEvent
+from agent.session.session_start import Start
 from agent.session.startup_checks import run_startup_checks
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Note
@@ -341,11 +341,11 @@ def test_another_session_completes_commit_of_killed_session(session, name: str) 
     driver.wait()
     start = Start(Repository.open(session.root), session.settings)
     events: list[object] = []
-    run_startup_checks(Session(start, events.append)).join()
+    run_startup_checks(start, lambda: session.settings, events.append).join()
     assert any("still in progress" in event.text for event in events if isinstance(event, MessageEvent))
     session.file("go").touch()
     wait_for(lambda: not any(map(is_running, owners(lock))))
-    run_startup_checks(Session(start, events.append)).join()
+    run_startup_checks(start, lambda: session.settings, events.append).join()
     commit_id = session.git("rev-parse", "HEAD")
     assert any(
         f"Commit {commit_id[:10]} was completed." in event.text for event in events if isinstance(event, MessageEvent)
