@@ -16,7 +16,7 @@ def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observa
     Args:
         name: A new name starts a session.
         input: Newline is Enter; <ctrl-c>, <esc>, <up> are keys.
-        wait: Seconds at most.
+        wait: Maximum number of seconds to wait for output.
     """
     wait = min(max(wait, 1), LONGEST)
     seen = ctx.workspace.type(name, input, wait)

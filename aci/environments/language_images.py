@@ -39,7 +39,7 @@ class WantedVersion:
 
 
 def parse_version(text: str) -> Version:
-    """Parse the first number of a text: `3.9` gives (3, 9); empty if there is none."""
+    """Parse the first version number in a text: `3.9` gives (3, 9); empty if there is none."""
     found = re.search(_NUMBER, text)
     return tuple(int(part) for part in found.group().split(".")[:2]) if found else ()
 

@@ -60,7 +60,7 @@ class TracedTest:
         return any(lines and not belongs_to_tests(path) for path, lines in self.lines.items())
 
     @property
-    def awaited(self) -> str:
+    def expected_exception(self) -> str:
         """The name of the exception that the test expected, but that was not raised; "" if there is none."""
         found = EXPECTED_EXCEPTION.search(self.said)
         return found[1].rpartition(".")[2] if found else ""

@@ -36,8 +36,8 @@ EVENTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PermitReply:
-    """The answer to a request for a permit: granted (`now`), or denied for `wait` seconds (`why`); otherwise the node
-    should ask again."""
+    """The answer to a request for a permit. If `now` is true, the permit is granted; otherwise, the node should ask
+    again after `wait` seconds, and `why` is the reason."""
 
     now: bool = False
     why: str = ""

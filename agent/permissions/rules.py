@@ -41,7 +41,7 @@ class Rule:
         return self.pattern.startswith(f"{EXACTLY} ")
 
     def covers(self, words: Words) -> bool:
-        """Return whether this allowing rule covers the simple command. A rule that consists only of variable
+        """Return whether this allow rule covers the simple command. A rule that consists only of variable
         assignments covers nothing."""
         own = self.words
         if all(map(ASSIGNED.fullmatch, own)):
@@ -56,7 +56,8 @@ class Rule:
     def is_denied_at(self, name: str) -> bool:
         """Return whether the rule denies this path, host or branch, ignoring case.
 
-        This includes a path that replaces a folder named in the rule, for example by a link.
+        This includes the parent folders of a path in the rule, since replacing one (for example by a link) would
+        bypass the rule.
         """
         folders = _folders(self.pattern) if self.kind in OF_PATHS else ()
         return any(_glob(each, re.IGNORECASE).fullmatch(name) for each in (self.pattern, *folders))

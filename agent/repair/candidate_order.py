@@ -37,8 +37,8 @@ MANY = ("pair", "twin")
 PAIRED = (150, 1500)
 """Numbers of single edits after which pairs of these edits are also tried."""
 STRAYING = 20
-"""Number of consecutive drafts that edit code outside a place, after which the template is no longer used for this
-place."""
+"""Maximum number of consecutive candidates that edit code outside the target location, before the template is no
+longer used there."""
 Make = Callable[[TemplateSite], Drafts]
 
 
@@ -59,7 +59,7 @@ def order_candidates(
     spectrum: Spectrum,
     prober: ConditionProber | None = None,
     hints: Sequence[str] = (),
-    awaited: tuple[str, ...] = (),
+    expected_exceptions: tuple[str, ...] = (),
     weights: Weights | None = None,
 ) -> Iterator[Candidate]:
     """Yield candidates in descending order of P(place) P(template | kind of statement, kind of failure) P(nth draft |
@@ -67,11 +67,11 @@ def order_candidates(
 
     Candidates that produce the same text as an earlier one are left out. The candidates and their order depend only on
     the arguments. `prober` determines the values of conditions while the tests run. `hints` are literals from the tests
-    or the issue, as source text. `awaited` are the names of exceptions that failing tests expect but that were not
-    raised.
+    or the issue, as source text. `expected_exceptions` are the names of exceptions that failing tests expect but that
+    were not raised.
     """
     weights = weights or fitted_weights()
-    spots = TemplateSites(sources, spectrum, prober, hints, awaited)
+    spots = TemplateSites(sources, spectrum, prober, hints, expected_exceptions)
     return _Merge(sources, editable_places(sources, suspects, weights), spots, weights, failure_kind(spectrum)).run()
 
 
@@ -94,7 +94,7 @@ class _Merge:
         self, sources: Sequence[Source], places: Sequence[Place], spots: TemplateSites, weights: Weights, failure: str
     ) -> None:
         self.sources, self.places, self.spots, self.weights = sources, iter(places), spots, weights
-        factors = UNRAISED if spots.awaited else {}
+        factors = UNRAISED if spots.expected_exceptions else {}
         self.streams = {
             kind: [
                 (weights.template(name).of(kind, failure) * factors.get(name, 1.0), weights.template(name), name, make)
@@ -176,8 +176,8 @@ class _Stream:
         return self.weight * self.template.nth(self.drawn)
 
     def next(self) -> Candidate | None:
-        """Return the next candidate, or None at the end of the stream or after STRAYING consecutive drafts outside the
-        place."""
+        """Return the next candidate, or None at the end of the stream or after STRAYING consecutive candidates outside
+        the location."""
         place = self.place
         drafts = islice((draft for draft in self.drafts if draft is not None), STRAYING)
         draft = next((draft for draft in drafts if place.holds(draft.edits)), None)

@@ -80,7 +80,7 @@ class RepairTask:
         """Return the literals in the failing tests and the issue."""
         return literal_hints(self._file, self.failing, self.text)
 
-    def awaited(self, spectrum: Spectrum) -> tuple[str, ...]:
+    def expected_exceptions(self, spectrum: Spectrum) -> tuple[str, ...]:
         """Return the names of the exceptions that failing tests expect but that were not raised."""
         return expected_exceptions(self._file, spectrum.failing)
 
@@ -180,7 +180,7 @@ def search(
             hunt = SearchRun(
                 evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left))
             )
-            prober, waited = ConditionProber(evaluator, spectrum), question.awaited(spectrum)
+            prober, waited = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)
             hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, waited), tell)
             found.cut_short = hunt.cut_short
             tell(hunt.progress("comparing plausible edits"))

@@ -1,4 +1,4 @@
-"""The benchmark of planted bugs: operators, equivalence, the two halves, and repair."""
+"""The benchmark of injected bugs: mutation operators, equivalence, the split into two halves, and repair."""
 
 import ast
 import hashlib
@@ -125,7 +125,7 @@ def tiny_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_changes_of_operator_parse_and_differ(name: str) -> None:
+def test_mutants_of_each_operator_parse_and_differ(name: str) -> None:
     code = Code("tiny/things.py", SOURCE)
     slips = [slip for function in code.functions.values() for slip in OPERATORS[name](code, function)]
     if name != "early_return":
@@ -182,7 +182,7 @@ def test_normal_form_is_equal_for_equivalent_code() -> None:
     assert changed(one, b"import os\n" + one) == ([], True)
 
 
-def test_changes_of_name_defined_twice_are_detected() -> None:
+def test_mutants_of_redefined_name_are_detected() -> None:
     one = b"""class A:
     @property
     def x(self):
@@ -208,7 +208,7 @@ LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n"])).map(b"".join)
 
 
 @given(LINES, LINES)
-def test_line_edits_turn_one_text_into_other(before: bytes, after: bytes) -> None:
+def test_line_edits_turn_one_text_into_another(before: bytes, after: bytes) -> None:
     edits = line_edits(before, after)
     assert Slip(1, edits, "").apply(before) == after
     assert bool(edits) == (before != after)
@@ -221,7 +221,7 @@ def test_fix_in_history_is_reverted(tmp_path: Path, tiny_package: Package) -> No
     assert "Fix the count" in revert.what
 
 
-def test_offered_bugs_are_of_one_half_and_reproducible(tmp_path: Path, tiny_package: Package) -> None:
+def test_selected_bugs_come_from_one_half_and_are_reproducible(tmp_path: Path, tiny_package: Package) -> None:
     files = sources(tmp_path, tiny_package)
     for half in HALVES:
         bugs, repeated = (list(offered(tmp_path, tiny_package, half, files, random.Random(3))) for _ in range(2))
@@ -257,7 +257,7 @@ def test_planted_bug_is_repaired_and_reported(tmp_path: Path, tiny_package: Pack
 
 
 @pytest.mark.slow
-def test_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny_package: Package) -> None:
+def test_versions_are_compared_on_calls_made_by_suite(tmp_path: Path, tiny_package: Package) -> None:
     path = "tiny/things.py"
     with open_package(tmp_path, tiny_package, {}) as package_room:
 
@@ -313,7 +313,7 @@ def test_bad_input_is_reported(
     assert message in capsys.readouterr().err
 
 
-def test_report_has_line_for_all_and_each_operator() -> None:
+def test_report_has_total_and_line_for_each_operator() -> None:
     assert "| all | 0 |" in report([])
     row = Row("a", "tiny", "de_morgan", "", 1, plausible=2, chosen=1, equal="tree", cpu=3.0)
     assert "| de_morgan | 1 | 1 | 1 | 1 | 1 | 3.0 |" in report([row])

@@ -34,7 +34,7 @@ class _Answers:
     def line(self) -> bytes:
         while (end := self._read.find(b"\n")) < 0:
             if len(self._read) > LONGEST_LINE:
-                raise ValueError("a longer line than git writes")
+                raise ValueError("the line is too long for git's output")
             self._more()
         line = bytes(self._read[:end])
         del self._read[: end + 1]

@@ -80,7 +80,7 @@ def server_name(message: bytes) -> str:
     """Return the host that a ClientHello names, in lower case; "" if none. Raises BadHello."""
     whole = _Fields(message)
     if whole.number(1) != _CLIENT_HELLO:
-        raise BadHello("is no ClientHello")
+        raise BadHello("is not a ClientHello")
     hello = whole.block(3)
     whole.end()
     hello.take(2 + 32)  # version, random
@@ -110,7 +110,7 @@ def _only_name(extension: _Fields) -> str:
     extension.end()
     kind, name = listed.number(1), listed.block(2)
     if kind or listed.left:
-        raise BadHello("names two servers, or one by something else than a host name")
+        raise BadHello("names two servers, or identifies one by something other than a host name")
     host = name.take(name.left).decode("latin-1").lower()
     if not HOST_NAME.fullmatch(host):
         raise BadHello("names a server by an invalid host name")

@@ -127,7 +127,7 @@ def _open_pull(delivery: Delivery, commit: str, draft: PullRequestDraft, flagged
     if not there:
         push(outbox, commit, branch, delivery.url, delivery.address.token)
     opened = open_pull(place, head, asked.target, draft.title, text)
-    notes += [opened.said] if opened.said else []
+    notes += [opened.note] if opened.note else []
     return TaskOutcome("pull", comment_texts.opened_comment(opened.number, delivery.outcome, notes), opened.number)
 
 

@@ -1,4 +1,4 @@
-"""Pull requests: the existing one of a branch, or a new draft."""
+"""Pull requests: find the open one of a branch, or open a new draft."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NO_DRAFT = "This repository does not support drafts, so the pull request is an o
 
 @dataclass(frozen=True, slots=True)
 class OpenedPullRequest:
-    """A pull request; `said` is a note for the user on how it was opened."""
+    """A pull request; `note` tells the user how it was opened."""
 
     number: int
     url: str
     draft: bool
-    said: str = ""
+    note: str = ""
 
 
 def branches(number: int) -> Iterator[str]:
@@ -51,10 +51,10 @@ def open_pull(repository: Repository, head: str, target: str, title: str, body: 
     if pull := pull_from(repository, head):
         return OpenedPullRequest(pull.number, pull.html_url, pull.draft)
     try:
-        pull, said = _create(repository, head, target, title, body, True), ""
+        pull, note = _create(repository, head, target, title, body, True), ""
     except _NoDrafts:
-        pull, said = _create(repository, head, target, title, body, False), NO_DRAFT
-    return OpenedPullRequest(pull.number, pull.html_url, pull.draft, said)
+        pull, note = _create(repository, head, target, title, body, False), NO_DRAFT
+    return OpenedPullRequest(pull.number, pull.html_url, pull.draft, note)
 
 
 class _NoDrafts(Exception):

@@ -1,4 +1,4 @@
-"""The check whether a patch may be published, based on the files that result from it, not on the text of the diff.
+"""Checks whether a patch may be published, based on the resulting files rather than the text of the diff.
 
 The whole patch is refused if it has a change that an attack needs and a fix does not. Changes that honest fixes may
 also need, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
@@ -43,7 +43,8 @@ class Store(Protocol):
 class PatchFindings:
     """Result of the check. `refused` lists the reasons why the patch may not be published.
 
-    `flagged` maps paths to look at first to a reason that completes "`path` …".
+    `flagged` maps each path that should be reviewed first to the reason, which completes a sentence that starts with
+    the path.
     """
 
     refused: tuple[str, ...] = ()

@@ -151,4 +151,4 @@ def _names(number: int, begun: str) -> Iterator[str]:
 
 def _opened_message(opened: OpenedPullRequest) -> str:
     kind = "A draft pull request" if opened.draft else "A pull request"
-    return " ".join(filter(None, [f"{kind} is open: {opened.url}", opened.said]))
+    return " ".join(filter(None, [f"{kind} is open: {opened.url}", opened.note]))

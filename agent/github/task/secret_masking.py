@@ -12,7 +12,7 @@ from agent.engine.engine import known_secrets
 
 
 def mask_keys(value: Any) -> Any:
-    """Return data (strings, numbers, lists, mappings) with the keys in its strings masked."""
+    """Return data (strings, numbers, lists, mappings) with the secrets in its strings masked."""
     secrets = known_secrets(os.environ)
     return each_text(value, lambda text: mask_secrets(text, secrets))
 

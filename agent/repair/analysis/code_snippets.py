@@ -225,7 +225,7 @@ class _Scope:
 
 
 @cache_by_first
-def raise_statements(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> list[str]:
+def raise_statements(source: Source, holder: ast.AST, expected_exceptions: tuple[str, ...] = ()) -> list[str]:
     """Return `raise` statements for a function.
 
     Exceptions that tests expect but that are not raised come first, then those raised in the function and its file,
@@ -239,8 +239,8 @@ def raise_statements(source: Source, holder: ast.AST, awaited: tuple[str, ...] =
             found[text] += 10 if node in own else 1
     kinds = [f"raise {name}" for name in unique(_kind(text) for text, _ in found.most_common()) if name]
     plain = [f"raise {name}" for name in ("ValueError", "TypeError", "IndexError", "KeyError", "StopIteration")]
-    waited = [f"raise {name}" for name in awaited if name in module_names(source) | BUILTINS]
-    waited += [text for text, _ in found.most_common() if _kind(text) in awaited][:2]
+    waited = [f"raise {name}" for name in expected_exceptions if name in module_names(source) | BUILTINS]
+    waited += [text for text, _ in found.most_common() if _kind(text) in expected_exceptions][:2]
     return unique([*waited, *(text for text, _ in found.most_common(4)), *kinds[:4], *plain])
 
 

@@ -45,7 +45,7 @@ def expected_exceptions(read: Callable[[str], bytes], failing: Sequence[TracedTe
     or `self.assertRaises(E, f)`. `read` has the same meaning as in `literal_hints`.
     """
     files = _Files(read)
-    found = [one.awaited for one in failing]
+    found = [one.expected_exception for one in failing]
     for one in failing:
         asked = list(_expected(files.functions(_without_parameters(one.test)))) if one.raised else []
         found += asked if one.said.partition(":")[0].rpartition(".")[2] not in asked else []

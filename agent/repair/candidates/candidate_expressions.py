@@ -126,7 +126,7 @@ def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
     function, and conditions in other functions.
     """
     borrowed = spot.snippets.conditions(spot.source, spot.donors.holder) if spot.snippets is not None else []
-    typed = _untyped(spot) if "TypeError" in spot.awaited else ()
+    typed = _untyped(spot) if "TypeError" in spot.expected_exceptions else ()
     streams = (typed, first, _plain(spot), spot.donors.conditions, borrowed)
     return list(dict.fromkeys(interleave([iter(one) for one in streams])))
 

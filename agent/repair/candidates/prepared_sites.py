@@ -19,8 +19,8 @@ from agent.repair.candidates.template_site import TemplateSite
 class TemplateSites:
     """The data that all template sites of a search share.
 
-    `hints` are literals from the tests or the issue, as source text. `awaited` are the names of exceptions that failing
-    tests expect but that were not raised.
+    `hints` are literals from the tests or the issue, as source text. `expected_exceptions` are the names of exceptions
+    that failing tests expect but that were not raised.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class TemplateSites:
         spectrum: Spectrum,
         prober: ConditionProber | None = None,
         hints: Sequence[str] = (),
-        awaited: tuple[str, ...] = (),
+        expected_exceptions: tuple[str, ...] = (),
     ) -> None:
         self.sources, self.spectrum, self.prober, self.hints = sources, spectrum, prober, hints
-        self.awaited = awaited
+        self.expected_exceptions = expected_exceptions
         self.snippets = Snippets(sources)
         self._donors: dict[ast.AST, Donors] = {}
 
@@ -47,5 +47,5 @@ class TemplateSites:
         if self.prober is not None and not place.outside:
             probe = partial(self.prober.truths, place.source.path, place.statement.lineno)
         return TemplateSite(
-            place.source, self._donors[place.holder], place.statement, self.snippets, probe, self.awaited
+            place.source, self._donors[place.holder], place.statement, self.snippets, probe, self.expected_exceptions
         )

@@ -38,7 +38,7 @@ class TemplateSite:
     """Returns the values that conditions have when the tests reach the statement; conditions that contain calls are
     left out."""
 
-    awaited: tuple[str, ...] = ()
+    expected_exceptions: tuple[str, ...] = ()
     """Names of the exceptions that failing tests expect but that were not raised."""
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class TemplateSite:
     @cached_property
     def refusals(self) -> list[str]:
         """The `raise` statements that may be inserted here."""
-        return raise_statements(self.source, self.donors.holder, self.awaited)
+        return raise_statements(self.source, self.donors.holder, self.expected_exceptions)
 
     @cached_property
     def nodes(self) -> list[ast.AST]:

@@ -26,7 +26,7 @@ F = Target("a.py", "f")
         b"x = 1\r\ndef f(): pass\r\n",
     ],
 )
-def test_source_encoding_is_detected_like_python_does(data: bytes) -> None:
+def test_source_encoding_is_detected_as_in_python(data: bytes) -> None:
     assert F.find(data).name == "f"
 
 

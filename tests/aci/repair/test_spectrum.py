@@ -1,4 +1,4 @@
-"""Suspicion of lines, computed from the lines that failing and passing tests run."""
+"""Suspiciousness of lines, computed from the lines that failing and passing tests run."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_malformed_answers_are_skipped(malformed) -> None:
     good = {"test": "t", "outcome": "failed", "seconds": 0.1, "lines": {"a.py": [1]}, "raised": []}
 
     class FakeEvaluator:
-        """An evaluator of a target whose tests write into the answers."""
+        """An evaluator whose target's tests write to the stream of answers."""
 
         def ask(self, job, seconds):
             return [good | {"test": "u"}, (good | malformed) if malformed else {}]

@@ -266,7 +266,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "plain HTTP": (lambda: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "not TLS"),
     "SSH": (lambda: b"SSH-2.0-OpenSSH_9.2\r\n", "not TLS"),
     "SSL 2": (lambda: b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(40), "not TLS"),
-    "another message": (lambda: b"\x16\x03\x01\x00\x04\x10\0\0\0", "no ClientHello"),
+    "another message": (lambda: b"\x16\x03\x01\x00\x04\x10\0\0\0", "not a ClientHello"),
     "an empty record": (lambda: b"\x16\x03\x01\0\0" + client_hello("localhost"), "not TLS"),
     "more in the record": (lambda: _hello_twice_in_record(client_hello("localhost")), "other data in its record"),
     "nothing": (lambda: b"", "not complete"),

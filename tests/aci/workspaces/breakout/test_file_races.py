@@ -78,7 +78,7 @@ def test_files_that_change_during_snapshot_are_tolerated(ws):
 
 
 @pytest.mark.slow
-def test_size_of_small_pack_that_unpacks_huge_is_limited(ws):
+def test_unpacked_size_of_small_pack_is_limited(ws):
     """A few hundred kilobytes in transfer, hundreds of megabytes once unpacked."""
     before = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
     ws.run("head -c 200000000 /dev/zero > zeros; cp zeros zeros1; echo 1 >> zeros1", timeout=100)

@@ -1,4 +1,4 @@
-"""Writing to GitHub when it refuses, limits or fails. Requests must match its API description."""
+"""Writing to GitHub when it refuses requests, limits their rate or fails. Requests must match its API description."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_draft(api: Any, body: str = "Fixes #1") -> Any:
 def test_draft_is_opened_once(api: Any, repo: Repo, hub: Hub) -> None:
     issue = repo.issue("Boom")
     opened = open_draft(api, "Fixes #1\r\n\r\n" + "é" * 60_000)
-    assert (opened.number, opened.url, opened.draft, opened.said) == (2, repo.pulls[0].url, True, "")
+    assert (opened.number, opened.url, opened.draft, opened.note) == (2, repo.pulls[0].url, True, "")
     assert (repo.pulls[0].title, repo.pulls[0].author.login, len(repo.pulls[0].body or "")) == (
         "Fixed — 💥",
         BOT,
@@ -67,7 +67,7 @@ def test_ordinary_pull_request_is_opened_without_draft_support(api: Any, repo: R
     repo.drafts = False
     opened = open_draft(api)
     assert (opened.draft, repo.pulls[0].draft) == (False, False)
-    assert opened.said
+    assert opened.note
 
 
 @pytest.mark.parametrize(

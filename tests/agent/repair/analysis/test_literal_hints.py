@@ -50,8 +50,8 @@ def test_messages_of_runners_are_parsed() -> None:
         pass
     for error in (of_pytest, of_several, of_unittest):
         message = f"{type(error.value).__name__}: {error.value}"
-        assert failed_test("test_writes", message).awaited == "KeyError", message
-    assert failed_test("test_writes", "AssertionError: assert 1 == 2").awaited == ""
+        assert failed_test("test_writes", message).expected_exception == "KeyError", message
+    assert failed_test("test_writes", "AssertionError: assert 1 == 2").expected_exception == ""
 
 
 def test_expected_but_missing_exceptions_are_found() -> None:
@@ -65,7 +65,7 @@ def test_expected_but_missing_exceptions_are_found() -> None:
 def test_expected_exception_is_raised_early() -> None:
     def position(names: tuple[str, ...]) -> int:
         stream = order_candidates(
-            [Source("a.py", CODE)], [Suspect("a.py", 2, 1.0)], Spectrum((), (), {}), awaited=names
+            [Source("a.py", CODE)], [Suspect("a.py", 2, 1.0)], Spectrum((), (), {}), expected_exceptions=names
         )
         return next(index for index, candidate in enumerate(stream) if "raise TypeError" in candidate.description)
 
