@@ -27,7 +27,7 @@ _PUBLIC = {
     "begin": "agent.engine.run_lifecycle",
     "reopen": "agent.engine.run_lifecycle",
     "solve": "agent.engine.run_lifecycle",
-    "Result": "agent.engine.run_lifecycle",
+    "Result": "agent.engine.run_result",
 }
 __all__ = ["main", *_PUBLIC]
 
