@@ -26,7 +26,7 @@ _PUBLIC = {
     "Engine": "agent.engine.engine",
     "begin": "agent.engine.run_lifecycle",
     "reopen": "agent.engine.run_lifecycle",
-    "solve": "agent.engine.run_lifecycle",
+    "solve": "agent.github.pull_request.publish",
     "Result": "agent.engine.run_result",
 }
 __all__ = ["main", *_PUBLIC]

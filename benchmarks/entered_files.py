@@ -4,7 +4,8 @@
 
 A file is entered when one of its functions is called, in any thread; importing it does not count. The run has a
 scripted model, a small repository and an empty cache. The first count starts when the issue is read. A reply is counted
-from its request to the next one; the reply with the most files is reported. Needs Python 3.12 or later.
+from its request to the next one, so the last one (with the proof) is not counted; the reply with the most files is
+reported. Needs Python 3.12 or later.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class EnteredFiles:
         ):
             return sys.monitoring.DISABLE
         file = os.path.relpath(code.co_filename, ROOT)
-        self._files.add(file)
         if (file, code.co_name) == ISSUE_READER and self.before_request is None:
             self._restart()
-        elif (file, code.co_name) == MODEL:
+        self._files.add(file)
+        if (file, code.co_name) == MODEL:
             if self.before_request is None:
                 self.before_request = self._files
             else:
@@ -126,7 +127,9 @@ def main() -> int:
     os.dup2(2, 1)  # the result of `fix` goes to stderr
     with tempfile.TemporaryDirectory() as folder:
         entered = measure(options.workspace, Path(folder))
+    sys.stdout.flush()
     os.dup2(result, 1)
+    os.close(result)
     before, longest = entered.before_request or set(), max(entered.replies, key=len)
     counts = {"before the first request": len(before), "for one reply": len(longest)}
     limits = {"before the first request": MOST_BEFORE_REQUEST, "for one reply": MOST_FOR_REPLY}

@@ -71,8 +71,8 @@ def container_limits(options: WorkspaceOptions, root: str = "", counting: bool =
 def preparation_limits(options: WorkspaceOptions) -> dict[str, Any]:
     """Return arguments for a container in which a base image is made, as root and with a writable image.
 
-    There, a single file may be larger than `disk`, since the limit is raised by the sizes of the image and the
-    repository.
+    There, a single file may be larger than `disk`, up to PREPARED_FILE_BYTES, since the sizes of the image and the
+    repository add to its size.
     """
     limits = container_limits(replace(options, read_only=False))
     fewer = [limit for limit in limits["ulimits"] if limit.name != "fsize"]

@@ -100,7 +100,7 @@ def _scattered(spots: Mapping[str, BlobPosition]) -> list[str]:
 
 
 def _small_parts(sizes: Counter[int]) -> set[int]:
-    """Return all parts (segments or bundles) except the largest, if there are more than MOST_PARTS."""
+    """Return all parts (segments or bundles) except the MOST_PARTS // 4 largest, if there are more than MOST_PARTS."""
     return set() if len(sizes) <= MOST_PARTS else {part for part, _ in sizes.most_common()[MOST_PARTS // 4 :]}
 
 

@@ -27,16 +27,16 @@ def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = (
     if missing and not forgotten and _speaks_of(issue, missing.rpartition(".")[2]):
         return ""
     if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
-        return f"{id} fails because the test itself is wrong: {reason(failure)}"
+        return f"{id} fails because the test itself is wrong: {failure_message(failure)}"
     if missing:
         asked = "If it should be added, continue; otherwise fix the test."
         return f"{id} fails only because {missing} is missing, which the issue does not mention. {asked}"
     if re.search(r"fixture '[^']*' not found", failure["message"]):
-        return f"{id} fails before it reaches the issue: {reason(failure)}"
+        return f"{id} fails before it reaches the issue: {failure_message(failure)}"
     return ""
 
 
-def reason(failure: Mapping[str, Any]) -> str:
+def failure_message(failure: Mapping[str, Any]) -> str:
     """Return the message of a failing test on one line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
     return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))

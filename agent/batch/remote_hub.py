@@ -36,8 +36,8 @@ EVENTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PermitReply:
-    """The answer to a request for a permit. If `now` is true, the permit is granted; otherwise, the node should ask
-    again after `wait` seconds, and `why` is the reason."""
+    """The answer to a request for a permit. If `now` is true, the permit is granted. If `why` is not empty, it is the
+    reason for which the request is refused for `wait` seconds. Otherwise, the node should ask again."""
 
     now: bool = False
     why: str = ""

@@ -114,9 +114,9 @@ class Settings(BaseSettings):
     tests), `suite_time` (the tests of a large suite that are unrelated to the patch), `setup_time` (the whole set-up of
     an environment), `first_timeout` (until a model's reply begins: text, reasoning or arguments) and `model_timeout`
     (between two pieces of a reply, and to connect). `max_reply` is the maximum size of one reply from a provider.
-    `rounds` is the maximum number of rounds in which a strategy reworks a result that is not proven. In a batch,
-    `patience` is the maximum number of seconds for which a provider may reject all requests; `retry_wait` is the first
-    pause before a retry, in seconds.
+    `rounds` is the maximum number of rounds in which a strategy works towards a proven result. In a batch, `patience`
+    is the maximum number of seconds for which a provider may reject all requests; `retry_wait` is the first pause
+    before a retry, in seconds.
 
     `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `attempts` is the
     number of attempts for strategies that make several. `function`, `workload` and `benchmark` are the targets of

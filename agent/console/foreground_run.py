@@ -9,9 +9,9 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, result, solve
+from agent.engine.run_lifecycle import begin, reopen, result
 from agent.engine.run_result import Result
-from agent.github.pull_request.publish import publish
+from agent.github.pull_request.publish import solve
 from agent.limits.cancellation import CancellationToken
 from agent.limits.stop_signals import stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
@@ -71,7 +71,7 @@ def solve_and_show(engine: Engine, console: Console) -> Result:
     """Solve the current turn and show it."""
     console.heading(engine.trajectory)
     with console.watching(engine):
-        return _show(solve(engine, publish), console)
+        return _show(solve(engine), console)
 
 
 def _show(steps: Generator[Step, None, Result], console: Console) -> Result:

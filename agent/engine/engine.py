@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.suite_baselines import Baselines
@@ -34,9 +33,6 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    pass
 
 
 class Engine:

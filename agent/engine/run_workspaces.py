@@ -56,11 +56,13 @@ class RunWorkspaces:
 
         The next use opens a new workspace, without the ignored files and running processes of the old one.
         """
-        if (root := self._root) is None:
+        with self._lock:
+            root, copies = self._root, self._copies
+            self._root = None
+        if root is None:
             return
-        self._root = None
-        if self._copies:
-            self._copies.wait()
+        if copies:
+            copies.wait()
         root.close()
 
     def _open(self) -> Workspace:

@@ -22,34 +22,29 @@ class RunClock:
     def __init__(
         self, cancel: CancellationToken, seconds: float, left: float | None, record_pause: Callable[[float], object]
     ) -> None:
-        """`left` is the time left of the current turn; None for no limit."""
+        """Start the clock of a turn with `left` seconds; None for no limit."""
         self._cancel, self._record_pause = cancel, record_pause
         self._lock = Lock()
         self._pauses = 0
-        self._stopped_at: float | None = None
-        self.start(left, seconds)
+        self._stopped_at: float | None = seconds
+        self.start(left)
 
     @property
     def seconds(self) -> float:
-        """The active time in seconds, including earlier processes."""
+        """The active time in seconds, including earlier processes and time that no record covers."""
         if (seconds := self._stopped_at) is not None:
             return seconds
         with self._lock:
             return (self._paused_since if self._pauses else time.monotonic()) - self.started
 
-    def start(self, left: float | None, seconds: float | None = None) -> None:
-        """Start or continue the clock for a turn with `left` seconds. `seconds` is the active time so far.
-
-        By default it is the clock's own count, which includes time that no record covers.
-        """
-        if seconds is None:
-            if self._stopped_at is None:
-                return
-            seconds = self._stopped_at
+    def start(self, left: float | None) -> None:
+        """Continue a stopped clock for a turn with `left` seconds. A running clock is not changed."""
+        if self._stopped_at is None:
+            return
         now = time.monotonic()
-        self._stopped_at = None
-        self.started = now - seconds
+        self.started = now - self._stopped_at
         self._cancel.deadline = None if left is None else now + left
+        self._stopped_at = None  # last, since other threads read `seconds`
 
     def stop(self) -> None:
         """Stop the clock until the next turn starts or resumes."""
@@ -57,8 +52,7 @@ class RunClock:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Pause the clock in this context, in which any branch waits for the user or for permission to send a
-        request."""
+        """Pause the clock in this context, in which a branch waits for the user or for permission to send a request."""
         with self._lock:
             if not self._pauses:
                 self._paused_since, self._paused_deadline = time.monotonic(), self._cancel.deadline
@@ -73,6 +67,7 @@ class RunClock:
                 if not self._pauses:
                     paused = time.monotonic() - self._paused_since
                     self.started += paused
-                    self._cancel.deadline = None if self._paused_deadline is None else self._paused_deadline + paused
+                    if self._stopped_at is None and self._paused_deadline is not None:
+                        self._cancel.deadline = self._paused_deadline + paused
         if paused >= SHORTEST_PAUSE:
             self._record_pause(paused)

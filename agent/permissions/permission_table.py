@@ -7,6 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
+def _check_rule(text: str) -> str:
+    from agent.permissions.rules import parse_rule
+
+    if isinstance(rule := parse_rule(text), str):
+        raise ValueError(rule)
+    return text
+
+
 class PermissionTable(BaseModel):
     """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
 
@@ -15,13 +23,5 @@ class PermissionTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
-    deny: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
-
-
-def _check_rule(text: str) -> str:
-    from agent.permissions.rules import parse_rule
-
-    if isinstance(rule := parse_rule(text), str):
-        raise ValueError(rule)
-    return text
+    allow: tuple[Annotated[str, AfterValidator(_check_rule)], ...] = ()
+    deny: tuple[Annotated[str, AfterValidator(_check_rule)], ...] = ()

@@ -180,8 +180,8 @@ def search(
             hunt = SearchRun(
                 evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left))
             )
-            prober, waited = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)
-            hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, waited), tell)
+            prober, expected = ConditionProber(evaluator, spectrum), question.expected_exceptions(spectrum)
+            hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, expected), tell)
             found.cut_short = hunt.cut_short
             tell(hunt.progress("comparing plausible edits"))
             found.choice = choose_edit(

@@ -11,10 +11,10 @@ from aci.observation.output_text import mask_secrets
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models, needs_model
 from agent.engine.engine import known_secrets
-from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.engine.user_change_detection import PINNED
-from agent.github.pull_request.publish import publish
+from agent.github.pull_request.publish import solve
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
@@ -240,7 +240,7 @@ class TurnRunner:
             engine.cancel.set()
         session.hear(TurnStarted(engine.trajectory.turns[-1], words))
         self._listening_engine = engine if reads_messages(engine.trajectory.turns[-1].strategy) else None
-        steps = solve(engine, publish)
+        steps = solve(engine)
         try:
             while True:
                 try:

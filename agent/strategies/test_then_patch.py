@@ -1,8 +1,8 @@
 """Test first: localize, write a test that fails because of the issue, patch and prove; the evidence of a failed proof
 goes back to the model.
 
-The phases share one conversation, so its beginning is not paid for again, and none of them needs a separate request: if
-a model writes a correct test and patch in one reply, that reply suffices.
+The phases share one conversation, so no phase starts a new one, and none of them needs a separate request: if a model
+writes a correct test and patch in one reply, that reply suffices.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Trees:
         return found if found is not None else self._listings.keep(tree, self._walked(tree) or self._listing(tree))
 
     def _walked(self, tree: str) -> dict[str, Entry] | None:
-        """Return the listing of a small tree by the sizes in cached listings; None if it is too large or none is
-        cached."""
+        """Return a listing whose blob sizes come from cached listings where possible; None if no listing is cached, or
+        if the tree or the cached listings have more than FEW_FILES files."""
         known = self._listings.entries()
         if not known or len(known) > FEW_FILES:
             return None

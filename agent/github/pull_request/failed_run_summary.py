@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from aci.proof.failure_reason import reason, wrong_reason
+from aci.proof.failure_reason import failure_message, wrong_reason
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test, is_test_config
 from agent.engine.proof_step import BACKGROUND_NOTES, verdict_of
@@ -111,7 +111,7 @@ def failure_line(work: Work, issue: str) -> str:
     """Return a line on how a test failed before any source was changed; "" if none did."""
     for _, red in _failing_test_trees(work, issue):
         if red:
-            return f"{red[0]['id']} fails: {reason(red[0])}".rstrip(": ")
+            return f"{red[0]['id']} fails: {failure_message(red[0])}".rstrip(": ")
     return ""
 
 

@@ -239,9 +239,9 @@ def raise_statements(source: Source, holder: ast.AST, expected_exceptions: tuple
             found[text] += 10 if node in own else 1
     kinds = [f"raise {name}" for name in unique(_kind(text) for text, _ in found.most_common()) if name]
     plain = [f"raise {name}" for name in ("ValueError", "TypeError", "IndexError", "KeyError", "StopIteration")]
-    waited = [f"raise {name}" for name in expected_exceptions if name in module_names(source) | BUILTINS]
-    waited += [text for text, _ in found.most_common() if _kind(text) in expected_exceptions][:2]
-    return unique([*waited, *(text for text, _ in found.most_common(4)), *kinds[:4], *plain])
+    expected = [f"raise {name}" for name in expected_exceptions if name in module_names(source) | BUILTINS]
+    expected += [text for text, _ in found.most_common() if _kind(text) in expected_exceptions][:2]
+    return unique([*expected, *(text for text, _ in found.most_common(4)), *kinds[:4], *plain])
 
 
 @cache_by_first
