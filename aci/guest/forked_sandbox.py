@@ -75,21 +75,28 @@ def alarm_state():
     return _Alarm.count, _Alarm.file
 
 
-def run_forked(work, receive, patience):
+def run_forked(work, receive, patience, quiet=0.0):
     """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here.
 
     A child that is silent for `patience` seconds is killed with its descendants. Return `done`, `timeout` (it was
-    silent, or `cpu_limit` ended it) or `died`.
+    silent, or `cpu_limit` ended it) or `died`. With `quiet`, a silent child is checked at intervals of so many seconds;
+    return `waits` if it sleeps at two consecutive checks without using the CPU in between.
     """
     child = Child(lambda emit, take: work(emit))
-    last = time.monotonic()
+    last, slept = time.monotonic(), None
     try:
         while not child.ended:
-            if not select.select([child], [], [], max(0.0, patience - (time.monotonic() - last)))[0]:
+            left = max(0.0, patience - (time.monotonic() - last))
+            if select.select([child], [], [], min(left, quiet or left))[0]:
+                last, slept = time.monotonic(), None
+                for value in child.receive():
+                    receive(value)
+                continue
+            before, slept = slept, sleeping_time(child.pid) if quiet else None
+            if slept is not None and slept == before:
+                return "waits"
+            if time.monotonic() - last >= patience:
                 return "timeout"
-            last = time.monotonic()
-            for value in child.receive():
-                receive(value)
     finally:
         child.kill()
     if child.done:
@@ -201,6 +208,21 @@ def is_bounded_number(value, most=1e9):
     """Return whether a value is a number from 0 to `most`; numbers from JSON may also be infinite or arbitrarily
     large."""
     return type(value) in (int, float) and 0 <= value <= most
+
+
+def process_fields(pid):
+    """Return the fields of a process from /proc, beginning with its state; [] if they are unknown."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b")")[2].decode().split()
+    except OSError:
+        return []
+
+
+def sleeping_time(pid):
+    """Return the CPU time that a sleeping process has used so far; None if it is not sleeping or that is unknown."""
+    fields = process_fields(pid)
+    return fields[11:13] if fields[:1] == ["S"] else None
 
 
 def core_count():

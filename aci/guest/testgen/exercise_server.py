@@ -26,12 +26,11 @@ import os
 import random
 import select
 import sys
-import time
 import unittest
 import warnings
 
 from ..code_swap import FUTURE, Editor, apply_edits, compile_function
-from ..forked_sandbox import CPU_LIMIT_SIGNAL, PRIVATE_DESCRIPTORS, Child, TimeUp, cpu_limit
+from ..forked_sandbox import PRIVATE_DESCRIPTORS, TimeUp, cpu_limit, run_forked
 from ..subject_function import module_name
 from .audit_guard import AuditGuard, HarmStopped
 from .module_description import describe_module
@@ -41,9 +40,8 @@ from .value_assertions import Assertions
 SOURCE, SINK = 7, 8
 RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
-"""Maximum number of items taken from an iterator; seconds of silence before a child is killed, and before checking
-whether it sleeps. A child that sleeps at two consecutive checks without using the CPU in between is considered to wait
-forever."""
+"""Maximum number of items taken from an iterator; seconds of silence before a child is killed, and between checks
+whether it waits forever."""
 MOST_WAITS = 3
 """Number of cases that wait forever after which the request's other cases are skipped; also the number of times that a
 mutant may cause this."""
@@ -117,8 +115,8 @@ class Server:
                 elif value.get("unit") == begun[0]:  # noqa: B023
                     found.setdefault(begun[0], []).append(value)  # noqa: B023
 
-            rest = range(at, len(units))
-            ended = _forked(functools.partial(self._child, work, units, rest, request["limit"]), receive)
+            child = functools.partial(self._child, work, units, range(at, len(units)), request["limit"])
+            ended = run_forked(child, receive, PATIENCE, QUIET)
             waits += ended == "waits"
             first, at = at, begun[0]
             if ended == "done":  # it ran all units, or stopped after a unit that left threads running
@@ -126,7 +124,7 @@ class Server:
                 continue
             answers = found.setdefault(at, [])
             if work == self.observe:
-                answers.append({"unit": at, "kind": "late" if ended == "late" else "died"})
+                answers.append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
                 at += 1
                 if waits >= MOST_WAITS:
                     found.update({number: [{"unit": number, "kind": "setup"}] for number in range(at, len(units))})
@@ -332,43 +330,6 @@ class Server:
             return not self._settle(limit) and held
         except TimeUp:
             return False
-
-
-def _forked(work, receive):
-    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how the child ended.
-
-    The result is `done`, `late` (the child was silent for too long or used up its CPU time), `waits` (it slept), or
-    `died`.
-    """
-    child = Child(lambda emit, take: work(emit))
-    heard, looks = time.monotonic(), []
-    try:
-        while not child.ended:
-            if select.select([child], [], [], QUIET)[0]:
-                heard, looks = time.monotonic(), []
-                for value in child.receive():
-                    receive(value)
-                continue
-            looks = [*looks[-1:], _asleep(child.pid)]
-            if len(looks) > 1 and looks[0] == looks[1] is not None:
-                return "waits"
-            if time.monotonic() - heard > PATIENCE:
-                return "late"
-    finally:
-        child.kill()
-    if child.done:
-        return "done"
-    return "late" if child.signal == CPU_LIMIT_SIGNAL else "died"
-
-
-def _asleep(pid):
-    """Return the CPU time that a sleeping process has used so far; None if it is not sleeping or that is unknown."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as stat:
-            fields = stat.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return fields[11:13] if fields[0] == b"S" else None
 
 
 def _untried(unit, fresh):
