@@ -16,7 +16,8 @@ import sys
 import time
 
 from ..call_pickles import dumps, loads, read_all, read_setup
-from ..child_process import TimeUp, run_in_children
+from ..child_process import run_in_children
+from ..forked_sandbox import TimeUp
 from .call_answers import Caller
 from .call_variation import CONTAINERS, MAPPINGS, is_sorted, part_at, part_chains, replace_part, sorted_if_possible
 
