@@ -15,7 +15,6 @@ import builtins
 import collections
 import contextlib
 import copy
-import dis
 import functools
 import gc
 import importlib
@@ -26,9 +25,11 @@ import os
 import random
 import select
 import sys
+import traceback
 import unittest
 import warnings
 
+from ..call_frames import raising_code
 from ..code_swap import FUTURE, Editor, apply_edits, compile_function
 from ..forked_sandbox import PRIVATE_DESCRIPTORS, TimeUp, cpu_limit, run_forked
 from ..subject_function import module_name
@@ -38,7 +39,6 @@ from .nondeterminism import NondeterminismProbe
 from .value_assertions import Assertions
 
 SOURCE, SINK = 7, 8
-RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
 """Maximum number of items taken from an iterator; seconds of silence before a child is killed, and between checks
 whether it waits forever."""
@@ -263,23 +263,18 @@ class Server:
     def _raised(self, error):
         """Describe the exception with an importable name; `meant` tells whether the repository's code raises it."""
         kind = type(error)
-        last, line, function = error.__traceback__, 0, ""
-        while last is not None:
-            code = last.tb_frame.f_code
-            if os.path.realpath(code.co_filename) == self.file:
-                line, function = last.tb_lineno, code.co_name
-            if last.tb_next is None:
-                break
-            last = last.tb_next
-        code = last.tb_frame.f_code
+        line, function = 0, ""
+        for frame, number in traceback.walk_tb(error.__traceback__):
+            if os.path.realpath(frame.f_code.co_filename) == self.file:
+                line, function = number, frame.f_code.co_name
+        code, is_explicit = raising_code(error)
         line = 0 if code.co_filename == "<case>" else line  # a function passed as an argument raised it
         own = os.path.realpath(code.co_filename).startswith(os.path.join(self.root, ""))
-        meant = own and code.co_code[last.tb_lasti] == RAISE
         name = next((one.__name__ for one in kind.__mro__ if self._reachable(one)), "")
         if name in ("Exception", "BaseException", "object") and name != kind.__name__:
             name = ""
         text = str(error)[:200] if kind is not RecursionError else ""
-        found = {"kind": "raised", "error": kind.__name__, "name": name, "meant": bool(meant)}
+        found = {"kind": "raised", "error": kind.__name__, "name": name, "meant": own and is_explicit}
         return dict(found, text=text, line=line, function=function)
 
     def _reachable(self, kind):
