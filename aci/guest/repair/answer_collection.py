@@ -20,6 +20,7 @@ from ..forked_sandbox import TimeUp, cpu_limit, run_forked
 from ..value_text import call_text, full_text, readable_text, shorten, take_items
 from .argument_variants import vary_calls
 from .executed_lines import executed_texts, lines_of
+from .item_runners import run_watched
 from .recorded_calls import Recorder
 
 MOST, MOST_OF_ENTRIES = 160, 320
@@ -150,23 +151,13 @@ def record_calls(spec, editor, tests, left):
         for failing, kind in ((True, "failing"), (False, "passing")):
             for name in spec[kind]:
                 if name in tests and left() > 0:
-                    _record_test(recorder, failing, tests[name], 20 * spec["limit"])
+                    recorder.start(failing)
+                    run_watched(tests[name], 20 * spec["limit"], recorder)
         return recorder.calls()
     finally:
         for function, code in before:
             function.__code__ = code
         clear_caches()
-
-
-def _record_test(recorder, failing, test, seconds):
-    recorder.start(failing)
-    try:
-        with cpu_limit(seconds):
-            test.run()
-    except TimeUp:
-        pass
-    finally:
-        recorder.stop()
 
 
 def clear_caches():
