@@ -87,7 +87,7 @@ def run_forked(work, receive, patience, quiet=0.0):
     try:
         while not child.ended:
             left = max(0.0, patience - (time.monotonic() - last))
-            if select.select([child], [], [], min(left, quiet or left))[0]:
+            if select.select([child], [], [], quiet or left)[0]:
                 last, slept = time.monotonic(), None
                 for value in child.receive():
                     receive(value)
