@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agent", "tools", "aci", "trajectories")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-GUEST_MODULES = [path for path in MODULES if "guest" in path.parts]
+GUEST_MODULES = [path for path in MODULES if "guest" in path.relative_to(ROOT).parts]
 EXAMPLES = sorted(issue.parent for issue in (ROOT / "examples").glob("*/ISSUE.md"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Guest modules may import only these, as a target repository has nothing else.

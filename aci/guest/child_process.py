@@ -4,22 +4,17 @@ The child answers through a pipe that was opened before it imported anything fro
 it starts with the token given by the host; code that runs in the child could still find that token in memory.
 """
 
-import contextlib
-import json
+import functools
 import os
 import select
 import signal
-import sys
 import time
+
+from .forked_sandbox import PRIVATE_DESCRIPTORS, Child, TimeUp
 
 MOST_OPEN = 4096
 GRACE, START = 2.0, 120.0
 """Seconds after its alarm at which an unresponsive child is killed, and seconds that a child has to start."""
-
-
-class TimeUp(BaseException):
-    """Raised when time is up. It is not an Exception, so that `except Exception` in the code under test does not catch
-    it."""
 
 
 class Alarm:
@@ -52,118 +47,76 @@ def run_in_children(start, count, seconds, token):
     """
     number, broken = 0, ""
     while number < count and not broken:
-        answers = Child(start, number, count, seconds, token).answers()
+        work = functools.partial(_work, start, range(number, count), seconds)
+        child = Child(work, token.encode(), _close_descriptors)
         try:
-            for answer in answers:
+            for answer in _answers(child, count - number, seconds):
                 if answer["kind"] == "broken":
                     broken = answer["text"]
                     break
                 yield answer
                 number += 1
         finally:
-            answers.close()
+            child.kill()
     for _ in range(number, count):
         yield {"kind": "broken", "text": broken}
 
 
-class Child:
-    """One child, which processes the numbers from `first` on until it finishes, hangs or dies."""
+def _close_descriptors():
+    """Close all descriptors except the pipes to the parent and the standard streams, which the code under test uses."""
+    first = 3
+    for descriptor in sorted(PRIVATE_DESCRIPTORS):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, MOST_OPEN)
 
-    def __init__(self, start, first, count, seconds, token):
-        self.first, self.count, self.seconds, self.token = first, count, seconds, token.encode()
-        self.reads, writes = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if not self.pid:
-            try:
-                os.setpgid(0, 0)
-                os.closerange(3, writes)  # the code under test inherits only the pipe and standard streams
-                os.closerange(writes + 1, MOST_OPEN)
-                self.work(start, writes)
-            finally:
-                os._exit(0)
-        os.close(writes)
-        self.data, self.ended = bytearray(), None
 
-    def work(self, start, writes):
-        dumps, write, token = json.dumps, os.write, self.token
-
-        def send(answer):
-            data = memoryview(token + dumps(answer).encode() + b"\n")
-            while data:
-                data = data[write(writes, data) :]
-
+def _work(start, numbers, seconds, send, take):
+    try:
+        work_on = start()
+    except BaseException as error:  # noqa: BLE001 - importing a module may raise anything or exit
+        send({"kind": "broken", "text": ("%s: %s" % (type(error).__name__, error))[:1000]})
+        return
+    send({"kind": "begun"})
+    for number in numbers:
         try:
-            work_on = start()
-        except BaseException as error:  # noqa: BLE001 - importing a module may raise anything or exit
-            send({"kind": "broken", "text": ("%s: %s" % (type(error).__name__, error))[:1000]})
-            return
-        send({"kind": "begun"})
-        for number in range(self.first, self.count):
-            try:
-                with Alarm(self.seconds):
-                    answer = work_on(number)
-            except TimeUp:
-                answer = {"kind": "late"}
-            except BaseException as error:  # noqa: BLE001 - state that the code under test left may break this code
-                answer = {"kind": "died", "text": ("%s: %s" % (type(error).__name__, error))[:1000]}
-            send(answer)
+            with Alarm(seconds):
+                answer = work_on(number)
+        except TimeUp:
+            answer = {"kind": "late"}
+        except BaseException as error:  # noqa: BLE001 - state that the code under test left may break this code
+            answer = {"kind": "died", "text": ("%s: %s" % (type(error).__name__, error))[:1000]}
+        send(answer)
 
-    def answers(self):
-        try:
-            first = self.line(START)
-            if first is None or first["kind"] != "begun":
-                yield first or {"kind": "broken", "text": self.end()}
-                return
-            for _ in range(self.first, self.count):
-                answer = self.line(self.seconds + GRACE)
-                if answer is None:
-                    yield {"kind": "late"} if self.ended is None else {"kind": "died", "text": self.end()}
-                    return
+
+def _answers(child, count, seconds):
+    """Yield `count` answers of a child; the last one says how the child ended if it answers no more."""
+    until, has_begun = time.monotonic() + START, False
+    while count:
+        exited = (
+            child.has_exited()
+        )  # checked before the pipe is read: if true, the pipe holds all of the child's output
+        ready = select.select([child], [], [], 0 if exited else 0.2)[0]
+        for answer in child.receive() if ready else ():
+            if has_begun or answer["kind"] != "begun":
                 yield answer
-        finally:
-            self.end()
+                count -= 1
+            has_begun, until = True, time.monotonic() + seconds + GRACE
+        if exited and (child.ended or not ready):
+            break
+        if time.monotonic() > until:
+            break
+        if child.ended:
+            time.sleep(0.01)  # the pipe is closed but the child is still running
+    if count and has_begun and not exited:
+        yield {"kind": "late"}
+    elif count:
+        yield {"kind": "died" if has_begun else "broken", "text": _ending(child)}
 
-    def line(self, seconds):
-        """Return the next answer, or None if time is up or the child has ended."""
-        until = time.monotonic() + seconds
-        while True:
-            line, found, rest = self.data.partition(b"\n")
-            if found:
-                self.data = rest
-                if line.startswith(self.token):
-                    return json.loads(line[len(self.token) :].decode())
-                continue
-            over = self.over()  # checked before the pipe is read: if true, the pipe holds all of the child's output
-            ready = select.select([self.reads], [], [], 0 if over else 0.2)[0]
-            more = os.read(self.reads, 1 << 20) if ready else b""
-            self.data += more
-            if time.monotonic() > until or (over and not more):
-                return None
-            if ready and not more:
-                time.sleep(0.01)  # the pipe is closed but the child is still running
 
-    def over(self):
-        """Return whether the child has ended; a process that it started may still hold the pipe open."""
-        if self.ended is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.ended = status
-        return self.ended is not None
-
-    def end(self):
-        """Kill the child if it is still running; return a message that says how it ended."""
-        if self.ended is None:
-            self.over()
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(OSError):
-                kill(self.pid, signal.SIGKILL)
-        if self.ended is None:
-            self.ended = os.waitpid(self.pid, 0)[1]
-        if self.reads is not None:
-            os.close(self.reads)
-            self.reads = None
-        if os.WIFSIGNALED(self.ended):
-            return "ended by signal %d" % os.WTERMSIG(self.ended)
-        return "exited with code %d" % os.WEXITSTATUS(self.ended)
+def _ending(child):
+    """Kill the child if it is still running; return a message that says how it ended."""
+    child.kill()
+    if os.WIFSIGNALED(child.status):
+        return "ended by signal %d" % os.WTERMSIG(child.status)
+    return "exited with code %d" % os.WEXITSTATUS(child.status)

@@ -75,21 +75,28 @@ def alarm_state():
     return _Alarm.count, _Alarm.file
 
 
-def run_forked(work, receive, patience):
+def run_forked(work, receive, patience, quiet=0.0):
     """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here.
 
     A child that is silent for `patience` seconds is killed with its descendants. Return `done`, `timeout` (it was
-    silent, or `cpu_limit` ended it) or `died`.
+    silent, or `cpu_limit` ended it) or `died`. With `quiet`, a silent child is checked at intervals of so many seconds;
+    return `waits` if it sleeps at two consecutive checks without using the CPU in between.
     """
     child = Child(lambda emit, take: work(emit))
-    last = time.monotonic()
+    last, slept = time.monotonic(), None
     try:
         while not child.ended:
-            if not select.select([child], [], [], max(0.0, patience - (time.monotonic() - last)))[0]:
+            left = max(0.0, patience - (time.monotonic() - last))
+            if select.select([child], [], [], quiet or left)[0]:
+                last, slept = time.monotonic(), None
+                for value in child.receive():
+                    receive(value)
+                continue
+            before, slept = slept, sleeping_time(child.pid) if quiet else None
+            if slept is not None and slept == before:
+                return "waits"
+            if time.monotonic() - last >= patience:
                 return "timeout"
-            last = time.monotonic()
-            for value in child.receive():
-                receive(value)
     finally:
         child.kill()
     if child.done:
@@ -101,13 +108,15 @@ class Child:
     """A forked process that runs `work(emit, take)` and exchanges JSON values with its parent.
 
     In the child, `emit(value)` sends a value and `take()` waits for one (None at the end). The child has resource
-    limits, and its output is discarded. `ended` is true once the child sends nothing more, `done` if its work returned.
-    `signal` is the signal that killed it, known after `kill`.
+    limits, and its output is discarded; `confine`, if given, prepares it instead. Lines that do not start with `token`
+    are ignored. `ended` is true once the child sends nothing more, `done` if its work returned. `status` is its wait
+    status and `signal` the signal that ended it, both known after `kill`.
     """
 
-    def __init__(self, work):
+    def __init__(self, work, token=b"", confine=None):
         self.ended = self.done = False
-        self.signal = 0
+        self.signal, self.status = 0, None
+        self._token = token
         self.unsent = b""
         self._lines = LineBuffer()
         self._out, sink = os.pipe()
@@ -117,7 +126,7 @@ class Child:
         PRIVATE_DESCRIPTORS.update((self._out, self._in))
         self.pid = _fork()
         if self.pid == 0:
-            _run_child(work, source, sink)
+            _run_child(work, source, line_writer(sink, token), confine or _confine, (source, sink))
         os.close(sink)
         os.close(source)
         os.set_blocking(self._in, False)
@@ -152,8 +161,10 @@ class Child:
         self.ended = not data or self._lines.length > LONGEST
         values = []
         for line in lines:
+            if not line.startswith(self._token):
+                continue
             try:
-                value = json.loads(line.decode())
+                value = json.loads(line[len(self._token) :].decode())
             except (ValueError, RecursionError):  # the code under test may have written to the pipe
                 continue
             if value is None:
@@ -161,6 +172,13 @@ class Child:
                 break
             values.append(value)
         return values
+
+    def has_exited(self):
+        """Return whether the child has exited; a process that it started may still hold the pipe open."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = status if pid else None
+        return self.status is not None
 
     def kill(self):
         """Kill the child and its descendants, if they are still running, and reap it."""
@@ -171,10 +189,13 @@ class Child:
         os.close(self._in)
         with contextlib.suppress(OSError):
             os.killpg(self.pid, signal.SIGKILL)
-        status = os.waitpid(self.pid, 0)[1]
+        if self.status is None:
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)  # it may have left its process group
+            self.status = os.waitpid(self.pid, 0)[1]
         self.pid = 0
-        if os.WIFSIGNALED(status) and self.ended:
-            self.signal = os.WTERMSIG(status)
+        if os.WIFSIGNALED(self.status) and self.ended:
+            self.signal = os.WTERMSIG(self.status)
 
 
 class LineBuffer:
@@ -201,6 +222,21 @@ def is_bounded_number(value, most=1e9):
     """Return whether a value is a number from 0 to `most`; numbers from JSON may also be infinite or arbitrarily
     large."""
     return type(value) in (int, float) and 0 <= value <= most
+
+
+def process_fields(pid):
+    """Return the fields of a process from /proc, beginning with its state; [] if they are unknown."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b")")[2].decode().split()
+    except OSError:
+        return []
+
+
+def sleeping_time(pid):
+    """Return the CPU time that a sleeping process has used so far; None if it is not sleeping or that is unknown."""
+    fields = process_fields(pid)
+    return fields[11:13] if fields[:1] == ["S"] else None
 
 
 def core_count():
@@ -232,32 +268,36 @@ def _fork():
         return os.fork()
 
 
-def _write(descriptor, value):
-    data = (json.dumps(value) + "\n").encode()
-    while data:
-        data = data[os.write(descriptor, data) :]
+def line_writer(descriptor, token=b""):
+    """Return a function that writes values to a descriptor as lines of JSON; other code may replace `json.dumps`."""
+    dumps, write = json.dumps, os.write
+
+    def write_line(value):
+        data = memoryview(token + (dumps(value) + "\n").encode())
+        while data:
+            data = data[write(descriptor, data) :]
+
+    return write_line
 
 
-def _run_child(work, source, sink):
-    status = 1
+def _run_child(work, source, emit, confine, descriptors):
     try:
         os.setpgid(0, 0)
         for descriptor in PRIVATE_DESCRIPTORS:
             os.close(descriptor)
         PRIVATE_DESCRIPTORS.clear()
-        PRIVATE_DESCRIPTORS.update((source, sink))  # closed by the child's own children
-        _confine()
+        PRIVATE_DESCRIPTORS.update(descriptors)  # closed by the child's own children
+        confine()
         reader = os.fdopen(source, "rb")
 
         def take():
             line = reader.readline()
             return json.loads(line.decode()) if line else None
 
-        work(lambda value: _write(sink, value), take)
-        _write(sink, None)
-        status = 0
+        work(emit, take)
+        emit(None)
     finally:
-        os._exit(status)
+        os._exit(0)
 
 
 def _confine():

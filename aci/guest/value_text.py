@@ -114,6 +114,13 @@ def attributes(value):
     return found
 
 
+def is_sorted(found):
+    try:
+        return all(one <= other for one, other in zip(found, found[1:]))
+    except Exception:  # noqa: BLE001 - a comparison may raise anything
+        return False
+
+
 def shorten(text, most=READ):
     return text if len(text) <= most else text[: most - 3] + "..."
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.performance.canonical_values import first_difference, format_call, format_value
 from aci.performance.target_function import SESSION, Target, python_line
-from aci.runtime.guest_programs import install_programs
+from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
@@ -191,11 +191,7 @@ def pack_parts(parts: Iterable[bytes]) -> bytes:
 def parse_lines(data: bytes) -> Iterable[dict[str, Any]]:
     """Yield the JSON objects in complete lines."""
     for line in data.split(b"\n")[:-1]:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict):
+        if (value := parse_object(line)) is not None:
             yield value
 
 

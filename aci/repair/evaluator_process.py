@@ -17,7 +17,7 @@ from itertools import pairwise
 from threading import Event
 from typing import Any
 
-from aci.runtime.guest_programs import PACKAGE, install_programs
+from aci.runtime.guest_programs import PACKAGE, install_programs, parse_object
 from aci.runtime.workspace import LineConversation, Workspace
 from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
@@ -144,7 +144,7 @@ class CandidateServer:
             self.close()
             raise self._end_error()
         for line in lines:
-            answer = _object(line)
+            answer = parse_object(line) or {}
             cpu = answer.get("cpu")
             if isinstance(cpu, float | int) and 0 <= cpu <= MOST_CPU:
                 self.cpu = max(self.cpu, self._earlier + cpu)
@@ -222,12 +222,3 @@ def unittest_folders(command: str) -> list[str]:
     options = ("-s", "--start-directory", "-t", "--top-level-directory")
     pairs = [(word, after) for word, after in pairwise(words) if word in options]
     return [folder for _, folder in pairs] + [word for word in words[:1] if not word.startswith("-")]
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    """Parse the line's JSON object; return an empty object if there is none."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
 
 PREFIX = "_swe_agent_"
 """The prefix of the names of copied packages. No module of a repository has such a name."""
@@ -30,6 +32,15 @@ def install_programs(write: Callable[[str, bytes], None], folder: str, *modules:
 def program_source(path: str) -> bytes:
     """Return the content of a file of `aci/guest`, such as a program that needs no other module."""
     return _SOURCES.joinpath(path).read_bytes()
+
+
+def parse_object(line: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in a line that a guest program wrote; None if there is none, as the line is untrusted."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 @cache

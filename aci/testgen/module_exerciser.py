@@ -17,7 +17,7 @@ from typing import Any
 
 from aci.performance.canonical_values import format_value
 from aci.performance.target_function import PYTHON
-from aci.runtime.guest_programs import install_programs
+from aci.runtime.guest_programs import install_programs, parse_object
 from aci.runtime.workspace import LineConversation, Workspace
 from aci.testgen.answer_schema import is_offer, is_sound
 from aci.testgen.mutants import Mutant
@@ -179,11 +179,7 @@ class ModuleExerciser:
             if lines is None:
                 return None
             for line in lines:
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(value, dict):
+                if (value := parse_object(line)) is not None:
                     return value
         return None
 

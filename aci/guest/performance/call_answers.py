@@ -19,7 +19,8 @@ import warnings
 
 from ..call_pickles import loads, read_all
 from ..canonical_forms import FormBuilder, TooLarge, address_free_text
-from ..child_process import TimeUp, run_in_children
+from ..child_process import run_in_children
+from ..forked_sandbox import TimeUp
 from ..subject_function import load_subject
 
 WHOLE, ALL = 1000000, 25000000

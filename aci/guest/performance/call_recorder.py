@@ -19,6 +19,7 @@ import time
 import types
 import warnings
 
+from ..call_frames import call_arguments
 from ..call_pickles import dumps, repository_folders
 from ..subject_function import module_name
 
@@ -245,14 +246,8 @@ def watch(file):
         sys.setprofile(None)
         is_it = getattr(getattr(found, "__func__", found), "__code__", None) is code
         if event == "call" and is_it and not code.co_flags & ASYNC:
-            flags, count = code.co_flags, code.co_argcount + getattr(code, "co_kwonlyargcount", 0)
-            held = [frame.f_locals[name] for name in code.co_varnames[: code.co_argcount]]
-            more = {name: frame.f_locals[name] for name in code.co_varnames[code.co_argcount : count]}
-            if flags & inspect.CO_VARARGS:
-                held += frame.f_locals[code.co_varnames[count]]
-            if flags & inspect.CO_VARKEYWORDS:
-                more.update(frame.f_locals[code.co_varnames[count + bool(flags & inspect.CO_VARARGS)]])
-            recorder.record(tuple(held), more)
+            positional, named = call_arguments(frame)
+            recorder.record(tuple(positional), named)
             recorder.checks_stack = True  # because the current call did not go through the stub
         install_in(names[0])
 

@@ -16,9 +16,11 @@ import sys
 import time
 
 from ..call_pickles import dumps, loads, read_all, read_setup
-from ..child_process import TimeUp, run_in_children
+from ..child_process import run_in_children
+from ..forked_sandbox import TimeUp
+from ..value_text import is_sorted
 from .call_answers import Caller
-from .call_variation import CONTAINERS, MAPPINGS, is_sorted, part_at, part_chains, replace_part, sorted_if_possible
+from .call_variation import CONTAINERS, MAPPINGS, part_at, part_chains, replace_part, sorted_if_possible
 
 SMALL, LARGE, GROWS = 24, 96, 1.6
 """Numbers of items in the two trials, and the minimum factor by which the work must grow between them."""

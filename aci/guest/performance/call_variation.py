@@ -15,6 +15,7 @@ import signal
 import sys
 
 from ..call_pickles import dumps, loads, read_all, read_setup
+from ..value_text import is_sorted
 
 PLACES, TRIES, SECONDS = 400, 12, 120
 LARGEST, ALL, PASSED = 1 << 20, 8 << 20, 50
@@ -276,15 +277,8 @@ def items(found, chance, changed):
     return sorted_if_possible(found) if ordered else found
 
 
-def is_sorted(found):
-    try:
-        return all(one <= other for one, other in zip(found, found[1:]))
-    except Exception:  # noqa: BLE001 - a comparison may raise anything
-        return False
-
-
 def sorted_if_possible(found):
     try:
         return sorted(found)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - a comparison may raise anything
         return found

@@ -13,6 +13,7 @@ import sys
 import time
 from itertools import islice
 
+from ..call_frames import nested_codes
 from ..subject_function import load_call, load_subject
 
 clock = time.thread_time if hasattr(time, "thread_time") else time.process_time
@@ -43,15 +44,6 @@ class Lines:
             self.line = None if frame.f_back is None or frame.f_back.f_code not in self.codes else frame.f_back.f_lineno
         self.since = clock()
         return self.follow
-
-
-def codes_of(code):
-    """Return a code object and those nested in it, such as comprehensions, lambdas and nested functions."""
-    found = {code}
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            found |= codes_of(constant)
-    return found
 
 
 def probe(times):
@@ -110,7 +102,7 @@ def main(file):
     function, _ = load_subject(job["root"], job["path"], job["name"])
     function = inspect.unwrap(function)
     extra, extra_call, least = cost()
-    lines, ended, error = Lines(codes_of(function.__code__)), 0, ""
+    lines, ended, error = Lines(nested_codes(function.__code__)), 0, ""
     until = time.monotonic() + job["seconds"]
     for recorded in job["calls"]:
         if time.monotonic() > until:

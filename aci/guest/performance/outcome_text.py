@@ -1,13 +1,13 @@
 """The outcome of a call as text: the whole value, its type, a literal as in source code, or an error."""
 
 import asyncio
-import dis
 import hashlib
 import itertools
 import os
 import re
 import types
 
+from ..call_frames import raising_code
 from ..forked_sandbox import TimeUp, cpu_limit
 
 ITEMS, DEPTH, LENGTH = 2000, 6, 20000
@@ -95,15 +95,14 @@ def describe_error(error, root, terms):
     `terms` maps a line number (as text) to expressions, each of which is sufficient to cause the error; `met` lists
     those that are true.
     """
-    trace, explicit, line, names = error.__traceback__, False, 0, {}
+    trace, own, line, names = error.__traceback__, False, 0, {}
     while trace is not None:
-        code = trace.tb_frame.f_code
-        own = code.co_filename.startswith(root + os.sep)
+        own = trace.tb_frame.f_code.co_filename.startswith(root + os.sep)
         if own:
             line, frame = trace.tb_lineno, trace.tb_frame
             names = {**frame.f_globals, **frame.f_locals}
-        explicit = own and dis.opname[code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
         trace = trace.tb_next
+    explicit = own and raising_code(error)[1]
     text = re.sub(r" at 0x[0-9a-f]+", "", str(error))[:500]
     met = [term for term in terms.get(str(line), ()) if _is_met(term, names)]
     return {"raised": type(error).__name__, "text": text, "explicit": explicit, "line": line, "met": met}

@@ -11,15 +11,16 @@ import copy
 import gc
 import hashlib
 import io
-import opcode
 import os
 import time
 from functools import partial
 
+from ..call_frames import nested_codes, raising_code
 from ..forked_sandbox import TimeUp, cpu_limit, run_forked
 from ..value_text import call_text, full_text, readable_text, shorten, take_items
 from .argument_variants import vary_calls
-from .executed_lines import executed_texts, lines_of, nested_codes
+from .executed_lines import executed_texts, lines_of
+from .item_runners import run_watched
 from .recorded_calls import Recorder
 
 MOST, MOST_OF_ENTRIES = 160, 320
@@ -33,7 +34,6 @@ SECONDS, FEWER, MOST_SECONDS = 2.0, 4, 10.0
 `MOST_SECONDS` gets no more calls."""
 PATIENCE = 60.0
 """Wall-clock seconds after which a silent child is killed."""
-RAISE = opcode.opmap["RAISE_VARARGS"]
 BASE = -1
 """The id under which the answers of the unedited base are emitted."""
 
@@ -151,23 +151,13 @@ def record_calls(spec, editor, tests, left):
         for failing, kind in ((True, "failing"), (False, "passing")):
             for name in spec[kind]:
                 if name in tests and left() > 0:
-                    _record_test(recorder, failing, tests[name], 20 * spec["limit"])
+                    recorder.start(failing)
+                    run_watched(tests[name], 20 * spec["limit"], recorder)
         return recorder.calls()
     finally:
         for function, code in before:
             function.__code__ = code
         clear_caches()
-
-
-def _record_test(recorder, failing, test, seconds):
-    recorder.start(failing)
-    try:
-        with cpu_limit(seconds):
-            test.run()
-    except TimeUp:
-        pass
-    finally:
-        recorder.stop()
 
 
 def clear_caches():
@@ -267,12 +257,8 @@ def _digest(texts):
 def _raised(error, texts, root):
     """Return the digest of an exception, including its text only if the repository's code raises it explicitly."""
     name = type(error).__name__
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    code = last.tb_frame.f_code
-    is_explicit = code.co_code[last.tb_lasti] == RAISE and os.path.realpath(code.co_filename).startswith(root)
-    if not is_explicit:
+    code, is_explicit = raising_code(error)
+    if not (is_explicit and os.path.realpath(code.co_filename).startswith(root)):
         return "!" + name
     try:
         text = "%s: %s" % (name, shorten(full_text(error.args)))

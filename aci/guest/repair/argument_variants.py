@@ -8,7 +8,7 @@ Standard library only, for the target's own Python (3.6 and later).
 import copy
 import random
 
-from ..value_text import full_text, outline_text
+from ..value_text import full_text, is_sorted, outline_text
 from .recorded_calls import Call
 
 TRIES = 6
@@ -85,7 +85,7 @@ class Common:
         self.letters = sorted({letter for one in values if isinstance(one, str) for letter in one})
         rows = [one for one in values if isinstance(one, (list, tuple))]
         long = [one for one in rows if len(one) > 2]
-        self.in_order = bool(long) and all(in_order(one) for one in rows)
+        self.in_order = bool(long) and all(is_sorted(one) for one in rows)
         self.distinct = bool(long) and all(distinct(one) for one in rows)
         parts = [one for row in rows for one in row]
         parts += [one for row in values if isinstance(row, (set, frozenset)) for one in sorted(row, key=full_text)]
@@ -196,13 +196,6 @@ def reachable(value):
             found.append(one)
             waiting += vars(one).values()
     return found
-
-
-def in_order(row):
-    try:
-        return all(one <= other for one, other in zip(row, row[1:]))
-    except Exception:  # noqa: BLE001 - a comparison may raise anything
-        return False
 
 
 def distinct(row):

@@ -9,6 +9,7 @@ import time
 from functools import partial
 
 from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from .item_runners import run_watched
 from .line_tracer import Tracer
 
 TRACED = 1.0
@@ -98,13 +99,7 @@ class Look:
     def traced(self, only, flow):
         tracer = Tracer(self.root, only, flow)
         tracer.start()
-        try:
-            with cpu_limit(min(self.limit, TRACED)):
-                self.test.run()
-        except TimeUp:
-            pass
-        finally:
-            tracer.stop()
+        run_watched(self.test, min(self.limit, TRACED), tracer)
         answer = {
             "lines": {path: sorted(lines) for path, lines in tracer.lines.items()},
             "steps": {path: sorted(steps) for path, steps in tracer.steps.items() if steps},

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 
-from ..forked_sandbox import CPU_LIMIT_SIGNAL, Child, is_bounded_number
+from ..forked_sandbox import CPU_LIMIT_SIGNAL, Child, is_bounded_number, process_fields
 
 BLOCKS = 40
 """Number of blocks after which a child is always replaced."""
@@ -336,12 +336,9 @@ def descendants(pid):
 def _processes():
     """Yield (id, state, parent, group) of each process, if the system has /proc."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        try:
-            with open("/proc/%d/stat" % int(name)) as stat:
-                state, parent, group = stat.read().rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):  # not a process, or one that has ended
-            continue
-        yield int(name), state, int(parent), int(group)
+        fields = process_fields(int(name)) if name.isdigit() else []
+        if fields:
+            yield int(name), fields[0], int(fields[1]), int(fields[2])
 
 
 def with_full_limits(limits):

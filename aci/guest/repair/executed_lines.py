@@ -5,8 +5,8 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import copy
 import sys
-import types
 
+from ..call_frames import nested_codes
 from ..code_swap import apply_edits
 from ..forked_sandbox import TimeUp, cpu_limit
 from ..value_text import take_items
@@ -63,12 +63,3 @@ def select_calls(functions, calls):
     own = [call for call in calls if id(call.function) in ids] or [call for call in calls if call.entry]
     seen = [call for call in own if not call.made]
     return (seen[: CALLS // 2] + [call for call in own if call.made])[:CALLS]
-
-
-def nested_codes(code):
-    """Return a code object and those nested in it."""
-    found = [code]
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            found += nested_codes(one)
-    return found

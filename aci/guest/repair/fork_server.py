@@ -18,7 +18,7 @@ import tempfile
 import time
 
 from ..code_swap import Editor
-from ..forked_sandbox import PRIVATE_DESCRIPTORS, LineBuffer, core_count, run_forked
+from ..forked_sandbox import PRIVATE_DESCRIPTORS, LineBuffer, core_count, line_writer, run_forked
 from .candidate_trials import Bench
 from .evaluator_workers import MOST_CHECKED, MOST_INSANE, ModeWorker, Piece, with_full_limits
 from .state_canary import Canary, caches
@@ -47,7 +47,7 @@ class Server:
         self.folders = [tempfile.mkdtemp(prefix="t", dir=folder) for _ in range(self.most)]
         self.trials = {}
         self.requests = {}
-        self._source, self._sink = source, sink
+        self._source, self._write = source, line_writer(sink)
         self._lines = LineBuffer()
         self._last_answer = 0.0
         PRIVATE_DESCRIPTORS.update((source, sink))
@@ -67,9 +67,7 @@ class Server:
     def answer(self, value):
         value["cpu"] = self.cpu()
         self._last_answer = time.monotonic()
-        data = (json.dumps(value) + "\n").encode()
-        while data:
-            data = data[os.write(self._sink, data) :]
+        self._write(value)
 
     def cpu(self):
         """Return the CPU seconds of all processes so far."""

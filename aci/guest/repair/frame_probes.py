@@ -6,7 +6,8 @@ free of side effects; they are evaluated in a child nevertheless.
 
 from functools import partial
 
-from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from ..forked_sandbox import TimeUp, run_forked
+from .item_runners import run_watched
 from .line_tracer import Tracer
 
 ARRIVALS = 10
@@ -26,13 +27,7 @@ def _probe(job, names, limit, emit):
     probes = Probes(job.editor.root, job.spec["asked"])
     for name in names:
         probes.begin()
-        try:
-            with cpu_limit(limit):
-                job.tests[name].run()
-        except TimeUp:
-            pass
-        finally:
-            probes.stop()
+        run_watched(job.tests[name], limit, probes)
         for number, truths in probes.truths.items():
             emit({"test": name, "number": number, "truths": ["".join(signs) for signs in truths]})
 

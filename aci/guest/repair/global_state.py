@@ -11,6 +11,7 @@ import random
 import sys
 import types
 
+from ..call_frames import nested_codes
 from ..code_swap import has_type
 
 ALWAYS = builtins, os, os.path, sys
@@ -73,13 +74,7 @@ class Surroundings:
 
 def names_in(codes):
     """Return the names that code objects and those nested in them use."""
-    found = set()
-    waiting = list(codes)
-    while waiting:
-        code = waiting.pop()
-        found.update(code.co_names)
-        waiting.extend(one for one in code.co_consts if has_type(one, types.CodeType))
-    return sorted(found)
+    return sorted({name for code in codes for one in nested_codes(code) for name in one.co_names})
 
 
 def _restore_names(now, saved):

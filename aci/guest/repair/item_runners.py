@@ -7,7 +7,7 @@ import copy
 import importlib
 import unittest
 
-from ..forked_sandbox import TimeUp
+from ..forked_sandbox import TimeUp, cpu_limit
 
 
 class PytestTest:
@@ -84,6 +84,17 @@ class Result(unittest.TestResult):
 
     def addExpectedFailure(self, test, err):  # noqa: N802
         pass
+
+
+def run_watched(test, seconds, watcher):
+    """Run a test for at most so many CPU seconds under a tracer or recorder, which is stopped afterwards."""
+    try:
+        with cpu_limit(seconds):
+            test.run()
+    except TimeUp:
+        pass
+    finally:
+        watcher.stop()
 
 
 def outcome(error):

@@ -10,9 +10,10 @@ import sys
 import time
 import types
 
+from ..call_frames import call_arguments
 from ..value_text import Shower
 
-VARARGS, VARKEYWORDS, GENERATOR, COROUTINES = 0x4, 0x8, 0x20, 0x80 | 0x100 | 0x200
+GENERATOR, COROUTINES = 0x20, 0x80 | 0x100 | 0x200
 MOST, TRIED, PARTS = 40, 200, 500000
 """Limits: distinct calls kept per function, calls examined per function, and parts of values copied in total."""
 SECONDS = 20.0
@@ -124,7 +125,7 @@ class Recorder:
             return None
         started, shower = time.process_time(), Shower(True)
         try:
-            values = copy.deepcopy(arguments(frame.f_locals, code))
+            values = copy.deepcopy(call_arguments(frame))
             return shower.text(values), values, entry
         except Exception:  # noqa: BLE001 - any object may refuse to be copied or shown
             return None
@@ -151,18 +152,3 @@ def is_test(parts):
     name = parts[-1]
     test_folders = {"tests", "test", "testing", "site-packages", ".venv", ".tox"}.intersection(parts[:-1])
     return bool(test_folders) or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
-
-
-def arguments(values, code):
-    """Return the [positional, named] arguments from the local variables of a frame that has just started."""
-    names = code.co_varnames
-    count, named = code.co_argcount, code.co_kwonlyargcount
-    positional = [values[name] for name in names[:count]]
-    keywords = {name: values[name] for name in names[count : count + named]}
-    at = count + named
-    if code.co_flags & VARARGS:
-        positional += values[names[at]]
-        at += 1
-    if code.co_flags & VARKEYWORDS:
-        keywords.update(values[names[at]])
-    return [positional, keywords]

@@ -15,7 +15,6 @@ import builtins
 import collections
 import contextlib
 import copy
-import dis
 import functools
 import gc
 import importlib
@@ -26,12 +25,13 @@ import os
 import random
 import select
 import sys
-import time
+import traceback
 import unittest
 import warnings
 
+from ..call_frames import raising_code
 from ..code_swap import FUTURE, Editor, apply_edits, compile_function
-from ..forked_sandbox import CPU_LIMIT_SIGNAL, PRIVATE_DESCRIPTORS, Child, TimeUp, cpu_limit
+from ..forked_sandbox import PRIVATE_DESCRIPTORS, TimeUp, cpu_limit, run_forked
 from ..subject_function import module_name
 from .audit_guard import AuditGuard, HarmStopped
 from .module_description import describe_module
@@ -39,11 +39,9 @@ from .nondeterminism import NondeterminismProbe
 from .value_assertions import Assertions
 
 SOURCE, SINK = 7, 8
-RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
-"""Maximum number of items taken from an iterator; seconds of silence before a child is killed, and before checking
-whether it sleeps. A child that sleeps at two consecutive checks without using the CPU in between is considered to wait
-forever."""
+"""Maximum number of items taken from an iterator; seconds of silence before a child is killed, and between checks
+whether it waits forever."""
 MOST_WAITS = 3
 """Number of cases that wait forever after which the request's other cases are skipped; also the number of times that a
 mutant may cause this."""
@@ -117,8 +115,8 @@ class Server:
                 elif value.get("unit") == begun[0]:  # noqa: B023
                     found.setdefault(begun[0], []).append(value)  # noqa: B023
 
-            rest = range(at, len(units))
-            ended = _forked(functools.partial(self._child, work, units, rest, request["limit"]), receive)
+            child = functools.partial(self._child, work, units, range(at, len(units)), request["limit"])
+            ended = run_forked(child, receive, PATIENCE, QUIET)
             waits += ended == "waits"
             first, at = at, begun[0]
             if ended == "done":  # it ran all units, or stopped after a unit that left threads running
@@ -126,7 +124,7 @@ class Server:
                 continue
             answers = found.setdefault(at, [])
             if work == self.observe:
-                answers.append({"unit": at, "kind": "late" if ended == "late" else "died"})
+                answers.append({"unit": at, "kind": "late" if ended == "timeout" else "died"})
                 at += 1
                 if waits >= MOST_WAITS:
                     found.update({number: [{"unit": number, "kind": "setup"}] for number in range(at, len(units))})
@@ -265,23 +263,18 @@ class Server:
     def _raised(self, error):
         """Describe the exception with an importable name; `meant` tells whether the repository's code raises it."""
         kind = type(error)
-        last, line, function = error.__traceback__, 0, ""
-        while last is not None:
-            code = last.tb_frame.f_code
-            if os.path.realpath(code.co_filename) == self.file:
-                line, function = last.tb_lineno, code.co_name
-            if last.tb_next is None:
-                break
-            last = last.tb_next
-        code = last.tb_frame.f_code
+        line, function = 0, ""
+        for frame, number in traceback.walk_tb(error.__traceback__):
+            if os.path.realpath(frame.f_code.co_filename) == self.file:
+                line, function = number, frame.f_code.co_name
+        code, is_explicit = raising_code(error)
         line = 0 if code.co_filename == "<case>" else line  # a function passed as an argument raised it
         own = os.path.realpath(code.co_filename).startswith(os.path.join(self.root, ""))
-        meant = own and code.co_code[last.tb_lasti] == RAISE
         name = next((one.__name__ for one in kind.__mro__ if self._reachable(one)), "")
         if name in ("Exception", "BaseException", "object") and name != kind.__name__:
             name = ""
         text = str(error)[:200] if kind is not RecursionError else ""
-        found = {"kind": "raised", "error": kind.__name__, "name": name, "meant": bool(meant)}
+        found = {"kind": "raised", "error": kind.__name__, "name": name, "meant": own and is_explicit}
         return dict(found, text=text, line=line, function=function)
 
     def _reachable(self, kind):
@@ -332,43 +325,6 @@ class Server:
             return not self._settle(limit) and held
         except TimeUp:
             return False
-
-
-def _forked(work, receive):
-    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how the child ended.
-
-    The result is `done`, `late` (the child was silent for too long or used up its CPU time), `waits` (it slept), or
-    `died`.
-    """
-    child = Child(lambda emit, take: work(emit))
-    heard, looks = time.monotonic(), []
-    try:
-        while not child.ended:
-            if select.select([child], [], [], QUIET)[0]:
-                heard, looks = time.monotonic(), []
-                for value in child.receive():
-                    receive(value)
-                continue
-            looks = [*looks[-1:], _asleep(child.pid)]
-            if len(looks) > 1 and looks[0] == looks[1] is not None:
-                return "waits"
-            if time.monotonic() - heard > PATIENCE:
-                return "late"
-    finally:
-        child.kill()
-    if child.done:
-        return "done"
-    return "late" if child.signal == CPU_LIMIT_SIGNAL else "died"
-
-
-def _asleep(pid):
-    """Return the CPU time that a sleeping process has used so far; None if it is not sleeping or that is unknown."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as stat:
-            fields = stat.read().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return fields[11:13] if fields[0] == b"S" else None
 
 
 def _untried(unit, fresh):
