@@ -1,15 +1,26 @@
-"""Options that several subcommands share."""
+"""Options and arguments that several subcommands share, each defined once."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trajectories.errors import UsageError
 
+RunName = Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")]
+IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")]
+IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")]
+IssueText = Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")]
+Repo = Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")]
+SearchBase = Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")]
+Model = Annotated[str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")]
+Strategy = Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")]
+Prompts = Annotated[Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")]
+Filter = Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")]
 Base = Annotated[str | None, typer.Option(help="Start from this commit, not from the working tree.", metavar="REV")]
-Kind = Annotated[str | None, typer.Option("--workspace", help="docker, or local (not isolated).", metavar="W")]
+Workspace = Annotated[str | None, typer.Option("--workspace", help="docker, or local (not isolated).", metavar="W")]
 Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]

@@ -13,7 +13,7 @@ from agent.batch.batch_options import BatchOptions
 from agent.batch.batch_start import start_batch
 from agent.batch.batch_summary import as_json, summary_text
 from agent.batch.reports.fault_tolerant_display import discard_stderr
-from agent.cli.shared_options import Attempts, Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
+from agent.cli import shared_options as options
 from agent.console.error_report import INTERRUPTED, report_error
 from agent.console.process_end import exit_process
 from trajectories.errors import Cancelled
@@ -33,7 +33,7 @@ def command(
     workers: Annotated[
         int | None, typer.Option(help="Instances solved at the same time.", min=1, max=1000, metavar="N")
     ] = None,
-    filter: Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")] = "",
+    filter: options.Filter = "",
     shuffle: Annotated[int | None, typer.Option(help="Shuffle the instances with this seed.", metavar="SEED")] = None,
     slice: Annotated[str, typer.Option(help="Python slice of the instances, applied last.", metavar="A:B")] = "",
     repeat: Annotated[int, typer.Option(help="Attempts per instance.", min=1, max=100, metavar="K")] = 1,
@@ -41,23 +41,19 @@ def command(
         float | None, typer.Option(help="Budget of the whole batch in dollars.", min=0, metavar="USD")
     ] = None,
     budget: Annotated[float | None, typer.Option(help="Budget per instance in dollars.", metavar="USD")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
-    ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")] = None,
-    attempts: Attempts = None,
-    effort: Effort = None,
-    prompts: Annotated[
-        Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
-    ] = None,
+    model: options.Model = None,
+    strategy: options.Strategy = None,
+    attempts: options.Attempts = None,
+    effort: options.Effort = None,
+    prompts: options.Prompts = None,
     hints: Annotated[bool, typer.Option("--hints", help="Show the model the comments below an issue.")] = False,
-    workspace: Kind = None,
-    image: Image = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
     disk_limit: Annotated[str, typer.Option(help="Disk space for images, such as 50g.", metavar="SIZE")] = "",
-    test: Test = None,
-    max_steps: MaxSteps = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
+    test: options.Test = None,
+    max_steps: options.MaxSteps = None,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
     retries: Annotated[
         int, typer.Option(help="Retries after infrastructure failures.", min=0, max=20, metavar="N")
     ] = 2,
@@ -68,8 +64,8 @@ def command(
     leaderboard: Annotated[
         Path | None, typer.Option(help="Also write a submission for SWE-bench's experiments repository.", metavar="DIR")
     ] = None,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Solve many issues within one budget and write predictions for SWE-bench; resumable.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.performance.command_count import CommandCount
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def command(
     words: Annotated[list[str], typer.Argument(help="The command, after `--`.", metavar="-- COMMAND")],
     repeat: Annotated[int, typer.Option(help="Number of runs.", min=1, max=1000, metavar="N")] = 1,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Count the instructions that a command executes, including all processes and threads that it starts.
 

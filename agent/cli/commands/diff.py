@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
@@ -28,8 +28,8 @@ def command(
     left: Annotated[str, typer.Argument(help="Run and step as `show` names them, or a run.", metavar="RUN[@STEP]")],
     right: Annotated[str, typer.Argument(help="The other side, of the same form.", metavar="RUN[@STEP]")],
     stat: Annotated[bool, typer.Option("--stat", help="Only list the files, with lines added and removed.")] = False,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Show the files that differ between two steps, or the first step where two runs differ.
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import shared_options as options
 from agent.cli.health_checks import clean_up, run_health_checks
-from agent.cli.shared_options import Json
 from agent.config.settings import load_settings
 
 
@@ -17,7 +17,7 @@ def command(
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove leftovers of dead runs: containers, images, locks, folders.")
     ] = False,
-    json: Json = False,
+    json: options.Json = False,
 ) -> int:
     """Check git, Docker, disk, model and settings, and show how to fix each problem.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.environments.environment import Environment, Plan
@@ -23,15 +23,15 @@ Verb = Literal["build", "list", "why", "prune"]
 
 def command(
     verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="build|list|why|prune")] = "list",
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: options.Repo = ".",
     base: Annotated[str | None, typer.Option(help="Use this commit, not the working tree.", metavar="REV")] = None,
-    image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
+    image: options.Image = None,
     keep: Annotated[int, typer.Option(help="prune: keep at most this many.", min=0, metavar="K")] = 10,
     days: Annotated[
         float, typer.Option(help="prune: remove those unused for this many days.", min=0, metavar="N")
     ] = 30,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Build, list, explain or prune the environments in which repositories' tests run.
 

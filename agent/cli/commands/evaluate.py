@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.shared_options import Json, Kind, Plain
+from agent.cli import shared_options as options
 from agent.console.error_report import report_error
 from agent.console.process_end import exit_process
 from trajectories.errors import Cancelled
@@ -25,7 +25,7 @@ def command(
     repos: Annotated[
         Path | None, typer.Option(help="Folder of clones; missing ones are cloned.", metavar="DIR")
     ] = None,
-    workspace: Kind = None,
+    workspace: options.Workspace = None,
     gold: Annotated[
         bool, typer.Option("--gold", help="First grade the reference patches; skip instances that they do not solve.")
     ] = False,
@@ -33,7 +33,7 @@ def command(
     workers: Annotated[
         int | None, typer.Option(help="Instances graded at the same time.", min=1, max=256, metavar="N")
     ] = None,
-    filter: Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")] = "",
+    filter: options.Filter = "",
     slice: Annotated[str, typer.Option(help="Python slice of the instances.", metavar="A:B")] = "",
     run_id: Annotated[str, typer.Option(help="Name of this evaluation under DIR.", metavar="ID")] = "evaluate",
     compare: Annotated[
@@ -42,8 +42,8 @@ def command(
     timeout: Annotated[
         float, typer.Option(help="Time limit for an instance's tests in seconds.", min=1, metavar="S")
     ] = 1800.0,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Grade predictions: apply each in a clean workspace and run the instance's hidden tests.
 

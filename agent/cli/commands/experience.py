@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ def command(
     ids: Annotated[
         list[str] | None, typer.Argument(help="Ids as `list` shows them, or unique prefixes.", metavar="[ID]...")
     ] = None,
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: options.Repo = ".",
     search: Annotated[
         str | None,
         typer.Option(help="list: only entries with all these words in issue, places or kind.", metavar="WORDS"),
     ] = None,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """List, show, accept or forget what earlier runs in a repository learned.
 

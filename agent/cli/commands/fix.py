@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.cli.shared_options import (
-    Apply,
-    Attempts,
-    Base,
-    Branch,
-    Budget,
-    Effort,
-    Image,
-    IssueRepo,
-    Json,
-    Kind,
-    MaxSteps,
-    MaxTime,
-    MaxTokens,
-    MismatchOk,
-    Plain,
-    Pr,
-    Test,
-    check_delivery,
-)
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.rich_terminal import clean_printer
@@ -37,48 +17,44 @@ from agent.run_state.terminal_question import confirm
 
 
 def command(
-    issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
-    issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
-    text: Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")] = None,
-    repo: IssueRepo = None,
-    repo_mismatch_ok: MismatchOk = False,
-    base: Base = None,
-    test: Test = None,
+    issue: options.IssueUrl = "",
+    issue_file: options.IssueFile = None,
+    text: options.IssueText = None,
+    repo: options.IssueRepo = None,
+    repo_mismatch_ok: options.MismatchOk = False,
+    base: options.Base = None,
+    test: options.Test = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
-    ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")] = None,
-    attempts: Attempts = None,
-    effort: Effort = None,
-    prompts: Annotated[
-        Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
-    ] = None,
-    workspace: Kind = None,
-    image: Image = None,
-    budget: Budget = None,
-    max_steps: MaxSteps = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
-    apply: Apply = False,
-    branch: Branch = None,
-    pr: Pr = False,
+    model: options.Model = None,
+    strategy: options.Strategy = None,
+    attempts: options.Attempts = None,
+    effort: options.Effort = None,
+    prompts: options.Prompts = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
+    budget: options.Budget = None,
+    max_steps: options.MaxSteps = None,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
+    apply: options.Apply = False,
+    branch: options.Branch = None,
+    pr: options.Pr = False,
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Solve an issue; the result is a verified patch, or a report that there is none.
 
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
-    check_delivery(apply, branch, pr, issue)
+    options.check_delivery(apply, branch, pr, issue)
     wanted = load_settings(apply=apply or None, branch=branch, pr=pr or None)
     pr = wanted.pr and bool(issue)
     if pr:
-        check_delivery(wanted.apply, wanted.branch, pr, issue)
+        options.check_delivery(wanted.apply, wanted.branch, pr, issue)
     say = clean_printer(progress(plain, stderr=True))
     asked = issue_from(issue, issue_file, text, say)
     needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.shared_options import Apply, Branch, Effort, Json, Kind, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end
 from agent.console.run_display import Console
@@ -26,21 +26,21 @@ def command(
     ],
     hint: Annotated[str, typer.Option(help="Message to the model before it continues.", metavar="TEXT")] = "",
     model: Annotated[str | None, typer.Option(help="Another model.", metavar="M")] = None,
-    effort: Effort = None,
+    effort: options.Effort = None,
     budget: Annotated[
         float | None, typer.Option(help="Budget in dollars; the new run starts at zero.", metavar="USD")
     ] = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Maximum model replies, including those before the step.", metavar="N")
     ] = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
-    workspace: Kind = None,
-    test: Test = None,
-    apply: Apply = False,
-    branch: Branch = None,
-    json: Json = False,
-    plain: Plain = False,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
+    workspace: options.Workspace = None,
+    test: options.Test = None,
+    apply: options.Apply = False,
+    branch: options.Branch = None,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Continue from a step of a run in a new run, with a hint, another model or another budget.
 
@@ -48,7 +48,7 @@ def command(
     were after that step. The old run is not changed. Output and exit codes are those of `fix`. A run that you did not
     create here is forked in the repository of the current folder and with your settings.
     """
-    check_delivery(apply, branch)
+    options.check_delivery(apply, branch)
     if len(hint) > MOST_HINT:
         raise UsageError(f"The hint has {len(hint):,} characters.", f"Keep it under {MOST_HINT:,}.")
     today = load_settings()

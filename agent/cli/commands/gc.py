@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from trajectories.errors import TryLater, UsageError
 
@@ -27,8 +27,8 @@ def command(
     ] = "",
     keep: Annotated[int | None, typer.Option(help="Remove ended runs except the newest N.", min=0, metavar="N")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Remove old runs, and unused data of the others.
 

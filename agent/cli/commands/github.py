@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agent.cli.shared_options import Effort, Image, Kind, MaxSteps, MaxTime, MaxTokens, Test
+from agent.cli import shared_options as options
 from trajectories.errors import UsageError
 
 Verb = Literal["gate", "solve", "publish"]
@@ -26,13 +26,13 @@ def command(
     parent: Annotated[str, typer.Option(help='solve: run to continue, or "".', metavar="DIR")] = "",
     model: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="M")] = None,
     strategy: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="S")] = None,
-    test: Test = None,
-    effort: Effort = None,
-    workspace: Kind = None,
-    image: Image = None,
-    max_steps: MaxSteps = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
+    test: options.Test = None,
+    effort: options.Effort = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
+    max_steps: options.MaxSteps = None,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
 ) -> int:
     """Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
@@ -24,12 +24,12 @@ MOST = 25
 
 def command(
     name: Annotated[str, typer.Argument(help="Class.method, module.name, path.py:name, path.py.", metavar="NAME")],
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
-    base: Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")] = None,
+    repo: options.Repo = ".",
+    base: options.SearchBase = None,
     depth: Annotated[int, typer.Option(help="Levels of callers, callees and so on.", min=1, max=4, metavar="N")] = 1,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.", metavar="F")] = None,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Show a symbol's neighbours in the code graph: callers, callees, base classes, subclasses and tests.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.shared_options import IssueRepo, Json, MismatchOk, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.issue_text.issue_snippets import SnippetTrace
@@ -21,23 +21,23 @@ NOTHING_ELSE = "Nothing else is likely to need a change."
 
 
 def command(
-    issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
-    issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
-    text: Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")] = None,
+    issue: options.IssueUrl = "",
+    issue_file: options.IssueFile = None,
+    text: options.IssueText = None,
     patch: Annotated[
         Path | None, typer.Option(help="A diff instead of an issue: what else is likely to need a change?", metavar="F")
     ] = None,
-    repo: IssueRepo = None,
-    repo_mismatch_ok: MismatchOk = False,
-    base: Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")] = None,
+    repo: options.IssueRepo = None,
+    repo_mismatch_ok: options.MismatchOk = False,
+    base: options.SearchBase = None,
     top: Annotated[int, typer.Option(help="Number of files and of functions.", min=1, max=1000, metavar="N")] = 10,
     run: Annotated[
         bool, typer.Option("--run", help="Run the issue's example, and use its calls for the ranking.")
     ] = False,
     workspace: Annotated[str | None, typer.Option(help="Where --run runs: docker, or local.", metavar="W")] = None,
     image: Annotated[str | None, typer.Option(help="Docker image for --run.", metavar="I")] = None,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="List each file that was skipped.")] = False,
 ) -> int:
     """Find the files and functions in which an issue is likely to be fixed, with reasons; no model is used.

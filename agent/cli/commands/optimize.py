@@ -8,22 +8,7 @@ import typer
 
 from aci.performance.target_function import Target, parse_target
 from aci.repository.user_repository import Repository
-from agent.cli.shared_options import (
-    Apply,
-    Base,
-    Branch,
-    Budget,
-    Effort,
-    Image,
-    Json,
-    Kind,
-    MaxSteps,
-    MaxTime,
-    MaxTokens,
-    Plain,
-    Test,
-    check_delivery,
-)
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.run_display import Console
@@ -33,35 +18,35 @@ from trajectories.records import Issue
 
 
 def command(
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: options.Repo = ".",
     function: Annotated[str, typer.Option(help="The function to make faster.", metavar="PATH.py:QUALNAME")] = "",
     workload: Annotated[str, typer.Option(help="Command to make faster; its calls are recorded.", metavar="CMD")] = "",
     benchmark: Annotated[
         str, typer.Option(help="A pytest-benchmark, CodSpeed or asv benchmark as the workload.", metavar="NODEID")
     ] = "",
-    base: Base = None,
-    test: Test = None,
+    base: options.Base = None,
+    test: options.Test = None,
     model: Annotated[
         str | None, typer.Option(help="Model that proposes candidates beside the built-in rewrites.", metavar="M")
     ] = None,
-    effort: Effort = None,
-    workspace: Kind = None,
-    image: Image = None,
-    budget: Budget = None,
-    max_steps: MaxSteps = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
-    apply: Apply = False,
-    branch: Branch = None,
-    json: Json = False,
-    plain: Plain = False,
+    effort: options.Effort = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
+    budget: options.Budget = None,
+    max_steps: options.MaxSteps = None,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
+    apply: options.Apply = False,
+    branch: options.Branch = None,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Make a function faster, and prove it: same results, fewer instructions.
 
     Without --function the hottest functions of the workload are chosen; without a workload the tests are the workload.
     Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, others as for `fix`.
     """
-    check_delivery(apply, branch)
+    options.check_delivery(apply, branch)
     if workload and benchmark:
         raise UsageError("--workload and --benchmark were both given.", "Choose one.")
     source = Repository.open(repository_from(repo))

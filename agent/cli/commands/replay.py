@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.shared_options import Image, Json, Kind, Plain
+from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from agent.console.run_display import Console
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")],
-    workspace: Kind = None,
-    image: Image = None,
+    run: options.RunName,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
     stop_at_first: Annotated[
         bool, typer.Option("--stop-at-first", help="Stop at the first step that differs.")
     ] = False,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ.
 

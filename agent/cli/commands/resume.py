@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.shared_options import Json, Kind, Plain
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import run_to_end, solve_and_show
 from agent.console.rich_terminal import clean_printer
@@ -23,7 +23,7 @@ from trajectories.journal import read
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")],
+    run: options.RunName,
     pr: Annotated[
         bool, typer.Option("--pr", help="Open a draft pull request with the patch, verified or not.")
     ] = False,
@@ -31,9 +31,9 @@ def command(
         str,
         typer.Option(help="Take this one of the edits that the run offered, and prove it.", metavar="A|B|C"),
     ] = "",
-    workspace: Kind = None,
-    json: Json = False,
-    plain: Plain = False,
+    workspace: options.Workspace = None,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Resume an interrupted run; for a run that has ended, show its result again.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aci.observation.sanitized_text import one_line
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings
 from agent.runs.run_listing import DAMAGED, NEWER, OPEN, RUNNING, RunFilter, RunSummary, Sort, list_runs
@@ -49,8 +49,8 @@ def command(
     ] = "",
     sort: Annotated[Sort, typer.Option(help="Sort key; numbers descending, text ascending.")] = "at",
     limit: Annotated[int | None, typer.Option(help="Show at most this many.", min=1, metavar="N")] = None,
-    json: Json = False,
-    plain: Plain = False,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """List the runs, newest first: issue, how it ended, cost, steps and whether it can be resumed."""
     wanted = RunFilter(

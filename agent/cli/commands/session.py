@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli import shared_options as options
 from agent.cli.default_command import open_session
-from agent.cli.shared_options import Base, Budget, Image, Kind, MaxTokens, Test
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an earlier run, chosen from a list unless RUN is given.")
     ] = False,
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: options.Repo = ".",
     subtree: Annotated[str, typer.Option(help="Read, change and test only this folder.", metavar="DIR")] = "",
-    base: Base = None,
+    base: options.Base = None,
     mode: Annotated[str, typer.Option(help="build (changes files), or plan (read-only).", metavar="M")] = "build",
     model: Annotated[str | None, typer.Option(help="A model's name.", metavar="M")] = None,
     strategy: Annotated[str | None, typer.Option(help="Strategy to use instead of build.", metavar="S")] = None,
-    workspace: Kind = None,
-    image: Image = None,
-    test: Test = None,
-    budget: Budget = None,
-    max_tokens: MaxTokens = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
+    test: options.Test = None,
+    budget: options.Budget = None,
+    max_tokens: options.MaxTokens = None,
     screen: Annotated[
         str | None, typer.Option(help="full, inline (keeps the terminal's scrollback), or auto.", metavar="S")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.shared_options import Plain
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.pager import Lines, page_output
 from agent.runs.run_lookup import open_run
@@ -30,7 +30,7 @@ def command(
         ),
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow a run of another process until it ends.")] = False,
-    plain: Plain = False,
+    plain: options.Plain = False,
 ) -> int:
     """Show a run step by step: replies, actions, observations and proof; or one step in full.
 

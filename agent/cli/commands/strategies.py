@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.shared_options import Json, Plain
+from agent.cli import shared_options as options
 from agent.cli.strategy_table import StrategyRow, strategy_rows
 
 COSTS = "Costs are token costs on the scripted tasks of `python -m benchmarks.strategies`."
 
 
-def command(json: Json = False, plain: Plain = False) -> int:
+def command(json: options.Json = False, plain: options.Plain = False) -> int:
     """List the strategies for `fix --strategy`: what each does, its source, its cost relative to `react`, its use."""
     found = strategy_rows()
     if json:

@@ -8,21 +8,7 @@ import typer
 
 from aci.repository.user_repository import Repository
 from aci.testgen.usage_mining import find_subjects
-from agent.cli.shared_options import (
-    Apply,
-    Branch,
-    Budget,
-    Effort,
-    Image,
-    Json,
-    Kind,
-    MaxSteps,
-    MaxTime,
-    MaxTokens,
-    Plain,
-    Test,
-    check_delivery,
-)
+from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
 from agent.console.run_display import Console
@@ -33,7 +19,7 @@ from trajectories.records import Issue
 
 
 def command(
-    repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
+    repo: options.Repo = ".",
     function: Annotated[
         str,
         typer.Option(help="What to test: a function, a class, or with PATH.py alone a file.", metavar="PATH.py:NAME"),
@@ -42,28 +28,28 @@ def command(
     base: Annotated[
         str, typer.Option(help="With --changed: commit to compare the working tree with.", metavar="REV")
     ] = "HEAD",
-    test: Test = None,
+    test: options.Test = None,
     model: Annotated[
         str | None, typer.Option(help="Model that writes tests once the search finds no more.", metavar="M")
     ] = None,
-    effort: Effort = None,
-    workspace: Kind = None,
-    image: Image = None,
-    budget: Budget = None,
-    max_steps: MaxSteps = None,
-    max_tokens: MaxTokens = None,
-    max_time: MaxTime = None,
-    apply: Apply = False,
-    branch: Branch = None,
-    json: Json = False,
-    plain: Plain = False,
+    effort: options.Effort = None,
+    workspace: options.Workspace = None,
+    image: options.Image = None,
+    budget: options.Budget = None,
+    max_steps: options.MaxSteps = None,
+    max_tokens: options.MaxTokens = None,
+    max_time: options.MaxTime = None,
+    apply: options.Apply = False,
+    branch: options.Branch = None,
+    json: options.Json = False,
+    plain: options.Plain = False,
 ) -> int:
     """Write stable tests that raise coverage and kill more mutants.
 
     The tests describe the current behaviour; behaviour that looks wrong is reported and not tested. No source file is
     changed. Exit codes: 0 tests were written, 1 no test could be written, others as for `fix`.
     """
-    check_delivery(apply, branch)
+    options.check_delivery(apply, branch)
     if bool(function) == changed:
         raise UsageError(
             "Both --function and --changed were given." if changed else "No function to test was given.",
