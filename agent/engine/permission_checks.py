@@ -14,10 +14,10 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from aci.repository.git_files import is_git_file
 from aci.runtime.workspace import HARNESS_SESSION, is_session_name
 from aci.testing.suite_command import detect_command
 from agent.permissions.approvals import Approval
-from agent.permissions.decisions import is_git_file
 from agent.run_state.strategy_traits import is_by_hand
 from trajectories.errors import UsageError
 
