@@ -11,7 +11,8 @@
 
 Each tool is one file, named like its function; it needs no registration. Parameters may be str, int, bool, float,
 Literal or list[str], each also `| None`. A tool returns text or an `Observation`. A model's mistake becomes an
-observation with ok=False, and so do UsageError and the workspace's file errors.
+observation with ok=False, and so do UsageError and the workspace's file errors. The arguments of `@tool` are the fields
+of `ToolMetadata`; no other package knows a tool by its name.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from __future__ import annotations
 import difflib
 import inspect
 import posixpath
+import sys
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
 from aci.observation import output_text
 from aci.observation.sanitized_text import clean_text
+from aci.observation.text_source import TextSource
+from tools._metadata import Call, Consent, Question, Result, ToolMetadata, WhenLimited, not_needed
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -36,6 +40,21 @@ if TYPE_CHECKING:
 
     from aci.runtime.workspace import Workspace
     from trajectories.git_store.trees import Trees
+
+__all__ = [
+    "Call",
+    "Context",
+    "Question",
+    "Result",
+    "TextSource",
+    "Tool",
+    "ToolMetadata",
+    "Toolbox",
+    "metadata_of",
+    "not_needed",
+    "plain_name",
+    "tool",
+]
 
 Function = Callable[..., "Observation | str"]
 FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -95,14 +114,11 @@ class Context:
 
 @dataclass(frozen=True)
 class Tool:
-    """A function that a model may call. `writes`: whether it may change files; a snapshot is then taken after it.
-    `asked_for`: the tool is not offered to models; only strategies call it."""
+    """A function that a model may call, with its metadata."""
 
     name: str
     function: Function
-    writes: bool = True
-    kind: output_text.Kind = "other"
-    asked_for: bool = False
+    metadata: ToolMetadata
 
     @property
     def description(self) -> str:
@@ -172,16 +188,22 @@ class Tool:
 def tool(function: Function) -> Tool: ...
 @overload
 def tool(
-    *, writes: bool = True, kind: output_text.Kind = "other", asked_for: bool = False
+    *,
+    writes: bool = True,
+    kind: output_text.Kind = "other",
+    asked_for: bool = False,
+    runs: str = "",
+    reads: tuple[str, ...] = (),
+    result: Result = "other",
+    text: TextSource = ...,
+    consent: Consent | None = None,
+    when_limited: WhenLimited = "revert",
 ) -> Callable[[Function], Tool]: ...
-def tool(
-    function: Function | None = None, *, writes: bool = True, kind: output_text.Kind = "other", asked_for: bool = False
-) -> Tool | Callable[[Function], Tool]:
-    """Turn a function into a tool. `kind` selects the size limit of its output (see
-    `aci.observation.output_text.CAPS`)."""
+def tool(function: Function | None = None, **metadata: Any) -> Tool | Callable[[Function], Tool]:
+    """Turn a function into a tool. The keyword arguments are the fields of `ToolMetadata`."""
 
     def make(function: Function) -> Tool:
-        return Tool(function.__name__, function, writes, kind, asked_for)
+        return Tool(function.__name__, function, ToolMetadata(**metadata))
 
     return make if function is None else make(function)
 
@@ -205,12 +227,12 @@ class Toolbox:
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """Return the schema of every tool that is offered to models, in OpenAI's function-calling format."""
-        return tuple(made.schema for made in self.tools.values() if not made.asked_for)
+        return tuple(made.schema for made in self.tools.values() if not made.metadata.asked_for)
 
     def writes(self, action: Action) -> bool:
         """Return whether an action may change files; false for an action that cannot run."""
         made = self.get(action.tool)
-        return made is not None and made.writes and not action.error
+        return made is not None and made.metadata.writes and not action.error
 
     def is_built_in(self, tool: Tool) -> bool:
         """Return whether the tool belongs to this program and was not found through an entry point."""
@@ -218,13 +240,13 @@ class Toolbox:
 
     def get(self, name: str) -> Tool | None:
         """Return the tool that a model means; for example, `run-tests` and `functions.run_tests` mean `run_tests`."""
-        return self.tools.get(name.rpartition(".")[2].replace("-", "_"))
+        return self.tools.get(plain_name(name))
 
     def run(self, action: Action, ctx: Context) -> Observation:
         """Run one action. WorkspaceError and Stop propagate; every mistake of a model becomes an observation."""
         made = self.get(action.tool)
         if made is None:
-            known = ", ".join(name for name, each in self.tools.items() if not each.asked_for)
+            known = ", ".join(name for name, each in self.tools.items() if not each.metadata.asked_for)
             hint = _nearest(action.tool, self.tools)
             return Observation(f"There is no tool {_brief(action.tool)}{hint}. Tools: {known}.", ok=False)
         if action.error:
@@ -237,7 +259,27 @@ class Toolbox:
             answer = Observation("\n".join(filter(None, (error.message, error.fix))), ok=False)
         except FILE_ERRORS as error:
             answer = Observation(_file_error(error), ok=False)
-        return _limit_size(answer if isinstance(answer, Observation) else Observation(answer), made.kind, ctx)
+        return _limit_size(answer if isinstance(answer, Observation) else Observation(answer), made.metadata.kind, ctx)
+
+
+def plain_name(name: str) -> str:
+    """Return the name of the tool that a model means by `name`."""
+    return name.rpartition(".")[2].replace("-", "_")
+
+
+def metadata_of(name: str) -> ToolMetadata:
+    """Return the metadata of the tool that a record calls `name`; the defaults if no such tool is installed now."""
+    return _metadata_of(name, tuple(sys.path))
+
+
+@lru_cache(maxsize=256)
+def _metadata_of(name: str, path: tuple[str, ...]) -> ToolMetadata:
+    if name == "base" or name not in {known.replace("-", "_") for known in plugins.names("tools")}:
+        return ToolMetadata()
+    try:
+        return Toolbox([name]).tools[name].metadata
+    except Exception:  # noqa: BLE001 - a broken package does not prevent reading a record
+        return ToolMetadata()
 
 
 def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) -> Observation:

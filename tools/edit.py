@@ -10,16 +10,18 @@ from dataclasses import dataclass
 
 from aci.observation.output_text import cut_lines, number_lines
 from aci.observation.sanitized_text import clean_text
+from aci.repository.git_files import is_git_file
 from aci.repository.python_source import undefined_names
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import HARNESS_SESSION
 from tools import _matching
-from tools.base import Context, tool
+from tools.base import Call, Context, Question, TextSource, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 LONGEST_LINE = 300
 AROUND = 3
+GIT_REASON = "git's own files can name programs that git runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,26 @@ class _Fault:
     reason: str
 
 
-@tool
+def ask_about_git_file(call: Call) -> Question | None:
+    """Ask about git's own files only: the tool itself refuses files outside the repository."""
+    given = call.arguments
+    if not is_git_file(given["path"], call.workspace.root):
+        return None
+    subject, detail = shlex.join(["edit", given["path"]]), _edit_texts(given["old"], given["new"], given["all"])
+    return Question("Change this file that belongs to git?", subject, detail, GIT_REASON)
+
+
+def _edit_texts(old: str, new: str, everywhere: bool) -> str:
+    """Return the old and new text of an edit, with a prefix on each line to distinguish them from the question."""
+    first = "Old text, wherever it occurs:" if everywhere else "Old text:"
+    return "\n".join([first, *_prefix_lines("-", old), "New text:", *_prefix_lines("+", new)])
+
+
+def _prefix_lines(mark: str, text: str) -> list[str]:
+    return [f"{mark} {line}" for line in text.split("\n")] if text else ["(none)"]
+
+
+@tool(result="diff", text=TextSource("harness"), consent=ask_about_git_file, when_limited="check_path")
 def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Observation:
     """Replace `old` with `new` in a file. With an empty `old`, create the file. Returns the diff.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from aci.observation.output_text import CAPS
 from aci.observation.sanitized_text import clean_text
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult
-from tools.base import Context, tool
+from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
@@ -36,7 +36,13 @@ class _File:
         return ("test" in self.path.lower(), not defines, self.path)
 
 
-@tool(writes=False, kind="search")
+@tool(
+    writes=False,
+    kind="search",
+    reads=("path", "glob"),
+    text=TextSource("repository", "The result of a search"),
+    consent=not_needed,
+)
 def search(
     ctx: Context, pattern: str, path: str = ".", glob: str = "", fixed: bool = False, ignore_case: bool = False
 ) -> Observation:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from aci.runtime.workspace import TerminalOutput
-from tools.base import Context, tool
+from aci.runtime.workspace import TerminalOutput, is_session_name
+from tools.base import Call, Context, Question, tool
 from trajectories.records import Observation
 
 LONGEST = 600
+TERMINAL_REASON = "input to a terminal goes to whatever program runs there"
 
 
-@tool
+def ask_about_input(call: Call) -> Question | None:
+    name = call.arguments["name"]
+    if not is_session_name(name):
+        return None
+    return Question(f"Type this into the terminal {name}?", call.arguments["input"], why=TERMINAL_REASON)
+
+
+# A terminal shows files, output of programs and what the model typed, so the owner of its text is unknown.
+@tool(runs="input", consent=ask_about_input)
 def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observation:
     """Type into a named terminal session (pdb, REPLs, editors) and see its output. A new session starts with a shell.
 

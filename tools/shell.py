@@ -6,11 +6,23 @@ from functools import partial
 
 from aci.observation.output_kinds import kind_of
 from tools._command_result import run
-from tools.base import Context, tool
+from tools.base import Call, Context, Question, TextSource, tool
 from trajectories.records import Observation
 
 
-@tool(kind="view")
+def ask_about_command(call: Call) -> Question:
+    command = call.arguments["command"]
+    folder = call.workspace.folder() if command else ""
+    return Question("Run this command on this machine?", command, folder=folder)
+
+
+@tool(
+    kind="view",
+    runs="command",
+    result="command",
+    text=TextSource("program", "The output of `{}`", "command"),
+    consent=ask_about_command,
+)
 def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
     """Run a command in a persistent shell. Working directory and exported variables persist. No TTY; stdin is empty.
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Sequence
 
 from tools._tree_diff import stat, unrecorded
-from tools.base import Context, Toolbox, tool
+from tools.base import Context, TextSource, Toolbox, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Action, Observation
 
@@ -17,7 +17,7 @@ UNCHANGED = "No file differs from the base, so there is no patch."
 CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
 
 
-@tool(writes=False)
+@tool(writes=False, text=TextSource("harness"), consent=not_needed, when_limited="refuse")
 def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
     """Submit the repository's changes as the patch. Ignored if your new tests fail in the same reply.
 

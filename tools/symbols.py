@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import cut_lines, number_lines
-from tools.base import Context, Toolbox, tool
+from tools.base import Context, TextSource, Toolbox, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
@@ -49,7 +49,7 @@ QUESTION_PATTERNS = {
 LONGEST_NAME = 100
 
 
-@tool(writes=False, kind="view")
+@tool(writes=False, kind="view", text=TextSource("repository"), consent=not_needed)
 def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
     """Find a function, class or file, and what calls, tests, extends or uses it. Includes your edits.
 

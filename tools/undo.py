@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tools._tree_diff import stat, unrecorded
-from tools.base import Context, tool
+from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 FURTHER = "Only the user can go back further; `edit` can change any file."
 
 
-@tool
+@tool(text=TextSource("harness"), consent=not_needed, when_limited="refuse")
 def undo(ctx: Context, steps: int = 1) -> Observation:
     """Undo the last replies that changed files, in the files (except those that git ignores) and in this conversation.
     Cannot be undone.

@@ -12,7 +12,7 @@ from aci.observation.output_text import CAPS, cut_lines, number_lines
 from aci.repository.python_source import Definition, definitions
 from aci.runtime.workspace import HARNESS_SESSION
 from tools._tree_diff import unrecorded
-from tools.base import Context, tool
+from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
@@ -25,7 +25,14 @@ PLACE = re.compile(r"(.+?):(\d{1,9})(?:-(\d{1,9}))?")
 PYTHON = (".py", ".pyi", ".pyx")
 
 
-@tool(writes=False, kind="view")
+@tool(
+    writes=False,
+    kind="view",
+    reads=("path",),
+    result="file",
+    text=TextSource("repository", "The file {}", "path"),
+    consent=not_needed,
+)
 def view(
     ctx: Context, path: str, start: int | None = None, end: int | None = None, symbol: str | None = None
 ) -> Observation:

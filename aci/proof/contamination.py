@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 MOST_SENTENCES = 5
 _PATIENCE = 20.0
 _NOT_PACKAGES = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "benchmarks", "scripts", "tools"})
-_READ = {
-    "shell": ("command",),
-    "session": ("input",),
-    "python": ("code",),
-    "view": ("path",),
-    "search": ("path", "glob"),
-}
 _PYTHON = frozenset({"download", "install", "add", "index", "wheel"})
 _NODE = frozenset({"pack", "view", "install", "add", "i"})
 _FETCH = {
@@ -108,14 +101,19 @@ def package_names(trees: Trees, tree: str) -> tuple[str, ...]:
     return tuple(sorted(found - _NOT_PACKAGES | set(_published(trees, tree, files))))
 
 
-def find_contamination(steps: Iterable[Step], names: Sequence[str]) -> tuple[str, ...]:
-    """Return a sentence for each step that may have revealed the fix; `names` are the names of the repository's
-    package."""
+def find_contamination(
+    steps: Iterable[Step], names: Sequence[str], searched: Callable[[str], Sequence[str]]
+) -> tuple[str, ...]:
+    """Return a sentence for each step that may have revealed the fix.
+
+    `names` are the names of the repository's package, and `searched` returns the arguments of a tool that hold commands
+    or paths.
+    """
     sentences = dict.fromkeys(
         f"Step {step.id} {what}."
         for step in steps
         for action, seen in zip(step.actions, step.observations, strict=False)
-        for what in _suspicions(action, seen, names)
+        for what in _suspicions(action, seen, names, searched(action.tool))
     )
     shown = list(sentences)[:MOST_SENTENCES]
     more = len(sentences) - len(shown)
@@ -138,9 +136,9 @@ def find_installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tupl
     return tuple(_copy(name, version, origin, _version(trees, tree)) for name, version, origin in rows)
 
 
-def _suspicions(action: Action, seen: Observation, names: Sequence[str]) -> Iterator[str]:
+def _suspicions(action: Action, seen: Observation, names: Sequence[str], searched: Sequence[str]) -> Iterator[str]:
     succeeded = seen.ok and not _FAILED.search(seen.text)
-    for field in _READ.get(action.tool, ()):
+    for field in searched:
         text = _without_files(str(action.arguments.get(field) or ""))[:_READ_AT_MOST]
         if path := _installed(text, names):
             yield (f"read {path}, an installed copy of the package" if seen.ok else f"looked for {path}")

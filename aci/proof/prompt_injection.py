@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from aci.observation.text_source import TextSource
 from aci.proof.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
 
@@ -20,8 +21,6 @@ MOST_SENTENCES, MOST_FILES = 5, 3
 LONGEST_NAME = 80
 LONGEST = 200_000
 """Maximum number of characters of a text that are searched."""
-OWN = frozenset({"edit", "submit", "undo"})
-"""Tools whose results repeat what the model itself wrote."""
 ADVICE = re.compile(r'<advice file="([^"\n]{1,200})">\n(.*?)\n</advice>', re.DOTALL)
 
 
@@ -39,15 +38,15 @@ class ReadText:
     is_message: bool = True
 
 
-def find_injections(steps: Iterable[Step], issue: Issue) -> tuple[str, ...]:
+def find_injections(steps: Iterable[Step], issue: Issue, source_of: Callable[[str], TextSource]) -> tuple[str, ...]:
     """Return a sentence for each text that tries to instruct the agent, with its source, but without quoting it.
 
-    Files whose names show that injections are their subject (prompts, data of safety tests) are listed together in one
-    sentence.
+    `source_of` returns whose text a tool returns; the harness's own text is not searched. Files whose names show that
+    injections are their subject (prompts, data of safety tests) are listed together in one sentence.
     """
     found: dict[str, list[str]] = {}
     about: dict[str, None] = {}
-    for text in (*_of_issue(issue), *_of_steps(steps)):
+    for text in (*_of_issue(issue), *_of_steps(steps, source_of)):
         for source, what in _findings(text):
             if text.path and ABOUT_SUCH.search(text.path):
                 about[text.path] = None
@@ -89,11 +88,12 @@ def _name(text: str) -> str:
     return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
 
 
-def _of_steps(steps: Iterable[Step]) -> Iterator[ReadText]:
+def _of_steps(steps: Iterable[Step], source_of: Callable[[str], TextSource]) -> Iterator[ReadText]:
     for step in steps:
         for action, seen in zip(step.actions, step.observations, strict=False):
-            if action.tool not in OWN:
-                yield _of_action(action, seen)
+            source = source_of(action.tool)
+            if source.owner != "harness":
+                yield _of_action(action, seen, source)
         if step.author == "proof":
             yield from (ReadText("The output of the tests", seen.text) for seen in step.observations)
         elif not step.actions:
@@ -102,23 +102,12 @@ def _of_steps(steps: Iterable[Step]) -> Iterator[ReadText]:
                     yield ReadText(f"The file {_name(path)}", text, _name(path), is_message=False)
 
 
-def _of_action(action: Action, seen: Observation) -> ReadText:
-    named = action.arguments
-    match action.tool:
-        case "view":
-            path = _name(str(named.get("path") or ""))
-            return ReadText(f"The file {path}", seen.text, path, is_message=False)
-        case "shell":
-            command = _name(str(named.get("command") or "").strip().partition("\n")[0])
-            return ReadText(f"The output of `{command.replace('`', chr(39))}`", seen.text, command)
-        case "python":
-            return ReadText("The output of Python", seen.text)
-        case "run_tests":
-            return ReadText("The output of the tests", seen.text)
-        case "search":
-            return ReadText("The result of a search", seen.text, is_message=False)
-        case tool:
-            return ReadText(f"The result of {_name(tool)}", seen.text, is_message=False)
+def _of_action(action: Action, seen: Observation, source: TextSource) -> ReadText:
+    is_message = source.owner == "program"
+    what = str(action.arguments.get(source.argument) or "") if source.argument else action.tool
+    what = _name(what.strip().partition("\n")[0] if is_message else what)
+    quoted = what.replace("`", "'") if is_message else what  # the title quotes a command in backquotes
+    return ReadText(source.title.replace("{}", quoted), seen.text, what if source.argument else "", is_message)
 
 
 def _findings(text: ReadText) -> Iterator[tuple[str, str]]:

@@ -19,10 +19,10 @@ from aci.observation.untrusted_text import wrap_output
 from agent.conversation.observation_stubs import (
     long_lines,
     names,
+    result_of,
     shortened,
     shows_a_file,
     stub,
-    tool_of,
     with_short_arguments,
     words,
 )
@@ -204,7 +204,7 @@ class Compaction:
         action, observation = step.actions[number - 1], step.observations[number - 1]
         self._pinned.add(len(self.parts), action, observation)
         size = characters(message)
-        diff = tool_of(action) == "edit" and observation.ok
+        diff = result_of(action) == "diff" and observation.ok
         part = ObservationEntry(
             message, size, self._calls, step, number, size - FRAME > LONG and not diff, used=self._calls
         )

@@ -11,11 +11,14 @@ from typing import Any
 from aci.observation.output_kinds import kind_of_command
 from aci.observation.output_text import shorten
 from agent.models.base import Message
+from tools.base import Result, metadata_of, plain_name
 from trajectories.records import Action, Observation, Step
 
 LONG_ARGUMENT = 500
 LONG_LINE, LONG_NAME = 20, 5
 MOST_COMMAND, MOST_NAMES = 80, 40
+STORED = re.compile(r"out:\d{1,9}|step:\d{1,9}\.\d{1,9}")
+"""Matches the reference of a stored observation, which is viewed like a file."""
 _PATH = re.compile(r"[\w./-]+")
 _FILE = re.compile(r"\w\.\w{1,5}$")
 _NAME = re.compile(r"[A-Za-z_]\w+")
@@ -44,7 +47,7 @@ def address(step: Step, number: int) -> str:
     if observation.out is not None:
         return f"out:{observation.out}"
     path = action.arguments.get("path")
-    if tool_of(action) == "view" and isinstance(path, str) and re.fullmatch(r"out:\d{1,9}|step:\d{1,9}\.\d{1,9}", path):
+    if result_of(action) == "file" and isinstance(path, str) and STORED.fullmatch(path):
         return path
     return f"step:{step.n}.{number}"
 
@@ -63,15 +66,16 @@ def with_short_arguments(message: Message) -> Message:
     return {**message, "tool_calls": calls}
 
 
-def tool_of(action: Action) -> str:
-    """Return the name of the tool that an action calls, as the toolbox resolves it."""
-    return action.tool.rpartition(".")[2].replace("-", "_")
+def result_of(action: Action) -> Result:
+    """Return what the result of an action is, which determines how it folds (see `ToolMetadata`)."""
+    return metadata_of(plain_name(action.tool)).result
 
 
 def shows_a_file(action: Action) -> bool:
     """Return whether an action shows the text of a file, which an edit may have to quote."""
-    tool = tool_of(action)
-    return tool == "view" or (tool == "shell" and kind_of_command(str(action.arguments.get("command", ""))) == "view")
+    tool = metadata_of(plain_name(action.tool))
+    command = str(action.arguments.get(tool.runs, ""))
+    return tool.result == "file" or (tool.result == "command" and kind_of_command(command) == "view")
 
 
 def long_lines(text: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 
-from agent.conversation.observation_stubs import tool_of
+from agent.conversation.observation_stubs import result_of
 from trajectories.records import Action, Observation
 
 LONGEST_MARK = 200
@@ -33,12 +33,12 @@ class PinnedObservations:
     def add(self, index: int, action: Action, observation: Observation) -> None:
         """Add the next observation."""
         path = posixpath.normpath(str(action.arguments.get("path", "")))
-        match tool_of(action), observation.ok:
-            case "view", True:
+        match result_of(action), observation.ok:
+            case "file", True:
                 self._view(index, path, observation.text)
-            case "edit", True:
+            case "diff", True:
                 self._edit(path, str(action.arguments.get("old", "")), str(action.arguments.get("new", "")))
-            case "run_tests", False:
+            case "tests", False:
                 self._failing = index
 
     def _view(self, index: int, path: str, text: str) -> None:

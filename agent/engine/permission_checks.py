@@ -9,16 +9,15 @@ user is always asked about it.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aci.runtime.workspace import HARNESS_SESSION, is_session_name
+from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_command import detect_command
 from agent.permissions.approvals import Approval
-from agent.permissions.decisions import is_git_file
 from agent.run_state.strategy_traits import is_by_hand
+from tools.base import Call, Question
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +26,7 @@ if TYPE_CHECKING:
     from tools.base import Tool
     from trajectories.records import Action
 
-TERMINAL_REASON = "input to a terminal goes to whatever program runs there"
-PROGRAM_REASON = "a program can do whatever a command can"
-NODES_REASON = "where the command takes names of tests depends on its runner"
-PLAIN_NODE = re.compile(r"[A-Za-z0-9_./:@=+,\[\]-]+")
 TOOL_REASON = "the arguments do not show what the tool does"
-GIT_REASON = "git's own files can name programs that git runs"
-SAFE_TOOLS = frozenset(("view", "search", "symbols", "undo", "submit"))
-"""Built-in tools that only read, or that change only files of the repository."""
 TESTS_QUESTION = "Run the tests of this repository, and those of this change, on this machine?"
 TESTS_DETAIL = "This includes imports and checks of the changed code. The answer holds for the whole turn."
 WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again with each change, on this machine?"
@@ -54,60 +46,42 @@ def refusal(task: Task, tool: Tool, action: Action) -> str:
 def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
     """Return the question to the user; None if no permission is needed or the tool will reject the arguments itself."""
     built_in = task.engine.toolbox.is_built_in(tool)
-    if built_in and (task.settings.workspace != "local" or tool.name in SAFE_TOOLS):
+    if built_in and task.settings.workspace != "local":
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
     except UsageError:
         return None
-    root, detail = task.workspace.root, ""
-    match tool.name:
-        case "shell":
-            title, subject, why = "Run this command on this machine?", given["command"], ""
-        case "edit":  # the tool itself refuses files outside the repository
-            path = given["path"] if is_git_file(given["path"], root) else ""
-            title, subject, why = (
-                "Change this file that belongs to git?",
-                path and shlex.join(["edit", path]),
-                GIT_REASON,
-            )
-            detail = _edit_texts(given["old"], given["new"], given["all"])
-        case "python":
-            title, subject, why = "Run this Python on this machine?", given["code"], PROGRAM_REASON
-        case "session":
-            if not is_session_name(given["name"]):
-                return None
-            title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TERMINAL_REASON
-        case "run_tests":
-            title = "Run tests with this command on this machine?"
-            nodes = given["nodes"] or [task.settings.subtree] * bool(task.settings.subtree and not given["command"])
-            command = given["command"] or _test_command(task, nodes)
-            subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
-            why = NODES_REASON if nodes and (given["command"] or not all(map(PLAIN_NODE.fullmatch, nodes))) else ""
-        case _:
-            whose = "" if built_in else " of another package"
-            title, subject, why = f"Run the tool {tool.name}{whose} on this machine?", _call(tool, given), TOOL_REASON
-    if not subject:
+    asked = _question_of(task, tool, given) if built_in else _whole_call(tool, given, " of another package")
+    if asked is None or not asked.subject:
         return None
-    folder = task.workspace.folder() if tool.name == "shell" else root
-    return Approval("command", title, subject, detail, root=root, folder=folder, why=why, cancel=task.cancel)
+    root = task.workspace.root
+    return Approval(
+        "command",
+        asked.title,
+        asked.subject,
+        asked.detail,
+        root=root,
+        folder=asked.folder or root,
+        why=asked.why,
+        cancel=task.cancel,
+    )
 
 
-def _call(tool: Tool, given: dict[str, Any]) -> str:
-    """Return a tool call formatted like a shell command, so that a rule that denies `command deploy` also applies to
-    the tool `deploy`."""
+def _question_of(task: Task, tool: Tool, given: dict[str, Any]) -> Question | None:
+    """Return the question that the tool's metadata declares."""
+    if tool.metadata.consent is None:
+        return _whole_call(tool, given)
+    call = Call(given, task.workspace, task.settings.subtree, lambda nodes: _test_command(task, nodes))
+    return tool.metadata.consent(call)
+
+
+def _whole_call(tool: Tool, given: dict[str, Any], whose: str = "") -> Question:
+    """Return the question about a tool whose effects are unknown. Its subject is formatted like a shell command, so
+    that a rule that denies `command deploy` also applies to the tool `deploy`."""
     values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
-    return shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
-
-
-def _edit_texts(old: str, new: str, everywhere: bool) -> str:
-    """Return the old and new text of an edit, with a prefix on each line to distinguish them from the question."""
-    first = "Old text, wherever it occurs:" if everywhere else "Old text:"
-    return "\n".join([first, *_prefix_lines("-", old), "New text:", *_prefix_lines("+", new)])
-
-
-def _prefix_lines(mark: str, text: str) -> list[str]:
-    return [f"{mark} {line}" for line in text.split("\n")] if text else ["(none)"]
+    subject = shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
+    return Question(f"Run the tool {tool.name}{whose} on this machine?", subject, why=TOOL_REASON)
 
 
 def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:

@@ -35,7 +35,7 @@ from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
-from tools.base import Toolbox
+from tools.base import Toolbox, metadata_of
 from trajectories.errors import (
     Cancelled,
     ConfigError,
@@ -342,7 +342,8 @@ def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
     possible prompt injections."""
     names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
-    read, injected = find_contamination(steps, names), find_injections(steps, engine.run.issue)
+    read = find_contamination(steps, names, lambda tool: metadata_of(tool).searched)
+    injected = find_injections(steps, engine.run.issue, lambda tool: metadata_of(tool).text)
     return replace(verdict, notes=(*verdict.notes, *engine.workspaces.copies, *read, *injected))
 
 

@@ -427,7 +427,7 @@ class Task:
         tool = None if action.error else self.engine.toolbox.get(action.tool)
         if tool is None:
             return ""
-        why = self.scope.refusal(tool.name, action, self.workspace.root) if self.scope.is_limited else ""
+        why = self.scope.refusal(tool, action, self.workspace.root) if self.scope.is_limited else ""
         return why or ("" if self.by_hand else refusal(self, tool, action))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:

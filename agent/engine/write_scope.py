@@ -13,9 +13,7 @@ from trajectories.records import Action, Observation
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.engine.task import Task
-
-ENDING = ("undo", "submit")
-"""Tools that are useless if nothing may be changed."""
+    from tools.base import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,13 @@ class Scope:
         inside = f"{self.folder}/"
         return [path for path in paths if self.nothing or (self.folder and not path.startswith(inside))]
 
-    def refusal(self, tool: str, action: Action, root: str) -> str:
+    def refusal(self, tool: Tool, action: Action, root: str) -> str:
         """Return why an action of this tool is not run; "" if it may run. `root` is the repository's folder."""
-        if self.tools and tool not in self.tools:
+        if self.tools and tool.name not in self.tools:
             return f"Not run: the tools here are {', '.join(self.tools)}."
-        if self.nothing and tool in ENDING:
+        if self.nothing and tool.metadata.when_limited == "refuse":
             return f"Not run: {self.why}. Answer in words."
-        if not self.is_limited or tool != "edit":
+        if not self.is_limited or tool.metadata.when_limited != "check_path":
             return ""
         path = posixpath.normpath(str(action.arguments.get("path", "")).removeprefix(f"{root}/"))
         if not self.outside([path]):

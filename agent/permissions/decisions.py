@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.repository.git_files import has_git_folder
 from agent.permissions.approvals import FORBIDDEN, Answer, Approval
 from agent.permissions.command_wrappers import is_git
 from agent.permissions.rule_store import StoredRule, parse_rules
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from agent.permissions.permission_table import PermissionTable
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
-IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|:.*")
 NOWHERE = "/dev/null"
 
 
@@ -107,30 +106,14 @@ def is_plain_path(path: str, folder: str, root: str) -> bool:
 
     All spellings that a file system may accept for git's files are checked. False if this cannot be determined.
     """
-    if not path or not root or ".." in path.split("/") or _is_of_git(path.split("/")):
+    if not path or not root or ".." in path.split("/") or has_git_folder(path.split("/")):
         return False
     try:
         parts = Path(folder, path).relative_to(root).parts
         below = [Path(root, *parts[: number + 1]) for number in range(len(parts))]
-        return bool(parts) and not _is_of_git(parts) and not any(each.is_symlink() for each in below)
+        return bool(parts) and not has_git_folder(parts) and not any(each.is_symlink() for each in below)
     except (OSError, ValueError):  # the name is too long, or outside the root
         return False
-
-
-def is_git_file(path: str, root: str) -> bool:
-    """Return whether a path, absolute or relative to `root`, is one of git's own files, directly or through links."""
-    try:
-        real = Path(root, path).resolve().relative_to(Path(root).resolve()).parts
-    except (OSError, RuntimeError, ValueError):
-        real = ()
-    return _is_of_git(path.split("/")) or _is_of_git(real)
-
-
-def _is_of_git(parts: Sequence[str]) -> bool:
-    """Return whether a path component is a name of git's folder on any file system. HFS ignores some characters, and
-    NTFS ignores trailing dots and blanks and has a short name for the folder."""
-    names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
-    return any(name in (".git", "git~1") for name in names)
 
 
 def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:

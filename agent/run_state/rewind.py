@@ -14,12 +14,12 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 
+from tools.base import metadata_of
 from trajectories.records import Observation, Step
 
 BACK_TO, REWIND, TOLD = "back_to", "rewind", "told"
 LINE, SAFETY, HINT = "undo", "safety", "hint"
 """Authors of special steps: summaries of omitted steps, the regression guard's messages, and hints about loops."""
-READ_ONLY_TOOLS = {"view", "search", "symbols"}
 LONGEST, LONGEST_ACTION, LONGEST_ANSWER = 1_000, 80, 120
 
 
@@ -105,8 +105,9 @@ def _describe(step: Step) -> list[str]:
     return [
         _action(action.tool, action.arguments.values()) + (f" ({_line(seen.text, LONGEST_ANSWER)})" if shown else "")
         for action, seen in zip(step.actions, step.observations, strict=False)
-        for shown in [action.tool == "run_tests" or not seen.ok]
-        if action.tool not in READ_ONLY_TOOLS
+        for tool in [metadata_of(action.tool)]
+        for shown in [tool.result == "tests" or not seen.ok]
+        if not tool.only_looks
     ]
 
 

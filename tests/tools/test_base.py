@@ -48,7 +48,7 @@ def bench(make_bench: MakeBench) -> Bench:
 
 def test_function_becomes_tool() -> None:
     assert sample.name == "sample"
-    assert not sample.writes
+    assert not sample.metadata.writes
     assert sample.schema["function"] == {
         "name": "sample",
         "description": "Do a thing.\n\nMore about it.",

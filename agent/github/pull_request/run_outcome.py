@@ -26,6 +26,7 @@ from agent.github.task.result_file import Outcome
 from agent.github.task.secret_masking import each_text
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, submission_field
+from tools.base import metadata_of
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Once
 
@@ -60,7 +61,8 @@ def outcome_of(
     report = _bounded(as_json(result, error), secrets)
     del report["patch"]
     issue = engine.run.issue
-    injected = find_injections(engine.trajectory.all_steps(), replace(issue, comments=(*issue.comments, *thread)))
+    whole = replace(issue, comments=(*issue.comments, *thread))
+    injected = find_injections(engine.trajectory.all_steps(), whole, lambda tool: metadata_of(tool).text)
     report["verdict"]["notes"] = [note for note in report["verdict"]["notes"] if note not in injected]
     work = last_work(engine)
     if report["exit"] == 6 and _is_no_fix(engine, result, work):

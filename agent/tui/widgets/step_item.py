@@ -69,6 +69,8 @@ class StepItem:
         return [line, *text_blocks(text, "muted", 4)] if opened else [line]
 
     def _whole(self, action: Action, seen: Observation | None, outputs: Outputs) -> Iterator[Block]:
+        from tools.base import metadata_of
+
         path = str(action.arguments.get("path", ""))
         if seen is None or not _is_diff(seen.text):
             yield from _arguments(action.arguments, path)
@@ -77,7 +79,7 @@ class StepItem:
         text = (outputs(seen.out) if seen.out is not None else "") or seen.text
         if _is_diff(text):
             yield from code_blocks(text, language="diff", indent=4)
-        elif seen.ok and action.tool == "view" and path:
+        elif seen.ok and path and metadata_of(action.tool).result == "file":
             yield from code_blocks(text, path, indent=4)
         else:
             yield from text_blocks(text, "text" if seen.ok else "warning", 4)

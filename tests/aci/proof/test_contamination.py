@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from aci.proof.contamination import find_contamination, find_installed_copies, package_names
+from aci.proof import contamination
+from aci.proof.contamination import find_installed_copies, package_names
+from tools.base import metadata_of
 from trajectories.records import Action, Observation, Step
 
 NAMES = ("flask", "Flask-Login")
+find_contamination = partial(contamination.find_contamination, searched=lambda tool: metadata_of(tool).searched)
 
 
 def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -> Step:

@@ -1,5 +1,6 @@
 """Approvals that a run requests, and the effect of a refusal."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from agent.permissions.rules import Rule
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finish_solving
 from tests.external_plugin import install_tool
+from tools.base import ToolMetadata
 from trajectories.errors import Cancelled, UsageError
 from trajectories.journal import read
 from trajectories.records import Action
@@ -149,6 +151,22 @@ def test_external_tool_needs_approval_each_time(bench, tmp_path, monkeypatch) ->
     assert judge(approvals[0], [Rule("command", "deploy")], rules).yes is False
 
 
+def test_external_tool_cannot_declare_that_it_needs_no_approval(bench, tmp_path, monkeypatch) -> None:
+    install_tool(tmp_path / "site", monkeypatch, "look_up")
+    file = tmp_path / "site" / "outsider_look_up.py"
+    declared = file.read_text().replace("@tool", "@tool(writes=False, consent=not_needed)")
+    file.write_text(declared.replace("Context, tool", "Context, not_needed, tool"))
+    bench.begin(line("Run.", act("look_up", target="x")))
+    engine = bench.engine()
+    approvals: list[Approval] = []
+    engine.approve = lambda approval: approvals.append(approval) or Answer(False)
+    list(one_reply(Task(engine)))
+    engine.close()
+    assert [(each.title, bool(each.why)) for each in approvals] == [
+        ("Run the tool look_up of another package on this machine?", True)
+    ]
+
+
 def test_external_tool_needs_approval_with_container_workspace(bench, tmp_path, monkeypatch) -> None:
     """The tool runs in this process, not in the container."""
     install_tool(tmp_path / "site", monkeypatch)
@@ -237,13 +255,13 @@ def test_terminal_name_is_checked_before_approval(bench, name: str) -> None:
     assert not steps[-1].observations[0].ok
 
 
-def test_unknown_built_in_tool_needs_approval(bench, monkeypatch) -> None:
+def test_tool_without_metadata_needs_approval(bench) -> None:
     bench.begin(line("Run."))
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    monkeypatch.setattr("agent.engine.permission_checks.SAFE_TOOLS", frozenset())
-    refusal(Task(engine), engine.toolbox.tools["view"], Action("view", {"path": "/etc/passwd"}))
+    view = replace(engine.toolbox.tools["view"], metadata=ToolMetadata())
+    refusal(Task(engine), view, Action("view", {"path": "/etc/passwd"}))
     engine.close()
     assert approvals[0].title == "Run the tool view on this machine?"
 
