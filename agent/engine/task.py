@@ -17,7 +17,13 @@ from aci.observation.output_text import mask_secrets
 from agent.conversation.action_summary import describe
 from agent.conversation.model_requests import RequestSpec, send
 from agent.conversation.model_roles import CODER
-from agent.conversation.request_builder import build_request, is_superseded, model_for_role, unread_messages
+from agent.conversation.request_builder import (
+    build_request,
+    is_superseded,
+    model_for_role,
+    system_prompt,
+    unread_messages,
+)
 from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.engine import Engine
 from agent.engine.loop import is_submission, loop
@@ -171,7 +177,7 @@ class Task:
         for step in self._recorded[self._at :]:
             if step.author != "resume":
                 return step.author == "user"
-        return bool(unread_messages(self))
+        return bool(unread_messages(self.engine.trajectory, self.branch, self.steps))
 
     @property
     def workspace(self) -> Workspace:
@@ -191,16 +197,21 @@ class Task:
         if recorded := self.engine.trajectory.replies.get((self.branch, self.asks)):
             if not self._next():
                 self.engine.ledger.check()
-                self._is_superseded_reply = is_superseded(self, recorded)
+                self._is_superseded_reply = is_superseded(self.engine.trajectory, recorded)
             return recorded
         self.cancel.check()
         self.engine.take_step()
         self.engine.report("ask", self.branch, role)
         offered = self.scope.offered(self.engine.run.tools) if tools else ()
-        ask = RequestSpec(
-            self.branch, self.asks, partial(build_request, self, role), offered, self.cancel, self.temperature
+        trajectory, system = self.engine.trajectory, system_prompt(self.prompts, role)
+        build = partial(build_request, trajectory, self.branch, system, self.steps)
+        last, notes = trajectory.replies.get((self.branch, self.asks - 1)), trajectory.notes[self.heard_before :]
+        model = model_for_role(self.engine.models, role, self.branch, last, notes)
+        return send(
+            self.engine,
+            model,
+            RequestSpec(self.branch, self.asks, build, offered, self.cancel, self.temperature),
         )
-        return send(self.engine, model_for_role(self, role), ask)
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
         """Run the actions in order, in this branch's workspace. Mistakes of the model are reported in observations, not
@@ -419,7 +430,7 @@ class Task:
         if self._needs_resume_notice:
             self._needs_resume_notice = False
             self._write("resume", self.tree, None, (), (Observation(RESUMED),), "")
-        for note in unread_messages(self):
+        for note in unread_messages(self.engine.trajectory, self.branch, self.steps):
             self._write("user", self.tree, None, (), (Observation(note.text),), "")
 
     def _refusal(self, action: Action) -> str:

@@ -11,7 +11,7 @@ from agent.candidates.candidate_selection import adopt_candidate, select_candida
 from agent.candidates.cross_test_matrix import run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
 from agent.candidates.patch_deduplication import deduplicate
-from agent.conversation.model_roles import CODER, cheapest_first
+from agent.conversation.model_roles import CODER
 from agent.phases.template_candidates import template_candidates
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import places
@@ -39,7 +39,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     task.note("phase", "localize")
     places(task)
     given = yield from given_tests(task)
-    models: list[str] = task.once("models", lambda: cheapest_first(task, (CODER, "senior")))
+    models: list[str] = task.once("models", lambda: task.engine.models.cheapest_first((CODER, "senior")))
     known: list[Candidate] = yield from template_candidates(task, given)
     every = list(known)
     chosen, matrix, sure = next((one for one in known if one.verdict.verified), None), None, True
