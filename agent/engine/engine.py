@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.suite_baselines import Baselines
@@ -34,9 +33,6 @@ from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    pass
 
 
 class Engine:
@@ -156,7 +152,7 @@ class Engine:
             services=services(self.settings, self.repository.name),
             cancel=self.cancel,
             say=lambda line: self.report("say", "main", line),
-            may_set_up=partial(may_set_up, self),
+            may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
         return options, self.settings
 

@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.runtime.workspace import HARNESS_SESSION, is_session_name
 from aci.testing.suite_command import detect_command
@@ -22,9 +22,13 @@ from agent.run_state.strategy_traits import is_by_hand
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.engine.engine import Engine
-    from agent.engine.task import Task
-    from tools.base import Tool
+    from threading import Lock
+
+    from aci.runtime.workspace import Workspace
+    from agent.limits.cancellation import CancellationToken
+    from agent.permissions.approvals import Approve
+    from agent.run_state.turn_input import TurnInput
+    from tools.base import Tool, Toolbox
     from trajectories.records import Action
 
 TERMINAL_REASON = "input to a terminal goes to whatever program runs there"
@@ -41,26 +45,48 @@ WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again w
 REFUSED = "Not tested: permission was denied."
 
 
-def refusal(task: Task, tool: Tool, action: Action) -> str:
+class Permissions(Protocol):
+    """The parts of a run that decide on permissions."""
+
+    approve: Approve
+    toolbox: Toolbox
+    may_test: bool | None
+    testing: Lock
+
+
+class ActingBranch(Protocol):
+    """The parts of a branch that questions about its actions depend on."""
+
+    turn: TurnInput
+    cancel: CancellationToken
+    by_hand: bool
+
+    @property
+    def engine(self) -> Permissions: ...
+    @property
+    def workspace(self) -> Workspace: ...
+
+
+def refusal(branch: ActingBranch, tool: Tool, action: Action) -> str:
     """Return why the action is not run; "" if it may run. Raises Cancelled."""
-    approval = _question(task, tool, action)
+    approval = _question(branch, tool, action)
     if approval is None:
         return ""
-    answer = task.engine.approve(approval)
-    task.cancel.check()
+    answer = branch.engine.approve(approval)
+    branch.cancel.check()
     return "" if answer.yes else f"The user refused this{f': {answer.reason}' if answer.reason else '.'}"
 
 
-def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
+def _question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | None:
     """Return the question to the user; None if no permission is needed or the tool will reject the arguments itself."""
-    built_in = task.engine.toolbox.is_built_in(tool)
-    if built_in and (task.settings.workspace != "local" or tool.name in SAFE_TOOLS):
+    built_in = branch.engine.toolbox.is_built_in(tool)
+    if built_in and (branch.turn.settings.workspace != "local" or tool.name in SAFE_TOOLS):
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
     except UsageError:
         return None
-    root, detail = task.workspace.root, ""
+    root, detail = branch.workspace.root, ""
     match tool.name:
         case "shell":
             title, subject, why = "Run this command on this machine?", given["command"], ""
@@ -80,8 +106,10 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
             title, subject, why = f"Type this into the terminal {given['name']}?", given["input"], TERMINAL_REASON
         case "run_tests":
             title = "Run tests with this command on this machine?"
-            nodes = given["nodes"] or [task.settings.subtree] * bool(task.settings.subtree and not given["command"])
-            command = given["command"] or _test_command(task, nodes)
+            nodes = given["nodes"] or [branch.turn.settings.subtree] * bool(
+                branch.turn.settings.subtree and not given["command"]
+            )
+            command = given["command"] or _test_command(branch, nodes)
             subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
             why = NODES_REASON if nodes and (given["command"] or not all(map(PLAIN_NODE.fullmatch, nodes))) else ""
         case _:
@@ -89,8 +117,8 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
             title, subject, why = f"Run the tool {tool.name}{whose} on this machine?", _call(tool, given), TOOL_REASON
     if not subject:
         return None
-    folder = task.workspace.folder() if tool.name == "shell" else root
-    return Approval("command", title, subject, detail, root=root, folder=folder, why=why, cancel=task.cancel)
+    folder = branch.workspace.folder() if tool.name == "shell" else root
+    return Approval("command", title, subject, detail, root=root, folder=folder, why=why, cancel=branch.cancel)
 
 
 def _call(tool: Tool, given: dict[str, Any]) -> str:
@@ -110,45 +138,47 @@ def _prefix_lines(mark: str, text: str) -> list[str]:
     return [f"{mark} {line}" for line in text.split("\n")] if text else ["(none)"]
 
 
-def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
+def _test_command(branch: ActingBranch, nodes: Sequence[str] = ()) -> str:
     """Return the configured or detected test command; "" if none is detected."""
     try:
-        return task.settings.test or detect_command(task.workspace, HARNESS_SESSION, nodes)
+        return branch.turn.settings.test or detect_command(branch.workspace, HARNESS_SESSION, nodes)
     except UsageError:
         return ""
 
 
-def may_test(task: Task, workload: str = "") -> bool:
+def may_test(branch: ActingBranch, workload: str = "") -> bool:
     """Return whether a strategy may execute the changed code: run tests, import modules and run the `workload`, if
     there is one.
 
     The user is asked once per turn, in local workspaces only, and never in turns in which only the user changed files.
     Raises Cancelled.
     """
-    engine = task.engine
-    if task.settings.workspace != "local" or task.by_hand or is_by_hand(task.turn.strategy):
+    engine = branch.engine
+    if branch.turn.settings.workspace != "local" or branch.by_hand or is_by_hand(branch.turn.strategy):
         return True
     with engine.testing:
         if engine.may_test is None:
-            tests = _test_command(task) or "python"  # without a test command, imports still need permission
+            tests = _test_command(branch) or "python"  # without a test command, imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
-            root = task.workspace.root
-            ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=task.cancel)
+            root = branch.workspace.root
+            ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=branch.cancel)
             answer = engine.approve(ask)
-            task.cancel.check()
+            branch.cancel.check()
             engine.may_test = answer.yes
         return engine.may_test
 
 
-def may_set_up(engine: Engine, image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+def may_set_up(
+    approve: Approve, cancel: CancellationToken, image: str, commands: Sequence[str], hosts: Sequence[str]
+) -> bool:
     """Return whether the environment may be set up with access to these hosts. Raises Cancelled."""
     ask = Approval(
         "network",
         "Set up the environment of the tests, with access to package registries?",
         subject="\n".join(hosts),
         detail="\n".join([f"In the image {image}:", *commands, "", "Reachable hosts:", *hosts]),
-        cancel=engine.cancel,
+        cancel=cancel,
     )
-    answer = engine.approve(ask)
-    engine.cancel.check()
+    answer = approve(ask)
+    cancel.check()
     return answer.yes

@@ -52,7 +52,7 @@ def start_run(bench: Bench, *lines: dict) -> None:
 
 def plain_strategy(task: Task):
     yield task.say("Fix it.")
-    yield from loop(task)
+    yield from loop(task.branch)
     return task.best()
 
 
