@@ -44,7 +44,10 @@ def _past(branch: Branch) -> dict[str, Any]:
         before = issue_localization.HistoryBase(repository.git_dir, branch.turn.base.commit)
         try:
             found = issue_localization.retrieve_history(
-                TreeBlobs(branch.engine.trees, search_tree(branch)), branch.turn.issue, before, branch.notify
+                TreeBlobs(branch.engine.trees, search_tree(branch.turn, branch.engine.trees)),
+                branch.turn.issue,
+                before,
+                branch.notify,
             )
         except (GitFailed, WorkspaceError) as error:
             return {"fixes": [], "routes": [], "why": str(error)}

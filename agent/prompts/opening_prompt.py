@@ -21,6 +21,8 @@ from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
+    from agent.run_state.turn_input import TurnInput
+    from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
@@ -42,7 +44,11 @@ def _localize(branch: Branch, top: int) -> dict[str, Any]:
     before, traced = HistoryBase(repository.git_dir, branch.turn.base.commit), _trace_snippets(branch)
     search = BackgroundTask(
         lambda: localize_issue(
-            TreeBlobs(branch.engine.trees, search_tree(branch)), branch.turn.issue, before, top, traced=traced
+            TreeBlobs(branch.engine.trees, search_tree(branch.turn, branch.engine.trees)),
+            branch.turn.issue,
+            before,
+            top,
+            traced=traced,
         ),
         "places",
     )
@@ -59,10 +65,10 @@ def _localize(branch: Branch, top: int) -> dict[str, Any]:
     }
 
 
-def search_tree(branch: Branch) -> str:
+def search_tree(turn: TurnInput, trees: Trees) -> str:
     """Return the base's tree, reduced to the subtree if there is one."""
-    subtree, tree = branch.turn.settings.subtree, branch.turn.base.tree
-    return branch.engine.trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
+    subtree, tree = turn.settings.subtree, turn.base.tree
+    return trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
 
 
 def _trace_snippets(branch: Branch) -> SnippetTrace | None:
@@ -95,17 +101,17 @@ def describe_workspace(branch: Branch) -> str:
         branch.once("scratch", lambda: branch.workspace.scratch),
     )
     network = " There is no network." if branch.turn.settings.workspace == "docker" else ""
-    return f"The repository is in {root}, {_base(branch)}. Put temporary files in {scratch}.{network}"
+    return f"The repository is in {root}, {_base(branch.turn, branch.tree)}. Put temporary files in {scratch}.{network}"
 
 
 def facts(branch: Branch, located: bool = True) -> str:
     """Return the facts that are the same in all workspaces of a run."""
     found = places(branch)
     parts = [
-        f"Layout: {_layout(branch)}",
+        f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found)}",
-        _advice(branch),
+        _advice(branch.engine.trees, branch.turn.base.tree),
         _likeliest(found) if located else "",
         past_runs_prompt(branch, found),
     ]
@@ -116,12 +122,12 @@ def _likeliest(found: dict[str, Any]) -> str:
     return f"Likeliest places (found without a model, not certain):\n{quote_text(name_places(found, SHOWN_PLACES))}"
 
 
-def _base(branch: Branch) -> str:
-    """Return a phrase that describes the state of the files. In a later turn, earlier turns and the user may have
-    changed them."""
-    if branch.tree != branch.turn.base.tree:
-        return f"at {branch.turn.base} with earlier changes"
-    return "in its present state" if branch.turn.is_later else f"at {branch.turn.base}"
+def _base(turn: TurnInput, tree: str) -> str:
+    """Return a phrase that describes the state of the files in `tree`. In a later turn, earlier turns and the user may
+    have changed them."""
+    if tree != turn.base.tree:
+        return f"at {turn.base} with earlier changes"
+    return "in its present state" if turn.is_later else f"at {turn.base}"
 
 
 def name_places(found: dict[str, Any], most: int = 10) -> str:
@@ -143,12 +149,10 @@ def _why(hit: dict[str, Any]) -> str:
     return f" ({'; '.join(shown[:SHOWN_REASONS])})" if shown else ""
 
 
-def _layout(branch: Branch) -> str:
+def _layout(turn: TurnInput, trees: Trees) -> str:
     """Return the top-level entries of the repository or the subtree without dotfiles, with each folder's file count."""
-    top = f"{branch.turn.settings.subtree}/" if branch.turn.settings.subtree else ""
-    below = [
-        path.removeprefix(top) for path in branch.engine.trees.files(branch.turn.base.tree) if path.startswith(top)
-    ]
+    top = f"{turn.settings.subtree}/" if turn.settings.subtree else ""
+    below = [path.removeprefix(top) for path in trees.files(turn.base.tree) if path.startswith(top)]
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
     names = sorted(name for name in counts if name.isprintable() and not name.startswith("."))
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
@@ -164,30 +168,30 @@ def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
         how = error.message
     tests = [
         path
-        for path in branch.engine.trees.files(search_tree(branch))
+        for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))
         if path.endswith(".py") and is_test(path) and path.isprintable()
     ]
-    near = [path for path in nearest_test_files(branch, found) if path.isprintable()]
+    near = [path for path in nearest_test_files(branch.turn, branch.engine.trees, found) if path.isprintable()]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
     where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"
 
 
-def nearest_test_files(branch: Branch, found: dict[str, Any]) -> tuple[str, ...]:
+def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> tuple[str, ...]:
     """Return the test files most closely related to the likeliest places."""
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(branch.engine.trees, search_tree(branch), places)
+    return nearest_tests(trees, search_tree(turn, trees), places)
 
 
-def _advice(branch: Branch) -> str:
+def _advice(trees: Trees, base: str) -> str:
     """Return the repository's guidelines for contributors, which are data and not instructions for this run."""
     shown: list[str] = []
-    for path, entry in sorted(branch.engine.trees.files(branch.turn.base.tree).items()):
+    for path, entry in sorted(trees.files(base).items()):
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
             continue
-        data = branch.engine.trees.read_blob(entry.id)
+        data = trees.read_blob(entry.id)
         text = "" if b"\0" in data else quote_text(data.decode("utf-8", "replace")).strip()
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():

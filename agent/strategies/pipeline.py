@@ -66,7 +66,11 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 def _files(task: Task) -> Generator[Step, None, list[str]]:
     """Return the files to inspect: the model's choice, then the best files of `locate`."""
     likely = likely_sources(task.branch)[:OFFERED]
-    every = [path for path in task.trees.files(search_tree(task.branch)) if path.endswith(".py") and not is_test(path)]
+    every = [
+        path
+        for path in task.trees.files(search_tree(task.turn, task.trees))
+        if path.endswith(".py") and not is_test(path)
+    ]
     listed = "\n".join(dict.fromkeys([*likely, *every[:MOST_LISTED]]))
     words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('files', files=quote_text(listed))}"
     [said] = yield from ask_roles(task, [Question("files", "localizer", words)])
@@ -145,7 +149,7 @@ def _tests(task: Task, shown: str) -> Generator[Step, None, list[tuple[str, str]
 def _test_example(task: Task) -> tuple[str, str]:
     """Return how tests are run and where they are, and the head of the test file nearest to the likeliest places."""
     found = places(task.branch)
-    near = next((path for path in nearest_test_files(task.branch, found) if path.isprintable()), "")
+    near = next((path for path in nearest_test_files(task.turn, task.trees, found) if path.isprintable()), "")
     text = task.trees.read(task.turn.base.tree, near).decode("utf-8", "replace") if near else "(there is none)"
     return describe_tests(task.branch, found), "\n".join([near, *lines_of(text)[:MOST_EXAMPLE]])
 
