@@ -11,9 +11,14 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from agent.engine.engine import Engine
+from agent.engine.task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("agent", "tools", "aci", "trajectories")
@@ -57,6 +62,24 @@ def test_git_tracks_no_ignored_file() -> None:
 def test_import_contracts_hold() -> None:
     result = run(Path(sys.executable).with_name("lint-imports"), "--no-cache")
     assert result.returncode == 0, result.stdout
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports inside functions and for types count too."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    imports = ((name, other) for name in graph.modules for other in graph.find_modules_directly_imported_by(name))
+    cycles = [sorted(part) for part in networkx.strongly_connected_components(networkx.DiGraph(imports))]
+    assert not [cycle for cycle in cycles if len(cycle) > 1]
+
+
+def public_names(owner: type) -> list[str]:
+    """Return the names of the public methods and properties of a class."""
+    return [name for each in owner.__mro__[:-1] for name in vars(each) if not name.startswith("_")]
+
+
+def test_interface_of_strategies_is_small() -> None:
+    assert len(public_names(Task)) <= 15
+    assert len(public_names(Engine)) <= 10
 
 
 @pytest.mark.parametrize("path", GUEST_MODULES, ids=relative)

@@ -16,9 +16,9 @@ from aci.proof.proof_run import format_names
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import Matrix, new_tests
 from agent.candidates.diverse_attempts import summarise_candidate
+from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.proof_step import with_doubt
 from agent.prompts.quotation import framed_issue, quote_text
-from agent.prompts.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def select_candidate(
     best = scores[0].candidate
     if not matrix.failed(best.name):
         return best, True
-    if task.settings.model:
+    if task.turn.settings.model:
         likely = [one.candidate for one in scores if one.candidate.verdict.no_loss is not False or one is scores[0]]
         likely = likely[:SHOWN]
         [said] = yield from ask_roles(task, [Question(name, ROLE, _selection_question(task, likely, matrix))])
@@ -116,7 +116,7 @@ def _failed_tests_note(matrix: Matrix, one: Candidate) -> str:
 def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Matrix) -> str:
     """Return the selector's prompt: the issue, each patch with its tests, and which patches pass each test."""
     letters = dict(zip([one.name for one in candidates], LETTERS, strict=False))
-    parts = [framed_issue(task.issue)]
+    parts = [framed_issue(task.turn.issue)]
     for one in candidates:
         files = new_tests(task, one.tree)
         tests = "\n".join(task.trees.read(one.tree, path).decode("utf-8", "replace") for path in files)

@@ -94,7 +94,7 @@ def _run_all(
     green = {*before.green}
     author_names = [one.name for one in authors] if len(candidates) > 1 else []
     if author_names:
-        with closing(task.engine.workspaces.fork(task.base.tree, task.cancel)) as workspace:
+        with closing(task.branch.place.fork(task.turn.base.tree)) as workspace:
             workspace.expect(HARNESS_SESSION)
             sources = {one.name: source_only_tree(task, one.tree) for one in candidates}
             for author, files in _distinct_authors(task, authors):
@@ -103,7 +103,7 @@ def _run_all(
                 if not missing:
                     continue
                 if not known:
-                    tree = task.trees.overlay(task.base.tree, author.tree, files)
+                    tree = task.trees.overlay(task.turn.base.tree, author.tree, files)
                     green |= _outcomes(task, workspace, tree, files, author.name)[0]
                 for name, source in missing.items():
                     tree = task.trees.overlay(source, author.tree, files)
@@ -134,14 +134,16 @@ def _distinct_authors(task: Task, authors: Sequence[Candidate]) -> list[tuple[Ca
 
 def new_tests(task: Task, tree: str) -> list[str]:
     """Return the test files that a tree adds to the base."""
-    changed = task.trees.changed(task.base.tree, tree)
+    changed = task.trees.changed(task.turn.base.tree, tree)
     return [change.path for change in changed if change.status == "A" and is_test(change.path)]
 
 
 def source_only_tree(task: Task, tree: str) -> str:
     """Return the base tree with the changes of `tree`, except those to tests."""
-    changed = [change.path for change in task.trees.changed(task.base.tree, tree) if not belongs_to_tests(change.path)]
-    return task.trees.overlay(task.base.tree, tree, changed)
+    changed = [
+        change.path for change in task.trees.changed(task.turn.base.tree, tree) if not belongs_to_tests(change.path)
+    ]
+    return task.trees.overlay(task.turn.base.tree, tree, changed)
 
 
 def _outcomes(
@@ -151,7 +153,9 @@ def _outcomes(
     tests."""
     report = run_reported_tests(task, workspace, tree, files)
     failed = [one for one in report.results if not one.ok] if report else []
-    said = {one.id: mask_secrets(" ".join((one.message or one.error).split()), task.engine.secrets) for one in failed}
+    said = {
+        one.id: mask_secrets(" ".join((one.message or one.error).split()), task.branch.engine.secrets) for one in failed
+    }
     why = {f"{author}: {test}": text[:LONGEST_WHY] for test, text in said.items()}
     return {f"{author}: {test}" for test in report.passed} if report else set(), why
 
@@ -159,12 +163,12 @@ def _outcomes(
 def run_reported_tests(task: Task, workspace: Workspace, tree: str, nodes: Sequence[str]) -> SuiteReport | None:
     """Run these tests on a tree and return the report; None if they may not be run, cannot be run, or are not reported
     individually."""
-    task.cancel.check()
-    if not may_test(task):
+    task.branch.cancel.check()
+    if not may_test(task.branch):
         return None
     workspace.restore(tree)
     try:
-        report = run_tests(workspace, task.settings.test, nodes, task.settings.test_timeout)
+        report = run_tests(workspace, task.turn.settings.test, nodes, task.turn.settings.test_timeout)
     except UsageError:
         return None
     return report if report.granularity == "test" else None

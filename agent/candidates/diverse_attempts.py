@@ -98,16 +98,16 @@ def attempt(
     `words` are added to the end of the first message. `tree` holds the files to start with, which default to the task's
     files, and `left` is the message that describes them.
     """
-    likely = likely_sources(task)
-    known = task.once(f"facts {how.located}", lambda: facts(task, how.located))
+    likely = likely_sources(task.branch)
+    known = task.once(f"facts {how.located}", lambda: facts(task.branch, how.located))
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:
-        own.temperature, own.role = how.temperature, role
+        own.branch.temperature, own.branch.role = how.temperature, role
         if tree:
             yield own.adopt(tree, left)
-        parts = framed_issue(own.issue), describe_workspace(own), known, how.hint, words
+        parts = framed_issue(own.turn.issue), describe_workspace(own.branch), known, how.hint, words
         yield own.say("\n\n".join(filter(None, parts)))
-        yield from loop(own, until, NUDGED if until is is_submission else ())
+        yield from loop(own.branch, until, NUDGED if until is is_submission else ())
         yield from own.prove(given, likely)
         return own.best()
 
@@ -117,7 +117,7 @@ def attempt(
 def attempts(task: Task, attempts_made: Sequence[Attempt]) -> Generator[Step, None, list[Candidate]]:
     """Run attempts in parallel. Returns the candidates in the same order, and records a note for each."""
     outcomes = yield from task.map(attempts_made)
-    names = [each.task.branch.rpartition("/")[2] for each in attempts_made]
+    names = [each.branch.name.rpartition("/")[2] for each in attempts_made]
     found = [candidate(task, name, outcome) for name, outcome in zip(names, outcomes, strict=True)]
     for one in found:
         task.note("candidate", f"{one.name}: {summarise_candidate(one)}")
@@ -129,7 +129,7 @@ def attempts(task: Task, attempts_made: Sequence[Attempt]) -> Generator[Step, No
 
 
 def candidate(task: Task, name: str, outcome: Outcome) -> Candidate:
-    patch = split_patch(task.trees, task.base.tree, outcome.tree)
+    patch = split_patch(task.trees, task.turn.base.tree, outcome.tree)
     return Candidate(name, outcome.tree, outcome.verdict, patch, outcome.exit, (name,))
 
 

@@ -53,7 +53,7 @@ def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
 def normal_form(task: Task, tree: str) -> object:
     """Return the source files that a tree changes, without comments, docstrings and formatting."""
     found = []
-    for change in task.trees.changed(task.base.tree, tree):
+    for change in task.trees.changed(task.turn.base.tree, tree):
         if not belongs_to_tests(change.path):
             data = b"" if change.status == "D" else task.trees.read(tree, change.path)
             found.append((change.path, change.status == "D", normalize_file(change.path, data)))

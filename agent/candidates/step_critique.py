@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from agent.candidates.role_questions import Question, ask_roles, parse_score
 from agent.prompts.quotation import framed_issue, quote_text
-from agent.prompts.role_questions import Question, ask_roles, parse_score
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -34,9 +34,9 @@ def proof_score(verdict: Verdict) -> float:
 def critic_score(task: Task, name: str, done: str) -> Generator[Step, None, tuple[float | None, str]]:
     """Return a critic's score of the last actions, between 0 and 1, and its reason; the score is None if the reply
     contains none."""
-    diff = task.trees.diff(task.base.tree, task.tree)
+    diff = task.trees.diff(task.turn.base.tree, task.tree)
     parts = (
-        framed_issue(task.issue),
+        framed_issue(task.turn.issue),
         f"The last actions:\n{quote_text(done[:MOST_DONE])}",
         f"The change so far:\n{quote_text(diff[:MOST_DIFF]) or 'none'}",
         "How likely is it that this leads to a correct patch? End with a line that contains only a number from 0 to 1.",

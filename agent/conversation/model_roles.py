@@ -7,7 +7,6 @@ them in `MAY_ASK`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.models.base import Model, load_model
@@ -16,7 +15,6 @@ from trajectories.plugins import find
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
-    from agent.engine.task import Task
 
 CODER = "coder"
 
@@ -59,23 +57,6 @@ def used_models(settings: Settings, strategy: str) -> list[Model]:
     """Return all models that a strategy may use, including fallbacks, without duplicates. Raises ConfigError."""
     found = (model for name in assign_roles(settings, strategy).values() for model in with_fallbacks(settings, name))
     return list({model.name: model for model in found}.values())
-
-
-def cheapest_first(task: Task, roles: Sequence[str]) -> list[str]:
-    """Return the coder and the roles that have their own model, cheapest output tokens first.
-
-    If several roles use the same model, only the first is included. Models without a known price come last.
-    """
-    models = {role: task.engine.models.of_role(role) for role in roles if role == CODER or role in task.settings.roles}
-    names: dict[str, str] = {}
-    for role, model in models.items():
-        names.setdefault(model.name, role)
-
-    def cost(role: str) -> float:
-        price = models[role].price
-        return price.output if price else float("inf")
-
-    return sorted(names.values(), key=cost)
 
 
 def check_models(settings: Settings, name: str = "") -> Model:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from agent.conversation.messages import ModelRequest, Reader, images_by_step, messages
 from agent.conversation.model_roles import CODER
 from agent.limits.run_budget import UNKNOWN, Price
-from trajectories.records import Note, Reply
+from trajectories.records import Note, Reply, Step
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.conversation.run_models import RunModels
     from agent.models.base import Model
+    from trajectories.trajectory import Trajectory
 
 
-def build_request(task: Task, role: str, model: Model) -> ModelRequest:
-    """Return the next request of the task's branch to a model."""
-    engine, branch = task.engine, task.branch
+def build_request(
+    trajectory: Trajectory, branch: str, system: str, steps: Sequence[Step], model: Model
+) -> ModelRequest:
+    """Return the next request of a branch, whose steps so far are `steps`, to a model."""
     limits = [
         (note.data["ask"], note.data["characters"])
-        for note in engine.trajectory.notes
+        for note in trajectory.notes
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
     reader = reader_of(model.name, model)
-    system = system_prompt(task.prompts, role)
-    pictures = images_by_step(engine.trajectory, branch)
-    return messages(system, task.steps, engine.trajectory.replies, reader, limits, pictures)
+    return messages(system, steps, trajectory.replies, reader, limits, images_by_step(trajectory, branch))
 
 
 def system_prompt(prompts: Mapping[str, str], role: str) -> str:
@@ -57,34 +57,35 @@ def reader_of(name: str, known: ModelProperties) -> Reader:
     )
 
 
-def model_for_role(task: Task, role: str) -> Model:
-    """Return the role's model, or its fallback if the fallback gave the last reply in this branch and so has the
-    conversation cached."""
-    first = model = task.engine.models.of_role(role)
-    last = task.engine.trajectory.replies.get((task.branch, task.asks - 1))
-    # Earlier turns are ignored: the user may have chosen another model since.
-    notes = task.engine.trajectory.notes[task.heard_before :]
+def model_for_role(models: RunModels, role: str, branch: str, last: Reply | None, notes: Sequence[Note]) -> Model:
+    """Return the role's model, or its fallback if the fallback gave the `last` reply in this branch and so has the
+    conversation cached.
+
+    `notes` are those of the current turn: earlier turns are ignored, because the user may have chosen another model
+    since.
+    """
+    first = model = models.of_role(role)
     changes = [note for note in notes if note.kind in ("fallback", "forked")]
-    if not any(note.branch == task.branch for note in takewhile(lambda note: note.kind != "forked", reversed(changes))):
+    if not any(note.branch == branch for note in takewhile(lambda note: note.kind != "forked", reversed(changes))):
         return first  # no fallback was used since the last fork, for which the user chose the model
     seen = set()
     while last and model.name != last.model and model.fallback and model.name not in seen:
         seen.add(model.name)
-        model = task.engine.models.named(model.fallback)
+        model = models.named(model.fallback)
     return model if last and model.name == last.model else first
 
 
-def unread_messages(task: Task) -> list[Note]:
-    read = sum(step.author == "user" for step in task.steps)
-    notes = [n for n in task.engine.trajectory.notes if n.branch == task.branch and n.kind == "message"]
-    return notes[read:]
+def unread_messages(trajectory: Trajectory, branch: str, steps: Sequence[Step]) -> list[Note]:
+    """Return the user's messages to a branch that are not among its steps yet."""
+    read = sum(step.author == "user" for step in steps)
+    return [note for note in trajectory.notes if note.branch == branch and note.kind == "message"][read:]
 
 
-def is_superseded(task: Task, reply: Reply) -> bool:
+def is_superseded(trajectory: Trajectory, reply: Reply) -> bool:
     """Return whether the user has sent a message since this reply, for which no step was recorded."""
-    for record in reversed(task.engine.trajectory.records):
+    for record in reversed(trajectory.records):
         if record is reply:
             return False
-        if isinstance(record, Note) and record.kind == "message" and record.branch == task.branch:
+        if isinstance(record, Note) and record.kind == "message" and record.branch == reply.branch:
             return True
     return False

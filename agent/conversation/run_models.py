@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 from threading import Lock
 
@@ -29,6 +30,22 @@ class RunModels:
         """Return the model of a role: its own if it has one, else the default model. Raises ConfigError."""
         named = self._settings.roles.get(role) if role != CODER else ""
         return self.named(named or self._settings.model)
+
+    def cheapest_first(self, roles: Sequence[str]) -> list[str]:
+        """Return the coder and the roles that have their own model, cheapest output tokens first.
+
+        If several roles use the same model, only the first is included. Models without a known price come last.
+        """
+        models = {role: self.of_role(role) for role in roles if role == CODER or role in self._settings.roles}
+        names: dict[str, str] = {}
+        for role, model in models.items():
+            names.setdefault(model.name, role)
+
+        def cost(role: str) -> float:
+            price = models[role].price
+            return price.output if price else float("inf")
+
+        return sorted(names.values(), key=cost)
 
     def named(self, name: str) -> Model:
         """Return a model by name. Raises ConfigError if it is unavailable or its cost cannot be limited."""

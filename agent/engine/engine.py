@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -152,7 +152,7 @@ class Engine:
             services=services(self.settings, self.repository.name),
             cancel=self.cancel,
             say=lambda line: self.report("say", "main", line),
-            may_set_up=partial(may_set_up, self),
+            may_set_up=lambda *asked: may_set_up(self.approve, self.cancel, *asked),
         )
         return options, self.settings
 

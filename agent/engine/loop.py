@@ -14,7 +14,7 @@ from agent.run_state.rewind import active_steps
 from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
 NUDGE = "Your reply had no action, so nothing happened. Call a tool; when the issue is solved, call `submit`."
 NUDGED = (Observation(NUDGE, ok=False),)
@@ -31,7 +31,7 @@ def is_answer(step: Step) -> bool:
 
 
 def loop(
-    task: Task,
+    branch: Branch,
     until: Callable[[Step], bool] = is_submission,
     nudge: Sequence[Observation] = NUDGED,
     written: Callable[[str], Sequence[Action]] | None = None,
@@ -44,19 +44,19 @@ def loop(
     offered any tools. `after` is called after each step and may yield more steps.
 
     Raises Stuck if the model repeats itself, GivenUp if the model says that no fix is needed, and the errors of the
-    task's limits.
+    run's limits.
     """
     while True:
-        reply = task.ask(tools=written is None)
+        reply = branch.ask(tools=written is None)
         actions = written(reply.text) if written else reply.actions
-        observations = task.act(actions) if actions else nudge
-        step = task.step(reply, observations, actions)
+        observations = branch.act(actions) if actions else nudge
+        step = branch.step(reply, observations, actions)
         yield step
         if not is_submission(step):
-            yield from task.net.watch()
+            yield from branch.guard.watch()
         if after:
             yield from after(step)
-        if until(step) and not (is_answer(step) and task.has_mail):
+        if until(step) and not (is_answer(step) and branch.has_mail):
             return step
-        if hint := loop_hint(active_steps(task.steps[task.first :])):
-            yield task.say(hint, author=HINT)
+        if hint := loop_hint(active_steps(branch.steps[branch.first :])):
+            yield branch.say(hint, author=HINT)

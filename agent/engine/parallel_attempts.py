@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from agent.engine.proof_step import best_outcome
 from agent.run_state.attempt_outcome import Outcome, load_outcome
 from trajectories.errors import Cancelled, ModelError, Refused, Stop, WorkspaceError
 from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
-    from agent.engine.engine import Engine
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
 
 AT_ONCE = 8
@@ -24,10 +24,10 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A strategy that runs on its own branch."""
+    """A strategy that runs on its own branch; `solve` starts it."""
 
-    task: Task
-    strategy: Callable[[Task], Generator[Step, None, Outcome]]
+    branch: Branch
+    solve: Callable[[], Generator[Step, None, Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class _AttemptEnd:
     error: BaseException | None = None
 
 
-def run_all(engine: Engine, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
+def run_all(attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
     """Yield the attempts' steps as they are completed; return the outcomes in the order of the attempts.
 
     If a Stop ends an attempt, the Stop becomes its outcome. Closing the generator cancels all attempts.
     """
-    outcomes: list[Outcome | None] = [_recorded_outcome(engine, attempt) for attempt in attempts]
+    outcomes: list[Outcome | None] = [_recorded_outcome(attempt) for attempt in attempts]
     stream: SimpleQueue[Step | _AttemptEnd] = SimpleQueue()
     pool = ThreadPoolExecutor(AT_ONCE, "attempt")
     missing = [number for number, outcome in enumerate(outcomes) if outcome is None]
     for number in missing:
-        pool.submit(_run_in_thread, engine, number, attempts[number], stream)
+        pool.submit(_run_in_thread, number, attempts[number], stream)
     failure: BaseException | None = None
     try:
         for _ in missing:
@@ -69,22 +69,21 @@ def run_all(engine: Engine, attempts: Sequence[Attempt]) -> Generator[Step, None
 
 def _cancel(attempts: Sequence[Attempt]) -> None:
     for attempt in attempts:
-        attempt.task.cancel.set()
+        attempt.branch.cancel.set()
 
 
-def _run_in_thread(engine: Engine, number: int, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> None:
+def _run_in_thread(number: int, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> None:
     try:
-        with closing(attempt.task.place):
-            outcome = _run(engine, attempt, stream)
+        with closing(attempt.branch.place):
+            outcome = _run(attempt, stream)
     except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
         stream.put(_AttemptEnd(number, error=error))
     else:
         stream.put(_AttemptEnd(number, outcome))
 
 
-def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> Outcome:
-    task = attempt.task
-    steps = attempt.strategy(task)
+def _run(attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> Outcome:
+    branch, steps = attempt.branch, attempt.solve()
     try:
         while True:
             try:
@@ -96,16 +95,17 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEn
         raise
     except WorkspaceError:
         # If the attempt was cancelled, its closed workspace is not an infrastructure error.
-        task.cancel.check()
+        branch.cancel.check()
         raise
     except (Stop, ModelError) as stop:
         if isinstance(stop, Refused) or (isinstance(stop, ModelError) and stop.retryable):
             raise  # this stops the whole run, which can be resumed later
-        outcome = replace(task.best(), exit=stop.kind if isinstance(stop, Stop) else "error")
-    engine.journal.append(Once(task.branch, "outcome", asdict(outcome)))
+        best = best_outcome(branch.engine.trajectory, branch.engine.trees, branch.turn.base.tree, branch.name)
+        outcome = replace(best, exit=stop.kind if isinstance(stop, Stop) else "error")
+    branch.engine.journal.append(Once(branch.name, "outcome", asdict(outcome)))
     return outcome
 
 
-def _recorded_outcome(engine: Engine, attempt: Attempt) -> Outcome | None:
-    result = engine.trajectory.results.get((attempt.task.branch, "outcome"))
+def _recorded_outcome(attempt: Attempt) -> Outcome | None:
+    result = attempt.branch.engine.trajectory.results.get((attempt.branch.name, "outcome"))
     return load_outcome(result.value) if result else None

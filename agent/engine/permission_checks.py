@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_command import detect_command
@@ -21,9 +21,13 @@ from tools.base import Call, Question
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.engine.engine import Engine
-    from agent.engine.task import Task
-    from tools.base import Tool
+    from threading import Lock
+
+    from aci.runtime.workspace import Workspace
+    from agent.limits.cancellation import CancellationToken
+    from agent.permissions.approvals import Approve
+    from agent.run_state.turn_input import TurnInput
+    from tools.base import Tool, Toolbox
     from trajectories.records import Action
 
 TOOL_REASON = "the arguments do not show what the tool does"
@@ -33,29 +37,51 @@ WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again w
 REFUSED = "Not tested: permission was denied."
 
 
-def refusal(task: Task, tool: Tool, action: Action) -> str:
+class Permissions(Protocol):
+    """The parts of a run that decide on permissions."""
+
+    approve: Approve
+    toolbox: Toolbox
+    may_test: bool | None
+    testing: Lock
+
+
+class ActingBranch(Protocol):
+    """The parts of a branch that questions about its actions depend on."""
+
+    turn: TurnInput
+    cancel: CancellationToken
+    by_hand: bool
+
+    @property
+    def engine(self) -> Permissions: ...
+    @property
+    def workspace(self) -> Workspace: ...
+
+
+def refusal(branch: ActingBranch, tool: Tool, action: Action) -> str:
     """Return why the action is not run; "" if it may run. Raises Cancelled."""
-    approval = _question(task, tool, action)
+    approval = _question(branch, tool, action)
     if approval is None:
         return ""
-    answer = task.engine.approve(approval)
-    task.cancel.check()
+    answer = branch.engine.approve(approval)
+    branch.cancel.check()
     return "" if answer.yes else f"The user refused this{f': {answer.reason}' if answer.reason else '.'}"
 
 
-def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
+def _question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | None:
     """Return the question to the user; None if no permission is needed or the tool will reject the arguments itself."""
-    built_in = task.engine.toolbox.is_built_in(tool)
-    if built_in and task.settings.workspace != "local":
+    built_in = branch.engine.toolbox.is_built_in(tool)
+    if built_in and branch.turn.settings.workspace != "local":
         return None
     try:
         given: dict[str, Any] = tool.arguments(action.arguments)
     except UsageError:
         return None
-    asked = _question_of(task, tool, given) if built_in else _whole_call(tool, given, " of another package")
+    asked = _question_of(branch, tool, given) if built_in else _whole_call(tool, given, " of another package")
     if asked is None or not asked.subject:
         return None
-    root = task.workspace.root
+    root = branch.workspace.root
     return Approval(
         "command",
         asked.title,
@@ -64,15 +90,15 @@ def _question(task: Task, tool: Tool, action: Action) -> Approval | None:
         root=root,
         folder=asked.folder or root,
         why=asked.why,
-        cancel=task.cancel,
+        cancel=branch.cancel,
     )
 
 
-def _question_of(task: Task, tool: Tool, given: dict[str, Any]) -> Question | None:
+def _question_of(branch: ActingBranch, tool: Tool, given: dict[str, Any]) -> Question | None:
     """Return the question that the tool's metadata declares."""
     if tool.metadata.consent is None:
         return _whole_call(tool, given)
-    call = Call(given, task.workspace, task.settings.subtree, lambda nodes: _test_command(task, nodes))
+    call = Call(given, branch.workspace, branch.turn.settings.subtree, lambda nodes: _test_command(branch, nodes))
     return tool.metadata.consent(call)
 
 
@@ -84,45 +110,47 @@ def _whole_call(tool: Tool, given: dict[str, Any], whose: str = "") -> Question:
     return Question(f"Run the tool {tool.name}{whose} on this machine?", subject, why=TOOL_REASON)
 
 
-def _test_command(task: Task, nodes: Sequence[str] = ()) -> str:
+def _test_command(branch: ActingBranch, nodes: Sequence[str] = ()) -> str:
     """Return the configured or detected test command; "" if none is detected."""
     try:
-        return task.settings.test or detect_command(task.workspace, HARNESS_SESSION, nodes)
+        return branch.turn.settings.test or detect_command(branch.workspace, HARNESS_SESSION, nodes)
     except UsageError:
         return ""
 
 
-def may_test(task: Task, workload: str = "") -> bool:
+def may_test(branch: ActingBranch, workload: str = "") -> bool:
     """Return whether a strategy may execute the changed code: run tests, import modules and run the `workload`, if
     there is one.
 
     The user is asked once per turn, in local workspaces only, and never in turns in which only the user changed files.
     Raises Cancelled.
     """
-    engine = task.engine
-    if task.settings.workspace != "local" or task.by_hand or is_by_hand(task.turn.strategy):
+    engine = branch.engine
+    if branch.turn.settings.workspace != "local" or branch.by_hand or is_by_hand(branch.turn.strategy):
         return True
     with engine.testing:
         if engine.may_test is None:
-            tests = _test_command(task) or "python"  # without a test command, imports still need permission
+            tests = _test_command(branch) or "python"  # without a test command, imports still need permission
             title, command = (WORKLOAD_QUESTION, f"{workload}\n{tests}") if workload else (TESTS_QUESTION, tests)
-            root = task.workspace.root
-            ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=task.cancel)
+            root = branch.workspace.root
+            ask = Approval("command", title, command, TESTS_DETAIL, root=root, folder=root, cancel=branch.cancel)
             answer = engine.approve(ask)
-            task.cancel.check()
+            branch.cancel.check()
             engine.may_test = answer.yes
         return engine.may_test
 
 
-def may_set_up(engine: Engine, image: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+def may_set_up(
+    approve: Approve, cancel: CancellationToken, image: str, commands: Sequence[str], hosts: Sequence[str]
+) -> bool:
     """Return whether the environment may be set up with access to these hosts. Raises Cancelled."""
     ask = Approval(
         "network",
         "Set up the environment of the tests, with access to package registries?",
         subject="\n".join(hosts),
         detail="\n".join([f"In the image {image}:", *commands, "", "Reachable hosts:", *hosts]),
-        cancel=engine.cancel,
+        cancel=cancel,
     )
-    answer = engine.approve(ask)
-    engine.cancel.check()
+    answer = approve(ask)
+    cancel.check()
     return answer.yes

@@ -12,11 +12,13 @@ from aci.repository.python_source import parse
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.run_state.attempt_outcome import Outcome, load_verdict
 from agent.run_state.strategy_traits import is_by_hand, is_conversational
-from agent.run_state.turn_state import current_tree
-from trajectories.records import Issue, Note, Observation, Step, Verdict
+from agent.run_state.turn_state import MAIN, current_tree
+from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
+    from trajectories.git_store.trees import Trees
+    from trajectories.trajectory import Trajectory
 
 ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
@@ -34,7 +36,7 @@ NO_TESTS = "No test ran before the change, so nothing shows whether it breaks an
 
 
 def proof_step(
-    task: Task,
+    branch: Branch,
     tree: str,
     reproduction: Sequence[str],
     places: Sequence[str],
@@ -49,23 +51,23 @@ def proof_step(
     """
     from aci.proof.proof import prove
 
-    engine = task.engine
-    base = engine.run.base if whole else task.base
+    engine = branch.engine
+    base = engine.run.base if whole else branch.turn.base
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
-    elif not may_test(task):
+    elif not may_test(branch):
         return Observation(
             REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": parameters}
         )
     else:
         verdict = prove(
-            lambda at: engine.workspaces.fork(at, task.cancel),
+            branch.place.fork,
             engine.trees,
             base.tree,
             tree,
-            issue=combined_issue(task) if whole else task.issue,
+            issue=combined_issue(engine.run, engine.trajectory) if whole else branch.turn.issue,
             command=engine.settings.test,
             reproduction=reproduction,
             places=places,
@@ -86,10 +88,9 @@ def proof_step(
     return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": parameters})
 
 
-def combined_issue(task: Task) -> Issue:
+def combined_issue(run: Run, trajectory: Trajectory) -> Issue:
     """Return all requests of the user so far, combined into one issue."""
-    run, turns = task.engine.run, task.engine.trajectory.turns[1:]
-    requests = [turn.request for turn in turns if not is_by_hand(turn.strategy)]
+    requests = [turn.request for turn in trajectory.turns[1:] if not is_by_hand(turn.strategy)]
     return replace(run.issue, body="\n\n".join(filter(None, [run.issue.body, *requests])))
 
 
@@ -121,20 +122,19 @@ def _details(verdict: Verdict, whole: bool = False) -> list[str]:
     return [*(f"- {note}" for note in verdict.notes if whole or not BACKGROUND_NOTES.match(note)), *verdict.failures]
 
 
-def best_outcome(task: Task) -> Outcome:
-    """Return the best tree of a branch and its sub-branches in this turn.
+def best_outcome(trajectory: Trajectory, trees: Trees, base: str, branch: str = MAIN) -> Outcome:
+    """Return the best tree of a branch and its sub-branches in this turn, which started from the tree `base`.
 
     A verified tree is preferred to one that passes the reproduction test (green), then to one that loses no passing
     tests, then to one that can be parsed; of equally ranked trees, the latest is returned. A tree does not count as
     verified if the last note on it contains evidence `against` it. For a conversational turn, the conversation's
     current tree is returned.
     """
-    trajectory = task.engine.trajectory
-    if is_conversational(trajectory.turns[-1].strategy) and task.branch == "main":
-        tree = current_tree(trajectory, task.base.tree)
-        return Outcome(tree, Verdict("none" if tree == task.base.tree else "unproven"))
+    if is_conversational(trajectory.turns[-1].strategy) and branch == MAIN:
+        tree = current_tree(trajectory, base)
+        return Outcome(tree, Verdict("none" if tree == base else "unproven"))
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
-    under = [step for step in steps if f"{step.branch}/".startswith(f"{task.branch}/")]
+    under = [step for step in steps if f"{step.branch}/".startswith(f"{branch}/")]
     notes = [note.data for note in trajectory.of_turn if isinstance(note, Note) and "against" in note.data]
     doubts = {str(data.get("tree", "")): str(data["against"]) for data in notes}
     proven = [
@@ -144,11 +144,10 @@ def best_outcome(task: Task) -> Outcome:
         verdict, tree = max(enumerate(proven), key=lambda item: (item[1][0].rank, item[0]))[1]
         if verdict.rank:
             return Outcome(tree, verdict)
-    base = task.base.tree
     changed = list(dict.fromkeys(step.tree for step in reversed(under) if step.tree != base))
     if not changed:
         return Outcome(base, Verdict())
-    tree = next((tree for tree in changed if _parses(task, tree)), changed[0])
+    tree = next((tree for tree in changed if _parses(trees, base, tree)), changed[0])
     verdict = next((verdict for verdict, proven_tree in reversed(proven) if proven_tree == tree), Verdict("unproven"))
     return Outcome(tree, verdict)
 
@@ -160,10 +159,10 @@ def with_doubt(verdict: Verdict, why: str) -> Verdict:
     return replace(verdict, kind="unproven", notes=(why, *verdict.notes))
 
 
-def _parses(task: Task, tree: str) -> bool:
-    """Return whether every Python file that `tree` changes can be parsed."""
-    for change in task.trees.changed(task.base.tree, tree):
+def _parses(trees: Trees, base: str, tree: str) -> bool:
+    """Return whether every Python file that differs between `base` and `tree` can be parsed in `tree`."""
+    for change in trees.changed(base, tree):
         is_python = change.path.endswith(".py") and change.status != "D"
-        if is_python and parse(task.trees.read(tree, change.path)) is None:
+        if is_python and parse(trees.read(tree, change.path)) is None:
             return False
     return True

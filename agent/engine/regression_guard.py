@@ -9,18 +9,18 @@ lost again after a rewind, this is assumed to be intentional and is not counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.proof.evidence import find_contradiction
-from agent.engine.step_import_check import Loading
+from agent.engine.step_import_check import CheckedBranch, Loading
 from agent.run_state.rewind import BACK_TO, SAFETY, rewind_target, rewinds
 from tools.run_tests import recall_names
 from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from trajectories.git_store.trees import Trees
 
 STEPS = 3
 """Number of steps that break something, without an intact state in between, after which files and conversation are
@@ -62,12 +62,23 @@ class Damage:
         return f"This step caused a regression: {' '.join(lines)}"
 
 
+class GuardedBranch(CheckedBranch, Protocol):
+    """The parts of a branch that the guard uses."""
+
+    start: str
+    first: int
+
+    def say(self, text: str, author: str) -> Step: ...
+    def adopt(self, tree: str, why: str, author: str, data: Mapping[str, Any]) -> Step: ...
+
+
 class RegressionGuard:
     """The regression guard of one branch, used by all its loops. `watch` is called after each step of a loop."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._loading = Loading(task)
+    def __init__(self, branch: GuardedBranch, trees: Trees, recall: Callable[[int], bytes]) -> None:
+        """`recall` returns a recorded output by its number."""
+        self._branch, self._trees, self._recall = branch, trees, recall
+        self._loading = Loading(branch, trees)
         self._state = State()
         self._states: dict[int, State] = {}
         self._steps: Sequence[Step] = ()
@@ -80,8 +91,8 @@ class RegressionGuard:
     def watch(self) -> Generator[Step, None, None]:
         """Warn about what the last step broke, or rewind."""
         damage = None
-        self._steps = self._task.steps
-        first = self._task.first  # changes of earlier turns are assumed to be intended
+        self._steps = self._branch.steps
+        first = self._branch.first  # changes of earlier turns are assumed to be intended
         if not self._states:
             self._state = State(whole=first)
             self._states[first] = self._state
@@ -90,10 +101,10 @@ class RegressionGuard:
         if not damage:
             return
         if self._state.count < STEPS:
-            yield self._task.say(f"{damage} {OFFER}", author=SAFETY)
+            yield self._branch.say(f"{damage} {OFFER}", author=SAFETY)
             return
         whole = self._state.whole
-        yield self._task.adopt(self._tree(whole), f"{damage} {BACK}", author=SAFETY, data={BACK_TO: whole})
+        yield self._branch.adopt(self._tree(whole), f"{damage} {BACK}", author=SAFETY, data={BACK_TO: whole})
 
     def _advance(self, step: Step) -> Damage | None:
         """Update the state for the next step and return what the step broke, if anything."""
@@ -101,12 +112,12 @@ class RegressionGuard:
         back = rewind_target(step)
         if (number := rewinds(step) if back is None else back) is not None:
             self._accepted_losses |= self._state.lost if step.author == SAFETY else frozenset()
-            self._state = self._states[max(number, self._task.first)]
+            self._state = self._states[max(number, self._branch.first)]
         if rewinds(step) is not None:  # tests that passed in the abandoned steps need not pass now
             self._passed.clear()
             self._passing.clear()
         if step.author == "proof":  # a proof has judged the state, so counting starts again
-            self._state = State(whole=self._task.first)
+            self._state = State(whole=self._branch.first)
         if step.reply is not None:
             damage = self._judge(step, self._tree(step.n - 1 if back is None else back))
         if not self._state.lost and not self._state.broken:
@@ -132,7 +143,7 @@ class RegressionGuard:
 
     def _add_test_run(self, action: Action, seen: Observation, lost: set[str]) -> set[str]:
         """Return the set of lost tests, updated with another test run."""
-        passing = frozenset(filter(None, recall_names(self._task.engine.journal.recall(seen.data["passing"]))))
+        passing = frozenset(filter(None, recall_names(self._recall(seen.data["passing"]))))
         tree, missing = seen.data["tree"], set(seen.data["failed"])
         selection = json.dumps([action.arguments.get("nodes") or [], action.arguments.get("command") or ""])
         if seen.data["complete"]:
@@ -151,16 +162,16 @@ class RegressionGuard:
         Files must have changed since the test passed, a test file that is not in the base must be unchanged, and the
         issue must not ask for the failure.
         """
-        trees, before = self._task.trees, self._passed[test]
-        if before == tree or find_contradiction(self._task.issue.text, test):
+        trees, before = self._trees, self._passed[test]
+        if before == tree or find_contradiction(self._branch.turn.issue.text, test):
             return False
         path = path or _file_of(test, trees.files(before))
         same = trees.entry(before, path) == trees.entry(tree, path) if path else False
-        return same or (path != "" and trees.entry(self._task.base.tree, path) is not None)
+        return same or (path != "" and trees.entry(self._branch.turn.base.tree, path) is not None)
 
     def _tree(self, number: int) -> str:
         """Return the tree after a step, or the tree at the start of the turn for earlier steps."""
-        return self._steps[number - 1].tree if number > self._task.first else self._task.start
+        return self._steps[number - 1].tree if number > self._branch.first else self._branch.start
 
 
 def _test_runs(step: Step) -> Iterable[tuple[Action, Observation]]:

@@ -22,8 +22,10 @@ from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.conversation.model_requests import settle_recorded_replies
 from agent.conversation.model_roles import assign_roles, roles_of, validate_models
+from agent.engine.branch import Branch
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
+from agent.engine.proof_step import best_outcome
 from agent.engine.run_result import Result
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
@@ -259,15 +261,15 @@ def solve(engine: Engine, publish: Publish | None = None) -> Generator[Step, Non
 
 def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None, None]:
     """Run the current turn until its exit record."""
-    task = Task(engine)
+    branch = Branch(engine)
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
     try:
         strategy = find("agent.strategies", name, "solve", "strategy")
-        yield from task.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
+        yield from branch.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
-            yield from take_over_changes(task)
-        outcome: Outcome = yield from strategy(task)
+            yield from take_over_changes(branch)
+        outcome: Outcome = yield from strategy(Task(branch))
     except Cancelled as error:
         if is_by_hand(name):
             stop = error
@@ -293,8 +295,14 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
             raise TryLater(error.message, fix) from error
         stop = error
     if stop is not None:
-        outcome = task.best()
+        outcome = _best(engine)
     _finish(engine, outcome, stop, publish)
+
+
+def _best(engine: Engine) -> Outcome:
+    """Return the best outcome of the current turn so far."""
+    base = turn_base_tree(engine.trajectory, engine.run.base.tree)
+    return best_outcome(engine.trajectory, engine.trees, base)
 
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publish: Publish | None) -> None:
@@ -403,7 +411,7 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:
-        outcome = Task(engine).best()
+        outcome = _best(engine)
         tree = without_edited_tests(engine, outcome.tree)
         exit = Exit("open", Cancelled.code, tree, outcome.verdict, seconds=engine.clock.seconds)
     done = [record for record in trajectory.of_turn if isinstance(record, Note) and record.kind == "done"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.conversation.model_roles import assign_roles, needs_model, validate_models
+from agent.engine.branch import INTERRUPTED
 from agent.engine.run_lifecycle import load_prompts
-from agent.engine.task import INTERRUPTED
 from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.records import Exit, Note, Observation, Reply, Step, Turn
 

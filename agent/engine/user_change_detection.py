@@ -19,8 +19,8 @@ from agent.run_state.turn_state import HOST
 from trajectories.git_store.trees import Change
 
 if TYPE_CHECKING:
+    from agent.engine.branch import Branch
     from agent.engine.engine import Engine
-    from agent.engine.task import Task
     from trajectories.records import Step
 
 MOST_NAMES = 40
@@ -28,20 +28,20 @@ PINNED = "revision"
 """Key in a note's data that marks a run that started at a revision instead of the working tree."""
 
 
-def take_over_changes(task: Task) -> Generator[Step, None, None]:
+def take_over_changes(branch: Branch) -> Generator[Step, None, None]:
     """Yield the step that merges the user's changes, if there are any, before the turn's own steps. Raises UsageError
     if the user's files cannot be read."""
-    ahead = task.engine.trajectory.steps[task.branch][len(task.steps) :]
+    ahead = branch.engine.trajectory.steps[branch.name][len(branch.steps) :]
     if ahead:
         if merge_data(ahead[0]):
-            yield _adopt_changes(task, ahead[0].tree, "", {})
-    elif task.is_later and (edits := find_user_changes(task.engine)):
-        yield _adopt_changes(task, edits.merged.tree, _describe(task.engine, edits), edits.data)
+            yield _adopt_changes(branch, ahead[0].tree, "", {})
+    elif branch.turn.is_later and (edits := find_user_changes(branch.engine)):
+        yield _adopt_changes(branch, edits.merged.tree, _describe(branch.engine, edits), edits.data)
 
 
-def _adopt_changes(task: Task, tree: str, text: str, data: Mapping[str, Any]) -> Step:
-    step = task.adopt(tree, text, HOST, {HOST: data})
-    task.mark_start()
+def _adopt_changes(branch: Branch, tree: str, text: str, data: Mapping[str, Any]) -> Step:
+    step = branch.adopt(tree, text, HOST, {HOST: data})
+    branch.mark_start()
     return step
 
 

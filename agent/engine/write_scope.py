@@ -12,8 +12,8 @@ from trajectories.records import Action, Observation
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from agent.engine.task import Task
     from tools.base import Tool
+    from trajectories.git_store.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,16 @@ def snapshot_within_scope(
 
 
 def revert_out_of_scope(
-    task: Task, tree: str, observations: tuple[Observation, ...]
+    scope: Scope, trees: Trees, workspace: Workspace, before: str, tree: str, observations: tuple[Observation, ...]
 ) -> tuple[str, tuple[Observation, ...]]:
-    """Revert a step's changes outside the task's scope. The last observation lists the reverted files."""
-    paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.keeps else []
-    outside = task.scope.outside(paths)
+    """Revert the changes outside the scope of a step that changed the tree `before` to `tree`. The last observation
+    lists the reverted files."""
+    paths = [change.path for change in trees.changed(before, tree)] if scope.keeps else []
+    outside = scope.outside(paths)
     if not outside or not observations:
         return tree, observations
-    tree = task.trees.overlay(tree, task.tree, outside)
-    task.workspace.restore(tree)
+    tree = trees.overlay(tree, before, outside)
+    workspace.restore(tree)
     last = observations[-1]
-    text = f"{last.text}\n[Restored, since {task.scope.why}: {format_names(outside)}]"
+    text = f"{last.text}\n[Restored, since {scope.why}: {format_names(outside)}]"
     return tree, (*observations[:-1], replace(last, text=text))

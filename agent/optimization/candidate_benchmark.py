@@ -81,7 +81,7 @@ class Bench:
 
     def __init__(self, task: Task, target: Target, tree: str, command: str) -> None:
         self.task, self.target, self.tree, self.command = task, target, tree, command
-        self.workload_name = task.settings.benchmark or command
+        self.workload_name = task.turn.settings.benchmark or command
         self._workspaces: dict[str, Workspace] = {}
 
     def close(self) -> None:
@@ -107,12 +107,12 @@ class Bench:
     def calls(self) -> dict[str, tuple[InputCall, ...]]:
         """The `known`, `unseen` and `grown` calls of the target; without known calls, the target cannot be judged."""
         kept = self.task.once(f"calls {self.target}", self._keep_calls)
-        data = json.loads(self.task.engine.journal.recall(kept["out"]))
+        data = json.loads(self.task.branch.engine.journal.recall(kept["out"]))
         return {kind: tuple(_load(each) for each in found) for kind, found in data.items()}
 
     def _keep_calls(self) -> dict[str, Any]:
         messages: list[str] = []
-        timeout, say = self.task.settings.test_timeout, messages.append
+        timeout, say = self.task.turn.settings.test_timeout, messages.append
         seen = record_calls(self.before, self.target, self.command, timeout=timeout, say=say)
         found: dict[str, tuple[InputCall, ...]] = {"known": (), "unseen": (), "grown": ()}
         if seen:
@@ -124,7 +124,7 @@ class Bench:
                 "grown": scale_calls(self.before, self.target, seen, SIZES, say=say),
             }
         kept = {kind: [_dump(each) for each in calls] for kind, calls in found.items()}
-        return {"out": self.task.engine.journal.keep(json.dumps(kept).encode()), "said": messages}
+        return {"out": self.task.branch.engine.journal.keep(json.dumps(kept).encode()), "said": messages}
 
     @property
     def words(self) -> str:
@@ -201,7 +201,7 @@ class Bench:
     def _backend(self) -> str:
         """The backend that counted the baseline; a resumed run uses it too, since results of different backends are not
         comparable."""
-        kept = self.task.engine.trajectory.results.get((self.task.branch, f"baseline {self.target}"))
+        kept = self.task.branch.engine.trajectory.results.get((self.task.branch.name, f"baseline {self.target}"))
         return str(kept.value["backend"]) if kept else ""
 
     # Final checks, of the best candidate only
@@ -260,7 +260,7 @@ class Bench:
         try:
             return list(count_workload(self.workspace_at(tree), self.target, self.command, COUNTING, self._backend))
         except UsageError as error:
-            self.task.notify(error.message)
+            self.task.branch.notify(error.message)
             return []
 
     def lines(self, tree: str) -> int:

@@ -41,14 +41,14 @@ def named_workload(task: Task) -> str:
 
     For a benchmark it is pytest, since its own command is found only by running Python in the repository.
     """
-    settings = task.settings
+    settings = task.turn.settings
     benchmark = shlex.join(["python", "-m", "pytest", settings.benchmark]) if settings.benchmark else ""
     return settings.workload or benchmark
 
 
 def workload_of(task: Task) -> str:
     """Return the workload's command: the user's, a benchmark's, or the test command."""
-    settings = task.settings
+    settings = task.turn.settings
 
     def found() -> str:
         if settings.workload:
@@ -66,13 +66,13 @@ def choose_targets(task: Task, command: str) -> list[Target]:
 
     In the second case, the profile is written to the run's folder.
     """
-    if task.settings.function:
-        return [parse_target(task.settings.function)]
+    if task.turn.settings.function:
+        return [parse_target(task.turn.settings.function)]
 
     def profiled() -> dict[str, Any]:
-        with closing(fork_for_counting(task.workspace, task.base.tree)) as room:
+        with closing(fork_for_counting(task.workspace, task.turn.base.tree)) as room:
             found = profile_command(room, command, calls=False)
-        write_durably(task.engine.journal.directory / "profile.speedscope.json", to_speedscope(found).encode())
+        write_durably(task.branch.engine.journal.directory / "profile.speedscope.json", to_speedscope(found).encode())
         return {
             "flame": format_flame_graph(found),
             "targets": [[each.path, each.name] for each in hottest_functions(found, TARGETS)],
@@ -88,7 +88,7 @@ def judge_rewrites(task: Task, bench: Bench) -> list[CandidateVerdict]:
     data = task.trees.read(bench.tree, bench.target.path)
     found = []
     for rewrite in rewrites(data, bench.target)[:REWRITES]:
-        task.cancel.check()
+        task.branch.cancel.check()
         tree = task.trees.write({bench.target.path: rewrite.data}, bench.tree)
         judged = bench.judge(rewrite.what, tree)
         task.note("candidate", f"{judged.what}: {candidate_line(judged, bench.baseline())}")

@@ -141,4 +141,4 @@ def write_charts(task: Task, gains: Sequence[Gain]) -> None:
         if gain.before.growth:
             picture = chart(str(gain.target), gain.before.growth, gain.after.growth, f"counted by {gain.after.backend}")
             name = f"optimize-{number + 1}.svg" if number else "optimize.svg"
-            write_durably(task.engine.journal.directory / name, picture.encode())
+            write_durably(task.branch.engine.journal.directory / name, picture.encode())

@@ -44,15 +44,17 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     any. The result can be stored as JSON.
     """
     nothing: dict[str, Any] = {"command": "", "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
-    if not may_test(task):
+    if not may_test(task.branch):
         return nothing
-    limit = min(HASTY, limit_per_test(task.settings.test_timeout))
+    limit = min(HASTY, limit_per_test(task.turn.settings.test_timeout))
     try:
         near = _nearest_files(task, given)
-        report = run_tests(task.workspace, task.settings.test, near, task.settings.test_timeout, limit)
+        report = run_tests(task.workspace, task.turn.settings.test, near, task.turn.settings.test_timeout, limit)
         if near and not report.failed and not given:
-            report = run_tests(task.workspace, report.command, (), task.settings.suite_time, limit)
-        shown = run_tests(task.workspace, report.command, given, task.settings.test_timeout, limit) if given else None
+            report = run_tests(task.workspace, report.command, (), task.turn.settings.suite_time, limit)
+        shown = (
+            run_tests(task.workspace, report.command, given, task.turn.settings.test_timeout, limit) if given else None
+        )
         failing = _select_failing(task, report, shown)
         rerun = _rerun_cut_off(task, shown if shown and shown.failed else report, failing)
     except UsageError as error:
@@ -85,15 +87,15 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
 
     If none of them hangs, the remaining tests are assumed to be slow as well.
     """
-    most = limit_per_test(task.settings.test_timeout)
-    left = math.inf if task.cancel.deadline is None else task.cancel.deadline - time.monotonic()
+    most = limit_per_test(task.turn.settings.test_timeout)
+    left = math.inf if task.branch.cancel.deadline is None else task.branch.cancel.deadline - time.monotonic()
     found: dict[str, TestResult] = {}
     if not all(was_ended_early(report, id, most) for id in failing):
         return found
     for id in failing[:MOST_RERUNS]:
-        task.notify(f"Waiting for {id}, which was cut off, to see whether it hangs")
+        task.branch.notify(f"Waiting for {id}, which was cut off, to see whether it hangs")
         again = run_tests(
-            task.workspace, report.command, [id], task.settings.test_timeout, min(most, RERUN_SHARE * left)
+            task.workspace, report.command, [id], task.turn.settings.test_timeout, min(most, RERUN_SHARE * left)
         )
         result = again.find(id)
         if result is None or result.id != id:
@@ -106,10 +108,10 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
 
 def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
     """Return the test files of a large suite that should be run; empty to run the whole suite."""
-    if task.settings.test or not has_large_suite(task.trees, task.tree):
+    if task.turn.settings.test or not has_large_suite(task.trees, task.tree):
         return ()
     files = [node.partition("::")[0] for node in given]
-    found = places(task)
+    found = places(task.branch)
     likely = [(hit["path"], hit.get("name", "")) for hit in (*found["functions"], *found["files"])]
     near = nearest_tests(task.trees, task.tree, [place for place in likely if not is_test(place[0])], NEAREST)
     return tuple(dict.fromkeys(file for file in (*files, *near) if file.endswith(".py")))
@@ -117,14 +119,14 @@ def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
 
 def _save_baseline(task: Task, report: SuiteReport) -> None:
     """Save the results as a baseline, so that the proof need not run the suite without the patch again."""
-    if task.tree == task.base.tree and not task.is_later and not task.engine.resumed:
-        task.engine.baselines.setdefault((task.base.tree, task.settings.test, None), report)
+    if task.tree == task.turn.base.tree and not task.turn.is_later and not task.branch.engine.resumed:
+        task.branch.engine.baselines.setdefault((task.turn.base.tree, task.turn.settings.test, None), report)
 
 
 def _select_failing(task: Task, report: SuiteReport, shown: SuiteReport | None) -> list[str]:
     if shown is not None:
         return list(shown.failed)
-    if named := [test for test in report.failed if _is_named(test, task.issue.text)]:
+    if named := [test for test in report.failed if _is_named(test, task.turn.issue.text)]:
         return named
     hanging = {result.id for result in report.results if result.too_long}
     slowest = max((result.seconds for result in report.results if result.ok), default=0.0)

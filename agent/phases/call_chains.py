@@ -33,10 +33,10 @@ class Link(NamedTuple):
 def call_chains(task: Task, count: int) -> list[list[Link]]:
     """Return at most `count` chains, from callers to callees, each built around a different likely place; the result is
     recorded."""
-    likely = [(hit["path"], hit["name"]) for hit in places(task)["functions"] if not is_test(hit["path"])]
-    blobs = TreeBlobs(task.trees, task.base.tree)
+    likely = [(hit["path"], hit["name"]) for hit in places(task.branch)["functions"] if not is_test(hit["path"])]
+    blobs = TreeBlobs(task.trees, task.turn.base.tree)
     found: list[list[list[Any]]] = task.once(
-        "chains", lambda: query_tree_graph(blobs, lambda graph: _chains(graph, likely, count), task.notify)
+        "chains", lambda: query_tree_graph(blobs, lambda graph: _chains(graph, likely, count), task.branch.notify)
     )
     return [[Link(*link) for link in chain] for chain in found]
 
@@ -49,7 +49,7 @@ def chain_source(task: Task, chain: Sequence[Link]) -> str:
     """Return the chain as text, with the source of its places."""
     parts = [chain_text(chain)]
     for path, name, first, last in chain:
-        lines = task.trees.read(task.base.tree, path).decode("utf-8", "replace").split("\n")[first - 1 : last]
+        lines = task.trees.read(task.turn.base.tree, path).decode("utf-8", "replace").split("\n")[first - 1 : last]
         parts.append(f"{path}:{name}, from line {first}:\n" + "\n".join(lines)[:MOST_SOURCE])
     return "\n\n".join(parts)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from agent.candidates.role_questions import parse_letter
 from agent.phases.offered_edits import compare_edits, options
-from agent.prompts.role_questions import parse_letter
 from agent.repair.edit_descriptions import LETTERS, number_in_words
 from trajectories.errors import Cancelled, ModelError, Stop
 
@@ -22,10 +22,10 @@ def choose_by_model(task: Task, found: dict[str, Any], author: str) -> Generator
 
     Returns None if no model is configured, if the choice is not in doubt, or if the model rejects all edits or fails.
     """
-    if not found["doubt"] or len(options(found)) < 2 or not task.settings.model:
+    if not found["doubt"] or len(options(found)) < 2 or not task.turn.settings.model:
         return None
     task.note("phase", "ask which edit is right")
-    question = f"The issue:\n{task.issue.text}\n\n{found['doubt']}\n{compare_edits(found)}\n\nWhich edit is right?"
+    question = f"The issue:\n{task.turn.issue.text}\n\n{found['doubt']}\n{compare_edits(found)}\n\nWhich edit is right?"
     yield task.say(question, author=author)
     said = task.once("judged", lambda: _answer(task))
     chosen = parse_letter(said, len(options(found)))

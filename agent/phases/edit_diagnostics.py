@@ -47,8 +47,8 @@ class EditDiagnostics:
 
 def _last_shown(task: Task) -> set[tuple[str, str]]:
     """Return the diagnostics that were last shown in this conversation."""
-    known = task.known(DIAGNOSTICS)
-    last = max((name for name in known if _step(name) <= len(task.steps)), key=_step, default="")
+    known = task.branch.known(DIAGNOSTICS)
+    last = max((name for name in known if _step(name) <= len(task.branch.steps)), key=_step, default="")
     return {(path, text) for path, _, text in known[last]} if last else set()
 
 
@@ -58,11 +58,11 @@ def _step(name: str) -> int:
 
 def _find_new(task: Task) -> list[tuple[str, int, str]]:
     """Return diagnostics of the changed files that the base does not have."""
-    changed = [one for one in task.trees.changed(task.base.tree, task.tree) if one.path.isprintable()]
+    changed = [one for one in task.trees.changed(task.turn.base.tree, task.tree) if one.path.isprintable()]
     now = [one.path for one in changed if one.status != "D"]
-    before = [path for path in now if task.trees.entry(task.base.tree, path)]
-    found = new_errors(_misfits(task, task.tree, now), _misfits(task, task.base.tree, before))
-    if may_test(task):
+    before = [path for path in now if task.trees.entry(task.turn.base.tree, path)]
+    found = new_errors(_misfits(task, task.tree, now), _misfits(task, task.turn.base.tree, before))
+    if may_test(task.branch):
         found += _run_checkers(task, now, before)
     return [(one.path, one.line, one.text) for one in found[:MOST]]
 
@@ -78,7 +78,9 @@ def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list
         f"checkers for {' '.join(kinds)}", lambda: [one.name for one in find_checkers(task.workspace, now)]
     )
     found: list[ConsistencyError] = []
-    for checker in (one for one in CHECKERS if one.name in names and f"{SILENT}{one.name}" not in task.known(SILENT)):
+    for checker in (
+        one for one in CHECKERS if one.name in names and f"{SILENT}{one.name}" not in task.branch.known(SILENT)
+    ):
         found_now = _run_in_fork(task, checker, task.tree, now)
         mine = [path for path in before if path.endswith(checker.suffixes)] if found_now else []
         was = [_at_the_base(task, checker, path) for path in mine]
@@ -91,7 +93,7 @@ def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list
 
 def _at_the_base(task: Task, checker: Checker, path: str) -> list[ConsistencyError] | None:
     def check() -> list[tuple[str, int, str]] | None:
-        found_now = _run_in_fork(task, checker, task.base.tree, [path])
+        found_now = _run_in_fork(task, checker, task.turn.base.tree, [path])
         return None if found_now is None else [(one.path, one.line, one.text) for one in found_now]
 
     known = task.once(f"{checker.name} of {path} at the base", check)
@@ -99,7 +101,7 @@ def _at_the_base(task: Task, checker: Checker, path: str) -> list[ConsistencyErr
 
 
 def _run_in_fork(task: Task, checker: Checker, tree: str, paths: Sequence[str]) -> list[ConsistencyError] | None:
-    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
+    with closing(task.branch.place.fork(tree)) as workspace:
         return run_checker(workspace, checker, paths)
 
 

@@ -52,8 +52,8 @@ def _trace_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     names = [*tests["failing"], *tests["passing"]]
     try:
         with (
-            closing(task.engine.workspaces.fork(task.tree, task.cancel)) as workspace,
-            Evaluator(workspace, tests["command"], names, task.cancel, task.tree) as evaluator,
+            closing(task.branch.place.fork(task.tree)) as workspace,
+            Evaluator(workspace, tests["command"], names, task.branch.cancel, task.tree) as evaluator,
         ):
             spectrum = trace_tests(evaluator, tests["failing"], tests["passing"], CPU_SECONDS, SECONDS)
     except UsageError as error:

@@ -90,8 +90,8 @@ def _result(task: Task, asked: object) -> str:
     except ValidationError as error:
         first = error.errors()[0]
         return f"{json.dumps(asked)[:200]}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-    blobs = TreeBlobs(task.trees, task.base.tree)
-    rows = query_tree_graph(blobs, lambda graph: run_query(graph, query), task.notify)
+    blobs = TreeBlobs(task.trees, task.turn.base.tree)
+    rows = query_tree_graph(blobs, lambda graph: run_query(graph, query), task.branch.notify)
     shown = rows[:MOST_ROWS] + ([f"… {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else [])
     return "\n".join([f"{query.model_dump_json(exclude_defaults=True)}:", *(shown or ["nothing"])])
 

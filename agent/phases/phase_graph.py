@@ -18,9 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aci.runtime.workspace import HARNESS_SESSION
 from agent.candidates.attempt_summary import cut
 from agent.candidates.cross_test_matrix import new_tests, run_reported_tests
+from agent.candidates.role_questions import Question, ask_roles, is_yes, parse_score
 from agent.conversation.model_roles import CODER, roles_of
 from agent.engine.loop import NUDGED, is_answer, is_submission, loop
 from agent.engine.proof_step import verdict_text
+from agent.engine.task import Task
 from agent.engine.write_scope import Scope
 from agent.phases.edit_diagnostics import EditDiagnostics
 from agent.phases.fault_suspects import suspicious_lines
@@ -29,14 +31,12 @@ from agent.phases.user_reproduction import given_tests
 from agent.prompts.history_prompt import RETRIEVED, history_prompt
 from agent.prompts.opening_prompt import describe_workspace, facts, likely_sources, name_places, places
 from agent.prompts.quotation import framed_issue, quote_text
-from agent.prompts.role_questions import Question, ask_roles, is_yes, parse_score
 from agent.run_state.attempt_outcome import Outcome
 from tools.base import Toolbox
 from trajectories.errors import ConfigError, Stuck
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
     from trajectories.records import Step
 
 END = "end"
@@ -163,8 +163,8 @@ class _GraphProgress:
         """Return a prompt with its placeholders replaced by earlier answers, retrieved history, and the current
         patch."""
         task = self.task
-        self.said |= history_prompt(task, prompt, self.said)
-        patch = self.changed(task.base.tree)
+        self.said |= history_prompt(task.branch, prompt, self.said)
+        patch = self.changed(task.turn.base.tree)
         wanted = COMPUTED_NAMES.keys() & Template(prompt).get_identifiers()
         sought = {name: COMPUTED_NAMES[name](task, self.given) for name in sorted(wanted)}
         return Template(prompt).safe_substitute(self.said, **sought, patch=patch or "(none yet)").strip()
@@ -177,9 +177,9 @@ class _GraphProgress:
 def run_graph(task: Task) -> Generator[Step, None, Outcome]:
     """Run the phases of the strategy's graph, which is read from the prompt `graph`, to the end. A patch that was
     rejected in its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
-    graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
+    graph = read_graph(task.turn.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
-    values = framed_issue(task.issue), quote_text(name_places(places(task))), "", "", ""
+    values = framed_issue(task.turn.issue), quote_text(name_places(places(task.branch))), "", "", ""
     progress = _GraphProgress(
         task, given, dict(zip(PROMPT_NAMES, values, strict=True)) | dict.fromkeys(graph.phase, "")
     )
@@ -237,11 +237,11 @@ def _answer_with_tools(worker: Task, rounds: int) -> Generator[Step, None, str]:
         return is_answer(step) or replies >= rounds
 
     try:
-        last = yield from loop(worker, until, nudge=())
+        last = yield from loop(worker.branch, until, nudge=())
     except Stuck:  # a loop in a conversation that only reads does not end the run
-        last = worker.steps[-1]
+        last = worker.branch.steps[-1]
     if is_answer(last):
-        return worker.engine.trajectory.replies[worker.branch, last.reply or 0].text
+        return worker.branch.engine.trajectory.replies[worker.branch.name, last.reply or 0].text
     yield worker.say(ANSWER)
     reply = worker.ask()
     yield worker.step(reply, [NO_ROUND] * len(reply.actions))
@@ -253,12 +253,12 @@ def _worker(progress: _GraphProgress, name: str, phase: Phase, scope: Scope) -> 
     task = progress.task
     if name in progress.workers:
         worker = progress.workers[name]
-        worker.scope = scope
+        worker.branch.scope = scope
         progress.said["since"] = progress.changed(worker.tree)
         words = progress.words(phase.again or AGAIN.get(phase.asks, phase.prompt))
     else:
-        worker = task.beside(name, phase.role)
-        worker.scope = scope
+        worker = Task(task.branch.beside(name, phase.role))
+        worker.branch.scope = scope
         words = f"{_first_message(worker, not progress.workers)}\n\n{progress.words(phase.prompt)}"
         progress.workers[name] = worker
     if worker.tree != task.tree:
@@ -271,8 +271,8 @@ def _worker(progress: _GraphProgress, name: str, phase: Phase, scope: Scope) -> 
 def _first_message(worker: Task, located: bool) -> str:
     """Return the first message of a conversation; only the graph's first conversation gets the likeliest places, since
     its answer passes them on."""
-    known = worker.once("facts", lambda: facts(worker, located))
-    return "\n\n".join([framed_issue(worker.issue), describe_workspace(worker), known])
+    known = worker.once("facts", lambda: facts(worker.branch, located))
+    return "\n\n".join([framed_issue(worker.turn.issue), describe_workspace(worker.branch), known])
 
 
 def _rate_answers(
@@ -314,11 +314,11 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
     """Run a conversation with tools until the model submits or, if the phase allows it, answers in text."""
     task = progress.task
     tools = (*phase.tools, "submit") if phase.tools and phase.until == "submit" else phase.tools
-    worker = yield from _worker(progress, name, phase, replace(task.scope, tools=tools))
+    worker = yield from _worker(progress, name, phase, replace(task.branch.scope, tools=tools))
     checks = EditDiagnostics(worker) if phase.checked else None
     until, nudge = (is_submission, NUDGED) if phase.until == "submit" else (_is_end, ())
     for number in range(phase.visits):
-        last = yield from loop(worker, until, nudge, after=checks.after if checks else None)
+        last = yield from loop(worker.branch, until, nudge, after=checks.after if checks else None)
         if checks and checks.news and not number:  # submitted although the last edit caused new diagnostics
             continue
         if not phase.anchored or not (broken := _broken(progress, worker)):
@@ -327,9 +327,9 @@ def _work(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, 
         yield worker.adopt(progress.anchors[0], quote_text(BROKEN.format(tests="\n".join(broken))), author="anchors")
         if number + 1 == phase.visits:
             break
-    task.tree = worker.tree
+    task.branch.tree = worker.tree
     summary = next((str(seen.data.get("summary", "")) for seen in reversed(last.observations)), "")
-    reply = task.engine.trajectory.replies[worker.branch, last.reply or 0].text
+    reply = task.branch.engine.trajectory.replies[worker.branch.name, last.reply or 0].text
     progress.said[name] = quote_text(cut(summary or reply, MOST_SAID))
     return True
 
@@ -342,7 +342,7 @@ def _broken(progress: _GraphProgress, worker: Task) -> list[str]:
     """Return the tests written during the work that passed with the anchored files and no longer pass. If there are
     none, the current files become the anchor."""
     tree = worker.tree
-    passing = worker.once(f"anchors {len(worker.steps)}", lambda: _passing(worker, tree))
+    passing = worker.once(f"anchors {len(worker.branch.steps)}", lambda: _passing(worker, tree))
     broken = [test for test in progress.anchors[1] if test not in passing]
     if not broken:
         progress.anchors = tree, passing
@@ -354,7 +354,7 @@ def _passing(task: Task, tree: str) -> list[str]:
     files = new_tests(task, tree)
     if not files:
         return []
-    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
+    with closing(task.branch.place.fork(tree)) as workspace:
         workspace.expect(HARNESS_SESSION)
         report = run_reported_tests(task, workspace, tree, files)
     return list(report.passed) if report else []
@@ -362,7 +362,7 @@ def _passing(task: Task, tree: str) -> list[str]:
 
 def _query(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
     """Let the role query the code graph, and keep its conclusion."""
-    worker = progress.task.beside(f"{name}-{progress.visit_counts[name]}", phase.role)
+    worker = Task(progress.task.branch.beside(f"{name}-{progress.visit_counts[name]}", phase.role))
     said = yield from run_queries(worker, progress.words(phase.prompt), phase.rounds)
     progress.task.note("summary", f"{phase.role}: {_one_line(said)}")
     progress.said[name] = quote_text(cut(said, MOST_SAID))
@@ -370,7 +370,7 @@ def _query(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
 
 
 def _proof(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step, None, bool]:
-    verdict = yield from progress.task.prove(progress.given, likely_sources(progress.task))
+    verdict = yield from progress.task.prove(progress.given, likely_sources(progress.task.branch))
     progress.said["proof"], progress.said["failed"] = (
         quote_text(verdict_text(verdict, whole=True)),
         quote_text(verdict_text(verdict)),

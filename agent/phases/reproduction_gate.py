@@ -34,13 +34,13 @@ class Gate:
 def judge(task: Task, step: Step) -> Gate:
     """Decide whether a new test failed in this step on the base's source, for a reason that may be the one in the
     issue."""
-    changed = task.trees.changed(task.base.tree, step.tree)
+    changed = task.trees.changed(task.turn.base.tree, step.tree)
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
     failures = [failure for seen in step.observations for failure in seen.data.get("failures", ())]
     ours = [failure for failure in failures if failure["path"] in new]
-    known = {hit["name"].rpartition(".")[2] for hit in places(task)["functions"]} if ours else ()
-    reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text, known))]
+    known = {hit["name"].rpartition(".")[2] for hit in places(task.branch)["functions"]} if ours else ()
+    reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.turn.issue.text, known))]
     if len(reasons) < len(ours):
         return Gate(open=f"Failing test: {', '.join(failure['id'] for failure in ours[:5])}")
     if any(_source(change) for change in changed):

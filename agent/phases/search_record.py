@@ -18,13 +18,13 @@ class SearchRecord:
         self._task = task
 
     def parts(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        for part in self._task.known(NAME).values():
+        for part in self._task.branch.known(NAME).values():
             try:
-                yield part, self._task.engine.journal.recall(part["digests"])
+                yield part, self._task.branch.engine.journal.recall(part["digests"])
             except FileNotFoundError:  # the file of digests was removed, so this part is tried again
                 continue
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None:
-        number = len(self._task.known(NAME))
-        out = self._task.engine.journal.keep(digests)
+        number = len(self._task.branch.known(NAME))
+        out = self._task.branch.engine.journal.keep(digests)
         self._task.once(f"{NAME}{number}", lambda: {**part, "digests": out}, late=True)

@@ -16,8 +16,8 @@ def rewind_to(task: Task, number: int, tree: str, words: str, author: str) -> St
 
     The model reads `words` and the user's messages since that step, which would be lost otherwise.
     """
-    steps = (step for step in task.steps[task.first :] if step.n > number and step.author == "user")
+    steps = (step for step in task.branch.steps[task.branch.first :] if step.n > number and step.author == "user")
     said = dict.fromkeys(seen.text for step in steps for seen in step.observations)
     parts = [*(f"The user wrote in the meantime: {quote_text(text)}" for text in said), words]
     text = "\n\n".join(filter(None, parts))
-    return task.rewind(number, tree, text or "The conversation was rewound.", author, told=bool(text))
+    return task.branch.rewind(number, tree, text or "The conversation was rewound.", author, told=bool(text))

@@ -30,7 +30,7 @@ def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, Non
 
     Returns an empty result unless failing tests are given or named in the issue.
     """
-    if not given and not NAMED.search(task.issue.text):
+    if not given and not NAMED.search(task.turn.issue.text):
         return []
     task.note("phase", "templates")
     tests = task.once("tests", lambda: failing_tests(task, given))
@@ -44,7 +44,7 @@ def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, Non
 
 
 def _attempt(task: Task, found: dict[str, Any], place: int, given: Sequence[str]) -> Attempt:
-    edit, likely = found["edits"][place], likely_sources(task)
+    edit, likely = found["edits"][place], likely_sources(task.branch)
     what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:

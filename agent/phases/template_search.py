@@ -43,20 +43,20 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
 
     located = [
         RankedPlace(one["path"], 0.0, name=one.get("name", ""), line=one.get("line", 0))
-        for part in places(task).values()
+        for part in places(task.branch).values()
         for one in part
     ]
     cpu_seconds, end = _budget(task, tests["seconds"])
     with closing(
-        task.engine.workspaces.fork(task.tree, task.cancel)
+        task.branch.place.fork(task.tree)
     ) as workspace:  # files that the edited code writes must not become part of the patch
         names = tests["failing"], tests["passing"]
-        question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)
+        question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.turn.issue.text, located)
         try:
-            found = search(question, cpu_seconds, task.cancel, _progress_reporter(task), SearchRecord(task), end)
+            found = search(question, cpu_seconds, task.branch.cancel, _progress_reporter(task), SearchRecord(task), end)
         except UsageError as error:
             found = SearchResult(why=f"{error.message} {error.fix}")
-    task.cancel.check()
+    task.branch.cancel.check()
     behaviours = found.choice.behaviours
     return {
         "tree": task.tree,
@@ -82,7 +82,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
 def _budget(task: Task, suite: float) -> tuple[float, float]:
     """Return the maximum CPU seconds and the deadline of the search; with `--max-time`, it gets all the time that the
     proof does not need."""
-    deadline = task.cancel.deadline
+    deadline = task.branch.cancel.deadline
     if deadline is None:
         return SEARCH_SECONDS, math.inf
     left = max(0.0, deadline - time.monotonic())
@@ -90,7 +90,7 @@ def _budget(task: Task, suite: float) -> tuple[float, float]:
 
 
 def _progress_reporter(task: Task) -> Callable[[Progress], None]:
-    return lambda progress: task.engine.report("progress", task.branch, str(progress))
+    return lambda progress: task.branch.engine.report("progress", task.branch.name, str(progress))
 
 
 def _edit(found: SearchResult, number: int) -> dict[str, Any]:

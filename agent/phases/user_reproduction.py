@@ -18,12 +18,12 @@ def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
 
     Its content is recorded, so a resumed run does not need the user's file again.
     """
-    name = task.settings.reproduce
+    name = task.turn.settings.reproduce
     file, mark, node = name.partition("::")
     if not Path(file).is_absolute():
         return (name,) if name else ()
     content = task.once("reproduction test", lambda: Path(file).read_text("utf-8"))
-    target = _free_path(set(task.trees.files(task.base.tree)), Path(file).name)
+    target = _free_path(set(task.trees.files(task.turn.base.tree)), Path(file).name)
     actions = (Action("edit", {"path": target, "old": "", "new": content}),)
     yield task.step(None, task.act(actions), actions, author="reproduction")
     return (f"{target}{mark}{node}",)

@@ -11,7 +11,7 @@ from agent.prompts.quotation import attribute_text, quote_fully
 from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
     from trajectories.experience import Bank, Entry, ExperienceQuery
 
 MOST, LONGEST_CHANGE, LONGEST, LONGEST_NAME = 3, 600, 200, 100
@@ -22,48 +22,48 @@ HEAD = (
 )
 
 
-def past_runs_prompt(task: Task, places: dict[str, Any]) -> str:
+def past_runs_prompt(branch: Branch, places: dict[str, Any]) -> str:
     """Return the text about similar earlier runs, or "" if there are none. The result is recorded, even if empty, so a
     resumed run gets the same text. `places` are the likeliest places, as returned by `opening_prompt.places`."""
-    if not task.settings.experience:
+    if not branch.turn.settings.experience:
         return ""
     try:
-        if not (bank := _bank(task)):
+        if not (bank := _bank(branch)):
             return ""
-        found: list[dict[str, Any]] = task.once("experience", lambda: _find_entries(task, bank, places))
+        found: list[dict[str, Any]] = branch.once("experience", lambda: _find_entries(branch, bank, places))
     except (GitFailed, OSError) as error:
-        task.notify(f"Earlier runs are not used: {error}")
+        branch.notify(f"Earlier runs are not used: {error}")
         return ""
     return "\n".join([HEAD, *(each["text"] for each in found)]) if found else ""
 
 
-def question(task: Task, places: dict[str, Any]) -> ExperienceQuery:
+def question(branch: Branch, places: dict[str, Any]) -> ExperienceQuery:
     """Return the query to the experience bank for the issue of the current turn."""
     from aci.history.git_log import GitLog
     from agent.engine.lessons import experience_query
 
-    committed = GitLog(task.engine.repository.git_dir).time(task.base.commit)
+    committed = GitLog(branch.engine.repository.git_dir).time(branch.turn.base.commit)
     likely = [f"{hit['path']}:{hit['name']}" for hit in places["functions"]]
     likely += [hit["path"] for hit in places["files"]]
-    return replace(experience_query(task.issue, likely, committed), run=task.engine.run.id)
+    return replace(experience_query(branch.turn.issue, likely, committed), run=branch.engine.run.id)
 
 
-def _bank(task: Task) -> Bank | None:
+def _bank(branch: Branch) -> Bank | None:
     """Return the repository's experience bank, None if it is empty."""
     from aci.history.repository_identity import find_identity
     from agent.engine.lessons import open_bank
 
-    state = task.settings.state
+    state = branch.turn.settings.state
     if not (state / "experience").is_dir():
         return None
-    repository = find_identity(task.engine.repository, task.base.commit)
+    repository = find_identity(branch.engine.repository, branch.turn.base.commit)
     bank = open_bank(state, repository) if repository else None
     return bank or None
 
 
-def _find_entries(task: Task, bank: Bank, places: dict[str, Any]) -> list[dict[str, Any]]:
+def _find_entries(branch: Branch, bank: Bank, places: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the similar entries; successful ones come before failed ones."""
-    found = bank.find(question(task, places), MOST)
+    found = bank.find(question(branch, places), MOST)
     return [
         {
             "id": one.entry.id,
@@ -71,7 +71,7 @@ def _find_entries(task: Task, bank: Bank, places: dict[str, Any]) -> list[dict[s
             "issue": one.entry.issue,
             "outcome": one.entry.outcome,
             "score": one.score,
-            "text": mask_secrets(framed_entry(one.entry, one.by), task.engine.secrets),
+            "text": mask_secrets(framed_entry(one.entry, one.by), branch.engine.secrets),
         }
         for one in sorted(found, key=lambda one: one.entry.outcome != "worked")
     ]

@@ -24,40 +24,43 @@ from trajectories.errors import WorkspaceError
 from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
 NOTED = 5
 """Maximum number of paths that are shown to the user."""
 
 
-def history_prompt(task: Task, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
+def history_prompt(branch: Branch, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
     """Return the texts for the placeholders in a prompt that are not `known` yet."""
     named = RETRIEVED.keys() & Template(prompt).get_identifiers()
-    return {name: RETRIEVED[name](task) or "(none)" for name in sorted(named - known.keys())}
+    return {name: RETRIEVED[name](branch) or "(none)" for name in sorted(named - known.keys())}
 
 
-def _past(task: Task) -> dict[str, Any]:
+def _past(branch: Branch) -> dict[str, Any]:
     """Return the similar fixes and the paths to places; they are recorded."""
 
     def look() -> dict[str, Any]:
-        repository = task.engine.repository
-        before = issue_localization.HistoryBase(repository.git_dir, task.base.commit)
+        repository = branch.engine.repository
+        before = issue_localization.HistoryBase(repository.git_dir, branch.turn.base.commit)
         try:
             found = issue_localization.retrieve_history(
-                TreeBlobs(task.trees, search_tree(task)), task.issue, before, task.notify
+                TreeBlobs(branch.engine.trees, search_tree(branch.turn, branch.engine.trees)),
+                branch.turn.issue,
+                before,
+                branch.notify,
             )
         except (GitFailed, WorkspaceError) as error:
             return {"fixes": [], "routes": [], "why": str(error)}
-        secrets = task.engine.secrets
+        secrets = branch.engine.secrets
         return {
             "why": "",
             "fixes": [_masked(asdict(fix), secrets) for fix in found.fixes],
             "routes": [_masked(asdict(one), secrets) for one in found.routes.functions or found.routes.files],
         }
 
-    past: dict[str, Any] = task.once("past", look)
+    past: dict[str, Any] = branch.once("past", look)
     if past["why"]:
-        task.notify(f"Earlier commits are not used: {past['why']}")
+        branch.notify(f"Earlier commits are not used: {past['why']}")
     return past
 
 
@@ -67,11 +70,11 @@ def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
     return masked | ({"diff": shorten(masked["diff"], LONGEST)} if "diff" in masked else {})
 
 
-def _fixes(task: Task) -> str:
-    found = _past(task)["fixes"]
+def _fixes(branch: Branch) -> str:
+    found = _past(branch)["fixes"]
     for fix in found:
         kinds = f" ({'; '.join(fix['kinds'])})" if fix["kinds"] else ""
-        task.note("summary", f"a past fix: {fix['commit'][:7]} {fix['subject']}, in {', '.join(fix['paths'])}{kinds}")
+        branch.note("summary", f"a past fix: {fix['commit'][:7]} {fix['subject']}, in {', '.join(fix['paths'])}{kinds}")
     return "\n\n".join(_framed_fix(fix) for fix in found)
 
 
@@ -81,16 +84,16 @@ def _framed_fix(fix: Mapping[str, Any]) -> str:
     return f'<fix commit="{fix["commit"][:7]}"{kinds}>\n{inside}\n</fix>'
 
 
-def _experience(task: Task) -> str:
-    return past_runs_prompt(task, places(task))
+def _experience(branch: Branch) -> str:
+    return past_runs_prompt(branch, places(branch))
 
 
-def _routes(task: Task) -> str:
-    found = _past(task)["routes"]
+def _routes(branch: Branch) -> str:
+    found = _past(branch)["routes"]
     lines = [f"{one['path']}:{one['line']} {one['name']}" if one["name"] else one["path"] for one in found]
     for place, one in list(zip(lines, found, strict=True))[:NOTED]:
-        task.note("score", f"{one['weight']:.2f}, {place}: {one['words']}")
+        branch.note("score", f"{one['weight']:.2f}, {place}: {one['words']}")
     return quote_text("\n".join(f"- {place} ({one['words']})" for place, one in zip(lines, found, strict=True)))
 
 
-RETRIEVED: Mapping[str, Callable[[Task], str]] = {"fixes": _fixes, "experience": _experience, "routes": _routes}
+RETRIEVED: Mapping[str, Callable[[Branch], str]] = {"fixes": _fixes, "experience": _experience, "routes": _routes}

@@ -20,7 +20,9 @@ from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
+    from agent.run_state.turn_input import TurnInput
+    from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
@@ -31,21 +33,27 @@ MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
 
-def places(task: Task, top: int = 10) -> dict[str, Any]:
+def places(branch: Branch, top: int = 10) -> dict[str, Any]:
     """Return the likeliest files and functions with their reasons; the result is recorded."""
-    found: dict[str, Any] = task.once("localize", lambda: _localize(task, top))
+    found: dict[str, Any] = branch.once("localize", lambda: _localize(branch, top))
     return found
 
 
-def _localize(task: Task, top: int) -> dict[str, Any]:
-    repository = task.engine.repository
-    before, traced = HistoryBase(repository.git_dir, task.base.commit), _trace_snippets(task)
+def _localize(branch: Branch, top: int) -> dict[str, Any]:
+    repository = branch.engine.repository
+    before, traced = HistoryBase(repository.git_dir, branch.turn.base.commit), _trace_snippets(branch)
     search = BackgroundTask(
-        lambda: localize_issue(TreeBlobs(task.trees, search_tree(task)), task.issue, before, top, traced=traced),
+        lambda: localize_issue(
+            TreeBlobs(branch.engine.trees, search_tree(branch.turn, branch.engine.trees)),
+            branch.turn.issue,
+            before,
+            top,
+            traced=traced,
+        ),
         "places",
     )
     try:
-        _ = task.workspace  # opened in the meantime, since it is needed next and takes longer to open
+        _ = branch.workspace  # opened in the meantime, since it is needed next and takes longer to open
     finally:
         search.wait()
     found = search.answer().places
@@ -57,52 +65,55 @@ def _localize(task: Task, top: int) -> dict[str, Any]:
     }
 
 
-def search_tree(task: Task) -> str:
+def search_tree(turn: TurnInput, trees: Trees) -> str:
     """Return the base's tree, reduced to the subtree if there is one."""
-    subtree, tree = task.settings.subtree, task.base.tree
-    return task.trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
+    subtree, tree = turn.settings.subtree, turn.base.tree
+    return trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
 
 
-def _trace_snippets(task: Task) -> SnippetTrace | None:
+def _trace_snippets(branch: Branch) -> SnippetTrace | None:
     """Return the result of running the code snippets in the issue. That code is not trusted, so it runs only in a
     container."""
-    text = append_discussion(task.issue).text
-    if task.settings.workspace != "docker" or not find_snippets(text):
+    text = append_discussion(branch.turn.issue).text
+    if branch.turn.settings.workspace != "docker" or not find_snippets(text):
         return None
-    found = trace_snippets(task.workspace, text)
-    task.workspace.restore(task.tree)  # reverts changes that the code made to the files
+    found = trace_snippets(branch.workspace, text)
+    branch.workspace.restore(branch.tree)  # reverts changes that the code made to the files
     return found
 
 
-def likely_sources(task: Task) -> list[str]:
+def likely_sources(branch: Branch) -> list[str]:
     """Return the likeliest files that are not tests; a failing test that covers one of them is considered related to
     the issue."""
-    return [hit["path"] for hit in places(task)["files"] if not is_test(hit["path"])]
+    return [hit["path"] for hit in places(branch)["files"] if not is_test(hit["path"])]
 
 
-def opening(task: Task, located: bool = True) -> str:
+def opening(branch: Branch, located: bool = True) -> str:
     """Return the issue in tags that identify it as data, then the facts about the repository; the likeliest places are
     included only if `located`."""
-    return "\n\n".join([framed_issue(task.issue), describe_workspace(task), facts(task, located)])
+    return "\n\n".join([framed_issue(branch.turn.issue), describe_workspace(branch), facts(branch, located)])
 
 
-def describe_workspace(task: Task) -> str:
+def describe_workspace(branch: Branch) -> str:
     """Return the folders of the task's workspace, and whether it has a network."""
-    root, scratch = task.once("root", lambda: task.workspace.root), task.once("scratch", lambda: task.workspace.scratch)
-    network = " There is no network." if task.settings.workspace == "docker" else ""
-    return f"The repository is in {root}, {_base(task)}. Put temporary files in {scratch}.{network}"
+    root, scratch = (
+        branch.once("root", lambda: branch.workspace.root),
+        branch.once("scratch", lambda: branch.workspace.scratch),
+    )
+    network = " There is no network." if branch.turn.settings.workspace == "docker" else ""
+    return f"The repository is in {root}, {_base(branch.turn, branch.tree)}. Put temporary files in {scratch}.{network}"
 
 
-def facts(task: Task, located: bool = True) -> str:
+def facts(branch: Branch, located: bool = True) -> str:
     """Return the facts that are the same in all workspaces of a run."""
-    found = places(task)
+    found = places(branch)
     parts = [
-        f"Layout: {_layout(task)}",
-        LIMITED.format(folder=quote_text(task.settings.subtree)) if task.settings.subtree else "",
-        f"Tests: {describe_tests(task, found)}",
-        _advice(task),
+        f"Layout: {_layout(branch.turn, branch.engine.trees)}",
+        LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
+        f"Tests: {describe_tests(branch, found)}",
+        _advice(branch.engine.trees, branch.turn.base.tree),
         _likeliest(found) if located else "",
-        past_runs_prompt(task, found),
+        past_runs_prompt(branch, found),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -111,12 +122,12 @@ def _likeliest(found: dict[str, Any]) -> str:
     return f"Likeliest places (found without a model, not certain):\n{quote_text(name_places(found, SHOWN_PLACES))}"
 
 
-def _base(task: Task) -> str:
-    """Return a phrase that describes the state of the files. In a later turn, earlier turns and the user may have
-    changed them."""
-    if task.tree != task.base.tree:
-        return f"at {task.base} with earlier changes"
-    return "in its present state" if task.is_later else f"at {task.base}"
+def _base(turn: TurnInput, tree: str) -> str:
+    """Return a phrase that describes the state of the files in `tree`. In a later turn, earlier turns and the user may
+    have changed them."""
+    if tree != turn.base.tree:
+        return f"at {turn.base} with earlier changes"
+    return "in its present state" if turn.is_later else f"at {turn.base}"
 
 
 def name_places(found: dict[str, Any], most: int = 10) -> str:
@@ -138,49 +149,49 @@ def _why(hit: dict[str, Any]) -> str:
     return f" ({'; '.join(shown[:SHOWN_REASONS])})" if shown else ""
 
 
-def _layout(task: Task) -> str:
+def _layout(turn: TurnInput, trees: Trees) -> str:
     """Return the top-level entries of the repository or the subtree without dotfiles, with each folder's file count."""
-    top = f"{task.settings.subtree}/" if task.settings.subtree else ""
-    below = [path.removeprefix(top) for path in task.trees.files(task.base.tree) if path.startswith(top)]
+    top = f"{turn.settings.subtree}/" if turn.settings.subtree else ""
+    below = [path.removeprefix(top) for path in trees.files(turn.base.tree) if path.startswith(top)]
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
     names = sorted(name for name in counts if name.isprintable() and not name.startswith("."))
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
     return (f"{quote_text(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 
 
-def describe_tests(task: Task, found: dict[str, Any]) -> str:
+def describe_tests(branch: Branch, found: dict[str, Any]) -> str:
     """Return how tests are run, and which test files are nearest to the likeliest places."""
     try:
-        command, version = (task.settings.test, "") if task.settings.test else detect(task.workspace)
+        command, version = (branch.turn.settings.test, "") if branch.turn.settings.test else detect(branch.workspace)
         how = f"`{command}`{f' (Python {version})' if version else ''}"
     except UsageError as error:
         how = error.message
     tests = [
         path
-        for path in task.trees.files(search_tree(task))
+        for path in branch.engine.trees.files(search_tree(branch.turn, branch.engine.trees))
         if path.endswith(".py") and is_test(path) and path.isprintable()
     ]
-    near = [path for path in nearest_test_files(task, found) if path.isprintable()]
+    near = [path for path in nearest_test_files(branch.turn, branch.engine.trees, found) if path.isprintable()]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
     where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"
 
 
-def nearest_test_files(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
+def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> tuple[str, ...]:
     """Return the test files most closely related to the likeliest places."""
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(task.trees, search_tree(task), places)
+    return nearest_tests(trees, search_tree(turn, trees), places)
 
 
-def _advice(task: Task) -> str:
+def _advice(trees: Trees, base: str) -> str:
     """Return the repository's guidelines for contributors, which are data and not instructions for this run."""
     shown: list[str] = []
-    for path, entry in sorted(task.trees.files(task.base.tree).items()):
+    for path, entry in sorted(trees.files(base).items()):
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
             continue
-        data = task.trees.read_blob(entry.id)
+        data = trees.read_blob(entry.id)
         text = "" if b"\0" in data else quote_text(data.decode("utf-8", "replace")).strip()
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.prompts.opening_prompt import opening
+from agent.run_state.rewind import visible_steps
 
 if TYPE_CHECKING:
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
 PLAN = "plan"
 MODES = (PLAN, "build")
@@ -15,14 +16,14 @@ FIRST = ("task", "compact")
 """Authors of the steps that pass the request to the model."""
 
 
-def turn_prompt(task: Task, after_plan: str = "") -> str:
+def turn_prompt(branch: Branch, after_plan: str = "") -> str:
     """Return the user's message, or the full initial message if the conversation has none yet.
 
     `after_plan` is added in the first turn after plan mode.
     """
-    if not any(step.author in FIRST for step in task.conversation):
-        words: str = task.once("opening", lambda: opening(task))
+    if not any(step.author in FIRST for step in visible_steps(branch.steps)):
+        words: str = branch.once("opening", lambda: opening(branch))
         return words
-    turns = task.engine.trajectory.turns
+    turns = branch.engine.trajectory.turns
     before = next((turn.strategy for turn in reversed(turns[:-1]) if turn.strategy in MODES), "")
-    return f"{task.words}\n\n{after_plan}" if after_plan and before == PLAN else task.words
+    return f"{branch.turn.request}\n\n{after_plan}" if after_plan and before == PLAN else branch.turn.request

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from agent.conversation.action_summary import describe
+from agent.engine.branch import Branch
 from agent.engine.permission_checks import REFUSED, refusal
-from agent.engine.task import Task
+from agent.engine.proof_step import proof_step
 from agent.engine.write_scope import Scope
 from agent.prompts.opening_prompt import likely_sources
 from tools.base import Context
@@ -28,8 +28,8 @@ WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(r
 """A path in a local workspace, on any machine."""
 
 
-class ReplayTask(Task):
-    """A task that repeats recorded steps. `past` are the branch's recorded steps, which tools can read."""
+class ReplayBranch(Branch):
+    """A branch that repeats recorded steps. `past` are the branch's recorded steps, which tools can read."""
 
     past: Sequence[Step] = ()
 
@@ -43,21 +43,21 @@ class ReplayTask(Task):
             self.scope = Scope(nothing=True)
         return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
 
-    def prove_again(self, step: Step) -> Iterator[Step]:
+    def prove_again(self, step: Step) -> Step:
         """Run the proof of a recorded step again.
 
         Older records contain only some of its arguments, and untrusted records may contain anything.
         """
         asked = step.observations[0].data.get("asked")
         if not _is_proof_arguments(asked):
-            given = self.settings.reproduce
+            given = self.turn.settings.reproduce
             asked = {
                 "reproduction": [given] if given and not given.startswith("/") else [],
                 "places": likely_sources(self) if self.known("localize") else [],
                 "reproduces": step.observations[0].text.startswith("Proof: "),
                 "whole": self.turn.strategy == "prove",
             }
-        yield from self.prove(**asked)
+        return self.examine(PROOF, lambda tree: proof_step(self, tree, **asked))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return replace(super()._context(before), steps=self.past[: self._at])
@@ -78,10 +78,8 @@ class ReplayTask(Task):
             if tool is not None and (refused := refusal(self, tool, action)):
                 done.append(Observation(refused, ok=False))
                 continue
-            self.engine.report("action", self.branch, describe(action))
-            self._wrote |= self.engine.toolbox.writes(action)
             before = tuple(zip(step.actions, done, strict=False))
-            done.append(self.engine.toolbox.run(self._with_current_paths(action), self._context(before)))
+            done.append(self._run(self._with_current_paths(action), action, before))
         return tuple(done)
 
     @staticmethod
@@ -98,9 +96,7 @@ class ReplayTask(Task):
     def _reply(self, step: Step) -> Reply | None:
         if step.reply is None:
             return None
-        return self.engine.trajectory.replies.get((self.branch, step.reply)) or Reply(
-            branch=self.branch, ask=step.reply
-        )
+        return self.engine.trajectory.replies.get((self.name, step.reply)) or Reply(branch=self.name, ask=step.reply)
 
     def _with_current_paths(self, action: Action) -> Action:
         """Return an action with the paths of the recorded workspace replaced by those of the current one."""

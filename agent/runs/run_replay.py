@@ -19,17 +19,17 @@ from typing import Any
 from aci.proof.proof_run import format_names
 from aci.repository.plain_folder import repository_of_tree
 from agent.config.settings import NOWHERE, Settings, load_settings
+from agent.engine.branch import EFFECTS
 from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.engine import Engine
 from agent.engine.proof_step import verdict_of
 from agent.engine.run_lifecycle import VERSION
-from agent.engine.task import EFFECTS
 from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
 from agent.run_state.run_settings import recorded_settings, settings_of_untrusted_run
 from agent.run_state.strategy_traits import is_by_hand
 from agent.run_state.turn_state import FIRST, MAIN, tree_at
-from agent.runs.replay_branch import ReplayTask, is_proof
+from agent.runs.replay_branch import ReplayBranch, is_proof
 from agent.runs.run_fork import copy_run
 from agent.runs.untrusted_run import repository_path
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
@@ -129,7 +129,7 @@ class RunReplay:
             self._used_settings -= {"image"}  # the user chose another image
         self.parted = False
         self.notes: list[str] = []
-        self._tasks: dict[str, ReplayTask] = {}
+        self._branches: dict[str, ReplayBranch] = {}
         self._places: dict[str, BranchWorkspace] = {}
         """Workspaces by the branch that owns them."""
         self._trees: dict[str, str] = {MAIN: engine.run.base.tree}
@@ -189,7 +189,7 @@ class RunReplay:
                 if record.name == "outcome" and record.branch != MAIN and record.branch in self._places:
                     self._places.pop(record.branch).close()
             case Note() if record.kind not in EFFECTS:
-                self._task(record.branch).note(record.kind, record.text, **record.data)
+                self._branch(record.branch).note(record.kind, record.text, **record.data)
             case Note() if record.kind in CONVERSATION_NOTES:
                 journal.append(replace(record, at=time.time()))
             case Note() if record.kind == "life" and record.text == "resumed":
@@ -201,21 +201,21 @@ class RunReplay:
                 journal.append(replace(record, verdict=self._verdict(), at=time.time(), seconds=seconds))
 
     def _step(self, step: Step) -> Iterator[Step]:
-        task, owner = self._task(step.branch), self._owner(step.branch)
-        self._go_to(task, owner, self._trees[owner])
+        branch, owner = self._branch(step.branch), self._owner(step.branch)
+        self._go_to(branch, owner, self._trees[owner])
         if is_proof(step):
-            yield from task.prove_again(step)
-        elif any(map(task.is_run, step.observations[: len(step.actions)])):
-            yield task.act_step(step)
+            yield branch.prove_again(step)
+        elif any(map(branch.is_run, step.observations[: len(step.actions)])):
+            yield branch.act_step(step)
         else:
-            self._go_to(task, owner, step.tree)
-            yield task.take_over(step)
+            self._go_to(branch, owner, step.tree)
+            yield branch.take_over(step)
         made = self.engine.trajectory.steps[step.branch][-1]
         self._trees[owner], self._actual_trees[owner] = step.tree, made.tree
         if step.branch == MAIN and not self._begun:
             self._begun = step.author not in FIRST
             if not self._begun:
-                task.mark_start()
+                branch.mark_start()
         exact, _ = compare_steps(step, made)
         if exact:
             self.parted = True
@@ -230,30 +230,32 @@ class RunReplay:
     def _next_turn(self, number: int, turn: Turn) -> None:
         """Start a turn with the recorded files, even if the previous turn ended with other files."""
         self._leave_places()
-        self._tasks.clear()
+        self._branches.clear()
         before = self.engine.settings
         again = _turn(turn, before, self._used_settings)
         settings = load_settings(**(before.recorded() | again.settings))
         self.engine.next_turn(again, settings.model_copy(update={"state": before.state}))
         self._trees = {MAIN: tree_at(self.recorded, number, self.engine.run.base.tree)}
         self._begun = False
-        self._task(MAIN).mark_start()
+        self._branch(MAIN).mark_start()
 
     # Branches and workspaces
 
-    def _task(self, branch: str) -> ReplayTask:
+    def _branch(self, branch: str) -> ReplayBranch:
         owner = self._owner(branch)
         if owner not in self._places:
-            self._places[owner] = BranchWorkspace(self.engine, self.engine.cancel, apart=owner != MAIN)
+            self._places[owner] = BranchWorkspace(
+                self.engine.workspaces, self.engine.run.base.tree, self.engine.cancel, apart=owner != MAIN
+            )
         if owner not in self._trees:
             self._trees[owner] = self._trees[self._owner(self._parent(owner))]
-        if branch not in self._tasks:
-            task = ReplayTask(self.engine, branch, self._trees[owner])
-            task.past = self.recorded.steps[branch]
-            task.by_hand = is_by_hand(self.engine.trajectory.turns[-1].strategy)
-            self._tasks[branch] = task
-        self._tasks[branch].place = self._places[owner]
-        return self._tasks[branch]
+        if branch not in self._branches:
+            made = ReplayBranch(self.engine, branch, self._trees[owner])
+            made.past = self.recorded.steps[branch]
+            made.by_hand = is_by_hand(self.engine.trajectory.turns[-1].strategy)
+            self._branches[branch] = made
+        self._branches[branch].place = self._places[owner]
+        return self._branches[branch]
 
     def _owner(self, branch: str) -> str:
         """Return the branch whose workspace a branch uses: an attempt has its own, a phase shares its parent's."""
@@ -269,11 +271,11 @@ class RunReplay:
         above = [name for name, steps in self.recorded.steps.items() if steps and branch.startswith(f"{name}/")]
         return max(above, key=len, default=MAIN)
 
-    def _go_to(self, task: ReplayTask, owner: str, tree: str) -> None:
+    def _go_to(self, branch: ReplayBranch, owner: str, tree: str) -> None:
         """Restore the files of `tree` in the workspace for the next step."""
-        if task.place.opened and self._actual_trees.get(owner, task.tree) != tree:
-            task.workspace.restore(tree)
-        task.tree = self._actual_trees[owner] = tree
+        if branch.place.opened and self._actual_trees.get(owner, branch.tree) != tree:
+            branch.workspace.restore(tree)
+        branch.tree = self._actual_trees[owner] = tree
 
     def _leave_places(self) -> None:
         for place in self._places.values():

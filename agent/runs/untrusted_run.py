@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.repository.user_repository import Repository
+from agent.engine.branch import EFFECTS
 from agent.engine.run_lifecycle import load_prompts
-from agent.engine.task import EFFECTS
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
 from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict

@@ -11,7 +11,7 @@ from agent.candidates.candidate_selection import adopt_candidate, select_candida
 from agent.candidates.cross_test_matrix import run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
 from agent.candidates.patch_deduplication import deduplicate
-from agent.conversation.model_roles import CODER, cheapest_first
+from agent.conversation.model_roles import CODER
 from agent.phases.template_candidates import template_candidates
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import places
@@ -37,13 +37,13 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     a template is proven, no model is asked.
     """
     task.note("phase", "localize")
-    places(task)
+    places(task.branch)
     given = yield from given_tests(task)
-    models: list[str] = task.once("models", lambda: cheapest_first(task, (CODER, "senior")))
+    models: list[str] = task.once("models", lambda: task.branch.engine.models.cheapest_first((CODER, "senior")))
     known: list[Candidate] = yield from template_candidates(task, given)
     every = list(known)
     chosen, matrix, sure = next((one for one in known if one.verdict.verified), None), None, True
-    for number in range(0 if chosen else task.settings.rounds):
+    for number in range(0 if chosen else task.turn.settings.rounds):
         role = models[min(number, len(models) - 1)]
         task.note("phase", f"attempt {number + 1}" if not number else f"refine {number}")
         found = yield from (_first(task, given, role) if not number else _refined(task, given, role, number, known))
@@ -64,7 +64,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 def _first(task: Task, given: Sequence[str], role: str) -> Generator[Step, None, list[Candidate]]:
     planned = [
-        attempt(task, f"try-{at + 1}", given, variant_for(at), role=role) for at in range(task.settings.attempts)
+        attempt(task, f"try-{at + 1}", given, variant_for(at), role=role) for at in range(task.turn.settings.attempts)
     ]
     return (yield from attempts(task, planned))
 

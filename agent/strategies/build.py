@@ -31,21 +31,21 @@ ROUNDS = 2
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act until the model is done; then run the tests if files were changed. A regression is reported to the
     model once."""
-    yield task.say(turn_prompt(task, after_plan=PLANNED))
+    yield task.say(turn_prompt(task.branch, after_plan=PLANNED))
     verdict, proven, sent_back = Verdict(), "", 0
     while True:
-        yield from loop(task, lambda step: is_answer(step) or is_submission(step), nudge=())
+        yield from loop(task.branch, lambda step: is_answer(step) or is_submission(step), nudge=())
         # Otherwise nothing was changed, or the model kept the files that were already tested.
-        if task.tree not in (task.start, proven):
+        if task.tree not in (task.branch.start, proven):
             task.note("phase", "test")
             verdict = yield from task.prove(reproduces=False)
             proven = task.tree
-            if verdict.no_loss is False and sent_back < min(ROUNDS, task.settings.rounds) - 1:
+            if verdict.no_loss is False and sent_back < min(ROUNDS, task.turn.settings.rounds) - 1:
                 sent_back += 1
                 yield task.say(AGAIN)
                 continue
-        if task.has_mail:  # the user sent a message while the tests ran
+        if task.branch.has_mail:  # the user sent a message while the tests ran
             continue
-        if task.tree == task.start:
+        if task.tree == task.branch.start:
             return Outcome(task.tree, Verdict(), "answered")
         return Outcome(task.tree, verdict)

@@ -27,8 +27,8 @@ LONGEST = 3600
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Run the user's command."""
-    task.by_hand, task.scope = True, Scope()
-    actions = (_action(task, task.words),)
+    task.branch.by_hand, task.branch.scope = True, Scope()
+    actions = (_action(task, task.turn.request),)
     yield task.step(None, task.act(actions), actions, author=HAND)
     return Outcome(task.tree, Verdict(), "done")
 
@@ -43,5 +43,5 @@ def _action(task: Task, words: str) -> Action:
         nodes = shlex.split(words)
     except ValueError as error:
         raise UsageError(f"{words!r} names no tests: {error}.", "Name files, folders or tests.") from None
-    nodes = nodes or [task.settings.subtree] * bool(task.settings.subtree)
-    return Action("run_tests", {"nodes": nodes, "timeout": min(LONGEST, int(task.settings.test_timeout))})
+    nodes = nodes or [task.turn.settings.subtree] * bool(task.turn.settings.subtree)
+    return Action("run_tests", {"nodes": nodes, "timeout": min(LONGEST, int(task.turn.settings.test_timeout))})

@@ -22,8 +22,8 @@ AUTHOR = "choose"
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Apply the chosen edit in place of the current one, then run the full proof."""
-    found = offered_edits(task.engine.trajectory)
-    number = parse_choice(found, task.words)
+    found = offered_edits(task.branch.engine.trajectory)
+    number = parse_choice(found, task.turn.request)
     edit = found["edits"][number]
     what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
     yield task.adopt(apply_edit(task.trees, task.tree, found, number), f"Chosen: {what}", AUTHOR)
@@ -36,6 +36,6 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 def _proof_parameters(task: Task) -> tuple[list[str], list[str]]:
     """Return the reproduction tests and the places of the previous proof."""
-    proofs = [step for step in task.steps if step.author == "proof" and step.observations]
+    proofs = [step for step in task.branch.steps if step.author == "proof" and step.observations]
     parameters = proofs[-1].observations[0].data.get("asked", {}) if proofs else {}
     return list(parameters.get("reproduction", ())), list(parameters.get("places", ()))

@@ -26,12 +26,12 @@ NUDGE = "Your reply contained no code block, so nothing ran. Write one, or a `su
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Run one code block per reply until the model submits; the result of a failed proof goes back to the model."""
     given = yield from given_tests(task)
-    yield task.say(task.once("opening", lambda: opening(task)))
-    for number in range(task.settings.rounds):
-        yield from loop(task, nudge=(Observation(NUDGE, ok=False),), written=parse_action)
-        verdict = yield from task.prove(given, likely_sources(task))
+    yield task.say(task.once("opening", lambda: opening(task.branch)))
+    for number in range(task.turn.settings.rounds):
+        yield from loop(task.branch, nudge=(Observation(NUDGE, ok=False),), written=parse_action)
+        verdict = yield from task.prove(given, likely_sources(task.branch))
         if verdict.verified:
             break
-        if number + 1 < task.settings.rounds:
+        if number + 1 < task.turn.settings.rounds:
             yield task.say(task.prompt("again"))
     return task.best()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.engine.write_scope import Scope
 from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.rewind import visible_steps
 from trajectories.records import Observation, Verdict
 
 if TYPE_CHECKING:
@@ -29,16 +30,16 @@ HEAD = "[A summary of the conversation so far. The files are in the state in whi
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask for the summary, then rewind to the start of the conversation and continue from the summary."""
-    if not any(step.reply is not None for step in task.conversation):
-        yield task.rewind(task.first, task.tree, "There is nothing to compact yet.", AUTHOR)
+    if not any(step.reply is not None for step in visible_steps(task.branch.steps)):
+        yield task.branch.rewind(task.branch.first, task.tree, "There is nothing to compact yet.", AUTHOR)
         return Outcome(task.tree, Verdict(), "done")
-    task.scope = Scope(nothing=True)
-    yield task.say(f"{ASK}\n{task.words.removeprefix('/compact').strip()}".strip())
+    task.branch.scope = Scope(nothing=True)
+    yield task.say(f"{ASK}\n{task.turn.request.removeprefix('/compact').strip()}".strip())
     for _ in range(TRIES):
         reply = task.ask()
         refused = tuple(Observation(REFUSED, ok=False) for _ in reply.actions)
         yield task.step(reply, refused)
         if reply.text.strip() and not reply.actions:
-            yield task.rewind(0, task.tree, f"{HEAD}\n{reply.text.strip()}", AUTHOR, told=True)
+            yield task.branch.rewind(0, task.tree, f"{HEAD}\n{reply.text.strip()}", AUTHOR, told=True)
             return Outcome(task.tree, Verdict(), "done")
     return Outcome(task.tree, Verdict(), "not_found")

@@ -50,21 +50,21 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     given = yield from given_tests(task)
     start = task.tree
     task.note("phase", "understand")
-    task.scope = Scope(nothing=True, because=READING)
-    yield task.say(f"{task.once('opening', lambda: opening(task))}\n\n{task.prompt('understand')}")
-    yield from loop(task, is_answer, nudge=())
-    task.scope = Scope(task.settings.subtree)
-    understood = task.steps[-1].n
+    task.branch.scope = Scope(nothing=True, because=READING)
+    yield task.say(f"{task.once('opening', lambda: opening(task.branch))}\n\n{task.prompt('understand')}")
+    yield from loop(task.branch, is_answer, nudge=())
+    task.branch.scope = Scope(task.turn.settings.subtree)
+    understood = task.branch.steps[-1].n
     wrong: list[Candidate] = []
     best = Left(start, tuple(task.once("failing", lambda: _failing(task, start, given))))
-    for number in range(task.settings.rounds):
+    for number in range(task.turn.settings.rounds):
         task.note("phase", f"patch {number + 1}")
         if wrong:
             yield rewind_to(task, understood, best.tree, _feedback(task, wrong, best, start), "feedback")
         else:
             yield task.say(task.prompt("patch"))
-        yield from loop(task)
-        verdict = yield from task.prove(given, likely_sources(task))
+        yield from loop(task.branch)
+        verdict = yield from task.prove(given, likely_sources(task.branch))
         found = candidate(task, f"patch-{number + 1}", Outcome(task.tree, verdict))
         task.note("candidate", f"{found.name}: {summarise_candidate(found)}")
         if verdict.verified:
@@ -101,7 +101,7 @@ def _failing(task: Task, tree: str, tests: Sequence[str]) -> list[str]:
     """Run the tests on a tree and return those that are reported as failed."""
     if not tests:
         return []
-    with closing(task.engine.workspaces.fork(tree, task.cancel)) as workspace:
+    with closing(task.branch.place.fork(tree)) as workspace:
         workspace.expect(HARNESS_SESSION)
         report = run_reported_tests(task, workspace, tree, tests)
     return list(report.failed) if report else []
@@ -127,7 +127,7 @@ def _compare_alternative(
 ) -> Generator[Step, None, Outcome]:
     """Return the proven patch, or a better alternative that the model makes after seeing the first one."""
     outcome = Outcome(found.tree, found.verdict)
-    if task.settings.attempts < 2:
+    if task.turn.settings.attempts < 2:
         return outcome
     task.note("phase", "another")
     tests = f"Its tests:\n{quote_text(cut(found.patch.tests, MOST_PATCH))}" if found.patch.tests else ""

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from agent.candidates.role_questions import LETTERS, Question, ask_roles, parse_letter
 from agent.engine.loop import loop
 from agent.phases.call_chains import call_chains, chain_source, chain_text
 from agent.phases.step_rewind import rewind_to
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening
 from agent.prompts.quotation import framed_issue, quote_text
-from agent.prompts.role_questions import LETTERS, Question, ask_roles, parse_letter
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
@@ -35,16 +35,16 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     given = yield from given_tests(task)
     start = task.tree
     task.note("phase", "chains")
-    found = call_chains(task, task.settings.attempts)
+    found = call_chains(task, task.turn.settings.attempts)
     for number, chain in enumerate(found):
         task.note("candidate", f"{LETTERS[number]}: {chain_text(chain)}")
     proposals = yield from _debate(task, [chain_source(task, chain) for chain in found])
     task.note("phase", "judge")
     open_ones = [number for number, words in enumerate(proposals) if words]
     failed = ""
-    yield task.say(task.once("opening", lambda: opening(task)))
-    first_step = task.steps[-1].n
-    for number in range(task.settings.rounds):
+    yield task.say(task.once("opening", lambda: opening(task.branch)))
+    first_step = task.branch.steps[-1].n
+    for number in range(task.turn.settings.rounds):
         place = yield from _judge(task, proposals, open_ones, failed, number)
         plan = proposals[place] if place is not None else ""
         words = task.prompt("plan", plan=quote_text(plan)) if plan else task.prompt("none")
@@ -53,11 +53,11 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         else:
             yield task.say(words, author="judge")
         task.note("phase", f"patch {number + 1}")
-        yield from loop(task)
-        verdict = yield from task.prove(given, likely_sources(task))
+        yield from loop(task.branch)
+        verdict = yield from task.prove(given, likely_sources(task.branch))
         if verdict.verified or len(open_ones) < 2:
             break
-        failed = task.prompt("failed", verdict=quote_text(task.steps[-1].observations[0].text))
+        failed = task.prompt("failed", verdict=quote_text(task.branch.steps[-1].observations[0].text))
         open_ones = [each for each in open_ones if each != place]
     return task.best()
 
@@ -79,7 +79,7 @@ def _debate(task: Task, seen: Sequence[str]) -> Generator[Step, None, list[str]]
 
 def _proposer_prompt(task: Task, source: str, proposals: Sequence[str], at: int) -> str:
     """Return the prompt of a proposer: the issue, its call chain and, from the second round on, all proposals."""
-    parts = [framed_issue(task.issue), f"Your call chain:\n{quote_text(source)}"]
+    parts = [framed_issue(task.turn.issue), f"Your call chain:\n{quote_text(source)}"]
     if any(proposals):
         parts += [
             f"{LETTERS[n]}{' (you)' if n == at else ''} proposed:\n{quote_text(one[:LONGEST_SAID])}"
@@ -101,7 +101,7 @@ def _judge(
         return None
     if len(open_ones) == 1:
         return open_ones[0]
-    parts = [framed_issue(task.issue)]
+    parts = [framed_issue(task.turn.issue)]
     parts += [f"{LETTERS[place]} proposes:\n{quote_text(proposals[place][:LONGEST_SAID])}" for place in open_ones]
     parts += [failed, "Which proposal should be carried out?"]
     [answer] = yield from ask_roles(task, [Question(f"judge-{number + 1}", "judge", "\n\n".join(filter(None, parts)))])

@@ -34,7 +34,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     every: list[Candidate] = []
     scores: list[CandidateScore] = []
     matrix = None
-    for number in range(task.settings.rounds):
+    for number in range(task.turn.settings.rounds):
         task.note("phase", f"generation {number + 1}")
         planned = _next_generation(task, given, number, scores) if scores else _first(task, given, number)
         born = yield from attempts(task, planned)
@@ -43,7 +43,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         if not population:
             continue
         matrix = run_cross_tests(task, population, f"cross tests {number + 1}", every, matrix)
-        scores = rank_candidates(population, matrix)[: task.settings.attempts]
+        scores = rank_candidates(population, matrix)[: task.turn.settings.attempts]
         for score in scores:
             task.note("score", str(score), share=score.share)
         population = [score.candidate for score in scores]
@@ -55,7 +55,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _first(task: Task, given: Sequence[str], number: int) -> list[Attempt]:
-    names = [f"born-{number + 1}-{at + 1}" for at in range(task.settings.attempts)]
+    names = [f"born-{number + 1}-{at + 1}" for at in range(task.turn.settings.attempts)]
     return [attempt(task, name, given, variant_for(at)) for at, name in enumerate(names)]
 
 
@@ -82,17 +82,17 @@ def _next_generation(task: Task, given: Sequence[str], number: int, scores: Sequ
     if len(parents) > 1:
         child = _combine(task, f"crossed-{number + 1}", given, best, parents[1])
         bred.insert(1, ((best, parents[1]), child))
-    bred = bred[: task.settings.attempts]
+    bred = bred[: task.turn.settings.attempts]
     for of, one in bred:
         task.note(
-            "summary", f"{one.task.branch.rpartition('/')[2]} is derived from {' and '.join(each.name for each in of)}"
+            "summary", f"{one.branch.name.rpartition('/')[2]} is derived from {' and '.join(each.name for each in of)}"
         )
     return [one for _, one in bred]
 
 
 def _combine(task: Task, name: str, given: Sequence[str], one: Candidate, other: Candidate) -> Attempt:
     """Return an attempt that starts with the changes of two others, except those that conflict."""
-    base = task.base.tree
+    base = task.turn.base.tree
     both = merge_trees(task.trees, base, one.tree, source_only_tree(task, other.tree))
     tests = [path for path in new_tests(task, other.tree) if path not in new_tests(task, one.tree)]
     tree = task.trees.overlay(both.tree, other.tree, tests)
@@ -103,5 +103,5 @@ def _combine(task: Task, name: str, given: Sequence[str], one: Candidate, other:
 
 def _trajectory(task: Task, one: Candidate) -> str:
     """Return a summary of what an attempt did."""
-    steps = task.engine.trajectory.steps.get(f"{task.branch}/{one.name}", [])
+    steps = task.branch.engine.trajectory.steps.get(f"{task.branch.name}/{one.name}", [])
     return f"What {one.name} did: {quote_text(summarise_attempts(steps)) or 'nothing visible'}."

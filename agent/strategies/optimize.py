@@ -42,16 +42,18 @@ MOST_CHECKED = 4
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Profile; then, for each function, measure the baseline and the candidates and check the best one; at the end,
     prove all changes."""
-    if not may_test(task, named_workload(task)):
+    if not may_test(task.branch, named_workload(task)):
         yield task.say(REFUSED, author=AUTHOR)
-        return Outcome(task.base.tree, Verdict(), "not_found")
+        return Outcome(task.turn.base.tree, Verdict(), "not_found")
     task.note("phase", "profile")
     command = workload_of(task)
     gains: list[Gain] = []
     words: list[str] = []
     targets = choose_targets(task, command)
     if not targets:
-        words.append(f"No function of the repository accounts for the time of `{task.settings.benchmark or command}`.")
+        words.append(
+            f"No function of the repository accounts for the time of `{task.turn.settings.benchmark or command}`."
+        )
     for target in targets:
         task.note("phase", f"baseline {target}")
         with closing(Bench(task, target, task.tree, command)) as bench:
@@ -73,10 +75,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         words.append(
             f"{lost.target}: {lost.after.what} was rejected: tests fail with it: {', '.join(verdict.lost[:5])}"
         )
-        yield task.adopt(gains[-1].after.tree if gains else task.base.tree, words[-1], author=AUTHOR)
+        yield task.adopt(gains[-1].after.tree if gains else task.turn.base.tree, words[-1], author=AUTHOR)
     if not gains:
         yield task.say("\n".join(["Nothing was made faster.", *words]), author=AUTHOR)
-        return Outcome(task.base.tree, Verdict(), "not_found")
+        return Outcome(task.turn.base.tree, Verdict(), "not_found")
 
     notes = tuple(note for gain in gains for note in gain.notes)
     if verdict.no_loss:
@@ -101,7 +103,7 @@ def _improve(task: Task, bench: Bench, words: list[str]) -> Generator[Step, None
     group = judge_rewrites(task, bench)
     gain = _best(task, bench, group, words)
     yield from _adopt(task, bench, gain)
-    if task.settings.model:
+    if task.turn.settings.model:
         try:
             found = yield from _ask_model(task, bench, group)
         except Cancelled:
@@ -111,7 +113,7 @@ def _improve(task: Task, bench: Bench, words: list[str]) -> Generator[Step, None
             raise
         gain = _best(task, bench, [*found, *([gain.after] if gain else [])], words)
         yield from _adopt(task, bench, gain)
-    if not group and not task.settings.model:
+    if not group and not task.turn.settings.model:
         words.append(f"{bench.target}: no built-in rewrite applies; a model may see more (--model).")
     return gain
 
@@ -130,14 +132,14 @@ def _ask_model(
     """Return the model's candidates, one per round, each with feedback on the previous one."""
     found: list[CandidateVerdict] = []
     yield task.say(opening(task, bench, group))
-    for number in range(task.settings.rounds):
+    for number in range(task.turn.settings.rounds):
         yield from task.phase(f"improve {bench.target}")
         judged = bench.judge(f"the model's candidate {number + 1}", task.tree)
         if judged.tree in [each.tree for each in (*group, *found)]:
             break
         found.append(judged)
         record_rewards(task, [*group, *found])
-        if number + 1 < task.settings.rounds:
+        if number + 1 < task.turn.settings.rounds:
             yield task.say(feedback(task, bench, judged, [*group, *found]))
     return found
 

@@ -12,11 +12,11 @@ from agent.candidates.candidate_selection import adopt_candidate, rank_candidate
 from agent.candidates.cross_test_matrix import Matrix, run_cross_tests
 from agent.candidates.diverse_attempts import Candidate, attempts
 from agent.candidates.patch_deduplication import deduplicate
+from agent.candidates.role_questions import Question, ask_roles
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.answer_parser import lines_of, parse_edits, parse_file, parse_names
 from agent.prompts.opening_prompt import describe_tests, likely_sources, nearest_test_files, places, search_tree
 from agent.prompts.quotation import framed_issue, quote_text
-from agent.prompts.role_questions import Question, ask_roles
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.git_store.pack_writer import is_plain
 from trajectories.records import Verdict
@@ -52,12 +52,12 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     task.note("phase", "tests")
     tests = [] if given else (yield from _tests(task, shown))
     task.note("phase", "patches")
-    planned = [_patch(task, f"patch-{at + 1}", shown, at, tests, given) for at in range(task.settings.attempts)]
+    planned = [_patch(task, f"patch-{at + 1}", shown, at, tests, given) for at in range(task.turn.settings.attempts)]
     candidates = yield from attempts(task, planned)
     task.note("phase", "vote")
     known = deduplicate(task, candidates)
     if not known:
-        return Outcome(task.start, Verdict())
+        return Outcome(task.branch.start, Verdict())
     matrix = run_cross_tests(task, known, authors=candidates)
     chosen = _most_voted(task, known, matrix)
     return (yield from adopt_candidate(task, chosen, matrix))
@@ -65,10 +65,14 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 def _files(task: Task) -> Generator[Step, None, list[str]]:
     """Return the files to inspect: the model's choice, then the best files of `locate`."""
-    likely = likely_sources(task)[:OFFERED]
-    every = [path for path in task.trees.files(search_tree(task)) if path.endswith(".py") and not is_test(path)]
+    likely = likely_sources(task.branch)[:OFFERED]
+    every = [
+        path
+        for path in task.trees.files(search_tree(task.turn, task.trees))
+        if path.endswith(".py") and not is_test(path)
+    ]
     listed = "\n".join(dict.fromkeys([*likely, *every[:MOST_LISTED]]))
-    words = f"{framed_issue(task.issue)}\n\n{task.prompt('files', files=quote_text(listed))}"
+    words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('files', files=quote_text(listed))}"
     [said] = yield from ask_roles(task, [Question("files", "localizer", words)])
     chosen = parse_names(said, set(every), MOST_FILES)
     task.note("summary", f"Files: {', '.join(chosen) or 'none named'}")
@@ -77,14 +81,14 @@ def _files(task: Task) -> Generator[Step, None, list[str]]:
 
 def _elements(task: Task, files: Sequence[str]) -> Generator[Step, None, str]:
     """Return the code of the elements that the model names, or of the likeliest places if it names none."""
-    texts = {path: task.trees.read(task.base.tree, path).decode("utf-8", "replace") for path in files}
+    texts = {path: task.trees.read(task.turn.base.tree, path).decode("utf-8", "replace") for path in files}
     spans = {f"{path}:{name}": (path, span) for path, text in texts.items() for name, span in _spans(text).items()}
     listed = quote_text("\n".join(spans))
-    words = f"{framed_issue(task.issue)}\n\n{task.prompt('elements', elements=listed)}"
+    words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('elements', elements=listed)}"
     [said] = yield from ask_roles(task, [Question("elements", "localizer", words)])
     chosen = parse_names(said, spans, MOST_ELEMENTS)
     task.note("summary", f"Elements: {', '.join(chosen) or 'none named'}")
-    likely = [f"{one['path']}:{one['name']}" for one in places(task)["functions"]]
+    likely = [f"{one['path']}:{one['name']}" for one in places(task.branch)["functions"]]
     chosen = chosen or [name for name in likely if name in spans][:MOST_ELEMENTS]
     shown = [_excerpt(texts[path], path, span) for path, span in _sort_spans([spans[name] for name in chosen], texts)]
     text = "\n\n".join(shown) or "\n\n".join(_excerpt(text, path, (1, 400)) for path, text in texts.items())
@@ -124,11 +128,11 @@ def _excerpt(text: str, path: str, span: tuple[int, int]) -> str:
 def _tests(task: Task, shown: str) -> Generator[Step, None, list[tuple[str, str]]]:
     """Return different test files for the issue; the filters decide later which of them count."""
     how, example = task.once("how tests are", lambda: _test_example(task))
-    words = f"{framed_issue(task.issue)}\n\n{task.prompt('test', code=shown, how=how, manner=quote_text(example))}"
-    count = max(1, task.settings.attempts // 2 + 1)
+    words = f"{framed_issue(task.turn.issue)}\n\n{task.prompt('test', code=shown, how=how, manner=quote_text(example))}"
+    count = max(1, task.turn.settings.attempts // 2 + 1)
     questions = [Question(f"test-{at + 1}", "tester", words, None if not at else 0.8) for at in range(count)]
     answers = yield from ask_roles(task, questions)
-    taken = set(task.trees.files(task.base.tree))
+    taken = set(task.trees.files(task.turn.base.tree))
     found: dict[str, str] = {}
     for said in answers:
         named = parse_file(said)
@@ -144,28 +148,28 @@ def _tests(task: Task, shown: str) -> Generator[Step, None, list[tuple[str, str]
 
 def _test_example(task: Task) -> tuple[str, str]:
     """Return how tests are run and where they are, and the head of the test file nearest to the likeliest places."""
-    found = places(task)
-    near = next((path for path in nearest_test_files(task, found) if path.isprintable()), "")
-    text = task.trees.read(task.base.tree, near).decode("utf-8", "replace") if near else "(there is none)"
-    return describe_tests(task, found), "\n".join([near, *lines_of(text)[:MOST_EXAMPLE]])
+    found = places(task.branch)
+    near = next((path for path in nearest_test_files(task.turn, task.trees, found) if path.isprintable()), "")
+    text = task.trees.read(task.turn.base.tree, near).decode("utf-8", "replace") if near else "(there is none)"
+    return describe_tests(task.branch, found), "\n".join([near, *lines_of(text)[:MOST_EXAMPLE]])
 
 
 def _is_allowed(task: Task, path: str) -> bool:
     """Return whether a test may be written to this path."""
-    return is_test(path) and is_plain(path) and not task.scope.outside([path])
+    return is_test(path) and is_plain(path) and not task.branch.scope.outside([path])
 
 
 def _patch(
     task: Task, name: str, shown: str, number: int, tests: Sequence[tuple[str, str]], given: Sequence[str]
 ) -> Attempt:
     """Return an attempt that writes one of the tests, makes a patch in a single reply, and then proves it."""
-    likely = likely_sources(task)
+    likely = likely_sources(task.branch)
     path, text = tests[number % len(tests)] if tests else ("", "")
     shows = task.prompt("shows", path=path or ", ".join(given), test=quote_text(text)) if tests or given else ""
-    words = "\n\n".join(filter(None, [framed_issue(task.issue), shows, task.prompt("patch", code=shown)]))
+    words = "\n\n".join(filter(None, [framed_issue(task.turn.issue), shows, task.prompt("patch", code=shown)]))
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:
-        own.role, own.temperature = "editor", None if not number else 0.8
+        own.branch.role, own.branch.temperature = "editor", None if not number else 0.8
         yield own.say(words)
         if tests:
             yield own.adopt(own.trees.write({path: text.encode()}, own.tree), f"{path} was written.", "tester")

@@ -28,7 +28,7 @@ READ_ONLY = "[Plan mode: you may read and run anything; changes to files are ref
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act, without changing files, until the model answers."""
-    task.scope = Scope(nothing=True)
-    yield task.say(f"{turn_prompt(task)}\n\n{READ_ONLY}")
-    yield from loop(task, is_answer, nudge=())
+    task.branch.scope = Scope(nothing=True)
+    yield task.say(f"{turn_prompt(task.branch)}\n\n{READ_ONLY}")
+    yield from loop(task.branch, is_answer, nudge=())
     return Outcome(task.tree, Verdict(), "answered")

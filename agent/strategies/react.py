@@ -22,7 +22,7 @@ WHEN = "the model is strong and the issue small, or as a baseline for comparison
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Ask and act until `submit`, then prove the result."""
     given = yield from given_tests(task)
-    yield task.say(task.once("opening", lambda: opening(task)))
-    yield from loop(task)
-    yield from task.prove(given, likely_sources(task))
+    yield task.say(task.once("opening", lambda: opening(task.branch)))
+    yield from loop(task.branch)
+    yield from task.prove(given, likely_sources(task.branch))
     return task.best()

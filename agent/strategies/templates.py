@@ -33,7 +33,7 @@ PROOFS = 4
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Test, search, then prove plausible edits one after another; without a failing test, only report likely places."""
     given = yield from given_tests(task)
-    likely = f"Likeliest places:\n{describe_places(places(task))}"
+    likely = f"Likeliest places:\n{describe_places(places(task.branch))}"
     task.note("phase", "test the base")
     tests = task.once("tests", lambda: failing_tests(task, given))
     task.note("summary", tests["summary"])
@@ -58,7 +58,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             yield _run_tool(task, "undo", {"steps": 1})
         yield _run_tool(task, "edit", {"path": edit["path"], "old": edit["old"], "new": edit["new"]})
         doubt = remaining_doubt(found, place) if place == chosen else edit["doubt"]
-        verdict = yield from task.prove(given, likely_sources(task), doubt=doubt)
+        verdict = yield from task.prove(given, likely_sources(task.branch), doubt=doubt)
         if _is_refuted(verdict):
             refuted.append(place)
         elif verdict.verified or doubt:

@@ -31,22 +31,22 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Localize, reproduce, patch and prove; patching and proving repeat until the patch is proven, at most `rounds`
     times."""
     task.note("phase", "localize")
-    places(task)
+    places(task.branch)
     given = yield from given_tests(task)
-    yield task.say(task.once("opening", lambda: opening(task)))
+    yield task.say(task.once("opening", lambda: opening(task.branch)))
     submitted = False if given else is_submission((yield from _reproduce(task)))
-    for number in range(task.settings.rounds):
+    for number in range(task.turn.settings.rounds):
         if not submitted:
             yield from task.phase("patch")
         if task.tree == _proved(task):
             task.note("summary", "The model submits the same patch again.")
             break
         task.note("phase", "prove")
-        verdict = yield from task.prove(given, likely_sources(task))
+        verdict = yield from task.prove(given, likely_sources(task.branch))
         if verdict.verified or _is_overruled(task, verdict):
             break
         submitted = False
-        if number + 1 < task.settings.rounds:
+        if number + 1 < task.turn.settings.rounds:
             yield task.say(task.prompt("again"))
     return task.best()
 
@@ -59,7 +59,7 @@ def _is_overruled(task: Task, verdict: Verdict) -> bool:
     """
     if not (verdict.red and verdict.green and verdict.red_again and verdict.lost):
         return False
-    summaries = (seen.data.get("summary", "") for step in reversed(task.steps) for seen in step.observations)
+    summaries = (seen.data.get("summary", "") for step in reversed(task.branch.steps) for seen in step.observations)
     summary = next(filter(None, summaries), "")
     names = [function_name(id) for id in verdict.lost]
     if not all(re.search(rf"\b{re.escape(name)}\b", summary) for name in names):
@@ -70,7 +70,7 @@ def _is_overruled(task: Task, verdict: Verdict) -> bool:
 
 def _proved(task: Task) -> str:
     """Return the tree of the last proof."""
-    return next((step.tree for step in reversed(task.steps) if step.author == "proof"), "")
+    return next((step.tree for step in reversed(task.branch.steps) if step.author == "proof"), "")
 
 
 def _reproduce(task: Task) -> Generator[Step, None, Step]:
@@ -87,8 +87,8 @@ def _reproduce(task: Task) -> Generator[Step, None, Step]:
         gate = judge(task, step)
         return is_submission(step) or bool(gate)
 
-    for _ in range(task.settings.rounds):
-        step = yield from loop(task, until=is_decided)
+    for _ in range(task.turn.settings.rounds):
+        step = yield from loop(task.branch, until=is_decided)
         if is_submission(step) or gate.open:
             break
         task.note("gate", gate.refused)

@@ -18,7 +18,7 @@ from agent.run_state.rewind import summarise_attempts
 if TYPE_CHECKING:
     from agent.engine.task import Task
     from agent.run_state.attempt_outcome import Outcome
-    from trajectories.records import Step
+    from trajectories.records import Step, Verdict
 
 ROLES = ("coder",)
 MAY_ASK = ("critic",)
@@ -48,8 +48,8 @@ class Node:
     total: float = 0.0
     done: str = ""
     """A summary of the actions since the parent node, with a critic's comment."""
-    ended: bool = False
-    """Whether the model submitted at this node, so that the proof was run."""
+    verdict: Verdict | None = None
+    """The verdict of the proof that was run if the model submitted at this node. Such a node is not expanded."""
 
     @property
     def value(self) -> float:
@@ -81,10 +81,10 @@ class Node:
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Choose a node, expand it and score the new node; repeat until a node is proven or all steps are used."""
     given = yield from given_tests(task)
-    yield task.say(task.once("opening", lambda: opening(task)))
-    root = Node(task.steps[-1].n, task.tree)
+    yield task.say(task.once("opening", lambda: opening(task.branch)))
+    root = Node(task.branch.steps[-1].n, task.tree)
     node = root
-    for number in range(PER_ATTEMPT * task.settings.attempts):
+    for number in range(PER_ATTEMPT * task.turn.settings.attempts):
         best = _best_open_node(root) if number else root
         if best is None:
             break
@@ -96,9 +96,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         task.note(
             "score", f"step {node.n} from {best.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
         )
-        if task.last_verdict and task.last_verdict.verified:
+        if node.verdict and node.verdict.verified:
             break
-    if task.last_verdict is None:
+    if not any(one.verdict for one in root.below()):
         yield from _prove_best(task, root, given)
     return task.best()
 
@@ -109,31 +109,31 @@ def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Ste
     if changed:
         best = max(changed, key=lambda one: one.value)
         yield task.adopt(best.tree, f"Nothing was submitted; step {best.n} has the highest score.", "search")
-        yield from task.prove(given, likely_sources(task))
+        yield from task.prove(given, likely_sources(task.branch))
 
 
 def _best_open_node(root: Node) -> Node | None:
     """Return the open node with the highest bound; a node is open if it has not ended and can have more children."""
-    open_ones = [one for one in root.below() if not one.ended and len(one.children) < WIDEST]
+    open_ones = [one for one in root.below() if one.verdict is None and len(one.children) < WIDEST]
     return max(open_ones, key=Node.uct, default=None)
 
 
 def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
     """Add a child to a node, and score it."""
-    first, before = len(task.steps), task.tree
-    task.temperature = None if not parent.children else 0.8
+    first, before = len(task.branch.steps), task.tree
+    task.branch.temperature = None if not parent.children else 0.8
 
     def ends(step: Step) -> bool:
-        replies = sum(one.reply is not None for one in task.steps[first:])
+        replies = sum(one.reply is not None for one in task.branch.steps[first:])
         return is_submission(step) or step.tree != before or replies >= STRIDE
 
-    step = yield from loop(task, until=ends)
-    done = summarise_attempts(task.steps[first:])
-    node = Node(task.steps[-1].n, task.tree, parent, done=done, ended=is_submission(step))
+    step = yield from loop(task.branch, until=ends)
+    done = summarise_attempts(task.branch.steps[first:])
+    node = Node(task.branch.steps[-1].n, task.tree, parent, done=done)
     parent.children.append(node)
     if is_submission(step):
-        verdict = yield from task.prove(given, likely_sources(task))
-        value = proof_score(verdict)
+        verdict = yield from task.prove(given, likely_sources(task.branch))
+        value, node.verdict = proof_score(verdict), verdict
         node.done = f"{done}; proof: {verdict.kind}"
     else:
         said, why = yield from critic_score(task, f"critic-{number + 1}", done)

@@ -23,17 +23,17 @@ MOST_NAMED = 60
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Rewind to the state before the last turns, or redo the first undone ones."""
-    count = undo_count(task.words)
-    known = turn_history(task.engine.trajectory)
+    count = undo_count(task.turn.request)
+    known = turn_history(task.branch.engine.trajectory)
     found = (known.done if count > 0 else known.undone)[-abs(count) :]
     if not found:
         nothing = f"There is nothing to {'undo' if count > 0 else 'redo'}."
-        yield task.rewind(task.first, task.tree, nothing, AUTHOR)
+        yield task.branch.rewind(task.branch.first, task.tree, nothing, AUTHOR)
         return Outcome(task.tree, Verdict(), "done")
     mark = found[0].before if count > 0 else found[0].after
     named = ", ".join(_short(doing.request) for doing in reversed(found))
     words = f"{'Undone' if count > 0 else 'Redone'}: {named}."
-    yield task.rewind(mark.number, mark.tree, words, AUTHOR, turns=len(found) if count > 0 else -len(found))
+    yield task.branch.rewind(mark.number, mark.tree, words, AUTHOR, turns=len(found) if count > 0 else -len(found))
     return Outcome(task.tree, Verdict(), "undone")
 
 

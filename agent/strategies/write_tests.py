@@ -33,10 +33,10 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     """For each file, measure its existing tests, search for new ones and write them; at the end, run all other tests
     together with the new ones."""
     words: list[str] = []
-    if not may_test(task):
+    if not may_test(task.branch):
         yield task.say(REFUSED, author=AUTHOR)
-        return Outcome(task.base.tree, Verdict(), "not_found")
-    targets = parse_targets(task.settings.function)
+        return Outcome(task.turn.base.tree, Verdict(), "not_found")
+    targets = parse_targets(task.turn.settings.function)
     for path, names in targets.items():
         try:
             yield from _cover(task, FileCoverage(task, path, names, len(targets)), words)
@@ -44,9 +44,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
             words.append(f"{path}: {error.message} {error.fix}".strip())
         except OSError:
             words.append(f"{path}: there is no such file.")
-    if task.tree == task.base.tree:
+    if task.tree == task.turn.base.tree:
         yield task.say("\n".join(["No test was written.", *words]), author=AUTHOR)
-        return Outcome(task.base.tree, Verdict(), "not_found")
+        return Outcome(task.turn.base.tree, Verdict(), "not_found")
     task.note("phase", "run the other tests with them")
     verdict = passes_with_new_tests(task, test_command(task))
     words += verdict.notes
@@ -54,9 +54,9 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         words.insert(
             0, f"No test was kept, because other tests fail with them: {', '.join(verdict.lost[:MOST_DROPPED])}."
         )
-        yield task.adopt(task.base.tree, words[0], author=AUTHOR)
+        yield task.adopt(task.turn.base.tree, words[0], author=AUTHOR)
         yield task.say("\n".join(words), author=AUTHOR)
-        return Outcome(task.base.tree, verdict, "not_found")
+        return Outcome(task.turn.base.tree, verdict, "not_found")
     yield task.say("\n".join(words), author=AUTHOR)
     return Outcome(task.tree, verdict, "written")
 
@@ -79,7 +79,7 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
         yield task.adopt(tree, f"{cover.place()}: {len(cases)} tests found by the search.", author=AUTHOR)
     killed = found.killed if len(cases) == len(found.cases) else cover.noticed(cases, found.usable)
     more = CoverageState(cover, found, set(before.arcs | cover.arcs(cases)), set(before.killed | killed))
-    if task.settings.model:
+    if task.turn.settings.model:
         task.note("phase", f"ask for tests of {cover.path}")
         yield from ask_for_tests(task, more)
         cases, others = _merge_cases(cover, cases, more.cases, found.module)

@@ -99,8 +99,10 @@ class FileCoverage:
             return ExistingCoverage(said="No test of the repository mentions the module.")
         left = self._left()
         seconds = EXISTING_SECONDS if left is None else max(1.0, left * SHARE_FOR_EXISTING / self.files)
-        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
-            return measure_coverage(room, self.command, self.path, self.mutants, self.task.cancel, seconds, files)
+        with closing(self.task.branch.place.fork(self.task.tree)) as room:
+            return measure_coverage(
+                room, self.command, self.path, self.mutants, self.task.branch.cancel, seconds, files
+            )
 
     def found(self) -> GeneratedCases:
         """Return the test cases that the search found."""
@@ -111,16 +113,16 @@ class FileCoverage:
         last_report = [0.0]
 
         def tell(message: str) -> None:
-            task.cancel.check()
+            task.branch.cancel.check()
             if time.monotonic() - last_report[0] > 1:
                 last_report[0] = time.monotonic()
-                task.engine.report("progress", task.branch, message)
+                task.branch.engine.report("progress", task.branch.name, message)
 
         asked = GenerationRequest(
             self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests()
         )
-        with closing(task.engine.workspaces.fork(task.tree, task.cancel)) as room:
-            return generate_cases(room, asked, task.cancel, self._search_time(), tell)
+        with closing(task.branch.place.fork(task.tree)) as room:
+            return generate_cases(room, asked, task.branch.cancel, self._search_time(), tell)
 
     def _tests(self) -> dict[str, bytes]:
         """Return the test files that contain the module's name."""
@@ -131,7 +133,7 @@ class FileCoverage:
 
     def _left(self) -> float | None:
         """Return the seconds that the run has left, or None if it has no time limit."""
-        deadline = self.task.cancel.deadline
+        deadline = self.task.branch.cancel.deadline
         return None if deadline is None else deadline - time.monotonic()
 
     def _search_time(self) -> float:
@@ -139,7 +141,7 @@ class FileCoverage:
         if left is None:
             return SECONDS
         start = time.monotonic()
-        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
+        with closing(self.task.branch.place.fork(self.task.tree)) as room:
             room.run(f"{PYTHON} -m pytest --version", 60, HARNESS_SESSION)
         starts = min(STARTS * (time.monotonic() - start), left * MOST_STARTS)
         return max(1.0, (left - max(min(left * REST, MOST_REST), starts)) / self.files)
@@ -210,7 +212,7 @@ class FileCoverage:
 
     def _passed(self, tree: str, turn: int) -> tuple[Sequence[str], str]:
         """Return the ids of the file's tests that pass, and the message of an error during the run."""
-        with closing(self.task.engine.workspaces.fork(tree, self.task.cancel)) as room:
+        with closing(self.task.branch.place.fork(tree)) as room:
             write_guarded_tests(room, self.place(), self.task.trees.read(tree, self.place()))
             elsewhere = ELSEWHERE if turn % 2 else ""
             command = f"export PYTHONHASHSEED={turn}\n{elsewhere}{self._own_command()}"
@@ -229,7 +231,7 @@ class FileCoverage:
         words = f"-c {shlex.quote(f'import {module}')}"
         if self.style() == "pytest":
             words = f"-c {shlex.quote(GATHER)} --collect-only -q {shlex.quote(self.place())}"
-        with closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room:
+        with closing(self.task.branch.place.fork(self.task.tree)) as room:
             ran = room.run(f"unset PYTHONPATH\n{PYTHON} {words}", 60.0, HARNESS_SESSION)
         if not ran.code or "ModuleNotFoundError" not in ran.text:
             return ""
@@ -247,8 +249,8 @@ class FileCoverage:
     def _noticed(self, cases: Sequence[CaseOutcome], usable: frozenset[int]) -> set[int]:
         found: set[int] = set()
         with (
-            closing(self.task.engine.workspaces.fork(self.task.tree, self.task.cancel)) as room,
-            closing(ModuleExerciser(room, self.path, self.mutants, self.task.cancel)) as exercise,
+            closing(self.task.branch.place.fork(self.task.tree)) as room,
+            closing(ModuleExerciser(room, self.path, self.mutants, self.task.branch.cancel)) as exercise,
         ):
             for one in cases:
                 numbers = [each for each in sorted(usable - found) if self.mutants[each].reach & one.lines]
@@ -287,7 +289,7 @@ def test_command(task: Task) -> str:
 
     def found() -> str:
         try:
-            return task.settings.test or detect_command(task.workspace)
+            return task.turn.settings.test or detect_command(task.workspace)
         except UsageError:
             return ""
 
@@ -304,20 +306,20 @@ def passes_with_new_tests(task: Task, command: str) -> Verdict:
 
 def _beside(task: Task, command: str) -> dict[str, Any]:
     nothing: dict[str, Any] = {"no_loss": None, "lost": [], "notes": []}
-    deadline = task.cancel.deadline
-    seconds = task.settings.suite_time if deadline is None else (deadline - time.monotonic()) / 3
+    deadline = task.branch.cancel.deadline
+    seconds = task.turn.settings.suite_time if deadline is None else (deadline - time.monotonic()) / 3
     if not command or seconds < LEAST:
         why = "there was no time left" if command else "the repository has none that can be run"
         return nothing | {"notes": [f"No other tests were run together with the new ones: {why}."]}
     now = _ran(task, task.tree, command, seconds)
     bad = set(now.failed)
-    lost = sorted(bad & set(_ran(task, task.base.tree, command, seconds).passed)) if bad else []
+    lost = sorted(bad & set(_ran(task, task.turn.base.tree, command, seconds).passed)) if bad else []
     notes = [] if now.complete else [f"Not all other tests were run together with the new ones: {now.summary()}."]
     return {"no_loss": not lost, "lost": lost, "notes": notes}
 
 
 def _ran(task: Task, tree: str, command: str, seconds: float) -> SuiteReport:
-    with closing(task.engine.workspaces.fork(tree, task.cancel)) as room:
+    with closing(task.branch.place.fork(tree)) as room:
         return run_tests(room, command, (), seconds)
 
 

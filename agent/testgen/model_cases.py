@@ -57,7 +57,7 @@ class CoverageState:
 
 def ask_for_tests(task: Task, more: CoverageState) -> Generator[Step, None, None]:
     """Ask the model for tests, one function per round, until a round adds no test or no function is left."""
-    for number in range(task.settings.rounds):
+    for number in range(task.turn.settings.rounds):
         left = more.left()
         if left is None:
             return
@@ -113,9 +113,9 @@ def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, A
     kept: list[CaseOutcome] = []
     killed: set[int] = set()
     with (
-        closing(cover.task.engine.workspaces.fork(cover.task.tree, cover.task.cancel)) as room,
-        closing(ModuleExerciser(room, cover.path, cover.mutants, cover.task.cancel)) as exercise,
-        closing(ModuleExerciser(room, cover.path, (), cover.task.cancel, hash_seed=1)) as witness,
+        closing(cover.task.branch.place.fork(cover.task.tree)) as room,
+        closing(ModuleExerciser(room, cover.path, cover.mutants, cover.task.branch.cancel)) as exercise,
+        closing(ModuleExerciser(room, cover.path, (), cover.task.branch.cancel, hash_seed=1)) as witness,
     ):
         arcs = set(more.arcs)
         for name, case in found:

@@ -11,6 +11,7 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
+from agent.engine.branch import Branch
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.task import Task
@@ -49,7 +50,7 @@ class Bench:
         engine = self.engine()
         steps: list[Step] = []
         try:
-            running = strategy(Task(engine))
+            running = strategy(Task(Branch(engine)))
             while True:
                 try:
                     steps.append(next(running))

@@ -11,8 +11,8 @@ ROLES = ("coder",)
 
 
 def attempt(task):
-    yield task.say(f"Patch it on {task.branch}.")
-    yield from loop(task)
+    yield task.say(f"Patch it on {task.branch.name}.")
+    yield from loop(task.branch)
     yield from task.prove()
     return task.best()
 

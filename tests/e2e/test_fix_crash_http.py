@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine.task import RESUMED
+from agent.engine.branch import RESUMED
 from tests.e2e.conftest import TEST_CORE, Machine
 from tests.e2e.kill_runner import MODEL, Provider, account, is_started, provider, run_and_kill
 from tests.endpoint import Request

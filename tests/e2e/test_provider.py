@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.engine.task import MOST_ACTIONS
+from agent.engine.branch import MOST_ACTIONS
 from agent.models._text_tool_calls import render
 from tests.e2e.provider_user import ADD_TEST, CLAUDE, FIX, KEY, LOOK, MODEL, RESPONSES, SOLVE, SUBMIT, User
 from tests.endpoint import Answer, Endpoint, Request, Tokens

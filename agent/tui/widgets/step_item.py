@@ -114,7 +114,7 @@ def _action_line(action: Action, seen: Observation | None, pen: LineRenderer) ->
 
 def _result_summary(path: str, text: str) -> str:
     """Return the result as short text, without the path, because the line already shows it."""
-    from agent.engine.task import RESUMED
+    from agent.engine.branch import RESUMED
 
     text = text.removeprefix(RESUMED).lstrip()
     first = first_line(text)

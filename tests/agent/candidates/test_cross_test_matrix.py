@@ -29,8 +29,8 @@ def make_candidate(task: Task, name: str, body: str, check: str) -> Candidate:
         f"    def test_add(self):\n        self.assertEqual({check})\n"
     )
     files = {"calc.py": f"def add(a, b):\n    return {body}\n", "tests/__init__.py": "", f"tests/test_{name}.py": test}
-    tree = task.trees.write({path: text.encode() for path, text in files.items()}, task.base.tree)
-    return Candidate(name, tree, Verdict(), split_patch(task.trees, task.base.tree, tree), alike=(name,))
+    tree = task.trees.write({path: text.encode() for path, text in files.items()}, task.turn.base.tree)
+    return Candidate(name, tree, Verdict(), split_patch(task.trees, task.turn.base.tree, tree), alike=(name,))
 
 
 @pytest.fixture

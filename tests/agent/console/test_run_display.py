@@ -120,21 +120,21 @@ def test_status_lines_separate_held_from_spent_cost(bench):
 def test_step_clears_current_action_of_its_branch(engine, bench):
     status = LiveStatus(engine)
     status.happening(ProgressEvent("action", "main", "view calc.py"))
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
-    status.step(Task(engine).say("x"))
+    status.step(Branch(engine).say("x"))
     assert "view" not in render_lines(status, 80)[0]
     assert "#2 works" in render_lines(status, 80)[0]
 
 
 def run_one_step(engine, console: Console) -> None:
     """Take one reply of the scripted model and show its step."""
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
-    task = Task(engine)
+    branch = Branch(engine)
     with console.watching(engine):
-        reply = task.ask()
-        console.step(task.step(reply, task.act(reply.actions)))
+        reply = branch.ask()
+        console.step(branch.step(reply, branch.act(reply.actions)))
 
 
 def create_console(screen: io.StringIO, width: int, terminal: bool) -> Console:
@@ -173,10 +173,10 @@ def test_step_in_log_is_one_line_with_its_cost(engine):
 
 
 def test_log_shows_first_line_of_message_to_model(engine):
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
     screen = io.StringIO()
-    create_console(screen, 80, terminal=False).step(Task(engine).say("\nThe suite does not pass.\nMore."))
+    create_console(screen, 80, terminal=False).step(Branch(engine).say("\nThe suite does not pass.\nMore."))
     assert "task The suite does not pass." in screen.getvalue()
 
 
@@ -204,12 +204,12 @@ def render_result(engine, error: SweAgentError | None = None) -> str:
 
 
 def test_interrupted_run_shows_held_cost_and_no_verdict(engine):
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
-    task = Task(engine)
+    branch = Branch(engine)
     edit = Action("shell", {"command": "sed -i s/-/+/ calc.py"})
-    task.step(None, task.act([edit]), [edit], author="reproduction")
-    task.ask()
+    branch.step(None, branch.act([edit]), [edit], author="reproduction")
+    branch.ask()
     hold, _ = engine.ledger.hold("main", 2, 1, "scripted", Price(1.0, 5.0), 14_000, 800)
     engine.journal.append(hold)
     output = render_result(engine, Cancelled("Interrupted\x1b]0;title\x07.", "Continue with [b]resume\x1b[2J."))
@@ -280,9 +280,9 @@ def test_run_list_shows_status_of_each_run(bench, monkeypatch, capsys):
 
 
 def test_result_uses_singular_for_one_call(engine):
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
 
-    Task(engine).ask()
+    Branch(engine).ask()
     assert "1 call, 1,200 tokens in, 30 out, $0.0000" in render_result(engine)
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from agent.engine.branch import Branch
 from agent.engine.loop import loop
-from agent.engine.task import Task
 from agent.limits.rate_limiter import Limiter
 from agent.limits.run_budget import Price
 from agent.models.base import PermissionDenied
@@ -45,7 +45,7 @@ def ask(bench):
     def once(model, *others):
         engine.models._models |= {one.name: one for one in (model, *others)}
         engine.models._models[engine.settings.model] = model
-        return Task(engine).ask()
+        return Branch(engine).ask()
 
     once.engine = engine
     yield once
@@ -104,7 +104,7 @@ def test_usage_above_hold_is_charged_and_ends_run(ask):
     assert ask.engine.trajectory.replies["main", 1].text == "ok"
     assert ask.engine.ledger.spent.dollars == pytest.approx(1.001)
     with pytest.raises(BudgetStop):
-        Task(ask.engine, "main/other").ask()
+        Branch(ask.engine, "main/other").ask()
 
 
 def test_hold_is_recorded_before_request_is_sent(ask):
@@ -130,7 +130,7 @@ def test_output_limit_is_reduced_to_budget(bench):
     model = FaultyModel(answer)
     model.price, model.max_output = Price(1.0, 10.0), 100_000
     engine.models._models[engine.settings.model] = model
-    Task(engine).ask()
+    Branch(engine).ask()
     assert 16 < output_limits[0] < 2000
     engine.close()
 
@@ -164,7 +164,7 @@ def test_later_hold_is_based_on_last_billed_usage(bench, billed, plausible):
 
     def strategy(task):
         yield task.say("Fix it. " + "words " * 4000)
-        steps = loop(task)
+        steps = loop(task.branch)
         yield next(steps)
         yield next(steps)
         return task.best()
@@ -206,7 +206,7 @@ def test_overrun_ends_run_again_on_resume(ask):
     with pytest.raises(BudgetStop):
         ask(FaultyModel(Usage(10**6, 100)))
     with pytest.raises(BudgetStop, match="billed"):
-        Task(ask.engine).ask()
+        Branch(ask.engine).ask()
 
 
 def test_fallback_answers_if_first_model_fails(ask):
@@ -244,12 +244,12 @@ def test_overlong_conversation_is_shortened_and_sent_again(ask):
     task_text = "x" * 30_000
     engine = ask.engine
     engine.models._models[engine.settings.model] = model
-    task = Task(engine)
-    task.say("The issue.")
+    branch = Branch(engine)
+    branch.say("The issue.")
     engine.journal.append(Reply("", (Action("shell", {"command": "a"}, id="1"),), branch="main", ask=1))
-    reply = task.ask()
-    task.step(reply, (Observation(task_text),))
-    assert task.ask().text == "ok"
+    reply = branch.ask()
+    branch.step(reply, (Observation(task_text),))
+    assert branch.ask().text == "ok"
     assert lengths[0] > 30_000
     assert lengths[2] < lengths[1] < lengths[0]
     notes = [note for note in engine.trajectory.notes if note.kind == "overflow"]
@@ -300,9 +300,9 @@ def test_fallback_may_accept_conversation_too_long_for_first(ask):
     big = FaultyModel(Usage(10, 5), name="big")
     engine = ask.engine
     engine.models._models |= {"small": small, "big": big, engine.settings.model: small}
-    task = Task(engine)
-    task.say("The issue. " * 1000)
-    assert task.ask().text == "ok"
+    branch = Branch(engine)
+    branch.say("The issue. " * 1000)
+    assert branch.ask().text == "ok"
     assert big.request_count == 1
 
 
@@ -315,9 +315,9 @@ def test_fork_with_other_model_uses_that_model(ask):
     journal.append(Note("main", "fallback", "In an earlier process."))
     journal.append(Reply("", (Action("submit"),), model="old", branch="main", ask=1))
     journal.append(Note("main", "forked", "From there."))
-    task = Task(engine)
-    task.step(task.ask(), (Observation("Nothing."),))
-    task.ask()
+    branch = Branch(engine)
+    branch.step(branch.ask(), (Observation("Nothing."),))
+    branch.ask()
     assert (new.request_count, old.request_count) == (1, 0)
 
 
@@ -326,9 +326,9 @@ def test_fallback_that_answered_is_used_again(ask):
     second = FaultyModel(Usage(1, 1), Usage(1, 1), name="two")
     engine = ask.engine
     engine.models._models |= {"one": first, "two": second, engine.settings.model: first}
-    task = Task(engine)
-    task.step(task.ask(), (Observation("Nothing."),))
-    assert task.ask().text == "ok"
+    branch = Branch(engine)
+    branch.step(branch.ask(), (Observation("Nothing."),))
+    assert branch.ask().text == "ok"
     assert (first.request_count, second.request_count) == (1, 2)
 
 
@@ -399,11 +399,11 @@ def test_403_refuses_key_only_before_first_answer_of_model(ask):
     engine = ask.engine
     engine.models._models[engine.settings.model] = FaultyModel(forbidden())
     with pytest.raises(ModelError, match="Not this") as raised:
-        Task(engine, "main/other").ask()
+        Branch(engine, "main/other").ask()
     assert not isinstance(raised.value, Refused)
     engine.models._models[engine.settings.model] = FaultyModel(forbidden(), name="another")
     with pytest.raises(Refused):
-        Task(engine, "main/third").ask()
+        Branch(engine, "main/third").ask()
 
 
 @pytest.mark.slow
@@ -415,7 +415,7 @@ def test_wait_for_rate_limit_does_not_count_as_run_time(bench):
         model = FaultyModel(rate_limited(wait=3.5), Usage(10, 5))
         engine.models._models[engine.settings.model] = model
         before, began = engine.clock.seconds, time.monotonic()
-        assert Task(engine).ask().text == "ok"
+        assert Branch(engine).ask().text == "ok"
         assert not engine.cancel.is_set()
         assert engine.clock.seconds - before < time.monotonic() - began - 3.0
         last = engine.clock.seconds

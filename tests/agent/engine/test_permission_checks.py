@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.engine.branch import Branch
 from agent.engine.permission_checks import may_set_up, refusal
 from agent.engine.task import Task
 from agent.permissions.approvals import Answer, Approval
@@ -51,7 +52,7 @@ def test_rule_cannot_allow_test_names_in_model_command(bench, arguments: dict, w
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    list(one_reply(Task(engine)))
+    list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [bool(each.why) for each in approvals] == [why]
 
@@ -61,7 +62,7 @@ def test_deny_rule_applies_to_unattended_run(bench) -> None:
     engine = bench.engine()
     denied = PermissionTable(deny=("command touch",))
     engine.settings = engine.settings.model_copy(update={"permissions": denied})
-    steps = list(one_reply(Task(engine)))
+    steps = list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [observation.ok for observation in steps[-1].observations] == [False, True]
     assert "A configured rule denies it: command touch." in steps[-1].observations[0].text
@@ -93,7 +94,7 @@ def test_refusal_applies_to_one_action_only(bench) -> None:
     engine.approve = lambda approval: (
         approvals.append(approval) or Answer("touch" not in approval.subject, reason="no f")
     )
-    steps = list(one_reply(Task(engine)))
+    steps = list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [observation.text for observation in steps[-1].observations] == ["The user refused this: no f", "calc.py"]
     assert not steps[-1].observations[0].ok
@@ -105,7 +106,7 @@ def test_approval_contains_current_folder_of_shell(bench) -> None:
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(True)
-    list(one_reply(Task(engine)))
+    list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [each.folder.removeprefix(each.root) for each in approvals] == ["", "/d"]
 
@@ -114,8 +115,8 @@ def test_user_command_needs_no_approval(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     engine = bench.engine()
     engine.approve = lambda _: Answer(False)
-    task = Task(engine)
-    task.by_hand = True
+    task = Task(Branch(engine))
+    task.branch.by_hand = True
     assert list(one_reply(task))[-1].observations[0].text == "it ran"
     engine.close()
 
@@ -125,10 +126,10 @@ def test_interrupt_during_approval_is_not_refusal(bench) -> None:
     engine = bench.engine()
     engine.approve = lambda _: engine.cancel.set() or Answer(False)
     with pytest.raises(Cancelled):
-        list(one_reply(Task(engine)))
+        list(one_reply(Task(Branch(engine))))
     assert not [step for step in engine.trajectory.steps["main"] if step.reply], "the reply is acted on after resuming"
     with pytest.raises(Cancelled):
-        may_set_up(engine, "image", ["make"], ["host"])
+        may_set_up(engine.approve, engine.cancel, "image", ["make"], ["host"])
     engine.close()
 
 
@@ -139,7 +140,7 @@ def test_external_tool_needs_approval_each_time(bench, tmp_path, monkeypatch) ->
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    steps = list(one_reply(Task(engine)))
+    steps = list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [observation.text for observation in steps[-1].observations] == ["The user refused this."] * 2
     assert not Path(target).exists()
@@ -175,10 +176,10 @@ def test_external_tool_needs_approval_with_container_workspace(bench, tmp_path, 
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     engine.settings = engine.settings.model_copy(update={"workspace": "docker"})
-    task = Task(engine)
-    monkeypatch.setattr(Task, "workspace", SimpleNamespace(root="/repo"))
+    branch = Branch(engine)
+    monkeypatch.setattr(Branch, "workspace", SimpleNamespace(root="/repo"))
     for name, arguments in (("deploy", {"target": "x"}), ("shell", {"command": "ls"})):
-        refusal(task, engine.toolbox.tools[name], Action(name, arguments))
+        refusal(branch, engine.toolbox.tools[name], Action(name, arguments))
     engine.close()
     assert [each.subject for each in approvals] == ["deploy target=x hosts=null"]
 
@@ -200,7 +201,7 @@ def test_built_in_tool_needs_approval_unless_limited_to_repository(bench) -> Non
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     for name, tool in engine.toolbox.tools.items():
         known = tool.schema["function"]["parameters"]["properties"]
-        refusal(Task(engine), tool, Action(name, {each: values[each] for each in known.keys() & values.keys()}))
+        refusal(Branch(engine), tool, Action(name, {each: values[each] for each in known.keys() & values.keys()}))
     engine.close()
     assert [each.title.split()[1] for each in approvals] == ["this", "tests", "this", "this"]
 
@@ -215,7 +216,7 @@ def test_edit_of_git_metadata_needs_approval(bench, tmp_path) -> None:
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer("git status" in approval.subject)
-    list(one_reply(Task(engine)))
+    list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [each.subject for each in approvals] == ["edit .git/config", "git status"]
     assert approvals[0].detail.split("\n") == [
@@ -235,7 +236,7 @@ def test_edit_text_cannot_imitate_approval_labels(bench) -> None:
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    list(one_reply(Task(engine)))
+    list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [each.detail.split("\n") for each in approvals] == [
         ["Old text, wherever it occurs:", "- a", "- New text:", "- + b", "- ", "New text:", "(none)"],
@@ -249,7 +250,7 @@ def test_terminal_name_is_checked_before_approval(bench, name: str) -> None:
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    steps = list(one_reply(Task(engine)))
+    steps = list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [each.title for each in approvals] == ["Type this into the terminal pdb?"]
     assert not steps[-1].observations[0].ok
@@ -261,7 +262,7 @@ def test_tool_without_metadata_needs_approval(bench) -> None:
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
     view = replace(engine.toolbox.tools["view"], metadata=ToolMetadata())
-    refusal(Task(engine), view, Action("view", {"path": "/etc/passwd"}))
+    refusal(Branch(engine), view, Action("view", {"path": "/etc/passwd"}))
     engine.close()
     assert approvals[0].title == "Run the tool view on this machine?"
 
@@ -271,7 +272,9 @@ def test_set_up_approval_lists_image_commands_and_hosts(bench) -> None:
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    assert not may_set_up(engine, "python:3.12", ["pip install -e ."], ["pypi.org", "example.org"])
+    assert not may_set_up(
+        engine.approve, engine.cancel, "python:3.12", ["pip install -e ."], ["pypi.org", "example.org"]
+    )
     engine.close()
     (approval,) = approvals
     assert (approval.kind, approval.subject) == ("network", "pypi.org\nexample.org")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.conversation.request_builder import build_request
+from agent.conversation.messages import ModelRequest
+from agent.conversation.request_builder import build_request, system_prompt
 from agent.engine.loop import loop
 from agent.engine.task import Task
 from tests.agent.conftest import Bench, act, line
@@ -51,7 +52,7 @@ def start_run(bench: Bench, *lines: dict) -> None:
 
 def plain_strategy(task: Task):
     yield task.say("Fix it.")
-    yield from loop(task)
+    yield from loop(task.branch)
     return task.best()
 
 
@@ -64,20 +65,18 @@ def sent_messages(bench: Bench) -> list[list[str]]:
     engine = bench.engine()
     try:
         return [
-            [
-                str(message["content"])
-                for message in build_request(_task(engine, ask), "coder", engine.models.of_role("coder")).messages
-            ]
+            [str(message["content"]) for message in _request(engine, ask).messages]
             for _, ask in sorted(engine.trajectory.replies)
         ]
     finally:
         engine.close()
 
 
-def _task(engine, ask: int) -> Task:
-    task = Task(engine)
-    task._at = next(at for at, step in enumerate(engine.trajectory.steps["main"]) if step.reply == ask)
-    return task
+def _request(engine, ask: int) -> ModelRequest:
+    steps = engine.trajectory.steps["main"]
+    before = steps[: next(at for at, step in enumerate(steps) if step.reply == ask)]
+    system = system_prompt(engine.run.prompts, "coder")
+    return build_request(engine.trajectory, "main", system, before, engine.models.of_role("coder"))
 
 
 def test_lost_test_is_named_and_undo_restores_it(bench):

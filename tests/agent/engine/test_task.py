@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from agent.engine.branch import MOST_ACTIONS, RESUMED, Branch
 from agent.engine.loop import loop
-from agent.engine.task import MOST_ACTIONS, RESUMED, Task
+from agent.engine.task import Task
 from tests.agent.conftest import act, line
 from tests.conftest import cut_run
 from trajectories.errors import BudgetStop, Cancelled, LimitStop, RunBroken, Stuck
@@ -17,7 +18,7 @@ RIGHT = act("edit", path="calc.py", old="a - b", new="a + b")
 
 def plain_strategy(task):
     yield task.say("Fix it.")
-    yield from loop(task)
+    yield from loop(task.branch)
     return task.best()
 
 
@@ -212,9 +213,9 @@ def test_users_message_becomes_step_before_next_request(bench):
     def strategy(task):
         yield task.say("Fix it.")
         yield task.step(reply := task.ask(), task.act(reply.actions))
-        if not any(note.kind == "message" for note in task.engine.trajectory.notes):
-            task.engine.journal.append(Note("main", "message", "Mind the sign."))
-        yield from loop(task)
+        if not any(note.kind == "message" for note in task.branch.engine.trajectory.notes):
+            task.branch.engine.journal.append(Note("main", "message", "Mind the sign."))
+        yield from loop(task.branch)
         return task.best()
 
     for _ in range(2):
@@ -264,8 +265,8 @@ def test_cancellation_stops_running_command(bench):
 
     def strategy(task):
         yield task.say("x")
-        task.engine.cancel.deadline = time.monotonic() + 0.5
-        yield from loop(task)
+        task.branch.engine.cancel.deadline = time.monotonic() + 0.5
+        yield from loop(task.branch)
 
     with pytest.raises(Cancelled):
         bench.drive(strategy)
@@ -304,7 +305,7 @@ def test_workspace_is_opened_only_when_needed(bench):
 
     def strategy(task):
         yield task.say("x")
-        assert not task.place.opened
+        assert not task.branch.place.opened
         return task.best()
 
     bench.drive(strategy)
@@ -324,7 +325,7 @@ def test_new_task_of_branch_finds_recorded_best_tree(bench):
     bench.begin(line("Done.", RIGHT, act("submit")))
     bench.drive(plain_strategy)
     engine = bench.engine()
-    task = Task(engine)
-    assert task.steps == []
+    task = Task(Branch(engine))
+    assert task.branch.steps == []
     assert task.best().tree != engine.run.base.tree
     engine.close()

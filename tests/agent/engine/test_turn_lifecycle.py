@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.conversation.run_models import context_share
+from agent.engine.branch import INTERRUPTED, MOVED
 from agent.engine.proof_step import verdict_of
 from agent.engine.run_lifecycle import reopen
-from agent.engine.task import INTERRUPTED, MOVED
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
 from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line

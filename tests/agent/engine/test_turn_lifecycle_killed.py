@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from agent.config.settings import Settings
+from agent.engine.branch import RESUMED
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import reopen
 from agent.engine.run_result import Result
-from agent.engine.task import RESUMED
 from agent.engine.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line
 from tests.agent.engine.test_turn_lifecycle import DOUBLE, FILES, FIX

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.candidates.role_questions import is_yes, parse_letter, parse_score
 from agent.prompts.answer_parser import MOST, parse_edits, parse_file, parse_names
-from agent.prompts.role_questions import is_yes, parse_letter, parse_score
 
 LINES = st.lists(st.text("ab =<>_", max_size=8), max_size=4)
 

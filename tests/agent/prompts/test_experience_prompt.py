@@ -13,8 +13,8 @@ from aci.history.git_log import GitLog
 from aci.history.repository_identity import find_identity
 from aci.repository.user_repository import Repository
 from agent.config.settings import load_settings
+from agent.engine.branch import Branch
 from agent.engine.lessons import open_bank
-from agent.engine.task import Task
 from agent.prompts.experience_prompt import HEAD, framed_entry
 from agent.prompts.opening_prompt import opening
 from agent.run_state.run_ownership import register
@@ -54,7 +54,7 @@ def first_message(bench: Bench, **settings: object) -> tuple[str, list[Once]]:
     bench.begin(line("x"), **settings)
     engine = bench.engine()
     try:
-        message = opening(Task(engine))
+        message = opening(Branch(engine))
     finally:
         engine.close()
     return message, [record for record in read(bench.directory).records if isinstance(record, Once)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.engine.task import Task
+from agent.engine.branch import Branch
 from agent.prompts.opening_prompt import LARGEST_ADVICE, MOST_ADVICE, describe_places, opening
 from agent.prompts.quotation import quote_text as framed_text
 from tests.agent.conftest import Bench, line
@@ -21,7 +21,7 @@ def first_message(bench: Bench, files: dict[str, str | bytes], **settings: objec
     bench.begin(line("x"), **settings)
     engine = bench.engine()
     try:
-        return opening(Task(engine))
+        return opening(Branch(engine))
     finally:
         engine.close()
 

@@ -167,10 +167,10 @@ def test_message_on_abandoned_branch_is_sent_on_next(bench: Bench, sent_requests
 
     def strategy(task):
         yield task.say("Start.")
-        task.engine.journal.append(Note("main", "message", "Mind the signs."))
+        task.branch.engine.journal.append(Note("main", "message", "Mind the signs."))
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
-        yield rewind_to(task, 1, task.start, "Try another approach.", "search")
+        yield rewind_to(task, 1, task.branch.start, "Try another approach.", "search")
         yield task.step(reply := task.ask(), task.act(reply.actions))
         return task.best()
 

@@ -248,7 +248,7 @@ def test_refused_command_is_not_replayed(bench) -> None:
     from agent.permissions.approvals import Answer
 
     def strategy(task):
-        task.engine.approve = lambda approval: Answer(False, reason="not that")
+        task.branch.engine.approve = lambda approval: Answer(False, reason="not that")
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
         return task.best()

@@ -56,7 +56,7 @@ def recorded_run(tmp_path_factory):
 
     def strategy(task: Task) -> Generator[Step, None, Outcome]:
         task.note("phase", "fix")
-        yield from loop(task, is_submission)
+        yield from loop(task.branch, is_submission)
         return task.best()
 
     bench.drive(strategy)

@@ -13,9 +13,9 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
+from agent.engine.branch import Branch
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen
-from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
 from agent.permissions.approvals import Answer, Approval
 from agent.run_state.merge_base import present_tree
@@ -95,7 +95,7 @@ class FakeSession:
         assert self.engine
         self.engine.journal.append(Exit(ended, 0, self.tree))
         self.engine.journal.append(Turn("more", "templates"))
-        return list(take_over_changes(Task(self.engine)))
+        return list(take_over_changes(Branch(self.engine)))
 
     def run_file(self, path: str) -> bytes:
         assert self.engine

@@ -213,11 +213,11 @@ def test_resumed_run_takes_over_same_edits(session) -> None:
     (step,) = session.start_turn()
     session.file("own.txt").write_bytes(b"changed again\n")
     session.reopen()
-    from agent.engine.task import Task
+    from agent.engine.branch import Branch
     from agent.engine.user_change_detection import take_over_changes
 
-    task = Task(session.engine)
-    assert [repeated.tree for repeated in take_over_changes(task)] == [step.tree] == [task.tree]
+    branch = Branch(session.engine)
+    assert [repeated.tree for repeated in take_over_changes(branch)] == [step.tree] == [branch.tree]
     assert applied_changes.pending_user_changes(session.engine) == ("own.txt",)
 
 

@@ -108,7 +108,7 @@ def test_diagnosis_of_real_run_names_phase_and_last_actions(bench):
 
     def solve(task):
         task.note("phase", "localize")
-        places(task)
+        places(task.branch)
         task.note("phase", "patch")
         return (yield from react(task))
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from agent.engine.task import ABANDONED
+from agent.engine.branch import ABANDONED
 from agent.session import session_events
 from tests.agent.session.scripted_session import calls, says
 from trajectories.records import Once

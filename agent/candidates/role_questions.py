@@ -34,14 +34,14 @@ def ask_roles(task: Task, questions: Sequence[Question]) -> Generator[Step, None
     were used up."""
     attempts = [_build_attempt(task, question) for question in questions]
     yield from task.map(attempts)
-    replies = task.engine.trajectory.replies
-    found = (replies.get((each.task.branch, 1)) for each in attempts)
+    replies = task.branch.engine.trajectory.replies
+    found = (replies.get((each.branch.name, 1)) for each in attempts)
     return [reply.text if reply else "" for reply in found]
 
 
 def _build_attempt(task: Task, question: Question) -> Attempt:
     def solve(own: Task) -> Generator[Step, None, Outcome]:
-        own.role, own.temperature = question.role, question.temperature
+        own.branch.role, own.branch.temperature = question.role, question.temperature
         yield own.say(question.words)
         reply = own.ask(tools=False)
         yield own.step(reply, ())
