@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,4 +38,5 @@ def install_tool(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "dep
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[swe_agent.tools]\n{name} = {module}\n")
     (folder / f"{module}.py").write_text(TOOL.format(name=attribute, function=function or attribute))
+    monkeypatch.delitem(sys.modules, module, raising=False)  # that of another test
     monkeypatch.syspath_prepend(folder)

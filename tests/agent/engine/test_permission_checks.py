@@ -161,7 +161,7 @@ def test_external_tool_cannot_declare_that_it_needs_no_approval(bench, tmp_path,
     engine = bench.engine()
     approvals: list[Approval] = []
     engine.approve = lambda approval: approvals.append(approval) or Answer(False)
-    list(one_reply(Task(engine)))
+    list(one_reply(Task(Branch(engine))))
     engine.close()
     assert [(each.title, bool(each.why)) for each in approvals] == [
         ("Run the tool look_up of another package on this machine?", True)
