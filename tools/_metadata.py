@@ -12,12 +12,12 @@ from aci.observation.text_source import UNKNOWN_SOURCE, TextSource
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
 
-Result = Literal["file", "command", "diff", "tests", "other"]
+ResultKind = Literal["file", "command", "diff", "tests", "other"]
 WhenLimited = Literal["revert", "check_path", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A call that may need the user's consent. `arguments` are checked and complete.
 
     `subtree` is the folder to which the session is limited; `find_test_command` returns the command that runs the given
@@ -31,7 +31,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ConsentQuestion:
     """A question to the user before a call runs in a local workspace, which is not isolated.
 
     `subject` is the command line that permission rules apply to, and `folder` its working directory ("" for the
@@ -46,11 +46,11 @@ class Question:
     folder: str = ""
 
 
-Consent = Callable[[Call], "Question | None"]
+Consent = Callable[[ToolCall], "ConsentQuestion | None"]
 """Function that returns the question about a call, or None if the call needs no consent."""
 
 
-def not_needed(call: Call) -> None:
+def not_needed(call: ToolCall) -> None:
     """The consent of a tool that only reads, or that changes only files of the repository."""
 
 
@@ -84,7 +84,7 @@ class ToolMetadata:
     asked_for: bool = False
     runs: str = ""
     reads: tuple[str, ...] = ()
-    result: Result = "other"
+    result: ResultKind = "other"
     text: TextSource = UNKNOWN_SOURCE
     consent: Consent | None = None
     when_limited: WhenLimited = "revert"

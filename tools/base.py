@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, overload
 from aci.observation import output_text
 from aci.observation.sanitized_text import clean_text
 from aci.observation.text_source import TextSource
-from tools._metadata import Call, Consent, Question, Result, ToolMetadata, WhenLimited, not_needed
+from tools._metadata import Consent, ConsentQuestion, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 __all__ = [
-    "Call",
+    "ToolCall",
     "Context",
-    "Question",
-    "Result",
+    "ConsentQuestion",
+    "ResultKind",
     "TextSource",
     "Tool",
     "ToolMetadata",
@@ -194,7 +194,7 @@ def tool(
     asked_for: bool = False,
     runs: str = "",
     reads: tuple[str, ...] = (),
-    result: Result = "other",
+    result: ResultKind = "other",
     text: TextSource = ...,
     consent: Consent | None = None,
     when_limited: WhenLimited = "revert",
@@ -268,8 +268,11 @@ def plain_name(name: str) -> str:
 
 
 def metadata_of(name: str) -> ToolMetadata:
-    """Return the metadata of the tool that a record calls `name`; the defaults if no such tool is installed now."""
-    return _metadata_of(name, tuple(sys.path))
+    """Return the metadata of the tool that a record calls `name`; the defaults if no such tool is installed now.
+
+    What a tool of another package says of its consent does not count, and its text is never that of the harness.
+    """
+    return _metadata_of(plain_name(name), tuple(sys.path))
 
 
 @lru_cache(maxsize=256)
@@ -277,7 +280,11 @@ def _metadata_of(name: str, path: tuple[str, ...]) -> ToolMetadata:
     if name == "base" or name not in {known.replace("-", "_") for known in plugins.names("tools")}:
         return ToolMetadata()
     try:
-        return Toolbox([name]).tools[name].metadata
+        box = Toolbox([name])
+        found = box.tools[name].metadata
+        if box.is_built_in(box.tools[name]):
+            return found
+        return replace(found, consent=None, text=TextSource() if found.text.owner == "harness" else found.text)
     except Exception:  # noqa: BLE001 - a broken package does not prevent reading a record
         return ToolMetadata()
 

@@ -15,7 +15,7 @@ from aci.repository.python_source import undefined_names
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import HARNESS_SESSION
 from tools import _matching
-from tools.base import Call, Context, Question, TextSource, tool
+from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
@@ -32,13 +32,13 @@ class _Fault:
     reason: str
 
 
-def ask_about_git_file(call: Call) -> Question | None:
+def ask_about_git_file(call: ToolCall) -> ConsentQuestion | None:
     """Ask about git's own files only: the tool itself refuses files outside the repository."""
     given = call.arguments
     if not is_git_file(given["path"], call.workspace.root):
         return None
     subject, detail = shlex.join(["edit", given["path"]]), _edit_texts(given["old"], given["new"], given["all"])
-    return Question("Change this file that belongs to git?", subject, detail, GIT_REASON)
+    return ConsentQuestion("Change this file that belongs to git?", subject, detail, GIT_REASON)
 
 
 def _edit_texts(old: str, new: str, everywhere: bool) -> str:

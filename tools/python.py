@@ -10,14 +10,14 @@ import shlex
 from aci.performance.target_function import PYTHON
 from aci.runtime.guest_programs import program_source
 from tools._command_result import run
-from tools.base import Call, Context, Question, TextSource, tool
+from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.records import Observation
 
 PROGRAM_REASON = "a program can do whatever a command can"
 
 
-def ask_about_code(call: Call) -> Question:
-    return Question("Run this Python on this machine?", call.arguments["code"], why=PROGRAM_REASON)
+def ask_about_code(call: ToolCall) -> ConsentQuestion:
+    return ConsentQuestion("Run this Python on this machine?", call.arguments["code"], why=PROGRAM_REASON)
 
 
 @tool(asked_for=True, runs="code", text=TextSource("program", "The output of Python"), consent=ask_about_code)

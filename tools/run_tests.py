@@ -15,7 +15,7 @@ from aci.repository.patch import is_test
 from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output
 from aci.testing.suite_run import SuiteReport, TestResult
 from aci.testing.suite_run import run_tests as run
-from tools.base import Call, Context, Question, TextSource, tool
+from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.errors import RunBroken
 from trajectories.git_store.trees import Trees
 from trajectories.records import Observation
@@ -37,14 +37,14 @@ NODES_REASON = "where the command takes names of tests depends on its runner"
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
 
 
-def ask_about_tests(call: Call) -> Question:
+def ask_about_tests(call: ToolCall) -> ConsentQuestion:
     command = call.arguments["command"]
     nodes = call.arguments["nodes"] or [call.subtree] * bool(call.subtree and not command)
     is_plain = not command and all(map(PLAIN_NODE.fullmatch, nodes))
     command = command or call.find_test_command(nodes)
     subject = " ".join(filter(None, (command, shlex.join(nodes)))) if command else ""
     why = NODES_REASON if nodes and not is_plain else ""
-    return Question("Run tests with this command on this machine?", subject, why=why)
+    return ConsentQuestion("Run tests with this command on this machine?", subject, why=why)
 
 
 @tool(result="tests", text=TextSource("program", "The output of the tests"), consent=ask_about_tests)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from aci.runtime.workspace import TerminalOutput, is_session_name
-from tools.base import Call, Context, Question, tool
+from tools.base import ConsentQuestion, Context, ToolCall, tool
 from trajectories.records import Observation
 
 LONGEST = 600
 TERMINAL_REASON = "input to a terminal goes to whatever program runs there"
 
 
-def ask_about_input(call: Call) -> Question | None:
+def ask_about_input(call: ToolCall) -> ConsentQuestion | None:
     name = call.arguments["name"]
     if not is_session_name(name):
         return None
-    return Question(f"Type this into the terminal {name}?", call.arguments["input"], why=TERMINAL_REASON)
+    return ConsentQuestion(f"Type this into the terminal {name}?", call.arguments["input"], why=TERMINAL_REASON)
 
 
 # A terminal shows files, output of programs and what the model typed, so the owner of its text is unknown.

@@ -6,14 +6,14 @@ from functools import partial
 
 from aci.observation.output_kinds import kind_of
 from tools._command_result import run
-from tools.base import Call, Context, Question, TextSource, tool
+from tools.base import ConsentQuestion, Context, TextSource, ToolCall, tool
 from trajectories.records import Observation
 
 
-def ask_about_command(call: Call) -> Question:
+def ask_about_command(call: ToolCall) -> ConsentQuestion:
     command = call.arguments["command"]
     folder = call.workspace.folder() if command else ""
-    return Question("Run this command on this machine?", command, folder=folder)
+    return ConsentQuestion("Run this command on this machine?", command, folder=folder)
 
 
 @tool(

@@ -90,17 +90,19 @@ def _work(start, numbers, seconds, send, take):
 
 
 def _answers(child, count, seconds):
-    """Yield `count` answers of a child; the last one says how the child ended if it answers no more."""
+    """Yield `count` answers of a child, however many it sends; the last one says how the child ended if it answers no
+    more."""
     until, has_begun = time.monotonic() + START, False
     while count:
-        exited = (
-            child.has_exited()
-        )  # checked before the pipe is read: if true, the pipe holds all of the child's output
+        # Checked before the pipe is read: if true, the pipe holds all of the child's output.
+        exited = child.has_exited()
         ready = select.select([child], [], [], 0 if exited else 0.2)[0]
         for answer in child.receive() if ready else ():
             if has_begun or answer["kind"] != "begun":
                 yield answer
                 count -= 1
+                if not count:
+                    return
             has_begun, until = True, time.monotonic() + seconds + GRACE
         if exited and (child.ended or not ready):
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Owner = Literal["repository", "program", "harness", "unknown"]
+TextOwner = Literal["repository", "program", "harness", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class TextSource:
     command), or for the tool's name if `argument` is empty.
     """
 
-    owner: Owner = "unknown"
+    owner: TextOwner = "unknown"
     title: str = "The result of {}"
     argument: str = ""
 

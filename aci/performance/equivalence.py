@@ -71,7 +71,7 @@ def collect_answers(
         [call.data for call in calls],
         180 + len(calls) * (timeout + 2),
         hash_seed,
-    )
+    )[: len(calls)]
     if any(line.get("kind") == "broken" for line in lines):
         raise UsageError(f"{target} cannot be imported: {format_value(str(lines[-1].get('text')), 500)}")
     lines += [{"kind": "died", "text": "there is no answer"}] * (len(calls) - len(lines))
@@ -86,7 +86,7 @@ def collect_answers(
         )
         for n, line in zip(silent, loaded, strict=False):
             lines[n] = {**lines[n], "asked": line.get("asked")}
-    return tuple(_answer(target.name, line) for line in lines[: len(calls)])
+    return tuple(_answer(target.name, line) for line in lines)
 
 
 def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tolerance: float = 0.0) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from aci.observation.output_kinds import kind_of_command
 from aci.observation.output_text import shorten
 from agent.models.base import Message
-from tools.base import Result, metadata_of, plain_name
+from tools.base import ResultKind, metadata_of
 from trajectories.records import Action, Observation, Step
 
 LONG_ARGUMENT = 500
@@ -66,14 +66,14 @@ def with_short_arguments(message: Message) -> Message:
     return {**message, "tool_calls": calls}
 
 
-def result_of(action: Action) -> Result:
+def result_of(action: Action) -> ResultKind:
     """Return what the result of an action is, which determines how it folds (see `ToolMetadata`)."""
-    return metadata_of(plain_name(action.tool)).result
+    return metadata_of(action.tool).result
 
 
 def shows_a_file(action: Action) -> bool:
     """Return whether an action shows the text of a file, which an edit may have to quote."""
-    tool = metadata_of(plain_name(action.tool))
+    tool = metadata_of(action.tool)
     command = str(action.arguments.get(tool.runs, ""))
     return tool.result == "file" or (tool.result == "command" and kind_of_command(command) == "view")
 

@@ -20,7 +20,6 @@ class RunModels:
     """The models of the roles and fallbacks that the settings name. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
-        """`change_settings` replaces the settings."""
         self._settings = settings
         self._models: dict[str, Model] = {}
         self._earlier_secrets: tuple[str, ...] = ()
@@ -69,8 +68,9 @@ class RunModels:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The keys of all models that were loaded."""
+        # The earlier keys are read last, so that none is missed while `change_settings` moves them.
         keys = [key for model in tuple(self._models.values()) for key in model.secrets]
-        return (*self._earlier_secrets, *keys)  # read last: `change_settings` adds the keys here first
+        return (*self._earlier_secrets, *keys)
 
 
 def context_share(trajectory: Trajectory, models: RunModels) -> float | None:

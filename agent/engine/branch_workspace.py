@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class BranchWorkspace:
-    """The workspace of a branch, opened when it is first used. Phases share the workspace of their task.
+    """The workspace of a branch, opened when it is first used. Phases share the workspace of their branch.
 
     `base` is the tree at which the run's own workspace is opened.
     """

@@ -17,7 +17,7 @@ from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_command import detect_command
 from agent.permissions.approvals import Approval
 from agent.run_state.strategy_traits import is_by_hand
-from tools.base import Call, Question
+from tools.base import ConsentQuestion, ToolCall
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again w
 REFUSED = "Not tested: permission was denied."
 
 
-class Permissions(Protocol):
+class PermissionContext(Protocol):
     """The parts of a run that decide on permissions."""
 
     approve: Approve
@@ -54,7 +54,7 @@ class ActingBranch(Protocol):
     by_hand: bool
 
     @property
-    def engine(self) -> Permissions: ...
+    def engine(self) -> PermissionContext: ...
     @property
     def workspace(self) -> Workspace: ...
 
@@ -94,20 +94,20 @@ def _question(branch: ActingBranch, tool: Tool, action: Action) -> Approval | No
     )
 
 
-def _question_of(branch: ActingBranch, tool: Tool, given: dict[str, Any]) -> Question | None:
+def _question_of(branch: ActingBranch, tool: Tool, given: dict[str, Any]) -> ConsentQuestion | None:
     """Return the question that the tool's metadata declares."""
     if tool.metadata.consent is None:
         return _whole_call(tool, given)
-    call = Call(given, branch.workspace, branch.turn.settings.subtree, lambda nodes: _test_command(branch, nodes))
+    call = ToolCall(given, branch.workspace, branch.turn.settings.subtree, lambda nodes: _test_command(branch, nodes))
     return tool.metadata.consent(call)
 
 
-def _whole_call(tool: Tool, given: dict[str, Any], whose: str = "") -> Question:
+def _whole_call(tool: Tool, given: dict[str, Any], whose: str = "") -> ConsentQuestion:
     """Return the question about a tool whose effects are unknown. Its subject is formatted like a shell command, so
     that a rule that denies `command deploy` also applies to the tool `deploy`."""
     values = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items())
     subject = shlex.join([tool.name, *(f"{name}={value}" for name, value in values)])
-    return Question(f"Run the tool {tool.name}{whose} on this machine?", subject, why=TOOL_REASON)
+    return ConsentQuestion(f"Run the tool {tool.name}{whose} on this machine?", subject, why=TOOL_REASON)
 
 
 def _test_command(branch: ActingBranch, nodes: Sequence[str] = ()) -> str:

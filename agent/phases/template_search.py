@@ -47,9 +47,8 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
         for one in part
     ]
     cpu_seconds, end = _budget(task, tests["seconds"])
-    with closing(
-        task.branch.place.fork(task.tree)
-    ) as workspace:  # files that the edited code writes must not become part of the patch
+    # Files that the edited code writes must not become part of the patch.
+    with closing(task.branch.place.fork(task.tree)) as workspace:
         names = tests["failing"], tests["passing"]
         question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.turn.issue.text, located)
         try:

@@ -95,7 +95,7 @@ def opening(branch: Branch, located: bool = True) -> str:
 
 
 def describe_workspace(branch: Branch) -> str:
-    """Return the folders of the task's workspace, and whether it has a network."""
+    """Return the folders of the branch's workspace, and whether it has a network."""
     root, scratch = (
         branch.once("root", lambda: branch.workspace.root),
         branch.once("scratch", lambda: branch.workspace.scratch),

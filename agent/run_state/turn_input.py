@@ -1,4 +1,4 @@
-"""The input of a turn: what the user asked for, and what the turn starts from."""
+"""The input of a turn: what the user asked for, what the turn starts from, and its settings and prompts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from agent.conversation.messages import Reader, messages
 from agent.engine.write_scope import Scope
 from agent.run_state.rewind import summarise_attempts
 from tests.external_plugin import install_tool
-from tools.base import Call, Toolbox, ToolMetadata, metadata_of, not_needed, tool
+from tools.base import Toolbox, ToolCall, ToolMetadata, metadata_of, not_needed, tool
 from trajectories.records import Action, Issue, Observation, Reply, Step
 
 TABLE = {
@@ -53,9 +53,14 @@ def test_metadata_names_existing_arguments(name: str) -> None:
     assert named <= made.schema["function"]["parameters"]["properties"].keys()
 
 
-@pytest.mark.parametrize("name", ["fly", "base", "run-tests", "functions.view", "_metadata", ""])
+@pytest.mark.parametrize("name", ["fly", "base", "_metadata", ""])
 def test_unknown_name_has_default_metadata(name: str) -> None:
     assert metadata_of(name) == ToolMetadata()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("run-tests", "run_tests"), ("functions.view", "view")])
+def test_name_as_models_write_it_is_that_of_the_tool(name: str, meant: str) -> None:
+    assert metadata_of(name) == Toolbox([meant]).tools[meant].metadata
 
 
 def test_unreadable_package_has_default_metadata(tmp_path, monkeypatch) -> None:
@@ -90,7 +95,7 @@ def test_question_has_subject_and_folder(name: str, arguments: dict[str, Any], s
     made = Toolbox([name]).tools[name]
     workspace: Any = SimpleNamespace(root="/repo", folder=lambda: "/repo/src")
     assert made.metadata.consent is not None
-    asked = made.metadata.consent(Call(made.arguments(arguments), workspace, "lib", lambda nodes: "detected"))
+    asked = made.metadata.consent(ToolCall(made.arguments(arguments), workspace, "lib", lambda nodes: "detected"))
     assert (asked and (asked.subject, asked.folder)) == (None if subject is None else (subject, folder))
 
 
@@ -165,3 +170,12 @@ def test_limited_folder_refuses_edits_outside_it() -> None:
         "Not changed: only src/ may be changed."
     )
     assert scope.refusal(tools["submit"], Action("submit", {}), "/repo") == ""
+
+
+def test_external_tool_cannot_declare_its_text_to_be_trusted(tmp_path, monkeypatch) -> None:
+    install_tool(tmp_path, monkeypatch, "look_up")
+    file = tmp_path / "outsider_look_up.py"
+    declared = '@tool(text=TextSource("harness"), consent=not_needed)'
+    imported = "Context, TextSource, not_needed, tool"
+    file.write_text(file.read_text().replace("@tool", declared).replace("Context, tool", imported))
+    assert (metadata_of("look_up").text, metadata_of("look_up").consent) == (TextSource(), None)

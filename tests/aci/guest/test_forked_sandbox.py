@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aci.guest.child_process import run_in_children
 from aci.guest.forked_sandbox import PRIVATE_DESCRIPTORS, Child, run_forked
 
 
@@ -54,3 +55,15 @@ def test_sleeping_child_is_noticed_before_patience_ends() -> None:
     assert run_forked(sleep, found.append, 30.0, quiet=0.05) == "waits"
     assert run_forked(sleep, found.append, 0.2) == "timeout"
     assert found == ["begun", "begun"]
+
+
+def test_no_more_answers_than_calls_are_read_from_code_that_forks() -> None:
+    def start() -> Callable[[int], dict[str, Any]]:
+        def answer(number: int) -> dict[str, Any]:
+            os.fork()
+            return {"kind": "done", "number": number}
+
+        return answer
+
+    for _ in range(5):
+        assert len(list(run_in_children(start, 3, 5.0, "token"))) == 3
