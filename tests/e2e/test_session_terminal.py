@@ -78,7 +78,7 @@ def test_issue_is_fixed_applied_and_session_resumed(user: User, calculator: Path
             window.wait("yes, once")
             time.sleep(GRACE + 0.3)
             window.keys("y")
-            window.wait("[Aa]pplied")
+            window.wait("Applied to 2 files(?s:.*)Say what to do")
             window.keys("C-d")
             window.wait(r"(?m)^\$ *$")
         assert "return a + b" in (calculator / "calc/core.py").read_text()
