@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION
-from aci.issue_text.search_terms import WORD
+from aci.issue_text.issue_mentions import WORD
 from aci.localization.candidate_places import ReadFiles
 from trajectories.records import Issue
 

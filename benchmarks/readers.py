@@ -23,7 +23,7 @@ from agent.config.settings import load_settings
 from agent.runs.run_export import export_runs, file_extension, write_export
 from agent.runs.run_lookup import open_run
 from trajectories.errors import SweAgentError
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 SCRIPT = Path(__file__).with_name("_reading.py")
 PAIRS = (

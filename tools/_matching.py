@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 
 _NUMBERED = re.compile(r"^ *\d+\t", re.MULTILINE)
 _LONGEST_SEARCHED = 20_000

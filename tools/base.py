@@ -28,8 +28,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
 from aci.observation import output_text
-from aci.observation.sanitized_text import clean_text
 from aci.observation.text_source import TextSource
+from aci.observation.untrusted_text import clean_text
 from tools._metadata import Consent, ConsentQuestion, ResultKind, ToolCall, ToolMetadata, WhenLimited, not_needed
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError

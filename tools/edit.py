@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from aci.observation.output_text import cut_lines, number_lines
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.repository.git_files import is_git_file
 from aci.repository.python_source import undefined_names
 from aci.runtime.guest_programs import program_source

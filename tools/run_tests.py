@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.proof.evidence import innermost_file, missing_name
 from aci.proof.proof_run import format_names
 from aci.repository.patch import is_test

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from aci.observation.output_text import CAPS
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult
 from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError

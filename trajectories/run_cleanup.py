@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from trajectories.file_limits import is_in
-from trajectories.git_store.git_commands import create_store, git, git_environ, sync_folder
-from trajectories.git_store.read_only_store import check_objects
+from trajectories.git_store.git_commands import check_objects, create_store, git, git_environ, sync_folder
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64

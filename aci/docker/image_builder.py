@@ -11,7 +11,7 @@ from aci.docker.container_limits import parse_size, preparation_limits
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, error_message
 from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.runtime.control_shell import QUICK, CommandTimeout, ControlShell
 from aci.runtime.process_channel import Channel
 from aci.runtime.shell_session import quote, shell_arguments

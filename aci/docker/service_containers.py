@@ -20,7 +20,7 @@ from aci.docker.container_exec import ExecResult, execute
 from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, parse_size
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, docker_errors
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import Service
 from trajectories.errors import Cancelled, WorkspaceError
 

@@ -20,7 +20,7 @@ from aci.graph.name_resolution import Resolver
 from aci.graph.outline import Outline
 from aci.graph.parser import load_language
 from aci.graph.term_postings import Builder
-from aci.issue_text.search_terms import WORD, split_identifier
+from aci.issue_text.issue_mentions import WORD, split_identifier
 from aci.repository.file_blobs import Blobs
 
 MISSING_BLOB = "missing from the repository"

@@ -20,11 +20,18 @@ from aci.graph.edge_columns import Bundle, pack_edges
 from aci.graph.name_resolution import ResolvedReferences
 from aci.graph.outline import Outline, decode_outline, encode_outline
 from aci.graph.term_postings import Bucket, Documents, Postings, Segment, bucket_of
-from aci.repository.code_version import cache_file, version_of
-from aci.repository.disk_cache import Cache, Damaged, EntryEvicted, add_checksum, remove_checksum
+from aci.repository.disk_cache import (
+    Cache,
+    Damaged,
+    EntryEvicted,
+    add_checksum,
+    cache_file,
+    remove_checksum,
+    version_of,
+)
 from trajectories.errors import WorkspaceError
 
-CODE_PATTERNS = ("graph/**/*.py", "issue_text/search_terms.py")
+CODE_PATTERNS = ("graph/**/*.py", "issue_text/issue_mentions.py")
 """The source files that determine what is stored; if one of them changes, a new cache is used."""
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from aci.graph.outline import Symbol
 from aci.graph.parser import symbol_boundaries
-from aci.issue_text.search_terms import WORD, split_identifier
+from aci.issue_text.issue_mentions import WORD, split_identifier
 
 Ints = npt.NDArray[np.uint32]
 CODE, PROSE, NAME = 0, 1, 2

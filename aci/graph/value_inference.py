@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from aci.graph.annotations import BUILTINS, DOTTED_TYPE, UNINFORMATIVE_TYPES
-from aci.graph.other_modules import ModuleResolver
+from aci.graph.module_paths import ModuleResolver
 from aci.graph.outline import CLASS, Binding, Import, Outline
 from aci.graph.scope_bindings import EMPTY, MODULE, SELF, FileNames, Source, Table
 

@@ -54,8 +54,7 @@ def message_references(commits: GitLog, ids: Sequence[str]) -> dict[str, dict[st
     `names` are identifiers.
     """
     from aci.history.commit_terms import parse_message
-    from aci.issue_text.issue_mentions import is_identifier_like
-    from aci.issue_text.search_terms import WORD
+    from aci.issue_text.issue_mentions import WORD, is_identifier_like
 
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for one in commits.read(ids):

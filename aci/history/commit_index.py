@@ -20,14 +20,13 @@ from aci.history import commit_files
 from aci.history.array_types import Flags, Numbers
 from aci.history.commit_terms import parse_message
 from aci.history.git_log import Commit, GitLog
-from aci.repository.code_version import cache_file, version_of
-from aci.repository.disk_cache import Cache, Damaged
+from aci.repository.disk_cache import Cache, Damaged, cache_file, version_of
 
 if TYPE_CHECKING:
     import sqlite3
 
 _OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("file_selection", "symbol_definitions", "parser", "languages/*"))
-CODE_PATTERNS = ("history/*.py", "issue_text/search_terms.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
+CODE_PATTERNS = ("history/*.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
 """Patterns of the source files that determine the contents of the index."""
 SCHEMA = f"""
 {commit_files.SCHEMA};

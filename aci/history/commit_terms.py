@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from aci.issue_text.search_terms import count_terms
+from aci.issue_text.issue_mentions import count_terms
 
 LONGEST = 4_000
 LONGEST_SUBJECT = 200

@@ -10,12 +10,10 @@ import numpy as np
 from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION, Symbol
-from aci.issue_text.issue_mentions import Mentions
+from aci.issue_text.issue_mentions import Mentions, split_identifier
 from aci.issue_text.issue_snippets import SnippetTrace
-from aci.issue_text.search_terms import split_identifier
 from aci.localization.bm25 import Documents, TermIndex
-from aci.localization.error_messages import MessageSearch
-from aci.localization.explicit_mentions import Pointers
+from aci.localization.explicit_mentions import MessageSearch, Pointers
 from aci.localization.pagerank import personalised_pagerank
 from aci.localization.past_changes import Commits, SimilarCommits
 from aci.localization.signals import Floats, Ints, Signal, normalise

@@ -1,9 +1,12 @@
-"""Places that an issue names explicitly: paths, linked lines, traceback frames, classes, functions and methods."""
+"""Places that an issue names explicitly: paths, linked lines, traceback frames, classes, functions, methods, and quoted
+error messages."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -11,8 +14,97 @@ from aci.graph.code_graph import Graph
 from aci.graph.outline import CLASS, FUNCTION
 from aci.issue_text.issue_mentions import BLOCK, INLINE, TITLE, Mentions, is_identifier_like
 from aci.issue_text.issue_snippets import SnippetTrace
-from aci.localization.path_mentions import PathIndex
-from aci.localization.signals import Flags
+from aci.localization.signals import Flags, Signal
+
+_INSTALLED = re.compile(r"(?:site|dist)-packages/")
+ROOTS = 3
+"""One more than the number of leading path components, such as `src/` or `lib/`, that a dotted name may omit."""
+
+
+class PathIndex:
+    """An index of some of a tree's paths, by their numbers in the graph."""
+
+    def __init__(self, paths: Sequence[str], wanted: Iterable[int]) -> None:
+        self._by_name: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
+        self._modules: dict[str, list[int]] = defaultdict(list)
+        for number in wanted:
+            parts = paths[number].split("/")
+            self._by_name[parts[-1]].append((parts, number))
+            dotted = paths[number].rpartition(".")[0].removesuffix("/__init__").split("/")
+            for first in range(min(len(dotted) - 1, ROOTS)):
+                self._modules[".".join(dotted[first:])].append(number)
+
+    def at(self, mentioned: str) -> list[int]:
+        """Return the files that a path may refer to; the path may be relative to any folder, or absolute on another
+        machine."""
+        wanted = _INSTALLED.split(mentioned)[-1].strip("/").split("/")
+        enough = 3 if "-packages/" in mentioned else 2
+        found: dict[int, list[int]] = defaultdict(list)
+        for parts, number in self._by_name.get(wanted[-1], ()):
+            common = _common_end(parts, wanted)
+            if common == min(len(parts), len(wanted)) or common >= enough:
+                found[common].append(number)
+        return found[max(found)] if found else []
+
+    def module(self, dotted: str) -> list[int]:
+        """Return the files of the module named by the longest matching prefix of a dotted name, of at least two
+        parts."""
+        parts = dotted.split(".")
+        for length in range(len(parts), 1, -1):
+            if found := self._modules.get(".".join(parts[:length])):
+                return found if len(parts) - length < 3 else []
+        return []
+
+
+def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
+    common = 0
+    while common < min(len(one), len(other)) and one[-1 - common] == other[-1 - common]:
+        common += 1
+    return common
+
+
+RUN = 3
+"""Number of consecutive words that are searched for together; the constant parts of a message are usually at least that
+long."""
+MOST_RUNS, MOST_MESSAGES = 40, 40
+_NO_WORD = re.compile(r"\W+")
+
+
+class MessageSearch:
+    """The text that one issue quotes, split into runs of words."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self._messages = [(message, runs) for message in messages[:MOST_MESSAGES] if (runs := _runs(message))]
+
+    def found(self, texts: Mapping[int, str], inside: Mapping[int, int], candidates: int) -> Signal:
+        """Return a signal for documents whose text contains parts of the messages; `inside` maps each document to its
+        file.
+
+        A run of words counts less if more files contain it. A message has its full value if RUN of its runs are found.
+        """
+        signal = Signal.none(candidates)
+        spaced = {number: _words_only(text) for number, text in texts.items()} if self._messages else {}
+        for message, runs in self._messages:
+            holders = {run: [number for number, text in spaced.items() if f" {run} " in text] for run in set(runs)}
+            files = {run: len({inside[number] for number in numbers}) for run, numbers in holders.items()}
+            enough = min(RUN, len(runs))
+            weights: dict[int, float] = {}
+            for run, numbers in holders.items():
+                for number in numbers:
+                    weights[number] = weights.get(number, 0.0) + runs.count(run) / files[run]
+            for number, weight in weights.items():
+                signal.raise_to(number, min(weight, enough) / enough, f"says {message[:60]!r}")
+        return signal
+
+
+def _runs(message: str) -> list[str]:
+    words = _NO_WORD.sub(" ", message.lower()).split()
+    return [" ".join(words[start : start + RUN]) for start in range(min(len(words) - RUN + 1, MOST_RUNS))]
+
+
+def _words_only(text: str) -> str:
+    return f" {_NO_WORD.sub(' ', text.lower())} "
+
 
 MAX_DEFINITIONS = 20
 """Names with more definitions than this are ignored."""

@@ -11,7 +11,7 @@ from aci.issue_text.issue_mentions import Mentions
 from aci.localization.signals import Signal, normalise
 
 if TYPE_CHECKING:
-    from aci.history.change_documents import FileHistory
+    from aci.history.commit_search import FileHistory
 
 MOST_SIMILAR = 100
 MOST_FILES = 60

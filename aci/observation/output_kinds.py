@@ -13,8 +13,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from aci.observation.output_text import CAPS, Kind
-from aci.observation.sanitized_text import clean_text
 from aci.observation.suite_output import is_test_run
+from aci.observation.untrusted_text import clean_text
 
 LONGEST_COMMAND, LONGEST_LINE = 5_000, 300
 SAMPLE = 50_000

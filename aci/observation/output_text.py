@@ -12,9 +12,35 @@ from typing import Literal
 
 from aci.observation.line_condensing import MARK, condense, reports_error
 from aci.observation.long_lists import first_matches, outline_listing
-from aci.observation.sanitized_text import clean_text
 from aci.observation.secret_forms import replace_secrets
 from aci.observation.suite_output import digest_text
+from aci.observation.untrusted_text import clean_text
+
+
+class HeadTailBuffer:
+    """A buffer that keeps the head and the tail of a stream, `cap` bytes in total."""
+
+    def __init__(self, cap: int) -> None:
+        self.last = max(cap // 2, 1)
+        self.first = cap - self.last
+        self.head, self.tail, self.cut = bytearray(), bytearray(), 0
+
+    def add(self, data: bytes) -> None:
+        room = self.first - len(self.head)
+        self.head += data[:room]
+        self.tail += data[room:]
+        if len(self.tail) > 2 * self.last:
+            self._trim()
+
+    def _trim(self) -> None:
+        over = max(len(self.tail) - self.last, 0)
+        self.cut += over
+        del self.tail[:over]
+
+    def bytes(self) -> bytes:
+        self._trim()
+        return bytes(self.head + self.tail)
+
 
 Kind = Literal["listing", "search", "view", "tests", "other"]
 CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 16_000, "tests": 8_000, "other": 8_000}

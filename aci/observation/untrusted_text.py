@@ -1,8 +1,71 @@
-"""Tags such as `<issue>…</issue>` around untrusted text, which the text itself can neither close nor open."""
+"""Removal of invisible characters, and tags such as `<issue>…</issue>` around untrusted text, which the text itself can neither close nor open."""
 
 from __future__ import annotations
 
 import re
+
+from trajectories.characters import BLANKS, BREAKS, DROPPED, JOINERS, MARKS, drop_invisible
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[\]P_^X][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, APC, PM, SOS: titles, links
+    r"|\x1b[ -/]*[0-~]"  # two-character sequences, selection of character sets
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+_HIDING = re.compile(f"[{DROPPED}{BREAKS}{JOINERS}{MARKS}{BLANKS}]")
+"""Matches all control characters except tab and newline, bidirectional controls, and invisible or zero-width
+characters."""
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def clean_text(data: bytes | str) -> str:
+    """Return text without escape sequences, characters that `drop_invisible` drops, and overwritten text.
+
+    Carriage returns and backspaces overwrite text as in a terminal. Bytes that are not UTF-8 become U+FFFD, and white
+    space at the end is removed.
+    """
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    text = _SURROGATES.sub("\ufffd", text)
+    text = _ESCAPES.sub("", text)
+    text = text.replace("\r\n", "\n")
+    if "\r" in text or "\b" in text:
+        text = "\n".join(_overwritten(line) for line in text.split("\n"))
+    return drop_invisible(text).rstrip()
+
+
+def one_line(text: str) -> str:
+    """Return the clean text as one line, with each run of white space replaced by one space."""
+    return " ".join(clean_text(text).split())
+
+
+def escape_invisible(text: str) -> str:
+    """Return the whole text with control and invisible characters written out: `\\r`, `^[`, `U+202E`.
+
+    Nothing is dropped or overwritten, so that users see everything that they approve. Tabs and newlines are kept.
+    """
+    return _HIDING.sub(_escaped, _SURROGATES.sub("\ufffd", text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code == 0x0D:
+        return "\\r"
+    return f"^{chr(code ^ 0x40)}" if code < 0x20 or code == 0x7F else f"U+{code:04X}"
+
+
+def _overwritten(line: str) -> str:
+    """Apply a line's carriage returns and backspaces; a progress bar is reduced to its final state."""
+    last = next((part for part in reversed(line.split("\r")) if drop_invisible(part).strip()), "")
+    if "\b" not in last:
+        return last
+    written: list[str] = []
+    for character in last:
+        if character != "\b":
+            written.append(character)
+        elif written:
+            written.pop()
+    return "".join(written)
+
 
 GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
 """Matches white space and invisible characters."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.guest_programs import install_programs, program_source

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.performance.target_function import PYTHON
 from aci.proof.static_checks import ConsistencyError
 from aci.runtime.workspace import HARNESS_SESSION

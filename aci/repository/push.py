@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from urllib.parse import urlsplit
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.repository.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 from trajectories.git_store.git_commands import QUIET, GitFailed, git

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Literal, Protocol
 
-from aci.observation.bounded_output import HeadTailBuffer
+from aci.observation.output_text import HeadTailBuffer
 from aci.runtime.process_channel import Channel, ChannelOutput, ProgramStarter
 from aci.runtime.workspace import CommandResult
 from trajectories.errors import Cancelled, WorkspaceError

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from aci.observation.output_text import cut_lines
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.testing.suite_run import TestResult
 
 MOST_FAILURES, MOST_MESSAGES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3

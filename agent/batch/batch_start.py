@@ -31,9 +31,8 @@ from agent.instances.host_errors import check_machine
 from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
 from agent.instances.jobs import ExecutorOptions, JobResult, open_executor
 from agent.instances.repository_clones import Repositories
-from agent.limits.cancellation import CancellationToken
+from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from agent.limits.rate_limiter import Limiter
-from agent.limits.stop_signals import stopped_by_signals
 from agent.run_state.run_ownership import claim_output
 from trajectories.errors import ConfigError, UsageError
 

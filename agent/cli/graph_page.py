@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from aci.graph.symbol_context import RELATIONS, TITLES, PlaceView
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from trajectories.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20

@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from aci.graph.symbol_context import RELATIONS, TITLES, PlaceView
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 
 
 def build_tree(one: PlaceView, most: int) -> Tree:

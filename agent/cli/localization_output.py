@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from aci.graph.file_selection import NO_SOURCE
 from aci.localization.issue_localization import LocalizationResult
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.console.rich_terminal import console
 
 if TYPE_CHECKING:

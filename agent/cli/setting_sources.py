@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import clean_text
 from aci.observation.secret_forms import without_userinfo
+from aci.observation.untrusted_text import clean_text
 from agent.config.session_preferences import TABLE, load_preferences
 from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
 from agent.config.user_file import user_file

@@ -59,7 +59,7 @@ def _unknown(known: Collection[str], beginning: str) -> Iterator[str]:
 
 
 def _shown(variable: str) -> str:
-    from aci.observation.sanitized_text import one_line
+    from aci.observation.untrusted_text import one_line
 
     return one_line(variable)[:100]
 

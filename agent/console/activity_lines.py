@@ -92,7 +92,7 @@ class LiveStatus:
         return 0.0 if spent.dollars is None else spent.dollars - sum(settle.dollars or 0.0 for settle in settles)
 
     def _line(self, branch: str, doing: BranchActivity, frames: str, width: int) -> Text:
-        from aci.observation.sanitized_text import one_line
+        from aci.observation.untrusted_text import one_line
 
         now = self._clock()
         line = Text()
@@ -108,7 +108,7 @@ class LiveStatus:
 def mask_stream(said: str, secrets: Sequence[str]) -> str:
     """Return streaming text with secrets masked, and without an incomplete secret at its end."""
     from aci.observation.output_text import mask_secrets
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
 
     shown = mask_secrets(clean_text(said), secrets)
     for secret in secrets:
@@ -125,7 +125,7 @@ def step_label(branch: str, n: int) -> str:
 
 def tail(said: str, room: int) -> str:
     """Return the end of a text that fits into `room` columns, on one line and without control sequences."""
-    from aci.observation.sanitized_text import one_line
+    from aci.observation.untrusted_text import one_line
 
     text = Text(one_line(said))
     if text.cell_len <= room:

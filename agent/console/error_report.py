@@ -28,7 +28,7 @@ def report_error(arguments: list[str], code: int, message: str, fix: str) -> int
     if "--json" in arguments:
         typer.echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
     else:
-        from aci.observation.sanitized_text import clean_text
+        from aci.observation.untrusted_text import clean_text
 
         typer.echo(clean_text(f"swe-agent: {message} {fix}".strip()), err=True)
     return code

@@ -12,8 +12,7 @@ from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import begin, reopen, result
 from agent.engine.run_result import Result
 from agent.github.pull_request.publish import solve
-from agent.limits.cancellation import CancellationToken
-from agent.limits.stop_signals import stopped_by_signals
+from agent.limits.cancellation import CancellationToken, stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
 

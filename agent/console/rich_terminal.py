@@ -38,7 +38,7 @@ def can_redraw(progress: RichConsole, plain: bool = False) -> bool:
 
 def clean_printer(progress: RichConsole) -> Callable[[str], None]:
     """Return a function that prints untrusted lines without control sequences."""
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
 
     return lambda line: progress.print(clean_text(line), soft_wrap=True)  # do not wrap a path
 

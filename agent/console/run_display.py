@@ -19,8 +19,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from aci.observation.sanitized_text import clean_text, one_line
-from aci.observation.untrusted_text import strip_tags
+from aci.observation.untrusted_text import clean_text, one_line, strip_tags
 from agent.console.activity_lines import FRAMES_PER_SECOND, LiveStatus, cost, step_label, thousands
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
@@ -31,8 +30,7 @@ from agent.engine.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
-from trajectories.run_data import NOT_CHECKED
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import NOT_CHECKED, Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
 FLAG = re.compile(r"--[a-z][a-z-]+")

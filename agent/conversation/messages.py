@@ -15,8 +15,7 @@ from agent.models.base import Message
 from agent.run_state.rewind import is_rewritten, rewind_target, visible_steps
 from agent.run_state.turn_state import TASK_AUTHOR
 from trajectories.records import Reply, Step
-from trajectories.run_data import call_id, observation_message
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Trajectory, call_id, observation_message
 
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step that they illustrate."""

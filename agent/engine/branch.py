@@ -29,8 +29,7 @@ from agent.engine.regression_guard import RegressionGuard
 from agent.engine.write_scope import Scope, revert_out_of_scope, snapshot_within_scope
 from agent.limits.cancellation import CancellationToken
 from agent.run_state.rewind import REWIND, TOLD, visible_steps
-from agent.run_state.turn_input import current_turn_input
-from agent.run_state.turn_state import MAIN, turn_start_tree
+from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
 from agent.run_state.turn_undo import abandoned_turn_start
 from tools.base import Context
 from trajectories.errors import RunBroken

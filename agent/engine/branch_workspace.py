@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from agent.engine.run_workspaces import RunWorkspaces
+    from agent.engine.engine import RunWorkspaces
     from agent.limits.cancellation import CancellationToken
 
 

@@ -19,8 +19,8 @@ from aci.graph.patch_impact import Edit
 from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
 from aci.issue_text.issue_mentions import find_mentions
 from aci.observation.output_text import cut, cut_lines, mask_secrets, shorten
-from aci.observation.sanitized_text import clean_text
 from aci.observation.secret_forms import without_userinfo
+from aci.observation.untrusted_text import clean_text
 from aci.repository.patch import diff_sections, is_test, split_patch
 from agent.engine.proof_step import verdict_of
 from agent.run_state.rewind import rewinds

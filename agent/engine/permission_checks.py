@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.limits.cancellation import CancellationToken
     from agent.permissions.approvals import Approve
-    from agent.run_state.turn_input import TurnInput
+    from agent.run_state.turn_state import TurnInput
     from tools.base import Tool, Toolbox
     from trajectories.records import Action
 

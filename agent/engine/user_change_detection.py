@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aci.observation import output_text
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.repository.tree_merge import MergeResult, merge_trees
 from agent.run_state.merge_base import find_merge_base, merge_data, present_tree
 from agent.run_state.turn_state import HOST

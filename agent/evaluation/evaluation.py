@@ -35,7 +35,7 @@ from agent.instances.dataset_instances import Gold, read_golds, read_instances, 
 from agent.instances.host_errors import check_machine
 from agent.instances.jobs import Instance
 from agent.instances.repository_clones import Repositories
-from agent.limits.stop_signals import stopped_by_signals
+from agent.limits.cancellation import stopped_by_signals
 from agent.run_state.run_ownership import claim_output
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import acquire_lock

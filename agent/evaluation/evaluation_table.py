@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.console.rich_terminal import Rich, console
 
 SHOWN = 10

@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from aci.observation.sanitized_text import clean_text
 from aci.observation.secret_forms import replace_secrets, without_userinfo
+from aci.observation.untrusted_text import clean_text
 from agent.models.base import PermissionDenied
 from trajectories.errors import Cancelled, ModelError, Refused, SweAgentError
 from trajectories.records import Usage

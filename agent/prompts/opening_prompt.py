@@ -21,7 +21,7 @@ from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
     from agent.engine.branch import Branch
-    from agent.run_state.turn_input import TurnInput
+    from agent.run_state.turn_state import TurnInput
     from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from aci.issue_text.issue_discussion import select_comments
 from aci.observation.output_text import shorten
-from aci.observation.sanitized_text import clean_text, one_line
-from aci.observation.untrusted_text import tag_pattern
+from aci.observation.untrusted_text import clean_text, one_line, tag_pattern
 from trajectories.records import Comment, Issue
 
 MOST_DISCUSSED, LONGEST = 12_000, 3_000

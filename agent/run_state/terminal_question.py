@@ -16,6 +16,6 @@ def confirm(reason: str, question: str = "Continue?") -> bool:
         return False
     import typer
 
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
 
     return typer.confirm(f"{clean_text(reason)} {question}", err=True)

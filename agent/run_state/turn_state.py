@@ -1,11 +1,49 @@
-"""The state of a turn, derived from the records: the tree at its start, its current tree, and its submission."""
+"""The input of a turn, and its state, derived from the records: the tree at its start, its current tree, its submission."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from trajectories.records import Exit, Issue, Record, Step, Turn
+from trajectories.records import Base, Exit, Issue, Record, Run, Step, Turn
 from trajectories.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """What the user asked for in a turn, and what the turn starts from."""
+
+    issue: Issue
+    """The request, as an issue."""
+    request: str
+    """The request as the user typed it."""
+    base: Base
+    """The base against which the turn's changes are shown and proven."""
+    strategy: str
+    prompts: Mapping[str, str]
+    """The strategy's prompts by name."""
+    settings: Settings
+    is_later: bool
+    """Whether there were turns before this one."""
+
+
+def current_turn_input(run: Run, trajectory: Trajectory, settings: Settings) -> TurnInput:
+    """Return the input of the current turn."""
+    turn, is_later = trajectory.turns[-1], len(trajectory.turns) > 1
+    return TurnInput(
+        issue=turn_issue(turn) if is_later else run.issue,
+        request=turn.request if is_later else run.issue.text,
+        base=replace(run.base, tree=turn_base_tree(trajectory, run.base.tree)) if is_later else run.base,
+        strategy=turn.strategy,
+        prompts=turn.prompts or run.prompts,
+        settings=settings,
+        is_later=is_later,
+    )
+
 
 MAIN = "main"
 HOST = "host"

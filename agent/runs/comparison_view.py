@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
-from aci.observation.sanitized_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible
 from agent.console.run_display import escape_markup
 from trajectories.run_comparison import Difference, RunComparison
 

@@ -17,7 +17,7 @@ from trajectories.plugins import find, names
 
 if TYPE_CHECKING:
     from trajectories.records import Patch
-    from trajectories.run_data import RunView
+    from trajectories.trajectory import RunView
 
 PACKAGE = "trajectories.exports"
 TRAINING = frozenset({"sft", "dpo", "rloo"})

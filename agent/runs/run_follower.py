@@ -13,8 +13,7 @@ from trajectories.journal import Lines as Records
 from trajectories.journal import first_record, lock_run
 from trajectories.records import Spent
 from trajectories.run_comparison import replay_of
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 PAUSE = 0.2
 """Seconds between reads of the journal."""

@@ -22,8 +22,7 @@ from agent.run_state.turn_state import MAIN
 from agent.runs.untrusted_run import safe_trajectory
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.file_limits import is_in
-from trajectories.git_store.git_commands import create_store, sync_folder
-from trajectories.git_store.read_only_store import check_objects
+from trajectories.git_store.git_commands import check_objects, create_store, sync_folder
 from trajectories.git_store.trees import Trees
 from trajectories.journal import encode, first_record, lock_run, read, write_durably
 from trajectories.migrations import is_version_note

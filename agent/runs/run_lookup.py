@@ -16,8 +16,7 @@ from trajectories.errors import RunBroken
 from trajectories.git_store.trees import Trees
 from trajectories.journal import first_record, read
 from trajectories.records import Patch
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 
 def open_run(name: str, settings: Settings) -> RunView:

@@ -36,7 +36,7 @@ from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError,
 from trajectories.journal import encode, write_durably
 from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict
 from trajectories.run_comparison import PARTED, REPLAY, compare_steps
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 SAME = "replayed"
 """The exit kind of a replay without differences; with differences it is `PARTED`."""

@@ -13,7 +13,7 @@ from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from trajectories.report.report_text import ReportText
-    from trajectories.run_data import RunView
+    from trajectories.trajectory import RunView
 
 NEAR = 1000
 """Number of bytes at the beginning of a page that are searched for the mark of a report."""

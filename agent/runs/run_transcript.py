@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.sanitized_text import clean_text, escape_invisible, one_line
+from aci.observation.untrusted_text import clean_text, escape_invisible, one_line
 from aci.repository.patch import count_diff_lines
 from agent.console.pager import Lines
 from agent.console.run_display import Console
@@ -23,7 +23,7 @@ from trajectories.report.timeline import arguments
 from trajectories.run_comparison import replay_of
 
 if TYPE_CHECKING:
-    from trajectories.run_data import RunView
+    from trajectories.trajectory import RunView
 
 INNER = frozenset({"life", "overflow", "message", *ORIGIN_NOTES})
 """Kinds of notes that are shown elsewhere or not at all."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import DONE

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from aci.observation.sanitized_text import clean_text, escape_invisible
+from aci.observation.untrusted_text import clean_text, escape_invisible
 from agent.console.run_display import Console
 from agent.engine.run_result import Result
 from agent.session import session_events
@@ -22,7 +22,7 @@ from agent.session.session import Session
 from agent.session.session_start import Start
 from agent.session.user_questions import NO_USER
 from trajectories.errors import Cancelled
-from trajectories.run_data import HAND
+from trajectories.trajectory import HAND
 
 if TYPE_CHECKING:
     from agent.session.session_events import Event

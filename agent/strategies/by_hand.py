@@ -13,7 +13,7 @@ from agent.engine.write_scope import Scope
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError
 from trajectories.records import Action, Verdict
-from trajectories.run_data import HAND
+from trajectories.trajectory import HAND
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

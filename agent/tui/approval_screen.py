@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from aci.observation.sanitized_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible
 from agent.permissions.approvals import Answer, Approval, Kind, Scope
 from agent.tui.hunk_screen import HunksScreen
 from agent.tui.rendering.diff_rows import parse_diff

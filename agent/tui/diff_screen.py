@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.session.session_status import ChangedFile
 from agent.tui.rendering.diff_rows import FileDiff, parse_diff
 from agent.tui.widgets.diff_view import DiffView

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 
 TYPING = (
     ("words", "an issue, a question, what to do next"),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.tui.terminal_sequences import UNSUPPORTED_TERMINALS, Write, osc
 
 Method = Literal["off", "bell", "osc9", "osc777"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.console.activity_lines import cost
 from agent.session.resumable_runs import RunPreview
 

@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.session.resumable_runs import ResumableRun, read_preview, runs_in
 from agent.tui.run_preview import age, preview_text
 from trajectories.errors import SweAgentError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from textual.strip import Strip
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.tui.widgets.conversation_items import Item, Line, UserMessage
 from agent.tui.widgets.outcome_items import ProofItem
 from agent.tui.widgets.step_item import StepItem

@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.trajectories.recorded_run import RUN, Acknowledged, check_run, require, write_run
 from tests.trajectories.unreliable_disk import Crash, Disk
 from trajectories.errors import SweAgentError, TryLater, WorkspaceError
-from trajectories.git_store.read_only_store import objects_environment
+from trajectories.git_store.git_commands import objects_environment
 from trajectories.journal import Journal, read
 from trajectories.records import (
     Note,

@@ -11,8 +11,7 @@ import pytest
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, count_values, limited_lines, open_regular, read_limited
 from trajectories.records import Spent
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 
 def test_endless_line_is_refused() -> None:

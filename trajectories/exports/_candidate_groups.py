@@ -19,7 +19,7 @@ from trajectories.exports._conversations import conversations, reply_message, re
 from trajectories.records import PROVEN, Reply, Run, Step
 from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
 from trajectories.run_comparison import replay_of
-from trajectories.run_data import Message, RunView, observation_message
+from trajectories.trajectory import Message, RunView, observation_message
 
 TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
 """Kinds of exit for which the model is responsible."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trajectories.records import Reply
-from trajectories.run_data import Message, RunView, call_id
+from trajectories.trajectory import Message, RunView, call_id
 
 OURS = frozenset({"blocks"})
 """Message fields that only the provider that created them can read."""

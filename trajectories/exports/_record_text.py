@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from trajectories.records import Action, Observation, Record, Reply, Step
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
 """Kinds of notes in which a strategy records its phases, its attempts and their ratings."""

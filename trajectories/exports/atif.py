@@ -18,8 +18,7 @@ from trajectories.records import Action, Exit, Note, Observation, Step, Turn
 from trajectories.report.reply_costs import Costs, costs
 from trajectories.report.report_text import format_time
 from trajectories.run_comparison import PARTS
-from trajectories.run_data import NOT_CHECKED, RunView, call_id
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import NOT_CHECKED, RunView, Trajectory, call_id
 
 WHAT = "harbor's agent trajectory format (ATIF)"
 ENDING = "json"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
 from trajectories.exports._conversations import RequestReply, conversations
-from trajectories.run_data import Message, RunView
+from trajectories.trajectory import Message, RunView
 
 WHAT = "OpenAI's chat format for fine-tuning, one conversation per line, as it was sent"
 ENDING = "jsonl"

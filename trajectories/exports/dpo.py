@@ -21,7 +21,7 @@ from trajectories.exports._candidate_groups import (
     same_prompt_groups,
     tools,
 )
-from trajectories.run_data import Message, RunView
+from trajectories.trajectory import Message, RunView
 
 WHAT = "pairs of a better and a worse run of one issue, for TRL's DPOTrainer"
 ENDING = "jsonl"

@@ -16,7 +16,7 @@ from trajectories.exports._record_text import STRUCTURE, as_command, records_of,
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
 from trajectories.report.reply_costs import Costs, costs
 from trajectories.report.report_text import format_time, shorten_text
-from trajectories.run_data import NOT_CHECKED, RunView
+from trajectories.trajectory import NOT_CHECKED, RunView
 
 WHAT = "a document for people, long output shortened"
 ENDING = "md"

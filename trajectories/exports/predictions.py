@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from trajectories.errors import UsageError
 from trajectories.exports._record_text import instance_of, unicode
 from trajectories.records import Reply
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 WHAT = "SWE-bench's predictions, one patch per line, its source part only"
 ENDING = "jsonl"

@@ -19,7 +19,7 @@ from trajectories.exports._candidate_groups import (
     tools,
 )
 from trajectories.rewards import advantages
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 WHAT = "groups of runs of one issue with rewards and leave-one-out advantages (RLOO)"
 ENDING = "jsonl"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
 from trajectories.exports._candidate_groups import as_line, by_cost, candidate_groups, conversation_parts, costs, tools
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 WHAT = "fine-tuning on the fastest proven run of each issue, for TRL's SFTTrainer"
 ENDING = "jsonl"

@@ -18,7 +18,7 @@ from trajectories.exports._conversations import (
 )
 from trajectories.exports._record_text import as_command, instance_of, observation_text, steps_of, unicode
 from trajectories.records import Reply, Step
-from trajectories.run_data import Message, RunView
+from trajectories.trajectory import Message, RunView
 
 WHAT = "SWE-agent's .traj"
 ENDING = "traj"

@@ -26,15 +26,15 @@ from trajectories.git_store.git_commands import (
     folders,
     git,
     git_environ,
+    objects_environment,
+    read_only_environment,
     sync_folder,
 )
 from trajectories.git_store.object_reader import Reader
 from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
 from trajectories.git_store.pack_writer import EMPTY_TREE, Entries, Objects
-from trajectories.git_store.read_only_store import objects_environment, read_only_environment
 from trajectories.git_store.tree_cache import AnswerCache, Listings
-from trajectories.git_store.tree_listing import Change, Entry, changes
-from trajectories.git_store.tree_paths import checked_id, checked_path, is_under
+from trajectories.git_store.tree_listing import Change, Entry, changes, checked_id, checked_path, is_under
 from trajectories.git_store.tree_size import FOLDER, TreeSize, check_size, measure
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]

@@ -16,7 +16,7 @@ from typing import Any
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, read_limited
 from trajectories.plugins import names
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 ENDINGS = (".traj", ".json")
 

@@ -27,7 +27,7 @@ from trajectories.records import (
     Turn,
     Usage,
 )
-from trajectories.run_data import Message
+from trajectories.trajectory import Message
 
 PATCH = "patch"
 """Name of the result record that contains the diff submitted by the other program."""

@@ -23,8 +23,7 @@ from trajectories.importers._record_builder import (
     text,
 )
 from trajectories.records import Action, Observation, Spent, Usage
-from trajectories.run_data import Message, RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Message, RunView, Trajectory
 
 WHAT = "mini-swe-agent's .traj.json"
 FENCE = re.compile(r"```(?:bash|sh|mswea_bash_command)[ \t]*\n")

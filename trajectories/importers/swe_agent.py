@@ -25,8 +25,7 @@ from trajectories.importers._record_builder import (
     text,
 )
 from trajectories.records import Action, Observation, Spent
-from trajectories.run_data import Message, RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Message, RunView, Trajectory
 
 WHAT = "SWE-agent's .traj"
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trajectories.records import Hold, Settle, Step, Usage
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from trajectories.report.report_text import (
 )
 from trajectories.report.timeline import TimelineContext, ended, items
 from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
-from trajectories.run_data import NOT_CHECKED, RunView
+from trajectories.trajectory import NOT_CHECKED, RunView
 
 DIFFS = 12_000_000
 """Maximum number of bytes of diffs in a report."""

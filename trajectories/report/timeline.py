@@ -13,7 +13,7 @@ from trajectories.report.branch_structure import Structure
 from trajectories.report.reply_costs import Costs
 from trajectories.report.report_text import ReportText, fits, format_time
 from trajectories.report.tree_diffs import PairDiff
-from trajectories.run_data import NOT_CHECKED, RunView
+from trajectories.trajectory import NOT_CHECKED, RunView
 
 
 @dataclass(frozen=True)

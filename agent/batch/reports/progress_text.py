@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.batch.reports.forecast import ForecastRange
 
 MINUTE, HOUR = 60, 3600

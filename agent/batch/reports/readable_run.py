@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.engine.engine import known_secrets
 from agent.instances.jobs import JobResult
 from trajectories.errors import SweAgentError

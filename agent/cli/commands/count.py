@@ -46,7 +46,7 @@ def command(
 
 
 def _show(found: list[CommandCount], apart: float, plain: bool) -> None:
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from agent.console.rich_terminal import console
 
     out = console(plain)

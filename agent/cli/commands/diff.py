@@ -15,7 +15,7 @@ from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
-    from trajectories.run_data import RunView
+    from trajectories.trajectory import RunView
 
 FLAGS = (
     *("-r", "-p", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"),
@@ -88,7 +88,7 @@ def _side(name: str, settings: Settings) -> Side:
 
 def _files(left: Side, right: Side, stat: bool, json: bool, plain: bool) -> None:
     """Show which files differ, and how."""
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from aci.repository.patch import diff_sections
     from agent.console.pager import page_output
 

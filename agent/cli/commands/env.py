@@ -52,7 +52,7 @@ def command(
 
 def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None, json: bool, plain: bool) -> None:
     from aci.environments.environment import plan_for, propose_services
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from agent.config.environment_options import environment_options
     from agent.config.settings import load_settings, origins
     from agent.console.rich_terminal import clean_printer, console, waiting
@@ -134,7 +134,7 @@ def _why(plan: Plan) -> str:
 def _list(json: bool, plain: bool) -> None:
     from aci.docker.docker_daemon import connect
     from aci.environments.environment import list_environments
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from agent.console.rich_terminal import console
 
     daemon = connect()

@@ -84,7 +84,7 @@ def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
         return
     from rich.table import Table
 
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from agent.console.rich_terminal import console
 
     table = Table("id", "issue", "ended", "place", "", box=None, pad_edge=False)
@@ -111,7 +111,7 @@ def _show(entries: list[Entry], json: bool, plain: bool) -> None:
     if json:
         _print_json({"entries": [_as_json(entry) for entry in entries]})
         return
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
     from agent.console.rich_terminal import console
 
     out = console(plain)

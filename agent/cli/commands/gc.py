@@ -69,7 +69,7 @@ def _run_folder(settings: Settings, name: str) -> Path:
 def _show(found: GcResult) -> None:
     from rich.filesize import decimal
 
-    from aci.observation.sanitized_text import clean_text
+    from aci.observation.untrusted_text import clean_text
 
     would = "would be " if found.dry_run else ""
     for what, results in ((f"{would}removed", found.removed), (f"{would}tidied", found.tidied), ("left", found.left)):

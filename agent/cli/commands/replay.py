@@ -12,7 +12,7 @@ from agent.cli import shared_options as options
 if TYPE_CHECKING:
     from agent.console.run_display import Console
     from agent.runs.run_replay import RunReplay
-    from trajectories.run_data import RunView
+    from trajectories.trajectory import RunView
 
 
 def command(
@@ -37,7 +37,7 @@ def command(
     from agent.console.foreground_run import stop
     from agent.console.run_display import Console
     from agent.engine.engine import Engine
-    from agent.limits.stop_signals import stopped_by_signals
+    from agent.limits.cancellation import stopped_by_signals
     from agent.runs.run_lookup import open_run
     from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
     from trajectories.errors import UsageError

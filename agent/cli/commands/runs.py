@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.cli import shared_options as options
 from agent.cli.time_spans import parse_time
 from agent.config.settings import load_settings

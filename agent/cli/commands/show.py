@@ -13,7 +13,7 @@ from agent.console.pager import Lines, page_output
 from agent.runs.run_lookup import open_run
 from agent.runs.run_transcript import TranscriptPrinter
 from trajectories.errors import UsageError
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 
 def command(

@@ -31,7 +31,7 @@ from agent.github.pull_request.run_outcome import outcome_of, outcome_without_ru
 from agent.github.task.result_file import AGAIN, Outcome, pack
 from agent.github.task.task_request import TaskRequest, read
 from agent.github.task.task_text import issue_of
-from agent.limits.stop_signals import SIGNALS
+from agent.limits.cancellation import SIGNALS
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
 from trajectories.journal import is_started
 

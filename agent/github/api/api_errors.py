@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible
 from agent.github.pull_request.autorun_files import why_flagged
 from agent.github.pull_request.ci_names import ci_names, is_mentioned
 from agent.github.pull_request.forbidden_contents import LARGEST_FILE, content_refusal, has_key, invisible_content

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from aci.observation.sanitized_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible
 
 _CI = re.compile(
     r"(?:.*/)?\.(?:github|gitlab|circleci|forgejo|gitea|buildkite|woodpecker|semaphore|teamcity|builds|azure-pipelines|azuredevops"

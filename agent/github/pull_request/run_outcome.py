@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from aci.proof.prompt_injection import find_injections
 from aci.repository.patch import is_test
 from agent.engine.result_json import as_json

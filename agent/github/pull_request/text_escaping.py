@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 
 LONGEST = 4_000
 LONGEST_NAME = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:

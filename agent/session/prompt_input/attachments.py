@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.instances.issue_input import from_text, issue_from
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError

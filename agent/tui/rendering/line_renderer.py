@@ -16,7 +16,7 @@ from rich.text import Text
 from rich.theme import Theme
 from textual.strip import Strip
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 
 PLAIN = Style()
 NAMES = ("text", "muted", "primary", "secondary", "accent", "success", "warning", "error", "added", "removed", "code")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aci.observation.sanitized_text import escape_invisible
+from aci.observation.untrusted_text import escape_invisible
 
 
 def visible_line(text: str) -> str:

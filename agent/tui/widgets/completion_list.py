@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.tui.widgets.text_input import normalize_input
 
 NARROW = 60

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.session.session_status import Status
 from agent.tui.widgets.completion_list import Complete, Completions
 from agent.tui.widgets.history_search import History, HistorySearch, MemoryHistory

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.session.session_status import ChangedFile, Status
 from agent.tui.widgets.outcome_items import PARTS
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.sanitized_text import clean_text
-from aci.observation.untrusted_text import strip_tags
+from aci.observation.untrusted_text import clean_text, strip_tags
 from agent.tui.widgets.conversation_items import Block, blank_block, code_blocks, markdown_blocks, text_blocks
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import clean_text
 from agent.tui.rendering.markdown_parts import split_markdown
 from agent.tui.widgets.conversation_items import Block, blank_block, markdown_blocks, text_blocks
 

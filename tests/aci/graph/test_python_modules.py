@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.graph.other_modules import ModuleResolver
+from aci.graph.module_paths import ModuleResolver
 
 MAIN, TEST = "src/main/java/com/x", "src/test/java/com/x"
 PATHS = (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aci.history.commit_files import changed_together, find_present_paths
 from aci.history.commit_search import History, PastCommit
 from aci.history.commit_terms import CLOSING, LONGEST, MENTIONING, parse_message
-from aci.history.file_renames import changed_together, find_present_paths
 from aci.history.git_log import GitLog
 from tests.conftest import git
 from trajectories.git_store.git_commands import GitFailed

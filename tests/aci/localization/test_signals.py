@@ -10,9 +10,7 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.error_messages import MessageSearch
-from aci.localization.explicit_mentions import Pointer, Pointers
-from aci.localization.path_mentions import PathIndex
+from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
 from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
 from aci.repository.file_blobs import GitBlobs, TextBlobs

@@ -6,7 +6,7 @@ from unicodedata import bidirectional, category
 
 import pytest
 
-from aci.observation.sanitized_text import clean_text, escape_invisible, one_line
+from aci.observation.untrusted_text import clean_text, escape_invisible, one_line
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from aci.graph import graph_store
 from aci.graph.code_graph import query_graph
 from aci.history import commit_index
-from aci.repository import code_version
-from aci.repository.code_version import MONTH, cache_file, version_of
+from aci.repository import disk_cache
+from aci.repository.disk_cache import MONTH, cache_file, version_of
 from aci.repository.file_blobs import TextBlobs
 
 
@@ -21,13 +21,13 @@ def test_version_differs_between_sets_of_sources() -> None:
         version_of(*patterns) for patterns in (graph_store.CODE_PATTERNS, commit_index.CODE_PATTERNS, ("__init__.py",))
     }
     assert len(numbers) == 3
-    package = Path(code_version.__file__).parents[1]
+    package = Path(disk_cache.__file__).parents[1]
     assert all(any(package.glob(pattern)) for pattern in (*graph_store.CODE_PATTERNS, *commit_index.CODE_PATTERNS))
     assert all(0 < number < 1 << 31 for number in numbers)
 
 
 def test_change_of_source_or_parser_gives_new_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(code_version, "__file__", str(tmp_path / "repository" / "code_version.py"))
+    monkeypatch.setattr(disk_cache, "__file__", str(tmp_path / "repository" / "disk_cache.py"))
     versions = set()
     for text in ("x = 1", "x = 2", "import tree_sitter", "import tree_sitter_nobody"):
         (tmp_path / "code.py").write_text(text)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from aci.testing.project_manifests import django_command, first_command, project_command, project_of
-from aci.testing.suite_command import detect_command
+from aci.testing.suite_command import detect_command, django_command, first_command, project_command, project_of
 from trajectories.errors import UsageError
 
 SCRIPT = '{"scripts": {"test": "jest"}}'

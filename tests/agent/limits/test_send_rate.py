@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.limits.send_rate import LONGEST, SendRate
+from agent.limits.rate_limiter import LONGEST, SendRate
 
 
 def make_rate(first: float = 2.0) -> SendRate:

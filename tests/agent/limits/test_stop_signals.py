@@ -7,8 +7,7 @@ import signal
 import pytest
 
 from agent.console.foreground_run import stop
-from agent.limits.cancellation import CancellationToken
-from agent.limits.stop_signals import stopped_by_signals
+from agent.limits.cancellation import CancellationToken, stopped_by_signals
 
 
 class Run:

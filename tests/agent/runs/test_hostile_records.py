@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aci.observation.sanitized_text import one_line
+from aci.observation.untrusted_text import one_line
 from agent.cli.commands.runs import command as list_runs
 from agent.console.pager import Lines
 from agent.console.run_display import Console
@@ -22,8 +22,7 @@ from tests.agent.hostile_records import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Exit, Issue, Observation, Patch, Run, Spent, Step, Turn
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 NOTHING = Spent(None, 0, 0, 0, 0)
 

@@ -27,7 +27,7 @@ from trajectories.exports._candidate_groups import candidate_groups
 from trajectories.git_store.git_commands import OWN, git, git_environ
 from trajectories.journal import Journal, lock_run, write_durably
 from trajectories.records import Exit, Observation, Verdict
-from trajectories.run_data import NOT_CHECKED
+from trajectories.trajectory import NOT_CHECKED
 
 __all__ = ["untrusted_folder"]
 

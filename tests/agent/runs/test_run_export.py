@@ -23,7 +23,7 @@ from trajectories.errors import RunBroken, UsageError
 from trajectories.exports import swe_agent
 from trajectories.exports._record_text import instance_of
 from trajectories.records import Action, Issue, Patch
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 SINGLE = ("atif", "markdown", "swe-agent")
 KEY = "sesame-opens-all-locks-7"

@@ -18,7 +18,7 @@ from trajectories.errors import UsageError
 from trajectories.journal import encode
 from trajectories.pages import beginning
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 SECRET = "hunter2hunter2hunter2"
 

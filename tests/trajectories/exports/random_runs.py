@@ -26,8 +26,7 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 TOOL = {"type": "function", "function": {"name": "shell", "description": "Run.", "parameters": {"type": "object"}}}
 SOURCE = "diff --git a/calc.py b/calc.py\n--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-a - b\n+a + b\n"

@@ -21,8 +21,7 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
-from trajectories.run_data import Message, RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import Message, RunView, Trajectory
 
 BASE, PATCHED = "b" * 40, "d" * 40
 SYSTEM, OPENING = {"role": "system", "content": "You fix bugs."}, {"role": "user", "content": "Add is wrong."}

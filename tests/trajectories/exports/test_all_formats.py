@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.trajectories.exports.random_runs import Made
 from trajectories.exports import atif, chat, markdown, predictions, swe_agent
 from trajectories.records import Action, Reply
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 BRANCHES = st.sampled_from(["main", "main/try-1", "main/try-1/review", "main/2.try-2"])
 TEXTS = st.text(max_size=20) | st.sampled_from(["x" * 3000, "\ud800", "\x1b[31m\u202e", ""])

@@ -14,7 +14,7 @@ from tests.trajectories.exports.run_builder import BASE, OPENING, PATCHED, SYSTE
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
 from trajectories.records import Action, Note, Once, Turn, Verdict
-from trajectories.run_data import Message, RunView
+from trajectories.trajectory import Message, RunView
 
 
 def rows(export: Callable[[Sequence[RunView]], Iterator[str]], *runs: RunView) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.trajectories.exports.run_builder import BASE, RunBuilder
 from trajectories.exports import dpo, rloo, sft
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")  # read on import
 datasets = pytest.importorskip("datasets", reason="training sets are read by `datasets`, which is not installed")

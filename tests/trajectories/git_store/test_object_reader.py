@@ -1,4 +1,5 @@
-from trajectories.git_store.tree_cache import LARGEST, MOST, AnswerCache
+from trajectories.git_store.tree_cache import AnswerCache
+from trajectories.git_store.tree_listing import LARGEST, MOST
 
 
 def test_oldest_answer_is_dropped() -> None:

@@ -9,7 +9,7 @@ from trajectories.errors import UsageError
 from trajectories.exports import chat
 from trajectories.importers import mini_swe_agent
 from trajectories.records import Step
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 TASK = "<pr_description>\nConsider the following PR description:\nAdd is wrong\nIt subtracts.\n</pr_description>\nGo."
 OPENING = [{"role": "system", "content": "You help."}, {"role": "user", "content": TASK}]

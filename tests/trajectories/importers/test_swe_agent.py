@@ -6,7 +6,7 @@ from typing import Any
 from trajectories.exports import chat
 from trajectories.exports import swe_agent as swe_agent_file
 from trajectories.importers import swe_agent
-from trajectories.run_data import RunView
+from trajectories.trajectory import RunView
 
 TASK = "We're solving this:\nISSUE:\nAdd is wrong\nIt subtracts.\n\nINSTRUCTIONS:\nFix it."
 SYSTEM = {"role": "system", "content": "You help.", "agent": "main"}

@@ -32,8 +32,7 @@ from trajectories.records import (
 from trajectories.report import report_data
 from trajectories.report.report_data import build_report_data
 from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
-from trajectories.run_data import RunView
-from trajectories.trajectory import Trajectory
+from trajectories.trajectory import RunView, Trajectory
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"
