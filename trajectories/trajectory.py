@@ -1,5 +1,4 @@
-"""Indexed records of one run, from which strategies resume, and a read-only view of the run's records, files and requests
-for reports, exports and comparisons."""
+"""Indexed records of one run, and a read-only view of its records, files and requests for reports and exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search terms of texts, and mentions in an issue's text: paths, links to lines, tracebacks, names, messages, commits."""
+"""Search terms of texts, and what an issue mentions: paths, links to lines, tracebacks, names, messages, commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removal of invisible characters, and tags such as `<issue>…</issue>` around untrusted text, which the text itself can neither close nor open."""
+"""Untrusted text for models and terminals: without invisible characters, in tags that it cannot close or open."""
 
 from __future__ import annotations
 

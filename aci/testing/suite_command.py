@@ -1,4 +1,4 @@
-"""Detection of a repository's projects and their test commands, and construction of commands that rerun a part of the suite."""
+"""Detection of a repository's projects and test commands, and commands that rerun a part of the suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state that all branches of a run share: journal, trees, budget, models, tools, workspaces (`RunWorkspaces`) and cancellation."""
+"""What all branches of a run share: journal, trees, budget, models, tools, workspaces and cancellation."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Cancellation of a run and its parts, also by signals: the first signal stops the work in an orderly way, the second one
-at once."""
+"""Cancellation of a run and its parts, also by signals: the first stops it in an orderly way, the second at once."""
 
 from __future__ import annotations
 

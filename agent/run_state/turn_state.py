@@ -1,4 +1,4 @@
-"""The input of a turn, and its state, derived from the records: the tree at its start, its current tree, its submission."""
+"""The input of a turn, and its state, derived from the records: first tree, current tree, submission."""
 
 from __future__ import annotations
 
