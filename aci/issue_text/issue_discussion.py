@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from aci.issue_text.tracebacks import find_frames
+from aci.issue_text.issue_sections import find_frames
 from trajectories.records import Comment, Issue
 
 MOST_READ = 20_000

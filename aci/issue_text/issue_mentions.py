@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from aci.issue_text.issue_discussion import append_discussion
-from aci.issue_text.issue_sections import Sections, split_sections
-from aci.issue_text.tracebacks import Frame, find_frames
+from aci.issue_text.issue_sections import Frame, Sections, find_frames, split_sections
 from trajectories.records import Issue
 
 _STOP = """

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.issue_text.issue_mentions import BLOCK, INLINE, PROSE, TITLE, Link, find_mentions
-from aci.issue_text.issue_sections import split_sections
-from aci.issue_text.tracebacks import Frame, find_frames
+from aci.issue_text.issue_sections import Frame, find_frames, split_sections
 from trajectories.records import Issue
 
 BODY = """\

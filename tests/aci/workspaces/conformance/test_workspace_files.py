@@ -169,7 +169,7 @@ def test_file_replaced_during_read_is_reported(
 ) -> None:
     install_wrapper(tmp_path / "bin", "head", commands)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr("aci.runtime.workspace_files._PATIENCE", 1.0)
+    monkeypatch.setattr("aci.runtime.posix_workspace._PATIENCE", 1.0)
     ws = open_ws("local", make_repo({"README": "hello\n"}))
     with pytest.raises(error):
         ws.read("README")
@@ -185,7 +185,7 @@ def test_file_replaced_by_pipe_before_write_is_refused(ws: PosixWorkspace, monke
         ws.run("rm README; mkfifo README")
         return put(control_shell, path, data, *more)
 
-    monkeypatch.setattr("aci.runtime.workspace_files._PATIENCE", 1.0)
+    monkeypatch.setattr("aci.runtime.posix_workspace._PATIENCE", 1.0)
     monkeypatch.setattr(ControlShell, "put", replace_then_put)
     with pytest.raises(UsageError):
         ws.write("README", b"x")
