@@ -1,5 +1,4 @@
-from trajectories.git_store.tree_cache import AnswerCache
-from trajectories.git_store.tree_listing import LARGEST, MOST
+from trajectories.git_store.tree_cache import LARGEST, MOST, AnswerCache
 
 
 def test_oldest_answer_is_dropped() -> None:
