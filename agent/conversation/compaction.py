@@ -9,6 +9,7 @@ that was once folded remains folded, with the same stub.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,6 +56,8 @@ IMAGE_TOKENS = 8_000
 """The assumed number of tokens of an image, regardless of the length of its data URL."""
 FRAME = 20
 """The assumed number of characters that a message has in addition to its content."""
+SEPARATOR, MESSAGE_TOKENS = 2, 16
+"""Upper bounds on the overhead of a message in a request: bytes between messages in JSON, and tokens."""
 SAFE = 3.0
 """The assumed number of characters per token until a reply reports its usage; measured values are limited to 1 to 6."""
 
@@ -62,12 +65,13 @@ SAFE = 3.0
 @dataclass(slots=True)
 class RequestMessage:
     """A message of a request. `call` is the number of replies so far, including this message if it is a reply; `sent`
-    is true if an earlier request contained the message."""
+    is true if an earlier request contained the message; `token_bound` is 0 until it is needed."""
 
     message: Message
     size: int
     call: int
     sent: bool = field(default=False, init=False)
+    token_bound: int = field(default=0, init=False)
 
     @property
     def saving(self) -> int:
@@ -150,6 +154,13 @@ class Compaction:
     @property
     def messages(self) -> list[Message]:
         return [part.message for part in self.parts]
+
+    @property
+    def token_bounds(self) -> list[int]:
+        """The result of `token_bound` for each message."""
+        for part in self.parts:
+            part.token_bound = part.token_bound or token_bound(part.message)
+        return [part.token_bound for part in self.parts]
 
     def say(self, message: Message) -> None:
         """Add a message of the system, the user or the model, which is never folded."""
@@ -303,7 +314,7 @@ class Compaction:
         size = characters(message)
         if size < part.size:
             self._size += size - part.size
-            part.message, part.size = message, size
+            part.message, part.size, part.token_bound = message, size, 0
             self._rewritten |= part.sent
             if isinstance(part, ObservationEntry):
                 part.foldable &= size - FRAME > LONG
@@ -351,6 +362,21 @@ def characters(message: Message) -> int:
     count = FRAME + (len(content) if isinstance(content, str) else sum(map(_part, content)))
     count += sum(len(call["function"]["name"]) + len(call["function"]["arguments"]) + FRAME for call in calls)
     return count + sum(map(len, message.get("blocks", ())))
+
+
+def token_bound(message: Message) -> int:
+    """Return an upper bound on the number of tokens of a message in a request: its bytes as JSON and its overhead. An
+    image counts by its tokens, not by the bytes of its data URL."""
+    content, images = message["content"], 0
+    if isinstance(content, list):
+        texts = [part for part in content if part["type"] != "image_url"]
+        images = len(content) - len(texts)
+        message = {**message, "content": texts}
+    return json_bytes(message) + SEPARATOR + MESSAGE_TOKENS + IMAGE_TOKENS * images
+
+
+def json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _is_old(part: RequestMessage) -> bool:

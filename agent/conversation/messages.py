@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from aci.observation.untrusted_text import wrap_output
-from agent.conversation.compaction import IMAGE_TOKENS, Compaction, characters
+from agent.conversation.compaction import SEPARATOR, Compaction, characters, json_bytes, token_bound
 from agent.models.base import Message
-from agent.run_state.rewind import is_rewritten, rewind_target, visible_steps
+from agent.run_state.rewind import is_rewritten, rewind_target, rewinds, visible_steps
 from agent.run_state.turn_state import TASK_AUTHOR
 from trajectories.records import Reply, Step
 from trajectories.trajectory import Trajectory, call_id, observation_message
@@ -22,6 +22,8 @@ Pictures = Mapping[int, Sequence[str]]
 NONE: Pictures = MappingProxyType({})
 LONGEST_TOKEN = 16
 """Upper bound on the average number of bytes per token of any text."""
+REQUEST_TOKENS = 64
+"""Upper bound on the number of tokens that a request has in addition to its messages and tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class Reader:
 class ModelRequest:
     """The messages of the next request.
 
-    `last` is the same model's latest reply if the request for it is a prefix of this one, else None.
+    `last` is the same model's latest reply if the request for it is a prefix of this one, else None. `token_bounds` are
+    the results of `token_bound` for the messages, if they are known.
     """
 
     messages: list[Message]
     last: Reply | None = None
+    token_bounds: Sequence[int] = ()
 
     @property
     def characters(self) -> int:
@@ -56,7 +60,7 @@ class ModelRequest:
 
     def input_bound(self, tools: Sequence[dict[str, Any]] = ()) -> int:
         """Return the maximum number of input tokens that the request can be billed for."""
-        return input_bound(self.messages, tools, self.last)
+        return input_bound(self.messages, tools, self.last, self.token_bounds)
 
 
 def messages(
@@ -67,36 +71,87 @@ def messages(
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures = NONE,
 ) -> ModelRequest:
-    """Return the conversation of a branch in OpenAI's chat format.
+    """Return the next request of a conversation in OpenAI's chat format.
 
     `limits` are pairs (request number, maximum number of characters): each limit applies from that request on. Raises
     ModelError if the conversation cannot be made to fit the reader's window or the limits.
     """
-    talk = conversation(system, steps, replies, reader, limits, images)
-    extends = talk.decide()
-    last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
-    extends = extends and not is_rewritten(steps)
-    return ModelRequest(talk.messages, last if last and last.model == reader.model and extends else None)
+    ask = max((step.reply for step in steps if step.reply is not None), default=0) + 1
+    return BranchConversation().request(ask, system, steps, replies, reader, limits, images)
 
 
-def conversation(
-    system: str,
-    steps: Sequence[Step],
-    replies: Mapping[tuple[str, int], Reply],
-    reader: Reader,
-    limits: Sequence[tuple[int, int]] = (),
-    images: Pictures = NONE,
-) -> Compaction:
-    """Return the conversation like `messages`, but without folding it for the next request."""
-    talk = Compaction(reader.window, reader.cached, limits)
-    taken: set[str] = set()
-    if system:
-        talk.say({"role": "system", "content": system})
-    for step in visible_steps(steps):
-        if step.reply is not None:
-            talk.decide(step.reply)
-        add(talk, step, replies, reader, images, taken)
-    return talk
+class BranchConversation:
+    """The conversation of a branch, to which each request adds the steps since the previous one.
+
+    It is built anew from the records after a rewind, for another reader, system prompt, limit or image, and if the next
+    step is not the reply to the last request: the requests are those of a conversation built anew for each.
+    """
+
+    def __init__(self) -> None:
+        self._built_for: tuple[object, ...] | None = None
+        self._compaction = Compaction()
+        self._taken_ids: set[str] = set()
+        self._included = 0  # number of steps that the conversation contains
+        self._ask = 0  # number of the last request
+        self._request: ModelRequest | None = None
+
+    def request(
+        self,
+        ask: int,
+        system: str,
+        steps: Sequence[Step],
+        replies: Mapping[tuple[str, int], Reply],
+        reader: Reader,
+        limits: Sequence[tuple[int, int]] = (),
+        images: Pictures = NONE,
+    ) -> ModelRequest:
+        """Return request number `ask`; see `messages`."""
+        built_for = (system, reader, tuple(limits), images)
+        if self._request and (self._ask, self._included, self._built_for) == (ask, len(steps), built_for):
+            return self._request  # it is sent again
+        self._request = None
+        compaction = self.add_steps(ask, system, steps, replies, reader, limits, images)
+        self._built_for = None  # built anew if it does not fit
+        extends = compaction.decide() and not is_rewritten(steps)
+        self._built_for = built_for
+        last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
+        last = last if last and last.model == reader.model and extends else None
+        self._request = ModelRequest(compaction.messages, last, compaction.token_bounds)
+        return self._request
+
+    def add_steps(
+        self,
+        ask: int,
+        system: str,
+        steps: Sequence[Step],
+        replies: Mapping[tuple[str, int], Reply],
+        reader: Reader,
+        limits: Sequence[tuple[int, int]] = (),
+        images: Pictures = NONE,
+    ) -> Compaction:
+        """Return the conversation with all steps. The caller decides on the folds of request number `ask`."""
+        built_for = (system, reader, tuple(limits), images)
+        later = steps[self._included :]
+        if self._built_for != built_for or not self._continues(later):
+            self._built_for, self._taken_ids, self._ask = built_for, set(), 0
+            self._compaction = Compaction(reader.window, reader.cached, limits)
+            if system:
+                self._compaction.say({"role": "system", "content": system})
+            later = visible_steps(steps)
+        for step in later:
+            if step.reply is not None and step.reply != self._ask:
+                self._compaction.decide(step.reply)
+            add(self._compaction, step, replies, reader, images, self._taken_ids)
+        self._included, self._ask = len(steps), ask
+        return self._compaction
+
+    def _continues(self, later: Sequence[Step]) -> bool:
+        """Return whether `later` starts with the reply to the last request and contains no rewind."""
+        return (
+            bool(later)
+            and later[0].reply == self._ask
+            and all(rewind_target(step) is None and rewinds(step) is None for step in later)
+        )
 
 
 def add(
@@ -152,7 +207,9 @@ def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[st
     for number, at in enumerate(trajectory.turns_at):
         issue = trajectory.run.issue if trajectory.run else None
         pictures = trajectory.turns[number].images if number else issue.images if issue else ()
-        later = (record for record in itertools.islice(trajectory.records, at, None) if pictures)
+        if not pictures:
+            continue
+        later = itertools.islice(trajectory.records, at, None)
         for step in (record for record in later if isinstance(record, Step) and record.branch == branch):
             if step.reply is None and (not number or step.author == TASK_AUTHOR):
                 found[step.n] = pictures
@@ -177,29 +234,28 @@ def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
 
     An image counts as `IMAGE_TOKENS`, not as the bytes of its data: URL.
     """
-    pictures = 0
-    plain: list[Message] = []
-    for message in said:
-        if isinstance(message["content"], list):
-            texts = [part for part in message["content"] if part["type"] != "image_url"]
-            pictures += len(message["content"]) - len(texts)
-            message = {**message, "content": texts}
-        plain.append(message)
-    text = json.dumps([*plain, *tools], ensure_ascii=False)
-    return len(text.encode("utf-8", "replace")) + 16 * len(said) + 64 + IMAGE_TOKENS * pictures
+    return _size(list(map(token_bound, said)), tools)
 
 
-def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
+def _size(bounds: Sequence[int], tools: Sequence[dict[str, Any]] = ()) -> int:
+    return sum(bounds) + sum(json_bytes(tool) + SEPARATOR for tool in tools) + REQUEST_TOKENS
+
+
+def input_bound(
+    said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None, bounds: Sequence[int] = ()
+) -> int:
     """Return an upper bound on the billed input tokens of a request: the tokens of the last request plus the bytes
     added since.
 
     `last` is the latest reply (`ModelRequest.last`); its request consisted of the messages before the latest assistant
-    message. The billed number of tokens is ignored if it is implausibly low for the length of that request.
+    message. The billed number of tokens is ignored if it is implausibly low for the length of that request. `bounds`
+    are the results of `token_bound` for the messages, if they are known.
     """
-    whole = size(said, tools)
-    sent = max((i for i, message in enumerate(said) if message["role"] == "assistant"), default=None)
+    bounds = bounds or list(map(token_bound, said))
+    whole = _size(bounds, tools)
+    sent = next((at for at in reversed(range(len(said))) if said[at]["role"] == "assistant"), None)
     if last is None or last.usage is None or sent is None:
         return whole
-    if last.usage.input_tokens * LONGEST_TOKEN < size(said[:sent]):
+    if last.usage.input_tokens * LONGEST_TOKEN < _size(bounds[:sent]):
         return whole
-    return min(whole, last.usage.input_tokens + last.usage.output_tokens + size(said[sent:]))
+    return min(whole, last.usage.input_tokens + last.usage.output_tokens + _size(bounds[sent:]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
-from agent.conversation.messages import ModelRequest, Reader, images_by_step, messages
+from agent.conversation.messages import BranchConversation, ModelRequest, Reader, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.limits.run_budget import UNKNOWN, Price
 from trajectories.records import Note, Reply, Step
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 
 def build_request(
-    trajectory: Trajectory, branch: str, system: str, steps: Sequence[Step], model: Model
+    conversation: BranchConversation,
+    trajectory: Trajectory,
+    branch: str,
+    ask: int,
+    system: str,
+    steps: Sequence[Step],
+    model: Model,
 ) -> ModelRequest:
-    """Return the next request of a branch, whose steps so far are `steps`, to a model."""
+    """Return request number `ask` of a branch, whose steps so far are `steps`, to a model."""
     limits = [
         (note.data["ask"], note.data["characters"])
         for note in trajectory.notes
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
     reader = reader_of(model.name, model)
-    return messages(system, steps, trajectory.replies, reader, limits, images_by_step(trajectory, branch))
+    images = images_by_step(trajectory, branch)
+    return conversation.request(ask, system, steps, trajectory.replies, reader, limits, images)
 
 
 def system_prompt(prompts: Mapping[str, str], role: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from agent.conversation.action_summary import describe
+from agent.conversation.messages import BranchConversation
 from agent.conversation.model_requests import RequestSpec, send
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import (
@@ -80,6 +81,7 @@ class Branch:
             self._prefix = f"{len(engine.trajectory.turns)}."
             self._skip_earlier_turns(engine.trajectory.before_turn)
         self.first = self._at  # number of steps of this conversation in earlier turns
+        self._conversation = BranchConversation()
         self._phases: dict[str, int] = {}  # number of steps at the first start of each phase
         self._wrote = False
         self._is_superseded_reply = False  # the user sent a message after the current reply
@@ -170,7 +172,7 @@ class Branch:
         last, notes = trajectory.replies.get((self.name, self._asks - 1)), trajectory.notes[self._earlier_notes :]
         model = model_for_role(self.engine.models, role, self.name, last, notes)
         system = system_prompt(self.turn.prompts, role)
-        build = partial(build_request, trajectory, self.name, system, self.steps)
+        build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
         offered = self.scope.offered(self.engine.run.tools) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
         return send(self.engine, model, ask)

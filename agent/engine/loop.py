@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING
 
-from agent.limits.loop_detection import HINT, loop_hint
+from agent.limits.loop_detection import HINT, REPLIES, loop_hint
 from agent.run_state.rewind import active_steps
 from trajectories.records import Action, Observation, Step
 
@@ -58,5 +58,5 @@ def loop(
             yield from after(step)
         if until(step) and not (is_answer(step) and branch.has_mail):
             return step
-        if hint := loop_hint(active_steps(branch.steps[branch.first :])):
+        if hint := loop_hint(active_steps(branch.steps[branch.first :], REPLIES)):
             yield branch.say(hint, author=HINT)

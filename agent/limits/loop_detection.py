@@ -17,6 +17,8 @@ HINT = "hint"
 GRACE = 4
 """The number of replies after a hint during which a loop ends the attempt; the first of these replies ends it if it
 continues the loop."""
+REPLIES = max(ROUNDS * LONGEST_CYCLE, GRACE + 1)
+"""The number of replies that are enough to detect a loop."""
 _VARYING = re.compile(
     r"(?<!\d)\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
     r"|\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b|\b(?:out|step):[\d.]+|0x[0-9a-f]+"
@@ -36,7 +38,7 @@ ADVICE = "Try another model or strategy, or add details to the issue."
 
 
 def loop_hint(steps: Sequence[Step]) -> str:
-    """Return a hint for a conversation that loops; "" if it does not.
+    """Return a hint for a conversation that loops; "" if it does not. `steps` may start at the last `REPLIES` replies.
 
     Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; raises GivenUp if the
     model submits twice without a change and explains why no fix is needed.

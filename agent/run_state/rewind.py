@@ -35,13 +35,17 @@ def rewinds(step: Step) -> int | None:
     return next((seen.data[REWIND] for seen in step.observations if REWIND in seen.data), None)
 
 
-def active_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that lead to the current one, without those that a rewind by the user abandoned."""
+def active_steps(steps: Sequence[Step], replies: float = math.inf) -> list[Step]:
+    """Return the steps that lead to the current one, without those that a rewind by the user abandoned: all of them, or
+    those since the last `replies` replies."""
     found: list[Step] = []
     last: float = math.inf
     for step in reversed(steps):
         if step.n <= last:
             found.append(step)
+            replies -= step.reply is not None
+            if replies <= 0:
+                break
             number = rewinds(step)
             last = last if number is None else number
     return found[::-1]

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from agent.conversation.compaction import Compaction
-from agent.conversation.messages import Reader, add, images_by_step
+from agent.conversation.messages import BranchConversation, Reader, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import reader_of, system_prompt
 from agent.models.base import Message
-from agent.run_state.rewind import rewind_target, rewinds, visible_steps
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names
 from trajectories.records import Note, Reply, Run, Step, Turn
@@ -28,7 +26,10 @@ def replay_requests(
     request usually extends the previous one. After a rewind, or for another model or other prompts, the conversation is
     rebuilt from its start.
     """
-    conversation = _Conversation(trajectory, branch)
+    conversation = BranchConversation()
+    steps, count = trajectory.steps[branch], 0
+    images = images_by_step(trajectory, branch)
+    overflows = [note for note in trajectory.notes if note.kind == "overflow" and note.branch == branch]
     turn = -1
     prompts: Mapping[str, str] = {}
     roles = {step.reply: step.author for step in trajectory.steps[branch] if step.reply is not None}
@@ -38,10 +39,16 @@ def replay_requests(
                 turn += 1
                 prompts = record.prompts or (trajectory.run.prompts if trajectory.run else {})
             case Step() if record.branch == branch:
-                conversation.add(record)
+                count += 1
             case Reply() if record.branch == branch:
                 system = system_prompt(prompts, roles.get(record.ask, CODER))
-                yield conversation.messages(record.ask, system, reader(record.model, turn))
+                model = reader(record.model, turn)
+                limits = [_limit(note) for note in overflows if note.data["model"] == model.model]
+                talk = conversation.add_steps(
+                    record.ask, system, steps[:count], trajectory.replies, model, limits, images
+                )
+                talk.decide(record.ask)
+                yield talk.messages
 
 
 def reader_factory(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
@@ -73,57 +80,6 @@ def _reader(name: str, tables: Mapping[str, Any]) -> Reader:
         return reader_of(name, facts_of(name, settings.model_table(name, name.partition("/")[2])))
     except (SweAgentError, ValueError, TypeError):  # the settings are from another version, or a script is missing
         return Reader(name)
-
-
-class _Conversation:
-    """Builds the conversation of a branch, and rebuilds it from its start where necessary."""
-
-    def __init__(self, trajectory: Trajectory, branch: str) -> None:
-        self._replies = trajectory.replies
-        self._steps = trajectory.steps[branch]
-        self._images = images_by_step(trajectory, branch)
-        self._shortened = [note for note in trajectory.notes if note.kind == "overflow" and note.branch == branch]
-        self._count = 0
-        """Number of steps added so far."""
-        self._included = -1
-        """Number of steps in the conversation; -1 if it must be rebuilt."""
-        self._last_answered = 0
-        """Number of the request that was answered last."""
-        self._built_for: tuple[str, Reader] | None = None
-        self._compaction = Compaction()
-        self._taken_calls: set[str] = set()
-
-    def add(self, step: Step) -> None:
-        self._count += 1
-        if rewind_target(step) is not None or rewinds(step) is not None:
-            self._included = -1
-
-    def messages(self, ask: int, system: str, reader: Reader) -> list[Message]:
-        later = self._steps[max(self._included, 0) : self._count]
-        acted_on = not self._last_answered or any(step.reply == self._last_answered for step in later)
-        if self._included < 0 or self._built_for != (system, reader) or not acted_on:
-            self._begin(system, reader)
-        else:
-            for step in later:
-                self._include(step, reader)
-        self._included = self._count
-        self._compaction.decide(ask)
-        self._last_answered = ask
-        return self._compaction.messages
-
-    def _begin(self, system: str, reader: Reader) -> None:
-        self._built_for, self._taken_calls, self._last_answered = (system, reader), set(), 0
-        limits = [_limit(note) for note in self._shortened if note.data["model"] == reader.model]
-        self._compaction = Compaction(reader.window, reader.cached, limits)
-        if system:
-            self._compaction.say({"role": "system", "content": system})
-        for step in visible_steps(self._steps[: self._count]):
-            self._include(step, reader)
-
-    def _include(self, step: Step, reader: Reader) -> None:
-        if step.reply is not None and step.reply != self._last_answered:
-            self._compaction.decide(step.reply)
-        add(self._compaction, step, self._replies, reader, self._images, self._taken_calls)
 
 
 def _limit(note: Note) -> tuple[int, int]:

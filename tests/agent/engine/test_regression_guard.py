@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.conversation.messages import ModelRequest
+from agent.conversation.messages import BranchConversation, ModelRequest
 from agent.conversation.request_builder import build_request, system_prompt
 from agent.engine.loop import loop
 from agent.engine.task import Task
@@ -76,7 +76,8 @@ def _request(engine, ask: int) -> ModelRequest:
     steps = engine.trajectory.steps["main"]
     before = steps[: next(at for at, step in enumerate(steps) if step.reply == ask)]
     system = system_prompt(engine.run.prompts, "coder")
-    return build_request(engine.trajectory, "main", system, before, engine.models.of_role("coder"))
+    conversation = BranchConversation()
+    return build_request(conversation, engine.trajectory, "main", ask, system, before, engine.models.of_role("coder"))
 
 
 def test_lost_test_is_named_and_undo_restores_it(bench):
