@@ -21,21 +21,15 @@ from pathlib import Path
 
 import numpy as np
 
+from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, fitted_weights
 from aci.localization.signals import Flags, Floats
 from benchmarks._listwise import fit
 from benchmarks._signals import InstanceTables, Table, instance_tables, unfitted_scores
 from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
-FILES = (
-    "text", "title", "past", "commit_message", "commit", "path", "link", "trace", "class", "class_in_title", "function",
-    "method", "stem", "message",
-)  # fmt: skip
-FUNCTIONS = (
-    "file", "file_rank", "text", "title", "text_rank_in_file", "covered", "link", "trace", "called", "method",
-    "class_in_title", "name", "class_name", "special", "length", "message", "past_lines",
-    "spread",
-)  # fmt: skip
+FILES, FUNCTIONS = tuple(fitted_weights(FILE_SIGNALS)), tuple(fitted_weights(FUNCTION_SIGNALS))
+"""The signals to fit: those in weights.json, in its order."""
 MASKED = ("commit", "link")
 FILES_L2, FUNCTIONS_L2 = 1.0, 3.0
 TRAINED_FILES, TRAINED_FUNCTIONS = 100, 300

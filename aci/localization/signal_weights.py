@@ -24,10 +24,16 @@ LEAST_REASON = 0.03
 
 
 @cache
+def fitted_weights(kind: str) -> Mapping[str, float]:
+    """Return the weights in `weights.json`, which lists the signals to fit."""
+    found: dict[str, float] = json.loads(files(__package__).joinpath("weights.json").read_text("utf-8"))[kind]
+    return found
+
+
+@cache
 def weights(kind: str) -> Mapping[str, float]:
     """Return the weight of each signal of files or of functions."""
-    found: dict[str, float] = json.loads(files(__package__).joinpath("weights.json").read_text("utf-8"))[kind]
-    return {**found, **BY_HAND[kind]}
+    return {**fitted_weights(kind), **BY_HAND[kind]}
 
 
 def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:

@@ -10,9 +10,10 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
+from aci.localization.candidate_places import CandidateSearch
 from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
-from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
+from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, scores, weights
 from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
@@ -145,3 +146,16 @@ def test_every_signal_has_weight_and_every_hit_has_reason() -> None:
     assert all(hit.why for hit in places.files[:1])
     assert set(weights(FILE_SIGNALS)) > {"text", "past"}
     assert set(weights(FUNCTION_SIGNALS)) > {"file", "text"}
+
+
+def test_every_signal_has_a_weight_and_every_weight_a_signal() -> None:
+    def collect(graph: Graph) -> tuple[set[str], set[str]]:
+        reader = file_reader(graph, TextBlobs(FILES))
+        search = CandidateSearch(graph, find_mentions(Issue("The door is stuck", "Door.close")), reader, None)
+        files = search.files()
+        functions = search.functions(files, scores(files.signals, FILE_SIGNALS, len(files.numbers)))
+        return set(files.signals), set(functions.signals)
+
+    files, functions = query_graph(TextBlobs(FILES), None, collect)
+    assert files == set(weights(FILE_SIGNALS))
+    assert functions == set(weights(FUNCTION_SIGNALS))
