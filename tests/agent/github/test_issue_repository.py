@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,7 +121,10 @@ def test_mismatch_is_confirmed_at_terminal(issue: Issue, make_repo: MakeRepo, hu
     process = subprocess.run(
         command, stdin=terminal_fd, stderr=terminal_fd, stdout=subprocess.PIPE, env=env, timeout=60
     )
-    output = os.read(primary_fd, 10_000).decode()
+    written = b""
+    while select.select([primary_fd], [], [], 0.5)[0]:  # one read may return only a part
+        written += os.read(primary_fd, 10_000)
+    output = written.decode()
     os.close(primary_fd)
     os.close(terminal_fd)
     assert process.returncode == code, output
