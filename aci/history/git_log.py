@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from trajectories.git_store.git_commands import GitFailed, create_store, decode, git, git_environ
+from trajectories.unified_diff import HUNK_HEADER_BYTES
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100
@@ -41,7 +42,6 @@ TIMED_OUT = 124
 
 _ID = re.compile(r"[0-9a-f]{40}")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
-_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _QUOTED = re.compile(rb'\\(?:([0-7]{3})|(["\\abtnvfr]))')
 _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
@@ -294,10 +294,10 @@ def _added_lines(output: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
     files: dict[str, list[str]] = {}
     path, room = "", 0
     for line in lines:
-        if hunk := _HUNK.match(line):
-            for _ in range(int(hunk[1] or 1)):
-                next(lines, None)
+        if hunk := HUNK_HEADER_BYTES.match(line):
             for _ in range(int(hunk[2] or 1)):
+                next(lines, None)
+            for _ in range(int(hunk[4] or 1)):
                 text = next(lines, b"")[1:].strip()
                 if len(text) >= SHORTEST_LINE and room > 0:
                     files.setdefault(path, []).append(decode(text))
@@ -316,11 +316,10 @@ def _spans(output: bytes) -> dict[str, list[Span]]:
     spans: list[Span] = []
     path = blob = ""
     for line in lines:
-        if hunk := _HUNK.match(line):
-            old, new = int(hunk[1] or 1), int(hunk[2] or 1)
+        if hunk := HUNK_HEADER_BYTES.match(line):
+            old, first, new = int(hunk[2] or 1), int(hunk[3]), int(hunk[4] or 1)
             for _ in range(old + new):
                 next(lines, None)
-            first = int(line.split(b" ")[2][1:].partition(b",")[0])
             spans.append(Span(path, blob, first, first + max(new, 2 - new) - 1))
         elif line.startswith(b"index "):
             blob = decode(line[6:].split(b" ")[0].rpartition(b"..")[2])

@@ -18,6 +18,7 @@ from aci.repository.patch import is_test
 from aci.repository.python_source import definitions
 from trajectories.errors import WorkspaceError
 from trajectories.git_store.trees import Entry, Trees
+from trajectories.unified_diff import split_hunks
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
@@ -30,7 +31,6 @@ READ_FILES, READ_BYTES = 500, 8_000_000
 """Maximum number of files and bytes that are read of a huge suite; the files nearest to the change are read first."""
 CHANGED = 100
 """Maximum number of changed files of a patch that are considered."""
-HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 NAMED = re.compile(r"(?:^|/)(?:(?:unit)?test_[^/]*|[^/]*_(?:unit)?test_[^/]*|[^/]*_tests?|tests?)\.py$")
 REACHES = 4.0
 """Score if a test certainly reaches a changed definition by calls, in addition to the score for names."""
@@ -215,8 +215,8 @@ def _changed_names(trees: Trees, base: str, tree: str, path: str) -> set[str]:
     """Return the names of the definitions whose lines a change touches, and of the definitions that enclose them."""
     if not path.endswith(".py") or trees.entry(tree, path) is None:
         return set()
-    diff = trees.diff(base, tree, [path])
-    spans = [(int(start), int(start) + int(length or 1)) for start, length in HUNK.findall(diff)]
+    _, hunks = split_hunks(trees.diff(base, tree, [path]))
+    spans = [(hunk.new_start, hunk.new_start + hunk.new_count) for hunk, _ in hunks]
     known = definitions(trees.read(tree, path).decode("utf-8", "replace"))
     touched = [one for one in known if any(one.line < end - 3 and start + 3 <= one.end for start, end in spans)]
     names = {part for one in touched for part in one.name.split(".")}

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from trajectories.git_store.git_commands import encode
 from trajectories.git_store.trees import Trees
-
-HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+from trajectories.unified_diff import HunkHeader, split_header, split_hunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,11 @@ def split_diff(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> l
         if paths and not is_within(change.path, paths):
             continue
         diff = trees.diff(old, new, [change.path])
-        hunks = [match.start() for match in re.finditer(rf"(?m)^{HEADER.pattern}", diff)]
+        head, hunks = split_hunks(diff)
         if change.status != "M" or not hunks:
             found.append(Part(change.path, diff))
         else:
-            found += _of_text(change.path, diff, hunks)
+            found += _of_text(change.path, head, hunks)
     return found
 
 
@@ -47,18 +46,15 @@ def is_within(path: str, paths: Collection[str]) -> bool:
     return any(path == each or path.startswith(f"{each}/") or each in ("", ".") for each in paths)
 
 
-def _of_text(path: str, diff: str, hunks: list[int]) -> list[Part]:
-    header = diff[: hunks[0]].splitlines(keepends=True)
+def _of_text(path: str, head: str, hunks: Sequence[tuple[HunkHeader, str]]) -> list[Part]:
+    header = head.splitlines(keepends=True)
     mode = [line for line in header if line.startswith(("old mode", "new mode"))]
     lines = [line for line in header if line not in mode]
     found = [Part(path, "".join([header[0], *mode]))] if mode else []
-    for start, end in zip(hunks, [*hunks[1:], len(diff)], strict=True):
-        text = diff[start:end]
-        match = HEADER.match(text)
-        assert match is not None
-        count = 1 if match[2] is None else int(match[2])
+    for hunk, text in hunks:
         # if a hunk only adds lines, its header has the number of the line before it
-        found.append(Part(path, "".join([*lines, text]), int(match[1]) + (count == 0), count))
+        line = hunk.old_start + (hunk.old_count == 0)
+        found.append(Part(path, "".join([*lines, text]), line, hunk.old_count))
     return found
 
 
@@ -84,7 +80,7 @@ def _replaced(text: bytes, chosen: Sequence[Part]) -> bytes:
 
 def _new_lines(text: str) -> list[bytes]:
     """Return the lines of a hunk as they are in the new file."""
-    rows = text[text.index("\n@@ ") + 1 :].split("\n")[1:-1]
+    rows = split_header(text)[1].split("\n")[1:-1]
     made: list[bytes] = []
     in_new_file = False
     for row in rows:

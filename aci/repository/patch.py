@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from trajectories.git_store.trees import Trees
 from trajectories.records import Patch
+from trajectories.unified_diff import count_changed_lines, split_header
 
 _FOLDERS = re.compile(
     r"(?:.*[-_.])?(?:unit)?tests?(?:data)?(?:[-_.].*)?|__(?:tests|mocks|snapshots)__|specs?|e2e|testing"
@@ -69,20 +70,14 @@ def split_text(diff: str) -> Patch:
     """Split a diff from another program as `split_patch` does, by the paths in its headers."""
     parts = {True: "", False: ""}
     for section in filter(None, _BEGINNING.split(diff)):
-        names = re.findall(r"(?m)^(?:\+\+\+ b|--- a)/(.+)$", section.partition("\n@@ ")[0])
+        names = re.findall(r"(?m)^(?:\+\+\+ b|--- a)/(.+)$", split_header(section)[0])
         parts[bool(names) and belongs_to_tests(names[-1].rstrip("\t\r"))] += section
     return Patch(source=parts[False], tests=parts[True])
 
 
 def count_diff_lines(diff: str) -> list[tuple[str, int, int]]:
     """Return the header of each file of a diff and the numbers of lines added and removed (0 for a binary file)."""
-    found = []
-    for section in diff_sections(diff):
-        header, _, hunks = section.partition("\n@@ ")
-        lines = hunks.split("\n")[1:]
-        added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-        found.append((header, added, removed))
-    return found
+    return [(split_header(section)[0], *count_changed_lines(section)) for section in diff_sections(diff)]
 
 
 def diff_sections(diff: str) -> list[str]:

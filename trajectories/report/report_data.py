@@ -27,6 +27,7 @@ from trajectories.report.report_text import (
 from trajectories.report.timeline import TimelineContext, ended, items
 from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
 from trajectories.trajectory import NOT_CHECKED, RunView
+from trajectories.unified_diff import count_changed_lines, split_header
 
 DIFFS = 12_000_000
 """Maximum number of bytes of diffs in a report."""
@@ -157,12 +158,11 @@ def _submitted_patch(diff: str, room: int) -> PairDiff:
     sections = [section for section in begins.split(diff) if section.strip()]
     patch = PairDiff(count=len(sections))
     for section in sections[:FILES]:
-        header, _, body = section.partition("\n@@ ")
+        header, _ = split_header(section)
         names = _NAME.findall(header)
         is_new = "\nnew file mode" in header or "--- /dev/null" in header
         is_gone = "\ndeleted file mode" in header or "\n+++ /dev/null" in header
-        lines = body.split("\n")[1:]
-        added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
+        added, removed = count_changed_lines(section)
         kept = section[: min(FILE_BYTES, room)]
         room -= len(kept)
         cut = "too long" if len(kept) < len(section) else ""

@@ -19,6 +19,7 @@ from trajectories.checked_difference import object_folder
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import decode, no_git
 from trajectories.git_store.trees import Trees
+from trajectories.unified_diff import count_changed_lines
 
 Pair = tuple[str, str]
 """Ids of two trees, before and after."""
@@ -167,10 +168,10 @@ def _parse_pair(output: bytes, whole: bool, room: int) -> PairDiff:
 def _file(name: bytes, status: bytes, sections: Sequence[bytes], room: int) -> FileDiff:
     """Return the diff of one file from its section; a file that becomes a link has two sections."""
     text = b"".join(sections)
-    bodies = [section[section.find(b"\n@@ ") :] for section in sections if b"\n@@ " in section]
     kept = text if len(text) <= FILE_BYTES else text[: text.rfind(b"\n", 0, FILE_BYTES) + 1]
     kept = kept if len(kept) <= room else b""
-    added, removed = (sum(body.count(mark) for body in bodies) for mark in (b"\n+", b"\n-"))
+    counts = [count_changed_lines(section.decode("latin-1")) for section in sections]  # any bytes are Latin-1
+    added, removed = (sum(count[side] for count in counts) for side in (0, 1))
     return FileDiff(_unquoted(name), decode(status), decode(kept), added, removed, _cut(sections, kept))
 
 

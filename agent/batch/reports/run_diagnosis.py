@@ -14,6 +14,7 @@ from agent.engine.proof_step import ANSWER_TEXTS, PARTS
 from trajectories.file_limits import open_regular
 from trajectories.journal import decode
 from trajectories.records import Note, Once, Run, Step
+from trajectories.unified_diff import split_header
 
 LAST = 3
 """Number of final steps that the diagnosis describes."""
@@ -138,7 +139,7 @@ def changed_files(diff: str) -> frozenset[str]:
 def _heads(diff: str) -> Iterable[str]:
     """Return the header of each file in a diff: the lines before the first hunk, since lines in a hunk may look like
     headers."""
-    return (part.partition("\n@@")[0] for part in re.split(r"(?m)^(?=diff --git )", diff))
+    return (split_header(part)[0] for part in re.split(r"(?m)^(?=diff --git )", diff))
 
 
 def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:

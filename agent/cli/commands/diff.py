@@ -136,12 +136,13 @@ def _diff_trees(left: Side, right: Side) -> str:
 
 def _row(section: str) -> dict[str, Any]:
     """Return a JSON object for one file of a diff; lines of a binary file are not counted."""
-    head, _, hunks = section.partition("\n@@ ")
-    lines = head.split("\n")
+    from trajectories.unified_diff import count_changed_lines, split_header
+
+    lines = split_header(section)[0].split("\n")
     status = next((mark for line in lines[1:2] for word, mark in STATUS.items() if line.startswith(word)), "M")
     half = (len(lines[0]) - len("diff --git ")) // 2
     path = lines[0][len("diff --git ") :][:half].removeprefix('"').removeprefix("a/").removesuffix('"')
-    added, removed = (sum(line.startswith(mark) for line in hunks.split("\n")[1:]) for mark in "+-")
+    added, removed = count_changed_lines(section)
     return {"path": path, "status": status, "added": added, "removed": removed}
 
 

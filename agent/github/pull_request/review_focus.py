@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aci.repository.patch import is_test, is_test_config
 from agent.github.pull_request.text_escaping import escape_markdown, format_name
+from trajectories.unified_diff import HunkHeader, split_hunks
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -23,7 +24,6 @@ ROUTINE = re.compile(
 """Verdict notes that are left out: notes on the extent of the proof, which the proof's sentences cover, and notes on
 copies of the package that are installed in swe-agent's environment, which do not concern a reviewer."""
 _FILE = re.compile(r"(?m)^diff --git (?:a/.*|\"a/.*\") (?:b/(.*)|\"b/(.*)\")$")
-_HUNK = re.compile(r"(?m)^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$")
 _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|module)\s+(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
 
 
@@ -96,16 +96,13 @@ def hunks(diff: str) -> Iterator[Hunk]:
         if not (path := match[1] or match[2]):
             continue
         end = starts[number + 1].start() if number + 1 < len(starts) else len(diff)
-        section = diff[match.end() : end]
-        new = "\nnew file mode " in section.partition("\n@@ ")[0]
-        places = [*_HUNK.finditer(section)]
-        for at, place in enumerate(places):
-            text = section[place.end() + 1 : places[at + 1].start() if at + 1 < len(places) else len(section)]
-            yield _hunk(path, int(place[1]), place[2], text.split("\n"), new)
+        head, found = split_hunks(diff[match.end() : end])
+        for header, text in found:
+            yield _hunk(path, header, text.split("\n")[1:], "\nnew file mode " in head)
 
 
-def _hunk(path: str, start: int, context: str, lines: list[str], new_file: bool) -> Hunk:
-    first, line, names = 0, start, _NAME.findall(context)
+def _hunk(path: str, header: HunkHeader, lines: list[str], new_file: bool) -> Hunk:
+    first, line, names = 0, header.new_start, _NAME.findall(header.section)
     for text in lines:
         if text[:1] in ("+", "-"):
             first = first or line
@@ -113,4 +110,4 @@ def _hunk(path: str, start: int, context: str, lines: list[str], new_file: bool)
             names += _NAME.findall(text)
         line += text[:1] in ("+", " ")
     size = sum(text[:1] in ("+", "-") for text in lines)
-    return Hunk(path, first or start, size, "" if new_file or not names else names[-1], new_file)
+    return Hunk(path, first or header.new_start, size, "" if new_file or not names else names[-1], new_file)

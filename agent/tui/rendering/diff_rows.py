@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal, NamedTuple
 
+from trajectories.unified_diff import HunkHeader, parse_hunk_header
+
 Kind = Literal["file", "note", "hunk", "same", "added", "removed"]
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPED = re.compile(r"\\([0-7]{3}|.)")
 _LETTERS = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 _KINDS: dict[str, Kind] = {" ": "same", "": "same", "+": "added", "-": "removed"}
@@ -115,8 +116,8 @@ class _Reader:
 
     def _line(self, file: FileDiff, line: str) -> None:
         self._at += 1
-        if match := _HUNK.match(line):
-            self._hunk(file, line, match)
+        if header := parse_hunk_header(line):
+            self._hunk(file, line, header)
         elif line.startswith("--- ") and self._peek(0).startswith("+++ "):
             self._names(file, line[4:], self._lines[self._at][4:])
             self._at += 1
@@ -134,13 +135,13 @@ class _Reader:
             file.path = before if after == "/dev/null" else after
             file.letter = "A" if before == "/dev/null" else "D" if after == "/dev/null" else file.letter
 
-    def _hunk(self, file: FileDiff, line: str, match: re.Match[str]) -> None:
+    def _hunk(self, file: FileDiff, line: str, header: HunkHeader) -> None:
         """Read as many lines as the hunk's header states, even if they look like headers."""
         self._hunks += 1
         rows = file.rows
         rows.append(Row("hunk", line, len(rows), self._hunks))
-        old, new = int(match[1]), int(match[3])
-        last_old, last_new = old + int(match[2] or 1), new + int(match[4] or 1)
+        old, new = header.old_start, header.new_start
+        last_old, last_new = old + header.old_count, new + header.new_count
         while self._at < len(self._lines):
             text = self._lines[self._at]
             if text.startswith("\\"):

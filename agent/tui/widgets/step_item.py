@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.untrusted_text import clean_text, strip_tags
 from agent.tui.widgets.conversation_items import Block, blank_block, code_blocks, markdown_blocks, text_blocks
+from trajectories.unified_diff import count_changed_lines
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -118,8 +119,7 @@ def _result_summary(path: str, text: str) -> str:
     text = text.removeprefix(RESUMED).lstrip()
     first = first_line(text)
     if path and first == f"Edited {path}" and _is_diff(text):
-        lines = text.split("\n@@ ", 1)[1].split("\n")[1:]
-        added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+        added, removed = count_changed_lines(text)
         return f"+{added} -{removed}"
     return first.removeprefix(f"{path}, ") if path else first
 
