@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import groupby
 from typing import Any
 
@@ -58,6 +59,8 @@ def _encode_message(message: Message, route: Route) -> Message:
     sent = {name: value for name, value in message.items() if name != "blocks"}
     if blank := not sent.get("content") or (isinstance(sent["content"], str) and sent["content"].isspace()):
         sent["content"] = EMPTY
+    if isinstance(sent["content"], list):
+        sent["content"] = deepcopy(sent["content"])  # litellm may change images, which later requests contain too
     if message["role"] != "assistant":
         return sent
     if calls := sent.get("tool_calls"):

@@ -64,7 +64,7 @@ class Model(Protocol):
     secrets: tuple[str, ...]
 
     def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
-        """Send the request and return the reply.
+        """Send the request and return the reply. The messages must not be changed: later requests contain them too.
 
         Raises ModelError. The error's `retryable` says whether to send the request again, its `billed` whether it was
         charged.
