@@ -1,4 +1,7 @@
-"""Resolution of module names, in all languages, to files or folders of a tree, based only on paths."""
+"""Resolution of module names, in all languages, to files or folders of a tree, based only on paths.
+
+A folder whose files share one namespace, such as a Go or Java package, is written `folder/*.go`.
+"""
 
 from __future__ import annotations
 

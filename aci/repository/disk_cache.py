@@ -1,5 +1,8 @@
-"""SQLite caches in the user's cache folder, for data that can be computed again. A cache's version is derived from
-the source code that fills it."""
+"""SQLite caches in the user's cache folder, for data that can be computed again.
+
+A cache's version is derived from the source code that fills it. Each version has its own file. Files of other versions
+are removed once they have not been used for a month.
+"""
 
 from __future__ import annotations
 

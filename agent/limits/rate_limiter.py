@@ -21,8 +21,14 @@ STEEPEST = 30
 
 @dataclass
 class SendRate:
-    """The send rate of one model. `first` is the first pause if the provider names none; all times are in seconds of
-    the same clock."""
+    """The send rate of one model, without clock or threads. `first` is the first pause if the provider names none; all
+    times are in seconds of the same clock.
+
+    A rate-limit error stops all sending for a while. Then one request tests whether the limit still applies; each
+    answer allows one more request in flight, up to half the earlier number, and after that the number grows by one per
+    round. This is TCP's congestion control (slow start, then additive increase and multiplicative decrease: Jacobson,
+    Congestion Avoidance and Control, 1988).
+    """
 
     first: float
     random: Random

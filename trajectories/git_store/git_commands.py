@@ -1,5 +1,9 @@
 """git subprocesses with bytes as input and output, without hooks, prompts, a pager or network access, and with only the
-store's configuration; a store that may not be written is read with a configuration of this program."""
+store's configuration; read-only stores use a configuration of this program.
+
+A run folder may come from someone else. Its `config` can name commands and servers, and its links and alternates can
+point to other files of the user.
+"""
 
 from __future__ import annotations
 
