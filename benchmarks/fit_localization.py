@@ -7,7 +7,8 @@ The model is linear: among an instance's candidates, the gold ones should be lik
 weights. It is trained on the candidates that score highest under a fixed rule; gold places that are not among them are
 not added, and an instance without any is skipped. Every figure is cross-validated by leaving out one repository at a
 time. `masked` figures ignore links, commit ids and #numbers. Signals are cached in `--signals`: after a change to a
-signal, use another folder. `--write` fits on all instances and writes aci/localization/weights.json.
+signal, use another folder. `--write` fits on all instances and writes aci/localization/weights.json, with a weight for
+each signal of the candidates except those in `BY_HAND`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, fitted_weights
+from aci.localization.signal_weights import BY_HAND, FILE_SIGNALS, FUNCTION_SIGNALS, fitted_weights
 from aci.localization.signals import Flags, Floats
 from benchmarks._listwise import fit
 from benchmarks._signals import InstanceTables, Table, instance_tables, unfitted_scores
 from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
-FILES, FUNCTIONS = tuple(fitted_weights(FILE_SIGNALS)), tuple(fitted_weights(FUNCTION_SIGNALS))
-"""The signals to fit: those in weights.json, in its order."""
 MASKED = ("commit", "link")
 FILES_L2, FUNCTIONS_L2 = 1.0, 3.0
 TRAINED_FILES, TRAINED_FUNCTIONS = 100, 300
@@ -69,8 +68,15 @@ def _columns(table: Table, names: Sequence[str], mask: bool) -> Floats:
     return values
 
 
+def signals_to_fit(tables: Sequence[Table], kind: str) -> tuple[str, ...]:
+    """Return the signals in weights.json, in its order, then further signals of the candidates."""
+    known = fitted_weights(kind)
+    found = dict.fromkeys(name for table in tables for name in table.signals)
+    return (*known, *(name for name in found if name not in known and name not in BY_HAND[kind]))
+
+
 def cross_validate(
-    data: Sequence[InstanceTables], files: Sequence[str] = FILES, functions: Sequence[str] = FUNCTIONS
+    data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str]
 ) -> tuple[Scored, Scored]:
     """Score with each repository left out in turn: (unmasked, masked)."""
     plain, masked = Scored([0] * len(data), [0] * len(data)), Scored([0] * len(data), [0] * len(data))
@@ -150,16 +156,18 @@ def line(name: str, plain: Scored, masked: Scored) -> str:
     return f"{name:32} {shares(plain)}   masked {shares(masked)}"
 
 
-def ablation(data: Sequence[InstanceTables], report: Callable[[str], None]) -> None:
-    for name in FILES:
-        report(line(f"files without {name}", *cross_validate(data, [one for one in FILES if one != name])))
-    for name in FUNCTIONS:
-        rest = [one for one in FUNCTIONS if one != name]
-        report(line(f"functions without {name}", *cross_validate(data, FILES, rest)))
+def ablation(
+    data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str], report: Callable[[str], None]
+) -> None:
+    for name in files:
+        rest = [one for one in files if one != name]
+        report(line(f"files without {name}", *cross_validate(data, rest, functions)))
+    for name in functions:
+        rest = [one for one in functions if one != name]
+        report(line(f"functions without {name}", *cross_validate(data, files, rest)))
 
 
-def by_repository(data: Sequence[InstanceTables], report: Callable[[str], None]) -> None:
-    plain, masked = cross_validate(data)
+def by_repository(data: Sequence[InstanceTables], plain: Scored, masked: Scored, report: Callable[[str], None]) -> None:
     scored = [number for number, one in enumerate(data) if is_scored(one)]
     for repository in sorted({one.repository for one in data}):
         members = [number for number, one in enumerate(data) if one.repository == repository]
@@ -185,17 +193,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.message} {error.fix}", file=sys.stderr)
         return 2
     print(f"{len(data):<32} files @1/@3/@5  functions @1/@5/@10")
-    print(line("all signals", *cross_validate(data)), flush=True)
-    by_repository(data, print)
+    files = signals_to_fit([one.files for one in data], FILE_SIGNALS)
+    functions = signals_to_fit([one.functions for one in data], FUNCTION_SIGNALS)
+    plain, masked = cross_validate(data, files, functions)
+    print(line("all signals", plain, masked), flush=True)
+    by_repository(data, plain, masked, print)
     if options.ablation:
-        ablation(data, lambda text: print(text, flush=True))
+        ablation(data, files, functions, lambda text: print(text, flush=True))
     if options.write:
-        write(*fit_weights(data, FILES, FUNCTIONS))
+        of_files, of_functions = fit_weights(data, files, functions)
+        write(
+            {
+                FILE_SIGNALS: zip(files, of_files, strict=True),
+                FUNCTION_SIGNALS: zip(functions, of_functions, strict=True),
+            }
+        )
     return 0
 
 
-def write(of_files: Floats, of_functions: Floats) -> None:
-    kinds = {"files": zip(FILES, of_files, strict=True), "functions": zip(FUNCTIONS, of_functions, strict=True)}
+def write(kinds: Mapping[str, Iterable[tuple[str, float]]]) -> None:
     rounded = {kind: {name: round(float(weight), 3) for name, weight in pairs} for kind, pairs in kinds.items()}
     WEIGHTS.write_text(json.dumps(rounded, indent=2) + "\n", "utf-8")
 

@@ -27,8 +27,8 @@ def migrate_line(line: object, version: int) -> Line:
     if not isinstance(line, dict):
         raise ValueError("not an object")
     for number in range(version, VERSION):
-        line = _NEXT[number](line)
-    return line
+        line = _CHANGES.get(number + 1, _unchanged)(line)
+    return {**line, "version": VERSION} if line.get("type") == "run" and version < VERSION else line
 
 
 def version_of(line: object) -> int:
@@ -70,11 +70,16 @@ def _number(value: object) -> int:
     return value
 
 
+def _unchanged(line: Line) -> Line:
+    return line
+
+
 def _second(line: Line) -> Line:
     """Convert a line to version 2, which has no setting `timeout` (of one command); unknown settings are rejected."""
-    if line.get("type") == "run" and isinstance(settings := line.get("settings"), dict):
-        line = {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
-    return line if line.get("type") != "run" else {**line, "version": 2}
+    if line.get("type") != "run" or not isinstance(settings := line.get("settings"), dict):
+        return line
+    return {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
 
 
-_NEXT: dict[int, Callable[[Line], Line]] = {1: _second}
+_CHANGES: dict[int, Callable[[Line], Line]] = {2: _second}
+"""Functions that convert a line to a version from the one before it; versions that only add records have none."""

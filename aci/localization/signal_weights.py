@@ -25,7 +25,7 @@ LEAST_REASON = 0.03
 
 @cache
 def fitted_weights(kind: str) -> Mapping[str, float]:
-    """Return the weights in `weights.json`, which lists the signals to fit."""
+    """Return the weights in `weights.json`."""
     found: dict[str, float] = json.loads(files(__package__).joinpath("weights.json").read_text("utf-8"))[kind]
     return found
 

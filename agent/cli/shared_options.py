@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +52,37 @@ MismatchOk = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No colours and no live status line.")]
+
+RUN_OPTIONS = {
+    "test": Test,
+    "effort": Effort,
+    "workspace": Workspace,
+    "image": Image,
+    "max_steps": MaxSteps,
+    "max_tokens": MaxTokens,
+    "max_time": MaxTime,
+}
+"""The options of every command that starts a run, by the name of their setting. An option that is not given is None."""
+
+
+def with_run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add RUN_OPTIONS to the options of a command in place of its parameter `run_settings`, a dictionary which then
+    holds their values by setting."""
+
+    @wraps(command)
+    def wrapper(**values: Any) -> int:
+        run_settings = {name: values.pop(name, None) for name in RUN_OPTIONS}
+        return command(**values, run_settings=run_settings)
+
+    parameters = []
+    for one in inspect.signature(command, eval_str=True).parameters.values():
+        if one.name == "run_settings":
+            parameters += [one.replace(name=name, annotation=RUN_OPTIONS[name], default=None) for name in RUN_OPTIONS]
+        else:
+            parameters.append(one)
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
+    return wrapper
 
 
 def check_delivery(apply: bool, branch: str | None, pr: bool = False, issue: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aci import localization
 from aci.issue_text.issue_mentions import find_mentions
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
@@ -171,6 +172,14 @@ def test_overloads_are_one_place(inputs: dict[str, Any], tmp_path: Path) -> None
     assert len(set(signals.files.places)) == len(signals.files.places)
 
 
+def test_new_signal_is_fitted_without_an_entry_in_weights_file(inputs: dict[str, Any], tmp_path: Path) -> None:
+    (instance, *_) = load(**inputs, limit=1)
+    table = instance_tables(instance, tmp_path / "cache", tmp_path / "signals").files
+    assert "ran" in table.signals
+    names = fit_localization.signals_to_fit([table._replace(signals=(*table.signals, "depth"))], "files")
+    assert names == (*fit_localization.fitted_weights("files"), "depth")
+
+
 def test_signals_of_another_version_are_refused(inputs: dict[str, Any], tmp_path: Path) -> None:
     (instance, *_) = load(**inputs, limit=1)
     signals_file = tmp_path / "signals" / "door.npz"
@@ -196,6 +205,6 @@ def test_signals_are_cached_and_weights_written(
         assert fit_localization.main([*flags(inputs), *options]) == 0
     assert sorted(path.name for path in (tmp_path / "signals").iterdir()) == ["count.npz", "door.npz"]
     weights = json.loads(weights_file.read_text())
-    assert tuple(weights["files"]) == fit_localization.FILES
-    assert tuple(weights["functions"]) == fit_localization.FUNCTIONS
+    fitted = json.loads((Path(localization.__file__).parent / "weights.json").read_text())
+    assert {kind: list(weights[kind]) for kind in weights} == {kind: list(fitted[kind]) for kind in fitted}
     assert "another/shop (1)" in capsys.readouterr().out

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from trajectories.records import (
     Note,
     Observation,
     Once,
+    Record,
     Reply,
     Run,
     Settle,
@@ -44,7 +46,21 @@ observations = st.builds(
     Observation, text=texts, ok=st.booleans(), out=st.none() | st.integers(1, 99), data=st.just({})
 )
 usages = st.builds(Usage, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+FIELDS = {str: texts, int: st.integers(0, 99), float: st.floats(0, 9), Any: values, dict[str, Any]: st.just({})}
+HAND_WRITTEN = Run, Turn, Reply, Step, Once, Hold, Settle, Note, Exit
+"""Records whose strategies are written by hand here, or that other tests vary."""
+
+
+def record_strategy(kind):
+    """Return a strategy for a record type that varies every field by its type."""
+    hints = {field.name: get_type_hints(kind)[field.name] for field in fields(kind) if field.name != "type"}
+    values_of = {name: FIELDS[hint] if hint in FIELDS else st.from_type(hint) for name, hint in hints.items()}
+    return st.builds(kind, **values_of)
+
+
+other_records = [record_strategy(kind) for kind in get_args(Record) if kind not in HAND_WRITTEN]
 records = st.one_of(
+    *other_records,
     st.builds(Reply, text=texts, actions=st.lists(actions, max_size=3).map(tuple), blocks=st.lists(texts).map(tuple)),
     st.builds(
         Step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ Instances = Annotated[
 ]
 
 
+@options.with_run_options
 def command(
     instances: Instances,
     out: Annotated[Path, typer.Option(help="Output folder of the batch.", metavar="DIR")],
@@ -44,16 +45,11 @@ def command(
     model: options.Model = None,
     strategy: options.Strategy = None,
     attempts: options.Attempts = None,
-    effort: options.Effort = None,
     prompts: options.Prompts = None,
     hints: Annotated[bool, typer.Option("--hints", help="Show the model the comments below an issue.")] = False,
-    workspace: options.Workspace = None,
-    image: options.Image = None,
+    *,
+    run_settings: dict[str, Any],
     disk_limit: Annotated[str, typer.Option(help="Disk space for images, such as 50g.", metavar="SIZE")] = "",
-    test: options.Test = None,
-    max_steps: options.MaxSteps = None,
-    max_tokens: options.MaxTokens = None,
-    max_time: options.MaxTime = None,
     retries: Annotated[
         int, typer.Option(help="Retries after infrastructure failures.", min=0, max=20, metavar="N")
     ] = 2,
@@ -77,15 +73,9 @@ def command(
         "model": model,
         "strategy": strategy,
         "attempts": attempts,
-        "effort": effort,
         "prompts": prompts.absolute() if prompts else None,
-        "workspace": workspace,
-        "image": image,
-        "test": test,
         "budget": budget,
-        "max_steps": max_steps,
-        "max_tokens": max_tokens,
-        "max_time": max_time,
+        **run_settings,
     }
     asked = BatchOptions(
         files=tuple(instances),

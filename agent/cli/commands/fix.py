@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from agent.instances.issue_input import issue_from, limit_to_base_date, reposito
 from agent.run_state.terminal_question import confirm
 
 
+@options.with_run_options
 def command(
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
@@ -23,19 +24,14 @@ def command(
     repo: options.IssueRepo = None,
     repo_mismatch_ok: options.MismatchOk = False,
     base: options.Base = None,
-    test: options.Test = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
     model: options.Model = None,
     strategy: options.Strategy = None,
     attempts: options.Attempts = None,
-    effort: options.Effort = None,
     prompts: options.Prompts = None,
-    workspace: options.Workspace = None,
-    image: options.Image = None,
     budget: options.Budget = None,
-    max_steps: options.MaxSteps = None,
-    max_tokens: options.MaxTokens = None,
-    max_time: options.MaxTime = None,
+    *,
+    run_settings: dict[str, Any],
     apply: options.Apply = False,
     branch: options.Branch = None,
     pr: options.Pr = False,
@@ -66,19 +62,13 @@ def command(
         base = check_destination(source, asked.url, base)
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
-        test=test,
         reproduce=reproduction_from(reproduce, source.root),
         model=model,
         strategy=strategy,
         attempts=attempts,
-        effort=effort,
         prompts=prompts.absolute() if prompts else None,
-        workspace=workspace,
-        image=image,
         budget=budget,
-        max_steps=max_steps,
-        max_tokens=max_tokens,
-        max_time=max_time,
+        **run_settings,
         apply=apply or None,
         branch=branch,
         pr=pr,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 
+@options.with_run_options
 def command(
     repo: options.Repo = ".",
     function: Annotated[str, typer.Option(help="The function to make faster.", metavar="PATH.py:QUALNAME")] = "",
@@ -25,17 +26,12 @@ def command(
         str, typer.Option(help="A pytest-benchmark, CodSpeed or asv benchmark as the workload.", metavar="NODEID")
     ] = "",
     base: options.Base = None,
-    test: options.Test = None,
     model: Annotated[
         str | None, typer.Option(help="Model that proposes candidates beside the built-in rewrites.", metavar="M")
     ] = None,
-    effort: options.Effort = None,
-    workspace: options.Workspace = None,
-    image: options.Image = None,
     budget: options.Budget = None,
-    max_steps: options.MaxSteps = None,
-    max_tokens: options.MaxTokens = None,
-    max_time: options.MaxTime = None,
+    *,
+    run_settings: dict[str, Any],
     apply: options.Apply = False,
     branch: options.Branch = None,
     json: options.Json = False,
@@ -56,16 +52,10 @@ def command(
         function=target,
         workload=workload,
         benchmark=benchmark,
-        test=test,
         model=model,
         strategy="optimize",
-        effort=effort,
-        workspace=workspace,
-        image=image,
         budget=budget,
-        max_steps=max_steps,
-        max_tokens=max_tokens,
-        max_time=max_time,
+        **run_settings,
         apply=apply or None,
         branch=branch,
     )

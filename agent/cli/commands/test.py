@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 
+@options.with_run_options
 def command(
     repo: options.Repo = ".",
     function: Annotated[
@@ -28,17 +29,12 @@ def command(
     base: Annotated[
         str, typer.Option(help="With --changed: commit to compare the working tree with.", metavar="REV")
     ] = "HEAD",
-    test: options.Test = None,
     model: Annotated[
         str | None, typer.Option(help="Model that writes tests once the search finds no more.", metavar="M")
     ] = None,
-    effort: options.Effort = None,
-    workspace: options.Workspace = None,
-    image: options.Image = None,
     budget: options.Budget = None,
-    max_steps: options.MaxSteps = None,
-    max_tokens: options.MaxTokens = None,
-    max_time: options.MaxTime = None,
+    *,
+    run_settings: dict[str, Any],
     apply: options.Apply = False,
     branch: options.Branch = None,
     json: options.Json = False,
@@ -60,16 +56,10 @@ def command(
     settings = load_settings(
         source.file(".swe-agent.toml") or b"",
         function=targets,
-        test=test,
         model=model,
         strategy="write-tests",
-        effort=effort,
-        workspace=workspace,
-        image=image,
         budget=budget,
-        max_steps=max_steps,
-        max_tokens=max_tokens,
-        max_time=max_time,
+        **run_settings,
         apply=apply or None,
         branch=branch,
     )

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from agent.github.pull_request.text_escaping import code, code_block, escape_markdown, plain, strip_invisible
 
 GITHUB = MarkdownIt("gfm-like", {"html": True})
+GITHUB.linkify.set({"fuzzy_link": False})  # unlike linkify-it, GitHub does not link `0.BA`; CALLED covers `www.`
 HOSTILE = (
     *(
         "@ada",
