@@ -31,7 +31,7 @@ from rich.table import Column, Table
 
 from agent.config.settings import load_settings
 from agent.conversation.compaction import ObservationEntry, RequestMessage, characters
-from agent.conversation.messages import BranchConversation, Reader
+from agent.conversation.messages import BranchConversation, ConversationSettings, Reader
 from agent.models.base import Message
 from benchmarks._ours import CACHED, requests
 from benchmarks._recorded import Recorded, as_steps, read_run
@@ -138,7 +138,8 @@ def _full_requests(dialog: Conversation) -> Iterator[list[RequestMessage]]:
     """The parts of each request, unfolded."""
     for end in dialog.steps_before_requests:
         steps = dialog.steps[:end]
-        yield BranchConversation().add_steps(0, dialog.system, steps, dialog.replies, Reader("", cached=0.0)).parts
+        settings = ConversationSettings(dialog.system, Reader("", cached=0.0))
+        yield BranchConversation().add_steps(0, settings, steps, dialog.replies).parts
 
 
 def _foldable(parts: Sequence[RequestMessage]) -> list[ObservationEntry]:

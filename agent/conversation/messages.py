@@ -20,6 +20,8 @@ from trajectories.trajectory import Trajectory, call_id, observation_message
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step that they illustrate."""
 NONE: Pictures = MappingProxyType({})
+Replies = Mapping[tuple[str, int], Reply]
+"""Replies by branch and request number."""
 LONGEST_TOKEN = 16
 """Upper bound on the average number of bytes per token of any text."""
 REQUEST_TOKENS = 64
@@ -63,32 +65,28 @@ class ModelRequest:
         return input_bound(self.messages, tools, self.last, self.token_bounds)
 
 
-def messages(
-    system: str,
-    steps: Sequence[Step],
-    replies: Mapping[tuple[str, int], Reply],
-    reader: Reader,
-    limits: Sequence[tuple[int, int]] = (),
-    images: Pictures = NONE,
-) -> ModelRequest:
-    """Return the next request of a conversation in OpenAI's chat format.
+@dataclass(frozen=True, slots=True)
+class ConversationSettings:
+    """What the requests of a conversation depend on besides its steps.
 
-    `limits` are pairs (request number, maximum number of characters): each limit applies from that request on. Raises
-    ModelError if the conversation cannot be made to fit the reader's window or the limits.
+    `limits` are pairs (request number, maximum number of characters): each limit applies from that request on.
     """
-    ask = max((step.reply for step in steps if step.reply is not None), default=0) + 1
-    return BranchConversation().request(ask, system, steps, replies, reader, limits, images)
+
+    system: str
+    reader: Reader
+    limits: Sequence[tuple[int, int]] = ()
+    images: Pictures = NONE
 
 
 class BranchConversation:
     """The conversation of a branch, to which each request adds the steps since the previous one.
 
-    It is built anew from the records after a rewind, for another reader, system prompt, limit or image, and if the next
-    step is not the reply to the last request: the requests are those of a conversation built anew for each.
+    It is built anew from the records after a rewind, for other settings, and if the next step is not the reply to the
+    last request: the requests are those of a conversation built anew for each.
     """
 
     def __init__(self) -> None:
-        self._built_for: tuple[object, ...] | None = None
+        self._settings: ConversationSettings | None = None
         self._compaction = Compaction()
         self._taken_ids: set[str] = set()
         self._included = 0  # number of steps that the conversation contains
@@ -96,52 +94,40 @@ class BranchConversation:
         self._request: ModelRequest | None = None
 
     def request(
-        self,
-        ask: int,
-        system: str,
-        steps: Sequence[Step],
-        replies: Mapping[tuple[str, int], Reply],
-        reader: Reader,
-        limits: Sequence[tuple[int, int]] = (),
-        images: Pictures = NONE,
+        self, ask: int, settings: ConversationSettings, steps: Sequence[Step], replies: Replies
     ) -> ModelRequest:
-        """Return request number `ask`; see `messages`."""
-        built_for = (system, reader, tuple(limits), images)
-        if self._request and (self._ask, self._included, self._built_for) == (ask, len(steps), built_for):
+        """Return request number `ask` in OpenAI's chat format.
+
+        Raises ModelError if the conversation cannot be made to fit the reader's window or the limits.
+        """
+        if self._request and (self._ask, self._included, self._settings) == (ask, len(steps), settings):
             return self._request  # it is sent again
         self._request = None
-        compaction = self.add_steps(ask, system, steps, replies, reader, limits, images)
-        self._built_for = None  # built anew if it does not fit
+        compaction = self.add_steps(ask, settings, steps, replies)
+        self._settings = None  # built anew if it does not fit
         extends = compaction.decide() and not is_rewritten(steps)
-        self._built_for = built_for
+        self._settings = settings
         last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
-        last = last if last and last.model == reader.model and extends else None
+        last = last if last and last.model == settings.reader.model and extends else None
         self._request = ModelRequest(compaction.messages, last, compaction.token_bounds)
         return self._request
 
     def add_steps(
-        self,
-        ask: int,
-        system: str,
-        steps: Sequence[Step],
-        replies: Mapping[tuple[str, int], Reply],
-        reader: Reader,
-        limits: Sequence[tuple[int, int]] = (),
-        images: Pictures = NONE,
+        self, ask: int, settings: ConversationSettings, steps: Sequence[Step], replies: Replies
     ) -> Compaction:
         """Return the conversation with all steps. The caller decides on the folds of request number `ask`."""
-        built_for = (system, reader, tuple(limits), images)
+        reader = settings.reader
         later = steps[self._included :]
-        if self._built_for != built_for or not self._continues(later):
-            self._built_for, self._taken_ids, self._ask = built_for, set(), 0
-            self._compaction = Compaction(reader.window, reader.cached, limits)
-            if system:
-                self._compaction.say({"role": "system", "content": system})
+        if self._settings != settings or not self._continues(later):
+            self._settings, self._taken_ids, self._ask = settings, set(), 0
+            self._compaction = Compaction(reader.window, reader.cached, settings.limits)
+            if settings.system:
+                self._compaction.say({"role": "system", "content": settings.system})
             later = visible_steps(steps)
         for step in later:
             if step.reply is not None and step.reply != self._ask:
                 self._compaction.decide(step.reply)
-            add(self._compaction, step, replies, reader, images, self._taken_ids)
+            add(self._compaction, step, replies, reader, settings.images, self._taken_ids)
         self._included, self._ask = len(steps), ask
         return self._compaction
 
@@ -157,7 +143,7 @@ class BranchConversation:
 def add(
     talk: Compaction,
     step: Step,
-    replies: Mapping[tuple[str, int], Reply],
+    replies: Replies,
     reader: Reader,
     images: Pictures,
     taken: set[str],

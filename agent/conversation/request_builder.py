@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
-from agent.conversation.messages import BranchConversation, ModelRequest, Reader, images_by_step
+from agent.conversation.messages import BranchConversation, ConversationSettings, ModelRequest, Reader, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.limits.run_budget import UNKNOWN, Price
 from trajectories.records import Note, Reply, Step
@@ -32,9 +32,9 @@ def build_request(
         for note in trajectory.notes
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
-    reader = reader_of(model.name, model)
     images = images_by_step(trajectory, branch)
-    return conversation.request(ask, system, steps, trajectory.replies, reader, limits, images)
+    settings = ConversationSettings(system, reader_of(model.name, model), limits, images)
+    return conversation.request(ask, settings, steps, trajectory.replies)
 
 
 def system_prompt(prompts: Mapping[str, str], role: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from agent.conversation.messages import BranchConversation, Reader, images_by_step
+from agent.conversation.messages import BranchConversation, ConversationSettings, Reader, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import reader_of, system_prompt
 from agent.models.base import Message
@@ -44,9 +44,8 @@ def replay_requests(
                 system = system_prompt(prompts, roles.get(record.ask, CODER))
                 model = reader(record.model, turn)
                 limits = [_limit(note) for note in overflows if note.data["model"] == model.model]
-                talk = conversation.add_steps(
-                    record.ask, system, steps[:count], trajectory.replies, model, limits, images
-                )
+                settings = ConversationSettings(system, model, limits, images)
+                talk = conversation.add_steps(record.ask, settings, steps[:count], trajectory.replies)
                 talk.decide(record.ask)
                 yield talk.messages
 

@@ -10,9 +10,10 @@ import pytest
 from aci.observation.text_source import TextSource
 from aci.proof.prompt_injection import find_injections
 from agent.conversation.compaction import AGE, VIEW_AGE
-from agent.conversation.messages import Reader, messages
+from agent.conversation.messages import Reader
 from agent.engine.write_scope import Scope
 from agent.run_state.rewind import summarise_attempts
+from tests.agent.conversation.new_conversation import messages
 from tests.external_plugin import install_tool
 from tools.base import Toolbox, ToolCall, ToolMetadata, metadata_of, not_needed, tool
 from trajectories.records import Action, Issue, Observation, Reply, Step

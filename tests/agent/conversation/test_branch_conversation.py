@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.conversation.compaction import token_bound
-from agent.conversation.messages import BranchConversation, ModelRequest, Reader, input_bound, messages
+from agent.conversation.messages import BranchConversation, ConversationSettings, ModelRequest, Reader, input_bound
+from tests.agent.conversation.new_conversation import messages
 from tests.agent.conversation.test_messages import (
     CALLS,
     MODEL,
@@ -75,24 +76,25 @@ def test_kept_conversation_sends_what_a_new_one_sends(
     for ask, end in enumerate(ends, 1):
         steps, known = conversation.steps[:end], [limit for limit in limits if limit[0] <= ask]
         for model in [reader] + [other] * (ask in lost) + [reader] * (ask in lost):
+            settings = ConversationSettings(SYSTEM, model, known)
             fresh = outcome(lambda: messages(SYSTEM, steps, conversation.replies, model, known))  # noqa: B023
-            assert outcome(lambda: kept.request(ask, SYSTEM, steps, conversation.replies, model, known)) == fresh  # noqa: B023
+            assert outcome(lambda: kept.request(ask, settings, steps, conversation.replies)) == fresh  # noqa: B023
 
 
 def test_request_that_is_sent_again_is_not_folded_again() -> None:
     conversation = long_conversation(40)
     kept = BranchConversation()
     reader = Reader(MODEL, cached=0.0)
-    first = kept.request(41, SYSTEM, conversation.steps, conversation.replies, reader)
-    assert kept.request(41, SYSTEM, conversation.steps, conversation.replies, reader) is first
+    first = kept.request(41, ConversationSettings(SYSTEM, reader), conversation.steps, conversation.replies)
+    assert kept.request(41, ConversationSettings(SYSTEM, reader), conversation.steps, conversation.replies) is first
 
 
 def test_conversation_is_built_anew_if_a_request_was_not_answered() -> None:
     conversation = long_conversation(10)
     kept = BranchConversation()
-    kept.request(11, SYSTEM, conversation.steps, conversation.replies, Reader(MODEL))
+    kept.request(11, ConversationSettings(SYSTEM, Reader(MODEL)), conversation.steps, conversation.replies)
     conversation.add_message("Are you there?", "user")
-    request = kept.request(12, SYSTEM, conversation.steps, conversation.replies, Reader(MODEL))
+    request = kept.request(12, ConversationSettings(SYSTEM, Reader(MODEL)), conversation.steps, conversation.replies)
     assert request.messages == conversation.build_request().messages
 
 
@@ -100,8 +102,7 @@ def test_bounds_of_messages_are_kept_until_a_message_is_folded() -> None:
     conversation = long_conversation(60)
     kept = BranchConversation()
     for ask, end in enumerate([at for at, step in enumerate(conversation.steps) if step.reply], 1):
-        request = kept.request(
-            ask, SYSTEM, conversation.steps[:end], conversation.replies, Reader(MODEL, window=12_000, cached=0.0)
-        )
+        settings = ConversationSettings(SYSTEM, Reader(MODEL, window=12_000, cached=0.0))
+        request = kept.request(ask, settings, conversation.steps[:end], conversation.replies)
         assert request.token_bounds == [token_bound(message) for message in request.messages]
         assert request.input_bound() == input_bound(request.messages, (), request.last)
