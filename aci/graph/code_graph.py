@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from aci.graph.outline import BASE, Location, Outline, Symbol
 from aci.graph.term_postings import DEFINES, Documents, Postings
 from aci.repository.disk_cache import Damaged
 from aci.repository.file_blobs import Blobs
-
-if TYPE_CHECKING:
-    from networkx import DiGraph
 
 Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]
@@ -342,22 +339,3 @@ class Graph:
                 if known is None or (known.weight, -known.line) < (link.weight, -link.line):
                     found[int(ends[row]), kind] = link
         return sorted(found.values(), key=lambda link: (-link.weight, link.place, link.line))
-
-    def neighbourhood(self, places: Sequence[Location], most: int = 60) -> DiGraph[Location]:
-        """Return the graph of these places, the places that they refer to and the places that refer to them.
-
-        Links with the highest weights are added first, until the graph has `most` nodes; edges have the attributes
-        `kind` and `weight`.
-        """
-        from networkx import DiGraph
-
-        graph: DiGraph[Location] = DiGraph()
-        graph.add_nodes_from(places)
-        links: list[tuple[Location, Location, Link]] = []
-        for place in places:
-            links += [(place, link.place, link) for link in (*self.callees(place), *self.bases(place))]
-            links += [(link.place, place, link) for link in (*self.callers(place), *self.subclasses(place))]
-        for source, target, link in sorted(links, key=lambda one: (-one[2].weight, one[:2])):
-            if len(graph) < most or (source in graph and target in graph):
-                graph.add_edge(source, target, kind=link.kind, weight=link.weight)
-        return graph

@@ -116,8 +116,9 @@ class Graph(BaseModel):
 
 
 def check_graph(prompts: Mapping[str, str], roles: Sequence[str]) -> None:
-    """Raise ConfigError if the graph of these prompts is not valid; before a run starts."""
-    read_graph(prompts["graph"], roles)
+    """Raise ConfigError if the graph of these prompts is not valid, or has a phase that is never entered or never leads
+    to the end. This is called before a run starts."""
+    _check_routes(read_graph(prompts["graph"], roles))
 
 
 def read_graph(text: str, roles: Sequence[str]) -> Graph:
@@ -145,6 +146,20 @@ def read_graph(text: str, roles: Sequence[str]) -> Graph:
         if phase.tools and phase.samples > 1:
             raise ConfigError(f"The graph's phase {name} has samples and tools.", "Remove one of the two.")
     return graph
+
+
+def _check_routes(graph: Graph) -> None:
+    """Raise ConfigError for a phase that is never entered, and for one from which no route leads to the end."""
+    from networkx import DiGraph, ancestors, descendants
+
+    routes: DiGraph[str] = DiGraph()
+    routes.add_nodes_from([*graph.phase, END])
+    routes.add_edges_from((name, to) for name, one in graph.phase.items() for to in (one.next, one.failed) if to)
+    first = next(iter(graph.phase))
+    if unused := [name for name in graph.phase if name not in {first, *descendants(routes, first)}]:
+        raise ConfigError(f"No phase of the graph leads to {unused[0]}.", "Remove it, or name it in next or failed.")
+    if endless := [name for name in graph.phase if name not in ancestors(routes, END)]:
+        raise ConfigError(f"The graph's phase {endless[0]} does not lead to the end.", f'Set next = "{END}".')
 
 
 @dataclass

@@ -130,17 +130,6 @@ def test_edges_of_some_files_are_subset_of_all(cache: Path | None) -> None:
     query_graph(TextBlobs(TEXTS), cache, check)
 
 
-def test_neighbourhood_has_linked_places_up_to_limit(cache: Path | None) -> None:
-    def check(graph: Graph) -> None:
-        neighbourhood = graph.neighbourhood([PRICE])
-        assert {PRICE, TOTAL, LINES, TEST} <= set(neighbourhood)
-        assert neighbourhood.edges[PRICE, TOTAL]["kind"] == "call"
-        assert len(graph.neighbourhood([PRICE], most=2)) == 2
-        assert set(graph.neighbourhood([SAVE])) >= {SAVE}
-
-    query_graph(TextBlobs(TEXTS), cache, check)
-
-
 def test_missing_path_is_key_error(cache: Path | None) -> None:
     with pytest.raises(KeyError):
         query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))

@@ -8,7 +8,7 @@ import pytest
 
 from agent.conversation.model_roles import roles_of
 from agent.engine.run_lifecycle import STRATEGIES, load_prompts
-from agent.phases.phase_graph import read_graph
+from agent.phases.phase_graph import check_graph, read_graph
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, RunStrategy, edit_calc, equal, new_test
 from trajectories.errors import ConfigError
@@ -277,11 +277,13 @@ def test_invalid_graph_is_refused_before_run_starts(run_strategy: RunStrategy, t
         ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to the unknown phase ''."),
         ('[phase.a]\nasks = "words"\ntools = ["view"]\nsamples = 2', "has samples and tools"),
         ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to the unknown phase 'b'."),
+        ('[phase.a]\nasks = "words"\n[phase.b]\nasks = "words"', "No phase of the graph leads to b."),
+        ('[phase.a]\nasks = "judgement"\nnext = "a"\nfailed = "a"', "The graph's phase a does not lead to the end."),
     ],
 )
 def test_invalid_graph_is_refused(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as error:
-        read_graph(text, ("coder", "tester"))
+        check_graph({"graph": text}, ("coder", "tester"))
     assert expected in error.value.message
 
 
