@@ -147,8 +147,9 @@ class Verdict:
     """The result of the proof. Each part (`red`, `green`, `red_again`, `no_loss`) is true, false, or null if it could
     not be judged.
 
-    `tests` reproduce the issue. `lost` are tests that passed before and do not pass now. `contradicted` are tests that
-    the issue expects to fail from now on, each with the sentence that says so. `flaky` are tests that were excluded.
+    `tests` reproduce the issue. `compared` says what `no_loss` rests on, such as `85 tests (time limit)`. `lost` are
+    tests that passed before and do not pass now. `contradicted` are tests that the issue expects to fail from now on,
+    each with the sentence that says so. `flaky` are tests that were excluded.
     `commands` are shell commands that repeat the proof. `failures` is a summary of what failed with the patch. `notes`
     state the limits of the proof.
     """
@@ -159,6 +160,7 @@ class Verdict:
     green: bool | None = None
     red_again: bool | None = None
     no_loss: bool | None = None
+    compared: str = ""
     checks: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
@@ -174,8 +176,13 @@ class Verdict:
 
     @property
     def rank(self) -> int:
-        """The rank of a tree among those of a run: verified > green > no loss > the rest."""
-        return 3 if self.verified else 2 if self.green and self.no_loss else 1 if self.no_loss else 0
+        """The rank of a tree among those of a run: verified > green and no loss > no loss, or green and nothing known
+        about loss > the rest."""
+        if self.verified:
+            return 3
+        if self.green and self.no_loss:
+            return 2
+        return int(bool(self.no_loss or (self.green and self.no_loss is None)))
 
 
 @dataclass(frozen=True, slots=True)

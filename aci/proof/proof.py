@@ -12,8 +12,9 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from typing import Literal
 
 from aci.proof import evidence
 from aci.proof.affected_callers import affected_callers
@@ -27,7 +28,7 @@ from aci.proof.suite_selection import related_tests
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.failure_digest import format_failures
-from aci.testing.suite_command import command_for_nodes, group_nodes, is_run_by
+from aci.testing.suite_command import command_for_nodes, detect_command, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -72,21 +73,35 @@ def prove(
 
     Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """
-    parts = split_patch(trees, base_tree, tree, command)
-    if changed_tests:
-        parts = _with_tests(parts, command)
+    parts = _parts(trees, base_tree, tree, command, changed_tests)
     if not parts.source:
-        return Verdict(
-            "unproven" if parts.tests or parts.kept_out else "none", notes=_about(trees, base_tree, tree, parts)
+        return _without_source(trees, base_tree, tree, parts)
+    with ExitStack() as stack:
+        before = stack.enter_context(closing(_fork(fork, base_tree)))
+        if not command:
+            with suppress(UsageError):
+                parts = _parts(trees, base_tree, tree, detect_command(before), changed_tests)
+            if not parts.source:
+                return _without_source(trees, base_tree, tree, parts)
+        shipped = trees.overlay(base_tree, tree, parts.source)
+        without = trees.overlay(base_tree, tree, parts.tests)
+        proved = trees.overlay(without, tree, parts.source)
+        related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
+        trial = ProofRun(
+            trees,
+            issue,
+            parts,
+            base_tree,
+            shipped,
+            without,
+            proved,
+            command,
+            timeout,
+            say,
+            related=related,
+            spare=spare,
         )
-    shipped = trees.overlay(base_tree, tree, parts.source)
-    without = trees.overlay(base_tree, tree, parts.tests)
-    proved = trees.overlay(without, tree, parts.source)
-    related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
-    trial = ProofRun(
-        trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
-    )
-    with closing(_fork(fork, base_tree)) as before, closing(_fork(fork, shipped)) as after:
+        after = stack.enter_context(closing(_fork(fork, shipped)))
         baseline, suite = _suites(trial, before, after, known if known is not None else Baselines())
         verdict = Verdict()
         if reproduces:
@@ -101,6 +116,16 @@ def prove(
             verdict = _checked(trial, before, after, verdict)
     verdict = _conclude(trial, baseline, suite, verdict)
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
+
+
+def _parts(trees: Trees, base_tree: str, tree: str, command: str, changed_tests: bool) -> PatchParts:
+    parts = split_patch(trees, base_tree, tree, command)
+    return _with_tests(parts, command) if changed_tests else parts
+
+
+def _without_source(trees: Trees, base_tree: str, tree: str, parts: PatchParts) -> Verdict:
+    kind: Literal["unproven", "none"] = "unproven" if parts.tests or parts.kept_out else "none"
+    return Verdict(kind, notes=_about(trees, base_tree, tree, parts))
 
 
 def _with_tests(parts: PatchParts, command: str) -> PatchParts:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_command import is_run_by
+from aci.testing.suite_command import is_run_by, script_files
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -33,18 +33,23 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
     """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is the diff of the
     source files."""
     source, added, tests, kept_out = [], [], [], []
+    scripts = script_files(command, lambda path: _text(trees, base_tree, path))
     for change in trees.changed(base_tree, tree):
         if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
             kept_out.append(change.path)
         elif is_test(change.path):
             tests.append(change.path)
-        elif is_run_by(command, change.path):
+        elif is_run_by(command, change.path) or change.path in scripts:
             kept_out.append(change.path)
         else:
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
     diff = trees.diff(base_tree, tree, source) if source else ""
     return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
+
+
+def _text(trees: Trees, tree: str, path: str) -> str:
+    return trees.read(tree, path).decode("utf-8", "replace") if trees.entry(tree, path) else ""
 
 
 SLACK = 3

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.proof import evidence
+from aci.proof.evidence import ERROR_LINE
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_results import SHELL_FAILED, SuiteReport
+from aci.testing.suite_results import SHELL_FAILED, SuiteReport, TestResult
 from aci.testing.suite_run import limit_per_test
 from trajectories.records import Verdict
 
-REPEATS = 3
+REPEATS, MORE_REPEATS = 3, 9
+"""Number of times that a test is repeated to see if it is flaky, and further times on the base if it is flaky with the
+patch."""
 
 
 def judge_loss(
@@ -26,17 +31,20 @@ def judge_loss(
     """Return the verdict with `no_loss`, and the lost, flaky and contradicted tests by name.
 
     A lost test passed without the patch and did not pass with it: it failed, was skipped, or disappeared. A flaky test
-    both passes and fails on the base, or with the patch. A contradicted test is wrong according to the issue itself.
-    `no_loss` is None if nothing is lost, but the run timed out before all tests had run, or the command fails without
+    both passes and fails on the base. A contradicted test is wrong according to the issue itself. `no_loss` is None if
+    nothing is lost, but no test passed before, the run timed out before all tests had run, or the command fails without
     the patch for a reason that no test result explains.
     """
     if baseline is None:
         trial.note("No test ran without the patch, so nothing shows what else the patch may break.")
-        return replace(verdict, no_loss=True)
+        return verdict
     if baseline.granularity == "command" or (suite and suite.granularity == "command"):
         return _by_code(trial, baseline, suite, verdict)
     if not baseline.results:
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
+        return verdict
+    if not baseline.passed:
+        trial.note(f"No test passes without the patch, so nothing shows what it breaks. {_common_failure(baseline)}")
         return verdict
     missing = [id for id in (*baseline.passed, *_slow(trial, before, baseline, suite)) if not passes(suite, id)]
     unreached = [id for id in missing if was_not_reached(suite, id)]
@@ -53,7 +61,16 @@ def judge_loss(
         _note_unreached(trial, suite, unreached)
     unexplained = _fails_unexplained(trial, baseline)
     no_loss = None if (unreached or unexplained) and not lost else not lost
-    return replace(verdict, no_loss=no_loss, lost=lost, flaky=tuple(flaky), contradicted=contradicted)
+    compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, bool(unreached))
+    return replace(
+        verdict, no_loss=no_loss, compared=compared, lost=lost, flaky=tuple(flaky), contradicted=contradicted
+    )
+
+
+def _describe_compared(count: int, baseline: SuiteReport, cut: bool) -> str:
+    """Return how many results were compared, and why not those of the whole suite."""
+    why = "time limit" if baseline.timed_out or cut else "" if baseline.complete else "the suite did not end"
+    return f"{count} test{'s' * (count != 1)}{f' ({why})' if why else ''}"
 
 
 def judge_test_configuration(trial: ProofRun, after: Workspace, tree: str, verdict: Verdict) -> Verdict:
@@ -87,6 +104,23 @@ def _slow(trial: ProofRun, before: Workspace, baseline: SuiteReport, suite: Suit
     cut = [result.id for result in baseline.results if result.too_long and not passes(suite, result.id)]
     again = trial.only(before, cut, trial.base) if cut else None
     return [id for id in cut if passes(again, id)]
+
+
+def _common_failure(baseline: SuiteReport) -> str:
+    """Return a sentence with the most frequent failure without the patch, and what to do about it."""
+    failures = Counter(_last_error(result) for result in baseline.results if result.bad and not result.cut)
+    if not (failure := next((text for text, _ in failures.most_common() if text), "")):
+        return "See how the tests run, or give a command with --test."
+    if missing := re.match(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", failure):
+        fix = f"Install {missing[1].partition('.')[0]} where `{baseline.command}` runs, or choose another environment."
+    else:
+        fix = f"See the output of `{baseline.command}`."
+    return f"{failure.rstrip('.')}. {fix}"
+
+
+def _last_error(result: TestResult) -> str:
+    errors = [line.removeprefix("E").strip() for line in result.message.splitlines() if ERROR_LINE.match(line)]
+    return errors[-1][:200] if errors else ""
 
 
 def _is_taken_out(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | None, id: str) -> bool:
@@ -125,17 +159,28 @@ def _note_unreached(trial: ProofRun, suite: SuiteReport | None, unreached: Seque
 def _flaky(
     trial: ProofRun, before: Workspace, after: Workspace, baseline: SuiteReport, gone: Sequence[str]
 ) -> list[str]:
-    """Return the tests in `gone` that both pass and fail without the patch, or with it.
+    """Return the tests in `gone` that both pass and fail without the patch.
 
-    A test that never passes alone on the base, or always passes alone with the patch, may depend on the tests it ran
-    with. The suite is repeated for such a test, so that a loss that occurs only in the whole suite still counts as a
-    loss.
+    A test that never passes alone on the base may depend on the tests it ran with. The suite is repeated for such a
+    test, so that a loss that occurs only in the whole suite still counts as a loss. A test that both passes and fails
+    with the patch is repeated on the base: if it always passes there, the patch made it flaky, which is a loss.
     """
     trial.say(f"{len(gone)} tests that passed before do not pass now: repeating them without and with the patch")
     together = () if baseline.complete else baseline.passed
-    found = _unsteady(trial, before, trial.base, gone, True, together)
-    found |= _unsteady(trial, after, trial.shipped, [id for id in gone if id not in found], False, together)
-    return [id for id in gone if id in found]
+    flaky = _unsteady(trial, before, trial.base, gone, True, together)
+    rest = [id for id in gone if id not in flaky]
+    unsteady = _unsteady(trial, after, trial.shipped, rest, False, together)
+    if unsteady:
+        trial.say(f"{len(unsteady)} tests fail only sometimes with the patch: repeating them without it")
+        ids = [id for id in rest if id in unsteady]
+        reports = [trial.only(before, ids, trial.base) for _ in range(MORE_REPEATS)]
+        flaky |= {id for id in ids if not all(passes(report, id) for report in reports)}
+        if made := [id for id in ids if id not in flaky]:
+            trial.note(
+                f"Fails in some runs with the patch and always passes without it, in {REPEATS + MORE_REPEATS} repeated "
+                f"runs: {format_names(made)}."
+            )
+    return [id for id in gone if id in flaky]
 
 
 def _unsteady(
@@ -164,4 +209,4 @@ def _by_code(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | None, 
         trial.note("With the patch the command did not finish in time, so loss is not judged.")
         return verdict
     no_loss = suite is not None and suite.code == 0 and suite.complete
-    return replace(verdict, no_loss=no_loss, lost=() if no_loss else (trial.command,))
+    return replace(verdict, no_loss=no_loss, compared="the exit code", lost=() if no_loss else (trial.command,))

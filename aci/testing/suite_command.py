@@ -163,6 +163,15 @@ MODULE = re.compile(r"-m\s*([\w.]+)")
 RUNNERS = re.compile(
     r"(?:.*/)?(?:GNUmakefile|[Mm]akefile|.*\.mk|\.?[Jj]ustfile|package\.json|.*run[-_]?(?:all[-_]?)?tests?[^/]*)"
 )
+NPM = re.compile(r"\b(?:npm|yarn|pnpm)\b")
+CALLED_SCRIPT = re.compile(r"\b(?:npm|yarn|pnpm)\s+(?:run\s+|run-script\s+)?([\w:.-]+)")
+MAKE_TARGET = re.compile(r"\bmake\b(?:\s+-\S+)*(?:\s+([\w.-]+))?")
+_FILE = r"([^\s;&|()<>\"'$-][^\s;&|()<>\"']*)"
+INTERPRETED = re.compile(
+    rf"(?<![\w./-])(?:(?:ba|da|z)?sh|node|ts-node|tsx|python[\d.]*|ruby|perl|php)\s+(?:-[\w-]+\s+)*{_FILE}"
+    rf"|(?:^|[\s;&|(])(?=\./){_FILE}",
+    re.MULTILINE,
+)
 OTHER_RUNNER = re.compile(r"\b(?:npm|npx|yarn|pnpm|jest|vitest|mocha|go|cargo|mvnw?|gradlew?|phpunit|rspec)\b")
 PYTEST = re.compile(r"^[^;&|#\n]*\bpy\.?test\b(?!\.)([^;&|#\n]*)$")
 NEEDS_TEST = "Give the command that runs the tests with --test."
@@ -266,6 +275,35 @@ def is_run_by(command: str, path: str) -> bool:
         return True
     direct = not command or re.search(r"\b(?:py\.?test|unittest)\b", command)
     return not direct and bool(RUNNERS.fullmatch(path))
+
+
+def script_files(command: str, look: Look) -> set[str]:
+    """Return the files that an interpreter runs in the scripts of package.json or the Makefile recipes behind a
+    command."""
+    found = set()
+    for folder in ["", *ENTERED.findall(command)]:
+        scripts = [_scripts_behind(look(posixpath.join(folder, "package.json")))] if NPM.search(command) else []
+        for target in MAKE_TARGET.findall(command):
+            recipe = re.compile(rf"^{re.escape(target or 'all')}\s*:(?!=).*\n((?:\t.*\n?)*)", re.MULTILINE)
+            scripts += [text for name in MAKEFILES for text in recipe.findall(look(posixpath.join(folder, name)))]
+        files = (path for text in scripts for pair in INTERPRETED.findall(text) for path in pair if path)
+        found |= {posixpath.normpath(posixpath.join(folder, path)) for path in files}
+    return found
+
+
+def _scripts_behind(manifest: str) -> str:
+    """Return the `test` script of a package.json, with the scripts before and after it and those that they call."""
+    try:
+        scripts = json.loads(manifest)["scripts"]
+        waiting, found = ["pretest", "test", "posttest"], {}
+        while waiting:
+            name = waiting.pop()
+            if name not in found and isinstance(scripts.get(name), str):
+                found[name] = scripts[name]
+                waiting += CALLED_SCRIPT.findall(scripts[name])
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return ""
+    return "\n".join(found.values())
 
 
 def command_for_nodes(command: str, nodes: Sequence[str]) -> str:

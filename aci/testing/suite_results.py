@@ -154,7 +154,10 @@ class SuiteReport:
         """Return the summary in one line, such as `3 failed, 120 passed in 2.1 s`."""
         order = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
         found = self.counts
+        cut = sum(result.cut for result in self.results)
+        found["error"] = found.get("error", 0) - cut
         counts = [f"{n} {name}{'s' * (name == 'error' and n > 1)}" for name in order if (n := found.get(name))]
+        counts += [f"{cut} cut off"] if cut else []
         if self.granularity == "command":
             counts = [f"exit code {self.code}"]
         state = ", timed out" if self.timed_out else "" if self.complete else ", not finished"

@@ -249,7 +249,7 @@ class Console:
                 if (
                     verdict.kind != "faster" or getattr(verdict, part) is not None
                 ):  # a speed-up has no test that fails before it
-                    table.add_row(meaning, MARK[getattr(verdict, part)])
+                    table.add_row(meaning, _mark(verdict, part))
             self.out.print(table)
         named = "\n".join(verdict.notes)
         shown = tuple(test for test in verdict.tests if test not in named)
@@ -260,6 +260,14 @@ class Console:
                 )
         for note in verdict.notes:
             self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
+
+
+def _mark(verdict: Verdict, part: str) -> str:
+    """Return the result of a part of the proof; an unknown loss is a warning."""
+    if part == "no_loss" and verdict.no_loss is None and verdict.red is not None:
+        return "[yellow]unknown[/]"
+    scope = f", {escape_markup(verdict.compared)}" if part == "no_loss" and verdict.no_loss and verdict.compared else ""
+    return MARK[getattr(verdict, part)] + scope
 
 
 def escape_markup(text: object) -> str:

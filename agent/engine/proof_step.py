@@ -98,9 +98,14 @@ def regression_message(verdict: Verdict) -> str:
     """Return a message for the user and the model about a verdict that was reached without a reproduction test."""
     if verdict.no_loss is False:
         return "\n".join([f"No longer passing: {format_names(verdict.lost)}.", *_details(verdict)])
-    untested = any(note.startswith("No test ran") for note in verdict.notes)
+    untested = is_untested(verdict)
     head = NO_TESTS if untested else NO_LOSS_TEXT if verdict.no_loss else UNKNOWN_LOSS_TEXT
     return "\n".join([head, *([] if untested else _details(verdict))])
+
+
+def is_untested(verdict: Verdict) -> bool:
+    """Whether no test of the base ran at all."""
+    return any(note.startswith("No test ran") for note in verdict.notes)
 
 
 def verdict_of(step: Step) -> Verdict:
@@ -113,6 +118,7 @@ def verdict_text(verdict: Verdict, whole: bool = False) -> str:
     extent of the tests."""
     lines = [f"Proof: {verdict.kind}."]
     lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
+    lines[-1] += f", {verdict.compared}" if verdict.no_loss and verdict.compared else ""
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
     return "\n".join([*lines, *_details(verdict, whole)])

@@ -140,9 +140,11 @@ def _regression_sentence(verdict: Mapping[str, Any]) -> str:
     notes, lost = verdict["notes"], verdict["lost"]
     if lost:
         return f"{_first_names(lost)} passed before, and no longer {'do' if len(lost) > 1 else 'does'}."
+    if any(note.startswith("No test ran") for note in notes):
+        return "No other test ran, so it may break something else."
     if verdict["no_loss"] is None:
         return "The other tests have no result, so the patch may break some."
-    if not verdict["no_loss"] or any(note.startswith("No test ran") for note in notes):
+    if not verdict["no_loss"]:
         return "No other test ran, so it may break something else."
     ran = next((match for note in notes if (match := SUITE.match(note))), None)
     if ran is None or not ran["passed"]:

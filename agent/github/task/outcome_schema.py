@@ -30,6 +30,7 @@ class VerdictSchema(_Strict):
     green: bool | None
     red_again: bool | None
     no_loss: bool | None
+    compared: Line = ""
     checks: Lines
     contradicted: Lines
     flaky: Lines

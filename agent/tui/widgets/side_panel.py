@@ -121,6 +121,10 @@ def proof(status: Status) -> Content:
     if verdict is None or all(getattr(verdict, part) is None for part in PARTS):
         return Content.styled("not verified: /prove", "$text-warning")
     lines = [Content.assemble(MARKS[getattr(verdict, part)], " ", words) for part, words in PARTS.items()]
+    if verdict.no_loss and verdict.compared:
+        lines.append(Content.styled(f"  in {one_line(verdict.compared)}", "$text-muted"))
+    elif verdict.no_loss is None:
+        lines[-1] = Content.styled(f"? {PARTS['no_loss']}: unknown", "$text-warning")
     whole = ("verified", "bold $text-success") if verdict.verified else ("not verified: /prove", "$text-warning")
     return Content("\n").join([*lines, Content.styled(*whole)])
 

@@ -191,7 +191,7 @@ def test_test_that_never_passes_again_on_base_is_flaky(prove_patch, tmp_path):
 
 
 @pytest.mark.slow
-def test_test_that_is_unstable_only_with_patch_is_flaky(prove_patch):
+def test_test_that_is_unstable_only_with_patch_is_lost(prove_patch):
     odd = """
         import os, unittest
         from shop import price
@@ -201,8 +201,7 @@ def test_test_that_is_unstable_only_with_patch_is_flaky(prove_patch):
                 self.assertTrue(price.total([1]) == 0 or os.path.getsize("runs.tmp") % 2 == 0)
     """
     verdict = prove_patch(SOLVED, {**BASE, "tests/test_odd.py": odd, ".gitignore": "*.tmp\n"})
-    assert verdict.kind == "verified", verdict.notes
-    assert (verdict.flaky, verdict.lost) == (("tests.test_odd.T.test_odd",), ())
+    assert (verdict.kind, verdict.flaky, verdict.lost) == ("unproven", (), ("tests.test_odd.T.test_odd",))
 
 
 @pytest.mark.slow
@@ -434,13 +433,13 @@ def test_new_test_file_cannot_replace_broken_module(prove_patch):
 
 
 @pytest.mark.slow
-def test_patch_is_verified_on_base_without_tests(prove_patch):
+def test_patch_is_not_verified_on_base_without_tests(prove_patch):
     base = {"shop/__init__.py": "", "shop/price.py": WRONG}
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
     verdict = prove_patch(
         {"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command=""
     )
-    assert verdict.kind == "verified", verdict.notes
+    assert (verdict.kind, parts(verdict)) == ("unproven", (True, True, True, None))
     assert has_note(verdict, "No test ran without the patch")
 
 

@@ -53,6 +53,7 @@ def test_timeout_is_not_loss(prove_patch, lost):
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == ((False, ("tests/test_price.py::test_tax",)) if lost else (None, ()))
     assert has_note(verdict, "timed out before 2 of the tests", "tests/test_slow.py::test_s was still running")
+    assert verdict.compared == "2 tests (time limit)"
 
 
 @pytest.mark.slow
@@ -113,6 +114,7 @@ def test_timed_out_results_are_ignored():
     assert not was_not_reached(done, "b")
     assert not was_not_reached(None, "b")
     assert not fails(cut, "a")
+    assert cut.summary() == "1 cut off in 0.0 s, timed out"
 
 
 class ShortBaselines(Baselines):
