@@ -32,6 +32,16 @@ ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|
 MOST_ADVICE, MOST_CONTRIBUTING, LARGEST_ADVICE = 1_500, 400, 100_000
 ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|towncrier|release note", re.IGNORECASE)
 
+ABOUT_NAMES = re.compile(
+    r"\bAUTHORS\b|\bCONTRIBUTORS\b|\badd (?:yourself|your(?: own)? name)\b|\byour name\b|sign(?:ed)?[- ]off|\bCLA\b",
+    re.IGNORECASE,
+)
+ABOUT_NUMBERS = re.compile(
+    r"\b(?:issue|ticket|bug|pr|pull[- ]request|gh)[-_ ]*(?:number|num|id|no\.)|[<{\[](?:issue|ticket|pr|number|pull)\b"
+    r"|#(?:\d{3,}|N+\b|X+\b)|\b\d{3,}\.\w*\.?(?:rst|md|txt)\b",
+    re.IGNORECASE,
+)
+
 
 def places(branch: Branch, top: int = 10) -> dict[str, Any]:
     """Return the likeliest files and functions with their reasons; the result is recorded."""
@@ -111,7 +121,7 @@ def facts(branch: Branch, located: bool = True) -> str:
         f"Layout: {_layout(branch.turn, branch.engine.trees)}",
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found)}",
-        _advice(branch.engine.trees, branch.turn.base.tree),
+        _advice(branch.engine.trees, branch.turn.base.tree, branch.turn.issue.url),
         _likeliest(found) if located else "",
         past_runs_prompt(branch, found),
     ]
@@ -185,8 +195,13 @@ def nearest_test_files(turn: TurnInput, trees: Trees, found: dict[str, Any]) -> 
     return nearest_tests(trees, search_tree(turn, trees), places)
 
 
-def _advice(trees: Trees, base: str) -> str:
-    """Return the repository's guidelines for contributors, which are data and not instructions for this run."""
+def _advice(trees: Trees, base: str, url: str) -> str:
+    """Return the repository's guidelines for contributors, which are data and not instructions for this run.
+
+    Guidelines about the contributor's name, and without a `url` of the issue about its number, cannot be followed and
+    are left out.
+    """
+    unusable = ABOUT_NAMES if url else re.compile(f"{ABOUT_NAMES.pattern}|{ABOUT_NUMBERS.pattern}", re.IGNORECASE)
     shown: list[str] = []
     for path, entry in sorted(trees.files(base).items()):
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
@@ -196,8 +211,10 @@ def _advice(trees: Trees, base: str) -> str:
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():
             parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)
-            text = "\n".join(part.strip() for part in parts if ABOUT_CHANGES.search(part))
+            text = "\n".join(part.strip() for part in parts if ABOUT_CHANGES.search(part) and not unusable.search(part))
             room = min(room, MOST_CONTRIBUTING)
+        else:
+            text = "\n".join(line for line in text.split("\n") if not unusable.search(line)).strip()
         if text and room > 0:
             shown.append(f'<advice file="{path}">\n{text[:room]}{"…" if len(text) > room else ""}\n</advice>')
     return "\n".join(shown)

@@ -28,6 +28,8 @@ SHOWN, TOLD = 3, 2
 FEW = 2
 """Number of failing tests, or of different inputs in them, up to which an edit that passes the tests may still be
 wrong."""
+MANY_RIVALS = 3
+"""Number of other behaviours that pass the tests, from which on an edit may be wrong however many tests failed."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Names of packages and modules that run tests, including pytest plugins."""
 NEARLY = 16
@@ -159,14 +161,14 @@ def _doubt(
     if not look.answered:
         return "The behaviour of the edit on other inputs is unknown: it did not finish in time."
     few = min(failing, look.pinned or failing)
-    if few > FEW:
-        return ""
     apart = [group[0] for group in groups[1:] if not _is_comparable(answers, looks, first, group[0])]
     differ = [
         group[0]
         for group in groups[1:]
         if group[0] not in apart and _may_differ(answers.given[first], answers.given[group[0]])
     ]
+    if few > FEW and len(differ) < MANY_RIVALS:
+        return ""
     rivals = differ or apart
     reason = "only one failing input says" if few == 1 else f"only {number_in_words(few)} failing inputs say"
     if not rivals:
@@ -175,6 +177,8 @@ def _doubt(
     one = len(rivals) == 1
     others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
     how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
+    if few > FEW:
+        return f"{others} the same tests and {how}, so the tests do not determine what is correct."
     return f"{others} the same tests and {how}, and {reason} what is correct."
 
 

@@ -140,9 +140,13 @@ PROVING_REPLY = line("Both.", WRITE, NODES, FIX, NODES, act("submit", summary="I
 
 @pytest.fixture
 def bench_with_tests(bench: Bench) -> Bench:
-    """A bench whose repository has a test package."""
+    """A bench whose repository has a test package with a test that passes."""
     (bench.repository / "tests").mkdir()
     (bench.repository / "tests" / "__init__.py").touch()
+    (bench.repository / "tests" / "test_zero.py").write_text(
+        "import unittest\nfrom calc import add\n"
+        "class T(unittest.TestCase):\n    def test_zero(self): self.assertEqual(add(0, 0), 0)\n"
+    )
     git(bench.repository, "add", "-A")
     git(bench.repository, "commit", "-qm", "Add test package")
     return bench

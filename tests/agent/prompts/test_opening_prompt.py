@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.engine.branch import Branch
-from agent.prompts.opening_prompt import LARGEST_ADVICE, MOST_ADVICE, describe_places, opening
+from agent.prompts.opening_prompt import LARGEST_ADVICE, MOST_ADVICE, _advice, describe_places, opening
 from agent.prompts.quotation import quote_text as framed_text
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
@@ -53,6 +53,30 @@ def test_advice_is_quoted_and_limited(bench: Bench) -> None:
     message = first_message(bench, {"AGENTS.md": "", "CONTRIBUTING.md": guide})
     assert "Add a line to the changelog" in message
     assert "Be kind" not in message
+
+
+def test_advice_that_cannot_be_followed_is_left_out(bench: Bench) -> None:
+    guide = (
+        "Add a line to the changelog.\n\nAdd a news fragment named <issue number>.bugfix.rst to changes.\n\n"
+        "Add the changelog entry with #1234.\n\nAdd yourself to AUTHORS and to the changelog."
+    )
+    message = first_message(bench, {"AGENTS.md": "Use tabs.\nAdd your name to AUTHORS.", "CONTRIBUTING.md": guide})
+    assert "Use tabs.\n</advice>" in message
+    assert "Add a line to the changelog.\n</advice>" in message
+    assert "AUTHORS" not in message
+    assert "news fragment" not in message
+
+
+def test_advice_about_issue_number_needs_an_issue_with_a_number(bench: Bench) -> None:
+    first_message(bench, {"AGENTS.md": "Name the change after the issue number.\nAdd your name to AUTHORS."})
+    engine = bench.engine()
+    try:
+        trees, base = engine.trees, engine.run.base.tree
+        assert _advice(trees, base, "") == ""
+        assert "after the issue number" in _advice(trees, base, "https://github.com/a/b/issues/7")
+        assert "AUTHORS" not in _advice(trees, base, "https://github.com/a/b/issues/7")
+    finally:
+        engine.close()
 
 
 def test_advice_cannot_close_its_frame(bench: Bench) -> None:

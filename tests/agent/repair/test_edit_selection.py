@@ -90,6 +90,15 @@ def test_equal_answers_are_grouped_under_smallest_edit() -> None:
     assert "Another edit that passes the tests does the same on 2 calls" in choice.behaviours[0].why
 
 
+def test_many_differing_rivals_are_doubt_however_many_tests_failed() -> None:
+    hits = [hit(f"{n}", 0.5 - n / 100) for n in range(12)]
+    rows = [(*"abcd", f"y{n}") for n in range(12)]
+    inputs = (*(AnswerInput(f"f({n})") for n in range(4)), AnswerInput("f(9)", made=True))
+    doubt = judge_hits(hits, make_answers(*rows, inputs=inputs), 9, {}).doubt
+    assert doubt.startswith("Eleven other edits pass the same tests and behave differently, so the tests do not")
+    assert judge_hits(hits[:3], make_answers(*rows[:3], inputs=inputs), 9, {}).doubt == ""
+
+
 def test_few_failing_inputs_with_differing_rivals_are_doubt() -> None:
     hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
     observed = (OBSERVED, AnswerInput("f(2)"))
