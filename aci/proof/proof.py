@@ -25,6 +25,7 @@ from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
+from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.failure_digest import format_failures
@@ -84,7 +85,8 @@ def prove(
             if not parts.source:
                 return _without_source(trees, base_tree, tree, parts)
         shipped = trees.overlay(base_tree, tree, parts.source)
-        without = trees.overlay(base_tree, tree, parts.tests)
+        tree = trees.write({copy_path(path): trees.read(tree, path) for path in parts.extended}, tree)
+        without = trees.overlay(base_tree, tree, parts.test_files)
         proved = trees.overlay(without, tree, parts.source)
         related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
         trial = ProofRun(
@@ -106,7 +108,8 @@ def prove(
         verdict = Verdict()
         if reproduces:
             say("Running the tests that reproduce the issue without and with the patch")
-            nodes = tuple(reproduction) or (*parts.tests, *find_fixed_tests(trial, baseline, suite, places))
+            nodes = tuple(node for given in reproduction for node in parts.in_copies(given))
+            nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
         if changed_tests and parts.kept_out and verdict.lost:
@@ -114,8 +117,24 @@ def prove(
         # Otherwise the checks cannot affect the verdict.
         if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
-    verdict = _conclude(trial, baseline, suite, verdict)
+    verdict = _name_originals(_conclude(trial, baseline, suite, verdict))
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
+
+
+def _name_originals(verdict: Verdict) -> Verdict:
+    """Return the verdict with the names of the test files that the patch extends instead of those of their copies."""
+
+    def original(texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(text.replace(COPY, "") for text in texts)
+
+    return replace(
+        verdict,
+        checks=original(verdict.checks),
+        notes=original(verdict.notes),
+        commands=original(verdict.commands),
+        tests=original(verdict.tests),
+        failures=original(verdict.failures),
+    )
 
 
 def _parts(trees: Trees, base_tree: str, tree: str, command: str, changed_tests: bool) -> PatchParts:
@@ -124,7 +143,8 @@ def _parts(trees: Trees, base_tree: str, tree: str, command: str, changed_tests:
 
 
 def _without_source(trees: Trees, base_tree: str, tree: str, parts: PatchParts) -> Verdict:
-    kind: Literal["unproven", "none"] = "unproven" if parts.tests or parts.kept_out else "none"
+    has_others = parts.tests or parts.kept_out or parts.extended
+    kind: Literal["unproven", "none"] = "unproven" if has_others else "none"
     return Verdict(kind, notes=_about(trees, base_tree, tree, parts))
 
 
@@ -137,7 +157,8 @@ def _with_tests(parts: PatchParts, command: str) -> PatchParts:
     tests = [path for path in parts.kept_out if is_test(path) and not is_test_config(path)]
     tests = [path for path in tests if not is_run_by(command, path)]
     kept_out = tuple(path for path in parts.kept_out if path not in tests)
-    return replace(parts, source=(*parts.source, *parts.tests, *tests), tests=(), kept_out=kept_out)
+    source = (*parts.source, *parts.tests, *tests, *parts.extended)
+    return replace(parts, source=source, tests=(), kept_out=kept_out, extended={})
 
 
 def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
@@ -200,7 +221,7 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
     if any(find_checks(trial.trees, trial.base)):
         before.restore(trial.base)
         after.restore(trial.proved)
-    paths = (*trial.parts.source, *trial.parts.tests)
+    paths = (*trial.parts.source, *trial.parts.test_files)
     checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
     for line in new_findings(checks):
         trial.note(f"A check of the repository reports something new: {line}.")
@@ -255,7 +276,7 @@ def _is_for_the_example(trial: ProofRun) -> bool:
     def text(tree: str, path: str) -> str:
         return trial.trees.read(tree, path).decode("utf-8", "replace")
 
-    tests = [text(trial.proved, path) for path in trial.parts.tests if path.endswith(".py")]
+    tests = [text(trial.proved, path) for path in trial.parts.test_files if path.endswith(".py")]
     changed = [path for path in trial.parts.source if path.endswith(".py") and path not in trial.parts.added]
     for path in changed if tests else ():
         if trial.trees.entry(trial.proved, path) is None:
@@ -297,7 +318,11 @@ def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Seque
 def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[str, ...]:
     notes = []
     if not parts.source:
-        notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
+        notes.append(
+            "The patch changes no source file."
+            if parts.tests or parts.kept_out or parts.extended
+            else "Nothing was changed."
+        )
     if parts.kept_out:
         tests = "existing tests, " if any(is_test(path) and not is_test_config(path) for path in parts.kept_out) else ""
         what = f"Changes to {tests}test configuration and files that run the tests"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aci.repository.added_tests import copy_path, extended_test_files
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_command import is_run_by, script_files
@@ -18,8 +19,9 @@ from trajectories.records import Issue
 class PatchParts:
     """The paths of a patch, by kind.
 
-    `source` are source files, and `added` the new ones among them. `tests` are new tests. `kept_out` are existing
-    tests, test configuration, and files that the test command itself runs.
+    `source` are source files, and `added` the new ones among them. `tests` are new test files. `extended` are existing
+    test files to which the patch only adds tests, with these tests. `kept_out` are other existing tests, test
+    configuration, and files that the test command itself runs.
     """
 
     source: tuple[str, ...]
@@ -27,14 +29,38 @@ class PatchParts:
     tests: tuple[str, ...]
     kept_out: tuple[str, ...]
     diff: str
+    extended: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The paths at which the `extended` files run; the existing files stay as in the base."""
+        return tuple(map(copy_path, self.extended))
+
+    @property
+    def test_files(self) -> tuple[str, ...]:
+        return (*self.tests, *self.copies)
+
+    @property
+    def new_tests(self) -> tuple[str, ...]:
+        """New test files, and the ids of the tests added to existing ones."""
+        return (*self.tests, *(f"{copy_path(path)}::{name}" for path, names in self.extended.items() for name in names))
+
+    def in_copies(self, node: str) -> tuple[str, ...]:
+        """Return the ids in the copies for a test file or a test that the patch adds to an existing file."""
+        path, _, name = node.partition("[")[0].partition("::")
+        names = [one for one in self.extended.get(path, ()) if not name or f"{one}::".startswith(f"{name}::")]
+        return tuple(f"{copy_path(path)}::{one}" for one in names) or (node,)
 
 
 def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> PatchParts:
     """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is the diff of the
     source files."""
     source, added, tests, kept_out = [], [], [], []
+    extended = extended_test_files(trees, base_tree, tree)
     scripts = script_files(command, lambda path: _text(trees, base_tree, path))
     for change in trees.changed(base_tree, tree):
+        if change.path in extended:
+            continue
         if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
             kept_out.append(change.path)
         elif is_test(change.path):
@@ -45,7 +71,7 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
     diff = trees.diff(base_tree, tree, source) if source else ""
-    return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
+    return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff, extended)
 
 
 def _text(trees: Trees, tree: str, path: str) -> str:

@@ -226,7 +226,7 @@ def dotted_node(node: str) -> str:
 def _by_code(trial: ProofRun, before: Workspace, after: Workspace, baseline: SuiteReport | None) -> Verdict:
     """Judge by the command's exit code, since single tests cannot be run: the new tests must make the command fail on a
     base where it passes."""
-    if baseline is None or baseline.granularity != "command" or not trial.parts.tests:
+    if baseline is None or baseline.granularity != "command" or not trial.parts.test_files:
         trial.note("No test reproduces the issue.")
         return Verdict()
     verdict = Verdict(granularity="command")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from aci.observation.untrusted_text import wrap_output
@@ -19,7 +18,6 @@ from trajectories.trajectory import Trajectory, call_id, observation_message
 
 Pictures = Mapping[int, Sequence[str]]
 """`data:` URLs of images, keyed by the number of the step that they illustrate."""
-NONE: Pictures = MappingProxyType({})
 Replies = Mapping[tuple[str, int], Reply]
 """Replies by branch and request number."""
 LONGEST_TOKEN = 16
@@ -75,7 +73,7 @@ class ConversationSettings:
     system: str
     reader: Reader
     limits: Sequence[tuple[int, int]] = ()
-    images: Pictures = NONE
+    images: Pictures = field(default_factory=dict)
 
 
 class BranchConversation:

@@ -17,6 +17,7 @@ from pathlib import Path
 from aci.observation.output_text import mask_secrets
 from aci.proof.contamination import find_contamination, package_names
 from aci.proof.prompt_injection import find_injections
+from aci.repository.added_tests import extended_test_files
 from aci.repository.patch import is_test, split_patch
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
@@ -337,11 +338,17 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:
-    """Return the tree with the base's own tests restored, unless the user allowed changing them (`--update-tests`)."""
+    """Return the tree with the base's own tests restored, unless the user allowed changing them (`--update-tests`).
+    Files to which only tests were added are kept."""
     base = engine.run.base.tree
     if engine.settings.update_tests or tree == base:
         return tree
-    edited = [c.path for c in engine.trees.changed(base, tree) if c.status != "A" and is_test(c.path)]
+    extended = extended_test_files(engine.trees, base, tree)
+    edited = [
+        change.path
+        for change in engine.trees.changed(base, tree)
+        if change.status != "A" and is_test(change.path) and change.path not in extended
+    ]
     return engine.trees.overlay(tree, base, edited) if edited else tree
 
 

@@ -543,3 +543,30 @@ def test_parallel_proofs_share_run_without_patch(make_repo, open_ws):
         futures = [pool.submit(prove, workspace.fork, trees, start, tree, **options) for _ in range(2)]
     assert [each.result().kind for each in futures] == ["verified", "verified"]
     assert messages.count("Running the tests without the patch") == 1
+
+
+ADDED = "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"
+
+
+@pytest.mark.slow
+def test_test_added_to_existing_file_reproduces(prove_patch):
+    extended = BASE["tests/test_price.py"] + ADDED
+    for given in ((), ("tests/test_price.py",), ("tests/test_price.py::T::test_total",)):
+        verdict = prove_patch({"shop/price.py": RIGHT, "tests/test_price.py": extended}, reproduction=given)
+        assert verdict.kind == "verified", verdict.notes
+        assert verdict.tests == ("tests.test_price.T.test_total",)
+        assert verdict.compared == "2 tests"
+        assert not has_note(verdict, "left out")
+
+
+@pytest.mark.slow
+def test_added_test_does_not_replace_existing_ones(prove_patch):
+    """The patch breaks a function, and another one with the name of its test follows the original."""
+    broken = RIGHT.replace("x / 5", "x / 6")
+    extended = BASE["tests/test_price.py"] + ADDED
+    verdict = prove_patch({"shop/price.py": broken, "tests/test_price.py": extended})
+    assert (verdict.kind, verdict.lost) == ("unproven", ("tests.test_price.T.test_tax",))
+    edited = extended.replace("price.tax(10), 2", "price.tax(12), 2")
+    verdict = prove_patch({"shop/price.py": broken, "tests/test_price.py": edited})
+    assert (verdict.kind, verdict.lost) == ("unproven", ("tests.test_price.T.test_tax",))
+    assert has_note(verdict, "left out: tests/test_price.py")

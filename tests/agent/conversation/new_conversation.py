@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.conversation.messages import NONE, BranchConversation, ConversationSettings, ModelRequest, Pictures, Reader
+from agent.conversation.messages import BranchConversation, ConversationSettings, ModelRequest, Pictures, Reader
 from trajectories.records import Reply, Step
 
 
@@ -14,7 +14,7 @@ def messages(
     replies: Mapping[tuple[str, int], Reply],
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
-    images: Pictures = NONE,
+    images: Pictures | None = None,
 ) -> ModelRequest:
     ask = max((step.reply for step in steps if step.reply is not None), default=0) + 1
-    return BranchConversation().request(ask, ConversationSettings(system, reader, limits, images), steps, replies)
+    return BranchConversation().request(ask, ConversationSettings(system, reader, limits, images or {}), steps, replies)
