@@ -87,7 +87,9 @@ class Driver:
 
 @pytest.fixture
 def driver(tmp_path: Path, make_repo: MakeRepo) -> Iterator[Driver]:
-    repository = make_repo({"calc.py": "def add(a, b):\n    return a - b\n", ".gitignore": "__pycache__/\n"})
+    passing = TEST.replace("add(2, 3), 5", "add(2, 0), 2")
+    source = "def add(a, b):\n    return a - b\n"
+    repository = make_repo({"calc.py": source, "test_zero.py": passing, ".gitignore": "__pycache__/\n"})
     created = Driver(tmp_path, repository)
     yield created
     created.endpoint.close()

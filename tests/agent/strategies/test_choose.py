@@ -34,6 +34,9 @@ from shop import price
 class ShopTest(unittest.TestCase):
     def test_price(self):
         self.assertEqual(price(4, 2), 2)
+
+    def test_name(self):
+        self.assertEqual(price.__name__, "price")
 """
 FILES = {"shop.py": SHOP, "tests/__init__.py": "", "tests/test_shop.py": WEAK, ".gitignore": "__pycache__/\n"}
 COMMAND = "python -m unittest discover -s tests -t ."

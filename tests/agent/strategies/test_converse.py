@@ -28,6 +28,7 @@ def test_partial_fix_is_kept(run_strategy: RunStrategy) -> None:
     files = {**FILES, "calc.py": CALC.replace("a * 2", "a + 2")}
     files["tests/test_calc.py"] = FILES["tests/test_calc.py"].replace("twice\n", "add, twice\n") + (
         "\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+        "\n    def test_name(self):\n        self.assertEqual(add.__name__, 'add')\n"
     )
     first = line("So.", edit_calc("a + b"), SUBMIT, n=2)
     second = line("And this.", edit_calc("a * 2", "a + 2"), SUBMIT, n=3, contains="patch-1 is a partial fix")

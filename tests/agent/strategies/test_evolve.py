@@ -11,7 +11,8 @@ BOTH = {
     **FILES,
     "calc.py": CALC.replace("a * 2", "a + 2"),
     "tests/test_calc.py": FILES["tests/test_calc.py"].replace("twice\n", "add, twice\n")
-    + "\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n        self.assertEqual(add(7, 3), 10)\n",
+    + "\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n        self.assertEqual(add(7, 3), 10)\n"
+    + "\n    def test_name(self):\n        self.assertEqual(add.__name__, 'add')\n",
 }
 ISSUE = "Wrong sums\n\nadd() and twice() are wrong."
 OPTIONS = {"files": BOTH, "issue": ISSUE, "reproduce": "tests/test_calc.py"}
