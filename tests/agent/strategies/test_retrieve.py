@@ -35,6 +35,10 @@ SHOP = {
     "shop/till.py": TILL,
     "shop/night.py": NIGHT,
     "tests/__init__.py": "",
+    "tests/test_package.py": (
+        "import unittest\n\nimport shop\n\n\nclass PackageTest(unittest.TestCase):\n"
+        "    def test_name(self):\n        self.assertEqual(shop.__name__, 'shop')\n"
+    ),
     ".gitignore": "__pycache__/\n",
 }
 FIXED_TILL = "from shop.money import rounded\n\n\ndef close(day):\n    return rounded(sum(day))\n"
