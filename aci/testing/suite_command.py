@@ -172,7 +172,6 @@ INTERPRETED = re.compile(
     rf"|(?:^|[\s;&|(])(?=\./){_FILE}",
     re.MULTILINE,
 )
-OTHER_RUNNER = re.compile(r"\b(?:npm|npx|yarn|pnpm|jest|vitest|mocha|go|cargo|mvnw?|gradlew?|phpunit|rspec)\b")
 PYTEST = re.compile(r"^[^;&|#\n]*\bpy\.?test\b(?!\.)([^;&|#\n]*)$")
 NEEDS_TEST = "Give the command that runs the tests with --test."
 
@@ -318,7 +317,7 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
         return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
     if re.search(r"manage\.py test|runtests\.py", command):
         return f"{command} {' '.join(quoted)}{more}"
-    if OTHER_RUNNER.search(command):
+    if not all(".py" in node for node in nodes):
         return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"
 

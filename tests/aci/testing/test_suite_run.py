@@ -317,6 +317,7 @@ def test_command_for_nodes_can_be_repeated_in_shell():
     )
     assert command_for_nodes("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
     assert command_for_nodes("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
+    assert command_for_nodes("ctest --test-dir build", ["adds"]) == "ctest --test-dir build  # adds"
     assert command_for_nodes("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
 
 
