@@ -2,10 +2,7 @@
 
 The first line of a journal states its version. If a later version of the program continues the journal, a note marks
 where the new lines begin. Each line is therefore parsed in the version in which it was written, and no line is ever
-rewritten. A new version is needed if a line would otherwise be misread; a new field with a default needs none.
-
-    2   records written together have `joined`, except the first; `settings` of a run have no `timeout`
-    1   the first version, without a number
+rewritten. docs/journal.md lists the versions.
 """
 
 from __future__ import annotations

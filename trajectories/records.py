@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 VERSION = 2
-"""Version of the journal's format; `trajectories/migrations.py` lists what each version changed."""
+"""Version of the journal's format; docs/journal.md lists what each version changed."""
 
 PROVEN = frozenset({"verified", "faster"})
 """Kinds of verdicts, and of exits, that mean that the patch is backed by a proof."""

@@ -18,7 +18,7 @@ from agent.engine.branch import EFFECTS
 from agent.engine.run_lifecycle import load_prompts
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
-from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
+from trajectories.records import Exit, Note, Observation, Record, Reply, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -> Record | None:
+    """Return what may be copied of a record; None for costs, effects, and kinds of records not named here."""
     match record:
-        case Hold() | Settle() | Once():
-            return None
         case Note() if record.kind in OF_PROCESS:
             return None
         case Run():
@@ -123,7 +122,9 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
             return replace(record, observations=(Observation(NOT_RUN_HERE, ok=False, data=data),))
         case Step():
             return replace(record, observations=tuple(map(_observation, record.observations)))
-    return record
+        case Reply() | Note() | Exit():
+            return record
+    return None
 
 
 def _ending(exit: Exit, base: str) -> Exit:

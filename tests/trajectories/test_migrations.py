@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,11 @@ def test_schema_in_documentation_is_current():
     assert (DOCS / "journal.schema.json").read_text("utf-8") == schema.text(), (
         "update it: python -m trajectories.schema > docs/journal.schema.json"
     )
+
+
+def test_current_version_is_first_in_documentation():
+    versions = re.findall(r"^\| (\d+) \|", (DOCS / "journal.md").read_text("utf-8"), re.MULTILINE)
+    assert versions == [str(number) for number in range(VERSION, 0, -1)]
 
 
 @given(records)

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,7 @@ from agent.runs.run_listing import summarize_run
 from agent.runs.run_lookup import open_own_run
 from agent.runs.run_replay import RunReplay, replay_settings
 from agent.runs.run_replay import begin_replay as start_replay
-from agent.runs.untrusted_run import NOT_RUN_HERE
+from agent.runs.untrusted_run import NOT_RUN_HERE, _safe
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finish_solving
 from trajectories.errors import ConfigError, RunBroken, UsageError
@@ -518,3 +519,7 @@ def test_policy_that_cannot_be_read_stops_resumed_run(bench, policy: Path) -> No
     policy.write_text("budget = [")
     with pytest.raises(ConfigError, match="cannot be read"):
         bench.engine()
+
+
+def test_record_of_unknown_kind_is_not_copied():
+    assert _safe(SimpleNamespace(type="approval", allowed=True), "", {}) is None
