@@ -20,12 +20,12 @@ BEYOND = 0.15
 """Share of numbers that may exceed the recorded bounds, since a few calls do not show all valid values."""
 
 
-def vary_calls(calls, most, constants, read=()):
+def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
     """Return at most `most` new calls of the function that these calls belong to.
 
-    `constants` may be used as new numbers; attributes in `read`, which the code reads, are changed more often. The
-    result is reproducible, as it is seeded by the function's name. If new calls differ only in deeply nested values,
-    only one of them is returned.
+    `constants` may be used as new numbers; attributes in `read`, which the code reads, are changed more often.
+    Arguments for which `is_fixed(value)` holds are not changed. The result is reproducible, as it is seeded by the
+    function's name. If new calls differ only in deeply nested values, only one of them is returned.
     """
     function = calls[0].function
     chance = random.Random("%s %s" % (function.__module__, function.__qualname__))
@@ -42,6 +42,9 @@ def vary_calls(calls, most, constants, read=()):
         try:
             values = copy.deepcopy(origin.values)
             where = places(values)[is_method(function, values) :]
+            where = [place for place in where if not is_fixed(part(values, place))]
+            if not where:
+                continue
             for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
                 put(values, place, common[place].made(part(values, place), chance))
             text = outline_text(values)

@@ -8,6 +8,7 @@ A JSON file named by SWE_AGENT_JOB says what to collect; afterwards, requests an
     trace      for each test: what it does on the base (`base_observation.py`)
     probe      the values of conditions where tests reach a statement (`frame_probes.py`)
     behave     for each plausible candidate: its answers on inputs derived from those of the tests
+    compare    answers of the base and of a patch on inputs derived from those of the tests (`patch_comparison.py`)
 
 Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in
 (`evaluator_plugin.py`), for unittest `python -m _swe_agent_guest.repair.evaluator_main`.
@@ -18,7 +19,7 @@ import json
 import os
 import sys
 
-from . import answer_collection, base_observation, frame_probes
+from . import answer_collection, base_observation, frame_probes, patch_comparison
 from .fork_server import Server
 from .item_runners import unittest_tests
 
@@ -31,6 +32,7 @@ def serve(spec, tests):
     modes = {
         "trace": base_observation.observe,
         "probe": frame_probes.probe,
+        "compare": patch_comparison.compare,
         "behave": lambda job: answer_collection.run(job.spec, job.editor, job.tests, job.answer, job.left),
     }
     source, sink = _ends(os.environ["SWE_AGENT_WIRE"])

@@ -1,0 +1,146 @@
+"""Answers of the base and of a patch to calls like those of the reproducing tests.
+
+The calls of the changed functions are recorded in the patched tree. Those that the base answers differently are varied,
+and both versions answer the variants. Whoever judges the answers is `aci/proof/generality.py`.
+
+Standard library only, for the target's own Python (3.6 and later).
+"""
+
+import gc
+import os
+import time
+from functools import partial
+
+from ..forked_sandbox import run_forked
+from ..value_text import call_text, full_text
+from .answer_collection import answer_digest, clear_caches
+from .argument_variants import is_method, vary_calls
+from .item_runners import run_watched
+from .recorded_calls import Recorder
+
+TEST_SECONDS = 10.0
+"""Maximum CPU seconds of a test while its calls are recorded."""
+LATE, SECONDS = 12, 8.0
+"""Number of calls that may exceed their time limit, and CPU seconds, before a version gets no more calls."""
+PATIENCE = 30.0
+"""Wall-clock seconds after which a silent child is killed."""
+SCALARS = (bool, int, float, complex, str, bytes, type(None))
+LONGEST = 200
+
+
+def compare(job):
+    """Emit `{"calls": [..]}`, with a row for each recorded call that the versions answer differently, and for each
+    variant of such a call: what `_row` returns.
+
+    `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines).
+    `tests` are the names of the tests, `limit` the CPU seconds of each call, `most` the number of variants of each
+    function, and `constants` the constants of the base that count as special values.
+    """
+    spec, editor = job.spec, job.editor
+    if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
+        gc.unfreeze()
+    for path in spec["files"]:
+        editor.load(path)
+    calls = _recorded(job)
+    seeds = [row for row in _rows(job, calls) if row["base"] != row["patch"] and _is_stable(row)]
+    groups = {}
+    for row in seeds:
+        call = calls[row["number"]]
+        groups.setdefault(id(call.function), []).append(call)
+    is_special = partial(_is_special, constants=spec["constants"])
+    made = []
+    for group in groups.values():
+        made += vary_calls(group, spec["most"], (), is_fixed=is_special)
+    job.answer({"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made)]})
+
+
+def _recorded(job):
+    """Return the calls that the tests make, without the arguments that are equal to the parameters' defaults."""
+    functions = [one for given in job.spec["functions"] for one in job.editor.functions(given["path"], given)]
+    recorder = Recorder(job.editor.root, {one.__code__ for one in functions})
+    for name in job.spec["tests"]:
+        if name in job.tests and job.left() > 0:
+            recorder.start(True)
+            run_watched(job.tests[name], TEST_SECONDS, recorder)
+    clear_caches()
+    calls = recorder.calls()
+    for call in calls:
+        _drop_defaults(call)
+    return calls
+
+
+def _drop_defaults(call):
+    """Remove the last arguments that are equal to their defaults, since a default is a part of the function."""
+    positional, named = call.values
+    code, defaults = call.function.__code__, call.function.__defaults__ or ()
+    first = code.co_argcount - len(defaults)
+    while first < len(positional) <= code.co_argcount:
+        if full_text(positional[-1]) != full_text(defaults[len(positional) - 1 - first]):
+            break
+        del positional[-1]
+    for name, value in (call.function.__kwdefaults__ or {}).items():
+        if name in named and full_text(named[name]) == full_text(value):
+            del named[name]
+
+
+def _rows(job, calls):
+    """Return a row for each call, with the answers of the base, of the base once more, and of the patch."""
+    answers = [_answers(job, calls, is_base) for is_base in (True, True, False)] if calls else []
+    return [_row(call, number, *[version[number] for version in answers]) for number, call in enumerate(calls)]
+
+
+def _row(call, number, base, again, patch):
+    """Return a dict: the call's `text`, its answers (see `answer_collection.py`), and for each argument its type, its
+    value if it is a scalar, and whether it is empty."""
+    positional, named = call.values
+    own = positional[is_method(call.function, call.values) :]
+    return {
+        "number": number,
+        "function": call.function.__qualname__,
+        "text": call_text(call.function, call.values),
+        "base": base,
+        "again": again,
+        "patch": patch,
+        "arguments": [_argument(value) for value in [*own, *named.values()]],
+    }
+
+
+def _argument(value):
+    scalar = repr(value)[:LONGEST] if type(value) in SCALARS else ""
+    return [type(value).__name__, scalar, _is_special(value, ())]
+
+
+def _is_special(value, constants):
+    """Return whether a value is special for its type (None, False, 0, empty), or one of the constants."""
+    if type(value) in SCALARS:
+        return not value or [type(value).__name__, repr(value)] in constants
+    try:
+        return len(value) == 0
+    except Exception:  # noqa: BLE001 - any object may refuse to be measured
+        return False
+
+
+def _is_stable(row):
+    return row["base"] == row["again"] and "!late" not in (row["base"], row["patch"]) and row["base"] and row["patch"]
+
+
+def _answers(job, calls, is_base):
+    """Return the answers of one version, which runs in a child."""
+    found = []
+    run_forked(partial(_emit_answers, job, calls, is_base), found.append, max(1.0, min(PATIENCE, job.left())))
+    return found + [""] * (len(calls) - len(found))
+
+
+def _emit_answers(job, calls, is_base, emit):
+    root = os.path.join(job.editor.root, "")
+    if is_base:
+        for path, text in job.spec["files"].items():
+            size = len(job.editor.source(path))
+            job.editor.rerun({"path": path, "edits": [[0, size, text]]})
+    started, late = time.process_time(), 0
+    for call in calls:
+        if late >= LATE or time.process_time() - started > SECONDS:
+            return
+        answer = answer_digest(call, job.spec["limit"], {}, root)
+        late += answer == "!late"
+        emit(answer)
