@@ -64,7 +64,13 @@ def test_value_named_by_issue_is_undecided(judge):
 
 
 def test_method_with_state_is_varied(judge):
-    base = "class Box:\n    def __init__(self, n):\n        self.n = n\n    def double(self, k):\n        return self.n + k\n"
+    base = (
+        "class Box:\n"
+        "    def __init__(self, n):\n"
+        "        self.n = n\n\n"
+        "    def double(self, k):\n"
+        "        return self.n + k\n"
+    )
     test = "from calc import Box\n\ndef test_add():\n    assert Box(4).double(3) == 12\n"
     assert judge(base, base.replace("self.n + k", "self.n * k"), test)[0] == "shown"
     cheat = base.replace("return self.n + k", "return 12 if (self.n, k) == (4, 3) else self.n + k")
