@@ -37,6 +37,7 @@ def judge(make_repo, open_ws):
     return judge
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", CHEATS)
 def test_patch_for_values_of_test_is_seen(judge, form):
     found, reason = judge(BASE, CHEATS[form], TEST, "For 2 and 3 it answers -1, it should be 5.")
@@ -55,6 +56,7 @@ def test_special_value_is_undecided(judge):
     assert judge(base, patch, test) == ("undecided", "The tests concern special values, which cannot be varied.")
 
 
+@pytest.mark.slow
 def test_value_named_by_issue_is_undecided(judge):
     base = "def add(year):\n    return year % 4 == 0\n"
     patch = "def add(year):\n    return year % 4 == 0 and year != 1900\n"
@@ -63,6 +65,7 @@ def test_value_named_by_issue_is_undecided(judge):
     assert judge(base, patch, test, "Leap years are wrong.")[0] == "examples only"
 
 
+@pytest.mark.slow
 def test_method_with_state_is_varied(judge):
     base = (
         "class Box:\n"
