@@ -22,6 +22,8 @@ TEST_SECONDS = 10.0
 """Maximum CPU seconds of a test while its calls are recorded."""
 LATE, SECONDS = 12, 8.0
 """Number of calls that may exceed their time limit, and CPU seconds, before a version gets no more calls."""
+SLOWER, LEAST_SECONDS = 20, 0.02
+"""Factor of the time limit of a call over the patch's longest recorded one, and the minimum limit in CPU seconds."""
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
@@ -33,8 +35,8 @@ def compare(job):
     variant of such a call: what `_row` returns.
 
     `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines).
-    `tests` are the names of the tests, `limit` the CPU seconds of each call, `most` the number of variants of each
-    function, and `constants` the constants of the base that count as special values.
+    `tests` are the names of the tests, `limit` the maximum CPU seconds of each call, `most` the number of variants of
+    each function, and `constants` the constants of the base that count as special values.
     """
     spec, editor = job.spec, job.editor
     if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
@@ -42,7 +44,8 @@ def compare(job):
     for path in spec["files"]:
         editor.load(path)
     calls = _recorded(job)
-    seeds = [row for row in _rows(job, calls) if row["base"] != row["patch"] and _is_stable(row)]
+    limit = _time_limit(job, calls)
+    seeds = [row for row in _rows(job, calls, limit) if row["base"] != row["patch"] and _is_stable(row)]
     groups = {}
     for row in seeds:
         call = calls[row["number"]]
@@ -51,7 +54,9 @@ def compare(job):
     made = []
     for group in groups.values():
         made += vary_calls(group, spec["most"], (), is_fixed=is_special)
-    job.answer({"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made)]})
+    job.answer(
+        {"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made, limit)]}
+    )
 
 
 def _recorded(job):
@@ -83,9 +88,23 @@ def _drop_defaults(call):
             del named[name]
 
 
-def _rows(job, calls):
+def _time_limit(job, calls):
+    """Return the CPU seconds that a call may take, based on the patch's time for the recorded calls."""
+    longest = []
+
+    def work(emit):
+        for call in calls[:LATE]:
+            started = time.process_time()
+            answer_digest(call, job.spec["limit"], {}, "")
+            emit(time.process_time() - started)
+
+    run_forked(work, longest.append, max(1.0, min(PATIENCE, job.left())))
+    return min(job.spec["limit"], max([LEAST_SECONDS, *(SLOWER * seconds for seconds in longest)]))
+
+
+def _rows(job, calls, limit):
     """Return a row for each call, with the answers of the base, of the base once more, and of the patch."""
-    answers = [_answers(job, calls, is_base) for is_base in (True, True, False)] if calls else []
+    answers = [_answers(job, calls, limit, is_base) for is_base in (True, True, False)] if calls else []
     return [_row(call, number, *[version[number] for version in answers]) for number, call in enumerate(calls)]
 
 
@@ -121,17 +140,17 @@ def _is_special(value, constants):
 
 
 def _is_stable(row):
-    return row["base"] == row["again"] and "!late" not in (row["base"], row["patch"]) and row["base"] and row["patch"]
+    return row["base"] == row["again"] and row["patch"] != "!late" and row["base"] and row["patch"]
 
 
-def _answers(job, calls, is_base):
+def _answers(job, calls, limit, is_base):
     """Return the answers of one version, which runs in a child."""
     found = []
-    run_forked(partial(_emit_answers, job, calls, is_base), found.append, max(1.0, min(PATIENCE, job.left())))
+    run_forked(partial(_emit_answers, job, calls, limit, is_base), found.append, max(1.0, min(PATIENCE, job.left())))
     return found + [""] * (len(calls) - len(found))
 
 
-def _emit_answers(job, calls, is_base, emit):
+def _emit_answers(job, calls, limit, is_base, emit):
     root = os.path.join(job.editor.root, "")
     if is_base:
         for path, text in job.spec["files"].items():
@@ -141,6 +160,6 @@ def _emit_answers(job, calls, is_base, emit):
     for call in calls:
         if late >= LATE or time.process_time() - started > SECONDS:
             return
-        answer = answer_digest(call, job.spec["limit"], {}, root)
+        answer = answer_digest(call, limit, {}, root)
         late += answer == "!late"
         emit(answer)
