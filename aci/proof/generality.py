@@ -28,6 +28,8 @@ FEW_ANSWERS = 5
 CALL_SECONDS, JOB_SECONDS = 1.0, 20.0
 SIMPLE = re.compile(r"!|(?:bool|int|NoneType):")
 """Answers that many inputs share."""
+ONE_OF_TWO = re.compile(r"!|(?:bool|NoneType):")
+"""Answers that a right patch may give for all variants, since these are similar to the tests' values."""
 LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
@@ -94,6 +96,8 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
     if _is_constant(valid, differing, own):
+        if all(map(ONE_OF_TWO.match, own)):
+            return "undecided", f"The patch gives the same answer for {count}."
         return "examples only", f"The patch gives the tests' own answers for {count}."
     others = differing if _is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):

@@ -78,3 +78,11 @@ def test_method_with_state_is_varied(judge):
     assert judge(base, base.replace("self.n + k", "self.n * k"), test)[0] == "shown"
     cheat = base.replace("return self.n + k", "return 12 if (self.n, k) == (4, 3) else self.n + k")
     assert judge(base, cheat, test)[0] == "examples only"
+
+
+@pytest.mark.slow
+def test_same_truth_value_for_all_variants_is_undecided(judge):
+    base = "def add(text):\n    return True\n"
+    patch = "def add(text):\n    return text == text[::-1]\n"
+    test = "from calc import add\n\ndef test_add():\n    assert not add('abcdef')\n"
+    assert judge(base, patch, test)[0] == "undecided"
