@@ -83,6 +83,6 @@ def test_method_with_state_is_varied(judge):
 @pytest.mark.slow
 def test_same_truth_value_for_all_variants_is_undecided(judge):
     base = "def add(text):\n    return True\n"
-    patch = "def add(text):\n    return text == text[::-1]\n"
+    patch = "def add(text):\n    return len(text) > 100\n"
     test = "from calc import add\n\ndef test_add():\n    assert not add('abcdef')\n"
     assert judge(base, patch, test)[0] == "undecided"
