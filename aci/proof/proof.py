@@ -117,8 +117,9 @@ def prove(
         # Otherwise the checks cannot affect the verdict.
         if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
-    verdict = _name_originals(_conclude(trial, baseline, suite, verdict))
-    return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
+        _find_doubts(trial, baseline, suite)
+        verdict = _conclude(trial, baseline, suite, verdict)
+    return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
 
 
 def _name_originals(verdict: Verdict) -> Verdict:
@@ -229,10 +230,9 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
 
 
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
-    trusted = _is_trusted(trial, baseline, suite)
     for why in evidence.special_cases(trial.parts.diff):
         trial.note(f"The patch {why}: review it before you trust it.")
-    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and trusted
+    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and not trial.doubts
     notes = (
         *trial.notes,
         *_ran(baseline, suite, trial.related),
@@ -249,29 +249,29 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
     )
 
 
-def _is_trusted(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> bool:
-    """Whether the reports of the runs with the patch can be trusted; note why not."""
-    startup = evidence.startup_files(trial.parts.source)
-    if startup:
-        trial.note(f"Python runs {format_names(startup)} at every start, so no result can be trusted.")
+def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> None:
+    """Add a doubt for each reason not to trust the reports of the runs with the patch."""
+    if startup := evidence.startup_files(trial.parts.source):
+        trial.doubt(f"Python runs {format_names(startup)} at every start, so no result can be trusted.")
     stand_ins = (
         evidence.shadowing_modules(trial.parts.added, trial.trees.files(trial.base)) if trial.parts.added else []
     )
     if stand_ins:
-        trial.note(
+        trial.doubt(
             f"{format_names(stand_ins)} would be imported instead of a module of Python or of the test runner, so no "
             "result can be trusted."
         )
-    ended_badly = bool(baseline and suite and baseline.ended_well and not suite.ended_well)
-    if ended_badly and suite and suite.timed_out:
-        trial.note("With the patch the suite does not finish in time.")
-    elif ended_badly and suite:
-        trial.note(f"With the patch the suite exits with {suite.code}, which its results do not explain.")
-    return not startup and not stand_ins and not ended_badly and not _is_for_the_example(trial)
+    if suite and baseline and baseline.ended_well and not suite.ended_well:
+        trial.doubt(
+            "With the patch the suite does not finish in time."
+            if suite.timed_out
+            else f"With the patch the suite exits with {suite.code}, which its results do not explain."
+        )
+    _find_special_cases(trial)
 
 
-def _is_for_the_example(trial: ProofRun) -> bool:
-    """Whether the patch certainly handles only the values of its own tests, as special cases."""
+def _find_special_cases(trial: ProofRun) -> None:
+    """Add a doubt if the patch certainly handles only the values of its own tests, a note if it probably does."""
 
     def text(tree: str, path: str) -> str:
         return trial.trees.read(tree, path).decode("utf-8", "replace")
@@ -283,13 +283,11 @@ def _is_for_the_example(trial: ProofRun) -> bool:
             continue
         line, sure = find_overfitting(text(trial.base, path), text(trial.proved, path), tests, trial.issue.text)
         if sure:
-            trial.note(
+            trial.doubt(
                 f"{path}:{line} handles only the values of the test. Solve the general case, and test other values."
             )
-            return True
-        if line:
+        elif line:
             trial.note(f"{path}:{line} handles exactly the values of the test: review it before you trust it.")
-    return False
 
 
 def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:

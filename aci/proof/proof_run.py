@@ -110,11 +110,17 @@ class ProofRun:
     node_command: str = ""
     by_code: bool = False
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def doubt(self, text: str) -> None:
+        """Add a note with a reason not to rely on the test results: the verdict is unproven."""
+        self.note(text)
+        self.doubts.append(text)
 
     def failed(self, report: SuiteReport | None, ids: Iterable[str]) -> None:
         """Record how these tests failed with the patch, for the report."""
