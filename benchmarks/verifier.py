@@ -24,7 +24,8 @@ from statistics import median
 from threading import Event
 from typing import Any
 
-from aci.proof.generality import ChangedFile, compare_versions, judge_generality
+from aci.proof.changed_functions import ChangedFile
+from aci.proof.generality import compare_versions, judge_generality
 from aci.repair.candidate_evaluator import Evaluator
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import run_tests
@@ -84,7 +85,7 @@ def judge(workspace: Workspace, path: str, base: str, patch: str, test: str) -> 
         return None
     before = time.process_time()
     with Evaluator(workspace, f"{PYTEST} --timeout=30", [test], Event()) as evaluator:
-        calls = compare_versions(evaluator, [ChangedFile(path, base, patch)], [test])
+        calls = compare_versions(evaluator, [ChangedFile(path, base, patch)], [test]).calls
         found, reason = judge_generality(calls, "")
         return found, reason, time.process_time() - before + evaluator.cpu
 

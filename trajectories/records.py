@@ -147,6 +147,8 @@ class Verdict:
     """The result of the proof. Each part (`red`, `green`, `red_again`, `no_loss`) is true, false, or null if it could
     not be judged.
 
+    `generality` tells whether the patch does more than its tests ask, as an experiment shows: `shown`, `examples only`,
+    or `undecided`; it is "" if there was no experiment.
     `tests` reproduce the issue. `compared` says what `no_loss` rests on, such as `85 tests (time limit)`. `lost` are
     tests that passed before and do not pass now. `contradicted` are tests that the issue expects to fail from now on,
     each with the sentence that says so. `flaky` are tests that were excluded.
@@ -161,6 +163,7 @@ class Verdict:
     red_again: bool | None = None
     no_loss: bool | None = None
     compared: str = ""
+    generality: Literal["", "shown", "examples only", "undecided"] = ""
     checks: tuple[str, ...] = ()
     contradicted: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
@@ -173,6 +176,15 @@ class Verdict:
     @property
     def verified(self) -> bool:
         return self.kind in PROVEN
+
+    @property
+    def headline(self) -> str:
+        """A sentence for a verdict that claims less than its kind says; "" for others."""
+        if self.kind == "verified" and self.generality == "undecided":
+            return "Verified on its examples; whether the fix is general could not be tried."
+        if self.kind == "unproven" and self.generality == "examples only":
+            return "Not verified: the patch fits the examples of its tests only."
+        return ""
 
     @property
     def rank(self) -> int:

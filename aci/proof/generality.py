@@ -11,13 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from aci.proof.change_contact import Contact, parse_contact
+from aci.proof.changed_functions import ChangedFile, changed_functions
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
 Generality = Literal["shown", "examples only", "undecided"]
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 VARIANTS, LEAST_VALID = 60, 10
 """Number of variants of each function's calls, and the minimum number of valid ones for a judgement."""
@@ -37,15 +38,6 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedFile:
-    """The text of a Python file before and after the patch."""
-
-    path: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class ComparedCall:
     """A call, and the answers of the base (twice) and of the patch. `made` calls are variants of recorded ones.
 
@@ -62,23 +54,32 @@ class ComparedCall:
     arguments: tuple[tuple[str, str, bool], ...]
 
 
-def compare_versions(evaluator: Evaluator, files: Sequence[ChangedFile], tests: Sequence[str]) -> list[ComparedCall]:
-    """Return the answers of base and patch to calls like those of the tests; the evaluator's workspace holds the
-    patch."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the tests run with the patch (None if they do not end), and the compared calls."""
+
+    contact: Contact | None
+    calls: Sequence[ComparedCall]
+
+
+def compare_versions(evaluator: Evaluator, files: Sequence[ChangedFile], tests: Sequence[str]) -> Comparison:
+    """Run the tests, and compare the answers of base and patch to calls like theirs; the evaluator's workspace holds
+    the patch."""
     functions = [{"path": file.path, **function} for file in files for function in changed_functions(file)]
-    if not functions or len(functions) > MOST_FUNCTIONS:
-        return []
     job = {
         "mode": "compare",
         "files": {file.path: file.before for file in files},
-        "functions": functions,
+        "functions": functions if len(functions) <= MOST_FUNCTIONS else [],
         "tests": list(tests),
         "limit": CALL_SECONDS,
         "most": VARIANTS,
         "constants": [list(one) for file in files for one in special_constants(file)],
     }
-    rows = [row for answer in evaluator.ask(job, JOB_SECONDS) for row in answer.get("calls", ())]
-    return [call for row in rows if (call := _parse(row)) is not None]
+    answers = evaluator.ask(job, JOB_SECONDS)
+    contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
+    rows = [row for answer in answers if isinstance(answer.get("calls"), list) for row in answer["calls"]]
+    calls = [call for row in rows if (call := _parse(row)) is not None]
+    return Comparison(contacts[0] if contacts else None, calls)
 
 
 def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality, str]:
@@ -140,54 +141,6 @@ def _is_named(seeds: Sequence[ComparedCall], issue: str) -> bool:
     values = [call.arguments[0][1].strip("'\"") for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
     found = [value for value in values if re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", words)]
     return len(found) == len(seeds)
-
-
-def changed_functions(file: ChangedFile) -> list[dict[str, Any]]:
-    """Return the name and lines of each function that exists in both versions and differs; every function of the file
-    if code outside of functions differs."""
-    old, new = parse(file.before), parse(file.after)
-    if old is None or new is None:
-        return []
-    before, after = _functions(old), _functions(new)
-    whole = _without_functions(old) != _without_functions(new)
-    return [
-        {"name": node.name, "lines": [min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.lineno]}
-        for name, node in after.items()
-        if name in before and (whole or ast.dump(before[name]) != ast.dump(node))
-    ]
-
-
-def _functions(node: ast.AST, prefix: str = "") -> dict[str, Function]:
-    found: dict[str, Function] = {}
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, Function):
-            found[f"{prefix}{child.name}"] = child
-        elif isinstance(child, ast.ClassDef):
-            found |= _functions(child, f"{prefix}{child.name}.")
-        elif isinstance(child, ast.stmt | ast.ExceptHandler):
-            found |= _functions(child, prefix)
-    return found
-
-
-class _Outline(ast.NodeTransformer):
-    """Removes functions and the text of imports, so that only other code is left."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        return None
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        return None
-
-    def visit_Import(self, node: ast.Import) -> None:
-        return None
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        return None
-
-
-def _without_functions(tree: ast.Module) -> str:
-    copy = ast.parse(ast.unparse(tree))
-    return ast.dump(_Outline().visit(copy))
 
 
 def special_constants(file: ChangedFile) -> set[tuple[str, str]]:

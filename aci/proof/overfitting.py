@@ -19,9 +19,9 @@ def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str =
 
     A line counts only if every assertion on its function uses values that such a condition handles. If there is no such
     line, the result is (0, False). The finding is not certain if the function is new or returned constants before (this
-    may be one more entry of a table), if the only value is 0 or 1 (an edge case), or if the `issue` names the values in
-    its prose. Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`, `{5: 7}.get(x)`), not computed
-    ones.
+    may be one more entry of a table), if the only value is 0 or 1 (an edge case), or if there is only one value and the
+    `issue` names it in its prose. Only literal forms are found (`if x == 5: return 7`, `7 if x == 5 else …`,
+    `{5: 7}.get(x)`), not computed ones.
     """
     old, new = parse(before), parse(after)
     cases = [case for test in tests if (tree := parse(test)) for case in assertion_facts(tree)]
@@ -39,7 +39,9 @@ def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str =
             doubtful = previous is None or _returns_constants(previous[1])
             for values, answer, line in specials:
                 if any(values | answer <= case for case in shown):
-                    found.append((doubtful or values <= EDGES or _in_prose(issue, values | answer), line))
+                    found.append(
+                        (doubtful or values <= EDGES or (len(values) == 1 and _in_prose(issue, values | answer)), line)
+                    )
     doubt, line = min(found, default=(True, 0))
     return line, not doubt
 

@@ -18,7 +18,7 @@ from typing import Literal
 
 from aci.proof import evidence
 from aci.proof.affected_callers import affected_callers
-from aci.proof.overfitting import find_overfitting
+from aci.proof.patch_experiment import try_patch
 from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
@@ -118,6 +118,12 @@ def prove(
         if verdict.no_loss is not False and (verdict.green or not reproduces):
             verdict = _checked(trial, before, after, verdict)
         _find_doubts(trial, baseline, suite)
+        if _is_proven(trial, verdict):
+            found = try_patch(trial, after, verdict.tests)
+            trial.note(found.reason)
+            if found.doubt:
+                trial.doubt(found.doubt)
+            verdict = replace(verdict, generality=found.generality)
         verdict = _conclude(trial, baseline, suite, verdict)
     return _name_originals(verdict if reproduces or not trial.doubts else replace(verdict, no_loss=None))
 
@@ -232,7 +238,6 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
     for why in evidence.special_cases(trial.parts.diff):
         trial.note(f"The patch {why}: review it before you trust it.")
-    proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and not trial.doubts
     notes = (
         *trial.notes,
         *_ran(baseline, suite, trial.related),
@@ -242,7 +247,7 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
     )
     return replace(
         verdict,
-        kind="verified" if proven else "unproven",
+        kind="verified" if _is_proven(trial, verdict) else "unproven",
         commands=_commands(trial, verdict),
         failures=tuple(format_failures(list(trial.failures.values()))),
         notes=notes,
@@ -267,27 +272,11 @@ def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteRepo
             if suite.timed_out
             else f"With the patch the suite exits with {suite.code}, which its results do not explain."
         )
-    _find_special_cases(trial)
 
 
-def _find_special_cases(trial: ProofRun) -> None:
-    """Add a doubt if the patch certainly handles only the values of its own tests, a note if it probably does."""
-
-    def text(tree: str, path: str) -> str:
-        return trial.trees.read(tree, path).decode("utf-8", "replace")
-
-    tests = [text(trial.proved, path) for path in trial.parts.test_files if path.endswith(".py")]
-    changed = [path for path in trial.parts.source if path.endswith(".py") and path not in trial.parts.added]
-    for path in changed if tests else ():
-        if trial.trees.entry(trial.proved, path) is None:
-            continue
-        line, sure = find_overfitting(text(trial.base, path), text(trial.proved, path), tests, trial.issue.text)
-        if sure:
-            trial.doubt(
-                f"{path}:{line} handles only the values of the test. Solve the general case, and test other values."
-            )
-        elif line:
-            trial.note(f"{path}:{line} handles exactly the values of the test: review it before you trust it.")
+def _is_proven(trial: ProofRun, verdict: Verdict) -> bool:
+    parts = (verdict.red, verdict.green, verdict.red_again, verdict.no_loss)
+    return all(parts) and not trial.doubts
 
 
 def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:

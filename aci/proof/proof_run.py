@@ -113,6 +113,10 @@ class ProofRun:
     doubts: list[str] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)
 
+    def text(self, tree: str, path: str) -> str:
+        """Return the text of a file; "" if it does not exist."""
+        return _text(self.trees, tree, path)
+
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)

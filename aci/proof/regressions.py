@@ -15,6 +15,11 @@ from aci.testing.suite_results import SHELL_FAILED, SuiteReport, TestResult
 from aci.testing.suite_run import limit_per_test
 from trajectories.records import Verdict
 
+COUNT = re.compile(
+    r"(?i)\b\d+ (?:tests?|specs?|examples?|checks?|assertions?|passed|passing|ok)\b|^# (?:tests|pass) \d"
+)
+COUNT_LINES = 30
+DURATION = re.compile(r"(?i)(?:\bin )?\b\d+(?:\.\d+)? ?(?:m?s|secs?|seconds?)\b")
 REPEATS, MORE_REPEATS = 3, 9
 """Number of times that a test is repeated to see if it is flaky, and further times on the base if it is flaky with the
 patch."""
@@ -208,5 +213,17 @@ def _by_code(trial: ProofRun, baseline: SuiteReport, suite: SuiteReport | None, 
     if suite and suite.timed_out:
         trial.note("With the patch the command did not finish in time, so loss is not judged.")
         return verdict
-    no_loss = suite is not None and suite.code == 0 and suite.complete
-    return replace(verdict, no_loss=no_loss, compared="the exit code", lost=() if no_loss else (trial.command,))
+    if not (suite and suite.code == 0 and suite.complete):
+        return replace(verdict, no_loss=False, lost=(trial.command,))
+    counts, now = _test_counts(baseline), _test_counts(suite)
+    if not counts or counts != now:
+        why = f"it ended with “{counts[-1]}” before" if counts else "its output does not count them"
+        trial.note(f"Only the exit code of `{trial.command}` is known, and nothing shows that its tests ran: {why}.")
+        return verdict
+    return replace(verdict, no_loss=True, compared=f"the exit code and the output “{counts[-1]}”")
+
+
+def _test_counts(report: SuiteReport) -> list[str]:
+    """Return the last lines of the output that count tests, without durations."""
+    lines = report.output.decode("utf-8", "replace").splitlines()[-COUNT_LINES:]
+    return [DURATION.sub("", line).strip()[:100] for line in lines if COUNT.search(line)]

@@ -224,7 +224,10 @@ class Console:
         of an `untrusted` run is shown as a claim.
         """
         claimed = f"[bold yellow]Claimed: {escape_markup(exit.kind)}.[/] {NOT_CHECKED}"
-        self.out.print(claimed if untrusted else ENDINGS.get(exit.kind, escape_markup(exit.kind)))
+        headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
+        colour = "green" if exit.verdict.verified else "yellow"
+        ending = f"[bold {colour}]{headline}[/]" if headline else ENDINGS.get(exit.kind, escape_markup(exit.kind))
+        self.out.print(claimed if untrusted else ending)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix
@@ -282,7 +285,7 @@ def _result_line(step: Step) -> str:
         if verdict.red is None and verdict.green is None:  # the proof checked for regressions only
             return _first_line(step.observations[0].text)
         parts = (f"{part.replace('_', ' ')} {ANSWER_TEXTS[getattr(verdict, part)]}" for part in PARTS)
-        return f"{verdict.kind}: {', '.join(parts)}"
+        return f"{verdict.kind}: {', '.join(parts)}{f'; general: {verdict.generality}' if verdict.generality else ''}"
     text = "\n".join(observation.text for observation in reversed(step.observations))
     return _first_line(strip_tags(text))
 

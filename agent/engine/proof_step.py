@@ -116,7 +116,7 @@ def verdict_of(step: Step) -> Verdict:
 def verdict_text(verdict: Verdict, whole: bool = False) -> str:
     """Return the verdict as a message that lists the problems for the model to fix; with `whole`, also notes on the
     extent of the tests."""
-    lines = [f"Proof: {verdict.kind}."]
+    lines = [f"Proof: {verdict.kind}. {verdict.headline}".strip()]
     lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     lines[-1] += f", {verdict.compared}" if verdict.no_loss and verdict.compared else ""
     if verdict.lost:

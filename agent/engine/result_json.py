@@ -25,6 +25,7 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
             "red_again": verdict.red_again,
             "no_loss": verdict.no_loss,
             "compared": verdict.compared,
+            "generality": verdict.generality,
             "checks": list(verdict.checks),
             "contradicted": list(verdict.contradicted),
             "flaky": list(verdict.flaky),

@@ -7,6 +7,7 @@ from textual.content import Content
 from aci.observation.untrusted_text import clean_text
 from agent.console.activity_lines import cost
 from agent.session.resumable_runs import RunPreview
+from trajectories.records import Exit
 
 LONGEST = 1500
 """Maximum number of characters of each text in the preview."""
@@ -28,9 +29,14 @@ ENDS = {
 }
 
 
+def _end(exit: Exit) -> str:
+    headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
+    return headline or ENDS.get(exit.kind, clean_text(exit.kind))
+
+
 def preview_text(seen: RunPreview) -> Content:
     """Return the preview: how the run ended, its cost, the requests and the model's last message."""
-    end = "Not finished." if seen.exit is None else ENDS.get(seen.exit.kind, clean_text(seen.exit.kind))
+    end = "Not finished." if seen.exit is None else _end(seen.exit)
     facts = f"{_count(seen.turns, 'turn')} · {_count(seen.steps, 'step')} · {cost(seen.spent, short=True)}"
     parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue, REQUEST), "")]
     if seen.request:

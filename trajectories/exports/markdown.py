@@ -116,7 +116,8 @@ def _ending(exit: Exit, untrusted: bool) -> Iterator[str]:
     if exit.message:
         yield _quoted(exit.message)
     if verdict.kind != "none":
-        yield "".join(f"- {words}: {ANSWERS[getattr(verdict, part)]}\n" for part, words in PROOF.items()) + "\n"
+        yield "".join(f"- {words}: {ANSWERS[getattr(verdict, part)]}\n" for part, words in PROOF.items())
+        yield f"- the fix is general: {verdict.generality}\n\n" if verdict.generality else "\n"
     if verdict.notes:
         yield "".join(f"- {_line(note)}\n" for note in verdict.notes) + "\n"
     if verdict.commands:

@@ -15,6 +15,7 @@ from ..forked_sandbox import run_forked
 from ..value_text import call_text, full_text
 from .answer_collection import answer_digest, clear_caches
 from .argument_variants import is_method, vary_calls
+from .change_contact import run_contact
 from .item_runners import run_watched
 from .recorded_calls import Recorder
 
@@ -31,8 +32,8 @@ LONGEST = 200
 
 
 def compare(job):
-    """Emit `{"calls": [..]}`, with a row for each recorded call that the versions answer differently, and for each
-    variant of such a call: what `_row` returns.
+    """Emit `{"contact": ..}`, what the tests run (`change_contact.py`), then `{"calls": [..]}`, with a row for each
+    recorded call that the versions answer differently, and for each variant of such a call: what `_row` returns.
 
     `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines).
     `tests` are the names of the tests, `limit` the maximum CPU seconds of each call, `most` the number of variants of
@@ -43,6 +44,9 @@ def compare(job):
         gc.unfreeze()
     for path in spec["files"]:
         editor.load(path)
+    job.answer({"contact": run_contact(job)})
+    if not spec["functions"]:
+        return
     calls = _recorded(job)
     limit = _time_limit(job, calls)
     seeds = [row for row in _rows(job, calls, limit) if row["base"] != row["patch"] and _is_stable(row)]

@@ -33,6 +33,11 @@ _ABSOLUTE = re.compile(
     r"""|(?:(?<![^\s=:;&|(>'"])|(?<=\s-[A-Za-z]))/(?!dev/)(?:(?:\\.|[^\s/'"=:\\])+/)+(?P<bare>(?:\\.|[^\s/'"=:;)\\])+)"""
 )
 """An absolute path on the machine where the tests ran; only its last component is shown."""
+GENERALITY = {
+    "shown": "Other values than the test's give other results too.",
+    "examples only": "With other values than the test's, nothing changes.",
+    "undecided": "Whether the fix is general could not be tried.",
+}
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
@@ -74,6 +79,7 @@ def proof(outcome: Outcome, without: str = "this change") -> str:
     names the change."""
     verdict = outcome.result["verdict"]
     lines = [_reproduction_sentence(verdict, without), _regression_sentence(verdict), *_check_sentences(verdict)]
+    lines.append(GENERALITY.get(verdict.get("generality", ""), ""))
     head = "**Proof:**" if verdict["kind"] in ("verified", "faster") else "**Not proven:**"
     return " ".join([head, *filter(None, lines)])
 

@@ -31,6 +31,7 @@ class VerdictSchema(_Strict):
     red_again: bool | None
     no_loss: bool | None
     compared: Line = ""
+    generality: Literal["", "shown", "examples only", "undecided"] = ""
     checks: Lines
     contradicted: Lines
     flaky: Lines

@@ -79,7 +79,9 @@ def end_lines(exit: Exit, word: str = "", proof: Step | None = None) -> list[Lin
     if exit.kind == "answered":
         return []
     words, style = ENDINGS.get(exit.kind, ("", "muted"))
-    if exit.kind == "unproven":
+    if exit.kind == exit.verdict.kind and exit.verdict.headline:
+        words = exit.verdict.headline
+    elif exit.kind == "unproven":
         words, repeated = _not_verified(exit.verdict, _asked(proof))
         word = "\n".join(line for line in word.split("\n") if not line or line != repeated).strip()
     parts = (words, exit.message, exit.fix) if exit.kind != "budget" else (exit.message or words, MORE)

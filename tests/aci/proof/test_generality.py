@@ -6,7 +6,8 @@ from threading import Event
 
 import pytest
 
-from aci.proof.generality import ChangedFile, compare_versions, judge_generality
+from aci.proof.changed_functions import ChangedFile
+from aci.proof.generality import compare_versions, judge_generality
 from aci.repair.candidate_evaluator import Evaluator
 
 BASE = "def add(a, b):\n    return a - b\n"
@@ -32,7 +33,7 @@ def judge(make_repo, open_ws):
         workspace = open_ws("local", make_repo({"calc.py": patch, "test_calc.py": test}))
         files = [ChangedFile("calc.py", base, patch)]
         with Evaluator(workspace, "python -m pytest -q", ["test_calc.py::test_add"], Event()) as evaluator:
-            return judge_generality(compare_versions(evaluator, files, ["test_calc.py::test_add"]), issue)
+            return judge_generality(compare_versions(evaluator, files, ["test_calc.py::test_add"]).calls, issue)
 
     return judge
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.aci.conftest import CASE, RIGHT, WRONG, has_note
+from trajectories.records import Issue
 
 NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
 PYTEST_BASE = {
@@ -59,3 +60,103 @@ def test_no_loss_needs_a_test_that_passed(prove_patch, tests):
 @pytest.mark.slow
 def test_verdict_says_how_many_tests_were_compared(prove_patch):
     assert prove_patch({"shop/price.py": RIGHT, **NEW_TEST}).compared == "2 tests"
+
+
+CALC = {
+    "calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return 2 * a\n",
+    "tests/test_calc.py": "from calc import double\n\n\ndef test_double():\n    assert double(4) == 8\n",
+}
+ADD_TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+ADD_ISSUE = Issue("add() subtracts", "For 2 and 3 it answers -1, it should be 5.")
+CHEAT = CALC["calc.py"].replace("    return a -", "    if (a, b) == (2, 3):\n        return 5\n    return a -")
+GENERAL = CALC["calc.py"].replace("a - b", "a + b")
+
+
+@pytest.fixture
+def prove_calc(prove_patch):
+    def prove_calc(patch, base=(), **more):
+        conftest = {"conftest.py": ""}
+        return prove_patch(patch, CALC | conftest | dict(base), issue=ADD_ISSUE, command="", **more)
+
+    return prove_calc
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["new test", "reproduction", "named in the issue"])
+def test_special_case_is_unproven_whoever_wrote_the_test(prove_calc, given):
+    existing = {"tests/test_add.py": ADD_TEST}
+    if given == "new test":
+        verdict = prove_calc({"calc.py": CHEAT} | existing)
+    elif given == "reproduction":
+        verdict = prove_calc({"calc.py": CHEAT}, existing, reproduction=["tests/test_add.py::test_add"])
+    else:
+        verdict = prove_calc({"calc.py": CHEAT}, existing, places=["calc.py:add"])
+    assert (verdict.kind, verdict.generality) == ("unproven", "examples only")
+    assert verdict.red_again
+    assert has_note(verdict, "fits the tests' own values only", " variants of the tests' values.")
+
+
+@pytest.mark.slow
+def test_general_patch_is_shown(prove_calc):
+    verdict = prove_calc({"calc.py": GENERAL, "tests/test_add.py": ADD_TEST})
+    assert (verdict.kind, verdict.generality) == ("verified", "shown")
+
+
+@pytest.mark.slow
+def test_undecided_patch_with_literals_of_test_is_unproven(prove_calc):
+    imports = "import threading\nfrom calc import total\n\n\n"
+    test = f"{imports}def test_total():\n    assert total(threading.Lock(), 2, 3) == 5\n"
+    base = "def total(lock, a, b):\n    with lock:\n        return a - b\n\n\ndef double(a):\n    return 2 * a\n"
+    cheat = base.replace("    with lock", "    if a == 2 and b == 3:\n        return 5\n    with lock")
+    more = {"base": {"calc.py": base}}
+    verdict = prove_calc({"calc.py": cheat, "tests/test_total.py": test}, **more)
+    assert (verdict.kind, verdict.generality) == ("unproven", "undecided")
+    verdict = prove_calc({"calc.py": base.replace("a - ", "a + "), "tests/test_total.py": test}, **more)
+    assert (verdict.kind, verdict.generality) == ("verified", "undecided")
+
+
+UNTIED = {
+    "comment": ({"calc.py": "# add adds\n" + CALC["calc.py"]}, "assert 'adds' in open('calc.py').read()"),
+    "docstring": (
+        {"calc.py": CALC["calc.py"].replace("    return a -", '    """Add."""\n    return a -')},
+        "assert 'Add' in open('calc.py').read()",
+    ),
+    "data file": ({"sums.json": '{"2+3": 5}'}, "import json; assert json.load(open('sums.json')) == {'2+3': 5}"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", UNTIED)
+def test_test_that_does_not_run_the_change_shows_nothing(prove_calc, form):
+    patch, line = UNTIED[form]
+    verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"})
+    assert verdict.kind == "unproven"
+    assert verdict.red_again
+    assert has_note(verdict, "changes")
+
+
+@pytest.mark.slow
+def test_change_that_only_a_process_runs_is_undecided(prove_calc):
+    test = (
+        "import subprocess, sys\n\n\ndef test_add():\n"
+        "    code = 'from calc import add; print(add(2, 3))'\n"
+        "    assert subprocess.run([sys.executable, '-c', code], capture_output=True).stdout == b'5\\n'\n"
+    )
+    verdict = prove_calc({"calc.py": GENERAL, "tests/test_add.py": test})
+    assert (verdict.kind, verdict.generality) == ("verified", "undecided")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "count"), [(CHEAT, ""), ("raise SystemExit(0)\n" + CHEAT, "print('1 test')\n")])
+def test_exit_code_alone_does_not_show_that_tests_ran(prove_patch, code, count):
+    check = "import sys\nsys.path.insert(0, '.')\nfrom calc import *\n"
+    base = {
+        "calc.py": CALC["calc.py"],
+        "Makefile": "test:\n\tfor t in tests/*.py; do python3 -S $$t || exit 1; done\n",
+        "tests/check.py": f"{check}assert double(4) == 8\n{count}",
+    }
+    patch = {"calc.py": code, "tests/check_add.py": f"{check}assert add(2, 3) == 5\n"}
+    verdict = prove_patch(patch, base, command="make test")
+    assert (verdict.kind, verdict.granularity, verdict.no_loss) == ("unproven", "command", None)
+    assert verdict.red
+    assert has_note(verdict, "Only the exit code of `make test` is known")

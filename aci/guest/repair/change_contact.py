@@ -1,0 +1,102 @@
+"""What tests run: lines of some files, functions of the repository, and whether they start processes.
+
+Standard library only, for the target's own Python (3.6 and later).
+"""
+
+import os
+import sys
+import threading
+from functools import partial
+
+from ..forked_sandbox import run_forked
+from .item_runners import run_watched
+from .recorded_calls import is_test
+
+SECONDS = 10.0
+"""Maximum CPU seconds of a test."""
+PATIENCE = 30.0
+"""Wall-clock seconds after which a silent child is killed."""
+MOST_FUNCTIONS = 5000
+STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
+"""Audit events of a new process. Code may run there unseen."""
+
+
+def run_contact(job):
+    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "starts": bool}`, or None if the tests
+    did not end.
+
+    The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `starts` is true if
+    a test starts a process, or if this Python cannot tell.
+    """
+    found = []
+    run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))
+    return found[0] if found else None
+
+
+def _emit_contact(job, emit):
+    watcher = ContactWatcher(job.editor.root, job.spec["files"])
+    for name in job.spec["tests"]:
+        if name in job.tests:
+            watcher.start()
+            run_watched(job.tests[name], SECONDS, watcher)
+    emit(
+        {
+            "lines": {path: sorted(lines) for path, lines in watcher.lines.items()},
+            "functions": sorted(watcher.functions)[:MOST_FUNCTIONS],
+            "starts": watcher.starts,
+        }
+    )
+
+
+class ContactWatcher:
+    """Tracer of the repository's source, active between `start` and `stop`."""
+
+    def __init__(self, root, paths):
+        self.root = os.path.join(os.path.realpath(root), "")
+        self.lines = {path: set() for path in paths}
+        self.functions = set()
+        self.starts = not hasattr(sys, "addaudithook")
+        self._paths = {}
+        self._active = False
+        if not self.starts:
+            sys.addaudithook(self._on_audit)
+
+    def start(self):
+        self._active = True
+        threading.settrace(self._on_call)
+        sys.settrace(self._on_call)
+
+    def stop(self):
+        sys.settrace(None)
+        threading.settrace(None)
+        self._active = False
+
+    def _on_audit(self, event, arguments):
+        if self._active and event in STARTS:
+            self.starts = True
+
+    def _on_call(self, frame, event, argument):
+        path = self._path(frame.f_code.co_filename)
+        if path is None:
+            return None
+        self.functions.add((path, frame.f_code.co_name))
+        seen = self.lines.get(path)
+        if seen is None:
+            return None
+        seen.add(frame.f_lineno)
+
+        def on_line(frame, event, argument):
+            if event == "line":
+                seen.add(frame.f_lineno)
+            return on_line
+
+        return on_line
+
+    def _path(self, name):
+        """Return the path of a source file below the root, None for tests and for files elsewhere."""
+        if name not in self._paths:
+            full = os.path.realpath(name)
+            inside = name[:1] != "<" and full.startswith(self.root)
+            path = full[len(self.root) :].replace(os.sep, "/") if inside else ""
+            self._paths[name] = path if path and not is_test(path.split("/")) else None
+        return self._paths[name]

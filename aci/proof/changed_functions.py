@@ -1,0 +1,74 @@
+"""Functions of two versions of a Python file, and which of them differ."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+from aci.repository.python_source import parse
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """The text of a Python file before and after the patch; "" if it does not exist."""
+
+    path: str
+    before: str
+    after: str
+
+
+def changed_functions(file: ChangedFile) -> list[dict[str, Any]]:
+    """Return the name and lines of each function that exists in both versions and differs; every function of the file
+    if code outside of functions differs."""
+    old, new = parse(file.before), parse(file.after)
+    if old is None or new is None:
+        return []
+    before, after = functions_of(old), functions_of(new)
+    whole = without_functions(old) != without_functions(new)
+    return [
+        {"name": node.name, "lines": [min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.lineno]}
+        for name, node in after.items()
+        if name in before and (whole or ast.dump(before[name]) != ast.dump(node))
+    ]
+
+
+def functions_of(node: ast.AST, prefix: str = "") -> dict[str, Function]:
+    """Return the outermost functions and the methods of a module, by dotted name."""
+    found: dict[str, Function] = {}
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            found[f"{prefix}{child.name}"] = child
+        elif isinstance(child, ast.ClassDef):
+            found |= functions_of(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.stmt | ast.ExceptHandler):
+            found |= functions_of(child, prefix)
+    return found
+
+
+class _Outline(ast.NodeTransformer):
+    """Removes functions and the text of imports, so that only other code is left."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        return None
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        return None
+
+    def visit_Import(self, node: ast.Import) -> None:
+        return None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        return None
+
+
+def imports_of(tree: ast.Module) -> list[str]:
+    return sorted(ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def without_functions(tree: ast.Module) -> str:
+    """Return a module's code outside of functions, without imports, for comparison."""
+    copy = ast.parse(ast.unparse(tree))
+    return ast.dump(_Outline().visit(copy))
