@@ -10,6 +10,7 @@ from aci.proof.change_contact import changed_code, find_missing_contact
 from aci.proof.changed_functions import ChangedFile, functions_of
 from aci.proof.evidence import function_name
 from aci.proof.generality import Comparison, Generality, compare_versions, judge_generality
+from aci.proof.issue_relevance import find_irrelevance
 from aci.proof.overfitting import find_overfitting
 from aci.proof.proof_run import ProofRun
 from aci.repair.candidate_evaluator import Evaluator
@@ -43,6 +44,8 @@ def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Find
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
     if missing := find_missing_contact(changed, comparison.contact):
         return Finding("undecided", missing, missing)
+    if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
+        return Finding("undecided", irrelevance, irrelevance)
     generality, reason = judge_generality(comparison.calls, trial.issue.text)
     if generality == "examples only":
         return Finding(generality, reason, f"The patch fits the tests' own values only. {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ LONG = 5.0
 MOST_WAITED = 3
 """Maximum number of tests that are rerun alone with the full time limit to see if they hang, if every test was ended
 early."""
+RANDOM = random.SystemRandom()
 NEARLY = 0.9
 """A test that ran for at least this share of its full time limit before it was ended is not considered ended early."""
 
@@ -68,8 +70,9 @@ def judge_reproduction(
 
     Red must be seen twice in a row, so that a test that passes every other time is not accepted. If the failing tests
     take long, their failures in the suite without the patch count as the first time. The third part, red again, uses
-    the workspace in which the patched code has run, and a second green run follows it, so that files left behind by
-    earlier runs do not affect the result.
+    the workspace in which the patched code has run, and there is a second green run too, so that files left behind by
+    earlier runs do not affect the result. A new test that is quick runs once more, and in a random order, since it
+    may count its own runs.
 
     A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. However, if no
     test fails for another reason, at least one must hang for the full time limit of a test.
@@ -101,11 +104,10 @@ def judge_reproduction(
     if passing := [id for id in tests if not is_red(trial, red_twice, id)]:
         trial.note(f"Failed without the patch once, but not the second time: {format_names(passing)}.")
         return Verdict(red=False, green=False)
-    again = trial.only(after, tests, trial.without, each)
-    once_more = trial.only(after, tests, trial.proved)
-    if independent := [id for id in tests if not is_red(trial, again, id)]:
+    without, within = _repeated(trial, after, tests, each, green)
+    if independent := [id for id in tests if not all(is_red(trial, report, id) for report in without)]:
         trial.note(f"Passing without the source hunks too, so for another reason: {format_names(independent)}.")
-    if flaky := [id for id in tests if not passes(once_more, id) or fails(suite, id)]:
+    if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
@@ -118,6 +120,20 @@ def judge_reproduction(
         red_again=not independent,
         tests=tests,
     )
+
+
+def _repeated(
+    trial: ProofRun, after: Workspace, tests: Sequence[str], each: float, green: SuiteReport | None
+) -> tuple[list[SuiteReport | None], list[SuiteReport | None]]:
+    """Run the tests again without the source part of the patch, and with it; return the reports of both."""
+    order = [trial.without, trial.proved]
+    if trial.parts.test_files and green and green.seconds < LONG:
+        order.append(RANDOM.choice(order))
+        RANDOM.shuffle(order)
+    reports = [(tree, trial.only(after, tests, tree, each if tree == trial.without else None)) for tree in order]
+    return [one for tree, one in reports if tree == trial.without], [
+        one for tree, one in reports if tree != trial.without
+    ]
 
 
 def _patience(trial: ProofRun, green: SuiteReport | None) -> float:

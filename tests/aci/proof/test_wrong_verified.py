@@ -115,6 +115,13 @@ def test_undecided_patch_with_literals_of_test_is_unproven(prove_calc):
     assert (verdict.kind, verdict.generality) == ("verified", "undecided")
 
 
+SHOP = {
+    "shop/__init__.py": "",
+    "shop/price.py": CALC["calc.py"],
+    "shop/_vendor/__init__.py": "",
+    "shop/_vendor/price.py": CALC["calc.py"],
+    "shop/legacy.py": CALC["calc.py"],
+}
 UNTIED = {
     "comment": ({"calc.py": "# add adds\n" + CALC["calc.py"]}, "assert 'adds' in open('calc.py').read()"),
     "docstring": (
@@ -122,17 +129,36 @@ UNTIED = {
         "assert 'Add' in open('calc.py').read()",
     ),
     "data file": ({"sums.json": '{"2+3": 5}'}, "import json; assert json.load(open('sums.json')) == {'2+3': 5}"),
+    "vendored copy": ({"shop/_vendor/price.py": GENERAL}, "from shop._vendor.price import add; assert add(2, 3) == 5"),
+    "other copy": ({"shop/legacy.py": GENERAL}, "from shop.legacy import add; assert add(2, 3) == 5"),
+    "new helper": (
+        {"shop/helpers.py": "def slug(text):\n    return text.lower().replace(' ', '-')\n"},
+        "from shop.helpers import slug; assert slug('A B') == 'a-b'",
+    ),
+    "other function": (
+        {"calc.py": CALC["calc.py"].replace("2 * a", "2 * abs(a)")},
+        "from calc import double; assert double(-3) == 6",
+    ),
+    "counts its runs": (
+        {"calc.py": CALC["calc.py"].replace("a - b", "0 + a - b")},
+        "from pathlib import Path; from calc import add; add(2, 3); p = Path('/tmp/RUNS'); "
+        "p.write_text(p.read_text() + 'x' if p.exists() else 'x'); assert len(p.read_text()) in (1, 5)",
+    ),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", UNTIED)
-def test_test_that_does_not_run_the_change_shows_nothing(prove_calc, form):
+def test_test_that_is_not_tied_to_the_issue_shows_nothing(prove_calc, form, tmp_path):
     patch, line = UNTIED[form]
-    verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"})
+    line = line.replace("/tmp/RUNS", str(tmp_path / "runs"))
+    base = SHOP if any(path.startswith("shop/") for path in patch) else {}
+    verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"}, base)
+    while form == "counts its runs" and verdict.kind == "verified":  # by chance, in one of six orders
+        (tmp_path / "runs").unlink()
+        verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"}, base)
     assert verdict.kind == "unproven"
-    assert verdict.red_again
-    assert has_note(verdict, "changes")
+    assert verdict.red
 
 
 @pytest.mark.slow

@@ -1,0 +1,163 @@
+"""Check that what a patch changes and its tests run concerns what the issue is about.
+
+Otherwise an unrelated helper with its own test, or a fix of one of two copies of a function, would pass for a solution.
+Names are compared, so that only clear cases are found.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
+from aci.proof.change_contact import ChangedCode, Contact
+from aci.proof.changed_functions import Function, functions_of
+from aci.proof.proof_run import ProofRun, format_names
+from aci.repository.patch import is_test
+from aci.repository.python_source import parse
+
+VENDORED = {"vendor", "_vendor", "vendored", "_vendored", "third_party", "thirdparty", "extern", "node_modules"}
+DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+MOST_FILES, MOST_BYTES = 3000, 1_000_000
+MOST_PARSED = 60
+"""Maximum number of files that are parsed to follow calls."""
+HOPS = 4
+LEAST_NODES = 8
+"""Minimum size of a function, in nodes of its syntax tree, for an equal one to count as its copy."""
+COMMON = 5
+"""A name with at least this number of definitions says little about what the issue is about."""
+
+
+def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) -> str:
+    """Return why the changed code that the reproducing tests run is not what the issue is about, as a sentence; ""
+    if it is, or may be."""
+    ran = [path for path, lines in changed.lines.items() if contact.lines.get(path, frozenset()) & lines]
+    if not ran or contact.starts:
+        return ""
+    text = trial.issue.text
+    if all(_is_vendored(path) and not _names_file(text, path) for path in ran):
+        return f"The tests show a fix of a vendored copy only: {format_names(ran)}."
+    sources = Sources(trial)
+    functions = _ran_functions(trial, changed, contact)
+    if twin := sources.find_unchanged_copy(functions, trial):
+        return f"{twin}, which the patch does not change."
+    mentioned = sources.defined(_code_names(trial))
+    names = {name.rpartition(".")[2] for _, name in functions}
+    executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
+    if not functions or executed & mentioned.keys() or _shares_words(functions, text):
+        return ""
+    if mentioned and not sources.reaches(mentioned, names):
+        tested = format_names(sorted(names))
+        return f"The tests show a change of {tested}, but the issue is about {format_names(sorted(mentioned))}."
+    if not mentioned and all(one in changed.added for one in functions):
+        return f"The tests run only new code that the issue does not name: {format_names(sorted(names))}."
+    return ""
+
+
+def _ran_functions(trial: ProofRun, changed: ChangedCode, contact: Contact) -> list[tuple[str, str]]:
+    """Return the path and dotted name of each changed or new function of which a changed line ran."""
+    found = []
+    for path, lines in changed.lines.items():
+        ran = lines & contact.lines.get(path, frozenset())
+        tree = parse(trial.text(trial.proved, path)) if ran else None
+        for name, node in (functions_of(tree) if tree else {}).items():
+            if any(node.lineno <= line <= (node.end_lineno or node.lineno) for line in ran):
+                found.append((path, name))
+    return found
+
+
+def _is_vendored(path: str) -> bool:
+    return bool(VENDORED.intersection(PurePosixPath(path).parts))
+
+
+def _names_file(text: str, path: str) -> bool:
+    """Whether a text names a file: its path, its module, its own name, or its folder of vendored code."""
+    names = {path, path.removesuffix(".py").replace("/", "."), PurePosixPath(path).name}
+    names |= VENDORED.intersection(PurePosixPath(path).parts)
+    return any(name in text for name in names)
+
+
+def _code_names(trial: ProofRun) -> set[str]:
+    """Return the words of the issue that are written as names of code."""
+    mentions = find_mentions(trial.issue)
+    dotted = {part for name in mentions.dotted for part in name.split(".")}
+    return {
+        word
+        for word, places in mentions.names.items()
+        if word in mentions.called or INLINE in places or word in dotted or is_identifier_like(word)
+    }
+
+
+def _shares_words(functions: Iterable[tuple[str, str]], text: str) -> bool:
+    """Whether a word of the functions' or the files' names is in the text."""
+    words = {_stem(word.lower()) for word in re.findall(r"[^\W\d_]+", text)}
+    names = [part for path, name in functions for part in (*name.split("."), PurePosixPath(path).stem)]
+    terms = {_stem(term) for name in names for term in split_identifier(name) if len(term) > 2}
+    return bool(terms & words - STOP_WORDS)
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(?:ing|ed|es|s)$", "", word) if len(word) > 4 else word
+
+
+class Sources:
+    """The Python source files of the base, without tests."""
+
+    def __init__(self, trial: ProofRun) -> None:
+        files = trial.trees.files(trial.base)
+        paths = [path for path in files if path.endswith(".py") and not is_test(path)][:MOST_FILES]
+        self._texts = {path: trial.text(trial.base, path) for path in paths if files[path].size < MOST_BYTES}
+        self._parsed: dict[str, Mapping[str, Function]] = {}
+        self._paths: dict[str, list[str]] = {}
+        for path, text in self._texts.items():
+            for name in set(DEFINED.findall(text)):
+                self._paths.setdefault(name, []).append(path)
+
+    def defined(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Return the paths that define each name as a function or class; without names that are common."""
+        return {name: paths for name in names if 0 < len(paths := self._paths.get(name, [])) < COMMON}
+
+    def functions(self, path: str) -> Mapping[str, Function]:
+        if path not in self._parsed:
+            tree = parse(self._texts.get(path, "")) if len(self._parsed) < MOST_PARSED else None
+            self._parsed[path] = functions_of(tree) if tree else {}
+        return self._parsed[path]
+
+    def find_unchanged_copy(self, functions: Sequence[tuple[str, str]], trial: ProofRun) -> str:
+        """Return the beginning of a sentence on a copy of a changed function in a file that the patch does not change.
+
+        A copy does not count if the issue names the changed file."""
+        for path, name in functions:
+            node = self.functions(path).get(name)
+            if node is None or name.startswith("__") or "__" in name or _names_file(trial.issue.text, path):
+                continue
+            last = name.rpartition(".")[2]
+            for other in self.defined([last]).get(last, []):
+                twin = self.functions(other).get(name) if other not in trial.parts.source else None
+                if twin is not None and ast.dump(twin) == ast.dump(node) and len(list(ast.walk(node))) >= LEAST_NODES:
+                    return f"{name} in {path} has a copy in {other}"
+        return ""
+
+    def reaches(self, mentioned: Mapping[str, Sequence[str]], wanted: set[str]) -> bool:
+        """Whether a mentioned function or class may call one of the `wanted` functions, or the other way round."""
+        return self._spread(mentioned, wanted) or self._spread(self.defined(wanted), set(mentioned))
+
+    def _spread(self, starts: Mapping[str, Sequence[str]], wanted: set[str]) -> bool:
+        seen, names = set[str](), set(starts)
+        for _ in range(HOPS):
+            seen |= names
+            names = {used for name in names for used in self._used(name)} - seen
+            if names & wanted:
+                return True
+        return False
+
+    def _used(self, name: str) -> Iterator[str]:
+        """Yield the names that the functions, or the methods of the classes, with this name use."""
+        for path in self.defined([name]).get(name, []):
+            for dotted, node in self.functions(path).items():
+                if name in dotted.split("."):
+                    for part in ast.walk(node):
+                        if isinstance(part, ast.Name | ast.Attribute):
+                            yield part.id if isinstance(part, ast.Name) else part.attr
