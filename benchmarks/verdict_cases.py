@@ -20,14 +20,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from aci.proof.proof import prove
 from agent.evaluation.confidence_intervals import wilson
 from benchmarks.quixbugs import opened
 from trajectories.errors import SweAgentError
-from trajectories.records import Issue
+from trajectories.records import Issue, Verdict
 
 CASES = Path(__file__).parent / "cases"
 RIGHT = ("right", "single-value")
@@ -36,13 +38,14 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Row:
-    """The verdict on a case."""
+    """The verdict on a case, and its seconds of wall-clock time: in all, and by part of the proof."""
 
     name: str
     kind: str
     verdict: str
     generality: str
     seconds: float
+    parts: dict[str, float]
     notes: tuple[str, ...]
 
     @property
@@ -68,28 +71,32 @@ def create_repository(folder: Path, files: Mapping[str, str]) -> None:
 def judge(case: Mapping[str, Any]) -> Row:
     """Return the verdict of the proof on a case."""
     title, _, body = str(case["issue"]).strip().partition("\n")
-    started = time.monotonic()
+    times: list[tuple[float, str]] = []
     with tempfile.TemporaryDirectory(prefix="swe-agent-case-") as home:
         folder = Path(home) / "project"
         folder.mkdir()
         create_repository(folder, case["base"])
         with opened(folder, Path(home)) as (workspace, trees, base):
             patch = {path: None if text is None else text.encode() for path, text in case["patch"].items()}
+            tree = trees.write(patch, base)
+            started = time.monotonic()
             try:
                 verdict = prove(
                     workspace.fork,
                     trees,
                     base,
-                    trees.write(patch, base),
+                    tree,
                     issue=Issue(title, body.strip()),
                     command=case.get("command", ""),
                     reproduction=case.get("reproduction", ()),
                     timeout=SECONDS,
+                    say=lambda line: times.append((time.monotonic() - started, line)),
                 )
-                kind, generality, notes = verdict.kind, verdict.generality, verdict.notes
             except SweAgentError as error:
-                kind, generality, notes = "error", "", (error.message,)
-    return Row(case["name"], case["kind"], kind, generality, round(time.monotonic() - started, 2), notes)
+                verdict = Verdict(notes=(error.message,))
+            times.append((time.monotonic() - started, ""))
+    parts = {line: round(after - begun, 2) for (begun, line), (after, _) in pairwise(times)}
+    return Row(case["name"], case["kind"], verdict.kind, verdict.generality, times[-1][0], parts, verdict.notes)
 
 
 def summary(rows: Sequence[Row]) -> Iterator[str]:
@@ -105,6 +112,15 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
             bound = wilson(counts[claim], len(group))
             cells.append(f"{counts[claim]} ({bound.low:.1%}-{bound.high:.1%})")
         yield f"| {kind} | {len(group)} | {' | '.join(cells)} |"
+
+
+def times(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of a table with the seconds of each part of the proof."""
+    yield "| part | n | seconds, median | most |"
+    yield "|---|---|---|---|"
+    for part in dict.fromkeys(part for row in rows for part in row.parts):
+        seconds = [row.parts[part] for row in rows if part in row.parts]
+        yield f"| {part} | {len(seconds)} | {median(seconds):.2f} | {max(seconds):.2f} |"
 
 
 def main() -> None:
@@ -127,7 +143,7 @@ def main() -> None:
                 rows.append(row)
                 mark = " " if row.is_as_wanted else "!"
                 print(f"{mark} {row.kind:16} {row.name:44} {row.claim:24} {row.seconds:6.1f} s", flush=True)
-        print(f"\n{file.stem}\n\n" + "\n".join(summary(rows)) + "\n", flush=True)
+        print(f"\n{file.stem}\n\n" + "\n".join([*summary(rows), "", *times(rows)]) + "\n", flush=True)
         everything += rows
         if options.json:
             options.json.write_text(json.dumps([asdict(row) for row in everything], indent=1))
