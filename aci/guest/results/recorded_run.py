@@ -99,8 +99,9 @@ class Clock:
     """Time limit for tests: fails a test that runs longer than `limit` seconds.
 
     A test that computes all the time gets up to PATIENCE times as long if it has not used `limit` CPU seconds, since
-    the machine may be busy. The limit is halved after each test that exceeds it, but not below `least`. It uses SIGALRM, so it is inactive if
-    other code uses that signal. A hang in C code is ended only by the time limit of the whole run.
+    the machine may be busy. The limit is halved after each test that exceeds it, but not below `least`. It uses
+    SIGALRM, so it is inactive if other code uses that signal. A hang in C code is ended only by the time limit of the
+    whole run.
     """
 
     def __init__(self, limit):
