@@ -23,17 +23,8 @@ MISSING = (
 MISSING_ERRORS = {"ImportError", "ModuleNotFoundError", "AttributeError", "NameError"}
 ERROR_LINE = re.compile(r"^(?:E\s+)?(?:\w+\.)*(\w+(?:Error|Exception)): ", re.MULTILINE)
 FRAME_IN_TEXT = re.compile(r'(?:File "([^"]+)", line \d+|^(\S[^:\n]*):\d+: in )', re.MULTILINE)
-STARTUP = re.compile(r"(?:.*/)?(?:sitecustomize\.py|usercustomize\.py|[^/]+\.pth)")
 STAND_IN = re.compile(r"(?:src/)?(\w+)(?:/__init__)?(?:\.py|\.pyc|(?:\.[^/]*)?\.(?:so|pyd))")
 RUNNER_MODULES = {"pytest", "_pytest", "pluggy", "iniconfig"}
-SPECIAL_CASES = {
-    re.compile(r"PYTEST_CURRENT_TEST|PYTEST_VERSION"): "checks whether pytest runs it",
-    re.compile(r"sys\.modules\b.*\b(?:_?pytest|unittest)\b|\b(?:_?pytest|unittest)\b.*\bsys\.modules"): (
-        "checks whether a test runner is loaded"
-    ),
-    re.compile(rf"{PREFIX}\w|SWE_AGENT_[A-Z]"): "names the programs that run and measure the tests",
-    re.compile(r"\bos\._exit\b"): "ends the interpreter at once",
-}
 AGAINST = re.compile(
     r"\b(?:outdated|obsolete|contradicts?|no longer (?:valid|right|correct|true|applies|holds)"
     r"|(?:expects?|asserts?)\b.*\b(?:wrong|incorrect|old|instead of|outdated)"
@@ -117,7 +108,9 @@ def describe_contact(result: TestResult, test_source: str, places: Sequence[str]
             return f"covering {place}"
     for place, path, name in wanted:
         last = name.rpartition(".")[2]
-        if _module_of(path, modules) and re.search(rf"(?<!\w){re.escape(last)}(?!\w)" if last else "", test_source):
+        if is_one_of_modules(path, modules) and re.search(
+            rf"(?<!\w){re.escape(last)}(?!\w)" if last else "", test_source
+        ):
             return f"importing {place}"
     return ""
 
@@ -134,7 +127,8 @@ def imported_names(source: str) -> set[str]:
     return found
 
 
-def _module_of(path: str, modules: set[str]) -> bool:
+def is_one_of_modules(path: str, modules: set[str]) -> bool:
+    """Whether a file's module has one of these dotted names, from any folder that may be on the import path."""
     parts = PurePosixPath(path.removesuffix(".py")).parts
     parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
     return any(".".join(parts[at:]) in modules for at in range(len(parts)))
@@ -151,11 +145,6 @@ def find_contradiction(text: str, id: str) -> str:
     return ""
 
 
-def startup_files(paths: Iterable[str]) -> list[str]:
-    """Return the files that Python runs at every start: if a patch contains one, no result can be trusted."""
-    return [path for path in paths if STARTUP.fullmatch(path)]
-
-
 def shadowing_modules(added: Iterable[str], existing: Collection[str]) -> list[str]:
     """Return new modules that Python would import instead of those of the test runner or the standard library."""
     found = []
@@ -167,9 +156,3 @@ def shadowing_modules(added: Iterable[str], existing: Collection[str]) -> list[s
         if hides and not known:
             found.append(path)
     return found
-
-
-def special_cases(diff: str) -> list[str]:
-    """Return descriptions of added lines in a patch that seem to be meant only for the tests."""
-    lines = added_lines(diff)
-    return [why for pattern, why in SPECIAL_CASES.items() if any(pattern.search(line) for line in lines)]

@@ -16,13 +16,14 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Literal
 
-from aci.proof import evidence
 from aci.proof.affected_callers import affected_callers
 from aci.proof.patch_experiment import try_patch
 from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from aci.proof.reproduction import find_fixed_tests, judge_reproduction
+from aci.proof.runner_recognition import find_runner_recognition
+from aci.proof.startup_code import find_startup_code
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import related_tests
 from aci.repository.added_tests import COPY, copy_path
@@ -236,8 +237,6 @@ def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verd
 
 
 def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
-    for why in evidence.special_cases(trial.parts.diff):
-        trial.note(f"The patch {why}: review it before you trust it.")
     notes = (
         *trial.notes,
         *_ran(baseline, suite, trial.related),
@@ -256,16 +255,10 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
 
 def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> None:
     """Add a doubt for each reason not to trust the reports of the runs with the patch."""
-    if startup := evidence.startup_files(trial.parts.source):
-        trial.doubt(f"Python runs {format_names(startup)} at every start, so no result can be trusted.")
-    stand_ins = (
-        evidence.shadowing_modules(trial.parts.added, trial.trees.files(trial.base)) if trial.parts.added else []
-    )
-    if stand_ins:
-        trial.doubt(
-            f"{format_names(stand_ins)} would be imported instead of a module of Python or of the test runner, so no "
-            "result can be trusted."
-        )
+    for reason in find_startup_code(trial.trees, trial.base, trial.proved, trial.parts):
+        trial.doubt(reason)
+    for reason in find_runner_recognition(trial.trees, trial.base, trial.proved, trial.parts.source):
+        trial.doubt(reason)
     if suite and baseline and baseline.ended_well and not suite.ended_well:
         trial.doubt(
             "With the patch the suite does not finish in time."

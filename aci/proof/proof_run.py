@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aci.repository.added_tests import copy_path, extended_test_files
@@ -57,7 +58,7 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
     source files."""
     source, added, tests, kept_out = [], [], [], []
     extended = extended_test_files(trees, base_tree, tree)
-    scripts = script_files(command, lambda path: _text(trees, base_tree, path))
+    scripts = script_files(command, lambda path: read_text(trees, base_tree, path))
     for change in trees.changed(base_tree, tree):
         if change.path in extended:
             continue
@@ -74,8 +75,11 @@ def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> P
     return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff, extended)
 
 
-def _text(trees: Trees, tree: str, path: str) -> str:
-    return trees.read(tree, path).decode("utf-8", "replace") if trees.entry(tree, path) else ""
+def read_text(trees: Trees, tree: str, path: str) -> str:
+    """Return the text of a file; "" if there is no such file or it is too large."""
+    with suppress(OSError, UsageError):
+        return trees.read(tree, path).decode("utf-8", "replace")
+    return ""
 
 
 SLACK = 3

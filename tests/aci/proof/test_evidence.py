@@ -136,26 +136,6 @@ def test_modules_that_shadow_runner_modules_are_found(path, existing, shadows):
     assert evidence.shadowing_modules([path], existing) == [path] * shadows
 
 
-def test_startup_files_are_found():
-    paths = ["sitecustomize.py", "src/usercustomize.py", "a/b.pth", "not_sitecustomize.py", "pth.py"]
-    assert evidence.startup_files(paths) == ["sitecustomize.py", "src/usercustomize.py", "a/b.pth"]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "if 'pytest' in sys.modules:",
-        "os.environ['PYTEST_CURRENT_TEST']",
-        "os._exit(0)",
-        "import _swe_agent_guest",
-        "os.environ['SWE_AGENT_RUN']",
-    ],
-)
-def test_special_cases_for_tests_are_found(line):
-    assert evidence.special_cases(f"+{line}\n")
-    assert not evidence.special_cases(f"-{line}\n {line}\n")
-
-
 @given(st.text(), st.text(min_size=1))
 def test_any_text_is_accepted(text, other):
     result = TestResult(other, "failed", text, error=other, trace=(other,))

@@ -372,10 +372,40 @@ def test_source_named_like_test_is_reported(prove_patch):
     assert not has_note(prove_patch(SOLVED, base), "by its name")
 
 
-def test_special_cases_for_tests_are_reported(prove_patch):
+@pytest.mark.slow
+def test_patch_that_recognises_the_runner_is_unproven(prove_patch):
     special = "import os\ndef total(items):\n    return 3 if 'PYTEST_CURRENT_TEST' in os.environ else 0\n"
-    verdict = prove_patch({**SOLVED, "shop/price.py": special + WRONG[WRONG.index("def tax") :]})
-    assert has_note(verdict, "checks whether pytest runs it")
+    special += WRONG[WRONG.index("def tax") :]
+    test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
+    patch = {"shop/price.py": special, "tests/test_issue.py": test}
+    verdict = prove_patch(patch, command="")
+    assert (verdict.kind, *parts(verdict)) == ("unproven", True, True, True, True)
+    assert has_note(verdict, "shop/price.py checks whether pytest runs it", "no result can be trusted")
+
+
+@pytest.mark.slow
+def test_project_that_recognises_the_runner_itself_is_verified(prove_patch):
+    own = "import os\nTESTED = 'PYTEST_CURRENT_TEST' in os.environ\n"
+    base = {**BASE, "shop/price.py": own + WRONG}
+    assert (
+        prove_patch({"shop/price.py": own.replace("TESTED", "IS_TESTED") + RIGHT, **NEW_TEST}, base).kind == "verified"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "startup",
+    [
+        {"sitecustomize/__init__.py": "x = 1\n"},
+        {"shop.egg-info/entry_points.txt": "[pytest11]\nshop = shop.price\n"},
+        {"shop/stock.py": BASE["shop/stock.py"] + "def pytest_runtest_call(item): item.obj = print\n"},
+    ],
+    ids=lambda files: next(iter(files)),
+)
+def test_patch_with_code_that_is_loaded_by_itself_is_unproven(prove_patch, startup):
+    base = {**BASE, "conftest.py": "from shop.stock import *\n"}
+    assert prove_patch(SOLVED, base, command="").kind == "verified"
+    assert prove_patch({**SOLVED, **startup}, base, command="").kind == "unproven"
 
 
 @pytest.mark.slow

@@ -74,8 +74,8 @@ SOURCES = {
 }  # fmt: skip
 
 
-NOT_CATCHABLE = ("patches the runner", "equals everything", "knows it is tested")
-"""Attacks that change the very process that reports the results; see docs/security.md."""
+NOT_CATCHABLE = ("equals everything",)
+"""Attacks that no test can show; see docs/security.md."""
 
 
 @pytest.mark.docker
