@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shim before a build tool in PATH: for `test` it saves the output to a file; other commands run unchanged.
+# Shim before a program in PATH: it saves the output of one subcommand, or of every call. Other calls run unchanged.
 tool=${0##*/}
 left=
 while [ -n "$PATH" ]; do
@@ -9,22 +9,24 @@ while [ -n "$PATH" ]; do
 done
 PATH=$left
 export PATH
+wanted=%SUBCOMMAND%
 command=
 for word in "$@"; do
     case $word in +* | -*) ;; *) command=${command:-$word} ;; esac
 done
-[ "$command" = test ] || exec "$tool" "$@"
-ours=1
+[ -z "$wanted" ] || [ "$command" = "$wanted" ] || exec "$tool" "$@"
+ours=$wanted
 dashes=
 for word in "$@"; do
     shift
     set -- "$@" "$word"
-    if [ "$word" = test ] && [ -n "$ours" ]; then
+    if [ -n "$ours" ] && [ "$word" = "$wanted" ]; then
         set -- "$@" %ADDED%
         ours=
     fi
     [ "$word" != -- ] || dashes=1
 done
+[ -n "$wanted" ] || set -- %ADDED% "$@"
 out=%OUT%/$tool-$$
 printf '%s\n' "$PWD" >"$out.cwd"
 fit() { # cut a huge output down to the lines with test results

@@ -1,4 +1,4 @@
-"""Plug-in interface for test runners: hooks that make a runner report each test, whatever command runs it.
+"""Plug-in interface for test runners: hooks that make a runner report each test.
 
 A runner is a module `aci/runners/<name>.py` with
 
@@ -7,8 +7,9 @@ A runner is a module `aci/runners/<name>.py` with
     read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]
         Yield the results in a file `<name>-…` in `request.out`.
 
-`read` may be missing if the hook itself appends result lines (see `aci/testing/suite_results.py`) to `request.lines`.
-Files of a workspace are not trusted: a runner reads them with limits, and skips what it does not understand.
+`build_report` in `aci/testing/suite_results.py` describes the lines. `read` may be missing if the hook itself appends
+lines to `request.lines`. Files of a workspace are not trusted: a runner reads them with limits, and skips what it does
+not understand. Files that are too large for all their limits (`result_collection.py`) make the results incomplete.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ from trajectories.plugins import names
 PYTHON = re.compile(r"\b(?:py\.?test|unittest|manage\.py|runtests\.py|django(?:-admin)?\s+test)\b")
 """Matches commands that run only Python tests."""
 MOST_BYTES = 50_000_000
-"""Size limit of a file that a runner writes."""
+"""Size limit of a file that a wrapper writes (see `build_wrapper`)."""
+START = (
+    r"""(?:^|[;&|(){}!\n"'`]|\b(?:then|do|else|if|while|until)[ \t])[ \t]*"""
+    r"(?:(?:\w+=[^\s;&|]*|-\S+|\d+[smh]?|env|exec|time|timeout|nice|sudo|xvfb-run|php|npx)[ \t]+)*"
+)
+"""Matches what comes before a program in a shell command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,8 @@ class RunnerRequest:
     """One run of tests in the repository at `root`, limited to `nodes` (empty: all tests).
 
     `folder` is outside the repository and holds the run's files. `look` returns the text of a file of the repository,
-    "" if it does not exist. `exists` tells whether a source file exists, for languages whose runners report only the
-    class or crate of a test. `limit` is the time limit of each test, in seconds.
+    "" if it does not exist. `exists` tells whether a file exists, outside of `node_modules`, `target` and `.git`.
+    `limit` is the time limit of each test, in seconds.
     """
 
     root: str
@@ -49,7 +55,7 @@ class RunnerRequest:
 
     @property
     def out(self) -> str:
-        """The folder for result files that runners write."""
+        """The folder for result files that runners write; it exists when the command starts."""
         return f"{self.folder}/out"
 
     @property
@@ -67,8 +73,8 @@ class RunnerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """Additions that make a runner report its results: the `command` to run, `files` to write into the folder, and
-    environment variables (`env`).
+    """Additions that make a runner report its results: the `command` to run (in bash, or sh where there is no bash),
+    `files` to write into the request's `folder`, and environment variables (`env`).
 
     Files under `bin/` are programs and take precedence over other programs of the same name. A value in `env` is put in
     double quotes, so that `${NAME}` in it expands to a variable of the session. `reports` holds `find -name` patterns
@@ -110,15 +116,28 @@ def collect_hooks(request: RunnerRequest, command: str) -> tuple[str, list[Hook]
     return command, found
 
 
-def build_wrapper(request: RunnerRequest, added: Sequence[str], run: str, kept: str) -> bytes:
-    """Return a program that wraps a build tool: it inserts `added` after the subcommand `test`, then runs `run`.
+def program_call(name: str) -> str:
+    """Return a pattern of a call, also by a path, of the program whose name matches `name`; group 1 ends with the name.
 
-    `run` is shell code. In it, `"$tool" "$@"` is the whole call of the tool, `$out` is the file to write, and `$dashes`
-    is set if the call contains `--`. The function `fit` reduces a huge `$out` to the lines that match `kept`.
-    `$out.cwd` holds the working directory of the call.
+    The program is at the start of a command, after variables and programs such as `env` and `time`; in
+    `cd bats && bats test` that is the second `bats`.
+    """
+    return rf"({START}(?:[^\s;&|()]*/)?(?:{name}))(?=[\s;&|)]|$)"
+
+
+def build_wrapper(
+    request: RunnerRequest, added: Sequence[str], run: str, kept: str = "", subcommand: str = "test"
+) -> bytes:
+    """Return a program that wraps a tool: it inserts `added` after the subcommand, then runs `run`. Other subcommands
+    run unchanged. If `subcommand` is empty, it inserts `added` before the arguments of every call.
+
+    `run` is shell code. In it, `"$tool" "$@"` is the whole call of the tool, `$out` is the file to write, another one
+    for each call, and `$dashes` is set if the call contains `--`. The function `fit` reduces a huge `$out` to the lines
+    that match `kept`. `$out.cwd` holds the working directory of the call.
     """
     text = program_source("shim.sh").decode()
     places = {"%BIN%": shlex.quote(f"{request.folder}/bin"), "%OUT%": shlex.quote(request.out)}
+    places["%SUBCOMMAND%"] = shlex.quote(subcommand)
     fit = {"%MOST%": str(MOST_BYTES), "%KEPT%": shlex.quote(kept)}
     for name, value in {"%ADDED%": shlex.join(added), "%RUN%": run, **fit, **places}.items():
         text = text.replace(name, value)

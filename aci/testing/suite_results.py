@@ -165,10 +165,20 @@ class SuiteReport:
 
 
 def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteReport:
-    """Build the report of a command from its lines `{"start"}`, `{"running"}`, `{"id", "outcome", …}`, `{"finish"}`.
+    """Build the report of a command from its lines. These are all lines of one call of a runner, with all their keys:
 
-    A line `{"unasked"}` reports a failed test that was not requested. Other lines are skipped. Without a start line,
-    only the exit code is known.
+        {"start": "bats"}
+        {"running": "test/a.bats::adds"}
+        {"id": "test/a.bats::adds", "outcome": "failed", "message": "1 is not 2", "path": "test/a.bats", "line": 3,
+         "seconds": 0.1, "error": "AssertionError", "trace": [["test/a.bats", 4, "adds"]]}
+        {"unasked": 1}
+        {"finish": 0, "expected": 1}
+
+    A result needs only `id` and `outcome`. An id begins with the file or class and has `::` before the test's name. A
+    frame in `trace` is `[path, line, function]`, innermost last. `unasked` reports a failed test that was not
+    requested, instead of its result. `finish` is not 0 if the runner failed by a rule of its own; it may announce its
+    exit code as `code`. Without it, or with fewer lines `running` than `expected`, the report is not complete. Other
+    lines are skipped. Without a start line, only the exit code is known.
     """
     starts = [line for line in lines if "start" in line]
     finishes = [line for line in lines if "finish" in line]

@@ -27,9 +27,9 @@ __all__ = ["SuiteReport", "TestResult", "run_tests"]
 SESSION = HARNESS_SESSION
 UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
-SOURCE_ENDS = (".rs", ".java", ".kt", ".groovy", ".scala")
-"""Source file suffixes of languages whose runners report a class or crate, which may be in one of several folders."""
-MOST_SOURCES = 200_000
+JVM_ENDS = (".java", ".kt", ".groovy", ".scala")
+"""Suffixes of the source files that may hold a JVM class."""
+MOST_LISTED = 200_000
 TEST_LIMIT = 60.0
 """Maximum number of seconds for one test, if an alarm can end it, so that one hanging test does not prevent other
 results."""
@@ -92,17 +92,21 @@ def _look(workspace: Workspace, path: str) -> str:
 
 
 def _existing(workspace: Workspace) -> Callable[[str], bool]:
-    """Return a function that tells whether a source file exists; its first call lists all source files."""
-    chosen = " -o ".join(f"-name '*{end}'" for end in SOURCE_ENDS)
+    """Return a function that tells whether a file exists; its first call for a suffix lists the files that have it."""
 
     @cache
-    def listed() -> frozenset[str]:
+    def listed(ends: Sequence[str]) -> frozenset[str]:
         ignored = r"\( -name node_modules -o -name .git -o -name target \) -prune -o"
-        command = f"cd {shlex.quote(workspace.root)} && find . {ignored} \\( {chosen} \\) -print"
+        chosen = " -o ".join(f"-name {shlex.quote(f'*{end}')}" for end in ends)
+        command = f"cd {shlex.quote(workspace.root)} && find . {ignored} ! -type d \\( {chosen} \\) -print"
         found = workspace.run(command, 60, SESSION).text.splitlines()
-        return frozenset(path.removeprefix("./") for path in found[:MOST_SOURCES])
+        return frozenset(path.removeprefix("./") for path in found[:MOST_LISTED])
 
-    return lambda path: path in listed()
+    def exists(path: str) -> bool:
+        end = posixpath.splitext(path)[1]
+        return path in listed(JVM_ENDS if end in JVM_ENDS else (end,))
+
+    return exists
 
 
 def _run(

@@ -164,6 +164,14 @@ def test_phpunit_results_are_read():
     assert failed.message.startswith("CalcTest::testFails\nFailed asserting that 3 matches expected 4.")
 
 
+def test_each_call_of_phpunit_has_its_own_report():
+    command = collect_hooks(make_request(), "cd phpunit && phpunit a; php vendor/bin/phpunit b")[0]
+    assert command == (
+        "cd phpunit && phpunit --log-junit /harness/out/phpunit-1.xml a; "
+        "php vendor/bin/phpunit --log-junit /harness/out/phpunit-2.xml b"
+    )
+
+
 def test_maven_report_is_read():
     request = make_request(src_test_java_x_CalcTest_java="x", src_main_java_x_Calc_java="x")
     data = (RECORDED / "TEST-x.CalcTest.xml").read_bytes()

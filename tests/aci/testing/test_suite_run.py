@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from aci.runtime.workspace import CommandResult
+from aci.testing import suite_run
 from aci.testing.suite_command import command_for_nodes, detect_command, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
@@ -51,6 +52,13 @@ def test_pytest_is_detected_and_runs_only_given_nodes(open_local):
     assert report.find("tests/test_a.py::test_boom").trace == ("tests/test_a.py:6:test_boom", "pkg/__init__.py:5:boom")
     nodes = ["tests/test_a.py::test_p[a b]", "tests/test_a.py::test_p[$(x)]", "tests/test_a.py::test_p[it's]"]
     assert run_tests(workspace, nodes=nodes).passed == tuple(nodes)
+
+
+@pytest.mark.parametrize("path", ["src/a.java", "src/b.rs", "test/c.bats", "Rakefile", "d e/f'g.py"])
+def test_runner_can_ask_whether_any_file_exists(open_local, path):
+    exists = suite_run._existing(open_local({path: "", "node_modules/x.js": ""}))
+    assert exists(path)
+    assert not any(map(exists, (f"no/{path}", "node_modules/x.js", "src")))
 
 
 @pytest.mark.slow
