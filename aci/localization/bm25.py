@@ -18,7 +18,7 @@ from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 from aci.graph.code_graph import Graph
 from aci.graph.term_postings import Postings
 from aci.issue_text.issue_mentions import Mentions, count_terms
-from aci.localization.signals import Flags, Floats, Ints
+from aci.localization.signals import Flags, Floats, Ints, IssueWords
 
 TITLE_WEIGHT = 3.0
 MOST_TERMS = 200
@@ -55,11 +55,12 @@ class TermIndex:
         """`wanted` holds a flag for each file number: whether the file may be a result."""
         self.graph, self.wanted = graph, wanted
         counts = mentions.title + mentions.prose + mentions.code + mentions.trace
-        self.title = {term: float(count) for term, count in mentions.title.items()}
+        title = {term: float(count) for term, count in mentions.title.items()}
         self.all = {
-            term: (1 + math.log(count)) * (TITLE_WEIGHT if term in self.title else 1.0)
+            term: (1 + math.log(count)) * (TITLE_WEIGHT if term in title else 1.0)
             for term, count in sorted(counts.items())
         }
+        self.words = IssueWords(title, self.all)
         self.nodes = len(graph.file)
         self.in_wanted = wanted[graph.file]
         self.holders = {

@@ -10,12 +10,13 @@ import numpy as np
 from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION, Symbol
-from aci.issue_text.issue_mentions import Mentions, split_identifier
+from aci.issue_text.issue_mentions import Mentions
 from aci.issue_text.issue_snippets import SnippetTrace
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import MessageSearch, Pointer, Pointers
+from aci.localization.name_signals import file_stems, name_words, special_names
 from aci.localization.past_changes import Commits, SimilarCommits
-from aci.localization.signals import Floats, Ints, Signal, normalise
+from aci.localization.signals import Floats, Ints, IssueWords, Signal, normalise
 
 KINDS = {
     **dict.fromkeys(("class", "function", "method", "called", "trace", "link"), 1.0),
@@ -73,6 +74,15 @@ MOST_FUNCTIONS = 150
 FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "method")
 FUNCTION_POINTERS = ("link", "trace", "ran", "called", "method")
 
+PATH_SIGNALS: Mapping[str, Callable[[Sequence[str], IssueWords], Signal]] = {
+    "stem": file_stems,
+}
+"""Signals of files that are computed from their paths and the words of the issue."""
+SYMBOL_SIGNALS: Mapping[str, Callable[[Sequence[Symbol], IssueWords], Signal]] = {
+    "special": special_names,
+}
+"""Signals of functions that are computed from their names and the words of the issue."""
+
 ReadFiles = Callable[[Sequence[str]], Mapping[str, bytes]]
 """Returns the bytes of the files at the given paths."""
 
@@ -110,8 +120,9 @@ class CandidateSearch:
         self.graph, self.mentions, self._read = graph, mentions, read
         wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
         self._texts = TermIndex(graph, wanted, mentions)
+        self._words = self._texts.words
         self._pointers = Pointers(graph, wanted, mentions, traced)
-        self._earlier = SimilarCommits(commits, self._texts.all, mentions)
+        self._earlier = SimilarCommits(commits, self._words.all, mentions)
         self._past = self._earlier.files(graph.number)
         for signal in self._past.values():
             signal.values[~wanted] = 0.0
@@ -125,7 +136,7 @@ class CandidateSearch:
         documents = self._texts.files()
         chosen = self._chosen_files(documents)
         slot = {number: place for place, number in enumerate(chosen.tolist())}
-        whole, title = documents.scores([self._texts.all, self._texts.title], chosen)
+        whole, title = documents.scores([self._words.all, self._words.title], chosen)
         signals = {"text": self._text_signal(normalise(whole), documents, chosen), "title": Signal(normalise(title))}
         for name in ("past", "commit", "commit_message"):
             signals[name] = _selected(self._past[name], chosen)
@@ -133,7 +144,8 @@ class CandidateSearch:
         for kind, file, _, value, why in self._pointers.all:
             if kind in signals and file in slot:
                 signals[kind].raise_to(slot[file], value, why)
-        signals["stem"] = self._stems(chosen)
+        paths = [self.graph.paths[number] for number in chosen]
+        signals |= {name: find(paths, self._words) for name, find in PATH_SIGNALS.items()}
         likeliest = self._likeliest(signals)
         self._fetch(chosen[likeliest])
         texts = {int(place): self._read_texts[int(chosen[place])].decode("utf-8", "replace") for place in likeliest}
@@ -142,7 +154,7 @@ class CandidateSearch:
 
     def _chosen_files(self, documents: Documents) -> Ints:
         """Return the files that match the issue's words best, that past commits suggest, or that the issue names."""
-        look = documents.matched_weights(self._texts.all)
+        look = documents.matched_weights(self._words.all)
         best = np.argsort(-look, kind="stable")[: MOST_FILES - 100]
         chosen = {int(number) for number in best if look[number] > 0}
         for signal in self._past.values():
@@ -154,18 +166,8 @@ class CandidateSearch:
 
     def _text_signal(self, values: Floats, documents: Documents, chosen: Ints) -> Signal:
         best = np.argsort(-values, kind="stable")[:READ_FILES]
-        words = {int(n): documents.heaviest(self._texts.all, int(chosen[n])) for n in best}
+        words = {int(n): documents.heaviest(self._words.all, int(chosen[n])) for n in best}
         return Signal(values, {n: f"text: {', '.join(found)}" for n, found in words.items()})
-
-    def _stems(self, chosen: Ints) -> Signal:
-        """Return a signal for files: the share of the words in a file's name that occur in the title."""
-        signal = Signal.none(len(chosen))
-        for place, number in enumerate(chosen):
-            words = _name_words(_stem(self.graph.paths[number]))
-            if words:
-                found = sum(word in self._texts.title for word in words) / len(words)
-                signal.raise_to(place, found, "its name in the title")
-        return signal
 
     def _likeliest(self, signals: Mapping[str, Signal]) -> Ints:
         look = signals["text"].values + 0.5 * signals["past"].values
@@ -200,7 +202,7 @@ class CandidateSearch:
 
     def _chosen_functions(self, documents: Documents, best: set[int], slot: Mapping[int, int]) -> Ints:
         chosen = np.isin(self.graph.file, np.array(sorted(best), np.int64)) & ~self._texts.is_file
-        look = documents.matched_weights(self._texts.all)
+        look = documents.matched_weights(self._words.all)
         chosen[np.argsort(-look, kind="stable")[:MOST_FUNCTIONS]] = True
         for pointer in self._pointers.all:
             if pointer.node >= 0 and pointer.kind != "function":
@@ -212,18 +214,18 @@ class CandidateSearch:
         self, found: FunctionCandidates, documents: Documents, files: FileCandidates, scores: Floats
     ) -> None:
         nodes, count = found.nodes, len(found.nodes)
-        whole, title = documents.scores([self._texts.all, self._texts.title], nodes)
+        whole, title = documents.scores([self._words.all, self._words.title], nodes)
         text = Signal(normalise(whole))
         best = np.argsort(-text.values, kind="stable")[:READ_FILES]
         for place in best.tolist():
-            text.why[place] = "text: " + ", ".join(documents.heaviest(self._texts.all, int(nodes[place])))
+            text.why[place] = "text: " + ", ".join(documents.heaviest(self._words.all, int(nodes[place])))
         signals = found.signals
         signals["text"], signals["title"] = text, Signal(normalise(title))
         in_file = _ranks(whole, found.files)
         signals["text_rank_in_file"] = Signal(
             1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "best text match in its file")
         )
-        signals["covered"] = Signal(documents.coverage(self._texts.all)[nodes])
+        signals["covered"] = Signal(documents.coverage(self._words.all)[nodes])
         order = _ranks(scores, np.zeros(len(scores), np.int64))
         signals["file"] = Signal(1 + np.maximum(scores - scores.max(), -8.0)[found.files] / 8)
         signals["file_rank"] = Signal(1 / (1 + order[found.files]))
@@ -235,6 +237,7 @@ class CandidateSearch:
         signals["class_in_title"] = self._class_in_title(found, place_of)
         reached = personalised_pagerank(self.graph, files.numbers, self._pointers.all, nodes)
         signals["spread"] = Signal(normalise(reached), common="near what the issue names")
+        signals |= {name: find(found.symbols, self._words) for name, find in SYMBOL_SIGNALS.items()}
         signals |= self._name_signals(found, documents)
         sources = self._sources(found, files)
         signals["message"] = self._message(found, files, sources)
@@ -257,19 +260,17 @@ class CandidateSearch:
         """Return signals from names, such as the share of the words in a function's or class's name that occur in the
         issue."""
         count = len(found.nodes)
-        name, owner, special = Signal.none(count), Signal.none(count), np.zeros(count)
+        name, owner = Signal.none(count), Signal.none(count)
         for place, symbol in enumerate(found.symbols):
             around, _, bare = symbol.name.rpartition(".")
-            special[place] = bare.startswith("__")
-            name.raise_to(place, self._known_share(_name_words(bare), documents), "words of its name")
+            name.raise_to(place, self._known_share(name_words(bare), documents), "words of its name")
             owner.raise_to(
-                place, self._known_share(_name_words(around.rpartition(".")[2]), documents), "words of its class's name"
+                place, self._known_share(name_words(around.rpartition(".")[2]), documents), "words of its class's name"
             )
         length = self.graph.code_length[found.nodes]
         return {
             "name": name,
             "class_name": owner,
-            "special": Signal(special),
             "length": Signal(np.minimum(np.log1p(length) / 6, 1.0)),
         }
 
@@ -277,7 +278,7 @@ class CandidateSearch:
         """Return the share of these words that the issue contains, weighted by rarity; a word that is not in the index
         counts as rare."""
         weights = [documents.rarity.get(word, 6.0) for word in words]
-        known = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._texts.all)
+        known = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._words.all)
         return known / sum(weights) if weights else 0.0
 
     def _sources(self, found: FunctionCandidates, files: FileCandidates) -> dict[int, str]:
@@ -298,17 +299,6 @@ class CandidateSearch:
 def _selected(signal: Signal, chosen: Ints) -> Signal:
     why = {place: signal.why[n] for place, n in enumerate(chosen.tolist()) if n in signal.why}
     return Signal(normalise(signal.values[chosen]), why)
-
-
-def _name_words(name: str) -> Sequence[str]:
-    whole, *parts = split_identifier(name) or ("",)
-    return parts or ([whole] if whole else [])
-
-
-def _stem(path: str) -> str:
-    folder, _, name = path.rpartition("/")
-    stem = name.rpartition(".")[0]
-    return folder.rpartition("/")[2] if stem in ("__init__", "index", "mod") and folder else stem
 
 
 def _ranks(values: Floats, groups: Ints) -> Ints:

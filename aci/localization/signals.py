@@ -39,6 +39,14 @@ class Signal:
 Signals = Mapping[str, Signal]
 
 
+@dataclass(frozen=True, slots=True)
+class IssueWords:
+    """The words of an issue in lower case, with their weights: those of its title, and those of its whole text."""
+
+    title: Mapping[str, float]
+    all: Mapping[str, float]
+
+
 def normalise(values: Floats) -> Floats:
     """Return the values divided by the greatest one."""
     greatest = values.max(initial=0.0)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import is_test_or_example
+from aci.graph.outline import Symbol
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization.candidate_places import CandidateSearch
+from aci.localization import candidate_places
 from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
-from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, scores, weights
+from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
+from aci.localization.signals import IssueWords, Signal
 from aci.repository.file_blobs import GitBlobs, TextBlobs
+from tests.aci.localization.conftest import FindCandidates
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
 
@@ -46,8 +52,6 @@ def pointers(issue: Issue) -> list[tuple[str, str]]:
     """Return (kind, `path` or `path:Class.method`) of every pointer."""
 
     def collect(graph: Graph) -> list[tuple[str, str]]:
-        import numpy as np
-
         wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
         return [(one.kind, place_name(graph, one)) for one in Pointers(graph, wanted, find_mentions(issue)).all]
 
@@ -148,14 +152,25 @@ def test_every_signal_has_weight_and_every_hit_has_reason() -> None:
     assert set(weights(FUNCTION_SIGNALS)) > {"file", "text"}
 
 
-def test_every_signal_has_a_weight_and_every_weight_a_signal() -> None:
-    def collect(graph: Graph) -> tuple[set[str], set[str]]:
-        reader = file_reader(graph, TextBlobs(FILES))
-        search = CandidateSearch(graph, find_mentions(Issue("The door is stuck", "Door.close")), reader, None)
-        files = search.files()
-        functions = search.functions(files, scores(files.signals, FILE_SIGNALS, len(files.numbers)))
-        return set(files.signals), set(functions.signals)
+def test_every_weight_has_a_signal(find_candidates: FindCandidates) -> None:
+    files, functions = find_candidates(FILES, Issue("The door is stuck", "Door.close"))
+    assert files.signals.keys() >= weights(FILE_SIGNALS).keys()
+    assert functions.signals.keys() >= weights(FUNCTION_SIGNALS).keys()
 
-    files, functions = query_graph(TextBlobs(FILES), None, collect)
-    assert files == set(weights(FILE_SIGNALS))
-    assert functions == set(weights(FUNCTION_SIGNALS))
+
+def test_signals_in_tables_get_candidates_and_words_of_issue(
+    find_candidates: FindCandidates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def path_length(paths: Sequence[str], words: IssueWords) -> Signal:
+        assert ("door" in words.title, "close" in words.title, "close" in words.all) == (True, False, True)
+        return Signal(np.array([len(path) / 100 for path in paths]))
+
+    def method(symbols: Sequence[Symbol], words: IssueWords) -> Signal:
+        return Signal(np.array(["." in symbol.name for symbol in symbols], np.float64))
+
+    monkeypatch.setitem(cast("dict[str, object]", candidate_places.PATH_SIGNALS), "path_length", path_length)
+    monkeypatch.setitem(cast("dict[str, object]", candidate_places.SYMBOL_SIGNALS), "is_method", method)
+    files, functions = find_candidates(FILES, Issue("The door is stuck", "Door.close"))
+    assert len("src/shop/door.py") / 100 in files.signals["path_length"].values
+    is_method = zip([symbol.name for symbol in functions.symbols], functions.signals["is_method"].values, strict=True)
+    assert ("Door.close", 1.0) in is_method
