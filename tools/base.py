@@ -65,7 +65,8 @@ truncated again."""
 
 @dataclass(frozen=True)
 class Context:
-    """The context of a tool call. `tree` is the tree before this action, `steps` are the branch's steps so far.
+    """The context of a tool call. `tree` is the tree before the model's reply, which may hold several actions (see
+    `current_tree`); `steps` are the branch's steps so far.
 
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back. `start` is
     the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
@@ -89,18 +90,25 @@ class Context:
     subtree: str = ""
 
     def place(self, path: str) -> str:
-        """Return the path to view: the subtree if `path` is the root, else `path`. Raises UsageError for a path in the
-        repository but outside the subtree. Paths outside the repository are not checked."""
-        plain = posixpath.normpath(path or ".")
-        if plain.startswith("/"):
-            plain = posixpath.relpath(plain, self.workspace.root)
-        if not self.subtree or plain == ".." or plain.startswith("../"):
-            return path
+        """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if
+        there is one. A path outside the repository is returned as an absolute path. Raises UsageError for a path in the
+        repository but outside the subtree."""
+        whole = posixpath.normpath(posixpath.join(self.workspace.root, path))
+        plain = posixpath.relpath(whole, self.workspace.root)
+        if plain == ".." or plain.startswith("../"):
+            return whole
         if plain == ".":
-            return self.subtree
+            return self.subtree or "."
         if not self.within(plain):
             raise UsageError(f"{path} is outside {self.subtree}/, to which this session is limited.")
-        return path
+        return plain
+
+    def current_tree(self) -> str:
+        """Return the tree with the changes of the reply's earlier actions. A snapshot is taken only if one of them may
+        have changed files."""
+        toolbox = Toolbox()
+        changed = any(toolbox.writes(action) for action, _ in self.before)
+        return self.workspace.snapshot().tree if changed else self.tree
 
     def within(self, path: str) -> bool:
         """Return whether a path relative to the repository lies in the subtree."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 import shlex
 from dataclasses import dataclass, field
@@ -58,6 +57,8 @@ def search(
     if not pattern or "\n" in pattern:
         raise UsageError("The pattern must be one line of text.", "Search for one line of it.")
     path = ctx.place(path)
+    if path.startswith("/"):
+        raise UsageError(f"{path} is outside the repository.", "Use grep in the shell for other places.")
     notes = []
     for kind in _kinds(pattern, fixed):
         ran = _grep(ctx, kind, pattern, path, glob, ignore_case)
@@ -95,36 +96,24 @@ def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_ca
     pattern = pattern.replace("\\d", "[0-9]") if kind == "-E" else pattern
     options = [kind, "-i"] if ignore_case else [kind]
     words = ["grep", "-nIz", "--untracked", "--full-name", "--no-color", *options, "-e", pattern, "--"]
-    words.append(_spec(ctx, path, glob))
-    root, place = shlex.quote(ctx.workspace.root), shlex.quote(_relative(ctx, path))
+    words.append(_spec(path, glob))
+    root, place = shlex.quote(ctx.workspace.root), shlex.quote(f"./{path}")
     there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
     git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
     return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=HARNESS_SESSION)
 
 
 def _ignored(ctx: Context, path: str) -> bool:
-    place = _relative(ctx, path)
-    if place == "./.":
+    if path == ".":
         return False
-    asked = f"cd {shlex.quote(ctx.workspace.root)} && git {_OPTIONS} check-ignore -q {shlex.quote(place)}"
+    asked = f"cd {shlex.quote(ctx.workspace.root)} && git {_OPTIONS} check-ignore -q {shlex.quote(f'./{path}')}"
     return ctx.workspace.run(asked, timeout=SECONDS, session=HARNESS_SESSION).code == 0
 
 
-def _relative(ctx: Context, path: str) -> str:
-    """Return the path relative to the repository's root. Raises UsageError for a path outside it."""
-    plain = posixpath.normpath(path or ".")
-    if plain.startswith("/"):
-        plain = posixpath.relpath(plain, ctx.workspace.root)
-    if plain == ".." or plain.startswith("../"):
-        raise UsageError(f"{path} is outside the repository.", "Use grep in the shell for other places.")
-    return f"./{plain}"
-
-
-def _spec(ctx: Context, path: str, glob: str) -> str:
-    place = _relative(ctx, path).removeprefix("./")
+def _spec(path: str, glob: str) -> str:
     if not glob:
-        return f":(top,literal){'' if place == '.' else place}" if place != "." else ":/"
-    folder = "" if place == "." else re.sub(r"([*?\[\]\\])", r"\\\1", place) + "/"
+        return ":/" if path == "." else f":(top,literal){path}"
+    folder = "" if path == "." else re.sub(r"([*?\[\]\\])", r"\\\1", path) + "/"
     return f":(top,glob){folder}{'' if '/' in glob else '**/'}{glob.lstrip('/')}"
 
 

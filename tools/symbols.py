@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aci.observation.output_text import cut_lines, number_lines
-from tools.base import Context, TextSource, Toolbox, not_needed, tool
+from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
@@ -61,7 +61,7 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
     from aci.repository.file_blobs import TreeBlobs
 
     wanted = _wanted(ask)
-    tree = _tree(ctx)
+    tree = ctx.current_tree()
     text = query_tree_graph(
         TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify
     )
@@ -73,12 +73,6 @@ def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
 def _wanted(ask: str) -> str:
     """Return the kind of question; `all` if it is not recognised."""
     return next((known for known, words in QUESTION_PATTERNS.items() if re.search(words, ask.lower()[:200])), "all")
-
-
-def _tree(ctx: Context) -> str:
-    """Return the current tree. Take a snapshot only if an earlier action of the same reply may have changed files."""
-    toolbox = Toolbox()
-    return ctx.workspace.snapshot().tree if any(toolbox.writes(action) for action, _ in ctx.before) else ctx.tree
 
 
 def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> str:

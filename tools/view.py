@@ -218,13 +218,16 @@ def _listing(ctx: Context, path: str) -> Observation:
     """Return the files of a directory, and its subdirectories with the number of files in each."""
     snapshot = ctx.workspace.snapshot()
     names = ctx.trees.files(snapshot.tree)
-    inside = _inside(names, _prefix(ctx, path)) or _inside(names, _prefix(ctx, _real(ctx, path)))
+    inside = _inside(names, path)
+    if not inside:
+        real = ctx.place(_real(ctx, path))
+        if real.startswith("/"):
+            return Observation(f"{path} is outside the repository; use `ls` in the shell.", ok=False)
+        inside = _inside(names, real)
     folders = Counter(name.split("/")[0] for name in inside if "/" in name)
     rows = [f"{name}/ ({_files(count)})" for name, count in sorted(folders.items())]
     rows += sorted(name for name in inside if "/" not in name)
     if not rows:
-        if _prefix(ctx, _real(ctx, path)).startswith("../"):
-            return Observation(f"{path} is outside the repository; use `ls` in the shell.", ok=False)
         nothing = f"{path} contains no files known to git (ignored files: `ls` in the shell)."
         return Observation("\n".join([nothing, *unrecorded(snapshot)]))
     room, shown = CAPS["listing"], 0
@@ -235,7 +238,9 @@ def _listing(ctx: Context, path: str) -> Observation:
     return Observation("\n".join([f"{path}: {_files(len(inside))}", *rows[:shown], *more, *unrecorded(snapshot)]))
 
 
-def _inside(names: Iterable[str], prefix: str) -> list[str]:
+def _inside(names: Iterable[str], folder: str) -> list[str]:
+    """Return the files in a folder, relative to it."""
+    prefix = "" if folder == "." else f"{folder}/"
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
@@ -247,15 +252,6 @@ def _real(ctx: Context, path: str) -> str:
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def _prefix(ctx: Context, path: str) -> str:
-    """Return the prefix that the directory's files have in a tree; "" for the root."""
-    import posixpath
-
-    plain = posixpath.normpath(path)
-    plain = posixpath.relpath(plain, ctx.workspace.root) if plain.startswith("/") else plain
-    return "" if plain == "." else f"{plain}/"
 
 
 def _fits(lines: Sequence[str]) -> bool:

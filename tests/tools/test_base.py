@@ -177,14 +177,47 @@ def test_observation_is_masked_and_shortened(bench: Bench) -> None:
     assert bench.outputs[0].count(b"word") == 10_000
 
 
-def test_every_tool_has_schema_and_short_prompt() -> None:
+def test_every_offered_tool_has_schema_and_short_prompt() -> None:
     import json
 
-    schemas = Toolbox().schemas()
-    assert [schema["function"]["name"] for schema in schemas] == [
-        "edit", "run_tests", "search", "session", "shell", "submit", "symbols", "undo", "view",
-    ]  # fmt: skip
-    assert len(json.dumps(schemas)) < 6_000
+    toolbox = Toolbox()
+    schemas = toolbox.schemas()
+    offered = [name for name, made in toolbox.tools.items() if not made.metadata.asked_for]
+    assert [schema["function"]["name"] for schema in schemas] == offered
+    assert all(len(json.dumps(schema)) < 800 for schema in schemas)
+
+
+@pytest.mark.parametrize("path", ["src/a.py", "./src//a.py", "src/a.py/", "src/../src/a.py", "{root}/src/a.py"])
+def test_path_of_model_is_normalised(bench: Bench, path: str) -> None:
+    assert bench.context().place(path.format(root=bench.workspace.root)) == "src/a.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "placed"),
+    [
+        ("", "."),
+        (".", "."),
+        ("{root}/", "."),
+        ("..a", "..a"),
+        ("/etc//passwd", "/etc/passwd"),
+        ("src/../../b", "{parent}/b"),
+    ],
+)
+def test_root_is_dot_and_path_outside_repository_is_absolute(bench: Bench, path: str, placed: str) -> None:
+    root = bench.workspace.root
+    assert bench.context().place(path.format(root=root)) == placed.format(parent=root.rpartition("/")[0])
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_current_tree_includes_earlier_actions_of_same_reply(bench: Bench, writes: bool) -> None:
+    def lists(ctx: Context) -> str:
+        """List the files."""
+        return " ".join(ctx.trees.files(ctx.current_tree()))
+
+    bench.toolbox.tools["lists"] = tool(writes=False)(lists)
+    edit = Action("edit", {"path": "b.txt", "old": "", "new": "b\n"}) if writes else Action("sample", {"path": "b.txt"})
+    observations = bench.run_step(edit, Action("lists", {}))
+    assert observations[1].text == ("a.txt b.txt" if writes else "a.txt")
 
 
 def test_toolbox_can_hold_selected_tools() -> None:

@@ -41,12 +41,15 @@ def row(made: ToolMetadata) -> tuple[Any, ...]:
 def test_metadata_of_each_tool() -> None:
     tools = Toolbox().tools
     assert {name: row(made.metadata) for name, made in tools.items()} == TABLE
-    assert [name for name, made in tools.items() if made.metadata.asked_for] == ["python"]
-    assert [name for name, made in tools.items() if made.metadata.only_looks] == ["search", "symbols", "view"]
     assert {name: metadata_of(name) for name in tools} == {name: made.metadata for name, made in tools.items()}
 
 
-@pytest.mark.parametrize("name", ["shell", "session", "python", "view", "search", "run_tests"])
+@pytest.mark.parametrize(("name", "looks"), [("view", True), ("submit", False), ("run_tests", False), ("edit", False)])
+def test_tool_only_looks_if_it_returns_text_of_repository_without_writing(name: str, looks: bool) -> None:
+    assert metadata_of(name).only_looks is looks
+
+
+@pytest.mark.parametrize("name", TABLE)
 def test_metadata_names_existing_arguments(name: str) -> None:
     made = Toolbox([name]).tools[name]
     argument = made.metadata.text.argument

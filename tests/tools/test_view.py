@@ -109,7 +109,7 @@ def test_directories_are_listed_briefly(bench: Bench) -> None:
     text = bench("view", path=".").text
     assert text.startswith(".: 9 files\npkg/ (3 files)\n")
     assert "shape.py" in text.splitlines()
-    assert bench("view", path="pkg/deep/").text == "pkg/deep/: 2 files\nb.py\nc.txt"
+    assert bench("view", path="pkg/deep/").text == "pkg/deep: 2 files\nb.py\nc.txt"
     bench("shell", command="mkdir empty")
     assert "contains no file" in bench("view", path="empty").text
     bench("shell", command="ln -s pkg/deep deep")
