@@ -66,7 +66,8 @@ def prove(
 
     `timeout` is in seconds, for each run of tests. Without a `command`, a large suite starts with the test files
     related to the patch and has `spare` seconds for all tests, or SLACK times as many when it runs with the patch.
-    `known` caches the results of the suite without the patch, for the next proof on the same base.
+    `known` caches the results of the suite without the patch, for the next proof on the same base, and those with the
+    patch, for the next proof of the same source.
 
     Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if the
     runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
@@ -105,7 +106,8 @@ def prove(
             spare=spare,
         )
         after = stack.enter_context(closing(_fork(fork, shipped)))
-        baseline, suite = _suites(trial, before, after, known if known is not None else Baselines())
+        known = known if known is not None else Baselines()
+        baseline, suite = _suites(trial, before, after, known)
         verdict = Verdict()
         if reproduces:
             say("Running the tests that reproduce the issue without and with the patch")
@@ -113,6 +115,8 @@ def prove(
             nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
+        if baseline:
+            known.keep_patched(_patched_key(trial, baseline), None if trial.is_unsteady else suite)
         if changed_tests and parts.kept_out and verdict.lost:
             verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
         # Otherwise the checks cannot affect the verdict.
@@ -186,6 +190,9 @@ def _suites(
             if _key(trial) not in known and can_run_two_suites():
                 ahead = pool.submit(trial.suite, after, (), SLACK)
             baseline = _baseline(trial, before, known)
+        if baseline and not ahead and (suite := known.find_patched(_patched_key(trial, baseline))):
+            trial.take(suite)
+            return baseline, suite
         trial.say("Running the tests with the patch")
         if ahead is not None:
             suite = ahead.result()
@@ -210,6 +217,12 @@ def can_run_two_suites() -> bool:
 
 def _key(trial: ProofRun) -> object:
     return trial.base, trial.command, trial.related
+
+
+def _patched_key(trial: ProofRun, baseline: SuiteReport) -> object:
+    """Return what the results of the suite with the patch depend on, apart from chance."""
+    nodes = baseline.passed if _is_partial(baseline) else ()
+    return trial.base, trial.shipped, baseline.command, trial.related, nodes, trial.timeout, trial.spare
 
 
 def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteReport | None:

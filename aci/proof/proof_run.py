@@ -97,6 +97,8 @@ class ProofRun:
 
     In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
     with a limit of `spare` seconds. `related` is None if the suite has no such limit.
+
+    `is_unsteady` tells whether a test both passed and failed with the same files.
     """
 
     trees: Trees
@@ -113,13 +115,14 @@ class ProofRun:
     spare: float = 0.0
     node_command: str = ""
     by_code: bool = False
+    is_unsteady: bool = False
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)
 
     def text(self, tree: str, path: str) -> str:
         """Return the text of a file; "" if it does not exist."""
-        return _text(self.trees, tree, path)
+        return read_text(self.trees, tree, path)
 
     def note(self, text: str) -> None:
         if text not in self.notes:

@@ -175,6 +175,7 @@ def _flaky(
     flaky = _unsteady(trial, before, trial.base, gone, True, together)
     rest = [id for id in gone if id not in flaky]
     unsteady = _unsteady(trial, after, trial.shipped, rest, False, together)
+    trial.is_unsteady |= bool(flaky or unsteady)
     if unsteady:
         trial.say(f"{len(unsteady)} tests fail only sometimes with the patch: repeating them without it")
         ids = [id for id in rest if id in unsteady]

@@ -109,6 +109,7 @@ def judge_reproduction(
         trial.note(f"Passing without the source hunks too, so for another reason: {format_names(independent)}.")
     if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
+        trial.is_unsteady = True
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
         trial.note(

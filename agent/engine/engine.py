@@ -152,7 +152,7 @@ class Engine:
         """Whether this turn may run tests in a local workspace; None until the user has been asked."""
         self.testing = Lock()
         self.baselines = Baselines()
-        """Results of the test suites on the base, shared by the proofs of this process."""
+        """Results of the test suites on the base and with patches, shared by the proofs of this process."""
         self._steps_taken = _count_replies(self.trajectory)
         self._lock = Lock()
         self.models = RunModels(settings)

@@ -1,0 +1,118 @@
+"""Suite results with a patch that are kept for the next proof of the same source."""
+
+from dataclasses import replace
+from textwrap import dedent
+
+import pytest
+
+from aci.proof.proof import prove
+from aci.proof.suite_baselines import MOST_PATCHED, Baselines
+from aci.testing.suite_results import SuiteReport, TestResult
+from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST
+
+NEW_TEST = {"tests/test_issue.py": CASE + "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"}
+OTHER_SOURCE = RIGHT + "\ndef double(x):\n    return 2 * x\n"
+ODD_WITH_PATCH = """
+    import os, unittest
+    from shop import price
+    class T(unittest.TestCase):
+        def test_odd(self):
+            with open("runs.tmp", "a") as file: file.write("x")
+            self.assertTrue(price.total([1]) == 0 or os.path.getsize("runs.tmp") % 2 == 0)
+"""
+CRASH = CASE + "    def test_crash(self):\n        import os; os._exit(3)\n"
+
+
+@pytest.fixture
+def prove_repeatedly(make_repo, open_ws, tmp_path):
+    """`prove_repeatedly(base, *patches)` proves patches with one cache. Returns the verdicts and, for each proof, how
+    often a test of the base ran without and with the patch."""
+    counter = tmp_path / "runs"
+    counted = f"""
+        import unittest
+        from shop import price
+        class T(unittest.TestCase):
+            def test_counted(self):
+                with open({str(counter)!r}, "a") as file: file.write("with " if price.total([1]) else "without ")
+    """
+
+    def prove_repeatedly(base, *patches, command=UNITTEST):
+        files = {name: dedent(text) for name, text in {**BASE, "tests/test_counted.py": counted, **base}.items()}
+        workspace = open_ws("local", make_repo(files))
+        trees, start = workspace.options.trees, workspace.options.base.tree
+        known, verdicts, runs = Baselines(), [], []
+        for patch in patches:
+            counter.write_text("")
+            tree = trees.write({name: text.encode() for name, text in patch.items()}, start)
+            options = {"issue": ISSUE, "command": command, "timeout": 60, "known": known}
+            verdicts.append(prove(workspace.fork, trees, start, tree, **options))
+            ran = counter.read_text().split()
+            runs.append((ran.count("without"), ran.count("with")))
+        return verdicts, runs
+
+    return prove_repeatedly
+
+
+def suite_notes(verdict):
+    return [note for note in verdict.notes if note.startswith("The suite with")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [UNITTEST, ""])
+def test_suite_does_not_run_again_if_only_tests_changed(prove_repeatedly, command):
+    patches = {"shop/price.py": RIGHT}, {"shop/price.py": RIGHT, **NEW_TEST}
+    (first, second), runs = prove_repeatedly({}, *patches, command=command)
+    assert runs == [(1, 1), (0, 0)]
+    assert (first.kind, second.kind) == ("unproven", "verified"), second.notes
+    assert suite_notes(second) == suite_notes(first)
+    assert second.compared == first.compared == "3 tests"
+    [alone], _ = prove_repeatedly({}, patches[1], command=command)
+    assert second.commands == alone.commands
+    assert second.tests == alone.tests
+
+
+@pytest.mark.slow
+def test_suite_runs_again_if_source_changed(prove_repeatedly):
+    patches = {"shop/price.py": RIGHT, **NEW_TEST}, {"shop/price.py": OTHER_SOURCE, **NEW_TEST}
+    verdicts, runs = prove_repeatedly({}, *patches)
+    assert [verdict.kind for verdict in verdicts] == ["verified", "verified"]
+    assert runs == [(1, 1), (0, 1)]
+
+
+@pytest.mark.slow
+def test_loss_is_found_again_without_running_suite_again(prove_repeatedly):
+    broken = {"shop/price.py": RIGHT.replace("x / 5", "x / 6")}
+    (first, second), runs = prove_repeatedly({}, broken, {**broken, **NEW_TEST})
+    assert second.lost == first.lost == ("tests.test_price.T.test_tax",)
+    assert runs[1][1] < runs[0][1]
+
+
+@pytest.mark.slow
+def test_suite_with_flaky_test_runs_again(prove_repeatedly):
+    patch = {"shop/price.py": RIGHT, **NEW_TEST}
+    (first, _), runs = prove_repeatedly({"tests/test_odd.py": ODD_WITH_PATCH, ".gitignore": "*.tmp\n"}, patch, patch)
+    assert first.lost == ("tests.test_odd.T.test_odd",)
+    assert [with_patch for _, with_patch in runs] == [1, 1]
+
+
+@pytest.mark.slow
+def test_results_of_tests_that_ran_in_partial_baseline_are_kept(prove_repeatedly):
+    patches = {"shop/price.py": RIGHT}, {"shop/price.py": RIGHT, **NEW_TEST}
+    (first, second), runs = prove_repeatedly({"tests/test_z.py": CRASH}, *patches)
+    assert runs == [(1, 1), (0, 0)]
+    assert second.compared == first.compared == "3 tests (the suite did not end)"
+    assert second.kind == "verified", second.notes
+
+
+def test_only_latest_reports_of_suites_that_ended_well_are_kept():
+    good = SuiteReport((TestResult("a", "passed"),), "pytest", 0)
+    known = Baselines()
+    for bad in (replace(good, timed_out=True), replace(good, complete=False), replace(good, code=139), None):
+        known.keep_patched("key", good)
+        assert known.find_patched("key") is good
+        known.keep_patched("key", bad)
+        assert known.find_patched("key") is None
+    for number in range(MOST_PATCHED + 1):
+        known.keep_patched(number, good)
+    assert (known.find_patched(0), known.find_patched(1)) == (None, good)
+    assert len(known) == 0
