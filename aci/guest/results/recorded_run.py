@@ -81,7 +81,8 @@ def frames(root, traceback):
     return found[-FRAMES:]
 
 
-PATIENCE = 4
+PATIENCE = 1.8
+"""Factor of a test's time limit on a busy machine; below 2, since a whole run has at least twice the limit."""
 LEAST_SHARE = 0.1
 """Minimum CPU seconds in a second of wall-clock time of a test that computes, on a busy machine."""
 

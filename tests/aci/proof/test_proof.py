@@ -295,10 +295,11 @@ def test_given_reproduction_tests_must_all_pass(prove_patch):
 def test_missing_name_counts_only_if_patch_adds_it(prove_patch):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
-    assert prove_patch(added).kind == "verified"
+    issue = Issue("There is no discount", "`price.discount(10)` should be 9.")
+    assert prove_patch(added, issue=issue).kind == "verified"
     uncollected = {"tests/test_old.py": "from shop.price import discount\n" + test.replace("price.disc", "disc")}
     patch = {"shop/price.py": added["shop/price.py"]}
-    verdict = prove_patch(patch, {**BASE, **uncollected}, places=["shop/price.py"])
+    verdict = prove_patch(patch, {**BASE, **uncollected}, places=["shop/price.py"], issue=issue)
     assert verdict.tests == ("tests.test_old.T.test_it",), verdict.notes
     assert verdict.kind == "verified"
     forged = "import builtins, unittest\nclass T(unittest.TestCase):\n    def test_it(self): self.assertTrue(magic)\n"
