@@ -88,8 +88,7 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
     if not seeds:
         return "undecided", "No recorded call of a changed function behaves differently."
     own = {call.patch for call in seeds}
-    failures = {call.base for call in seeds if call.base.startswith("!")}
-    valid = [call for call in calls if call.made and _is_valid(call, failures)]
+    valid = [call for call in calls if call.made and is_valid(call, seeds)]
     differing = [call for call in valid if call.base != call.patch]
     if all(special for call in seeds for _, _, special in call.arguments):
         return "undecided", "The tests concern special values, which cannot be varied."
@@ -110,15 +109,25 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
     return "shown", f"The patch changes the behaviour for {count}."
 
 
-def _is_valid(call: ComparedCall, failures: set[str]) -> bool:
-    """Whether a variant says something: the answers are stable, and the input is not one that no version accepts."""
+def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
+    """Whether a variant says something: the answers are stable, and the input is not one that no version accepts.
+
+    The patch may fail as it does in the tests, where the base does not: then the issue asks for that exception.
+    """
+    failures = {seed.base for seed in seeds if seed.base.startswith("!")}
     if not call.base or not call.patch or call.base != call.again:
         return False
     if "!late" in (call.base, call.patch):  # says something only if the base hangs in the tests, too
         return call.base == "!late" in failures
     if call.patch.startswith("!"):
-        return call.base in failures
+        asked = {_kind(seed.patch) for seed in seeds if not seed.base.startswith("!")}
+        return call.base in failures or (_kind(call.patch) in asked and not call.base.startswith("!"))
     return True
+
+
+def _kind(answer: str) -> str:
+    """Return the type of an answer: that of the value, or of the exception."""
+    return answer.partition(":")[0]
 
 
 def _is_constant(valid: Sequence[ComparedCall], differing: Sequence[ComparedCall], own: set[str]) -> bool:

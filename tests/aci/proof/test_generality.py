@@ -87,3 +87,13 @@ def test_same_truth_value_for_all_variants_is_undecided(judge):
     patch = "def add(text):\n    return len(text) > 100\n"
     test = "from calc import add\n\ndef test_add():\n    assert not add('abcdef')\n"
     assert judge(base, patch, test)[0] == "undecided"
+
+
+@pytest.mark.slow
+def test_patch_that_raises_for_some_values_is_general(judge):
+    base = "def add(first, last):\n    return last - first\n"
+    patch = base.replace("    return", "    if first > last:\n        raise ValueError(first)\n    return")
+    test = "import pytest\nfrom calc import add\n\ndef test_add():\n    pytest.raises(ValueError, add, 7, 4)\n"
+    found, reason = judge(base, patch, test)
+    assert found == "shown", reason
+    assert judge(base, patch.replace("first > last", "(first, last) == (7, 4)"), test)[0] == "examples only"
