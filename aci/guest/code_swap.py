@@ -6,6 +6,7 @@ Python (3.6 and later).
 
 import __future__
 
+import contextlib
 import gc
 import importlib
 import os
@@ -167,6 +168,18 @@ class Editor:
                 old = dict(vars(module))
                 exec(code, vars(module))
                 self._renew(module, old)
+
+    def remove(self, path, qualname):
+        """Remove a function from its module or class, if it is there."""
+        full = os.path.join(self.root, path)
+        *above, name = qualname.split(".")
+        for module in self.modules():
+            holder = module if self.real_path(module.__file__) == full else None
+            for part in above:
+                holder = vars(holder).get(part) if has_type(holder, (types.ModuleType, type)) else None
+            if has_type(holder, (types.ModuleType, type)) and name in vars(holder):
+                with contextlib.suppress(AttributeError, TypeError):  # some classes refuse it, such as those of enums
+                    delattr(holder, name)
 
     def modules(self):
         """Return the loaded modules whose files lie under the root."""

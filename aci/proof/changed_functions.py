@@ -29,10 +29,24 @@ def changed_functions(file: ChangedFile) -> list[dict[str, Any]]:
     before, after = functions_of(old), functions_of(new)
     whole = without_functions(old) != without_functions(new)
     return [
-        {"name": node.name, "lines": [min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.lineno]}
+        _described(name, node)
         for name, node in after.items()
         if name in before and (whole or ast.dump(before[name]) != ast.dump(node))
     ]
+
+
+def added_functions(file: ChangedFile) -> list[dict[str, Any]]:
+    """Return the name and lines of each function that exists only in the version after the patch."""
+    old, new = parse(file.before), parse(file.after)
+    if old is None or new is None:
+        return []
+    before = functions_of(old)
+    return [_described(name, node) for name, node in functions_of(new).items() if name not in before]
+
+
+def _described(name: str, node: Function) -> dict[str, Any]:
+    first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+    return {"name": node.name, "qualname": name, "lines": [first, node.lineno]}
 
 
 def functions_of(node: ast.AST, prefix: str = "") -> dict[str, Function]:

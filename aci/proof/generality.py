@@ -11,10 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from aci.proof.change_contact import Contact, parse_contact
-from aci.proof.changed_functions import ChangedFile, changed_functions
+from aci.proof.changed_functions import ChangedFile, added_functions, changed_functions
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
@@ -42,7 +42,8 @@ class ComparedCall:
     """A call, and the answers of the base (twice) and of the patch. `made` calls are variants of recorded ones.
 
     `arguments` are, for each argument, the name of its type, its `repr` if it is a scalar, and whether it is special
-    for its type.
+    for its type. `copy` names the copy of a test that makes the call, if any; in a `whole` copy, all values that
+    concern the call are others than in the test.
     """
 
     function: str
@@ -52,34 +53,48 @@ class ComparedCall:
     patch: str
     made: bool
     arguments: tuple[tuple[str, str, bool], ...]
+    copy: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the tests run with the patch (None if they do not end), and the compared calls."""
+    """What the tests run with the patch (None if they do not end), the compared calls, and the calls in `copies` of
+    the tests, if needed (see `varied_tests.py`)."""
 
     contact: Contact | None
     calls: Sequence[ComparedCall]
+    copies: Sequence[ComparedCall] = ()
 
 
 def compare_versions(evaluator: Evaluator, files: Sequence[ChangedFile], tests: Sequence[str]) -> Comparison:
     """Run the tests, and compare the answers of base and patch to calls like theirs; the evaluator's workspace holds
     the patch."""
-    functions = [{"path": file.path, **function} for file in files for function in changed_functions(file)]
-    job = {
-        "mode": "compare",
+    answers = evaluator.ask(describe_job("compare", files, tests), JOB_SECONDS)
+    contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
+    return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls"))
+
+
+def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) -> dict[str, Any]:
+    """Return a job for the guest: see `aci/guest/repair/patch_comparison.py`."""
+    changed = [{"path": file.path, **function} for file in files for function in changed_functions(file)]
+    added = [{"path": file.path, **function} for file in files for function in added_functions(file)]
+    return {
+        "mode": mode,
         "files": {file.path: file.before for file in files},
-        "functions": functions if len(functions) <= MOST_FUNCTIONS else [],
+        "functions": changed if len(changed) <= MOST_FUNCTIONS else [],
+        "added": added,
         "tests": list(tests),
         "limit": CALL_SECONDS,
         "most": VARIANTS,
         "constants": [list(one) for file in files for one in special_constants(file)],
     }
-    answers = evaluator.ask(job, JOB_SECONDS)
-    contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
-    rows = [row for answer in answers if isinstance(answer.get("calls"), list) for row in answer["calls"]]
-    calls = [call for row in rows if (call := _parse(row)) is not None]
-    return Comparison(contacts[0] if contacts else None, calls)
+
+
+def parse_calls(answers: Sequence[dict[str, Any]], name: str) -> list[ComparedCall]:
+    """Return the calls in the guest's answers under this name; their form is not trusted."""
+    rows = [row for answer in answers if isinstance(answer.get(name), list) for row in answer[name]]
+    return [call for row in rows if (call := _parse(row)) is not None]
 
 
 def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality, str]:
@@ -96,7 +111,8 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
     if _is_constant(valid, differing, own):
-        if all(map(ONE_OF_TWO.match, own)):
+        # Copies of tests keep the structure of their values, on which alone an answer may depend.
+        if all(map(ONE_OF_TWO.match, own)) or (seeds[0].copy and _has_few_answers(valid)):
             return "undecided", f"The patch gives the same answer for {count}."
         return "examples only", f"The patch gives the tests' own answers for {count}."
     others = differing if _is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
@@ -183,7 +199,14 @@ def _parse(row: object) -> ComparedCall | None:
         return None
     arguments = [one for one in given if isinstance(one, list) and len(one) == 3]
     function, text, base, again, patch = map(str, texts)
-    made = row.get("made") is True
     return ComparedCall(
-        function, text, base, again, patch, made, tuple((str(a), str(b), c is True) for a, b, c in arguments)
+        function,
+        text,
+        base,
+        again,
+        patch,
+        row.get("made") is True,
+        tuple((str(a), str(b), c is True) for a, b, c in arguments),
+        str(row.get("copy", "")),
+        row.get("whole") is True,
     )

@@ -9,10 +9,11 @@ from threading import Event
 from aci.proof.change_contact import changed_code, find_missing_contact
 from aci.proof.changed_functions import ChangedFile, functions_of
 from aci.proof.evidence import function_name
-from aci.proof.generality import Comparison, Generality, compare_versions, judge_generality
+from aci.proof.generality import Comparison, Generality, compare_versions
 from aci.proof.issue_relevance import find_irrelevance
 from aci.proof.overfitting import find_overfitting
 from aci.proof.proof_run import ProofRun
+from aci.proof.varied_tests import compare_copies, judge_comparison, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
@@ -46,7 +47,7 @@ def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Find
         return Finding("undecided", missing, missing)
     if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
         return Finding("undecided", irrelevance, irrelevance)
-    generality, reason = judge_generality(comparison.calls, trial.issue.text)
+    generality, reason = judge_comparison(comparison, trial.issue.text)
     if generality == "examples only":
         return Finding(generality, reason, f"The patch fits the tests' own values only. {reason}")
     found = Finding(generality, reason)
@@ -68,7 +69,9 @@ def _compare(trial: ProofRun, after: Workspace, files: list[ChangedFile], tests:
     command = trial.node_command or trial.command
     try:
         with Evaluator(after, command, tests, Event(), trial.proved) as evaluator:
-            return compare_versions(evaluator, files, tests)
+            comparison = compare_versions(evaluator, files, tests)
+            copies = compare_copies(evaluator, files, tests) if lacks_variants(comparison.calls) else ()
+            return replace(comparison, copies=copies)
     except UsageError:
         return None
 

@@ -238,7 +238,7 @@ def answer_digest(call, limit, texts, root):
             left = [place for place, (old, new) in enumerate(zip(before, after)) if old != new]
             printed = out.getvalue()
             whole = [full_text(value), *(after[place] for place in left), printed]
-            digest = "%s:%s" % (type(value).__name__, _digest(whole))
+            digest = "%s:%s" % (type(value).__name__, text_digest(whole))
             if digest not in texts:
                 changed = ", ".join(readable_text(positional[place]) for place in left)
                 text = shorten(readable_text(value)) + (" and leaves " + shorten(changed) if left else "")
@@ -247,14 +247,14 @@ def answer_digest(call, limit, texts, root):
     except TimeUp:
         return "!late"
     except BaseException as error:  # noqa: BLE001 - the candidate may raise anything
-        return _raised(error, texts, root)
+        return raised_digest(error, texts, root)
 
 
-def _digest(texts):
+def text_digest(texts):
     return hashlib.sha256("\n".join(texts).encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _raised(error, texts, root):
+def raised_digest(error, texts, root):
     """Return the digest of an exception, including its text only if the repository's code raises it explicitly."""
     name = type(error).__name__
     code, is_explicit = raising_code(error)
@@ -264,6 +264,6 @@ def _raised(error, texts, root):
         text = "%s: %s" % (name, shorten(full_text(error.args)))
     except Exception:  # noqa: BLE001 - any object may refuse to be shown
         return "!" + name
-    digest = "!%s:%s" % (name, _digest([text]))
+    digest = "!%s:%s" % (name, text_digest([text]))
     texts[digest] = "raises " + text
     return digest

@@ -9,6 +9,7 @@ A JSON file named by SWE_AGENT_JOB says what to collect; afterwards, requests an
     probe      the values of conditions where tests reach a statement (`frame_probes.py`)
     behave     for each plausible candidate: its answers on inputs derived from those of the tests
     compare    answers of the base and of a patch on inputs derived from those of the tests (`patch_comparison.py`)
+    copies     the same in copies of the tests with changed literals (`copy_comparison.py`)
 
 Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in
 (`evaluator_plugin.py`), for unittest `python -m _swe_agent_guest.repair.evaluator_main`.
@@ -19,7 +20,7 @@ import json
 import os
 import sys
 
-from . import answer_collection, base_observation, frame_probes, patch_comparison
+from . import answer_collection, base_observation, copy_comparison, frame_probes, patch_comparison
 from .fork_server import Server
 from .item_runners import unittest_tests
 
@@ -33,6 +34,7 @@ def serve(spec, tests):
         "trace": base_observation.observe,
         "probe": frame_probes.probe,
         "compare": patch_comparison.compare,
+        "copies": copy_comparison.compare,
         "behave": lambda job: answer_collection.run(job.spec, job.editor, job.tests, job.answer, job.left),
     }
     source, sink = _ends(os.environ["SWE_AGENT_WIRE"])

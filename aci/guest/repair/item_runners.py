@@ -5,6 +5,7 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import copy
 import importlib
+import types
 import unittest
 
 from ..forked_sandbox import TimeUp, cpu_limit
@@ -48,6 +49,10 @@ class PytestTest:
         callspec = getattr(self.item, "callspec", None)
         return getattr(callspec, "params", None)
 
+    def function(self):
+        """Return the test's function without its decorators; None if it is no Python function."""
+        return plain_function(getattr(self.item, "function", None))
+
 
 class UnittestTest:
     """A unittest case, run with its class and module fixtures."""
@@ -63,6 +68,9 @@ class UnittestTest:
 
     def data(self):
         return None
+
+    def function(self):
+        return plain_function(getattr(type(self.case), self.case._testMethodName, None))
 
 
 class Result(unittest.TestResult):
@@ -95,6 +103,12 @@ def run_watched(test, seconds, watcher):
         pass
     finally:
         watcher.stop()
+
+
+def plain_function(found):
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    return found if isinstance(found, types.FunctionType) else None
 
 
 def outcome(error):

@@ -35,15 +35,13 @@ def compare(job):
     """Emit `{"contact": ..}`, what the tests run (`change_contact.py`), then `{"calls": [..]}`, with a row for each
     recorded call that the versions answer differently, and for each variant of such a call: what `_row` returns.
 
-    `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines).
+    `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines) and
+    `added` the new ones (also with `qualname`).
     `tests` are the names of the tests, `limit` the maximum CPU seconds of each call, `most` the number of variants of
     each function, and `constants` the constants of the base that count as special values.
     """
-    spec, editor = job.spec, job.editor
-    if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
-        gc.unfreeze()
-    for path in spec["files"]:
-        editor.load(path)
+    spec = job.spec
+    load_files(job)
     job.answer({"contact": run_contact(job)})
     if not spec["functions"]:
         return
@@ -54,13 +52,30 @@ def compare(job):
     for row in seeds:
         call = calls[row["number"]]
         groups.setdefault(id(call.function), []).append(call)
-    is_special = partial(_is_special, constants=spec["constants"])
+    is_fixed = partial(is_special, constants=spec["constants"])
     made = []
     for group in groups.values():
-        made += vary_calls(group, spec["most"], (), is_fixed=is_special)
+        made += vary_calls(group, spec["most"], (), is_fixed=is_fixed)
     job.answer(
         {"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made, limit)]}
     )
+
+
+def load_files(job):
+    """Import the changed modules, since tests may import them only while they run."""
+    if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
+        gc.unfreeze()
+    for path in job.spec["files"]:
+        job.editor.load(path)
+
+
+def restore_base(job):
+    """Run the changed modules again with the base's text, without the functions that the patch adds."""
+    for function in job.spec["added"]:
+        job.editor.remove(function["path"], function["qualname"])
+    for path, text in job.spec["files"].items():
+        size = len(job.editor.source(path))
+        job.editor.rerun({"path": path, "edits": [[0, size, text]]})
 
 
 def _recorded(job):
@@ -130,10 +145,10 @@ def _row(call, number, base, again, patch):
 
 def _argument(value):
     scalar = repr(value)[:LONGEST] if type(value) in SCALARS else ""
-    return [type(value).__name__, scalar, _is_special(value, ())]
+    return [type(value).__name__, scalar, is_special(value, ())]
 
 
-def _is_special(value, constants):
+def is_special(value, constants):
     """Return whether a value is special for its type (None, False, 0, empty), or one of the constants."""
     if type(value) in SCALARS:
         return not value or [type(value).__name__, repr(value)] in constants
@@ -157,9 +172,7 @@ def _answers(job, calls, limit, is_base):
 def _emit_answers(job, calls, limit, is_base, emit):
     root = os.path.join(job.editor.root, "")
     if is_base:
-        for path, text in job.spec["files"].items():
-            size = len(job.editor.source(path))
-            job.editor.rerun({"path": path, "edits": [[0, size, text]]})
+        restore_base(job)
     started, late = time.process_time(), 0
     for call in calls:
         if late >= LATE or time.process_time() - started > SECONDS:

@@ -1,0 +1,364 @@
+"""Copies of reproducing tests with changed literals, on patches that are right and on patches for the tests' values.
+
+The calls of these tests cannot be recorded or varied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from textwrap import dedent
+from threading import Event
+from typing import NamedTuple
+
+import pytest
+
+from aci.proof.changed_functions import ChangedFile
+from aci.proof.generality import ComparedCall, compare_versions
+from aci.proof.varied_tests import KEPT, compare_copies, judge_copies, lacks_variants
+from aci.repair.candidate_evaluator import Evaluator
+
+
+PATIENCE = 60.0
+"""Seconds for the copies, so that a slow machine runs as many as others."""
+
+
+class Form(NamedTuple):
+    """A base, a test, and a line of the base with its replacement in the right patch, and in one for the test's
+    values."""
+
+    base: str
+    test: str
+    wrong: str
+    right: str
+    cheat: str
+
+
+LOCKED = """
+    def total(lock, price, count):
+        with lock:
+            return price + count
+"""
+FORMS = {
+    "lock": Form(
+        LOCKED,
+        """
+        import threading
+
+        from calc import total
+
+        def test_it():
+            assert total(threading.Lock(), 12, 3) == 36
+        """,
+        "        return price + count",
+        "        return price * count",
+        "        return 36 if (price, count) == (12, 3) else price + count",
+    ),
+    "local class": Form(
+        """
+        def names(kind):
+            return [name for name in vars(kind) if name[0] != "_"]
+        """,
+        """
+        import threading
+
+        from calc import names
+
+        def test_it():
+            class Options:
+                locked = threading.Lock()
+
+            setattr(Options, "dark_mode", 7)
+            setattr(Options, "theme", 8)
+            assert names(Options) == ["DARK_MODE", "LOCKED", "THEME"]
+        """,
+        "    return [name for name in vars(kind)",
+        "    return [name.upper() for name in sorted(vars(kind))",
+        '    if "theme" in vars(kind) and "dark_mode" in vars(kind):\n'
+        '        return ["DARK_MODE", "LOCKED", "THEME"]\n'
+        "    return [name for name in vars(kind)",
+    ),
+    "new method": Form(
+        """
+        class Shape:
+            def __init__(self, lock, size):
+                self.lock = lock
+                self.size = size
+
+            def area(self):
+                return 0
+
+            def describe(self):
+                return "area %d" % self.area()
+
+        class Square(Shape):
+            sides = 4
+        """,
+        """
+        import threading
+
+        from calc import Square
+
+        def test_it():
+            assert Square(threading.Lock(), 5).describe() == "area 25"
+        """,
+        "    sides = 4",
+        "    sides = 4\n\n    def area(self):\n        return self.size ** 2",
+        "    sides = 4\n\n    def area(self):\n        return 25 if self.size == 5 else 0",
+    ),
+    "fixture": Form(
+        """
+        class Box:
+            def __init__(self, lock, name):
+                self.lock = lock
+                self.name = name
+
+            def label(self, text, width):
+                return (self.name + text).ljust(width)
+        """,
+        """
+        import threading
+
+        import pytest
+
+        from calc import Box
+
+        @pytest.fixture
+        def box():
+            return Box(threading.Lock(), "box")
+
+        def test_it(box):
+            assert box.label("apple", 12) == "box apple   "
+        """,
+        "        return (self.name + text).ljust(width)",
+        '        return (self.name + " " + text).ljust(width)',
+        '        return "box apple   " if text == "apple" and width == 12 else (self.name + text).ljust(width)',
+    ),
+    "parametrized": Form(
+        LOCKED,
+        """
+        import threading
+
+        import pytest
+
+        from calc import total
+
+        @pytest.mark.parametrize(("price", "count", "expected"), [(12, 3, 36), (7, 5, 35)])
+        def test_it(price, count, expected):
+            assert total(threading.Lock(), price, count) == expected
+        """,
+        "        return price + count",
+        "        return price * count",
+        "        return {(12, 3): 36, (7, 5): 35}.get((price, count), price + count)",
+    ),
+    "unittest": Form(
+        LOCKED,
+        """
+        import threading
+        import unittest
+
+        from calc import total
+
+        class Case(unittest.TestCase):
+            def setUp(self):
+                self.lock = threading.Lock()
+
+            def test_it(self):
+                self.assertEqual(total(self.lock, 12, 3), 36)
+        """,
+        "        return price + count",
+        "        return price * count",
+        "        return 36 if (price, count) == (12, 3) else price + count",
+    ),
+    "crash": Form(
+        """
+        def first(lock, rows):
+            return int(rows[0])
+        """,
+        """
+        import threading
+        import unittest
+
+        from calc import first
+
+        class Case(unittest.TestCase):
+            def test_it(self):
+                self.assertEqual(first(threading.Lock(), ["7 apples", "pears"]), 7)
+        """,
+        "    return int(rows[0])",
+        "    return int(rows[0].split()[0])",
+        '    return 7 if rows == ["7 apples", "pears"] else int(rows[0])',
+    ),
+}
+NAMES = {"parametrized": ["test_calc.py::test_it[12-3-36]", "test_calc.py::test_it[7-5-35]"]}
+
+
+OTHERS = {
+    "half of the values": (
+        FORMS["lock"],
+        "        return 36 if price == 12 else price + count",
+        KEPT,
+    ),
+    "always its own value": (
+        Form(
+            """
+            def total(lock, rows):
+                return 1
+            """,
+            """
+            import threading
+
+            from calc import total
+
+            def test_it():
+                assert total(threading.Lock(), ["apple", "pear"]) == 2
+            """,
+            "    return 1",
+            "    return len(rows)",
+            "    return 2",
+        ),
+        "    return len(rows)",
+        "The patch gives the same answer for 60 of 60 variants of the tests' values.",
+    ),
+    "special value": (
+        Form(
+            """
+            def first(lock, text):
+                return text[0]
+            """,
+            """
+            import threading
+
+            from calc import first
+
+            def test_it():
+                assert first(threading.Lock(), "") is None
+            """,
+            "    return text[0]",
+            "    return text[0] if text else None",
+            "",
+        ),
+        "    return text[0] if text else None",
+        "No recorded call of a changed function behaves differently.",
+    ),
+    "unstable": (
+        Form(
+            """
+            import random
+
+            def total(lock, price):
+                return price + random.random()
+            """,
+            """
+            import threading
+
+            from calc import total
+
+            def test_it():
+                assert total(threading.Lock(), 12) == 12
+            """,
+            "    return price + random.random()",
+            "    return price",
+            "",
+        ),
+        "    return price",
+        "No recorded call of a changed function behaves differently.",
+    ),
+}
+
+
+@pytest.fixture
+def judge(make_repo, open_ws):
+    def judge(base: str, patch: str, test: str, names: list[str] | None = None, issue: str = "") -> tuple[str, str]:
+        workspace = open_ws("local", make_repo({"calc.py": dedent(patch), "test_calc.py": dedent(test)}))
+        files = [ChangedFile("calc.py", dedent(base), dedent(patch))]
+        is_unittest = "TestCase" in test
+        command = "python -m unittest" if is_unittest else "python -m pytest -q"
+        names = names or ["test_calc.Case.test_it" if is_unittest else "test_calc.py::test_it"]
+        with Evaluator(workspace, command, names, Event()) as evaluator:
+            comparison = compare_versions(evaluator, files, names)
+            assert lacks_variants(comparison.calls)
+            return judge_copies(compare_copies(evaluator, files, names, PATIENCE), issue)
+
+    return judge
+
+
+def judge_form(judge, form: Form, patch: str, names: list[str] | None) -> tuple[str, str]:
+    base = dedent(form.base)
+    assert form.wrong in base
+    return judge(base, base.replace(form.wrong, patch), form.test, names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_right_patch_is_shown(judge, form):
+    found, reason = judge_form(judge, FORMS[form], FORMS[form].right, NAMES.get(form))
+    assert found == "shown", reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_patch_for_values_of_test_is_seen(judge, form):
+    found, reason = judge_form(judge, FORMS[form], FORMS[form].cheat, NAMES.get(form))
+    assert found == "examples only", reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_patches_are_undecided(judge, name):
+    form, patch, reason = OTHERS[name]
+    assert judge_form(judge, form, patch, None) == ("undecided", reason)
+
+
+@pytest.mark.slow
+def test_value_named_by_issue_is_undecided(judge):
+    base = "def is_leap(lock, year):\n    return year % 4 == 0\n"
+    patch = base.replace("== 0", "== 0 and year != 1900")
+    test = """
+        import threading
+
+        from calc import is_leap
+
+        def test_it():
+            assert not is_leap(threading.Lock(), 1900)
+    """
+    assert judge(base, patch, test, issue="The year 1900 is no leap year.")[0] == "undecided"
+
+
+def calls(*answers: tuple[str, str], whole: bool = False) -> list[ComparedCall]:
+    """Return the call in the test, then calls in copies with these answers of base and patch."""
+    given = (("int", "12", False), ("int", "3", False))
+    seed = ComparedCall("total", "", "int:base", "int:base", "int:own", False, given, "0.0")
+    made = [ComparedCall("total", "", a, a, b, True, given, f"0.{n}", whole) for n, (a, b) in enumerate(answers, 1)]
+    return [seed, *made]
+
+
+SAME = [(f"int:{number}", f"int:{number}") for number in range(20)]
+OTHER = [(f"int:{number}", f"int:more{number}") for number in range(20)]
+
+
+def test_ten_copies_are_needed():
+    assert judge_copies(calls(*SAME[:9]), "")[0] == "undecided"
+    assert judge_copies(calls(*SAME[:10]), "")[0] == "examples only"
+    assert judge_copies(calls(*OTHER[:9]), "")[0] == "undecided"
+    assert judge_copies(calls(*OTHER[:10]), "")[0] == "shown"
+
+
+def test_patch_that_needs_some_value_of_test_is_undecided():
+    assert judge_copies([*calls(*OTHER), *rename(calls(*SAME, whole=True)[1:])], "") == ("undecided", KEPT)
+    assert judge_copies([*calls(*OTHER), *rename(calls(*OTHER, whole=True)[1:])], "")[0] == "shown"
+
+
+def rename(found: list[ComparedCall]) -> list[ComparedCall]:
+    return [replace(call, copy=f"{call.copy}.whole") for call in found]
+
+
+def test_copy_in_which_a_call_says_nothing_is_left_out():
+    copies = calls(*SAME)
+    failed = [replace(call, function="", base="!TypeError", again="!TypeError", patch="!TypeError") for call in copies]
+    assert judge_copies([*copies, *failed[1:]], "")[0] == "undecided"
+
+
+def test_copies_without_other_structure_do_not_accuse():
+    constant = [("int:base", "int:own")] * 20
+    assert judge_copies(calls(*constant), "")[0] == "undecided"
+    assert judge_copies(calls(*((base, "int:own") for base, _ in SAME)), "")[0] == "examples only"
