@@ -42,6 +42,12 @@ def test_paths_in_folder_and_outside_repository_are_unaffected(bench) -> None:
     assert "outside the repository" in bench("search", pattern="x", path="/etc").text
 
 
+def test_linked_folder_is_listed_only_inside_folder(bench) -> None:
+    bench("shell", command="mkdir src/pkg/sub; touch src/pkg/sub/c.py; cd src/pkg; ln -s ../pkgs out; ln -s sub in")
+    assert bench("view", path="src/pkg/in").text.splitlines() == ["src/pkg/in: 1 file", "c.py"]
+    assert "is outside src/pkg/" in bench("view", path="src/pkg/out").text
+
+
 def test_symbols_lists_callers_in_folder_and_counts_others(bench) -> None:
     text = bench("symbols", name="two", ask="callers").text
     assert "src/pkg/a.py" in text
