@@ -71,7 +71,8 @@ class Context:
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back. `start` is
     the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
     `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
-    `subtree` is the folder to view and test, the whole repository if empty.
+    `subtree` is the folder to view and test, the whole repository if empty. `needs_test` tells whether the work is
+    proved by a test that reproduces the issue and that the user has not given.
     """
 
     workspace: Workspace
@@ -88,6 +89,7 @@ class Context:
     before: Sequence[tuple[Action, Observation]] = ()
     phase: int = 0
     subtree: str = ""
+    needs_test: bool = False
 
     def place(self, path: str) -> str:
         """Return a model's path in the form that trees use: `src` for `./src/`, and `.` for the root, or the subtree if

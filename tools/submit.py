@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+from aci.proof.missing_reproduction import explain_missing_test, find_base_failures
 from tools._tree_diff import stat, unrecorded
 from tools.base import Context, TextSource, Toolbox, not_needed, tool
 from trajectories.errors import UsageError
@@ -14,6 +15,8 @@ CHANGING = ("edit", "undo")
 """Tools whose only effect is to change files."""
 
 UNCHANGED = "No file differs from the base, so there is no patch."
+UNTESTED = "untested"
+"""The key of the reason why a submission was sent back for a missing test."""
 CHANGE = "Change files before you submit. If no change is needed, submit again and explain why in `summary`."
 
 
@@ -33,9 +36,21 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
         raise UsageError("\n".join([UNCHANGED, *left_out]), "Remove them or have git ignore them, then submit again.")
     if tree == ctx.base.tree:
         return Observation(f"{UNCHANGED}\n{CHANGE}", ok=False, data={"unchanged": summary})
+    if ctx.needs_test and (why := _missing_test(ctx, tree)):
+        return Observation(f"Not submitted: {why}", ok=False, data={UNTESTED: why})
     rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
     data = {"submitted": True, "summary": summary, "title": title, "tree": tree}
     return Observation("\n".join(["Submitted:", *rows]), data=data)
+
+
+def _missing_test(ctx: Context, tree: str) -> str:
+    """Return why no test can verify the patch; "" if one may, or if the model was told the same in an earlier step."""
+    why = explain_missing_test(ctx.trees, ctx.base.tree, tree, ctx.test_command, ctx.subtree)
+    if not why or any(seen.data.get(UNTESTED) == why for step in ctx.steps for seen in step.observations):
+        return ""
+    seen = [(str(seen.data.get("tree", step.tree)), seen) for step in ctx.steps for seen in step.observations]
+    seen += [(seen.data["tree"], seen) for _, seen in ctx.before if "tree" in seen.data]
+    return "" if find_base_failures(ctx.trees, ctx.base.tree, tree, seen) else why
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: str) -> str:

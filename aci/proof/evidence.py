@@ -85,6 +85,16 @@ def function_name(id: str) -> str:
     return re.split(r"::|\.", id.partition("[")[0])[-1]
 
 
+def find_test_file(id: str, files: Collection[str]) -> str:
+    """Return the file of a test by its id (pytest's node id or unittest's dotted name); "" if the id names none."""
+    path = id.partition("::")[0]
+    if path in files:
+        return path
+    parts = id.split(".")
+    names = ["/".join(parts[:end]) + ".py" for end in range(len(parts), 0, -1)]
+    return next((found for name in names for found in files if f"/{found}".endswith(f"/{name}")), "")
+
+
 def is_named_in(text: str, id: str, path: str = "") -> bool:
     """Whether a text names the test: its id, its function or its file."""
     function = function_name(id)

@@ -6,6 +6,7 @@ first, so that its time limit affects only the remaining tests.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,6 +94,18 @@ def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], mo
             scores[path] += REACHES * reached
     best = sorted((path for path, score in scores.items() if score >= LEAST), key=lambda path: (-scores[path], path))
     return tuple(best[:most])
+
+
+def nearest_by_path(trees: Trees, tree: str, changed: Sequence[str], subtree: str = "") -> str:
+    """Return the test file in `subtree` whose path is nearest to those of changed source files; "" if there is none.
+
+    Of equally near files, one in the folder with the most test files is returned.
+    """
+    tests = {
+        path: entry for path, entry in _test_files(trees, tree).items() if not subtree or path.startswith(f"{subtree}/")
+    }
+    near, sizes = _by_path(tests, changed), Counter(map(posixpath.dirname, tests))
+    return max(tests, key=lambda path: (near[path], sizes[posixpath.dirname(path)]), default="")
 
 
 def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:

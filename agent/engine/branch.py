@@ -71,6 +71,7 @@ class Branch:
         self.place = place or BranchWorkspace(engine.workspaces, engine.run.base.tree, self.cancel, apart=False)
         self.scope = Scope(engine.settings.subtree)  # the files that steps may change; other changes are reverted
         self.by_hand = False  # whether the actions are the user's own
+        self.needs_test = False  # whether a submission without a test for the proof is sent back once
         self.role = role  # the role that answers in this branch; also the author of its steps
         self.temperature: float | None = None  # overridden by the user's model table; None: the provider's default
         self._recorded = engine.trajectory.steps[name]
@@ -121,13 +122,18 @@ class Branch:
 
     def beside(self, name: str, role: str = "") -> Branch:
         """Return a branch with a separate conversation in the same workspace, starting from the current files."""
-        return Branch(self.engine, self._child(name), self.tree, self.place, self.cancel, role or self.role)
+        return self._start(name, self.place, self.cancel, role or self.role)
 
     def fork(self, name: str) -> Branch:
         """Return a branch with a separate conversation in a fork of the workspace. It can be cancelled by itself."""
         cancel = CancellationToken(self.cancel)
         place = BranchWorkspace(self.engine.workspaces, self.engine.run.base.tree, cancel, apart=True)
-        return Branch(self.engine, self._child(name), self.tree, place, cancel)
+        return self._start(name, place, cancel)
+
+    def _start(self, name: str, place: BranchWorkspace, cancel: CancellationToken, role: str = CODER) -> Branch:
+        branch = Branch(self.engine, self._child(name), self.tree, place, cancel, role)
+        branch.needs_test = self.needs_test
+        return branch
 
     def _child(self, name: str) -> str:
         return f"{self.name}/{self._prefix}{name}"
@@ -368,4 +374,5 @@ class Branch:
             before=before,
             phase=self._phase,
             subtree="" if self.by_hand else self.turn.settings.subtree,
+            needs_test=self.needs_test and self.engine.has_steps_left,
         )

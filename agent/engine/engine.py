@@ -218,10 +218,15 @@ class Engine:
         """Count one more reply. Raises LimitStop if the turn has reached its maximum number of steps, counted over all
         branches."""
         with self._lock:
-            if self._steps_taken >= self.settings.max_steps:
+            if not self.has_steps_left:
                 steps = "one step" if self.settings.max_steps == 1 else f"{self.settings.max_steps} steps"
                 raise LimitStop(f"The run reached its limit of {steps}.", "Give more with --max-steps.")
             self._steps_taken += 1
+
+    @property
+    def has_steps_left(self) -> bool:
+        """Whether `take_step` allows one more reply."""
+        return self._steps_taken < self.settings.max_steps
 
     def _workspace_options(self) -> tuple[WorkspaceOptions, Settings]:
         options = WorkspaceOptions(

@@ -9,13 +9,13 @@ lost again after a rewind, this is assumed to be intentional and is not counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aci.proof import import_check
-from aci.proof.evidence import find_contradiction
+from aci.proof.evidence import find_contradiction, find_test_file
 from aci.proof.import_check import ImportableModule
 from agent.engine.permission_checks import ActingBranch, may_test
 from agent.run_state.rewind import BACK_TO, SAFETY, rewind_target, rewinds
@@ -269,7 +269,7 @@ class RegressionGuard:
         trees, before = self._trees, self._passed[test]
         if before == tree or find_contradiction(self._branch.turn.issue.text, test):
             return False
-        path = path or _file_of(test, trees.files(before))
+        path = path or find_test_file(test, trees.files(before))
         same = trees.entry(before, path) == trees.entry(tree, path) if path else False
         return same or (path != "" and trees.entry(self._branch.turn.base.tree, path) is not None)
 
@@ -282,13 +282,3 @@ def _test_runs(step: Step) -> Iterable[tuple[Action, Observation]]:
     """Return the test runs of a step whose passing tests were recorded."""
     pairs = zip(step.actions, step.observations, strict=False)
     return ((action, seen) for action, seen in pairs if seen.data.get("passing") is not None)
-
-
-def _file_of(test: str, files: Collection[str]) -> str:
-    """Return the file of a test by its id (pytest's node id or unittest's dotted name); "" if the id names none."""
-    path = test.partition("::")[0]
-    if path in files:
-        return path
-    parts = test.split(".")
-    names = ["/".join(parts[:end]) + ".py" for end in range(len(parts), 0, -1)]
-    return next((found for name in names for found in files if f"/{found}".endswith(f"/{name}")), "")

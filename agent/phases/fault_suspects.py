@@ -37,6 +37,7 @@ def suspicious_lines(task: Task, given: Sequence[str]) -> str:
     `given` are the failing tests that the user gave.
     """
     found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_tests(task, given))
+    task.branch.needs_test &= not found["failing"]  # failing tests may reproduce the issue
     if not found["lines"]:
         return NOT_TRACED.format(why=quote_text(found["why"])) if found["why"] else NONE
     names = quote_text(", ".join(found["failing"][:MOST_NAMED]))

@@ -194,6 +194,7 @@ def run_graph(task: Task) -> Generator[Step, None, Outcome]:
     rejected in its last judgement does not count as verified. Raises ConfigError for an invalid graph."""
     graph = read_graph(task.turn.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
+    task.branch.needs_test &= any(phase.asks == "proof" for phase in graph.phase.values())
     values = framed_issue(task.turn.issue), quote_text(name_places(places(task.branch))), "", "", ""
     progress = _GraphProgress(
         task, given, dict(zip(PROMPT_NAMES, values, strict=True)) | dict.fromkeys(graph.phase, "")

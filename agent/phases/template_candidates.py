@@ -37,6 +37,7 @@ def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, Non
     task.note("summary", tests["summary"])
     if not tests["failing"]:
         return []
+    task.branch.needs_test = False  # the failing tests may reproduce the issue
     found = search_templates(task, tests)
     task.note("summary", f"{found['tried']:,} edits tried, {len(found['plausible'])} pass the tests")
     places = range(min(MOST, len(found["edits"])))

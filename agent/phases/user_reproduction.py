@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
     """Return the test that `--reproduce` names; a step adds a file from outside the repository as a new test file.
 
-    Its content is recorded, so a resumed run does not need the user's file again.
+    Its content is recorded, so a resumed run does not need the user's file again. If no test is given, the proof needs
+    one, so a submission without one is sent back once, on this branch and on those that start from it.
     """
     name = task.turn.settings.reproduce
+    task.branch.needs_test = not name
     file, mark, node = name.partition("::")
     if not Path(file).is_absolute():
         return (name,) if name else ()

@@ -13,6 +13,7 @@ from agent.engine.proof_step import proof_step
 from agent.engine.write_scope import Scope
 from agent.prompts.opening_prompt import likely_sources
 from tools.base import Context
+from tools.submit import UNTESTED
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.run_comparison import PROOF
 
@@ -79,6 +80,7 @@ class ReplayBranch(Branch):
                 done.append(Observation(refused, ok=False))
                 continue
             before = tuple(zip(step.actions, done, strict=False))
+            self.needs_test = UNTESTED in seen.data  # earlier versions accepted submissions without a test
             done.append(self._run(self._with_current_paths(action), action, before))
         return tuple(done)
 

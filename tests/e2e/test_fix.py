@@ -201,7 +201,8 @@ def test_keys_of_host_are_neither_in_workspace_nor_in_run(machine, calculator, i
     canary = "canary-4f1d9c27ab"
     machine.extra |= {"OPENAI_API_KEY": canary, "MY_TOKEN": canary, "UNRELATED": f"x{canary}"}
     model = machine.script(
-        answer("Look.", call("shell", command="env; cat /proc/$PPID/environ; true"), FIX, call("submit"))
+        answer("Look.", call("shell", command="env; cat /proc/$PPID/environ; true"), FIX, call("submit"), n=1),
+        answer("No test is needed.", call("submit")),
     )
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
     files_with_key = [
@@ -214,7 +215,7 @@ def test_keys_of_host_are_neither_in_workspace_nor_in_run(machine, calculator, i
 def test_key_in_issue_is_not_stored(machine, calculator):
     canary = "canary-4f1d9c27ab"
     machine.extra |= {"SHOP_API_KEY": canary}
-    model = machine.script(answer("Fix.", FIX, call("submit")))
+    model = machine.script(answer("Fix.", FIX, call("submit"), n=1), answer("No test is needed.", call("submit")))
     result = machine.json(
         "fix", "--repo", calculator, "--text", f"With the key {canary} add() subtracts.", "--model", model
     )

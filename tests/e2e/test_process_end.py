@@ -47,7 +47,7 @@ def exit_code_without_reader(
 def solving_arguments(machine: Machine, calculator: Path, issue_file: str) -> list[str]:
     """Arguments of a `fix` with a scripted model and without an isolated workspace."""
     edit = call("edit", path="calc/core.py", old="return a - b", new="return a + b")
-    model = machine.script(answer("The fix.", edit, call("submit")))
+    model = machine.script(answer("The fix.", edit, call("submit"), n=1), answer("No test.", call("submit")))
     return ["fix", "--issue-file", issue_file, "--repo", str(calculator), "--model", model, "--workspace", "local"]
 
 

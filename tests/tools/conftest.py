@@ -23,6 +23,7 @@ class Bench:
         self.test_command = ""
         self.phase = 0
         self.subtree = ""
+        self.needs_test = False
 
     def keep(self, data: bytes) -> int:
         self.outputs.append(data)
@@ -47,6 +48,7 @@ class Bench:
             before=before,
             phase=self.phase,
             subtree=self.subtree,
+            needs_test=self.needs_test,
         )
 
     def __call__(self, tool: str, **arguments: Any) -> Observation:

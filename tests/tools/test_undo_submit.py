@@ -182,6 +182,62 @@ def test_stash_and_pop_do_not_count_as_change(bench: Bench) -> None:
     assert bench.run_step(actions[2], fix, actions[4])[-1].ok
 
 
+TEST = "import unittest\n\n\nclass CalcTest(unittest.TestCase):\n    def test_it(self):\n        import calc\n"
+
+
+@pytest.fixture
+def calc_bench(make_bench: MakeBench) -> Bench:
+    """A bench whose submissions need a test, on a repository with one test, which fails."""
+    failing = f"{TEST}        self.assertEqual(calc.one(), 1)\n"
+    made = make_bench({"calc.py": "def one():\n    return 2\n", "test_calc.py": failing, ".gitignore": "*.pyc\n"})
+    made.needs_test = True
+    made.test_command = f"{sys.executable} -m unittest"
+    return made
+
+
+FIX = Action("edit", {"path": "calc.py", "old": "return 2", "new": "return 1"})
+SUBMIT = Action("submit", {"summary": "One is one."})
+NO_TEST = "Not submitted: the patch changes calc.py and adds no test"
+
+
+def test_submission_without_test_is_sent_back_once(calc_bench: Bench) -> None:
+    refused = calc_bench.run_step(FIX, SUBMIT, SUBMIT)[1:]
+    assert [seen.text.startswith(NO_TEST) for seen in refused] == [True, True]
+    assert not any(seen.ok or "submitted" in seen.data for seen in refused)
+    assert calc_bench("submit", summary="No test is needed.").data["submitted"] is True
+
+
+def test_submission_is_sent_back_again_for_another_reason(calc_bench: Bench) -> None:
+    calc_bench.run_step(FIX, SUBMIT)
+    check = Action("edit", {"path": "check.py", "old": "", "new": f"{TEST}        calc.one()\n"})
+    assert "does not run the tests in check.py" in calc_bench.run_step(check, SUBMIT)[1].text
+    move = Action("shell", {"command": "mv check.py test_check.py"})
+    assert calc_bench.run_step(move, SUBMIT)[1].ok
+
+
+def test_submission_without_test_is_accepted_where_none_is_needed(calc_bench: Bench) -> None:
+    calc_bench.needs_test = False
+    assert calc_bench.run_step(FIX, SUBMIT)[1].ok
+
+
+@pytest.mark.parametrize("runs_tests", [Action("run_tests"), Action("shell", {"command": "python3 -m unittest"})])
+def test_submission_needs_no_new_test_if_existing_one_was_seen_failing(calc_bench: Bench, runs_tests: Action) -> None:
+    calc_bench.run_step(runs_tests)
+    assert calc_bench.run_step(FIX, SUBMIT)[1].ok
+
+
+def test_existing_test_may_be_seen_failing_in_same_reply(calc_bench: Bench) -> None:
+    assert calc_bench.run_step(Action("run_tests"), FIX, Action("run_tests"), SUBMIT)[-1].ok
+
+
+def test_existing_test_that_still_fails_is_not_expected_to_reproduce(calc_bench: Bench) -> None:
+    no_fix = Action("edit", {"path": "calc.py", "old": "return 2", "new": "return 3"})
+    calc_bench.run_step(Action("run_tests"))
+    assert calc_bench.run_step(no_fix, Action("shell", {"command": "echo; rm -rf __pycache__"}))[1].ok
+    calc_bench.run_step(Action("run_tests"))
+    assert calc_bench("submit").text.startswith(NO_TEST)
+
+
 def test_undo_reports_step_to_return_to(bench: Bench) -> None:
     bench("view", path="a.txt")
     bench.run_step(edit("one", "1"))

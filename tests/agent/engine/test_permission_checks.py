@@ -78,7 +78,8 @@ def test_deny_rule_applies_to_unattended_run(bench) -> None:
 def test_denied_delivery_is_not_made(bench, delivery, deny) -> None:
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
     link = act("shell", command="mkdir tools; echo evil > tools/tasks.json; ln -s tools .vscode")
-    bench.begin(line("Edit.", edit, link, act("submit")), strategy="react", **delivery)
+    lines = line("Edit.", edit, link, act("submit"), n=1), line("No test is needed.", act("submit"))
+    bench.begin(*lines, strategy="react", **delivery)
     engine = bench.engine()
     engine.settings = engine.settings.model_copy(update={"permissions": PermissionTable(deny=(deny,))})
     with pytest.raises(UsageError, match="A configured rule denies it"):

@@ -74,7 +74,12 @@ def test_later_turn_continues_conversation_files_and_budget(talk, monkeypatch):
 
 @pytest.mark.slow
 def test_stopped_turn_ends_with_its_own_tree(talk):
-    session = talk(line("Fix.", FIX, act("submit"), n=1), line("Add.", DOUBLE, n=2), strategy="react")
+    session = talk(
+        line("Fix.", FIX, act("submit"), n=1),
+        line("No test is needed.", act("submit"), n=2),
+        line("Add.", DOUBLE, n=3),
+        strategy="react",
+    )
     assert session.finish_turn().patch
     stopped = session.send("Add double().", "react", max_steps=1)
     assert (stopped.exit.kind, stopped.exit.code) == ("limit", 6)
@@ -86,7 +91,11 @@ def test_stopped_turn_ends_with_its_own_tree(talk):
 def test_model_is_informed_if_files_differ_at_turn_start(talk):
     change = act("edit", path="tests/test_words.py", old='"a"', new='"b"')
     session = talk(
-        line("Both.", FIX, change, act("submit"), n=1), line("Fine.", n=2), strategy="react", update_tests=False
+        line("Both.", FIX, change, act("submit"), n=1),
+        line("No new test is needed.", act("submit"), n=2),
+        line("Fine.", n=3),
+        strategy="react",
+        update_tests=False,
     )
     ended = session.finish_turn()
     assert ended.exit.tree != session.steps[-1].tree
@@ -110,7 +119,10 @@ def test_files_that_no_longer_load_are_reported_in_same_turn(talk):
 @pytest.mark.slow
 def test_repeated_answers_do_not_count_as_loop(talk):
     session = talk(
-        *(line("Yes.", n=number) for number in (1, 2, 3)), line("Hm.", n=4), line("Done.", FIX, act("submit"))
+        *(line("Yes.", n=number) for number in (1, 2, 3)),
+        line("Hm.", n=4),
+        line("Done.", FIX, act("submit"), n=5),
+        line("No test is needed.", act("submit"), n=6),
     )
     session.finish_turn()
     session.send("Sure?", "plan")

@@ -260,6 +260,23 @@ def test_refused_command_is_not_replayed(bench) -> None:
     assert "refused" in replayed.right.steps["main"][0].observations[0].text
 
 
+@pytest.mark.parametrize("needs_test", [True, False])
+def test_submission_without_test_is_replayed_as_it_was_decided(bench, needs_test) -> None:
+    """Also in a run of an earlier version, which sent no submission back."""
+
+    def strategy(task):
+        task.branch.needs_test = needs_test
+        for _ in range(2):
+            reply = task.ask()
+            yield task.step(reply, task.act(reply.actions))
+        return task.best()
+
+    bench.begin(line("", EDIT, act("submit"), n=1), line("", act("submit"), n=2))
+    steps, _ = bench.drive(strategy)
+    assert [step.observations[-1].ok for step in steps] == [not needs_test, True]
+    assert replay(bench).differences == []
+
+
 @pytest.mark.slow
 def test_interrupted_replay_has_ended(bench) -> None:
     run_script(bench, line("", EDIT, n=1), line("", act("submit"), n=2))

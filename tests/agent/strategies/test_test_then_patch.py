@@ -252,7 +252,10 @@ def test_edited_test_is_restored_and_proves_nothing(run_strategy) -> None:
     }
     easy = act("edit", path="tests/test_calc.py", old="add(2, 3), 5", new="add(2, 3), -1")
     result, steps, _ = run_strategy(
-        line("Make it pass.", easy, act("edit", path="calc.py", old="def add", new="# fine\ndef add"), ALL, SUBMIT),
+        line(
+            "Make it pass.", easy, act("edit", path="calc.py", old="def add", new="# fine\ndef add"), ALL, SUBMIT, n=1
+        ),
+        line("It is right.", SUBMIT, n=2, contains="the changes to tests/test_calc.py do not count"),
         files=wrong_test_files,
         rounds=1,
     )

@@ -37,10 +37,11 @@ COUNT = 6
 
 @pytest.fixture
 def script(tmp_path: Path) -> str:
-    """A model that views the file, then edits it and submits."""
+    """A model that views the file, then edits it and submits, again if it is asked for a test."""
     file = tmp_path / "script.jsonl"
     edit = {"tool": "edit", "arguments": {"path": "core.py", "old": "a - b", "new": "a + b"}}
-    actions = [[{"tool": "view", "arguments": {"path": "core.py"}}], [edit, {"tool": "submit", "arguments": {}}]]
+    submit = {"tool": "submit", "arguments": {}}
+    actions = [[{"tool": "view", "arguments": {"path": "core.py"}}], [edit, submit], [submit]]
     lines = [{"n": n, "reply": {"text": "So.", "actions": turn_actions}} for n, turn_actions in enumerate(actions, 1)]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return f"scripted:{file}"

@@ -37,15 +37,17 @@ class SolvedBatch:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.out, self.folder = folder / "out", folder / "20260101_swe-agent"
         script = folder / "script.jsonl"
-        script.write_text(
-            json.dumps(
-                line(
-                    f"The sign is wrong. The key is {KEY}.\n```\nfences\n```",
-                    act("edit", path="calc.py", old="return a - b", new="return a + b"),
-                    act("submit", summary="The sign."),
-                )
-            )
+        submit = act("submit", summary="The sign.")
+        lines = (
+            line(
+                f"The sign is wrong. The key is {KEY}.\n```\nfences\n```",
+                act("edit", path="calc.py", old="return a - b", new="return a + b"),
+                submit,
+                n=1,
+            ),
+            line("No test is needed.", submit),
         )
+        script.write_text("\n".join(map(json.dumps, lines)))
         self.settings = Settings(
             model=f"scripted:{script}", strategy="react", workspace="local", state=self.out, test="true", budget=1.0
         )
