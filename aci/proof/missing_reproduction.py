@@ -13,6 +13,7 @@ from aci.proof.proof_run import PatchParts, format_names, split_patch
 from aci.proof.suite_selection import nearest_by_path
 from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import definitions
+from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
 from trajectories.records import Observation
 
@@ -48,23 +49,30 @@ def explain_missing_test(trees: Trees, base: str, tree: str, command: str = "", 
 
 def _may_contain_tests(trees: Trees, tree: str, path: str) -> bool:
     """Whether a new file of the tests may be a test; only Python files are read."""
-    return not path.endswith(".py") or bool(MAY_CONTAIN_TESTS.search(trees.read(tree, path)))
+    return not path.endswith(".py") or bool(MAY_CONTAIN_TESTS.search(_data(trees, tree, path)))
 
 
 def _defines_tests(trees: Trees, tree: str, path: str) -> bool:
     """Whether a Python module has test functions, in classes or outside."""
-    if not path.endswith(".py") or trees.entry(tree, path) is None:
-        return False
-    found = definitions(trees.read(tree, path).decode("utf-8", "replace"))
+    found = definitions(_data(trees, tree, path).decode("utf-8", "replace")) if path.endswith(".py") else ()
     return any(one.kind == "def" and one.name.rpartition(".")[2].startswith("test_") for one in found)
+
+
+def _data(trees: Trees, tree: str, path: str) -> bytes:
+    """Return the content of a file; nothing if it cannot be read, as a submodule, or if the patch deletes it."""
+    try:
+        return trees.read(tree, path)
+    except (OSError, UsageError):
+        return b""
 
 
 def _place_of_new_test(trees: Trees, base: str, tree: str, parts: PatchParts, subtree: str) -> str:
     """Return a phrase for the file in which the proof would find a new test."""
-    modules = [path for path in parts.source if path.endswith(".py") and path not in parts.added]
+    modules = sorted((path for path in parts.source if path.endswith(".py")), key=lambda path: path in parts.added)
     if not modules:
         ends = {PurePosixPath(path).suffix for path in parts.source}
-        files = (path for path in trees.files(base) if is_test(path) and PurePosixPath(path).suffix in ends)
+        tests = (path for path in trees.files(base) if is_test(path) and not is_test_config(path))
+        files = (path for path in tests if PurePosixPath(path).suffix in ends)
         near = next((path for path in files if _is_under(path, subtree)), "")
         return f"a new file beside {near}, named like it" if near else "a new test file"
     module = PurePosixPath(modules[0])

@@ -109,11 +109,22 @@ def test_files_that_test_command_runs_do_not_count_as_source(trees):
         ({"tests/unit/test_shop.py": TEST}, {"shop/__init__.py": "X = 1\n"}, "such as tests/unit/test_shop_issue.py"),
         ({"app/tests/test_other.py": TEST}, RIGHT, "such as tests/test_price_issue.py"),
         ({"tests/test_price.py": None, "tests/__init__.py": None}, RIGHT, "such as test_price_issue.py"),
+        ({}, {"shop/tax.py": "X = 1\n"}, "such as tests/test_tax_issue.py"),
     ],
 )
 def test_place_of_new_test_is_near_similar_tests(trees, more, patch, place):
     base = {path: text for path, text in {**BASE, **more}.items() if text is not None}
     assert f"{place}, and submit again" in explain(trees, patch, base=base)
+
+
+def test_submodule_named_like_test_is_no_test(trees):
+    base = change(trees, BASE, EMPTY_TREE)
+    fixed = change(trees, RIGHT, base)
+    files = {path: (entry.mode, entry.id) for path, entry in trees.files(fixed).items()}
+    files |= dict.fromkeys(("tests/test_sub.py", "check.py"), ("160000", "b" * 40))
+    listing = "".join(f"{mode} {id} 0\t{path}\0" for path, (mode, id) in sorted(files.items())).encode()
+    tree = trees.adopt(listing, [trees.path / "objects"])
+    assert "adds no test" in explain_missing_test(trees, base, tree)
 
 
 def test_place_of_new_test_is_in_subtree(trees):

@@ -17,7 +17,6 @@ from aci.proof.generality import ComparedCall, compare_versions
 from aci.proof.varied_tests import KEPT, compare_copies, judge_copies, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 
-
 PATIENCE = 60.0
 """Seconds for the copies, so that a slow machine runs as many as others."""
 
