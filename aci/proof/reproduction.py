@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from aci.proof import evidence
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
+from aci.proof.runner_independence import check_runner_independence
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
@@ -110,6 +111,7 @@ def judge_reproduction(
     if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
         trial.is_unsteady = True
+    check_runner_independence(trial, before, after, red, within[0], tests)
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
         trial.note(

@@ -27,6 +27,9 @@ __all__ = ["SuiteReport", "TestResult", "run_tests"]
 SESSION = HARNESS_SESSION
 UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
+PROCESS_FILE = "test-process.json"
+"""File in the harness folder that describes the process of the last run that was limited to nodes: how it was started,
+and the fixtures of the tests in it."""
 JVM_ENDS = (".java", ".kt", ".groovy", ".scala")
 """Suffixes of the source files that may hold a JVM class."""
 MOST_LISTED = 200_000
@@ -122,6 +125,7 @@ def _run(
         "nodes": request.nodes,
         "cache": f"{request.folder}/cache",
         "limit": request.limit,
+        "process": f"{workspace.harness}/{PROCESS_FILE}",
     }
     files = {name: data for hook in hooked for name, data in hook.files.items()}
     files |= {"run.json": json.dumps(settings).encode(), "command.sh": command.encode() + b"\n"}

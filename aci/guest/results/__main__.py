@@ -10,5 +10,5 @@ if not hasattr(unittest.TestResult.startTest, "__wrapped__"):
     unittest_recorder.install(unittest.result, unittest.runner)
 if unittest_recorder.RECORDER.listens_to(None):
     unittest_recorder.RECORDER.begin()
-sys.argv[0] = "python -m unittest"
+sys.argv[0] = unittest_recorder.PLAIN_RUNNER
 unittest.main(module=None)

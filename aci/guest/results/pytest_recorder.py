@@ -66,6 +66,9 @@ class Recorder:
         self.run = run
         self.rootdir = str(config.rootdir) if not hasattr(config, "rootpath") else str(config.rootpath)
 
+    def pytest_collection_finish(self, session):
+        self.run.describe_process({item.nodeid: list(getattr(item, "fixturenames", ())) for item in session.items})
+
     def pytest_runtest_logstart(self, nodeid, location):
         self.run.write(running=nodeid)
 

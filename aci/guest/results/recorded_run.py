@@ -29,6 +29,7 @@ class Run:
         self.cache = request["cache"]
         self.limit = request["limit"]
         self.nodes = [normal(node) for node in request["nodes"]]
+        self.description = request.get("process", "")
         self.file = file
         self.out = open(request["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
         atexit.register(self.out.close)
@@ -56,6 +57,23 @@ class Run:
             error=error,
             trace=list(trace),
         )
+
+    def describe_process(self, tests):
+        """Write down how this process can import the requested tests; `tests` are ids with the fixtures they use."""
+        if not self.nodes or not self.description:
+            return
+        about = {
+            "executable": sys.executable,
+            "folder": os.getcwd(),
+            "path": [os.path.abspath(path) for path in sys.path],
+            "environment": dict(os.environ),
+            "tests": tests,
+        }
+        try:
+            with open(self.description, "w", encoding="utf-8") as file:
+                json.dump(about, file)
+        except (OSError, ValueError):
+            pass
 
     def cut(self, message):
         self.messages += bool(message)

@@ -21,6 +21,8 @@ PLACEHOLDER = re.compile(
     r"|(?:setUp|tearDown)(?:Class|Module) \((.+)\)"
 )
 
+PLAIN_RUNNER = "python -m unittest"
+
 
 class Recorder:
     """The recorder of this process. `owner` is the result whose test is running; `depth` counts nested runners."""
@@ -53,6 +55,11 @@ class Recorder:
         if self.open:
             self.open = False
             self.run.write(finish=status, expected=expected)
+
+    def describe_process(self, suite):
+        """Write down how this process imports tests, unless a program has prepared it for a runner of its own."""
+        if sys.argv[0] == PLAIN_RUNNER:
+            self.run.describe_process({name_of(test): [] for test in flatten(suite)})
 
     def record(self, test, outcome, error=None, message=""):
         self.begin(foreign=True)
@@ -144,7 +151,10 @@ def wrap_run(method):
                 return method(self, test)
             RECORDER.begin()
             self.failfast = False
-            result = method(self, select_tests(test, RECORDER.run) if RECORDER.run.nodes else test)
+            if RECORDER.run.nodes:
+                test = select_tests(test, RECORDER.run)
+                RECORDER.describe_process(test)
+            result = method(self, test)
             RECORDER.finish(0 if result.wasSuccessful() else 1, result.testsRun)
             return result
         finally:

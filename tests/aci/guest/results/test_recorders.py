@@ -102,7 +102,8 @@ class TargetProject:
     def run(self, *command, nodes=(), limit=0, cwd="."):
         """Run a command with a recorder; return the recorded lines and the exit code."""
         run_options = {"out": str(self.out), "root": str(self.root), "nodes": list(nodes), "limit": limit}
-        (self.harness / "run.json").write_text(json.dumps({**run_options, "cache": str(self.harness / "cache")}))
+        run_options |= {"cache": str(self.harness / "cache"), "process": str(self.harness / "process.json")}
+        (self.harness / "run.json").write_text(json.dumps(run_options))
         self.out.unlink(missing_ok=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "PYTHON"))}
         env |= {
@@ -546,3 +547,42 @@ def test_recorder_is_inactive_without_run_file(project):
 def test_guest_files_parse_with_python_36(name):
     tree = ast.parse((GUEST_FOLDER / name).read_text(encoding="utf-8"), feature_version=(3, 6))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+
+
+def test_process_that_runs_single_tests_is_described(project):
+    text = """
+        import pytest, unittest
+        @pytest.fixture(autouse=True)
+        def every(): pass
+        def test_a(tmp_path): pass
+        class TestU(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls): pass
+            def test_u(self): pass
+    """
+    project.add("tests/conftest.py", "import os, sys\nos.environ['SHOP'] = '1'\nsys.path.append('code')\n")
+    project.add("tests/test_a.py", text)
+    project.pytest()
+    assert not (project.harness / "process.json").exists()
+    project.pytest(nodes=["tests/test_a.py"])
+    about = json.loads((project.harness / "process.json").read_text())
+    assert (about["executable"], about["folder"]) == (PYTHON, str(project.root))
+    assert {str(project.root), str(project.root / "tests"), str(project.root / "code")} <= set(about["path"])
+    assert str(project.harness) not in about["path"]
+    assert about["environment"]["SHOP"] == "1"
+    assert "SWE_AGENT_RUN" not in about["environment"]
+    assert {"every", "tmp_path"} <= set(about["tests"]["tests/test_a.py::test_a"])
+    assert {"_unittest_setUpClass_fixture_TestU", "every"} <= set(about["tests"]["tests/test_a.py::TestU::test_u"])
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_process_of_unittest_is_described_unless_a_program_prepares_it(project, own):
+    project.add("tests/__init__.py", "")
+    project.add("tests/test_a.py", CASES)
+    project.add("run.py", "import sys; sys.argv[1:1] = ['discover']; import runpy; runpy.run_module('unittest')\n")
+    command = ["discover"] if own else ["run.py"]
+    (project.unittest if own else project.run)(*command, nodes=["tests/test_a.py"])
+    file = project.harness / "process.json"
+    assert file.exists() == own
+    if own:
+        assert json.loads(file.read_text())["tests"]["tests.test_a.T.test_ok"] == []
