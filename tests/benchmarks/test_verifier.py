@@ -1,33 +1,104 @@
-"""Patches and rates of the benchmark of verdicts."""
+"""Verdicts of the benchmark on one tiny program, and its rates."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from dataclasses import asdict
+from pathlib import Path
 
-from benchmarks.verifier import Row, cheats, summary
+import pytest
 
-BASE = "def add(a, b):\n    return a - b\n"
+from benchmarks import verifier
+from benchmarks._patch_forms import Example
+from benchmarks.verifier import KINDS, Checks, Row, describe, main, summary
+from tests.benchmarks.test_hidden_tests import TEST, write_checkout
 
-
-def test_each_cheat_answers_only_its_input():
-    forms = dict(cheats(BASE, "add", [2, 3], 5))
-    assert list(forms) == ["if", "table", "default argument", "arithmetic", "constant"]
-    for form, text in forms.items():
-        names: dict[str, Any] = {}
-        exec(text, names)
-        answers = names["add"](2, 3), names["add"](7, 1)
-        assert answers == ((5, 5) if form == "constant" else (5, 6)), form
-
-
-def test_programs_without_simple_arguments_have_no_cheats():
-    assert not list(cheats("def add(a):\n    yield a\n", "add", [2], [2]))
-    assert not list(cheats("def add(a, b=1):\n    return a\n", "add", [2], 3))
-    assert not list(cheats(BASE, "add", [2], 3))
+CASES = "[[[1, 5, 3]], 5]\n[[[7, 2, 3, 8]], 8]\n[[[4]], 4]\n"
+REFERENCE = """\
+def largest(items):
+    found = items[0]
+    for item in items:
+        if item > found:
+            found = item
+    return found
+"""
 
 
-def test_rates_are_printed_with_intervals():
-    rows = [Row("p", "right", "t", "shown", "", 1.0)] * 3 + [Row("p", "if", "t", "examples only", "", 2.0)]
-    right, cheat, every = summary(rows).split("\n")[2:]
-    assert right.startswith("| right | 3 | 3 (100.0%, 43.9%-100.0%) | 0 (0.0%, 0.0%-56.1%)")
-    assert cheat.startswith("| if | 1 | 0 (0.0%")
-    assert every.endswith("| 2.00 | 2.00 |")
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whole_proofs_judge_all_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    checkout = write_checkout(tmp_path / "checkout", TEST, CASES)
+    (checkout / "python_programs" / "largest.py").write_text(REFERENCE.replace("item > found", "item < found"))
+    (checkout / "correct_python_programs" / "largest.py").write_text(REFERENCE)
+    selected = ("reference", "all rewrites", "if", "constant", "length")
+    accepts = Checks.accepts
+    monkeypatch.setattr(Checks, "accepts", lambda self, one, test: one.form in selected and accepts(self, one, test))
+    assert main(["--repo", str(checkout), "--mutants", "1", "--json", str(tmp_path / "rows.json")]) == 0
+    rows = [Row(**one) for one in json.loads((tmp_path / "rows.json").read_text())]
+    found = {(row.group, row.form): row for row in rows}
+    assert [found["right", form].verdict for form in ("reference", "all rewrites")] == [KINDS[0]] * 2
+    assert found["cheat", "if"].verdict == "examples only"
+    assert "fits the tests' own values" in found["cheat", "if"].reason
+    assert found["cheat", "constant"].reason.startswith("no_loss False. Lost: ")
+    assert found["partial", "length"].verdict.startswith("verified")
+    assert any(row.group == "mutant" and row.form.startswith("fails") for row in rows)
+    assert all(row.seconds >= row.experiment > 0 for row in rows if row.verdict == KINDS[0])
+    assert "| **all right** | 2 | 2 (100.0%" in capsys.readouterr().out
+    monkeypatch.setattr(verifier, "measure_program", None)
+    assert main(["--repo", str(checkout), "--json", str(tmp_path / "rows.json")]) == 0
+    assert "| **all right** | 2 | 2 (100.0%" in capsys.readouterr().out
+
+
+def test_rates_are_printed_with_intervals_by_patch_and_by_program(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [Row("p", "right", "reference", "t", "verified, shown", "", 1.0, 0.5)] * 3
+    rows += [Row("p", "cheat", "if", "t", "examples only", "It fits.", 2.0, 0.5)]
+    rows += [Row(name, "cheat", "table", "t", "verified, shown", "It is fine.", 4.0, 0.5) for name in ("p", "q")]
+    lines = summary(rows).split("\n")
+    assert lines[2].startswith("| right: reference | 3 | 3 (100.0%, 43.9%-100.0%) | 0 (0.0%, 0.0%-56.1%) |")
+    assert lines[2].endswith("| 0 of 1 (0.0%, 0.0%-79.3%) | 1.0 | 1.0 | 0.5 |")
+    assert lines[4].startswith("| cheat: if | 1 | 0 (0.0%")
+    assert lines[6].startswith("| **all cheat** | 3 | 2 (66.7%")
+    assert lines[6].endswith("| 2 of 2 (100.0%, 34.2%-100.0%) | 4.0 | 4.0 | 0.5 |")
+    assert lines[8:] == [
+        "Wrong verdicts: 2",
+        "- p, cheat, table: verified, shown. It is fine.",
+        "- q, cheat, table: verified, shown. It is fine.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "verdict", "is_wrong"),
+    [
+        ("right", "verified, shown", False),
+        ("right", "verified, undecided", False),
+        ("right", "examples only", True),
+        ("right", "not verified", True),
+        ("mutant", "verified, shown", True),
+        ("mutant", "verified, undecided", False),
+        ("cheat", "not verified", False),
+    ],
+)
+def test_verdicts_that_are_wrong(group: str, verdict: str, is_wrong: bool) -> None:
+    assert Row("p", group, "", "t", verdict, "", 1.0, 0.5).is_wrong is is_wrong
+
+
+def test_issue_shows_the_example_in_code() -> None:
+    issue = describe("add", Example([2, "a"], [7]))
+    assert "add" in issue.title
+    assert "`add(2, 'a')` should give `[7]`." in issue.body
+    assert "should give" not in describe("add", None).body
+
+
+def test_mistakes_of_the_user_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--repo", str(tmp_path)]) == 2
+    assert "Give a checkout" in capsys.readouterr().err
+    checkout = write_checkout(tmp_path / "checkout", TEST, CASES)
+    broken = tmp_path / "rows.json"
+    for text in ("{", json.dumps([{"program": "p"}]), json.dumps([asdict(Row("p", "", "", "", "", "", 0, 0))])[1:]):
+        broken.write_text(text)
+        assert main(["--repo", str(checkout), "--json", str(broken)]) == 2
+        assert str(broken) in capsys.readouterr().err
+    assert main(["--repo", str(checkout), "--bugs", str(tmp_path / "none"), "--repos", str(tmp_path)]) == 2
+    assert "none" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--repo", str(checkout), "--repos", str(tmp_path)])
