@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from benchmarks import verifier
+from benchmarks import _planting, verifier
 from benchmarks._patch_forms import Example
-from benchmarks.verifier import KINDS, Checks, Row, describe, main, summary
+from benchmarks._planting import Package
+from benchmarks._planting_make import Bug
+from benchmarks.verifier import KINDS, Checks, Row, describe, main, measure_planted, summary
 from tests.benchmarks.test_hidden_tests import TEST, write_checkout
+from tests.conftest import MakeRepo, git
 
 CASES = "[[[1, 5, 3]], 5]\n[[[7, 2, 3, 8]], 8]\n[[[4]], 4]\n"
 REFERENCE = """\
@@ -47,6 +51,27 @@ def test_whole_proofs_judge_all_groups(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(verifier, "measure_program", None)
     assert main(["--repo", str(checkout), "--json", str(tmp_path / "rows.json")]) == 0
     assert "| **all right** | 2 | 2 (100.0%" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_original_of_a_planted_bug_is_proven(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch):
+    files = {
+        "tiny/__init__.py": "",
+        "tiny/things.py": REFERENCE,
+        "tests/test_things.py": "from tiny.things import largest\n"
+        "def test_it():\n    assert largest([1, 5, 3]) == 5\n"
+        "def test_one():\n    assert largest([4]) == 4\n",
+    }
+    repo = make_repo(files)
+    package = Package("tiny", f"somebody/{repo.name}", git(repo, "rev-parse", "HEAD").strip(), "tiny", "tests")
+    monkeypatch.setattr(_planting, "PACKAGES", (package,))
+    at = REFERENCE.index("item > found")
+    failing = ("tests/test_things.py::test_it",)
+    place = ("tiny/things.py", "largest", 4, "", ((at + 5, at + 6, "<"),))
+    (row,) = islice(measure_planted(repo.parent, Bug("tiny-1", "tiny", package.commit, "", *place, failing)), 1)
+    assert (row.program, row.group, row.form, row.test) == ("tiny-1", "right", "reference", failing[0])
+    assert row.verdict == KINDS[0]
 
 
 def test_rates_are_printed_with_intervals_by_patch_and_by_program(capsys: pytest.CaptureFixture[str]) -> None:
