@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.conftest import act, line
-from tests.agent.strategies.conftest import ISSUE, SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, new_test
+from tests.agent.strategies.conftest import FILES, ISSUE, SUBMIT, FinishedRun, RunStrategy, edit_calc, equal, new_test
 from trajectories.records import Step
 
 FIX = edit_calc("a + b")
@@ -65,6 +65,24 @@ def test_failing_test_of_base_that_was_seen_needs_no_new_test(run_strategy: RunS
     run = run_strategy("react", *lines, files=files, issue=f"{ISSUE} test_add shows it.")
     assert (refused(run), run.kind) == ([], "unproven")  # no test passed before
     assert run.result.exit.verdict.green
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["best-of", "search-api"])
+def test_failing_test_that_strategy_has_found_needs_no_new_test(run_strategy: RunStrategy, strategy: str) -> None:
+    """`best-of` runs a test that the issue names, `search-api` traces failing tests."""
+    letters = "import unittest\n\nfrom calc import letters\n\n\nclass T(unittest.TestCase):\n"
+    letters += '    def test_letters(self):\n        self.assertEqual(letters("banana"), "abn")\n'
+    files = {**FILES, "calc.py": "def twice(a):\n    return a * 2\n\n\ndef letters(a):\n    return a\n"}
+    fix = act("edit", path="calc.py", old="    return a\n", new='    return "".join(sorted(set(a)))\n')
+    looks = line("It keeps all letters.", contains="not change anything yet")
+    run = run_strategy(
+        *(strategy, looks, line("Fixed.", fix, SUBMIT)),
+        files={**files, "tests/test_letters.py": letters},
+        issue="letters() repeats letters\n\ntest_letters fails.",
+        attempts=1,
+    )
+    assert (refused(run), len(submitted(run)), run.kind) == ([], 1, "verified")
 
 
 @pytest.mark.slow
