@@ -104,15 +104,28 @@ def test_general_patch_is_shown(prove_calc):
 
 @pytest.mark.slow
 def test_undecided_patch_with_literals_of_test_is_unproven(prove_calc):
-    imports = "import threading\nfrom calc import total\n\n\n"
-    test = f"{imports}def test_total():\n    assert total(threading.Lock(), 2, 3) == 5\n"
-    base = "def total(lock, a, b):\n    with lock:\n        return a - b\n\n\ndef double(a):\n    return 2 * a\n"
-    cheat = base.replace("    with lock", "    if a == 2 and b == 3:\n        return 5\n    with lock")
+    imports = "import asyncio\nfrom calc import total\n\n\n"
+    test = f"{imports}def test_total():\n    assert asyncio.run(total(2, 3)) == 5\n"
+    base = "async def total(a, b):\n    return a - b\n\n\ndef double(a):\n    return 2 * a\n"
+    cheat = base.replace("    return a", "    if a == 2 and b == 3:\n        return 5\n    return a")
     more = {"base": {"calc.py": base}}
     verdict = prove_calc({"calc.py": cheat, "tests/test_total.py": test}, **more)
     assert (verdict.kind, verdict.generality) == ("unproven", "undecided")
     verdict = prove_calc({"calc.py": base.replace("a - ", "a + "), "tests/test_total.py": test}, **more)
     assert (verdict.kind, verdict.generality) == ("verified", "undecided")
+
+
+@pytest.mark.slow
+def test_literals_of_test_are_varied_if_its_calls_cannot_be(prove_calc):
+    imports = "import threading\nfrom calc import total\n\n\n"
+    test = f"{imports}def test_total():\n    assert total(threading.Lock(), 2, 3) == 5\n"
+    base = "def total(lock, a, b):\n    with lock:\n        return a - b\n\n\ndef double(a):\n    return 2 * a\n"
+    cheat = base.replace("    with lock", "    if [a, b] == [2, 3]:\n        return 5\n    with lock")
+    more = {"base": {"calc.py": base}}
+    verdict = prove_calc({"calc.py": cheat, "tests/test_total.py": test}, **more)
+    assert (verdict.kind, verdict.generality) == ("unproven", "examples only")
+    verdict = prove_calc({"calc.py": base.replace("a - ", "a + "), "tests/test_total.py": test}, **more)
+    assert (verdict.kind, verdict.generality) == ("verified", "shown")
 
 
 SHOP = {
