@@ -1,14 +1,16 @@
 """Probe of a repository: prints one JSON line with what is needed to run its tests.
 
-Runs under the target's Python (3.6 and later) with only the standard library, as `project_probe.py ROOT PATHS`, where
-PATHS is the PYTHONPATH of the tests. The probe itself runs without PYTHONPATH, since the user has not yet allowed the
-repository's code to run. The JSON keys are "python" (the interpreter's name), "pytest" (the name of an interpreter that
-has pytest, or ""), "tests" (the number of test files), "start" (the arguments with which `unittest discover` finds most
-of them, [] if it finds none) and "version" (the interpreter's version).
+Runs under the target's Python (3.6 and later) with only the standard library, as `project_probe.py ROOT PATHS TOP
+PROJECT ...`, where PATHS is the PYTHONPATH of the tests, and each PROJECT is a folder below TOP. The probe itself runs
+without PYTHONPATH, since the user has not yet allowed the repository's code to run. The JSON keys are "python" (the
+interpreter's name), "pytest" (the name of an interpreter that has pytest, or ""), "tests" (the number of test files),
+"start" (the arguments with which `unittest discover` finds most of them, [] if it finds none), "tested" (the projects
+that have test files, and "." if other folders of TOP have some) and "version" (the interpreter's version).
 """
 
 import importlib.machinery
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -23,15 +25,23 @@ def is_test(name):
     return name.endswith(".py") and (name.startswith("test") or name.endswith("_test.py"))
 
 
-def test_files(root):
-    found = []
+def test_files(root, *without):
+    """Yield the test files below `root`, except those in the folders `without`."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
         folders[:] = [name for name in folders if not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
-        found += [os.path.join(folder, name) for name in sorted(names) if is_test(name)]
-        if len(found) > LIMIT:
-            break
-    return found
+        folders[:] = [name for name in folders if os.path.join(folder, name) not in without]
+        for name in sorted(names):
+            if is_test(name):
+                yield os.path.join(folder, name)
+
+
+def tested_folders(top, projects):
+    """Return the projects that have test files, and "." if other folders have some."""
+    places = {project: os.path.join(top, project) for project in projects}
+    walks = {project: test_files(place) for project, place in places.items()}
+    walks["."] = test_files(top, *places.values())
+    return [folder for folder, files in walks.items() if next(files, None)]
 
 
 def has_test_cases(path):
@@ -85,10 +95,11 @@ def main():
         sys.exit(not this_python_has_pytest(sys.argv[2:]))
     root = os.path.realpath(sys.argv[1])
     folders = [root] + [folder for folder in sys.argv[2].split(os.pathsep) if folder]
-    paths = test_files(root)
+    paths = list(itertools.islice(test_files(root), LIMIT))
     with_cases = [path for path in paths if has_test_cases(path)]
     pytest = next((python for python in ("python3", "python") if has_pytest(python, folders)), "")
     found = {"python": PYTHON_NAME, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
+    found["tested"] = tested_folders(sys.argv[3], sys.argv[4:])
     found["version"] = "%d.%d.%d" % sys.version_info[:3]
     sys.stdout.write(json.dumps(found) + "\n")
 

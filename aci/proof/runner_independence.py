@@ -21,7 +21,8 @@ from aci.proof.proof_run import ProofRun, format_names, read_text
 from aci.repository.python_source import parse
 from aci.runtime.guest_programs import parse_object, program_source
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
-from aci.testing.suite_run import PROCESS_FILE, SuiteReport, TestResult
+from aci.testing.runner_hooks import PROCESS_FILE
+from aci.testing.suite_run import SuiteReport, TestResult
 from trajectories.errors import UsageError
 
 SECONDS = 10.0

@@ -14,6 +14,8 @@ not understand. Files that are too large for all their limits (`result_collectio
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +32,9 @@ PYTHON = re.compile(r"\b(?:py\.?test|unittest|manage\.py|runtests\.py|django(?:-
 """Matches commands that run only Python tests."""
 MOST_BYTES = 50_000_000
 """Size limit of a file that a wrapper writes (see `build_wrapper`)."""
+PROCESS_FILE = "test-process.json"
+"""File in the harness folder that describes the process of the last run that was limited to nodes: how it was started,
+and the fixtures of the tests in it."""
 START = (
     r"""(?:^|[;&|(){}!\n"'`]|\b(?:then|do|else|if|while|until)[ \t])[ \t]*"""
     r"(?:(?:\w+=[^\s;&|]*|-\S+|\d+[smh]?|env|exec|time|timeout|nice|sudo|xvfb-run|php|npx)[ \t]+)*"
@@ -43,7 +48,8 @@ class RunnerRequest:
 
     `folder` is outside the repository and holds the run's files. `look` returns the text of a file of the repository,
     "" if it does not exist. `exists` tells whether a file exists, outside of `node_modules`, `target` and `.git`.
-    `limit` is the time limit of each test, in seconds.
+    `limit` is the time limit of each test, in seconds. `rooted` tells whether the ids of pytest's tests are relative to
+    `root`, instead of the folder that pytest takes for its root.
     """
 
     root: str
@@ -52,6 +58,7 @@ class RunnerRequest:
     limit: float
     look: Callable[[str], str]
     exists: Callable[[str], bool]
+    rooted: bool = False
 
     @property
     def out(self) -> str:
@@ -62,6 +69,20 @@ class RunnerRequest:
     def lines(self) -> str:
         """The file for result lines."""
         return f"{self.folder}/out.jsonl"
+
+    @property
+    def settings(self) -> bytes:
+        """The file that tells the recorders in test processes what to run, and where to write the results."""
+        values = {
+            "out": self.lines,
+            "root": self.root,
+            "nodes": self.nodes,
+            "cache": f"{self.folder}/cache",
+            "limit": self.limit,
+            "process": f"{posixpath.dirname(self.folder)}/{PROCESS_FILE}",
+            "rooted": self.rooted,
+        }
+        return json.dumps(values).encode()
 
     def wants(self, *names: str) -> bool:
         """Whether one of a test's names, or its file, folder or class, is among the nodes."""

@@ -7,12 +7,13 @@ import posixpath
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from aci.runtime.guest_programs import program_source
 from aci.runtime.workspace import Workspace
+from aci.testing.project_commands import ROOT, can_be_joined, join_pytest, nodes_by_folder, split_command
 from trajectories.errors import UsageError
 
 Look = Callable[[str], str]
@@ -49,9 +50,20 @@ ENDS = {
 }
 NO_TEST = re.compile(r"\s*echo\s+[\"']?Error: no test specified")
 PYTEST_OF_DJANGO = re.compile(r"DJANGO_SETTINGS_MODULE|DJANGO_CONFIGURATION|--ds[= ]")
-PYTEST_CONFIG = re.compile(r"^\[(?:tool:pytest|tool\.pytest(?:\.ini_options)?|pytest)\]", re.MULTILINE)
+PYTEST_SECTION = r"^\[(tool:pytest|tool\.pytest(\.ini_options)?|pytest)\]"
+"""Regular expression of Python and of `grep -E`."""
+PYTEST_CONFIG = re.compile(PYTEST_SECTION, re.MULTILINE)
+PYTEST_FILES = ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml")
+PROJECT_MARKS = {*PYTEST_FILES, "setup.py"}
+OWN_RUNNERS = ("manage.py", "runtests.py", "tests/runtests.py", "tox.ini")
 TOX_COMMANDS = re.compile(r"^commands\s*=\s*((?:.*\n?)(?:[ \t]+.*\n?)*)", re.MULTILINE)
 UNITTEST_RUNNER = re.compile(r"manage\.py test|django-admin(?:\.py)? test|runtests\.py|-m unittest|-m django test")
+
+
+def entered_folders(command: str) -> list[str]:
+    """Return the root of the repository (""), and the folders that a command enters."""
+    folders = map(posixpath.normpath, ENTERED.findall(command))
+    return list(dict.fromkeys(["", *("" if folder == "." else folder for folder in folders)]))
 
 
 def prefix_folder(folder: str, command: str) -> str:
@@ -127,17 +139,21 @@ def django_command(python: str, folder: str, files: Collection[str], look: Look)
     """Return the test command of a project whose own runner is based on unittest; "" if pytest or unittest can run its
     tests."""
 
+    here = [name for name in OWN_RUNNERS if posixpath.join(folder, name) in files]
+    if not here:
+        return ""
+
     def read(name: str) -> str:
         path = posixpath.join(folder, name)
         return look(path) if path in files else ""
 
-    config = "\n".join(map(read, ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml")))
+    config = "\n".join(map(read, PYTEST_FILES))
     if PYTEST_OF_DJANGO.search(config) or PYTEST_CONFIG.search(config):
         return ""
     if hint := _tox(python, read("tox.ini")):
         return prefix_folder(folder, hint)
-    for name in ("manage.py", "runtests.py", "tests/runtests.py"):
-        if posixpath.join(folder, name) in files:
+    for name in here:
+        if name != "tox.ini":
             return prefix_folder(folder, f"{python} {name}{' test' if name == 'manage.py' else ''}")
     return ""
 
@@ -152,6 +168,29 @@ def _tox(python: str, text: str) -> str:
             if UNITTEST_RUNNER.search(command) and not re.search(r"[{}\\]", command):
                 return command.strip()
     return ""
+
+
+def python_projects(files: Collection[str], configured: Collection[str], look: Look) -> list[str]:
+    """Return the folders of the Python projects in a repository of several projects; empty for other repositories.
+
+    A project is the topmost folder with a manifest. However, a folder without pytest settings is only a workspace if a
+    folder below it has some; `configured` are the files with such settings. If there is a conftest.py above the
+    projects, their tests are run together, as those of one project.
+    """
+    with_settings = {posixpath.dirname(path) for path in configured}
+    found: list[str] = []
+    for folder in sorted({posixpath.dirname(path) for path in files if posixpath.basename(path) in PROJECT_MARKS}):
+        is_workspace = folder not in with_settings and any(_is_below(other, folder) for other in with_settings)
+        if not is_workspace and not any(_is_below(folder, project) for project in found):
+            found.append(folder)
+    found = [folder for folder in found if can_be_joined(folder) and not django_command("", folder, files, look)]
+    above = {folder[: cut.start()] for folder in found for cut in re.finditer(r"/|^", folder)}
+    is_split = len(found) > 1 and not any(look(posixpath.join(folder, "conftest.py")).strip() for folder in above)
+    return found if is_split else []
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path != folder and (not folder or path.startswith(f"{folder}/"))
 
 
 SHOWN_NODES, MANY_OF_FILE = 20, 4
@@ -187,7 +226,8 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
     if none is found.
 
     If the repository has several projects, `nodes` selects one of them. Otherwise, the command is that of the project
-    at the root or, if there is none, of the first non-Python project below it.
+    at the root or, if there is none, of the first non-Python project below it. If pytest runs the tests of several
+    Python projects, the command runs them all, each in its folder, and `run_tests` limits it to those of its nodes.
     """
 
     def look(path: str) -> str:
@@ -196,34 +236,48 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
         except (OSError, UsageError):
             return ""
 
-    files = _manifests(workspace, session)
+    files, configured = _manifests(workspace, session)
     folder = project_of(nodes, files, look)
     command = project_command(folder, files, look)
     if command and not is_python(folder, files):
         return command, ""
+    projects = python_projects(files, configured, look)
+    if not any(project == folder or _is_below(project, folder) for project in projects):
+        projects = []
     try:
-        return _python_command(workspace, session, folder, files, look)
+        return _python_command(workspace, session, folder, projects, files, look)
     except UsageError:
         if command := command or first_command(files, look):
             return command, ""
         raise
 
 
-def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
-    """Return the paths of all build and test manifests in folders up to three levels deep."""
-    names = " -o ".join(f"-name {shlex.quote(name)}" for name in MANIFESTS)
+def _manifests(workspace: Workspace, session: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the paths of all build and test manifests in folders up to three levels deep, and of those with pytest
+    settings."""
+
+    def find(names: Iterable[str], action: str) -> str:
+        chosen = " -o ".join(f"-name {shlex.quote(name)}" for name in names)
+        return f"find . -maxdepth 4 {ignored} \\( {chosen} \\) {action}"
+
     ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
-    place = shlex.quote(workspace.root)
-    found = workspace.run(f"cd {place} && find . -maxdepth 4 {ignored} \\( {names} \\) -print", 60, session)
-    return frozenset(line.removeprefix("./") for line in found.text.splitlines()[:MOST_MANIFESTS])
+    settings = f"-type f -size -{LARGEST // 1000}k -exec grep -lE {shlex.quote(PYTEST_SECTION)} {{}} +"
+    lines = f"{find(MANIFESTS, '-print')}; echo; {find(PYTEST_FILES, settings)}"
+    found = workspace.run(f"cd {shlex.quote(workspace.root)} && {{ {lines}; }}", 60, session).text
+    names, configured = (
+        frozenset(line.removeprefix("./") for line in part.splitlines()[:MOST_MANIFESTS] if line)
+        for part in found.partition("\n\n")[::2]
+    )
+    return names, configured | {name for name in names if posixpath.basename(name) == "pytest.ini"}
 
 
 def _python_command(
-    workspace: Workspace, session: str, folder: str, files: Collection[str], look: Callable[[str], str]
+    workspace: Workspace, session: str, folder: str, projects: Sequence[str], files: Collection[str], look: Look
 ) -> tuple[str, str]:
     path = f"{workspace.harness}/project_probe.py"
     workspace.write(path, program_source("project_probe.py"))
     place = f'{shlex.quote(path)} {shlex.quote(posixpath.join(workspace.root, folder))} "$PYTHONPATH"'
+    place = " ".join([place, shlex.quote(workspace.root), *projects])
     ran = workspace.run(f"PYTHONPATH= python3 {place} || PYTHONPATH= python {place}", 60, session)
     found = _last_object(ran.text)
     if not found:
@@ -234,7 +288,10 @@ def _python_command(
     if not found["tests"]:
         raise UsageError("No tests were found in the repository.", NEEDS_TEST)
     if found["pytest"]:
-        return prefix_folder(folder, f"{shlex.quote(str(found['pytest']))} -m pytest"), version
+        pytest = f"{shlex.quote(str(found['pytest']))} -m pytest"
+        tested = [project for project in (*projects, ROOT) if project in found["tested"]]
+        is_split = len(set(tested) - {ROOT}) > 1
+        return join_pytest(pytest, tested) if is_split else prefix_folder(folder, pytest), version
     if not found["start"]:
         raise UsageError(
             "The repository's tests seem to need pytest, but the workspace's Python does not have it.",
@@ -250,7 +307,7 @@ def _last_object(text: str) -> dict[str, Any]:
             value = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and {"python", "pytest", "tests", "start"} <= set(value):
+        if isinstance(value, dict) and {"python", "pytest", "tests", "start", "tested"} <= set(value):
             return value
     return {}
 
@@ -267,7 +324,7 @@ def is_run_by(command: str, path: str) -> bool:
     A command runs each file that it names. A command other than pytest and unittest may also run an unnamed file, such
     as a Makefile.
     """
-    folders = ["", *ENTERED.findall(command)]
+    folders = entered_folders(command)
     modules = [name.replace(".", "/") for name in MODULE.findall(command)]
     named = [*WORD.findall(command), *(name + end for name in modules for end in (".py", "/__main__.py"))]
     if any(posixpath.normpath(posixpath.join(folder, name)) == path for folder in folders for name in named):
@@ -280,7 +337,7 @@ def script_files(command: str, look: Look) -> set[str]:
     """Return the files that an interpreter runs in the scripts of package.json or the Makefile recipes behind a
     command."""
     found = set()
-    for folder in ["", *ENTERED.findall(command)]:
+    for folder in entered_folders(command):
         scripts = [_scripts_behind(look(posixpath.join(folder, "package.json")))] if NPM.search(command) else []
         for target in MAKE_TARGET.findall(command):
             recipe = re.compile(rf"^{re.escape(target or 'all')}\s*:(?!=).*\n((?:\t.*\n?)*)", re.MULTILINE)
@@ -309,6 +366,9 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
     """Return a shell command, to be shown to the user, that reruns `command` for `nodes` only."""
     more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
     quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
+    if parts := {folder: own for folder, own in nodes_by_folder(command, nodes[:SHOWN_NODES]).items() if own}:
+        commands = split_command(command)
+        return "; ".join(f"({_rerun_in(folder, commands[folder], own)})" for folder, own in parts.items()) + more
     if PYTEST.search(command):
         files = named_files(command)
         words = [word for word in re.split(r"(?<=\s)", command) if word.strip() not in files]
@@ -320,6 +380,12 @@ def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
     if not all(".py" in node for node in nodes):
         return f"{command}  # {' '.join(quoted)}{more.replace('  #', '')}"
     return f"{command if 'pytest' in command else 'python3 -m pytest'} {' '.join(quoted)}{more}"
+
+
+def _rerun_in(folder: str, command: str, nodes: Sequence[str]) -> str:
+    parts = [node.partition("::") for node in nodes]
+    inside = [posixpath.relpath(path, folder) + colons + rest for path, colons, rest in parts]
+    return f"cd {folder} && {command_for_nodes(command, inside)}"
 
 
 def named_files(command: str) -> list[str]:

@@ -194,10 +194,14 @@ def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteRe
     unasked = any("unasked" in line for line in lines)
     codes = tuple(_number(line["code"]) for line in finishes if "code" in line)
     notes = _trouble(ran, True, codes) + _mismatches(ran, complete, results.values(), unasked)
-    if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
-        reason = "still running at the time-out" if ran.timed_out else f"the run ended here with exit code {ran.code}"
-        path = left.partition("::")[0] if "::" in left else ""
-        results[left] = TestResult(left, "error", reason, path, error=TIMED_OUT if ran.timed_out else "")
+    left_running = _left_running(lines) if len(finishes) < len(starts) else []
+    for left in left_running[-1:] if ran.timed_out else left_running:
+        if left and left not in results:
+            reason = (
+                "still running at the time-out" if ran.timed_out else f"the run ended here with exit code {ran.code}"
+            )
+            path = left.partition("::")[0] if "::" in left else ""
+            results[left] = TestResult(left, "error", reason, path, error=TIMED_OUT if ran.timed_out else "")
     ordered = tuple(results.values())
     return SuiteReport(
         ordered,
@@ -245,14 +249,17 @@ def _text(value: Any) -> str:
     return str(_number(value))
 
 
-def _left_running(lines: list[Line]) -> str:
-    """Return the test that had started but not finished according to the last lines, or ""."""
-    for line in reversed(lines):
+def _left_running(lines: Iterable[Line]) -> list[str]:
+    """Return, for each session, the test that had started but not finished, or ""."""
+    found = [""]
+    for line in lines:
         if isinstance(line.get("running"), str):
-            return _text(line["running"])
-        if "id" in line:
-            return ""
-    return ""
+            found[-1] = _text(line["running"])
+        elif "start" in line:
+            found.append("")
+        elif "id" in line:
+            found[-1] = ""
+    return found
 
 
 def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ test, whatever command runs it. For other commands, only the exit code is used.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import secrets
 import shlex
@@ -16,6 +15,7 @@ from functools import cache
 
 from aci.runtime.guest_programs import PACKAGE
 from aci.runtime.workspace import HARNESS_SESSION, CommandResult, Workspace
+from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
 from aci.testing.suite_command import detect_command
@@ -27,9 +27,6 @@ __all__ = ["SuiteReport", "TestResult", "run_tests"]
 SESSION = HARNESS_SESSION
 UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
-PROCESS_FILE = "test-process.json"
-"""File in the harness folder that describes the process of the last run that was limited to nodes: how it was started,
-and the fixtures of the tests in it."""
 JVM_ENDS = (".java", ".kt", ".groovy", ".scala")
 """Suffixes of the source files that may hold a JVM class."""
 MOST_LISTED = 200_000
@@ -56,7 +53,8 @@ def run_tests(
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
     limit = limit_per_test(timeout) if each is None else each
     look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
-    request = RunnerRequest(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists)
+    is_joined = bool(split_command(command))
+    request = RunnerRequest(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists, is_joined)
     words, hooked = collect_hooks(request, command)
     ran = _run(workspace, request, words, hooked, timeout)
     collected = CollectedResults(workspace, SESSION)
@@ -119,16 +117,8 @@ def _run(
 
     The command runs from a file so that it cannot change the state of the session's shell.
     """
-    settings = {
-        "out": request.lines,
-        "root": request.root,
-        "nodes": request.nodes,
-        "cache": f"{request.folder}/cache",
-        "limit": request.limit,
-        "process": f"{workspace.harness}/{PROCESS_FILE}",
-    }
     files = {name: data for hook in hooked for name, data in hook.files.items()}
-    files |= {"run.json": json.dumps(settings).encode(), "command.sh": command.encode() + b"\n"}
+    files |= {"run.json": request.settings, "command.sh": command.encode() + b"\n"}
     script = _script(request.folder, {name: data.decode() for name, data in files.items()})
     failed = f"not placed: {secrets.token_hex(8)}"
     ran = workspace.run(

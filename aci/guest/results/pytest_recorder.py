@@ -4,15 +4,17 @@ import os
 
 import pytest
 
+from ..pytest_ids import root_folder, rooted_ids
 from .recorded_run import Clock, dotted, frames, is_wanted, relative_to, restore_recorder, take_requested_run
 
 
 class Selection:
     """Plug-in that selects the requested tests, and adds details to reports that only the test's own process knows."""
 
-    def __init__(self, root, nodes, limit):
+    def __init__(self, root, nodes, limit, rooted):
         self.root = root
         self.nodes = set(nodes)
+        self.rooted = rooted
         self.clock = Clock(limit)
 
     @pytest.hookimpl(trylast=True)
@@ -25,7 +27,8 @@ class Selection:
     def names(self, item):
         relative = relative_to(self.root, str(getattr(item, "path", None) or item.fspath))
         rest = item.nodeid.partition("::")[2]
-        return {item.nodeid, relative + "::" + rest, dotted(relative) + "." + rest.replace("::", ".")}
+        ids = {item.nodeid, self.rooted(item.nodeid), relative + "::" + rest}
+        return ids | {dotted(relative) + "." + rest.replace("::", ".")}
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self, item):
@@ -64,13 +67,14 @@ class Workers:
 class Recorder:
     def __init__(self, run, config):
         self.run = run
-        self.rootdir = str(config.rootdir) if not hasattr(config, "rootpath") else str(config.rootpath)
+        self.rootdir = root_folder(config)
+        self.id_of = rooted_ids(run.root, config) if run.rooted else str
 
     def pytest_collection_finish(self, session):
         self.run.describe_process({item.nodeid: list(getattr(item, "fixturenames", ())) for item in session.items})
 
     def pytest_runtest_logstart(self, nodeid, location):
-        self.run.write(running=nodeid)
+        self.run.write(running=self.id_of(nodeid))
 
     def pytest_runtest_logreport(self, report):
         outcome = self.outcome(report)
@@ -78,8 +82,8 @@ class Recorder:
             path, line = report.location[0], (report.location[1] or 0) + 1
             extra = dict(getattr(report, "user_properties", [])).get("swe-agent", ["", []])
             path = os.path.join(self.rootdir, path)
-            message = self.message(report)
-            self.run.result(report.nodeid, outcome, message, path, line, report.duration, extra[0], extra[1])
+            id, message = self.id_of(report.nodeid), self.message(report)
+            self.run.result(id, outcome, message, path, line, report.duration, extra[0], extra[1])
 
     def outcome(self, report):
         """Return the test's outcome as decided by this phase, or None for a set-up or teardown that succeeded."""
@@ -103,7 +107,7 @@ class Recorder:
         if report.failed or report.skipped:
             path = os.path.join(self.rootdir, report.nodeid.partition("::")[0])
             outcome = "error" if report.failed else "skipped"
-            self.run.result(report.nodeid or ".", outcome, self.message(report), path)
+            self.run.result(self.id_of(report.nodeid) or ".", outcome, self.message(report), path)
 
     def pytest_sessionfinish(self, session, exitstatus):
         self.run.write(finish=int(exitstatus), expected=int(session.testscollected or 0))
@@ -130,9 +134,9 @@ def pytest_configure(config):
 
 
 def select(config, root, nodes, limit):
-    config.pluginmanager.register(Selection(root, nodes, limit), "swe-agent-selection")
+    config.pluginmanager.register(Selection(root, nodes, limit, rooted_ids(root, config)), "swe-agent-selection")
     if nodes:
-        config.args = files_of(nodes, [root, str(config.rootdir), os.getcwd()]) or config.args
+        config.args = files_of(nodes, [root, root_folder(config), os.getcwd()]) or config.args
 
 
 def files_of(nodes, folders):

@@ -28,6 +28,7 @@ class Run:
         self.root = os.path.realpath(request["root"])
         self.cache = request["cache"]
         self.limit = request["limit"]
+        self.rooted = request.get("rooted", False)
         self.nodes = [normal(node) for node in request["nodes"]]
         self.description = request.get("process", "")
         self.file = file
