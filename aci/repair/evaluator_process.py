@@ -19,6 +19,7 @@ from typing import Any
 
 from aci.runtime.guest_programs import PACKAGE, install_programs, parse_object
 from aci.runtime.workspace import LineConversation, Workspace
+from aci.testing.project_commands import choose_project
 from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -41,7 +42,8 @@ class ProcessEnded(WorkspaceError):
 class CandidateServer:
     """Connection to the process; it starts with the first request.
 
-    Before a restart, the files of `tree` are restored, if it is given. `cpu` is the number of CPU seconds used by the
+    It knows only the tests `names` in the project of the first one if the command runs several projects. Before a
+    restart, the files of `tree` are restored, if it is given. `cpu` is the number of CPU seconds used by the
     target's processes, including running ones. `tick` is called at least every 0.25 s while waiting for an answer.
 
     Raises UsageError if the tests cannot be run in one process, Cancelled when `cancel` is set, ProcessEnded if the
@@ -49,7 +51,8 @@ class CandidateServer:
     """
 
     def __init__(self, workspace: Workspace, command: str, names: Sequence[str], cancel: Event, tree: str = "") -> None:
-        self.workspace, self.command, self.names, self.cancel, self.tree = workspace, command, names, cancel, tree
+        self.workspace, self.cancel, self.tree = workspace, cancel, tree
+        self.command, self.names = choose_project(command, names)
         self.cpu = 0.0
         self.tick: Callable[[], None] = lambda: None
         self._conversation: LineConversation | None = None

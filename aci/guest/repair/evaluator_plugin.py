@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from ..pytest_ids import root_folder, rooted_ids
 from .evaluator_main import read_job, serve
 from .item_runners import PytestTest
 
@@ -14,9 +15,9 @@ def pytest_cmdline_main(config):
     for option, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("maxfail", 0)):
         if hasattr(config.option, option):
             setattr(config.option, option, value)
-    files = []
-    for name in read_job()["names"]:
-        for folder in (str(config.rootdir), os.getcwd()):
+    spec, files = read_job(), []
+    for name in spec["names"]:
+        for folder in (root_folder(config), os.getcwd(), spec["root"]):
             path = os.path.join(folder, name.partition("::")[0])
             if os.path.exists(path):
                 if path not in files:
@@ -28,6 +29,7 @@ def pytest_cmdline_main(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session):
     spec = read_job()
-    wanted = set(spec["names"])
-    serve(spec, {item.nodeid: PytestTest(item) for item in session.items if item.nodeid in wanted})
+    wanted, rooted = set(spec["names"]), rooted_ids(spec["root"], session.config)
+    named = ((name, item) for item in session.items for name in (item.nodeid, rooted(item.nodeid)) if name in wanted)
+    serve(spec, {name: PytestTest(item) for name, item in named})
     return True

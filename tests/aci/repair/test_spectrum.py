@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repair.spectrum import Spectrum, dstar, ochiai, sort_by_name_overlap, trace_tests
+from aci.testing.suite_command import detect_command
 
 LIBRARY = """\
 def classify(n):
@@ -116,8 +117,8 @@ def test_green():
 """
 
 
-def trace(workspace, failing: list[str], passing: list[str]) -> Spectrum:
-    with Evaluator(workspace, "python -m pytest -q", [*failing, *passing], Event()) as evaluator:
+def trace(workspace, failing: list[str], passing: list[str], command: str = "python -m pytest -q") -> Spectrum:
+    with Evaluator(workspace, command, [*failing, *passing], Event()) as evaluator:
         return trace_tests(evaluator, failing, passing, 60)
 
 
@@ -136,6 +137,19 @@ def test_spectrum_of_real_suite_points_at_faulty_line(make_repo, open_ws) -> Non
     assert next(iter(spectrum.suspicion)) == ("lib.py", 5)
     assert ("lib.py", 3) not in spectrum.suspicion
     assert set(negative.stepped()) == {("lib.py", step) for step in ((-1, 2), (2, 4), (4, 5), (5, 8), (8, 0))}
+
+
+def test_project_of_failing_test_is_traced_in_repository_of_several_projects(make_repo, open_ws) -> None:
+    project = {"setup.cfg": "[tool:pytest]\n", "lib.py": LIBRARY, "test_lib.py": TESTS}
+    files = {f"{folder}/{name}": text for folder in ("a", "b") for name, text in project.items()}
+    workspace = open_ws("local", make_repo(files))
+    passing = [f"{folder}/test_lib.py::test_{name}" for folder in ("a", "b") for name in ("positive", "zero")]
+    spectrum = trace(workspace, ["b/test_lib.py::test_negative"], passing, detect_command(workspace))
+    assert [one.test for one in (*spectrum.failing, *spectrum.passing)] == [
+        "b/test_lib.py::test_negative",
+        *passing[2:],
+    ]
+    assert next(iter(spectrum.suspicion)) == ("b/lib.py", 5)
 
 
 def test_types_and_order_of_steps_are_recorded(make_repo, open_ws) -> None:
