@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from itertools import product
 from pathlib import PurePosixPath
 
 from aci.repository.patch import is_test
@@ -155,14 +156,16 @@ def find_contradiction(text: str, id: str) -> str:
     return ""
 
 
-def shadowing_modules(added: Iterable[str], existing: Collection[str]) -> list[str]:
-    """Return new modules that Python would import instead of those of the test runner or the standard library."""
+def shadowing_modules(added: Iterable[str], existing: Collection[str], folders: Sequence[str] = ("",)) -> list[str]:
+    """Return new modules that a Python started in one of these folders would import instead of those of the test runner
+    or the standard library."""
     found = []
-    for path in added:
-        match = STAND_IN.fullmatch(path)
+    for path, folder in product(added, folders):
+        start = f"{folder}/" if folder else ""
+        match = STAND_IN.fullmatch(path.removeprefix(start)) if path.startswith(start) else None
         name = match[1] if match else ""
-        known = any(f"{folder}{name}{end}" in existing for folder in ("", "src/") for end in (".py", "/__init__.py"))
+        places = (f"{start}{source}{name}{end}" for source in ("", "src/") for end in (".py", "/__init__.py"))
         hides = name in RUNNER_MODULES or name in sys.stdlib_module_names or name.startswith(PREFIX)
-        if hides and not known:
+        if hides and not any(place in existing for place in places):
             found.append(path)
     return found

@@ -30,7 +30,7 @@ from aci.repository.added_tests import COPY, copy_path
 from aci.repository.patch import is_test, is_test_config
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from aci.testing.failure_digest import format_failures
-from aci.testing.suite_command import command_for_nodes, detect_command, group_nodes, is_run_by
+from aci.testing.suite_command import command_for_nodes, detect_command, entered_folders, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -268,7 +268,7 @@ def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport 
 
 def _find_doubts(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> None:
     """Add a doubt for each reason not to trust the reports of the runs with the patch."""
-    for reason in find_startup_code(trial.trees, trial.base, trial.proved, trial.parts):
+    for reason in find_startup_code(trial.trees, trial.base, trial.proved, trial.parts, entered_folders(trial.command)):
         trial.doubt(reason)
     for reason in find_runner_recognition(trial.trees, trial.base, trial.proved, trial.parts.source):
         trial.doubt(reason)

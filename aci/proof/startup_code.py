@@ -21,11 +21,14 @@ PLUGINS = "pytest11"
 HOOK = re.compile(r"^(?:(?:async +)?def +)?(pytest_\w+)", re.MULTILINE)
 
 
-def find_startup_code(trees: Trees, base: str, tree: str, parts: PatchParts) -> Iterator[str]:
-    """Yield for each kind of startup code in a patch the reason why no result can be trusted."""
+def find_startup_code(
+    trees: Trees, base: str, tree: str, parts: PatchParts, folders: Sequence[str] = ("",)
+) -> Iterator[str]:
+    """Yield for each kind of startup code in a patch the reason why no result can be trusted; the tests are started in
+    `folders`."""
     if startup := [path for path in parts.source if _is_startup_file(trees, tree, path)]:
         yield f"Python runs {format_names(startup)} at every start, so no result can be trusted."
-    if shadowing := shadowing_modules(parts.added, trees.files(base)) if parts.added else []:
+    if shadowing := shadowing_modules(parts.added, trees.files(base), folders) if parts.added else []:
         yield (
             f"{format_names(shadowing)} would be imported instead of a module of Python or of the test runner, so no "
             "result can be trusted."

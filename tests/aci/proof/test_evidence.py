@@ -134,6 +134,9 @@ def test_contradiction_is_quoted_with_its_sentence(text, quote):
 )
 def test_modules_that_shadow_runner_modules_are_found(path, existing, shadows):
     assert evidence.shadowing_modules([path], existing) == [path] * shadows
+    below, existing_below = f"packages/a/{path}", [f"packages/a/{one}" for one in existing]
+    assert evidence.shadowing_modules([below], existing_below) == []
+    assert evidence.shadowing_modules([below], existing_below, ["", "packages/a"]) == [below] * shadows
 
 
 @given(st.text(), st.text(min_size=1))

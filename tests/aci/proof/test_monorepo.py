@@ -55,3 +55,10 @@ def test_project_that_cannot_start_leaves_others_provable(prove_patch):
     broken = {"packages/c/pytest.ini": "[pytest]\naddopts = --no-such-option\n", "packages/c/test_x.py": ""}
     verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION}, BASE | broken, command="")
     assert (verdict.kind, verdict.compared) == ("verified", "2 tests (the suite did not end)")
+
+
+@pytest.mark.slow
+def test_new_module_in_folder_of_project_does_not_replace_runner(prove_patch):
+    verdict = prove_patch({SOURCE: FIXED, NEW: REPRODUCTION, "packages/b/pluggy.py": ""}, BASE, command="")
+    assert verdict.kind == "unproven"
+    assert has_note(verdict, "packages/b/pluggy.py would be imported")
