@@ -141,14 +141,14 @@ def _likenesses(names: list[str], given: list[Any]) -> Iterator[tuple[str, str]]
     numbers = [(name, value) for name, value in pairs if type(value) in (int, float)]
     whole = [(name, value) for name, value in numbers if type(value) is int]
     sequences = [(name, value) for name, value in pairs if isinstance(value, str | list)]
-    for name, value in sequences[:1]:
-        yield "length", f"len({name}) == {len(value)}"
-    for name, value in numbers[:1]:
-        yield "sign", f"{name} {'>' if value > 0 else '<' if value < 0 else '=='} 0"
-    for name, value in whole[:1]:
-        yield "parity", f"{name} % 2 == {value % 2}"
-    for name, value in sequences[:1]:
-        yield "first element", f"{name}[:1] == {value[:1]!r}"
+    for name, sequence in sequences[:1]:
+        yield "length", f"len({name}) == {len(sequence)}"
+    for name, number in numbers[:1]:
+        yield "sign", f"{name} {'>' if number > 0 else '<' if number < 0 else '=='} 0"
+    for name, number in whole[:1]:
+        yield "parity", f"{name} % 2 == {number % 2}"
+    for name, sequence in sequences[:1]:
+        yield "first element", f"{name}[:1] == {sequence[:1]!r}"
     for name, value in pairs[:1]:
         first = f"[type(one) for one in {name}[:1]]" if isinstance(value, list) else f"[type({name})]"
         kinds = ", ".join(type(one).__name__ for one in (value[:1] if isinstance(value, list) else [value]))

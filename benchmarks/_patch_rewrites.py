@@ -147,7 +147,8 @@ def loop_to_comprehension(function: Function) -> Sequence[ast.stmt] | None:
                 continue
             inner, conditions = loop.body[0], list[ast.expr]()
             if isinstance(inner, ast.If) and not inner.orelse and len(inner.body) == 1:
-                inner, conditions = inner.body[0], [inner.test]
+                conditions = [inner.test]
+                inner = inner.body[0]
             appended = _appended(inner, name)
             if appended is None or _is_yielding(loop):
                 continue

@@ -12,7 +12,7 @@ from aci.proof.runner_independence import (
     _recorded_process,
     _split_id,
 )
-from aci.testing.suite_run import PROCESS_FILE
+from aci.testing.runner_hooks import PROCESS_FILE
 from tests.aci.conftest import BASE, CASE, RIGHT, WRONG, has_note
 
 REASON = "The patch works only in a test run"
