@@ -34,6 +34,7 @@ ONE_OF_TWO = re.compile(r"!|(?:bool|NoneType):")
 LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
+NAMED = "The issue names the value for which the behaviour changes."
 CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)", re.DOTALL | re.MULTILINE)
 
 
@@ -111,14 +112,13 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
     if _is_constant(valid, differing, own):
-        # Copies of tests keep the structure of their values, on which alone an answer may depend.
-        if all(map(ONE_OF_TWO.match, own)) or (seeds[0].copy and _has_few_answers(valid)):
+        if all(map(ONE_OF_TWO.match, own)):
             return "undecided", f"The patch gives the same answer for {count}."
         return "examples only", f"The patch gives the tests' own answers for {count}."
-    others = differing if _is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
+    others = differing if is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):
-        if _is_named(seeds, issue):
-            return "undecided", "The issue names the value for which the behaviour changes."
+        if is_named(seeds, issue):
+            return "undecided", NAMED
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
@@ -149,10 +149,10 @@ def _kind(answer: str) -> str:
 def _is_constant(valid: Sequence[ComparedCall], differing: Sequence[ComparedCall], own: set[str]) -> bool:
     if len(differing) < LEAST_CONSTANT or any(call.patch not in own for call in differing):
         return False
-    return not _is_simple(own) or all(call.patch in own for call in valid)
+    return not is_simple(own) or all(call.patch in own for call in valid)
 
 
-def _is_simple(answers: set[str]) -> bool:
+def is_simple(answers: set[str]) -> bool:
     return all(map(SIMPLE.match, answers))
 
 
@@ -160,7 +160,7 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
     return len({call.base for call in valid}) <= FEW_ANSWERS
 
 
-def _is_named(seeds: Sequence[ComparedCall], issue: str) -> bool:
+def is_named(seeds: Sequence[ComparedCall], issue: str) -> bool:
     """Whether the only argument is a scalar that the prose of the issue contains."""
     words = CODE.sub(" ", issue)
     values = [call.arguments[0][1].strip("'\"") for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]

@@ -12,10 +12,13 @@ from aci.proof.changed_functions import ChangedFile
 from aci.proof.generality import (
     LEAST_VALID,
     LITERAL_SHARE,
+    NAMED,
     ComparedCall,
     Comparison,
     Generality,
     describe_job,
+    is_named,
+    is_simple,
     is_valid,
     judge_generality,
     parse_calls,
@@ -23,7 +26,6 @@ from aci.proof.generality import (
 from aci.repair.candidate_evaluator import Evaluator
 
 SECONDS = 20.0
-KEPT = "The patch changes the behaviour only for copies of the tests that keep some of their values."
 
 
 def lacks_variants(calls: Sequence[ComparedCall]) -> bool:
@@ -53,8 +55,9 @@ def judge_comparison(comparison: Comparison, issue: str) -> tuple[Generality, st
 def judge_copies(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality, str]:
     """Judge the calls in copies of the tests, each copy by its first call that the versions answer differently.
 
-    Copies in which a call says nothing are left out. A patch for one of several values changes the behaviour as long as
-    that value stays; then nothing is decided.
+    Copies in which a call says nothing are left out. The copies keep the structure of the tests' values, on which alone
+    the answer of a right patch may depend, so that always the same answer decides nothing. A patch for one of several
+    values changes the behaviour as long as that value stays, which decides nothing either.
     """
     seeds = [call for call in calls if not call.made]
     copies: dict[str, list[ComparedCall]] = {}
@@ -63,8 +66,17 @@ def judge_copies(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality,
             copies.setdefault(call.copy, []).append(call)
     valid = [copy for copy in copies.values() if all(is_valid(call, seeds) for call in copy)]
     chosen = [next((call for call in copy if call.base != call.patch), copy[0]) for copy in valid]
-    found = judge_generality([*seeds, *chosen], issue)
-    differs = [call.base != call.patch for call in chosen if call.whole]
-    if found[0] == "shown" and differs and sum(differs) <= LITERAL_SHARE * len(differs):
-        return "undecided", KEPT
-    return found
+    differing = [call for call in chosen if call.base != call.patch]
+    count = f"{len(differing)} of {len(chosen)} copies of the tests with other values"
+    if len(chosen) < LEAST_VALID:
+        return "undecided", f"Only {len(chosen)} copies of the tests with other values could be compared."
+    if not differing:
+        named = is_named(seeds, issue)
+        return ("undecided", NAMED) if named else ("examples only", f"The patch changes the behaviour for {count}.")
+    own = {call.patch for call in seeds}
+    if all(call.patch in own for call in (chosen if is_simple(own) else differing)):
+        return "undecided", f"The patch gives the same answer for {count}."
+    whole = {call for call in chosen if call.whole}
+    if len(differing) <= max(1, LITERAL_SHARE * len(chosen)) or (whole and whole.isdisjoint(differing)):
+        return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
+    return "shown", f"The patch changes the behaviour for {count}."

@@ -191,11 +191,14 @@ class _Trial:
 
     def _vary(self, used, probes, most):
         """Return at most so many copies, with their runs: one half has one new value each, in the others all values
-        that reach the calls are new."""
-        half = most // 2 if len(used) > 1 else 0
-        probes = probes[: half or most]
-        made = [self.test.changes([self.chance.choice(used)], self.chance) for _ in range(half - len(probes))]
-        made += [self.test.changes(used, self.chance) for _ in range(most - max(half, len(probes)))]
+        that reach the calls are new, and in half of these they relate as in the test."""
+        if not used:
+            return []
+        probes = probes[: most // 2]
+        made = [self.test.changes([self.chance.choice(used)], self.chance) for _ in range(most // 2 - len(probes))]
+        for number in range(most - most // 2):
+            change = self.test.aligned_changes if number % 2 else self.test.changes
+            made.append(change(used, self.chance))
         return self._distinct(probes + self._reaching(made))
 
     def _reaching(self, copies):

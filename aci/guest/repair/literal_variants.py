@@ -14,6 +14,7 @@ import unittest
 from ..code_swap import FUTURE
 
 WORD = re.compile(r"[^\W\d_]+|\d+")
+LETTERS, DIGITS = string.ascii_lowercase, "123456789"
 FIELDS = {"Constant": "value", "Num": "n", "Str": "s", "Bytes": "s", "NameConstant": "value"}
 """The attribute that holds the value of a literal; Python 3.8 and later have only the first type."""
 CALLING = ("assertRaises", "assertRaisesRegex", "assertWarns", "assertWarnsRegex", "assertRaisesRegexp")
@@ -31,8 +32,8 @@ TRIES, FAR = 20, 20
 class VariedTest:
     """A test whose literals can be changed, in its function or, if it is parametrized, in its parameters.
 
-    `places` are the (type name, value) that can be changed: numbers, truth values, and words of strings. Values for
-    which `is_fixed(value)` holds are not among them.
+    `places` are the (type name, value) that can be changed: numbers, truth values, and words of strings, in small
+    letters. Values for which `is_fixed(value)` holds stay.
     """
 
     def __init__(self, test, is_fixed):
@@ -44,10 +45,24 @@ class VariedTest:
         values = [getattr(node, FIELDS[type(node).__name__]) for node in nodes]
         for value in (test.data() or {}).values():
             values += scalars_of(value)
-        self.values = list({repr(value): value for value in values if not is_fixed(value)}.values())
-        found = [place for value in self.values for place in places_of(value)]
-        self.places = [place for place in dict.fromkeys(found) if not is_fixed(place[1])]
+        self.values = list({repr(value): value for value in values}.values())
+        self.places = list(dict.fromkeys(place for value in self.values for place in self._places(value)))
         self._used = set()
+
+    def _places(self, value):
+        """Return the places in a scalar."""
+        if self._is_fixed(value):
+            return []
+        if type(value) is bytes:
+            value = value.decode("latin-1")
+        if type(value) is str:
+            return [("str", word.lower()) for word in WORD.findall(value) if not self._is_fixed(word)]
+        is_finite = type(value) is not float or value - value == 0
+        return [(type(value).__name__, value)] if is_finite else []
+
+    def values_with(self, places):
+        """Return the values of the test that contain one of these places."""
+        return [value for value in self.values if set(places).intersection(self._places(value))]
 
     def changes(self, places, chance):
         """Return new values for these places, as a dict; the values of a test stay distinct, and new values are used
@@ -64,9 +79,18 @@ class VariedTest:
                 self._used.add((place, new))
         return changes
 
-    def values_with(self, places):
-        """Return the values of the test that contain one of these places."""
-        return [value for value in self.values if set(places).intersection(places_of(value))]
+    def aligned_changes(self, places, chance):
+        """Return new values for these places that keep how they relate: all letters and digits of words are replaced by
+        others, and all numbers multiplied."""
+        letters = dict(zip(LETTERS + DIGITS, _shuffled(LETTERS, chance) + _shuffled(DIGITS, chance)))
+        factor = chance.randint(2, 9)
+        made = {}
+        for kind, value in places:
+            if kind == "str":
+                made[kind, value] = "".join(letters.get(letter, letter) for letter in value)
+            else:
+                made[kind, value] = not value if kind == "bool" else value * factor
+        return {place: new for place, new in made.items() if new != place[1]}
 
     def apply(self, changes):
         """Change the test in this process."""
@@ -92,10 +116,19 @@ class VariedTest:
         if kind not in SCALARS or self._is_fixed(value):
             return value
         if kind is str:
-            return WORD.sub(lambda word: changes.get(("str", word.group()), word.group()), value)
+            return WORD.sub(lambda word: self._renamed_word(word.group(), changes), value)
         if kind is bytes:
             return self._renamed(value.decode("latin-1"), changes).encode("latin-1")
         return changes.get((kind.__name__, value), value)
+
+    def _renamed_word(self, word, changes):
+        new = changes.get(("str", word.lower()))
+        if new is None or self._is_fixed(word):
+            return word
+        if word.isupper():
+            return new.upper()
+        large = {at for at, letter in enumerate(word) if letter.isupper()}
+        return "".join(letter.upper() if at in large else letter for at, letter in enumerate(new))
 
 
 def find_function(code):
@@ -146,31 +179,28 @@ def scalars_of(value):
     return [value] if type(value) in SCALARS else []
 
 
-def places_of(value):
-    """Return what can be changed in a scalar, as (type name, value)."""
-    if type(value) is bytes:
-        value = value.decode("latin-1")
-    if type(value) is str:
-        return [("str", word) for word in WORD.findall(value)]
-    is_finite = type(value) in (bool, int, float) and value - value == 0
-    return [(type(value).__name__, value)] if is_finite else []
-
-
 def changed_value(value, chance):
     """Return a value of the same kind: another number with the same sign, a word with one other letter, or a number in
-    a string with other digits."""
+    a string with other digits. Zeros and letters beyond ASCII stay, as they may be what a test is about."""
     if type(value) is bool:
         return not value
     if type(value) is not str:
         size = abs(value)
-        near = (size + 1, size - 1, size + chance.randint(2, 9), 2 * size, size // 2 if type(size) is int else size / 2)
-        made = type(value)(chance.choice((*near, chance.randint(1, max(FAR, int(2 * size))))))
+        near = (size + 1, size - 1, size + chance.randint(2, 9), size // 2 if type(size) is int else size / 2)
+        far = (chance.randint(2, 4) * size, chance.randint(1, max(FAR, int(2 * size))))
+        made = type(value)(chance.choice(near + far))
         return abs(made) if value > 0 else -abs(made)
     if value.isdigit():
-        return str(chance.randrange(10 ** (len(value) - 1), 10 ** len(value)))
-    at = chance.randrange(len(value))
-    letter = chance.choice(string.ascii_uppercase if value[at].isupper() else string.ascii_lowercase)
-    return value[:at] + letter + value[at + chance.choice((0, 1, 1, 1)) :]
+        return "".join(chance.choice(DIGITS) if digit in DIGITS else digit for digit in value)
+    places = [at for at, letter in enumerate(value) if letter in LETTERS]
+    if not places:
+        return value
+    at = chance.choice(places)
+    return value[:at] + chance.choice(LETTERS) + value[at + chance.choice((0, 1, 1, 1)) :]
+
+
+def _shuffled(letters, chance):
+    return "".join(chance.sample(letters, len(letters)))
 
 
 class _Inputs(ast.NodeVisitor):
