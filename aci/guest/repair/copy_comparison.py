@@ -18,7 +18,7 @@ from ..forked_sandbox import TimeUp, cpu_limit, run_forked
 from ..value_text import shorten
 from .answer_collection import clear_caches
 from .item_runners import run_watched
-from .literal_variants import VariedTest
+from .literal_variants import VariedTest, with_words
 from .patch_comparison import is_special, load_files, restore_base
 from .watched_functions import FunctionWatch, ReachRecorder
 
@@ -75,7 +75,7 @@ def compare(job):
     """
     load_files(job)
     names = _reached_names(job)
-    is_fixed = partial(is_special, constants=job.spec["constants"])
+    is_fixed = partial(is_special, constants=with_words(job.spec["constants"]))
     tests = [VariedTest(job.tests[name], is_fixed) for name in job.spec["tests"] if name in job.tests]
     tests = [test for test in tests if test.places]
     if not names or not tests:
@@ -177,12 +177,10 @@ class _Trial:
 
     def _probe(self, most):
         """Return copies with one new value each that reach the calls, without values for which the patch fails as it
-        does not in the test; each with its run."""
-        places = self.test.places
-        if len(places) > most:
-            places = self.chance.sample(places, most)
-        probes = [self.test.changes([place], self.chance) for place in places for _ in range(2)]
-        found = self._reaching(probes[:: 1 if len(probes) <= most else 2])
+        does not in the test; each with its run. If there are too many values, the last copy has all others."""
+        places = self.chance.sample(self.test.places, len(self.test.places))
+        groups = [[place] for place in places[: most - 1]] * (2 if 2 * len(places) < most else 1)
+        found = self._reaching([self.test.changes(group, self.chance) for group in [*groups, places[most - 1 :]]])
         return [
             (changes, run)
             for changes, run in found

@@ -170,6 +170,13 @@ def compile_node(node, above, old):
     return code if code.co_freevars == old.co_freevars else None
 
 
+def with_words(constants):
+    """Return constants, as [type name, `repr`], with the words of strings that contain one, such as `"class "`."""
+    texts = [ast.literal_eval(text) for kind, text in constants if kind == "str"]
+    words = [found[0] for found in map(WORD.findall, texts) if len(found) == 1]
+    return constants + [["str", repr(word)] for word in words]
+
+
 def scalars_of(value):
     """Return the numbers, truth values and strings in nested containers."""
     if type(value) in (list, tuple, set, frozenset):

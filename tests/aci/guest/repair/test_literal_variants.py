@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.guest.repair.literal_variants import VariedTest, changed_value, find_function, input_literals
+from aci.guest.repair.literal_variants import VariedTest, changed_value, find_function, input_literals, with_words
 
 TEST = """
 import unittest
@@ -103,6 +103,11 @@ def test_fixed_values_stay(tmp_path):
     assert test.places == [("str", "mode"), ("int", 9)]
     test.apply({("str", "dark"): "light", ("int", 8): 1, ("int", 9): 7})
     assert names.Case().test_it() == ("dark mode", "dark", 8, 7)
+
+
+def test_words_of_constants_are_constants():
+    given = [["str", "'class '"], ["str", "'Return a class.'"], ["int", "7"]]
+    assert with_words(given) == [*given, ["str", "'class'"]]
 
 
 def test_parameters_are_changed():
