@@ -24,7 +24,7 @@ TEST_SECONDS = 10.0
 LATE, SECONDS = 12, 8.0
 """Number of calls that may exceed their time limit, and CPU seconds, before a version gets no more calls."""
 SLOWER, LEAST_SECONDS = 20, 0.02
-"""Factor of the time limit of a call over the patch's longest recorded one, and the minimum limit in CPU seconds."""
+"""Factor of the time limit of a call over the longest recorded one, and the minimum limit in CPU seconds."""
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
@@ -108,16 +108,21 @@ def _drop_defaults(call):
 
 
 def _time_limit(job, calls):
-    """Return the CPU seconds that a call may take, based on the patch's time for the recorded calls."""
+    """Return the CPU seconds that a call may take, based on the time of the recorded calls that end in time."""
     longest = []
 
-    def work(emit):
+    def work(is_base, emit):
+        if is_base:
+            restore_base(job)
         for call in calls[:LATE]:
             started = time.process_time()
-            answer_digest(call, job.spec["limit"], {}, "")
-            emit(time.process_time() - started)
+            if answer_digest(call, job.spec["limit"], {}, "") != "!late":
+                emit(time.process_time() - started)
+            elif is_base:  # it may hang in each of them
+                break
 
-    run_forked(work, longest.append, max(1.0, min(PATIENCE, job.left())))
+    for is_base in (True, False):
+        run_forked(partial(work, is_base), longest.append, max(1.0, min(PATIENCE, job.left())))
     return min(job.spec["limit"], max([LEAST_SECONDS, *(SLOWER * seconds for seconds in longest)]))
 
 
