@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aci.proof import evidence
+from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
 from aci.proof.runner_independence import check_runner_independence
 from aci.runtime.workspace import Workspace
@@ -101,11 +102,13 @@ def judge_reproduction(
         red_ones = [id for id in failing if id not in slow]
         return Verdict(red=bool(red_ones), green=False if red_ones else None)
     is_known = trial.without == trial.base and all(fails(baseline, id) for id in tests)
-    red_twice = red if is_known and red and red.seconds >= LONG else trial.only(before, tests, trial.without, each)
+    canary = create_canary_tests(trial, green, tests)
+    slow_red = red if is_known and red and red.seconds >= LONG else None
+    red_twice = slow_red or canary.run_without_patch(before, tests, each)
     if passing := [id for id in tests if not is_red(trial, red_twice, id)]:
         trial.note(f"Failed without the patch once, but not the second time: {format_names(passing)}.")
         return Verdict(red=False, green=False)
-    without, within = _repeated(trial, after, tests, each, green)
+    without, within = _repeated(trial, after, tests, each, green, canary)
     if independent := [id for id in tests if not all(is_red(trial, report, id) for report in without)]:
         trial.note(f"Passing without the source hunks too, so for another reason: {format_names(independent)}.")
     if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
@@ -126,17 +129,26 @@ def judge_reproduction(
 
 
 def _repeated(
-    trial: ProofRun, after: Workspace, tests: Sequence[str], each: float, green: SuiteReport | None
+    trial: ProofRun,
+    after: Workspace,
+    tests: Sequence[str],
+    each: float,
+    green: SuiteReport | None,
+    canary: CanaryTests,
 ) -> tuple[list[SuiteReport | None], list[SuiteReport | None]]:
     """Run the tests again without the source part of the patch, and with it; return the reports of both."""
     order = [trial.without, trial.proved]
     if trial.parts.test_files and green and green.seconds < LONG:
         order.append(RANDOM.choice(order))
         RANDOM.shuffle(order)
-    reports = [(tree, trial.only(after, tests, tree, each if tree == trial.without else None)) for tree in order]
-    return [one for tree, one in reports if tree == trial.without], [
-        one for tree, one in reports if tree != trial.without
-    ]
+    without: list[SuiteReport | None] = []
+    within: list[SuiteReport | None] = []
+    for tree in order:
+        if tree == trial.without:
+            without.append(trial.only(after, tests, tree, each))
+        else:
+            within.append(canary.run_with_patch(after, tests))
+    return without, within
 
 
 def _patience(trial: ProofRun, green: SuiteReport | None) -> float:

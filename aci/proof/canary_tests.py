@@ -1,0 +1,117 @@
+"""Tests of ours that must fail: they run in the same session as the tests that a patch fixes.
+
+If one of them fails without the patch and does not fail with it, the patch changes what the runner reports. Their file
+lies next to the tests that the patch fixes, sorts after them, and has a random name. Their results are used here only.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aci.proof.proof_run import ProofRun, fails
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_run import SuiteReport
+
+WORDS = (
+    *("amber", "anchor", "basket", "border", "branch", "bridge", "button", "candle", "canvas", "carbon", "castle"),
+    *("cedar", "circle", "clover", "copper", "corner", "cotton", "desert", "dinner", "empty", "engine", "fabric"),
+    *("falcon", "finger", "flower", "forest", "garden", "ginger", "harbor", "helmet", "honey", "island", "jacket"),
+    *("kettle", "ladder", "lemon", "marble", "meadow", "mirror", "needle", "nested", "object", "orange", "paper"),
+    *("pepper", "planet", "pocket", "quartz", "rabbit", "random", "ribbon", "saddle", "silver", "simple", "spider"),
+    *("summer", "ticket", "timber", "tunnel", "unicode", "valley", "velvet", "violet", "window", "winter", "yellow"),
+)
+CASES = """\
+import unittest
+
+
+class {name}Test(unittest.TestCase):
+    def test_{words[0]}(self):
+        self.assertEqual(sorted([{large}, {small}]), [{small}, {wrong}])
+
+    def test_{words[1]}(self):
+        with self.assertRaises(KeyError):
+            dict({words[1]}={small})["{words[1]}"]
+
+    def test_{words[2]}(self):
+        assert "{words[2]} {small}".upper() == "{words[2]} {small}"
+
+    def test_{words[3]}(self):
+        self.assertTrue({{"{words[3]}": {small}}} == {{"{words[3]}": {large}}})
+"""
+FUNCTIONS = """
+
+def test_{words[4]}():
+    assert sum([{small}, {large}]) == {wrong}
+
+
+def test_{words[5]}():
+    with pytest.raises(ValueError):
+        int("{small}")
+"""
+
+
+@dataclass(slots=True)
+class CanaryTests:
+    """A file of tests that must fail, at `path` ("" if there is no place for it), and those that failed without the
+    patch."""
+
+    trial: ProofRun
+    path: str
+    text: str
+    failing: set[str] = field(default_factory=set)
+
+    def run_without_patch(self, workspace: Workspace, ids: Sequence[str], each: float | None) -> SuiteReport | None:
+        """Run the tests of these ids as `ProofRun.only` does, and find out which canary tests can fail here.
+
+        If none can, for example since the runner accepts no further file, they are left out from now on.
+        """
+        report = self._run(workspace, ids, self.trial.without, each)
+        self.failing = self._failed(report)
+        if not self.failing and self.path:
+            self.path = ""
+            if not all(fails(report, id) for id in ids):
+                return self._run(workspace, ids, self.trial.without, each)
+        return report
+
+    def run_with_patch(self, workspace: Workspace, ids: Sequence[str]) -> SuiteReport | None:
+        """Run the tests of these ids, and add a doubt if a canary test that can fail does not fail with the patch."""
+        if not self.failing:
+            self.path = ""
+        report = self._run(workspace, ids, self.trial.proved)
+        ran = report is not None and not report.timed_out and any(report.find(id) for id in ids)
+        if ran and self.failing - self._failed(report):
+            self.trial.doubt(
+                "With the patch, tests that must fail in any case pass, are skipped or do not run, so no result can be "
+                "trusted."
+            )
+        return report
+
+    def _run(
+        self, workspace: Workspace, ids: Sequence[str], tree: str, each: float | None = None
+    ) -> SuiteReport | None:
+        if not self.path:
+            return self.trial.only(workspace, ids, tree, each)
+        tree = self.trial.trees.write({self.path: self.text.encode()}, tree)
+        return self.trial.only(workspace, (*ids, self.path), tree, each)
+
+    def _failed(self, report: SuiteReport | None) -> set[str]:
+        return {result.id for result in report.results if result.bad and result.path == self.path} if report else set()
+
+
+def create_canary_tests(trial: ProofRun, green: SuiteReport | None, ids: Sequence[str]) -> CanaryTests:
+    """Create tests like those with these ids, next to the last of them that ran with the patch."""
+    results = [result for result in green.results if result.id in set(ids)] if green else []
+    place = results[-1].path if results else ""
+    stem, end = posixpath.splitext(place)
+    words = secrets.SystemRandom().sample(WORDS, 8)
+    path = f"{stem}_{words[6]}_{words[7]}{end}"
+    if end != ".py" or trial.trees.entry(trial.without, place) is None or trial.trees.entry(trial.without, path):
+        return CanaryTests(trial, "", "")
+    small = secrets.randbelow(90) + 10
+    values = {"name": words[6].title(), "words": words, "small": small, "large": 2 * small, "wrong": 2 * small + 7}
+    has_pytest = "::" in results[-1].id
+    text = CASES.replace("unittest\n", "unittest\n\nimport pytest\n", 1) + FUNCTIONS if has_pytest else CASES
+    return CanaryTests(trial, path, text.format(**values))
