@@ -94,6 +94,7 @@ class _OneFile:
     """A workspace that returns the same data for every path."""
 
     data: bytes
+    root: str = "/"
 
     def read(self, path: str) -> bytes:
         return self.data
