@@ -44,9 +44,9 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
 
 
 def _missing_test(ctx: Context, tree: str) -> str:
-    """Return why no test can verify the patch; "" if one may, or if the model was told the same in an earlier step."""
+    """Return why no test can verify the patch; "" if one may, or if an earlier submission was refused for that."""
     why = explain_missing_test(ctx.trees, ctx.base.tree, tree, ctx.test_command, ctx.subtree)
-    if not why or any(seen.data.get(UNTESTED) == why for step in ctx.steps for seen in step.observations):
+    if not why or any(UNTESTED in seen.data for step in ctx.steps for seen in step.observations):
         return ""
     seen = [(str(seen.data.get("tree", step.tree)), seen) for step in ctx.steps for seen in step.observations]
     seen += [(seen.data["tree"], seen) for _, seen in ctx.before if "tree" in seen.data]

@@ -1,4 +1,4 @@
-"""Check that the reproducing tests run what a Python patch changes.
+"""Contact of the reproducing tests with a Python patch: whether they run what it changes.
 
 A test that reads the source, or that tests something else, may turn from red to green without showing that the issue is
 solved.
@@ -11,9 +11,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.proof.changed_functions import ChangedFile, Function, functions_of, imports_of, without_functions
+from aci.proof.changed_functions import (
+    ChangedFile,
+    Function,
+    functions_of,
+    imports_of,
+    names_outside_functions,
+    without_functions,
+)
+from aci.proof.evidence import is_one_of_modules
 from aci.repository.python_source import parse
 
+RUN_BY_CLASSES = {"__init_subclass__", "__set_name__", "__class_getitem__"}
 NOTHING = "The patch changes no code."
 UNTIED = "The tests that reproduce the issue run nothing that the patch changes, so they do not show that it solves it."
 
@@ -30,40 +39,47 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class ChangedCode:
-    """What a patch changes: lines of functions, by path, and whether anything outside of functions.
+    """What a patch changes: lines of functions, by path.
 
-    `added` are the names of new functions, each with its lines.
+    `added` are the names of new functions, each with its lines. `outside` are the files in which code outside of
+    functions changes. `others` tells whether it changes anything else that may take effect without running these lines:
+    other files, heads of functions, functions that are called on import.
     """
 
     lines: Mapping[str, frozenset[int]]
     added: Mapping[tuple[str, str], frozenset[int]]
+    outside: frozenset[str]
     others: bool
 
     @property
     def is_empty(self) -> bool:
-        return not self.others and not any(self.lines.values())
+        return not self.others and not self.outside and not any(self.lines.values())
 
 
 def changed_code(files: Sequence[ChangedFile], others: bool) -> ChangedCode:
     """Return what the patch changes in these files; `others` tells whether it changes files that are not Python."""
     lines: dict[str, frozenset[int]] = {}
     added: dict[tuple[str, str], frozenset[int]] = {}
+    outside = set[str]()
     for file in files:
         old, new = parse(file.before), parse(file.after)
         if old is None or new is None:
             others = True
             continue
         known, kept, found = functions_of(old), functions_of(new), set[int]()
+        used = names_outside_functions(new)
         for name, function in kept.items():
             if name not in known:
                 added[file.path, name] = frozenset(_lines(function.body))
                 found |= added[file.path, name]
             elif ast.dump(known[name]) != ast.dump(function):
                 found |= _changed_lines(known[name], function)
-        moved = not found and (imports_of(old) != imports_of(new) or known.keys() != kept.keys())
-        others = others or moved or without_functions(old) != without_functions(new)
+                others = others or _head(known[name]) != _head(function) or function.name in used | RUN_BY_CLASSES
+        moved = not found and imports_of(old) != imports_of(new)
+        if moved or known.keys() - kept.keys() or without_functions(old) != without_functions(new):
+            outside.add(file.path)
         lines[file.path] = frozenset(found)
-    return ChangedCode(lines, added, others)
+    return ChangedCode(lines, added, frozenset(outside), others)
 
 
 def parse_contact(found: object) -> Contact | None:
@@ -80,13 +96,16 @@ def _numbers(rows: object) -> list[int]:
     return [row for row in rows if isinstance(row, int)] if isinstance(rows, list) else []
 
 
-def find_missing_contact(changed: ChangedCode, contact: Contact | None) -> str:
-    """Return why the reproducing tests are not tied to the patch, as a sentence; "" if they are, or may be."""
-    if changed.is_empty:
-        return NOTHING
+def find_missing_contact(changed: ChangedCode, contact: Contact | None, imported: set[str]) -> str:
+    """Return why the reproducing tests are not tied to the patch, as a sentence; "" if they are, or may be.
+
+    `imported` are the dotted names that the tests' files import.
+    """
     if contact is None or contact.starts or touches(changed, contact):
         return ""
-    return "" if changed.others and contact.functions else UNTIED
+    if any(is_one_of_modules(path, imported) for path in changed.outside):
+        return ""
+    return "" if (changed.others or changed.outside) and contact.functions else UNTIED
 
 
 def touches(changed: ChangedCode, contact: Contact) -> bool:
@@ -105,6 +124,12 @@ def _changed_lines(old: Function, new: Function) -> set[int]:
     return found or set(_lines(new.body))
 
 
+def _head(function: Function) -> list[str]:
+    """Return what takes effect without a call: decorators, parameters, annotations and the docstring."""
+    parts = [*function.decorator_list, function.args, *([function.returns] if function.returns else [])]
+    return [ast.get_docstring(function, clean=False) or "", *map(ast.dump, parts)]
+
+
 def _lines(body: Sequence[ast.stmt]) -> range:
     return range(body[0].lineno, (body[-1].end_lineno or body[-1].lineno) + 1)
 
@@ -120,6 +145,15 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[tuple[str, range]]:
         heads = [ast.dump(node) for one in inner for node in ast.iter_child_nodes(one) if id(node) not in inside]
         first = min((block[0].lineno for block in nested), default=(statement.end_lineno or statement.lineno) + 1)
         text = f"{type(statement).__name__} {head} {heads}" if nested else ast.dump(statement)
-        yield text, range(statement.lineno, max(first, statement.lineno + 1))
+        yield text, range(0) if _has_no_line(statement) else range(statement.lineno, max(first, statement.lineno + 1))
         for block in nested:
             yield from _statements(block)
+
+
+def _has_no_line(statement: ast.stmt) -> bool:
+    """Whether Python reports no line for this statement, so that it is not seen to run."""
+    return (
+        isinstance(statement, ast.Global | ast.Nonlocal)
+        or (isinstance(statement, ast.AnnAssign) and statement.value is None)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    )

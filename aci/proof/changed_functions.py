@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from aci.repository.python_source import parse
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+USES = ast.Name | ast.Attribute
+AGAIN = "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +49,28 @@ def added_functions(file: ChangedFile) -> list[dict[str, Any]]:
 
 def _described(name: str, node: Function) -> dict[str, Any]:
     first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-    return {"name": node.name, "qualname": name, "lines": [first, node.lineno]}
+    return {"name": node.name, "qualname": name.replace(AGAIN, ""), "lines": [first, node.lineno]}
 
 
 def functions_of(node: ast.AST, prefix: str = "") -> dict[str, Function]:
-    """Return the outermost functions and the methods of a module, by dotted name."""
+    """Return the outermost functions and the methods of a module, by dotted name.
+
+    AGAIN follows the name of a function for each earlier one of the same name, such as a property's getter.
+    """
     found: dict[str, Function] = {}
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
-            found[f"{prefix}{child.name}"] = child
+            inside: dict[str, Function] = {f"{prefix}{child.name}": child}
         elif isinstance(child, ast.ClassDef):
-            found |= functions_of(child, f"{prefix}{child.name}.")
-        elif isinstance(child, ast.stmt | ast.ExceptHandler):
-            found |= functions_of(child, prefix)
+            inside = functions_of(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            inside = functions_of(child, prefix)
+        else:
+            continue
+        for name, function in inside.items():
+            while name in found:
+                name += AGAIN
+            found[name] = function
     return found
 
 
@@ -84,5 +96,12 @@ def imports_of(tree: ast.Module) -> list[str]:
 
 def without_functions(tree: ast.Module) -> str:
     """Return a module's code outside of functions, without imports, for comparison."""
-    copy = ast.parse(ast.unparse(tree))
-    return ast.dump(_Outline().visit(copy))
+    return ast.dump(_Outline().visit(deepcopy(tree)))
+
+
+def names_outside_functions(tree: ast.Module) -> set[str]:
+    """Return the names that code outside of functions uses, decorators of functions included: it runs on import."""
+    outline = _Outline().visit(deepcopy(tree))
+    decorators = [one for function in functions_of(tree).values() for one in function.decorator_list]
+    nodes = [node for part in (outline, *decorators) for node in ast.walk(part)]
+    return {node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, USES)}

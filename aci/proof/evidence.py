@@ -12,6 +12,8 @@ from aci.repository.patch import is_test
 from aci.runtime.guest_programs import PREFIX
 from aci.testing.suite_run import TestResult
 
+CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)", re.DOTALL | re.MULTILINE)
+"""Code in the text of an issue."""
 MISSING = (
     re.compile(r"cannot import name '([^']+)'"),
     re.compile(r"No module named '([^']+)'"),
@@ -143,6 +145,11 @@ def is_one_of_modules(path: str, modules: set[str]) -> bool:
     parts = PurePosixPath(path.removesuffix(".py")).parts
     parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
     return any(".".join(parts[at:]) in modules for at in range(len(parts)))
+
+
+def is_in_prose(text: str, value: str) -> bool:
+    """Whether an issue's text contains a value outside its code."""
+    return bool(re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", CODE.sub(" ", text)))
 
 
 def find_contradiction(text: str, id: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from aci.proof.change_contact import Contact, parse_contact
 from aci.proof.changed_functions import ChangedFile, added_functions, changed_functions
+from aci.proof.evidence import is_in_prose
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
@@ -35,7 +36,6 @@ LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
 NAMED = "The issue names the value for which the behaviour changes."
-CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,8 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
 
 def is_named(seeds: Sequence[ComparedCall], issue: str) -> bool:
     """Whether the only argument is a scalar that the prose of the issue contains."""
-    words = CODE.sub(" ", issue)
     values = [call.arguments[0][1].strip("'\"") for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
-    found = [value for value in values if re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", words)]
+    found = [value for value in values if is_in_prose(issue, value)]
     return len(found) == len(seeds)
 
 

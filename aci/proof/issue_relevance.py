@@ -1,4 +1,4 @@
-"""Check that what a patch changes and its tests run concerns what the issue is about.
+"""Relevance of a patch: whether what it changes and its tests run concerns what the issue is about.
 
 Otherwise an unrelated helper with its own test, or a fix of one of two copies of a function, would pass for a solution.
 Names are compared, so that only clear cases are found.
@@ -13,12 +13,15 @@ from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
 from aci.proof.change_contact import ChangedCode, Contact
-from aci.proof.changed_functions import Function, functions_of
+from aci.proof.changed_functions import AGAIN, Function, functions_of
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
 
-VENDORED = {"vendor", "_vendor", "vendored", "_vendored", "third_party", "thirdparty", "extern", "node_modules"}
+VENDORED = {
+    *("vendor", "_vendor", "vendored", "_vendored", "third_party", "thirdparty", "extern", "node_modules"),
+    *("build", "dist"),
+}
 DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 MOST_FILES, MOST_BYTES = 3000, 1_000_000
 MOST_PARSED = 60
@@ -44,7 +47,7 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
     if twin := sources.find_unchanged_copy(functions, trial):
         return f"{twin}, which the patch does not change."
     mentioned = sources.defined(_code_names(trial))
-    names = {name.rpartition(".")[2] for _, name in functions}
+    names = {name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions}
     executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
@@ -107,7 +110,9 @@ class Sources:
 
     def __init__(self, trial: ProofRun) -> None:
         files = trial.trees.files(trial.base)
-        paths = [path for path in files if path.endswith(".py") and not is_test(path)][:MOST_FILES]
+        paths = [path for path in files if path.endswith(".py") and not is_test(path)]
+        self._is_cut = len(paths) > MOST_FILES
+        paths = paths[:MOST_FILES]
         self._texts = {path: trial.text(trial.base, path) for path in paths if files[path].size < MOST_BYTES}
         self._parsed: dict[str, Mapping[str, Function]] = {}
         self._paths: dict[str, list[str]] = {}
@@ -121,6 +126,7 @@ class Sources:
 
     def functions(self, path: str) -> Mapping[str, Function]:
         if path not in self._parsed:
+            self._is_cut = self._is_cut or len(self._parsed) >= MOST_PARSED
             tree = parse(self._texts.get(path, "")) if len(self._parsed) < MOST_PARSED else None
             self._parsed[path] = functions_of(tree) if tree else {}
         return self._parsed[path]
@@ -131,31 +137,35 @@ class Sources:
         A copy does not count if the issue names the changed file."""
         for path, name in functions:
             node = self.functions(path).get(name)
-            if node is None or name.startswith("__") or "__" in name or _names_file(trial.issue.text, path):
+            if node is None or "__" in name or _names_file(trial.issue.text, path):
                 continue
-            last = name.rpartition(".")[2]
+            last = name.rpartition(".")[2].rstrip(AGAIN)
             for other in self.defined([last]).get(last, []):
-                twin = self.functions(other).get(name) if other not in trial.parts.source else None
+                is_edited = other in trial.parts.source or _is_vendored(other)
+                twin = None if is_edited else self.functions(other).get(name)
                 if twin is not None and ast.dump(twin) == ast.dump(node) and len(list(ast.walk(node))) >= LEAST_NODES:
                     return f"{name} in {path} has a copy in {other}"
         return ""
 
     def reaches(self, mentioned: Mapping[str, Sequence[str]], wanted: set[str]) -> bool:
         """Whether a mentioned function or class may call one of the `wanted` functions, or the other way round."""
-        return self._spread(mentioned, wanted) or self._spread(self.defined(wanted), set(mentioned))
+        found = self._spread(mentioned, wanted) or self._spread(self.defined(wanted), set(mentioned))
+        return found or self._is_cut
 
     def _spread(self, starts: Mapping[str, Sequence[str]], wanted: set[str]) -> bool:
         seen, names = set[str](), set(starts)
         for _ in range(HOPS):
             seen |= names
-            names = {used for name in names for used in self._used(name)} - seen
+            names = {used for name in sorted(names) for used in self._used(name)} - seen
             if names & wanted:
                 return True
         return False
 
     def _used(self, name: str) -> Iterator[str]:
         """Yield the names that the functions, or the methods of the classes, with this name use."""
-        for path in self.defined([name]).get(name, []):
+        paths = self._paths.get(name, [])
+        self._is_cut = self._is_cut or len(paths) >= COMMON
+        for path in paths if len(paths) < COMMON else ():
             for dotted, node in self.functions(path).items():
                 if name in dotted.split("."):
                     for part in ast.walk(node):

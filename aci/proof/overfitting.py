@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from aci.proof.evidence import is_in_prose
 from aci.proof.python_literals import Facts, Function, assertion_facts, constants_of, special_cases_of
 from aci.repository.python_source import parse
 
 EDGES: Facts = frozenset({(int, 0), (int, 1), (float, 0.0), (float, 1.0)})
-CODE = re.compile(r"```.*?```|`[^`\n]*`|^(?: {4}|\t|>>>)[^\n]*|[\w.]+\([^)\n]*\)", re.DOTALL | re.MULTILINE)
 
 
 def find_overfitting(before: str, after: str, tests: Iterable[str], issue: str = "") -> tuple[int, bool]:
@@ -72,5 +71,4 @@ def _returns_constants(function: Function) -> bool:
 
 def _in_prose(issue: str, values: Facts) -> bool:
     """Whether the issue names the values outside its code."""
-    words = CODE.sub(" ", issue)
-    return all(re.search(rf"(?<![\w.]){re.escape(str(value))}(?!\w)", words) for _, value in values)
+    return all(is_in_prose(issue, str(value)) for _, value in values)

@@ -1,14 +1,15 @@
-"""Experiment with a patch: do its tests run what it changes, and does it do more than they ask?"""
+"""Experiment with a patch: whether its tests run what it changes, and whether it does more than they ask."""
 
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
-from aci.proof.change_contact import changed_code, find_missing_contact
+from aci.proof.change_contact import NOTHING, changed_code, find_missing_contact
 from aci.proof.changed_functions import ChangedFile, functions_of
-from aci.proof.evidence import function_name
+from aci.proof.evidence import find_test_file, function_name, imported_names
 from aci.proof.generality import Comparison, Generality, compare_versions
 from aci.proof.issue_relevance import find_irrelevance
 from aci.proof.overfitting import find_overfitting
@@ -21,6 +22,8 @@ from trajectories.errors import UsageError
 
 NOT_PYTHON = "Only calls of Python functions can be varied."
 NOT_RUN = "The tests cannot be run in one process."
+NOT_READ = "A changed file cannot be analysed."
+UNREADABLE = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,27 @@ class Finding:
 
 def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
     """Run the reproducing `tests` in one process with the patch, vary their calls, and judge the answers."""
+    try:
+        return _try_patch(trial, after, tests)
+    except (RecursionError, ValueError):  # the syntax tree of a file is too deep, or has an int of thousands of digits
+        return Finding("undecided", NOT_READ)
+
+
+def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
     files = _python_files(trial)
     changed = changed_code(files, len(files) < len(trial.parts.source))
     if changed.is_empty:
-        return Finding("undecided", find_missing_contact(changed, None), find_missing_contact(changed, None))
-    if not all(_test_source(trial, test) for test in tests):
+        return Finding("undecided", NOTHING, NOTHING)
+    paths = [find_test_file(test, trial.trees.files(trial.proved)) for test in tests]
+    if not all(path.endswith(".py") for path in paths):
         return Finding("undecided", NOT_PYTHON)
+    if any(UNREADABLE in file.before + file.after for file in files):
+        return Finding("undecided", NOT_READ)
     comparison = _compare(trial, after, [file for file in files if file.after], tests)
     if comparison is None:
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
-    if missing := find_missing_contact(changed, comparison.contact):
+    imported = {name for path in paths for name in imported_names(trial.text(trial.proved, path))}
+    if missing := find_missing_contact(changed, comparison.contact, imported):
         return Finding("undecided", missing, missing)
     if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
         return Finding("undecided", irrelevance, irrelevance)
@@ -56,7 +70,7 @@ def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Find
 
 def _python_files(trial: ProofRun) -> list[ChangedFile]:
     return [
-        ChangedFile(path, trial.text(trial.base, path), trial.text(trial.proved, path))
+        ChangedFile(path, *(trial.text(tree, path).removeprefix("\ufeff") for tree in (trial.base, trial.proved)))
         for path in trial.parts.source
         if path.endswith(".py")
     ]
@@ -70,8 +84,10 @@ def _compare(trial: ProofRun, after: Workspace, files: list[ChangedFile], tests:
     try:
         with Evaluator(after, command, tests, Event(), trial.proved) as evaluator:
             comparison = compare_versions(evaluator, files, tests)
-            copies = compare_copies(evaluator, files, tests) if lacks_variants(comparison.calls) else ()
-            return replace(comparison, copies=copies)
+            if lacks_variants(comparison.calls):
+                with suppress(UsageError):  # the process may have ended, and may not start again
+                    comparison = replace(comparison, copies=compare_copies(evaluator, files, tests))
+            return comparison
     except UsageError:
         return None
 
@@ -93,10 +109,7 @@ def _with_literals(trial: ProofRun, files: list[ChangedFile], tests: tuple[str, 
 
 def _test_source(trial: ProofRun, id: str) -> str:
     """Return the text of a test function of pytest or unittest; "" if it is not found."""
-    name = id.partition("::")[0]
-    parts = name.split(".")
-    paths = [name, *("/".join(parts[:count]) + ".py" for count in range(len(parts) - 1, 0, -1))]
-    tree = next((parse(text) for path in paths if (text := trial.text(trial.proved, path))), None)
-    wanted = function_name(id)
+    path, wanted = find_test_file(id, trial.trees.files(trial.proved)), function_name(id)
+    tree = parse(trial.text(trial.proved, path)) if path else None
     functions = functions_of(tree).items() if tree else ()
     return next((ast.unparse(node) for name, node in functions if name.rpartition(".")[2] == wanted), "")

@@ -1,4 +1,4 @@
-"""Check that a patch works outside the test runner too: the tests that it fixes are called directly.
+"""Independence of a patch from the test runner: the tests that it fixes are called directly.
 
 Only tests that need nothing of their runner are called: no fixtures, no parameters, and no conftest.py that prepares
 the process. Without and with the patch, one process calls them all; it has no trace of a runner, see

@@ -17,8 +17,19 @@ SECONDS = 10.0
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 MOST_FUNCTIONS = 5000
-STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
-"""Audit events of a new process. Code may run there unseen."""
+SPAWNED = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
+"""Modules that start processes without an audit event."""
+STARTS = (
+    "subprocess.Popen",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "sys.settrace",
+)
+"""Audit events of a new process, or of another tracer. Code may run unseen then."""
 
 
 def run_contact(job):
@@ -62,14 +73,15 @@ class ContactWatcher:
             sys.addaudithook(self._on_audit)
 
     def start(self):
-        self._active = True
         threading.settrace(self._on_call)
         sys.settrace(self._on_call)
+        self._active = True
 
     def stop(self):
+        self._active = False
         sys.settrace(None)
         threading.settrace(None)
-        self._active = False
+        self.starts = self.starts or any(name in sys.modules for name in SPAWNED)
 
     def _on_audit(self, event, arguments):
         if self._active and event in STARTS:
@@ -98,5 +110,5 @@ class ContactWatcher:
             full = os.path.realpath(name)
             inside = name[:1] != "<" and full.startswith(self.root)
             path = full[len(self.root) :].replace(os.sep, "/") if inside else ""
-            self._paths[name] = path if path and not is_test(path.split("/")) else None
+            self._paths[name] = path if path in self.lines or (path and not is_test(path.split("/"))) else None
         return self._paths[name]
