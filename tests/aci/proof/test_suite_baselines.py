@@ -36,7 +36,7 @@ def prove_repeatedly(make_repo, open_ws, tmp_path):
                 with open({str(counter)!r}, "a") as file: file.write("with " if price.total([1]) else "without ")
     """
 
-    def prove_repeatedly(base, *patches, command=UNITTEST):
+    def prove_repeatedly(base, *patches, command=UNITTEST, reproduction=()):
         files = {name: dedent(text) for name, text in {**BASE, "tests/test_counted.py": counted, **base}.items()}
         workspace = open_ws("local", make_repo(files))
         trees, start = workspace.options.trees, workspace.options.base.tree
@@ -44,7 +44,7 @@ def prove_repeatedly(make_repo, open_ws, tmp_path):
         for patch in patches:
             counter.write_text("")
             tree = trees.write({name: text.encode() for name, text in patch.items()}, start)
-            options = {"issue": ISSUE, "command": command, "timeout": 60, "known": known}
+            options = {"issue": ISSUE, "command": command, "reproduction": reproduction, "timeout": 60, "known": known}
             verdicts.append(prove(workspace.fork, trees, start, tree, **options))
             ran = counter.read_text().split()
             runs.append((ran.count("without"), ran.count("with")))
@@ -93,6 +93,16 @@ def test_suite_with_flaky_test_runs_again(prove_repeatedly):
     (first, _), runs = prove_repeatedly({"tests/test_odd.py": ODD_WITH_PATCH, ".gitignore": "*.tmp\n"}, patch, patch)
     assert first.lost == ("tests.test_odd.T.test_odd",)
     assert [with_patch for _, with_patch in runs] == [1, 1]
+
+
+@pytest.mark.slow
+def test_suite_with_flaky_reproduction_test_runs_again(prove_repeatedly):
+    """The test fails without the patch, and every other time with it."""
+    odd = ODD_WITH_PATCH.replace("price.total([1]) == 0 or ", "price.total([1]) and ")
+    base, patch = {"tests/test_odd.py": odd, ".gitignore": "*.tmp\n"}, {"shop/price.py": RIGHT}
+    (first, _), runs = prove_repeatedly(base, patch, patch, reproduction=("tests/test_odd.py",))
+    assert any(note.startswith("Passed with the patch once, but not every time") for note in first.notes)
+    assert runs == [(1, 1), (0, 1)]
 
 
 @pytest.mark.slow

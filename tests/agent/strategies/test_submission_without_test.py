@@ -86,10 +86,10 @@ def test_failing_test_that_strategy_has_found_needs_no_new_test(run_strategy: Ru
 
 
 @pytest.mark.slow
-def test_given_test_needs_no_new_test(run_strategy: RunStrategy, tmp_path: Path) -> None:
-    given = tmp_path / "test_given.py"
-    given.write_text(TEST["arguments"]["new"])
-    run = run_strategy("best-of", line("Fixed.", FIX, SUBMIT), reproduce=str(given), attempts=1)
+def test_given_test_needs_no_new_test(run_strategy: RunStrategy) -> None:
+    path = TEST["arguments"]["path"]
+    files = {**FILES, path: TEST["arguments"]["new"]}
+    run = run_strategy("react", line("Fixed.", FIX, SUBMIT), files=files, reproduce=path)
     assert (refused(run), run.kind) == ([], "verified")
 
 
