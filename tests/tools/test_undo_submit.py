@@ -207,12 +207,10 @@ def test_submission_without_test_is_sent_back_once(calc_bench: Bench) -> None:
     assert calc_bench("submit", summary="No test is needed.").data["submitted"] is True
 
 
-def test_submission_is_sent_back_again_for_another_reason(calc_bench: Bench) -> None:
+def test_later_submission_is_accepted_though_its_test_does_not_count(calc_bench: Bench) -> None:
     calc_bench.run_step(FIX, SUBMIT)
     check = Action("edit", {"path": "check.py", "old": "", "new": f"{TEST}        calc.one()\n"})
-    assert "does not run the tests in check.py" in calc_bench.run_step(check, SUBMIT)[1].text
-    move = Action("shell", {"command": "mv check.py test_check.py"})
-    assert calc_bench.run_step(move, SUBMIT)[1].ok
+    assert calc_bench.run_step(check, SUBMIT)[1].ok
 
 
 def test_submission_without_test_is_accepted_where_none_is_needed(calc_bench: Bench) -> None:
