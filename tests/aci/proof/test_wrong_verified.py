@@ -18,11 +18,12 @@ PYTEST_TEST = {"tests/test_issue.py": "from shop.price import total\ndef test_to
 @pytest.mark.slow
 def test_test_that_is_flaky_only_with_the_patch_is_lost(prove_patch):
     random = RIGHT.replace("    return x / 5", "    import random\n    return x / random.choice([5, 6])")
-    verdict = prove_patch({"shop/price.py": random, **NEW_TEST})
-    while verdict.no_loss:  # by chance, the test never failed
+    while True:  # by chance, the test never fails, or in each repeated run
         verdict = prove_patch({"shop/price.py": random, **NEW_TEST})
+        if not verdict.no_loss and has_note(verdict, "tests.test_price.T.test_tax", "always passes without it"):
+            break
+        assert verdict.no_loss or verdict.lost == ("tests.test_price.T.test_tax",)
     assert (verdict.kind, verdict.lost, verdict.flaky) == ("unproven", ("tests.test_price.T.test_tax",), ())
-    assert has_note(verdict, "tests.test_price.T.test_tax", "always passes without it")
 
 
 @pytest.mark.slow
