@@ -63,7 +63,8 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         return Finding("undecided", irrelevance, irrelevance)
     generality, reason = judge_comparison(comparison, trial.issue.text)
     if generality == "examples only":
-        return Finding(generality, reason, f"The patch fits the tests' own values only. {reason}")
+        advice = "Solve the general case, and test other values."
+        return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")
     found = Finding(generality, reason)
     return found if generality == "shown" else _with_literals(trial, files, tests, found)
 

@@ -73,7 +73,7 @@ def judge_reproduction(
     Red must be seen twice in a row, so that a test that passes every other time is not accepted. If the failing tests
     take long, their failures in the suite without the patch count as the first time. The third part, red again, uses
     the workspace in which the patched code has run, and there is a second green run too, so that files left behind by
-    earlier runs do not affect the result. A new test that is quick runs once more, and in a random order, since it
+    earlier runs do not affect the result. A new test that is quick runs once or twice more, in a random order, since it
     may count its own runs.
 
     A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. However, if no
@@ -137,10 +137,11 @@ def _repeated(
     canary: CanaryTests,
 ) -> tuple[list[SuiteReport | None], list[SuiteReport | None]]:
     """Run the tests again without the source part of the patch, and with it; return the reports of both."""
-    order = [trial.without, trial.proved]
+    order = [trial.without]
     if trial.parts.test_files and green and green.seconds < LONG:
-        order.append(RANDOM.choice(order))
+        order += RANDOM.choices([trial.without, trial.proved], k=RANDOM.choice((1, 2)))
         RANDOM.shuffle(order)
+    order.append(trial.proved)  # last, since the calls without a runner use the process of this run
     without: list[SuiteReport | None] = []
     within: list[SuiteReport | None] = []
     for tree in order:

@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 import threading
-import time
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PLUGIN = __package__ + ".pytest_recorder"
@@ -100,17 +99,6 @@ def frames(root, traceback):
     return found[-FRAMES:]
 
 
-PATIENCE = 1.8
-"""Factor of a test's time limit on a busy machine; below 2, since a whole run has at least twice the limit."""
-LEAST_SHARE = 0.1
-"""Minimum CPU seconds in a second of wall-clock time of a test that computes, on a busy machine."""
-
-
-def cpu_seconds():
-    """Return the CPU seconds of this process and its ended children."""
-    return sum(os.times()[:4])
-
-
 class RanTooLong(BaseException):
     """A test exceeded its time limit. Derives from BaseException so that the code under test does not catch it."""
 
@@ -118,22 +106,18 @@ class RanTooLong(BaseException):
 class Clock:
     """Time limit for tests: fails a test that runs longer than `limit` seconds.
 
-    A test that computes all the time gets up to PATIENCE times as long if it has not used `limit` CPU seconds, since
-    the machine may be busy. The limit is halved after each test that exceeds it, but not below `least`. It uses
-    SIGALRM, so it is inactive if other code uses that signal. A hang in C code is ended only by the time limit of the
-    whole run.
+    The limit is halved after each test that exceeds it, but not below `least`. It uses SIGALRM, so it is inactive if
+    other code uses that signal. A hang in C code is ended only by the time limit of the whole run.
     """
 
     def __init__(self, limit):
         self.limit = limit
         self.least = max(limit / 20, min(limit, 1))
-        self.began = self.used = 0.0
 
     def start(self):
         main = threading.current_thread() is threading.main_thread()
         if self.limit and main and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
             signal.signal(signal.SIGALRM, self.ring)
-            self.began, self.used = time.monotonic(), cpu_seconds()
             signal.setitimer(signal.ITIMER_REAL, self.limit, 1)
 
     def stop(self):
@@ -142,9 +126,6 @@ class Clock:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def ring(self, *_):
-        waited, used = time.monotonic() - self.began, cpu_seconds() - self.used
-        if LEAST_SHARE * waited < used < self.limit and waited < PATIENCE * self.limit:
-            return  # the timer rings again
         limit, self.limit = self.limit, max(self.limit / 2, self.least)
         raise RanTooLong("ran longer than {:g} s".format(limit))
 

@@ -222,7 +222,7 @@ def test_patch_for_example_only_is_returned(run_strategy) -> None:
             ALL,
             SUBMIT,
             n=2,
-            contains="handles only the values of the test",
+            contains="fits the tests' own values only. Solve the general case",
         ),
     )
     assert proofs(steps) == ["unproven", "verified"]
