@@ -1,4 +1,4 @@
-"""CPU seconds of this process and of everything that it starts, including processes that nobody waits for."""
+"""CPU seconds of this process and of everything that it starts, including processes that no process waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of ours that must fail: they run in the same session as the tests that a patch fixes.
+"""Tests that must fail in any case: they run in the same session as the tests that a patch fixes.
 
 If one of them fails without the patch and does not fail with it, the patch changes what the runner reports. Their file
 lies next to the tests that the patch fixes, sorts after them, and has a random name. Their results are used here only.

@@ -8,7 +8,6 @@ files are reported but ignored, except that its new test files may reproduce the
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from dataclasses import replace
 from typing import Literal
 
 from aci.proof.affected_callers import affected_callers
+from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
 from aci.proof.patch_experiment import try_patch
 from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
@@ -337,4 +337,4 @@ def _is_test_by_name_only(trees: Trees, versions: Sequence[str], path: str) -> b
     for tree in versions:
         with suppress(OSError, UsageError):
             texts.append(trees.read(tree, path))
-    return bool(texts) and not any(re.search(rb"\bdef test|\bclass \w*Test|\bTestCase\b|>>> ", text) for text in texts)
+    return bool(texts) and not any(map(MAY_CONTAIN_TESTS.search, texts))

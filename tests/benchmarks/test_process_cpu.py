@@ -1,4 +1,4 @@
-"""CPU time of processes that nobody waits for."""
+"""CPU time of processes that no process waits for."""
 
 from __future__ import annotations
 
