@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aci.proof.proof_run import ProofRun, fails
 from aci.runtime.workspace import Workspace
@@ -68,21 +68,20 @@ class CanaryTests:
 
         If none can, for example since the runner accepts no further file, they are left out from now on.
         """
-        report = self._run(workspace, ids, self.trial.without, each)
-        self.failing = self._failed(report)
+        report, self.failing = self._run(workspace, ids, self.trial.without, each)
         if not self.failing and self.path:
             self.path = ""
             if not all(fails(report, id) for id in ids):
-                return self._run(workspace, ids, self.trial.without, each)
+                report, _ = self._run(workspace, ids, self.trial.without, each)
         return report
 
     def run_with_patch(self, workspace: Workspace, ids: Sequence[str]) -> SuiteReport | None:
         """Run the tests of these ids, and add a doubt if a canary test that can fail does not fail with the patch."""
         if not self.failing:
             self.path = ""
-        report = self._run(workspace, ids, self.trial.proved)
+        report, failed = self._run(workspace, ids, self.trial.proved)
         ran = report is not None and not report.timed_out and any(report.find(id) for id in ids)
-        if ran and self.failing - self._failed(report):
+        if ran and self.failing - failed:
             self.trial.doubt(
                 "With the patch, tests that must fail in any case pass, are skipped or do not run, so no result can be "
                 "trusted."
@@ -91,19 +90,22 @@ class CanaryTests:
 
     def _run(
         self, workspace: Workspace, ids: Sequence[str], tree: str, each: float | None = None
-    ) -> SuiteReport | None:
+    ) -> tuple[SuiteReport | None, set[str]]:
+        """Return the report without the canary tests, and the ids of those that failed."""
         if not self.path:
-            return self.trial.only(workspace, ids, tree, each)
+            return self.trial.only(workspace, ids, tree, each), set()
         tree = self.trial.trees.write({self.path: self.text.encode()}, tree)
-        return self.trial.only(workspace, (*ids, self.path), tree, each)
+        report = self.trial.only(workspace, (*ids, self.path), tree, each)
+        if report is None:
+            return None, set()
+        failed = {result.id for result in report.results if result.bad and result.path == self.path}
+        others = tuple(result for result in report.results if result.path != self.path)
+        return replace(report, results=others), failed
 
-    def _failed(self, report: SuiteReport | None) -> set[str]:
-        return {result.id for result in report.results if result.bad and result.path == self.path} if report else set()
 
-
-def create_canary_tests(trial: ProofRun, green: SuiteReport | None, ids: Sequence[str]) -> CanaryTests:
-    """Create tests like those with these ids, next to the last of them that ran with the patch."""
-    results = [result for result in green.results if result.id in set(ids)] if green else []
+def create_canary_tests(trial: ProofRun, green: SuiteReport | None) -> CanaryTests:
+    """Create tests like those that pass in `green`, next to the last of them."""
+    results = [result for result in green.results if result.ok] if green else []
     place = results[-1].path if results else ""
     stem, end = posixpath.splitext(place)
     words = secrets.SystemRandom().sample(WORDS, 8)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from aci.proof import evidence
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
-from aci.proof.runner_independence import check_runner_independence
+from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
@@ -21,7 +21,7 @@ LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
 """Parameters of the time limit of a test that may hang without the patch: the longest of LEAST seconds, LEAST_UNKNOWN
 seconds if it did not fail in the suite, and TIMES_SLOWER times its duration with the patch."""
 LONG = 5.0
-"""If failing tests take at least this many seconds and also failed in the suite, they are not run a second time."""
+"""If failing tests take at least this many seconds and also failed in the suite, they are run once less."""
 MOST_WAITED = 3
 """Maximum number of tests that are rerun alone with the full time limit to see if they hang, if every test was ended
 early."""
@@ -70,11 +70,9 @@ def judge_reproduction(
 ) -> Verdict:
     """Use these tests to judge red, green and red again; if they were `given`, all of them must pass with the patch.
 
-    Red must be seen twice in a row, so that a test that passes every other time is not accepted. If the failing tests
-    take long, their failures in the suite without the patch count as the first time. The third part, red again, uses
-    the workspace in which the patched code has run, and there is a second green run too, so that files left behind by
-    earlier runs do not affect the result. A new test that is quick runs once or twice more, in a random order, since it
-    may count its own runs.
+    Both are seen at least twice. The repeated runs use the workspace in which the patched code has run, so that files
+    left behind by earlier runs do not affect the result. Their number without and with the patch, and their order, are
+    random, since a test may count its own runs.
 
     A test that hangs without the patch is ended after TIMES_SLOWER times its duration with the patch. However, if no
     test fails for another reason, at least one must hang for the full time limit of a test.
@@ -83,7 +81,8 @@ def judge_reproduction(
     each = _patience(trial, green)
     unknown = max(each, min(LEAST_UNKNOWN, limit_per_test(trial.timeout)))
     known = all(fails(baseline, node) for node in nodes)
-    red = trial.only(before, nodes, trial.without, each if known else unknown) if nodes else None
+    canary = create_canary_tests(trial, green)
+    red = canary.run_without_patch(before, nodes, each if known else unknown) if nodes else None
     missing = [node for node in nodes if not _is_found(node, red, green)] if given else []
     if missing and (baseline is None or baseline.granularity != "command"):
         trial.note(f"Not found among the tests, without or with the patch: {format_names(missing)}.")
@@ -101,20 +100,15 @@ def judge_reproduction(
         trial.note("No test fails without the patch and passes with it.")
         red_ones = [id for id in failing if id not in slow]
         return Verdict(red=bool(red_ones), green=False if red_ones else None)
-    is_known = trial.without == trial.base and all(fails(baseline, id) for id in tests)
-    canary = create_canary_tests(trial, green, tests)
-    slow_red = red if is_known and red and red.seconds >= LONG else None
-    red_twice = slow_red or canary.run_without_patch(before, tests, each)
-    if passing := [id for id in tests if not is_red(trial, red_twice, id)]:
-        trial.note(f"Failed without the patch once, but not the second time: {format_names(passing)}.")
-        return Verdict(red=False, green=False)
-    without, within = _repeated(trial, after, tests, each, green, canary)
+    was_red = trial.without == trial.base and all(fails(baseline, id) for id in tests)
+    is_long = was_red and red is not None and red.seconds >= LONG
+    without, within, process = _repeated(trial, after, tests, each, canary, is_long)
     if independent := [id for id in tests if not all(is_red(trial, report, id) for report in without)]:
-        trial.note(f"Passing without the source hunks too, so for another reason: {format_names(independent)}.")
+        trial.note(f"Failing without the patch, then passing, so for another reason: {format_names(independent)}.")
     if flaky := [id for id in tests if not all(passes(report, id) for report in within) or fails(suite, id)]:
         trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
         trial.is_unsteady = True
-    check_runner_independence(trial, before, after, red, within[0], tests)
+    check_runner_independence(trial, before, after, red, within[0], process, tests)
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
         trial.note(
@@ -129,27 +123,24 @@ def judge_reproduction(
 
 
 def _repeated(
-    trial: ProofRun,
-    after: Workspace,
-    tests: Sequence[str],
-    each: float,
-    green: SuiteReport | None,
-    canary: CanaryTests,
-) -> tuple[list[SuiteReport | None], list[SuiteReport | None]]:
-    """Run the tests again without the source part of the patch, and with it; return the reports of both."""
-    order = [trial.without]
-    if trial.parts.test_files and green and green.seconds < LONG:
-        order += RANDOM.choices([trial.without, trial.proved], k=RANDOM.choice((1, 2)))
-        RANDOM.shuffle(order)
-    order.append(trial.proved)  # last, since the calls without a runner use the process of this run
+    trial: ProofRun, after: Workspace, tests: Sequence[str], each: float, canary: CanaryTests, is_long: bool
+) -> tuple[list[SuiteReport | None], list[SuiteReport | None], TestProcess | None]:
+    """Run the tests again without the source part of the patch, and with it, twice and once or once and twice; or once
+    each if they take long. Return the reports of both, and the process of a run with the patch."""
+    order = [trial.without, trial.proved]
+    if not is_long:
+        order.append(RANDOM.choice(order))
+    RANDOM.shuffle(order)
     without: list[SuiteReport | None] = []
     within: list[SuiteReport | None] = []
+    process = None
     for tree in order:
         if tree == trial.without:
             without.append(trial.only(after, tests, tree, each))
         else:
             within.append(canary.run_with_patch(after, tests))
-    return without, within
+            process = recorded_process(after)
+    return without, within, process
 
 
 def _patience(trial: ProofRun, green: SuiteReport | None) -> float:

@@ -77,17 +77,18 @@ def check_runner_independence(
     after: Workspace,
     red: SuiteReport | None,
     green: SuiteReport | None,
+    patched: TestProcess | None,
     ids: Sequence[str],
 ) -> None:
     """Add a doubt if a test that the patch fixes still fails as before when it is called without the test runner.
 
-    `red` and `green` are reports of runs without and with the patch. A test says nothing if its call fails in another
-    way than the test in `red`: it depends on its runner.
+    `red` and `green` are reports of runs without and with the patch, and `patched` is the process of `green`. A test
+    says nothing if its call fails in another way than the test in `red`: it depends on its runner.
     """
-    process, other = _recorded_process(before), _recorded_process(after)
+    process = recorded_process(before)
     if process is None or red is None or green is None:
         return
-    fixtures = {**(other.fixtures if other else {}), **process.fixtures}
+    fixtures = {**(patched.fixtures if patched else {}), **process.fixtures}
     calls = list(_possible_calls(trial, red, green, fixtures, ids))
     if not calls:
         return
@@ -95,12 +96,12 @@ def check_runner_independence(
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(_call, after, trial.proved, process, calls, before)
         without = _call(before, trial.without, process, calls, before)
-        patched = started.result()
+        with_patch = started.result()
     unchanged = [
         call.id
         for number, call in enumerate(calls)
         if (outcome := without.get(number))
-        and outcome == patched.get(number)
+        and outcome == with_patch.get(number)
         and _is_same_failure(trial, call, outcome, red.find(call.id), before.root)
     ]
     if unchanged:
@@ -110,7 +111,7 @@ def check_runner_independence(
         )
 
 
-def _recorded_process(workspace: Workspace) -> TestProcess | None:
+def recorded_process(workspace: Workspace) -> TestProcess | None:
     """Return the description of the last process that ran single tests, or None if it is missing or malformed."""
     try:
         about = parse_object(workspace.read(f"{workspace.harness}/{PROCESS_FILE}", LARGEST)) or {}

@@ -151,8 +151,8 @@ def create(tmp_path):
         trial = SimpleNamespace(trees=trees, without=without)
 
         def create(id, path):
-            green = SuiteReport((TestResult(id, "passed", path=path), TestResult("other", "passed")), "", 0)
-            return create_canary_tests(trial, green, [id])
+            green = SuiteReport((TestResult("other", "failed"), TestResult(id, "passed", path=path)), "", 0)
+            return create_canary_tests(trial, green)
 
         yield create
 

@@ -9,8 +9,8 @@ from aci.proof.runner_independence import (
     Outcome,
     _parse_outcomes,
     _prepares_process,
-    _recorded_process,
     _split_id,
+    recorded_process,
 )
 from aci.testing.runner_hooks import PROCESS_FILE
 from tests.aci.conftest import BASE, CASE, RIGHT, WRONG, has_note
@@ -244,6 +244,6 @@ def test_output_of_the_program_is_checked():
 )
 def test_odd_description_of_the_process_is_ignored(open_ws, make_repo, text):
     workspace = open_ws("local", make_repo({"a.py": ""}))
-    assert _recorded_process(workspace) is None
+    assert recorded_process(workspace) is None
     workspace.write(f"{workspace.harness}/{PROCESS_FILE}", dedent(text).encode())
-    assert _recorded_process(workspace) is None
+    assert recorded_process(workspace) is None
