@@ -171,6 +171,19 @@ class Editor:
 
     def remove(self, path, qualname):
         """Remove a function from its module or class, if it is there."""
+        for holder, name in self._holders(path, qualname):
+            with contextlib.suppress(AttributeError, TypeError):  # some classes refuse it, such as those of enums
+                delattr(holder, name)
+
+    def bound(self, path, qualname):
+        """Return the function that a name refers to, which may be a decorator's; None if it refers to something
+        else."""
+        found = [vars(holder)[name] for holder, name in self._holders(path, qualname)]
+        found = [one.__func__ if has_type(one, (staticmethod, classmethod)) else one for one in found]
+        return found[0] if found and has_type(found[0], types.FunctionType) else None
+
+    def _holders(self, path, qualname):
+        """Yield the modules or classes that hold this name, with the last part of the name."""
         full = os.path.join(self.root, path)
         *above, name = qualname.split(".")
         for module in self.modules():
@@ -178,8 +191,7 @@ class Editor:
             for part in above:
                 holder = vars(holder).get(part) if has_type(holder, (types.ModuleType, type)) else None
             if has_type(holder, (types.ModuleType, type)) and name in vars(holder):
-                with contextlib.suppress(AttributeError, TypeError):  # some classes refuse it, such as those of enums
-                    delattr(holder, name)
+                yield holder, name
 
     def modules(self):
         """Return the loaded modules whose files lie under the root."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from aci.proof.change_contact import Contact, parse_contact
 from aci.proof.changed_functions import ChangedFile, added_functions, changed_functions
 from aci.proof.evidence import is_in_prose
+from aci.proof.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
@@ -35,7 +36,7 @@ ONE_OF_TWO = re.compile(r"!|(?:bool|NoneType):")
 LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
-NAMED = "The issue names the value for which the behaviour changes."
+NAMED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ def parse_calls(answers: Sequence[dict[str, Any]], name: str) -> list[ComparedCa
     return [call for row in rows if (call := _parse(row)) is not None]
 
 
-def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality, str]:
-    """Return whether the patch is general, and the reason as a sentence."""
+def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
+    """Return whether the patch is general, and the reason as a sentence; `listed` are the values of the base."""
     seeds = [call for call in calls if not call.made]
     if not seeds:
         return "undecided", "No recorded call of a changed function behaves differently."
@@ -117,7 +118,7 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str) -> tuple[General
         return "examples only", f"The patch gives the tests' own answers for {count}."
     others = differing if is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):
-        if is_named(seeds, issue):
+        if is_named(seeds, issue, listed):
             return "undecided", NAMED
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
@@ -160,11 +161,12 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
     return len({call.base for call in valid}) <= FEW_ANSWERS
 
 
-def is_named(seeds: Sequence[ComparedCall], issue: str) -> bool:
-    """Whether the only argument is a scalar that the prose of the issue contains."""
-    values = [call.arguments[0][1].strip("'\"") for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
-    found = [value for value in values if is_in_prose(issue, value)]
-    return len(found) == len(seeds)
+def is_named(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> bool:
+    """Whether the only argument is a scalar that the prose of the issue contains, and one more of those that the base
+    lists."""
+    arguments = [call.arguments[0] for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
+    found = [value for kind, value, _ in arguments if {(kind, ""), (kind, value)} & listed]
+    return len([value for value in found if is_in_prose(issue, value.strip("'\""))]) == len(seeds)
 
 
 def special_constants(file: ChangedFile) -> set[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
 from aci.proof.change_contact import ChangedCode, Contact
-from aci.proof.changed_functions import AGAIN, Function, functions_of
+from aci.proof.changed_functions import AGAIN, USES, Function, functions_of
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
@@ -48,6 +48,7 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
         return f"{twin}, which the patch does not change."
     mentioned = sources.defined(_code_names(trial))
     names = {name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions}
+    functions += list(_decorated_functions(trial, changed, names))
     executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
@@ -69,6 +70,18 @@ def _ran_functions(trial: ProofRun, changed: ChangedCode, contact: Contact) -> l
             if any(node.lineno <= line <= (node.end_lineno or node.lineno) for line in ran):
                 found.append((path, name))
     return found
+
+
+def _decorated_functions(trial: ProofRun, changed: ChangedCode, names: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path and dotted name of each function in the changed files with a decorator of one of these names."""
+    for path in changed.lines:
+        tree = parse(trial.text(trial.proved, path))
+        for name, node in (functions_of(tree) if tree else {}).items():
+            used = [part for one in node.decorator_list for part in ast.walk(one)]
+            if names & {
+                part.id if isinstance(part, ast.Name) else part.attr for part in used if isinstance(part, USES)
+            }:
+                yield path, name
 
 
 def _is_vendored(path: str) -> bool:

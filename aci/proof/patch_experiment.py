@@ -12,6 +12,7 @@ from aci.proof.changed_functions import ChangedFile, functions_of
 from aci.proof.evidence import find_test_file, function_name, imported_names
 from aci.proof.generality import Comparison, Generality, compare_versions
 from aci.proof.issue_relevance import find_irrelevance
+from aci.proof.listed_values import ALL, listed_values
 from aci.proof.overfitting import find_overfitting
 from aci.proof.proof_run import ProofRun
 from aci.proof.varied_tests import compare_copies, judge_comparison, lacks_variants
@@ -61,7 +62,9 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         return Finding("undecided", missing, missing)
     if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
         return Finding("undecided", irrelevance, irrelevance)
-    generality, reason = judge_comparison(comparison, trial.issue.text)
+    changes_data = any(trial.trees.entry(trial.base, path) for path in trial.parts.source if not path.endswith(".py"))
+    listed = ALL if changes_data else listed_values(file.before for file in files)
+    generality, reason = judge_comparison(comparison, trial.issue.text, listed)
     if generality == "examples only":
         advice = "Solve the general case, and test other values."
         return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")

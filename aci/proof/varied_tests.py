@@ -23,6 +23,7 @@ from aci.proof.generality import (
     judge_generality,
     parse_calls,
 )
+from aci.proof.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 
 SECONDS = 20.0
@@ -44,15 +45,15 @@ def compare_copies(
     return parse_calls(evaluator.ask(describe_job("copies", files, tests), seconds), "copies")
 
 
-def judge_comparison(comparison: Comparison, issue: str) -> tuple[Generality, str]:
+def judge_comparison(comparison: Comparison, issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
     """Return whether the patch is general, and the reason as a sentence: by the calls, else by the copies."""
-    found = judge_generality(comparison.calls, issue)
+    found = judge_generality(comparison.calls, issue, listed)
     if found[0] != "undecided" or not comparison.copies:
         return found
-    return judge_copies(comparison.copies, issue)
+    return judge_copies(comparison.copies, issue, listed)
 
 
-def judge_copies(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality, str]:
+def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
     """Judge the calls in copies of the tests, each copy by its first call that the versions answer differently.
 
     Copies in which a call says nothing are left out. The copies keep the structure of the tests' values, on which alone
@@ -71,7 +72,7 @@ def judge_copies(calls: Sequence[ComparedCall], issue: str) -> tuple[Generality,
     if len(chosen) < LEAST_VALID:
         return "undecided", f"Only {len(chosen)} copies of the tests with other values could be compared."
     if not differing:
-        named = is_named(seeds, issue)
+        named = is_named(seeds, issue, listed)
         return ("undecided", NAMED) if named else ("examples only", f"The patch changes the behaviour for {count}.")
     own = {call.patch for call in seeds}
     if all(call.patch in own for call in (chosen if is_simple(own) else differing)):

@@ -55,7 +55,10 @@ def compare(job):
     is_fixed = partial(is_special, constants=spec["constants"])
     made = []
     for group in groups.values():
-        made += vary_calls(group, spec["most"], (), is_fixed=is_fixed)
+        varied = vary_calls(group, spec["most"], (), is_fixed=is_fixed)
+        for call in varied:
+            call.name = group[0].name
+        made += varied
     job.answer(
         {"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made, limit)]}
     )
@@ -79,9 +82,19 @@ def restore_base(job):
 
 
 def _recorded(job):
-    """Return the calls that the tests make, without the arguments that are equal to the parameters' defaults."""
+    """Return the calls that the tests make, without the arguments that are equal to the parameters' defaults.
+
+    Calls of a function that a decorator replaced have the `name` (path, qualified name) by which the base finds its own
+    function.
+    """
     functions = [one for given in job.spec["functions"] for one in job.editor.functions(given["path"], given)]
-    recorder = Recorder(job.editor.root, {one.__code__ for one in functions})
+    codes = {one.__code__ for one in functions}
+    wrappers = {}
+    for given in job.spec["functions"]:
+        bound = job.editor.bound(given["path"], given["qualname"])
+        if bound is not None and bound.__code__ not in codes:
+            wrappers[bound] = given["path"], given["qualname"]
+    recorder = Recorder(job.editor.root, codes.union(one.__code__ for one in wrappers))
     for name in job.spec["tests"]:
         if name in job.tests and job.left() > 0:
             recorder.start(True)
@@ -90,7 +103,14 @@ def _recorded(job):
     calls = recorder.calls()
     for call in calls:
         _drop_defaults(call)
+        call.name = wrappers.get(call.function)
     return calls
+
+
+def _rebind(job, call):
+    """Let a call of a decorated function use what this version binds to its name."""
+    if call.name:
+        call.function = job.editor.bound(*call.name) or call.function
 
 
 def _drop_defaults(call):
@@ -115,6 +135,7 @@ def _time_limit(job, calls):
         if is_base:
             restore_base(job)
         for call in calls[:LATE]:
+            _rebind(job, call)
             started = time.process_time()
             if answer_digest(call, job.spec["limit"], {}, "") != "!late":
                 emit(time.process_time() - started)
@@ -180,6 +201,7 @@ def _emit_answers(job, calls, limit, is_base, emit):
         restore_base(job)
     started, late = time.process_time(), 0
     for call in calls:
+        _rebind(job, call)
         if late >= LATE or time.process_time() - started > SECONDS:
             return
         answer = answer_digest(call, limit, {}, root)

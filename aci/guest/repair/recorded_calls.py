@@ -23,7 +23,7 @@ SECONDS = 20.0
 class Call:
     """A recorded call. `values` are [positional, named]; `entry`: made by test code; `failing`: made in a failing test.
 
-    `made`: not recorded but derived from recorded calls.
+    `made`: not recorded but derived from recorded calls. `name` is for the use of callers.
     """
 
     def __init__(self, function, values, entry, failing, made=False):
@@ -32,6 +32,7 @@ class Call:
         self.entry = entry
         self.failing = failing
         self.made = made
+        self.name = None
 
 
 class Recorder:
