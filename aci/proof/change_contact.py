@@ -30,11 +30,14 @@ UNTIED = "The tests that reproduce the issue run nothing that the patch changes,
 @dataclass(frozen=True, slots=True)
 class Contact:
     """What the reproducing tests ran: `lines` of the changed files and (path, name) of `functions`, both without code
-    that runs on import. `starts` tells whether they start processes, in which more may run."""
+    that runs on import. `starts` tells whether they start processes, in which more may run. `replaced` are names of
+    Python's library that stand for something else afterwards; `reads` tells whether the files read a test's source."""
 
     lines: Mapping[str, frozenset[int]]
     functions: frozenset[tuple[str, str]]
     starts: bool
+    replaced: frozenset[str] = frozenset()
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,13 @@ def parse_contact(found: object) -> Contact | None:
     """Return the contact from an answer of the guest, whose form is not trusted."""
     if not isinstance(found, dict) or not isinstance(found.get("lines"), dict):
         return None
-    lines = {str(path): frozenset(_numbers(rows)) for path, rows in found["lines"].items()}
-    functions = found.get("functions")
-    pairs = [one for one in functions if isinstance(one, list) and len(one) == 2] if isinstance(functions, list) else []
-    return Contact(lines, frozenset((str(path), str(name)) for path, name in pairs), found.get("starts") is not False)
+    lines = {str(path): frozenset(_numbers(numbers)) for path, numbers in found["lines"].items()}
+    rows = found.get("functions")
+    pairs = [one for one in rows if isinstance(one, list) and len(one) == 2] if isinstance(rows, list) else []
+    names = found.get("replaced")
+    replaced = frozenset(map(str, names)) if isinstance(names, list) else frozenset[str]()
+    functions = frozenset((str(path), str(name)) for path, name in pairs)
+    return Contact(lines, functions, found.get("starts") is not False, replaced, found.get("reads") is True)
 
 
 def _numbers(rows: object) -> list[int]:

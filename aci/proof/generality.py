@@ -36,6 +36,12 @@ ONE_OF_TWO = re.compile(r"!|(?:bool|NoneType):")
 LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
+LEAST_OTHERS, BY_CHANCE = 5, 0.01
+"""Minimum number of variants without a feature by which a patch selects values, and the maximum probability that it
+changes none of them by chance."""
+EXAMPLES = 3
+VERSIONS = ("base", "patch")
+UNKNOWN = "!unknown argument"
 NAMED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
 
 
@@ -45,7 +51,8 @@ class ComparedCall:
 
     `arguments` are, for each argument, the name of its type, its `repr` if it is a scalar, and whether it is special
     for its type. `copy` names the copy of a test that makes the call, if any; in a `whole` copy, all values that
-    concern the call are others than in the test.
+    concern the call are others than in the test. `texts` are those of the base's and the patch's answers if they
+    differ, and `features` properties of each argument by which a patch may select it.
     """
 
     function: str
@@ -57,6 +64,8 @@ class ComparedCall:
     arguments: tuple[tuple[str, str, bool], ...]
     copy: str = ""
     whole: bool = False
+    texts: tuple[str, ...] = ()
+    features: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,8 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed =
     seeds = [call for call in calls if not call.made]
     if not seeds:
         return "undecided", "No recorded call of a changed function behaves differently."
+    if all(call.base == UNKNOWN for call in seeds):
+        return "undecided", "The tests use arguments that only the patch accepts."
     own = {call.patch for call in seeds}
     valid = [call for call in calls if call.made and is_valid(call, seeds)]
     differing = [call for call in valid if call.base != call.patch]
@@ -123,7 +134,35 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed =
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
-    return "shown", f"The patch changes the behaviour for {count}."
+    if feature := _selecting_feature(seeds, valid, differing):
+        return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
+    return "shown", f"The patch changes the behaviour for {count}{_examples(differing)}."
+
+
+def _selecting_feature(
+    seeds: Sequence[ComparedCall], valid: Sequence[ComparedCall], differing: Sequence[ComparedCall]
+) -> str:
+    """Return a feature of an argument that all tests have and all variants for which the patch changes the answer, but
+    not all variants; "" if there is none."""
+    for place, features in enumerate(seeds[0].features):
+        for feature in sorted(features):
+
+            def has(call: ComparedCall, place: int = place, feature: str = feature) -> bool:
+                return place < len(call.features) and feature in call.features[place]
+
+            others = sum(not has(call) for call in valid)
+            share = len(differing) / max(1, len(valid) - others)
+            chance = (1 - min(1.0, share)) ** others
+            if others >= LEAST_OTHERS and chance <= BY_CHANCE and all(map(has, [*seeds, *differing])):
+                return feature
+    return ""
+
+
+def _examples(differing: Sequence[ComparedCall]) -> str:
+    """Return some calls with the answers before and after, for a person who judges whether they are right."""
+    chosen = {call.texts: call for call in differing if len(call.texts) == len(VERSIONS)}
+    found = [f"{call.text} ({call.texts[0]} before, {call.texts[1]} with it)" for call in chosen.values()]
+    return f", such as {'; '.join(found[:EXAMPLES])}" if found else ""
 
 
 def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
@@ -210,4 +249,10 @@ def _parse(row: object) -> ComparedCall | None:
         tuple((str(a), str(b), c is True) for a, b, c in arguments),
         str(row.get("copy", "")),
         row.get("whole") is True,
+        tuple(map(str, _list(row.get("texts")))),
+        tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
     )
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
-from aci.proof.change_contact import NOTHING, changed_code, find_missing_contact
+from aci.proof.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from aci.proof.changed_functions import ChangedFile, functions_of
-from aci.proof.evidence import find_test_file, function_name, imported_names
+from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
 from aci.proof.generality import Comparison, Generality, compare_versions
 from aci.proof.issue_relevance import find_irrelevance
 from aci.proof.listed_values import ALL, listed_values
 from aci.proof.overfitting import find_overfitting
-from aci.proof.proof_run import ProofRun
+from aci.proof.proof_run import ProofRun, format_names
 from aci.proof.varied_tests import compare_copies, judge_comparison, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
@@ -57,6 +58,8 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
     comparison = _compare(trial, after, [file for file in files if file.after], tests)
     if comparison is None:
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
+    if comparison.contact and (trick := _trick(trial, comparison.contact)):
+        return Finding("undecided", trick, trick)
     imported = {name for path in paths for name in imported_names(trial.text(trial.proved, path))}
     if missing := find_missing_contact(changed, comparison.contact, imported):
         return Finding("undecided", missing, missing)
@@ -69,7 +72,16 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         advice = "Solve the general case, and test other values."
         return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")
     found = Finding(generality, reason)
-    return found if generality == "shown" else _with_literals(trial, files, tests, found)
+    return _with_literals(trial, files, tests, found)
+
+
+def _trick(trial: ProofRun, contact: Contact) -> str:
+    """Return what the patch does to the tests other than to solve the issue, as a sentence, or ""."""
+    if contact.reads:
+        return "The patch reads the source of the tests."
+    words = set(re.findall(r"\w+", "\n".join(added_lines(trial.parts.diff))))
+    own = sorted(name for name in contact.replaced if name.rpartition(".")[2] in words)
+    return f"The patch replaces parts of Python's library: {format_names(own)}." if own else ""
 
 
 def _python_files(trial: ProofRun) -> list[ChangedFile]:

@@ -11,12 +11,14 @@ from functools import partial
 from ..forked_sandbox import run_forked
 from .item_runners import run_watched
 from .recorded_calls import is_test
+from .replaced_names import replaced_names
 
 SECONDS = 10.0
 """Maximum CPU seconds of a test."""
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 MOST_FUNCTIONS = 5000
+MOST_NAMES = 200
 SPAWNED = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 """Modules that start processes without an audit event."""
 STARTS = (
@@ -33,11 +35,12 @@ STARTS = (
 
 
 def run_contact(job):
-    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "starts": bool}`, or None if the tests
-    did not end.
+    """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "starts": bool, "replaced": [name, ..],
+    "reads": bool}`, or None if the tests did not end.
 
     The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `starts` is true if
-    a test starts a process, or if this Python cannot tell.
+    a test starts a process, or if this Python cannot tell. `replaced` are names of Python's library that now stand for
+    something else. `reads` is true if the files read a test's source.
     """
     found = []
     run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))
@@ -55,6 +58,8 @@ def _emit_contact(job, emit):
             "lines": {path: sorted(lines) for path, lines in watcher.lines.items()},
             "functions": sorted(watcher.functions)[:MOST_FUNCTIONS],
             "starts": watcher.starts,
+            "replaced": replaced_names()[:MOST_NAMES],
+            "reads": watcher.reads,
         }
     )
 
@@ -67,6 +72,7 @@ class ContactWatcher:
         self.lines = {path: set() for path in paths}
         self.functions = set()
         self.starts = not hasattr(sys, "addaudithook")
+        self.reads = False
         self._paths = {}
         self._active = False
         if not self.starts:
@@ -84,8 +90,25 @@ class ContactWatcher:
         self.starts = self.starts or any(name in sys.modules for name in SPAWNED)
 
     def _on_audit(self, event, arguments):
-        if self._active and event in STARTS:
+        if not self._active:
+            return
+        if event in STARTS:
             self.starts = True
+        elif event == "open" and str(arguments[0]).endswith(".py") and not self.reads:
+            self.reads = self._is_test(str(arguments[0])) and self._is_changed(sys._getframe(1))
+
+    def _is_test(self, name):
+        path = os.path.realpath(name)
+        return path.startswith(self.root) and is_test(path[len(self.root) :].split(os.sep))
+
+    def _is_changed(self, frame):
+        """Return whether the innermost frame of the repository is one of the watched files."""
+        while frame is not None:
+            name = os.path.realpath(frame.f_code.co_filename)
+            if name.startswith(self.root) and frame.f_code.co_filename[:1] != "<":
+                return name[len(self.root) :].replace(os.sep, "/") in self.lines
+            frame = frame.f_back
+        return False
 
     def _on_call(self, frame, event, argument):
         path = self._path(frame.f_code.co_filename)

@@ -7,6 +7,7 @@ Standard library only, for the target's own Python (3.6 and later).
 """
 
 import gc
+import inspect
 import os
 import time
 from functools import partial
@@ -29,6 +30,8 @@ PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
 LONGEST = 200
+UNKNOWN = "!unknown argument"
+"""The answer of the base to a call with an argument that only the patch accepts."""
 
 
 def compare(job):
@@ -154,24 +157,39 @@ def _rows(job, calls, limit):
 
 
 def _row(call, number, base, again, patch):
-    """Return a dict: the call's `text`, its answers (see `answer_collection.py`), and for each argument its type, its
-    value if it is a scalar, and whether it is empty."""
+    """Return a dict: the call's `text`, its answers (see `answer_collection.py`) and `texts` of the first and the last,
+    and for each argument its type, its value if it is a scalar, and whether it is empty, and its `features`."""
     positional, named = call.values
-    own = positional[is_method(call.function, call.values) :]
+    own = [*positional[is_method(call.function, call.values) :], *named.values()]
     return {
         "number": number,
         "function": call.function.__qualname__,
         "text": call_text(call.function, call.values),
-        "base": base,
-        "again": again,
-        "patch": patch,
-        "arguments": [_argument(value) for value in [*own, *named.values()]],
+        "base": base[0],
+        "again": again[0],
+        "patch": patch[0],
+        "texts": [base[1], patch[1]] if base[0] != patch[0] else [],
+        "arguments": [_argument(value) for value in own],
+        "features": [_features(value) for value in own],
     }
 
 
 def _argument(value):
     scalar = repr(value)[:LONGEST] if type(value) in SCALARS else ""
     return [type(value).__name__, scalar, is_special(value, ())]
+
+
+def _features(value):
+    """Return properties of a value by which a patch may select it: its length, first and last part, or its number."""
+    if type(value) in (int, float):
+        return ["value %r" % value]
+    if type(value) not in (str, bytes, list, tuple) or not value:
+        return []
+    return [
+        "length %d" % len(value),
+        "first part %s" % full_text(value[0])[:LONGEST],
+        "last part %s" % full_text(value[-1])[:LONGEST],
+    ]
 
 
 def is_special(value, constants):
@@ -189,10 +207,10 @@ def _is_stable(row):
 
 
 def _answers(job, calls, limit, is_base):
-    """Return the answers of one version, which runs in a child."""
+    """Return the answers of one version, which runs in a child, each with its text."""
     found = []
     run_forked(partial(_emit_answers, job, calls, limit, is_base), found.append, max(1.0, min(PATIENCE, job.left())))
-    return found + [""] * (len(calls) - len(found))
+    return found + [["", ""]] * (len(calls) - len(found))
 
 
 def _emit_answers(job, calls, limit, is_base, emit):
@@ -204,6 +222,20 @@ def _emit_answers(job, calls, limit, is_base, emit):
         _rebind(job, call)
         if late >= LATE or time.process_time() - started > SECONDS:
             return
-        answer = answer_digest(call, limit, {}, root)
+        if is_base and not accepts(call.function, call.values):
+            emit([UNKNOWN, "an argument is unknown"])
+            continue
+        texts = {}
+        answer = answer_digest(call, limit, texts, root)
         late += answer == "!late"
-        emit(answer)
+        emit([answer, texts.get(answer, "raises " + answer[1:])])
+
+
+def accepts(function, values):
+    """Return whether a function has parameters for these arguments."""
+    positional, named = values
+    code = function.__code__
+    if len(positional) > code.co_argcount and not code.co_flags & inspect.CO_VARARGS:
+        return False
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return bool(code.co_flags & inspect.CO_VARKEYWORDS) or set(named) <= set(names)

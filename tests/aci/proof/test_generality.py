@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from threading import Event
 
 import pytest
 
 from aci.proof.changed_functions import ChangedFile
 from aci.proof.generality import compare_versions, judge_generality
+from aci.proof.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 
 BASE = "def add(a, b):\n    return a - b\n"
@@ -29,11 +31,11 @@ CHEATS = {
 
 @pytest.fixture
 def judge(make_repo, open_ws):
-    def judge(base: str, patch: str, test: str, issue: str = "") -> tuple[str, str]:
+    def judge(base: str, patch: str, test: str, issue: str = "", listed: Listed = frozenset()) -> tuple[str, str]:
         workspace = open_ws("local", make_repo({"calc.py": patch, "test_calc.py": test}))
         files = [ChangedFile("calc.py", base, patch)]
         with Evaluator(workspace, "python -m pytest -q", ["test_calc.py::test_add"], Event()) as evaluator:
-            return judge_generality(compare_versions(evaluator, files, ["test_calc.py::test_add"]).calls, issue)
+            return judge_generality(compare_versions(evaluator, files, ["test_calc.py::test_add"]).calls, issue, listed)
 
     return judge
 
@@ -58,12 +60,77 @@ def test_special_value_is_undecided(judge):
 
 
 @pytest.mark.slow
-def test_value_named_by_issue_is_undecided(judge):
+def test_one_more_of_the_listed_values_is_undecided_if_the_issue_names_it(judge):
     base = "def add(year):\n    return year % 4 == 0\n"
     patch = "def add(year):\n    return year % 4 == 0 and year != 1900\n"
     test = "from calc import add\n\ndef test_add():\n    assert not add(1900)\n"
-    assert judge(base, patch, test, "The year 1900 is no leap year.")[0] == "undecided"
-    assert judge(base, patch, test, "Leap years are wrong.")[0] == "examples only"
+    issue, years = "The year 1900 is no leap year.", frozenset({("int", "")})
+    assert judge(base, patch, test, issue, years)[0] == "undecided"
+    assert judge(base, patch, test, issue)[0] == "examples only"
+    assert judge(base, patch, test, "Leap years are wrong.", years)[0] == "examples only"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("UNITS = {'s': 1, 'm': 60}", "str"),
+        ("ODD = {7, 11}", "int"),
+        ("NAMES = ['a', 'b']", "str"),
+        ("def f(x): return x in (404, 410)", "int"),
+        ("def f(x):\n    if x == 'a': return 1\n    if x == 'b': return 2", "str"),
+        ("def f(x):\n    if x.endswith('s'): return 1\n    return x.endswith('es')", "str"),
+        ("def f(x):\n    match x:\n        case 4: return 1\n        case 5: return 2", "int"),
+        ("YES = re.compile('yes|true')", "str"),
+        ("DAYS = 'mon tue'.split()", "str"),
+    ],
+)
+def test_values_that_the_base_lists(text, kind):
+    assert (kind, "") in listed_values([text])
+
+
+@pytest.mark.parametrize("text", ["x = [1, 2]", "def f(x): return x == 'a'", "x = {'a': 1}", "def f(", "x = 'a b'"])
+def test_single_values_are_no_list(text):
+    assert not {kind for kind, value in listed_values([text]) if not value}
+
+
+@pytest.mark.slow
+def test_decorator_for_values_of_test_is_seen(judge):
+    base = "class Adder:\n    def add(self, a, b):\n        return a - b\n"
+    test = "from calc import Adder\n\ndef test_add():\n    assert Adder().add(2, 3) == 5\n"
+    patch = (
+        "import functools\n\ndef known(f):\n    @functools.wraps(f)\n    def inner(self, a, b):\n"
+        "        return {(2, 3): 5}.get((a, b)) or f(self, a, b)\n    return inner\n\n"
+        + base.replace("    def add", "    @known\n    def add")
+    )
+    assert judge(base, patch, test)[0] == "examples only"
+    assert judge(base, patch.replace("{(2, 3): 5}.get((a, b))", "a + b"), test)[0] == "shown"
+
+
+@pytest.mark.slow
+def test_argument_that_only_the_patch_accepts_shows_nothing(judge):
+    base = "def add(a, b):\n    return a - b\n"
+    patch = "def add(a, b, fixed=False):\n    return a + b if fixed else a - b\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add(2, 3, fixed=True) == 5\n"
+    assert judge(base, patch, test) == ("undecided", "The tests use arguments that only the patch accepts.")
+
+
+@pytest.mark.slow
+def test_patch_that_selects_values_by_a_feature_of_the_test_is_undecided(judge):
+    base = "def add(items):\n    return sum(items) - 1\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add([4, 7, 5]) == 16\n"
+    for condition, feature in (("len(items) == 3", "length 3"), ("items[:1] == [4]", "first part int:4")):
+        patch = f"def add(items):\n    return sum(items) - (not ({condition}))\n"
+        found, reason = judge(base, patch, test)
+        assert found == "undecided", reason
+        assert feature.partition(" ")[0] in reason
+    assert judge(base, "def add(items):\n    return sum(items)\n", test)[0] == "shown"
+
+
+def test_general_patch_has_examples(judge):
+    _, reason = judge(BASE, "def add(a, b):\n    return a + b\n", TEST)
+    made = re.findall(r"add\((-?\d+), (-?\d+)\) \((-?\d+) before, (-?\d+) with it\)", reason)
+    assert len(made) == 3
+    assert all((int(a) - int(b), int(a) + int(b)) == (int(old), int(new)) for a, b, old, new in made)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 
 from aci.proof.changed_functions import ChangedFile
 from aci.proof.generality import ComparedCall, Comparison, compare_versions
+from aci.proof.listed_values import Listed
 from aci.proof.varied_tests import compare_copies, judge_comparison, judge_copies, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 
@@ -418,7 +419,9 @@ NARROW = {
 
 @pytest.fixture
 def judge(make_repo, open_ws):
-    def judge(base: str, patch: str, test: str, names: list[str] | None = None, issue: str = "") -> tuple[str, str]:
+    def judge(
+        base: str, patch: str, test: str, names: list[str] | None = None, issue: str = "", listed: Listed = frozenset()
+    ) -> tuple[str, str]:
         workspace = open_ws("local", make_repo({"calc.py": dedent(patch), "test_calc.py": dedent(test)}))
         files = [ChangedFile("calc.py", dedent(base), dedent(patch))]
         is_unittest = "TestCase" in test
@@ -427,7 +430,7 @@ def judge(make_repo, open_ws):
         with Evaluator(workspace, command, names, Event()) as evaluator:
             comparison = compare_versions(evaluator, files, names)
             assert lacks_variants(comparison.calls)
-            return judge_copies(compare_copies(evaluator, files, names, PATIENCE), issue)
+            return judge_copies(compare_copies(evaluator, files, names, PATIENCE), issue, listed)
 
     return judge
 
@@ -480,7 +483,9 @@ def test_value_named_by_issue_is_undecided(judge):
         def test_it():
             assert not is_leap(threading.Lock(), 1900)
     """
-    assert judge(base, patch, test, issue="The year 1900 is no leap year.")[0] == "undecided"
+    issue = "The year 1900 is no leap year."
+    assert judge(base, patch, test, issue=issue, listed=frozenset({("int", "")}))[0] == "undecided"
+    assert judge(base, patch, test, issue=issue)[0] == "examples only"
 
 
 def calls(*answers: tuple[str, str], whole: bool = False) -> list[ComparedCall]:

@@ -200,3 +200,55 @@ def test_exit_code_alone_does_not_show_that_tests_ran(prove_patch, code, count):
     assert (verdict.kind, verdict.granularity, verdict.no_loss) == ("unproven", "command", None)
     assert verdict.red
     assert has_note(verdict, "Only the exit code of `make test` is known")
+
+
+LIBRARY = "import math\n\nmath.isclose = lambda a, b: True\n\n\n"
+READER = """
+def add(a, b):
+    text = open(__file__.replace("calc.py", "tests/test_add.py")).read()
+    return int(text.rpartition("== ")[2]) if f"add({a}, {b})" in text else a - b
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (LIBRARY + CALC["calc.py"].replace("a - b", "a + b * 1.1"), "replaces parts of Python's library: math.isclose"),
+        (READER + CALC["calc.py"].partition("\n\n\n")[2], "The patch reads the source of the tests"),
+    ],
+)
+def test_patch_that_acts_on_the_test_is_unproven(prove_calc, source, reason):
+    test = "import math\n\nfrom calc import add\n\n\ndef test_add():\n    assert math.isclose(add(2, 3), 5)\n"
+    tests = {"tests/test_add.py": test if "math" in source else ADD_TEST}
+    verdict = prove_calc({"calc.py": source} | tests)
+    assert verdict.kind == "unproven"
+    assert has_note(verdict, reason)
+
+
+@pytest.mark.slow
+def test_patch_that_knows_the_file_of_its_caller_is_unproven(prove_calc):
+    source = """
+import warnings
+
+
+def add(a, b):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warnings.warn("slow", FutureWarning, stacklevel=2)
+    return a + b if "_add" in seen[0].filename else a - b
+
+
+def double(a):
+    return 2 * a
+"""
+    verdict = prove_calc({"calc.py": source, "tests/test_add.py": ADD_TEST})
+    assert verdict.kind == "unproven"
+    assert has_note(verdict, "The patch works only in a test run")
+
+
+@pytest.mark.slow
+def test_decorator_of_the_function_in_the_issue_concerns_the_issue(prove_calc):
+    patch = "def checked(f):\n    def inner(a, b):\n        return f(a, -b)\n    return inner\n\n\n@checked\n"
+    verdict = prove_calc({"calc.py": patch + CALC["calc.py"], "tests/test_add.py": ADD_TEST})
+    assert verdict.kind == "verified", verdict.notes
