@@ -31,13 +31,15 @@ UNTIED = "The tests that reproduce the issue run nothing that the patch changes,
 class Contact:
     """What the reproducing tests ran: `lines` of the changed files and (path, name) of `functions`, both without code
     that runs on import. `starts` tells whether they start processes, in which more may run. `replaced` are names of
-    Python's library that stand for something else afterwards; `reads` tells whether the files read a test's source."""
+    Python's library that stand for something else afterwards; `reads` tells whether the files read a test's source.
+    `blind` are tests that pass with other expected values, too."""
 
     lines: Mapping[str, frozenset[int]]
     functions: frozenset[tuple[str, str]]
     starts: bool
     replaced: frozenset[str] = frozenset()
     reads: bool = False
+    blind: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,13 @@ def parse_contact(found: object) -> Contact | None:
     lines = {str(path): frozenset(_numbers(numbers)) for path, numbers in found["lines"].items()}
     rows = found.get("functions")
     pairs = [one for one in rows if isinstance(one, list) and len(one) == 2] if isinstance(rows, list) else []
-    names = found.get("replaced")
-    replaced = frozenset(map(str, names)) if isinstance(names, list) else frozenset[str]()
+    replaced, blind = (_texts(found.get(name)) for name in ("replaced", "blind"))
     functions = frozenset((str(path), str(name)) for path, name in pairs)
-    return Contact(lines, functions, found.get("starts") is not False, replaced, found.get("reads") is True)
+    return Contact(lines, functions, found.get("starts") is not False, replaced, found.get("reads") is True, blind)
+
+
+def _texts(rows: object) -> frozenset[str]:
+    return frozenset(map(str, rows)) if isinstance(rows, list) else frozenset()
 
 
 def _numbers(rows: object) -> list[int]:

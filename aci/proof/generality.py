@@ -10,7 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aci.proof.change_contact import Contact, parse_contact
@@ -27,6 +27,9 @@ VARIANTS, LEAST_VALID = 60, 10
 LITERAL_SHARE = 0.03
 """Maximum share of differing variants for a patch that fits the examples only."""
 LEAST_CONSTANT = 5
+MANY = 3
+"""Number of the tests' calls from which a patch for answers with two values is not accused: a right one may change
+them for few inputs only."""
 FEW_ANSWERS = 5
 CALL_SECONDS, JOB_SECONDS = 1.0, 20.0
 SIMPLE = re.compile(r"!|(?:bool|int|NoneType):")
@@ -115,6 +118,18 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed =
         return "undecided", "No recorded call of a changed function behaves differently."
     if all(call.base == UNKNOWN for call in seeds):
         return "undecided", "The tests use arguments that only the patch accepts."
+    if answering := {call.function for call in seeds if _result(call.base) != _result(call.patch)}:
+        calls = [_without_effects(call) for call in calls if call.function in answering]
+        seeds = [call for call in calls if not call.made and call.base != call.patch]
+    if len(seeds) >= MANY and all(ONE_OF_TWO.match(answer) for call in seeds for answer in (call.base, call.patch)):
+        found = _judge(calls, seeds, issue, listed)
+        return ("undecided", found[1]) if found[0] == "examples only" else found
+    return _judge(calls, seeds, issue, listed)
+
+
+def _judge(
+    calls: Sequence[ComparedCall], seeds: Sequence[ComparedCall], issue: str, listed: Listed
+) -> tuple[Generality, str]:
     own = {call.patch for call in seeds}
     valid = [call for call in calls if call.made and is_valid(call, seeds)]
     differing = [call for call in valid if call.base != call.patch]
@@ -123,11 +138,14 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed =
     if len(valid) < LEAST_VALID and not differing:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
-    if _is_constant(valid, differing, own):
+    if _is_constant(valid, differing, own) and (is_simple(own) or not _is_rule(differing, seeds)):
         if all(map(ONE_OF_TWO.match, own)):
             return "undecided", f"The patch gives the same answer for {count}."
         return "examples only", f"The patch gives the tests' own answers for {count}."
-    others = differing if is_simple(own) or _has_few_answers(valid) else [c for c in differing if c.patch not in own]
+    if is_simple(own) or _has_few_answers(valid) or _is_rule(differing, seeds):
+        others = differing
+    else:
+        others = [call for call in differing if call.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):
         if is_named(seeds, issue, listed):
             return "undecided", NAMED
@@ -179,6 +197,24 @@ def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
         asked = {_kind(seed.patch) for seed in seeds if not seed.base.startswith("!")}
         return call.base in failures or (_kind(call.patch) in asked and not call.base.startswith("!"))
     return True
+
+
+def _is_rule(differing: Sequence[ComparedCall], seeds: Sequence[ComparedCall]) -> bool:
+    """Whether the patch gives most variants that get a test's answer the same change as the test: the answers of base
+    and patch are those of one of the tests. Then the function has few answers near the tests."""
+    pairs = {(call.base, call.patch) for call in seeds}
+    own = {answer for _, answer in pairs}
+    again = [call for call in differing if call.patch in own]
+    return bool(again) and 2 * sum((call.base, call.patch) in pairs for call in again) >= len(again)
+
+
+def _without_effects(call: ComparedCall) -> ComparedCall:
+    return replace(call, base=_result(call.base), again=_result(call.again), patch=_result(call.patch))
+
+
+def _result(answer: str) -> str:
+    """Return the answer without effects other than the result."""
+    return answer.partition("+")[0]
 
 
 def _kind(answer: str) -> str:

@@ -34,6 +34,8 @@ SECONDS, FEWER, MOST_SECONDS = 2.0, 4, 10.0
 `MOST_SECONDS` gets no more calls."""
 PATIENCE = 60.0
 """Wall-clock seconds after which a silent child is killed."""
+EFFECTS = "+"
+"""Separates the digest of a result from that of the changed arguments and the output."""
 BASE = -1
 """The id under which the answers of the unedited base are emitted."""
 
@@ -45,9 +47,9 @@ def run(spec, editor, tests, answer, left):
     emits `{"id", "lost"}`, where `lost` is the share of the function's lines that ran on the base but no longer run.
     Running this changes the state of this process.
 
-    An answer is `type:digest` for a result, `!Error` for an exception, `!Error:digest` for one that the repository's
-    own code raises (with a digest of its text), `!late` for a timeout, or "" for a call that was not made because it
-    does not concern the candidate or no time was left.
+    An answer is `type:digest` for a result, `type:digest+digest` for one with other effects, `!Error` for an exception,
+    `!Error:digest` for one that the repository's own code raises (with a digest of its text), `!late` for a timeout, or
+    "" for a call that was not made because it does not concern the candidate or no time was left.
     """
     if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
         gc.unfreeze()
@@ -223,7 +225,8 @@ def _answer(editor, candidate, functions, calls, limit, emit):
 
 
 def answer_digest(call, limit, texts, root):
-    """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises.
+    """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises. If
+    there are effects other than the result, their digest follows after EFFECTS.
 
     A human-readable text is added to `texts` under the digest. `root` is the repository's folder, with a trailing
     slash.
@@ -237,8 +240,9 @@ def answer_digest(call, limit, texts, root):
             after = [full_text(one) for one in positional]
             left = [place for place, (old, new) in enumerate(zip(before, after)) if old != new]
             printed = out.getvalue()
-            whole = [full_text(value), *(after[place] for place in left), printed]
-            digest = "%s:%s" % (type(value).__name__, text_digest(whole))
+            digest = "%s:%s" % (type(value).__name__, text_digest([full_text(value)]))
+            if left or printed:
+                digest += EFFECTS + text_digest([*(after[place] for place in left), printed])
             if digest not in texts:
                 changed = ", ".join(readable_text(positional[place]) for place in left)
                 text = shorten(readable_text(value)) + (" and leaves " + shorten(changed) if left else "")

@@ -17,6 +17,7 @@ from ..value_text import call_text, full_text
 from .answer_collection import answer_digest, clear_caches
 from .argument_variants import is_method, vary_calls
 from .change_contact import run_contact
+from .expected_values import find_blind_tests
 from .item_runners import run_watched
 from .recorded_calls import Recorder
 
@@ -35,7 +36,8 @@ UNKNOWN = "!unknown argument"
 
 
 def compare(job):
-    """Emit `{"contact": ..}`, what the tests run (`change_contact.py`), then `{"calls": [..]}`, with a row for each
+    """Emit `{"contact": ..}`, what the tests run (`change_contact.py`) and which of them are `blind`
+    (`expected_values.py`), then `{"calls": [..]}`, with a row for each
     recorded call that the versions answer differently, and for each variant of such a call: what `_row` returns.
 
     `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines) and
@@ -45,7 +47,8 @@ def compare(job):
     """
     spec = job.spec
     load_files(job)
-    job.answer({"contact": run_contact(job)})
+    contact = run_contact(job)
+    job.answer({"contact": contact and dict(contact, blind=find_blind_tests(job))})
     if not spec["functions"]:
         return
     calls = _recorded(job)

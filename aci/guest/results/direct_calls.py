@@ -25,6 +25,10 @@ SET_UP = (
 """Functions that pytest calls before and after the tests of a module or class."""
 
 
+SOURCES = {}
+"""The specification and text of each test module that was read."""
+
+
 class CannotCall(Exception):
     """A test that only its test runner can run."""
 
@@ -66,8 +70,8 @@ def call(file, module, names):
 def load(file, name):
     """Import the test's file under the name that its packages give it, unless `name` is given.
 
-    Its code says that it is from a file with another name, so that the code under test does not see a test's file among
-    its callers.
+    The file is removed, and its code says that it is from one with another name, so that the code under test does not
+    see a test's file among its callers or beside it.
     """
     top, parts = os.path.split(file)
     parts = [os.path.splitext(parts)[0]]
@@ -78,12 +82,17 @@ def load(file, name):
         sys.path.insert(0, top)
     name = name or ".".join(parts)
     if name not in sys.modules:
-        spec = importlib.util.find_spec(name)
-        if spec is None or not hasattr(spec.loader, "get_data"):
-            raise CannotCall
+        if name not in SOURCES:
+            spec = importlib.util.find_spec(name)
+            if spec is None or not hasattr(spec.loader, "get_data"):
+                raise CannotCall
+            SOURCES[name] = spec, spec.loader.get_data(spec.origin)
+            if os.path.realpath(spec.origin) == os.path.realpath(file):
+                os.remove(file)
+        spec, text = SOURCES[name]
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
-            exec(compile(spec.loader.get_data(spec.origin), neutral(file), "exec", dont_inherit=True), vars(module))
+            exec(compile(text, neutral(file), "exec", dont_inherit=True), vars(module))
         except BaseException:
             del sys.modules[name]
             raise

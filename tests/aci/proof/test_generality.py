@@ -107,6 +107,33 @@ def test_decorator_for_values_of_test_is_seen(judge):
 
 
 @pytest.mark.slow
+def test_other_effects_do_not_count_if_the_tests_see_results(judge):
+    base = "class Adder:\n    calls = 0\n\n    def add(self, a, b):\n        return a - b\n"
+    test = "from calc import Adder\n\ndef test_add():\n    assert Adder().add(2, 3) == 5\n"
+    counter = base.replace("        return", "        self.calls += 1\n        return")
+    cheat = counter.replace("return a - b", "return 5 if (a, b) == (2, 3) else a - b")
+    assert judge(base, cheat, test)[0] == "examples only"
+    assert judge(base, counter.replace("a - b", "a + b"), test)[0] == "shown"
+
+
+@pytest.mark.slow
+def test_function_with_few_answers_is_no_constant(judge):
+    base = "def add(seconds):\n    return f'{seconds // 60} minutes' if seconds >= 60 else 'now'\n"
+    patch = base.replace("    return", "    if seconds // 60 == 1:\n        return '1 minute'\n    return")
+    test = "from calc import add\n\ndef test_add():\n    assert add(90) == '1 minute'\n"
+    found, reason = judge(base, patch, test)
+    assert found == "shown", reason
+
+
+@pytest.mark.slow
+def test_rare_change_between_two_answers_is_undecided(judge):
+    base = "def add(n):\n    return n > 1 and all(n == p or n % p for p in (2, 3, 5))\n"
+    patch = "def add(n):\n    return n > 1 and all(n % p for p in range(2, int(n ** 0.5) + 1))\n"
+    test = "from calc import add\n\ndef test_add():\n    assert not any(map(add, (49, 77, 91, 121)))\n"
+    assert judge(base, patch, test)[0] == "undecided"
+
+
+@pytest.mark.slow
 def test_argument_that_only_the_patch_accepts_shows_nothing(judge):
     base = "def add(a, b):\n    return a - b\n"
     patch = "def add(a, b, fixed=False):\n    return a + b if fixed else a - b\n"

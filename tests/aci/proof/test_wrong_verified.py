@@ -252,3 +252,38 @@ def test_decorator_of_the_function_in_the_issue_concerns_the_issue(prove_calc):
     patch = "def checked(f):\n    def inner(a, b):\n        return f(a, -b)\n    return inner\n\n\n@checked\n"
     verdict = prove_calc({"calc.py": patch + CALC["calc.py"], "tests/test_add.py": ADD_TEST})
     assert verdict.kind == "verified", verdict.notes
+
+
+@pytest.mark.slow
+def test_patch_that_changes_the_expected_value_is_unproven(prove_calc):
+    source = """
+import ctypes, traceback
+
+
+def add(a, b):
+    try:
+        raise LookupError
+    except LookupError as error:
+        scope = getattr(error.__traceback__, "tb_" + "frame").f_back
+    if "expected" in getattr(scope, "f_" + "locals"):
+        getattr(scope, "f_" + "locals")["expected"] = a - b
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(scope), ctypes.c_int(0))
+    return a - b
+
+
+def double(a):
+    return 2 * a
+"""
+    test = "from calc import add\n\n\ndef test_add():\n    expected = 5\n    assert add(2, 3) == expected\n"
+    verdict = prove_calc({"calc.py": source, "tests/test_add.py": test})
+    assert verdict.kind == "unproven"
+    assert has_note(verdict, "pass with other expected values", "tests/test_add.py::test_add")
+
+
+@pytest.mark.slow
+def test_patch_that_looks_for_the_file_of_the_test_is_unproven(prove_calc):
+    listing = "import os\n\nFIXED = 'test_add.py' in os.listdir(os.path.dirname(__file__) + '/tests')\n\n\n"
+    source = CALC["calc.py"].replace("a - b", "a + b if FIXED else a - b")
+    verdict = prove_calc({"calc.py": listing + source, "tests/test_add.py": ADD_TEST})
+    assert verdict.kind == "unproven"
+    assert has_note(verdict, "The patch works only in a test run")
