@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from aci.proof.changed_functions import functions_of, imports_of
+from aci.proof.experiment.changed_functions import functions_of, imports_of
 from benchmarks._patch_rewrites import negated, replace_function
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
 
-from aci.proof.changed_functions import Function, functions_of
+from aci.proof.experiment.changed_functions import Function, functions_of
 from benchmarks._planting_code import BLOCKS, LOOPS, bound, parameters, read
 
 Rewrite = Callable[[Function], Sequence[ast.stmt] | None]

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Literal
 
 from aci.proof.affected_callers import affected_callers
+from aci.proof.experiment.patch_experiment import try_patch
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
-from aci.proof.patch_experiment import try_patch
 from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
 from aci.proof.regressions import judge_loss, judge_test_configuration
 from aci.proof.repository_checks import find_checks, new_findings, run_checks

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aci.proof.changed_functions import functions_of
+from aci.proof.experiment.changed_functions import functions_of
 from benchmarks import _patch_rewrites
 from benchmarks._patch_rewrites import replace_function, rewrites
 

@@ -1,7 +1,7 @@
 """Comparison of base and patch in copies of the reproducing tests with changed literals.
 
 This is for tests whose calls cannot be recorded or varied: it compares what the changed functions return and leave in
-their arguments, and how the test ends. `aci/proof/varied_tests.py` judges the rows.
+their arguments, and how the test ends. `aci/proof/experiment/varied_tests.py` judges the rows.
 
 Standard library only, for the target's own Python (3.6 and later).
 """

@@ -1,7 +1,7 @@
 """Answers of the base and of a patch to calls like those of the reproducing tests.
 
 The calls of the changed functions are recorded in the patched tree. Those that the base answers differently are varied,
-and both versions answer the variants. `aci/proof/generality.py` judges the answers.
+and both versions answer the variants. `aci/proof/experiment/generality.py` judges the answers.
 
 Standard library only, for the target's own Python (3.6 and later).
 """

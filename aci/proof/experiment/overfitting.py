@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from aci.proof.evidence import is_in_prose
-from aci.proof.python_literals import Facts, Function, assertion_facts, constants_of, special_cases_of
+from aci.proof.experiment.python_literals import Facts, Function, assertion_facts, constants_of, special_cases_of
 from aci.repository.python_source import parse
 
 EDGES: Facts = frozenset({(int, 0), (int, 1), (float, 0.0), (float, 1.0)})

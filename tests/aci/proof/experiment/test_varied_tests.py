@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from aci.proof.changed_functions import ChangedFile
-from aci.proof.generality import ComparedCall, Comparison, compare_versions
-from aci.proof.listed_values import Listed
-from aci.proof.varied_tests import compare_copies, judge_comparison, judge_copies, lacks_variants
+from aci.proof.experiment.changed_functions import ChangedFile
+from aci.proof.experiment.generality import ComparedCall, Comparison, compare_versions
+from aci.proof.experiment.listed_values import Listed
+from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, judge_copies, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 
 PATIENCE = 60.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aci.proof.overfitting import find_overfitting
+from aci.proof.experiment.overfitting import find_overfitting
 
 BEFORE = "def add(a, b):\n    return a - b\n"
 TEST = "from calc import add\n\ndef test_add():\n    '''The sum of 7.'''\n    assert add(2, 3) == 5\n"

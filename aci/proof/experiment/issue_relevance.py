@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
-from aci.proof.change_contact import ChangedCode, Contact
-from aci.proof.changed_functions import AGAIN, USES, Function, functions_of
+from aci.proof.experiment.change_contact import ChangedCode, Contact
+from aci.proof.experiment.changed_functions import AGAIN, USES, Function, functions_of
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse

@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from aci.proof.changed_functions import ChangedFile
-from aci.proof.generality import compare_versions, judge_generality
-from aci.proof.listed_values import Listed, listed_values
+from aci.proof.experiment.changed_functions import ChangedFile
+from aci.proof.experiment.generality import compare_versions, judge_generality
+from aci.proof.experiment.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 
 BASE = "def add(a, b):\n    return a - b\n"

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof.change_contact import UNTIED, Contact, changed_code, find_missing_contact
-from aci.proof.changed_functions import ChangedFile, functions_of
+from aci.proof.experiment.change_contact import UNTIED, Contact, changed_code, find_missing_contact
+from aci.proof.experiment.changed_functions import ChangedFile, functions_of
 from aci.repository.python_source import parse
 
 RUNS_NOTHING = Contact({}, frozenset(), False)

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from aci.proof.change_contact import Contact, parse_contact
-from aci.proof.changed_functions import ChangedFile, added_functions, changed_functions
 from aci.proof.evidence import is_in_prose
-from aci.proof.listed_values import Listed
+from aci.proof.experiment.change_contact import Contact, parse_contact
+from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
+from aci.proof.experiment.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 

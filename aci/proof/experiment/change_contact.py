@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.proof.changed_functions import (
+from aci.proof.evidence import is_one_of_modules
+from aci.proof.experiment.changed_functions import (
     ChangedFile,
     Function,
     functions_of,
@@ -19,7 +20,6 @@ from aci.proof.changed_functions import (
     names_outside_functions,
     without_functions,
 )
-from aci.proof.evidence import is_one_of_modules
 from aci.repository.python_source import parse
 
 RUN_BY_CLASSES = {"__init_subclass__", "__set_name__", "__class_getitem__"}

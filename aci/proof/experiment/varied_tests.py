@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aci.proof.changed_functions import ChangedFile
-from aci.proof.generality import (
+from aci.proof.experiment.changed_functions import ChangedFile
+from aci.proof.experiment.generality import (
     LEAST_VALID,
     LITERAL_SHARE,
     NAMED,
@@ -23,7 +23,7 @@ from aci.proof.generality import (
     judge_generality,
     parse_calls,
 )
-from aci.proof.listed_values import Listed
+from aci.proof.experiment.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 
 SECONDS = 20.0

@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
-from aci.proof.change_contact import NOTHING, Contact, changed_code, find_missing_contact
-from aci.proof.changed_functions import ChangedFile, functions_of
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
-from aci.proof.generality import Comparison, Generality, compare_versions
-from aci.proof.issue_relevance import find_irrelevance
-from aci.proof.listed_values import ALL, listed_values
-from aci.proof.overfitting import find_overfitting
+from aci.proof.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
+from aci.proof.experiment.changed_functions import ChangedFile, functions_of
+from aci.proof.experiment.generality import Comparison, Generality, compare_versions
+from aci.proof.experiment.issue_relevance import find_irrelevance
+from aci.proof.experiment.listed_values import ALL, listed_values
+from aci.proof.experiment.overfitting import find_overfitting
+from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
 from aci.proof.proof_run import ProofRun, format_names
-from aci.proof.varied_tests import compare_copies, judge_comparison, lacks_variants
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
