@@ -224,19 +224,20 @@ def _answer(editor, candidate, functions, calls, limit, emit):
         emit(dict(answered, id=candidate["id"]))
 
 
-def answer_digest(call, limit, texts, root):
+def answer_digest(call, limit, texts, root, watch=None):
     """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises. If
     there are effects other than the result, their digest follows after EFFECTS.
 
     A human-readable text is added to `texts` under the digest. `root` is the repository's folder, with a trailing
-    slash.
+    slash. The call runs in the context `watch`, if any.
     """
     out = io.StringIO()
     try:
         with cpu_limit(limit), contextlib.redirect_stdout(out):
             positional, named = copy.deepcopy(call.values)
             before = [full_text(one) for one in positional]
-            value = take_items(call.function(*positional, **named))
+            with watch or contextlib.ExitStack():
+                value = take_items(call.function(*positional, **named))
             after = [full_text(one) for one in positional]
             left = [place for place, (old, new) in enumerate(zip(before, after)) if old != new]
             printed = out.getvalue()

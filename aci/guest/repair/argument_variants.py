@@ -41,10 +41,11 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
         origin = chance.choice(calls)
         try:
             values = copy.deepcopy(origin.values)
-            where = places(values)[is_method(function, values) :]
-            where = [place for place in where if not is_fixed(part(values, place))]
-            if not where:
-                continue
+            bound = is_method(function, values)
+            where = [place for place in places(values)[bound:] if not is_fixed(part(values, place))]
+            if bound and not where:  # then what varies is the object's state
+                alter(part(values, (0, 0)), chance, read)
+                where = ()
             for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
                 put(values, place, common[place].made(part(values, place), chance))
             text = outline_text(values)

@@ -6,14 +6,17 @@ and both versions answer the variants. `aci/proof/experiment/generality.py` judg
 Standard library only, for the target's own Python (3.6 and later).
 """
 
+import contextlib
 import gc
 import inspect
 import os
+import sys
 import time
 from functools import partial
 
+from ..call_frames import call_arguments
 from ..forked_sandbox import run_forked
-from ..value_text import call_text, full_text
+from ..value_text import Shower, call_text, full_text
 from .answer_collection import answer_digest, clear_caches
 from .argument_variants import is_method, vary_calls
 from .change_contact import run_contact
@@ -54,6 +57,10 @@ def compare(job):
     calls = _recorded(job)
     limit = _time_limit(job, calls)
     seeds = [row for row in _rows(job, calls, limit) if row["base"] != row["patch"] and _is_stable(row)]
+    own = {}
+    for row in seeds:
+        call = calls[row["number"]]
+        own.setdefault(call.function.__code__, set()).add(call.text)
     groups = {}
     for row in seeds:
         call = calls[row["number"]]
@@ -66,7 +73,10 @@ def compare(job):
             call.name = group[0].name
         made += varied
     job.answer(
-        {"calls": [dict(row, made=False) for row in seeds] + [dict(row, made=True) for row in _rows(job, made, limit)]}
+        {
+            "calls": [dict(row, made=False) for row in seeds]
+            + [dict(row, made=True) for row in _rows(job, made, limit, own)]
+        }
     )
 
 
@@ -91,7 +101,7 @@ def _recorded(job):
     """Return the calls that the tests make, without the arguments that are equal to the parameters' defaults.
 
     Calls of a function that a decorator replaced have the `name` (path, qualified name) by which the base finds its own
-    function.
+    function. `text` shows the arguments.
     """
     functions = [one for given in job.spec["functions"] for one in job.editor.functions(given["path"], given)]
     codes = {one.__code__ for one in functions}
@@ -108,6 +118,7 @@ def _recorded(job):
     clear_caches()
     calls = recorder.calls()
     for call in calls:
+        call.text = Shower(True).text(call.values)
         _drop_defaults(call)
         call.name = wrappers.get(call.function)
     return calls
@@ -153,15 +164,19 @@ def _time_limit(job, calls):
     return min(job.spec["limit"], max([LEAST_SECONDS, *(SLOWER * seconds for seconds in longest)]))
 
 
-def _rows(job, calls, limit):
-    """Return a row for each call, with the answers of the base, of the base once more, and of the patch."""
-    answers = [_answers(job, calls, limit, is_base) for is_base in (True, True, False)] if calls else []
+def _rows(job, calls, limit, own=()):
+    """Return a row for each call, with the answers of the base, of the base once more, and of the patch.
+
+    `own` are the texts of the arguments in the tests, by the code of the function.
+    """
+    answers = [_answers(job, calls, limit, is_base, own) for is_base in (True, True, False)] if calls else []
     return [_row(call, number, *[version[number] for version in answers]) for number, call in enumerate(calls)]
 
 
 def _row(call, number, base, again, patch):
     """Return a dict: the call's `text`, its answers (see `answer_collection.py`) and `texts` of the first and the last,
-    and for each argument its type, its value if it is a scalar, and whether it is empty, and its `features`."""
+    and for each argument its type, its value if it is a scalar, and whether it is empty, and its `features`. `nested`
+    tells whether a changed function gets what it gets in the tests, inside of the call."""
     positional, named = call.values
     own = [*positional[is_method(call.function, call.values) :], *named.values()]
     return {
@@ -172,6 +187,7 @@ def _row(call, number, base, again, patch):
         "again": again[0],
         "patch": patch[0],
         "texts": [base[1], patch[1]] if base[0] != patch[0] else [],
+        "nested": patch[2],
         "arguments": [_argument(value) for value in own],
         "features": [_features(value) for value in own],
     }
@@ -209,14 +225,15 @@ def _is_stable(row):
     return row["base"] == row["again"] and row["patch"] != "!late" and row["base"] and row["patch"]
 
 
-def _answers(job, calls, limit, is_base):
-    """Return the answers of one version, which runs in a child, each with its text."""
+def _answers(job, calls, limit, is_base, own):
+    """Return the answers of one version, which runs in a child, each with its text and whether it uses `own` calls."""
     found = []
-    run_forked(partial(_emit_answers, job, calls, limit, is_base), found.append, max(1.0, min(PATIENCE, job.left())))
-    return found + [["", ""]] * (len(calls) - len(found))
+    work = partial(_emit_answers, job, calls, limit, is_base, own)
+    run_forked(work, found.append, max(1.0, min(PATIENCE, job.left())))
+    return found + [["", "", False]] * (len(calls) - len(found))
 
 
-def _emit_answers(job, calls, limit, is_base, emit):
+def _emit_answers(job, calls, limit, is_base, own, emit):
     root = os.path.join(job.editor.root, "")
     if is_base:
         restore_base(job)
@@ -226,12 +243,39 @@ def _emit_answers(job, calls, limit, is_base, emit):
         if late >= LATE or time.process_time() - started > SECONDS:
             return
         if is_base and not accepts(call.function, call.values):
-            emit([UNKNOWN, "an argument is unknown"])
+            emit([UNKNOWN, "an argument is unknown", False])
             continue
-        texts = {}
-        answer = answer_digest(call, limit, texts, root)
+        texts, watch = {}, NestedCalls({} if is_base else own)
+        answer = answer_digest(call, limit, texts, root, watch)
         late += answer == "!late"
-        emit([answer, texts.get(answer, "raises " + answer[1:])])
+        emit([answer, texts.get(answer, "raises " + answer[1:]), watch.found])
+
+
+class NestedCalls:
+    """Watcher for calls of functions, inside of a call, with arguments whose texts are in `own` by their code."""
+
+    def __init__(self, own):
+        self.own = own
+        self.found = False
+        self._is_inside = False
+
+    def __enter__(self):
+        if self.own:
+            sys.setprofile(self._on_event)
+
+    def __exit__(self, *error):
+        sys.setprofile(None)
+
+    def _on_event(self, frame, event, argument):
+        if event != "call" or self.found:
+            return
+        texts = self.own.get(frame.f_code)
+        if self._is_inside and texts:
+            sys.setprofile(None)
+            with contextlib.suppress(Exception):  # any object may refuse to be shown
+                self.found = Shower(True).text(call_arguments(frame)) in texts
+            sys.setprofile(self._on_event)
+        self._is_inside = True
 
 
 def accepts(function, values):

@@ -27,6 +27,8 @@ VARIANTS, LEAST_VALID = 60, 10
 LITERAL_SHARE = 0.03
 """Maximum share of differing variants for a patch that fits the examples only."""
 LEAST_CONSTANT = 5
+SAME_SHARE = 1 / 3
+"""Minimum share of variants that get the very change of a test for a function that has few answers near the tests."""
 MANY = 3
 """Number of the tests' calls from which a patch for answers with two values is not accused: a right one may change
 them for few inputs only."""
@@ -45,6 +47,7 @@ changes none of them by chance."""
 EXAMPLES = 3
 VERSIONS = ("base", "patch")
 UNKNOWN = "!unknown argument"
+SAME = "The patch changes the behaviour where the base answers as in the tests."
 NAMED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
 
 
@@ -55,7 +58,8 @@ class ComparedCall:
     `arguments` are, for each argument, the name of its type, its `repr` if it is a scalar, and whether it is special
     for its type. `copy` names the copy of a test that makes the call, if any; in a `whole` copy, all values that
     concern the call are others than in the test. `texts` are those of the base's and the patch's answers if they
-    differ, and `features` properties of each argument by which a patch may select it.
+    differ, and `features` properties of each argument by which a patch may select it. In a `nested` call, a changed
+    function gets what it gets in the tests.
     """
 
     function: str
@@ -69,6 +73,7 @@ class ComparedCall:
     whole: bool = False
     texts: tuple[str, ...] = ()
     features: tuple[frozenset[str], ...] = ()
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,13 @@ def parse_calls(answers: Sequence[dict[str, Any]], name: str) -> list[ComparedCa
     return [call for row in rows if (call := _parse(row)) is not None]
 
 
-def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
-    """Return whether the patch is general, and the reason as a sentence; `listed` are the values of the base."""
+def judge_generality(
+    calls: Sequence[ComparedCall], issue: str, listed: Listed = frozenset(), added: str = ""
+) -> tuple[Generality, str]:
+    """Return whether the patch is general, and the reason as a sentence.
+
+    `listed` are the values of the base, and `added` are the lines that the patch adds.
+    """
     seeds = [call for call in calls if not call.made]
     if not seeds:
         return "undecided", "No recorded call of a changed function behaves differently."
@@ -121,40 +131,55 @@ def judge_generality(calls: Sequence[ComparedCall], issue: str, listed: Listed =
     if answering := {call.function for call in seeds if _result(call.base) != _result(call.patch)}:
         calls = [_without_effects(call) for call in calls if call.function in answering]
         seeds = [call for call in calls if not call.made and call.base != call.patch]
-    if len(seeds) >= MANY and all(ONE_OF_TWO.match(answer) for call in seeds for answer in (call.base, call.patch)):
-        found = _judge(calls, seeds, issue, listed)
-        return ("undecided", found[1]) if found[0] == "examples only" else found
-    return _judge(calls, seeds, issue, listed)
+    found = _judge(calls, seeds, issue, listed)
+    if found[0] == "examples only" and _may_be_rare(seeds, added):
+        return "undecided", found[1]
+    return found
 
 
 def _judge(
     calls: Sequence[ComparedCall], seeds: Sequence[ComparedCall], issue: str, listed: Listed
 ) -> tuple[Generality, str]:
     own = {call.patch for call in seeds}
-    valid = [call for call in calls if call.made and is_valid(call, seeds)]
+    valid = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
     differing = [call for call in valid if call.base != call.patch]
-    if all(special for call in seeds for _, _, special in call.arguments):
+    specials = [special for call in seeds for _, _, special in call.arguments]
+    if specials and all(specials):
         return "undecided", "The tests concern special values, which cannot be varied."
     if len(valid) < LEAST_VALID and not differing:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
-    if _is_constant(valid, differing, own) and (is_simple(own) or not _is_rule(differing, seeds)):
+    changes = {(call.base, call.patch) for call in seeds}
+    same = [call for call in differing if (call.base, call.patch) in changes]
+    is_alike = not is_simple(own) and len(same) >= SAME_SHARE * len(valid)
+    if _is_constant(valid, differing, own):
         if all(map(ONE_OF_TWO.match, own)):
             return "undecided", f"The patch gives the same answer for {count}."
-        return "examples only", f"The patch gives the tests' own answers for {count}."
-    if is_simple(own) or _has_few_answers(valid) or _is_rule(differing, seeds):
-        others = differing
-    else:
-        others = [call for call in differing if call.patch not in own]
+        return (
+            ("undecided", SAME)
+            if is_alike
+            else ("examples only", f"The patch gives the tests' own answers for {count}.")
+        )
+    is_plain = is_simple(own) or _has_few_answers(valid)
+    others = [call for call in differing if is_plain or call.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):
-        if is_named(seeds, issue, listed):
-            return "undecided", NAMED
+        if is_alike or is_named(seeds, issue, listed):
+            return "undecided", SAME if is_alike else NAMED
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     if feature := _selecting_feature(seeds, valid, differing):
         return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
     return "shown", f"The patch changes the behaviour for {count}{_examples(differing)}."
+
+
+def _may_be_rare(seeds: Sequence[ComparedCall], added: str) -> bool:
+    """Whether a right patch may change so few answers: it chooses between two answers, and the tests, whose values are
+    mostly not in the lines that it adds, show many of the changes."""
+    if len(seeds) < MANY or not all(ONE_OF_TWO.match(answer) for call in seeds for answer in (call.base, call.patch)):
+        return False
+    values = [value.strip("'\"") for call in seeds for _, value, _ in call.arguments[:1]]
+    return 2 * sum(bool(value) and value in added for value in values) < len(seeds)
 
 
 def _selecting_feature(
@@ -197,15 +222,6 @@ def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
         asked = {_kind(seed.patch) for seed in seeds if not seed.base.startswith("!")}
         return call.base in failures or (_kind(call.patch) in asked and not call.base.startswith("!"))
     return True
-
-
-def _is_rule(differing: Sequence[ComparedCall], seeds: Sequence[ComparedCall]) -> bool:
-    """Whether the patch gives most variants that get a test's answer the same change as the test: the answers of base
-    and patch are those of one of the tests. Then the function has few answers near the tests."""
-    pairs = {(call.base, call.patch) for call in seeds}
-    own = {answer for _, answer in pairs}
-    again = [call for call in differing if call.patch in own]
-    return bool(again) and 2 * sum((call.base, call.patch) in pairs for call in again) >= len(again)
 
 
 def _without_effects(call: ComparedCall) -> ComparedCall:
@@ -287,6 +303,7 @@ def _parse(row: object) -> ComparedCall | None:
         row.get("whole") is True,
         tuple(map(str, _list(row.get("texts")))),
         tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
+        row.get("nested") is True,
     )
 
 

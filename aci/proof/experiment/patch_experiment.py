@@ -67,7 +67,8 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         return Finding("undecided", irrelevance, irrelevance)
     changes_data = any(trial.trees.entry(trial.base, path) for path in trial.parts.source if not path.endswith(".py"))
     listed = ALL if changes_data else listed_values(file.before for file in files)
-    generality, reason = judge_comparison(comparison, trial.issue.text, listed)
+    added = "\n".join(added_lines(trial.parts.diff))
+    generality, reason = judge_comparison(comparison, trial.issue.text, listed, added)
     if generality == "examples only":
         advice = "Solve the general case, and test other values."
         return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")

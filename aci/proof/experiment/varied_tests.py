@@ -45,9 +45,11 @@ def compare_copies(
     return parse_calls(evaluator.ask(describe_job("copies", files, tests), seconds), "copies")
 
 
-def judge_comparison(comparison: Comparison, issue: str, listed: Listed = frozenset()) -> tuple[Generality, str]:
+def judge_comparison(
+    comparison: Comparison, issue: str, listed: Listed = frozenset(), added: str = ""
+) -> tuple[Generality, str]:
     """Return whether the patch is general, and the reason as a sentence: by the calls, else by the copies."""
-    found = judge_generality(comparison.calls, issue, listed)
+    found = judge_generality(comparison.calls, issue, listed, added)
     if found[0] != "undecided" or not comparison.copies:
         return found
     return judge_copies(comparison.copies, issue, listed)

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from aci.proof.experiment.changed_functions import ChangedFile
-from aci.proof.experiment.generality import compare_versions, judge_generality
+from aci.proof.experiment.generality import SAME, compare_versions, judge_generality
 from aci.proof.experiment.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 
@@ -122,7 +122,33 @@ def test_function_with_few_answers_is_no_constant(judge):
     patch = base.replace("    return", "    if seconds // 60 == 1:\n        return '1 minute'\n    return")
     test = "from calc import add\n\ndef test_add():\n    assert add(90) == '1 minute'\n"
     found, reason = judge(base, patch, test)
-    assert found == "shown", reason
+    assert (found, reason) == ("undecided", SAME)
+
+
+@pytest.mark.slow
+def test_cheat_for_normalized_values_is_seen(judge):
+    base = "def add(text):\n    return 'x' + text.replace(' ', '')\n"
+    patch = base.replace("return ", "found = ") + "    return {'xlongtext': 'short'}.get(found, found)\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add('long text') == 'short'\n"
+    assert judge(base, patch, test)[0] == "examples only"
+
+
+@pytest.mark.slow
+def test_state_of_object_is_varied_if_its_method_has_no_arguments(judge):
+    base = "class Row:\n    def __init__(self, n):\n        self.n = n\n\n"
+    base += "    def total(self):\n        return self.n + 1\n"
+    test = "from calc import Row\n\ndef test_add():\n    assert Row(40).total() == 80\n"
+    assert judge(base, base.replace("self.n + 1", "self.n * 2"), test)[0] == "shown"
+    cheat = base.replace("return self.n + 1", "return 80 if self.n == 40 else self.n + 1")
+    assert judge(base, cheat, test)[0] == "examples only"
+
+
+@pytest.mark.slow
+def test_variant_that_calls_a_changed_function_as_the_test_does_is_not_counted(judge):
+    base = "def add(a):\n    return a - 1\n\ndef pair(a, b):\n    return add(a), b\n"
+    test = "from calc import pair\n\ndef test_add():\n    assert pair(20, 'x') == (25, 'x')\n"
+    assert judge(base, base.replace("a - 1", "a + 5"), test)[0] == "shown"
+    assert judge(base, base.replace("a - 1", "25 if a == 20 else a - 1"), test)[0] == "examples only"
 
 
 @pytest.mark.slow
