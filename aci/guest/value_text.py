@@ -80,10 +80,19 @@ class Shower:
             return repr(value)
         state = attributes(value)
         if not state:
-            return repr(value)
+            return self._own_text(value, kind)
         self._met[id(value)] = len(self._met) + 1
         parts = ["%s=%s" % (name, self._text(one)) for name, one in sorted(state.items())]
-        return (kind.__name__ if plain else repr(value)) + "(" + ", ".join(parts) + ")"
+        return (kind.__name__ if plain else self._own_text(value, kind)) + "(" + ", ".join(parts) + ")"
+
+    def _own_text(self, value, kind):
+        """Return the `repr` of an object; if that fails, as it may before `__init__`, the name of its type."""
+        if not self.whole:
+            return repr(value)
+        try:
+            return repr(value)
+        except AttributeError:
+            return kind.__name__
 
     def _members(self, value):
         """Return the texts of a set's members, independent of the order of iteration."""

@@ -124,7 +124,7 @@ def prove(
             verdict = _checked(trial, before, after, verdict)
         _find_doubts(trial, baseline, suite)
         if _is_proven(trial, verdict):
-            found = try_patch(trial, after, verdict.tests)
+            found = try_patch(trial, after, verdict.tests, suite)
             trial.note(found.reason)
             if found.doubt:
                 trial.doubt(found.doubt)

@@ -44,13 +44,18 @@ class PatchParts:
     @property
     def new_tests(self) -> tuple[str, ...]:
         """New test files, and the ids of the tests added to existing ones."""
-        return (*self.tests, *(f"{copy_path(path)}::{name}" for path, names in self.extended.items() for name in names))
+        added = (_copied_id(path, name) for path, names in self.extended.items() for name in names)
+        return (*self.tests, *added)
 
     def in_copies(self, node: str) -> tuple[str, ...]:
         """Return the ids in the copies for a test file or a test that the patch adds to an existing file."""
         path, _, name = node.partition("[")[0].partition("::")
-        names = [one for one in self.extended.get(path, ()) if not name or f"{one}::".startswith(f"{name}::")]
-        return tuple(f"{copy_path(path)}::{one}" for one in names) or (node,)
+        names = [one for one in self.extended.get(path, ()) if not (name and one) or f"{one}::".startswith(f"{name}::")]
+        return tuple(_copied_id(path, one) for one in names) or (node,)
+
+
+def _copied_id(path: str, name: str) -> str:
+    return f"{copy_path(path)}::{name}" if name else copy_path(path)
 
 
 def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> PatchParts:
@@ -98,7 +103,8 @@ class ProofRun:
     In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
     with a limit of `spare` seconds. `related` is None if the suite has no such limit.
 
-    `is_unsteady` tells whether a test both passed and failed with the same files.
+    `is_unsteady` tells whether a test both passed and failed with the same files. `missing_names` are the names for
+    want of which all reproducing tests fail without the patch; there are none if one fails for another reason.
     """
 
     trees: Trees
@@ -116,6 +122,7 @@ class ProofRun:
     node_command: str = ""
     by_code: bool = False
     is_unsteady: bool = False
+    missing_names: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)

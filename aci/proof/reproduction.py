@@ -100,6 +100,8 @@ def judge_reproduction(
         trial.note("No test fails without the patch and passes with it.")
         red_ones = [id for id in failing if id not in slow]
         return Verdict(red=bool(red_ones), green=False if red_ones else None)
+    names = {evidence.missing_name(result) for id in tests if red and (result := red.find(id))}
+    trial.missing_names = frozenset(names) if all(names) else frozenset()
     was_red = trial.without == trial.base and all(fails(baseline, id) for id in tests)
     is_long = was_red and red is not None and red.seconds >= LONG
     without, within, process = _repeated(trial, after, tests, each, canary, is_long)

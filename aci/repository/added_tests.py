@@ -1,4 +1,4 @@
-"""New test functions in an existing test file, if the rest of the file is unchanged."""
+"""New tests in an existing test file, if the rest of the file is unchanged."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ Body = Sequence[ast.stmt]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 HOOK = re.compile(r"(?i)set_?up.*|tear_?down.*|load_tests|run|debug|pytest_.*|__\w+__")
 """Functions that a test runner calls for other tests too."""
+SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
 COPY = "_added_by_patch"
 
 
 def extended_test_files(trees: Trees, base: str, tree: str) -> dict[str, tuple[str, ...]]:
-    """Return the existing test files to which the patch from `base` to `tree` only adds tests, with these tests."""
+    """Return the existing test files to which the patch from `base` to `tree` only adds tests, with these tests; in
+    JavaScript and TypeScript with "", which stands for the whole file."""
     found = {}
     for change in trees.changed(base, tree):
         path = change.path
-        if change.status == "M" and path.endswith(".py") and is_test(path) and not is_test_config(path):
+        if change.status == "M" and path.endswith((".py", *SCRIPTS)) and is_test(path) and not is_test_config(path):
             before, after = (trees.read(version, path).decode("utf-8", "replace") for version in (base, tree))
-            found[path] = added_tests(before, after)
+            if path.endswith(".py"):
+                found[path] = added_tests(before, after)
+            else:
+                found[path] = ("",) if only_adds_lines(before, after) else ()
     return {path: names for path, names in found.items() if names}
 
 
@@ -42,10 +47,17 @@ def added_tests(before: str, after: str) -> tuple[str, ...]:
     return tuple(name for name in found or () if name.rpartition("::")[2].startswith("test"))
 
 
+def only_adds_lines(before: str, after: str) -> bool:
+    """Whether all lines of `before` are in `after`, in the same order."""
+    lines = iter(after.splitlines())
+    return all(line in lines for line in before.splitlines())
+
+
 def copy_path(path: str) -> str:
     """Return the path of the copy in which the new tests of a file run."""
-    stem, end = posixpath.splitext(path)
-    return f"{stem}{COPY}{end}"
+    folder, name = posixpath.split(path)
+    stem, dot, end = name.partition(".")
+    return posixpath.join(folder, f"{stem}{COPY}{dot}{end}")
 
 
 def _added(old: Body, new: Body) -> list[str] | None:

@@ -36,11 +36,11 @@ STARTS = (
 
 def run_contact(job):
     """Return `{"lines": {path: [number, ..]}, "functions": [[path, name], ..], "starts": bool, "replaced": [name, ..],
-    "reads": bool}`, or None if the tests did not end.
+    "reads": bool, "inspects": bool}`, or None if the tests did not end.
 
     The tests run in a child. `lines` are those of `job.spec["files"]` that ran, except on import. `starts` is true if
     a test starts a process, or if this Python cannot tell. `replaced` are names of Python's library that now stand for
-    something else. `reads` is true if the files read a test's source.
+    something else. `reads` is true if the files read a test's source, `inspects` if the tests read source.
     """
     found = []
     run_forked(partial(_emit_contact, job), found.append, max(1.0, min(PATIENCE, job.left())))
@@ -60,6 +60,7 @@ def _emit_contact(job, emit):
             "starts": watcher.starts,
             "replaced": replaced_names()[:MOST_NAMES],
             "reads": watcher.reads,
+            "inspects": watcher.inspects,
         }
     )
 
@@ -72,7 +73,7 @@ class ContactWatcher:
         self.lines = {path: set() for path in paths}
         self.functions = set()
         self.starts = not hasattr(sys, "addaudithook")
-        self.reads = False
+        self.reads = self.inspects = False
         self._paths = {}
         self._active = False
         if not self.starts:
@@ -94,21 +95,25 @@ class ContactWatcher:
             return
         if event in STARTS:
             self.starts = True
-        elif event == "open" and str(arguments[0]).endswith(".py") and not self.reads:
-            self.reads = self._is_test(str(arguments[0])) and self._is_changed(sys._getframe(1))
+        elif event == "open" and str(arguments[0]).endswith(".py"):
+            self._on_open(os.path.realpath(str(arguments[0])), arguments[1], sys._getframe(1))
 
-    def _is_test(self, name):
-        path = os.path.realpath(name)
-        return path.startswith(self.root) and is_test(path[len(self.root) :].split(os.sep))
-
-    def _is_changed(self, frame):
-        """Return whether the innermost frame of the repository is one of the watched files."""
-        while frame is not None:
-            name = os.path.realpath(frame.f_code.co_filename)
-            if name.startswith(self.root) and frame.f_code.co_filename[:1] != "<":
-                return name[len(self.root) :].replace(os.sep, "/") in self.lines
+    def _on_open(self, path, mode, frame):
+        """Note that the innermost frame of the repository reads a file of its source."""
+        while frame is not None and self._parts(frame.f_code.co_filename) is None:
             frame = frame.f_back
-        return False
+        if frame is None or not path.startswith(self.root) or (mode or "r")[:1] != "r":
+            return
+        reader, is_of_test = self._parts(frame.f_code.co_filename), is_test(path[len(self.root) :].split(os.sep))
+        if is_test(reader):
+            self.inspects = self.inspects or not is_of_test
+        elif is_of_test and "/".join(reader) in self.lines:
+            self.reads = True
+
+    def _parts(self, name):
+        """Return the parts of a path below the root, or None."""
+        path = os.path.realpath(name)
+        return path[len(self.root) :].split(os.sep) if name[:1] != "<" and path.startswith(self.root) else None
 
     def _on_call(self, frame, event, argument):
         path = self._path(frame.f_code.co_filename)

@@ -17,9 +17,10 @@ from functools import partial
 from ..forked_sandbox import TimeUp, cpu_limit, run_forked
 from ..value_text import shorten
 from .answer_collection import clear_caches
+from .base_version import load_files, restore_base
 from .item_runners import run_watched
 from .literal_variants import VariedTest, with_words
-from .patch_comparison import is_special, load_files, restore_base
+from .patch_comparison import is_special
 from .watched_functions import FunctionWatch, ReachRecorder
 
 TEST_SECONDS = 10.0

@@ -7,7 +7,6 @@ Standard library only, for the target's own Python (3.6 and later).
 """
 
 import contextlib
-import gc
 import inspect
 import os
 import sys
@@ -19,10 +18,11 @@ from ..forked_sandbox import run_forked
 from ..value_text import Shower, call_text, full_text
 from .answer_collection import answer_digest, clear_caches
 from .argument_variants import is_method, vary_calls
+from .base_version import load_files, restore_base
 from .change_contact import run_contact
-from .expected_values import find_blind_tests
 from .item_runners import run_watched
 from .recorded_calls import Recorder
+from .repeated_tests import find_blind_tests, find_flaky_tests
 
 TEST_SECONDS = 10.0
 """Maximum CPU seconds of a test while its calls are recorded."""
@@ -39,8 +39,8 @@ UNKNOWN = "!unknown argument"
 
 
 def compare(job):
-    """Emit `{"contact": ..}`, what the tests run (`change_contact.py`) and which of them are `blind`
-    (`expected_values.py`), then `{"calls": [..]}`, with a row for each
+    """Emit `{"contact": ..}`, what the tests run (`change_contact.py`) and which of them are `blind` or
+    `flaky` (`repeated_tests.py`), then `{"calls": [..]}`, with a row for each
     recorded call that the versions answer differently, and for each variant of such a call: what `_row` returns.
 
     `files` maps the changed paths to the base's text, `functions` are the changed functions (path, name, lines) and
@@ -51,7 +51,7 @@ def compare(job):
     spec = job.spec
     load_files(job)
     contact = run_contact(job)
-    job.answer({"contact": contact and dict(contact, blind=find_blind_tests(job))})
+    job.answer({"contact": contact and dict(contact, blind=find_blind_tests(job), flaky=find_flaky_tests(job))})
     if not spec["functions"]:
         return
     calls = _recorded(job)
@@ -78,23 +78,6 @@ def compare(job):
             + [dict(row, made=True) for row in _rows(job, made, limit, own)]
         }
     )
-
-
-def load_files(job):
-    """Import the changed modules, since tests may import them only while they run."""
-    if hasattr(gc, "unfreeze"):  # otherwise `gc.get_objects` would omit the functions
-        gc.unfreeze()
-    for path in job.spec["files"]:
-        job.editor.load(path)
-
-
-def restore_base(job):
-    """Run the changed modules again with the base's text, without the functions that the patch adds."""
-    for function in job.spec["added"]:
-        job.editor.remove(function["path"], function["qualname"])
-    for path, text in job.spec["files"].items():
-        size = len(job.editor.source(path))
-        job.editor.rerun({"path": path, "edits": [[0, size, text]]})
 
 
 def _recorded(job):

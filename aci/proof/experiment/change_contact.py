@@ -32,7 +32,8 @@ class Contact:
     """What the reproducing tests ran: `lines` of the changed files and (path, name) of `functions`, both without code
     that runs on import. `starts` tells whether they start processes, in which more may run. `replaced` are names of
     Python's library that stand for something else afterwards; `reads` tells whether the files read a test's source.
-    `blind` are tests that pass with other expected values, too."""
+    `blind` are tests that pass with other expected values, too; `flaky` ones fail sometimes if they are repeated.
+    `inspects` tells whether the tests read source code."""
 
     lines: Mapping[str, frozenset[int]]
     functions: frozenset[tuple[str, str]]
@@ -40,6 +41,8 @@ class Contact:
     replaced: frozenset[str] = frozenset()
     reads: bool = False
     blind: frozenset[str] = frozenset()
+    flaky: frozenset[str] = frozenset()
+    inspects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,11 @@ def parse_contact(found: object) -> Contact | None:
     lines = {str(path): frozenset(_numbers(numbers)) for path, numbers in found["lines"].items()}
     rows = found.get("functions")
     pairs = [one for one in rows if isinstance(one, list) and len(one) == 2] if isinstance(rows, list) else []
-    replaced, blind = (_texts(found.get(name)) for name in ("replaced", "blind"))
+    replaced, blind, flaky = (_texts(found.get(name)) for name in ("replaced", "blind", "flaky"))
     functions = frozenset((str(path), str(name)) for path, name in pairs)
-    return Contact(lines, functions, found.get("starts") is not False, replaced, found.get("reads") is True, blind)
+    starts = found.get("starts") is not False
+    reads, inspects = (found.get(name) is True for name in ("reads", "inspects"))
+    return Contact(lines, functions, starts, replaced, reads, blind, flaky, inspects)
 
 
 def _texts(rows: object) -> frozenset[str]:

@@ -29,6 +29,11 @@ LITERAL_SHARE = 0.03
 LEAST_CONSTANT = 5
 SAME_SHARE = 1 / 3
 """Minimum share of variants that get the very change of a test for a function that has few answers near the tests."""
+EXCEPTION = re.compile(
+    r"(?i)\b(?:known|other|one|only|an) exceptions? (?:of|to|is|for)\b|\bspecial[ -]cas|\bcompatib|\bhistorical"
+    r"|\bby (?:definition|convention)\b"
+)
+"""Words with which an issue says that one value is a case of its own."""
 MANY = 3
 """Number of the tests' calls from which a patch for answers with two values is not accused: a right one may change
 them for few inputs only."""
@@ -47,6 +52,7 @@ changes none of them by chance."""
 EXAMPLES = 3
 VERSIONS = ("base", "patch")
 UNKNOWN = "!unknown argument"
+SPECIAL = "The tests concern special values, which cannot be varied."
 SAME = "The patch changes the behaviour where the base answers as in the tests."
 NAMED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
 
@@ -86,10 +92,12 @@ class Comparison:
     copies: Sequence[ComparedCall] = ()
 
 
-def compare_versions(evaluator: Evaluator, files: Sequence[ChangedFile], tests: Sequence[str]) -> Comparison:
+def compare_versions(
+    evaluator: Evaluator, files: Sequence[ChangedFile], tests: Sequence[str], others: Sequence[str] = ()
+) -> Comparison:
     """Run the tests, and compare the answers of base and patch to calls like theirs; the evaluator's workspace holds
-    the patch."""
-    answers = evaluator.ask(describe_job("compare", files, tests), JOB_SECONDS)
+    the patch. `others` are tests of the base, which are repeated."""
+    answers = evaluator.ask({**describe_job("compare", files, tests), "others": list(others)}, JOB_SECONDS)
     contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
     return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls"))
 
@@ -128,12 +136,13 @@ def judge_generality(
         return "undecided", "No recorded call of a changed function behaves differently."
     if all(call.base == UNKNOWN for call in seeds):
         return "undecided", "The tests use arguments that only the patch accepts."
-    if answering := {call.function for call in seeds if _result(call.base) != _result(call.patch)}:
+    if answering := {call.function for call in seeds if _is_other_result(call)}:
         calls = [_without_effects(call) for call in calls if call.function in answering]
         seeds = [call for call in calls if not call.made and call.base != call.patch]
     found = _judge(calls, seeds, issue, listed)
-    if found[0] == "examples only" and _may_be_rare(seeds, added):
-        return "undecided", found[1]
+    is_special = any(call.arguments and all(special for _, _, special in call.arguments) for call in seeds)
+    if found[0] == "examples only" and (is_special or _may_be_rare(seeds, added)):
+        return "undecided", SPECIAL if is_special else found[1]
     return found
 
 
@@ -145,7 +154,7 @@ def _judge(
     differing = [call for call in valid if call.base != call.patch]
     specials = [special for call in seeds for _, _, special in call.arguments]
     if specials and all(specials):
-        return "undecided", "The tests concern special values, which cannot be varied."
+        return "undecided", SPECIAL
     if len(valid) < LEAST_VALID and not differing:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
     count = f"{len(differing)} of {len(valid)} variants of the tests' values"
@@ -153,7 +162,7 @@ def _judge(
     same = [call for call in differing if (call.base, call.patch) in changes]
     is_alike = not is_simple(own) and len(same) >= SAME_SHARE * len(valid)
     if _is_constant(valid, differing, own):
-        if all(map(ONE_OF_TWO.match, own)):
+        if all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
             return "undecided", f"The patch gives the same answer for {count}."
         return (
             ("undecided", SAME)
@@ -224,6 +233,11 @@ def is_valid(call: ComparedCall, seeds: Sequence[ComparedCall]) -> bool:
     return True
 
 
+def _is_other_result(call: ComparedCall) -> bool:
+    """Whether the versions return different values; None is none."""
+    return _result(call.base) != _result(call.patch) and not call.patch.startswith("NoneType:")
+
+
 def _without_effects(call: ComparedCall) -> ComparedCall:
     return replace(call, base=_result(call.base), again=_result(call.again), patch=_result(call.patch))
 
@@ -254,9 +268,10 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
 
 def is_named(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> bool:
     """Whether the only argument is a scalar that the prose of the issue contains, and one more of those that the base
-    lists."""
+    lists, or an exception as the issue says."""
     arguments = [call.arguments[0] for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
-    found = [value for kind, value, _ in arguments if {(kind, ""), (kind, value)} & listed]
+    is_exception = bool(EXCEPTION.search(issue))
+    found = [value for kind, value, _ in arguments if is_exception or {(kind, ""), (kind, value)} & listed]
     return len([value for value in found if is_in_prose(issue, value.strip("'\""))]) == len(seeds)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
-from aci.proof.experiment.change_contact import ChangedCode, Contact
+from aci.proof.experiment.change_contact import NOTHING, ChangedCode, Contact
 from aci.proof.experiment.changed_functions import AGAIN, USES, Function, functions_of
 from aci.proof.proof_run import ProofRun, format_names
+from aci.repository.added_tests import SCRIPTS
 from aci.repository.patch import is_test
 from aci.repository.python_source import parse
 
@@ -27,19 +28,65 @@ MOST_FILES, MOST_BYTES = 3000, 1_000_000
 MOST_PARSED = 60
 """Maximum number of files that are parsed to follow calls."""
 HOPS = 4
+DOCUMENTS = (".md", ".rst", ".adoc")
+LIKE_C = (*SCRIPTS, ".go", ".java", ".kt", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".scala")
+PARTS_LIKE_C = re.compile(
+    r"//[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL
+)
 LEAST_NODES = 8
 """Minimum size of a function, in nodes of its syntax tree, for an equal one to count as its copy."""
 COMMON = 5
 """A name with at least this number of definitions says little about what the issue is about."""
 
 
+def find_missing_change(trial: ProofRun) -> str:
+    """Return why the patch cannot solve the issue, whatever its tests show, as a sentence; "" if it may."""
+    source = trial.parts.source
+    if all(_changes_no_code(trial, path) for path in source):
+        return NOTHING
+    if all(_is_vendored(path) and not _names_file(trial.issue.text, path) for path in source):
+        return f"The patch changes vendored or generated copies only: {format_names(source)}."
+    return ""
+
+
+def find_missing_names(trial: ProofRun, names: Collection[str]) -> str:
+    """Return why tests that fail only for want of these names do not concern the issue, as a sentence; "" if they may:
+    the issue names one of them, or names nothing that the base defines."""
+    wanted = {name.rpartition(".")[2] for name in names}
+    if not wanted or wanted & set(re.findall(r"\w+", trial.issue.text)):
+        return ""
+    mentioned = Sources(trial).defined(_code_names(trial))
+    about = format_names(sorted(mentioned))
+    only = format_names(sorted(wanted))
+    return (
+        f"The tests fail without the patch only for want of {only}; what the issue names, {about}, answers as before."
+        if mentioned
+        else ""
+    )
+
+
+def _changes_no_code(trial: ProofRun, path: str) -> bool:
+    """Whether a change concerns documentation, or comments in a language like C."""
+    if path.endswith(DOCUMENTS):
+        return True
+    before, after = trial.text(trial.base, path), trial.text(trial.proved, path)
+    return path.endswith(LIKE_C) and bool(before) and _without_comments(before) == _without_comments(after)
+
+
+def _without_comments(text: str) -> str:
+    """Return the text without comments like those of C, and without white space; strings stay."""
+    return re.sub(r"\s", "", PARTS_LIKE_C.sub(lambda part: part["string"] or " ", text))
+
+
 def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) -> str:
     """Return why the changed code that the reproducing tests run is not what the issue is about, as a sentence; ""
     if it is, or may be."""
     ran = [path for path, lines in changed.lines.items() if contact.lines.get(path, frozenset()) & lines]
-    if not ran or contact.starts:
+    if contact.starts:
         return ""
     text = trial.issue.text
+    if not ran:
+        return _irrelevant_names(trial, changed)
     if all(_is_vendored(path) and not _names_file(text, path) for path in ran):
         return f"The tests show a fix of a vendored copy only: {format_names(ran)}."
     sources = Sources(trial)
@@ -50,6 +97,8 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
     names = {name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions}
     functions += list(_decorated_functions(trial, changed, names))
     executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
+    if unused := _unused_functions(trial, sources, changed, functions):
+        return f"The tests show only new code that nothing uses and the issue does not name: {format_names(unused)}."
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
     if mentioned and not sources.reaches(mentioned, names):
@@ -70,6 +119,50 @@ def _ran_functions(trial: ProofRun, changed: ChangedCode, contact: Contact) -> l
             if any(node.lineno <= line <= (node.end_lineno or node.lineno) for line in ran):
                 found.append((path, name))
     return found
+
+
+def _irrelevant_names(trial: ProofRun, changed: ChangedCode) -> str:
+    """Return why a change outside of functions does not concern the functions that the issue names; "" if it may."""
+    if changed.others or any(changed.lines.values()):
+        return ""
+    names = {name for path in changed.outside for name in _changed_names(trial, path)}
+    sources = Sources(trial)
+    mentioned = sources.defined(_code_names(trial))
+    if not names or not mentioned or names & set(re.findall(r"\w+", trial.issue.text)):
+        return ""
+    if sources.reaches(mentioned, names):
+        return ""
+    about = format_names(sorted(mentioned))
+    return f"The patch changes {format_names(sorted(names))}, but the issue is about {about}, which does not use it."
+
+
+def _changed_names(trial: ProofRun, path: str) -> Iterator[str]:
+    """Yield the names that changed statements of a module, outside of functions and classes, assign."""
+    old, new = (parse(trial.text(tree, path)) for tree in (trial.base, trial.proved))
+    known = {ast.dump(node) for node in old.body} if old else set()
+    for node in new.body if new else ():
+        if ast.dump(node) not in known and isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def _unused_functions(
+    trial: ProofRun, sources: Sources, changed: ChangedCode, functions: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Return the names of the functions, if all are new, no other source uses one, and the issue names none.
+
+    Methods that Python calls, and those of which the base has others of the same name, may be used unseen.
+    """
+    names = sorted({name.rpartition(".")[2] for _, name in functions})
+    if not functions or any(one not in changed.added for one in functions):
+        return []
+    if any(name.startswith("__") or sources.has(name) for name in names):
+        return []
+    paths = [path for path in trial.parts.source if path.endswith(".py")]
+    text = "\n".join([trial.issue.text, *sources.texts(), *(trial.text(trial.proved, path) for path in paths)])
+    uses = set(re.findall(r"\w+", re.sub(r"\b(?:def|class)\s+\w+", "", text)))
+    classes = {part for _, name in functions for part in name.split(".")[:-1] if not sources.has(part)}
+    return [] if uses & {*names, *classes} else names
 
 
 def _decorated_functions(trial: ProofRun, changed: ChangedCode, names: set[str]) -> Iterator[tuple[str, str]]:
@@ -132,6 +225,13 @@ class Sources:
         for path, text in self._texts.items():
             for name in set(DEFINED.findall(text)):
                 self._paths.setdefault(name, []).append(path)
+
+    def texts(self) -> Iterable[str]:
+        return self._texts.values()
+
+    def has(self, name: str) -> bool:
+        """Whether a function or class has this name."""
+        return name in self._paths
 
     def defined(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Return the paths that define each name as a function or class; without names that are common."""

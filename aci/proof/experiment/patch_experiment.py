@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
@@ -11,8 +12,13 @@ from threading import Event
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
 from aci.proof.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from aci.proof.experiment.changed_functions import ChangedFile, functions_of
-from aci.proof.experiment.generality import Comparison, Generality, compare_versions
-from aci.proof.experiment.issue_relevance import find_irrelevance
+from aci.proof.experiment.generality import EXCEPTION, NAMED, Comparison, Generality, compare_versions
+from aci.proof.experiment.issue_relevance import (
+    DOCUMENTS,
+    find_irrelevance,
+    find_missing_change,
+    find_missing_names,
+)
 from aci.proof.experiment.listed_values import ALL, listed_values
 from aci.proof.experiment.overfitting import find_overfitting
 from aci.proof.experiment.varied_tests import compare_copies, judge_comparison, lacks_variants
@@ -20,12 +26,15 @@ from aci.proof.proof_run import ProofRun, format_names
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 from aci.runtime.workspace import Workspace
+from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
 
 NOT_PYTHON = "Only calls of Python functions can be varied."
 NOT_RUN = "The tests cannot be run in one process."
 NOT_READ = "A changed file cannot be analysed."
 UNREADABLE = "\ufffd"
+QUICK, MOST_QUICK, MOST_FILES = 0.1, 20, 3
+"""Maximum seconds and number of the suite's tests that are repeated, and the number of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +46,31 @@ class Finding:
     doubt: str = ""
 
 
-def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
-    """Run the reproducing `tests` in one process with the patch, vary their calls, and judge the answers."""
+def try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], suite: SuiteReport | None = None) -> Finding:
+    """Run the reproducing `tests` in one process with the patch, vary their calls, and judge the answers; also repeat
+    some quick tests of the `suite`."""
     try:
-        return _try_patch(trial, after, tests)
+        return _try_patch(trial, after, tests, tuple(_quick_tests(trial, suite, tests)) if suite else ())
     except (RecursionError, ValueError):  # the syntax tree of a file is too deep, or has an int of thousands of digits
         return Finding("undecided", NOT_READ)
 
 
-def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Finding:
+def _quick_tests(trial: ProofRun, suite: SuiteReport, tests: Sequence[str]) -> Iterator[str]:
+    """Yield the quickest tests of the base that pass with the patch, from a few files; those related to it first."""
+    related = set(trial.related or ())
+    results = [result for result in suite.results if result.ok and result.path.endswith(".py")]
+    results = [result for result in results if result.seconds < QUICK and result.id not in tests]
+    results.sort(key=lambda result: (result.path not in related, result.seconds))
+    paths = list(dict.fromkeys(result.path for result in results))[:MOST_FILES]
+    yield from [result.id for result in results if result.path in paths][:MOST_QUICK]
+
+
+def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others: tuple[str, ...]) -> Finding:
+    if reason := find_missing_change(trial):
+        return Finding("undecided", reason, reason)
     files = _python_files(trial)
-    changed = changed_code(files, len(files) < len(trial.parts.source))
+    has_others = any(not path.endswith((".py", *DOCUMENTS)) for path in trial.parts.source)
+    changed = changed_code(files, has_others)
     if changed.is_empty:
         return Finding("undecided", NOTHING, NOTHING)
     paths = [find_test_file(test, trial.trees.files(trial.proved)) for test in tests]
@@ -55,13 +78,19 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         return Finding("undecided", NOT_PYTHON)
     if any(UNREADABLE in file.before + file.after for file in files):
         return Finding("undecided", NOT_READ)
-    comparison = _compare(trial, after, [file for file in files if file.after], tests)
+    written = [file for file in files if file.after]
+    comparison = _compare(trial, after, written, tests, others) or (
+        _compare(trial, after, written, tests, ()) if others else None
+    )
     if comparison is None:
         return _with_literals(trial, files, tests, Finding("undecided", NOT_RUN))
     if comparison.contact and (trick := _trick(trial, comparison.contact)):
         return Finding("undecided", trick, trick)
     imported = {name for path in paths for name in imported_names(trial.text(trial.proved, path))}
     if missing := find_missing_contact(changed, comparison.contact, imported):
+        return Finding("undecided", missing, missing)
+    has_same_answers = not comparison.calls and not comparison.copies
+    if has_same_answers and (missing := find_missing_names(trial, trial.missing_names)):
         return Finding("undecided", missing, missing)
     if comparison.contact and (irrelevance := find_irrelevance(trial, changed, comparison.contact)):
         return Finding("undecided", irrelevance, irrelevance)
@@ -73,13 +102,18 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...]) -> Fin
         advice = "Solve the general case, and test other values."
         return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")
     found = Finding(generality, reason)
-    return _with_literals(trial, files, tests, found)
+    is_exception = reason == NAMED and EXCEPTION.search(trial.issue.text)
+    return found if generality == "shown" or is_exception else _with_literals(trial, files, tests, found)
 
 
 def _trick(trial: ProofRun, contact: Contact) -> str:
     """Return what the patch does to the tests other than to solve the issue, as a sentence, or ""."""
     if contact.reads:
         return "The patch reads the source of the tests."
+    if contact.inspects:
+        return "The tests read the source code instead of running it."
+    if contact.flaky:
+        return f"With the patch, these fail sometimes when they run often: {format_names(sorted(contact.flaky))}."
     if contact.blind:
         return f"With the patch, these pass with other expected values, too: {format_names(sorted(contact.blind))}."
     words = set(re.findall(r"\w+", "\n".join(added_lines(trial.parts.diff))))
@@ -95,14 +129,16 @@ def _python_files(trial: ProofRun) -> list[ChangedFile]:
     ]
 
 
-def _compare(trial: ProofRun, after: Workspace, files: list[ChangedFile], tests: tuple[str, ...]) -> Comparison | None:
+def _compare(
+    trial: ProofRun, after: Workspace, files: list[ChangedFile], tests: tuple[str, ...], others: tuple[str, ...]
+) -> Comparison | None:
     """Return the comparison; None if the tests cannot be run in one process."""
     trial.say("Varying the calls of the tests that reproduce the issue")
     after.restore(trial.proved)
     command = trial.node_command or trial.command
     try:
-        with Evaluator(after, command, tests, Event(), trial.proved) as evaluator:
-            comparison = compare_versions(evaluator, files, tests)
+        with Evaluator(after, command, (*tests, *others), Event(), trial.proved) as evaluator:
+            comparison = compare_versions(evaluator, files, tests, others)
             if lacks_variants(comparison.calls):
                 with suppress(UsageError):  # the process may have ended, and may not start again
                     comparison = replace(comparison, copies=compare_copies(evaluator, files, tests))
