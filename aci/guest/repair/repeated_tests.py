@@ -50,17 +50,15 @@ def find_flaky_tests(job):
 
 
 def _fail_sometimes(job, names, prepare):
-    found, end = [], time.monotonic() + REPEATED_SECONDS
-    for name in names[:MOST_TESTS]:
-        test, passed = job.tests.get(name), []
-        while test is not None and len(passed) < REPEATED and time.monotonic() < end:
-            before = len(passed)
-            run_forked(partial(_repeat, test, prepare), passed.append, PATIENCE)
-            if passed[:1] == [False] or len(passed) == before:
-                break
-        if passed.count(False) >= LEAST_FAILED:
-            found.append(name)
-    return found
+    """Return the names of the tests that pass at first and fail later; each test has the same number of runs."""
+    passed, end = {name: [] for name in names[:MOST_TESTS] if name in job.tests}, time.monotonic() + REPEATED_SECONDS
+    for number in range(REPEATED):
+        for name, outcomes in passed.items():
+            if len(outcomes) == number and outcomes[:1] != [False] and time.monotonic() < end:
+                run_forked(partial(_repeat, job.tests[name], prepare), outcomes.append, PATIENCE)
+    return [
+        name for name, outcomes in passed.items() if outcomes[:1] == [True] and outcomes.count(False) >= LEAST_FAILED
+    ]
 
 
 def _repeat(test, prepare, emit):

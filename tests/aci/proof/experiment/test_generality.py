@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from aci.proof.experiment.changed_functions import ChangedFile
-from aci.proof.experiment.generality import SAME, compare_versions, judge_generality
+from aci.proof.experiment.generality import compare_versions, judge_generality
 from aci.proof.experiment.listed_values import Listed, listed_values
 from aci.repair.candidate_evaluator import Evaluator
 
@@ -121,8 +121,9 @@ def test_function_with_few_answers_is_no_constant(judge):
     base = "def add(seconds):\n    return f'{seconds // 60} minutes' if seconds >= 60 else 'now'\n"
     patch = base.replace("    return", "    if seconds // 60 == 1:\n        return '1 minute'\n    return")
     test = "from calc import add\n\ndef test_add():\n    assert add(90) == '1 minute'\n"
-    found, reason = judge(base, patch, test)
-    assert (found, reason) == ("undecided", SAME)
+    assert judge(base, patch, test)[0] == "undecided"
+    known = base.replace("'now'", "f'{seconds} seconds'")
+    assert judge(known, patch.replace("'now'", "f'{seconds} seconds'"), test)[0] == "undecided"
 
 
 @pytest.mark.slow
