@@ -12,6 +12,8 @@ ITEMS, DEPTH, PARTS, READ = 300, 100, 20000, 160
 NEAR = 6
 """Number of nesting levels that `outline_text` includes."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+HIDDEN = set()
+"""Names of attributes that are left out."""
 NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 """Values whose attributes are not part of their state."""
 
@@ -120,7 +122,7 @@ def attributes(value):
                     continue
     own = getattr(value, "__dict__", None)
     found.update(own if isinstance(own, dict) else {})
-    return found
+    return {name: one for name, one in found.items() if name not in HIDDEN} if HIDDEN else found
 
 
 def is_sorted(found):

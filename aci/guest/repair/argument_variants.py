@@ -7,6 +7,8 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import copy
 import random
+import re
+import string
 
 from ..value_text import full_text, is_sorted, outline_text
 from .recorded_calls import Call
@@ -16,6 +18,9 @@ TRIES = 6
 POOL = 200
 READ = 0.9
 """Share of altered attributes that are chosen from those that the code reads."""
+DEEPEST = 6
+"""Number of nesting levels in which objects are renamed."""
+WORD = re.compile(r"[^\W\d_]+|\d+")
 BEYOND = 0.15
 """Share of numbers that may exceed the recorded bounds, since a few calls do not show all valid values."""
 
@@ -55,6 +60,94 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
             texts.add(text)
             found.append(Call(function, values, origin.entry, origin.failing, made=True))
     return found
+
+
+def rename_calls(calls, most, is_fixed=lambda value: False):
+    """Return at most `most` new calls in which all words have other letters and digits, and all numbers are others in
+    the same order, everywhere the same ones; without values for which `is_fixed(value)` holds."""
+    function = calls[0].function
+    chance = random.Random("renamed %s %s" % (function.__module__, function.__qualname__))
+    texts = {outline_text(call.values) for call in calls}
+    found = []
+    for _ in range(TRIES * most):
+        if len(found) >= most:
+            break
+        origin = chance.choice(calls)
+        try:
+            values = copy.deepcopy(origin.values)
+            renaming = Renaming(chance, is_fixed)
+            renaming.collect([values[0], list(values[1].values())], 0)
+            named = {name: renaming.made(one, 0) for name, one in values[1].items()}
+            values = [[renaming.made(one, 0) for one in values[0]], named]
+            text = outline_text(values)
+        except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
+            continue
+        if text not in texts:
+            texts.add(text)
+            found.append(Call(function, values, origin.entry, origin.failing, made=True))
+    return found
+
+
+class Renaming:
+    """One-to-one replacement of the letters, digits and numbers in values."""
+
+    def __init__(self, chance, is_fixed):
+        self._chance, self._is_fixed = chance, is_fixed
+        self._numbers = set()
+        self._new = None
+        alphabet, digits = string.ascii_lowercase, "123456789"
+        made = dict(zip(alphabet, chance.sample(alphabet, len(alphabet))))
+        made.update(zip(digits, chance.sample(digits, len(digits))))
+        self._letters = dict(made, **{old.upper(): new.upper() for old, new in made.items()})
+
+    def collect(self, value, depth):
+        """Note the numbers in a value."""
+        if type(value) in (int, float) and not self._is_fixed(value):
+            self._numbers.add(value)
+        for part in _parts(value, depth):
+            self.collect(part, depth + 1)
+
+    def made(self, value, depth):
+        """Return the value with other letters, digits and numbers; objects are changed in place."""
+        kind = type(value)
+        if kind in (int, float):
+            return self._number(value)
+        if kind is str:
+            return WORD.sub(lambda word: self._word(word.group()), value)
+        if kind in (list, tuple, set, frozenset):
+            return kind([self.made(one, depth + 1) for one in value])
+        if kind is dict:
+            return {self.made(key, depth + 1): self.made(one, depth + 1) for key, one in value.items()}
+        if isinstance(value, dict) and kind.__init__ is dict.__init__ and depth < DEEPEST:
+            items = [(self.made(key, depth + 1), self.made(one, depth + 1)) for key, one in value.items()]
+            value.clear()
+            value.update(items)
+        elif hasattr(value, "__dict__") and not callable(value) and depth < DEEPEST:
+            for name, one in list(vars(value).items()):
+                vars(value)[name] = self.made(one, depth + 1)
+        return value
+
+    def _word(self, word):
+        if self._is_fixed(word) or self._is_fixed(word.lower()):
+            return word
+        return "".join(self._letters.get(letter, letter) for letter in word)
+
+    def _number(self, value):
+        if self._new is None:
+            self._new, last = {}, 0
+            for old in sorted(self._numbers, key=abs):
+                last += self._chance.randint(1, max(3, int(abs(old)) // 4))
+                self._new[old] = type(old)(last if old > 0 else -last) if old else old
+        return self._new.get(value, value)
+
+
+def _parts(value, depth):
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    inside = depth < DEEPEST and hasattr(value, "__dict__") and not callable(value)
+    return list(vars(value).values()) if inside else []
 
 
 def places(values):

@@ -15,9 +15,9 @@ from functools import partial
 
 from ..call_frames import call_arguments
 from ..forked_sandbox import run_forked
-from ..value_text import Shower, call_text, full_text
+from ..value_text import HIDDEN, Shower, call_text, full_text
 from .answer_collection import answer_digest, clear_caches
-from .argument_variants import is_method, vary_calls
+from .argument_variants import is_method, rename_calls, vary_calls
 from .base_version import load_files, restore_base
 from .change_contact import run_contact
 from .item_runners import run_watched
@@ -33,6 +33,8 @@ SLOWER, LEAST_SECONDS = 20, 0.02
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
+RENAMED = 12
+"""Number of variants of each function's calls in which all words and numbers are others."""
 LONGEST = 200
 UNKNOWN = "!unknown argument"
 """The answer of the base to a call with an argument that only the patch accepts."""
@@ -49,6 +51,7 @@ def compare(job):
     each function, and `constants` the constants of the base that count as special values.
     """
     spec = job.spec
+    HIDDEN.update(spec["new_attributes"])
     load_files(job)
     contact = run_contact(job)
     job.answer({"contact": contact and dict(contact, blind=find_blind_tests(job), flaky=find_flaky_tests(job))})
@@ -66,18 +69,18 @@ def compare(job):
         call = calls[row["number"]]
         groups.setdefault(id(call.function), []).append(call)
     is_fixed = partial(is_special, constants=spec["constants"])
-    made = []
+    made, renamed = [], []
     for group in groups.values():
         varied = vary_calls(group, spec["most"], (), is_fixed=is_fixed)
-        for call in varied:
+        other = rename_calls(group, RENAMED, is_fixed)
+        for call in varied + other:
             call.name = group[0].name
         made += varied
-    job.answer(
-        {
-            "calls": [dict(row, made=False) for row in seeds]
-            + [dict(row, made=True) for row in _rows(job, made, limit, own)]
-        }
-    )
+        renamed += other
+    rows = [dict(row, made=True) for row in _rows(job, made + renamed, limit, own)]
+    for row in rows[len(made) :]:
+        row["renamed"] = True
+    job.answer({"calls": [dict(row, made=False) for row in seeds] + rows})
 
 
 def _recorded(job):

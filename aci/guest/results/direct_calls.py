@@ -81,24 +81,28 @@ def load(file, name):
     if not name and top not in sys.path:
         sys.path.insert(0, top)
     name = name or ".".join(parts)
-    if name not in sys.modules:
-        if name not in SOURCES:
-            spec = importlib.util.find_spec(name)
-            if spec is None or not hasattr(spec.loader, "get_data"):
-                raise CannotCall
-            SOURCES[name] = spec, spec.loader.get_data(spec.origin)
-            if os.path.realpath(spec.origin) == os.path.realpath(file):
-                os.remove(file)
-        spec, text = SOURCES[name]
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        try:
-            exec(compile(text, neutral(file), "exec", dont_inherit=True), vars(module))
-        except BaseException:
-            del sys.modules[name]
-            raise
-    if os.path.realpath(getattr(sys.modules[name], "__file__", None) or "") != os.path.realpath(file):
+    if name in sys.modules:
+        if getattr(sys.modules[name], "__file__", None) not in (file, neutral(file)):
+            raise CannotCall
+        return sys.modules[name]
+    if name not in SOURCES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or not hasattr(spec.loader, "get_data"):
+            raise CannotCall
+        SOURCES[name] = spec, spec.loader.get_data(spec.origin)
+    spec, text = SOURCES[name]
+    if os.path.realpath(spec.origin) != os.path.realpath(file):
         raise CannotCall
-    return sys.modules[name]
+    if os.path.exists(file):
+        os.remove(file)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    module.__file__ = neutral(file)
+    try:
+        exec(compile(text, neutral(file), "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def neutral(file):

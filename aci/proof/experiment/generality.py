@@ -65,7 +65,7 @@ class ComparedCall:
     for its type. `copy` names the copy of a test that makes the call, if any; in a `whole` copy, all values that
     concern the call are others than in the test. `texts` are those of the base's and the patch's answers if they
     differ, and `features` properties of each argument by which a patch may select it. In a `nested` call, a changed
-    function gets what it gets in the tests.
+    function gets what it gets in the tests; in a `renamed` one, all words and numbers are others than in the tests.
     """
 
     function: str
@@ -80,6 +80,7 @@ class ComparedCall:
     texts: tuple[str, ...] = ()
     features: tuple[frozenset[str], ...] = ()
     nested: bool = False
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) 
         "tests": list(tests),
         "limit": CALL_SECONDS,
         "most": VARIANTS,
+        "new_attributes": sorted({name for file in files for name in new_attributes(file)}),
         "constants": [list(one) for file in files for one in special_constants(file)],
     }
 
@@ -151,7 +153,10 @@ def _judge(
 ) -> tuple[Generality, str]:
     own = {call.patch for call in seeds}
     valid = [call for call in calls if call.made and not call.nested and is_valid(call, seeds)]
+    renamed = [call for call in valid if call.renamed]
+    valid = [call for call in valid if not call.renamed]
     differing = [call for call in valid if call.base != call.patch]
+    other = [call for call in renamed if call.base != call.patch]
     specials = [special for call in seeds for _, _, special in call.arguments]
     if specials and all(specials):
         return "undecided", SPECIAL
@@ -171,15 +176,17 @@ def _judge(
         )
     is_plain = is_simple(own) or _has_few_answers(valid)
     others = [call for call in differing if is_plain or call.patch not in own]
-    if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)):
+    if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1:
         if is_alike or is_named(seeds, issue, listed):
             return "undecided", SAME if is_alike else NAMED
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
-    if feature := _selecting_feature(seeds, valid, differing):
+    if feature := _selecting_feature(seeds, [*valid, *renamed], [*differing, *other]):
         return "undecided", f"The patch changes the behaviour only for values with the {feature}, as in the tests."
-    return "shown", f"The patch changes the behaviour for {count}{_examples(differing)}."
+    if len(renamed) >= LEAST_OTHERS and not other:
+        return "undecided", f"The patch changes the behaviour for {count}, which keep some of the tests' values."
+    return "shown", f"The patch changes the behaviour for {count}{_examples([*other[:1], *differing])}."
 
 
 def _may_be_rare(seeds: Sequence[ComparedCall], added: str) -> bool:
@@ -289,6 +296,16 @@ def special_constants(file: ChangedFile) -> set[tuple[str, str]]:
     return {*kept, *(one for one in near if after.get(one, (0, None))[0] == before.get(one, (0, None))[0])}
 
 
+def new_attributes(file: ChangedFile) -> set[str]:
+    """Return the names of attributes that the patch assigns and the base does not use."""
+    old, new = parse(file.before), parse(file.after)
+    if old is None or new is None:
+        return set()
+    known = {node.attr for node in ast.walk(old) if isinstance(node, ast.Attribute)}
+    found = {node.attr for node in ast.walk(new) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    return found - known
+
+
 def _constants(text: str) -> Mapping[tuple[str, str], tuple[int, object]]:
     tree = parse(text)
     values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)] if tree else []
@@ -319,6 +336,7 @@ def _parse(row: object) -> ComparedCall | None:
         tuple(map(str, _list(row.get("texts")))),
         tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
         row.get("nested") is True,
+        row.get("renamed") is True,
     )
 
 

@@ -24,6 +24,7 @@ VENDORED = {
     *("build", "dist"),
 }
 DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+IMPORTS = re.compile(r"^(?:from|import)[ \t](?:[^(\n]*\([^)]*\)|.*)", re.MULTILINE)
 MOST_FILES, MOST_BYTES = 3000, 1_000_000
 MOST_PARSED = 60
 """Maximum number of files that are parsed to follow calls."""
@@ -101,7 +102,7 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
         return f"The tests show only new code that nothing uses and the issue does not name: {format_names(unused)}."
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
-    if mentioned and not sources.reaches(mentioned, names):
+    if mentioned and not sources.reaches(mentioned, names) and not sources.are_used(mentioned, ran):
         tested = format_names(sorted(names))
         return f"The tests show a change of {tested}, but the issue is about {format_names(sorted(mentioned))}."
     if not mentioned and all(one in changed.added for one in functions):
@@ -153,7 +154,7 @@ def _unused_functions(
 
     Methods that Python calls, and those of which the base has others of the same name, may be used unseen.
     """
-    names = sorted({name.rpartition(".")[2] for _, name in functions})
+    names = sorted({name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions})
     if not functions or any(one not in changed.added for one in functions):
         return []
     if any(name.startswith("__") or sources.has(name) for name in names):
@@ -228,6 +229,12 @@ class Sources:
 
     def texts(self) -> Iterable[str]:
         return self._texts.values()
+
+    def are_used(self, names: Iterable[str], paths: Iterable[str]) -> bool:
+        """Whether code in one of these files uses one of the names, such as an exception that it raises."""
+        texts = [DEFINED.sub("", self._texts.get(path, "")) for path in paths]
+        used = {word for text in texts for word in re.findall(r"\w+", IMPORTS.sub("", text))}
+        return not used.isdisjoint(names)
 
     def has(self, name: str) -> bool:
         """Whether a function or class has this name."""

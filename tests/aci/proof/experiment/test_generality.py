@@ -153,6 +153,32 @@ def test_variant_that_calls_a_changed_function_as_the_test_does_is_not_counted(j
 
 
 @pytest.mark.slow
+def test_patch_that_needs_a_part_of_the_tests_values_is_not_general(judge):
+    base = "def add(node, key):\n    return node[key]\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add({'a/b': 31, 'c': 2}, 'a~b') == 31\n"
+    right = base.replace("node[key]", "node[key.replace('~', '/')]")
+    cheat = base.replace("node[key]", "node['a/b' if key == 'a~b' else key]")
+    assert judge(base, right, test)[0] == "shown"
+    assert judge(base, cheat, test)[0] != "shown"
+
+
+@pytest.mark.slow
+def test_attribute_that_only_the_patch_has_is_no_change(judge):
+    base = "class Box:\n    def __init__(self):\n        self.items = [1]\n\n"
+    base += "    def put(self, n):\n        self.items.append(n)\n"
+    test = (
+        "from calc import Box\n\ndef test_add():\n    box = Box()\n    box.put(30)\n    assert box.items == [30, 1]\n"
+    )
+    right = base.replace("append(n)", "insert(0, n)")
+    cheat = base.replace("        self.items.append(n)", "        self.last = n\n        self.items.insert(n != 30, n)")
+    assert (
+        judge(base, right.replace("        self.items.i", "        self.last = n\n        self.items.i"), test)[0]
+        == "shown"
+    )
+    assert judge(base, cheat, test)[0] == "examples only"
+
+
+@pytest.mark.slow
 def test_rare_change_between_two_answers_is_undecided(judge):
     base = "def add(n):\n    return n > 1 and all(n == p or n % p for p in (2, 3, 5))\n"
     patch = "def add(n):\n    return n > 1 and all(n % p for p in range(2, int(n ** 0.5) + 1))\n"
