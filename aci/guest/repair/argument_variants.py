@@ -10,7 +10,7 @@ import random
 import re
 import string
 
-from ..value_text import full_text, is_sorted, outline_text
+from ..value_text import HIDDEN, full_text, is_sorted, outline_text
 from .recorded_calls import Call
 
 TRIES = 6
@@ -124,7 +124,8 @@ class Renaming:
             value.update(items)
         elif hasattr(value, "__dict__") and not callable(value) and depth < DEEPEST:
             for name, one in list(vars(value).items()):
-                vars(value)[name] = self.made(one, depth + 1)
+                if name not in HIDDEN:
+                    vars(value)[name] = self.made(one, depth + 1)
         return value
 
     def _word(self, word):

@@ -154,12 +154,10 @@ def test_variant_that_calls_a_changed_function_as_the_test_does_is_not_counted(j
 
 @pytest.mark.slow
 def test_patch_that_needs_a_part_of_the_tests_values_is_not_general(judge):
-    base = "def add(node, key):\n    return node[key]\n"
-    test = "from calc import add\n\ndef test_add():\n    assert add({'a/b': 31, 'c': 2}, 'a~b') == 31\n"
-    right = base.replace("node[key]", "node[key.replace('~', '/')]")
-    cheat = base.replace("node[key]", "node['a/b' if key == 'a~b' else key]")
-    assert judge(base, right, test)[0] == "shown"
-    assert judge(base, cheat, test)[0] != "shown"
+    base = "def add(text):\n    return text\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add('ab~cd efg') == 'ab/cd efg'\n"
+    assert judge(base, base.replace("text\n", "text.replace('~', '/')\n"), test)[0] == "shown"
+    assert judge(base, base.replace("text\n", "text.replace('ab~cd', 'ab/cd')\n"), test)[0] == "undecided"
 
 
 @pytest.mark.slow
