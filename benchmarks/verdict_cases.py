@@ -5,8 +5,8 @@
 Each FILE is a JSON list of cases (`benchmarks/cases/*.json` if none is given): `name`, `kind`, `issue`, `base` and
 `patch` (path to text; null deletes), `reproduction` (tests given by the user), `command` (empty: detected). Each patch
 goes through the whole proof in a local workspace. A patch of kind `right` or `single-value` should be verified, any
-other should not. The rates are printed for each kind, with Wilson's 95 % interval. The authors of files named
-`held_out_*` had not read the code of the proof.
+other should not. The rates are printed for each kind, with Wilson's 95 % interval. The authors of the cases had not
+read the code of the proof.
 """
 
 from __future__ import annotations
