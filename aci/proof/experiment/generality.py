@@ -169,11 +169,9 @@ def _judge(
     if _is_constant(valid, differing, own):
         if all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
             return "undecided", f"The patch gives the same answer for {count}."
-        return (
-            ("undecided", SAME)
-            if is_alike
-            else ("examples only", f"The patch gives the tests' own answers for {count}.")
-        )
+        if is_alike:
+            return "undecided", SAME
+        return "examples only", f"The patch gives the tests' own answers for {count}."
     is_plain = is_simple(own) or _has_few_answers(valid)
     others = [call for call in differing if is_plain or call.patch not in own]
     if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1:
