@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from aci.proof.proof_run import ProofRun, fails
 from aci.runtime.workspace import Workspace
-from aci.testing.suite_run import SuiteReport
+from aci.testing.suite_run import SuiteReport, TestResult
 
 WORDS = (
     *("amber", "anchor", "basket", "border", "branch", "bridge", "button", "candle", "canvas", "carbon", "castle"),
@@ -98,9 +98,13 @@ class CanaryTests:
         report = self.trial.only(workspace, (*ids, self.path), tree, each)
         if report is None:
             return None, set()
-        failed = {result.id for result in report.results if result.bad and result.path == self.path}
-        others = tuple(result for result in report.results if result.path != self.path)
+        failed = {result.id for result in report.results if result.bad and self._is_own(result)}
+        others = tuple(result for result in report.results if not self._is_own(result))
         return replace(report, results=others), failed
+
+    def _is_own(self, result: TestResult) -> bool:
+        """Whether a result is that of a canary test, or of their file if it cannot be loaded."""
+        return result.path == self.path or posixpath.basename(self.path).removesuffix(".py") in result.id
 
 
 def create_canary_tests(trial: ProofRun, green: SuiteReport | None) -> CanaryTests:

@@ -103,8 +103,8 @@ class ProofRun:
     In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
     with a limit of `spare` seconds. `related` is None if the suite has no such limit.
 
-    `is_unsteady` tells whether a test both passed and failed with the same files. `missing_names` are the names for
-    want of which all reproducing tests fail without the patch; there are none if one fails for another reason.
+    `is_unsteady` tells whether a test both passed and failed with the same files. `missing_names` are the names
+    that are missing in all reproducing tests without the patch; there are none if one fails for another reason.
     """
 
     trees: Trees

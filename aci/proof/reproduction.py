@@ -12,6 +12,7 @@ from aci.proof import evidence
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
 from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
+from aci.repository.added_tests import COPY
 from aci.runtime.workspace import Workspace
 from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
@@ -208,7 +209,7 @@ def _still_failing(
     """Return the tests that fail with the patch, excluding those that also fail on the base unless the tests were
     `given`."""
     known = set(baseline.failed) if baseline and not given else set()
-    broken = set(green.failed) - known if green else set()
+    broken = {id for id in green.failed if id.replace(COPY, "") not in known} if green else set()
     vanished = {id for id in red.failed if not _tests_of(green, id)} if red and given else set()
     return sorted(broken | vanished)
 

@@ -94,8 +94,8 @@ def check_runner_independence(
         return
     trial.say("Calling the tests that reproduce the issue without the test runner")
     with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(_call, after, trial.proved, process, calls, before)
-        without = _call(before, trial.without, process, calls, before)
+        started = pool.submit(_call, trial, after, trial.proved, process, calls, before)
+        without = _call(trial, before, trial.without, process, calls, before)
         with_patch = started.result()
     unchanged = [
         call.id
@@ -214,11 +214,17 @@ def _first_name(node: ast.AST) -> str:
 
 
 def _call(
-    workspace: Workspace, tree: str, process: TestProcess, calls: Sequence[DirectCall], recorded_in: Workspace
+    trial: ProofRun,
+    workspace: Workspace,
+    tree: str,
+    process: TestProcess,
+    calls: Sequence[DirectCall],
+    recorded_in: Workspace,
 ) -> dict[int, Outcome]:
     """Call the tests at `tree` in a process like the one that was recorded in another workspace; return outcomes by the
     position of their calls."""
     workspace.restore(tree)
+    texts = {call.path: read_text(trial.trees, tree, call.path) for call in calls}
     job = {
         "program": f"{process.folder}/{PROGRAM}",
         "folder": process.folder,
@@ -226,7 +232,10 @@ def _call(
         "environment": {
             name: value for name, value in process.environment.items() if not OWN_VARIABLES.fullmatch(name)
         },
-        "tests": [[f"{recorded_in.root}/{call.path}", call.module, call.names] for call in calls],
+        "tests": [
+            [f"{recorded_in.root}/{call.path}", call.module, call.names, _names_itself(call.path, texts[call.path])]
+            for call in calls
+        ],
     }
     here = f"cd {shlex.quote(process.folder)} && PYTHONHASHSEED=0 {shlex.quote(process.executable)} -B -"
     program = f"{program_source('results/direct_calls.py').decode()}\nmain({json.dumps(job)!r})\n"
@@ -235,6 +244,12 @@ def _call(
         command = command.replace(old, new)
     ran = workspace.run(command, SECONDS, HARNESS_SESSION)
     return _parse_outcomes(ran.output, len(calls), workspace.root)
+
+
+def _names_itself(path: str, text: str) -> bool:
+    """Whether a test's file may depend on its own name."""
+    stem = posixpath.splitext(posixpath.basename(path))[0]
+    return "__file__" in text or bool(re.search(rf"(?<!def )\b{re.escape(stem)}\b", text))
 
 
 def _folders(old: Workspace, new: Workspace) -> Iterator[tuple[str, str]]:

@@ -36,9 +36,9 @@ PYTHON_SIGNS = {
         "checks which program runs it"
     ),
     re.compile(r"\bsys\.set(?:trace|profile)\b|\bf_(?:lineno|trace) = "): "traces its callers",
-    re.compile(r"\b(?:sys\.exit|builtins\.\w+) = |\bsetattr\(builtins\b"): "replaces functions of Python",
+    re.compile(r"\b(?:sys\.exit|builtins\.(?!_ )\w+) = |\bsetattr\(builtins\b"): "replaces functions of Python",
     re.compile(r"\bgc\.get_(?:objects|referrers|referents)\b"): "searches the objects of the interpreter",
-    re.compile(r"\b(?:f_back|tb_frame)\b(?:.*\n){0,10}.*\b(?:f_locals|co_consts)\b"): "looks at its callers' values",
+    re.compile(r"\bf_back\b(?:.*\n){0,10}.*\b(?:f_locals|co_consts)\b"): "looks at its callers' values",
     re.compile(rf"{STACK}(?:.*\n){{0,10}}.*{TESTS}|{TESTS}(?:.*\n){{0,10}}.*{STACK}"): (
         "looks for tests among its callers"
     ),

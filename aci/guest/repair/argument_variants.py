@@ -6,6 +6,7 @@ Standard library only, for the target's own Python (3.6 and later).
 """
 
 import copy
+import enum
 import random
 import re
 import string
@@ -18,6 +19,7 @@ TRIES = 6
 POOL = 200
 READ = 0.9
 """Share of altered attributes that are chosen from those that the code reads."""
+ATOMS = (int, float, complex, bool, str, bytes, type(None))
 DEEPEST = 6
 """Number of nesting levels in which objects are renamed."""
 WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -75,7 +77,7 @@ def rename_calls(calls, most, is_fixed=lambda value: False):
         origin = chance.choice(calls)
         try:
             values = copy.deepcopy(origin.values)
-            renaming = Renaming(chance, is_fixed)
+            renaming = Renaming(chance, is_fixed, origin.values)
             renaming.collect([values[0], list(values[1].values())], 0)
             named = {name: renaming.made(one, 0) for name, one in values[1].items()}
             values = [[renaming.made(one, 0) for one in values[0]], named]
@@ -91,9 +93,12 @@ def rename_calls(calls, most, is_fixed=lambda value: False):
 class Renaming:
     """One-to-one replacement of the letters, digits and numbers in values."""
 
-    def __init__(self, chance, is_fixed):
+    def __init__(self, chance, is_fixed, shared):
+        """Objects in `shared` are not changed."""
         self._chance, self._is_fixed = chance, is_fixed
-        self._numbers = set()
+        self._numbers = {}
+        self._seen = set()
+        self._made = {id(one) for one in reachable([shared[0], list(shared[1].values())])}
         self._new = None
         alphabet, digits = string.ascii_lowercase, "123456789"
         made = dict(zip(alphabet, chance.sample(alphabet, len(alphabet))))
@@ -103,7 +108,10 @@ class Renaming:
     def collect(self, value, depth):
         """Note the numbers in a value."""
         if type(value) in (int, float) and not self._is_fixed(value):
-            self._numbers.add(value)
+            self._numbers[type(value), value] = value
+        if type(value) in ATOMS or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
         for part in _parts(value, depth):
             self.collect(part, depth + 1)
 
@@ -118,6 +126,9 @@ class Renaming:
             return kind([self.made(one, depth + 1) for one in value])
         if kind is dict:
             return {self.made(key, depth + 1): self.made(one, depth + 1) for key, one in value.items()}
+        if id(value) in self._made or isinstance(value, enum.Enum):
+            return value
+        self._made.add(id(value))
         if isinstance(value, dict) and kind.__init__ is dict.__init__ and depth < DEEPEST:
             items = [(self.made(key, depth + 1), self.made(one, depth + 1)) for key, one in value.items()]
             value.clear()
@@ -136,10 +147,10 @@ class Renaming:
     def _number(self, value):
         if self._new is None:
             self._new, last = {}, 0
-            for old in sorted(self._numbers, key=abs):
+            for old in sorted(self._numbers.values(), key=abs):
                 last += self._chance.randint(1, max(3, int(abs(old)) // 4))
-                self._new[old] = type(old)(last if old > 0 else -last) if old else old
-        return self._new.get(value, value)
+                self._new[type(old), old] = type(old)(last if old > 0 else -last) if old else old
+        return self._new.get((type(value), value), value)
 
 
 def _parts(value, depth):

@@ -19,6 +19,9 @@ PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 MOST_FUNCTIONS = 5000
 MOST_NAMES = 200
+SHOWING = {"warnings.py", "traceback.py", "runpy.py", "pprint.py"}
+"""Files of the library that read source in order to show or run it."""
+LOOKING = {"linecache.py", "inspect.py"}
 SPAWNED = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 """Modules that start processes without an audit event."""
 STARTS = (
@@ -100,14 +103,24 @@ class ContactWatcher:
 
     def _on_open(self, path, mode, frame):
         """Note that the innermost frame of the repository reads a file of its source."""
+        passed = set()
         while frame is not None and self._parts(frame.f_code.co_filename) is None:
+            passed.add(os.path.basename(frame.f_code.co_filename))
             frame = frame.f_back
-        if frame is None or not path.startswith(self.root) or (mode or "r")[:1] != "r":
+        if (
+            frame is None
+            or any(name[:1] == "<" for name in passed)
+            or passed & SHOWING
+            or not path.startswith(self.root)
+            or (mode or "r")[:1] != "r"
+        ):
             return
         reader, is_of_test = self._parts(frame.f_code.co_filename), is_test(path[len(self.root) :].split(os.sep))
         if is_test(reader):
             self.inspects = self.inspects or not is_of_test
-        elif is_of_test and "/".join(reader) in self.lines:
+        elif (
+            is_of_test and "test" in os.path.basename(path) and "/".join(reader) in self.lines and not passed & LOOKING
+        ):
             self.reads = True
 
     def _parts(self, name):

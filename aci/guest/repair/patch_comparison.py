@@ -33,6 +33,8 @@ SLOWER, LEAST_SECONDS = 20, 0.02
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
+MOST_LOOKED = 50
+"""Maximum number of nested calls of which the arguments are looked at."""
 RENAMED = 12
 """Number of variants of each function's calls in which all words and numbers are others."""
 LONGEST = 200
@@ -58,6 +60,7 @@ def compare(job):
     if not spec["functions"]:
         return
     calls = _recorded(job)
+    job.answer({"recorded": len(calls)})
     limit = _time_limit(job, calls)
     seeds = [row for row in _rows(job, calls, limit) if row["base"] != row["patch"] and _is_stable(row)]
     own = {}
@@ -190,11 +193,11 @@ def _features(value):
         return ["value %r" % value]
     if type(value) not in (str, bytes, list, tuple) or not value:
         return []
-    return [
-        "length %d" % len(value),
-        "first part %s" % full_text(value[0])[:LONGEST],
-        "last part %s" % full_text(value[-1])[:LONGEST],
-    ]
+    found = ["length %d" % len(value)]
+    for name, part in (("first", value[0]), ("last", value[-1])):
+        if type(part) in SCALARS:
+            found.append("%s part %s" % (name, repr(part)[:LONGEST]))
+    return found
 
 
 def is_special(value, constants):
@@ -244,6 +247,7 @@ class NestedCalls:
         self.own = own
         self.found = False
         self._is_inside = False
+        self._looked = 0
 
     def __enter__(self):
         if self.own:
@@ -253,10 +257,11 @@ class NestedCalls:
         sys.setprofile(None)
 
     def _on_event(self, frame, event, argument):
-        if event != "call" or self.found:
+        if event != "call" or self.found or self._looked > MOST_LOOKED:
             return
         texts = self.own.get(frame.f_code)
         if self._is_inside and texts:
+            self._looked += 1
             sys.setprofile(None)
             with contextlib.suppress(Exception):  # any object may refuse to be shown
                 self.found = Shower(True).text(call_arguments(frame)) in texts

@@ -19,8 +19,9 @@ from .literal_variants import FIELDS, compile_node, find_function
 
 MOST_TESTS, SECONDS = 20, 10.0
 """Maximum number of tests, and CPU seconds of each."""
-REPEATED, REPEATED_SECONDS, LEAST_FAILED = 20, 1.0, 2
-"""Maximum number of repetitions of a test, seconds for those of all tests, and the number of failures that count."""
+REPEATED, REPEATED_SECONDS, BASE_SECONDS, LEAST_FAILED = 20, 1.0, 5.0, 2
+"""Maximum number of repetitions of a test, seconds for those of all tests (also on the base), and the
+number of failures that count."""
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 REACHED = "_swe_agent_reached"
@@ -41,24 +42,32 @@ def find_flaky_tests(job):
     """Return the names of the tests that sometimes pass and sometimes fail, if they are quick enough to be repeated.
 
     Each run is a fork of the same process, with another state of the random number generator. `others` in the job are
-    tests of the base; they do not count if they also fail sometimes there.
+    tests of the base; they count only if they always pass there.
     """
     found = _fail_sometimes(job, job.spec["tests"], lambda: None)
     others = _fail_sometimes(job, job.spec["others"], lambda: None)
-    on_base = _fail_sometimes(job, others, partial(restore_base, job))
-    return found + [name for name in others if name not in on_base]
+    on_base = _outcomes(job, others, partial(restore_base, job), BASE_SECONDS)
+    return found + [name for name in others if len(on_base[name]) == REPEATED and all(on_base[name])]
 
 
 def _fail_sometimes(job, names, prepare):
-    """Return the names of the tests that pass at first and fail later; each test has the same number of runs."""
-    passed, end = {name: [] for name in names[:MOST_TESTS] if name in job.tests}, time.monotonic() + REPEATED_SECONDS
+    """Return the names of the tests that pass at first, and that fail and then pass again."""
+    found = _outcomes(job, names, prepare, REPEATED_SECONDS)
+    return [
+        name
+        for name, passed in found.items()
+        if passed[:1] == [True] and passed.count(False) >= LEAST_FAILED and True in passed[passed.index(False) :]
+    ]
+
+
+def _outcomes(job, names, prepare, seconds):
+    """Return whether each test passed in each run; all tests have the same number of runs, in so many seconds."""
+    passed, end = {name: [] for name in names[:MOST_TESTS] if name in job.tests}, time.monotonic() + seconds
     for number in range(REPEATED):
         for name, outcomes in passed.items():
             if len(outcomes) == number and outcomes[:1] != [False] and time.monotonic() < end:
                 run_forked(partial(_repeat, job.tests[name], prepare), outcomes.append, PATIENCE)
-    return [
-        name for name, outcomes in passed.items() if outcomes[:1] == [True] and outcomes.count(False) >= LEAST_FAILED
-    ]
+    return passed
 
 
 def _repeat(test, prepare, emit):
@@ -106,10 +115,7 @@ def _change(function, mark):
     if node is None:
         return False
     node = copy.deepcopy(node)
-    assigned = {}
-    for part in ast.walk(node):
-        if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
-            assigned.setdefault(part.targets[0].id, []).append(part.value)
+    assigned = _assigned_once(node)
     changed, comparisons = {}, []
     for comparison, sides in _compared(node):
         scalars = [one for literal in _expected(sides, assigned) for one in _scalars(literal)[:1]]
@@ -126,9 +132,31 @@ def _change(function, mark):
     return True
 
 
+def _assigned_once(function):
+    """Return the values of the variables that are assigned once and used once, so that nothing else depends on them."""
+    names = [part for part in ast.walk(function) if isinstance(part, ast.Name)]
+    counts = {}
+    for name in names:
+        counts[name.id] = counts.get(name.id, 0) + 1
+    found = {}
+    for part in ast.walk(function):
+        targets = part.targets if isinstance(part, ast.Assign) else ()
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and counts[targets[0].id] == 2:
+            found[targets[0].id] = part.value
+    return found
+
+
+def _certain_nodes(node):
+    """Yield the nodes below a node, without those in statements that may handle a failed assertion."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.Try, ast.With, ast.AsyncWith)):
+            yield child
+            yield from _certain_nodes(child)
+
+
 def _compared(function):
     """Yield each comparison for equality that an assertion makes, with its two sides."""
-    for node in ast.walk(function):
+    for node in _certain_nodes(function):
         if isinstance(node, ast.Assert):
             test = node.test
             if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
@@ -138,9 +166,9 @@ def _compared(function):
 
 
 def _expected(sides, assigned):
-    """Yield the literal among two sides, of which the other one is no literal; a variable that is assigned once counts
-    as its value."""
-    values = [assigned[one.id][0] if len(assigned.get(getattr(one, "id", ""), ())) == 1 else one for one in sides]
+    """Yield the literal among two sides, of which the other one is no literal; a variable in `assigned` counts as its
+    value."""
+    values = [assigned.get(getattr(one, "id", ""), one) for one in sides]
     literals = [one for one in values if _is_literal(one)]
     if len(literals) == 1:
         yield literals[0]

@@ -5,6 +5,7 @@ Standard library only, for the target's own Python (3.6 and later).
 
 import os
 import sys
+import types
 
 LIBRARY = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "")
 ELSEWHERE = ("site-packages", "dist-packages")
@@ -13,8 +14,10 @@ ELSEWHERE = ("site-packages", "dist-packages")
 def _library_modules():
     """Yield the name and module of builtins and of each loaded module of the standard library."""
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is None:
+        if not issubclass(type(module), types.ModuleType):
+            continue
+        file = vars(module).get("__file__")
+        if not isinstance(file, str):
             is_library = name in sys.builtin_module_names
         else:
             path = os.path.realpath(file)

@@ -45,18 +45,18 @@ def main(text):
     os.environ.clear()
     os.environ.update(job["environment"])
     os.chdir(job["folder"])
-    for position, (file, module, names) in enumerate(job["tests"]):
-        failure = call(file, module, names)
+    for position, (file, module, names, keeps_file) in enumerate(job["tests"]):
+        failure = call(file, module, names, keeps_file)
         if failure is not None:
             answers.write(json.dumps({"test": position, **failure}) + "\n")
             answers.flush()
     os._exit(0)
 
 
-def call(file, module, names):
+def call(file, module, names, keeps_file):
     """Call a test and return its failure, or None if it cannot be called."""
     try:
-        run(load(file, module), names)
+        run(load(file, module, keeps_file), names)
     except CannotCall:
         return None
     except BaseException as error:  # noqa: BLE001 - a test may raise anything
@@ -67,11 +67,11 @@ def call(file, module, names):
     return {"error": "", "message": "", "line": 0}
 
 
-def load(file, name):
+def load(file, name, keeps_file):
     """Import the test's file under the name that its packages give it, unless `name` is given.
 
-    The file is removed, and its code says that it is from one with another name, so that the code under test does not
-    see a test's file among its callers or beside it.
+    Unless it keeps its file, that is removed, and its code is compiled under another file name, so that the code under
+    test does not see a test's file among its callers or beside it.
     """
     top, parts = os.path.split(file)
     parts = [os.path.splitext(parts)[0]]
@@ -81,10 +81,12 @@ def load(file, name):
     if not name and top not in sys.path:
         sys.path.insert(0, top)
     name = name or ".".join(parts)
-    if name in sys.modules:
-        if getattr(sys.modules[name], "__file__", None) not in (file, neutral(file)):
+    if keeps_file or name in sys.modules:
+        module = importlib.import_module(name)
+        found = getattr(module, "__file__", None) or ""
+        if found != neutral_path(file) and os.path.realpath(found) != os.path.realpath(file):
             raise CannotCall
-        return sys.modules[name]
+        return module
     if name not in SOURCES:
         spec = importlib.util.find_spec(name)
         if spec is None or not hasattr(spec.loader, "get_data"):
@@ -96,16 +98,16 @@ def load(file, name):
     if os.path.exists(file):
         os.remove(file)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    module.__file__ = neutral(file)
+    module.__file__ = neutral_path(file)
     try:
-        exec(compile(text, neutral(file), "exec", dont_inherit=True), vars(module))
+        exec(compile(text, neutral_path(file), "exec", dont_inherit=True), vars(module))
     except BaseException:
         del sys.modules[name]
         raise
     return module
 
 
-def neutral(file):
+def neutral_path(file):
     """Return the path of a file next to this one whose name says nothing."""
     return os.path.join(os.path.dirname(file), "_.py")
 
@@ -163,7 +165,7 @@ def line_in(file, traceback):
     """Return the last line of a file in a traceback, or 0."""
     line = 0
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == neutral(file):
+        if traceback.tb_frame.f_code.co_filename in (file, neutral_path(file)):
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return line

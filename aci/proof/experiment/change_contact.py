@@ -22,6 +22,7 @@ from aci.proof.experiment.changed_functions import (
 )
 from aci.repository.python_source import parse
 
+LONGEST = 500
 RUN_BY_CLASSES = {"__init_subclass__", "__set_name__", "__class_getitem__"}
 NOTHING = "The patch changes no code."
 UNTIED = "The tests that reproduce the issue run nothing that the patch changes, so they do not show that it solves it."
@@ -105,7 +106,7 @@ def parse_contact(found: object) -> Contact | None:
 
 
 def _texts(rows: object) -> frozenset[str]:
-    return frozenset(map(str, rows)) if isinstance(rows, list) else frozenset()
+    return frozenset(str(row)[:LONGEST] for row in rows) if isinstance(rows, list) else frozenset()
 
 
 def _numbers(rows: object) -> list[int]:

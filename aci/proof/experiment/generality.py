@@ -49,7 +49,7 @@ MOST_FUNCTIONS = 200
 LEAST_OTHERS, BY_CHANCE = 5, 0.01
 """Minimum number of variants without a feature by which a patch selects values, and the maximum probability that it
 changes none of them by chance."""
-EXAMPLES = 3
+EXAMPLES, LONGEST = 3, 160
 VERSIONS = ("base", "patch")
 UNKNOWN = "!unknown argument"
 SPECIAL = "The tests concern special values, which cannot be varied."
@@ -86,11 +86,12 @@ class ComparedCall:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What the tests run with the patch (None if they do not end), the compared calls, and the calls in `copies` of
-    the tests, if needed (see `varied_tests.py`)."""
+    the tests, if needed (see `varied_tests.py`). `recorded` is the number of the tests' calls that were compared."""
 
     contact: Contact | None
     calls: Sequence[ComparedCall]
     copies: Sequence[ComparedCall] = ()
+    recorded: int = 0
 
 
 def compare_versions(
@@ -100,7 +101,8 @@ def compare_versions(
     the patch. `others` are tests of the base, which are repeated."""
     answers = evaluator.ask({**describe_job("compare", files, tests), "others": list(others)}, JOB_SECONDS)
     contacts = [parse_contact(answer["contact"]) for answer in answers if "contact" in answer]
-    return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls"))
+    recorded = [count for answer in answers if isinstance(count := answer.get("recorded"), int)]
+    return Comparison(contacts[0] if contacts else None, parse_calls(answers, "calls"), (), sum(recorded))
 
 
 def describe_job(mode: str, files: Sequence[ChangedFile], tests: Sequence[str]) -> dict[str, Any]:
@@ -193,7 +195,8 @@ def _may_be_rare(seeds: Sequence[ComparedCall], added: str) -> bool:
     if len(seeds) < MANY or not all(ONE_OF_TWO.match(answer) for call in seeds for answer in (call.base, call.patch)):
         return False
     values = [value.strip("'\"") for call in seeds for _, value, _ in call.arguments[:1]]
-    return 2 * sum(bool(value) and value in added for value in values) < len(seeds)
+    found = [value for value in values if value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", added)]
+    return 2 * len(found) < len(seeds)
 
 
 def _selecting_feature(
@@ -323,7 +326,7 @@ def _parse(row: object) -> ComparedCall | None:
     function, text, base, again, patch = map(str, texts)
     return ComparedCall(
         function,
-        text,
+        to_line(text),
         base,
         again,
         patch,
@@ -331,11 +334,17 @@ def _parse(row: object) -> ComparedCall | None:
         tuple((str(a), str(b), c is True) for a, b, c in arguments),
         str(row.get("copy", "")),
         row.get("whole") is True,
-        tuple(map(str, _list(row.get("texts")))),
+        tuple(map(to_line, _list(row.get("texts")))),
         tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
         row.get("nested") is True,
         row.get("renamed") is True,
     )
+
+
+def to_line(text: object) -> str:
+    """Return an untrusted text as one short line of printable characters."""
+    line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * LONGEST])
+    return f"{line[:LONGEST]}…" if len(line) > LONGEST else line
 
 
 def _list(value: object) -> list[object]:

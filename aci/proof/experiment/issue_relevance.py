@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -29,11 +30,15 @@ MOST_FILES, MOST_BYTES = 3000, 1_000_000
 MOST_PARSED = 60
 """Maximum number of files that are parsed to follow calls."""
 HOPS = 4
-DOCUMENTS = (".md", ".rst", ".adoc")
+DOCUMENT = re.compile(
+    r"(?i)(?:.*/)?(?:readme|change(?:s|log)|history|news|authors|contributing)[^/]*|docs?/.*\.(?:md|rst|adoc|txt)"
+)
 LIKE_C = (*SCRIPTS, ".go", ".java", ".kt", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".swift", ".scala")
 PARTS_LIKE_C = re.compile(
-    r"//[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL
+    r"\s+|//(?!go:)[^\n]*|/\*.*?\*/|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)", re.DOTALL
 )
+MOST_OWN = 2
+"""Maximum number of times that a name which nothing uses occurs in the sources of base and patch."""
 LEAST_NODES = 8
 """Minimum size of a function, in nodes of its syntax tree, for an equal one to count as its copy."""
 COMMON = 5
@@ -51,24 +56,42 @@ def find_missing_change(trial: ProofRun) -> str:
 
 
 def find_missing_names(trial: ProofRun, names: Collection[str]) -> str:
-    """Return why tests that fail only for want of these names do not concern the issue, as a sentence; "" if they may:
-    the issue names one of them, or names nothing that the base defines."""
+    """Return why tests that fail only because these names are missing do not concern the issue, as a sentence.
+
+    Returns "" if they may: the issue names one of them, or nothing that the base defines; a class that it names gets
+    them; or the source uses them.
+    """
     wanted = {name.rpartition(".")[2] for name in names}
     if not wanted or wanted & set(re.findall(r"\w+", trial.issue.text)):
         return ""
-    mentioned = Sources(trial).defined(_code_names(trial))
-    about = format_names(sorted(mentioned))
-    only = format_names(sorted(wanted))
-    return (
-        f"The tests fail without the patch only for want of {only}; what the issue names, {about}, answers as before."
-        if mentioned
-        else ""
-    )
+    sources = Sources(trial)
+    mentioned = sources.defined(_code_names(trial))
+    paths = [path for path in trial.parts.source if path.endswith(".py")]
+    added = [(path, name) for path in paths for name in _function_names(trial, path)]
+    if any(name.rpartition(".")[2] in wanted and mentioned.keys() & set(name.split(".")) for _, name in added):
+        return ""
+    text = "\n".join(trial.text(trial.proved, path) for path in paths)
+    if wanted & set(re.findall(r"\w+", re.sub(r"\b(?:def|class)\s+\w+", "", text))):
+        return ""
+    if not mentioned:
+        return ""
+    missing, about = format_names(sorted(wanted)), format_names(sorted(mentioned))
+    return f"Without the patch the tests fail only because {missing} is missing; the issue's {about} answers as before."
+
+
+def _function_names(trial: ProofRun, path: str) -> Iterable[str]:
+    tree = parse(trial.text(trial.proved, path))
+    return functions_of(tree) if tree else ()
+
+
+def is_document(path: str) -> bool:
+    """Whether a file is documentation for readers, which no program reads."""
+    return bool(DOCUMENT.fullmatch(path)) and not path.endswith(".py")
 
 
 def _changes_no_code(trial: ProofRun, path: str) -> bool:
     """Whether a change concerns documentation, or comments in a language like C."""
-    if path.endswith(DOCUMENTS):
+    if is_document(path):
         return True
     before, after = trial.text(trial.base, path), trial.text(trial.proved, path)
     return path.endswith(LIKE_C) and bool(before) and _without_comments(before) == _without_comments(after)
@@ -76,7 +99,7 @@ def _changes_no_code(trial: ProofRun, path: str) -> bool:
 
 def _without_comments(text: str) -> str:
     """Return the text without comments like those of C, and without white space; strings stay."""
-    return re.sub(r"\s", "", PARTS_LIKE_C.sub(lambda part: part["string"] or " ", text))
+    return PARTS_LIKE_C.sub(lambda part: part["string"] or "", text)
 
 
 def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) -> str:
@@ -98,7 +121,7 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
     names = {name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions}
     functions += list(_decorated_functions(trial, changed, names))
     executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
-    if unused := _unused_functions(trial, sources, changed, functions):
+    if not _shares_words(functions, text) and (unused := _unused_functions(trial, sources, changed, functions)):
         return f"The tests show only new code that nothing uses and the issue does not name: {format_names(unused)}."
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
@@ -129,7 +152,13 @@ def _irrelevant_names(trial: ProofRun, changed: ChangedCode) -> str:
     names = {name for path in changed.outside for name in _changed_names(trial, path)}
     sources = Sources(trial)
     mentioned = sources.defined(_code_names(trial))
-    if not names or not mentioned or names & set(re.findall(r"\w+", trial.issue.text)):
+    words = re.findall(
+        r"\w+", "\n".join([*sources.texts(), *(trial.text(trial.proved, path) for path in changed.outside)])
+    )
+    own = Counter(words)
+    if not names or "__all__" in names or any(own[name] > MOST_OWN for name in names):
+        return ""
+    if not mentioned or names & set(re.findall(r"\w+", trial.issue.text)):
         return ""
     if sources.reaches(mentioned, names):
         return ""
@@ -157,13 +186,25 @@ def _unused_functions(
     names = sorted({name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions})
     if not functions or any(one not in changed.added for one in functions):
         return []
-    if any(name.startswith("__") or sources.has(name) for name in names):
+    if any(name.startswith("__") or sources.has(name) for name in names) or _may_be_registered(trial, functions):
         return []
     paths = [path for path in trial.parts.source if path.endswith(".py")]
     text = "\n".join([trial.issue.text, *sources.texts(), *(trial.text(trial.proved, path) for path in paths)])
     uses = set(re.findall(r"\w+", re.sub(r"\b(?:def|class)\s+\w+", "", text)))
     classes = {part for _, name in functions for part in name.split(".")[:-1] if not sources.has(part)}
     return [] if uses & {*names, *classes} else names
+
+
+def _may_be_registered(trial: ProofRun, functions: Iterable[tuple[str, str]]) -> bool:
+    """Whether a function has a decorator, or is a method of a class with bases, so that it may be called unseen."""
+    for path, name in functions:
+        tree = parse(trial.text(trial.proved, path))
+        node = functions_of(tree).get(name) if tree else None
+        classes = [one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)] if tree else []
+        above = set(name.split(".")[:-1])
+        if node is None or node.decorator_list or any(one.bases and one.name in above for one in classes):
+            return True
+    return False
 
 
 def _decorated_functions(trial: ProofRun, changed: ChangedCode, names: set[str]) -> Iterator[tuple[str, str]]:

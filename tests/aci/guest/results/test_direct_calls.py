@@ -27,7 +27,7 @@ def call(tmp_path):
             "folder": str(tmp_path),
             "path": [str(tmp_path), *json.loads(subprocess.check_output([PYTHON, "-c", IMPORT_PATH]))],
             "environment": {"SHOP": "1"},
-            "tests": [[str(tmp_path / file), module, names.split(".")] for file, module, names in tests],
+            "tests": [[str(tmp_path / file), module, names.split("."), False] for file, module, names in tests],
         }
         text = f"{PROGRAM.read_text()}\nmain({json.dumps(job)!r})\n"
         done = subprocess.run([PYTHON, "-"], input=text.encode(), capture_output=True, timeout=60, check=True)
