@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from aci.proof.experiment import patch_experiment
 from aci.proof.proof import prove
 from aci.proof.suite_baselines import MOST_PATCHED, Baselines
 from aci.testing.suite_results import SuiteReport, TestResult
@@ -24,9 +25,10 @@ CRASH = CASE + "    def test_crash(self):\n        import os; os._exit(3)\n"
 
 
 @pytest.fixture
-def prove_repeatedly(make_repo, open_ws, tmp_path):
-    """`prove_repeatedly(base, *patches)` proves patches with one cache. Returns the verdicts and, for each proof, how
-    often a test of the base ran without and with the patch."""
+def prove_repeatedly(make_repo, open_ws, tmp_path, monkeypatch):
+    """`prove_repeatedly(base, *patches)` proves patches with one cache, without repeating tests of the base. Returns the
+    verdicts and, for each proof, how often a test of the base ran without and with the patch."""
+    monkeypatch.setattr(patch_experiment, "MOST_QUICK", 0)
     counter = tmp_path / "runs"
     counted = f"""
         import unittest
