@@ -26,8 +26,10 @@ CRASH = CASE + "    def test_crash(self):\n        import os; os._exit(3)\n"
 
 @pytest.fixture
 def prove_repeatedly(make_repo, open_ws, tmp_path, monkeypatch):
-    """`prove_repeatedly(base, *patches)` proves patches with one cache, without repeating tests of the base. Returns the
-    verdicts and, for each proof, how often a test of the base ran without and with the patch."""
+    """`prove_repeatedly(base, *patches)` proves patches with one cache, without repeating tests of the base.
+
+    Returns the verdicts and, for each proof, how often a test of the base ran without and with the patch.
+    """
     monkeypatch.setattr(patch_experiment, "MOST_QUICK", 0)
     counter = tmp_path / "runs"
     counted = f"""
