@@ -40,35 +40,37 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
     for place in {place for call in calls for place in places(call.values)}:  # in any order, as they are independent
         seen = [part(call.values, place) for call in calls if place in places(call.values)]
         common[place] = Common(seen, constants, read)
-    texts = {outline_text(call.values) for call in calls}
-    found = []
-    for _ in range(TRIES * most):
-        if len(found) >= most:
-            break
-        origin = chance.choice(calls)
-        try:
-            values = copy.deepcopy(origin.values)
-            bound = is_method(function, values)
-            where = [place for place in places(values)[bound:] if not is_fixed(part(values, place))]
-            if bound and not where:  # then what varies is the object's state
-                alter(part(values, (0, 0)), chance, read)
-                where = ()
-            for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
-                put(values, place, common[place].made(part(values, place), chance))
-            text = outline_text(values)
-        except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
-            continue
-        if text not in texts:
-            texts.add(text)
-            found.append(Call(function, values, origin.entry, origin.failing, made=True))
-    return found
+
+    def vary(values, origin):
+        bound = is_method(function, values)
+        where = [place for place in places(values)[bound:] if not is_fixed(part(values, place))]
+        if bound and not where:  # then what varies is the object's state
+            alter(part(values, (0, 0)), chance, read)
+            where = ()
+        for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
+            put(values, place, common[place].made(part(values, place), chance))
+
+    return _new_calls(calls, most, chance, vary)
 
 
 def rename_calls(calls, most, is_fixed=lambda value: False):
-    """Return at most `most` new calls in which all words have other letters and digits, and all numbers are others in
-    the same order, everywhere the same ones; without values for which `is_fixed(value)` holds."""
+    """Return at most `most` new calls in which every letter, digit and number is replaced consistently, and numbers
+    keep their order; values for which `is_fixed(value)` holds stay."""
     function = calls[0].function
     chance = random.Random("renamed %s %s" % (function.__module__, function.__qualname__))
+
+    def rename(values, origin):
+        positional, named = values
+        renaming = Renaming(chance, is_fixed, origin.values)
+        renaming.collect([positional, list(named.values())], 0)
+        named.update((name, renaming.made(one, 0)) for name, one in list(named.items()))
+        positional[:] = [renaming.made(one, 0) for one in positional]
+
+    return _new_calls(calls, most, chance, rename)
+
+
+def _new_calls(calls, most, chance, change):
+    """Return at most `most` distinct new calls; `change(values, origin)` changes a copy of a recorded call's values."""
     texts = {outline_text(call.values) for call in calls}
     found = []
     for _ in range(TRIES * most):
@@ -77,16 +79,13 @@ def rename_calls(calls, most, is_fixed=lambda value: False):
         origin = chance.choice(calls)
         try:
             values = copy.deepcopy(origin.values)
-            renaming = Renaming(chance, is_fixed, origin.values)
-            renaming.collect([values[0], list(values[1].values())], 0)
-            named = {name: renaming.made(one, 0) for name, one in values[1].items()}
-            values = [[renaming.made(one, 0) for one in values[0]], named]
+            change(values, origin)
             text = outline_text(values)
         except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
             continue
         if text not in texts:
             texts.add(text)
-            found.append(Call(function, values, origin.entry, origin.failing, made=True))
+            found.append(Call(origin.function, values, origin.entry, origin.failing, made=True))
     return found
 
 

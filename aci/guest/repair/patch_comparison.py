@@ -63,13 +63,10 @@ def compare(job):
     job.answer({"recorded": len(calls)})
     limit = _time_limit(job, calls)
     seeds = [row for row in _rows(job, calls, limit) if row["base"] != row["patch"] and _is_stable(row)]
-    own = {}
+    own, groups = {}, {}
     for row in seeds:
         call = calls[row["number"]]
         own.setdefault(call.function.__code__, set()).add(call.text)
-    groups = {}
-    for row in seeds:
-        call = calls[row["number"]]
         groups.setdefault(id(call.function), []).append(call)
     is_fixed = partial(is_special, constants=spec["constants"])
     made, renamed = [], []

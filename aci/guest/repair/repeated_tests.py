@@ -2,8 +2,8 @@
 always pass.
 
 If a test passes with other values, something acts on the comparison. Only literals count that a test compares for
-equality, in its function. Standard library only, for the target's own
-Python (3.6 and later).
+equality, in its function.
+Standard library only, for the target's own Python (3.6 and later).
 """
 
 import ast

@@ -30,7 +30,7 @@ ORIGINAL = {name: (module, dict(vars(module))) for name, module in _library_modu
 
 
 def replaced_names():
-    """Return the dotted names that now stand for another object than the callable that they stood for."""
+    """Return the dotted names of callables that now refer to another object."""
     return sorted(
         "%s.%s" % (module, name)
         for module, (holder, values) in ORIGINAL.items()

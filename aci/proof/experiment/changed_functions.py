@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from aci.repository.python_source import parse
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-USES = ast.Name | ast.Attribute
 AGAIN = "'"
 
 
@@ -103,5 +103,11 @@ def names_outside_functions(tree: ast.Module) -> set[str]:
     """Return the names that code outside of functions uses, decorators of functions included: it runs on import."""
     outline = _Outline().visit(deepcopy(tree))
     decorators = [one for function in functions_of(tree).values() for one in function.decorator_list]
-    nodes = [node for part in (outline, *decorators) for node in ast.walk(part)]
-    return {node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, USES)}
+    return {name for part in (outline, *decorators) for name in used_names(part)}
+
+
+def used_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of variables and attributes below a node."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            yield node.id if isinstance(node, ast.Name) else node.attr

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
 from aci.proof.experiment.change_contact import NOTHING, ChangedCode, Contact
-from aci.proof.experiment.changed_functions import AGAIN, USES, Function, functions_of
+from aci.proof.experiment.changed_functions import AGAIN, Function, functions_of, used_names
 from aci.proof.proof_run import ProofRun, format_names
 from aci.repository.added_tests import SCRIPTS
 from aci.repository.patch import is_test
@@ -212,10 +212,7 @@ def _decorated_functions(trial: ProofRun, changed: ChangedCode, names: set[str])
     for path in changed.lines:
         tree = parse(trial.text(trial.proved, path))
         for name, node in (functions_of(tree) if tree else {}).items():
-            used = [part for one in node.decorator_list for part in ast.walk(one)]
-            if names & {
-                part.id if isinstance(part, ast.Name) else part.attr for part in used if isinstance(part, USES)
-            }:
+            if any(used in names for one in node.decorator_list for used in used_names(one)):
                 yield path, name
 
 
@@ -329,6 +326,4 @@ class Sources:
         for path in paths if len(paths) < COMMON else ():
             for dotted, node in self.functions(path).items():
                 if name in dotted.split("."):
-                    for part in ast.walk(node):
-                        if isinstance(part, ast.Name | ast.Attribute):
-                            yield part.id if isinstance(part, ast.Name) else part.attr
+                    yield from used_names(node)
