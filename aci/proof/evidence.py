@@ -67,16 +67,20 @@ def innermost_file(result: TestResult) -> str:
 
 def adds_name(diff: str, added_paths: Sequence[str], name: str) -> bool:
     """Whether a patch defines `name`, or adds its file if it is a module."""
-    last = name.rpartition(".")[2]
     modules = {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"}
     if any(path == module or path.endswith("/" + module) for path in added_paths for module in modules):
         return True
-    word = re.escape(last)
+    return defines_name(added_lines(diff), name)
+
+
+def defines_name(lines: Iterable[str], name: str) -> bool:
+    """Whether one of the lines of code defines the last part of a dotted name."""
+    word = re.escape(name.rpartition(".")[2])
     defines = re.compile(
         rf"\b(?:def|class)\s+{word}\b|\b{word}\s*(?::[^=\n]+)?=(?!=)|\b{word}\s*:|\bimport\b.*\b{word}\b|\bas\s+{word}\b"
         rf"|['\"]{word}['\"]|^\s*\(?\s*{word}\s*,?\s*\)?$"
     )
-    return any(defines.search(line) for line in added_lines(diff))
+    return any(defines.search(line) for line in lines)
 
 
 def added_lines(diff: str) -> list[str]:
@@ -149,7 +153,12 @@ def is_one_of_modules(path: str, modules: set[str]) -> bool:
 
 def is_in_prose(text: str, value: str) -> bool:
     """Whether an issue's text contains a value outside its code."""
-    return bool(re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", CODE.sub(" ", text)))
+    return bool(re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", prose(text)))
+
+
+def prose(text: str) -> str:
+    """Return an issue's text without its code."""
+    return CODE.sub(" ", text)
 
 
 def find_contradiction(text: str, id: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from aci.proof import evidence
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
+from aci.proof.experiment.issue_relevance import Sources
 from aci.proof.proof_run import ProofRun, fails, format_names, passes
 from aci.proof.runner_independence import TestProcess, check_runner_independence, recorded_process
 from aci.repository.added_tests import COPY
@@ -166,10 +167,15 @@ def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
     if result is None or not result.bad:
         return False
     name = evidence.missing_name(result)
-    if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name):
+    if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name) and not _has_name(trial, name):
         trial.note(f"A failure is not counted: {name!r} is missing, and the patch does not add it.")
         return False
     return True
+
+
+def _has_name(trial: ProofRun, name: str) -> bool:
+    """Whether the source of the base defines a name, which the patch may make available where it was missing."""
+    return any(evidence.defines_name(text.splitlines(), name) for text in Sources(trial).texts())
 
 
 def _only_slow(

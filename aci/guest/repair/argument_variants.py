@@ -6,7 +6,10 @@ Standard library only, for the target's own Python (3.6 and later).
 """
 
 import copy
+import datetime
+import decimal
 import enum
+import fractions
 import random
 import re
 import string
@@ -23,6 +26,21 @@ ATOMS = (int, float, complex, bool, str, bytes, type(None))
 DEEPEST = 6
 """Number of nesting levels in which objects are renamed."""
 WORD = re.compile(r"[^\W\d_]+|\d+")
+TOKEN = re.compile(r"\w+|\W+")
+LEAST_WORDS = 3
+"""Minimum number of words of a text that is often changed by words instead of letters."""
+DATES = (datetime.date, datetime.time, datetime.timedelta)
+STEPS = (
+    datetime.timedelta(days=1),
+    datetime.timedelta(days=31),
+    datetime.timedelta(days=365),
+    datetime.timedelta(hours=1),
+    datetime.timedelta(minutes=10),
+    datetime.timedelta(seconds=1),
+)
+PLAIN = (bool, int, float, str, tuple, dict, set, frozenset, decimal.Decimal, fractions.Fraction, *DATES)
+STATE = 0.3
+"""Share of a method's variants in which the object's state is changed instead of an argument."""
 BEYOND = 0.15
 """Share of numbers that may exceed the recorded bounds, since a few calls do not show all valid values."""
 
@@ -44,7 +62,7 @@ def vary_calls(calls, most, constants, read=(), is_fixed=lambda value: False):
     def vary(values, origin):
         bound = is_method(function, values)
         where = [place for place in places(values)[bound:] if not is_fixed(part(values, place))]
-        if bound and not where:  # then what varies is the object's state
+        if bound and (not where or (getattr(values[0][0], "__dict__", None) and chance.random() < STATE)):
             alter(part(values, (0, 0)), chance, read)
             where = ()
         for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
@@ -90,7 +108,7 @@ def _new_calls(calls, most, chance, change):
 
 
 class Renaming:
-    """One-to-one replacement of the letters, digits and numbers in values."""
+    """One-to-one replacement of the letters, digits, numbers and dates in values."""
 
     def __init__(self, chance, is_fixed, shared):
         """Objects in `shared` are not changed."""
@@ -99,9 +117,11 @@ class Renaming:
         self._seen = set()
         self._made = {id(one) for one in reachable([shared[0], list(shared[1].values())])}
         self._new = None
-        alphabet, digits = string.ascii_lowercase, "123456789"
-        made = dict(zip(alphabet, chance.sample(alphabet, len(alphabet))))
-        made.update(zip(digits, chance.sample(digits, len(digits))))
+        self._days = datetime.timedelta(chance.randint(400, 4000))
+        made = {}
+        for row in (string.ascii_lowercase, "123456789"):
+            mixed = chance.sample(row, len(row))
+            made.update(zip(mixed, mixed[1:] + mixed[:1]))
         self._letters = dict(made, **{old.upper(): new.upper() for old, new in made.items()})
 
     def collect(self, value, depth):
@@ -119,6 +139,8 @@ class Renaming:
         kind = type(value)
         if kind in (int, float):
             return self._number(value)
+        if isinstance(value, datetime.date):
+            return value + self._days
         if kind is str:
             return WORD.sub(lambda word: self._word(word.group()), value)
         if kind in (list, tuple, set, frozenset):
@@ -190,6 +212,7 @@ class Common:
         self.constants = [one for one in constants if type(one) in {type(number) for number in numbers}]
         self.least = next((least for least in (1, 0) if numbers and min(numbers) >= least), None)
         self.most = 2 * max(numbers) + 3 if numbers else None
+        self.words = sorted({word for one in values if isinstance(one, str) for word in re.findall(r"\w+", one)})
         self.letters = sorted({letter for one in values if isinstance(one, str) for letter in one})
         rows = [one for one in values if isinstance(one, (list, tuple))]
         long = [one for one in rows if len(one) > 2]
@@ -209,9 +232,17 @@ class Common:
             made = self._number(value, chance)
             return made if chance.random() < BEYOND else self._bounded(made)
         if kind is str:
+            if len(self.words) >= LEAST_WORDS and len(value.split()) > 1 and chance.random() < 0.5:
+                return self._sentence(value, chance)
             letters = self.letters or ["a"]
             changed = items(list(value), chance, lambda one: chance.choice(letters), lambda: chance.choice(letters))
             return "".join(changed)
+        if kind in (decimal.Decimal, fractions.Fraction):
+            return chance.choice((value + 1, value - 1, value * 2, value + kind(chance.randint(1, 99)) / 10, -value))
+        if isinstance(value, DATES):
+            return shifted(value, chance)
+        if isinstance(value, enum.Enum):
+            return chance.choice(list(kind))
         if kind in (list, tuple):
             return kind(self._row(list(value), chance))
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
@@ -230,6 +261,22 @@ class Common:
             alter(value, chance, self.read)
             return value
         return copy.deepcopy(chance.choice(self.pool)) if self.pool else value
+
+    def _sentence(self, value, chance):
+        """Return the text with one word replaced, removed, repeated, or exchanged with another."""
+        tokens = TOKEN.findall(value)
+        places = [number for number, token in enumerate(tokens) if token[0].isalnum()]
+        one, other = chance.choice(places), chance.choice(places)
+        kind = chance.randrange(4)
+        if kind == 0:
+            del tokens[one : one + 2]
+        elif kind == 1:
+            tokens[one:one] = [tokens[one], " "]
+        elif kind == 2:
+            tokens[one], tokens[other] = tokens[other], tokens[one]
+        else:
+            tokens[one] = chance.choice(self.words)
+        return "".join(tokens)
 
     def _number(self, value, chance):
         near = [value + 1, value - 1, value + chance.randint(-9, 9), 2 * value, type(value)(value // 2)]
@@ -266,6 +313,17 @@ class Common:
         return changed
 
 
+def shifted(value, chance):
+    """Return another date, time or duration."""
+    step = chance.choice(STEPS) * chance.choice((-1, 1)) * chance.randint(1, 3)
+    if isinstance(value, datetime.time):
+        moment = datetime.datetime.combine(datetime.date(2000, 1, 1), value) + step
+        return moment.timetz()
+    if not isinstance(value, (datetime.datetime, datetime.timedelta)):
+        step = datetime.timedelta(step.days or chance.choice((-1, 1)))
+    return value + step
+
+
 def alter(value, chance, read=()):
     """Change, in place, one attribute of an object or of one reachable from it to a value from similar objects.
 
@@ -284,7 +342,7 @@ def alter(value, chance, read=()):
     if isinstance(old, list):
         parts = [part for one in there if isinstance(one, list) for part in one] or holders
         new = items(list(old), chance, lambda one: chance.choice(parts), lambda: chance.choice(parts))
-    elif type(old) in (bool, int, float, str):
+    elif isinstance(old, PLAIN):
         new = Common(there, ()).made(old, chance)
     else:
         new = chance.choice(there + [one for one in holders if type(one) is type(old)])

@@ -17,7 +17,7 @@ from ..call_frames import call_arguments
 from ..forked_sandbox import run_forked
 from ..value_text import HIDDEN, Shower, call_text, full_text
 from .answer_collection import answer_digest, clear_caches
-from .argument_variants import is_method, rename_calls, vary_calls
+from .argument_variants import is_method, reachable, rename_calls, vary_calls
 from .base_version import load_files, restore_base
 from .change_contact import run_contact
 from .item_runners import run_watched
@@ -33,9 +33,10 @@ SLOWER, LEAST_SECONDS = 20, 0.02
 PATIENCE = 30.0
 """Wall-clock seconds after which a silent child is killed."""
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
+MOST_STATE = 30
 MOST_LOOKED = 50
 """Maximum number of nested calls of which the arguments are looked at."""
-RENAMED = 12
+RENAMED = 40
 """Number of variants of each function's calls in which all words and numbers are others."""
 LONGEST = 200
 UNKNOWN = "!unknown argument"
@@ -161,8 +162,11 @@ def _rows(job, calls, limit, own=()):
 
 def _row(call, number, base, again, patch):
     """Return a dict: the call's `text`, its answers (see `answer_collection.py`) and `texts` of the first and the last,
-    and for each argument its type, its value if it is a scalar, and whether it is empty, and its `features`. `nested`
-    tells whether a changed function gets what it gets in the tests, inside of the call."""
+    and for each argument its type, its value if it is a scalar, and whether it is empty, and its `features`.
+
+    `state` has the scalars in a method's object. `nested` tells whether a changed function gets what it gets in the
+    tests, inside of the call.
+    """
     positional, named = call.values
     own = [*positional[is_method(call.function, call.values) :], *named.values()]
     return {
@@ -176,7 +180,17 @@ def _row(call, number, base, again, patch):
         "nested": patch[2],
         "arguments": [_argument(value) for value in own],
         "features": [_features(value) for value in own],
+        "state": _state(call) if is_method(call.function, call.values) else [],
     }
+
+
+def _state(call):
+    """Return the type and `repr` of scalars in the attributes of a method's object."""
+    values = [value for one in reachable(call.values[0][0]) for name, value in vars(one).items() if name not in HIDDEN]
+    values += [part for value in values if type(value) in (list, tuple, set, frozenset) for part in value]
+    values += [part for value in values if type(value) is dict for pair in value.items() for part in pair]
+    found = [one for one in values if type(one) in SCALARS and not is_special(one, ())]
+    return [[type(one).__name__, repr(one)[:LONGEST]] for one in found[:MOST_STATE]]
 
 
 def _argument(value):

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
-from aci.proof.experiment.listed_values import Listed
+from aci.proof.experiment.listed_values import ALL, Listed
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
@@ -27,6 +27,9 @@ VARIANTS, LEAST_VALID = 60, 10
 LITERAL_SHARE = 0.03
 """Maximum share of differing variants for a patch that fits the examples only."""
 LEAST_CONSTANT = 5
+RENAMED_SHARE, LEAST_RENAMED = 0.1, 20
+"""Maximum share of differing variants for a patch that changes no answer if all words and numbers are others, and the
+minimum number of such variants."""
 SAME_SHARE = 1 / 3
 """Minimum share of variants that get the very change of a test for a function that has few answers near the tests."""
 EXCEPTION = re.compile(
@@ -43,6 +46,8 @@ SIMPLE = re.compile(r"!|(?:bool|int|NoneType):")
 """Answers that many inputs share."""
 ONE_OF_TWO = re.compile(r"!|(?:bool|NoneType):")
 """Answers that a right patch may give for all variants, since these are similar to the tests' values."""
+EMPTY = {"None", "False", "0", "0.0", "''", "b''", "[]", "()", "{}", "set()"}
+"""Answers that are passed on from special arguments, which are not varied."""
 LEAST_NUMBER = 5
 """Minimum absolute value of a number of the base next to which numbers count as special."""
 MOST_FUNCTIONS = 200
@@ -51,10 +56,12 @@ LEAST_OTHERS, BY_CHANCE = 5, 0.01
 changes none of them by chance."""
 EXAMPLES, LONGEST = 3, 160
 VERSIONS = ("base", "patch")
+ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
 SPECIAL = "The tests concern special values, which cannot be varied."
 SAME = "The patch changes the behaviour where the base answers as in the tests."
-NAMED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
+LISTED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
+NAMED = "The issue is about the one value for which the behaviour changes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class ComparedCall:
     features: tuple[frozenset[str], ...] = ()
     nested: bool = False
     renamed: bool = False
+    state: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +177,19 @@ def _judge(
     same = [call for call in differing if (call.base, call.patch) in changes]
     is_alike = not is_simple(own) and len(same) >= SAME_SHARE * len(valid)
     if _is_constant(valid, differing, own):
-        if all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
+        is_empty = all(call.texts[1] in EMPTY for call in seeds if len(call.texts) == len(VERSIONS))
+        if is_empty or all(map(ONE_OF_TWO.match, own)) or len({call.base for call in differing}) == 1:
             return "undecided", f"The patch gives the same answer for {count}."
         if is_alike:
             return "undecided", SAME
         return "examples only", f"The patch gives the tests' own answers for {count}."
     is_plain = is_simple(own) or _has_few_answers(valid)
-    others = [call for call in differing if is_plain or call.patch not in own]
-    if len(valid) >= LEAST_VALID and len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1:
-        if is_alike or is_named(seeds, issue, listed):
-            return "undecided", SAME if is_alike else NAMED
+    others = [call for call in differing if is_plain or call.patch not in own or (call.base, call.patch) in changes]
+    is_literal = len(others) <= max(1, LITERAL_SHARE * len(valid)) and len(other) <= 1
+    is_kept = len(renamed) >= LEAST_RENAMED and not other and len(differing) <= RENAMED_SHARE * len(valid)
+    if len(valid) >= LEAST_VALID and (is_literal or is_kept):
+        if reason := SAME if is_alike else why_one_value(seeds, issue, listed):
+            return "undecided", reason
         return "examples only", f"The patch changes the behaviour for {count}."
     if len(valid) < LEAST_VALID:
         return "undecided", f"Only {len(valid)} variants of the tests' values could be compared."
@@ -274,20 +285,40 @@ def _has_few_answers(valid: Sequence[ComparedCall]) -> bool:
     return len({call.base for call in valid}) <= FEW_ANSWERS
 
 
-def is_named(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> bool:
-    """Whether the only argument is a scalar that the prose of the issue contains, and one more of those that the base
-    lists, or an exception as the issue says."""
-    arguments = [call.arguments[0] for call in seeds if len(call.arguments) == 1 and call.arguments[0][1]]
-    is_exception = bool(EXCEPTION.search(issue))
-    found = [value for kind, value, _ in arguments if is_exception or {(kind, ""), (kind, value)} & listed]
-    return len([value for value in found if is_in_prose(issue, value.strip("'\""))]) == len(seeds)
+def why_one_value(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
+    """Return why a right patch may change the behaviour for the tests' values only, as a sentence, or "".
+
+    The only argument of each call of a function is a scalar, or its object has one, and the prose of the issue contains
+    it: the title, a text that speaks of an exception, or any if the base lists such values. Other functions may call
+    this one.
+    """
+    functions = dict.fromkeys(call.function for call in seeds)
+    found = [_why_one([call for call in seeds if call.function == one], issue, listed) for one in functions]
+    return next(filter(None, found), "")
+
+
+def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
+    title = issue if EXCEPTION.search(issue) else issue.strip().partition("\n")[0]
+    if all(_names_value(call, title) for call in seeds):
+        return NAMED
+    return LISTED if all(_names_value(call, issue, listed) for call in seeds) else ""
+
+
+def _names_value(call: ComparedCall, text: str, listed: Listed = ALL) -> bool:
+    """Whether the prose of a text contains the only argument of a call, or a value in the object of a method."""
+    own = [(kind, value) for kind, value, _ in call.arguments if value] if len(call.arguments) == 1 else []
+    known = [(kind, value) for kind, value in (*own, *call.state) if {(kind, ""), (kind, value)} & listed]
+    return any(is_in_prose(text, value.strip("'\"")) for _, value in known)
 
 
 def special_constants(file: ChangedFile) -> set[tuple[str, str]]:
-    """Return the type and `repr` of each scalar constant of the base of which the patch adds no further copy, and of
-    the integers next to such integers."""
+    """Return the type and `repr` of each scalar constant of the base of which the patch adds no further copy, or
+    that is a limit, and of the integers next to such integers."""
     before, after = _constants(file.before), _constants(file.after)
-    kept = {one: value for one, (count, value) in before.items() if after.get(one, (0, None))[0] <= count}
+    limits = _limits(file.before)
+    kept = {
+        one: value for one, (count, value) in before.items() if after.get(one, (0, None))[0] <= count or one in limits
+    }
     near = [
         (int.__name__, repr(number))
         for value in kept.values()
@@ -295,6 +326,18 @@ def special_constants(file: ChangedFile) -> set[tuple[str, str]]:
         for number in (value - 1, value + 1)
     ]
     return {*kept, *(one for one in near if after.get(one, (0, None))[0] == before.get(one, (0, None))[0])}
+
+
+def _limits(text: str) -> set[tuple[str, str]]:
+    """Return the type and `repr` of each constant that is compared by order with a variable."""
+    tree, found = parse(text), set[tuple[str, str]]()
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Compare) and all(
+            isinstance(one, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for one in node.ops
+        ):
+            values = [one.value for one in (node.left, *node.comparators) if isinstance(one, ast.Constant)]
+            found |= {(type(value).__name__, repr(value)) for value in values}
+    return found
 
 
 def new_attributes(file: ChangedFile) -> set[str]:
@@ -338,6 +381,7 @@ def _parse(row: object) -> ComparedCall | None:
         tuple(frozenset(map(str, _list(one))) for one in _list(row.get("features"))),
         row.get("nested") is True,
         row.get("renamed") is True,
+        tuple((str(one[0]), str(one[1])) for one in _list(row.get("state")) if isinstance(one, list) and len(one) == 2),
     )
 
 

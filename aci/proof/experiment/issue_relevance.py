@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from aci.issue_text.issue_mentions import INLINE, STOP_WORDS, find_mentions, is_identifier_like, split_identifier
+from aci.proof.evidence import prose
 from aci.proof.experiment.change_contact import NOTHING, ChangedCode, Contact
 from aci.proof.experiment.changed_functions import AGAIN, Function, functions_of, used_names
 from aci.proof.proof_run import ProofRun, format_names
@@ -25,6 +26,7 @@ VENDORED = {
     *("build", "dist"),
 }
 DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+DEFINITION = re.compile(r"\b(?:def|class)\s+\w+")
 IMPORTS = re.compile(r"^(?:from|import)[ \t](?:[^(\n]*\([^)]*\)|.*)", re.MULTILINE)
 MOST_FILES, MOST_BYTES = 3000, 1_000_000
 MOST_PARSED = 60
@@ -41,6 +43,13 @@ MOST_OWN = 2
 """Maximum number of times that a name which nothing uses occurs in the sources of base and patch."""
 LEAST_NODES = 8
 """Minimum size of a function, in nodes of its syntax tree, for an equal one to count as its copy."""
+FEATURE = re.compile(
+    r"(?i)\b(?:adds?|support|provide|introduce|implement|feature|offer|options?|allow|would (?:like|be nice)"
+    r"|there is no|there should be|no way to|need (?:a|an|to)|needs (?:a|an|to)|want|wish|expose|proposal)\b"
+)
+"""Words of an issue that asks for something new, which it need not name exactly."""
+DISCOVERY = re.compile(r"__subclasses__|__init_subclass__|metaclass|entry_points|iter_modules|import_module|getmembers")
+"""Code that finds classes and modules without their names."""
 COMMON = 5
 """A name with at least this number of definitions says little about what the issue is about."""
 
@@ -58,25 +67,27 @@ def find_missing_change(trial: ProofRun) -> str:
 def find_missing_names(trial: ProofRun, names: Collection[str]) -> str:
     """Return why tests that fail only because these names are missing do not concern the issue, as a sentence.
 
-    Returns "" if they may: the issue names one of them, or nothing that the base defines; a class that it names gets
-    them; or the source uses them.
+    Returns "" if they may: the issue names one of them, or nothing that the base defines; or it asks for something new,
+    and a class that it names gets them, or the source uses them.
     """
     wanted = {name.rpartition(".")[2] for name in names}
     if not wanted or wanted & set(re.findall(r"\w+", trial.issue.text)):
         return ""
-    sources = Sources(trial)
-    mentioned = sources.defined(_code_names(trial))
-    paths = [path for path in trial.parts.source if path.endswith(".py")]
-    added = [(path, name) for path in paths for name in _function_names(trial, path)]
-    if any(name.rpartition(".")[2] in wanted and mentioned.keys() & set(name.split(".")) for _, name in added):
-        return ""
-    text = "\n".join(trial.text(trial.proved, path) for path in paths)
-    if wanted & set(re.findall(r"\w+", re.sub(r"\b(?:def|class)\s+\w+", "", text))):
-        return ""
-    if not mentioned:
+    mentioned = Sources(trial).defined(_code_names(trial))
+    if not mentioned or (FEATURE.search(prose(trial.issue.text)) and _may_be_wanted(trial, wanted, mentioned.keys())):
         return ""
     missing, about = format_names(sorted(wanted)), format_names(sorted(mentioned))
     return f"Without the patch the tests fail only because {missing} is missing; the issue's {about} answers as before."
+
+
+def _may_be_wanted(trial: ProofRun, names: set[str], mentioned: Collection[str]) -> bool:
+    """Whether the patch adds one of the names to a class that is mentioned, or uses one of them."""
+    paths = [path for path in trial.parts.source if path.endswith(".py")]
+    added = [name.split(".") for path in paths for name in _function_names(trial, path)]
+    if any(parts[-1] in names and not set(parts).isdisjoint(mentioned) for parts in added):
+        return True
+    text = "\n".join(trial.text(trial.proved, path) for path in paths)
+    return not names.isdisjoint(re.findall(r"\w+", DEFINITION.sub("", text)))
 
 
 def _function_names(trial: ProofRun, path: str) -> Iterable[str]:
@@ -121,7 +132,8 @@ def find_irrelevance(trial: ProofRun, changed: ChangedCode, contact: Contact) ->
     names = {name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions}
     functions += list(_decorated_functions(trial, changed, names))
     executed = {name for _, name in contact.functions} | {part for _, name in functions for part in name.split(".")}
-    if not _shares_words(functions, text) and (unused := _unused_functions(trial, sources, changed, functions)):
+    is_asked = FEATURE.search(prose(text)) and _shares_words(functions, text)
+    if not is_asked and (unused := _unused_functions(trial, sources, changed, functions)):
         return f"The tests show only new code that nothing uses and the issue does not name: {format_names(unused)}."
     if not functions or executed & mentioned.keys() or _shares_words(functions, text):
         return ""
@@ -158,7 +170,11 @@ def _irrelevant_names(trial: ProofRun, changed: ChangedCode) -> str:
     own = Counter(words)
     if not names or "__all__" in names or any(own[name] > MOST_OWN for name in names):
         return ""
-    if not mentioned or names & set(re.findall(r"\w+", trial.issue.text)):
+    if names & set(re.findall(r"\w+", trial.issue.text)):
+        return ""
+    if not names & set(re.findall(r"\w+", "\n".join(sources.texts()))) and all(own[name] == 1 for name in names):
+        return f"The patch adds only {format_names(sorted(names))}, which nothing uses and the issue does not name."
+    if not mentioned:
         return ""
     if sources.reaches(mentioned, names):
         return ""
@@ -179,32 +195,40 @@ def _changed_names(trial: ProofRun, path: str) -> Iterator[str]:
 def _unused_functions(
     trial: ProofRun, sources: Sources, changed: ChangedCode, functions: Sequence[tuple[str, str]]
 ) -> list[str]:
-    """Return the names of the functions, if all are new, no other source uses one, and the issue names none.
+    """Return the names of the functions, or of the new classes with them, if all are new, no other source uses one, and
+    the issue names none.
 
-    Methods that Python calls, and those of which the base has others of the same name, may be used unseen.
+    Functions that Python calls, those of which the base has others of the same name, and those that may be registered
+    or discovered may be used unseen.
     """
-    names = sorted({name.rpartition(".")[2].rstrip(AGAIN) for _, name in functions})
     if not functions or any(one not in changed.added for one in functions):
         return []
-    if any(name.startswith("__") or sources.has(name) for name in names) or _may_be_registered(trial, functions):
-        return []
+    names = set[str]()
+    for path, dotted in functions:
+        owner, name = dotted.split(".")[0], dotted.rpartition(".")[2].rstrip(AGAIN)
+        is_new_class = owner != name and not sources.has(owner)
+        if _may_be_registered(trial, sources, path, dotted):
+            return []
+        if not is_new_class and (name.startswith("__") or sources.has(name)):
+            return []
+        names.add(owner if is_new_class else name)
     paths = [path for path in trial.parts.source if path.endswith(".py")]
     text = "\n".join([trial.issue.text, *sources.texts(), *(trial.text(trial.proved, path) for path in paths)])
-    uses = set(re.findall(r"\w+", re.sub(r"\b(?:def|class)\s+\w+", "", text)))
-    classes = {part for _, name in functions for part in name.split(".")[:-1] if not sources.has(part)}
-    return [] if uses & {*names, *classes} else names
+    return sorted(names) if names.isdisjoint(re.findall(r"\w+", DEFINITION.sub("", text))) else []
 
 
-def _may_be_registered(trial: ProofRun, functions: Iterable[tuple[str, str]]) -> bool:
-    """Whether a function has a decorator, or is a method of a class with bases, so that it may be called unseen."""
-    for path, name in functions:
-        tree = parse(trial.text(trial.proved, path))
-        node = functions_of(tree).get(name) if tree else None
-        classes = [one for one in ast.walk(tree) if isinstance(one, ast.ClassDef)] if tree else []
-        above = set(name.split(".")[:-1])
-        if node is None or node.decorator_list or any(one.bases and one.name in above for one in classes):
-            return True
-    return False
+def _may_be_registered(trial: ProofRun, sources: Sources, path: str, name: str) -> bool:
+    """Whether a function has a decorator, or is a method of a class that has one or that its bases may know."""
+    tree = parse(trial.text(trial.proved, path))
+    node = functions_of(tree).get(name) if tree else None
+    if tree is None or node is None or node.decorator_list:
+        return True
+    classes = [one for one in ast.walk(tree) if isinstance(one, ast.ClassDef) and one.name in name.split(".")[:-1]]
+    bases = [base for one in classes for base in one.bases]
+    is_known = all(isinstance(base, ast.Name) and (base.id == "object" or sources.has(base.id)) for base in bases)
+    if any(one.decorator_list or one.keywords for one in classes) or not is_known:
+        return True
+    return bool(classes) and any(DISCOVERY.search(text) for text in sources.texts())
 
 
 def _decorated_functions(trial: ProofRun, changed: ChangedCode, names: set[str]) -> Iterator[tuple[str, str]]:

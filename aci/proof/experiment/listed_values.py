@@ -43,7 +43,7 @@ def _kinds(node: ast.AST) -> Iterator[str]:
             yield from _types(values)
         case ast.Constant(value=str(text)) if "|" in text:
             yield from ("str", "str")
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split")) if " " in text.strip():
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="split")) if len(text.split()) > 1:
             yield from ("str", "str")
         case ast.Match(cases=cases):
             patterns = [part for case in cases for part in ast.walk(case.pattern)]

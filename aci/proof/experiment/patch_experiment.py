@@ -12,7 +12,7 @@ from threading import Event
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
 from aci.proof.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from aci.proof.experiment.changed_functions import ChangedFile, functions_of
-from aci.proof.experiment.generality import EXCEPTION, NAMED, Comparison, Generality, compare_versions
+from aci.proof.experiment.generality import NAMED, Comparison, Generality, compare_versions
 from aci.proof.experiment.issue_relevance import (
     find_irrelevance,
     find_missing_change,
@@ -103,8 +103,7 @@ def _try_patch(trial: ProofRun, after: Workspace, tests: tuple[str, ...], others
         advice = "Solve the general case, and test other values."
         return Finding(generality, reason, f"The patch fits the tests' own values only. {advice} {reason}")
     found = Finding(generality, reason)
-    is_exception = reason == NAMED and EXCEPTION.search(trial.issue.text)
-    return found if generality == "shown" or is_exception else _with_literals(trial, files, tests, found)
+    return found if generality == "shown" or reason == NAMED else _with_literals(trial, files, tests, found)
 
 
 def _find_manipulation(trial: ProofRun, contact: Contact) -> str:

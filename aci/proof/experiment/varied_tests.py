@@ -12,16 +12,15 @@ from aci.proof.experiment.changed_functions import ChangedFile
 from aci.proof.experiment.generality import (
     LEAST_VALID,
     LITERAL_SHARE,
-    NAMED,
     ComparedCall,
     Comparison,
     Generality,
     describe_job,
-    is_named,
     is_simple,
     is_valid,
     judge_generality,
     parse_calls,
+    why_one_value,
 )
 from aci.proof.experiment.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
@@ -74,8 +73,8 @@ def judge_copies(calls: Sequence[ComparedCall], issue: str, listed: Listed = fro
     if len(chosen) < LEAST_VALID:
         return "undecided", f"Only {len(chosen)} copies of the tests with other values could be compared."
     if not differing:
-        named = is_named(seeds, issue, listed)
-        return ("undecided", NAMED) if named else ("examples only", f"The patch changes the behaviour for {count}.")
+        reason = why_one_value(seeds, issue, listed)
+        return ("undecided", reason) if reason else ("examples only", f"The patch changes the behaviour for {count}.")
     own = {call.patch for call in seeds}
     if all(call.patch in own for call in (chosen if is_simple(own) else differing)):
         return "undecided", f"The patch gives the same answer for {count}."

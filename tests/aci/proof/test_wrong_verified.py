@@ -149,6 +149,18 @@ UNTIED = {
         {"shop/helpers.py": "def slug(text):\n    return text.lower().replace(' ', '-')\n"},
         "from shop.helpers import slug; assert slug('A B') == 'a-b'",
     ),
+    "new helper that shares a word with the issue": (
+        {"calc.py": CALC["calc.py"] + "\n\ndef add_all(numbers):\n    return sum(numbers)\n"},
+        "from calc import add_all; assert add_all([2, 3]) == 5",
+    ),
+    "new class that nothing uses": (
+        {"shop/right.py": "class Right:\n    def add(self, a, b):\n        return a + b\n"},
+        "from shop.right import Right; assert Right().add(2, 3) == 5",
+    ),
+    "new constant that nothing uses": (
+        {"calc.py": "IS_RIGHT = True\n\n" + CALC["calc.py"]},
+        "import calc; assert getattr(calc, 'IS_RIGHT', False)",
+    ),
     "other function": (
         {"calc.py": CALC["calc.py"].replace("2 * a", "2 * abs(a)")},
         "from calc import double; assert double(-3) == 6",
@@ -173,6 +185,28 @@ def test_test_that_is_not_tied_to_the_issue_shows_nothing(prove_calc, form, tmp_
         verdict = prove_calc(patch | {"tests/test_add.py": f"def test_add():\n    {line}\n"}, base)
     assert verdict.kind == "unproven"
     assert verdict.red
+
+
+@pytest.mark.slow
+def test_name_that_the_issue_asks_for_in_other_words_is_tied_to_it(prove_patch):
+    base = {
+        "calc.py": "class Stack:\n    def __init__(self): self.items = []\n",
+        "tests/test_calc.py": "def test(): pass\n",
+    }
+    test = "from calc import Stack\n\n\ndef test_stack():\n    assert Stack().is_empty()\n"
+    patch = base["calc.py"] + "\n    def is_empty(self): return not self.items\n"
+    issue = Issue("There is no way to ask whether a `Stack` holds something")
+    verdict = prove_patch({"calc.py": patch, "tests/test_stack.py": test}, base, issue=issue, command="")
+    assert verdict.kind == "verified", verdict.notes
+
+
+@pytest.mark.slow
+def test_missing_attribute_of_another_class_of_the_base_shows_the_issue(prove_calc):
+    base = "class Base:\n    def copy(self):\n        return Base()\n\n\n"
+    base += "class Child(Base):\n    def size(self):\n        return 3\n"
+    test = "from calc import Child\n\n\ndef test_copy():\n    assert Child().copy().size() == 3\n"
+    patch = {"calc.py": base.replace("return Base()", "return type(self)()"), "tests/test_copy.py": test}
+    assert prove_calc(patch, {"calc.py": base, "tests/test_calc.py": "def test_any(): pass\n"}).kind == "verified"
 
 
 @pytest.mark.slow

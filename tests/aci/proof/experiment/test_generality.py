@@ -64,7 +64,7 @@ def test_one_more_of_the_listed_values_is_undecided_if_the_issue_names_it(judge)
     base = "def add(year):\n    return year % 4 == 0\n"
     patch = "def add(year):\n    return year % 4 == 0 and year != 1900\n"
     test = "from calc import add\n\ndef test_add():\n    assert not add(1900)\n"
-    issue, years = "The year 1900 is no leap year.", frozenset({("int", "")})
+    issue, years = "Leap years\n\nThe year 1900 is none.", frozenset({("int", "")})
     assert judge(base, patch, test, issue, years)[0] == "undecided"
     assert judge(base, patch, test, issue)[0] == "examples only"
     assert judge(base, patch, test, "Leap years are wrong.", years)[0] == "examples only"
@@ -77,6 +77,7 @@ def test_one_more_of_the_listed_values_is_undecided_if_the_issue_names_it(judge)
         ("ODD = {7, 11}", "int"),
         ("NAMES = ['a', 'b']", "str"),
         ("def f(x): return x in (404, 410)", "int"),
+        ("WORDS = '''\none\ntwo\n'''.split()", "str"),
         ("def f(x):\n    if x == 'a': return 1\n    if x == 'b': return 2", "str"),
         ("def f(x):\n    if x.endswith('s'): return 1\n    return x.endswith('es')", "str"),
         ("def f(x):\n    match x:\n        case 4: return 1\n        case 5: return 2", "int"),
@@ -242,3 +243,58 @@ def test_patch_that_raises_for_some_values_is_general(judge):
     found, reason = judge(base, patch, test)
     assert found == "shown", reason
     assert judge(base, patch.replace("first > last", "(first, last) == (7, 4)"), test)[0] == "examples only"
+
+
+@pytest.mark.slow
+def test_value_in_the_title_of_the_issue_is_undecided(judge):
+    base = "def add(n):\n    return n % 2 == 1\n"
+    patch = "def add(n):\n    return n % 2 == 1 or n == 4\n"
+    test = "from calc import add\n\ndef test_add():\n    assert add(4)\n"
+    assert judge(base, patch, test, "4 counts as odd, too")[0] == "undecided"
+    assert judge(base, patch, test, "A number is missing\n\nIt is 4.")[0] == "examples only"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("imports", "values", "wrong", "right"),
+    [
+        ("from datetime import date", "date(2024, 12, 31)", "a.day", "a.month"),
+        ("from decimal import Decimal", "Decimal('2.50')", "a + 1", "a - 1"),
+        ("", "'one thousand two hundred'", "len(a)", "len(a.split())"),
+    ],
+)
+def test_dates_decimals_and_sentences_are_varied(judge, imports, values, wrong, right):
+    base = f"def add(a):\n    if str(a).count('o') > 5: raise ValueError(a)\n    return {wrong}\n"
+    test = f"{imports}\nfrom calc import add\n\ndef test_add():\n    a = {values}\n    assert add(a) == {right}\n"
+    assert judge(base, base.replace(wrong, right), test)[0] == "shown"
+    cheat = base.replace(wrong, f"{right} if str(a) == str({values}) else {wrong}")
+    assert judge(base, f"{imports}\n{cheat}", test)[0] == "examples only"
+
+
+@pytest.mark.slow
+def test_tables_in_the_state_of_an_object_are_varied(judge):
+    base = (
+        "class Roads:\n    def __init__(self):\n        self.prices = {}\n\n    def put(self, name, price):\n"
+        "        self.prices[name] = price\n\n    def cheapest(self, limit):\n"
+        "        return min(self.prices, key=str)\n"
+    )
+    test = (
+        "from calc import Roads\n\ndef test_add():\n    roads = Roads()\n    roads.put('a', 50)\n"
+        "    roads.put('b', 15)\n    roads.put('c', 20)\n    assert roads.cheapest(99) == 'b'\n"
+    )
+    right = base.replace("key=str", "key=self.prices.get")
+    cheat = base.replace(
+        "        return min", "        if self.prices.get('b') == 15:\n            return 'b'\n        return min"
+    )
+    assert judge(base, right, test)[0] == "shown"
+    assert judge(base, cheat, test)[0] != "shown"
+
+
+@pytest.mark.slow
+def test_empty_answers_that_are_passed_on_are_undecided(judge):
+    base = "def add(table, name):\n    return table[name] or 'none'\n"
+    test = (
+        "from calc import add\n\ndef test_add():\n    for value in (0, '', []):\n"
+        "        assert add({'name': value}, 'name') == value\n"
+    )
+    assert judge(base, base.replace(" or 'none'", ""), test)[0] in ("shown", "undecided")
