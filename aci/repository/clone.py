@@ -89,19 +89,20 @@ def origin_url(place: Path) -> str:
         return ""
 
 
-def update_clone(url: str, place: Path, commit: str = "") -> bool:
+def update_clone(url: str, place: Path, commit: str = "", token: str = "") -> bool:
     """Fetch all branches and tags into a clone, and `commit` by its id if they do not contain it.
 
-    Servers may have commits that no branch contains. Return False if the commit is not available or the clone is of
-    another URL. Raises WorkspaceError if the server does not answer.
+    Servers may have commits that no branch contains. `token` is used as a GitHub token. Return False if the commit is
+    not available or the clone is of another URL. Raises WorkspaceError if the server does not answer.
     """
     if origin_url(place) != url:
         return False
+    env = token_environment(url, token) if token else {}
     wanted = [EVERYTHING, *([(f"+{commit}:refs/swe-agent/{commit}",)] if commit else [])]
     try:
         with _translated_errors(url, place.parent):
             for each in wanted:
-                _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *each)
+                _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *each, env=env)
                 if not commit or has_commit(place, commit):
                     return True
     except UsageError:

@@ -13,6 +13,7 @@ from agent.engine.run_lifecycle import begin, reopen, result
 from agent.engine.run_result import Result
 from agent.github.pull_request.publish import solve
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
+from agent.run_state.proposed_tree import Proposal
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
 
@@ -61,9 +62,20 @@ def run_to_end(
                 engine.close()
 
 
-def drive_new(issue: Issue, source: Repository, settings: Settings, console: Console, rev: str | None = None) -> int:
-    """Create a run at `rev` and solve it."""
-    return run_to_end(lambda: reopen(begin(issue, source, settings, rev), settings.state, console.happening), console)
+def drive_new(
+    issue: Issue,
+    source: Repository,
+    settings: Settings,
+    console: Console,
+    rev: str | None = None,
+    proposed: Proposal | None = None,
+) -> int:
+    """Create a run at `rev` and solve it, or prove a `proposed` patch."""
+
+    def start() -> Engine:
+        return reopen(begin(issue, source, settings, rev, proposed=proposed), settings.state, console.happening)
+
+    return run_to_end(start, console)
 
 
 def solve_and_show(engine: Engine, console: Console) -> Result:

@@ -34,6 +34,7 @@ from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.progress_event import ProgressEvent
+from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
@@ -74,9 +75,10 @@ def begin(
     rev: str | None = None,
     name: str = "",
     registry: Path | None = None,
+    proposed: Proposal | None = None,
 ) -> Path:
     """Create a new run, write its first records and return its directory; by default its name is based on the current
-    time.
+    time. A `proposed` patch is stored with them.
 
     The run is registered as the user's own in the state folder `registry`, which defaults to the one in the settings.
     If creating the run fails, no files remain.
@@ -93,6 +95,7 @@ def begin(
             with Trees(directory / "trees.git") as trees:
                 base = source.base(trees, rev)
                 known = trees.files(base.tree)
+                notes = [proposal_note(proposed.tree(trees), proposed.name)] if proposed else []
             run = Run(
                 id=directory.name,
                 issue=_masked(issue, keys),
@@ -105,7 +108,7 @@ def begin(
             )
             digest = register(directory, registry or settings.state, encode(run))
             journal = Journal(directory, digest)
-            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)))
+            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)), *notes)
             journal.close()
     except OSError as error:
         raise WorkspaceError(f"A run cannot be stored in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.github.api.action_inputs import Rules
 from agent.github.api.github_client import translate_errors
+from agent.github.api.pull_requests import CLOSES
 from agent.github.task.task_subject import is_own, issue_of_branch
 from agent.github.task.trigger_event import TriggerSkipped
 
@@ -39,4 +40,4 @@ def closing(server: str, name: str, issue: int) -> re.Pattern[str]:
     """Return a pattern that matches one of GitHub's closing keywords followed by a reference to the issue, in any
     notation."""
     where = rf"(?:(?:{re.escape(name)})?#|{re.escape(f'{server}/{name}')}/issues/){issue}\b"
-    return re.compile(rf"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+{where}", re.IGNORECASE)
+    return re.compile(CLOSES + where, re.IGNORECASE)

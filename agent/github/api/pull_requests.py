@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 NEEDS = "pull-requests: write"
+CLOSES = r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?[ \t]+"
+"""Pattern of the keywords with which a pull request closes an issue, in any case."""
 NO_DRAFT = "This repository does not support drafts, so the pull request is an ordinary one."
 
 

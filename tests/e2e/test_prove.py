@@ -1,0 +1,121 @@
+"""`swe-agent prove`: a diff, a branch, staged changes or a pull request of somebody else, proved without a model."""
+
+import pytest
+
+from aci.repository.user_repository import Repository
+from agent.github.api.proposed_changes import fetch_proposed_changes, open_clone
+from agent.instances.patch_input import proposal_from, proposal_from_commits
+from tests.conftest import git
+from tests.e2e.conftest import CALCULATOR, TEST_CORE, Machine, write
+from tests.github_server import Hub
+from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
+
+pytestmark = pytest.mark.slow
+RIGHT = CALCULATOR["calc/core.py"].replace("a - b", "a + b")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A calculator with a branch `fix`, which is not checked out."""
+    folder = write(tmp_path / "calculator", CALCULATOR)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "A calculator")
+    git(folder, "checkout", "-qb", "fix")
+    write(folder, {"calc/core.py": RIGHT, "tests/test_core.py": TEST_CORE})
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Add")
+    git(folder, "checkout", "-q", "main")
+    return folder
+
+
+def test_staged_changes_are_proved(machine: Machine, repository) -> None:
+    write(repository, {"calc/core.py": RIGHT, "tests/test_core.py": TEST_CORE})
+    git(repository, "add", "-A")
+    write(repository, {"calc/core.py": "raise SystemExit('not staged')\n"})
+    result = machine.json("prove", "--staged", "--text", "add() subtracts", "--repo", repository)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    assert result["verdict"]["tests"] == ["tests/test_core.py::CoreTest::test_add"]
+    assert result["usage"]["calls"] == 0
+    assert git(repository, "status", "--porcelain") == "MM calc/core.py\nA  tests/test_core.py", "nothing is changed"
+    git(repository, "rm", "-qf", "tests/test_core.py")
+    git(repository, "checkout", "-q", "HEAD", "calc/core.py")
+    assert machine.json("prove", "--staged", "--repo", repository)["returncode"] == 1, "nothing is staged"
+
+
+@pytest.mark.docker
+def test_branch_and_diff_are_proved_with_the_tests_of_the_base(machine: Machine, repository, tmp_path) -> None:
+    git(repository, "checkout", "-q", "fix")
+    write(repository, {"tests/test_text.py": "", "conftest.py": "collect_ignore_glob = ['*text*']\n"})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "No other tests")
+    git(repository, "checkout", "-q", "main")
+    machine.workspace = "docker"
+    result = machine.json("prove", "--branch", "fix", "--repo", repository)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+    left_out = "Changes to existing tests, test configuration and files that run the tests were left out"
+    assert any(note.startswith(left_out) for note in result["verdict"]["notes"])
+    diff = tmp_path / "fix.diff"
+    diff.write_text(git(repository, "diff", "main", "fix", "--", "calc") + "\n")
+    result = machine.json("prove", "--patch", diff, "--repo", repository)
+    assert result["returncode"] == 6, "there is no test that shows it"
+
+
+def test_patch_from_elsewhere_is_not_run_without_isolation(machine: Machine, repository) -> None:
+    result = machine.json("prove", "--branch", "fix", "--repo", repository)
+    assert result["returncode"] == 2
+    assert "no isolation" in result["error"]["message"]
+
+
+def test_without_docker_the_workspace_is_missing(machine: Machine, repository) -> None:
+    machine.workspace = "docker"
+    machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    assert machine.json("prove", "--branch", "fix", "--repo", repository)["returncode"] == 5
+
+
+@pytest.mark.parametrize("options", [(), ("--staged", "--branch", "fix"), ("--branch", "nowhere"), ("--patch", "no")])
+def test_bad_patch_is_refused_in_one_sentence(machine: Machine, repository, options) -> None:
+    result = machine.json("prove", *options, "--repo", repository)
+    assert result["returncode"] == 2
+    assert result["error"]["fix"]
+
+
+def test_diff_must_apply_to_the_base(repository, tmp_path) -> None:
+    source = Repository.open(repository)
+    diff = tmp_path / "fix.diff"
+    diff.write_text(git(repository, "diff", "main", "fix") + "\n")
+    with Trees(tmp_path / "trees.git") as trees:
+        commit, proposed = proposal_from(source, None, diff, None, False)
+        tree = proposed.tree(trees)
+        assert tree == git(repository, "rev-parse", "fix^{tree}")
+        assert (commit, trees.read(tree, "calc/core.py").decode()) == (source.commit("main"), RIGHT)
+        with pytest.raises(UsageError, match="already contains"):
+            proposal_from(source, "fix", diff, None, False)[1].tree(trees)
+        diff.write_text(diff.read_text().replace("a - b", "a / b"))
+        with pytest.raises(UsageError, match="does not apply"):
+            proposal_from(source, None, diff, None, False)[1].tree(trees)
+
+
+def test_pull_request_is_read_from_the_server(repository, tmp_path, monkeypatch) -> None:
+    bare = tmp_path / "calc.git"
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(bare))
+    with Hub(tmp_path / "hub") as hub:
+        for name, value in hub.env(action=False).items():
+            monkeypatch.setenv(name, value)
+        repo = hub.repo("octo/calc", git=bare)
+        issue = repo.issue("add() subtracts")
+        pull = repo.pull(head="fix", body=f"Fixes #{issue.number}")
+        changes = fetch_proposed_changes(pull.url)
+        assert changes.issue == issue.url
+        source = open_clone(changes, tmp_path / "clones")
+        base, proposed = proposal_from_commits(source, changes.target, changes.head, "the pull request")
+        with Trees(tmp_path / "trees.git") as trees:
+            assert trees.read(proposed.tree(trees), "calc/core.py").decode() == RIGHT
+        assert base == git(repository, "rev-parse", "main")
+
+
+def test_run_of_the_strategy_needs_a_patch(machine: Machine, repository) -> None:
+    result = machine.json("fix", "--text", "x", "--strategy", "proposed-patch", "--repo", repository)
+    assert result["returncode"] == 2
+    assert "swe-agent prove" in result["error"]["fix"]
