@@ -56,6 +56,7 @@ def prove(
     known: Baselines | None = None,
     reproduces: bool = True,
     changed_tests: bool = False,
+    observe: Callable[[SuiteReport | None, SuiteReport | None], object] = lambda without, patched: None,
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
@@ -73,6 +74,8 @@ def prove(
     runs can be trusted. With `changed_tests`, the patch's version of the tests that it changes is run, and tests that
     it removed from their files are reported but do not count as lost. Test configuration is always that of the base;
     tests that pass only with the patch's configuration are not judged.
+
+    `observe` gets the reports of the suite without and with the patch.
 
     Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """
@@ -108,6 +111,7 @@ def prove(
         after = stack.enter_context(closing(_fork(fork, shipped)))
         known = known if known is not None else Baselines()
         baseline, suite = _suites(trial, before, after, known)
+        observe(baseline, suite)
         verdict = Verdict()
         if reproduces:
             say("Running the tests that reproduce the issue without and with the patch")

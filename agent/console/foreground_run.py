@@ -69,13 +69,14 @@ def drive_new(
     console: Console,
     rev: str | None = None,
     proposed: Proposal | None = None,
+    on_end: OnEnd = lambda engine, ended, error: None,
 ) -> int:
     """Create a run at `rev` and solve it, or prove a `proposed` patch."""
 
     def start() -> Engine:
         return reopen(begin(issue, source, settings, rev, proposed=proposed), settings.state, console.happening)
 
-    return run_to_end(start, console)
+    return run_to_end(start, console, on_end=on_end)
 
 
 def solve_and_show(engine: Engine, console: Console) -> Result:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.environments.environment import environment_for
+from aci.environments.environment import environment_for, plan_for
 from aci.observation.secret_forms import SHORTEST
 from aci.proof.contamination import find_installed_copies
 from aci.proof.suite_baselines import Baselines
@@ -51,6 +51,8 @@ class RunWorkspaces:
         self._root: Workspace | None = None
         self._copies: BackgroundTask[tuple[str, ...]] | None = None
         self._lock = Lock()
+        self.environment: dict[str, str | list[str]] = {}
+        """What the workspace is: its kind, and the image with the commands that set it up."""
 
     @property
     def opened(self) -> bool:
@@ -90,8 +92,12 @@ class RunWorkspaces:
 
     def _open(self) -> Workspace:
         options, settings = self._options()
+        self.environment = {"workspace": settings.workspace}
         if settings.workspace == "docker":
-            options = replace(options, image=environment_for(options, _environment_options(options, settings)))
+            environment = _environment_options(options, settings)
+            options = replace(options, image=environment_for(options, environment))
+            setup = [command.text for command in plan_for(options, environment).setup]
+            self.environment |= {"image": options.image, "setup": setup}
         elif options.services:
             options.say("Services are not started: they need a workspace in a container.")
         workspace = open_workspace(settings.workspace, options)

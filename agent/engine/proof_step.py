@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.proof.proof_run import format_names
 from aci.repository.python_source import parse
@@ -16,6 +17,7 @@ from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.records import Issue, Note, Observation, Run, Step, Verdict
 
 if TYPE_CHECKING:
+    from aci.testing.suite_run import SuiteReport
     from agent.engine.branch import Branch
     from trajectories.git_store.trees import Trees
     from trajectories.trajectory import Trajectory
@@ -55,6 +57,7 @@ def proof_step(
     base = engine.run.base if whole else branch.turn.base
     parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
     parameters |= {"doubt": doubt} if doubt else {}
+    observed: dict[str, Any] = {}
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif not may_test(branch):
@@ -77,6 +80,7 @@ def proof_step(
             known=engine.baselines,
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,
+            observe=lambda without, patched: observed.update(_outcomes(without, patched)),
         )
     verdict = with_doubt(verdict, doubt)
     if base.tree != engine.run.base.tree:
@@ -85,7 +89,20 @@ def proof_step(
     # The same note may occur twice, from the test runs before and after the change.
     verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))
     words = verdict_text(verdict) if reproduces else regression_message(verdict)
-    return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": parameters})
+    data: dict[str, Any] = {"verdict": asdict(verdict), "asked": parameters}
+    if observed:
+        data["outcomes"] = engine.journal.keep(json.dumps(observed).encode())
+        data["environment"] = engine.workspaces.environment
+    return Observation(words, verdict.verified, data=data)
+
+
+def _outcomes(without: SuiteReport | None, patched: SuiteReport | None) -> dict[str, Any]:
+    """Return the results of the suite's tests without and with the patch, and the command that ran them."""
+    reports = {"without": without, "with": patched}
+    results = {
+        name: {result.id: result.outcome for result in report.results} for name, report in reports.items() if report
+    }
+    return results | {"command": without.command if without else ""}
 
 
 def combined_issue(run: Run, trajectory: Trajectory) -> Issue:

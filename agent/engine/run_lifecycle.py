@@ -95,7 +95,8 @@ def begin(
             with Trees(directory / "trees.git") as trees:
                 base = source.base(trees, rev)
                 known = trees.files(base.tree)
-                notes = [proposal_note(proposed.tree(trees), proposed.name)] if proposed else []
+                tree = proposed.tree(trees) if proposed else ""
+                problems = tuple(proposed.problems(trees, tree)) if proposed else ()
             run = Run(
                 id=directory.name,
                 issue=_masked(issue, keys),
@@ -108,7 +109,10 @@ def begin(
             )
             digest = register(directory, registry or settings.state, encode(run))
             journal = Journal(directory, digest)
-            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)), *notes)
+            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)))
+            if proposed:
+                claims = journal.keep(proposed.claims) if proposed.claims else None
+                journal.append(proposal_note(proposed, tree, claims, problems))
             journal.close()
     except OSError as error:
         raise WorkspaceError(f"A run cannot be stored in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error

@@ -1,50 +1,72 @@
-"""A patch for `swe-agent prove`: a diff, a branch, the staged changes, or a pull request."""
+"""A patch for `swe-agent prove`: a diff, a branch, the staged changes, a pull request, or an evidence bundle."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.repository.proposed_patch import fork_point, tree_of_diff, tree_of_index
-from agent.instances.issue_input import patch_from
+from agent.instances.issue_input import issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import Proposal
+from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
+from trajectories.records import Issue
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
     from agent.config.settings import Settings
-    from agent.github.api.proposed_changes import ProposedChanges
     from trajectories.git_store.trees import Trees
 
-
-def pull_request_from(
-    url: str, patch: Path | None, branch: str | None, staged: bool, repo: str | None
-) -> ProposedChanges | None:
-    """Return the pull request at `url`, or None if another patch is given.
-
-    Raises UsageError unless exactly one patch is given, and what `fetch_proposed_changes` raises.
-    """
-    options = (("--patch", patch), ("--branch", branch), ("--staged", staged), ("--pr", url))
-    given = [name for name, value in options if value]
-    if len(given) != 1:
-        what = f"{' and '.join(given)} were given" if given else "No patch was given"
-        raise UsageError(f"{what}.", "Give one of --patch F, --branch REV, --staged, --pr URL.")
-    if not url:
-        return None
-    if repo:
-        raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")
-    from agent.github.api.proposed_changes import fetch_proposed_changes
-
-    return fetch_proposed_changes(url)
+IssueOptions = tuple[str, Path | None, str | None]
+"""The values of `--issue`, `--issue-file` and `--text`."""
+Say = Callable[[str], object]
 
 
-def clone_of(changes: ProposedChanges) -> Repository:
-    """Return a clone, next to the runs, that has the commits of a pull request."""
-    from agent.config.settings import load_settings
-    from agent.github.api.proposed_changes import open_clone
+@dataclass(frozen=True, slots=True)
+class PatchOptions:
+    """The options that name the patch, of which one is given."""
 
-    return open_clone(changes, load_settings().state / "clones")
+    patch: Path | None
+    branch: str | None
+    staged: bool
+    pr: str
+    check: Path | None
+
+    def validate(self) -> None:
+        """Raise UsageError unless exactly one is given."""
+        given = [f"--{name}" for name in self.__slots__ if getattr(self, name)]
+        if len(given) != 1:
+            what = f"{' and '.join(given)} were given" if given else "No patch was given"
+            raise UsageError(f"{what}.", "Give one of --patch F, --branch REV, --staged, --pr URL, --check F.")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPatch:
+    """A patch, the repository, the commit that the patch applies to, and the issue. `command` is a bundle's test
+    command that the user has accepted, or ""."""
+
+    source: Repository
+    commit: str
+    proposal: Proposal
+    issue: Issue
+    command: str = ""
+
+
+def find_patch(
+    given: PatchOptions, base: str | None, issue: IssueOptions, repo: str | None, mismatch_ok: bool, say: Say
+) -> FoundPatch:
+    """Return the patch that the options name. Raises UsageError, and what reading an issue or a pull request raises."""
+    given.validate()
+    if given.check:
+        return _from_bundle(given.check, base, issue, repo, say)
+    if given.pr:
+        return _from_pull_request(given.pr, base, issue, repo, say)
+    asked = _issue(issue, say)
+    source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say)
+    return FoundPatch(source, *proposal_from(source, base, given.patch, given.branch, given.staged), asked)
 
 
 def proposal_from(
@@ -67,6 +89,47 @@ def proposal_from(
 def proposal_from_commits(source: Repository, base: str, head: str, name: str) -> tuple[str, Proposal]:
     """Return the last common commit of two commits, and the changes of `head` since then."""
     return fork_point(source, base, head), Proposal(name, partial(_tree_of_commit, source, head))
+
+
+def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: str | None, say: Say) -> FoundPatch:
+    from agent.config.settings import load_settings
+    from agent.github.api.proposed_changes import fetch_proposed_changes, open_clone
+
+    if repo:
+        raise UsageError("--pr and --repo were both given.", "A pull request is proved in a clone of its repository.")
+    changes = fetch_proposed_changes(url)
+    asked = _issue(issue, say, changes.issue)
+    source = open_clone(changes, load_settings().state / "clones")
+    name = f"pull request {url}"
+    return FoundPatch(source, *proposal_from_commits(source, base or changes.target, changes.head, name), asked)
+
+
+def _from_bundle(file: Path, base: str | None, issue: IssueOptions, repo: str | None, say: Say) -> FoundPatch:
+    from aci.observation.untrusted_text import one_line
+    from agent.config.settings import load_settings
+    from agent.evidence.proof_bundle import read_bundle
+    from agent.instances.bundle_input import proposal_of_bundle
+
+    if base:
+        raise UsageError("--check and --base were both given.", "The bundle names the base.")
+    bundle = read_bundle(file)
+    asked = _issue(issue, say)
+    source = repository_for(None, repo, confirm, say)
+    commit, proposal = proposal_of_bundle(source, bundle)
+    own = load_settings(source.file(".swe-agent.toml", commit) or b"").test
+    command = bundle.command if bundle.command != own else ""
+    if command and not confirm(f"The bundle's tests ran with the command {one_line(command)}.", "Run it in Docker?"):
+        say(f"The bundle's test command is not used: {one_line(command)}. Give it with --test to use it.")
+        command = ""
+    return FoundPatch(source, commit, proposal, asked if asked.title else bundle.issue, command)
+
+
+def _issue(given: IssueOptions, say: Say, default: str = "") -> Issue:
+    """Return the issue that the options name, or the one at the URL `default`; an empty one if there is none."""
+    url, file, text = given
+    if not url and file is None and text is None:
+        url = default
+    return issue_from(url, file, text, say) if url or file is not None or text is not None else Issue("")
 
 
 def _tree_of_commit(source: Repository, rev: str, trees: Trees) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trajectories.git_store.trees import Trees
 from trajectories.records import Note
@@ -15,17 +16,29 @@ PROPOSAL = "proposal"
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A patch that somebody made: its name for the user, such as `branch fix`, and a function that writes its tree to a
-    run's store."""
+    run's store. `reproduction` are the tests that show the issue.
+
+    `claims` is what an evidence bundle says of the proof, and `problems` returns what it says about base and patch that
+    is not so, from the store and the tree."""
 
     name: str
     tree: Callable[[Trees], str]
+    reproduction: tuple[str, ...] = ()
+    claims: bytes = b""
+    problems: Callable[[Trees, str], Iterable[str]] = lambda trees, tree: ()
 
 
-def proposal_note(tree: str, name: str) -> Note:
-    """Return the note for a proposed patch."""
-    return Note("main", PROPOSAL, f"Proposed: {name}.", {"tree": tree})
+def proposal_note(proposal: Proposal, tree: str, claims: int | None, problems: Sequence[str]) -> Note:
+    """Return the note for a proposed patch; `claims` is the number of the output with its claims."""
+    data = {
+        "tree": tree,
+        "reproduction": list(proposal.reproduction),
+        "claims": claims,
+        "problems": list(problems),
+    }
+    return Note("main", PROPOSAL, f"Proposed: {proposal.name}.", data)
 
 
-def proposed_tree(trajectory: Trajectory) -> str:
-    """Return the tree of the proposed patch, or "" if the run has none."""
-    return next((str(note.data["tree"]) for note in trajectory.notes if note.kind == PROPOSAL), "")
+def find_proposal(trajectory: Trajectory) -> dict[str, Any]:
+    """Return the data of the note for the proposed patch, or {} if the run has none."""
+    return next((note.data for note in trajectory.notes if note.kind == PROPOSAL), {})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent.evidence.proof_claims import claims_of, decode_claims, find_differences
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources
 from agent.run_state.attempt_outcome import Outcome
-from agent.run_state.proposed_tree import proposed_tree
+from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,14 +18,28 @@ if TYPE_CHECKING:
     from trajectories.records import Step
 
 ROLES = ()
+AUTHOR = "proposed-patch"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Put the patch into the workspace, and prove it. Raises UsageError for a run without a proposed patch."""
-    tree = proposed_tree(task.branch.engine.trajectory)
-    if not tree:
+    """Put the patch into the workspace, prove it, and compare the proof with the claims of a bundle, if there are any.
+
+    Raises UsageError for a run without a proposed patch.
+    """
+    engine = task.branch.engine
+    proposal = find_proposal(engine.trajectory)
+    if not proposal:
         raise UsageError("This run has no proposed patch.", "Use `swe-agent prove`.")
-    yield task.adopt(tree, "The proposed patch.", author="proposal")
-    given = yield from given_tests(task)
+    yield task.adopt(str(proposal["tree"]), "The proposed patch.", author="proposal")
+    given = (*(yield from given_tests(task)), *map(str, proposal.get("reproduction", ())))
     verdict = yield from task.prove(given, likely_sources(task.branch))
+    claims = proposal.get("claims")
+    if claims is not None and task.tree != task.turn.base.tree:
+        claimed = decode_claims(engine.journal.recall(claims))
+        own = claims_of(engine.trajectory, engine.journal.recall)
+        problems = map(str, proposal["problems"])
+        differences = (*problems, *find_differences(claimed, replace(own, source=claimed.source)))
+        yield task.say("\n".join(differences) or "The proof is the same as in the bundle.", author=AUTHOR)
+        kind = verdict.kind if not differences or verdict.kind == "none" else "unproven"
+        verdict = replace(verdict, kind=kind, notes=(*differences, *verdict.notes))
     return Outcome(task.tree, verdict)

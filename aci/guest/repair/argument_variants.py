@@ -13,12 +13,15 @@ import fractions
 import random
 import re
 import string
+import time
 
 from ..value_text import HIDDEN, full_text, is_sorted, outline_text
 from .recorded_calls import Call
 
 TRIES = 6
 """Number of attempts allowed per new call."""
+SECONDS = 1.5
+"""CPU seconds after which no more calls of a function are made; large values take long to copy."""
 POOL = 200
 READ = 0.9
 """Share of altered attributes that are chosen from those that the code reads."""
@@ -90,9 +93,9 @@ def rename_calls(calls, most, is_fixed=lambda value: False):
 def _new_calls(calls, most, chance, change):
     """Return at most `most` distinct new calls; `change(values, origin)` changes a copy of a recorded call's values."""
     texts = {outline_text(call.values) for call in calls}
-    found = []
+    found, started = [], time.process_time()
     for _ in range(TRIES * most):
-        if len(found) >= most:
+        if len(found) >= most or time.process_time() - started > SECONDS:
             break
         origin = chance.choice(calls)
         try:

@@ -26,7 +26,7 @@ from .repeated_tests import find_blind_tests, find_flaky_tests
 
 TEST_SECONDS = 10.0
 """Maximum CPU seconds of a test while its calls are recorded."""
-LATE, SECONDS = 12, 8.0
+LATE, SECONDS = 12, 4.0
 """Number of calls that may exceed their time limit, and CPU seconds, before a version gets no more calls."""
 SLOWER, LEAST_SECONDS = 20, 0.02
 """Factor of the time limit of a call over the longest recorded one, and the minimum limit in CPU seconds."""

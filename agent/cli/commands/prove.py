@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli import shared_options as options
+
+if TYPE_CHECKING:
+    from agent.engine.engine import Engine
+    from agent.engine.run_result import Result
+    from trajectories.errors import SweAgentError
 
 
 @options.with_run_options
@@ -16,6 +21,9 @@ def command(
     branch: Annotated[str | None, typer.Option(help="Branch or commit with the changes.", metavar="REV")] = None,
     staged: Annotated[bool, typer.Option("--staged", help="The staged changes.")] = False,
     pr: Annotated[str, typer.Option(help="URL of a pull request on GitHub.", metavar="URL")] = "",
+    check: Annotated[
+        Path | None, typer.Option(help="Evidence bundle: prove its patch again, and compare.", metavar="F")
+    ] = None,
     issue: options.IssueUrl = "",
     issue_file: options.IssueFile = None,
     text: options.IssueText = None,
@@ -25,6 +33,7 @@ def command(
         str | None, typer.Option(help="Commit that the patch applies to; its tests are used.", metavar="REV")
     ] = None,
     reproduce: Annotated[str | None, typer.Option(help="A test that shows the issue.", metavar="FILE|NODE")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Write an evidence bundle to this file.", metavar="F")] = None,
     *,
     run_settings: dict[str, Any],
     json: options.Json = False,
@@ -40,36 +49,26 @@ def command(
     from agent.console.foreground_run import drive_new
     from agent.console.rich_terminal import clean_printer, console
     from agent.console.run_display import Console
-    from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
-    from agent.instances.patch_input import (
-        check_isolation,
-        clone_of,
-        proposal_from,
-        proposal_from_commits,
-        pull_request_from,
-    )
-    from agent.run_state.terminal_question import confirm
-    from trajectories.records import Issue
+    from agent.instances.bundle_input import save_bundle
+    from agent.instances.issue_input import limit_to_base_date, reproduction_from
+    from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
 
     say = clean_printer(console(plain, stderr=True))
-    changes = pull_request_from(pr, patch, branch, staged, repo)
-    has_issue = issue or issue_file is not None or text is not None
-    if changes and not has_issue:
-        issue = changes.issue
-        has_issue = bool(issue)
-    asked = issue_from(issue, issue_file, text, say) if has_issue else Issue("")
-    if changes:
-        source = clone_of(changes)
-        commit, proposed = proposal_from_commits(source, base or changes.target, changes.head, f"pull request {pr}")
-    else:
-        source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say)
-        commit, proposed = proposal_from(source, base, patch, branch, staged)
-    asked = limit_to_base_date(asked, source, commit)
+    given = PatchOptions(patch, branch, staged, pr, check)
+    found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, say)
     settings = load_settings(
-        source.file(".swe-agent.toml", commit) or b"",
-        reproduce=reproduction_from(reproduce, source.root),
+        found.source.file(".swe-agent.toml", found.commit) or b"",
+        reproduce=reproduction_from(reproduce, found.source.root),
         strategy="proposed-patch",
-        **run_settings,
+        experience=False,
+        **run_settings | ({"test": found.command} if found.command else {}),
     )
     check_isolation(settings, staged)
-    return drive_new(asked, source, settings, Console(json=json, plain=plain), commit, proposed)
+    asked = limit_to_base_date(found.issue, found.source, found.commit)
+    shown = Console(json=json, plain=plain)
+
+    def on_end(engine: Engine, ended: Result, error: SweAgentError | None) -> None:
+        if bundle and error is None and ended.patch:
+            save_bundle(bundle, engine)
+
+    return drive_new(asked, found.source, settings, shown, found.commit, found.proposal, on_end)

@@ -1,0 +1,213 @@
+"""The evidence bundle of a proof: an archive with the patch, the issue, what the proof claims, and their digests.
+
+`statement.json` is an unsigned in-toto statement about the patch (https://in-toto.io/Statement/v1) with the predicate
+test-result (https://in-toto.io/attestation/test-result/v0.1).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims
+from trajectories.errors import UsageError
+from trajectories.file_limits import check_values, open_regular
+from trajectories.journal import write_durably
+from trajectories.records import Issue
+
+if TYPE_CHECKING:
+    from trajectories.git_store.trees import Trees
+    from trajectories.journal import Journal
+    from trajectories.records import Run
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
+PATCH, ISSUE, CLAIMS, SCRIPT, STATED = "patch.diff", "issue.json", "claims.json", "proof.sh", "statement.json"
+FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, STATED)
+MOST_BYTES = 50_000_000
+MOST_TESTS, LONGEST = 200, 1_000
+REMAKE = "Make the bundle again with `swe-agent prove --bundle`."
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a bundle contains; none of it is trusted. `base` is the commit that the patch `diff` applies to,
+    `reproduction` the tests that the proof was given, and `command` the test command that the user gave, or ""."""
+
+    base: str
+    diff: str
+    issue: Issue
+    reproduction: tuple[str, ...]
+    command: str
+    claims: ProofClaims
+    problems: tuple[str, ...] = ()
+
+
+def write_bundle(file: Path, run: Run, journal: Journal, trees: Trees, repository: str) -> None:
+    """Write the bundle of the last proof of a run; `repository` is the URL of the user's repository, or "".
+
+    Raises UsageError if the run has no proof, or started with uncommitted changes, so that nobody else has its base.
+    """
+    if run.base.changes:
+        raise UsageError(
+            "The run started with uncommitted changes, so nobody else has its base.", "Commit them, and prove again."
+        )
+    step = next((step for step in reversed(journal.trajectory.all_steps()) if step.author == "proof"), None)
+    asked = step.observations[0].data["asked"] if step else {}
+    tree = step.tree if step else run.base.tree
+    diff = trees.diff(run.base.tree, tree).encode("utf-8", "surrogateescape")
+    source = source_of(repository, run.base.commit, run.base.tree, tree)
+    claims = replace(claims_of(journal.trajectory, journal.recall), source=source)
+    issue = {"title": run.issue.title, "body": run.issue.body, "url": run.issue.url}
+    script = proof_script(run.base.commit, claims.tests("commands"))
+    files = {
+        PATCH: diff,
+        ISSUE: json.dumps(issue, indent=1).encode(),
+        CLAIMS: encode_claims(claims),
+        SCRIPT: script.encode("utf-8", "surrogateescape"),
+    }
+    given = {"reproduction": list(asked["reproduction"]), "command": str(run.settings.get("test", ""))}
+    statement = json.dumps(_statement(claims, given, files), indent=1).encode()
+    try:
+        write_durably(file, _archive(files | {STATED: statement}))
+    except OSError as error:
+        raise UsageError(f"The bundle {file} cannot be written: {error.strerror}.", "Give another file.") from error
+
+
+def source_of(repository: str, commit: str, base_tree: str, tree: str) -> dict[str, str]:
+    """Return what identifies base and patch."""
+    return {"repository": repository, "base commit": commit, "base tree": base_tree, "patched tree": tree}
+
+
+def _statement(claims: ProofClaims, given: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    source = claims.source
+    base = {"gitCommit": source["base commit"], "gitTree": source["base tree"]}
+    others = [{"name": name, "digest": _digest(files[name])} for name in (ISSUE, CLAIMS, SCRIPT)]
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": PATCH, "digest": _digest(files[PATCH])}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "result": "PASSED" if claims.verdict["kind"] == "verified" else "FAILED",
+            "configuration": [{"name": "base", "uri": source["repository"], "digest": base}, *others],
+            "passedTests": claims.tests("tests") if claims.verdict["green"] else [],
+            "failedTests": claims.tests("lost"),
+            "proof": dict(given),
+        },
+    }
+
+
+def _digest(data: bytes) -> dict[str, str]:
+    return {"sha256": sha256(data).hexdigest()}
+
+
+def proof_script(commit: str, commands: Sequence[str]) -> str:
+    """Return a script that repeats the proof in a checkout of the base, inside of a container only."""
+    lines = [line.replace(PATCH, f'"$here/{PATCH}"') if line.startswith("git apply") else line for line in commands]
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            f"# Run this in a checkout of {commit}, in a container: it runs the patched code.",
+            'if [ ! -e /.dockerenv ] && [ ! -e /run/.containerenv ] && [ "$PROOF_WITHOUT_CONTAINER" != yes ]; then',
+            '  echo "This runs code from elsewhere. Run it in a container, or set PROOF_WITHOUT_CONTAINER=yes." >&2',
+            "  exit 1",
+            "fi",
+            'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)',
+            "set -x",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    """Return a tar archive that depends only on the files."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in files.items():
+            about = tarfile.TarInfo(name)
+            about.size, about.mode = len(data), 0o755 if name == SCRIPT else 0o644
+            archive.addfile(about, io.BytesIO(data))
+    return target.getvalue()
+
+
+def read_bundle(file: Path) -> Bundle:
+    """Return the content of a bundle; digests that do not match are among its `problems`.
+
+    Nothing is unpacked. Raises UsageError for a file that is no bundle.
+    """
+    files = _read_files(file)
+    statement, issue = (_json(files[name], name) for name in (STATED, ISSUE))
+    claims = decode_claims(files[CLAIMS])
+    predicate = statement.get("predicate")
+    given = predicate.get("proof") if isinstance(predicate, dict) else None
+    reproduction = given.get("reproduction") if isinstance(given, dict) else None
+    base = claims.source.get("base commit")
+    if not isinstance(given, dict) or not isinstance(reproduction, list) or not _is_commit(base):
+        raise UsageError(f"{file} has no statement of a proof.", REMAKE)
+    tests = tuple(map(str, reproduction[:MOST_TESTS]))
+    if bad := [name for name in tests if not is_test_name(name)]:
+        raise UsageError(f"{bad[0][:60]!r} in {file} is no name of a test.", REMAKE)
+    expected = _statement(claims, given, files) if _has_source(claims) else {}
+    problems = [] if statement == expected else [f"{STATED} does not describe the bundle's other files."]
+    if files[SCRIPT].decode("utf-8", "surrogateescape") != proof_script(str(base), claims.tests("commands")):
+        problems.append(f"{SCRIPT} is not the one that the bundle's commands give.")
+    title, body, url = (str(issue.get(name, "")) for name in ("title", "body", "url"))
+    return Bundle(
+        str(base),
+        files[PATCH].decode("utf-8", "surrogateescape"),
+        Issue(title, body, url, trust="stranger"),
+        tests,
+        str(given.get("command", "")),
+        claims,
+        tuple(problems),
+    )
+
+
+def is_test_name(name: str) -> bool:
+    """Whether a text can be a test's name; an option of a test runner is none."""
+    return bool(name.strip()) and not name.startswith("-") and name.isprintable() and len(name) <= LONGEST
+
+
+def _read_files(file: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    try:
+        with open_regular(file) as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise UsageError(f"{file} has more than {MOST_BYTES:,} bytes.", REMAKE)
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            for member in archive:
+                if member.name in FILES and member.isreg() and (content := archive.extractfile(member)):
+                    found.setdefault(member.name, content.read())
+    except (OSError, tarfile.TarError) as error:
+        why = getattr(error, "strerror", None) or "it is no tar archive"
+        raise UsageError(f"The bundle {file} cannot be read: {why}.", REMAKE) from error
+    if missing := [name for name in FILES if name not in found]:
+        raise UsageError(f"{file} is no bundle: it has no {missing[0]}.", REMAKE)
+    return found
+
+
+def _json(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        check_values(data, name)
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} in the bundle cannot be read.", REMAKE) from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{name} in the bundle is no JSON object.", REMAKE)
+    return value
+
+
+def _is_commit(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 40 and set(value) <= set("0123456789abcdef")
+
+
+def _has_source(claims: ProofClaims) -> bool:
+    return source_of("", "", "", "").keys() <= claims.source.keys()

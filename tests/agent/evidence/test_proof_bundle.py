@@ -1,0 +1,177 @@
+"""Evidence bundles: what they contain, and that nothing can be changed in one without a report."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.evidence import proof_bundle
+from agent.evidence.proof_bundle import Bundle, read_bundle, source_of
+from agent.evidence.proof_claims import ProofClaims, decode_claims, encode_claims, find_differences
+from trajectories.errors import UsageError
+
+COMMIT, TREE, PATCHED = "a" * 40, "b" * 40, "c" * 40
+CLAIMS = ProofClaims(
+    verdict={
+        "kind": "verified",
+        "granularity": "test",
+        "red": True,
+        "green": True,
+        "red_again": True,
+        "no_loss": True,
+        "generality": "shown",
+        "tests": ["tests/test_a.py::test_a"],
+        "lost": [],
+        "contradicted": [],
+        "flaky": ["tests/test_b.py::test_b"],
+        "commands": ["git apply patch.diff", "python -m pytest"],
+    },
+    outcomes={"without": {"tests/test_b.py::test_c": "passed"}, "with": {"tests/test_b.py::test_c": "passed"}},
+    command="python -m pytest",
+    environment={"workspace": "docker", "image": "python:3.12", "setup": ["pip install -e ."]},
+    source=source_of("https://example.org/calc.git", COMMIT, TREE, PATCHED),
+    versions={"swe-agent": "0.1.0", "python": "3.12.0"},
+)
+
+
+def files_of(claims: ProofClaims, reproduction: tuple[str, ...] = (), command: str = "") -> dict[str, bytes]:
+    files = {
+        "patch.diff": b"diff --git a/a.py b/a.py\n",
+        "issue.json": json.dumps({"title": "A bug", "body": "", "url": ""}).encode(),
+        "claims.json": encode_claims(claims),
+        "proof.sh": proof_bundle.proof_script(COMMIT, claims.tests("commands")).encode(),
+    }
+    given = {"reproduction": list(reproduction), "command": command}
+    return files | {"statement.json": json.dumps(proof_bundle._statement(claims, given, files)).encode()}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[dict[str, bytes]], Bundle]:
+    def read(files: dict[str, bytes]) -> Bundle:
+        (tmp_path / "proof.tar").write_bytes(proof_bundle._archive(files))
+        return read_bundle(tmp_path / "proof.tar")
+
+    return read
+
+
+def test_bundle_is_read_as_it_was_written(read) -> None:
+    bundle = read(files_of(CLAIMS, ("tests/test_a.py",), "make test"))
+    assert (bundle.claims, bundle.problems) == (CLAIMS, ())
+    assert (bundle.base, bundle.reproduction, bundle.command) == (COMMIT, ("tests/test_a.py",), "make test")
+    assert bundle.issue.trust == "stranger"
+    assert list(find_differences(bundle.claims, CLAIMS)) == []
+
+
+def other(value: Any) -> Any:
+    """Return another value of the same kind."""
+    if isinstance(value, bool) or value is None:
+        return not value
+    return f"{value}x" if isinstance(value, str) else [*value, "other"]
+
+
+NAME = "tests/test_b.py::test_c"
+RESULTS: dict[str, dict[str, str]] = {
+    "failed": {NAME: "failed"},
+    "nothing": {},
+    "more": {NAME: "passed", "x": "passed"},
+}
+CHANGES = {
+    **{f"verdict {name}": {"verdict": CLAIMS.verdict | {name: other(CLAIMS.verdict[name])}} for name in CLAIMS.verdict},
+    **{f"no {name}": {"verdict": CLAIMS.verdict | {name: None}} for name in ("red", "green", "red_again", "no_loss")},
+    **{f"other {name}": {"source": CLAIMS.source | {name: COMMIT[:-1] + "d"}} for name in CLAIMS.source},
+    **{
+        f"other {name}": {"environment": CLAIMS.environment | {name: other(CLAIMS.environment[name])}}
+        for name in CLAIMS.environment
+    },
+    **{
+        f"{run}: {name}": {"outcomes": CLAIMS.outcomes | {run: results}}
+        for run in ("with", "without")
+        for name, results in RESULTS.items()
+    },
+    "other command": {"command": "true"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_claim_is_reported(read, change: str) -> None:
+    claims = replace(CLAIMS, **CHANGES[change])
+    bundle = read(files_of(claims))
+    assert [*bundle.problems, *find_differences(bundle.claims, CLAIMS)]
+
+
+@pytest.mark.parametrize("name", ["patch.diff", "issue.json", "claims.json", "proof.sh", "statement.json"])
+def test_file_that_was_changed_alone_is_reported(read, name: str) -> None:
+    files = files_of(CLAIMS)
+    new = {"issue.json": b'{"title": "Another", "body": "", "url": ""}', "statement.json": files[name] + b" "}
+    if name == "claims.json":
+        new[name] = encode_claims(replace(CLAIMS, command="true"))
+    if name == "statement.json":
+        stated = json.loads(files[name])
+        stated["predicate"]["result"] = "FAILED"
+        new[name] = json.dumps(stated).encode()
+    assert read(files | {name: new.get(name, files[name] + b"rm -rf .\n")}).problems
+
+
+@pytest.mark.parametrize("name", ["-p evil", "--collect-only", "", " ", "a\nb", "x" * 2_000])
+def test_option_is_no_name_of_a_test(read, name: str) -> None:
+    with pytest.raises(UsageError, match="no name of a test"):
+        read(files_of(CLAIMS, (name,)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"statement.json": b"[]"},
+        {"statement.json": b"{}"},
+        {"statement.json": b'{"predicate": {"proof": {"reproduction": 3}}}'},
+        {"issue.json": b"not json"},
+        {"claims.json": b"{}"},
+        {"claims.json": b'{"verdict": {"kind": "verified"}}'},
+        {"claims.json": b"[" * 100_000},
+        {"claims.json": encode_claims(CLAIMS).replace(b'["tests/test_a.py::test_a"]', b"3")},
+        {"claims.json": encode_claims(CLAIMS).replace(COMMIT.encode(), b"HEAD")},
+    ],
+)
+def test_malformed_bundle_is_refused_in_one_sentence(read, change: dict[str, bytes]) -> None:
+    with pytest.raises(UsageError):
+        read(files_of(CLAIMS) | change)
+
+
+def test_archive_may_hold_only_plain_files_of_known_names(tmp_path: Path) -> None:
+    target = tmp_path / "proof.tar"
+    with tarfile.open(target, "w") as archive:
+        for name, data in files_of(CLAIMS).items():
+            about = tarfile.TarInfo(name)
+            if name == "patch.diff":
+                about.type, about.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            else:
+                about.size = len(data)
+            archive.addfile(about, io.BytesIO(data))
+    with pytest.raises(UsageError, match=r"no patch\.diff"):
+        read_bundle(target)
+    for data in (b"", b"not a tar", b"\x1f\x8b" + b"\0" * 600):
+        target.write_bytes(data)
+        with pytest.raises(UsageError):
+            read_bundle(target)
+    with pytest.raises(UsageError):
+        read_bundle(tmp_path / "nowhere.tar")
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_claims_or_a_sentence(data: bytes) -> None:
+    with suppress(UsageError):
+        decode_claims(data)
+
+
+def test_same_files_give_the_same_archive() -> None:
+    assert proof_bundle._archive(files_of(CLAIMS)) == proof_bundle._archive(files_of(CLAIMS))
