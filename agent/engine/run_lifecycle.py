@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import shutil
 import sys
 import time
@@ -30,6 +29,7 @@ from agent.engine.proof_step import best_outcome
 from agent.engine.run_result import Result
 from agent.engine.task import Task
 from agent.engine.user_change_detection import take_over_changes
+from agent.evidence.proof_script import local_script
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
@@ -322,7 +322,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
-            write_durably(folder / "proof.sh", _script(engine, outcome.verdict).encode("utf-8", "surrogateescape"))
+            script = local_script(engine.run.base, folder / "patch.diff", outcome.verdict.commands)
+            write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
         else:
             (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch
     except OSError as error:
@@ -386,19 +387,6 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     if changed:
         return 6
     return stop.code if stop else 1
-
-
-def _script(engine: Engine, verdict: Verdict) -> str:
-    """Return a script that repeats the proof in a checkout of the base."""
-    patch = shlex.quote(str(engine.journal.directory / "patch.diff"))
-    commands = [
-        f"{command.removesuffix('patch.diff')}{patch}" if command.startswith("git apply ") else command
-        for command in verdict.commands
-    ]
-    base = engine.run.base
-    where = f"# Run this in a checkout of {base.commit}"
-    where += f", with the {base.changes} uncommitted changes that the run started with." if base.changes else "."
-    return "\n".join(["#!/bin/sh", where, "set -x", *commands, ""])
 
 
 def _last_word(trajectory: Trajectory) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims
+from agent.evidence.proof_script import PATCH, portable_script
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
 from trajectories.journal import write_durably
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
-PATCH, ISSUE, CLAIMS, SCRIPT, STATED = "patch.diff", "issue.json", "claims.json", "proof.sh", "statement.json"
+ISSUE, CLAIMS, SCRIPT, STATED = "issue.json", "claims.json", "proof.sh", "statement.json"
 FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, STATED)
 MOST_BYTES = 50_000_000
 MOST_TESTS, LONGEST = 200, 1_000
@@ -65,7 +66,7 @@ def write_bundle(file: Path, run: Run, journal: Journal, trees: Trees, repositor
     source = source_of(repository, run.base.commit, run.base.tree, tree)
     claims = replace(claims_of(journal.trajectory, journal.recall), source=source)
     issue = {"title": run.issue.title, "body": run.issue.body, "url": run.issue.url}
-    script = proof_script(run.base.commit, claims.tests("commands"))
+    script = portable_script(run.base.commit, claims.tests("commands"))
     files = {
         PATCH: diff,
         ISSUE: json.dumps(issue, indent=1).encode(),
@@ -107,25 +108,6 @@ def _digest(data: bytes) -> dict[str, str]:
     return {"sha256": sha256(data).hexdigest()}
 
 
-def proof_script(commit: str, commands: Sequence[str]) -> str:
-    """Return a script that repeats the proof in a checkout of the base, inside of a container only."""
-    lines = [line.replace(PATCH, f'"$here/{PATCH}"') if line.startswith("git apply") else line for line in commands]
-    return "\n".join(
-        [
-            "#!/bin/sh",
-            f"# Run this in a checkout of {commit}, in a container: it runs the patched code.",
-            'if [ ! -e /.dockerenv ] && [ ! -e /run/.containerenv ] && [ "$PROOF_WITHOUT_CONTAINER" != yes ]; then',
-            '  echo "This runs code from elsewhere. Run it in a container, or set PROOF_WITHOUT_CONTAINER=yes." >&2',
-            "  exit 1",
-            "fi",
-            'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)',
-            "set -x",
-            *lines,
-            "",
-        ]
-    )
-
-
 def _archive(files: Mapping[str, bytes]) -> bytes:
     """Return a tar archive that depends only on the files."""
     target = io.BytesIO()
@@ -156,7 +138,7 @@ def read_bundle(file: Path) -> Bundle:
         raise UsageError(f"{bad[0][:60]!r} in {file} is no name of a test.", REMAKE)
     expected = _statement(claims, given, files) if _has_source(claims) else {}
     problems = [] if statement == expected else [f"{STATED} does not describe the bundle's other files."]
-    if files[SCRIPT].decode("utf-8", "surrogateescape") != proof_script(str(base), claims.tests("commands")):
+    if files[SCRIPT].decode("utf-8", "surrogateescape") != portable_script(str(base), claims.tests("commands")):
         problems.append(f"{SCRIPT} is not the one that the bundle's commands give.")
     title, body, url = (str(issue.get(name, "")) for name in ("title", "body", "url"))
     return Bundle(
