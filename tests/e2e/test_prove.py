@@ -1,6 +1,8 @@
 """`swe-agent prove`: a diff, a branch, staged changes or a pull request of somebody else, proved without a model."""
 
+import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -167,3 +169,80 @@ def test_run_of_the_strategy_needs_a_patch(machine: Machine, repository) -> None
     result = machine.json("fix", "--text", "x", "--strategy", "proposed-patch", "--repo", repository)
     assert result["returncode"] == 2
     assert "swe-agent prove" in result["error"]["fix"]
+
+
+def recipe(name: str) -> str:
+    """Return a script from docs/proving.md."""
+    text = (Path(__file__).parents[2] / "docs/proving.md").read_text()
+    return text.partition(f"<!-- recipe: {name} -->\n```")[2].partition("\n")[2].partition("```")[0]
+
+
+@pytest.fixture
+def hook(machine: Machine, tmp_path):
+    """Write a recipe as a program that finds `swe-agent`; `environment` is the user's."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    shim = shlex.join(machine.command())
+    (bin / "swe-agent").write_text(f'#!/bin/sh\nexec {shim} "$@"\n')
+    (bin / "swe-agent").chmod(0o755)
+
+    def write_hook(name: str, place: Path) -> dict[str, str]:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(recipe(name))
+        place.chmod(0o755)
+        root = str(Path(__file__).parents[2])
+        return machine.environment | {
+            "PYTHONPATH": root,
+            "PATH": f"{bin}:{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+
+    return write_hook
+
+
+def test_stop_hook_sends_the_agent_back_until_the_change_is_proved(hook, repository) -> None:
+    script = repository / ".claude/prove.sh"
+    environment = hook("stop", script)
+    json.loads(recipe("claude"))
+
+    def stop(event: str = "{}") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [script], cwd=repository, env=environment, input=event, capture_output=True, text=True, check=False
+        )
+
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A hook")
+    assert stop().returncode == 0, "nothing is changed"
+    write(repository, {"calc/core.py": RIGHT})
+    ended = stop()
+    assert ended.returncode == 2
+    assert "The change is not proved" in ended.stderr
+    assert "reproduces" in ended.stderr or "No test" in ended.stderr, ended.stderr
+    assert stop('{"stop_hook_active": true}').returncode == 0
+    write(repository, {"tests/test_core.py": TEST_CORE})
+    assert stop().returncode == 0
+
+
+@pytest.mark.docker
+def test_push_is_refused_unless_the_commits_are_proved(machine: Machine, hook, repository, tmp_path) -> None:
+    machine.workspace = "docker"
+    environment = hook("pre-push", repository / ".git/hooks/pre-push")
+    git(tmp_path, "clone", "-q", "--bare", str(repository), "origin.git")
+    git(tmp_path / "origin.git", "branch", "-D", "fix")
+    git(repository, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(repository, "fetch", "-q")
+    git(repository, "remote", "set-head", "origin", "main")
+
+    def push(branch: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", "push", "-q", "origin", branch]
+        return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+
+    git(repository, "checkout", "-qb", "broken")
+    write(repository, {"calc/text.py": "def shout(word):\n    return word\n"})
+    git(repository, "commit", "-qam", "Shout less")
+    refused = push("broken")
+    assert refused.returncode == 1
+    assert "test_shout" in refused.stderr, refused.stderr
+    accepted = push("fix")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "fix" in git(tmp_path / "origin.git", "branch", "--list", "fix")
