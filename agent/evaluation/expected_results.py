@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aci.testing.suite_results import SuiteReport, TestResult
 
 _UNITTEST = re.compile(r"(\w+) \(([\w.]+)\)")
+_NAME = re.compile(r"::|\w+ \([\w.]+\)|^\w+(?:\.\w+)+$|^test\w*$")
+"""Names of tests, as opposed to other words that a log parser takes for one."""
 _PATH = re.compile(r"\[/(?!/)[^*]*/")
 
 
@@ -24,11 +26,31 @@ def passes(names: Iterable[str], report: SuiteReport) -> dict[str, bool]:
     """
     if report.granularity == "command":
         return dict.fromkeys(names, report.ok)
+    return {name: _passed(results) for name, results in _matching(names, report).items()}
+
+
+def _matching(names: Iterable[str], report: SuiteReport) -> dict[str, Sequence[TestResult]]:
+    """Return the results that belong to each name."""
     known: dict[object, list[TestResult]] = defaultdict(list)
     for result in report.results:
         for key in _keys(result.id):
             known[key].append(result)
-    return {name: _passed(known.get(name) or known.get(_dotted(name)) or ()) for name in names}
+    return {name: known.get(name) or known.get(_dotted(name)) or () for name in names}
+
+
+def unconfirmed(names: Iterable[str], report: SuiteReport) -> set[str]:
+    """Return the names whose tests did not pass as the hooks of the test runner recorded, whatever its output says.
+
+    If no hook recorded anything, or the hooks know none of the names, the output is all there is, and the result is
+    empty. If a test session started and recorded no test, no name is confirmed.
+    """
+    if report.granularity == "command":
+        return set()
+    names = [name for name in names if _NAME.search(name)]
+    found = _matching(names, report)
+    if report.results and not any(found.values()):
+        return set()
+    return {name for name, results in found.items() if not _passed(results)}
 
 
 def _passed(meant: Iterable[TestResult]) -> bool:

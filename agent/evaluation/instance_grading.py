@@ -14,7 +14,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import SESSION, run_tests
 from agent.config.settings import Settings
-from agent.evaluation.expected_results import passes
+from agent.evaluation.expected_results import passes, unconfirmed
 from agent.evaluation.grading_files import NOT_APPLIED, START, STOP, apply, test_patch_script
 from agent.evaluation.grading_images import Registry, with_test_image
 from agent.evaluation.grading_specs import GradingSpec, grading_spec
@@ -107,15 +107,21 @@ def _script(way: GradingSpec, root: str, tests: str) -> str:
 
 
 def _by_log(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
-    """Grade by the tests' output."""
-    code, log = _run(workspace, script, timeout)
+    """Grade by the tests' output; what the hooks of the test runner do not confirm has not passed, since the code under
+    test can print anything."""
+    assert way.read is not None
+    line, log = _written(workspace, script)
+    report = run_tests(workspace, line, (), timeout, each=timeout)
+    code, log = 124 if report.timed_out else report.code, _read_log(workspace, log)
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
-    assert way.read is not None
     passed = way.read(log)
     if code in NOT_RUN and not passed:
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
-    return _result(gold, {name: passed.get(name, False) for name in _names(gold)}, log)
+    doubtful = unconfirmed(_names(gold), report)
+    if forged := sorted(name for name in doubtful if passed.get(name)):
+        log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
+    return _result(gold, {name: passed.get(name, False) and name not in doubtful for name in _names(gold)}, log)
 
 
 def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
@@ -141,15 +147,25 @@ def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, t
 
 def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
     """Return the exit code of a script and its whole output, which may exceed a session's limit."""
+    line, log = _written(workspace, script)
+    ran = workspace.run(line, timeout)
+    return 124 if ran.timed_out else ran.code, _read_log(workspace, log)
+
+
+def _written(workspace: Workspace, script: str) -> tuple[str, str]:
+    """Write a script into the workspace; return a shell line that runs it, and the file with its output."""
     place, log = f"{workspace.harness}/eval.sh", f"{workspace.harness}/test_output.txt"
     workspace.write(place, script.encode("utf-8", "surrogateescape"))
     shell = '"$(command -v bash || command -v sh)"'
-    ran = workspace.run(f"{shell} {shlex.quote(place)} > {shlex.quote(log)} 2>&1", timeout)
+    return f"{shell} {shlex.quote(place)} > {shlex.quote(log)} 2>&1", log
+
+
+def _read_log(workspace: Workspace, log: str) -> str:
     try:
         said = workspace.read(log)
     except (OSError, UsageError):
         said = workspace.run(_ENDS.format(log=shlex.quote(log))).output
-    return 124 if ran.timed_out else ran.code, said.decode("utf-8", "replace")
+    return said.decode("utf-8", "replace")
 
 
 def _error_of(code: int, timeout: float) -> str:

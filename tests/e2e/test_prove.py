@@ -246,3 +246,41 @@ def test_push_is_refused_unless_the_commits_are_proved(machine: Machine, hook, r
     accepted = push("fix")
     assert accepted.returncode == 0, accepted.stderr
     assert "fix" in git(tmp_path / "origin.git", "branch", "--list", "fix")
+
+
+@pytest.mark.parametrize("kind", ["worktree", "shallow clone", "submodule", "LFS pointer"])
+def test_unusual_repositories_are_proved(machine: Machine, repository, tmp_path, kind) -> None:
+    place = repository
+    if kind == "worktree":
+        place = tmp_path / "tree"
+        git(repository, "worktree", "add", "-q", "--detach", str(place), "main")
+    elif kind == "shallow clone":
+        write(repository, {"README.md": "# Calculator\n"})
+        git(repository, "add", "-A")
+        git(repository, "commit", "-qm", "Second")
+        place = tmp_path / "shallow"
+        git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", str(place))
+    elif kind == "submodule":
+        part = write(tmp_path / "part", {"part.txt": ""})
+        git(part, "init", "-q")
+        git(part, "add", "-A")
+        git(part, "commit", "-qm", "A part")
+        git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(part), "parts/one")
+        git(repository, "commit", "-qm", "With a part")
+    else:
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12\n"
+        write(repository, {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "data.bin": pointer})
+        git(repository, "-c", "filter.lfs.clean=cat", "-c", "filter.lfs.smudge=cat", "add", "-A")
+        git(repository, "-c", "filter.lfs.clean=cat", "commit", "-qm", "Data")
+    write(place, {"calc/core.py": RIGHT, "tests/test_core.py": TEST_CORE})
+    git(place, "add", "calc", "tests")
+    result = machine.json("prove", "--staged", "--text", "add() subtracts", "--repo", place)
+    assert (result["returncode"], result["verdict"]["kind"]) == (0, "verified"), result
+
+
+def test_shallow_clone_without_the_base_is_named(machine: Machine, repository, tmp_path) -> None:
+    place = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", "--no-single-branch", f"file://{repository}", str(place))
+    result = machine.json("prove", "--branch", "origin/fix", "--repo", place)
+    assert result["returncode"] == 2
+    assert "The clone is shallow" in result["error"]["message"]
