@@ -70,17 +70,12 @@ def adds_name(diff: str, added_paths: Sequence[str], name: str) -> bool:
     modules = {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"}
     if any(path == module or path.endswith("/" + module) for path in added_paths for module in modules):
         return True
-    return defines_name(added_lines(diff), name)
-
-
-def defines_name(lines: Iterable[str], name: str) -> bool:
-    """Whether one of the lines of code defines the last part of a dotted name."""
     word = re.escape(name.rpartition(".")[2])
     defines = re.compile(
         rf"\b(?:def|class)\s+{word}\b|\b{word}\s*(?::[^=\n]+)?=(?!=)|\b{word}\s*:|\bimport\b.*\b{word}\b|\bas\s+{word}\b"
         rf"|['\"]{word}['\"]|^\s*\(?\s*{word}\s*,?\s*\)?$"
     )
-    return any(defines.search(line) for line in lines)
+    return any(defines.search(line) for line in added_lines(diff))
 
 
 def added_lines(diff: str) -> list[str]:

@@ -123,6 +123,7 @@ class ProofRun:
     by_code: bool = False
     is_unsteady: bool = False
     missing_names: frozenset[str] = frozenset()
+    defined: frozenset[str] | None = None
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     failures: dict[str, TestResult] = field(default_factory=dict)

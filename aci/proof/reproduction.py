@@ -174,8 +174,11 @@ def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
 
 
 def _has_name(trial: ProofRun, name: str) -> bool:
-    """Whether the source of the base defines a name, which the patch may make available where it was missing."""
-    return any(evidence.defines_name(text.splitlines(), name) for text in Sources(trial).texts())
+    """Whether the source of the base defines a function of this name, which the patch may make available where it was
+    missing."""
+    if trial.defined is None:
+        trial.defined = Sources(trial).names()
+    return name.rpartition(".")[2] in trial.defined
 
 
 def _only_slow(

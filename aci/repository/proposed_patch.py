@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
 from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError
 from trajectories.git_store.git_commands import encode
@@ -20,12 +24,19 @@ def tree_of_diff(source: Repository, trees: Trees, commit: str, diff: str) -> st
 
 
 def tree_of_index(source: Repository, trees: Trees) -> str:
-    """Return the tree of the staged files. Raises UsageError if there are unmerged ones, or no index."""
-    if source.bare:
-        raise UsageError(f"{source.root} is bare: nothing can be staged in it.", "Use --branch or --patch.")
+    """Return the tree that `git commit` would commit. Raises UsageError if there are unmerged files, or no index."""
+    index = source._path("index")
+    if source.bare or not index.exists():
+        raise UsageError(f"{source.root} has no staged files.", "Use --branch or --patch.")
     if source._git("ls-files", "-u"):
         raise UsageError(f"{source.root} has unmerged files.", "Resolve them, and stage the result.")
-    return trees.adopt(source._git("ls-files", "--stage", "-z"), [source._path("objects")])
+    with tempfile.TemporaryDirectory(prefix="index-", dir=trees.path) as name, source._git_errors():
+        folder = Path(name)
+        shutil.copy2(index, folder / "index")
+        env = source._draft(folder)
+        tree = source._git("write-tree", env=env).decode().strip()
+        listing = source._git("ls-tree", "-r", "-z", "--full-tree", tree, env=env)
+        return trees.adopt(listing, [source._path("objects"), folder])
 
 
 def fork_point(source: Repository, rev: str, other: str) -> str:

@@ -41,7 +41,19 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own steps
-EFFECTS = {"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked", "replay", "parted"}
+EFFECTS = {
+    "message",
+    "approval",
+    "intent",
+    "done",
+    "life",
+    "overflow",
+    "fallback",
+    "forked",
+    "replay",
+    "parted",
+    "proposal",
+}
 """Kinds of notes that strategies do not write."""
 MOST_ACTIONS = 32
 RESUMED = "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "

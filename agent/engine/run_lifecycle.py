@@ -109,10 +109,9 @@ def begin(
             )
             digest = register(directory, registry or settings.state, encode(run))
             journal = Journal(directory, digest)
-            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)))
-            if proposed:
-                claims = journal.keep(proposed.claims) if proposed.claims else None
-                journal.append(proposal_note(proposed, tree, claims, problems))
+            claims = journal.keep(proposed.claims) if proposed and proposed.claims else None
+            notes = [proposal_note(proposed, tree, claims, problems)] if proposed else []
+            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)), *notes)
             journal.close()
     except OSError as error:
         raise WorkspaceError(f"A run cannot be stored in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error

@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims
+from agent.evidence.proof_claims import ProofClaims, claims_of, decode_claims, encode_claims, is_test_name
 from agent.evidence.proof_script import PATCH, portable_script
 from trajectories.errors import UsageError
 from trajectories.file_limits import check_values, open_regular
@@ -32,7 +32,7 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 ISSUE, CLAIMS, SCRIPT, STATED = "issue.json", "claims.json", "proof.sh", "statement.json"
 FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, STATED)
 MOST_BYTES = 50_000_000
-MOST_TESTS, LONGEST = 200, 1_000
+MOST_TESTS = 200
 REMAKE = "Make the bundle again with `swe-agent prove --bundle`."
 
 
@@ -50,14 +50,17 @@ class Bundle:
     problems: tuple[str, ...] = ()
 
 
-def write_bundle(file: Path, run: Run, journal: Journal, trees: Trees, repository: str) -> None:
-    """Write the bundle of the last proof of a run; `repository` is the URL of the user's repository, or "".
+def write_bundle(
+    file: Path, run: Run, journal: Journal, trees: Trees, repository: str, hide: Callable[[str], str]
+) -> None:
+    """Write the bundle of the last proof of a run; `repository` is the address of the user's repository, or "".
+    `hide` masks secrets in a text.
 
     Raises UsageError if the run has no proof, or started with uncommitted changes, so that nobody else has its base.
     """
     if run.base.changes:
         raise UsageError(
-            "The run started with uncommitted changes, so nobody else has its base.", "Commit them, and prove again."
+            "The run started with uncommitted changes, so no one else has its base.", "Commit them, and prove again."
         )
     step = next((step for step in reversed(journal.trajectory.all_steps()) if step.author == "proof"), None)
     asked = step.observations[0].data["asked"] if step else {}
@@ -65,15 +68,16 @@ def write_bundle(file: Path, run: Run, journal: Journal, trees: Trees, repositor
     diff = trees.diff(run.base.tree, tree).encode("utf-8", "surrogateescape")
     source = source_of(repository, run.base.commit, run.base.tree, tree)
     claims = replace(claims_of(journal.trajectory, journal.recall), source=source)
+    claims = decode_claims(hide(encode_claims(claims).decode()).encode())
     issue = {"title": run.issue.title, "body": run.issue.body, "url": run.issue.url}
     script = portable_script(run.base.commit, claims.tests("commands"))
     files = {
         PATCH: diff,
-        ISSUE: json.dumps(issue, indent=1).encode(),
+        ISSUE: hide(json.dumps(issue, indent=1)).encode(),
         CLAIMS: encode_claims(claims),
         SCRIPT: script.encode("utf-8", "surrogateescape"),
     }
-    given = {"reproduction": list(asked["reproduction"]), "command": str(run.settings.get("test", ""))}
+    given = {"reproduction": list(asked["reproduction"]), "command": hide(str(run.settings.get("test", "")))}
     statement = json.dumps(_statement(claims, given, files), indent=1).encode()
     try:
         write_durably(file, _archive(files | {STATED: statement}))
@@ -135,7 +139,7 @@ def read_bundle(file: Path) -> Bundle:
         raise UsageError(f"{file} has no statement of a proof.", REMAKE)
     tests = tuple(map(str, reproduction[:MOST_TESTS]))
     if bad := [name for name in tests if not is_test_name(name)]:
-        raise UsageError(f"{bad[0][:60]!r} in {file} is no name of a test.", REMAKE)
+        raise UsageError(f"{bad[0][:60]!r} in {file} is not the name of a test.", REMAKE)
     expected = _statement(claims, given, files) if _has_source(claims) else {}
     problems = [] if statement == expected else [f"{STATED} does not describe the bundle's other files."]
     if files[SCRIPT].decode("utf-8", "surrogateescape") != portable_script(str(base), claims.tests("commands")):
@@ -152,11 +156,6 @@ def read_bundle(file: Path) -> Bundle:
     )
 
 
-def is_test_name(name: str) -> bool:
-    """Whether a text can be a test's name; an option of a test runner is none."""
-    return bool(name.strip()) and not name.startswith("-") and name.isprintable() and len(name) <= LONGEST
-
-
 def _read_files(file: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     try:
@@ -166,13 +165,17 @@ def _read_files(file: Path) -> dict[str, bytes]:
             raise UsageError(f"{file} has more than {MOST_BYTES:,} bytes.", REMAKE)
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             for member in archive:
+                if member.issparse() or member.size > len(data):
+                    raise UsageError(f"{file} is not a bundle: {member.name[:60]!r} is too large.", REMAKE)
                 if member.name in FILES and member.isreg() and (content := archive.extractfile(member)):
                     found.setdefault(member.name, content.read())
     except (OSError, tarfile.TarError) as error:
-        why = getattr(error, "strerror", None) or "it is no tar archive"
+        why = getattr(error, "strerror", None) or "it is not a tar archive"
         raise UsageError(f"The bundle {file} cannot be read: {why}.", REMAKE) from error
     if missing := [name for name in FILES if name not in found]:
-        raise UsageError(f"{file} is no bundle: it has no {missing[0]}.", REMAKE)
+        raise UsageError(f"{file} is not a bundle: it has no {missing[0]}.", REMAKE)
+    if data != _archive({name: found[name] for name in FILES}):  # tar could unpack other files from it
+        raise UsageError(f"{file} is not a bundle as `swe-agent prove --bundle` writes it.", REMAKE)
     return found
 
 
@@ -183,7 +186,7 @@ def _json(data: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} in the bundle cannot be read.", REMAKE) from error
     if not isinstance(value, dict):
-        raise UsageError(f"{name} in the bundle is no JSON object.", REMAKE)
+        raise UsageError(f"{name} in the bundle is not a JSON object.", REMAKE)
     return value
 
 

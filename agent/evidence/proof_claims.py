@@ -15,7 +15,7 @@ LISTS = ("tests", "lost", "contradicted", "flaky", "commands")
 RUNS = ("without", "with")
 """The two runs of the suite: without the patch, and with it."""
 MOST_SHOWN = 5
-LONGEST = 200
+LONGEST, LONGEST_NAME = 200, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,18 @@ def decode_claims(data: bytes) -> ProofClaims:
         claims = TypeAdapter(ProofClaims).validate_json(data)
     except ValidationError as error:
         raise UsageError("The bundle's claims cannot be read.", "Make the bundle again.") from error
-    if missing := [name for name in (*PARTS, *LISTS) if name not in claims.verdict]:
-        raise UsageError(f"The bundle's verdict has no {missing[0]}.", "Make the bundle again.")
-    if not all(isinstance(claims.verdict[name], list) for name in LISTS):
+    if claims.verdict.keys() != {*PARTS, *LISTS} or encode_claims(claims) != data:
+        raise UsageError("The bundle's claims are not those that a proof makes.", "Make the bundle again.")
+    if not claims.outcomes.keys() <= set(RUNS) or not all(isinstance(claims.verdict[name], list) for name in LISTS):
         raise UsageError("The bundle's verdict cannot be read.", "Make the bundle again.")
     return claims
 
 
 def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
-    """Yield, as sentences, what a bundle claims and one's own proof does not show. Versions are not compared."""
+    """Yield, as sentences, what a bundle claims and one's own proof does not show.
+
+    Versions are not compared, nor the repository's URL: commit and trees identify the base.
+    """
     for name in (*PARTS, *LISTS):
         there, here = claimed.verdict.get(name), own.verdict.get(name)
         if _listed(there) != _listed(here):
@@ -94,13 +97,17 @@ def find_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
         yield from _different_outcomes(run, claimed.outcomes.get(run, {}), own.outcomes.get(run, {}))
     if claimed.command != own.command:
         yield f"The bundle's tests ran with {_short(claimed.command)}; here with {_short(own.command)}."
+    for name in sorted((claimed.source.keys() | own.source.keys()) - {"repository"}):
+        there, here = claimed.source.get(name), own.source.get(name)
+        if there != here:
+            yield f"The bundle's {name} is {_short(there)}; here it is {_short(here)}."
+
+
+def find_environment_differences(claimed: ProofClaims, own: ProofClaims) -> Iterator[str]:
+    """Yield, as sentences, how the environments of two proofs differ, which need not change the verdict."""
     for name in sorted(claimed.environment.keys() | own.environment.keys()):
         there, here = claimed.environment.get(name), own.environment.get(name)
         if _listed(there) != _listed(here):
-            yield f"The bundle's {name} is {_short(there)}; here it is {_short(here)}."
-    for name in sorted(claimed.source.keys() | own.source.keys()):
-        there, here = claimed.source.get(name), own.source.get(name)
-        if there != here:
             yield f"The bundle's {name} is {_short(there)}; here it is {_short(here)}."
 
 
@@ -122,3 +129,8 @@ def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(_listed(value), default=str)
     line = "".join(char if char.isprintable() else " " for char in text[: 2 * LONGEST]) or "nothing"
     return f"{line[:LONGEST]}…" if len(line) > LONGEST else line
+
+
+def is_test_name(name: str) -> bool:
+    """Whether a text can be a test's name; an option of a test runner is none."""
+    return bool(name.strip()) and not name.startswith("-") and name.isprintable() and len(name) <= LONGEST_NAME

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aci.history.repository_identity import normalise_url
+from aci.observation.output_text import mask_secrets
 from aci.observation.untrusted_text import one_line
 from aci.repository.proposed_patch import tree_of_diff
 from agent.evidence.proof_bundle import Bundle, source_of, write_bundle
@@ -43,17 +47,16 @@ def proposal_of_bundle(source: Repository, bundle: Bundle) -> tuple[str, Proposa
         yield from find_differences(bundle.claims, replace(bundle.claims, source=own))
 
     claims = encode_claims(bundle.claims)
-    return commit, Proposal("the bundle's patch", tree, bundle.reproduction, claims, problems)
+    return commit, Proposal("the bundle's patch", tree, bundle.reproduction, claims=claims, problems=problems)
 
 
 def save_bundle(file: Path, engine: Engine) -> None:
     """Write the bundle of a run that has ended. Raises UsageError."""
-    write_bundle(file, engine.run, engine.journal, engine.trees, url_of(engine.repository))
+    hide = partial(mask_secrets, secrets=engine.secrets)
+    write_bundle(file, engine.run, engine.journal, engine.trees, url_of(engine.repository), hide)
 
 
 def url_of(source: Repository) -> str:
-    """Return the URL of the repository's origin without user and password, or ""."""
+    """Return where the repository comes from, such as `github.com/owner/name`; "" for a folder."""
     url = source.configured("remote.origin.url")
-    server, mark, rest = url.partition("://")
-    user, at, place = rest.partition("@")
-    return f"{server}{mark}{place}" if at and "/" not in user else url
+    return normalise_url(url) if "://" in url or re.match(r"[\w.-]+@[\w.-]+:", url) else ""

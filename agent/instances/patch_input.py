@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aci.repository.proposed_patch import fork_point, tree_of_diff, tree_of_index
 from agent.instances.issue_input import issue_from, patch_from, repository_for
-from agent.run_state.proposed_tree import Proposal
+from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -56,12 +56,18 @@ class FoundPatch:
 
 
 def find_patch(
-    given: PatchOptions, base: str | None, issue: IssueOptions, repo: str | None, mismatch_ok: bool, say: Say
+    given: PatchOptions,
+    base: str | None,
+    issue: IssueOptions,
+    repo: str | None,
+    mismatch_ok: bool,
+    test: str | None,
+    say: Say,
 ) -> FoundPatch:
     """Return the patch that the options name. Raises UsageError, and what reading an issue or a pull request raises."""
     given.validate()
     if given.check:
-        return _from_bundle(given.check, base, issue, repo, say)
+        return _from_bundle(given.check, base, issue, repo, test, say)
     if given.pr:
         return _from_pull_request(given.pr, base, issue, repo, say)
     asked = _issue(issue, say)
@@ -78,10 +84,12 @@ def proposal_from(
     """
     if branch:
         commit = source.commit(base) if base else fork_point(source, "HEAD", branch)
+        if commit == source.commit(branch):
+            raise UsageError(f"HEAD has all commits of {branch}.", "Name the commit that they start from with --base.")
         return commit, Proposal(f"branch {branch}", partial(_tree_of_commit, source, branch))
     commit = source.commit(base)
     if staged:
-        return commit, Proposal("the staged changes", partial(tree_of_index, source))
+        return commit, Proposal("the staged changes", partial(tree_of_index, source), is_own=True)
     diff = patch_from(patch)
     return commit, Proposal(f"patch {patch}", lambda trees: tree_of_diff(source, trees, commit, diff))
 
@@ -104,8 +112,10 @@ def _from_pull_request(url: str, base: str | None, issue: IssueOptions, repo: st
     return FoundPatch(source, *proposal_from_commits(source, base or changes.target, changes.head, name), asked)
 
 
-def _from_bundle(file: Path, base: str | None, issue: IssueOptions, repo: str | None, say: Say) -> FoundPatch:
-    from aci.observation.untrusted_text import one_line
+def _from_bundle(
+    file: Path, base: str | None, issue: IssueOptions, repo: str | None, test: str | None, say: Say
+) -> FoundPatch:
+    from aci.observation.untrusted_text import escape_invisible
     from agent.config.settings import load_settings
     from agent.evidence.proof_bundle import read_bundle
     from agent.instances.bundle_input import proposal_of_bundle
@@ -117,9 +127,11 @@ def _from_bundle(file: Path, base: str | None, issue: IssueOptions, repo: str | 
     source = repository_for(None, repo, confirm, say)
     commit, proposal = proposal_of_bundle(source, bundle)
     own = load_settings(source.file(".swe-agent.toml", commit) or b"").test
-    command = bundle.command if bundle.command != own else ""
-    if command and not confirm(f"The bundle's tests ran with the command {one_line(command)}.", "Run it in Docker?"):
-        say(f"The bundle's test command is not used: {one_line(command)}. Give it with --test to use it.")
+    command = bundle.command if bundle.command != own and not test else ""
+    if command and not confirm(
+        f"The bundle's tests ran with the command {escape_invisible(command)}.", "Run it in Docker?"
+    ):
+        say(f"The bundle's test command is not used: {escape_invisible(command)}. Give it with --test to use it.")
         command = ""
     return FoundPatch(source, commit, proposal, asked if asked.title else bundle.issue, command)
 
@@ -139,7 +151,4 @@ def _tree_of_commit(source: Repository, rev: str, trees: Trees) -> str:
 def check_isolation(settings: Settings, staged: bool) -> None:
     """Raise UsageError if a patch from elsewhere would run without isolation; staged changes are the user's own."""
     if settings.workspace == "local" and not staged:
-        raise UsageError(
-            "A patch from elsewhere does not run in the local workspace, which has no isolation.",
-            "Use --workspace docker.",
-        )
+        raise UsageError(NOT_ISOLATED, "Use --workspace docker.")

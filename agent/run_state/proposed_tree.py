@@ -11,12 +11,14 @@ from trajectories.records import Note
 from trajectories.trajectory import Trajectory
 
 PROPOSAL = "proposal"
+NOT_ISOLATED = "A patch from elsewhere does not run in the local workspace, which has no isolation."
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A patch that somebody made: its name for the user, such as `branch fix`, and a function that writes its tree to a
-    run's store. `reproduction` are the tests that show the issue.
+    run's store. `reproduction` are the tests that show the issue. `is_own` tells whether these are the user's own
+    changes, which may run without isolation.
 
     `claims` is what an evidence bundle says of the proof, and `problems` returns what it says about base and patch that
     is not so, from the store and the tree."""
@@ -24,6 +26,7 @@ class Proposal:
     name: str
     tree: Callable[[Trees], str]
     reproduction: tuple[str, ...] = ()
+    is_own: bool = False
     claims: bytes = b""
     problems: Callable[[Trees, str], Iterable[str]] = lambda trees, tree: ()
 
@@ -32,6 +35,7 @@ def proposal_note(proposal: Proposal, tree: str, claims: int | None, problems: S
     """Return the note for a proposed patch; `claims` is the number of the output with its claims."""
     data = {
         "tree": tree,
+        "own": proposal.is_own,
         "reproduction": list(proposal.reproduction),
         "claims": claims,
         "problems": list(problems),

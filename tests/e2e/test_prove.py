@@ -124,6 +124,37 @@ def test_without_docker_the_workspace_is_missing(machine: Machine, repository) -
     assert machine.json("prove", "--branch", "fix", "--repo", repository)["returncode"] == 5
 
 
+def test_resumed_run_of_a_patch_from_elsewhere_is_not_run_without_isolation(machine: Machine, repository) -> None:
+    machine.workspace = "docker"
+    machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    run = machine.json("prove", "--branch", "fix", "--repo", repository)["run"]
+    result = machine.json("resume", run, "--workspace", "local")
+    assert result["returncode"] == 2, result
+    assert "no isolation" in result["error"]["message"]
+
+
+def test_branch_that_is_checked_out_is_named_at_once(machine: Machine, repository) -> None:
+    git(repository, "checkout", "-q", "fix")
+    result = machine.json("prove", "--branch", "fix", "--repo", repository)
+    assert (result["returncode"], result["error"]["message"]) == (2, "HEAD has all commits of fix.")
+
+
+def test_file_that_is_only_intended_to_be_added_is_not_staged(repository, tmp_path) -> None:
+    write(repository, {"new.py": "x = 1\n", "calc/core.py": RIGHT})
+    git(repository, "add", "-N", "new.py")
+    git(repository, "add", "calc")
+    with Trees(tmp_path / "trees.git") as trees:
+        files = trees.files(proposal_from(Repository.open(repository), None, None, None, True)[1].tree(trees))
+    assert "new.py" not in files
+    assert "calc/core.py" in files
+
+
+def test_bundle_that_cannot_be_written_is_reported_before_the_proof(machine: Machine, repository) -> None:
+    result = machine.json("prove", "--staged", "--bundle", "/nowhere/x.tar", "--repo", repository)
+    assert result["returncode"] == 2
+    assert machine.runs() == []
+
+
 @pytest.mark.parametrize("options", [(), ("--staged", "--branch", "fix"), ("--branch", "nowhere"), ("--patch", "no")])
 def test_bad_patch_is_refused_in_one_sentence(machine: Machine, repository, options) -> None:
     result = machine.json("prove", *options, "--repo", repository)

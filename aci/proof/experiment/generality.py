@@ -16,7 +16,7 @@ from typing import Any, Literal
 from aci.proof.evidence import is_in_prose
 from aci.proof.experiment.change_contact import Contact, parse_contact
 from aci.proof.experiment.changed_functions import ChangedFile, added_functions, changed_functions
-from aci.proof.experiment.listed_values import ALL, Listed
+from aci.proof.experiment.listed_values import Listed
 from aci.repair.candidate_evaluator import Evaluator
 from aci.repository.python_source import parse
 
@@ -60,6 +60,10 @@ ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 UNKNOWN = "!unknown argument"
 SPECIAL = "The tests concern special values, which cannot be varied."
 SAME = "The patch changes the behaviour where the base answers as in the tests."
+VERSION = re.compile(r"(?i)(?:\b(?:version|release|python|since|line|issue|step)\s+|#|\bv)\d[\w.]*")
+"""Numbers in a title that name something else than a value."""
+LEAST_WORD = 5
+"""Minimum length of a word that a title names without quotes."""
 LISTED = "The issue names the value for which the behaviour changes, one more of those that the code lists."
 NAMED = "The issue is about the one value for which the behaviour changes."
 
@@ -304,11 +308,23 @@ def _why_one(seeds: Sequence[ComparedCall], issue: str, listed: Listed) -> str:
     return LISTED if all(_names_value(call, issue, listed) for call in seeds) else ""
 
 
-def _names_value(call: ComparedCall, text: str, listed: Listed = ALL) -> bool:
-    """Whether the prose of a text contains the only argument of a call, or a value in the object of a method."""
+def _names_value(call: ComparedCall, text: str, listed: Listed | None = None) -> bool:
+    """Whether the prose of a text contains the only argument of a call; if it is one of those that are `listed`, it may
+    also be a value in the object of a method."""
     own = [(kind, value) for kind, value, _ in call.arguments if value] if len(call.arguments) == 1 else []
+    if listed is None:
+        return any(_is_subject(text, value) for _, value in own)
     known = [(kind, value) for kind, value in (*own, *call.state) if {(kind, ""), (kind, value)} & listed]
     return any(is_in_prose(text, value.strip("'\"")) for _, value in known)
+
+
+def _is_subject(text: str, value: str) -> bool:
+    """Whether a text is about a value: not a version, and a word only if it is long or quoted."""
+    bare = value.strip("'\"")
+    if bare == value:
+        return is_in_prose(VERSION.sub(" ", text), value)
+    is_quoted = re.search(rf"[\"'“«`]{re.escape(bare)}[\"'”»`]", text) is not None
+    return is_in_prose(text, bare) and (is_quoted or len(bare) >= LEAST_WORD)
 
 
 def special_constants(file: ChangedFile) -> set[tuple[str, str]]:

@@ -289,6 +289,10 @@ class Sources:
             for name in set(DEFINED.findall(text)):
                 self._paths.setdefault(name, []).append(path)
 
+    def names(self) -> frozenset[str]:
+        """Return the names of all functions and classes."""
+        return frozenset(self._paths)
+
     def texts(self) -> Iterable[str]:
         return self._texts.values()
 

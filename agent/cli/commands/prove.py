@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli import shared_options as options
+from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
@@ -54,8 +56,10 @@ def command(
     from agent.instances.patch_input import PatchOptions, check_isolation, find_patch
 
     say = clean_printer(console(plain, stderr=True))
+    if bundle and not os.access(bundle.absolute().parent, os.W_OK):
+        raise UsageError(f"The bundle {bundle} cannot be written.", "Give a file in a folder that you can write.")
     given = PatchOptions(patch, branch, staged, pr, check)
-    found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, say)
+    found = find_patch(given, base, (issue, issue_file, text), repo, repo_mismatch_ok, run_settings["test"], say)
     settings = load_settings(
         found.source.file(".swe-agent.toml", found.commit) or b"",
         reproduce=reproduction_from(reproduce, found.source.root),

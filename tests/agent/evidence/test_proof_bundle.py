@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 
 from agent.evidence import proof_bundle
 from agent.evidence.proof_bundle import Bundle, read_bundle, source_of
-from agent.evidence.proof_claims import ProofClaims, decode_claims, encode_claims, find_differences
+from agent.evidence.proof_claims import (
+    ProofClaims,
+    decode_claims,
+    encode_claims,
+    find_differences,
+    find_environment_differences,
+)
 from trajectories.errors import UsageError
 
 COMMIT, TREE, PATCHED = "a" * 40, "b" * 40, "c" * 40
@@ -88,10 +94,10 @@ RESULTS: dict[str, dict[str, str]] = {
 CHANGES = {
     **{f"verdict {name}": {"verdict": CLAIMS.verdict | {name: other(CLAIMS.verdict[name])}} for name in CLAIMS.verdict},
     **{f"no {name}": {"verdict": CLAIMS.verdict | {name: None}} for name in ("red", "green", "red_again", "no_loss")},
-    **{f"other {name}": {"source": CLAIMS.source | {name: COMMIT[:-1] + "d"}} for name in CLAIMS.source},
     **{
-        f"other {name}": {"environment": CLAIMS.environment | {name: other(CLAIMS.environment[name])}}
-        for name in CLAIMS.environment
+        f"other {name}": {"source": CLAIMS.source | {name: COMMIT[:-1] + "d"}}
+        for name in CLAIMS.source
+        if name != "repository"
     },
     **{
         f"{run}: {name}": {"outcomes": CLAIMS.outcomes | {run: results}}
@@ -124,7 +130,7 @@ def test_file_that_was_changed_alone_is_reported(read, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["-p evil", "--collect-only", "", " ", "a\nb", "x" * 2_000])
 def test_option_is_no_name_of_a_test(read, name: str) -> None:
-    with pytest.raises(UsageError, match="no name of a test"):
+    with pytest.raises(UsageError, match="not the name of a test"):
         read(files_of(CLAIMS, (name,)))
 
 
@@ -171,6 +177,50 @@ def test_archive_may_hold_only_plain_files_of_known_names(tmp_path: Path) -> Non
 def test_any_bytes_are_claims_or_a_sentence(data: bytes) -> None:
     with suppress(UsageError):
         decode_claims(data)
+
+
+@pytest.mark.parametrize("name", CLAIMS.environment)
+def test_other_environment_is_reported_apart(name: str) -> None:
+    claims = replace(CLAIMS, environment=CLAIMS.environment | {name: other(CLAIMS.environment[name])})
+    assert list(find_environment_differences(claims, CLAIMS))
+    assert list(find_differences(claims, CLAIMS)) == []
+
+
+def test_tar_could_unpack_no_other_files_than_those_that_are_read(tmp_path: Path) -> None:
+    target, files = tmp_path / "proof.tar", files_of(CLAIMS)
+    for name in ("patch.diff", "./proof.sh", "more.txt"):
+        target.write_bytes(proof_bundle._archive(files))
+        with tarfile.open(target, "a") as archive:
+            about = tarfile.TarInfo(name)
+            about.size = 4
+            archive.addfile(about, io.BytesIO(b"evil"))
+        with pytest.raises(UsageError, match="is not a bundle"):
+            read_bundle(target)
+    target.write_bytes(proof_bundle._archive(files) + b"more")
+    with pytest.raises(UsageError, match="is not a bundle"):
+        read_bundle(target)
+
+
+def test_member_of_false_size_is_refused(tmp_path: Path) -> None:
+    about = tarfile.TarInfo("patch.diff")
+    about.size = 3 << 30
+    (tmp_path / "proof.tar").write_bytes(about.tobuf() + b"\0" * 1024)
+    with pytest.raises(UsageError):
+        read_bundle(tmp_path / "proof.tar")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        replace(CLAIMS, outcomes=CLAIMS.outcomes | {"other": {"t": "failed"}}),
+        replace(CLAIMS, verdict=CLAIMS.verdict | {"reviewed by": "NIST"}),
+    ],
+)
+def test_unknown_claims_are_refused(claims: ProofClaims) -> None:
+    with pytest.raises(UsageError):
+        decode_claims(encode_claims(claims))
+    with pytest.raises(UsageError):
+        decode_claims(encode_claims(CLAIMS).replace(b'"green": true', b'"green": false, "green": true'))
 
 
 def test_same_files_give_the_same_archive() -> None:

@@ -252,6 +252,7 @@ def test_value_in_the_title_of_the_issue_is_undecided(judge):
     test = "from calc import add\n\ndef test_add():\n    assert add(4)\n"
     assert judge(base, patch, test, "4 counts as odd, too")[0] == "undecided"
     assert judge(base, patch, test, "A number is missing\n\nIt is 4.")[0] == "examples only"
+    assert judge(base, patch, test, "add() is wrong since version 4")[0] == "examples only"
 
 
 @pytest.mark.slow
