@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ ISSUE, CLAIMS, SCRIPT, STATED = "issue.json", "claims.json", "proof.sh", "statem
 FILES = (PATCH, ISSUE, CLAIMS, SCRIPT, STATED)
 MOST_BYTES = 50_000_000
 MOST_TESTS = 200
+COMMIT = re.compile(r"[0-9a-f]{40}")
 REMAKE = "Make the bundle again with `swe-agent prove --bundle`."
 
 
@@ -56,7 +58,7 @@ def write_bundle(
     """Write the bundle of the last proof of a run; `repository` is the address of the user's repository, or "".
     `hide` masks secrets in a text.
 
-    Raises UsageError if the run has no proof, or started with uncommitted changes, so that nobody else has its base.
+    Raises UsageError if the run has no proof, or started with uncommitted changes, so that no one else has its base.
     """
     if run.base.changes:
         raise UsageError(
@@ -134,19 +136,19 @@ def read_bundle(file: Path) -> Bundle:
     predicate = statement.get("predicate")
     given = predicate.get("proof") if isinstance(predicate, dict) else None
     reproduction = given.get("reproduction") if isinstance(given, dict) else None
-    base = claims.source.get("base commit")
-    if not isinstance(given, dict) or not isinstance(reproduction, list) or not _is_commit(base):
+    base = claims.source.get("base commit", "")
+    if not isinstance(given, dict) or not isinstance(reproduction, list) or not COMMIT.fullmatch(base):
         raise UsageError(f"{file} has no statement of a proof.", REMAKE)
     tests = tuple(map(str, reproduction[:MOST_TESTS]))
     if bad := [name for name in tests if not is_test_name(name)]:
         raise UsageError(f"{bad[0][:60]!r} in {file} is not the name of a test.", REMAKE)
     expected = _statement(claims, given, files) if _has_source(claims) else {}
     problems = [] if statement == expected else [f"{STATED} does not describe the bundle's other files."]
-    if files[SCRIPT].decode("utf-8", "surrogateescape") != portable_script(str(base), claims.tests("commands")):
+    if files[SCRIPT].decode("utf-8", "surrogateescape") != portable_script(base, claims.tests("commands")):
         problems.append(f"{SCRIPT} is not the one that the bundle's commands give.")
     title, body, url = (str(issue.get(name, "")) for name in ("title", "body", "url"))
     return Bundle(
-        str(base),
+        base,
         files[PATCH].decode("utf-8", "surrogateescape"),
         Issue(title, body, url, trust="stranger"),
         tests,
@@ -188,10 +190,6 @@ def _json(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{name} in the bundle is not a JSON object.", REMAKE)
     return value
-
-
-def _is_commit(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 40 and set(value) <= set("0123456789abcdef")
 
 
 def _has_source(claims: ProofClaims) -> bool:

@@ -95,7 +95,7 @@ def proposal_from(
 
 
 def proposal_from_commits(source: Repository, base: str, head: str, name: str) -> tuple[str, Proposal]:
-    """Return the last common commit of two commits, and the changes of `head` since then."""
+    """Return the last common commit of a pull request's target and head, and the changes of `head` since then."""
     return fork_point(source, base, head), Proposal(name, partial(_tree_of_commit, source, head))
 
 
