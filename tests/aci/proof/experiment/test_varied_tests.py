@@ -483,9 +483,10 @@ def test_value_named_by_issue_is_undecided(judge):
         def test_it():
             assert not is_leap(threading.Lock(), 1900)
     """
-    issue = "The year 1900 is no leap year."
+    issue = "Leap years are wrong\n\nThe year 1900 is no leap year."
     assert judge(base, patch, test, issue=issue, listed=frozenset({("int", "")}))[0] == "undecided"
     assert judge(base, patch, test, issue=issue)[0] == "examples only"
+    assert judge(base, patch, test, issue="The year 1900 is no leap year.")[0] == "undecided"
 
 
 def calls(*answers: tuple[str, str], whole: bool = False) -> list[ComparedCall]:
