@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
-MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow"], "all": []}
+MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow", "--timeout=400"], "all": ["--timeout=400"]}
 LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min"}
 WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 """Two more than the number of cores, since many tests wait for a container or another process."""

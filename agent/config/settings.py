@@ -121,9 +121,9 @@ class Settings(BaseSettings):
     `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `attempts` is the
     number of attempts for strategies that make several. `function`, `workload` and `benchmark` are the targets of
     `optimize` (see docs/optimize.md); `function` is also the comma-separated list of targets of `test` (see
-    docs/testing.md). `subtree` is the folder of the repository that may be changed; if empty, the whole repository may
-    be changed. `experience` stores the lessons of runs for later runs in the same repository, except in batches and in
-    the Action (see docs/experience.md).
+    docs/testing.md). `merge_review` also looks for changes that the fix does not need. `subtree` is the folder of the
+    repository that may be changed; if empty, the whole repository may be changed. `experience` stores the lessons of
+    runs for later runs in the same repository, except in batches and in the Action (see docs/experience.md).
 
     If `image` is empty, the image is detected (see docs/environments.md). `images` maps a language (`python`,
     `python3.9`) to an image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and
@@ -175,6 +175,7 @@ class Settings(BaseSettings):
     model_timeout: float = Field(default=300.0, gt=0)
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
+    merge_review: bool = False
     experience: bool = True
     subtree: Annotated[str, AfterValidator(lambda value: _normalize_folder(value))] = ""
     apply: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,7 @@ class Console:
             self.out.print(Text(clean_text(result.word)))
         steps = self._engine.trajectory.all_steps() if self._engine else []
         self.ending(result.exit, result.directory, steps[-1].id if steps else "")
+        self._review(result.review or {})
         for effect in result.effects:
             self.out.print(escape_markup(effect), soft_wrap=True)
         if result.spent.calls:
@@ -244,6 +245,18 @@ class Console:
                 soft_wrap=True,
             )
         self.out.print(f"[dim]The run is in {escape_markup(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
+
+    def _review(self, review: Mapping[str, Any]) -> None:
+        """Show what a reviewer may ask to take out of the patch."""
+        findings, notes = review.get("findings", ()), review.get("notes", ())
+        if findings or notes:
+            self.out.print("[bold]Before merging[/]")
+        for one in findings:
+            where = f"{one['path']}:{one['line']}"
+            line = f"[yellow]· {escape_markup(where)} {one['kind']}:[/] {escape_markup(one['text'])}"
+            self.out.print(line, soft_wrap=True)
+        for note in notes:
+            self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict, title: str) -> None:
         if any(getattr(verdict, part) is not None for part in PARTS):

@@ -25,6 +25,7 @@ from agent.conversation.model_roles import assign_roles, roles_of, validate_mode
 from agent.engine.branch import Branch
 from agent.engine.delivery import Publish, deliver
 from agent.engine.engine import Engine, known_secrets
+from agent.engine.merge_review import record_review, recorded_review
 from agent.engine.proof_step import best_outcome
 from agent.engine.run_result import Result
 from agent.engine.task import Task
@@ -277,6 +278,8 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         if not is_apart(name):
             yield from take_over_changes(branch)
         outcome: Outcome = yield from strategy(Task(branch))
+        if engine.settings.merge_review:
+            record_review(branch, outcome)
     except Cancelled as error:
         if is_by_hand(name):
             stop = error
@@ -428,4 +431,5 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
         word=_last_word(trajectory),
         began=turn_base_tree(trajectory, engine.run.base.tree),
+        review=recorded_review(trajectory),
     )

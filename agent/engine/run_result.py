@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trajectories.records import Exit, Patch, Spent
 
@@ -27,3 +29,5 @@ class Result:
     """The tree at the start of the turn. The turn's patch is the difference between it and the exit's tree."""
     pull: str = ""
     """The URL of the pull request with the patch."""
+    review: Mapping[str, Any] | None = None
+    """The review of the patch for merging, if the settings ask for one: `findings` and `notes`."""

@@ -12,7 +12,7 @@ from aci.repository.user_repository import Repository
 from agent.github.api.proposed_changes import fetch_proposed_changes, open_clone
 from agent.instances.patch_input import proposal_from, proposal_from_commits
 from tests.conftest import git
-from tests.e2e.conftest import CALCULATOR, TEST_CORE, Machine, write
+from tests.e2e.conftest import CALCULATOR, STRICT_TEST, TEST_CORE, Machine, write
 from tests.github_server import Hub
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -66,6 +66,35 @@ def test_branch_and_diff_are_proved_with_the_tests_of_the_base(machine: Machine,
     diff.write_text(git(repository, "diff", "main", "fix", "--", "calc") + "\n")
     result = machine.json("prove", "--patch", diff, "--repo", repository)
     assert result["returncode"] == 6, "there is no test that shows it"
+
+
+def test_changes_that_the_fix_does_not_need_are_shown(machine: Machine, repository) -> None:
+    helper = "\n\ndef _as_list(value):\n    return [value]\n"
+    other = CALCULATOR["calc/text.py"].replace("return word", "print(word)\n    return word")
+    write(repository, {"calc/core.py": RIGHT + helper, "calc/text.py": other, "tests/test_core.py": TEST_CORE})
+    git(repository, "add", "-A")
+    options = ("prove", "--staged", "--text", "add() subtracts", "--repo", repository)
+    result = machine.json(*options)
+    assert result["verdict"]["kind"] == "verified", result
+    review = result["merge_review"]
+    found = [(one["kind"], one["path"], one["line"]) for one in review["findings"]]
+    assert found == [("unused definition", "calc/core.py", 10), ("debug output", "calc/text.py", 2)]
+    assert review["notes"] == [
+        "The tests that show the issue pass without 2 of 3 changed places: calc/core.py:8, calc/text.py:2."
+    ]
+    shown = machine.run(*options, "--plain").stdout
+    assert "Before merging" in shown
+    assert "calc/core.py:10 unused definition: Nothing uses _as_list." in shown
+
+
+def test_fix_reviews_only_if_asked(machine: Machine, repository) -> None:
+    write(repository, {"tests/test_core.py": STRICT_TEST})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "A test")
+    options = ("fix", "--repo", repository, "--text", "add() subtracts", "--strategy", "templates")
+    assert "merge_review" not in machine.json(*options)
+    review = machine.json(*options, "--merge-review")["merge_review"]
+    assert review == {"findings": [], "notes": []}
 
 
 @pytest.mark.docker

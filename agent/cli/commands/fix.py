@@ -38,6 +38,9 @@ def command(
     update_tests: Annotated[
         bool, typer.Option("--update-tests", help="Keep changes to existing tests in the patch.")
     ] = False,
+    merge_review: Annotated[
+        bool, typer.Option("--merge-review", help="Also look for changes that the fix does not need.")
+    ] = False,
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -73,5 +76,6 @@ def command(
         branch=branch,
         pr=pr,
         update_tests=update_tests or None,
+        merge_review=merge_review or None,
     )
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base)

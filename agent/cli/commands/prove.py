@@ -65,6 +65,7 @@ def command(
         reproduce=reproduction_from(reproduce, found.source.root),
         strategy="proposed-patch",
         experience=False,
+        merge_review=True,
         **run_settings | ({"test": found.command} if found.command else {}),
     )
     check_isolation(settings, staged)

@@ -67,7 +67,10 @@ def test_test_run_leaves_no_files(open_local):
     before = workspace.snapshot().tree
     run_tests(workspace)
     assert workspace.snapshot().tree == before
-    assert workspace.run(f"ls -A {shlex.quote(workspace.harness)}").text.split() == ["project_probe.py"]
+    # The folder of results is removed in the background.
+    wait = "for _ in $(seq 300); do ls | grep -q ^results || break; sleep 0.1; done"
+    listed = workspace.run(f"cd {shlex.quote(workspace.harness)} && {wait} && ls -A", timeout=60)
+    assert listed.text.split() == ["project_probe.py"]
     assert workspace.run("find . -name __pycache__").output == b""
 
 

@@ -1,0 +1,1 @@
+"""Findings that matter for merging a patch, beside its verdict."""

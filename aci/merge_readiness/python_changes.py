@@ -1,0 +1,212 @@
+"""What a change does to Python source: comments, docstrings, defaults, new definitions, debug output."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Collection, Iterator, Sequence
+
+DEBUGGERS = {
+    *("breakpoint", "pdb.set_trace", "ipdb.set_trace", "pudb.set_trace", "ic", "pp", "pprint", "pprint.pprint"),
+    *("pprint.pp", "traceback.print_exc", "traceback.print_stack"),
+}
+PRINTS = {"print", "sys.stderr.write", "sys.stdout.write", "sys.__stderr__.write"}
+LOGGER = re.compile(
+    r"(?i)(?:self\.|cls\.)?_?log(?:ger|ging)?\.(?:debug|info|warning|warn|error|critical|exception|log)"
+)
+DEBUG_TEXT = re.compile(r"(?i)\bdebug|\bdbg\b|>>>|\*\*\*|\bhere\b|=\s*[{%]|=['\"]")
+LONGEST_DEFAULT = 40
+"""Maximum length of a text that counts as a default, in characters; longer ones are templates."""
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def comments_of(source: str) -> dict[int, tuple[int, str]]:
+    """Return the column and the text of each line's comment, by the line's index; of the part that can be read."""
+    found = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                found[token.start[0] - 1] = (token.start[1], token.string)
+    except (tokenize.TokenError, SyntaxError):
+        pass
+    return found
+
+
+def statement_end(tree: ast.Module | None, line: int) -> int:
+    """Return the last line of the first statement that begins after `line`; `line` itself if there is none."""
+    later = [one for one in ast.walk(tree) if isinstance(one, ast.stmt) and one.lineno > line] if tree else []
+    first = min(later, key=lambda one: (one.lineno, -(one.end_lineno or 0)), default=None)
+    return (first.end_lineno or line) if first else line
+
+
+def statements_in(
+    tree: ast.Module, lines: Sequence[str], first: int, last: int
+) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield the syntax tree as text, the lines, and the number of the first line of each simple statement within these
+    lines. The text has the column, since a statement that moves to another depth may need another layout."""
+    simple = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
+    for node in simple:
+        if first <= node.lineno and (node.end_lineno or node.lineno) <= last:
+            text = tuple(line.strip() for line in lines[node.lineno - 1 : node.end_lineno])
+            yield f"{node.col_offset} {ast.dump(node)}", text, node.lineno
+
+
+def definitions_of(tree: ast.Module | None) -> dict[str, Definition]:
+    """Return the functions and classes of a module outside of functions, by dotted name."""
+    found: dict[str, Definition] = {}
+
+    def visit(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, Definition):
+                found[f"{prefix}{node.name}"] = node
+                if isinstance(node, ast.ClassDef):
+                    visit(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, ast.If | ast.Try):
+                visit([*node.body, *node.orelse], prefix)
+
+    visit(tree.body if tree else [], "")
+    return found
+
+
+def removed_docstrings(old: ast.Module, new: ast.Module) -> Iterator[tuple[str, int, int]]:
+    """Yield the name, first and last line of each definition that has lost its docstring."""
+    before, after = definitions_of(old), definitions_of(new)
+    for name, node in after.items():
+        known = before.get(name)
+        if known and ast.get_docstring(known) and not ast.get_docstring(node):
+            yield name, node.lineno, node.body[0].lineno
+
+
+def debug_calls(
+    old: ast.Module | None, new: ast.Module | None, added: Collection[int], words: Collection[str]
+) -> list[tuple[int, str]]:
+    """Return the line and the text of each new statement that looks like debug output.
+
+    Output of a kind that the module has already, or that the issue names, counts only if it says so itself.
+    """
+    known = {_kind(name) for _, name, _ in _statement_calls(old)} if old else set()
+    found = []
+    for node, name, kind in _statement_calls(new) if new else ():
+        if node.lineno not in added or not kind:
+            continue
+        text = ast.unparse(node)
+        is_usual = kind != "debugger" and (kind in known or _kind(name) in known or name in words)
+        if not is_usual or DEBUG_TEXT.search(text):
+            found.append((node.lineno, text))
+    return found
+
+
+def _statement_calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            name = ast.unparse(node.value.func)
+            yield node.value, name, _kind(name)
+
+
+def _kind(name: str) -> str:
+    if name in DEBUGGERS:
+        return "debugger"
+    if name in PRINTS:
+        return "print"
+    return "log" if LOGGER.fullmatch(name) else ""
+
+
+def changed_defaults(old: ast.Module, new: ast.Module, issue: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield the line, name, old and new value of each literal default that changes and that the issue does not name.
+
+    Defaults are those of parameters, and the values of names in a module or class.
+    """
+    words = set(re.findall(r"\w+", issue))
+    if re.search(r"(?i)\bdefaults?\b", issue):
+        return
+    before, after = dict(_defaults(old)), dict(_defaults(new))
+    for name, value in after.items():
+        known = before.get(name)
+        if known is None or ast.dump(known) == ast.dump(value) or not _is_scalar(known) or not _is_scalar(value):
+            continue
+        last = name.rpartition(".")[2].rstrip(")").rpartition("(")[2]
+        if last not in words and not (last.startswith("__") and last.endswith("__")):
+            yield value.lineno, name, ast.unparse(known), ast.unparse(value)
+
+
+def _is_scalar(node: ast.expr) -> bool:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    if isinstance(value, str):
+        return len(value) <= LONGEST_DEFAULT and "\n" not in value
+    return not isinstance(value, list | dict | set | tuple) or not value
+
+
+def _defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    definitions = definitions_of(tree)
+    bodies = [("", tree.body)]
+    for name, node in definitions.items():
+        if isinstance(node, ast.ClassDef):
+            bodies.append((f"{name}.", node.body))
+            continue
+        given = [*node.args.posonlyargs, *node.args.args]
+        pairs = list(zip(given[len(given) - len(node.args.defaults) :], node.args.defaults, strict=True))
+        pairs += [(one, value) for one, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value]
+        yield from ((f"{name}({parameter.arg})", value) for parameter, value in pairs)
+    for prefix, body in bodies:
+        for statement in body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                target, value = statement.targets[0], statement.value
+            elif isinstance(statement, ast.AnnAssign) and statement.value:
+                target, value = statement.target, statement.value
+            else:
+                continue
+            if isinstance(target, ast.Name):
+                yield f"{prefix}{target.id}", value
+
+
+def new_definitions(old: ast.Module | None, new: ast.Module) -> Iterator[tuple[str, int, int]]:
+    """Yield the name, first and last line of each new function, class, method and module constant.
+
+    Definitions that code elsewhere may call unseen are left out: those with a decorator, names that Python calls, and
+    public methods of classes with bases.
+    """
+    before, after = definitions_of(old), definitions_of(new)
+    for name, node in after.items():
+        owner, _, last = name.rpartition(".")
+        if name in before or (owner and owner not in before) or node.decorator_list or last.startswith("__"):
+            continue
+        parent = after.get(owner)
+        may_override = isinstance(parent, ast.ClassDef) and bool(parent.bases) and not last.startswith("_")
+        if not may_override:
+            yield name, node.lineno, node.end_lineno or node.lineno
+    known = {name for name, _ in _assigned(old)} if old else set()
+    for name, statement in _assigned(new):
+        if name not in known and not name.startswith("__"):
+            yield name, statement.lineno, statement.end_lineno or statement.lineno
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    bodies = [tree.body, *(node.body for node in definitions_of(tree).values() if isinstance(node, ast.ClassDef))]
+    for statement in (one for body in bodies for one in body):
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        targets = [statement.target] if isinstance(statement, ast.AnnAssign) else targets
+        yield from ((one.id, statement) for one in targets if isinstance(one, ast.Name))
+
+
+def rename_scope(tree: ast.Module | None, source: str, name: str, lines: Collection[int]) -> bool:
+    """Whether the first of the lines that use a name, in the functions around `lines` or else in the module, is one of
+    `lines`: where another line binds it, the name may have changed with its meaning."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, Definition)] if tree else []
+    around = [
+        node
+        for node in functions
+        if not isinstance(node, ast.ClassDef) and all(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
+    ]
+    inner = max(around, key=lambda node: node.lineno) if around else None
+    first, last = (inner.lineno, inner.end_lineno or 0) if inner else (1, source.count("\n") + 1)
+    uses = [
+        at
+        for at, line in enumerate(source.split("\n")[first - 1 : last], first)
+        if re.search(rf"\b{re.escape(name)}\b", line.partition("#")[0])
+    ]
+    return bool(uses) and uses[0] in lines

@@ -1,0 +1,86 @@
+"""The review of a run's patch for merging, shown beside the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from agent.engine.permission_checks import may_test
+from agent.run_state.attempt_outcome import Outcome
+from trajectories.errors import UsageError, WorkspaceError
+
+if TYPE_CHECKING:
+    from aci.merge_readiness.merge_review import MergeReview
+    from agent.engine.branch import Branch
+    from trajectories.trajectory import Trajectory
+
+NAME = "merge review"
+MOST_PLACES = 6
+EARLIER_COMMITS = 60
+
+
+def record_review(branch: Branch, outcome: Outcome) -> None:
+    """Review the patch of this outcome once, and record the findings. The verdict does not depend on them.
+
+    Raises WorkspaceError.
+    """
+    if outcome.tree != branch.turn.base.tree:
+        branch.once(NAME, lambda: _review(branch, outcome))
+
+
+def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
+    """Return the recorded review of the current turn: `findings` (kind, path, line, text) and `notes`."""
+    found = [once.value for (_, name), once in trajectory.results.items() if name.endswith(NAME)]
+    return found[-1] if found else None
+
+
+def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
+    from aci.merge_readiness.merge_review import review_patch
+    from aci.testing.suite_run import run_tests
+
+    engine = branch.engine
+    tests = outcome.verdict.tests
+    branch.notify("Looking for changes that the fix does not need")
+    habits = _habits(branch, outcome)
+    given = (engine.trees, branch.turn.base.tree, outcome.tree, branch.turn.issue.text)
+    if not (tests and outcome.verdict.green and may_test(branch)):
+        return _as_data(review_patch(*given), habits)
+    with closing(branch.place.fork(outcome.tree)) as workspace:
+
+        def passes(tree: str) -> bool:
+            workspace.restore(tree)
+            try:
+                report = run_tests(workspace, "", tests, engine.settings.test_timeout)
+            except UsageError:
+                return False
+            return all((found := report.find(test)) and found.ok for test in tests)
+
+        return _as_data(review_patch(*given, passes), habits)
+
+
+def _habits(branch: Branch, outcome: Outcome) -> list[str]:
+    """Return what earlier commits came with and this patch lacks; nothing if the history cannot be read."""
+    from aci.history.git_log import GitLog
+    from aci.merge_readiness.repository_habits import missing_companions
+
+    trees, base = branch.engine.trees, branch.turn.base
+    try:
+        log = GitLog(branch.engine.repository.git_dir)
+        earlier = log.changed(log.ancestors(base.commit)[:EARLIER_COMMITS])
+    except WorkspaceError:
+        return []
+    return missing_companions(earlier.values(), [one.path for one in trees.changed(base.tree, outcome.tree)])
+
+
+def _as_data(review: MergeReview, habits: Sequence[str]) -> dict[str, Any]:
+    findings = [{"kind": one.kind, "path": one.path, "line": one.line, "text": one.text} for one in review.findings]
+    notes = []
+    if review.unneeded:
+        places = [f"{block.path}:{block.new_start + 1}" for block in review.unneeded]
+        more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+        notes.append(
+            f"The tests that show the issue pass without {len(places)} of {review.blocks} changed places: "
+            f"{', '.join(places[:MOST_PLACES])}{more}."
+        )
+    return {"findings": findings, "notes": [*notes, *habits]}
