@@ -26,7 +26,7 @@ from aci.merge_readiness.python_changes import (
 )
 from aci.repository.python_source import parse
 
-MOST_BLOCKS = 40
+MOST_BLOCKS = 200
 """Maximum number of blocks in a file; larger changes are not analysed."""
 MOST_JOINED, WIDEST_GAP = 4, 3
 """Maximum number of blocks that may be one reformatted statement, and of unchanged lines between two of them."""
@@ -243,8 +243,10 @@ def _unused(
     text = "\n".join(after.values())
     for name, line, end in new_definitions(change.old_tree, change.new_tree):
         last = name.rpartition(".")[2]
-        uses = len(re.findall(rf"\b{re.escape(last)}\b", text))
-        if uses == 1 and last not in words and not is_used(last):
+        word = re.compile(rf"\b{re.escape(last)}\b")
+        own = "\n".join(change.after[line - 1 : end])
+        is_unused = len(word.findall(text)) == len(word.findall(own))
+        if is_unused and last not in words and not is_used(last):
             yield Finding("unused definition", change.path, line, f"Nothing uses {name}.", change.blocks_at(line, end))
 
 

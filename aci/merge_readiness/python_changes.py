@@ -14,9 +14,11 @@ DEBUGGERS = {
 }
 PRINTS = {"print", "sys.stderr.write", "sys.stdout.write", "sys.__stderr__.write"}
 LOGGER = re.compile(
-    r"(?i)(?:self\.|cls\.)?_?log(?:ger|ging)?\.(?:debug|info|warning|warn|error|critical|exception|log)"
+    r"(?i)(?:self\.|cls\.)?_?log(?:ger|ging)?(?:\.getLogger\(.*\))?\.(?:debug|info|warning|warn|error|critical|exception|log)"
 )
+MARKED_TEXT = re.compile(r"(?i)\W*(?:debug|dbg)\b")
 DEBUG_TEXT = re.compile(r"(?i)\bdebug|\bdbg\b|>>>|\*\*\*|\bhere\b|=\s*[{%]|=['\"]")
+PLAIN = {"staticmethod", "classmethod", "property"}
 LONGEST_DEFAULT = 40
 """Maximum length of a text that counts as a default, in characters; longer ones are templates."""
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -89,7 +91,7 @@ def debug_calls(
     known = {_kind(name) for _, name, _ in _statement_calls(old)} if old else set()
     found = []
     for node, name, kind in _statement_calls(new) if new else ():
-        if node.lineno not in added or not kind:
+        if node.lineno not in added or not (kind or _is_marked(node)):
             continue
         text = ast.unparse(node)
         is_usual = kind != "debugger" and (kind in known or _kind(name) in known or name in words)
@@ -105,6 +107,13 @@ def _statement_calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str, str]]:
             yield node.value, name, _kind(name)
 
 
+def _is_marked(call: ast.Call) -> bool:
+    """Whether the first argument of a call is a text that begins with `debug`."""
+    first = call.args[0] if call.args else None
+    text = first.values[0] if isinstance(first, ast.JoinedStr) and first.values else first
+    return isinstance(text, ast.Constant) and isinstance(text.value, str) and bool(MARKED_TEXT.match(text.value))
+
+
 def _kind(name: str) -> str:
     if name in DEBUGGERS:
         return "debugger"
@@ -116,19 +125,35 @@ def _kind(name: str) -> str:
 def changed_defaults(old: ast.Module, new: ast.Module, issue: str) -> Iterator[tuple[int, str, str, str]]:
     """Yield the line, name, old and new value of each literal default that changes and that the issue does not name.
 
-    Defaults are those of parameters, and the values of names in a module or class.
+    Defaults are those of parameters and of options in decorators, and the values of names and their entries in a module
+    or class. An issue about defaults names one if it has a word of its name.
     """
     words = set(re.findall(r"\w+", issue))
-    if re.search(r"(?i)\bdefaults?\b", issue):
-        return
+    parts = _parts(issue) if re.search(r"(?i)\bdefaults?\b", issue) else set()
     before, after = dict(_defaults(old)), dict(_defaults(new))
     for name, value in after.items():
         known = before.get(name)
-        if known is None or ast.dump(known) == ast.dump(value) or not _is_scalar(known) or not _is_scalar(value):
+        if known is None or ast.dump(known) == ast.dump(value) or not _is_smaller(known, value):
             continue
-        last = name.rpartition(".")[2].rstrip(")").rpartition("(")[2]
-        if last not in words and not (last.startswith("__") and last.endswith("__")):
+        last = re.findall(r"\w+", name)[-1]
+        is_named = last in words or not parts.isdisjoint(
+            part for word in re.findall(r"\w+", name) for part in _parts(word)
+        )
+        if not is_named and not (last.startswith("__") and last.endswith("__")):
             yield value.lineno, name, ast.unparse(known), ast.unparse(value)
+
+
+def _parts(name: str) -> set[str]:
+    """Return the words of names, in lower case, without short ones."""
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name) if len(part) > 2}
+
+
+def _is_smaller(old: ast.expr, new: ast.expr) -> bool:
+    """Whether a default is another scalar, or a list of them that has lost some."""
+    if isinstance(old, ast.List | ast.Tuple | ast.Set) and isinstance(new, type(old)) and old.elts and new.elts:
+        lost = {ast.dump(one) for one in old.elts} - {ast.dump(one) for one in new.elts}
+        return bool(lost) and len(old.elts) > len(new.elts) and all(map(_is_scalar, (*old.elts, *new.elts)))
+    return _is_scalar(old) and _is_scalar(new)
 
 
 def _is_scalar(node: ast.expr) -> bool:
@@ -142,9 +167,12 @@ def _is_scalar(node: ast.expr) -> bool:
 
 
 def _defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    definitions = definitions_of(tree)
+    """Yield the name and the value of each default: `function(parameter)`, `function@option`, `Class.name` and
+    `name[key]`."""
     bodies = [("", tree.body)]
-    for name, node in definitions.items():
+    for name, node in definitions_of(tree).items():
+        for decorator in node.decorator_list:
+            yield from _option_defaults(name, decorator)
         if isinstance(node, ast.ClassDef):
             bodies.append((f"{name}.", node.body))
             continue
@@ -162,27 +190,56 @@ def _defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                 continue
             if isinstance(target, ast.Name):
                 yield f"{prefix}{target.id}", value
+                yield from _entries(f"{prefix}{target.id}", value)
+
+
+def _option_defaults(name: str, decorator: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the `default` of an option that a decorator declares, as click's do."""
+    if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
+        option = decorator.args[0].value
+        yield from ((f"{name}@{option!r}", one.value) for one in decorator.keywords if one.arg == "default")
+
+
+def _entries(name: str, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the entries of a dictionary with constant keys, also of one that is the argument of a call."""
+    if isinstance(value, ast.Call) and len(value.args) == 1:
+        value = value.args[0]
+    if isinstance(value, ast.Dict):
+        for key, entry in zip(value.keys, value.values, strict=True):
+            if isinstance(key, ast.Constant):
+                yield f"{name}[{key.value!r}]", entry
 
 
 def new_definitions(old: ast.Module | None, new: ast.Module) -> Iterator[tuple[str, int, int]]:
     """Yield the name, first and last line of each new function, class, method and module constant.
 
-    Definitions that code elsewhere may call unseen are left out: those with a decorator, names that Python calls, and
-    public methods of classes with bases.
+    Definitions that code elsewhere may call unseen are left out: those with a decorator of another kind than
+    `staticmethod`, `classmethod` and `property`, names that Python calls, and public methods of classes with bases.
     """
     before, after = definitions_of(old), definitions_of(new)
     for name, node in after.items():
         owner, _, last = name.rpartition(".")
-        if name in before or (owner and owner not in before) or node.decorator_list or last.startswith("__"):
+        if name in before or (owner and owner not in before) or last.startswith("__"):
             continue
         parent = after.get(owner)
         may_override = isinstance(parent, ast.ClassDef) and bool(parent.bases) and not last.startswith("_")
-        if not may_override:
+        if not may_override and all(isinstance(one, ast.Name) and one.id in PLAIN for one in node.decorator_list):
             yield name, node.lineno, node.end_lineno or node.lineno
+    inner = {node.name for node in _inner_functions(old)} if old else set()
+    for node in _inner_functions(new):
+        if node.name not in inner and not node.decorator_list:
+            yield node.name, node.lineno, node.end_lineno or node.lineno
     known = {name for name, _ in _assigned(old)} if old else set()
     for name, statement in _assigned(new):
         if name not in known and not name.startswith("__"):
             yield name, statement.lineno, statement.end_lineno or statement.lineno
+
+
+def _inner_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """Yield the functions within functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (one for one in ast.walk(node) if isinstance(one, ast.FunctionDef) and one is not node)
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:

@@ -11,6 +11,7 @@ import os
 import sys
 
 LIMIT = 10
+RATES = dict({"EUR": 1, "USD": 2})
 
 
 class Cart:
@@ -35,6 +36,7 @@ def show(cart, width=20):
     return value.rjust(width)
 
 
+@option("--place", default="here")
 def describe(cart, name, place):
     label = name.strip()
     if not label:
@@ -83,6 +85,18 @@ def test_fix_alone_has_no_finding() -> None:
         (("LIMIT = 10\n", "LIMIT = 10\nMARGIN = 2\n"), "unused definition"),
         (("LIMIT = 10", "LIMIT = 100"), "changed default"),
         (("width=20", "width=25"), "changed default"),
+        (('"USD": 2', '"USD": 3'), "changed default"),
+        (('default="here"', 'default="there"'), "changed default"),
+        (("    label = name.strip()\n", '    echo("[debug]", name)\n    label = name.strip()\n'), "debug output"),
+        (
+            ("    label = name.strip()\n", "    def cut(x):\n        return x[:2]\n\n    label = name.strip()\n"),
+            "unused definition",
+        ),
+        (("def show", "def count(n):\n    return n and count(n - 1)\n\n\ndef show"), "unused definition"),
+        (
+            ("    def total", "    @staticmethod\n    def one():\n        return 1\n\n    def total"),
+            "unused definition",
+        ),
         (("    # Prices have two digits.\n", ""), "deleted comment"),
         (('    """Return a line of text."""\n', ""), "deleted comment"),
     ],
@@ -93,16 +107,16 @@ def test_overreach_is_found_beside_the_fix(edit, kind) -> None:
 
 def test_finding_has_its_place_in_the_new_file() -> None:
     (found,) = findings(FIX, ("width=20", "width=25"))
-    assert (found.path, found.line) == ("shop.py", 24)
+    assert (found.path, found.line) == ("shop.py", 25)
     assert found.text == "The default of show(width) changes from 20 to 25; the issue does not name it."
-    assert [(block.start, block.end) for block in found.blocks] == [(23, 24)]
+    assert [(block.start, block.end) for block in found.blocks] == [(24, 25)]
 
 
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
         (("LIMIT = 10", "LIMIT = 100"), "LIMIT is too low"),
-        (("width=20", "width=25"), "The default is too narrow"),
+        (("width=20", "width=25"), "The default column is too narrow: make the width 25"),
         (("label", "title"), "`label` is a misleading name"),
         (("def show", "def clear(cart):\n    cart.prices = []\n\n\ndef show"), "Add clear()"),
     ],
