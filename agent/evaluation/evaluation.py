@@ -61,6 +61,7 @@ class EvaluateOptions:
     run_id: str = "evaluate"
     compare: str = ""
     timeout: float = 1800.0
+    test: str = ""
 
 
 def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
     Raises UsageError, ConfigError, WorkspaceError if no workspace could be opened, TryLater if another process uses the
     folder, and Cancelled.
     """
-    settings = load_settings(workspace=asked.workspace)
+    settings = load_settings(workspace=asked.workspace, test=asked.test or None)
     cases = _cases(asked, say)
     golds = {name: case.gold for name, case in cases.items()}
     theirs = _by_run_id(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)

@@ -47,7 +47,9 @@ class Registry:
         """Pull the instance's image if necessary and return its name; "" if there is none or the settings do not use
         it."""
         name = (
-            official_image(instance) if way.published and settings.workspace == "docker" and not settings.image else ""
+            official_image(instance, way.publisher)
+            if way.publisher and settings.workspace == "docker" and not settings.image
+            else ""
         )
         if not name:
             return ""

@@ -12,13 +12,17 @@ from typing import Any
 
 from aci.environments.environment_plan import Files
 from agent.evaluation.conda_requirements import pip_install_lines, repository_edits
+from agent.evaluation.eval_scripts import read_eval_script
 from agent.evaluation.grading_files import files
-from agent.evaluation.swebench_specs import SwebenchSpec, swebench_spec
-from agent.instances.dataset_instances import Gold
+from agent.evaluation.swebench_specs import SwebenchSpec, log_reader, swebench_spec
+from agent.instances.dataset_instances import Gold, parse_list
 from agent.instances.jobs import Instance
 
 _TOX, _WITHOUT_TOX = re.compile(r"tox --current-env .*--$"), "python -X dev -m pytest -rA"
 """Sphinx's test command, and its equivalent without tox: in a venv, tox uses a Python without the packages."""
+SWEBENCH, LIVE = "swebench", "starryzhang"
+_DOTTED = re.compile(r"\w+ \(([\w.]+)\)|(\w+(?:\.\w+)+)\.\w+")
+"""A test of unittest: `test_x (module.Class)` or `module.Class.test_x`."""
 Read = Callable[[str], dict[str, bool]]
 """Parses the tests' output and returns whether each test passed, by name."""
 
@@ -43,23 +47,37 @@ class GradingSpec:
     edits: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     image: str = ""
-    published: bool = False
-    """Whether SWE-bench may have published an image for the instance."""
+    publisher: str = ""
+    """The account on Docker Hub that may have published an image for the instance."""
+    fail_only: bool = False
+    """Whether the output names only the tests that fail."""
 
 
 def grading_spec(gold: Gold, instance: Instance, test: str = "") -> GradingSpec:
     """Return the specification for testing an instance; `test` is the user's own test command.
 
-    The row's `test` command is used unchanged; the command in `install_config`, which data sets in the style of
-    SWE-bench have, is narrowed to the test files.
+    The row's `test` command, `eval_script` and `test_cmds` are used unchanged; the command in `install_config`, which
+    data sets in the style of SWE-bench have, is narrowed to the test files.
     """
     row: Mapping[str, Any] = gold.row
     setup, config = row.get("setup"), row.get("install_config")
     own = (lambda _: setup) if isinstance(setup, str) and setup else None
     if command := test or instance.test:
         return GradingSpec(command=command, setup=own, image=instance.image)
-    if isinstance(config, Mapping) and isinstance(config.get("test_cmd"), str):
+    if isinstance(script := row.get("eval_script"), str) and (found := read_eval_script(script)):
+        return GradingSpec(
+            command=found.command,
+            read=log_reader(str(row.get("log_parser", "")), instance.repo, instance.version),
+            setup=own,
+            before=found.before,
+            image=instance.image,
+            publisher=SWEBENCH,
+            fail_only=row.get("eval_type") == "fail_only",
+        )
+    if isinstance(config, Mapping) and lines(config.get("test_cmd")):
         return _configured(config, gold, instance)
+    if commands := lines(row.get("test_cmds")):
+        return GradingSpec(command="\n".join(commands), setup=own, image=instance.image, publisher=LIVE)
     known = swebench_spec({**row, "repo": instance.repo, "version": instance.version, "test_patch": gold.test_patch})
     if known and (known.is_python or instance.image):
         return _known(known, instance)
@@ -70,7 +88,7 @@ def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Gr
     paths = config.get("reqs_path"), config.get("env_yml_path")
     lists, environments = (tuple(path) if isinstance(path, list | tuple) else () for path in paths)
     return GradingSpec(
-        command=config["test_cmd"],
+        command="\n".join(lines(config["test_cmd"])),
         nodes=_tests(gold),
         python=str(config.get("python", "")),
         setup=partial(_install, config, lists, environments),
@@ -82,7 +100,7 @@ def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Gr
 def _known(known: SwebenchSpec, instance: Instance) -> GradingSpec:
     spec, tested = known.spec, shlex.join(known.tested)
     if not known.is_python:
-        commands = [spec["test_cmd"]] if isinstance(spec["test_cmd"], str) else spec["test_cmd"]
+        commands = lines(spec["test_cmd"])
         return GradingSpec("\n".join((*spec.get("build", ()), *commands)), read=known.read, image=instance.image)
     return GradingSpec(
         command=f"{_TOX.sub(_WITHOUT_TOX, spec['test_cmd'])} {tested}",
@@ -92,14 +110,33 @@ def _known(known: SwebenchSpec, instance: Instance) -> GradingSpec:
         edits=repository_edits(spec),
         before=tuple(spec.get("eval_commands", ())),
         image=instance.image,
-        published=True,
+        publisher=SWEBENCH,
     )
 
 
 def _tests(gold: Gold) -> tuple[str, ...]:
-    """Return the files of the test patch, and the files named in the pytest ids of the instance's tests."""
-    named = (name.partition("::")[0] for name in (*gold.fail_to_pass, *gold.pass_to_pass) if ".py::" in name)
-    return tuple(dict.fromkeys((*files(gold.test_patch), *named)))
+    """Return the files of the test patch, those that the row selects, and those that the names of its tests tell.
+
+    The name of a unittest does not tell where the module ends and its class begins, so all possible files are named;
+    those that do not exist are skipped.
+    """
+    selected = lines(gold.row.get("selected_test_files_to_run"))
+    named: list[str] = []
+    for name in (*gold.fail_to_pass, *gold.pass_to_pass):
+        if ".py::" in name:
+            named.append(name.partition("::")[0])
+        elif match := _DOTTED.fullmatch(name):
+            parts = (match[1] or match[2]).split(".")
+            named += [f"{'/'.join(parts[:end])}.py" for end in range(1, len(parts) + 1)]
+    return tuple(dict.fromkeys((*files(gold.test_patch), *selected, *named)))
+
+
+def lines(value: Any) -> list[str]:
+    """Return a field's texts: it is a text, a list of texts, or such a list as JSON or Python source."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = parse_list(value) or value
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+    return [text for text in texts if isinstance(text, str) and text.strip()]
 
 
 def _install(

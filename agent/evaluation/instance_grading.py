@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tempfile
 import time
@@ -30,6 +31,10 @@ _NEVER_RAN = "The test command ran no tests."
 _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
 """A shell command that prints the beginning and end of a log that is too long; the first part contains the marker where
 the tests' output starts."""
+_RAN_TESTS = re.compile(
+    r"[1-9]\d* (?:passing|passed|specs?\b|success)|(?:Executed|# tests|Tests:) +[1-9]", re.IGNORECASE
+)
+"""What runners print that name only failed tests."""
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
 """Outcomes whose names differ in SWE-bench's log parsers."""
 
@@ -121,7 +126,8 @@ def _by_log(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, tim
     doubtful = unconfirmed(_names(gold), report)
     if forged := sorted(name for name in doubtful if passed.get(name)):
         log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
-    return _result(gold, {name: passed.get(name, False) and name not in doubtful for name in _names(gold)}, log)
+    by_default = way.fail_only and bool(_RAN_TESTS.search(log))
+    return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in _names(gold)}, log)
 
 
 def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:

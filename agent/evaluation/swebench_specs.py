@@ -1,17 +1,19 @@
 """Specifications of an instance from the `swebench` package: environment, test command and log parser.
 
 The package is an optional extra. Importing it takes seconds and loads many other modules, so it is imported only for
-the first instance that needs it, and only by `evaluate`.
+the first instance that needs it, and only by `evaluate`. Version 4 knows the environments and commands of its
+instances; version 5 only has parsers, and rows name theirs.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.evaluation.grading_files import files
+from agent.evaluation.grading_files import START, STOP, files
 
 _PASSED = ("PASSED", "XFAIL")
 
@@ -37,22 +39,41 @@ class SwebenchSpec:
         return "python" in self.spec
 
     def read(self, log: str) -> dict[str, bool]:
-        """Parse the log with the package's parser and return whether each test passed; only the part between the
-        markers is parsed if possible."""
+        """Parse the log with the package's parser and return whether each test passed."""
         from swebench.harness.log_parsers import MAP_REPO_TO_PARSER
 
-        from agent.evaluation.grading_files import START, STOP
+        return _read(MAP_REPO_TO_PARSER[self.repo], _test_spec(self.repo, self.version, self.is_python), log)
 
-        parse = MAP_REPO_TO_PARSER[self.repo]
-        output = log.partition(START)[2].partition(STOP)[0]
-        statuses = parse(output, self._test_spec()) or parse(log, self._test_spec())
-        return {name: status in _PASSED for name, status in statuses.items()}
 
-    def _test_spec(self) -> Any:
-        from swebench.harness.test_spec.test_spec import TestSpec
+def log_reader(name: str, repo: str, version: str) -> Callable[[str], dict[str, bool]] | None:
+    """Return a function that reads a log with the parser of this name; None if the package has no such parser."""
+    if importlib.util.find_spec("swebench") is None:
+        return None
+    from swebench.harness import log_parsers
 
-        language = "py" if self.is_python else ""
-        return TestSpec("", self.repo, self.version, [], [], [], "x86_64", [], [], language, {}, None)
+    parsers = getattr(log_parsers, "PARSER_REGISTRY", None)
+    if parsers is None:  # version 4 finds parsers by repository
+        modules = {parse.__module__ for parse in log_parsers.MAP_REPO_TO_PARSER.values()}
+        parsers = {key: value for module in sorted(modules) for key, value in vars(sys.modules[module]).items()}
+    parse = parsers.get(name) if name.startswith("parse_log") else None
+    return (lambda log: _read(parse, _test_spec(repo, version, is_python=True), log)) if parse else None
+
+
+def _read(parse: Callable[[str, Any], dict[str, str]], spec: Any, log: str) -> dict[str, bool]:
+    """Parse the part of a log between the markers, or if it has no results the whole log."""
+    output = log.partition(START)[2].partition(STOP)[0]
+    statuses = parse(output, spec) or parse(log, spec)
+    return {name: status in _PASSED for name, status in statuses.items()}
+
+
+def _test_spec(repo: str, version: str, is_python: bool) -> Any:
+    try:
+        from swebench.types import TestSpec
+    except ImportError:
+        from swebench.harness.test_spec.test_spec import TestSpec as OldSpec
+
+        return OldSpec("", repo, version, [], [], [], "x86_64", [], [], "py" if is_python else "", {}, None)
+    return TestSpec("", "", [], repo, version, [], [])
 
 
 def swebench_spec(row: Mapping[str, Any]) -> SwebenchSpec | None:
@@ -61,7 +82,11 @@ def swebench_spec(row: Mapping[str, Any]) -> SwebenchSpec | None:
     if not repo or not version or importlib.util.find_spec("swebench") is None:
         return None
     from swebench.harness import constants
-    from swebench.harness.test_spec.python import get_test_directives
+
+    try:
+        from swebench.harness.test_spec.python import get_test_directives
+    except ImportError:  # version 5
+        return None
 
     spec = constants.MAP_REPO_VERSION_TO_SPECS.get(repo, {}).get(version, {})
     if not spec.get("test_cmd"):

@@ -1,7 +1,7 @@
 """The instances of a batch: read from data files and filtered.
 
-Rows have the fields of SWE-bench (Lite, Verified, Multilingual, Multimodal, Loc-Bench, and data sets with images) or,
-in the user's own files, `id`, `repo`, `issue` or `text`, `base`, `test` and `image`. Several files may each hold a part
+Rows have the fields of SWE-bench (Lite, Verified, Multilingual, Multimodal, Pro, Live, Loc-Bench, rebench) or, in the
+user's own files, `id`, `repo`, `issue` or `text`, `base`, `test` and `image`. Several files may each hold a part
 of the same instances. A text file with an issue URL on each line also works.
 
 Solvers get an `Instance`, which has no fields for solutions: patches and tests are dropped while a file is read. The
@@ -36,10 +36,13 @@ FIELDS = {
     "hints": ("hints_text", "hints"),
 }
 """The columns for each field; the first one that a row has is used."""
+MORE_OF_ISSUE = {"requirements": "Requirements", "interface": "New interfaces introduced"}
+"""Columns of SWE-bench Pro that belong to the issue, with their titles."""
+PRO_TAG = "dockerhub_tag"
 PICTURES = "image_assets"
 GOLD = ("patch", "test_patch", "FAIL_TO_PASS", "PASS_TO_PASS")
 JUDGING = (*GOLD, *(name.lower() for name in GOLD[2:]), *FIELDS["test"])
-SOLVERS = (*ID, *ISSUE, *(name for names in FIELDS.values() for name in names), PICTURES)
+SOLVERS = (*ID, *ISSUE, *MORE_OF_ISSUE, *(name for names in FIELDS.values() for name in names), PICTURES, PRO_TAG)
 SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}")
 """Valid ids: an id is used as a folder name and as part of an image's name."""
 PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]*")
@@ -206,6 +209,8 @@ def _instance(id: str, found: _Merged) -> Instance:
     values = {field: _text(row, names, place) for field, names in FIELDS.items()}
     if not values["repo"]:
         raise UsageError(f"{place} has no repo.", "Give its repository: owner/name, a URL or a path.")
+    if tag := _text(row, (PRO_TAG,), place):
+        values["image"] = values["image"] or f"jefzda/sweap-images:{tag}"
     for field in ("repo", "base", "image"):
         if values[field] and not PRINTABLE.fullmatch(values[field]):
             raise UsageError(f"{place} has an invalid {field}: {values[field][:80]!r}.", "Correct it.")
@@ -235,6 +240,8 @@ def _issue(row: Row, files: Sequence[Path], place: str) -> Issue:
     text = _text(row, ISSUE, place)
     if not text.strip():
         raise UsageError(f"{place} has no issue.", "Give it as problem_statement.")
+    more = {title: _text(row, (name,), place) for name, title in MORE_OF_ISSUE.items()}
+    text += "".join(f"\n\n{title}:\n{value}" for title, value in more.items() if value.strip())
     issue = from_text(text)
     named = _pictures(row.get(PICTURES), place)
     words = "\n".join([text, *(f"![]({name})" for name in named)])
@@ -267,13 +274,14 @@ def _names(row: Row, name: str, place: str) -> tuple[str, ...]:
     """Return the test names in a list, which may also be given as text in JSON or Python notation."""
     value = row.get(name, row.get(name.lower())) or ()
     if isinstance(value, str):
-        value = _parse_list(value)
+        value = parse_list(value)
     if not isinstance(value, list | tuple) or not all(isinstance(test, str) for test in value):
         raise UsageError(f"{place} has a {name} that is not a list of tests.", "Give a list of their names.")
     return tuple(value)
 
 
-def _parse_list(text: str) -> Any:
+def parse_list(text: str) -> Any:
+    """Return the value of JSON or Python source; None if it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

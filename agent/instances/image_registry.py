@@ -27,11 +27,14 @@ class DiskFull(WorkspaceError):
     """Raised if Docker's disk has no space for the image."""
 
 
-def official_image(instance: Instance) -> str:
-    """Return the name of the image that SWE-bench publishes for an instance with this id; "" for other ids."""
+def official_image(instance: Instance, publisher: str = "swebench") -> str:
+    """Return the name of the image that SWE-bench publishes for an instance with this id; "" for other ids.
+
+    `publisher` is the account on Docker Hub; SWE-bench-Live's is `starryzhang`.
+    """
     if not ID.fullmatch(instance.id):
         return ""
-    return f"swebench/sweb.eval.x86_64.{instance.id.replace('__', '_1776_')}:latest".lower()
+    return f"{publisher}/sweb.eval.x86_64.{instance.id.replace('__', '_1776_')}:latest".lower()
 
 
 def pull(daemon: Daemon, name: str) -> None:

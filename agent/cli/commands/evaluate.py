@@ -42,6 +42,9 @@ def command(
     timeout: Annotated[
         float, typer.Option(help="Time limit for an instance's tests in seconds.", min=1, metavar="S")
     ] = 1800.0,
+    test: Annotated[
+        str, typer.Option(help="Test command for all instances, in place of their own.", metavar="CMD")
+    ] = "",
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
@@ -68,6 +71,7 @@ def command(
         run_id=run_id,
         compare=compare,
         timeout=timeout,
+        test=test,
     )
     try:
         _show(asked, json, plain)

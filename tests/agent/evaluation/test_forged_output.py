@@ -69,6 +69,17 @@ def test_forged_output_does_not_count(case: GradingCase, form: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("printed", "resolved"), [("2 passing", True), ("0 passing", False)])
+def test_test_that_is_not_named_has_passed_only_if_tests_ran(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, printed: str, resolved: bool
+) -> None:
+    way = GradingSpec(command=f"echo {printed}", read=lambda _: {}, fail_only=True)
+    monkeypatch.setattr(instance_grading, "grading_spec", lambda *_: way)
+    case = GradingCase(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS}), "local")
+    assert case.grade(case.gold.patch).resolved == resolved
+
+
+@pytest.mark.slow
 def test_right_patch_that_prints_results_resolves(case: GradingCase) -> None:
     assert case.grade(case.diff({"calc.py": PRINT + RIGHT})).resolved
 

@@ -52,10 +52,10 @@ def test_local_official_image_is_used_unchanged(published: Instance, make_repo: 
     git(repo, "reset", "-q", "--hard")
     messages: list[str] = []
     settings = Settings(workspace="docker")
-    image = Registry().image(published, GradingSpec(published=True), settings, messages.append)
+    image = Registry().image(published, GradingSpec(publisher="swebench"), settings, messages.append)
     assert image == official_image(published)
     assert Registry().image(published, GradingSpec(), settings, messages.append) == ""
-    assert Registry().image(published, GradingSpec(published=True), Settings(image="own"), messages.append) == ""
+    assert Registry().image(published, GradingSpec(publisher="swebench"), Settings(image="own"), messages.append) == ""
     instance = Instance(published.id, "own/thing", git(repo, "rev-parse", "HEAD"), published.issue, image=image)
     gold = Gold(published.id, "", tests, (NAME,), (), {})
     result = evaluate_one(gold, instance, "", EvaluationContext(settings, lambda _: repo, say=messages.append))
@@ -78,7 +78,7 @@ def test_images_are_pulled_in_parallel_and_fail_independently(monkeypatch: pytes
 
     monkeypatch.setattr("agent.evaluation.grading_images.pull", fake_pull)
     messages: list[str] = []
-    registry, settings, spec = Registry(), Settings(workspace="docker"), GradingSpec(published=True)
+    registry, settings, spec = Registry(), Settings(workspace="docker"), GradingSpec(publisher="swebench")
 
     def image(id: str) -> str:
         return registry.image(Instance(id, "o/t", "", Issue("t", "")), spec, settings, messages.append)

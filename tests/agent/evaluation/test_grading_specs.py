@@ -46,7 +46,13 @@ def test_files_of_test_patch_are_run_by_default() -> None:
 def test_files_in_test_names_are_run_too() -> None:
     gold = Gold("a-1", "", TESTS, ("tests/test_a.py::t",), ("tests/test_b.py::C::t[x.py::y]", "test_z", "m.C.t"), {})
     spec = grading_spec(gold, Instance("a-1", "own/thing", "", Issue("t", "")))
-    assert spec.nodes == ("tests/test_a.py", "tests/data.json", "tests/test_b.py")
+    assert spec.nodes == ("tests/test_a.py", "tests/data.json", "tests/test_b.py", "m.py", "m/C.py")
+
+
+@pytest.mark.parametrize("name", ["test_x (tests.shop.CartTest)", "tests.shop.CartTest.test_x"])
+def test_files_of_unittest_names_are_run_too(name: str) -> None:
+    spec = grading_spec(Gold("a-1", "", "", (name,), (), {}), Instance("a-1", "own/thing", "", Issue("t", "")))
+    assert spec.nodes == ("tests.py", "tests/shop.py", "tests/shop/CartTest.py")
 
 
 def test_install_config_of_row_is_used_as_spec() -> None:
@@ -60,7 +66,7 @@ def test_install_config_of_row_is_used_as_spec() -> None:
 class TestOfficial:
     @pytest.fixture(autouse=True)
     def _installed(self) -> None:
-        pytest.importorskip("swebench")
+        pytest.importorskip("swebench.harness.test_spec", reason="swebench 4 is not installed")
 
     def test_pytest_output_is_parsed_between_markers(self) -> None:
         spec = build_spec("pallets/flask", "2.3")

@@ -78,6 +78,19 @@ def test_gold_resolves_but_base_and_wrong_patch_do_not(case: GradingCase) -> Non
 
 
 @pytest.mark.slow
+def test_dotted_names_of_unittest_are_graded(make_repo: MakeRepo) -> None:
+    test = "import unittest\n\nfrom calc import add, same\n\n\nclass CalcTest(unittest.TestCase):\n"
+    sames = test + "    def test_same(self):\n        self.assertEqual(same(1), 1)\n"
+    adds = test + "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+    case = GradingCase(make_repo({"calc.py": CODE, "tests/__init__.py": "", "tests/test_same.py": sames}), "local")
+    names = ("tests.test_calc.CalcTest.test_add",), ("tests.test_same.CalcTest.test_same",)
+    case.gold = Gold("calc-1", case.gold.patch, case.diff({"tests/test_calc.py": adds}), *names, {})
+    gold, base = case.grade(case.gold.patch), case.grade("")
+    assert (gold.resolved, gold.f2p_ok, gold.p2p_ok) == (True, *names)
+    assert (base.resolved, base.f2p_failed, base.p2p_ok) == (False, *names)
+
+
+@pytest.mark.slow
 def test_patch_that_breaks_passing_test_does_not_resolve(case: GradingCase) -> None:
     broken = case.grade(case.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
     assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, FAILING, PASSING)

@@ -54,6 +54,20 @@ def read_error(path: Path) -> str:
 # Fields of a row
 
 
+def test_row_of_swe_bench_pro_is_read_with_its_image_and_requirements(tmp_path: Path) -> None:
+    names = {"fail_to_pass": "['GOLD one']", "pass_to_pass": '["GOLD two"]', "selected_test_files_to_run": '["GOLD"]'}
+    added = {"requirements": "- It runs.", "interface": "run() in gears.py", "dockerhub_tag": "ada.engine-7"}
+    row = {**{key: value for key, value in LITE.items() if not key.isupper()}, **names, **added}
+    path = write_rows(tmp_path / "pro.jsonl", row)
+    [instance] = read_instances([path])
+    assert instance.image == "jefzda/sweap-images:ada.engine-7"
+    assert (
+        instance.issue.body == "On hills.\n\nRequirements:\n- It runs.\n\nNew interfaces introduced:\nrun() in gears.py"
+    )
+    assert "GOLD" not in repr(instance)
+    assert read_golds([path])[instance.id].fail_to_pass == ("GOLD one",)
+
+
 def test_swe_bench_row_is_read_without_gold_fields(tmp_path: Path) -> None:
     [instance] = read_instances([write_rows(tmp_path / "a.jsonl", LITE)])
     assert (instance.id, instance.repo, instance.base, instance.version) == (
