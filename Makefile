@@ -32,7 +32,7 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, file lengt
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github/swe-agent.yml
+	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
 	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
 

@@ -20,8 +20,11 @@ WEBHOOKS = [
     "issues-labeled",
     "issues-opened",
     "issue-comment-created",
+    "pull-request-opened",
     "pull-request-review-comment-created",
+    "pull-request-synchronize",
     "workflow-dispatch",
+    "workflow-run-completed",
 ]
 
 

@@ -47,14 +47,15 @@ class Workflow:
     inputs: Mapping[str, Any]
     secrets: Mapping[str, str]
     runs: int = 0
+    file: Path = FILE
 
     def run(self, name: str, payload: Mapping[str, Any]) -> dict[str, Job]:
         """Run all jobs in order for an event."""
         self.runs += 1
         self.repo.runs[self.runs] = {"path": CALLER, "event": name, "created_at": self.hub.time()}
-        text = yaml.safe_load(FILE.read_text("utf-8"))
+        text = yaml.safe_load(self.file.read_text("utf-8"))
         call = text[True]["workflow_call"]  # YAML reads `on` as true
-        assert self.inputs.keys() | self.secrets.keys() <= call["inputs"].keys() | call["secrets"].keys()
+        assert self.inputs.keys() | self.secrets.keys() <= call["inputs"].keys() | call.get("secrets", {}).keys()
         env = self.hub.env(payload["sender"]["login"], repo=self.repo)
         env |= {"GITHUB_EVENT_NAME": name, "GITHUB_WORKFLOW_REF": f"{self.repo.full_name}/{CALLER}@main"}
         env |= {key: os.environ[key] for key in ("PATH", "LANG", "DOCKER_HOST") if key in os.environ}
@@ -73,7 +74,7 @@ class Workflow:
                 spec.get("if"), local_context, all(job.result == "success" for job in needed_jobs.values())
             )
             jobs[key] = (
-                self._job(key, spec, local_context, env | expand(text["env"], local_context))
+                self._job(key, spec, local_context, env | expand(text.get("env", {}), local_context))
                 if runs_job
                 else Job("skipped")
             )

@@ -55,4 +55,12 @@ def payload(
         comment = shapes.review_comment(about, f"{REVIEWED}.comment")
         pull = shapes.pull(about.issue, f"{REVIEWED}.pull_request")
         return {"action": action, "comment": comment, "pull_request": pull, **shared}
+    if name == "pull_request" and isinstance(about, Pull):
+        pull = shapes.pull(about)
+        commits = {"before": about.first_head, "after": about.head_sha} if action == "synchronize" else {}
+        return {"action": action, "number": about.number, "pull_request": pull, **commits, **shared}
+    if name == "workflow_run" and isinstance(about, Pull):
+        number = int((inputs or {})["run"])
+        run = shapes.run_of_pull(about, f"webhook-workflow-run-{action}.workflow_run", number)
+        return {"action": action, "workflow": None, "workflow_run": run, **shared}
     raise ValueError(f"no webhook {name} {action} is known here")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.github_server import contents, events, issues, labels, pulls, repositories, runs, timeline
+from tests.github_server import checks, contents, events, issues, labels, pulls, repositories, runs, timeline
 from tests.github_server.access import Token
 from tests.github_server.description import violations_of_event
 from tests.github_server.objects import git
@@ -21,7 +21,7 @@ from tests.github_server.service import answer
 from tests.github_server.state import Repo, User
 from tests.github_server.threads import Comment, Issue
 
-ROUTE_MODULES = (contents, issues, labels, pulls, repositories, runs, timeline)
+ROUTE_MODULES = (checks, contents, issues, labels, pulls, repositories, runs, timeline)
 """The modules whose functions answer requests."""
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "

@@ -175,6 +175,38 @@ def pull(one: Pull, schema: str = "pull-request") -> Json:
     return with_defaults(schema, fields, base)
 
 
+def run_of_pull(one: Pull, schema: str, number: int) -> Json:
+    """Return the workflow run for the head of a pull request."""
+    repo = one.repo
+    minimal = repository(repo, "minimal-repository")
+    person = {"name": one.author.login, "email": f"{one.author.login}@example.com"}
+    fields = {
+        "id": number,
+        "node_id": node("WorkflowRun", number),
+        "event": "pull_request",
+        "status": "completed",
+        "conclusion": "success",
+        "head_branch": one.head,
+        "head_sha": one.head_sha,
+        "html_url": f"{repo.url}/actions/runs/{number}",
+        "path": ".github/workflows/prove.yml",
+        "created_at": one.at,
+        "updated_at": one.at,
+        "run_started_at": one.at,
+        "head_commit": {
+            "id": one.head_sha,
+            "tree_id": one.head_sha,
+            "message": one.title,
+            "timestamp": one.at,
+            "author": person,
+            "committer": person,
+        },
+        "repository": minimal,
+        "head_repository": repository(one.head_repo, "minimal-repository") if one.head_repo else None,
+    }
+    return with_defaults(schema, fields, f"{repo.api}/actions/runs/{number}")
+
+
 def side(source: Repo | None, ref: str, sha: str, author: User, repo: Repo) -> Json:
     """Return the head or base of a pull request; `repo` is null if the fork was deleted."""
     owner = source.owner if source else author

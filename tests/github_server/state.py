@@ -51,6 +51,8 @@ class Repo:
     numbered: dict[int, Issue] = field(default_factory=dict)
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Workflow runs by number."""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """Check runs as they were created."""
 
     @property
     def full_name(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.github_server.objects import git
+
 if TYPE_CHECKING:
     from tests.github_server.state import Repo, User
 
@@ -152,6 +154,12 @@ class Pull(Issue):
     @property
     def base_sha(self) -> str:
         return self.repo.sha(f"refs/heads/{self.base}")
+
+    def publish_head(self) -> None:
+        """Make `refs/pull/N/head` the commit of the head, which may be in a fork."""
+        if self.head_repo and self.head_repo.sha(f"refs/heads/{self.head}"):
+            refs = f"+refs/heads/{self.head}:refs/pull/{self.number}/head"
+            git(self.repo.git, "fetch", "-q", str(self.head_repo.git), refs)
 
     def review_comment(
         self,

@@ -10,18 +10,18 @@ import typer
 from agent.cli import shared_options as options
 from trajectories.errors import UsageError
 
-Verb = Literal["gate", "solve", "publish"]
+Verb = Literal["gate", "solve", "publish", "prove", "comment"]
 
 
 def command(
-    verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish")],
+    verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish|prove|comment")],
     task: Annotated[
         Path, typer.Option("--task", "--errand", help="Task file that the gate writes.", metavar="F")
     ] = Path("task.json"),
     digest: Annotated[str, typer.Option(help="SHA-256 of the task file.", metavar="D")] = "",
     repo: Annotated[Path, typer.Option(help="A checkout of the repository.", metavar="DIR")] = Path(),
-    out: Annotated[Path | None, typer.Option(help="gate, solve: output file.", metavar="F")] = None,
-    handover: Annotated[str, typer.Option(help='publish: output file of solve, or "".', metavar="F")] = "",
+    out: Annotated[Path | None, typer.Option(help="gate, solve, prove: output file.", metavar="F")] = None,
+    handover: Annotated[str, typer.Option(help='publish, comment: output of solve or prove, or "".', metavar="F")] = "",
     handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the handover.", metavar="D")] = "",
     parent: Annotated[str, typer.Option(help='solve: run to continue, or "".', metavar="DIR")] = "",
     model: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="M")] = None,
@@ -34,11 +34,15 @@ def command(
     max_tokens: options.MaxTokens = None,
     max_time: options.MaxTime = None,
 ) -> int:
-    """Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result.
+    """Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result; prove a pull
+    request, or comment on it.
 
     `github gate` reads the event and writes the task file. `github solve` needs a model, and no write permission.
 
     `github publish` writes to GitHub. It needs no model and runs no code of the repository.
+
+    `github prove` proves the pull request of the event; it needs no model and no token. `github comment` shows the
+    result on the pull request.
     """
     from agent.github.action.job_log import escape_commands
 
@@ -53,10 +57,15 @@ def command(
         handed = Path(handover) if handover else None
         return escape_commands(lambda: publish(task, digest, handed, handover_digest, repo))
 
+    if verb == "comment":
+        from agent.github.action.proof_comment_job import comment
+
+        return escape_commands(lambda: comment(Path(handover)))
+
     from agent.github.action.solve_job import solve
 
     if out is None:
-        raise UsageError("`github solve` needs an output file.", "Give --out FILE.")
+        raise UsageError(f"`github {verb}` needs an output file.", "Give --out FILE.")
     flags = {
         "model": model or None,
         "strategy": strategy or None,
@@ -68,5 +77,9 @@ def command(
         "max_tokens": max_tokens,
         "max_time": max_time,
     }
+    if verb == "prove":
+        from agent.github.action.proof_job import prove
+
+        return escape_commands(lambda: prove(repo, out, flags))
     before = Path(parent) if parent else None
     return escape_commands(lambda: solve(task, digest, repo, out, before, flags))

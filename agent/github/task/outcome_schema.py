@@ -55,6 +55,18 @@ class ErrorSchema(_Strict):
     fix: Line
 
 
+class FindingSchema(_Strict):
+    kind: Line
+    path: Line
+    line: int
+    text: Line
+
+
+class ReviewSchema(_Strict):
+    findings: Annotated[tuple[FindingSchema, ...], Field(max_length=MOST_LINES)]
+    notes: Lines
+
+
 class ResultSchema(_Strict):
     """The JSON object of `fix --json` without its patch."""
 
@@ -67,6 +79,7 @@ class ResultSchema(_Strict):
     directory: Line
     word: Line
     pull: Line = ""
+    merge_review: ReviewSchema | None = None
     error: ErrorSchema | None = None
 
 

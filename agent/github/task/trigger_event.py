@@ -50,7 +50,7 @@ class Trigger:
 def read_trigger(rules: Rules) -> Trigger:
     """Return what the current event asks for. Raises TriggerSkipped if it asks for nothing, UsageError if there is no
     event."""
-    name, event = os.environ.get("GITHUB_EVENT_NAME", ""), _event()
+    name, event = event_name(), read_event()
     try:
         return _trigger(name, event, rules)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -125,7 +125,13 @@ def _number(event: Mapping[str, Any]) -> int:
     return int(given)
 
 
-def _event() -> Mapping[str, Any]:
+def event_name() -> str:
+    """Return the name of the current event; "" outside of a workflow."""
+    return os.environ.get("GITHUB_EVENT_NAME", "")
+
+
+def read_event() -> Mapping[str, Any]:
+    """Return the payload of the current event. Raises UsageError if there is none."""
     path = os.environ.get("GITHUB_EVENT_PATH", "")
     try:
         with Path(path).open("rb") as file:
