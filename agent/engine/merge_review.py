@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.engine.permission_checks import may_test
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.records import Once
 
 if TYPE_CHECKING:
     from aci.merge_readiness.merge_review import MergeReview
@@ -31,8 +32,8 @@ def record_review(branch: Branch, outcome: Outcome) -> None:
 
 def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
     """Return the recorded review of the current turn: `findings` (kind, path, line, text) and `notes`."""
-    found = [once.value for (_, name), once in trajectory.results.items() if name.endswith(NAME)]
-    return found[-1] if found else None
+    found = [one for one in trajectory.of_turn if isinstance(one, Once) and one.name.endswith(NAME)]
+    return found[-1].value if found else None
 
 
 def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from threading import Event
 
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_results import SuiteReport
 from aci.testing.suite_run import SESSION, run_tests
 from agent.config.settings import Settings
 from agent.evaluation.expected_results import passes, unconfirmed
@@ -35,6 +36,7 @@ _RAN_TESTS = re.compile(
     r"[1-9]\d* (?:passing|passed|specs?\b|success)|(?:Executed|# tests|Tests:) +[1-9]", re.IGNORECASE
 )
 """What runners print that name only failed tests."""
+_LOG = "test_output.txt"
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
 """Outcomes whose names differ in SWE-bench's log parsers."""
 
@@ -100,7 +102,7 @@ def _grade(
     if not applied:
         return GradingResult(gold.id, resolved=False, applied=False, log=said)
     script = _script(way, workspace.root, test_patch_script(place.base.commit, gold.test_patch))
-    found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout)
+    found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout, clean)
     return replace(found, log=said + found.log, script=script)
 
 
@@ -111,33 +113,63 @@ def _script(way: GradingSpec, root: str, tests: str) -> str:
     return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])
 
 
-def _by_log(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
+def _by_log(
+    gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float, clean: str
+) -> GradingResult:
     """Grade by the tests' output; what the hooks of the test runner do not confirm has not passed, since the code under
-    test can print anything."""
+    test can print anything. `clean` is the tree without the patch."""
     assert way.read is not None
-    line, log = _written(workspace, script)
-    report = run_tests(workspace, line, (), timeout, each=timeout)
+
+    def run() -> SuiteReport:
+        return run_tests(workspace, _written(workspace, script)[0], (), timeout, each=timeout)
+
+    report = run()
+    log = f"{workspace.harness}/{_LOG}"
     code, log = 124 if report.timed_out else report.code, _read_log(workspace, log)
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     passed = way.read(log)
     if code in NOT_RUN and not passed:
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
-    doubtful = unconfirmed(_names(gold), report)
+    names = _names(gold)
+    doubtful = unconfirmed(names, report)
+    if any(passed.get(name) for name in names) and _is_silenced(report, run, workspace, clean):
+        doubtful = set(names)
     if forged := sorted(name for name in doubtful if passed.get(name)):
         log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
     by_default = way.fail_only and bool(_RAN_TESTS.search(log))
-    return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in _names(gold)}, log)
+    return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in names}, log)
 
 
-def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
-    """Grade by the results that swe-agent's test runner hooks record."""
+def _is_silenced(report: SuiteReport, run: Callable[[], SuiteReport], workspace: Workspace, clean: str) -> bool:
+    """Whether the hooks of the test runner recorded nothing with the patch, and do without it.
+
+    Then the patch ended the runner before they started, as one of the runner itself or of a module that it loads can.
+    """
+    if report.granularity != "command":
+        return False
+    workspace.restore(clean)
+    return run().granularity != "command"
+
+
+def _by_hooks(
+    gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float, clean: str
+) -> GradingResult:
+    """Grade by the results that swe-agent's test runner hooks record. `clean` is the tree without the patch."""
     code, log = _run(workspace, script, timeout)
     if error := _error_of(code, timeout):
         return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     for line in way.before:
         workspace.run(line, session=SESSION)
-    report = run_tests(workspace, way.command, way.nodes, timeout, each=timeout)
+
+    def run() -> SuiteReport:
+        return run_tests(workspace, way.command, way.nodes, timeout, each=timeout)
+
+    def run_without_patch() -> SuiteReport:
+        _run(workspace, script, timeout)
+        return run()
+
+    report = run()
     log += f"$ {report.command}\n{START}\n{report.output.decode('utf-8', 'replace')}\n"
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"
@@ -146,6 +178,9 @@ def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, t
     names = _names(gold)
     if not report.results and (report.code in NOT_RUN or (report.granularity == "test" and report.code in (0, 5))):
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
+    if report.ok and _is_silenced(report, run_without_patch, workspace, clean):
+        log += "The test runner recorded no result, as it does without the patch.\n"
+        report = replace(report, code=1)
     if not names:
         return GradingResult(gold.id, resolved=report.ok, applied=True, log=log)
     return _result(gold, passes(names, report), log)
@@ -160,7 +195,7 @@ def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
 
 def _written(workspace: Workspace, script: str) -> tuple[str, str]:
     """Write a script into the workspace; return a shell line that runs it, and the file with its output."""
-    place, log = f"{workspace.harness}/eval.sh", f"{workspace.harness}/test_output.txt"
+    place, log = f"{workspace.harness}/eval.sh", f"{workspace.harness}/{_LOG}"
     workspace.write(place, script.encode("utf-8", "surrogateescape"))
     shell = '"$(command -v bash || command -v sh)"'
     return f"{shell} {shlex.quote(place)} > {shlex.quote(log)} 2>&1", log

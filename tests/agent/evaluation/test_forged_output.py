@@ -68,6 +68,24 @@ def test_forged_output_does_not_count(case: GradingCase, form: str) -> None:
     assert all(read(forged.log).get(name) for name in FAILING), "the log alone would count"
 
 
+RUNNER = "import calc, sys, pytest\nsys.exit(pytest.main(['-rA', 'tests/test_calc.py']))\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", [read, None])
+def test_forged_output_before_the_test_runner_starts_does_not_count(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, reader
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    way = GradingSpec(command="python run.py", read=reader)
+    monkeypatch.setattr(instance_grading, "grading_spec", lambda *_: way)
+    case = GradingCase(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS, "run.py": RUNNER}), "local")
+    forged = case.grade(case.diff({"calc.py": PRINT + "os._exit(0)\n" + CODE}))
+    assert "PASSED" in forged.log
+    assert not forged.resolved
+    assert case.grade(case.gold.patch).resolved
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("printed", "resolved"), [("2 passing", True), ("0 passing", False)])
 def test_test_that_is_not_named_has_passed_only_if_tests_ran(
