@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_workspaces, remove_folder
+from aci.environments.project_python import ProjectPython, find_project_python
 from aci.repository import process_owner
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
@@ -25,6 +26,8 @@ KEPT = (
     *("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "JAVA_HOME", "GOROOT"),
 )
 """Variables of the user's environment that commands see. None of them holds a key or a token."""
+
+MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile")
 
 EXPLICIT_BARE_REPOSITORY = {
     "GIT_CONFIG_COUNT": "1",
@@ -71,6 +74,7 @@ class LocalBase:
 
     def __init__(self, options: WorkspaceOptions) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
+        self.python = _project_python(options)
         self._active: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
@@ -158,6 +162,9 @@ class LocalHost:
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the agent's commands."""
         passed = {name: os.environ[name] for name in KEPT if name in os.environ}
+        if python := self._family.python:
+            path = os.pathsep.join([str(python.programs), os.environ.get("PATH", os.defpath)])
+            passed |= {"VIRTUAL_ENV": str(python.prefix), "PATH": path}
         users = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         return {
             **SESSION_ENVIRONMENT,
@@ -184,6 +191,23 @@ class LocalHost:
 
     def remove(self) -> None:
         self._family.leave(self._home.name)
+
+
+def _project_python(options: WorkspaceOptions) -> ProjectPython | None:
+    """Return the project's Python environment, and say which Python is used."""
+    tree, source = options.base.tree, options.repository
+
+    def is_tracked(path: str) -> bool:
+        return options.trees.entry(tree, path) is not None
+
+    found = find_project_python(source.root, os.environ, is_tracked)
+    if found:
+        version = f" {found.version}" if found.version else ""
+        options.say(f"Python{version} of {found.prefix} is used: {found.reason}.")
+    elif any((source.root / name).is_file() for name in MANIFESTS):
+        program = shutil.which("python3") or shutil.which("python") or "no Python"
+        options.say(f"{program} is used: the project has no environment of its own.")
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -46,6 +46,8 @@ def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
         findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
+    else:
+        findings.append(_python(Path.cwd()))
     return findings + _model(settings, ask)
 
 
@@ -98,6 +100,25 @@ def _state(state: Path) -> Finding:
     return Finding(
         "disk", free >= LEAST_DISK, f"{free:.1f} GiB free for {state}", f"Make at least {LEAST_DISK:g} GiB free."
     )
+
+
+def _python(folder: Path) -> Finding:
+    """Report the Python that runs the tests of the repository in a folder without a container."""
+    from aci.environments.project_python import find_project_python
+    from aci.repository.user_repository import Repository
+
+    program = shutil.which("python3") or shutil.which("python") or ""
+    other = Finding("python", bool(program), program or "no python3 on the PATH", "Install Python.")
+    try:
+        source = Repository.open(folder)
+    except SweAgentError:
+        return other
+
+    def is_tracked(path: str) -> bool:
+        return any(source.file(name, "HEAD") is not None for name in (path, f"{path}/pyvenv.cfg"))
+
+    found = find_project_python(source.root, os.environ, is_tracked)
+    return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip()) if found else other
 
 
 def _docker(image: str) -> list[Finding]:

@@ -1,0 +1,139 @@
+"""The Python environment of a project on the user's machine, found by reading files only: no program, plug-in or build
+back end runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDERS = (".venv", "venv")
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPython:
+    """A virtual or conda environment in the folder `prefix`; `reason` completes "It is used because"."""
+
+    prefix: Path
+    reason: str
+
+    @property
+    def programs(self) -> Path:
+        return self.prefix / "bin"
+
+    @property
+    def version(self) -> str:
+        """The version of Python, such as `3.12.1`; "" if the environment does not say."""
+        found = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", _read(self.prefix / "pyvenv.cfg"))
+        return found[1] if found else ""
+
+
+def find_project_python(
+    root: Path, variables: Mapping[str, str], is_tracked: Callable[[str], bool] = lambda path: False
+) -> ProjectPython | None:
+    """Return the environment for the project in the folder `root`, or None if there is none.
+
+    An active environment comes first, unless it is the one that runs this program; then the project's own folders, and
+    the environments that uv, PDM, Poetry, Hatch and Pipenv keep for it. `variables` are those of the user's
+    environment. `is_tracked` tells whether git tracks a path: such an environment came with the repository.
+    """
+    return next(_candidates(root.resolve(), variables, is_tracked), None)
+
+
+def _candidates(root: Path, variables: Mapping[str, str], is_tracked: Callable[[str], bool]) -> Iterator[ProjectPython]:
+    active = Path(variables.get("VIRTUAL_ENV", ""))
+    is_own = active.is_dir() and active.resolve() == Path(sys.prefix).resolve()
+    if variables.get("VIRTUAL_ENV") and not is_own and _has_python(active):
+        yield ProjectPython(active, "it is active")
+    conda = variables.get("CONDA_PREFIX", "")
+    if conda and variables.get("CONDA_DEFAULT_ENV", "base") != "base" and _has_python(Path(conda)):
+        yield ProjectPython(Path(conda), f"the conda environment {variables['CONDA_DEFAULT_ENV']} is active")
+    named = variables.get("UV_PROJECT_ENVIRONMENT", "")
+    for folder in (named, *FOLDERS) if named else FOLDERS:
+        path = root / folder
+        if not is_tracked(folder) and _is_environment(path):
+            yield ProjectPython(path, f"{folder} is the project's environment")
+    for tool, path in _kept_elsewhere(root, variables, is_tracked):
+        if _is_environment(path):
+            yield ProjectPython(path, f"{tool} keeps it for this project")
+    if is_own:
+        yield ProjectPython(active, "it is active")
+
+
+def _kept_elsewhere(
+    root: Path, variables: Mapping[str, str], is_tracked: Callable[[str], bool]
+) -> Iterator[tuple[str, Path]]:
+    """Yield the folders in which tools keep the environment of a project, with the tool's name."""
+    home, is_mac = Path(variables.get("HOME") or Path.home()), sys.platform == "darwin"
+    caches = home / "Library/Caches" if is_mac else Path(variables.get("XDG_CACHE_HOME") or home / ".cache")
+    data = (
+        home / "Library/Application Support"
+        if is_mac
+        else Path(variables.get("XDG_DATA_HOME") or home / ".local/share")
+    )
+    if not is_tracked(".pdm-python") and (python := _read(root / ".pdm-python").strip()):
+        yield "PDM", Path(python).parent.parent
+    project = _tables(root / "pyproject.toml")
+    name = _normalized(str(project.get("poetry", {}).get("name") or project.get("project", {}).get("name") or ""))
+    if name:
+        cache = Path(variables.get("POETRY_CACHE_DIR") or caches / "pypoetry")
+        folder = Path(variables.get("POETRY_VIRTUALENVS_PATH") or cache / "virtualenvs")
+        yield from (("Poetry", path) for path in _newest(folder, f"{name[:42]}-{_digest(root)}-py*"))
+        folder = data / "hatch/env/virtual" / name / _digest(root)
+        for pattern in ("hatch-test*", name, "default"):
+            yield from (("Hatch", path) for path in _newest(folder, pattern))
+    if (root / "Pipfile").is_file():
+        folder = Path(variables.get("WORKON_HOME") or home / ".local/share/virtualenvs")
+        stem = re.sub(r'[ &$`!*@"()\[\]\\\r\n\t]', "_", root.name)[:42]
+        yield "Pipenv", folder / f"{stem}-{_digest(root / 'Pipfile')}"
+
+
+def _newest(folder: Path, pattern: str) -> list[Path]:
+    """Return the matching subfolders, the last one made first."""
+    with suppress(OSError):
+        return sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+    return []
+
+
+def _digest(path: Path) -> str:
+    """Return the part of an environment's name that Poetry, Hatch and Pipenv make from the path of the project."""
+    return base64.urlsafe_b64encode(hashlib.sha256(os.fsencode(path)).digest()).decode()[:8]
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _tables(file: Path) -> dict[str, dict[str, object]]:
+    """Return the tables `project` and `tool.poetry` of a pyproject.toml; nothing if it cannot be read."""
+    try:
+        text = tomllib.loads(_read(file))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+    tool = text.get("tool")
+    found = {"project": text.get("project"), "poetry": tool.get("poetry") if isinstance(tool, dict) else None}
+    return {name: table for name, table in found.items() if isinstance(table, dict)}
+
+
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").is_file() and _has_python(folder)
+
+
+def _has_python(folder: Path) -> bool:
+    return os.access(folder / "bin/python", os.X_OK)
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
