@@ -8,31 +8,30 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 
-from aci.merge_readiness.change_blocks import Block, apply_blocks, find_blocks
+from aci.merge_readiness.hunks import Hunk, apply_hunks, find_hunks
 from aci.merge_readiness.needed_changes import find_unneeded
 from aci.merge_readiness.overreach import Finding, find_overreach
 from aci.proof.proof_run import read_text, split_patch
 from trajectories.git_store.trees import Trees
 
-SEARCHED = (".py", ".pyi", ".toml", ".cfg", ".ini", ".rst", ".md", ".txt", ".in")
-"""Files in which a name may be used."""
-MOST_SEARCHED, MOST_BYTES = 5000, 500_000
+MOST_SEARCHED, MOST_BYTES = 10_000, 500_000
+"""Maximum number of files that are searched for a name, and the size from which a file is not searched."""
 UNREADABLE = re.compile("[\0\ufffd]")
 MOST_TRIED = 60
-"""Maximum number of blocks that are taken back one by one."""
+"""Maximum number of hunks that are taken back one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeReview:
     """What a reviewer should know of a patch beside its verdict.
 
-    `blocks` is the number of changed places in its source files. `unneeded` are those without which the tests that show
-    the issue still pass; None if this was not tried.
+    `hunks` is the number of hunks in its source files. `unneeded` are those without which the tests that show the issue
+    still pass; None if this was not tried.
     """
 
     findings: tuple[Finding, ...]
-    blocks: int
-    unneeded: tuple[Block, ...] | None
+    hunks: int
+    unneeded: tuple[Hunk, ...] | None
 
 
 def review_patch(
@@ -56,36 +55,35 @@ def review_patch(
     before, after = (
         {path: text for path, text in texts.items() if not UNREADABLE.search(text)} for texts in (before, after)
     )
-    blocks = [block for path in after if path in before for block in find_blocks(path, before[path], after[path])]
+    is_used = _word_search(trees, tree, after)
+    findings = find_overreach(before, after, issue, is_used, lambda: time.monotonic() > end)
+    hunks = [hunk for path in after if path in before for hunk in find_hunks(path, before[path], after[path])]
+    if not passes or len(hunks) > MOST_TRIED or not passes(tree):
+        return MergeReview(tuple(findings), len(hunks), None)
 
-    def without(taken: Collection[Block]) -> str:
-        """Return the patched tree with these blocks taken back."""
+    def pass_without(removed: Collection[Hunk]) -> bool | None:
+        """Tell whether the tests pass without these hunks; None when the time is over."""
         texts = {}
-        for path in {block.path for block in taken}:
-            every = [block for block in blocks if block.path == path]
-            kept = [block for block in every if block not in taken]
-            texts[path] = apply_blocks(before[path], after[path], kept, every).encode()
-        return trees.write(texts, tree)
+        for path in {hunk.path for hunk in removed}:
+            every = [hunk for hunk in hunks if hunk.path == path]
+            kept = [hunk for hunk in every if hunk not in removed]
+            texts[path] = apply_hunks(before[path], after[path], kept, every).encode()
+        return passes(trees.write(texts, tree)) if time.monotonic() < end else None
 
-    def tried(taken: Collection[Block]) -> bool | None:
-        return passes(without(taken)) if passes and time.monotonic() < end else None
-
-    findings = find_overreach(before, after, issue, _word_search(trees, tree, after))
-    if not passes or len(blocks) > MOST_TRIED or not passes(tree):
-        return MergeReview(tuple(findings), len(blocks), None)
     # A default that the tests need is what the fix changes.
-    found = [one for one in findings if one.kind != "changed default" or tried(one.blocks) is not False]
-    return MergeReview(tuple(found), len(blocks), tuple(find_unneeded(blocks, tried)))
+    found = [one for one in findings if one.kind != "changed default" or pass_without(one.hunks) is not False]
+    return MergeReview(tuple(found), len(hunks), tuple(find_unneeded(hunks, pass_without)))
 
 
 def _word_search(trees: Trees, tree: str, known: Collection[str]) -> Callable[[str], bool]:
-    """Return a function that tells whether a word occurs in another file of the tree."""
+    """Return a function that tells whether a word occurs in another file of the tree; of a very large tree it says so
+    of every word."""
 
     @cache
     def words() -> frozenset[str]:
-        files = trees.files(tree)
-        paths = [path for path, entry in files.items() if path.endswith(SEARCHED) and entry.size < MOST_BYTES]
-        texts = (read_text(trees, tree, path) for path in paths[:MOST_SEARCHED] if path not in known)
-        return frozenset(word for text in texts for word in re.findall(r"\w+", text))
+        paths = [path for path, entry in trees.files(tree).items() if entry.size < MOST_BYTES and path not in known]
+        texts = (read_text(trees, tree, path) for path in paths)
+        return frozenset(word for text in texts for word in re.findall(r"\w+", text)) if is_small else frozenset()
 
-    return lambda word: word in words()
+    is_small = len(trees.files(tree)) <= MOST_SEARCHED
+    return lambda word: not is_small or word in words()

@@ -1,23 +1,23 @@
-"""Delta debugging over the blocks of a patch: which of them the tests that show the issue do not need."""
+"""Delta debugging over the hunks of a patch: which of them the tests that show the issue do not need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from aci.merge_readiness.change_blocks import Block
+from aci.merge_readiness.hunks import Hunk
 
 
-def find_unneeded(blocks: Sequence[Block], passes: Callable[[Collection[Block]], bool | None]) -> list[Block]:
-    """Return the blocks without which the tests still pass, all taken back together, in order.
+def find_unneeded(hunks: Sequence[Hunk], passes: Callable[[Collection[Hunk]], bool | None]) -> list[Hunk]:
+    """Return the hunks without which the tests still pass, all taken back together, in order.
 
-    `passes` runs the tests without these blocks; it returns None when the time is used up, after which no more blocks
-    are tried. Files are tried first, then halves of them, then single blocks. The idea is that of delta debugging
+    `passes` runs the tests without these hunks; it returns None when the time is used up, after which no more hunks
+    are tried. Files are tried first, then halves of them, then single hunks. The idea is that of delta debugging
     (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
     """
-    removed: list[Block] = []
+    removed: list[Hunk] = []
     is_over = False
 
-    def reduce(group: Sequence[Block]) -> None:
+    def reduce(group: Sequence[Hunk]) -> None:
         nonlocal is_over
         if is_over or not group:
             return
@@ -31,6 +31,6 @@ def find_unneeded(blocks: Sequence[Block], passes: Callable[[Collection[Block]],
             reduce(group[middle:])
             reduce(group[:middle])
 
-    for path in dict.fromkeys(block.path for block in reversed(blocks)):
-        reduce([block for block in blocks if block.path == path])
-    return [block for block in blocks if block in removed]
+    for path in dict.fromkeys(hunk.path for hunk in reversed(hunks)):
+        reduce([hunk for hunk in hunks if hunk.path == path])
+    return [hunk for hunk in hunks if hunk in removed]

@@ -235,22 +235,29 @@ def new_definitions(old: ast.Module | None, new: ast.Module) -> Iterator[tuple[s
             yield name, statement.lineno, statement.end_lineno or statement.lineno
 
 
-def _inner_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    """Yield the functions within functions."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from (one for one in ast.walk(node) if isinstance(one, ast.FunctionDef) and one is not node)
+def _inner_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    """Return the functions within functions."""
+    outer = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inner = (one for node in outer for one in ast.walk(node) if isinstance(one, ast.FunctionDef) and one is not node)
+    return list(dict.fromkeys(inner))
 
 
 def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
-    bodies = [tree.body, *(node.body for node in definitions_of(tree).values() if isinstance(node, ast.ClassDef))]
-    for statement in (one for body in bodies for one in body):
+    """Yield the names that a module and its classes assign, without those that a base class may read."""
+    yield from _names_in(tree.body)
+    for node in definitions_of(tree).values():
+        if isinstance(node, ast.ClassDef) and not any("Enum" in ast.unparse(base) for base in node.bases):
+            yield from (pair for pair in _names_in(node.body) if not node.bases or pair[0].isupper())
+
+
+def _names_in(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
+    for statement in body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         targets = [statement.target] if isinstance(statement, ast.AnnAssign) else targets
         yield from ((one.id, statement) for one in targets if isinstance(one, ast.Name))
 
 
-def rename_scope(tree: ast.Module | None, source: str, name: str, lines: Collection[int]) -> bool:
+def is_bound_in(tree: ast.Module | None, source: str, name: str, lines: Collection[int]) -> bool:
     """Whether the first of the lines that use a name, in the functions around `lines` or else in the module, is one of
     `lines`: where another line binds it, the name may have changed with its meaning."""
     functions = [node for node in ast.walk(tree) if isinstance(node, Definition)] if tree else []

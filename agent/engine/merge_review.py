@@ -17,17 +17,22 @@ if TYPE_CHECKING:
     from trajectories.trajectory import Trajectory
 
 NAME = "merge review"
-MOST_PLACES = 6
+MOST_PLACES, MOST_FINDINGS = 6, 50
 EARLIER_COMMITS = 60
 
 
 def record_review(branch: Branch, outcome: Outcome) -> None:
-    """Review the patch of this outcome once, and record the findings. The verdict does not depend on them.
+    """Review the patch of this outcome once, and record the findings. The verdict does not depend on them, nor on
+    whether the review succeeds."""
 
-    Raises WorkspaceError.
-    """
+    def review() -> dict[str, Any]:
+        try:
+            return _review(branch, outcome)
+        except (WorkspaceError, RecursionError) as error:
+            return {"findings": [], "notes": [f"The patch could not be reviewed: {error}"]}
+
     if outcome.tree != branch.turn.base.tree:
-        branch.once(NAME, lambda: _review(branch, outcome))
+        branch.once(NAME, review)
 
 
 def recorded_review(trajectory: Trajectory) -> dict[str, Any] | None:
@@ -75,13 +80,16 @@ def _habits(branch: Branch, outcome: Outcome) -> list[str]:
 
 
 def _as_data(review: MergeReview, habits: Sequence[str]) -> dict[str, Any]:
-    findings = [{"kind": one.kind, "path": one.path, "line": one.line, "text": one.text} for one in review.findings]
+    shown = review.findings[:MOST_FINDINGS]
+    findings = [{"kind": one.kind, "path": one.path, "line": one.line, "text": one.text} for one in shown]
     notes = []
+    if len(review.findings) > len(shown):
+        notes.append(f"There are {len(review.findings) - len(shown)} more such changes.")
     if review.unneeded:
-        places = [f"{block.path}:{block.new_start + 1}" for block in review.unneeded]
+        places = [f"{hunk.path}:{hunk.new_start + 1}" for hunk in review.unneeded]
         more = f" and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
         notes.append(
-            f"The tests that show the issue pass without {len(places)} of {review.blocks} changed places: "
+            f"The tests that show the issue pass without {len(places)} of {review.hunks} hunks: "
             f"{', '.join(places[:MOST_PLACES])}{more}."
         )
     return {"findings": findings, "notes": [*notes, *habits]}

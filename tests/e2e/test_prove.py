@@ -80,7 +80,7 @@ def test_changes_that_the_fix_does_not_need_are_shown(machine: Machine, reposito
     found = [(one["kind"], one["path"], one["line"]) for one in review["findings"]]
     assert found == [("unused definition", "calc/core.py", 10), ("debug output", "calc/text.py", 2)]
     assert review["notes"] == [
-        "The tests that show the issue pass without 2 of 3 changed places: calc/core.py:8, calc/text.py:2."
+        "The tests that show the issue pass without 2 of 3 hunks: calc/core.py:8, calc/text.py:2."
     ]
     shown = machine.run(*options, "--plain").stdout
     assert "Before merging" in shown

@@ -36,8 +36,8 @@ def needs(trees: Trees, *texts: bytes):
 def test_places_that_the_tests_do_not_need_are_named(given) -> None:
     trees = given[0]
     review = review_patch(*given, "add() subtracts", needs(trees, b"a + b"))
-    assert review.blocks == 3, "tests do not count"
-    assert [(block.path, block.start) for block in review.unneeded or ()] == [("shop.py", 0), ("shop.py", 8)]
+    assert review.hunks == 3, "tests do not count"
+    assert [(hunk.path, hunk.start) for hunk in review.unneeded or ()] == [("shop.py", 0), ("shop.py", 8)]
     assert [one.kind for one in review.findings] == ["changed default"]
 
 

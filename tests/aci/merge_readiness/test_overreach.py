@@ -109,7 +109,7 @@ def test_finding_has_its_place_in_the_new_file() -> None:
     (found,) = findings(FIX, ("width=20", "width=25"))
     assert (found.path, found.line) == ("shop.py", 25)
     assert found.text == "The default of show(width) changes from 20 to 25; the issue does not name it."
-    assert [(block.start, block.end) for block in found.blocks] == [(24, 25)]
+    assert [(hunk.start, hunk.end) for hunk in found.hunks] == [(24, 25)]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,45 @@ def test_other_languages(edit, kind) -> None:
         "\nfunction main(a, b) {\n  pay(a, b, 2);\n  return b;\n}\n"
     )
     assert kinds(edit, path="shop.js", text=text, issue="x") == [kind]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("README.md", "Words.\n", "Words.\np is a word\nconsole.log(1)\n"),
+        ("a.yml", "a:\n  b: 1\nc: 2\n", "a:\n  b: 1\n  c: 2\n"),
+        ("a.js", "f('a b');\n", "f('ab');\n"),
+        ("a.js", "f('a, )');\n", "f('a )');\n"),
+        ("a.c", "int f() {\n  int p;\n  return 1;\n}\n", "int f() {\n  int p;\n  p = 3;\n  return 1;\n}\n"),
+    ],
+)
+def test_text_and_meaning_are_no_layout_and_no_debug_output(path, old, new) -> None:
+    assert find_overreach({path: old}, {path: new}, "", lambda _: False) == []
+
+
+@pytest.mark.parametrize("ends", [" \n", "\r\n"])
+@pytest.mark.parametrize("path", ["shop.py", "notes.txt"])
+def test_other_ends_of_lines_are_layout(path, ends) -> None:
+    found = find_overreach(
+        {path: "a = 1\nb = 2\nc = 3\n"}, {path: f"a = 1{ends}b = 2{ends}c = 3{ends}"}, "", lambda _: False
+    )
+    assert {one.kind for one in found} == {"reformatting"}
+
+
+def test_names_that_a_base_class_may_read_are_used() -> None:
+    before = "class Row(Model):\n    name = 1\n\n\ndef make():\n    def one():\n        return 1\n\n    return one()\n"
+    after = before.replace("    name = 1\n", "    name = 1\n    ordering = ['x']\n")
+    assert find_overreach({"a.py": before}, {"a.py": after}, "", lambda _: False) == []
+    inner = before.replace("        return 1", "        def two():\n            return 2\n\n        return 1")
+    assert len(find_overreach({"a.py": before}, {"a.py": inner}, "", lambda _: False)) == 1
+
+
+def test_deep_expressions_and_large_changes_end_soon() -> None:
+    deep = "TABLE = " + " + ".join(["[1]"] * 1500) + "\n\n\ndef f(a,b):\n    return a\n"
+    find_overreach({"a.py": deep}, {"a.py": deep.replace("a,b", "a, b")}, "", lambda _: False)
+    find_overreach({"a.txt": "x\n" * 1000}, {"a.txt": "x\ny\n" * 1000}, "", lambda _: False)
+    noisy = SHOP.replace("LIMIT = 10", "LIMIT = 100")
+    assert find_overreach({"shop.py": SHOP}, {"shop.py": noisy}, "", lambda _: False, lambda: True) == []
 
 
 def test_source_that_does_not_parse_has_no_finding_of_python() -> None:

@@ -29,7 +29,7 @@ def test_few_or_mixed_commits_are_no_habit(earlier) -> None:
     [
         *((path, True) for path in ("CHANGELOG.md", "docs/changes.rst", "HISTORY", "news/12.bugfix")),
         *((path, True) for path in ("changelog.d/1.md", "docs/whatsnew/v2.rst", ".changeset/a.md", "NEWS.txt")),
-        *((path, False) for path in ("src/history.py", "src/news.js", "docs/api.rst")),
+        *((path, False) for path in ("src/history.py", "news/views.py", "docs/api.rst")),
     ],
 )
 def test_changelogs_are_recognised(path, is_changelog) -> None:
