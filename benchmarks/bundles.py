@@ -29,6 +29,7 @@ from benchmarks.verdict_cases import create_repository
 from tests.conftest import git
 
 Files = dict[str, bytes]
+SAME = "The proof is the same as in the bundle."
 RAN = "swe-agent-bundle-command"
 
 
@@ -79,7 +80,7 @@ def make(case: Mapping[str, Any], folder: Path, image: str) -> Path | None:
 
 def is_same(folder: Path, bundle: Path, image: str) -> bool:
     done = prove(folder, image, "--check", str(bundle))
-    if done.get("word") != "The proof is the same as in the bundle.":
+    if done.get("word") != SAME:
         print(f"differs: {folder.name}: {done.get('word') or done.get('error')}")
         return False
     return bool(done["verdict"]["kind"] == read_bundle(bundle).claims.verdict["kind"])
@@ -93,7 +94,7 @@ def is_reported(folder: Path, bundle: Path, change: Callable[[Files, Bundle], by
     journal = "".join(file.read_text() for file in (folder / "checker/runs").glob("*/journal.jsonl"))
     ran = any(RAN in command for command in done.get("verdict", {}).get("commands", ()))
     refused = done["returncode"] == 2 and "error" in done
-    reported = done["returncode"] == 6 and "in the bundle" not in str(done.get("word")) and bool(done.get("word"))
+    reported = done["returncode"] == 6 and done.get("word") not in ("", None, SAME)
     return (refused or reported) and not ran and f'"command": "{RAN}' not in journal
 
 

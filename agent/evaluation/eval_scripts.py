@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from agent.evaluation.grading_files import START, STOP
 
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+_HEREDOC = re.compile(r"(?<![<\w])<<-?\s*(['\"]?)([A-Za-z_][\w-]*)\1\s*$")
 _LEFT_OUT = re.compile(
-    r"#!|set -|cd\b|git\b|(?:source|\.) \S*/bin/activate|conda activate|(?:python\S* -m )?pip3? install|curl\b|wget\b"
+    r"#!|set -[euxo]+( pipefail)?$|cd /testbed$|git (?:config|status|show|diff|checkout|-c \S+ diff)\b"
+    r"|(?:source|\.) /opt/miniconda3/bin/activate|conda activate|(?:python\S* -m )?pip3? install|curl\b|wget\b"
 )
 """Lines that the workspace has done already, or that need a network."""
 
@@ -31,18 +32,34 @@ def read_eval_script(script: str) -> EvalScript | None:
     before: list[str] = []
     build: list[str] = []
     tests: list[str] | None = None
-    end, is_patched = "", False
-    for line in script.splitlines():
-        if end:
-            end = "" if line.strip() == end else end
+    ends: list[str] = []
+    is_patched = is_kept = False
+    for line in re.sub(r"\\\n\s*", " ", script).splitlines():
+        here = tests if tests is not None else build if is_patched else before
+        if ends:
+            if is_kept:
+                here.append(line)
+            if line.strip() == ends[0]:
+                ends.clear()
         elif STOP in line:
-            return EvalScript(tuple(before), "\n".join([*build, *(tests or ())])) if tests else None
+            return EvalScript(tuple(_joined(before)), "\n".join([*build, *(tests or ())])) if tests else None
         elif START in line:
             tests = []
-        elif tests is not None:
-            tests.append(line)
         elif heredoc := _HEREDOC.search(line):
-            end, is_patched = heredoc[2], is_patched or "git apply" in line
-        elif line.strip() and not _LEFT_OUT.match(line.strip()):
-            (build if is_patched else before).append(line)
+            ends, is_kept = [heredoc[2]], "git apply" not in line
+            is_patched = is_patched or not is_kept
+            if is_kept:
+                here.append(line)
+        elif tests is not None or not _is_left_out(line):
+            here.append(line)
     return None
+
+
+def _is_left_out(line: str) -> bool:
+    text = line.strip()
+    return not text or (bool(_LEFT_OUT.match(text)) and not re.search(r"&&|\|\||;", text))
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Return the lines as commands; one command if they hold a text that goes over several lines."""
+    return ["\n".join(lines)] if any(map(_HEREDOC.search, lines)) else lines

@@ -33,7 +33,8 @@ _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo 
 """A shell command that prints the beginning and end of a log that is too long; the first part contains the marker where
 the tests' output starts."""
 _RAN_TESTS = re.compile(
-    r"[1-9]\d* (?:passing|passed|specs?\b|success)|(?:Executed|# tests|Tests:) +[1-9]", re.IGNORECASE
+    r"(?im)^\s*[1-9]\d* (?:passing|specs?, \d+ failures?)\b|Executed ([1-9]\d*) of \1\b|^TOTAL: [1-9]\d* success"
+    r"|^Tests: .*[1-9]\d* passed|^# pass [1-9]"
 )
 """What runners print that name only failed tests."""
 _LOG = "test_output.txt"
@@ -132,12 +133,13 @@ def _by_log(
     if code in NOT_RUN and not passed:
         return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
     names = _names(gold)
+    output = log.rpartition(START)[2].partition(STOP)[0]
+    by_default = way.fail_only and bool(_RAN_TESTS.search(output))
     doubtful = unconfirmed(names, report)
-    if any(passed.get(name) for name in names) and _is_silenced(report, run, workspace, clean):
+    if any(passed.get(name, by_default) for name in names) and _is_silenced(report, run, workspace, clean):
         doubtful = set(names)
     if forged := sorted(name for name in doubtful if passed.get(name)):
         log += f"The output says that these tests passed, but the test runner does not: {', '.join(forged)}\n"
-    by_default = way.fail_only and bool(_RAN_TESTS.search(log))
     return _result(gold, {name: passed.get(name, by_default) and name not in doubtful for name in names}, log)
 
 

@@ -240,7 +240,7 @@ def _issue(row: Row, files: Sequence[Path], place: str) -> Issue:
     text = _text(row, ISSUE, place)
     if not text.strip():
         raise UsageError(f"{place} has no issue.", "Give it as problem_statement.")
-    more = {title: _text(row, (name,), place) for name, title in MORE_OF_ISSUE.items()}
+    more = {title: _text(row, (name,), place) for name, title in MORE_OF_ISSUE.items() if row.get(PRO_TAG)}
     text += "".join(f"\n\n{title}:\n{value}" for title, value in more.items() if value.strip())
     issue = from_text(text)
     named = _pictures(row.get(PICTURES), place)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from agent.github.action.proof_comment_job import CHECK, MARK
-from agent.github.pull_request.run_outcome import outcome_without_run
+from agent.github.pull_request.run_outcome import NO_VERDICT, outcome_without_run
 from agent.github.task.result_file import pack
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, write
@@ -62,16 +64,16 @@ class ProvedProject:
         self.workflow.file, self.workflow.inputs = COMMENT, {}
         return self.workflow.run("workflow_run", event)["comment"]
 
-    def hand_over(self, head: str) -> None:
-        """Leave a result of a prove job for this commit."""
+    def hand_over(self, head: str, verdict: dict[str, Any] | None = None, base: str = "0" * 40) -> None:
+        """Leave a result of a prove job for this commit: an error, or a verdict against a base."""
         self.workflow.runs += 1
         folder = self.folder / "artifacts" / str(self.workflow.runs) / "swe-agent-proof"
         folder.mkdir(parents=True)
-        pack(
-            outcome_without_run(WorkspaceError("No Docker @ada.", "Install it."), head, "0" * 40),
-            b"",
-            folder / "proof.tar",
-        )
+        outcome = outcome_without_run(WorkspaceError("No Docker @ada.", "Install it."), head, base)
+        if verdict:
+            result = {name: value for name, value in outcome.result.items() if name != "error"}
+            outcome = replace(outcome, exit=0, result=result | {"exit": 0, "verdict": verdict})
+        pack(outcome, b"", folder / "proof.tar")
 
     @property
     def comments(self) -> list[str]:
@@ -105,7 +107,7 @@ def test_pull_request_of_fork_is_proved_without_token_and_shown_in_one_comment(p
     (second,) = project.comments
     assert "**Verified.**" in second
     assert "| It passes with the change | yes |" in second
-    assert "`tests.test_core.CoreTest.test_add`" in second
+    assert "test_add" in second
     assert project.repo.checks[-1]["head_sha"] == pull.head_sha
     assert project.repo.checks[-1]["conclusion"] == "success"
 
@@ -117,7 +119,7 @@ def test_lost_test_fails_the_check(project: ProvedProject) -> None:
     pull = project.pull({**FIX, "calc/text.py": "def shout(word):\n    return word\n"})
     assert project.prove(pull).result == "success"
     assert project.comment(pull).result == "success"
-    assert "| Tests that passed before still pass | **no** |" in project.comments[0]
+    assert "| Tests that passed before still pass | **no**" in project.comments[0]
     assert project.repo.checks[0]["conclusion"] == "failure"
 
 
@@ -127,7 +129,7 @@ def test_result_of_changed_workflow_is_not_shown(project: ProvedProject) -> None
     project.hand_over(pull.head_sha)
     assert project.comment(pull).result == "success"
     assert "may have changed how it is proved" in project.comments[0]
-    assert project.repo.checks[0]["conclusion"] == "neutral"
+    assert project.repo.checks[0]["conclusion"] == "action_required"
 
 
 @pytest.mark.slow
@@ -135,7 +137,7 @@ def test_error_is_shown_without_mentions(project: ProvedProject) -> None:
     pull = project.pull(FIX)
     project.hand_over(pull.head_sha)
     assert project.comment(pull).result == "success"
-    assert "**No verdict.** No Docker `@ada`." in project.comments[0]
+    assert "**No verdict.**\n\nNo Docker `@ada`. Install it." in project.comments[0]
 
 
 @pytest.mark.slow
@@ -150,10 +152,32 @@ def test_missing_result_is_reported(project: ProvedProject) -> None:
 def test_result_of_another_commit_is_refused(project: ProvedProject) -> None:
     pull = project.pull(FIX)
     project.hand_over("f" * 40)
-    job = project.comment(pull)
-    assert job.result == "failure"
-    assert "belongs to another commit" in job.log
-    assert project.comments == []
+    assert project.comment(pull).result == "success"
+    assert "The result belongs to another commit." in project.comments[0]
+    assert project.repo.checks[0]["conclusion"] == "action_required"
+
+
+@pytest.mark.slow
+def test_unreadable_result_is_reported(project: ProvedProject) -> None:
+    pull = project.pull(FIX)
+    project.hand_over(pull.head_sha)
+    (file,) = (project.folder / "artifacts").rglob("proof.tar")
+    file.write_bytes(b"x" * 2000)
+    assert project.comment(pull).result == "success"
+    assert "The result cannot be read" in project.comments[0]
+
+
+@pytest.mark.slow
+def test_verdict_against_another_base_is_not_shown(project: ProvedProject) -> None:
+    pull = project.pull(FIX)
+    verdict = {**NO_VERDICT, **dict.fromkeys(("red", "green", "red_again", "no_loss"), True), "kind": "verified"}
+    project.hand_over(pull.head_sha, verdict=verdict, base="0" * 40)
+    project.comment(pull)
+    assert (project.comments, project.repo.checks) == ([], [])
+    project.hand_over(pull.head_sha, verdict=verdict, base=pull.base_sha)
+    project.comment(pull)
+    assert project.repo.checks[0]["conclusion"] == "success"
+    assert "**Verified.**" in project.comments[0]
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from agent.engine.run_lifecycle import begin, reopen
 from agent.engine.run_result import Result
 from agent.github.action.job_log import escaped_output
 from agent.github.action.job_outputs import summarise
-from agent.github.action.proof_comment_job import proof_comment
-from agent.github.action.solve_job import REPORTED
+from agent.github.action.solve_job import REPORTED, ignore_signals
+from agent.github.pull_request.proof_comment import proof_comment
 from agent.github.pull_request.run_outcome import outcome_of, outcome_without_run
 from agent.github.task.pull_request_event import ProposedPull, read_pull
 from agent.github.task.result_file import AGAIN, Outcome, pack
@@ -67,7 +67,8 @@ def _open_run(pull: ProposedPull, repo: Path, flags: Mapping[str, Any], console:
 
 
 def _write(pull: ProposedPull, out: Path, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
-    _save(replace(outcome_of(engine, ended, pull.head, error), title=""), out)
+    with ignore_signals():
+        _save(replace(outcome_of(engine, ended, pull.head, error), title=""), out)
 
 
 def _save(outcome: Outcome, out: Path) -> None:

@@ -76,15 +76,31 @@ def pack(outcome: Outcome, diff: bytes, file: Path) -> str:
 
 def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
     """Return the outcome and the diff. Raises UsageError for another digest, other members, or too many bytes."""
-    from pydantic import TypeAdapter, ValidationError
+    data = _data(file)
+    if sha256(data).hexdigest() != digest:
+        raise UsageError(f"{file} is not the file that the solve job wrote.", AGAIN)
+    return _parse(data, file)
 
+
+def read_result(file: Path) -> tuple[Outcome, bytes]:
+    """Return the outcome and the diff of a file that no digest identifies. Raises UsageError as `unpack` does."""
+    return _parse(_data(file), file)
+
+
+def _data(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"The result file {file} cannot be read: {error.strerror}.", AGAIN) from None
-    if len(data) > MOST_BYTES or sha256(data).hexdigest() != digest:
+    if len(data) > MOST_BYTES:
         raise UsageError(f"{file} is not the file that the solve job wrote.", AGAIN)
+    return data
+
+
+def _parse(data: bytes, file: Path) -> tuple[Outcome, bytes]:
+    from pydantic import TypeAdapter, ValidationError
+
     outcome_json, diff = _members(data, file)
     try:
         outcome: Outcome = TypeAdapter(Outcome).validate_json(outcome_json)

@@ -51,6 +51,23 @@ def test_script_without_marked_tests_is_not_used(script) -> None:
     assert build_spec(eval_script=script, test_cmds=["make check"]).command == "make check"
 
 
+def test_lines_with_an_effect_are_kept() -> None:
+    more = (
+        "cat > pytest.ini <<EOF\n[pytest]\nEOF\ncd frontend && npm run build\npip install \\\n  -e . \\\n  --no-deps\n"
+        "read word <<< text\nsource env/bin/activate\n"
+    )
+    script = SCRIPT.replace("export LANG=en_US.UTF-8\n", more).replace(
+        "make tables\n", "make tables\ncd packages/core\n"
+    )
+    found = read_eval_script(script)
+    assert found
+    assert found.before == (
+        "cat > pytest.ini <<EOF\n[pytest]\nEOF\ncd frontend && npm run build\nread word <<< text\n"
+        "source env/bin/activate",
+    )
+    assert found.command == "make tables\ncd packages/core\npytest -rA tests/test_a.py"
+
+
 def test_row_of_version_5_brings_its_command_and_image() -> None:
     spec = build_spec(eval_script=SCRIPT, log_parser="parse_log_pytest", eval_type="pass_and_fail", image="img")
     assert (spec.command, spec.image, spec.publisher) == ("make tables\npytest -rA tests/test_a.py", "img", "swebench")

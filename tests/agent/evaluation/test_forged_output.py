@@ -68,6 +68,15 @@ def test_forged_output_does_not_count(case: GradingCase, form: str) -> None:
     assert all(read(forged.log).get(name) for name in FAILING), "the log alone would count"
 
 
+@pytest.mark.slow
+def test_runner_that_the_patch_replaces_does_not_count(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    way = GradingSpec(command="python -m pytest -rf tests/test_calc.py", read=read, fail_only=True)
+    monkeypatch.setattr(instance_grading, "grading_spec", lambda *_: way)
+    case = GradingCase(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS}), "local")
+    assert not case.grade(case.diff({"pytest.py": "print('1 passing')\n"})).resolved
+
+
 RUNNER = "import calc, sys, pytest\nsys.exit(pytest.main(['-rA', 'tests/test_calc.py']))\n"
 
 
@@ -87,11 +96,13 @@ def test_forged_output_before_the_test_runner_starts_does_not_count(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("printed", "resolved"), [("2 passing", True), ("0 passing", False)])
+@pytest.mark.parametrize(
+    ("printed", "resolved"), [("2 passing", True), ("0 passing", False), ("Executed 1 of 9 (1 skipped)", False)]
+)
 def test_test_that_is_not_named_has_passed_only_if_tests_ran(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, printed: str, resolved: bool
 ) -> None:
-    way = GradingSpec(command=f"echo {printed}", read=lambda _: {}, fail_only=True)
+    way = GradingSpec(command=f"echo '{printed}'", read=lambda _: {}, fail_only=True)
     monkeypatch.setattr(instance_grading, "grading_spec", lambda *_: way)
     case = GradingCase(make_repo({"calc.py": CODE, "tests/test_calc.py": TESTS}), "local")
     assert case.grade(case.gold.patch).resolved == resolved

@@ -66,6 +66,8 @@ def test_row_of_swe_bench_pro_is_read_with_its_image_and_requirements(tmp_path: 
     )
     assert "GOLD" not in repr(instance)
     assert read_golds([path])[instance.id].fail_to_pass == ("GOLD one",)
+    rebench = write_rows(tmp_path / "rebench.jsonl", LITE | {"requirements": ["attrs==23.1.0"]})
+    assert read_instances([rebench])[0].issue.body == "On hills.", "these are packages"
 
 
 def test_swe_bench_row_is_read_without_gold_fields(tmp_path: Path) -> None:
