@@ -179,11 +179,16 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """A sentence for a verdict that claims less than its kind says; "" for others."""
+        """A sentence for a verdict that claims less than its kind says, or why there is no proof; "" for others."""
         if self.kind == "verified" and self.generality == "undecided":
             return "Verified on its examples; whether the fix is general could not be tried."
-        if self.kind == "unproven" and self.generality == "examples only":
+        if self.kind != "unproven":
+            return ""
+        if self.generality == "examples only":
             return "Not verified: the patch fits the examples of its tests only."
+        if self.no_loss is False and self.lost:
+            tests = "a test that passed" if len(self.lost) == 1 else f"{len(self.lost)} tests that passed"
+            return f"Not verified: the patch breaks {tests} before."
         return ""
 
     @property

@@ -12,7 +12,7 @@ CHANGELOG = re.compile(
     r"|(?:.*/)?(?:changelog|news|newsfragments|changes|whatsnew)(?:\.d|\.next)?/.+|\.changeset/.+"
 )
 SOURCE = re.compile(r".*\.(?:py|pyx|js|jsx|mjs|ts|tsx|go|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs)$")
-LEAST_COMMITS, USUAL_SHARE = 10, 0.6
+LEAST_COMMITS, USUAL_SHARE = 15, 0.75
 KINDS: dict[str, Callable[[str], bool]] = {
     "an entry in the changelog": lambda path: bool(CHANGELOG.match(path)) and not SOURCE.match(path),
     "a test": is_test,

@@ -28,6 +28,7 @@ from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
 from agent.engine.run_result import Result
 from agent.run_state.progress_event import ProgressEvent
+from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import NOT_CHECKED, Trajectory
@@ -55,6 +56,9 @@ ENDINGS = {
 }
 
 
+WITHOUT_ISSUE = "[bold green]Verified:[/] a test fails without the patch and passes with it. No issue was given."
+NO_TEST = "[bold yellow]Not verified:[/] no test shows the issue. Give one with --reproduce."
+NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
 THOUGHT_LINES = 2
 PROGRESS_INTERVAL = 10.0
 """Interval in seconds between two lines of progress in a log."""
@@ -228,6 +232,11 @@ class Console:
         headline = exit.verdict.headline if exit.kind == exit.verdict.kind else ""
         colour = "green" if exit.verdict.verified else "yellow"
         ending = f"[bold {colour}]{headline}[/]" if headline else ENDINGS.get(exit.kind, escape_markup(exit.kind))
+        if self._engine and not headline and find_proposal(self._engine.trajectory):
+            issue = self._engine.run.issue.text.strip()
+            ends = {"verified": ending if issue else WITHOUT_ISSUE, "not_found": NO_CHANGE}
+            has_no_test = exit.kind == "unproven" and not exit.verdict.red
+            ending = NO_TEST if has_no_test else ends.get(exit.kind, ending)
         self.out.print(claimed if untrusted else ending)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
@@ -251,6 +260,8 @@ class Console:
         findings, notes = review.get("findings", ()), review.get("notes", ())
         if findings or notes:
             self.out.print("[bold]Before merging[/]")
+        elif review:
+            self.out.print("[dim]Before merging: nothing was found that the fix does not need.[/]")
         for one in findings:
             where = f"{one['path']}:{one['line']}"
             line = f"[yellow]· {escape_markup(where)} {one['kind']}:[/] {escape_markup(one['text'])}"

@@ -35,7 +35,7 @@ from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import Limiter
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.progress_event import ProgressEvent
-from agent.run_state.proposed_tree import Proposal, proposal_note
+from agent.run_state.proposed_tree import Proposal, find_proposal, proposal_note
 from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
@@ -324,7 +324,8 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None, publis
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
-            script = local_script(engine.run.base, folder / "patch.diff", outcome.verdict.commands)
+            is_own = find_proposal(engine.trajectory).get("own", True) is True
+            script = local_script(engine.run.base, folder / "patch.diff", outcome.verdict.commands, is_own)
             write_durably(folder / "proof.sh", script.encode("utf-8", "surrogateescape"))
         else:
             (folder / "proof.sh").unlink(missing_ok=True)  # an existing script belongs to an earlier turn's patch

@@ -8,18 +8,18 @@ WITH_BOTH = ("src/a.py", "tests/test_a.py", "CHANGES.rst")
 
 
 def test_missing_companions_are_named() -> None:
-    earlier = [WITH_BOTH] * 9 + [("src/a.py",)] * 3 + [("README.md",)] * 20
+    earlier = [WITH_BOTH] * 18 + [("src/a.py",)] * 3 + [("README.md",)] * 20
     assert missing_companions(earlier, ["src/b.py", "tests/test_b.py"]) == [
-        "9 of the last 12 changes to source came with an entry in the changelog; this one does not."
+        "18 of the last 21 changes to source came with an entry in the changelog; this one does not."
     ]
     assert missing_companions(earlier, ["src/b.py", "CHANGES.rst"]) == [
-        "9 of the last 12 changes to source came with a test; this one does not."
+        "18 of the last 21 changes to source came with a test; this one does not."
     ]
     assert missing_companions(earlier, list(WITH_BOTH)) == []
     assert missing_companions(earlier, ["README.md"]) == [], "no source changes"
 
 
-@pytest.mark.parametrize("earlier", [[WITH_BOTH] * 9, [WITH_BOTH] * 5 + [("src/a.py",)] * 7])
+@pytest.mark.parametrize("earlier", [[WITH_BOTH] * 14, [WITH_BOTH] * 13 + [("src/a.py",)] * 7])
 def test_few_or_mixed_commits_are_no_habit(earlier) -> None:
     assert missing_companions(earlier, ["src/b.py"]) == []
 
@@ -33,5 +33,5 @@ def test_few_or_mixed_commits_are_no_habit(earlier) -> None:
     ],
 )
 def test_changelogs_are_recognised(path, is_changelog) -> None:
-    earlier = [("src/a.py", path)] * 10
+    earlier = [("src/a.py", path)] * 15
     assert bool(missing_companions(earlier, ["src/b.py"])) == is_changelog
