@@ -181,7 +181,7 @@ class Verdict:
     def headline(self) -> str:
         """A sentence for a verdict that claims less than its kind says, or why there is no proof; "" for others."""
         if self.kind == "verified" and self.generality == "undecided":
-            return "Verified on its examples; whether the fix is general could not be tried."
+            return "Verified on its examples; whether the fix is general was not shown."
         if self.kind != "unproven":
             return ""
         if self.generality == "examples only":

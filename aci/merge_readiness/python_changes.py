@@ -17,7 +17,8 @@ LOGGER = re.compile(
     r"(?i)(?:self\.|cls\.)?_?log(?:ger|ging)?(?:\.getLogger\(.*\))?\.(?:debug|info|warning|warn|error|critical|exception|log)"
 )
 MARKED_TEXT = re.compile(r"(?i)\W*(?:debug|dbg)\b")
-DEBUG_TEXT = re.compile(r"(?i)\bdebug|\bdbg\b|>>>|\*\*\*|\bhere\b|=\s*[{%]|=['\"]")
+DEBUG_TEXT = re.compile(r"(?i)\bdebug|\bdbg\b|\bxxx\b|>>>|\*\*\*|\bhere\b|=\s*[{%]|=['\"]")
+ARITHMETIC = ast.Add | ast.Sub | ast.Mult | ast.Pow | ast.Div | ast.FloorDiv | ast.LShift
 PLAIN = {"staticmethod", "classmethod", "property"}
 LONGEST_DEFAULT = 40
 """Maximum length of a text that counts as a default, in characters; longer ones are templates."""
@@ -125,8 +126,8 @@ def _kind(name: str) -> str:
 def changed_defaults(old: ast.Module, new: ast.Module, issue: str) -> Iterator[tuple[int, str, str, str]]:
     """Yield the line, name, old and new value of each literal default that changes and that the issue does not name.
 
-    Defaults are those of parameters and of options in decorators, and the values of names and their entries in a module
-    or class. An issue about defaults names one if it has a word of its name.
+    Defaults are those of parameters and the arguments of decorators, and the values of names and their entries in a
+    module or class. An issue about defaults names one if it has a word of its name.
     """
     words = set(re.findall(r"\w+", issue))
     parts = _parts(issue) if re.search(r"(?i)\bdefaults?\b", issue) else set()
@@ -157,6 +158,9 @@ def _is_smaller(old: ast.expr, new: ast.expr) -> bool:
 
 
 def _is_scalar(node: ast.expr) -> bool:
+    """Whether a node is a literal, or arithmetic with literals as in `60 * 60`."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ARITHMETIC) and _is_scalar(node.left) and _is_scalar(node.right)
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -194,10 +198,11 @@ def _defaults(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _option_defaults(name: str, decorator: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the `default` of an option that a decorator declares, as click's do."""
-    if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
-        option = decorator.args[0].value
-        yield from ((f"{name}@{option!r}", one.value) for one in decorator.keywords if one.arg == "default")
+    """Yield the arguments of a decorator by name, such as the `default` of click's options."""
+    if isinstance(decorator, ast.Call):
+        first = decorator.args[0].value if decorator.args and isinstance(decorator.args[0], ast.Constant) else ""
+        what = f"{name}@{first or ast.unparse(decorator.func)!r}"
+        yield from ((f"{what}.{one.arg}", one.value) for one in decorator.keywords if one.arg not in (None, "help"))
 
 
 def _entries(name: str, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:

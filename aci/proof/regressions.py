@@ -23,6 +23,8 @@ DURATION = re.compile(r"(?i)(?:\bin )?\b\d+(?:\.\d+)? ?(?:m?s|secs?|seconds?)\b"
 REPEATS, MORE_REPEATS = 3, 9
 """Number of times that a test is repeated to see if it is flaky, and further times on the base if it is flaky with the
 patch."""
+MOST_REPEATED = 40
+"""Number of tests that are repeated first."""
 
 
 def judge_loss(
@@ -168,9 +170,23 @@ def _flaky(
 
     A test that never passes alone on the base may depend on the tests it ran with. The suite is repeated for such a
     test, so that a loss that occurs only in the whole suite still counts as a loss. A test that both passes and fails
-    with the patch is repeated on the base: if it always passes there, the patch made it flaky, which is a loss.
+    with the patch is repeated on the base: if it always passes there, the patch made it flaky, which is a loss. Of many
+    tests only MOST_REPEATED are repeated, if one of these is lost.
     """
-    trial.say(f"{len(gone)} tests that passed before do not pass now: repeating them without and with the patch")
+    tried = gone[:MOST_REPEATED]
+    some = f"{len(tried)} of them" if len(tried) < len(gone) else "them"
+    trial.say(f"{len(gone)} tests that passed before do not pass now: repeating {some} without and with the patch")
+    flaky = _flaky_among(trial, before, after, baseline, tried)
+    if len(flaky) == len(tried) < len(gone):
+        flaky += _flaky_among(trial, before, after, baseline, gone[MOST_REPEATED:])
+    elif len(tried) < len(gone):
+        trial.note(f"{len(gone) - len(tried)} of the lost tests were not repeated, since others are lost in any case.")
+    return flaky
+
+
+def _flaky_among(
+    trial: ProofRun, before: Workspace, after: Workspace, baseline: SuiteReport, gone: Sequence[str]
+) -> list[str]:
     together = () if baseline.complete else baseline.passed
     flaky = _unsteady(trial, before, trial.base, gone, True, together)
     rest = [id for id in gone if id not in flaky]

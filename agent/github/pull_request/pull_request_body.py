@@ -36,7 +36,7 @@ _ABSOLUTE = re.compile(
 GENERALITY = {
     "shown": "Other values than the test's give other results too.",
     "examples only": "With other values than the test's, nothing changes.",
-    "undecided": "Whether the fix is general could not be tried.",
+    "undecided": "Whether the fix is general was not shown.",
 }
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 

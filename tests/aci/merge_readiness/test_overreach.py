@@ -11,6 +11,7 @@ import os
 import sys
 
 LIMIT = 10
+PAUSE = 60 * 60
 RATES = dict({"EUR": 1, "USD": 2})
 
 
@@ -107,9 +108,9 @@ def test_overreach_is_found_beside_the_fix(edit, kind) -> None:
 
 def test_finding_has_its_place_in_the_new_file() -> None:
     (found,) = findings(FIX, ("width=20", "width=25"))
-    assert (found.path, found.line) == ("shop.py", 25)
+    assert (found.path, found.line) == ("shop.py", 26)
     assert found.text == "The default of show(width) changes from 20 to 25; the issue does not name it."
-    assert [(hunk.start, hunk.end) for hunk in found.hunks] == [(24, 25)]
+    assert [(hunk.start, hunk.end) for hunk in found.hunks] == [(25, 26)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from aci.proof import regressions
 from aci.proof.proof_run import fails, was_not_reached
 from aci.proof.suite_baselines import Baselines
 from aci.proof.suite_selection import LARGE
@@ -33,6 +34,15 @@ def test_test_that_fails_only_in_complete_suite_is_lost(prove_patch, more, red):
     verdict = prove_patch({**SOLVED, "shop/price.py": passes_alone}, {**BASE, **more, **red}, command="")
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == (False, ("tests/test_price.py::test_tax",)), verdict.notes
+
+
+@pytest.mark.slow
+def test_of_many_lost_tests_only_some_are_repeated(prove_patch, monkeypatch):
+    monkeypatch.setattr(regressions, "MOST_REPEATED", 2)
+    tests = {f"tests/test_tax{number}.py": BASE["tests/test_price.py"] for number in range(4)}
+    verdict = prove_patch({**SOLVED, "shop/price.py": RIGHT.replace("x / 5", "x / 6")}, {**BASE, **tests}, command="")
+    assert (verdict.no_loss, len(verdict.lost)) == (False, 5)
+    assert has_note(verdict, "3 of the lost tests were not repeated")
 
 
 @pytest.mark.slow
