@@ -127,11 +127,20 @@ def test_batch_waits_while_disk_of_docker_is_full(batcher: Batcher, daemon: OwnD
     running = RunningBatch(batcher, slow_model(machine, 1))
     running.wait_until(lambda: running.has_results(1))
     ballast = daemon.data / "ballast"
-    with ballast.open("wb") as file:
-        free = os.statvfs(daemon.data).f_bavail * os.statvfs(daemon.data).f_frsize
-        os.posix_fallocate(file.fileno(), 0, max(free - 50_000, 1))
+
+    def fill() -> None:
+        """Fill the disk again, since containers that end leave room for the next ones."""
+        disk = os.statvfs(daemon.data)
+        if (free := disk.f_bavail * disk.f_frsize - 50_000) > 0:
+            with ballast.open("ab") as file:
+                os.posix_fallocate(file.fileno(), ballast.stat().st_size, free)
+
+    def is_waiting() -> bool:
+        fill()
+        return "Next try in" in running.output
+
     try:
-        running.wait_until(lambda: "Next try in" in running.output)
+        running.wait_until(is_waiting)
     finally:
         ballast.unlink()
     assert_all_solved(batcher, running.end())
