@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.github.action.job_outputs import summarise
-from agent.github.action.status_comment import CUT, LONGEST, MOST
+from agent.github.action.status_comment import CUT, LONGEST, MOST, is_ours
 from agent.github.api.action_inputs import Rules, load_rules
 from agent.github.api.github_client import repository, require_created, translate_errors
 from agent.github.api.github_urls import own_repository
@@ -128,8 +128,7 @@ def _show_comment(there: Repository, number: int, rules: Rules, text: str) -> No
     body = f"{MARK}\n{cut(text, LONGEST - len(MARK) - 1, CUT)}"
     with translate_errors(f"comment on #{number}", "pull-requests: write"):
         for one in islice(there.get_issue(number).get_comments(), MOST):
-            author = one.user.login if one.user else ""
-            if author.casefold() == rules.bot.casefold() and (one.body or "").startswith(MARK):
+            if is_ours(one, rules.bot, MARK):
                 try:
                     one.edit(body)
                     return

@@ -55,10 +55,10 @@ def find(repository: Repository, number: int, bot: str) -> StatusComment:
     return replace(found, charges=tuple(merged.values()))
 
 
-def is_ours(comment: IssueComment, bot: str) -> bool:
-    """Whether the comment is the bot's status comment."""
+def is_ours(comment: IssueComment, bot: str, mark: str = MARK) -> bool:
+    """Whether the comment is the bot's status comment, or another one of it that begins with `mark`."""
     author = comment.user.login if comment.user else ""
-    return author.casefold() == bot.casefold() and (comment.body or "").startswith(MARK)
+    return author.casefold() == bot.casefold() and (comment.body or "").startswith(mark)
 
 
 def update_comment(repository: Repository, sticky: StatusComment, text: str) -> StatusComment:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.github.api.action_inputs import workflow_run
 from agent.github.pull_request.pull_request_body import LONGEST_COMMAND, price, proof
 from agent.github.pull_request.review_focus import ROUTINE
-from agent.github.pull_request.text_escaping import code, code_block, escape_markdown
+from agent.github.pull_request.text_escaping import bullet_list, code, code_block, escape_markdown
 
 if TYPE_CHECKING:
     from agent.github.task.result_file import Outcome
@@ -22,6 +22,7 @@ ARTIFACT, FILE, DIFF = "swe-agent-handover", "handover.tar", "patch.diff"
 """The location of the patch that was judged: the artifact that the workflow uploads, the file in it, and the patch in
 that file."""
 MOST = 10
+"""Maximum number of commands that are shown."""
 LANGUAGES = frozenset(
     ("bash", "c", "cpp", "diff", "go", "java", "js", "json", "python", "py", "rust", "sh", "toml", "ts")
 )
@@ -39,14 +40,14 @@ _ITEM = re.compile(r"^ {0,6}(?:[-*+]|\d{1,3}[.)]) +")
 def opened_comment(number: int, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """Return the comment on a run whose patch became a pull request."""
     how = "a draft with a verified fix" if outcome.exit == 0 else "a draft with a patch that is not proven"
-    return _comment([f"#{number} is {how}: {escape_markdown(outcome.title)}.", _bullets(notes)], outcome)
+    return _comment([f"#{number} is {how}: {escape_markdown(outcome.title)}.", bullet_list(notes)], outcome)
 
 
 def committed_comment(commit: str, branch: str, outcome: Outcome, notes: Sequence[str] = ()) -> str:
     """Return the comment on a follow-up that pushed a commit."""
     said = [f"{code(commit[:10])} is on {code(branch)}: {escape_markdown(outcome.title)}."]
     shown = _proof(outcome, "this pull request")  # the whole branch was judged, not only its last commit
-    return _comment([*said, prose(outcome.answer) or _explanation(outcome), shown, _bullets(notes)], outcome)
+    return _comment([*said, prose(outcome.answer) or _explanation(outcome), shown, bullet_list(notes)], outcome)
 
 
 def answered_comment(outcome: Outcome) -> str:
@@ -106,7 +107,7 @@ def missing_result_comment() -> str:
 def refused_comment(reasons: Sequence[str], outcome: Outcome) -> str:
     """Return the comment on a patch that the patch check refused, with the reasons."""
     said = "There is a patch, but the patch check refused to publish it:"
-    return _comment([said, _bullets(reasons), _download_hint(outcome, run=False)], outcome)
+    return _comment([said, bullet_list(reasons), _download_hint(outcome, run=False)], outcome)
 
 
 def withheld_comment(reason: str, outcome: Outcome) -> str:
@@ -140,7 +141,7 @@ def _comment(parts: Iterable[str], outcome: Outcome | None = None) -> str:
     attempts = outcome.attempts if outcome else ()
     if attempts:
         heading = "The agent found text that tries to give it instructions. Such text has no effect here:"
-        parts = [*parts, f"{heading}\n\n{_bullets(map(escape_markdown, attempts))}"]
+        parts = [*parts, f"{heading}\n\n{bullet_list(map(escape_markdown, attempts))}"]
     cost = _cost(outcome.result, outcome.model) if outcome else ""
     return "\n\n".join(filter(None, [*parts, f"{cost} {_run_link()}".strip()]))
 
@@ -153,12 +154,6 @@ def _run_link() -> str:
     return f"[Workflow run]({own_repository().url}/actions/runs/{number})." if number else ""
 
 
-def _bullets(lines: Iterable[str]) -> str:
-    lines = [line for line in lines if line]
-    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
-    return "\n".join(f"- {line}" for line in [*lines[:MOST], *more])
-
-
 def _explanation(outcome: Outcome) -> str:
     return " ".join(filter(None, (escape_markdown(outcome.cause), escape_markdown(outcome.change))))
 
@@ -166,7 +161,7 @@ def _explanation(outcome: Outcome) -> str:
 def _proof(outcome: Outcome, without: str = "this change") -> str:
     """Return sentences on the proof, and the verdict's notes that limit it."""
     notes = (escape_markdown(note) for note in outcome.result["verdict"]["notes"] if not ROUTINE.match(note))
-    return f"{proof(outcome, without)}\n\n{_bullets(notes)}".strip()
+    return f"{proof(outcome, without)}\n\n{bullet_list(notes)}".strip()
 
 
 def _error(outcome: Outcome, *parts: str) -> str:
@@ -181,11 +176,11 @@ def _place_list(outcome: Outcome) -> str:
         where = f"{place['path']}:{place['line']}" if place.get("line") else place["path"]
         named = f" {code(place['name'])}" if place.get("name") else ""
         lines.append(f"{code(where)}{named}: {escape_markdown(place.get('why', ''))}")
-    return f"The most likely places:\n\n{_bullets(lines)}" if lines else ""
+    return f"The most likely places:\n\n{bullet_list(lines)}" if lines else ""
 
 
 def _attempts(outcome: Outcome) -> str:
-    return f"What was tried:\n\n{_bullets(map(escape_markdown, outcome.tried))}" if outcome.tried else ""
+    return f"What was tried:\n\n{bullet_list(map(escape_markdown, outcome.tried))}" if outcome.tried else ""
 
 
 def _red_test(outcome: Outcome) -> str:

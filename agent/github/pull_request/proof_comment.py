@@ -5,13 +5,13 @@ Everything comes from an untrusted result and is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.github.pull_request.pull_request_body import proof
 from agent.github.pull_request.review_focus import ROUTINE
-from agent.github.pull_request.text_escaping import escape_markdown, format_name
+from agent.github.pull_request.text_escaping import bullet_list, escape_markdown, format_name
 from agent.github.task.secret_masking import mask_keys
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ BASIS = (
     "The description of this pull request was taken as the issue. The tests ran with the settings and the test "
     "configuration of the base, in a container without a network."
 )
-MOST = 10
 
 
 def verdict_name(outcome: Outcome) -> str:
@@ -48,7 +47,7 @@ def proof_comment(outcome: Outcome) -> str:
     if any(verdict[step] is not None for step in STEPS):
         rows = [f"| {words} | {_answer(verdict, step)} |" for step, words in STEPS.items()]
         parts += ["\n".join(["| | |", "|---|---|", *rows]), proof(outcome), BASIS]
-    parts.append(_bullets(escape_markdown(note) for note in verdict["notes"] if not ROUTINE.match(note)))
+    parts.append(bullet_list(escape_markdown(note) for note in verdict["notes"] if not ROUTINE.match(note)))
     parts.append(_review(outcome.result.get("merge_review") or {}))
     return "\n\n".join(filter(None, parts))
 
@@ -63,11 +62,5 @@ def _review(review: Mapping[str, Any]) -> str:
         f"{format_name(one['path'])} line {one['line']}, {escape_markdown(one['kind'])}: {escape_markdown(one['text'])}"
         for one in review.get("findings", ())
     ]
-    shown = _bullets([*found, *map(escape_markdown, review.get("notes", ()))])
+    shown = bullet_list([*found, *map(escape_markdown, review.get("notes", ()))])
     return f"Before merging:\n\n{shown}" if shown else ""
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    given = [line for line in lines if line]
-    more = [f"and {len(given) - MOST} more"] if len(given) > MOST else []
-    return "\n".join(f"- {line}" for line in [*given[:MOST], *more])

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from aci.observation.untrusted_text import clean_text
 
 LONGEST = 4_000
 LONGEST_NAME = 200
 """Maximum number of characters of text and of a name."""
+MOST_BULLETS = 10
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _LINKED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
@@ -80,6 +82,13 @@ def code_block(text: str, language: str = "") -> str:
     shown = strip_invisible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def bullet_list(lines: Iterable[str]) -> str:
+    """Return a list of at most MOST_BULLETS Markdown lines, and how many are left out; "" for no line."""
+    given = [line for line in lines if line]
+    more = [f"and {len(given) - MOST_BULLETS} more"] if len(given) > MOST_BULLETS else []
+    return "\n".join(f"- {line}" for line in [*given[:MOST_BULLETS], *more])
 
 
 def strip_invisible(text: str) -> str:
