@@ -137,16 +137,17 @@ def _reformatted(change: FileChange) -> Iterator[Finding]:
     at = 0
     while at < len(change.hunks):
         run = [change.hunks[at]]
+        is_layout = _is_layout(change, run)
         for hunk in change.hunks[at + 1 : at + MOST_JOINED]:
-            if _is_layout(change, run) or hunk.start - run[-1].end > WIDEST_GAP:
+            if is_layout or hunk.start - run[-1].end > WIDEST_GAP:
                 break
             run.append(hunk)
-        while len(run) > 1 and not _is_layout(change, run):
-            run.pop()
-        if _is_layout(change, run):
+            is_layout = _is_layout(change, run)
+        if is_layout:
             line = run[0].new_start + 1
             yield Finding("reformatting", change.path, line, "The change affects the layout only.", tuple(run))
         else:
+            del run[1:]
             for line in _reformatted_statements(change, run[0]):
                 text = "The layout of this statement changes, and nothing else in it."
                 yield Finding("reformatting", change.path, line, text, (run[0],))
