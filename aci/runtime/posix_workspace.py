@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from aci.runtime.control_shell import CommandTimeout, ControlShell
 from aci.runtime.line_process import LineProcess
 from aci.runtime.process_channel import ProgramStarter
-from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession
+from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession, TerminalStarter
 from aci.runtime.session_processes import SESSION_VARIABLE, SessionProcesses
 from aci.runtime.shell_session import Shell, quote
 from aci.runtime.snapshots import SnapshotStore, store_environment
@@ -169,9 +169,8 @@ class CommandHost(Protocol):
         """
         ...
 
-    def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
-        """Return the arguments that, put before a command, run it on a terminal in the host, and the environment to
-        use."""
+    def terminal(self, extra: Mapping[str, str]) -> TerminalStarter:
+        """Return a function that starts programs on a terminal in the host with the variables `extra`."""
         ...
 
     def another(self, counting: bool = False) -> CommandHost:
@@ -349,8 +348,8 @@ class PosixWorkspace:
                         "End one of them, or use one.",
                     )
                 mark = f".{name}."  # the leading dot makes it differ from the names of the sessions of `run`
-                prefix, env = self._host.terminal({**TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
-                self._terminals[name] = PtySession(prefix, self.root, env, self._processes(mark), self.options.cancel)
+                start = self._host.terminal({**TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
+                self._terminals[name] = PtySession(start, self.root, self._processes(mark), self.options.cancel)
             return self._terminals[name]
 
     def _retry_relieved(self, do: Callable[[], Result]) -> Result:

@@ -97,12 +97,91 @@ def local_starter(env: Mapping[str, str] | None = None) -> ProgramStarter:
     return lambda words: ChildChannel(words, env)
 
 
-class ChildChannel:
-    """A child process of this one."""
+class RunningProgram(Protocol):
+    """A program that was started; `subprocess.Popen` has most of its methods."""
+
+    def poll(self) -> int | None:
+        """Return the exit status, -N after signal N, or None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit status. Raises subprocess.TimeoutExpired after `timeout` seconds."""
+        ...
+
+    def kill(self) -> None: ...
+
+    def kill_group(self) -> None:
+        """Kill its whole process group."""
+        ...
+
+
+class ChildProcess(subprocess.Popen[bytes]):
+    """A child process of this one that leads a process group."""
+
+    def kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class PipeChannel:
+    """The pipes of a running program."""
+
+    def __init__(self, stdin: int, stdout: int, program: RunningProgram) -> None:
+        self._stdin, self._stdout, self._program = stdin, stdout, program
+        for end in (stdin, stdout):
+            os.set_blocking(end, False)
+        if _SET_PIPE_SIZE:
+            with suppress(OSError):  # the limit on the total size of the user's pipes may be reached
+                fcntl.fcntl(stdout, _SET_PIPE_SIZE, BLOCK_BYTES)
+
+    def fileno(self) -> int:
+        return self._stdout
+
+    def inlet(self) -> int:
+        return self._stdin
+
+    def offer(self, data: memoryview) -> int:
+        try:
+            return os.write(self._stdin, data)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            return len(data)
+
+    def receive(self) -> bytes | None:
+        try:
+            return os.read(self._stdout, BLOCK_BYTES)
+        except BlockingIOError:
+            return None
+
+    def ended(self) -> bool:
+        return self._program.poll() is not None
+
+    def code(self, seconds: float) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            code = self._program.wait(seconds)
+            return code if code >= 0 else 128 - code
+        return None
+
+    def close(self, group: bool) -> None:
+        if self._stdin < 0:
+            return
+        os.close(self._stdin)
+        if group:
+            self._program.kill_group()
+        else:
+            self._program.kill()
+        self._program.wait()
+        os.close(self._stdout)
+        self._stdin = self._stdout = -1
+
+
+class ChildChannel(PipeChannel):
+    """The pipes of a child process of this one. Raises WorkspaceError if it cannot be started."""
 
     def __init__(self, words: Sequence[str], env: Mapping[str, str] | None) -> None:
         try:
-            self._process = subprocess.Popen(
+            process = ChildProcess(
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -112,52 +191,5 @@ class ChildChannel:
             )
         except OSError as error:
             raise WorkspaceError(f"A shell could not be started: {error}.", "Run `swe-agent doctor`.") from error
-        os.set_blocking(self.fileno(), False)
-        os.set_blocking(self.inlet(), False)
-        if _SET_PIPE_SIZE:
-            with suppress(OSError):  # the limit on the total size of the user's pipes may be reached
-                fcntl.fcntl(self.fileno(), _SET_PIPE_SIZE, BLOCK_BYTES)
-
-    def fileno(self) -> int:
-        assert self._process.stdout
-        return self._process.stdout.fileno()
-
-    def inlet(self) -> int:
-        assert self._process.stdin
-        return self._process.stdin.fileno()
-
-    def offer(self, data: memoryview) -> int:
-        try:
-            return os.write(self.inlet(), data)
-        except BlockingIOError:
-            return 0
-        except BrokenPipeError:
-            return len(data)
-
-    def receive(self) -> bytes | None:
-        try:
-            return os.read(self.fileno(), BLOCK_BYTES)
-        except BlockingIOError:
-            return None
-
-    def ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def code(self, seconds: float) -> int | None:
-        with suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(seconds)
-            return code if code >= 0 else 128 - code
-        return None
-
-    def close(self, group: bool) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        with suppress(OSError):
-            self._process.stdin.close()
-        if group:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
+        with process.stdin as stdin, process.stdout as stdout:  # type: ignore[union-attr]
+            super().__init__(os.dup(stdin.fileno()), os.dup(stdout.fileno()), process)

@@ -14,10 +14,11 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Condition, Event, Thread
 
+from aci.runtime.process_channel import ChildProcess, RunningProgram
 from aci.runtime.session_processes import SessionProcesses
 from aci.runtime.terminal_screen import COLUMNS, ROWS, Screen
 from aci.runtime.workspace import TerminalOutput
@@ -58,14 +59,12 @@ def encode_keys(text: str) -> bytes:
 
 
 class PtySession:
-    """A shell on its own terminal in `folder`; the arguments `prefix` are put before its command. `processes` finds the
-    processes that the shell starts."""
+    """A shell on its own terminal in `folder`. `processes` finds the processes that the shell starts."""
 
     def __init__(
         self,
-        prefix: Sequence[str],
+        start: TerminalStarter,
         folder: str,
-        env: Mapping[str, str] | None,
         processes: SessionProcesses,
         cancel: Event,
     ) -> None:
@@ -73,7 +72,7 @@ class PtySession:
         self._screen = Screen()
         self._pending, self._cut = bytearray(), 0
         self._changed, self._over = Condition(), False
-        self._master, self._process = _start([*prefix, "sh", "-c", _START_SHELL, "sh", folder], env)
+        self._master, self._process = start(["sh", "-c", _START_SHELL, "sh", folder])
         self._reader = Thread(target=self._read, name="terminal", daemon=True)
         self._reader.start()
         self._listen("", _START)
@@ -96,8 +95,7 @@ class PtySession:
         """End the session and the processes that it started. May be called twice."""
         with suppress(WorkspaceError):  # the control shell may have ended
             self._processes.end_all()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, 9)
+        self._process.kill_group()
         self._process.wait()
         self._reader.join(2.0)
 
@@ -177,8 +175,12 @@ class PtySession:
             return data
 
 
-def _start(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, subprocess.Popen[bytes]]:
-    """Start `command` in its own pseudo-terminal; return the master end and the process."""
+TerminalStarter = Callable[[Sequence[str]], tuple[int, RunningProgram]]
+"""A function that starts a program on its own terminal and returns the terminal's master end and the program."""
+
+
+def open_terminal(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, RunningProgram]:
+    """Start `command` on its own terminal of this machine. Raises WorkspaceError."""
     try:
         master, slave = pty.openpty()
     except OSError as error:
@@ -187,7 +189,7 @@ def _start(command: Sequence[str], env: Mapping[str, str] | None) -> tuple[int, 
         os.set_blocking(master, False)
         termios.tcsetwinsize(slave, (ROWS, COLUMNS))
         words = ["sh", "-c", _OPEN_TERMINAL, os.ttyname(slave), *command]
-        process = subprocess.Popen(
+        process = ChildProcess(
             words, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=_restore_signals
         )
     except OSError as error:

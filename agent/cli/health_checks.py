@@ -104,7 +104,7 @@ def _state(state: Path) -> Finding:
 
 def _python(folder: Path) -> Finding:
     """Report the Python that runs the tests of the repository in a folder without a container."""
-    from aci.environments.project_python import find_project_python
+    from aci.host.project_python import find_project_python
     from aci.repository.user_repository import Repository
 
     program = shutil.which("python3") or shutil.which("python") or ""

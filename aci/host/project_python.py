@@ -7,6 +7,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aci.runtime.workspace import WorkspaceOptions
+
+MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile")
 FOLDERS = (".venv", "venv")
 MOST_BYTES = 1_000_000
 
@@ -34,6 +38,12 @@ class ProjectPython:
         """The version of Python, such as `3.12.1`; "" if the environment does not say."""
         found = re.search(r"(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)", _read(self.prefix / "pyvenv.cfg"))
         return found[1] if found else ""
+
+    @property
+    def home(self) -> Path | None:
+        """The folder of the interpreter that a virtual environment was made with."""
+        found = re.search(r"(?m)^home\s*=\s*(/.+)", _read(self.prefix / "pyvenv.cfg"))
+        return Path(found[1].strip()) if found else None
 
 
 def find_project_python(
@@ -137,3 +147,20 @@ def _read(file: Path) -> str:
             return opened.read(MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def choose_project_python(options: WorkspaceOptions) -> ProjectPython | None:
+    """Return the project's Python environment, and say which Python is used."""
+    tree, source = options.base.tree, options.repository
+
+    def is_tracked(path: str) -> bool:
+        return options.trees.entry(tree, path) is not None
+
+    found = find_project_python(source.root, os.environ, is_tracked)
+    if found:
+        version = f" {found.version}" if found.version else ""
+        options.say(f"Python{version} of {found.prefix} is used: {found.reason}.")
+    elif any((source.root / name).is_file() for name in MANIFESTS):
+        program = shutil.which("python3") or shutil.which("python") or "no Python"
+        options.say(f"{program} is used: the project has no environment of its own.")
+    return found

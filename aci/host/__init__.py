@@ -1,0 +1,1 @@
+"""Workspaces on the user's machine: clones of the repository, the project's files outside git, and the sandbox."""

@@ -1,0 +1,118 @@
+"""Clones of a repository in a temporary folder of this machine, all at the same base."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from aci.docker.leftover_cleanup import LOCAL_PREFIX, remove_folder
+from aci.repository import process_owner
+from aci.runtime.snapshots import checkout_script, create_store_script, reset_index_script, store_environment
+from aci.runtime.workspace import WorkspaceOptions
+from trajectories.errors import WorkspaceError
+
+PARTS = ("repo", "scratch", "harness", "home", "inbox", "tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """The folder of a clone, with subfolders for its files and for what else a workspace needs."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def part(self, name: str) -> str:
+        """Return the path of one of PARTS, or of `store.git`."""
+        return str(self.folder / name)
+
+
+class CloneFamily:
+    """The clones of one base, and a folder with pristine copies of its history and store, which the last clone
+    removes. `ignored` are paths at the root of a clone that git should ignore."""
+
+    def __init__(self, options: WorkspaceOptions, ignored: Sequence[str] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
+        self.history, self.store = self.folder / "history.git", self.folder / "store.git"
+        self._active: set[str] = set()
+        self._lock = Lock()
+        self._tree = options.base.tree
+        try:
+            (self.folder / "owner").write_text(process_owner.own_mark())
+            options.repository.history(options.base, self.history)
+            with (self.history / "info/exclude").open("a") as exclude:
+                exclude.writelines(f"/{path}\n" for path in ignored)
+            pack = self.folder / "base.pack"
+            pack.write_bytes(options.trees.pack(self._tree))
+            script = create_store_script(str(self.store), str(pack), str(self.history))
+            _run_script(script, self.store, self.folder)
+            pack.unlink()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def create(self) -> Clone:
+        """Create a clone at the base."""
+        name = secrets.token_hex(4)
+        with self._lock:
+            self._active.add(name)
+        home = self.folder / name
+        try:
+            for part in PARTS:
+                (home / part).mkdir(parents=True)
+            _borrow(self.history, home / "repo" / ".git")
+            _borrow(self.store, home / "store.git")
+            root = str(home / "repo")
+            _run_script(
+                checkout_script(root, self._tree) + b" && " + reset_index_script(root),
+                home / "store.git",
+                home / "repo",
+            )
+        except BaseException:
+            self.remove(name)
+            raise
+        return Clone(home)
+
+    def remove(self, name: str) -> None:
+        with self._lock:
+            self._active.discard(name)
+            last = not self._active
+        remove_folder(self.folder / name)
+        if last:
+            remove_folder(self.folder)
+
+
+def _run_script(script: bytes, store: Path, root: Path) -> None:
+    """Run the harness's own commands, before any command of the agent."""
+    env = {"PATH": os.environ.get("PATH", os.defpath), **store_environment(str(store), str(root))}
+    done = subprocess.run(
+        ["sh", "-c", os.fsdecode(script)],
+        env=env,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    if done.returncode:
+        errors = done.stderr.decode("utf-8", "replace").strip()[-500:]
+        raise WorkspaceError(
+            f"The clone could not be made: {errors}.", "Check that git is installed and the disk is not full."
+        )
+
+
+def _borrow(source: Path, target: Path) -> None:
+    """Copy a repository without its objects, which the copy uses from `source`.
+
+    Linked objects would let a program in the copy change those of `source`, and of all other copies.
+    """
+    shutil.copytree(source, target, ignore=lambda folder, names: names if folder == f"{source}/objects" else ())
+    (target / "objects/info").mkdir()
+    (target / "objects/info/alternates").write_text(f"{source}/objects\n")

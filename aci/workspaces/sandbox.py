@@ -1,0 +1,154 @@
+"""Workspaces in a sandbox of this machine, made by bubblewrap: no network, no capabilities, and no files but the system's
+programs, the project's environment and a fresh clone."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+
+from aci.docker.container_limits import parse_size
+from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
+from aci.host.bubblewrap import FilterKind, Inside, missing_part
+from aci.host.clones import CloneFamily
+from aci.host.disk_watch import DiskWatch
+from aci.host.project_python import choose_project_python
+from aci.host.sandbox_process import Sandbox
+from aci.host.visible_paths import SYSTEM, Tools, identity_files, system_contents
+from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
+from aci.runtime.process_channel import Channel, ProgramStarter
+from aci.runtime.pty_session import TerminalStarter
+from aci.runtime.workspace import Workspace, WorkspaceOptions
+
+FOLDER = "/swe-agent"
+"""The folder of the harness's files in a sandbox."""
+
+HOME = "/home/user"
+KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYENV_VERSION", "JAVA_HOME", "GOROOT")
+"""Variables of the user's environment that commands see."""
+
+OPEN_FILES = 65536
+_OWN = ("/", "/tmp", "/home", HOME, "/root", "/opt", "/mnt", "/srv", "/var/tmp")
+_USED = (*SYSTEM, "/etc", "/proc", "/dev", "/sys", "/run", FOLDER)
+
+
+def open(options: WorkspaceOptions) -> Workspace:
+    """Open a workspace (see `open_workspace`). Raises WorkspaceError with the cause if no sandbox can be made here."""
+    if error := missing_part():
+        raise error
+    for folder in dead_workspaces():
+        remove_folder(folder)
+    checkout = options.repository.root
+    tools = Tools(choose_project_python(options), os.environ, checkout)
+    mounted = [str(path.relative_to(checkout)) for path in tools.folders if path.is_relative_to(checkout)]
+    family = CloneFamily(options, mounted)
+    return PosixWorkspace(SandboxHost(family, tools, options), options)
+
+
+def root_for(checkout: Path) -> str:
+    """Return the path of the repository in a sandbox: that of the user's checkout, so that the scripts and editable
+    installations of its environment work; another path if the sandbox needs this one itself."""
+    taken = str(checkout) in _OWN or any(checkout.is_relative_to(path) for path in _USED)
+    return "/workspace/repo" if taken else str(checkout)
+
+
+class SandboxHost:
+    """A sandbox with a clone. It is restarted if its processes use up its resources."""
+
+    kind = "sandbox"
+    shared = False
+    scratch, harness = f"{FOLDER}/scratch", f"{FOLDER}/harness"
+    inbox, store = f"{FOLDER}/inbox", f"{FOLDER}/store.git"
+
+    def __init__(
+        self, family: CloneFamily, tools: Tools, options: WorkspaceOptions, kind: FilterKind = "plain"
+    ) -> None:
+        self.root = root_for(options.repository.root)
+        self._family, self._tools, self._options, self._filters = family, tools, options, kind
+        self._clone = family.create()
+        self._lock, self._removed = Lock(), False
+        self._limits = {
+            "nproc": options.processes,
+            "fsize": parse_size(options.disk),
+            "data": parse_size(options.memory),
+            "nofile": min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+            "core": 1,  # with 0, a program that receives cores would still be started
+        }
+        try:
+            self._sandbox = Sandbox(self._contents(), kind)
+        except BaseException:
+            family.remove(self._clone.name)
+            raise
+        self._watch = DiskWatch(self._clone.folder, parse_size(options.disk), self._restart)
+
+    def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
+        env = self._harness_environment(extra) if for_harness else self.environment(extra)
+        limits = {} if for_harness else self._limits
+
+        def start(words: Sequence[str]) -> Channel:
+            return self._sandbox.start(words, env, "/", limits, trusted=for_harness)
+
+        return start
+
+    def terminal(self, extra: Mapping[str, str]) -> TerminalStarter:
+        return lambda words: self._sandbox.open_terminal(words, self.environment(extra), "/", self._limits)
+
+    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of the agent's commands."""
+        return {
+            **SESSION_ENVIRONMENT,
+            **{name: os.environ[name] for name in KEPT if name in os.environ},
+            **self._tools.variables,
+            "HOME": HOME,
+            "USER": "user",
+            "LOGNAME": "user",
+            "PYTHONPATH": f"{self.root}:{self.root}/src",
+            **extra,
+        }
+
+    def another(self, counting: bool = False) -> SandboxHost:
+        return SandboxHost(self._family, self._tools, self._options, "counting" if counting else "plain")
+
+    def notice(self) -> bytes:
+        return self._watch.notice()
+
+    def was_short_of_disk(self, since: float) -> bool:
+        return self._watch.was_short(since)
+
+    def relieve(self) -> bool:
+        self._restart()
+        return True
+
+    def remove(self) -> None:
+        with self._lock:
+            self._removed = True
+        self._watch.stop()
+        self._sandbox.end()
+        self._family.remove(self._clone.name)
+
+    def _restart(self) -> None:
+        """End all processes, and start the sandbox again with the same files."""
+        with self._lock:
+            if not self._removed:
+                self._sandbox.end()
+                self._sandbox = Sandbox(self._contents(), self._filters)
+
+    def _harness_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        return {"PATH": self._tools.variables["PATH"], "HOME": HOME, **extra}
+
+    def _contents(self) -> Inside:
+        inside = system_contents()
+        identity_files(inside, HOME)
+        inside.share(self._clone.part("tmp"), "/tmp")
+        inside.add("--symlink", "/tmp", "/var/tmp")
+        for objects in (self._family.history / "objects", self._family.store / "objects"):
+            inside.show(objects)
+        for part, path in (("home", HOME), ("repo", self.root), ("scratch", self.scratch), ("harness", self.harness)):
+            inside.share(self._clone.part(part), path)
+        for part, path in (("inbox", self.inbox), ("store.git", self.store)):
+            inside.share(self._clone.part(part), path)
+        for path, source in self._tools.folders.items():
+            inside.show(source, path)
+        return inside
