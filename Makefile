@@ -6,7 +6,7 @@ EXAMPLE ?= invoices
 PATHS ?=
 COVERAGE ?=
 
-.PHONY: help demo test test-rest test-all test-pythons check lock clean
+.PHONY: help demo test test-rest test-all test-sandbox test-pythons check lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -23,6 +23,9 @@ test-rest: $(READY)  ## run the slow tests; PATHS as above
 
 test-all: $(READY)  ## run all tests, with coverage
 	$(PYTHON_OF_VENV) scripts/run_tests.py all --cov $(if $(PATHS),--cov-fail-under=0) $(PATHS)
+
+test-sandbox: $(READY)  ## run the tests of the sandbox, as an ordinary user if this one is root
+	scripts/as_user $(PYTHON_OF_VENV) scripts/run_tests.py sandbox $(PATHS)
 
 test-pythons: $(READY)  ## run quick unit tests under the other supported Pythons of this machine
 	scripts/test_pythons

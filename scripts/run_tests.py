@@ -1,8 +1,8 @@
 """Runner for the tiers of the test suite. It prints the duration of the tests and its limit.
 
-python scripts/run_tests.py quick|rest|all [PATH ..] [PYTEST OPTION ..]
+python scripts/run_tests.py quick|rest|all|sandbox [PATH ..] [PYTEST OPTION ..]
 
-`quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both. With paths of packages or modules,
+`quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both, and `sandbox` those of the sandbox. With paths of packages or modules,
 it runs the tests that import them directly or through one other module, and those whose folder or file has their name.
 Paths below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word: `-kNAME`.
 Exits with the exit status of pytest.
@@ -23,8 +23,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
-MARKS = {"quick": ["-m", "not slow"], "rest": ["-m", "slow", "--timeout=400"], "all": ["--timeout=400"]}
-LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min"}
+MARKS = {
+    "quick": ["-m", "not slow"],
+    "rest": ["-m", "slow", "--timeout=400"],
+    "all": ["--timeout=400"],
+    "sandbox": ["-m", "sandbox", "-pno:cacheprovider"],
+}
+LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min", "sandbox": "2 min"}
 WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 """Two more than the number of cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")

@@ -1,11 +1,9 @@
 """The first process of a sandbox, which starts its programs on request. It uses the standard library only.
 
-python -I -S -c SOURCE FD
-
-It answers requests on the socket FD until the socket is closed; when it exits, the kernel ends all other processes of
-the sandbox. As process 1, it cannot be stopped or killed from inside the sandbox. It keeps one capability that the
-agent's programs do not have, because the kernel then denies them to trace it (`cap_ptrace_access_check`); the harness's
-own programs keep it too.
+It answers requests on the socket whose descriptor is its argument, until that is closed. When it exits, the kernel ends
+all other processes of the sandbox. As process 1, it cannot be stopped or killed from inside the sandbox. It keeps one
+capability that the agent's programs do not have, because the kernel then denies them to trace it
+(`cap_ptrace_access_check`); the harness's own programs keep it too.
 
 A request is a JSON object with a program's `words`, `env`, `cwd` and `limits`, and three file descriptors: the
 program's stdin, its output, and a socket for its control. With `terminal`, there is only the socket, on which the
@@ -107,6 +105,8 @@ def run(request, descriptors):
         os.closerange(3, 1 << 16)
         os.chdir(request["cwd"])
         for name, limit in request["limits"].items():
+            hard = resource.getrlimit(LIMITS[name])[1]
+            limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
             resource.setrlimit(LIMITS[name], (limit, limit))
         if not request["trusted"]:
             libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cache
-from importlib.resources import files
 
 from aci.host.bubblewrap import FilterKind, Inside, failure
-from aci.host.visible_paths import own_interpreter
+from aci.host.visible_paths import INIT, own_interpreter
 from aci.runtime.process_channel import PipeChannel
 from trajectories.errors import WorkspaceError
 
@@ -39,7 +38,7 @@ class Sandbox:
             stack.callback(theirs.close)
             errors = stack.enter_context(tempfile.TemporaryFile())
             words, descriptors = inside.command(filters, stack)
-            words += [str(own_interpreter()), "-I", "-S", "-c", _init_source(), str(theirs.fileno())]
+            words += [str(own_interpreter()), "-I", "-S", INIT, str(theirs.fileno())]
             descriptors.append(theirs.fileno())
             self._process = _launcher().submit(_start, words, descriptors, errors.fileno()).result()
             theirs.close()
@@ -165,11 +164,6 @@ class SandboxProgram:
         if self._code is None:
             with suppress(OSError):
                 self._control.send(word)
-
-
-@cache
-def _init_source() -> str:
-    return files("aci.host").joinpath("sandbox_init.py").read_text()
 
 
 @cache

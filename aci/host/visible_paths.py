@@ -10,11 +10,16 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 from aci.host.bubblewrap import SHARED_MEMORY, Inside
 from aci.host.project_python import ProjectPython
 
+FOLDER = "/swe-agent"
+"""The folder of the harness's own files in a sandbox."""
+
+INIT = f"{FOLDER}/sandbox_init.py"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ETC = (
     *("alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "fonts", "gai.conf", "java"),
@@ -65,8 +70,9 @@ def own_interpreter() -> Path:
     return found.resolve() if found.exists() else Path(sys.executable).resolve()
 
 
-def identity_files(inside: Inside, home: str) -> None:
-    """Put files there that name the user and this machine."""
+def add_own_files(inside: Inside, home: str) -> None:
+    """Put files there that name the user and this machine, and the program of the first process."""
+    inside.put(INIT, files("aci.host").joinpath("sandbox_init.py").read_text())
     uid, gid = os.getuid(), os.getgid()
     inside.put("/etc/passwd", f"user:x:{uid}:{gid}::{home}:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     inside.put("/etc/group", f"user:x:{gid}:\nnogroup:x:65534:\n")

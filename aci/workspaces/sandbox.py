@@ -16,14 +16,11 @@ from aci.host.clones import CloneFamily
 from aci.host.disk_watch import DiskWatch
 from aci.host.project_python import choose_project_python
 from aci.host.sandbox_process import Sandbox
-from aci.host.visible_paths import SYSTEM, Tools, identity_files, system_contents
+from aci.host.visible_paths import FOLDER, SYSTEM, Tools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
 from aci.runtime.workspace import Workspace, WorkspaceOptions
-
-FOLDER = "/swe-agent"
-"""The folder of the harness's files in a sandbox."""
 
 HOME = "/home/user"
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYENV_VERSION", "JAVA_HOME", "GOROOT")
@@ -140,7 +137,7 @@ class SandboxHost:
 
     def _contents(self) -> Inside:
         inside = system_contents()
-        identity_files(inside, HOME)
+        add_own_files(inside, HOME)
         inside.share(self._clone.part("tmp"), "/tmp")
         inside.add("--symlink", "/tmp", "/var/tmp")
         for objects in (self._family.history / "objects", self._family.store / "objects"):

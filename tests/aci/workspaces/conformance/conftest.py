@@ -23,7 +23,11 @@ from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, git
 from trajectories.git_store.trees import Trees
 
-KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
+KINDS = [
+    "local",
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("sandbox", marks=pytest.mark.sandbox),
+]
 SHELLS = ["bash", "sh", *(["busybox"] if shutil.which("busybox") else []), *KINDS]
 BINARY = bytes(range(256)) * 40
 LONG = "n" * 250
@@ -149,7 +153,7 @@ def ws(kind: str, shared: Shared, request: pytest.FixtureRequest) -> Iterator[Po
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell | PosixWorkspace]:
     """Each POSIX shell of this machine in an empty folder, and the main session of each workspace."""
     program = str(request.param)
-    if program in ("local", "docker"):
+    if program in ("local", "docker", "sandbox"):
         shared: Shared = request.getfixturevalue("shared")
         workspace = shared.take(program)
         yield workspace

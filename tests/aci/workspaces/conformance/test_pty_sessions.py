@@ -83,7 +83,7 @@ def test_python_debugger_can_be_used(ws: PosixWorkspace) -> None:
 
 @pytest.mark.slow
 def test_python_prompt_can_be_used(ws: PosixWorkspace) -> None:
-    assert type_and_read(ws, "py", "python3 -q\n", until=">>>").endswith(">>>")
+    assert type_and_read(ws, "py", "PYTHON_BASIC_REPL=1 python3 -q\n", until="\n>>>").endswith(">>>")
     output = type_and_read(ws, "py", "x = 20\n", "for i in range(2):\n    print(x + i)\n\n", until="21\n>>>")
     assert output.splitlines()[-3:] == ["20", "21", ">>>"]
     assert "done" in type_and_read(ws, "py", "import time; time.sleep(1); print('do' + 'ne')\n", until="\n>>>")
