@@ -2,9 +2,10 @@
 
 python scripts/run_tests.py quick|rest|all|sandbox [PATH ..] [PYTEST OPTION ..]
 
-`quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both, and `sandbox` those of the sandbox. With paths of packages or modules,
-it runs the tests that import them directly or through one other module, and those whose folder or file has their name.
-Paths below `tests` are passed to pytest unchanged. Write options of pytest that take a value in one word: `-kNAME`.
+`quick` runs the tests that are not marked `slow`, `rest` those that are, `all` both, and `sandbox` those of the
+sandbox. With paths of packages or modules, it runs the tests that import them directly or through one other module, and
+those whose folder or file has their name. Paths below `tests` are passed to pytest unchanged. Write options of pytest
+that take a value in one word: `-kNAME`.
 Exits with the exit status of pytest.
 """
 

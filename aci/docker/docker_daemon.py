@@ -37,7 +37,7 @@ _TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # in memory, so its files count towards the container's memory limit
-_FIX = "Start Docker, or use --workspace local."
+_FIX = "Start Docker, or use --workspace sandbox, which needs bubblewrap."
 
 
 _pending_tasks: set[Future[None]] = set()
@@ -217,12 +217,29 @@ class Daemon:
 def connect() -> Daemon:
     """Return the daemon that the `docker` command uses. Raises WorkspaceError if there is none."""
     if not shutil.which("docker"):
-        raise WorkspaceError("Docker is not installed: there is no `docker` command.", _FIX)
-    addresses = [os.environ["DOCKER_HOST"]] if os.environ.get("DOCKER_HOST") else [_context_address(), _SOCKET]
-    for address in filter(None, addresses):
+        raise WorkspaceError(
+            "Docker is not installed: there is no `docker` command.",
+            "Install and start it (Debian: apt install docker.io), or use --workspace sandbox, which needs bubblewrap.",
+        )
+    for address in _addresses():
         if daemon := _open_client(address):
             return daemon
+    for path in (Path(address.removeprefix("unix://")) for address in _addresses()):
+        if path.exists() and not os.access(path, os.W_OK):
+            fix = "Add yourself to the group `docker` and log in again, or use --workspace sandbox."
+            raise WorkspaceError(f"Docker cannot be used: you have no permission to write to {path}.", fix)
     raise WorkspaceError("Docker is not running: its daemon does not answer.", _FIX)
+
+
+def daemon_listens() -> bool:
+    """Return whether a daemon may answer, without loading Docker's library or waiting for one."""
+    return bool(shutil.which("docker")) and any(map(_listens, _addresses()))
+
+
+def _addresses() -> list[str]:
+    """Return the addresses at which the daemon of the `docker` command may be, the likeliest first."""
+    addresses = [os.environ["DOCKER_HOST"]] if os.environ.get("DOCKER_HOST") else [_context_address(), _SOCKET]
+    return list(filter(None, addresses))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ _FAILURES = (
     (
         r"setting up uid map: Permission denied|Failed RTM_NEWADDR",
         "AppArmor does not allow bubblewrap to use user namespaces",
-        "Install your distribution's bubblewrap and its AppArmor profile for it: on Ubuntu 25.04 and later in the package "
+        "Install your distribution's bubblewrap and its AppArmor profile: on Ubuntu 25.04 and later in the package "
         f"`apparmor`, on 24.04 `bwrap-userns-restrict` in `apparmor-profiles`. {_INSTEAD}",
     ),
     (

@@ -88,7 +88,7 @@ def folder_usage(folder: Path) -> tuple[int, int]:
     for place, folders, names in os.walk(folder):
         for name in (*folders, *names):
             try:
-                size += os.lstat(os.path.join(place, name)).st_blocks * 512
+                size += Path(place, name).lstat().st_blocks * 512
             except OSError:
                 continue
             count += 1

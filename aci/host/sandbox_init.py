@@ -11,6 +11,8 @@ descriptor of a new terminal is sent. On the socket of a program, `k` kills the 
 closing the socket does; the exit status is sent when the program ends.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import json
@@ -20,6 +22,7 @@ import select
 import signal
 import socket
 import sys
+from typing import Any
 
 MOST_BYTES = 1 << 20
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -28,10 +31,13 @@ LIMITS = {
     name: getattr(resource, f"RLIMIT_{name.upper()}") for name in ("nproc", "fsize", "nofile", "core", "data", "stack")
 }
 
+Programs = dict[int, socket.socket]
+"""The control socket of each running program, by its pid."""
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main():
+def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a process 1 ignores it then
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -43,7 +49,7 @@ def main():
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(ended, select.POLLIN)
-    programs = {}  # the control socket of each running program, by its pid
+    programs: Programs = {}
     requests.send(b"ready")
     while True:
         for descriptor, _ in poll.poll():
@@ -58,7 +64,7 @@ def main():
                 obey(descriptor, poll, programs)
 
 
-def answer(requests, poll, programs):
+def answer(requests: socket.socket, poll: select.poll, programs: Programs) -> bool:
     """Start the requested program. Return whether there may be more requests."""
     try:
         data, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, 3)
@@ -90,7 +96,7 @@ def answer(requests, poll, programs):
     return True
 
 
-def run(request, descriptors):
+def run(request: dict[str, Any], descriptors: list[int]) -> None:
     """Become the requested program."""
     try:
         signal.set_wakeup_fd(-1)
@@ -111,22 +117,21 @@ def run(request, descriptors):
         if not request["trusted"]:
             libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
         os.execvpe(request["words"][0], request["words"], request["env"])
-    except BaseException as error:
+    except (OSError, ValueError) as error:
         with contextlib.suppress(OSError):
             os.write(2, f"{error}\n".encode())
     finally:
         os._exit(127)
 
 
-def reap(poll, programs):
+def reap(poll: select.poll, programs: Programs) -> None:
     """Report the exit status of each program that has ended. Orphans end here too."""
     with contextlib.suppress(ChildProcessError):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            control = programs.pop(pid, None)
-            if control:
+            if control := programs.pop(pid, None):
                 with contextlib.suppress(KeyError):
                     poll.unregister(control)
                 with contextlib.suppress(OSError):
@@ -134,7 +139,7 @@ def reap(poll, programs):
                 control.close()
 
 
-def obey(descriptor, poll, programs):
+def obey(descriptor: int, poll: select.poll, programs: Programs) -> None:
     """Do what the other end of a program's control socket asks for."""
     found = [(pid, control) for pid, control in programs.items() if control.fileno() == descriptor]
     for pid, control in found:

@@ -8,14 +8,13 @@ import select
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cache
 
-from aci.host.bubblewrap import FilterKind, Inside, failure
-from aci.host.visible_paths import INIT, own_interpreter
+from aci.host.bubblewrap import FilterKind, Inside, failure, missing_part
+from aci.host.visible_paths import INIT, add_own_files, own_interpreter, system_contents
 from aci.runtime.process_channel import PipeChannel
 from trajectories.errors import WorkspaceError
 
@@ -121,8 +120,23 @@ class Sandbox:
                 socket.send_fds(self._requests, [json.dumps(asked).encode()], [*descriptors, theirs.fileno()])
             except OSError as error:
                 ours.close()
-                raise _not_started("the sandbox has ended" if self._process.poll() is not None else str(error)) from error
+                raise _not_started(
+                    "the sandbox has ended" if self._process.poll() is not None else str(error)
+                ) from error
         return ours
+
+
+def sandbox_error() -> WorkspaceError | None:
+    """Start an empty sandbox; return why that is impossible, or None if it works."""
+    if error := missing_part():
+        return error
+    inside = system_contents()
+    add_own_files(inside, "/")
+    try:
+        Sandbox(inside).end()
+    except WorkspaceError as error:
+        return error
+    return None
 
 
 class SandboxProgram:

@@ -293,9 +293,12 @@ def _python_command(
         is_split = len(set(tested) - {ROOT}) > 1
         return join_pytest(pytest, tested) if is_split else prefix_folder(folder, pytest), version
     if not found["start"]:
+        install = "Choose an image that has it with --image."
+        if workspace.kind != "docker":
+            install = f"Install it with the other packages that the tests need: {found['python']} -m pip install pytest."
         raise UsageError(
-            "The repository's tests seem to need pytest, but the workspace's Python does not have it.",
-            f"Choose an image that has it with --image. {NEEDS_TEST}",
+            f"The repository's tests seem to need pytest, but {found['python']} does not have it.",
+            f"{install} {NEEDS_TEST}",
         )
     options = [str(option) for option in found["start"]]
     return prefix_folder(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version

@@ -1,5 +1,5 @@
-"""Workspaces in a sandbox of this machine, made by bubblewrap: no network, no capabilities, and no files but the system's
-programs, the project's environment and a fresh clone."""
+"""Workspaces in a sandbox of this machine, made by bubblewrap: a fresh clone, the system's programs and the project's
+environment, with no network, no capabilities and no other files."""
 
 from __future__ import annotations
 
@@ -146,6 +146,6 @@ class SandboxHost:
             inside.share(self._clone.part(part), path)
         for part, path in (("inbox", self.inbox), ("store.git", self.store)):
             inside.share(self._clone.part(part), path)
-        for path, source in self._tools.folders.items():
-            inside.show(source, path)
+        for shown, source in self._tools.folders.items():
+            inside.show(source, shown)
         return inside

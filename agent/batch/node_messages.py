@@ -44,7 +44,7 @@ class RemoteJob:
     repository: Path
     state: str
     commit: str
-    workspace: Literal["docker", "local"] = "local"
+    workspace: Literal["docker", "sandbox", "local"] = "local"
     version: str = VERSION
 
 

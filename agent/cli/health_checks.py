@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.docker.base_image import DEFAULT_IMAGE
 from agent.config.settings import Settings
+from agent.config.workspace_choice import choose_workspace
 from agent.limits.run_budget import SMALLEST_OUTPUT, dollars
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
@@ -40,14 +41,18 @@ class Finding:
     """The exit code of a run that fails for this reason."""
 
 
+LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")
+
+
 def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
     """Check everything that a run needs, in the order in which the run uses it. If `ask` is true, the model is sent a
     request, which is billed."""
+    settings = choose_workspace(settings, lambda text: None)
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
         findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
     else:
-        findings.append(_python(Path.cwd()))
+        findings += [_sandbox() if settings.workspace == "sandbox" else LOCAL, _python(Path.cwd())]
     return findings + _model(settings, ask)
 
 
@@ -121,6 +126,16 @@ def _python(folder: Path) -> Finding:
     return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip()) if found else other
 
 
+def _sandbox() -> Finding:
+    """Report whether a sandbox works here, and which limits it does not have."""
+    from aci.host.sandbox_process import sandbox_error
+
+    if error := sandbox_error():
+        return Finding("workspace", False, error.message, error.fix)
+    limits = "no limit of total memory and CPU time; memory is limited for each process, files by their total size"
+    return Finding("workspace", True, f"sandbox of bubblewrap: {limits}")
+
+
 def _docker(image: str) -> list[Finding]:
     from docker.errors import DockerException, ImageNotFound
 
@@ -129,8 +144,11 @@ def _docker(image: str) -> list[Finding]:
     try:
         daemon = connect()
     except WorkspaceError as error:
-        fix = "Install and start Docker (on Debian: apt install docker.io), or use --workspace local."
-        return [Finding("docker", False, error.message, fix)]
+        from aci.host.bubblewrap import missing_part
+
+        reason = missing_part()
+        other = f" Or use a sandbox: {reason.fix}" if reason else ""
+        return [Finding("docker", False, error.message, f"{error.fix}{other}")]
     findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
     try:
         findings.append(_seccomp(daemon.client.info(), daemon.is_podman()))

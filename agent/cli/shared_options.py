@@ -23,7 +23,7 @@ Strategy = Annotated[str | None, typer.Option(help="Strategy; `strategies` lists
 Prompts = Annotated[Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")]
 Filter = Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")]
 Base = Annotated[str | None, typer.Option(help="Start from this commit, not from the working tree.", metavar="REV")]
-Workspace = Annotated[str | None, typer.Option("--workspace", help="docker, or local (not isolated).", metavar="W")]
+Workspace = Annotated[str | None, typer.Option(help="docker, sandbox or local (not isolated).", metavar="W")]
 Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]

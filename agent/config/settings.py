@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     roles: dict[str, str] = Field(default_factory=dict)
     strategy: str = ""
     attempts: int = Field(default=3, gt=0, le=26)
-    workspace: Literal["docker", "local"] = "docker"
+    workspace: Literal["docker", "sandbox", "local"] = "docker"
     image: str = ""
     images: dict[str, str] = Field(default_factory=dict)
     setup: str = ""

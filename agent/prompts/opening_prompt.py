@@ -82,10 +82,10 @@ def search_tree(turn: TurnInput, trees: Trees) -> str:
 
 
 def _trace_snippets(branch: Branch) -> SnippetTrace | None:
-    """Return the result of running the code snippets in the issue. That code is not trusted, so it runs only in a
-    container."""
+    """Return the result of running the code snippets in the issue. That code is not trusted, so it runs only in
+    isolation."""
     text = append_discussion(branch.turn.issue).text
-    if branch.turn.settings.workspace != "docker" or not find_snippets(text):
+    if branch.turn.settings.workspace == "local" or not find_snippets(text):
         return None
     found = trace_snippets(branch.workspace, text)
     branch.workspace.restore(branch.tree)  # reverts changes that the code made to the files
@@ -110,7 +110,7 @@ def describe_workspace(branch: Branch) -> str:
         branch.once("root", lambda: branch.workspace.root),
         branch.once("scratch", lambda: branch.workspace.scratch),
     )
-    network = " There is no network." if branch.turn.settings.workspace == "docker" else ""
+    network = " There is no network." if branch.turn.settings.workspace != "local" else ""
     return f"The repository is in {root}, {_base(branch.turn, branch.tree)}. Put temporary files in {scratch}.{network}"
 
 

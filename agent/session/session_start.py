@@ -17,6 +17,7 @@ from aci.repository.user_repository import Repository
 from agent.config.environment_variables import PREFIX
 from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
 from agent.config.validation_reason import validation_reason
+from agent.config.workspace_choice import choose_workspace
 from agent.instances.issue_input import repository_from
 from agent.run_state.run_ownership import ask_for_owner
 from trajectories.errors import ConfigError, NoRepository, UsageError
@@ -67,7 +68,8 @@ def start(
     flags = {**flags, "subtree": _path_in_repository(source, folder, subtree)}
 
     def load() -> Settings:
-        return session_settings(load_settings(source.file(".swe-agent.toml", base) or b"", **flags))
+        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **flags)
+        return session_settings(choose_workspace(settings, lambda text: None))
 
     broken = False
     try:

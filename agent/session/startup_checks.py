@@ -26,8 +26,8 @@ PLAIN = (
     "own copy; /apply shows the changes and asks before it writes them here. `git init` enables history."
 )
 NO_DOCKER = (
-    "Nothing can be run yet: {why} Start Docker, or open the session with --workspace local, which works on a copy of "
-    "the repository without isolation."
+    "Nothing can be run yet: {why} Start Docker, or open the session with --workspace sandbox, which needs bubblewrap, "
+    "or with --workspace local, which works on a copy of the repository without isolation."
 )
 
 

@@ -1,0 +1,24 @@
+"""The choice of a workspace if the user has not named one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.config.settings import Settings
+
+
+def choose_workspace(settings: Settings, say: Callable[[str], object]) -> Settings:
+    """Return the settings with a sandbox as the workspace if nothing names one, no Docker daemon answers, and a sandbox
+    works here."""
+    if "workspace" in settings.model_fields_set or settings.image or settings.services:
+        return settings
+    from aci.docker.docker_daemon import daemon_listens
+
+    if daemon_listens():
+        return settings
+    from aci.host.sandbox_process import sandbox_error
+
+    if sandbox_error():
+        return settings
+    say("Docker does not answer, so commands run in a sandbox of bubblewrap.")
+    return settings.model_copy(update={"workspace": "sandbox"})
