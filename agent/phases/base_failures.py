@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from aci.testing.suite_run import limit_per_test, run_tests
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.prompts.opening_prompt import places
 from trajectories.errors import UsageError
+from trajectories.records import Issue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,17 @@ time that each may take."""
 NEAREST = 12
 """Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
 given ones."""
+
+
+FAILING_TESTS = Issue("Make the failing tests pass", "")
+"""The issue of a run that was started without one."""
+
+_SAME = re.compile(r"(?:make|fix|repair) (?:all )?(?:the )?(?:failing |broken )?tests?(?: pass| green)?")
+
+
+def is_about_failing_tests(issue: Issue) -> bool:
+    """Return whether the issue says no more than that the tests should pass."""
+    return bool(_SAME.fullmatch(" ".join(re.findall(r"\w+", f"{issue.title} {issue.body}".lower()))))
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
@@ -108,7 +121,7 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
 
 def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
     """Return the test files of a large suite that should be run; empty to run the whole suite."""
-    if task.turn.settings.test or not has_large_suite(task.trees, task.tree):
+    if task.turn.settings.test or is_about_failing_tests(task.turn.issue) or not has_large_suite(task.trees, task.tree):
         return ()
     files = [node.partition("::")[0] for node in given]
     found = places(task.branch)

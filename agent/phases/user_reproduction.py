@@ -6,20 +6,28 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.phases.base_failures import failing_tests, is_about_failing_tests
+from trajectories.errors import UsageError
 from trajectories.records import Action
 
 if TYPE_CHECKING:
     from agent.engine.task import Task
     from trajectories.records import Step
 
+MOST_LISTED = 30
+"""Maximum number of failing tests that are named to the model."""
+
 
 def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
-    """Return the test that `--reproduce` names; a step adds a file from outside the repository as a new test file.
+    """Return the test that `--reproduce` names; a step adds a file from outside the repository as a new test file. For
+    an issue that is only about failing tests, return these.
 
     Its content is recorded, so a resumed run does not need the user's file again. If no test is given, the proof needs
     one, so a submission without one is sent back once, on this branch and on those that start from it.
     """
     name = task.turn.settings.reproduce
+    if not name and is_about_failing_tests(task.turn.issue):
+        return (yield from _failing_on_base(task))
     task.branch.needs_test = not name
     file, mark, node = name.partition("::")
     if not Path(file).is_absolute():
@@ -29,6 +37,19 @@ def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
     actions = (Action("edit", {"path": target, "old": "", "new": content}),)
     yield task.step(None, task.act(actions), actions, author="reproduction")
     return (f"{target}{mark}{node}",)
+
+
+def _failing_on_base(task: Task) -> Generator[Step, None, tuple[str, ...]]:
+    """Return the tests that fail on the base, and tell the model about them. Raises UsageError if there are none."""
+    task.note("phase", "test the base")
+    found = task.once("tests", lambda: failing_tests(task, ()))
+    names = tuple(found["failing"])
+    if not names:
+        raise UsageError(f"No failing test was found. {found['summary']}", "Describe the issue with --text.")
+    listed = "\n".join(f"- {name}" for name in names[:MOST_LISTED])
+    more = f"\n- and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    yield task.say(f"{found['summary']} Change the code so that these tests pass, not the tests:\n{listed}{more}")
+    return names
 
 
 def _free_path(taken: set[str], name: str) -> str:

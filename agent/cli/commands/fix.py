@@ -13,6 +13,7 @@ from agent.console.rich_terminal import clean_printer
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
+from agent.phases.base_failures import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
 
 
@@ -46,6 +47,8 @@ def command(
 ) -> int:
     """Solve an issue; the result is a verified patch, or a report that there is none.
 
+    Without an issue, make the failing tests of the repository pass.
+
     Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
@@ -55,7 +58,8 @@ def command(
     if pr:
         options.check_delivery(wanted.apply, wanted.branch, pr, issue)
     say = clean_printer(progress(plain, stderr=True))
-    asked = issue_from(issue, issue_file, text, say)
+    is_given = issue or issue_file is not None or text is not None
+    asked = issue_from(issue, issue_file, text, say) if is_given else FAILING_TESTS
     needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs)
     asked = limit_to_base_date(asked, source, base)
