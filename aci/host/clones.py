@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from aci.docker.leftover_cleanup import LOCAL_PREFIX, remove_folder
+from aci.host.generated_files import GeneratedFiles
 from aci.repository import process_owner
 from aci.runtime.snapshots import checkout_script, create_store_script, reset_index_script, store_environment
 from aci.runtime.workspace import WorkspaceOptions
@@ -38,14 +39,26 @@ class Clone:
 
 class CloneFamily:
     """The clones of one base, and a folder with pristine copies of its history and store, which the last clone
-    removes. `ignored` are paths at the root of a clone that git should ignore."""
+    removes.
 
-    def __init__(self, options: WorkspaceOptions, ignored: Sequence[str] = ()) -> None:
+    Each clone gets the `generated` files; their folders `node_modules` are shown in `packages_in`, if that is given.
+    `mounted` are paths in a clone at which the sandbox shows other folders.
+    """
+
+    def __init__(
+        self,
+        options: WorkspaceOptions,
+        generated: GeneratedFiles,
+        packages_in: str = "",
+        mounted: Sequence[str] = (),
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
         self.history, self.store = self.folder / "history.git", self.folder / "store.git"
         self._active: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
+        self._generated, self._packages_in = generated, packages_in
+        ignored = [*mounted, *generated.copied, *generated.written, *generated.packages]
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
             options.repository.history(options.base, self.history)
@@ -77,6 +90,7 @@ class CloneFamily:
                 home / "store.git",
                 home / "repo",
             )
+            self._generated.put(home / "repo", self._packages_in)
         except BaseException:
             self.remove(name)
             raise

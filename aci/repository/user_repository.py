@@ -22,6 +22,7 @@ from pathlib import Path
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.untracked_files import without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.git_store.git_commands import (
     DURABLE,
@@ -223,9 +224,8 @@ class Repository:
         """Update the index of `env` to match the files of the working tree, without untracked virtual environments."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
-        untracked = _without_environments(
-            self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
-        )
+        untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
+        untracked = without_environments(untracked)
         gone = {path for path, deleted in tracked.items() if deleted or not os.path.lexists(self._file(path))}
         kept = [path for path in [*tracked, *untracked] if path not in gone and _readable(self._file(path))]
         self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
@@ -442,13 +442,6 @@ class Repository:
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}") if self.plain else ()
         index = self._path("index")
         return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok, index=index)
-
-
-def _without_environments(untracked: list[bytes]) -> list[bytes]:
-    """Return the paths that are not in a virtual environment."""
-    marker = b"/pyvenv.cfg"
-    folders = tuple(path.removesuffix(marker) + b"/" for path in untracked if path.endswith(marker))
-    return [path for path in untracked if not path.startswith(folders)] if folders else untracked
 
 
 def _readable(file: Path) -> bool:

@@ -295,7 +295,7 @@ def _python_command(
     if not found["start"]:
         install = "Choose an image that has it with --image."
         if workspace.kind != "docker":
-            install = f"Install it with the other packages that the tests need: {found['python']} -m pip install pytest."
+            install = f"Install it, with the tests' other packages: {found['python']} -m pip install pytest."
         raise UsageError(
             f"The repository's tests seem to need pytest, but {found['python']} does not have it.",
             f"{install} {NEEDS_TEST}",

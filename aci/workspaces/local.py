@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.host.clones import Clone, CloneFamily
+from aci.host.generated_files import find_generated_files
 from aci.host.project_python import ProjectPython, choose_project_python
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
@@ -53,7 +54,10 @@ def open(options: WorkspaceOptions) -> Workspace:
     for folder in dead_workspaces():
         remove_folder(folder)
     python = choose_project_python(options)
-    family = CloneFamily(options)
+    generated = find_generated_files(options, python)
+    if described := generated.describe():
+        options.say(described)
+    family = CloneFamily(options, generated)
     host = LocalHost(family, family.create(), python)
     try:
         workspace = PosixWorkspace(host, options)

@@ -14,6 +14,7 @@ from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.host.bubblewrap import FilterKind, Inside, missing_part
 from aci.host.clones import CloneFamily
 from aci.host.disk_watch import DiskWatch
+from aci.host.generated_files import find_generated_files
 from aci.host.project_python import choose_project_python
 from aci.host.sandbox_process import Sandbox
 from aci.host.visible_paths import FOLDER, SYSTEM, Tools, add_own_files, system_contents
@@ -23,6 +24,9 @@ from aci.runtime.pty_session import TerminalStarter
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 
 HOME = "/home/user"
+PACKAGES = f"{FOLDER}/packages"
+"""The folder in which the checkout's folders `node_modules` are shown."""
+
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYENV_VERSION", "JAVA_HOME", "GOROOT")
 """Variables of the user's environment that commands see."""
 
@@ -37,10 +41,14 @@ def open(options: WorkspaceOptions) -> Workspace:
         raise error
     for folder in dead_workspaces():
         remove_folder(folder)
-    checkout = options.repository.root
-    tools = Tools(choose_project_python(options), os.environ, checkout)
+    checkout, python = options.repository.root, choose_project_python(options)
+    generated = find_generated_files(options, python)
+    if described := generated.describe():
+        options.say(described)
+    tools = Tools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.folders if path.is_relative_to(checkout)]
-    family = CloneFamily(options, mounted)
+    tools.folders |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
+    family = CloneFamily(options, generated, PACKAGES, mounted)
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 
 

@@ -1,0 +1,33 @@
+"""Files of a user's working tree that git does not track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trajectories.git_store.git_commands import QUIET, decode, environment, git
+
+
+def without_environments(untracked: list[bytes]) -> list[bytes]:
+    """Return the paths that are not in a virtual environment."""
+    marker = b"/pyvenv.cfg"
+    folders = tuple(path.removesuffix(marker) + b"/" for path in untracked if path.endswith(marker))
+    return [path for path in untracked if not path.startswith(folders)] if folders else untracked
+
+
+def ignored_files(root: Path) -> list[str]:
+    """Return the ignored files of a working tree; a folder, with a `/` at its end, if all of it is ignored."""
+    listed = _git(root, "ls-files", "-o", "-i", "--exclude-standard", "--directory", "-z")
+    return [decode(path) for path in listed.split(b"\0") if path]
+
+
+def lines_with(root: Path, words: Sequence[str]) -> str:
+    """Return the lines of tracked Python files of a working tree that contain one of the words."""
+    if not words:
+        return ""
+    patterns = [part for word in words for part in ("-e", word)]
+    return decode(_git(root, "grep", "-h", "-I", "-w", "-F", *patterns, "--", "*.py", "*.pyi", "*.pyx"))
+
+
+def _git(root: Path, *args: str) -> bytes:
+    return git("-C", str(root), "-c", "core.fsmonitor=false", *args, env=environment(QUIET), ok=(0, 1))
