@@ -208,7 +208,8 @@ def _build(
     The time limit of set-up, counted from `began`, applies to all of these builds together.
     """
     from aci.docker.base_image import source_image
-    from aci.environments.environment_build import Build, HoldsRepository, NetworkFailed, OtherImage
+    from aci.environments.environment_build import Build, HoldsRepository
+    from aci.environments.setup_run import NetworkFailed, OtherImage
 
     began = began or time.monotonic()
     images = [plan.image, *plan.alternatives]
@@ -217,7 +218,7 @@ def _build(
             here = replace(plan, alternatives=plan.alternatives[place:])
             start = source_image(daemon, replace(options, image=image))
             try:
-                Build(here, str(start.id), options, settings, daemon, began=began).run(
+                Build(here, options, settings, began=began, image=str(start.id), daemon=daemon).run(
                     name, _labels(here, options, name)
                 )
                 return

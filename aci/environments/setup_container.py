@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import stat
+import subprocess
 import tarfile
 import tempfile
 import time
@@ -24,6 +25,8 @@ from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, pa
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, docker_errors
 from aci.docker.service_containers import ServiceGroup
+from aci.environments.network.container_relay import Programs
+from aci.runtime.process_channel import ChildChannel
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
@@ -166,6 +169,18 @@ class SetupContainer:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def container_programs(daemon: Daemon, id: str) -> Programs:
+    """Return functions that start and end programs in a container."""
+    prefix, env = ["docker", "exec", "-i", id], daemon.environment()
+
+    def kill(pid: int) -> None:
+        words = [*prefix, "sh", "-c", f"kill -KILL {max(pid, 2)}"]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=_END_TIME)
+
+    return Programs(lambda words: ChildChannel([*prefix, *words], env), kill)
 
 
 def _add_folder(tar: tarfile.TarFile, path: str) -> None:

@@ -40,10 +40,10 @@ class ProjectPython:
         return found[1] if found else ""
 
     @property
-    def home(self) -> Path | None:
-        """The folder of the interpreter that a virtual environment was made with."""
+    def home(self) -> Path:
+        """The folder of the interpreter that the environment was made with."""
         found = re.search(r"(?m)^home\s*=\s*(/.+)", _read(self.prefix / "pyvenv.cfg"))
-        return Path(found[1].strip()) if found else None
+        return Path(found[1].strip()) if found else self.programs
 
 
 def find_project_python(
@@ -149,18 +149,24 @@ def _read(file: Path) -> str:
         return ""
 
 
-def choose_project_python(options: WorkspaceOptions) -> ProjectPython | None:
-    """Return the project's Python environment, and say which Python is used."""
-    tree, source = options.base.tree, options.repository
+def project_python(options: WorkspaceOptions) -> ProjectPython | None:
+    """Return the environment in the options, or else that of the user's project."""
+    if options.environment:
+        return ProjectPython(options.environment, "it was set up for the tests")
+    tree = options.base.tree
 
     def is_tracked(path: str) -> bool:
         return options.trees.entry(tree, path) is not None
 
-    found = find_project_python(source.root, os.environ, is_tracked)
-    if found:
-        version = f" {found.version}" if found.version else ""
-        options.say(f"Python{version} of {found.prefix} is used: {found.reason}.")
-    elif any((source.root / name).is_file() for name in MANIFESTS):
+    return find_project_python(options.repository.root, os.environ, is_tracked)
+
+
+def describe_python(python: ProjectPython | None, root: Path) -> str:
+    """Return a sentence that says which Python is used for the project in a folder, and why; "" if it has none."""
+    if python:
+        version = f" {python.version}" if python.version else ""
+        return f"Python{version} of {python.prefix} is used: {python.reason}."
+    if any((root / name).is_file() for name in MANIFESTS):
         program = shutil.which("python3") or shutil.which("python") or "no Python"
-        options.say(f"{program} is used: the project has no environment of its own.")
-    return found
+        return f"{program} is used: the project has no environment of its own."
+    return ""

@@ -94,10 +94,8 @@ class Tools:
         path = variables.get("PATH", os.defpath)
         if python and self._may_show(python.prefix):
             self.folders[python.prefix] = python.prefix.resolve()
-            for program in _hops(python.programs / "python"):
-                self._show_prefix(program)
-            if home := python.home:
-                self._show(home.parent)
+            for program in (*_hops(python.programs / "python"), *_hops(python.home / "python3")):
+                self._show_interpreter(program.parent.parent)
             self.variables["VIRTUAL_ENV"] = str(python.prefix)
         if not python:
             self._show_user_packages()
@@ -107,6 +105,11 @@ class Tools:
         self._show_caches(variables)
         visible = [each for each in path.split(os.pathsep) if self._is_visible(Path(each))]
         self.variables["PATH"] = os.pathsep.join([str(python.programs), *visible] if python else visible)
+
+    def _show_interpreter(self, prefix: Path) -> None:
+        """Show the installation of an interpreter. An environment can name any folder, so its contents are checked."""
+        if any(prefix.glob("lib*/python3*/os.py")):
+            self._show(prefix)
 
     def _show_prefix(self, program: Path) -> None:
         """Show the installation of a program: the parent of its folder `bin`."""

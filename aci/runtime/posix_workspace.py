@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from aci.runtime.control_shell import CommandTimeout, ControlShell
 from aci.runtime.line_process import LineProcess
-from aci.runtime.process_channel import ProgramStarter
+from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession, TerminalStarter
 from aci.runtime.session_processes import SESSION_VARIABLE, SessionProcesses
 from aci.runtime.shell_session import Shell, quote
@@ -262,6 +262,11 @@ class PosixWorkspace:
         _check_name(session)
         start = self._host.start({SESSION_VARIABLE: f"{self._mark}.{session}."}, for_harness=False)
         return LineProcess(start, command, self._processes(f"{session}."))
+
+    def start_program(self, words: Sequence[str]) -> Channel:
+        """Start a program of the harness that exchanges bytes with the caller."""
+        self._check_open()
+        return self._host.start({}, for_harness=True)(words)
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:
         return self._retry_relieved(lambda: self._files.read(path, limit))

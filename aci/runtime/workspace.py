@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
@@ -98,6 +99,12 @@ class WorkspaceOptions:
     cpus: float = 0.0
     runtime: str = ""
     read_only: bool = False
+    environment: Path | None = None
+    """The virtual environment of a workspace on this machine; by default, that of the user's project."""
+
+    set_up_folder: Path | None = None
+    """A folder to which commands in a sandbox may write, for set-up."""
+
     services: tuple[Service, ...] = ()
     """Services that the user approved and that run alongside a workspace in a container."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.host.clones import Clone, CloneFamily
 from aci.host.generated_files import find_generated_files
-from aci.host.project_python import ProjectPython, choose_project_python
+from aci.host.project_python import ProjectPython, describe_python, project_python
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
 from aci.runtime.pty_session import TerminalStarter, open_terminal
@@ -53,10 +53,11 @@ def open(options: WorkspaceOptions) -> Workspace:
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     for folder in dead_workspaces():
         remove_folder(folder)
-    python = choose_project_python(options)
+    python = project_python(options)
     generated = find_generated_files(options, python)
-    if described := generated.describe():
-        options.say(described)
+    for text in (describe_python(python, options.repository.root), generated.describe()):
+        if text:
+            options.say(text)
     family = CloneFamily(options, generated)
     host = LocalHost(family, family.create(), python)
     try:

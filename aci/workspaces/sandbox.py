@@ -11,11 +11,12 @@ from threading import Lock
 
 from aci.docker.container_limits import parse_size
 from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
+from aci.environments.host_environment import GENERATED
 from aci.host.bubblewrap import FilterKind, Inside, missing_part
 from aci.host.clones import CloneFamily
 from aci.host.disk_watch import DiskWatch
 from aci.host.generated_files import find_generated_files
-from aci.host.project_python import choose_project_python
+from aci.host.project_python import describe_python, project_python
 from aci.host.sandbox_process import Sandbox
 from aci.host.visible_paths import FOLDER, SYSTEM, Tools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
@@ -41,10 +42,11 @@ def open(options: WorkspaceOptions) -> Workspace:
         raise error
     for folder in dead_workspaces():
         remove_folder(folder)
-    checkout, python = options.repository.root, choose_project_python(options)
+    checkout, python = options.repository.root, project_python(options)
     generated = find_generated_files(options, python)
-    if described := generated.describe():
-        options.say(described)
+    for text in (describe_python(python, checkout), generated.describe()):
+        if text:
+            options.say(text)
     tools = Tools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.folders if path.is_relative_to(checkout)]
     tools.folders |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
@@ -74,6 +76,8 @@ class SandboxHost:
         self._family, self._tools, self._options, self._filters = family, tools, options, kind
         self._clone = family.create()
         self._lock, self._removed = Lock(), False
+        archive = options.environment and options.environment.parent / GENERATED
+        self._archive = archive if archive and archive.is_file() else None
         self._limits = {
             "nproc": options.processes,
             "fsize": parse_size(options.disk),
@@ -86,6 +90,8 @@ class SandboxHost:
         except BaseException:
             family.remove(self._clone.name)
             raise
+        if self._archive:
+            self._unpack_generated(self._archive)
         self._watch = DiskWatch(self._clone.folder, parse_size(options.disk), self._restart)
 
     def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
@@ -133,6 +139,13 @@ class SandboxHost:
         self._sandbox.end()
         self._family.remove(self._clone.name)
 
+    def _unpack_generated(self, archive: Path) -> None:
+        """Unpack the files that set-up has generated in the repository. It runs in the sandbox, as set-up did."""
+        words = ["tar", "-xf", str(archive), "-C", self.root]
+        program = self._sandbox.start(words, self._harness_environment({}), "/", self._limits)
+        program.code(60.0)
+        program.close(group=True)
+
     def _restart(self) -> None:
         """End all processes, and start the sandbox again with the same files."""
         with self._lock:
@@ -156,4 +169,8 @@ class SandboxHost:
             inside.share(self._clone.part(part), path)
         for shown, source in self._tools.folders.items():
             inside.show(source, shown)
+        if self._archive:
+            inside.show(self._archive)
+        if folder := self._options.set_up_folder:
+            inside.share(folder, folder)
         return inside

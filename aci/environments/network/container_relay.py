@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from threading import BoundedSemaphore, Event, Thread, current_thread
+from typing import NamedTuple
 
 from aci.guest.connection_relay import CONNECTIONS, Broken, Link
 from aci.runtime.guest_programs import program_source
+from aci.runtime.process_channel import ProgramStarter
 from trajectories.errors import WorkspaceError
 
 _START = 30.0  # time limit in seconds for the relay to start
@@ -29,33 +30,32 @@ exit {_NONE}
 """
 
 
-class ContainerRelay:
-    """A program in a container that listens on `port` of its loopback. `serve` answers each connection.
+class Programs(NamedTuple):
+    """Functions that `start` a program in a container or sandbox, and `kill` one by its pid there, even if it is
+    suspended."""
 
-    `prefix` is the start of a command line that runs a command in the container, and `environment` is the environment
-    of that command line. `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container
-    has no interpreter that can run the relay.
+    start: ProgramStarter
+    kill: Callable[[int], None] = lambda pid: None
+
+
+class ContainerRelay:
+    """A program in a container or sandbox that listens on `port` of its loopback. `serve` answers each connection.
+
+    `lost` is called if the relay dies before it is closed. Raises WorkspaceError if no interpreter there can run it.
     """
 
     def __init__(
         self,
-        prefix: Sequence[str],
-        environment: Mapping[str, str],
+        programs: Programs,
         serve: Callable[[socket.socket], None],
         lost: Callable[[], None],
     ) -> None:
-        self._prefix, self._environment, self._serve, self._lost = prefix, dict(environment), serve, lost
+        self._serve, self._lost, self._kill = serve, lost, programs.kill
         self._free, self._threads = BoundedSemaphore(_THREADS), set[Thread]()
         self._hello, self._ready, self._closing = (0, 0), Event(), False
         self._stop, self._wake = socket.socketpair()
         texts = [program_source(f"connection_relay.{kind}").decode() for kind in ("py", "pl", "js")]
-        self._process = subprocess.Popen(
-            [*prefix, "sh", "-c", _SHELL, "relay", *texts],
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self._program = programs.start(["sh", "-c", _SHELL, "relay", *texts])
         self._carrier = Thread(target=self._carry, name="swe-agent-relay", daemon=True)
         self._carrier.start()
         try:
@@ -69,16 +69,16 @@ class ContainerRelay:
         self._closing = True
         self._wake.send(b".")
         self._carrier.join()
-        self._end_process()
+        if self._hello[0] > 1:
+            self._kill(self._hello[0])
+        self._program.close(group=True)
         for thread in list(self._threads):
             thread.join(_END)
         self._wake.close()
         self._stop.close()
 
     def _carry(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        link = Link(self._process.stdout.fileno(), self._process.stdin.fileno(), self._opened, self._greeted)
+        link = Link(self._program.fileno(), self._program.inlet(), self._opened, self._greeted)
         with suppress(Broken):
             link.run(stop=self._stop)
         if self._ready.is_set() and not self._closing:
@@ -95,12 +95,11 @@ class ContainerRelay:
         port = self._hello[1]
         if 0 < port < 65536:
             return port
-        with suppress(subprocess.TimeoutExpired):
-            if self._process.wait(1.0) == _NONE:
-                raise WorkspaceError(
-                    "Set-up cannot reach package registries: the image has neither Python 3.6, Perl nor Node.",
-                    "Use an image that has one of them, or one with everything installed.",
-                )
+        if self._program.code(1.0) == _NONE:
+            raise WorkspaceError(
+                "Set-up cannot reach package registries: the image has neither Python 3.6, Perl nor Node.",
+                "Use an image that has one of them, or one with everything installed.",
+            )
         raise WorkspaceError("The relay to the package registries did not start in the container.", "Try again.")
 
     def _opened(self) -> socket.socket | None:
@@ -118,19 +117,3 @@ class ContainerRelay:
         finally:
             self._threads.discard(current_thread())
             self._free.release()
-
-    def _end_process(self) -> None:
-        """End the relay by closing its stdin; kill it if it does not end, for example because a process in the
-        container has suspended it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END)
-            return
-        killing = [*self._prefix, "sh", "-c", f"kill -KILL {max(self._hello[0], 2)}"]
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(killing, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_END)
-        self._process.kill()
-        self._process.wait()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from aci.environments.network.container_relay import ContainerRelay
+from aci.environments.network.container_relay import ContainerRelay, Programs
 from aci.environments.network.host_allowlist import HostAllowlist
 from aci.environments.network.http_proxy import Proxy
 from trajectories.errors import WorkspaceError
@@ -25,19 +25,16 @@ _TRUST = (*_ASKED, "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "BUND
 
 
 @contextmanager
-def open_registries(
-    container: str, environment: Mapping[str, str], hosts: Iterable[str], say: Callable[[str], None]
-) -> Iterator[dict[str, str]]:
-    """Let commands in `container` reach `hosts`. Yields the variables with which they must run.
+def open_registries(programs: Programs, hosts: Iterable[str], say: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Let commands in a container or sandbox reach `hosts`. Yields the variables with which they must run.
 
-    `environment` is that of the `docker` command. A host is given as `pypi.org`, as `.example.com` for all its
-    subdomains, or as `localhost:4873` with a port (default ports: 443 and 80). `say`, which other threads call, reports
-    requests for other hosts to the user. Raises ConfigError for an invalid host or if this machine's own proxy cannot
-    be used, and WorkspaceError for an image that has none of Python, Perl and Node.
+    A host is given as `pypi.org`, as `.example.com` for all its subdomains, or as `localhost:4873` with a port (default
+    ports: 443 and 80). `say`, which other threads call, reports requests for other hosts to the user. Raises
+    ConfigError for an invalid host or if this machine's own proxy cannot be used, and WorkspaceError if there is none
+    of Python, Perl and Node.
     """
     proxy = Proxy(HostAllowlist(hosts), say)
-    prefix = ["docker", "exec", "-i", container]
-    relay = ContainerRelay(prefix, environment, proxy.serve, lambda: say("The relay to the package registries died."))
+    relay = ContainerRelay(programs, proxy.serve, lambda: say("The relay to the package registries died."))
     try:
         yield _variables(relay.port)
     finally:
@@ -66,7 +63,12 @@ def install_certificates(container: str, environment: Mapping[str, str], bundle:
     if done.returncode:
         errors = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise WorkspaceError(f"{bundle} could not be copied into the container: {errors}.", "Try again.")
-    return dict.fromkeys(_TRUST, _BUNDLE)
+    return trusting(_BUNDLE)
+
+
+def trusting(bundle: str) -> dict[str, str]:
+    """Return the variables with which programs trust the certificates in a file."""
+    return dict.fromkeys(_TRUST, bundle)
 
 
 def _variables(port: int) -> dict[str, str]:

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from aci.docker.docker_daemon import Daemon, connect
-from aci.environments import environment, environment_build
+from aci.environments import environment, setup_run
 from aci.environments.environment import environment_for, list_environments, prune
-from aci.environments.environment_build import NetworkFailed
 from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.setup_run import NetworkFailed
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, MakeRepo, git
@@ -228,7 +228,7 @@ def test_hanging_command_is_ended(build: Build) -> None:
 def test_optional_command_has_its_own_limit_and_leaves_no_process(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment_build, "OPTIONAL", 1 / 12)
+    monkeypatch.setattr(setup_run, "OPTIONAL", 1 / 12)
     tick = "import time\nwhile True:\n    print(file=open('/root/ticks', 'a'))\n    time.sleep(0.1)\n"
     hangs, counts = "setsid python3 tick.py & wait", "(wc -l; sleep 1; wc -l) < /root/ticks > /root/output"
     devcontainer = json.dumps({"image": IMAGE, "postCreateCommand": {"hangs": hangs, "counts": counts}})

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aci.environments.network import container_relay
-from aci.environments.network.container_relay import ContainerRelay
+from aci.environments.network.container_relay import ContainerRelay, Programs
 from aci.guest.connection_relay import CHUNK, CONNECTIONS, HEADER, WINDOW, Broken, Link
+from aci.runtime.process_channel import local_starter
 from tests.aci.environments.network.loopback_servers import BIG, echo, receive_all
 from trajectories.errors import WorkspaceError
 
@@ -43,12 +44,12 @@ def open_relay(
     environment: dict[str, str], serve: Callable[[socket.socket], None], lost: Callable[[], None] = print
 ) -> Iterator[ContainerRelay]:
     before = threading.active_count()
-    relay = ContainerRelay([], environment, serve, lost)
+    relay = ContainerRelay(Programs(local_starter(environment)), serve, lost)
     try:
         yield relay
     finally:
         relay.close()
-    assert relay._process.returncode is not None
+    assert relay._program.code(0.0) is not None
     assert threading.active_count() == before
 
 
@@ -184,21 +185,20 @@ def try_exchange(relay: ContainerRelay) -> bytes:
 def test_death_of_relay_is_reported_and_connections_closed(environment_of_language: dict[str, str]) -> None:
     lost = Event()
     with open_relay(environment_of_language, echo, lost.set) as relay, connect(relay) as sock:
-        relay._process.kill()
+        os.kill(relay._hello[0], signal.SIGKILL)
         assert lost.wait(30)
         assert receive_rest(sock) == b""
 
 
 def test_stopped_relay_is_killed(environment_of_language: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container_relay, "_END", 0.2)
     with open_relay(environment_of_language, echo) as relay:
-        os.kill(relay._process.pid, signal.SIGSTOP)
+        os.kill(relay._hello[0], signal.SIGSTOP)
 
 
 def test_container_without_known_language_is_reported(tmp_path: Path) -> None:
     before = threading.active_count()
     with pytest.raises(WorkspaceError, match="neither Python"):
-        ContainerRelay([], link_programs(tmp_path), echo, print)
+        ContainerRelay(Programs(local_starter(link_programs(tmp_path))), echo, print)
     assert threading.active_count() == before
 
 
@@ -209,7 +209,7 @@ def test_silent_relay_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "python3").write_text('#!/bin/sh\n[ "$1" = -I ] && exec sleep 60\nexit 0\n')
     (tmp_path / "python3").chmod(0o755)
     with pytest.raises(WorkspaceError, match="did not start"):
-        ContainerRelay([], {"PATH": f"{tmp_path}:/usr/bin:/bin"}, echo, print)
+        ContainerRelay(Programs(local_starter({"PATH": f"{tmp_path}:/usr/bin:/bin"})), echo, print)
 
 
 def host_replies(*frames: bytes, open_socket: Callable[[], socket.socket | None] = lambda: None) -> bytes:

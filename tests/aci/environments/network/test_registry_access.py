@@ -13,6 +13,7 @@ import pytest
 from aci.docker.docker_daemon import Daemon, connect
 from aci.environments.network import registry_access
 from aci.environments.network.registry_access import install_certificates, local_certificates, open_registries
+from aci.environments.setup_container import container_programs
 from tests.aci.environments.network.loopback_servers import BIG, registry
 from tests.conftest import IMAGE
 from trajectories.errors import ConfigError, WorkspaceError
@@ -87,7 +88,9 @@ def test_only_listed_registry_is_reached(container: str, daemon: Daemon, run: Ru
     messages: list[str] = []
     before = threading.active_count()
     with registry() as (port, requests), registry() as (other, other_requests):
-        with open_registries(container, daemon.environment(), [f"localhost:{port}"], messages.append) as variables:
+        with open_registries(
+            container_programs(daemon, container), [f"localhost:{port}"], messages.append
+        ) as variables:
             allowed = run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
             assert allowed.stdout == BIG, allowed.stderr
             refused = run(proxy_loopback(variables), "python3", "-c", GET, f"http://localhost:{other}/")
@@ -107,7 +110,7 @@ def test_only_listed_registry_is_reached(container: str, daemon: Daemon, run: Ru
 def test_simultaneous_downloads_arrive_completely(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
-        open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
+        open_registries(container_programs(daemon, container), [f"localhost:{port}"], print) as variables,
     ):
         result = run(proxy_loopback(variables), "python3", "-c", MANY_DOWNLOADS, f"http://localhost:{port}/big")
     assert result.stdout == b"50 1 %d\n" % len(BIG), result.stderr[-2000:]
@@ -117,7 +120,7 @@ def test_simultaneous_downloads_arrive_completely(container: str, daemon: Daemon
 def test_flood_of_connections_does_not_block_later_request(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
-        open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
+        open_registries(container_programs(daemon, container), [f"localhost:{port}"], print) as variables,
     ):
         flooded = run(proxy_loopback(variables), "python3", "-c", FLOOD, variables["HTTP_PROXY"])
         assert flooded.returncode == 0, flooded.stderr
@@ -127,7 +130,7 @@ def test_flood_of_connections_does_not_block_later_request(container: str, daemo
 
 def test_relay_killed_by_set_up_is_reported(container: str, daemon: Daemon, run: Run) -> None:
     messages: Queue[str] = Queue()
-    with open_registries(container, daemon.environment(), ["pypi.org"], messages.put):
+    with open_registries(container_programs(daemon, container), ["pypi.org"], messages.put):
         kill = "for p in /proc/[0-9]*; do grep -q '[c]lass Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
         run({}, "sh", "-c", kill)
         assert messages.get(timeout=30) == "The relay to the package registries died."
@@ -137,7 +140,7 @@ def test_relay_killed_by_set_up_is_reported(container: str, daemon: Daemon, run:
 def test_invalid_registry_is_refused_before_start(container: str, daemon: Daemon) -> None:
     with (
         pytest.raises(ConfigError),
-        open_registries(container, daemon.environment(), ["https://pypi.org/simple"], print),
+        open_registries(container_programs(daemon, container), ["https://pypi.org/simple"], print),
     ):
         pass
 
@@ -145,7 +148,7 @@ def test_invalid_registry_is_refused_before_start(container: str, daemon: Daemon
 def test_missing_container_is_reported(daemon: Daemon) -> None:
     with (
         pytest.raises(WorkspaceError, match="did not start"),
-        open_registries("swe-agent-of-nobody", daemon.environment(), ["pypi.org"], print),
+        open_registries(container_programs(daemon, "swe-agent-of-nobody"), ["pypi.org"], print),
     ):
         pass
 

@@ -1,0 +1,169 @@
+"""Python environments for workspaces on this machine, for repositories whose user has none.
+
+Set-up is planned as for a container. It runs in a sandbox, with access to the package registries only. An environment
+is kept in the user's cache, and used only for the commit and the tree that it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aci.environments.environment import plan_for
+from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
+from aci.environments.network.container_relay import Programs
+from aci.environments.network.registry_access import open_registries, trusting
+from aci.environments.setup_container import SetupResult
+from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
+from aci.environments.smoke_check import SmokeResult, run_smoke_check
+from aci.host.project_python import project_python
+from aci.repository.disk_cache import cache_folder
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
+from trajectories.errors import UsageError, WorkspaceError
+
+READY, FILES = "ready", "files"
+"""The file that marks a complete environment, and the folder to which set-up can write."""
+
+MOST_ENVIRONMENTS = 10
+"""Number of environments that are kept."""
+
+GENERATED = "generated.tar"
+_SAVE_GENERATED = (
+    "git ls-files -o -i --exclude-standard -z | grep -zvE '(^|/)(__pycache__|[.]pytest_cache|node_modules|build)/' "
+    f"| tar --null -cf {{folder}}/{GENERATED} -T -"
+)
+"""The command that saves ignored files that set-up made in the repository, such as compiled extensions."""
+
+_SESSION = "setup"
+
+
+def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> WorkspaceOptions:
+    """Return the options of a sandbox with an environment that is set up for it, unless the project has one or none can
+    be planned. Raises Cancelled."""
+    if project_python(options):
+        return options
+    try:
+        plan = plan_for(options, settings)
+    except UsageError:
+        return options
+    if plan.language != "python" or not plan.setup:
+        return options
+    folder = _folder(plan, options, settings)
+    if not (folder / READY).exists():
+        hosts = settings.hosts
+        if hosts and not options.may_set_up("a sandbox of this machine", [each.text for each in plan.setup], hosts):
+            options.say("Set-up was refused, so tests may not run.")
+            return options
+        options.say(f"Setting up an environment, once: {' '.join(plan.reasons)}")
+        try:
+            _set_up(plan, folder, options, settings)
+        except WorkspaceError as error:
+            options.say(f"{error.message} Continuing without an environment, so tests may not run.")
+            return options
+    os.utime(folder / READY)
+    return replace(options, environment=folder / FILES / "venv")
+
+
+def _relocated(plan: Plan, folder: Path) -> Plan:
+    """Return the plan with another folder than the one in containers."""
+
+    def moved(text: str) -> str:
+        return text.replace(HOME, shlex.quote(str(folder)))
+
+    setup = tuple(Command(moved(each.text), each.why, each.optional) for each in plan.setup)
+    return replace(plan, setup=setup, paths=tuple(each.replace(HOME, str(folder)) for each in plan.paths))
+
+
+def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions) -> Path:
+    made = {
+        "base": [options.base.commit, options.base.tree, str(options.repository.root)],
+        "setup": [each.text for each in plan.setup],
+        "python": shutil.which("python3"),
+        "hosts": sorted(settings.hosts),
+        "variables": dict(settings.set_up_environment),
+    }
+    key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:24]
+    return cache_folder() / "host-environments" / key
+
+
+def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions) -> None:
+    _remove_oldest(folder.parent)
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / FILES).mkdir(parents=True, mode=0o700)
+    here = replace(options, set_up_folder=folder / FILES)
+    with closing(open_workspace("sandbox", here)) as opened:
+        assert isinstance(opened, PosixWorkspace)
+        place = SandboxPlace(opened, folder / FILES)
+        HostSetup(_relocated(plan, folder / FILES), options, settings, place=place).run()
+    if (folder / FILES / "venv").is_symlink():
+        raise WorkspaceError("The set-up replaced its environment with a link.", "Do not trust this repository.")
+    (folder / READY).touch()
+
+
+def _remove_oldest(parent: Path) -> None:
+    """Remove all but the last used environments."""
+    used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
+    for folder in sorted(used, key=lambda each: used[each], reverse=True)[MOST_ENVIRONMENTS - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPlace:
+    """A sandbox as a place for set-up, which may write to `folder`."""
+
+    workspace: PosixWorkspace
+    folder: Path
+
+    def run(
+        self, command: str, env: Mapping[str, str], seconds: float, on_line: Callable[[str], None] = lambda line: None
+    ) -> SetupResult:
+        variables = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in env.items())
+        script = f"( set -e\n{variables}\n{command}\n)"
+        ran = self.workspace.run(script, max(1.0, seconds), _SESSION)
+        return SetupResult(command, ran.code, ran.text, ran.seconds, ran.timed_out)
+
+
+@dataclass(kw_only=True)
+class HostSetup(SetupRun[SandboxPlace]):
+    """A set-up in a sandbox."""
+
+    place: SandboxPlace
+
+    def run(self) -> SmokeResult:
+        """Run the set-up commands and try the tests. Raises WorkspaceError with the output of a command that fails, and
+        NetworkFailed."""
+        with ExitStack() as network:
+            env = {**QUIET_ENVIRONMENT, "HOME": "/tmp"}
+            if self.settings.hosts:
+                programs = Programs(self.place.workspace.start_program)
+                env |= network.enter_context(open_registries(programs, self.settings.hosts, self._say))
+            if self.settings.certificates:
+                bundle = self.place.folder / "certificates.pem"
+                shutil.copyfile(self.settings.certificates, bundle)
+                env |= trusting(str(bundle))
+            env |= {**self.settings.set_up_environment, **self._session_variables(self.place)}
+            self._set_up(self.place, env)
+            found = self._test_and_repair(self.place, env)
+            self.place.run(_SAVE_GENERATED.format(folder=shlex.quote(str(self.place.folder))), {}, 60)
+            return found
+
+    def _session_variables(self, place: SandboxPlace) -> dict[str, str]:
+        path = place.workspace.run("echo $PATH", session=_SESSION).text.strip()
+        found = {**self.plan.variables, "VIRTUAL_ENV": str(place.folder / "venv")}
+        return found | {"PATH": ":".join([*self.plan.paths, path])}
+
+    def _run_tests(self, place: SandboxPlace, env: Mapping[str, str]) -> SmokeResult:
+        def run(command: str, seconds: float) -> SetupResult:
+            return place.run(command, env, min(seconds, self._seconds_left()))
+
+        found = run_smoke_check(run, self.plan, self.settings.test)
+        place.workspace.restore(self.options.base.tree)
+        return found

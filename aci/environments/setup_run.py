@@ -1,0 +1,204 @@
+"""Running the set-up commands of a plan: failures are repaired, then the base's tests are tried."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from aci.environments.environment_plan import Command, EnvironmentOptions, Plan
+from aci.environments.network_outage import find_outage
+from aci.environments.package_dates import add_date_option
+from aci.environments.setup_container import SetupResult
+from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
+from aci.environments.smoke_check import SmokeResult, collect_test_imports
+from aci.runtime.workspace import WorkspaceOptions
+from trajectories.errors import WorkspaceError
+
+QUIET_ENVIRONMENT = {
+    "CI": "1",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_ROOT_USER_ACTION": "ignore",
+    "PIP_NO_CACHE_DIR": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "npm_config_update_notifier": "false",
+    "npm_config_fund": "false",
+    "npm_config_cache": "/tmp/npm-cache",
+    "LANG": "C.UTF-8",
+}
+"""Variables that keep package managers from asking questions, drawing progress bars and caching."""
+
+INSTALL_GIT = Command(
+    f"{APT_INSTALL}git ca-certificates || apk add git || dnf -qy install git",
+    "the image has no git",
+)
+OPTIONAL = 1 / 3
+"""The maximum share of the remaining time that an optional command may take."""
+
+_PROGRESS_INTERVAL = 15.0
+"""Seconds between progress messages of a slow command."""
+
+
+class NetworkFailed(WorkspaceError):
+    """Set-up failed because of the network. Another run may succeed, so no other environment is built instead."""
+
+
+class OtherImage(Exception):
+    """The image's Python version is not one that the repository supports."""
+
+
+class SetupPlace(Protocol):
+    """Where set-up runs: a container, or a workspace on this machine."""
+
+    def run(
+        self, command: str, env: Mapping[str, str], seconds: float, on_line: Callable[[str], None] = ...
+    ) -> SetupResult:
+        """Run a shell command in the repository. Raises Cancelled."""
+        ...
+
+
+Place = TypeVar("Place", bound=SetupPlace)
+
+
+@dataclass
+class SetupRun(ABC, Generic[Place]):
+    """The set-up of `plan` for the files of `options.base`. If `when` is set, packages released after this date are not
+    used."""
+
+    plan: Plan
+    options: WorkspaceOptions
+    settings: EnvironmentOptions
+    when: datetime | None = None
+    began: float = field(default_factory=time.monotonic)
+    repairs: list[str] = field(default_factory=list)
+    ran: list[str] = field(default_factory=list)
+    """The commands of the set-up, as they ran."""
+
+    @abstractmethod
+    def _session_variables(self, place: Place) -> dict[str, str]:
+        """Return the variables of both set-up and sessions."""
+
+    @abstractmethod
+    def _run_tests(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
+        """Run the tests so that nothing they write is kept."""
+
+    def _set_up(self, place: Place, env: Mapping[str, str]) -> None:
+        commands = list(self.plan.setup)
+        if place.run("command -v git", {}, 60).code:
+            commands.insert(0, INSTALL_GIT)
+        for number, command in enumerate(commands, 1):
+            self._say(f"Set-up {number}/{len(commands)}: {command.text} ({command.why})")
+            try:
+                self._run_until_success(place, command, env)
+            except NetworkFailed:
+                raise
+            except WorkspaceError as error:
+                if not command.optional:
+                    raise
+                self._say(f"{error.message} It is skipped.")
+
+    def _run_until_success(self, place: Place, command: Command, env: Mapping[str, str]) -> None:
+        """Run a command, and repair its failures until it succeeds. Raises WorkspaceError if one cannot be repaired."""
+        repairs: list[str] = []
+        end = time.monotonic() + self._seconds_left() * (OPTIONAL if command.optional else 1)
+        first = done = self._run_command(place, command.text, env, end)
+        while done.code:
+            found = self._find_repair(done, repairs)
+            if found is None:
+                raise _failed(first, repairs)
+            repairs.append(found.what)
+            self._apply_repair(place, found, env, end)
+            done = self._run_command(place, found.again or done.command, env, end)
+        if repairs:
+            _check_network(done)  # a command that installs line by line succeeds if some lines can be installed
+        self.repairs += repairs
+
+    def _find_repair(self, done: SetupResult, repairs: Sequence[str]) -> Repair | None:
+        if done.timed_out or len(repairs) >= MAX_REPAIRS:
+            return None
+        imports = collect_test_imports(self.options.trees, self.options.base.tree)
+        found = find_repair(Failure(done.command, done.output, self.plan.language, imports), (*self.repairs, *repairs))
+        if found and found.other_image:
+            if not self.plan.alternatives:
+                return None
+            raise OtherImage(found.what)
+        return found
+
+    def _apply_repair(self, place: Place, found: Repair, env: Mapping[str, str], end: float) -> None:
+        self._say(f"Repairing: {found.what}.")
+        for command in found.first:
+            done = self._run_command(place, command, env, end)
+            if done.code:
+                raise _failed(done, [found.what])
+
+    def _test_and_repair(self, place: Place, env: Mapping[str, str]) -> SmokeResult:
+        """Run the tests and install missing packages that they need. Failures that cannot be repaired are only
+        reported."""
+        own = QUIET_ENVIRONMENT | self._session_variables(place)
+        repairs: list[str] = []
+        end = time.monotonic() + self._seconds_left()
+        found = self._run_tests(place, own)
+        while found.lacking and len(repairs) < MAX_REPAIRS:
+            wanted = self._find_repair(SetupResult(found.command, 1, found.lacking, 0.0), repairs)
+            if wanted is None:
+                break
+            repairs.append(wanted.what)
+            try:
+                self._apply_repair(place, wanted, env, end)
+            except NetworkFailed:
+                raise
+            except WorkspaceError as error:
+                self._say(error.message)
+                break
+            found = self._run_tests(place, own)
+        self.repairs += repairs
+        self._say(f"The base's tests: {found.summary}.")
+        return found
+
+    def _seconds_left(self) -> float:
+        """Return the number of seconds left for the whole set-up, including other images and attempts; at least one."""
+        return max(1.0, self.began + self.settings.seconds - time.monotonic())
+
+    def _run_command(self, place: Place, command: str, env: Mapping[str, str], end: float) -> SetupResult:
+        """Run a command with a time limit: it must finish by `end`. Raises NetworkFailed if it fails because of the
+        network."""
+        began = last = time.monotonic()
+        self.ran.append(command)
+
+        def on_line(line: str) -> None:
+            nonlocal last
+            if time.monotonic() - last > _PROGRESS_INTERVAL:
+                last = time.monotonic()
+                self._say(f"  {last - began:.0f} s: {line.strip()[:160]}")
+
+        dated_command = add_date_option(command, self.when) if self.when else command
+        done = replace(place.run(dated_command, env, max(1.0, end - began), on_line), command=command)
+        if done.code:
+            _check_network(done)
+        return done
+
+    def _say(self, line: str) -> None:
+        self.options.say(line)
+
+
+def _check_network(done: SetupResult) -> None:
+    if line := find_outage(done.output):
+        raise NetworkFailed(
+            f"The network failed while `{done.command[:200]}` ran: {line[:300]}",
+            "Run it again when the network works; this set-up was discarded.",
+        )
+
+
+def _failed(done: SetupResult, repairs: Sequence[str]) -> WorkspaceError:
+    why = f"did not end within {done.seconds:.0f} s" if done.timed_out else f"failed with exit code {done.code}"
+    also = f" Tried: {'; '.join(repairs)}." if repairs else ""
+    return WorkspaceError(
+        f"The set-up command `{done.command[:200]}` {why}.{also} Its last lines:\n{done.last}\n",
+        "Name a prepared image with --image, or set-up commands of your own with `setup` in .swe-agent.toml.",
+    )
