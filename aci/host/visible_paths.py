@@ -6,9 +6,10 @@ Nothing else of the home is visible, and no sockets: /run and /var do not exist.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -28,16 +29,19 @@ _ETC = (
     *("ssl/openssl.cnf", "timezone", "xml"),
 )
 _ETC_PATTERNS = ("python3*", "java-*", "perl", "ruby*")
-_TOOLS = ("python3", "node", "go", "java", "ruby", "perl", "php", "git", "gcc")
-"""Programs whose installation is shown if it is outside of the system's folders."""
+_TOOLS = (
+    *("python3", "python", "node", "npm", "pnpm", "yarn", "bun", "deno", "go", "cargo", "rustc", "java", "mvn"),
+    *("ruby", "perl", "php", "git", "gcc", "make", "uv", "tox", "nox", "poetry", "pdm", "hatch"),
+)
+"""Programs that are shown if they are outside of the system's folders."""
 
 _CACHES = {
-    "GOMODCACHE": "go/pkg/mod",
-    "RUSTUP_HOME": ".rustup",
-    "CARGO_HOME": ".cargo",
+    "GOMODCACHE": ("go/pkg/mod", ("",)),
+    "RUSTUP_HOME": (".rustup", ("",)),
+    "CARGO_HOME": (".cargo", ("bin", "registry", "git")),  # not its credentials
 }
-"""Folders of the home with downloaded packages and compilers, by the variables that can name them."""
-_CARGO = ("bin", "registry", "git")  # not its credentials
+"""Variables that name folders with downloaded packages and compilers, their defaults in the home, and the parts to
+show."""
 
 
 def system_contents() -> Inside:
@@ -82,43 +86,63 @@ def add_own_files(inside: Inside, home: str) -> None:
 class Tools:
     """The project's Python, other tools of the user outside of the system's folders, and their packages.
 
-    `variables` are those of the user's environment; `root` is the user's checkout, which is never shown.
+    `variables` are those of the user's environment; `root` is the user's checkout, which is never shown. `shown` are
+    the files and folders to show, by the paths under which they appear, and `links` the texts of symbolic links.
     """
 
     def __init__(self, python: ProjectPython | None, variables: Mapping[str, str], root: Path) -> None:
         self._home = Path(variables.get("HOME") or Path.home())
         self._hidden = (self._home, root, Path("/tmp"), Path("/etc"))
-        self.folders: dict[Path, Path] = {}
-        """Folders to show, by the paths under which they are shown."""
+        self.shown: dict[Path, Path] = {}
+        self.links: dict[Path, str] = {}
         self.variables: dict[str, str] = {}
-        path = variables.get("PATH", os.defpath)
+        folders = [Path(each) for each in variables.get("PATH", os.defpath).split(os.pathsep) if each]
+        folders = [each for each in folders if each.name != "shims"]  # they need programs and settings of the home
         if python and self._may_show(python.prefix):
-            self.folders[python.prefix] = python.prefix.resolve()
-            for program in (*_hops(python.programs / "python"), *_hops(python.home / "python3")):
-                self._show_interpreter(program.parent.parent)
+            self.shown[python.prefix] = python.prefix.resolve()
+            self._show_interpreters(_hops(python.programs / "python"))
+            self._show_interpreters(_hops(python.home / "python3"))
             self.variables["VIRTUAL_ENV"] = str(python.prefix)
-        if not python:
+            folders.insert(0, python.programs)
+        else:
             self._show_user_packages()
-        programs = [found for name in _TOOLS if (found := shutil.which(name, path=path))]
-        for program in (hop for found in programs for hop in _hops(Path(found))):
-            self._show_prefix(program)
+            folders = [*_pyenv_folders(variables, self._home, root), *folders]
+        path = os.pathsep.join(map(str, folders))
+        for name in _TOOLS:
+            if found := shutil.which(name, path=path):
+                self._show_program(Path(found))
         self._show_caches(variables)
-        visible = [each for each in path.split(os.pathsep) if self._is_visible(Path(each))]
-        self.variables["PATH"] = os.pathsep.join([str(python.programs), *visible] if python else visible)
+        entries = {path.parent for path in (*self.shown, *self.links)}
+        visible = [str(each) for each in folders if self._is_visible(each) or each in entries]
+        self.variables["PATH"] = os.pathsep.join(visible)
 
-    def _show_interpreter(self, prefix: Path) -> None:
-        """Show the installation of an interpreter. An environment can name any folder, so its contents are checked."""
-        if any(prefix.glob("lib*/python3*/os.py")):
-            self._show(prefix)
+    def _show_interpreters(self, programs: Iterable[Path]) -> None:
+        """Show the installations of interpreters. An environment can name any folder, so their contents are checked."""
+        for prefix in (program.parent.parent for program in programs):
+            if any(prefix.glob("lib*/python3*/os.py")) and self._may_show(prefix):
+                self._show(prefix)
 
-    def _show_prefix(self, program: Path) -> None:
-        """Show the installation of a program: the parent of its folder `bin`."""
-        if program.parent.name == "bin":
-            self._show(program.parent.parent)
+    def _show_program(self, program: Path) -> None:
+        """Show the installation of a program, or only the program if its folder also holds other things."""
+        for hop in _hops(program):
+            prefix = hop.parent.parent if hop.parent.name == "bin" else hop.parent
+            if self._is_visible(hop):
+                continue
+            if self._is_installation(prefix):
+                self._show(prefix)
+            elif hop.is_symlink():
+                self.links[hop] = str(hop.readlink())
+            elif hop.is_file():
+                self._show(hop)
 
-    def _show(self, prefix: Path) -> None:
-        if len(prefix.parts) > 2 and not self._is_visible(prefix) and prefix.is_dir() and self._may_show(prefix):
-            self.folders[prefix] = prefix.resolve()
+    def _is_installation(self, prefix: Path) -> bool:
+        """Return whether the folder holds nothing but an installation, unlike a user's ~/.local."""
+        is_private = prefix.parent == self._home and prefix.name.startswith(".")
+        return len(prefix.parts) > 2 and prefix.is_dir() and not is_private and self._may_show(prefix)
+
+    def _show(self, path: Path) -> None:
+        if not self._is_visible(path):
+            self.shown[path] = path.resolve()
 
     def _may_show(self, folder: Path) -> bool:
         real = folder.resolve()
@@ -128,19 +152,29 @@ class Tools:
         """Show what `pip install --user` has installed."""
         base = self._home / ".local"
         for packages in (base / "lib").glob("python3*/site-packages"):
-            self.folders[packages] = packages.resolve()
+            self._show(packages)
             self.variables["PYTHONUSERBASE"] = str(base)
 
     def _show_caches(self, variables: Mapping[str, str]) -> None:
-        for name, default in _CACHES.items():
+        for name, (default, parts) in _CACHES.items():
             folder = Path(variables.get(name) or self._home / default)
             if folder.is_dir():
                 self.variables[name] = str(folder)
-                parts = [folder / part for part in _CARGO] if name == "CARGO_HOME" else [folder]
-                self.folders |= {part: part.resolve() for part in parts if part.is_dir()}
+                for part in (folder / part for part in parts):
+                    if part.exists():
+                        self._show(part)
 
     def _is_visible(self, path: Path) -> bool:
-        return any(path.is_relative_to(shown) for shown in (*map(Path, SYSTEM), *self.folders))
+        return any(path.is_relative_to(shown) for shown in (*map(Path, SYSTEM), *self.shown))
+
+
+def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:
+    """Return the folders of the interpreters that pyenv uses for the project."""
+    base = Path(variables.get("PYENV_ROOT") or home / ".pyenv")
+    files = [root / ".python-version", base / "version"]
+    named = variables.get("PYENV_VERSION") or next((file.read_text() for file in files if file.is_file()), "")
+    versions = [base / "versions" / name for name in re.split(r"[:\s]+", named) if re.fullmatch(r"[\w.+-]+", name)]
+    return [version / "bin" for version in versions if any(version.glob("lib/python3*/os.py"))]
 
 
 def _hops(program: Path) -> Iterator[Path]:
@@ -151,4 +185,4 @@ def _hops(program: Path) -> Iterator[Path]:
             yield program.parent.resolve() / program.name
         if not program.is_symlink():
             return
-        program = program.parent / program.readlink()
+        program = Path(os.path.normpath(program.parent.resolve() / program.readlink()))

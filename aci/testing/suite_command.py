@@ -293,12 +293,13 @@ def _python_command(
         is_split = len(set(tested) - {ROOT}) > 1
         return join_pytest(pytest, tested) if is_split else prefix_folder(folder, pytest), version
     if not found["start"]:
+        python = str(found["python"])
+        path = workspace.run(f"command -v {shlex.quote(python)}", 60, session).text.strip() or python
         install = "Choose an image that has it with --image."
         if workspace.kind != "docker":
-            install = f"Install it, with the tests' other packages: {found['python']} -m pip install pytest."
+            install = f"Install what the tests need in an environment, such as .venv: {path} -m pip install pytest."
         raise UsageError(
-            f"The repository's tests seem to need pytest, but {found['python']} does not have it.",
-            f"{install} {NEEDS_TEST}",
+            f"The repository's tests seem to need pytest, but {path} does not have it.", f"{install} {NEEDS_TEST}"
         )
     options = [str(option) for option in found["start"]]
     return prefix_folder(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version

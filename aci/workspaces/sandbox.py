@@ -48,8 +48,8 @@ def open(options: WorkspaceOptions) -> Workspace:
         if text:
             options.say(text)
     tools = Tools(python, os.environ, checkout)
-    mounted = [str(path.relative_to(checkout)) for path in tools.folders if path.is_relative_to(checkout)]
-    tools.folders |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
+    mounted = [str(path.relative_to(checkout)) for path in tools.shown if path.is_relative_to(checkout)]
+    tools.shown |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
     family = CloneFamily(options, generated, PACKAGES, mounted)
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 
@@ -167,8 +167,10 @@ class SandboxHost:
             inside.share(self._clone.part(part), path)
         for part, path in (("inbox", self.inbox), ("store.git", self.store)):
             inside.share(self._clone.part(part), path)
-        for shown, source in self._tools.folders.items():
+        for shown, source in self._tools.shown.items():
             inside.show(source, shown)
+        for link, text in self._tools.links.items():
+            inside.add("--symlink", text, str(link))
         if self._archive:
             inside.show(self._archive)
         if folder := self._options.set_up_folder:

@@ -12,6 +12,7 @@ from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
 from aci.proof.suite_selection import has_large_suite, nearest_tests
 from aci.repository.patch import is_test
+from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import limit_per_test, run_tests
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.prompts.opening_prompt import places
@@ -19,7 +20,7 @@ from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from aci.testing.suite_results import SuiteReport, TestResult
     from agent.engine.task import Task
@@ -33,6 +34,7 @@ be slow."""
 MOST_RERUNS, RERUN_SHARE = 3, 0.25
 """Maximum number of cut-off tests that are rerun one by one to see whether they hang, and the share of the remaining
 time that each may take."""
+_NO_MODULE = re.compile(r"(ModuleNotFoundError: No module named '(\w+)[^'\n]*')")
 NEAREST = 12
 """Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
 given ones."""
@@ -74,6 +76,8 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
         return nothing | {"summary": f"{error.message} {error.fix}"}
     finally:
         task.workspace.restore(task.tree)
+    if obstacle := _missing_package(task, shown or report):
+        return nothing | {"command": report.command, "summary": obstacle}
     report = replace(report, results=tuple(rerun.get(result.id, result) for result in report.results))
     if not near:
         _save_baseline(task, report)
@@ -128,6 +132,26 @@ def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
     likely = [(hit["path"], hit.get("name", "")) for hit in (*found["functions"], *found["files"])]
     near = nearest_tests(task.trees, task.tree, [place for place in likely if not is_test(place[0])], NEAREST)
     return tuple(dict.fromkeys(file for file in (*files, *near) if file.endswith(".py")))
+
+
+def _missing_package(task: Task, report: SuiteReport) -> str:
+    """Return the cause and what to do if no test could run because a package is not installed; "" otherwise."""
+    if report.passed or any(result.outcome == "failed" for result in report.results):
+        return ""
+    found = _NO_MODULE.search(report.output.decode("utf-8", "replace"))
+    if not found or _is_own(found[2], task.trees.files(task.tree)):
+        return ""
+    workspace = task.workspace
+    python = workspace.run("command -v python3 || command -v python", session=HARNESS_SESSION).text.strip() or "Python"
+    fix = f"Install what the tests need there: {python} -m pip install {found[2]}."
+    if workspace.kind == "local":
+        fix += " Or use --workspace sandbox, which sets up an environment, or make one in the folder .venv."
+    return f"The tests cannot be collected: {found[1]} ({python}). {fix}"
+
+
+def _is_own(module: str, files: Collection[str]) -> bool:
+    """Return whether the repository has a package or module of this name."""
+    return any(f"/{path}".endswith((f"/{module}.py", f"/{module}/__init__.py")) for path in files)
 
 
 def _save_baseline(task: Task, report: SuiteReport) -> None:
