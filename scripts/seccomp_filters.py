@@ -27,7 +27,7 @@ PROCESSORS = {"x86_64": ("amd64", 0xC000003E), "aarch64": ("arm64", 0xC00000B7)}
 """The names of a processor in the profile, and its number in seccomp(2)."""
 
 ALLOW, DENY = 0x7FFF0000, 0x00050000
-COMPARISONS = {"SCMP_CMP_LT": 2, "SCMP_CMP_EQ": 4, "SCMP_CMP_MASKED_EQ": 7}
+COMPARISONS = {"SCMP_CMP_NE": 1, "SCMP_CMP_LT": 2, "SCMP_CMP_EQ": 4, "SCMP_CMP_MASKED_EQ": 7}
 WORD = 0xFFFFFFFF
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 SETUID = 0o4000
@@ -83,9 +83,13 @@ def counting_rules() -> Iterator[Rule]:
 
 
 def denied_rules() -> Iterator[Rule]:
-    """Yield what is denied in addition to the profile: input for another program of a terminal, and setuid files."""
+    """Yield what is denied in addition to the profile: input for another program of a terminal, setuid files, limits of
+    other processes, and what counts for the whole machine or all programs of a user."""
     for request in (TIOCSTI, TIOCLINUX):
         yield "ioctl", DENY | errno.EPERM, [Comparison(1, COMPARISONS["SCMP_CMP_MASKED_EQ"], WORD, request)]
+    not_equal = COMPARISONS["SCMP_CMP_NE"]
+    yield "prlimit64", DENY | errno.EPERM, [Comparison(0, not_equal, 0, 0), Comparison(2, not_equal, 0, 0)]
+    yield from ((call, DENY | errno.ENOSYS, []) for call in ("io_setup", "mq_open"))
     for call, argument in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2)):
         yield call, DENY | errno.EPERM, [Comparison(argument, COMPARISONS["SCMP_CMP_MASKED_EQ"], SETUID, SETUID)]
 

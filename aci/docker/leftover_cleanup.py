@@ -90,7 +90,7 @@ def dead_workspaces() -> Iterator[Path]:
 def remove_folder(folder: Path) -> None:
     """Remove a folder that may contain read-only folders or thousands of nested levels, which rm handles without
     recursion."""
-    open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
+    open_up = ["chmod", "-R", "u+rwX", "--", str(folder)]
     for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
         if folder.exists():
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)

@@ -12,10 +12,11 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment import plan_for
 from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
@@ -28,6 +29,7 @@ from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.file_limits import open_regular
 
 READY, FILES = "ready", "files"
 """The file that marks a complete environment, and the folder to which set-up can write."""
@@ -36,6 +38,7 @@ MOST_ENVIRONMENTS = 10
 """Number of environments that are kept."""
 
 GENERATED = "generated.tar"
+MOST_GENERATED = 500_000_000
 _SAVE_GENERATED = (
     "git ls-files -o -i --exclude-standard -z | grep -zvE '(^|/)(__pycache__|[.]pytest_cache|node_modules|build)/' "
     f"| tar --null -cf {{folder}}/{GENERATED} -T -"
@@ -96,15 +99,18 @@ def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions)
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions) -> None:
     _remove_oldest(folder.parent)
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / FILES).mkdir(parents=True, mode=0o700)
+    remove_folder(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / FILES).mkdir()
     here = replace(options, set_up_folder=folder / FILES)
     with closing(open_workspace("sandbox", here)) as opened:
         assert isinstance(opened, PosixWorkspace)
         place = SandboxPlace(opened, folder / FILES)
         HostSetup(_relocated(plan, folder / FILES), options, settings, place=place).run()
     if (folder / FILES / "venv").is_symlink():
-        raise WorkspaceError("The set-up replaced its environment with a link.", "Do not trust this repository.")
+        raise WorkspaceError("The set-up replaced its environment by a link.", "Do not trust this repository.")
+    with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
+        (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
     (folder / READY).touch()
 
 
@@ -112,7 +118,7 @@ def _remove_oldest(parent: Path) -> None:
     """Remove all but the last used environments."""
     used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
     for folder in sorted(used, key=lambda each: used[each], reverse=True)[MOST_ENVIRONMENTS - 1 :]:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 @dataclass(frozen=True, slots=True)

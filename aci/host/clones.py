@@ -20,6 +20,13 @@ from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 PARTS = ("repo", "scratch", "harness", "home", "inbox", "tmp")
+FOLDER = "/swe-agent"
+"""The folder of the harness's own files in a sandbox."""
+
+PACKAGES, OBJECTS = f"{FOLDER}/packages", f"{FOLDER}/objects"
+"""Where a sandbox shows the checkout's folders `node_modules`, and the git objects of the base."""
+
+_ALTERNATES = "objects/info/alternates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +43,26 @@ class Clone:
         """Return the path of one of PARTS, or of `store.git`."""
         return str(self.folder / name)
 
+    def renew(self, name: str) -> str:
+        """Replace a part by an empty folder, and return its path."""
+        remove_folder(self.folder / name)
+        (self.folder / name).mkdir()
+        return str(self.folder / name)
+
 
 class CloneFamily:
     """The clones of one base, and a folder with pristine copies of its history and store, which the last clone
     removes.
 
-    Each clone gets the `generated` files; their folders `node_modules` are shown in `packages_in`, if that is given.
-    `mounted` are paths in a clone at which the sandbox shows other folders.
+    Each clone gets the `generated` files. If `is_sandboxed`, the folders in PACKAGES and OBJECTS are shown in the
+    workspace under these paths, and other folders at the `mounted` paths in the clone.
     """
 
     def __init__(
         self,
         options: WorkspaceOptions,
         generated: GeneratedFiles,
-        packages_in: str = "",
+        is_sandboxed: bool = False,
         mounted: Sequence[str] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
@@ -57,7 +70,7 @@ class CloneFamily:
         self._active: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
-        self._generated, self._packages_in = generated, packages_in
+        self._generated, self._is_sandboxed = generated, is_sandboxed
         ignored = [*mounted, *generated.copied, *generated.written, *generated.packages]
         try:
             (self.folder / "owner").write_text(process_owner.own_mark())
@@ -90,7 +103,10 @@ class CloneFamily:
                 home / "store.git",
                 home / "repo",
             )
-            self._generated.put(home / "repo", self._packages_in)
+            self._generated.put(home / "repo", PACKAGES if self._is_sandboxed else "")
+            if self._is_sandboxed:
+                for part, shown in (("repo/.git", "history"), ("store.git", "store")):
+                    (home / part / _ALTERNATES).write_text(f"{OBJECTS}/{shown}\n")
         except BaseException:
             self.remove(name)
             raise
@@ -129,4 +145,4 @@ def _borrow(source: Path, target: Path) -> None:
     """
     shutil.copytree(source, target, ignore=lambda folder, names: names if folder == f"{source}/objects" else ())
     (target / "objects/info").mkdir()
-    (target / "objects/info/alternates").write_text(f"{source}/objects\n")
+    (target / _ALTERNATES).write_text(f"{source}/objects\n")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from aci.docker.disk_space import DiskSpace, free_bytes
+from aci.docker.disk_space import DiskSpace
+from trajectories.errors import WorkspaceError
 
 BYTES_PER_FILE = 10 << 10
 _INTERVAL = 0.2  # seconds between two checks of the free space
-_MEASURING = 16  # files are counted again once free space has fallen by this fraction of the limit
+_MEASURING = 16  # files are counted again once free space or files have fallen by this fraction of the limit
 _BEYOND = 1.05  # tolerated growth after processes were ended, since removing files may write a little
 _PAUSE = 4.0  # after counting, this many times its duration passes before the next count
 
 
 class DiskWatch:
-    """A thread that calls `end_all` if the files in `folder` exceed `limit` bytes, or its disk is nearly full."""
+    """A thread that calls `end_all` if the files in `folders` exceed `limit` bytes, or their disk is nearly full."""
 
-    def __init__(self, folder: Path, limit: int, end_all: Callable[[], None]) -> None:
-        self._folder, self._limit, self._end_all = folder, limit, end_all
-        self._space = DiskSpace([str(folder)])
+    def __init__(self, folders: Sequence[Path], limit: int, end_all: Callable[[], None]) -> None:
+        self._folders, self._limit, self._end_all = folders, limit, end_all
+        self._space = DiskSpace([str(folders[0])])
+        self._at_start = _free(folders[0])
         self._allowed = 1.0
         self._short_at = float("-inf")
         self._notice = b""
@@ -45,25 +49,29 @@ class DiskWatch:
         self._thread.join(10.0)
 
     def _watch(self) -> None:
-        measured_at, next_count = self._space.free, 0.0
+        counted, next_count = self._at_start, 0.0
         while not self._stop.wait(_INTERVAL):
             try:
                 if self._space.is_short():
                     self._short_at = time.monotonic()
-                    self._end(f"only {self._space.free / 2**20:,.0f} MiB are free on the disk of {self._folder.parent}")
+                    self._end(f"only {self._space.free / 2**20:,.0f} MiB are free")
                     self._space.reset_floor()
-                free = free_bytes(str(self._folder))
-                if measured_at - free > self._limit / _MEASURING and time.monotonic() > next_count:
+                free = _free(self._folders[0])
+                grown = max(counted.bytes - free.bytes, (counted.files - free.files) * BYTES_PER_FILE)
+                if grown > self._limit / _MEASURING and time.monotonic() > next_count:
                     began = time.monotonic()
-                    self._check_usage()
+                    self._check_usage(free)
                     next_count = time.monotonic() + _PAUSE * (time.monotonic() - began)
-                    measured_at = free
-                measured_at = max(measured_at, free)
-            except OSError:  # the folder is being removed
+                    counted = free
+                counted = Space(max(counted.bytes, free.bytes), max(counted.files, free.files))
+            except (OSError, WorkspaceError):  # the folder is being removed, or the sandbox could not be restarted
                 continue
 
-    def _check_usage(self) -> None:
-        size, count = folder_usage(self._folder)
+    def _check_usage(self, free: Space) -> None:
+        found = [folder_usage(folder) for folder in self._folders]
+        size, count = sum(each.bytes for each in found), sum(each.files for each in found)
+        if not all(each.is_complete for each in found):  # everything that was written since the start may be there
+            size, count = max(size, self._at_start.bytes - free.bytes), max(count, self._at_start.files - free.files)
         share = max(size / self._limit, count * BYTES_PER_FILE / self._limit)
         if share <= 1.0:
             self._allowed = 1.0
@@ -82,14 +90,27 @@ class DiskWatch:
             )
 
 
-def folder_usage(folder: Path) -> tuple[int, int]:
-    """Return the bytes that the files in a folder take on disk, and their number. Links are not followed."""
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Numbers of bytes and files. `is_complete` is false if some folders could not be read."""
+
+    bytes: int
+    files: int
+    is_complete: bool = True
+
+
+def folder_usage(folder: Path) -> Space:
+    """Return what the files in a folder take on disk. Links are not followed, and paths may have any length."""
     size = count = 0
-    for place, folders, names in os.walk(folder):
+    unreadable: list[OSError] = []
+    for _, folders, names, descriptor in os.fwalk(folder, onerror=unreadable.append):
         for name in (*folders, *names):
-            try:
-                size += Path(place, name).lstat().st_blocks * 512
-            except OSError:
-                continue
-            count += 1
-    return size, count
+            with suppress(OSError):
+                size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
+                count += 1
+    return Space(size, count, not unreadable)
+
+
+def _free(folder: Path) -> Space:
+    found = os.statvfs(folder)
+    return Space(found.f_bavail * found.f_frsize, found.f_favail)

@@ -22,11 +22,13 @@ from aci.observation.output_text import mask_secrets
 from aci.repository.untracked_files import ignored_files, lines_with
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
+from trajectories.git_store.tree_listing import Entry
 
 MOST_PROJECTS = 50
 MOST_MODULE_BYTES = 5_000_000
 MOST_BYTES = 500_000_000
 COMPILED = (".so", ".pyd", ".dylib")
+_VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|json|h|hpp)|VERSION\w*")
 SECRET_NAME = re.compile(
     r"(?i)secret|credential|passw|token|private|(?:^|_)keys?(?:_|\.)|local_?settings|settings_?local"
 )
@@ -54,15 +56,13 @@ class GeneratedFiles:
         """Put the files into a clone. Links lead to the original packages, or to copies of them in `packages_in`, a
         folder that exists only in the workspace."""
         for name, source in self.copied.items():
-            target = clone / name
             if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
+                shutil.copytree(source, clone / name, symlinks=True, ignore=_links)
             else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, target)
+                shutil.copy2(source, clone / name, follow_symlinks=False)
         for name, content in self.written.items():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            (clone / name).write_bytes(content)
+            with (clone / name).open("xb") as file:
+                file.write(content)
         for name, source in self.packages.items():
             _link_packages(source, clone / name, Path(packages_in, name) if packages_in else source)
 
@@ -82,22 +82,29 @@ def find_generated_files(
     """Return the files that a clone of the user's repository needs. `may_copy` asks the user about a file that looks
     like a secret."""
     source, found = options.repository, GeneratedFiles()
-    tracked = set(options.trees.files(options.base.tree))
-    folders = {posixpath.dirname(path) for path in tracked}
-    files, packages = [], []
+    tracked = options.trees.files(options.base.tree)
+    folders = _real_folders(tracked, source.root)
+    files = []
     for path in ignored_files(source.root) if not (source.bare or source.plain) else ():
         name = path.rstrip("/")
-        if name.endswith("/node_modules") or name == "node_modules":
-            packages.append(name)
-        elif posixpath.dirname(name) in folders and not _is_in_environment(source.root, name):
+        if posixpath.dirname(name) not in folders or (source.root / name).is_symlink():
+            continue
+        if path.endswith("/") and posixpath.basename(name) == "node_modules":
+            found.packages[name] = source.root / name
+        elif not _is_in_environment(source.root, name):
             files.append(path)
-    found.packages = {name: source.root / name for name in packages}
-    declared = {path: template for path, template in _declared(source, tracked) if path not in tracked}
+    declared = {
+        path: template
+        for path, template in _declared(source, tracked)
+        if path not in tracked
+        and posixpath.dirname(path) in folders
+        and _VERSION_NAME.fullmatch(posixpath.basename(path))
+    }
     modules = [path for path in files if path.endswith((".py", ".pyi")) and path not in declared]
     imported = _imported(source, {_stem(path) for path in modules})
     wanted = [path for path in modules if _stem(path) in imported]
     wanted += [path for path in files if path.endswith((*COMPILED, ".egg-info/"))]
-    wanted += [path for path in declared if (source.root / path).is_file()]
+    wanted += [path for path in files if path in declared]
     for path in sorted(wanted):
         _add(found, source.root, path, may_copy)
     for path, template in declared.items():
@@ -114,7 +121,7 @@ def _add(found: GeneratedFiles, root: Path, path: str, may_copy: Callable[[str],
     file = root / path
     if file.is_symlink() or not (file.is_dir() or file.is_file()):
         return
-    if path.endswith((".py", ".pyi")):
+    if file.is_file() and not path.endswith(COMPILED):
         if file.stat().st_size > MOST_MODULE_BYTES:
             return
         text = file.read_text("utf-8", "replace")
@@ -171,9 +178,11 @@ def _table(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def _version_file(template: str, version: str) -> bytes:
     """Return the content of a version file as setuptools-scm writes it."""
     parts = tuple(int(part) if part.isdigit() else part for part in re.split(r"[.+]", version))
-    with suppress(LookupError, ValueError, AttributeError):
-        if template:
-            return template.format(version=version, version_tuple=parts, scm_version=version).encode()
+    values = {"version": version, "version_tuple": repr(parts), "scm_version": version}
+    if template and set(re.findall(r"\{(\w*)[^}]*\}", template)) <= values.keys():
+        return re.sub(
+            r"\{(\w+)\}", lambda match: values[match[1]], template.replace("{version!r}", repr(version))
+        ).encode()
     return _VERSION_FILE.format(version=version, version_tuple=parts).encode()
 
 
@@ -192,8 +201,22 @@ def _installed(python: ProjectPython | None, path: str) -> Path | None:
     for packages in python.prefix.glob("lib/python3*/site-packages") if python else ():
         for name in (path.removeprefix("src/"), path.removeprefix("lib/"), path):
             if (packages / name).is_file():
-                return packages / name
+                found = packages / name
+                return found if found.resolve() == packages.resolve() / name and not found.is_symlink() else None
     return None
+
+
+def _real_folders(tracked: Mapping[str, Entry], root: Path) -> set[str]:
+    """Return the folders with tracked files, without those that are links in the checkout or below one."""
+    return {
+        folder
+        for folder in {posixpath.dirname(path) for path in tracked}
+        if not any((root / parent).is_symlink() for parent in (folder, *map(str, Path(folder).parents)))
+    }
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if Path(folder, name).is_symlink()]
 
 
 def _is_in_environment(root: Path, path: str) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aci.runtime.workspace import WorkspaceOptions
+from trajectories.file_limits import open_regular
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile")
 FOLDERS = (".venv", "venv")
@@ -108,7 +109,7 @@ def _kept_elsewhere(
 
 def _newest(folder: Path, pattern: str) -> list[Path]:
     """Return the matching subfolders, the last one made first."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         return sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
     return []
 
@@ -119,7 +120,8 @@ def _digest(path: Path) -> str:
 
 
 def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    name = re.sub(r"[-_.]+", "-", name).lower()
+    return name if re.fullmatch(r"[a-z0-9-]+", name) else ""
 
 
 def _tables(file: Path) -> dict[str, dict[str, object]]:
@@ -143,7 +145,7 @@ def _has_python(folder: Path) -> bool:
 
 def _read(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             return opened.read(MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""

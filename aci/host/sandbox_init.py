@@ -22,13 +22,15 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 1 << 20
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 PR_SET_DUMPABLE = 4
 LIMITS = {
-    name: getattr(resource, f"RLIMIT_{name.upper()}") for name in ("nproc", "fsize", "nofile", "core", "data", "stack")
+    name: getattr(resource, f"RLIMIT_{name.upper()}")
+    for name in ("nproc", "fsize", "nofile", "core", "data", "sigpending", "msgqueue")
 }
 
 Programs = dict[int, socket.socket]
@@ -42,6 +44,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a process 1 ignores it then
     signal.signal(signal.SIGCHLD, lambda *_: None)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    with contextlib.suppress(OSError):  # without memory, the kernel should end the sandbox, not the user's programs
+        Path("/proc/self/oom_score_adj").write_text("500")
     ended, wake = os.pipe()
     for end in (ended, wake):
         os.set_blocking(end, False)
@@ -73,6 +77,10 @@ def answer(requests: socket.socket, poll: select.poll, programs: Programs) -> bo
     if not data:
         return False
     request = json.loads(data)
+    if len(descriptors) < (1 if request["terminal"] else 3):  # the limit of open files was reached
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return True
     control = socket.socket(fileno=descriptors.pop())
     try:
         if request["terminal"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from aci.host.visible_paths import INIT, add_own_files, own_interpreter, system_
 from aci.runtime.process_channel import PipeChannel
 from trajectories.errors import WorkspaceError
 
-_START = 20.0  # seconds
+_START, _END = 20.0, 20.0  # seconds
 _MOST_BYTES = 1 << 20
 _GONE = -9
 
@@ -37,10 +38,20 @@ class Sandbox:
             stack.callback(theirs.close)
             errors = stack.enter_context(tempfile.TemporaryFile())
             words, descriptors = inside.command(filters, stack)
+            info, info_end = os.pipe()
+            stack.callback(os.close, info)
+            words[-1:] = ["--info-fd", str(info_end), "--"]
             words += [str(own_interpreter()), "-I", "-S", INIT, str(theirs.fileno())]
-            descriptors.append(theirs.fileno())
-            self._process = _launcher().submit(_start, words, descriptors, errors.fileno()).result()
+            try:
+                self._process = (
+                    _launcher()
+                    .submit(_start, words, [*descriptors, theirs.fileno(), info_end], errors.fileno())
+                    .result()
+                )
+            finally:
+                os.close(info_end)
             theirs.close()
+            self._init = _open_init(info)
             ours.settimeout(_START)
             try:
                 ready = ours.recv(10)
@@ -94,6 +105,14 @@ class Sandbox:
     def end(self) -> None:
         """End all processes of the sandbox. May be called twice."""
         self._requests.close()
+        if self._init >= 0:
+            with suppress(OSError):
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)
+            poll = select.poll()
+            poll.register(self._init, select.POLLIN)
+            poll.poll(_END * 1000)  # the kernel ends all processes of the namespace before its first one
+            os.close(self._init)
+            self._init = -1
         self._process.kill()
         self._process.wait()
 
@@ -200,6 +219,13 @@ def _start(words: Sequence[str], descriptors: Sequence[int], errors: int) -> sub
         )
     except OSError as error:
         raise failure(str(error)) from error
+
+
+def _open_init(info: int) -> int:
+    """Return a descriptor of a sandbox's first process, from bubblewrap's information; -1 if there is none."""
+    with suppress(OSError, ValueError, KeyError):
+        return os.pidfd_open(json.loads(os.read(info, 10_000))["child-pid"])
+    return -1
 
 
 def _not_started(reason: str) -> WorkspaceError:

@@ -15,10 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from aci.host.bubblewrap import SHARED_MEMORY, Inside
+from aci.host.clones import FOLDER
 from aci.host.project_python import ProjectPython
-
-FOLDER = "/swe-agent"
-"""The folder of the harness's own files in a sandbox."""
 
 INIT = f"{FOLDER}/sandbox_init.py"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
@@ -34,6 +32,12 @@ _TOOLS = (
     *("ruby", "perl", "php", "git", "gcc", "make", "uv", "tox", "nox", "poetry", "pdm", "hatch"),
 )
 """Programs that are shown if they are outside of the system's folders."""
+
+_INSTALLATIONS = (
+    *("pyvenv.cfg", "lib*/python3*/os.py", "include/node", "lib/node_modules/npm", "package.json", "pkg/tool"),
+    *("lib/modules", "lib/ruby", "lib/perl5", "lib/gcc", "libexec/git-core"),
+)
+"""Files and folders of which each is a sign of an interpreter's or compiler's installation."""
 
 _CACHES = {
     "GOMODCACHE": ("go/pkg/mod", ("",)),
@@ -92,7 +96,8 @@ class Tools:
 
     def __init__(self, python: ProjectPython | None, variables: Mapping[str, str], root: Path) -> None:
         self._home = Path(variables.get("HOME") or Path.home())
-        self._hidden = (self._home, root, Path("/tmp"), Path("/etc"))
+        self._homes = (self._home, self._home.resolve(), Path.home())
+        self._hidden = (*self._homes, root, root.resolve(), Path("/tmp"), Path("/etc"))
         self.shown: dict[Path, Path] = {}
         self.links: dict[Path, str] = {}
         self.variables: dict[str, str] = {}
@@ -136,9 +141,10 @@ class Tools:
                 self._show(hop)
 
     def _is_installation(self, prefix: Path) -> bool:
-        """Return whether the folder holds nothing but an installation, unlike a user's ~/.local."""
-        is_private = prefix.parent == self._home and prefix.name.startswith(".")
-        return len(prefix.parts) > 2 and prefix.is_dir() and not is_private and self._may_show(prefix)
+        """Return whether the folder looks like the installation of a program, unlike a user's ~/.local."""
+        is_private = prefix.parent in self._homes and prefix.name.startswith(".")
+        looks_right = any(any(prefix.glob(pattern)) for pattern in _INSTALLATIONS)
+        return len(prefix.parts) > 2 and looks_right and not is_private and self._may_show(prefix)
 
     def _show(self, path: Path) -> None:
         if not self._is_visible(path):
@@ -165,7 +171,7 @@ class Tools:
                         self._show(part)
 
     def _is_visible(self, path: Path) -> bool:
-        return any(path.is_relative_to(shown) for shown in (*map(Path, SYSTEM), *self.shown))
+        return any(path.is_relative_to(shown) for shown in (*map(Path, SYSTEM), Path("/etc"), *self.shown))
 
 
 def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:

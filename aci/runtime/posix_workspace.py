@@ -138,7 +138,6 @@ SESSION_ENVIRONMENT = {
     "TERM": "dumb",
     "PIP_PROGRESS_BAR": "off",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "npm_config_manage_package_manager_versions": "false",  # pnpm would download the version that a project names
     "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would remain valid if its source is restored within the same second
 }
 """Variables in the environment of every session."""

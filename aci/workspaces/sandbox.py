@@ -13,27 +13,28 @@ from aci.docker.container_limits import parse_size
 from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.environments.host_environment import GENERATED
 from aci.host.bubblewrap import FilterKind, Inside, missing_part
-from aci.host.clones import CloneFamily
+from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily
 from aci.host.disk_watch import DiskWatch
 from aci.host.generated_files import find_generated_files
 from aci.host.project_python import describe_python, project_python
 from aci.host.sandbox_process import Sandbox
-from aci.host.visible_paths import FOLDER, SYSTEM, Tools, add_own_files, system_contents
+from aci.host.visible_paths import SYSTEM, Tools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
 from aci.runtime.workspace import Workspace, WorkspaceOptions
 
-HOME = "/home/user"
-PACKAGES = f"{FOLDER}/packages"
-"""The folder in which the checkout's folders `node_modules` are shown."""
-
+HOME = f"{FOLDER}/home"
 KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYENV_VERSION", "JAVA_HOME", "GOROOT")
 """Variables of the user's environment that commands see."""
 
-OPEN_FILES = 65536
-_OWN = ("/", "/tmp", "/home", HOME, "/root", "/opt", "/mnt", "/srv", "/var/tmp")
-_USED = (*SYSTEM, "/etc", "/proc", "/dev", "/sys", "/run", FOLDER)
+OPEN_FILES = 4096
+ARCHIVE = f"{FOLDER}/generated.tar"
+HARNESS_PROCESSES = 100
+"""Number of processes that the harness can start if the agent has started as many as it may."""
+
+_OWN = ("/", "/tmp", "/home", "/root", "/opt", "/mnt", "/srv")
+_USED = (*SYSTEM, "/etc", "/proc", "/dev", "/sys", "/run", "/var/tmp", FOLDER)
 
 
 def open(options: WorkspaceOptions) -> Workspace:
@@ -50,7 +51,7 @@ def open(options: WorkspaceOptions) -> Workspace:
     tools = Tools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.shown if path.is_relative_to(checkout)]
     tools.shown |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
-    family = CloneFamily(options, generated, PACKAGES, mounted)
+    family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 
 
@@ -76,7 +77,7 @@ class SandboxHost:
         self._family, self._tools, self._options, self._filters = family, tools, options, kind
         self._clone = family.create()
         self._lock, self._removed = Lock(), False
-        archive = options.environment and options.environment.parent / GENERATED
+        archive = options.environment and options.environment.parent.parent / GENERATED
         self._archive = archive if archive and archive.is_file() else None
         self._limits = {
             "nproc": options.processes,
@@ -84,6 +85,8 @@ class SandboxHost:
             "data": parse_size(options.memory),
             "nofile": min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
             "core": 1,  # with 0, a program that receives cores would still be started
+            "sigpending": 4096,
+            "msgqueue": 0,
         }
         try:
             self._sandbox = Sandbox(self._contents(), kind)
@@ -91,12 +94,13 @@ class SandboxHost:
             family.remove(self._clone.name)
             raise
         if self._archive:
-            self._unpack_generated(self._archive)
-        self._watch = DiskWatch(self._clone.folder, parse_size(options.disk), self._restart)
+            self._unpack_generated()
+        folders = [self._clone.folder, *filter(None, [options.set_up_folder])]
+        self._watch = DiskWatch(folders, parse_size(options.disk), self._restart)
 
     def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
         env = self._harness_environment(extra) if for_harness else self.environment(extra)
-        limits = {} if for_harness else self._limits
+        limits = self._limits | ({"nproc": self._limits["nproc"] + HARNESS_PROCESSES} if for_harness else {})
 
         def start(words: Sequence[str]) -> Channel:
             return self._sandbox.start(words, env, "/", limits, trusted=for_harness)
@@ -139,9 +143,9 @@ class SandboxHost:
         self._sandbox.end()
         self._family.remove(self._clone.name)
 
-    def _unpack_generated(self, archive: Path) -> None:
+    def _unpack_generated(self) -> None:
         """Unpack the files that set-up has generated in the repository. It runs in the sandbox, as set-up did."""
-        words = ["tar", "-xf", str(archive), "-C", self.root]
+        words = ["tar", "-xf", ARCHIVE, "-C", self.root]
         program = self._sandbox.start(words, self._harness_environment({}), "/", self._limits)
         program.code(60.0)
         program.close(group=True)
@@ -157,22 +161,42 @@ class SandboxHost:
         return {"PATH": self._tools.variables["PATH"], "HOME": HOME, **extra}
 
     def _contents(self) -> Inside:
+        """Return the contents of the sandbox. No process of it may run, since some mount points are in its files.
+
+        Where the agent could replace a parent of a mount point by a link, bubblewrap would follow it on this machine.
+        So /tmp is new each time, and what belongs into a folder of the clone that is now a link is left out.
+        """
         inside = system_contents()
         add_own_files(inside, HOME)
-        inside.share(self._clone.part("tmp"), "/tmp")
+        inside.share(self._clone.renew("tmp"), "/tmp")
         inside.add("--symlink", "/tmp", "/var/tmp")
-        for objects in (self._family.history / "objects", self._family.store / "objects"):
-            inside.show(objects)
+        for objects, name in ((self._family.history, "history"), (self._family.store, "store")):
+            inside.show(objects / "objects", f"{OBJECTS}/{name}")
         for part, path in (("home", HOME), ("repo", self.root), ("scratch", self.scratch), ("harness", self.harness)):
             inside.share(self._clone.part(part), path)
         for part, path in (("inbox", self.inbox), ("store.git", self.store)):
             inside.share(self._clone.part(part), path)
+        for name in ("config", "info"):  # git runs programs that they name
+            inside.show(self._family.store / name, f"{self.store}/{name}")
         for shown, source in self._tools.shown.items():
-            inside.show(source, shown)
+            if self._is_safe(shown):
+                inside.show(source, shown)
         for link, text in self._tools.links.items():
-            inside.add("--symlink", text, str(link))
+            if not link.is_relative_to(self.root):
+                inside.add("--symlink", text, str(link))
         if self._archive:
-            inside.show(self._archive)
+            inside.show(self._archive, ARCHIVE)
         if folder := self._options.set_up_folder:
             inside.share(folder, folder)
         return inside
+
+    def _is_safe(self, path: Path) -> bool:
+        """Return whether no part of a path in the repository is a link there."""
+        if not path.is_relative_to(self.root):
+            return True
+        place = Path(self._clone.part("repo"))
+        for name in path.relative_to(self.root).parts:
+            place = place / name
+            if place.is_symlink() or (place.exists() and not place.is_dir()):
+                return False
+        return True
