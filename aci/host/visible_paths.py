@@ -58,7 +58,7 @@ def system_contents() -> Inside:
             inside.show(path)
     if not own_interpreter().is_relative_to("/usr"):
         inside.show(own_interpreter().parents[1])
-    inside.add("--proc", "/proc")
+    inside.add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
     for path in (Path("/proc/keys"), Path("/proc/key-users")):
         if path.exists():
             inside.show("/dev/null", path)

@@ -1,4 +1,4 @@
-"""A container as the agent gets it, and things of the host that hostile programs must not reach."""
+"""A container and a sandbox as the agent gets them, and things of the host that hostile programs must not reach."""
 
 from __future__ import annotations
 
@@ -75,6 +75,20 @@ def listener() -> Iterator[Listener]:
     server.close()
 
 
+@pytest.fixture(
+    params=[pytest.param("docker", marks=pytest.mark.docker), pytest.param("sandbox", marks=pytest.mark.sandbox)]
+)
+def isolated_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of workspace that isolates."""
+    return str(request.param)
+
+
+@pytest.fixture
+def open_isolated(isolated_kind: str, open_ws: OpenWorkspace, make_repo: MakeRepo) -> Callable[..., PosixWorkspace]:
+    """`open_isolated({"more": "files"}, memory="256m")`: an isolated workspace of a small repository."""
+    return lambda files=None, **options: open_ws(isolated_kind, make_repo({**FILES, **(files or {})}), **options)
+
+
 @pytest.fixture
 def open_container(open_ws: OpenWorkspace, make_repo: MakeRepo) -> Callable[..., PosixWorkspace]:
     """`open_container({"more": "files"}, memory="256m")`: a container with a small repository."""
@@ -82,8 +96,8 @@ def open_container(open_ws: OpenWorkspace, make_repo: MakeRepo) -> Callable[...,
 
 
 @pytest.fixture
-def ws(open_container: Callable[..., PosixWorkspace]) -> PosixWorkspace:
-    return open_container(processes=256, memory="512m")
+def ws(open_isolated: Callable[..., PosixWorkspace]) -> PosixWorkspace:
+    return open_isolated(processes=256, memory="512m")
 
 
 @pytest.fixture

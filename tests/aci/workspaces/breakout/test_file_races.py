@@ -6,12 +6,12 @@ import pytest
 
 from trajectories.errors import SweAgentError
 
-pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.slow
 def test_links_out_of_workspace_are_refused(ws, marker):
-    ws.run("ln -s /etc/hostname out; ln -s / root; mkdir sub; ln -s ../../../../../.. sub/up")
+    ws.run("ln -s /etc/hostname out; ln -s / root; mkdir sub; ln -s ../../../../../../../../../.. sub/up")
     for path in ("out", "root/etc/hostname", "sub/up/etc/hostname", "../../etc/hostname", "/etc/hostname"):
         with pytest.raises(SweAgentError):
             ws.read(path)
@@ -36,7 +36,10 @@ def test_directory_swapped_for_link_causes_no_write_on_host(ws, marker):
 
 
 def test_hard_link_is_not_written_through(ws):
-    ws.run("echo outside > /tmp/outside; ln -f /tmp/outside README")
+    linked = ws.run("echo outside > /tmp/outside; ln -f /tmp/outside README")
+    if ws.kind == "sandbox":  # where /tmp is another mount
+        assert "cross-device" in linked.text
+        return
     tree = ws.snapshot().tree
     assert ws.options.trees.read(tree, "README") == b"outside\n"
     ws.restore(ws.options.base.tree)

@@ -6,9 +6,6 @@ import pytest
 
 from trajectories.errors import SweAgentError
 
-pytestmark = pytest.mark.docker
-
-
 def changed_paths(ws, tree: str) -> list[str]:
     return [change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)]
 

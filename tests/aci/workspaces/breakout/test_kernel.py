@@ -11,9 +11,6 @@ from aci.environments.setup_container import SetupContainer
 from tests.aci.workspaces.breakout.hostile import assert_refused, python
 from tests.conftest import IMAGE
 
-pytestmark = pytest.mark.docker
-
-
 def test_core_pattern_cannot_be_changed(ws, marker):
     path = Path("/proc/sys/kernel/core_pattern")
     before = path.read_text()
@@ -168,8 +165,9 @@ def test_hypervisor_sockets_and_io_uring_are_refused(ws):
 
 
 @pytest.mark.slow
-def test_set_up_container_has_same_system_call_filter(ws):
-    daemon = connect()
+@pytest.mark.docker
+def test_set_up_container_has_same_system_call_filter(open_container):
+    daemon, ws = connect(), open_container()
     with SetupContainer(daemon, IMAGE, ws.options) as container:
         assert container.run(python(FORBIDDEN_SOCKETS), {}, 20, where="/").output.strip() == "[]"
         assert container.run(python(COMMON_SOCKETS), {}, 20, where="/").code == 0

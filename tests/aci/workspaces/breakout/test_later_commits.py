@@ -47,7 +47,7 @@ def test_workspace_has_no_object_later_than_base(kind, open_ws, later_objects):
         assert str(repo) not in output
         assert "the fix" not in output
     alternates = ws.run(f"find .git {ws._host.store} -name alternates -size +0").text
-    assert not alternates or kind == "local"
+    assert not alternates or kind != "docker"  # of the base's objects only, as listed above
     for name in ("v1", "b1", "origin/main", "stash", "refs/notes/commits", "HEAD@{1}", "FETCH_HEAD", "ORIG_HEAD"):
         assert ws.run(f"git rev-parse -q --verify '{name}'").code != 0, name
     assert ws.run("git log --all --format=%s").text.split() == ["second", "The", "first", "commit"]

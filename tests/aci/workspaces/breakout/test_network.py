@@ -6,7 +6,7 @@ import pytest
 
 from tests.aci.workspaces.breakout.hostile import assert_refused, python
 
-pytestmark = [pytest.mark.slow, pytest.mark.docker]
+pytestmark = pytest.mark.slow
 
 CONNECT = """
 import socket, sys
@@ -70,4 +70,4 @@ sys.exit(struct.unpack_from("i", answer, 16)[0] != 0)
 
 def test_network_link_cannot_be_created_through_netlink(ws):
     assert_refused(ws, python(NETLINK))
-    assert ws.run("ls /sys/class/net").text.split() == ["lo"]
+    assert ws.run("cut -d: -f1 -s /proc/net/dev").text.split() == ["lo"]
