@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aci.repository.git_files import has_git_folder
 from agent.permissions.approvals import FORBIDDEN, Answer, Approval
 from agent.permissions.command_wrappers import is_git
+from agent.permissions.read_only_commands import is_read_only
 from agent.permissions.rule_store import StoredRule, parse_rules
 from agent.permissions.rules import Rule, offered_rule
 from agent.permissions.shell_parser import Line, parse_line
@@ -52,7 +53,10 @@ def _decide_command(line: Line, approval: Approval, deny: Sequence[Rule], kept: 
     why = approval.why or line.why or _outside_reason(line, approval)
     if why or not (line.commands or line.folder):
         return Decision(None, why=why or "it contains no command")
+    folders = _possible_folders(line, approval)
     asked = [words for words in line.commands if words[0] not in HARMLESS]
+    if set(line.writes) <= {NOWHERE}:
+        asked = [words for words in asked if not is_read_only(words, folders, approval.root)]
     covering = [next((each for each in kept if each.rule.covers(words)), None) for words in asked]
     if None not in covering:
         return _allow([each for each in covering if each])
@@ -82,16 +86,20 @@ def _allow(by: Sequence[StoredRule]) -> Decision:
     return Decision(True, tuple(dict.fromkeys(each.rule for each in by)), who)
 
 
+def _possible_folders(line: Line, approval: Approval) -> list[str]:
+    """Return the folders in which the line's commands may run: a shell stays where it is if a folder does not exist."""
+    start = approval.folder or approval.root
+    return [start, str(Path(start, line.folder))] if line.folder else [start]
+
+
 def _outside_reason(line: Line, approval: Approval) -> str:
     """Return why the line may affect files outside the workspace or git's own files; "" if it does not."""
     root, start = approval.root, approval.folder or approval.root
     if start != root and not is_plain_path(start, root, root):
         return "the shell is in a folder outside the workspace, or behind a link"
-    folders = [start]
-    if line.folder:
-        if line.folder.startswith("/") or not is_plain_path(line.folder, start, root):
-            return f"it changes to the folder {line.folder}"
-        folders.append(str(Path(start, line.folder)))  # the shell stays in `start` if this folder does not exist
+    folders = _possible_folders(line, approval)
+    if line.folder and (line.folder.startswith("/") or not is_plain_path(line.folder, start, root)):
+        return f"it changes to the folder {line.folder}"
     if folders != [root] and any(map(is_git, line.commands)):
         return "it runs git in a folder that may be a repository of its own"
     for path in line.writes:
