@@ -43,13 +43,13 @@ def is_allowed(line: str, root: Path, folder: str = "") -> bool:
         "git log --oneline -5 -- src",
         "git diff HEAD~1 --stat && git status",
         "git show HEAD:src/a.py",
-        "sort src/a.py | uniq_missing --help || true",
+        "sort src/a.py | wc -l || true",
         "diff src/a.py inside",
         "cat src/a.py 2>/dev/null",
     ],
 )
 def test_reading_inside_workspace_is_allowed(root: Path, line: str) -> None:
-    assert is_allowed(line, root) == ("uniq_missing" not in line and "2>" not in line)
+    assert is_allowed(line, root)
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,8 @@ def test_refusal_is_observed_with_reason(talk) -> None:
 
 
 def test_approval_for_session_covers_later_commands(talk) -> None:
-    conversation = talk(
-        command_script("which sh", "which -a sh", "which sh && realpath a.txt"), lambda _: Answer(True, "session")
-    ).say("Go")
+    script = command_script("which sh", "which -a sh", "which sh && realpath a.txt")
+    conversation = talk(script, lambda _: Answer(True, "session")).say("Go")
     assert subjects(conversation) == ["which sh", "which sh && realpath a.txt"]
     assert [note["by"] for note in approval_notes(conversation)] == ["user", "session", "user"]
     assert approval_notes(conversation)[1]["rule"] == "command which"

@@ -6,6 +6,7 @@ import pytest
 
 from trajectories.errors import SweAgentError
 
+
 def changed_paths(ws, tree: str) -> list[str]:
     return [change.path for change in ws.options.trees.changed(ws.options.base.tree, tree)]
 

@@ -11,6 +11,7 @@ from aci.environments.setup_container import SetupContainer
 from tests.aci.workspaces.breakout.hostile import assert_refused, python
 from tests.conftest import IMAGE
 
+
 def test_core_pattern_cannot_be_changed(ws, marker):
     path = Path("/proc/sys/kernel/core_pattern")
     before = path.read_text()
