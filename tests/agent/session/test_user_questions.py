@@ -77,7 +77,7 @@ def approval_notes(talk: RecordedSession) -> list[dict]:
 def test_each_command_in_local_workspace_needs_approval(talk) -> None:
     conversation = talk(command_script("seq 1", "seq 2")).say("Go")
     assert subjects(conversation) == ["seq 1", "seq 2"]
-    assert outputs(conversation) == ["1", "2"]
+    assert outputs(conversation) == ["1", "1\n2"]
     assert approval_notes(conversation) == [
         {"kind": "command", "subject": f"seq {word}", "answer": "yes", "rule": "", "by": "user"} for word in ("1", "2")
     ]
