@@ -19,7 +19,9 @@ from trajectories.git_store.trees import Trees
 _LINE = "x = 1  # a line of text\n"
 _MEGABYTE = (_LINE * (1_000_000 // len(_LINE) + 1))[:1_000_000]
 _OUTPUT = "yes 'a line of output' | head -c 10000000"
-_PATCH = "git -C {0} add -A && git --no-pager -C {0} diff --cached --binary HEAD"
+_PATCH = (
+    "git -c 'safe.directory=*' -C {0} add -A && git -c 'safe.directory=*' --no-pager -C {0} diff --cached --binary HEAD"
+)
 _BIG, _EDITED = "/tmp/big.txt", "package/module_1.py"
 
 
@@ -75,10 +77,11 @@ class InProcessPeer:
 
 
 class Ours(InProcessPeer):
-    """Our Docker workspace. Its snapshot includes copying the tree to the store of the run on the host."""
+    """Our workspace of a kind. Its snapshot includes copying the tree to the store of the run on the host."""
 
-    def __init__(self, folder: Path, repo: Path, image: str) -> None:
-        self._trees = Trees(folder / "trees.git")
+    def __init__(self, kind: str, folder: Path, repo: Path, image: str) -> None:
+        self._kind = kind
+        self._trees = Trees(folder / f"{kind}.git")
         repository = Repository.open(repo)
         base = repository.base(self._trees)
         self._options = WorkspaceOptions(repository, base, self._trees, image=image, say=lambda _: None)
@@ -91,7 +94,7 @@ class Ours(InProcessPeer):
         return self._workspace
 
     def start(self) -> None:
-        self._workspace = open_workspace("docker", self._options)
+        self._workspace = open_workspace(self._kind, self._options)
         self.act()
 
     def run(self, command: str) -> bytes:

@@ -12,8 +12,9 @@ this project, and build an image that contains its server:
         'RUN chmod +x /usr/local/bin/swerex-remote' | docker build -t swe-agent-rex -f - rex
     python -m benchmarks.actions --swe-rex rex/bin/python
 
-Its container uses the host's network, so port 8000 must be free. An action of SWE-ReX runs in its session, which keeps
-the directory and the variables as ours does. `execute`, which starts a process for each command, has a separate column.
+The sandbox is measured for an ordinary user who may use Docker. SWE-ReX's container uses the host's network, so port
+8000 must be free. An action of SWE-ReX runs in its session, which keeps the directory and the variables as ours does.
+`execute`, which starts a process for each command, has a separate column.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from aci.host.bubblewrap import missing_part
 from benchmarks._peers import Bash, DockerExec, Ours, Peer, Pipe, SweRex, repository
 
-OURS, EXEC, REX, EXECUTE = "ours (Docker)", "docker exec", "SWE-ReX", "its execute"
+OURS, SANDBOX, LOCAL = "ours (Docker)", "ours (sandbox)", "ours (local)"
+EXEC, REX, EXECUTE = "docker exec", "SWE-ReX", "its execute"
 CONTAINERS = (EXEC, REX)
 FASTER, AS_FAST = 100.0, 1 / 1.1
 """Required ratios to the peers in containers: for a plain action, and for starting and streaming."""
@@ -87,7 +90,9 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         repo = repository(folder / "repo", options.files)
         peers: dict[str, Peer] = {
-            OURS: Ours(folder, repo, options.image),
+            OURS: Ours("docker", folder, repo, options.image),
+            **({SANDBOX: Ours("sandbox", folder, repo, "")} if missing_part() is None else {}),
+            LOCAL: Ours("local", folder, repo, ""),
             EXEC: DockerExec(repo, options.image),
             **_swe_rex(options.swe_rex, repo, options.swe_rex_image),
             "bash -c": Bash(folder / "bash", repo),

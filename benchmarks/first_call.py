@@ -1,6 +1,6 @@
 """Time from the start of a process to its first model request, compared with mini-swe-agent.
 
-    python -m benchmarks.first_call [--runs 7] [--mini-python PATH] [--workspace docker|local] [--image I] [--json]
+    python -m benchmarks.first_call [--runs 7] [--mini-python PATH] [--workspace W] [--image I] [--json]
 
 The sides are started in turn, on the same small repository and the same image, against a server on loopback that never
 answers. Each process is terminated when its request has arrived. The first round is not counted: it creates the base
@@ -30,6 +30,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+
+from aci.host.bubblewrap import missing_part
 
 MODEL = "openai/x"
 ISSUE = "top_up() of accounts.wallet adds twice\n\ntop_up(5) on an empty wallet gives 10 but should give 5."
@@ -126,9 +128,10 @@ def sides(folder: Path, base: str, workspaces: list[str], image: str, mini_pytho
     program = str(Path(sys.executable).with_name("swe-agent"))
     found = []
     for workspace in workspaces:
-        command = [program, "fix", "--text", ISSUE, "--model", MODEL, "--workspace", workspace, "--image", image]
+        command = [program, "fix", "--text", ISSUE, "--model", MODEL, "--workspace", workspace]
+        command += ["--image", image] if workspace == "docker" else []
         found.append(Side(OURS, workspace, [*command, "--plain"], ours))
-        if mini_python:
+        if mini_python and workspace != "sandbox":
             given = {"task": ISSUE, "model": MODEL, "api_base": base, "label": LABEL}
             argument = json.dumps(given | {"image": image if workspace == "docker" else ""})
             found.append(Side(MINI, workspace, [mini_python, "-c", DRIVER, argument], minis))
@@ -219,13 +222,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_call", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--runs", type=int, default=7, help="number of counted rounds (default: 7)")
     parser.add_argument("--mini-python", default=_python_of_mini(), help="a Python with mini-swe-agent 2")
-    parser.add_argument("--workspace", choices=["docker", "local"], help="measure only this workspace (default: both)")
+    parser.add_argument("--workspace", choices=["docker", "sandbox", "local"], help="measure only this (default: all)")
     parser.add_argument("--image", default="swe-agent-base:latest", help="image for Docker, with git")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error("--runs must be at least 1")
-    workspaces = [options.workspace] if options.workspace else ["docker", "local"]
+    possible = ["docker", "local"] if missing_part() else ["docker", "sandbox", "local"]
+    workspaces = [options.workspace] if options.workspace else possible
     try:
         found = compare(workspaces, options.runs, options.image, options.mini_python)
     except RuntimeError as error:
