@@ -24,7 +24,7 @@ test-rest: $(READY)  ## run the slow tests; PATHS as above
 test-all: $(READY)  ## run all tests, with coverage
 	$(PYTHON_OF_VENV) scripts/run_tests.py all --cov $(if $(PATHS),--cov-fail-under=0) $(PATHS)
 
-test-sandbox: $(READY)  ## run the tests of the sandbox, as an ordinary user if this one is root
+test-sandbox: $(READY)  ## run the tests of the sandbox; root runs them as an ordinary user
 	scripts/as_user $(PYTHON_OF_VENV) scripts/run_tests.py sandbox $(PATHS)
 
 test-pythons: $(READY)  ## run quick unit tests under the other supported Pythons of this machine

@@ -142,9 +142,6 @@ def test_other_files_cannot_be_declared(find: Find, make_repo: MakeRepo, outside
     assert find(root) == GeneratedFiles()
 
 
-# The installed copy
-
-
 @pytest.mark.parametrize("path", ["pkg/_version.py", "src/pkg/_version.py", "lib/pkg/_version.py"])
 def test_installed_version_file_is_used(find: Find, make_repo: MakeRepo, tmp_path: Path, path: str) -> None:
     root = make_repo({"pyproject.toml": SCM.format(path), f"{Path(path).parent}/__init__.py": ""})
@@ -161,9 +158,6 @@ def test_installed_link_is_not_used(find: Find, make_repo: MakeRepo, tmp_path: P
     place.symlink_to(outside if link == "pkg" else outside / "_version.py")
     found = find(root, root.parent / "env")
     assert (found.copied, list(found.written)) == ({}, ["pkg/_version.py"])
-
-
-# Secrets
 
 
 @pytest.mark.parametrize(
@@ -229,8 +223,8 @@ def test_links_in_metadata_are_left_out(find: Find, make_repo: MakeRepo, outside
 
 
 def test_compiled_extension_beside_tracked_files_is_copied(find: Find, make_repo: MakeRepo) -> None:
-    root = make_repo({"pkg/__init__.py": "", ".gitignore": "*.so\nbuild\nvenv\n"})
-    for folder in ("pkg", "build/lib", "venv/lib", "made"):
+    root = make_repo({"pkg/__init__.py": "", "venv/README": "", ".gitignore": "*.so\nbuild\nvenv\n"})
+    for folder in ("pkg", "build/lib", "venv", "venv/lib", "made"):
         write(root / folder / "fast.cpython-312.so", "\x7fELF")
     write(root / "venv/pyvenv.cfg")
     found = find(root)

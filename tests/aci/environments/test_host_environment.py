@@ -1,0 +1,143 @@
+"""Environments on this machine: when one is set up, and what is kept. No sandbox is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aci.environments.environment import plan_for
+from aci.environments.environment_plan import HOME, VENV, Command, EnvironmentOptions, Plan
+from aci.environments.host_environment import (
+    FILES,
+    MOST_ENVIRONMENTS,
+    READY,
+    _folder,
+    _relocated,
+    _remove_oldest,
+    add_environment,
+)
+from aci.repository.disk_cache import cache_folder
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions
+from tests.conftest import MakeRepo
+from trajectories.git_store.trees import Trees
+
+PYTHON = {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n', "x.py": ""}
+SETTINGS = EnvironmentOptions(images={"python": "py", "node": "js"}, hosts=("pypi.org",))
+
+MakeOptions = Callable[..., WorkspaceOptions]
+
+
+@pytest.fixture
+def make_options(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeOptions]:
+    """`make_options(files, …)` returns options of a workspace; no environment is active, and set-up is refused."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    with Trees(tmp_path / "trees.git") as trees:
+
+        def make(files: dict[str, str | bytes], **more: object) -> WorkspaceOptions:
+            repository = Repository.open(make_repo(files))
+            options = WorkspaceOptions(repository, repository.base(trees), trees)
+            return replace(options, **{"may_set_up": lambda *asked: False, "say": print, **more})  # type: ignore[arg-type]
+
+        yield make
+
+
+def environments() -> list[Path]:
+    """Return the folders of all environments."""
+    return list((cache_folder() / "host-environments").glob("*"))
+
+
+def test_project_with_environment_needs_none(make_options: MakeOptions) -> None:
+    options = make_options({**PYTHON, ".gitignore": ".venv\n"}, may_set_up=lambda *asked: pytest.fail("nothing to ask"))
+    venv = options.repository.root / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin/python").symlink_to(sys.executable)
+    (venv / "pyvenv.cfg").touch()
+    assert add_environment(options, SETTINGS) is options
+    assert environments() == []
+
+
+@pytest.mark.parametrize("files", [{"package.json": "{}"}, {"README": ""}, {"pyproject.toml": "[project"}])
+def test_other_projects_get_no_environment(make_options: MakeOptions, files: dict[str, str | bytes]) -> None:
+    asked: list[object] = []
+    options = make_options(files, may_set_up=lambda *question: asked.append(question))
+    assert add_environment(options, SETTINGS) is options
+    assert asked == []
+
+
+def test_user_is_asked_and_may_refuse(make_options: MakeOptions) -> None:
+    asked: list[tuple[str, Sequence[str], Sequence[str]]] = []
+    said: list[str] = []
+
+    def refuse(where: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+        asked.append((where, commands, hosts))
+        return False
+
+    options = make_options(PYTHON, say=said.append, may_set_up=refuse)
+    assert add_environment(options, SETTINGS) is options
+    ((where, commands, hosts),) = asked
+    assert (where, hosts) == ("a sandbox of this machine", ("pypi.org",))
+    assert any(command.startswith("pip install") for command in commands)
+    assert said == ["Set-up was refused, so tests may not run."]
+    assert environments() == []
+
+
+def test_complete_environment_is_used_again(make_options: MakeOptions) -> None:
+    options = make_options(PYTHON)
+    folder = _folder(plan_for(options, SETTINGS), options, SETTINGS)
+    assert folder.is_relative_to(cache_folder())
+    (folder / FILES / "venv").mkdir(parents=True)
+    assert add_environment(options, SETTINGS) is options, "it is not complete"
+    (folder / READY).touch()
+    os.utime(folder / READY, (1, 1))
+    found = add_environment(options, SETTINGS)
+    assert found == replace(options, environment=folder / FILES / "venv")
+    assert (folder / READY).stat().st_mtime > 1, "the time of the last use"
+
+
+def test_environment_is_used_only_for_the_same_base_and_settings(make_options: MakeOptions) -> None:
+    options = make_options(PYTHON)
+    plan = Plan("", "py", "python", (Command("pip install .", ""),))
+    keys = [
+        _folder(plan, options, SETTINGS),
+        _folder(plan, replace(options, base=replace(options.base, tree="0" * 40)), SETTINGS),
+        _folder(plan, replace(options, base=replace(options.base, commit="0" * 40)), SETTINGS),
+        _folder(plan, make_options(PYTHON), SETTINGS),
+        _folder(replace(plan, setup=(Command("pip install x", ""),)), options, SETTINGS),
+        _folder(plan, options, replace(SETTINGS, hosts=())),
+        _folder(plan, options, replace(SETTINGS, set_up_environment={"A": "1"})),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert _folder(plan, options, replace(SETTINGS, seconds=1.0)) == keys[0]
+
+
+def test_plan_is_moved_to_another_folder() -> None:
+    setup = (Command(f"python3 -m venv {VENV} && {VENV}/bin/pip install {VENV}/x", "why", True), Command("make", ""))
+    plan = Plan("source", "py", "python", setup, paths=(f"{VENV}/bin", "/usr/bin"), reasons=("why",))
+    moved = _relocated(plan, Path("/home/a user/env"))
+    new = "'/home/a user/env'/venv"
+    assert moved.setup == (
+        Command(f"python3 -m venv {new} && {new}/bin/pip install {new}/x", "why", True),
+        Command("make", ""),
+    )
+    assert moved.paths == ("/home/a user/env/venv/bin", "/usr/bin")
+    assert replace(moved, setup=plan.setup, paths=plan.paths) == plan
+    assert HOME not in str(moved)
+
+
+def test_environments_that_were_used_last_are_kept(tmp_path: Path) -> None:
+    for number in range(MOST_ENVIRONMENTS + 2):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / READY).touch()
+        os.utime(tmp_path / str(number) / READY, (1000 - number, 1000 - number))
+    (tmp_path / "unfinished").mkdir()
+    _remove_oldest(tmp_path)
+    left = {folder.name for folder in tmp_path.iterdir()}
+    assert left == {*map(str, range(MOST_ENVIRONMENTS - 1)), "unfinished"}, "there is room for one more"

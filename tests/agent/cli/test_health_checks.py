@@ -1,0 +1,74 @@
+"""What `doctor` reports about the workspace if Docker is not used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aci.docker import docker_daemon
+from aci.host import bubblewrap, sandbox_process
+from agent.cli.health_checks import LOCAL, Finding, run_health_checks
+from agent.config.settings import Settings
+from trajectories.errors import WorkspaceError
+
+BROKEN = WorkspaceError("The sandbox cannot be used: it is broken.", "Repair it.")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A machine without Docker on which a sandbox works."""
+    monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
+    monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def checks(folder: Path, **settings: object) -> dict[str, Finding]:
+    found = run_health_checks(Settings(state=folder, **settings))  # type: ignore[arg-type]
+    return {finding.name: finding for finding in found}
+
+
+def test_working_sandbox_is_reported_with_its_limits(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = checks(tmp_path, workspace="sandbox")
+    assert found["workspace"].ok
+    assert found["workspace"].found.startswith("sandbox of bubblewrap: no limit of total memory and CPU time")
+    assert "python" in found
+    assert "docker" not in found
+
+
+def test_sandbox_is_checked_if_it_would_be_chosen(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert checks(tmp_path)["workspace"] == checks(tmp_path, workspace="sandbox")["workspace"]
+
+
+def test_broken_sandbox_is_a_failure_with_a_fix(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    assert checks(tmp_path, workspace="sandbox")["workspace"] == Finding(
+        "workspace", False, BROKEN.message, BROKEN.fix, WorkspaceError.code
+    )
+
+
+def test_local_workspace_needs_no_sandbox(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setattr(sandbox_process, "sandbox_error", lambda: pytest.fail("it is not needed"))
+    assert checks(tmp_path, workspace="local")["workspace"] == LOCAL
+
+
+@pytest.mark.parametrize(("reason", "end"), [(BROKEN, " Or use a sandbox: Repair it."), (None, "")])
+def test_missing_docker_is_reported_with_a_way_to_a_sandbox(
+    machine: pytest.MonkeyPatch, tmp_path: Path, reason: WorkspaceError | None, end: str
+) -> None:
+    machine.setattr(bubblewrap, "missing_part", lambda: reason)
+    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    machine.setattr(docker_daemon, "connect", _no_docker)
+    found = checks(tmp_path, workspace="docker")["docker"]
+    assert (found.ok, found.found, found.fix) == (False, "Docker is not running.", f"Start it.{end}")
+
+
+def _no_docker() -> None:
+    raise WorkspaceError("Docker is not running.", "Start it.")
+
+
+@pytest.mark.sandbox
+def test_sandbox_of_this_machine_works(tmp_path: Path) -> None:
+    found = checks(tmp_path, workspace="sandbox")["workspace"]
+    assert found.ok, found
