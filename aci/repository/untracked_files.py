@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def lines_with(root: Path, words: Sequence[str]) -> str:
         return ""
     patterns = [part for word in words for part in ("-e", word)]
     return decode(_git(root, "grep", "-h", "-I", "-w", "-F", *patterns, "--", "*.py", "*.pyi", "*.pyx"))
+
+
+def is_readable(file: Path) -> bool:
+    """Return whether a path is a link or a file that can be read."""
+    return file.is_symlink() or (file.is_file() and os.access(file, os.R_OK))
 
 
 def _git(root: Path, *args: str) -> bytes:

@@ -22,7 +22,7 @@ from pathlib import Path
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
-from aci.repository.untracked_files import without_environments
+from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
 from trajectories.git_store.git_commands import (
     DURABLE,
@@ -221,13 +221,13 @@ class Repository:
         return self._git("ls-files", "--stage", "-z", env=env)
 
     def _bring_up(self, env: dict[str, str]) -> None:
-        """Update the index of `env` to match the files of the working tree, without untracked virtual environments."""
+        """Update the index of `env` to match the working tree, without untracked virtual environments."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
-        untracked = without_environments(untracked)
         gone = {path for path, deleted in tracked.items() if deleted or not os.path.lexists(self._file(path))}
-        kept = [path for path in [*tracked, *untracked] if path not in gone and _readable(self._file(path))]
+        paths = (*tracked, *without_environments(untracked))
+        kept = [path for path in paths if path not in gone and is_readable(self._file(path))]
         self._git("update-index", "--force-remove", "-z", "--stdin", env=env, input=_lines(gone))
         self._git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", env=env, input=_lines(kept))
 
@@ -442,10 +442,6 @@ class Repository:
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}") if self.plain else ()
         index = self._path("index")
         return git("-C", str(self.root), *where, *OPTIONS, *args, env=own, input=input, ok=ok, index=index)
-
-
-def _readable(file: Path) -> bool:
-    return file.is_symlink() or (file.is_file() and os.access(file, os.R_OK))
 
 
 def _lines(paths: Iterable[bytes]) -> bytes:
