@@ -64,6 +64,7 @@ def watch(tmp_path: Path, ended: list[float]) -> Iterator[Watch]:
         each.stop()
 
 
+@pytest.mark.slow
 def test_processes_are_ended_if_files_exceed_the_limit(watch: Watch, ended: list[float], tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
@@ -110,6 +111,7 @@ def test_files_of_all_folders_count(watch: Watch, ended: list[float], tmp_path: 
     assert folder_usage(tmp_path / "b").bytes < 7 * MIB
 
 
+@pytest.mark.slow
 def test_processes_are_ended_if_little_space_is_free(
     watch: Watch, ended: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
