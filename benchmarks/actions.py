@@ -33,7 +33,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from aci.host.bubblewrap import missing_part
+from aci.host.bubblewrap import unavailable_reason
 from benchmarks._peers import Bash, DockerExec, Ours, Peer, Pipe, SweRex, repository
 
 OURS, SANDBOX, LOCAL = "ours (Docker)", "ours (sandbox)", "ours (local)"
@@ -91,7 +91,7 @@ def main() -> None:
         repo = repository(folder / "repo", options.files)
         peers: dict[str, Peer] = {
             OURS: Ours("docker", folder, repo, options.image),
-            **({SANDBOX: Ours("sandbox", folder, repo, "")} if missing_part() is None else {}),
+            **({SANDBOX: Ours("sandbox", folder, repo, "")} if unavailable_reason() is None else {}),
             LOCAL: Ours("local", folder, repo, ""),
             EXEC: DockerExec(repo, options.image),
             **_swe_rex(options.swe_rex, repo, options.swe_rex_image),

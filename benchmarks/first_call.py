@@ -31,7 +31,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from aci.host.bubblewrap import missing_part
+from aci.host.bubblewrap import unavailable_reason
 
 MODEL = "openai/x"
 ISSUE = "top_up() of accounts.wallet adds twice\n\ntop_up(5) on an empty wallet gives 10 but should give 5."
@@ -228,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error("--runs must be at least 1")
-    possible = ["docker", "local"] if missing_part() else ["docker", "sandbox", "local"]
+    possible = ["docker", "local"] if unavailable_reason() else ["docker", "sandbox", "local"]
     workspaces = [options.workspace] if options.workspace else possible
     try:
         found = compare(workspaces, options.runs, options.image, options.mini_python)

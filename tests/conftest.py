@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aci.host.bubblewrap import missing_part
+from aci.host.bubblewrap import unavailable_reason
 from aci.repository.user_repository import Repository
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -45,7 +45,7 @@ _IDENTITY = {"NAME": "A Tester", "EMAIL": "tester@example.com", "DATE": COMMIT_T
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests of the sandbox if there is none here. Run a quarter of the cases of each parametrized slow test,
     chosen by the seed if there is one."""
-    if missing_part():
+    if unavailable_reason():
         without = [item for item in items if item.get_closest_marker("sandbox")]
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if not item.get_closest_marker("sandbox")]

@@ -7,6 +7,7 @@ import posixpath
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +38,8 @@ _TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # in memory, so its files count towards the container's memory limit
-_FIX = "Start Docker, or use --workspace sandbox, which needs bubblewrap."
+_OTHER = "sandbox, which needs bubblewrap" if sys.platform == "linux" else "local, which has no isolation"
+_FIX = f"Start Docker, or use --workspace {_OTHER}."
 
 
 _pending_tasks: set[Future[None]] = set()
@@ -219,7 +221,7 @@ def connect() -> Daemon:
     if not shutil.which("docker"):
         raise WorkspaceError(
             "Docker is not installed: there is no `docker` command.",
-            "Install and start it (Debian: apt install docker.io), or use --workspace sandbox, which needs bubblewrap.",
+            f"Install and start it (on Debian: apt install docker.io), or use --workspace {_OTHER}.",
         )
     for address in _addresses():
         if daemon := _open_client(address):

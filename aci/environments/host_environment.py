@@ -11,17 +11,20 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
 from aci.environments.environment import plan_for
 from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
-from aci.environments.network.registry_access import open_registries, trusting
+from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
+from aci.environments.setup_repairs import APT_INSTALL, Repair
 from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
 from aci.host.project_python import project_python
@@ -46,6 +49,7 @@ _SAVE_GENERATED = (
 """The command that saves ignored files that set-up made in the repository, such as compiled extensions."""
 
 _SESSION = "setup"
+_DAY = 86400.0
 
 
 def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> WorkspaceOptions:
@@ -59,16 +63,21 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> 
         return options
     if plan.language != "python" or not plan.setup:
         return options
-    folder = _folder(plan, options, settings)
+    plan, folder = replace(plan, alternatives=()), _folder(plan, options, settings)
     if not (folder / READY).exists():
         hosts = settings.hosts
-        if hosts and not options.may_set_up("a sandbox of this machine", [each.text for each in plan.setup], hosts):
+        if hosts and not options.may_set_up("a sandbox on this machine", [each.text for each in plan.setup], hosts):
             options.say("Set-up was refused, so tests may not run.")
             return options
         options.say(f"Setting up an environment, once: {' '.join(plan.reasons)}")
         try:
-            _set_up(plan, folder, options, settings)
+            locks = cache_folder() / "locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            with exclusive_lock(locks / f"host-environment-{folder.name}.lock", options):
+                if not (folder / READY).exists():
+                    _set_up(plan, folder, options, settings)
         except WorkspaceError as error:
+            remove_folder(folder)
             options.say(f"{error.message} Continuing without an environment, so tests may not run.")
             return options
     os.utime(folder / READY)
@@ -110,15 +119,17 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
     if (folder / FILES / "venv").is_symlink():
         raise WorkspaceError("The set-up replaced its environment by a link.", "Do not trust this repository.")
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
-        (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
+        if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
+            (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
     (folder / READY).touch()
 
 
 def _remove_oldest(parent: Path) -> None:
-    """Remove all but the last used environments."""
+    """Remove all but the last used environments; those used within a day are kept, since a session may use them."""
     used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
     for folder in sorted(used, key=lambda each: used[each], reverse=True)[MOST_ENVIRONMENTS - 1 :]:
-        remove_folder(folder)
+        if time.time() - used[folder] > _DAY:
+            remove_folder(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +165,17 @@ class HostSetup(SetupRun[SandboxPlace]):
             if self.settings.certificates:
                 bundle = self.place.folder / "certificates.pem"
                 shutil.copyfile(self.settings.certificates, bundle)
-                env |= trusting(str(bundle))
+                env |= trust_variables(str(bundle))
             env |= {**self.settings.set_up_environment, **self._session_variables(self.place)}
             self._set_up(self.place, env)
             found = self._test_and_repair(self.place, env)
             self.place.run(_SAVE_GENERATED.format(folder=shlex.quote(str(self.place.folder))), {}, 60)
             return found
+
+    def _find_repair(self, done: SetupResult, repairs: Sequence[str]) -> Repair | None:
+        """Return a repair that is possible in a sandbox: one without packages of the system."""
+        found = super()._find_repair(done, repairs)
+        return None if found and any(APT_INSTALL in each or HOME in each for each in found.first) else found
 
     def _session_variables(self, place: SandboxPlace) -> dict[str, str]:
         path = place.workspace.run("echo $PATH", session=_SESSION).text.strip()

@@ -1,6 +1,6 @@
 """The command line of bubblewrap, its seccomp filters, and the causes of its failures.
 
-`Inside` collects what a sandbox contains: nothing but what it names is visible there.
+`SandboxContents` collects what a sandbox contains: nothing but what it names is visible there.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _FAILURES = (
 )
 
 
-def missing_part() -> WorkspaceError | None:
+def unavailable_reason() -> WorkspaceError | None:
     """Return why a sandbox is impossible here, without starting one; None if it may work."""
     if platform.system() != "Linux":
         return _unavailable("bubblewrap needs Linux", _INSTEAD)
@@ -88,7 +88,7 @@ def failure(output: str) -> WorkspaceError:
     return _unavailable(text.removesuffix("."), _INSTEAD)
 
 
-class Inside:
+class SandboxContents:
     """The contents of a sandbox, in the order in which they are mounted."""
 
     def __init__(self) -> None:

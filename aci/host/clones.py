@@ -82,6 +82,7 @@ class CloneFamily:
             script = create_store_script(str(self.store), str(pack), str(self.history))
             _run_script(script, self.store, self.folder)
             pack.unlink()
+            generated.save(self.folder / "generated", PACKAGES if is_sandboxed else "")
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -95,15 +96,15 @@ class CloneFamily:
         try:
             for part in PARTS:
                 (home / part).mkdir(parents=True)
-            _borrow(self.history, home / "repo" / ".git")
-            _borrow(self.store, home / "store.git")
+            _copy_without_objects(self.history, home / "repo" / ".git")
+            _copy_without_objects(self.store, home / "store.git")
             root = str(home / "repo")
             _run_script(
                 checkout_script(root, self._tree) + b" && " + reset_index_script(root),
                 home / "store.git",
                 home / "repo",
             )
-            self._generated.put(home / "repo", PACKAGES if self._is_sandboxed else "")
+            self._generated.put(self.folder / "generated", home / "repo")
             if self._is_sandboxed:
                 for part, shown in (("repo/.git", "history"), ("store.git", "store")):
                     (home / part / _ALTERNATES).write_text(f"{OBJECTS}/{shown}\n")
@@ -138,7 +139,7 @@ def _run_script(script: bytes, store: Path, root: Path) -> None:
         )
 
 
-def _borrow(source: Path, target: Path) -> None:
+def _copy_without_objects(source: Path, target: Path) -> None:
     """Copy a repository without its objects, which the copy uses from `source`.
 
     Linked objects would let a program in the copy change those of `source`, and of all other copies.

@@ -100,14 +100,17 @@ class Space:
 
 
 def folder_usage(folder: Path) -> Space:
-    """Return what the files in a folder take on disk. Links are not followed, and paths may have any length."""
+    """Return what the files in a folder take on disk. Links are not followed."""
     size = count = 0
     unreadable: list[OSError] = []
-    for _, folders, names, descriptor in os.fwalk(folder, onerror=unreadable.append):
-        for name in (*folders, *names):
-            with suppress(OSError):
-                size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
-                count += 1
+    try:
+        for _, folders, names, descriptor in os.fwalk(folder, onerror=unreadable.append):
+            for name in (*folders, *names):
+                with suppress(OSError):
+                    size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
+                    count += 1
+    except RecursionError:  # before Python 3.13
+        return Space(size, count, False)
     return Space(size, count, not unreadable)
 
 

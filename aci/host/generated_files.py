@@ -1,20 +1,20 @@
 """Files that tests need but git ignores: version files, compiled extensions, generated modules and metadata.
 
 They come from the user's checkout, or from the installed copy of the package; a version file is written if both lack
-it. Only files that the tracked code imports or that the build back end declares count, and files that look like
-secrets only if the user agrees.
+it. Only files that the tracked code imports or that the build back end declares count. Files that look like secrets are
+left out and named.
 """
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import shutil
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aci.host.project_python import ProjectPython
@@ -22,13 +22,14 @@ from aci.observation.output_text import mask_secrets
 from aci.repository.untracked_files import ignored_files, lines_with
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
-from trajectories.git_store.tree_listing import Entry
 
 MOST_PROJECTS = 50
 MOST_MODULE_BYTES = 5_000_000
 MOST_BYTES = 500_000_000
+LONGEST_TEMPLATE = 10_000
 COMPILED = (".so", ".pyd", ".dylib")
-_VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|json|h|hpp)|VERSION\w*")
+_SHARED = (".bin", ".pnpm")
+_VERSION_NAME = re.compile(r"\w[\w.-]*\.(?:py|pyi|txt|h|hpp)|VERSION\w*")
 SECRET_NAME = re.compile(
     r"(?i)secret|credential|passw|token|private|(?:^|_)keys?(?:_|\.)|local_?settings|settings_?local"
 )
@@ -52,19 +53,29 @@ class GeneratedFiles:
     packages: dict[str, Path] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
-    def put(self, clone: Path, packages_in: str = "") -> None:
-        """Put the files into a clone. Links lead to the original packages, or to copies of them in `packages_in`, a
-        folder that exists only in the workspace."""
+    def save(self, folder: Path, packages_in: str = "") -> None:
+        """Copy the files to a folder, from which each clone is filled, since the checkout may change. Links lead to the
+        original packages, or to those that a sandbox shows in `packages_in`."""
         for name, source in self.copied.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, clone / name, symlinks=True, ignore=_links)
+                shutil.copytree(source, folder / name, symlinks=True, ignore=_links)
             else:
-                shutil.copy2(source, clone / name, follow_symlinks=False)
+                shutil.copy2(source, folder / name, follow_symlinks=False)
         for name, content in self.written.items():
-            with (clone / name).open("xb") as file:
-                file.write(content)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
         for name, source in self.packages.items():
-            _link_packages(source, clone / name, Path(packages_in, name) if packages_in else source)
+            _link_packages(source, folder / name, Path(packages_in, name) if packages_in else source)
+
+    def put(self, saved: Path, clone: Path) -> None:
+        """Put the saved files into a clone, where it has no others."""
+        for name in (*self.copied, *self.written, *self.packages):
+            if _is_free(clone, name):
+                if (saved / name).is_dir():
+                    shutil.copytree(saved / name, clone / name, symlinks=True)
+                else:
+                    shutil.copy2(saved / name, clone / name)
 
     def describe(self) -> str:
         """Return a sentence about the files; "" if there are none."""
@@ -76,11 +87,8 @@ class GeneratedFiles:
         return " ".join(f"{what}: {_listed(names)}." for what, names in parts.items() if names)
 
 
-def find_generated_files(
-    options: WorkspaceOptions, python: ProjectPython | None, may_copy: Callable[[str], bool] = lambda path: False
-) -> GeneratedFiles:
-    """Return the files that a clone of the user's repository needs. `may_copy` asks the user about a file that looks
-    like a secret."""
+def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None) -> GeneratedFiles:
+    """Return the files that a clone of the user's repository needs."""
     source, found = options.repository, GeneratedFiles()
     tracked = options.trees.files(options.base.tree)
     folders = _real_folders(tracked, source.root)
@@ -106,18 +114,18 @@ def find_generated_files(
     wanted += [path for path in files if path.endswith((*COMPILED, ".egg-info/"))]
     wanted += [path for path in files if path in declared]
     for path in sorted(wanted):
-        _add(found, source.root, path, may_copy)
+        _add(found, source.root, path)
     for path, template in declared.items():
         if path not in found.copied and path not in found.refused:
             installed = _installed(python, path)
             if installed:
                 found.copied[path] = installed
             else:
-                found.written[path] = _version_file(template, source.release(options.base.commit) or "0.0.0")
+                found.written[path] = _version_file(path, template, source.release(options.base.commit) or "0.0.0")
     return found
 
 
-def _add(found: GeneratedFiles, root: Path, path: str, may_copy: Callable[[str], bool]) -> None:
+def _add(found: GeneratedFiles, root: Path, path: str) -> None:
     file = root / path
     if file.is_symlink() or not (file.is_dir() or file.is_file()):
         return
@@ -125,7 +133,7 @@ def _add(found: GeneratedFiles, root: Path, path: str, may_copy: Callable[[str],
         if file.stat().st_size > MOST_MODULE_BYTES:
             return
         text = file.read_text("utf-8", "replace")
-        if (SECRET_NAME.search(file.name) or mask_secrets(text) != text) and not may_copy(path):
+        if SECRET_NAME.search(file.name) or mask_secrets(text) != text:
             found.refused.append(path)
             return
     total = sum(each.stat().st_size for each in found.copied.values() if each.is_file())
@@ -141,8 +149,10 @@ def _declared(source: Repository, tracked: Collection[str]) -> Iterator[tuple[st
         if path.endswith("setup.py"):
             found: Iterator[tuple[str, str]] = ((name, "") for name in _SETUP_PY.findall(text))
         else:
-            with suppress(tomllib.TOMLDecodeError, RecursionError):
+            try:
                 found = _version_files(tomllib.loads(text))
+            except (tomllib.TOMLDecodeError, RecursionError):
+                continue
         for name, template in found:
             full = posixpath.normpath(posixpath.join(folder, name))
             if not full.startswith(("../", "/")):
@@ -175,14 +185,15 @@ def _table(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return dict(table)
 
 
-def _version_file(template: str, version: str) -> bytes:
+def _version_file(path: str, template: str, version: str) -> bytes:
     """Return the content of a version file as setuptools-scm writes it."""
-    parts = tuple(int(part) if part.isdigit() else part for part in re.split(r"[.+]", version))
-    values = {"version": version, "version_tuple": repr(parts), "scm_version": version}
-    if template and set(re.findall(r"\{(\w*)[^}]*\}", template)) <= values.keys():
-        return re.sub(
-            r"\{(\w+)\}", lambda match: values[match[1]], template.replace("{version!r}", repr(version))
-        ).encode()
+    parts = tuple(int(part) if re.fullmatch(r"\d{1,9}", part) else part for part in re.split(r"[.+]", version))
+    values = {"version": version, "version!r": repr(version), "version_tuple": repr(parts), "scm_version": version}
+    fields = set(re.findall(r"\{([^{}]*)\}", template))
+    if template and len(template) <= LONGEST_TEMPLATE and fields <= values.keys():
+        return re.sub(r"\{([^{}]*)\}", lambda match: values[match[1]], template).encode()
+    if not path.endswith((".py", ".pyi")):
+        return version.encode()
     return _VERSION_FILE.format(version=version, version_tuple=parts).encode()
 
 
@@ -197,22 +208,30 @@ def _stem(path: str) -> str:
 
 
 def _installed(python: ProjectPython | None, path: str) -> Path | None:
-    """Return the copy of a file that is installed in the environment."""
-    for packages in python.prefix.glob("lib/python3*/site-packages") if python else ():
-        for name in (path.removeprefix("src/"), path.removeprefix("lib/"), path):
-            if (packages / name).is_file():
-                found = packages / name
-                return found if found.resolve() == packages.resolve() / name and not found.is_symlink() else None
+    """Return the copy of a file that is installed in the environment. Links out of the environment do not count."""
+    if python is None:
+        return None
+    names = (path.removeprefix("src/"), path.removeprefix("lib/"), path)
+    for packages in python.prefix.glob("lib/python3*/site-packages"):
+        for found in (packages / name for name in names):
+            if found.is_file() and found.resolve() == python.prefix.resolve() / found.relative_to(python.prefix):
+                return found
     return None
 
 
-def _real_folders(tracked: Mapping[str, Entry], root: Path) -> set[str]:
-    """Return the folders with tracked files, without those that are links in the checkout or below one."""
-    return {
-        folder
-        for folder in {posixpath.dirname(path) for path in tracked}
-        if not any((root / parent).is_symlink() for parent in (folder, *map(str, Path(folder).parents)))
-    }
+def _real_folders(tracked: Iterable[str], root: Path) -> set[str]:
+    """Return the folders with tracked files in or below them, without those that are links in the checkout or below
+    one."""
+    folders = {str(parent) for path in tracked for parent in PurePosixPath(path).parents}
+    found = {"" if folder == "." else folder for folder in folders}
+    return {each for each in found if not any((root / part).is_symlink() for part in (Path(each), *Path(each).parents))}
+
+
+def _is_free(clone: Path, name: str) -> bool:
+    """Return whether there is nothing at a path in a clone, and all its parents are folders and no links. The base may
+    have other files than the checkout."""
+    parents = [clone / parent for parent in Path(name).parents]
+    return not os.path.lexists(clone / name) and all(each.is_dir() and not each.is_symlink() for each in parents)
 
 
 def _links(folder: str, names: list[str]) -> list[str]:
@@ -231,6 +250,8 @@ def _link_packages(source: Path, target: Path, shown: Path) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     for entry in sorted(source.iterdir()):
+        if entry.name.startswith(".") and entry.is_dir() and entry.name not in _SHARED:
+            continue  # a folder to which tools write, such as .cache
         link = target / entry.name
         text = entry.readlink() if entry.is_symlink() else None
         if text is not None and not entry.resolve().is_relative_to(source.resolve()):

@@ -136,7 +136,7 @@ def _tables(file: Path) -> dict[str, dict[str, object]]:
 
 
 def _is_environment(folder: Path) -> bool:
-    return (folder / "pyvenv.cfg").is_file() and _has_python(folder)
+    return os.path.isfile(folder / "pyvenv.cfg") and _has_python(folder)  # noqa: PTH113  (without PermissionError)
 
 
 def _has_python(folder: Path) -> bool:

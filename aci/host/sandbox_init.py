@@ -58,17 +58,17 @@ def main() -> None:
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == requests.fileno():
-                if not answer(requests, poll, programs):
+                if not start_requested(requests, poll, programs):
                     return
             elif descriptor == ended:
                 with contextlib.suppress(BlockingIOError):
                     os.read(ended, 1 << 16)
                 reap(poll, programs)
             else:
-                obey(descriptor, poll, programs)
+                handle_control(descriptor, poll, programs)
 
 
-def answer(requests: socket.socket, poll: select.poll, programs: Programs) -> bool:
+def start_requested(requests: socket.socket, poll: select.poll, programs: Programs) -> bool:
     """Start the requested program. Return whether there may be more requests."""
     try:
         data, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, 3)
@@ -147,7 +147,7 @@ def reap(poll: select.poll, programs: Programs) -> None:
                 control.close()
 
 
-def obey(descriptor: int, poll: select.poll, programs: Programs) -> None:
+def handle_control(descriptor: int, poll: select.poll, programs: Programs) -> None:
     """Do what the other end of a program's control socket asks for."""
     found = [(pid, control) for pid, control in programs.items() if control.fileno() == descriptor]
     for pid, control in found:

@@ -9,12 +9,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cache
+from threading import Lock
 
-from aci.host.bubblewrap import FilterKind, Inside, failure, missing_part
+from aci.host.bubblewrap import FilterKind, SandboxContents, failure, unavailable_reason
 from aci.host.visible_paths import INIT, add_own_files, own_interpreter, system_contents
 from aci.runtime.process_channel import PipeChannel
 from trajectories.errors import WorkspaceError
@@ -30,7 +32,7 @@ class Sandbox:
     Raises WorkspaceError if it cannot be started.
     """
 
-    def __init__(self, inside: Inside, filters: FilterKind = "plain") -> None:
+    def __init__(self, inside: SandboxContents, filters: FilterKind = "plain") -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_BYTES)
         self._requests = ours
@@ -57,7 +59,7 @@ class Sandbox:
                 ready = ours.recv(10)
             except OSError:
                 ready = b""
-            if not ready:
+            if not ready or self._init < 0:
                 self.end()
                 errors.seek(0)
                 raise failure(errors.read(10_000).decode("utf-8", "replace"))
@@ -147,7 +149,7 @@ class Sandbox:
 
 def sandbox_error() -> WorkspaceError | None:
     """Start an empty sandbox; return why that is impossible, or None if it works."""
-    if error := missing_part():
+    if error := unavailable_reason():
         return error
     inside = system_contents()
     add_own_files(inside, "/")
@@ -162,7 +164,7 @@ class SandboxProgram:
     """A program that was started in a sandbox."""
 
     def __init__(self, control: socket.socket) -> None:
-        self._control = control
+        self._control, self._lock = control, Lock()
         self._code: int | None = None
 
     def poll(self) -> int | None:
@@ -173,18 +175,19 @@ class SandboxProgram:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the exit status. Raises subprocess.TimeoutExpired."""
-        if self._code is None:
-            poll = select.poll()
-            poll.register(self._control, select.POLLIN)
-            if not poll.poll(None if timeout is None else timeout * 1000):
-                raise subprocess.TimeoutExpired("sandbox", timeout or 0.0)
-            try:
-                status = self._control.recv(1000)
-            except OSError:
-                status = b""
-            self._code = int(status[1:]) if status[:1] == b"x" else _GONE
-            self._control.close()
-        return self._code
+        with self._lock:
+            if self._code is None:
+                poll = select.poll()
+                poll.register(self._control, select.POLLIN)
+                if not poll.poll(None if timeout is None else timeout * 1000):
+                    raise subprocess.TimeoutExpired("sandbox", timeout or 0.0)
+                try:
+                    status = self._control.recv(1000)
+                except OSError:
+                    status = b""
+                self._code = int(status[1:]) if status[:1] == b"x" else _GONE
+                self._control.close()
+            return self._code
 
     def kill(self) -> None:
         self._send(b"k")
@@ -223,8 +226,13 @@ def _start(words: Sequence[str], descriptors: Sequence[int], errors: int) -> sub
 
 def _open_init(info: int) -> int:
     """Return a descriptor of a sandbox's first process, from bubblewrap's information; -1 if there is none."""
+    text, end = b"", time.monotonic() + _START
+    poll = select.poll()
+    poll.register(info, select.POLLIN)
+    while poll.poll(max(0.0, end - time.monotonic()) * 1000) and (data := os.read(info, 10_000)):
+        text += data
     with suppress(OSError, ValueError, KeyError):
-        return os.pidfd_open(json.loads(os.read(info, 10_000))["child-pid"])
+        return os.pidfd_open(json.loads(text)["child-pid"])
     return -1
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from aci.host.bubblewrap import SHARED_MEMORY, Inside
+from aci.host.bubblewrap import SHARED_MEMORY, SandboxContents
 from aci.host.clones import FOLDER
 from aci.host.project_python import ProjectPython
 
@@ -34,7 +34,7 @@ _TOOLS = (
 """Programs that are shown if they are outside of the system's folders."""
 
 _INSTALLATIONS = (
-    *("pyvenv.cfg", "lib*/python3*/os.py", "include/node", "lib/node_modules/npm", "package.json", "pkg/tool"),
+    *("pyvenv.cfg", "lib*/python3*/os.py", "include/node", "lib/node_modules/npm", "pkg/tool"),
     *("lib/modules", "lib/ruby", "lib/perl5", "lib/gcc", "libexec/git-core"),
 )
 """Files and folders of which each is a sign of an interpreter's or compiler's installation."""
@@ -48,16 +48,16 @@ _CACHES = {
 show."""
 
 
-def system_contents() -> Inside:
+def system_contents() -> SandboxContents:
     """Return the contents of every sandbox: the system's programs, devices and processes."""
-    inside = Inside()
+    inside = SandboxContents()
     for path in map(Path, SYSTEM):
         if path.is_symlink():
             inside.add("--symlink", str(path.readlink()), str(path))
         elif path.is_dir():
             inside.show(path)
-    if not own_interpreter().is_relative_to("/usr"):
-        inside.show(own_interpreter().parents[1])
+    for path in _own_installation():
+        inside.show(path)
     inside.add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
     for path in (Path("/proc/keys"), Path("/proc/key-users")):
         if path.exists():
@@ -78,7 +78,7 @@ def own_interpreter() -> Path:
     return found.resolve() if found.exists() else Path(sys.executable).resolve()
 
 
-def add_own_files(inside: Inside, home: str) -> None:
+def add_own_files(inside: SandboxContents, home: str) -> None:
     """Put files there that name the user and this machine, and the program of the first process."""
     inside.put(INIT, files("aci.host").joinpath("sandbox_init.py").read_text())
     uid, gid = os.getuid(), os.getgid()
@@ -87,7 +87,18 @@ def add_own_files(inside: Inside, home: str) -> None:
     inside.put("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n")
 
 
-class Tools:
+def _own_installation() -> list[Path]:
+    """Return what the interpreter of swe-agent needs: its prefix, or only parts of it if it holds more than Python."""
+    program = own_interpreter()
+    prefix, home = program.parents[1], Path.home().resolve()
+    if program.is_relative_to("/usr"):
+        return []
+    if home.is_relative_to(prefix) or (prefix.parent == home and prefix.name.startswith(".")):
+        return [program, *prefix.glob(f"lib*/{program.name}"), *prefix.glob("lib*/libpython*")]
+    return [prefix]
+
+
+class VisibleTools:
     """The project's Python, other tools of the user outside of the system's folders, and their packages.
 
     `variables` are those of the user's environment; `root` is the user's checkout, which is never shown. `shown` are
@@ -103,13 +114,15 @@ class Tools:
         self.variables: dict[str, str] = {}
         folders = [Path(each) for each in variables.get("PATH", os.defpath).split(os.pathsep) if each]
         folders = [each for each in folders if each.name != "shims"]  # they need programs and settings of the home
-        if python and self._may_show(python.prefix):
+        hidden = [folder for home in self._homes for folder in (home, *home.glob(".*"))]
+        self._private = {each for folder in hidden for each in (folder, folder.resolve())}
+        if python and self._may_show(python.prefix) and not self._is_private(python.prefix):
             self.shown[python.prefix] = python.prefix.resolve()
-            self._show_interpreters(_hops(python.programs / "python"))
-            self._show_interpreters(_hops(python.home / "python3"))
+            self._show_interpreters(_link_chain(python.programs / "python"))
+            self._show_interpreters(_link_chain(python.home / "python3"))
             self.variables["VIRTUAL_ENV"] = str(python.prefix)
-            folders.insert(0, python.programs)
         else:
+            python = None
             self._show_user_packages()
             folders = [*_pyenv_folders(variables, self._home, root), *folders]
         path = os.pathsep.join(map(str, folders))
@@ -117,6 +130,7 @@ class Tools:
             if found := shutil.which(name, path=path):
                 self._show_program(Path(found))
         self._show_caches(variables)
+        folders = [python.programs, *folders] if python else folders
         entries = {path.parent for path in (*self.shown, *self.links)}
         visible = [str(each) for each in folders if self._is_visible(each) or each in entries]
         self.variables["PATH"] = os.pathsep.join(visible)
@@ -124,12 +138,16 @@ class Tools:
     def _show_interpreters(self, programs: Iterable[Path]) -> None:
         """Show the installations of interpreters. An environment can name any folder, so their contents are checked."""
         for prefix in (program.parent.parent for program in programs):
-            if any(prefix.glob("lib*/python3*/os.py")) and self._may_show(prefix):
+            libraries = [file.parent for file in prefix.glob("lib*/python3*/os.py")]
+            if libraries and self._may_show(prefix) and not self._is_private(prefix):
                 self._show(prefix)
+            elif libraries:
+                for path in (*libraries, *prefix.glob("bin/python3*")):
+                    self._show(path)
 
     def _show_program(self, program: Path) -> None:
         """Show the installation of a program, or only the program if its folder also holds other things."""
-        for hop in _hops(program):
+        for hop in _link_chain(program):
             prefix = hop.parent.parent if hop.parent.name == "bin" else hop.parent
             if self._is_visible(hop):
                 continue
@@ -142,9 +160,13 @@ class Tools:
 
     def _is_installation(self, prefix: Path) -> bool:
         """Return whether the folder looks like the installation of a program, unlike a user's ~/.local."""
-        is_private = prefix.parent in self._homes and prefix.name.startswith(".")
         looks_right = any(any(prefix.glob(pattern)) for pattern in _INSTALLATIONS)
-        return len(prefix.parts) > 2 and looks_right and not is_private and self._may_show(prefix)
+        looks_right |= prefix.parent.name == "node_modules" and (prefix / "package.json").is_file()
+        return len(prefix.parts) > 2 and looks_right and not self._is_private(prefix) and self._may_show(prefix)
+
+    def _is_private(self, folder: Path) -> bool:
+        """Return whether it is the home or one of its hidden folders, which hold more than one program."""
+        return folder in self._private or folder.resolve() in self._private
 
     def _show(self, path: Path) -> None:
         if not self._is_visible(path):
@@ -167,7 +189,7 @@ class Tools:
             if folder.is_dir():
                 self.variables[name] = str(folder)
                 for part in (folder / part for part in parts):
-                    if part.exists():
+                    if part.exists() and self._may_show(part):
                         self._show(part)
 
     def _is_visible(self, path: Path) -> bool:
@@ -177,13 +199,14 @@ class Tools:
 def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:
     """Return the folders of the interpreters that pyenv uses for the project."""
     base = Path(variables.get("PYENV_ROOT") or home / ".pyenv")
-    files = [root / ".python-version", base / "version"]
-    named = variables.get("PYENV_VERSION") or next((file.read_text() for file in files if file.is_file()), "")
-    versions = [base / "versions" / name for name in re.split(r"[:\s]+", named) if re.fullmatch(r"[\w.+-]+", name)]
+    files = [file for file in (root / ".python-version", base / "version") if file.is_file()]
+    named = variables.get("PYENV_VERSION") or next((file.read_text("utf-8", "replace") for file in files), "")
+    names = [name for name in re.split(r"[:\s]+", named[:1000]) if re.fullmatch(r"[\w.+-]+", name)]
+    versions = [path for name in names for path in (base / "versions" / name, *base.glob(f"versions/{name}.*"))]
     return [version / "bin" for version in versions if any(version.glob("lib/python3*/os.py"))]
 
 
-def _hops(program: Path) -> Iterator[Path]:
+def _link_chain(program: Path) -> Iterator[Path]:
     """Yield a program and each file or folder that a symbolic link on its path leads through."""
     for _ in range(20):
         yield program

@@ -27,7 +27,8 @@ def lines_with(root: Path, words: Sequence[str]) -> str:
     if not words:
         return ""
     patterns = [part for word in words for part in ("-e", word)]
-    return decode(_git(root, "grep", "-h", "-I", "-w", "-F", *patterns, "--", "*.py", "*.pyi", "*.pyx"))
+    options = ("-h", "-I", "-w", "-F", "--no-color", "--no-line-number", "--no-column")
+    return decode(_git(root, "grep", *options, *patterns, "--", "*.py", "*.pyi", "*.pyx"))
 
 
 def is_readable(file: Path) -> bool:
@@ -36,4 +37,12 @@ def is_readable(file: Path) -> bool:
 
 
 def _git(root: Path, *args: str) -> bytes:
-    return git("-C", str(root), "-c", "core.fsmonitor=false", *args, env=environment(QUIET), ok=(0, 1))
+    return git(
+        "-C",
+        str(root),
+        "-c",
+        "core.fsmonitor=false",
+        *args,
+        env=environment({**QUIET, "GIT_LITERAL_PATHSPECS": "0"}),
+        ok=(0, 1),
+    )

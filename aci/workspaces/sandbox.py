@@ -12,13 +12,13 @@ from threading import Lock
 from aci.docker.container_limits import parse_size
 from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.environments.host_environment import GENERATED
-from aci.host.bubblewrap import FilterKind, Inside, missing_part
+from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily
 from aci.host.disk_watch import DiskWatch
 from aci.host.generated_files import find_generated_files
 from aci.host.project_python import describe_python, project_python
 from aci.host.sandbox_process import Sandbox
-from aci.host.visible_paths import SYSTEM, Tools, add_own_files, system_contents
+from aci.host.visible_paths import SYSTEM, VisibleTools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
@@ -39,7 +39,7 @@ _USED = (*SYSTEM, "/etc", "/proc", "/dev", "/sys", "/run", "/var/tmp", FOLDER)
 
 def open(options: WorkspaceOptions) -> Workspace:
     """Open a workspace (see `open_workspace`). Raises WorkspaceError with the cause if no sandbox can be made here."""
-    if error := missing_part():
+    if error := unavailable_reason():
         raise error
     for folder in dead_workspaces():
         remove_folder(folder)
@@ -48,7 +48,7 @@ def open(options: WorkspaceOptions) -> Workspace:
     for text in (describe_python(python, checkout), generated.describe()):
         if text:
             options.say(text)
-    tools = Tools(python, os.environ, checkout)
+    tools = VisibleTools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.shown if path.is_relative_to(checkout)]
     tools.shown |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
     family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
@@ -71,7 +71,7 @@ class SandboxHost:
     inbox, store = f"{FOLDER}/inbox", f"{FOLDER}/store.git"
 
     def __init__(
-        self, family: CloneFamily, tools: Tools, options: WorkspaceOptions, kind: FilterKind = "plain"
+        self, family: CloneFamily, tools: VisibleTools, options: WorkspaceOptions, kind: FilterKind = "plain"
     ) -> None:
         self.root = root_for(options.repository.root)
         self._family, self._tools, self._options, self._filters = family, tools, options, kind
@@ -145,7 +145,7 @@ class SandboxHost:
 
     def _unpack_generated(self) -> None:
         """Unpack the files that set-up has generated in the repository. It runs in the sandbox, as set-up did."""
-        words = ["tar", "-xf", ARCHIVE, "-C", self.root]
+        words = ["tar", "-xkf", ARCHIVE, "-C", self.root]  # no file of the base is replaced
         program = self._sandbox.start(words, self._harness_environment({}), "/", self._limits)
         program.code(60.0)
         program.close(group=True)
@@ -160,7 +160,7 @@ class SandboxHost:
     def _harness_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         return {"PATH": self._tools.variables["PATH"], "HOME": HOME, **extra}
 
-    def _contents(self) -> Inside:
+    def _contents(self) -> SandboxContents:
         """Return the contents of the sandbox. No process of it may run, since some mount points are in its files.
 
         Where the agent could replace a parent of a mount point by a link, bubblewrap would follow it on this machine.

@@ -144,11 +144,7 @@ def _docker(image: str) -> list[Finding]:
     try:
         daemon = connect()
     except WorkspaceError as error:
-        from aci.host.bubblewrap import missing_part
-
-        reason = missing_part()
-        other = f" Or use a sandbox: {reason.fix}" if reason else ""
-        return [Finding("docker", False, error.message, f"{error.fix}{other}")]
+        return [Finding("docker", False, error.message, error.fix)]
     findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
     try:
         findings.append(_seccomp(daemon.client.info(), daemon.is_podman()))

@@ -10,7 +10,7 @@ from agent.config.settings import Settings
 def choose_workspace(settings: Settings, say: Callable[[str], object]) -> Settings:
     """Return the settings with a sandbox as the workspace if nothing names one, no Docker daemon answers, and a sandbox
     works here."""
-    if "workspace" in settings.model_fields_set or settings.image or settings.services:
+    if settings.model_fields_set & {"workspace", "image", "services", "runtime", "read_only", "cpus"}:
         return settings
     from aci.docker.docker_daemon import daemon_listens
 

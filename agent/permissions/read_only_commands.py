@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from aci.repository.user_repository import HISTORY_CONFIG
-from agent.permissions.command_wrappers import GIT_READS, Words, word_set
+from agent.permissions.command_wrappers import Words, word_set
 
-READERS = word_set(
-    "ls cat head tail wc nl cut tac rev basename dirname stat du sha256sum sha1sum md5sum cmp diff tree grep egrep "
-    "fgrep rg sort find echo printf test"
-)
-
-_FORBIDDEN = {
-    "cut": r"--o.*",
-    "diff": r"-[a-zA-Z]*r.*|--rec.*",  # it follows links
-    "du": r"-[a-zA-Z]*[LDX].*|--(de|files|exclude-from).*",
-    "find": r"-(L|H|follow|files0-from|newer.*)",
-    "grep": r"-[a-zA-Z]*R.*|--der.*",
-    "ls": r"-[a-zA-Z]*[LH].*|--der.*",
-    "rg": r"-[a-zA-Z]*[Lz].*|--(follow|search-zip|ignore-file).*",
-    "sort": r"-[a-zA-Z]*T.*|--(te|files).*",
-    "tail": r"-[a-zA-Z]*[fF].*|--(fo|retry|pid).*",
-    "tree": r"-[a-zA-Z]*[loR].*|--fromfile.*|--info.*",
-    "wc": r"--files.*",
-    "git": r"-O.*|--(op|ou|ext|textc|filt|no-index|show-sig|git-dir|work-tree|exec).*|.*%G.*",
+_COUNT = r"\d{1,6}"
+_OPTIONS = {
+    "ls": r"-[1aAdFghilnopqrRsStuU]+",
+    "cat": r"-[AbeEnstTv]+",
+    "head": rf"-[qv]|-[nc]?{_COUNT}|-[nc]",
+    "tail": rf"-[qv]|-[nc]?{_COUNT}|-[nc]",
+    "wc": r"-[clmwL]+",
+    "nl": r"-ba",
+    "cut": r"-[dfcbs].*|--complement",
+    "basename": "",
+    "dirname": "",
+    "stat": r"-c|--format=.*",
+    "du": rf"-[achks]+|-d{_COUNT}|--max-depth={_COUNT}",
+    "sha256sum": "",
+    "sha1sum": "",
+    "md5sum": "",
+    "cmp": r"-[ls]+",
+    "diff": r"-[abBiqsuwy]+|-[UC]\d+",
+    "tree": rf"-[adiFs]+|-L|-L{_COUNT}",
+    "grep": rf"-[abcEFhHiIlLnoqrsvwxz]+|-[ABCm]{_COUNT}|-[ABCme]|--(include|exclude|exclude-dir|color)=.*",
+    "rg": rf"-[cFHhiIlnNoqsSuUvwx]+|-[ABCm]{_COUNT}|-[ABCmegt]|--(hidden|files|files-with-matches|count|no-ignore)",
+    "sort": r"-[bdfghiMnrRuV]+|-[kt].*",
+    "find": r"-(name|iname|path|ipath|type|maxdepth|mindepth|not|o|a|and|or|size|mtime|empty|print|prune|regex)",
+    "echo": r"-.*",
+    "printf": r"-.*",
+    "test": r"-.*",
 }
-"""Options with which a command follows links, waits, writes files, or runs other programs. Those that always need an
-answer are in `command_wrappers`."""
+"""Commands that only read, and those of their options with which they follow no links, wait for nothing, write nothing
+and run nothing. A value may follow in a word of its own."""
+
+_GIT_OPTIONS = (
+    r"-[abCDMpqsuwz]+|-[nU]?\d{1,6}|-n|-[LSG].*|--|--(oneline|stat|shortstat|numstat|name-only|name-status|graph|all|patch"
+    r"|decorate|cached|staged|short|branch|porcelain|follow|no-merges|merges|reverse|abbrev-ref|show-toplevel|tags|summary"
+    r"|no-color|word-diff|no-patch|others|exclude-standard|modified|deleted)|--(since|until|after|before|author|grep)=.*"
+    r"|--max-count=\d+|--(format|pretty)=(?!.*%[G(]).*"
+)
+_GIT_READS = word_set("status log show diff blame ls-files ls-tree rev-parse shortlog describe merge-base")
+_FOLDERS_FORBIDDEN = word_set("diff cmp")
 _ALIASES = {"egrep": "grep", "fgrep": "grep"}
 
 
@@ -37,16 +55,17 @@ def is_read_only(words: Words, folders: Sequence[str], root: str) -> bool:
     """Return whether a simple command of a plain line only reads files below `root`, in whichever of `folders` the
     shell is.
 
-    git counts only while its configuration in the workspace is the original one, which names no programs.
+    git commands are included only if the configuration of git in the workspace is unchanged, which names no programs.
     """
     name, *rest = words
-    if name == "git":
-        if not rest or rest[0] not in GIT_READS or not _is_original(root):
-            return False
-    elif name not in READERS:
+    name = _ALIASES.get(name, name)
+    if name == "git" and (not rest or rest.pop(0) not in _GIT_READS or not _is_original(root)):
         return False
-    forbidden = _FORBIDDEN.get(_ALIASES.get(name, name), "(?!)")
-    if any(re.fullmatch(forbidden, word) for word in rest):
+    options = _GIT_OPTIONS if name == "git" else _OPTIONS.get(name)
+    if options is None or any(word.startswith("-") and not re.fullmatch(options, word) for word in rest):
+        return False
+    places = [Path(folder, word) for word in rest for folder in folders]
+    if name in _FOLDERS_FORBIDDEN and any(map(os.path.isdir, places)):
         return False
     return all(_stays_inside(word, folder, root) for word in rest for folder in folders)
 
@@ -57,15 +76,12 @@ def _is_original(root: str) -> bool:
         own = not git.is_symlink() and (git / "config").read_text() == HISTORY_CONFIG
     except (OSError, ValueError):
         return False
-    return own and not (git / "config.worktree").exists()
+    return own and not any((git / name).exists() for name in ("config.worktree", "hooks"))
 
 
 def _stays_inside(word: str, folder: str, root: str) -> bool:
-    """Return whether a word names nothing outside of `root`, whether it is a path or not."""
-    if word.startswith("-"):
-        option, _, word = word.partition("=")
-        if "/" in option or "." in option:
-            return False
+    """Return whether a word, also as the value of an option, names nothing outside of `root`."""
+    word = word.partition("=")[2] if word.startswith("-") else word
     if word.startswith(("/", "~")) or ".." in re.split(r"[/:]", word):
         return False
     try:

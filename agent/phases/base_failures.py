@@ -16,8 +16,8 @@ from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import limit_per_test, run_tests
 from agent.engine.permission_checks import REFUSED, may_test
 from agent.prompts.opening_prompt import places
+from agent.run_state.failing_tests_issue import is_about_failing_tests
 from trajectories.errors import UsageError
-from trajectories.records import Issue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,17 +38,6 @@ _NO_MODULE = re.compile(r"(ModuleNotFoundError: No module named '(\w+)[^'\n]*')"
 NEAREST = 12
 """Maximum number of test files nearest to the likeliest places that are run from a large suite, in addition to the
 given ones."""
-
-
-FAILING_TESTS = Issue("Make the failing tests pass", "")
-"""The issue of a run that was started without one."""
-
-_SAME = re.compile(r"(?:make|fix|repair) (?:all )?(?:the )?(?:failing |broken )?tests?(?: pass| green)?")
-
-
-def is_about_failing_tests(issue: Issue) -> bool:
-    """Return whether the issue says no more than that the tests should pass."""
-    return bool(_SAME.fullmatch(" ".join(re.findall(r"\w+", f"{issue.title} {issue.body}".lower()))))
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
@@ -143,7 +132,7 @@ def _missing_package(task: Task, report: SuiteReport) -> str:
         return ""
     workspace = task.workspace
     python = workspace.run("command -v python3 || command -v python", session=HARNESS_SESSION).text.strip() or "Python"
-    fix = f"Install what the tests need there: {python} -m pip install {found[2]}."
+    fix = "Install the packages that the tests need there."
     if workspace.kind == "local":
         fix += " Or use --workspace sandbox, which sets up an environment, or make one in the folder .venv."
     return f"The tests cannot be collected: {found[1]} ({python}). {fix}"

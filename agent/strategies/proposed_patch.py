@@ -13,7 +13,7 @@ from agent.evidence.proof_claims import (
     find_environment_differences,
     is_test_name,
 )
-from agent.phases.user_reproduction import given_tests
+from agent.phases.user_reproduction import reproduction_test
 from agent.prompts.opening_prompt import likely_sources
 from agent.run_state.attempt_outcome import Outcome
 from agent.run_state.proposed_tree import NOT_ISOLATED, find_proposal
@@ -42,7 +42,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     if bad := [name for name in reproduction if not is_test_name(name)]:
         raise UsageError(f"{bad[0][:60]!r} is not the name of a test.", "Prove the patch again.")
     yield task.adopt(str(proposal["tree"]), "The proposed patch.", author="proposal")
-    given = (*(yield from given_tests(task)), *reproduction)
+    given = (*(yield from reproduction_test(task)), *reproduction)
     verdict = yield from task.prove(given, likely_sources(task.branch))
     claims = proposal.get("claims")
     if claims is not None and task.tree != task.turn.base.tree:

@@ -30,8 +30,8 @@ def open_registries(programs: Programs, hosts: Iterable[str], say: Callable[[str
 
     A host is given as `pypi.org`, as `.example.com` for all its subdomains, or as `localhost:4873` with a port (default
     ports: 443 and 80). `say`, which other threads call, reports requests for other hosts to the user. Raises
-    ConfigError for an invalid host or if this machine's own proxy cannot be used, and WorkspaceError if there is none
-    of Python, Perl and Node.
+    ConfigError for an invalid host or if this machine's own proxy cannot be used, and WorkspaceError if neither
+    Python, Perl nor Node is available.
     """
     proxy = Proxy(HostAllowlist(hosts), say)
     relay = ContainerRelay(programs, proxy.serve, lambda: say("The relay to the package registries died."))
@@ -63,10 +63,10 @@ def install_certificates(container: str, environment: Mapping[str, str], bundle:
     if done.returncode:
         errors = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise WorkspaceError(f"{bundle} could not be copied into the container: {errors}.", "Try again.")
-    return trusting(_BUNDLE)
+    return trust_variables(_BUNDLE)
 
 
-def trusting(bundle: str) -> dict[str, str]:
+def trust_variables(bundle: str) -> dict[str, str]:
     """Return the variables with which programs trust the certificates in a file."""
     return dict.fromkeys(_TRUST, bundle)
 

@@ -13,7 +13,7 @@ from agent.console.rich_terminal import clean_printer
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
-from agent.phases.base_failures import FAILING_TESTS
+from agent.run_state.failing_tests_issue import FAILING_TESTS
 from agent.run_state.terminal_question import confirm
 
 

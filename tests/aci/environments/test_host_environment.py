@@ -83,7 +83,7 @@ def test_user_is_asked_and_may_refuse(make_options: MakeOptions) -> None:
     options = make_options(PYTHON, say=said.append, may_set_up=refuse)
     assert add_environment(options, SETTINGS) is options
     ((where, commands, hosts),) = asked
-    assert (where, hosts) == ("a sandbox of this machine", ("pypi.org",))
+    assert (where, hosts) == ("a sandbox on this machine", ("pypi.org",))
     assert any(command.startswith("pip install") for command in commands)
     assert said == ["Set-up was refused, so tests may not run."]
     assert environments() == []

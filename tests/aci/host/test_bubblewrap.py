@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aci.host import bubblewrap
-from aci.host.bubblewrap import KEPT_CAPABILITY, Inside, failure, missing_part
+from aci.host.bubblewrap import KEPT_CAPABILITY, SandboxContents, failure, unavailable_reason
 from aci.host.visible_paths import add_own_files, system_contents
 
 
@@ -33,9 +33,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_nothing_is_missing_on_an_ordinary_machine(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert missing_part() is None
+    assert unavailable_reason() is None
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert missing_part() is None
+    assert unavailable_reason() is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_missing_part_is_named_with_a_fix(
     machine: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str, value: object, reason: str, fix: str
 ) -> None:
     monkeypatch.setattr(module, name, lambda: value)
-    error = missing_part()
+    error = unavailable_reason()
     assert error
     assert reason in error.message
     assert fix in error.fix
@@ -58,7 +58,7 @@ def test_missing_part_is_named_with_a_fix(
 
 def test_missing_program_is_named(machine: Path) -> None:
     machine.unlink()
-    error = missing_part()
+    error = unavailable_reason()
     assert error
     assert "bubblewrap is not installed" in error.message
     assert "Install the package `bubblewrap`" in error.fix
@@ -98,7 +98,7 @@ def test_long_output_is_cut() -> None:
 
 
 def test_command_mounts_in_order_and_drops_all_rights(machine: Path) -> None:
-    inside = Inside()
+    inside = SandboxContents()
     inside.show("/usr")
     inside.share("/made", "/tmp")
     inside.show(Path("/made/tool"), "/tool")
@@ -126,8 +126,8 @@ def test_three_filters_are_loaded(machine: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(platform, "machine", lambda: processor)
     folder = Path(bubblewrap.__file__).parent / "seccomp"
     with ExitStack() as stack:
-        plain = [os.read(each, 100_000) for each in Inside().command("plain", stack)[1]]
-        counting = [os.read(each, 100_000) for each in Inside().command("counting", stack)[1]]
+        plain = [os.read(each, 100_000) for each in SandboxContents().command("plain", stack)[1]]
+        counting = [os.read(each, 100_000) for each in SandboxContents().command("counting", stack)[1]]
     assert plain == [(folder / f"{name}.bpf").read_bytes() for name in (processor, f"{processor}-denied", "newer")]
     assert counting == [(folder / f"{processor}-counting.bpf").read_bytes(), *plain[1:]]
     assert all(len(program) % 8 == 0 for program in (*plain, *counting))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments import project_python
+from aci.host import project_python
 from aci.host.project_python import find_project_python
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import MakeRepo

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aci.host.project_python import ProjectPython
-from aci.host.visible_paths import SYSTEM, Tools, own_interpreter, system_contents
+from aci.host.visible_paths import SYSTEM, VisibleTools, own_interpreter, system_contents
 
 PRIVATE = ("", "..", ".local", ".config", ".ssh")
 
@@ -54,13 +54,13 @@ def environment(folder: Path, python: Path) -> Path:
     return folder
 
 
-def find_tools(root: Path, *folders: Path, python: Path | None = None, **variables: str) -> Tools:
+def find_tools(root: Path, *folders: Path, python: Path | None = None, **variables: str) -> VisibleTools:
     """Return the tools for a user with these folders on the PATH."""
     variables = {"HOME": os.environ["HOME"], "PATH": os.pathsep.join(map(str, folders)), **variables}
-    return Tools(ProjectPython(python, "") if python else None, variables, root)
+    return VisibleTools(ProjectPython(python, "") if python else None, variables, root)
 
 
-def shows(tools: Tools, folder: Path) -> bool:
+def shows(tools: VisibleTools, folder: Path) -> bool:
     """Return whether a folder is shown as a whole, or as a part of another one."""
     places = {*tools.shown, *tools.shown.values()}
     return any(each.resolve().is_relative_to(real) for each in (folder, folder.resolve()) for real in places)

@@ -381,7 +381,7 @@ def test_missing_daemon_and_missing_docker_are_reported(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     with pytest.raises(WorkspaceError, match="not running") as caught:
         open_ws("docker", repo)
-    assert "--workspace local" in caught.value.fix
+    assert "--workspace sandbox" in caught.value.fix
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(WorkspaceError, match="not installed"):
         open_ws("docker", repo)

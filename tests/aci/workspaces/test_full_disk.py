@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from aci.host import clones
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.session_processes import SessionProcesses
 from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
-from aci.workspaces import local
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import WorkspaceError
 
@@ -71,7 +71,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", folder], capture_output=True).returncode:
         pytest.skip("mounting a small file system needs root")
-    monkeypatch.setattr(local, "tempfile", SimpleNamespace(mkdtemp=partial(tempfile.mkdtemp, dir=folder)))
+    monkeypatch.setattr(clones, "tempfile", SimpleNamespace(mkdtemp=partial(tempfile.mkdtemp, dir=folder)))
     yield Disk(folder)
     subprocess.run(["umount", "-l", folder], check=False)
 
