@@ -30,7 +30,7 @@ MARKS = {
     "all": ["--timeout=400"],
     "sandbox": ["-m", "sandbox", "-pno:cacheprovider"],
 }
-LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min", "sandbox": "2 min"}
+LIMITS = {"quick": "6 min, without coverage", "rest": "22 min", "all": "28 min", "sandbox": "3 min"}
 WORKERS = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
 """Two more than the number of cores, since many tests wait for a container or another process."""
 MEMORY = Path("/dev/shm")

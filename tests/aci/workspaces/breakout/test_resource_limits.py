@@ -22,6 +22,7 @@ from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]
+IN_DOCKER = pytest.mark.parametrize("isolated_kind", ["docker"], indirect=True)
 
 
 def assert_alive(ws) -> None:
@@ -51,6 +52,7 @@ def test_memory_is_limited(open_container):
     assert ws.run("echo alive").text.endswith("alive\n")
 
 
+@IN_DOCKER
 def test_shared_memory_is_limited(ws):
     result = ws.run("head -c 1500000000 /dev/zero > /dev/shm/full", timeout=60)
     assert result.code != 0
@@ -175,6 +177,7 @@ print(fallocate(fd, 3, 0, 1 << 20), full >= 2048, os.fstat(fd).st_blocks < full)
 
 
 @pytest.mark.skipif(not has_seccomp_profile(), reason="no seccomp profile for this processor")
+@IN_DOCKER
 def test_space_beyond_file_size_cannot_be_allocated(ws):
     """Neither the daemon nor the file size limit counts this space, and ending all processes does not free it."""
     lines = ws.run(python(ALLOCATE)).text.splitlines()
@@ -183,6 +186,7 @@ def test_space_beyond_file_size_cannot_be_allocated(ws):
     assert lines[6:] == ["0", "0 True True"]
 
 
+@IN_DOCKER
 def test_file_of_more_than_one_terabyte_is_refused(ws):
     result = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
     assert "1099511627777" not in result.text
@@ -190,6 +194,7 @@ def test_file_of_more_than_one_terabyte_is_refused(ws):
     assert_alive(ws)
 
 
+@IN_DOCKER
 def test_file_descriptors_are_limited(ws):
     program = "import os\nfor n in range(2_000_000): os.open('/dev/null', 0)\nprint('opened all')"
     result = ws.run(python(program), timeout=60)

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.aci.workspaces.breakout.hostile import assert_refused, python
-from tests.conftest import git
+from tests.conftest import committed, git
 
 pytestmark = [
     pytest.mark.slow,
@@ -194,19 +195,22 @@ def test_setting_of_kernel_cannot_be_opened_for_writing(ws):
 # The restart
 
 
-def test_links_in_place_of_mount_points_are_not_followed_at_restart(ws, tmp_path):
+def test_links_in_place_of_mount_points_are_not_followed_at_restart(isolated_kind, open_ws, tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir()
     swap = f"""
 import os
-for name in os.listdir("/tmp"):  # the checkout of this test is below it
+for name in os.listdir("/tmp"):
     os.rename(f"/tmp/{{name}}", "/tmp/moved")
     os.symlink("/oldroot{victim}", f"/tmp/{{name}}")
 """
-    assert ws.run(python(swap) + "\nls -l /tmp").text.count("->") == 1
-    assert ws._host.relieve()
-    assert ws.run("cat README").text == "hello\n"
-    assert list(victim.iterdir()) == []
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a checkout that the sandbox shows in its own /tmp
+        ws = open_ws(isolated_kind, committed(Path(folder, "repo"), {"README": "hello\n"}))
+        assert ws.run(python(swap) + "\nls -l /tmp").text.count("->") == 1
+        assert ws._host.relieve()
+        assert ws.run("cat README").text == "hello\n"
+        assert list(victim.iterdir()) == []
+        ws.close()
 
 
 def test_sandbox_is_restarted_after_fork_bomb(open_isolated):
