@@ -36,6 +36,7 @@ def run_issue_code(
     a rule denies the run, or if it would not be isolated and `workspace` does not request that.
     """
     from aci.environments.environment import environment_for
+    from aci.environments.host_environment import add_environment
     from aci.issue_text.issue_discussion import append_discussion
     from aci.issue_text.issue_snippets import find_snippets, trace_snippets
     from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -61,10 +62,11 @@ def run_issue_code(
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
         base = source.base(trees, rev)
         options = WorkspaceOptions(source, base, trees, settings.image, say=say, **settings.limits)
+        environment = environment_options(settings, option_source(settings, own))
         if settings.workspace == "docker":
-            options = replace(
-                options, image=environment_for(options, environment_options(settings, option_source(settings, own)))
-            )
+            options = replace(options, image=environment_for(options, environment))
+        elif settings.workspace == "sandbox":
+            options = add_environment(options, environment)
         with closing(open_workspace(settings.workspace, options)) as opened:
             found = trace_snippets(opened, text)
     if found is None:

@@ -72,6 +72,8 @@ def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
     folder, and Cancelled.
     """
     settings = load_settings(workspace=asked.workspace, test=asked.test or None)
+    if settings.workspace == "sandbox":
+        raise UsageError("Instances cannot be graded in a sandbox, which has no image.", "Use --workspace docker.")
     cases = _cases(asked, say)
     golds = {name: case.gold for name, case in cases.items()}
     theirs = _by_run_id(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)

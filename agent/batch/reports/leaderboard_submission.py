@@ -147,8 +147,8 @@ tags:
 
 def _readme(manifest: Mapping[str, Any], counts: _Counts) -> str:
     options = manifest["options"]
-    isolated = manifest["room"]["workspace"] == "docker"
-    why = "\n  (containers have no network while an instance is solved)" if isolated else ""
+    isolated = manifest["room"]["workspace"] != "local"
+    why = "\n  (workspaces have no network while an instance is solved)" if isolated else ""
     money = "unknown" if counts.dollars is None else f"${counts.dollars:.2f}"
     judged = f"{counts.resolved} of {counts.judged} judged" if counts.judged else f"{MISSING}: run `swe-agent evaluate`"
     repeated = f" The first of {options['repeat']} attempts is submitted." if options.get("repeat", 1) > 1 else ""

@@ -201,12 +201,12 @@ def test_links_in_place_of_mount_points_are_not_followed_at_restart(isolated_kin
     swap = f"""
 import os
 for name in os.listdir("/tmp"):
-    os.rename(f"/tmp/{{name}}", "/tmp/moved")
+    os.rename(f"/tmp/{{name}}", f"/tmp/moved-{{name}}")
     os.symlink("/oldroot{victim}", f"/tmp/{{name}}")
 """
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a checkout that the sandbox shows in its own /tmp
         ws = open_ws(isolated_kind, committed(Path(folder, "repo"), {"README": "hello\n"}))
-        assert ws.run(python(swap) + "\nls -l /tmp").text.count("->") == 1
+        assert ws.run(python(swap) + "\nls -l /tmp").text.count("->") >= 1
         assert ws._host.relieve()
         assert ws.run("cat README").text == "hello\n"
         assert list(victim.iterdir()) == []
