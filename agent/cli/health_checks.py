@@ -52,7 +52,8 @@ def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
     if settings.workspace == "docker":
         findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
     else:
-        findings += [_sandbox() if settings.workspace == "sandbox" else LOCAL, _python(Path.cwd())]
+        is_sandboxed = settings.workspace == "sandbox"
+        findings += [_sandbox() if is_sandboxed else LOCAL, _python(Path.cwd(), is_sandboxed)]
     return findings + _model(settings, ask)
 
 
@@ -107,13 +108,14 @@ def _state(state: Path) -> Finding:
     )
 
 
-def _python(folder: Path) -> Finding:
+def _python(folder: Path, is_sandboxed: bool) -> Finding:
     """Report the Python that runs the tests of the repository in a folder without a container."""
     from aci.host.project_python import find_project_python
     from aci.repository.user_repository import Repository
 
     program = shutil.which("python3") or shutil.which("python") or ""
-    other = Finding("python", bool(program), program or "no python3 on the PATH", "Install Python.")
+    made = "; a project without an environment gets one, which is set up once" if is_sandboxed and program else ""
+    other = Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
     try:
         source = Repository.open(folder)
     except SweAgentError:
@@ -133,7 +135,7 @@ def _sandbox() -> Finding:
     if error := sandbox_error():
         return Finding("workspace", False, error.message, error.fix)
     limits = "no limit of total memory and CPU time; memory is limited for each process, files by their total size"
-    return Finding("workspace", True, f"sandbox of bubblewrap: {limits}")
+    return Finding("workspace", True, f"bubblewrap sandbox: {limits}")
 
 
 def _docker(image: str) -> list[Finding]:

@@ -20,5 +20,5 @@ def choose_workspace(settings: Settings, say: Callable[[str], object]) -> Settin
 
     if sandbox_error():
         return settings
-    say("Docker does not answer, so commands run in a sandbox of bubblewrap.")
+    say("Docker does not answer, so commands run in a bubblewrap sandbox.")
     return settings.model_copy(update={"workspace": "sandbox"})

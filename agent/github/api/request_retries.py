@@ -33,7 +33,7 @@ class RetryPolicy(Retry):
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
-    _link_chain = 0
+    _hops = 0
     """Number of successive redirects so far; PyGithub would follow them without end."""
 
     @classmethod
@@ -43,8 +43,8 @@ class RetryPolicy(Retry):
         )
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        self._link_chain = self._link_chain + 1 if status_code == FOLLOWED else 0
-        if self._link_chain > MOST_HOPS or (status_code in MOVED and not self._link_chain):
+        self._hops = self._hops + 1 if status_code == FOLLOWED else 0
+        if self._hops > MOST_HOPS or (status_code in MOVED and not self._hops):
             return True  # `increment` ends the retries
         if status_code in LIMITED:
             return has_retry_after
@@ -65,7 +65,7 @@ class RetryPolicy(Retry):
         PyGithub does not follow.
         """
         if response is not None and response.status in MOVED:
-            self._link_chain = 0
+            self._hops = 0
             response.close()
             if response.status != FOLLOWED:
                 raise GithubException(response.status)

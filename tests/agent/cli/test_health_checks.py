@@ -32,7 +32,7 @@ def checks(folder: Path, **settings: object) -> dict[str, Finding]:
 def test_working_sandbox_is_reported_with_its_limits(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = checks(tmp_path, workspace="sandbox")
     assert found["workspace"].ok
-    assert found["workspace"].found.startswith("sandbox of bubblewrap: no limit of total memory and CPU time")
+    assert found["workspace"].found.startswith("bubblewrap sandbox: no limit of total memory and CPU time")
     assert "python" in found
     assert "docker" not in found
 

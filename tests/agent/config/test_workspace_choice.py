@@ -26,7 +26,7 @@ def test_sandbox_is_chosen_without_docker(machine: pytest.MonkeyPatch) -> None:
     chosen = choose_workspace(settings, said.append)
     assert chosen.workspace == "sandbox"
     assert chosen.model_copy(update={"workspace": settings.workspace}) == settings
-    assert said == ["Docker does not answer, so commands run in a sandbox of bubblewrap."]
+    assert said == ["Docker does not answer, so commands run in a bubblewrap sandbox."]
 
 
 def test_docker_is_kept_if_its_daemon_listens(machine: pytest.MonkeyPatch) -> None:
