@@ -323,7 +323,7 @@ def test_docker_that_is_not_running_is_reported(machine, calculator, issue_file,
     machine.extra["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
     result = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", solving_model)
     assert result["returncode"] == result["exit"] == result["error"]["code"] == 5
-    assert "--workspace local" in result["error"]["fix"]
+    assert "--workspace sandbox" in result["error"]["fix"]
     machine.extra.clear()
     machine.workspace = "local"
     doctor = machine.run("doctor")
