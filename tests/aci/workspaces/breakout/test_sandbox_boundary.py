@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -213,14 +212,15 @@ for name in os.listdir("/tmp"):
         ws.close()
 
 
-def test_sandbox_is_restarted_after_fork_bomb(open_isolated):
+def test_fork_bomb_is_bounded_and_leaves_harness_working(open_isolated):
     ws = open_isolated(processes=100)
     ws.run("touch kept; bomb() { bomb | bomb & }; bomb", timeout=5)
-    began = time.monotonic()
-    while time.monotonic() < began + 30 and "kept" not in ws.run("ls", timeout=10).text:
-        time.sleep(0.2)
-    assert "kept" in ws.run("ls").text
     assert ws.snapshot().tree != ws.options.base.tree
+    fresh = ws.fork(ws.options.base.tree)
+    assert fresh.run("echo alive").text == "alive\n"
+    fresh.close()
+    assert ws._host.relieve()
+    assert "kept" in ws.run("ls").text
 
 
 def test_git_of_harness_runs_no_program_of_agent(ws):
