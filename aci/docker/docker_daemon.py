@@ -223,10 +223,11 @@ def connect() -> Daemon:
             "Docker is not installed: there is no `docker` command.",
             f"Install and start it (on Debian: apt install docker.io), or use --workspace {_OTHER}.",
         )
-    for address in _addresses():
+    addresses = _addresses()
+    for address in addresses:
         if daemon := _open_client(address):
             return daemon
-    for path in (Path(address.removeprefix("unix://")) for address in _addresses()):
+    for path in (Path(address.removeprefix("unix://")) for address in addresses):
         if path.exists() and not os.access(path, os.W_OK):
             fix = "Add yourself to the group `docker` and log in again, or use --workspace sandbox."
             raise WorkspaceError(f"Docker cannot be used: you have no permission to write to {path}.", fix)

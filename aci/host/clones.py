@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from aci.docker.leftover_cleanup import LOCAL_PREFIX, remove_folder
-from aci.host.generated_files import GeneratedFiles
+from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_workspaces, remove_folder
+from aci.host.generated_files import GeneratedFiles, find_generated_files
+from aci.host.project_python import ProjectPython, describe_python, project_python
 from aci.repository import process_owner
 from aci.runtime.snapshots import checkout_script, create_store_script, reset_index_script, store_environment
 from aci.runtime.workspace import WorkspaceOptions
@@ -48,6 +49,19 @@ class Clone:
         remove_folder(self.folder / name)
         (self.folder / name).mkdir()
         return str(self.folder / name)
+
+
+def prepare_clones(options: WorkspaceOptions) -> tuple[ProjectPython | None, GeneratedFiles]:
+    """Remove the folders of dead workspaces. Return the project's Python and the files that git ignores but clones
+    need, and say which they are."""
+    for folder in dead_workspaces():
+        remove_folder(folder)
+    python = project_python(options)
+    generated = find_generated_files(options, python)
+    for text in (describe_python(python, options.repository.root), generated.describe()):
+        if text:
+            options.say(text)
+    return python, generated
 
 
 class CloneFamily:

@@ -39,6 +39,7 @@ __version__ = version = {version!r}
 __version_tuple__ = version_tuple = {version_tuple!r}
 __commit_id__ = commit_id = None
 """
+_TEMPLATES = ("template", "version_file_template", "write_to_template", "write_template")
 _SETUP_PY = re.compile(r"""["'](?:write_to|version_file)["']\s*:\s*["']([^"'\n]+)["']""")
 _IMPORT = r"^\s*(?:from\s+[\w.]*\b{0}\b|(?:from\s+[\w.]+\s+)?import\s.*\b{0}\b|{0},?\s*(?:#.*)?$)"
 
@@ -171,9 +172,6 @@ def _version_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if isinstance(name := table.get(key), str):
                 template = next((table[each] for each in _TEMPLATES if isinstance(table.get(each), str)), "")
                 yield name, template
-
-
-_TEMPLATES = ("template", "version_file_template", "write_to_template", "write_template")
 
 
 def _table(table: Mapping[str, Any], *names: str) -> dict[str, Any]:

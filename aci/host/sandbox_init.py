@@ -5,7 +5,7 @@ all other processes of the sandbox. As process 1, it cannot be stopped or killed
 capability that the agent's programs do not have, because the kernel then denies them to trace it
 (`cap_ptrace_access_check`); the harness's own programs keep it too.
 
-A request is a JSON object with a program's `words`, `env`, `cwd` and `limits`, and three file descriptors: the
+A request is a JSON object with a program's `words`, `env` and `limits`, and three file descriptors: the
 program's stdin, its output, and a socket for its control. With `terminal`, there is only the socket, on which the
 descriptor of a new terminal is sent. On the socket of a program, `k` kills the program and `g` its process group, as
 closing the socket does; the exit status is sent when the program ends.
@@ -117,7 +117,6 @@ def run(request: dict[str, Any], descriptors: list[int]) -> None:
             for target, source in enumerate((descriptors[0], descriptors[1], descriptors[1])):
                 os.dup2(source, target)
         os.closerange(3, 1 << 16)
-        os.chdir(request["cwd"])
         for name, limit in request["limits"].items():
             hard = resource.getrlimit(LIMITS[name])[1]
             limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

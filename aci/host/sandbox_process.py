@@ -39,6 +39,8 @@ class Sandbox:
         with ExitStack() as stack:
             stack.callback(theirs.close)
             errors = stack.enter_context(tempfile.TemporaryFile())
+            undo = stack.enter_context(ExitStack())
+            undo.callback(ours.close)
             words, descriptors = inside.command(filters, stack)
             info, info_end = os.pipe()
             stack.callback(os.close, info)
@@ -52,6 +54,7 @@ class Sandbox:
                 )
             finally:
                 os.close(info_end)
+            undo.pop_all()  # from here on, `end` closes it
             theirs.close()
             self._init = _open_init(info)
             ours.settimeout(_START)
@@ -68,7 +71,6 @@ class Sandbox:
         self,
         words: Sequence[str],
         env: Mapping[str, str],
-        cwd: str,
         limits: Mapping[str, int],
         trusted: bool = False,
     ) -> PipeChannel:
@@ -76,7 +78,7 @@ class Sandbox:
         stdin, program_stdin = os.pipe()[::-1]
         program_output, output = os.pipe()[::-1]
         try:
-            control = self._request(words, env, cwd, limits, trusted, [program_stdin, program_output])
+            control = self._request(words, env, limits, trusted, [program_stdin, program_output])
         except BaseException:
             os.close(stdin)
             os.close(output)
@@ -87,10 +89,10 @@ class Sandbox:
         return PipeChannel(stdin, output, SandboxProgram(control))
 
     def open_terminal(
-        self, words: Sequence[str], env: Mapping[str, str], cwd: str, limits: Mapping[str, int]
+        self, words: Sequence[str], env: Mapping[str, str], limits: Mapping[str, int]
     ) -> tuple[int, SandboxProgram]:
         """Start a program on a new terminal of the sandbox; return the terminal's master end and the program."""
-        control = self._request(words, env, cwd, limits, False, [])
+        control = self._request(words, env, limits, False, [])
         control.settimeout(_START)
         try:
             data, descriptors, _, _ = socket.recv_fds(control, 1000, 1)
@@ -122,7 +124,6 @@ class Sandbox:
         self,
         words: Sequence[str],
         env: Mapping[str, str],
-        cwd: str,
         limits: Mapping[str, int],
         trusted: bool,
         descriptors: list[int],
@@ -131,7 +132,6 @@ class Sandbox:
         asked = {
             "words": list(words),
             "env": dict(env),
-            "cwd": cwd,
             "limits": dict(limits),
             "trusted": trusted,
             "terminal": not descriptors,

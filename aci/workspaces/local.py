@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
-from aci.host.clones import Clone, CloneFamily
-from aci.host.generated_files import find_generated_files
-from aci.host.project_python import ProjectPython, describe_python, project_python
+from aci.host.clones import Clone, CloneFamily, prepare_clones
+from aci.host.project_python import ProjectPython
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
 from aci.runtime.pty_session import TerminalStarter, open_terminal
@@ -51,13 +49,7 @@ def open(options: WorkspaceOptions) -> Workspace:
     """Open a workspace (see `open_workspace`). Warns that the workspace is not isolated, and also if the repository's
     packages would be imported from elsewhere."""
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
-    for folder in dead_workspaces():
-        remove_folder(folder)
-    python = project_python(options)
-    generated = find_generated_files(options, python)
-    for text in (describe_python(python, options.repository.root), generated.describe()):
-        if text:
-            options.say(text)
+    python, generated = prepare_clones(options)
     family = CloneFamily(options, generated)
     host = LocalHost(family, family.create(), python)
     try:

@@ -6,17 +6,15 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 
 from aci.docker.container_limits import parse_size
-from aci.docker.leftover_cleanup import dead_workspaces, remove_folder
 from aci.environments.host_environment import GENERATED
 from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
-from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily
+from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
 from aci.host.disk_watch import DiskWatch
-from aci.host.generated_files import find_generated_files
-from aci.host.project_python import describe_python, project_python
 from aci.host.sandbox_process import Sandbox
 from aci.host.visible_paths import SYSTEM, VisibleTools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
@@ -41,13 +39,8 @@ def open(options: WorkspaceOptions) -> Workspace:
     """Open a workspace (see `open_workspace`). Raises WorkspaceError with the cause if no sandbox can be made here."""
     if error := unavailable_reason():
         raise error
-    for folder in dead_workspaces():
-        remove_folder(folder)
-    checkout, python = options.repository.root, project_python(options)
-    generated = find_generated_files(options, python)
-    for text in (describe_python(python, checkout), generated.describe()):
-        if text:
-            options.say(text)
+    checkout = options.repository.root
+    python, generated = prepare_clones(options)
     tools = VisibleTools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.shown if path.is_relative_to(checkout)]
     tools.shown |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
@@ -88,13 +81,13 @@ class SandboxHost:
             "sigpending": 4096,
             "msgqueue": 0,
         }
-        try:
+        with ExitStack() as undo:
+            undo.callback(family.remove, self._clone.name)
             self._sandbox = Sandbox(self._contents(), kind)
-        except BaseException:
-            family.remove(self._clone.name)
-            raise
-        if self._archive:
-            self._unpack_generated()
+            undo.callback(self._sandbox.end)
+            if self._archive:
+                self._unpack_generated()
+            undo.pop_all()
         folders = [self._clone.folder, *filter(None, [options.set_up_folder])]
         self._watch = DiskWatch(folders, parse_size(options.disk), self._restart)
 
@@ -103,12 +96,12 @@ class SandboxHost:
         limits = self._limits | ({"nproc": self._limits["nproc"] + HARNESS_PROCESSES} if for_harness else {})
 
         def start(words: Sequence[str]) -> Channel:
-            return self._sandbox.start(words, env, "/", limits, trusted=for_harness)
+            return self._sandbox.start(words, env, limits, trusted=for_harness)
 
         return start
 
     def terminal(self, extra: Mapping[str, str]) -> TerminalStarter:
-        return lambda words: self._sandbox.open_terminal(words, self.environment(extra), "/", self._limits)
+        return lambda words: self._sandbox.open_terminal(words, self.environment(extra), self._limits)
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the agent's commands."""
@@ -146,7 +139,7 @@ class SandboxHost:
     def _unpack_generated(self) -> None:
         """Unpack the files that set-up has generated in the repository. It runs in the sandbox, as set-up did."""
         words = ["tar", "-xkf", ARCHIVE, "-C", self.root]  # no file of the base is replaced
-        program = self._sandbox.start(words, self._harness_environment({}), "/", self._limits)
+        program = self._sandbox.start(words, self._harness_environment({}), self._limits)
         program.code(60.0)
         program.close(group=True)
 
