@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import importlib.util
+import os
 import struct
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +33,9 @@ def test_files_equal_what_the_script_compiles(script: ModuleType) -> None:
     try:
         ctypes.CDLL("libseccomp.so.2")
     except OSError:
-        pytest.skip("libseccomp.so.2 is missing")
+        if os.environ.get("CI"):  # Docker depends on it
+            raise
+        pytest.skip("libseccomp.so.2 is missing, as on macOS")
     assert script.filters() == {file.name: file.read_bytes() for file in FOLDER.iterdir()}
 
 
