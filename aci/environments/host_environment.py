@@ -1,7 +1,8 @@
 """Python environments for workspaces on this machine, for repositories whose user has none.
 
-Set-up is planned as for a container. It runs in a sandbox, with access to the package registries only. An environment
-is kept in the user's cache, and used only for the commit and the tree that it was made from.
+Set-up is planned as for a container. It runs in a sandbox, with access to the package registries only; where a
+workspace without isolation is wanted and no sandbox works, it runs without one after the user's yes. An environment is
+kept in the user's cache, and used only for the commit and the tree that it was made from.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from aci.environments.setup_repairs import APT_INSTALL, Repair
 from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
 from aci.host.project_python import project_python
+from aci.host.sandbox_process import sandbox_error
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -52,9 +54,9 @@ _SESSION = "setup"
 _DAY = 86400.0
 
 
-def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> WorkspaceOptions:
-    """Return the options of a sandbox with an environment that is set up for it, unless the project has one or none can
-    be planned. Raises Cancelled."""
+def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> WorkspaceOptions:
+    """Return the options of a workspace of the kind `sandbox` or `local` with an environment that is set up for it,
+    unless the project has one or none can be planned. Raises Cancelled."""
     if project_python(options):
         return options
     try:
@@ -65,23 +67,36 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> 
         return options
     plan, folder = replace(plan, alternatives=()), _folder(plan, options, settings)
     if not (folder / READY).exists():
-        hosts = settings.hosts
-        if hosts and not options.may_set_up("a sandbox on this machine", [each.text for each in plan.setup], hosts):
-            options.say("Set-up was refused, so tests may not run.")
+        kind = "local" if workspace == "local" and sandbox_error() else "sandbox"
+        if not _may_set_up(plan, options, settings, kind):
+            options.say("No environment was set up, so tests may not run.")
             return options
-        options.say(f"Setting up an environment, once: {' '.join(plan.reasons)}")
+        options.say("Setting up a Python environment for the tests, once.")
         try:
             locks = cache_folder() / "locks"
             locks.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(locks / f"host-environment-{folder.name}.lock", options):
                 if not (folder / READY).exists():
-                    _set_up(plan, folder, options, settings)
+                    _set_up(plan, folder, options, settings, kind)
         except WorkspaceError as error:
             remove_folder(folder)
             options.say(f"{error.message} Continuing without an environment, so tests may not run.")
             return options
     os.utime(folder / READY)
     return replace(options, environment=folder / FILES / "venv")
+
+
+def generated_archive(options: WorkspaceOptions) -> Path | None:
+    """Return the archive of the ignored files that the set-up of the environment made in the repository, if any."""
+    archive = options.environment and options.environment.parent.parent / GENERATED
+    return archive if archive and archive.is_file() else None
+
+
+def _may_set_up(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> bool:
+    commands = [each.text for each in plan.setup]
+    if kind == "local":
+        return options.may_set_up("", commands, ())
+    return not settings.hosts or options.may_set_up("a sandbox on this machine", commands, settings.hosts)
 
 
 def _relocated(plan: Plan, folder: Path) -> Plan:
@@ -106,15 +121,15 @@ def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions)
     return cache_folder() / "host-environments" / key
 
 
-def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions) -> None:
+def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:
     _remove_oldest(folder.parent)
     remove_folder(folder)
     folder.mkdir(parents=True, mode=0o700)
     (folder / FILES).mkdir()
-    here = replace(options, set_up_folder=folder / FILES)
-    with closing(open_workspace("sandbox", here)) as opened:
+    here = replace(options, set_up_folder=folder / FILES, say=lambda line: None)
+    with closing(open_workspace(kind, here)) as opened:
         assert isinstance(opened, PosixWorkspace)
-        place = SandboxPlace(opened, folder / FILES)
+        place = HostPlace(opened, folder / FILES)
         HostSetup(_relocated(plan, folder / FILES), options, settings, place=place).run()
     if (folder / FILES / "venv").is_symlink():
         raise WorkspaceError("The set-up replaced its environment by a link.", "Do not trust this repository.")
@@ -133,8 +148,8 @@ def _remove_oldest(parent: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxPlace:
-    """A sandbox as a place for set-up, which may write to `folder`."""
+class HostPlace:
+    """A workspace on this machine as a place for set-up, which may write to `folder`."""
 
     workspace: PosixWorkspace
     folder: Path
@@ -149,17 +164,17 @@ class SandboxPlace:
 
 
 @dataclass(kw_only=True)
-class HostSetup(SetupRun[SandboxPlace]):
-    """A set-up in a sandbox."""
+class HostSetup(SetupRun[HostPlace]):
+    """A set-up in a workspace on this machine."""
 
-    place: SandboxPlace
+    place: HostPlace
 
     def run(self) -> SmokeResult:
         """Run the set-up commands and try the tests. Raises WorkspaceError with the output of a command that fails, and
         NetworkFailed."""
         with ExitStack() as network:
-            env = {**QUIET_ENVIRONMENT, "HOME": "/tmp"}
-            if self.settings.hosts:
+            env = dict(QUIET_ENVIRONMENT)
+            if self.settings.hosts and self.place.workspace.kind == "sandbox":
                 programs = Programs(self.place.workspace.start_program)
                 env |= network.enter_context(open_registries(programs, self.settings.hosts, self._say))
             if self.settings.certificates:
@@ -173,16 +188,16 @@ class HostSetup(SetupRun[SandboxPlace]):
             return found
 
     def _find_repair(self, done: SetupResult, repairs: Sequence[str]) -> Repair | None:
-        """Return a repair that is possible in a sandbox: one without packages of the system."""
+        """Return a repair without packages of the system."""
         found = super()._find_repair(done, repairs)
         return None if found and any(APT_INSTALL in each or HOME in each for each in found.first) else found
 
-    def _session_variables(self, place: SandboxPlace) -> dict[str, str]:
+    def _session_variables(self, place: HostPlace) -> dict[str, str]:
         path = place.workspace.run("echo $PATH", session=_SESSION).text.strip()
         found = {**self.plan.variables, "VIRTUAL_ENV": str(place.folder / "venv")}
         return found | {"PATH": ":".join([*self.plan.paths, path])}
 
-    def _run_tests(self, place: SandboxPlace, env: Mapping[str, str]) -> SmokeResult:
+    def _run_tests(self, place: HostPlace, env: Mapping[str, str]) -> SmokeResult:
         def run(command: str, seconds: float) -> SetupResult:
             return place.run(command, env, min(seconds, self._seconds_left()))
 

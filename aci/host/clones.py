@@ -46,7 +46,10 @@ class Clone:
 
     def renew(self, name: str) -> str:
         """Replace a part by an empty folder, and return its path."""
-        remove_folder(self.folder / name)
+        try:
+            (self.folder / name).rmdir()
+        except OSError:
+            remove_folder(self.folder / name)
         (self.folder / name).mkdir()
         return str(self.folder / name)
 

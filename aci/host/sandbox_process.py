@@ -17,6 +17,7 @@ from functools import cache
 from threading import Lock
 
 from aci.host.bubblewrap import FilterKind, SandboxContents, failure, unavailable_reason
+from aci.host.systemd_scope import ScopeLimits, scope_words
 from aci.host.visible_paths import INIT, add_own_files, own_interpreter, system_contents
 from aci.runtime.process_channel import PipeChannel
 from trajectories.errors import WorkspaceError
@@ -27,12 +28,15 @@ _GONE = -9
 
 
 class Sandbox:
-    """A sandbox with the contents `inside`. It ends when this process ends or `end` is called.
+    """A sandbox with the contents `inside`. It ends when this process ends or `end` is called. The `limits` of all its
+    processes together hold where the user's systemd grants them.
 
     Raises WorkspaceError if it cannot be started.
     """
 
-    def __init__(self, inside: SandboxContents, filters: FilterKind = "plain") -> None:
+    def __init__(
+        self, inside: SandboxContents, filters: FilterKind = "plain", limits: ScopeLimits | None = None
+    ) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_BYTES)
         self._requests = ours
@@ -46,10 +50,11 @@ class Sandbox:
             stack.callback(os.close, info)
             words[-1:] = ["--info-fd", str(info_end), "--"]
             words += [str(own_interpreter()), "-I", "-S", INIT, str(theirs.fileno())]
+            scope, env = scope_words(limits)
             try:
                 self._process = (
                     _launcher()
-                    .submit(_start, words, [*descriptors, theirs.fileno(), info_end], errors.fileno())
+                    .submit(_start, [*scope, *words], env, [*descriptors, theirs.fileno(), info_end], errors.fileno())
                     .result()
                 )
             finally:
@@ -208,12 +213,14 @@ def _launcher() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "sandboxes")
 
 
-def _start(words: Sequence[str], descriptors: Sequence[int], errors: int) -> subprocess.Popen[bytes]:
-    """Start bubblewrap with an empty environment, since programs in the sandbox can read its environment."""
+def _start(
+    words: Sequence[str], env: Mapping[str, str], descriptors: Sequence[int], errors: int
+) -> subprocess.Popen[bytes]:
+    """Start bubblewrap. Its own environment is empty, since programs in the sandbox can read it."""
     try:
         return subprocess.Popen(
             words,
-            env={},
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

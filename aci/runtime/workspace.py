@@ -112,9 +112,9 @@ class WorkspaceOptions:
     say: Callable[[str], None] = print
     """Function that reports long operations to the user, such as pulling an image or preparing a base."""
 
-    may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: True
+    may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: bool(hosts)
     """Function that is called before an environment is built; it returns whether these commands may run in this image
-    with access to these hosts."""
+    with access to these hosts. Without hosts, they would run on this machine without isolation."""
 
 
 HARNESS_SESSION = "tests"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from aci.host.clones import Clone, CloneFamily, prepare_clones
+from aci.environments.host_environment import generated_archive
+from aci.host.clones import CloneFamily, prepare_clones
 from aci.host.project_python import ProjectPython
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
@@ -51,7 +52,7 @@ def open(options: WorkspaceOptions) -> Workspace:
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     python, generated = prepare_clones(options)
     family = CloneFamily(options, generated)
-    host = LocalHost(family, family.create(), python)
+    host = LocalHost(family, python, generated_archive(options))
     try:
         workspace = PosixWorkspace(host, options)
         _probe(workspace, host.environment({}), options)
@@ -67,10 +68,14 @@ class LocalHost:
     kind = "local"
     shared = True
 
-    def __init__(self, family: CloneFamily, clone: Clone, python: ProjectPython | None) -> None:
-        self._family, self._clone, self._python = family, clone, python
+    def __init__(self, family: CloneFamily, python: ProjectPython | None, archive: Path | None) -> None:
+        self._family, self._python, self._archive = family, python, archive
+        self._clone = clone = family.create()
         self.root, self.scratch, self.harness = clone.part("repo"), clone.part("scratch"), clone.part("harness")
         self.inbox, self.store, self._home = clone.part("inbox"), clone.part("store.git"), clone.part("home")
+        if archive:
+            words = ["tar", "-xkf", str(archive), "-C", self.root]  # no file of the base is replaced
+            subprocess.run(words, env=self.environment({}), capture_output=True, stdin=subprocess.DEVNULL)
 
     def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
         if for_harness:
@@ -99,7 +104,7 @@ class LocalHost:
         }
 
     def another(self, counting: bool = False) -> LocalHost:
-        return LocalHost(self._family, self._family.create(), self._python)
+        return LocalHost(self._family, self._python, self._archive)
 
     def notice(self) -> bytes:
         return b""

@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import Lock
 
 from aci.docker.container_limits import parse_size
-from aci.environments.host_environment import GENERATED
+from aci.environments.host_environment import generated_archive
 from aci.host.bubblewrap import FilterKind, SandboxContents, unavailable_reason
 from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clones
 from aci.host.disk_watch import DiskWatch
 from aci.host.sandbox_process import Sandbox
+from aci.host.systemd_scope import ScopeLimits
 from aci.host.visible_paths import SYSTEM, VisibleTools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
@@ -70,8 +71,7 @@ class SandboxHost:
         self._family, self._tools, self._options, self._filters = family, tools, options, kind
         self._clone = family.create()
         self._lock, self._removed = Lock(), False
-        archive = options.environment and options.environment.parent.parent / GENERATED
-        self._archive = archive if archive and archive.is_file() else None
+        self._archive = generated_archive(options)
         self._limits = {
             "nproc": options.processes,
             "fsize": parse_size(options.disk),
@@ -81,9 +81,11 @@ class SandboxHost:
             "sigpending": 4096,
             "msgqueue": 0,
         }
+        processes = options.processes + HARNESS_PROCESSES
+        self._scope = ScopeLimits(parse_size(options.memory), processes, options.cpus)
         with ExitStack() as undo:
             undo.callback(family.remove, self._clone.name)
-            self._sandbox = Sandbox(self._contents(), kind)
+            self._sandbox = Sandbox(self._contents(), kind, self._scope)
             undo.callback(self._sandbox.end)
             if self._archive:
                 self._unpack_generated()
@@ -93,7 +95,7 @@ class SandboxHost:
 
     def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
         env = self._harness_environment(extra) if for_harness else self.environment(extra)
-        limits = self._limits | ({"nproc": self._limits["nproc"] + HARNESS_PROCESSES} if for_harness else {})
+        limits = self._limits | ({"nproc": self._scope.processes} if for_harness else {})
 
         def start(words: Sequence[str]) -> Channel:
             return self._sandbox.start(words, env, limits, trusted=for_harness)
@@ -148,7 +150,7 @@ class SandboxHost:
         with self._lock:
             if not self._removed:
                 self._sandbox.end()
-                self._sandbox = Sandbox(self._contents(), self._filters)
+                self._sandbox = Sandbox(self._contents(), self._filters, self._scope)
 
     def _harness_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         return {"PATH": self._tools.variables["PATH"], "HOME": HOME, **extra}

@@ -53,7 +53,7 @@ def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
         findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
     else:
         is_sandboxed = settings.workspace == "sandbox"
-        findings += [_sandbox() if is_sandboxed else LOCAL, _python(Path.cwd(), is_sandboxed)]
+        findings += [_sandbox() if is_sandboxed else LOCAL, _python(Path.cwd())]
     return findings + _model(settings, ask)
 
 
@@ -108,13 +108,15 @@ def _state(state: Path) -> Finding:
     )
 
 
-def _python(folder: Path, is_sandboxed: bool) -> Finding:
+def _python(folder: Path) -> Finding:
     """Report the Python that runs the tests of the repository in a folder without a container."""
     from aci.host.project_python import find_project_python
+    from aci.host.sandbox_process import sandbox_error
     from aci.repository.user_repository import Repository
 
     program = shutil.which("python3") or shutil.which("python") or ""
-    made = "; a project without an environment gets one, which is set up once" if is_sandboxed and program else ""
+    is_made = bool(program) and not sandbox_error()
+    made = "; a project without an environment gets one, which is set up once" if is_made else ""
     other = Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
     try:
         source = Repository.open(folder)
@@ -131,10 +133,13 @@ def _python(folder: Path, is_sandboxed: bool) -> Finding:
 def _sandbox() -> Finding:
     """Report whether a sandbox works here, and which limits it does not have."""
     from aci.host.sandbox_process import sandbox_error
+    from aci.host.systemd_scope import systemd_run
 
     if error := sandbox_error():
         return Finding("workspace", False, error.message, error.fix)
-    limits = "no limit of total memory and CPU time; memory is limited for each process, files by their total size"
+    limits = "memory is limited for each process, not in total; CPU time is not limited; files by their total size"
+    if systemd_run():
+        limits = "memory, processes and CPUs are limited in total by a systemd scope; files by their total size"
     return Finding("workspace", True, f"bubblewrap sandbox: {limits}")
 
 

@@ -65,8 +65,8 @@ def run_issue_code(
         environment = environment_options(settings, option_source(settings, own))
         if settings.workspace == "docker":
             options = replace(options, image=environment_for(options, environment))
-        elif settings.workspace == "sandbox":
-            options = add_environment(options, environment)
+        else:
+            options = add_environment(options, environment, settings.workspace)
         with closing(open_workspace(settings.workspace, options)) as opened:
             found = trace_snippets(opened, text)
     if found is None:

@@ -100,10 +100,10 @@ class RunWorkspaces:
             self.environment |= {"image": options.image, "setup": setup}
         elif options.services:
             options.say("Services are not started: they need a workspace in a container.")
-        if settings.workspace == "sandbox":
+        if settings.workspace != "docker":
             from aci.environments.host_environment import add_environment
 
-            options = add_environment(options, _environment_options(options, settings))
+            options = add_environment(options, _environment_options(options, settings), settings.workspace)
         workspace = open_workspace(settings.workspace, options)
         workspace.expect(HARNESS_SESSION)
         self._copies = BackgroundTask(lambda: _find_copies(workspace, options), "copies")

@@ -143,7 +143,8 @@ def may_test(branch: ActingBranch, workload: str = "") -> bool:
 def may_set_up(
     approve: Approve, cancel: CancellationToken, image: str, commands: Sequence[str], hosts: Sequence[str]
 ) -> bool:
-    """Return whether the environment may be set up with access to these hosts. Raises Cancelled."""
+    """Return whether the environment may be set up with access to these hosts; without hosts, on this machine without
+    isolation. Raises Cancelled."""
     ask = Approval(
         "network",
         "Set up the environment of the tests, with access to package registries?",
@@ -151,6 +152,15 @@ def may_set_up(
         detail="\n".join([f"In the image {image}:", *commands, "", "Reachable hosts:", *hosts]),
         cancel=cancel,
     )
+    if not hosts:
+        ask = Approval(
+            "command",
+            "Set up the environment of the tests on this machine, without isolation?",
+            subject="\n".join(commands),
+            cancel=cancel,
+            why="it runs build code of the repository and of packages",
+            needs_user=True,
+        )
     answer = approve(ask)
     cancel.check()
     return answer.yes

@@ -30,7 +30,7 @@ class Approval:
 
     `why` is the reason why no rule may allow the action, so that the user can only allow it once; the rules may find
     further reasons. The session sets `why`, the `id` that the answer repeats, and `always`, the rules to store if the
-    user always allows the action.
+    user always allows the action. `needs_user` means that the answer is no if no user can be asked.
     """
 
     kind: Kind
@@ -46,6 +46,7 @@ class Approval:
     always: tuple[str, ...] = ()
     why: str = ""
     message: str = ""
+    needs_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

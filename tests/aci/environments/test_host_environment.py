@@ -1,10 +1,11 @@
-"""Environments on this machine: when one is set up, and what is kept. No sandbox is started."""
+"""Environments on this machine: when one is set up, and what is kept."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from aci.environments.host_environment import (
 )
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
-from aci.runtime.workspace import WorkspaceOptions
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import MakeRepo
+from trajectories.errors import WorkspaceError
 from trajectories.git_store.trees import Trees
 
 PYTHON = {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n', "x.py": ""}
@@ -60,7 +62,7 @@ def test_project_with_environment_needs_none(make_options: MakeOptions) -> None:
     (venv / "bin").mkdir(parents=True)
     (venv / "bin/python").symlink_to(sys.executable)
     (venv / "pyvenv.cfg").touch()
-    assert add_environment(options, SETTINGS) is options
+    assert add_environment(options, SETTINGS, "sandbox") is options
     assert environments() == []
 
 
@@ -68,7 +70,7 @@ def test_project_with_environment_needs_none(make_options: MakeOptions) -> None:
 def test_other_projects_get_no_environment(make_options: MakeOptions, files: dict[str, str | bytes]) -> None:
     asked: list[object] = []
     options = make_options(files, may_set_up=lambda *question: asked.append(question))
-    assert add_environment(options, SETTINGS) is options
+    assert add_environment(options, SETTINGS, "sandbox") is options
     assert asked == []
 
 
@@ -81,11 +83,11 @@ def test_user_is_asked_and_may_refuse(make_options: MakeOptions) -> None:
         return False
 
     options = make_options(PYTHON, say=said.append, may_set_up=refuse)
-    assert add_environment(options, SETTINGS) is options
+    assert add_environment(options, SETTINGS, "sandbox") is options
     ((where, commands, hosts),) = asked
     assert (where, hosts) == ("a sandbox on this machine", ("pypi.org",))
     assert any(command.startswith("pip install") for command in commands)
-    assert said == ["Set-up was refused, so tests may not run."]
+    assert said == ["No environment was set up, so tests may not run."]
     assert environments() == []
 
 
@@ -94,10 +96,10 @@ def test_complete_environment_is_used_again(make_options: MakeOptions) -> None:
     folder = _folder(plan_for(options, SETTINGS), options, SETTINGS)
     assert folder.is_relative_to(cache_folder())
     (folder / FILES / "venv").mkdir(parents=True)
-    assert add_environment(options, SETTINGS) is options, "it is not complete"
+    assert add_environment(options, SETTINGS, "sandbox") is options, "it is not complete"
     (folder / READY).touch()
     os.utime(folder / READY, (1, 1))
-    found = add_environment(options, SETTINGS)
+    found = add_environment(options, SETTINGS, "sandbox")
     assert found == replace(options, environment=folder / FILES / "venv")
     assert (folder / READY).stat().st_mtime > 1, "the time of the last use"
 
@@ -141,3 +143,39 @@ def test_environments_that_were_used_last_are_kept(tmp_path: Path) -> None:
     _remove_oldest(tmp_path)
     left = {folder.name for folder in tmp_path.iterdir()}
     assert left == {*map(str, range(MOST_ENVIRONMENTS - 1)), "unfinished"}, "there is room for one more"
+
+
+@pytest.mark.parametrize("kind", ["local", pytest.param("sandbox", marks=pytest.mark.sandbox)])
+def test_set_up_runs_once_and_its_files_are_in_each_workspace(
+    make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "local":
+        monkeypatch.setattr("aci.environments.host_environment.sandbox_error", lambda: WorkspaceError("none", ""))
+    asked: list[tuple[str, Sequence[str], Sequence[str]]] = []
+    said: list[str] = []
+    files = {"pyproject.toml": "", "x.py": "", ".gitignore": "made.py\n"}
+    yes = {"may_set_up": lambda *question: asked.append(question) or True, "say": said.append}
+    options = make_options(files, **yes)
+    python = 'python3 -m venv --without-pip "$VIRTUAL_ENV"'
+    settings = EnvironmentOptions(images={"python": "py"}, setup=f"{python} && echo NUMBER=7 > made.py")
+    found = add_environment(options, settings, kind)
+    assert add_environment(options, settings, kind) == found
+    assert found.environment
+    assert len([line for line in said if line.startswith("Set-up 1/")]) == 1
+    assert [hosts for _, _, hosts in asked] == ([()] if kind == "local" else [])
+    assert not (options.repository.root / "made.py").exists(), "set-up ran in a clone"
+    with closing(open_workspace(kind, found)) as workspace, closing(workspace.fork(options.base.tree)) as fork:
+        for each in (workspace, fork):
+            ran = each.run("python -c 'import made, sys; print(made.NUMBER, sys.prefix)'")
+            assert ran.text.split() == ["7", str(found.environment)]
+
+
+def test_set_up_without_isolation_needs_a_yes(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aci.environments.host_environment.sandbox_error", lambda: WorkspaceError("none", ""))
+    said: list[str] = []
+    options = make_options(PYTHON, say=said.append)
+    default = WorkspaceOptions(options.repository, options.base, options.trees, say=said.append)
+    for each in (options, default):
+        assert add_environment(each, SETTINGS, "local") is each
+    assert said == ["No environment was set up, so tests may not run."] * 2
+    assert environments() == []

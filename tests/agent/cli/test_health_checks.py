@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aci.docker import docker_daemon
-from aci.host import sandbox_process
+from aci.host import sandbox_process, systemd_scope
 from agent.cli.health_checks import LOCAL, Finding, run_health_checks
 from agent.config.settings import Settings
 from trajectories.errors import WorkspaceError
@@ -20,6 +20,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
     monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
+    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: None)
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
@@ -32,9 +33,11 @@ def checks(folder: Path, **settings: object) -> dict[str, Finding]:
 def test_working_sandbox_is_reported_with_its_limits(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = checks(tmp_path, workspace="sandbox")
     assert found["workspace"].ok
-    assert found["workspace"].found.startswith("bubblewrap sandbox: no limit of total memory and CPU time")
+    assert found["workspace"].found.startswith("bubblewrap sandbox: memory is limited for each process, not in total")
     assert "python" in found
     assert "docker" not in found
+    machine.setattr(systemd_scope, "systemd_run", lambda: "/usr/bin/systemd-run")
+    assert "limited in total by a systemd scope" in checks(tmp_path, workspace="sandbox")["workspace"].found
 
 
 def test_sandbox_is_checked_if_it_would_be_chosen(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,8 +52,11 @@ def test_broken_sandbox_is_a_failure_with_a_fix(machine: pytest.MonkeyPatch, tmp
 
 
 def test_local_workspace_needs_no_sandbox(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine.setattr(sandbox_process, "sandbox_error", lambda: pytest.fail("it is not needed"))
-    assert checks(tmp_path, workspace="local")["workspace"] == LOCAL
+    assert "gets one" in checks(tmp_path, workspace="local")["python"].found
+    machine.setattr(sandbox_process, "sandbox_error", lambda: BROKEN)
+    found = checks(tmp_path, workspace="local")
+    assert found["workspace"] == LOCAL
+    assert "gets one" not in found["python"].found
 
 
 def test_missing_docker_is_reported(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:

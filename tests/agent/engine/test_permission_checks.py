@@ -280,3 +280,16 @@ def test_set_up_approval_lists_image_commands_and_hosts(bench) -> None:
     (approval,) = approvals
     assert (approval.kind, approval.subject) == ("network", "pypi.org\nexample.org")
     assert all(part in approval.detail for part in ("python:3.12", "pip install -e .", "example.org"))
+
+
+def test_set_up_without_isolation_needs_the_yes_of_a_user(bench) -> None:
+    bench.begin(line("x"))
+    engine = bench.engine()
+    question = (engine.cancel, "", ["pip install -e ."], [])
+    assert not may_set_up(engine.approve, *question), "no user can be asked"
+    approvals: list[Approval] = []
+    assert may_set_up(lambda approval: approvals.append(approval) or Answer(True), *question)
+    engine.close()
+    (approval,) = approvals
+    assert (approval.kind, approval.subject) == ("command", "pip install -e .")
+    assert judge(approval, [], [StoredRule(Rule("command", "pip install *"), "project")]).yes is None

@@ -1,0 +1,57 @@
+"""Scopes of the user's systemd, which limit the memory, processes and CPUs of a sandbox as a whole by a cgroup."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+
+_SECONDS = 10.0
+_VARIABLES = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeLimits:
+    """Limits of all processes of a sandbox together: bytes of memory, number of processes, number of CPUs (0 for all
+    CPUs of the machine)."""
+
+    memory: int
+    processes: int
+    cpus: float = 0.0
+
+
+def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
+    """Return the words that start a program in a new scope, with an empty environment, and the environment that they
+    need themselves; nothing if there are no limits or the user's systemd does not grant these controllers."""
+    if limits is None or not (program := systemd_run()):
+        return [], {}
+    properties = {
+        "MemoryMax": str(limits.memory),
+        "MemorySwapMax": "0",
+        "TasksMax": str(limits.processes),
+        "CPUQuota": f"{limits.cpus:.0%}" if limits.cpus else "",
+    }
+    words = [program, "--user", "--scope", "--quiet", "--collect"]
+    for name, value in properties.items():
+        words += ["-p", f"{name}={value}"] if value else []
+    env = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    return [*words, shutil.which("env") or "/usr/bin/env", "-i"], env
+
+
+@cache
+def systemd_run() -> str | None:
+    """Return the path of systemd-run, or None if the user has no systemd that can limit memory and processes."""
+    program = shutil.which("systemd-run")
+    if program is None or "XDG_RUNTIME_DIR" not in os.environ:
+        return None
+    script = 'grep -qs "[0-9]" "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max"'
+    words = [program, "--user", "--scope", "--quiet", "--collect", "-p", "MemoryMax=100M", "-p", "TasksMax=10"]
+    try:
+        done = subprocess.run(
+            [*words, "sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return program if done.returncode == 0 else None
