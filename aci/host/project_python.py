@@ -3,9 +3,11 @@ back end runs."""
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import os
+import posixpath
 import re
 import shutil
 import sys
@@ -45,6 +47,21 @@ class ProjectPython:
         """The folder of the interpreter that the environment was made with."""
         found = re.search(r"(?m)^home\s*=\s*(/.+)", _read(self.prefix / "pyvenv.cfg"))
         return Path(found[1].strip()) if found else self.programs
+
+    def editable_folders(self, root: Path) -> list[str]:
+        """Return the folders of the project in `root`, relative to it, that are on the environment's path because
+        packages of the project are installed as editable."""
+        found: dict[str, None] = {}
+        for site in sorted(self.prefix.glob("lib/python3*/site-packages")):
+            for file in sorted(site.glob("*.pth")):
+                found |= dict.fromkeys(line.strip() for line in _read(file).splitlines() if line.startswith("/"))
+            for file in sorted(site.glob("__editable___*_finder.py")):
+                mapping = re.search(r"(?m)^MAPPING\b[^=]*=\s*(\{.*\})", _read(file))
+                with suppress(ValueError, SyntaxError, AttributeError, RecursionError, MemoryError):
+                    named = ast.literal_eval(mapping[1]) if mapping else {}
+                    found |= dict.fromkeys(posixpath.dirname(str(path)) for path in named.values())
+        places = [os.path.relpath(folder, root) for folder in found if folder.startswith("/")]
+        return [place for place in places if not place.startswith("..")]
 
 
 def find_project_python(

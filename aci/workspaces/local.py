@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,7 +52,8 @@ def open(options: WorkspaceOptions) -> Workspace:
     options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     python, generated = prepare_clones(options)
     family = CloneFamily(options, generated)
-    host = LocalHost(family, python, generated_archive(options))
+    editable = python.editable_folders(options.repository.root) if python else []
+    host = LocalHost(family, python, editable, generated_archive(options))
     try:
         workspace = PosixWorkspace(host, options)
         _probe(workspace, host.environment({}), options)
@@ -68,8 +69,10 @@ class LocalHost:
     kind = "local"
     shared = True
 
-    def __init__(self, family: CloneFamily, python: ProjectPython | None, archive: Path | None) -> None:
-        self._family, self._python, self._archive = family, python, archive
+    def __init__(
+        self, family: CloneFamily, python: ProjectPython | None, editable: Sequence[str], archive: Path | None
+    ) -> None:
+        self._family, self._python, self._editable, self._archive = family, python, editable, archive
         self._clone = clone = family.create()
         self.root, self.scratch, self.harness = clone.part("repo"), clone.part("scratch"), clone.part("harness")
         self.inbox, self.store, self._home = clone.part("inbox"), clone.part("store.git"), clone.part("home")
@@ -91,6 +94,7 @@ class LocalHost:
         if python := self._python:
             path = os.pathsep.join([str(python.programs), os.environ.get("PATH", os.defpath)])
             passed |= {"VIRTUAL_ENV": str(python.prefix), "PATH": path}
+        own = [f"{self.root}/{folder}" for folder in self._editable if folder not in (".", "src")]
         users = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         return {
             **SESSION_ENVIRONMENT,
@@ -99,12 +103,12 @@ class LocalHost:
             "HOME": self._home,
             "PYTHONUSERBASE": os.environ.get("PYTHONUSERBASE") or str(Path.home() / ".local"),
             "RUSTUP_HOME": os.environ.get("RUSTUP_HOME") or str(Path.home() / ".rustup"),
-            "PYTHONPATH": os.pathsep.join([self.root, f"{self.root}/src", *users]),
+            "PYTHONPATH": os.pathsep.join([self.root, f"{self.root}/src", *own, *users]),
             **extra,
         }
 
     def another(self, counting: bool = False) -> LocalHost:
-        return LocalHost(self._family, self._python, self._archive)
+        return LocalHost(self._family, self._python, self._editable, self._archive)
 
     def notice(self) -> bytes:
         return b""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aci.host import project_python
-from aci.host.project_python import find_project_python
+from aci.host.project_python import ProjectPython, find_project_python
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import MakeRepo
 
@@ -123,6 +123,27 @@ def test_odd_project_files_are_ignored(root: Path, home: Path, text: str) -> Non
     assert find_project_python(root, {"HOME": str(home)}) is None
 
 
+def test_folders_of_editable_packages_are_found(root: Path) -> None:
+    python = ProjectPython(environment(root / ".venv"), "")
+    site = root / ".venv/lib/python3.12/site-packages"
+    site.mkdir(parents=True)
+    (site / "a.pth").write_text(f"import os\n{root}/backend/src\n/usr/lib/other\nrelative\n{root}\n")
+    mapping = {"shop": f"{root}/lib/shop", "other": "/opt/other"}
+    (site / "__editable___shop_1_0_finder.py").write_text(f"import x\nMAPPING: dict[str, str] = {mapping}\nN = {{}}\n")
+    assert python.editable_folders(root) == ["backend/src", ".", "lib"]
+
+
+@pytest.mark.parametrize(
+    "text", ["MAPPING = {1", "MAPPING = {'a': open('x')}", "MAPPING = {'a': 3}", "\0", "MAPPING = {}"]
+)
+def test_odd_finders_of_editable_packages_are_ignored(root: Path, text: str) -> None:
+    python = ProjectPython(environment(root / ".venv"), "")
+    site = root / ".venv/lib/python3.12/site-packages"
+    site.mkdir(parents=True)
+    (site / "__editable___shop_1_0_finder.py").write_text(text)
+    assert [folder for folder in python.editable_folders(root) if folder != "."] == []
+
+
 @pytest.mark.slow
 def test_commands_of_local_workspace_run_in_the_environment(make_repo: MakeRepo, tmp_path: Path) -> None:
     import venv
@@ -130,8 +151,10 @@ def test_commands_of_local_workspace_run_in_the_environment(make_repo: MakeRepo,
     from aci.repository.user_repository import Repository
     from trajectories.git_store.trees import Trees
 
-    folder = make_repo({"shop.py": "", ".gitignore": ".venv\n"})
+    folder = make_repo({"backend/lib/shop/__init__.py": "", ".gitignore": ".venv\n"})
     venv.create(folder / ".venv", symlinks=True)
+    (site,) = folder.glob(".venv/lib/python3*/site-packages")
+    (site / "shop.pth").write_text(f"{folder}/backend/lib\n")
     said: list[str] = []
     repository = Repository.open(folder)
     with Trees(tmp_path / "trees.git") as trees:
@@ -139,7 +162,9 @@ def test_commands_of_local_workspace_run_in_the_environment(make_repo: MakeRepo,
         workspace = open_workspace("local", options)
         try:
             printed = workspace.run("python -c 'import sys; print(sys.prefix)'; echo $VIRTUAL_ENV").text.split()
+            imported = workspace.run("python -c 'import shop; print(shop.__file__)'").text.strip()
         finally:
             workspace.close()
     assert printed == [str(folder / ".venv")] * 2
+    assert imported == f"{workspace.root}/backend/lib/shop/__init__.py", "not the user's files"
     assert any(line.endswith(".venv is the project's environment.") for line in said)
