@@ -8,6 +8,7 @@ done. This follows Temporal's durable execution, applied to the run's own record
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from agent.run_state.rewind import REWIND, TOLD, visible_steps
 from agent.run_state.turn_state import MAIN, current_turn_input, turn_start_tree
 from agent.run_state.turn_undo import abandoned_turn_start
 from tools.base import Context
-from trajectories.errors import RunBroken
+from trajectories.errors import Cancelled, RunBroken
 from trajectories.records import Action, Note, Observation, Once, Record, Reply, Step
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ EFFECTS = {
 MOST_ACTIONS = 32
 RESUMED = "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
 RESUMED += "ignored files, running processes and side sessions are gone.]"
-INTERRUPTED = "Not run: the user interrupted."
+INTERRUPTED = "Not done: the user interrupted."
+STOPPED = "The user interrupted it before it finished. What it changed until then stays changed."
 ABANDONED = "Work that was started and not finished is left out."
 MOVED = "[The files differ from those of the last step: the previous turn ended with the files that are here now.]"
 
@@ -98,6 +100,7 @@ class Branch:
         self._phases: dict[str, int] = {}  # number of steps at the first start of each phase
         self._wrote = False
         self._is_superseded_reply = False  # the user sent a message after the current reply
+        self._is_running = self._is_interrupted = False  # the current action; the actions of the current reply
         self._needs_resume_notice = engine.resumed and any(step.actions for step in self._recorded)
         self.guard = RegressionGuard(self, engine.trees, engine.journal.recall)
 
@@ -197,26 +200,42 @@ class Branch:
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
         """Run the actions in order, in this branch's workspace. Mistakes of the model are reported in observations, not
-        raised."""
+        raised.
+
+        If the user interrupts after the first action, the finished ones count: the others are marked, and the next
+        request raises Cancelled.
+        """
         if step := self._next():
             return step.observations
         if self._is_superseded_reply:
             return tuple(Observation(INTERRUPTED, ok=False) for _ in actions)
         done: list[Observation] = []
-        for number, action in enumerate(actions):
-            self.cancel.check()
-            if number >= MOST_ACTIONS:
-                done.append(Observation(f"Not run: one reply may have {MOST_ACTIONS} actions.", ok=False))
-            elif any(observation.data.get("submitted") for observation in done):
-                done.append(Observation("Not run: the work was submitted before it.", ok=False))
-            elif refusal := self._refusal(action):
-                done.append(Observation(refusal, ok=False))
-            else:
-                done.append(self._run(action, action, tuple(zip(actions, done, strict=False))))
+        for number in range(len(actions)):
+            self._is_running = False
+            try:
+                done.append(self._act(actions, number, done))
+            except Cancelled:
+                if not done or not self.cancel.stopped:
+                    raise
+                self._is_interrupted = True
+                done.append(Observation(STOPPED if self._is_running else INTERRUPTED, ok=False))
+                done += [Observation(INTERRUPTED, ok=False) for _ in actions[len(done) :]]
+                break
         if self._needs_resume_notice and done:
             self._needs_resume_notice = False
             done[0] = Observation(f"{RESUMED}\n{done[0].text}", done[0].ok, done[0].out, done[0].data)
         return tuple(done)
+
+    def _act(self, actions: Sequence[Action], number: int, done: Sequence[Observation]) -> Observation:
+        """Run an action of a reply after the previous ones, whose observations are `done`."""
+        self.cancel.check()
+        if number >= MOST_ACTIONS:
+            return Observation(f"Not run: one reply may have {MOST_ACTIONS} actions.", ok=False)
+        if any(observation.data.get("submitted") for observation in done):
+            return Observation("Not run: the work was submitted before it.", ok=False)
+        if refusal := self._refusal(actions[number]):
+            return Observation(refusal, ok=False)
+        return self._run(actions[number], actions[number], tuple(zip(actions, done, strict=False)))
 
     def step(
         self,
@@ -240,8 +259,9 @@ class Branch:
             return self._advance()
         tree, seen = self.tree, tuple(observations)
         if self._wrote:
-            tree, seen = snapshot_within_scope(self.workspace, seen)
-            tree, seen = revert_out_of_scope(self.scope, self.engine.trees, self.workspace, self.tree, tree, seen)
+            with self.cancel.shield() if self._is_interrupted else nullcontext():
+                tree, seen = snapshot_within_scope(self.workspace, seen)
+                tree, seen = revert_out_of_scope(self.scope, self.engine.trees, self.workspace, self.tree, tree, seen)
         return self._write(author, tree, reply, tuple(actions) or (reply.actions if reply else ()), seen, error)
 
     # Other steps
@@ -338,7 +358,7 @@ class Branch:
         seen = tuple(replace(seen, text=mask_secrets(seen.text, self.engine.secrets)) for seen in observations)
         step = Step(self.name, self._at + 1, parent, author, tree, ask, actions, seen, error)
         self.engine.journal.append(step)
-        self._is_superseded_reply = False
+        self._is_superseded_reply = self._is_interrupted = False
         return self._advance(recorded=False)
 
     def _insert_messages(self) -> None:
@@ -367,6 +387,7 @@ class Branch:
     def _run(self, action: Action, shown: Action, before: Sequence[tuple[Action, Observation]]) -> Observation:
         """Run an action, reported to the front end as `shown`, after the actions `before` of the same reply."""
         self.engine.report("action", self.name, describe(shown))
+        self._is_running = True
         self._wrote |= self.engine.toolbox.writes(shown)
         return self.engine.toolbox.run(action, self._context(before))
 

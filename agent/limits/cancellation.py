@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, local
 from types import FrameType
 
 from trajectories.errors import Cancelled
@@ -21,9 +21,12 @@ class CancellationToken(Event):
     def __init__(self, parent: CancellationToken | None = None) -> None:
         super().__init__()
         self._parent = parent
+        self._shield = local()
         self.deadline: float | None = None
 
     def is_set(self) -> bool:
+        if getattr(self._shield, "is_up", False):
+            return False
         return super().is_set() or self.expired or (self._parent is not None and self._parent.is_set())
 
     @property
@@ -41,6 +44,15 @@ class CancellationToken(Event):
         while (left := end - time.monotonic()) > 0:
             self.check()
             time.sleep(min(left, 0.1))
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """Ignore the token in this thread inside the `with` block, so that work done before it was set is recorded."""
+        self._shield.is_up = True
+        try:
+            yield
+        finally:
+            self._shield.is_up = False
 
     def check(self) -> None:
         if self.is_set():

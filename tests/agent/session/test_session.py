@@ -1,11 +1,14 @@
 """A session: turns of one run, the queue, interrupts and resumption, changes of run, and closing."""
 
 import json
+import time
+from pathlib import Path
 from threading import Event as Flag
 
 import pytest
 
 from agent.config.settings import NOWHERE, Settings
+from agent.engine.branch import INTERRUPTED, STOPPED
 from agent.run_state.run_ownership import register
 from agent.session import session_events
 from agent.session.session_start import session_settings
@@ -224,6 +227,30 @@ def test_interrupted_turn_is_resumed(talk):
     talk.session.interrupt()
     talk.wait_for_event(session_events.TurnStopped, 2)
     assert len(talk.session.engine.trajectory.turns) == 1
+
+
+def test_actions_finished_before_interrupt_are_kept(talk):
+    command = calls("shell", command="echo part > part.txt; sleep 300", timeout=600)
+    late = calls("edit", path="c.py", old="", new="late")
+    talk = talk([says("Work.", NEW, command, late, n=1), says("Done.", calls("submit", summary="Done."))])
+    started = flag_action(talk, "sleep")
+    talk.session.say("Begin")
+    assert started.wait(PATIENCE)
+    part = Path(talk.session.engine.workspaces.root().root, "part.txt")
+    end = time.monotonic() + PATIENCE
+    while not part.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    talk.session.interrupt()
+    talk.wait_for_event(session_events.TurnStopped)
+    step = talk.all(session_events.StepRecorded)[-1].step
+    assert [seen.ok for seen in step.observations] == [True, False, False]
+    assert [seen.text for seen in step.observations[1:]] == [STOPPED, INTERRUPTED]
+    assert [file.path for file in talk.session.status.files] == ["b.py", "part.txt"]
+    talk.say("Go on with that")
+    sent = [seen.text for step in talk.session.engine.trajectory.steps["main"] for seen in step.observations]
+    assert sent.count(STOPPED) == 1
+    assert [file.path for file in talk.session.status.files] == ["b.py", "part.txt"]
+    assert len(talk.session.engine.trajectory.turns) == 1, "the turn continues"
 
 
 def test_resumed_turn_reports_each_step_once(talk):

@@ -8,9 +8,10 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
+from agent.engine.branch import INTERRUPTED
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.permission_table import PermissionTable
-from agent.session.session_events import QuestionAnswered, QuestionAsked, TurnEnded, TurnStopped
+from agent.session.session_events import QuestionAnswered, QuestionAsked, StepRecorded, TurnEnded, TurnStopped
 from tests.agent.session.scripted_session import RecordedSession, calls, says
 from trajectories.journal import read
 
@@ -214,6 +215,20 @@ def test_interrupt_ends_question_and_turn_can_be_resumed(talk) -> None:
     conversation.session.go_on()
     conversation.wait_for_event(TurnEnded)
     assert outputs(conversation)[0].endswith("1")
+
+
+def test_edit_before_interrupted_question_is_kept(talk) -> None:
+    edit = calls("edit", path="b.py", old="", new="new")
+    script = [says("Go.", edit, calls("shell", command="seq 1"), n=1), says("Done.", calls("submit", summary="Done."))]
+    conversation = talk(script, lambda _: None)
+    conversation.session.say("Go")
+    conversation.wait_for_event(QuestionAsked)
+    conversation.session.interrupt()
+    conversation.wait_for_event(TurnStopped)
+    step = conversation.all(StepRecorded)[-1].step
+    assert [seen.ok for seen in step.observations] == [True, False]
+    assert step.observations[1].text == INTERRUPTED
+    assert [file.path for file in conversation.session.status.files] == ["b.py"]
 
 
 def test_closing_ends_question(talk) -> None:
