@@ -32,6 +32,7 @@ WORD = 0xFFFFFFFF
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 SETUID = 0o4000
 ADDR_NO_RANDOMIZE = 0x0040000
+F_SETLEASE = 1024
 
 
 class Comparison(ctypes.Structure):
@@ -84,9 +85,10 @@ def counting_rules() -> Iterator[Rule]:
 
 def denied_rules() -> Iterator[Rule]:
     """Yield what is denied in addition to the profile: input for another program of a terminal, setuid files, limits of
-    other processes, and what counts for the whole machine or all programs of a user."""
+    other processes, leases on files of the user, and what counts for the whole machine or all programs of a user."""
     for request in (TIOCSTI, TIOCLINUX):
         yield "ioctl", DENY | errno.EPERM, [Comparison(1, COMPARISONS["SCMP_CMP_MASKED_EQ"], WORD, request)]
+    yield "fcntl", DENY | errno.EPERM, [Comparison(1, COMPARISONS["SCMP_CMP_MASKED_EQ"], WORD, F_SETLEASE)]
     not_equal = COMPARISONS["SCMP_CMP_NE"]
     yield "prlimit64", DENY | errno.EPERM, [Comparison(0, not_equal, 0, 0), Comparison(2, not_equal, 0, 0)]
     yield from ((call, DENY | errno.ENOSYS, []) for call in ("io_setup", "mq_open"))

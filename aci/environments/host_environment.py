@@ -66,6 +66,9 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
     if plan.language != "python" or not plan.setup:
         return options
     plan, folder = replace(plan, alternatives=()), _folder(plan, options, settings)
+    if folder.resolve().is_relative_to(options.repository.root.resolve()):
+        options.say(f"No environment was set up, since the cache, {cache_folder()}, is in the repository.")
+        return options
     if not (folder / READY).exists():
         kind = "local" if workspace == "local" and sandbox_error() else "sandbox"
         if not _may_set_up(plan, options, settings, kind):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -93,7 +94,7 @@ class CloneFamily:
             (self.folder / "owner").write_text(process_owner.own_mark())
             options.repository.history(options.base, self.history)
             with (self.history / "info/exclude").open("a") as exclude:
-                exclude.writelines(f"/{path}\n" for path in ignored)
+                exclude.writelines(f"/{_escaped(path)}\n" for path in ignored)
             pack = self.folder / "base.pack"
             pack.write_bytes(options.trees.pack(self._tree))
             script = create_store_script(str(self.store), str(pack), str(self.history))
@@ -137,6 +138,11 @@ class CloneFamily:
         remove_folder(self.folder / name)
         if last:
             remove_folder(self.folder)
+
+
+def _escaped(path: str) -> str:
+    """Return a pattern of `.gitignore` that matches this path only."""
+    return re.sub(r"([\\*?\[\] ])", r"\\\1", path)
 
 
 def _run_script(script: bytes, store: Path, root: Path) -> None:

@@ -17,6 +17,7 @@ BYTES_PER_FILE = 10 << 10
 _INTERVAL = 0.2  # seconds between two checks of the free space
 _MEASURING = 16  # files are counted again once free space or files have fallen by this fraction of the limit
 _BEYOND = 1.05  # tolerated growth after processes were ended, since removing files may write a little
+_DEPTH = 100  # folders below it are not counted one by one, since `os.fwalk` holds a descriptor for each level
 _PAUSE = 4.0  # after counting, this many times its duration passes before the next count
 
 
@@ -102,16 +103,18 @@ class Space:
 def folder_usage(folder: Path) -> Space:
     """Return what the files in a folder take on disk. Links are not followed."""
     size = count = 0
+    is_complete = True
     unreadable: list[OSError] = []
-    try:
-        for _, folders, names, descriptor in os.fwalk(folder, onerror=unreadable.append):
-            for name in (*folders, *names):
-                with suppress(OSError):
-                    size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
-                    count += 1
-    except RecursionError:  # before Python 3.13
-        return Space(size, count, False)
-    return Space(size, count, not unreadable)
+    most = len(folder.parts) + _DEPTH
+    for path, folders, names, descriptor in os.fwalk(folder, onerror=unreadable.append):
+        for name in (*folders, *names):
+            with suppress(OSError):
+                size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
+                count += 1
+        if folders and path.count(os.sep) >= most:
+            folders.clear()
+            is_complete = False
+    return Space(size, count, is_complete and not unreadable)
 
 
 def _free(folder: Path) -> Space:

@@ -78,6 +78,15 @@ class GeneratedFiles:
                 else:
                     shutil.copy2(saved / name, clone / name)
 
+    def package_caches(self) -> list[str]:
+        """Return the folders of the packages to which tools write, such as `node_modules/.cache`."""
+        return [
+            f"{name}/{entry.name}"
+            for name, source in self.packages.items()
+            for entry in source.iterdir()
+            if _is_cache(entry) and not entry.is_symlink()
+        ]
+
     def describe(self) -> str:
         """Return a sentence about the files; "" if there are none."""
         parts = {
@@ -96,7 +105,7 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
     files = []
     for path in ignored_files(source.root) if not (source.bare or source.plain) else ():
         name = path.rstrip("/")
-        if posixpath.dirname(name) not in folders or (source.root / name).is_symlink():
+        if posixpath.dirname(name) not in folders or (source.root / name).is_symlink() or not name.isprintable():
             continue
         if path.endswith("/") and posixpath.basename(name) == "node_modules":
             found.packages[name] = source.root / name
@@ -106,6 +115,7 @@ def find_generated_files(options: WorkspaceOptions, python: ProjectPython | None
         path: template
         for path, template in _declared(source, tracked)
         if path not in tracked
+        and path.isprintable()
         and posixpath.dirname(path) in folders
         and _VERSION_NAME.fullmatch(posixpath.basename(path))
     }
@@ -241,6 +251,11 @@ def _is_in_environment(root: Path, path: str) -> bool:
     return any((parent / "pyvenv.cfg").is_file() for parent in parents if parent != root)
 
 
+def _is_cache(entry: Path) -> bool:
+    """Return whether an entry of a folder of packages is a folder to which tools write."""
+    return entry.name.startswith(".") and entry.is_dir() and entry.name not in _SHARED
+
+
 def _link_packages(source: Path, target: Path, shown: Path) -> None:
     """Fill a folder with links to the entries of a folder of packages, which is found as `shown` in the workspace.
 
@@ -248,8 +263,8 @@ def _link_packages(source: Path, target: Path, shown: Path) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     for entry in sorted(source.iterdir()):
-        if entry.name.startswith(".") and entry.is_dir() and entry.name not in _SHARED:
-            continue  # a folder to which tools write, such as .cache
+        if _is_cache(entry):
+            continue
         link = target / entry.name
         text = entry.readlink() if entry.is_symlink() else None
         if text is not None and not entry.resolve().is_relative_to(source.resolve()):

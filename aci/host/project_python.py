@@ -107,8 +107,9 @@ def _kept_elsewhere(
         if is_mac
         else Path(variables.get("XDG_DATA_HOME") or home / ".local/share")
     )
-    if not is_tracked(".pdm-python") and (python := _read(root / ".pdm-python").strip()):
-        yield "PDM", Path(python).parent.parent
+    named = Path(_read(root / ".pdm-python").strip())
+    if not is_tracked(".pdm-python") and named.is_absolute() and not named.is_relative_to(root):
+        yield "PDM", named.parent.parent
     project = _tables(root / "pyproject.toml")
     name = _normalized(str(project.get("poetry", {}).get("name") or project.get("project", {}).get("name") or ""))
     if name:

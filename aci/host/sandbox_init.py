@@ -30,7 +30,7 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 PR_SET_DUMPABLE = 4
 LIMITS = {
     name: getattr(resource, f"RLIMIT_{name.upper()}")
-    for name in ("nproc", "fsize", "nofile", "core", "data", "sigpending", "msgqueue")
+    for name in ("nproc", "fsize", "nofile", "core", "data", "sigpending", "msgqueue", "memlock", "nice", "rtprio")
 }
 
 Programs = dict[int, socket.socket]
@@ -43,9 +43,9 @@ def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a process 1 ignores it then
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     with contextlib.suppress(OSError):  # without memory, the kernel should end the sandbox, not the user's programs
         Path("/proc/self/oom_score_adj").write_text("500")
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     ended, wake = os.pipe()
     for end in (ended, wake):
         os.set_blocking(end, False)

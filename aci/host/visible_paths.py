@@ -9,14 +9,16 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 from aci.host.bubblewrap import SHARED_MEMORY, SandboxContents
 from aci.host.clones import FOLDER
 from aci.host.project_python import ProjectPython
+from trajectories.errors import WorkspaceError
 
 INIT = f"{FOLDER}/sandbox_init.py"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
@@ -46,6 +48,9 @@ _CACHES = {
 }
 """Variables that name folders with downloaded packages and compilers, their defaults in the home, and the parts to
 show."""
+
+
+MOST_SOCKETS = 100
 
 
 def system_contents() -> SandboxContents:
@@ -101,55 +106,79 @@ def _own_installation() -> list[Path]:
 class VisibleTools:
     """The project's Python, other tools of the user outside of the system's folders, and their packages.
 
-    `variables` are those of the user's environment; `root` is the user's checkout, which is never shown. `shown` are
-    the files and folders to show, by the paths under which they appear, and `links` the texts of symbolic links.
+    `variables` are those of the user's environment; `root` is the user's checkout, of which at most the environment is
+    shown. `shown` are the files and folders to show, by the paths under which they appear, and `links` the texts of
+    symbolic links. `sockets` are covered, and the folders `emptied` appear empty. `path` is the PATH of the harness,
+    without the programs of the environment.
+
+    The checkout and its environment are untrusted. They can name any path of the machine, so what they name is shown
+    only if it is an installation of Python elsewhere.
     """
 
     def __init__(self, python: ProjectPython | None, variables: Mapping[str, str], root: Path) -> None:
         self._home = Path(variables.get("HOME") or Path.home())
-        self._homes = (self._home, self._home.resolve(), Path.home())
-        self._hidden = (*self._homes, root, root.resolve(), Path("/tmp"), Path("/etc"))
+        self._checkouts = (root, root.resolve())
+        homes = (self._home, self._home.resolve(), Path.home())
+        self._hidden = (*homes, *self._checkouts, Path("/tmp"), Path("/etc"))
+        hidden = [folder for home in homes for folder in (home, *home.glob(".*"))]
+        self._private = {each for folder in hidden for each in (folder, folder.resolve())}
         self.shown: dict[Path, Path] = {}
         self.links: dict[Path, str] = {}
+        self.sockets: list[Path] = []
+        self.emptied: list[Path] = []
         self.variables: dict[str, str] = {}
-        folders = [Path(each) for each in variables.get("PATH", os.defpath).split(os.pathsep) if each]
+        named = variables.get("PATH", os.defpath).split(os.pathsep)
+        folders = [Path(os.path.normpath(each)) for each in named if each.startswith("/")]
         folders = [each for each in folders if each.name != "shims"]  # they need programs and settings of the home
-        hidden = [folder for home in self._homes for folder in (home, *home.glob(".*"))]
-        self._private = {each for folder in hidden for each in (folder, folder.resolve())}
-        if python and self._may_show(python.prefix) and not self._is_private(python.prefix):
-            self.shown[python.prefix] = python.prefix.resolve()
-            self._show_interpreters(_link_chain(python.programs / "python"))
-            self._show_interpreters(_link_chain(python.home / "python3"))
-            self.variables["VIRTUAL_ENV"] = str(python.prefix)
-        else:
-            python = None
+        programs = [*self._show_environment(python)] if python else []
+        if not programs:
             self._show_user_packages()
             folders = [*_pyenv_folders(variables, self._home, root), *folders]
+        own = [each.resolve() for each in programs]
+        folders = [each for each in folders if not self._is_in_checkout(each) and each.resolve() not in own]
         path = os.pathsep.join(map(str, folders))
         for name in _TOOLS:
             if found := shutil.which(name, path=path):
                 self._show_program(Path(found))
         self._show_caches(variables)
-        folders = [python.programs, *folders] if python else folders
         entries = {path.parent for path in (*self.shown, *self.links)}
-        visible = [str(each) for each in folders if self._is_visible(each) or each in entries]
-        self.variables["PATH"] = os.pathsep.join(visible)
+        visible = [each for each in folders if self._is_visible(each) or each in entries]
+        self.path = os.pathsep.join(map(str, visible)) or os.defpath
+        self.variables["PATH"] = os.pathsep.join(map(str, [*programs, *visible]))
 
-    def _show_interpreters(self, programs: Iterable[Path]) -> None:
-        """Show the installations of interpreters. An environment can name any folder, so their contents are checked."""
-        for prefix in (program.parent.parent for program in programs):
-            libraries = [file.parent for file in prefix.glob("lib*/python3*/os.py")]
-            if libraries and self._may_show(prefix) and not self._is_private(prefix):
-                self._show(prefix)
-            elif libraries:
-                for path in (*libraries, *prefix.glob("bin/python3*")):
-                    self._show(path)
+    def _show_environment(self, python: ProjectPython) -> Iterator[Path]:
+        """Show the environment and its interpreter, and yield the folder of its programs, if it may be shown."""
+        prefix, real = python.prefix, python.prefix.resolve()
+        is_ours = self._may_show(real) or self._is_real_folder_of_checkout(prefix)
+        if not is_ours or ".." in prefix.parts or self._is_private(prefix):
+            return
+        self.shown[prefix] = real
+        for program in (python.programs / "python", python.home / "python3"):
+            self._show_interpreter(program)
+        self.variables["VIRTUAL_ENV"] = str(prefix)
+        yield python.programs
+
+    def _show_interpreter(self, program: Path) -> None:
+        """Show the installation of Python that a program leads to, also at the paths of links to it."""
+        real = program.resolve()
+        prefix, version = real.parent.parent, re.match(r"python3\.\d+t?", real.name)
+        library = prefix / "lib" / (version[0] if version else "")
+        if not version or not real.is_file() or not (library / "os.py").is_file() or library.resolve() != library:
+            return
+        if self._is_private(prefix) or not self._may_show(prefix):
+            self._show(real)
+            self._show(library)
+            return
+        for hop in _link_chain(program):
+            place = hop.parent.parent
+            if place.resolve() == prefix:
+                self._show(place)
 
     def _show_program(self, program: Path) -> None:
         """Show the installation of a program, or only the program if its folder also holds other things."""
         for hop in _link_chain(program):
             prefix = hop.parent.parent if hop.parent.name == "bin" else hop.parent
-            if self._is_visible(hop):
+            if self._is_visible(hop) or self._is_in_checkout(hop):
                 continue
             if self._is_installation(prefix):
                 self._show(prefix)
@@ -169,12 +198,24 @@ class VisibleTools:
         return folder in self._private or folder.resolve() in self._private
 
     def _show(self, path: Path) -> None:
-        if not self._is_visible(path):
+        if not self._is_visible(path) and self._may_show(path):
             self.shown[path] = path.resolve()
 
-    def _may_show(self, folder: Path) -> bool:
-        real = folder.resolve()
-        return not any(hidden.is_relative_to(each) for hidden in self._hidden for each in (folder, real))
+    def _may_show(self, path: Path) -> bool:
+        """Return whether a path is in no way part of the checkout, and shows no folder that must be hidden."""
+        places = (path, path.resolve())
+        hides = any(hidden.is_relative_to(each) for hidden in self._hidden for each in places)
+        return ".." not in path.parts and not hides and not any(map(self._is_in_checkout, places))
+
+    def _is_real_folder_of_checkout(self, path: Path) -> bool:
+        """Return whether a path is below the checkout, and passes through no link there."""
+        roots = [root for root in self._checkouts if path != root and path.is_relative_to(root)]
+        return ".." not in path.parts and any(
+            path.resolve() == root.resolve() / path.relative_to(root) for root in roots
+        )
+
+    def _is_in_checkout(self, path: Path) -> bool:
+        return any(path.is_relative_to(root) for root in self._checkouts)
 
     def _show_user_packages(self) -> None:
         """Show what `pip install --user` has installed."""
@@ -189,11 +230,37 @@ class VisibleTools:
             if folder.is_dir():
                 self.variables[name] = str(folder)
                 for part in (folder / part for part in parts):
-                    if part.exists() and self._may_show(part):
+                    if part.exists():
                         self._show(part)
 
     def _is_visible(self, path: Path) -> bool:
         return any(path.is_relative_to(shown) for shown in (*map(Path, SYSTEM), Path("/etc"), *self.shown))
+
+
+class SocketSearch:
+    """A search, in the background, for sockets and pipes in the folders `shown` in a sandbox, by the paths under which
+    they appear. Through them a program could reach others on this machine, although the folders are read-only."""
+
+    def __init__(self, shown: Mapping[Path, Path]) -> None:
+        self._shown = shown
+        words = ["find", *map(str, shown.values()), "(", "-type", "s", "-o", "-type", "p", ")", "-print0"]
+        self._process = Popen(words, stdout=PIPE, stderr=DEVNULL) if shown else None
+
+    def found(self) -> list[Path]:
+        """Wait for the end of the search. Return the paths in the sandbox. Raises WorkspaceError for too many."""
+        output = self._process.communicate()[0] if self._process else b""
+        paths = [Path(os.fsdecode(each)) for each in output.split(b"\0") if each]
+        if len(paths) > MOST_SOCKETS:
+            raise WorkspaceError(
+                f"There are {len(paths)} sockets and pipes in the environment or the packages of the project.",
+                "Remove them, or use `--workspace docker`.",
+            )
+        return [
+            place / path.relative_to(source)
+            for path in paths
+            for place, source in self._shown.items()
+            if path.is_relative_to(source)
+        ]
 
 
 def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:
@@ -201,7 +268,7 @@ def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list
     base = Path(variables.get("PYENV_ROOT") or home / ".pyenv")
     files = [file for file in (root / ".python-version", base / "version") if file.is_file()]
     named = variables.get("PYENV_VERSION") or next((file.read_text("utf-8", "replace") for file in files), "")
-    names = [name for name in re.split(r"[:\s]+", named[:1000]) if re.fullmatch(r"[\w.+-]+", name)]
+    names = [name for name in re.split(r"[:\s]+", named[:1000]) if re.fullmatch(r"\w[\w.+-]*", name)]
     versions = [path for name in names for path in (base / "versions" / name, *base.glob(f"versions/{name}.*"))]
     return [version / "bin" for version in versions if any(version.glob("lib/python3*/os.py"))]
 

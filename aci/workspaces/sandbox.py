@@ -17,7 +17,7 @@ from aci.host.clones import FOLDER, OBJECTS, PACKAGES, CloneFamily, prepare_clon
 from aci.host.disk_watch import DiskWatch
 from aci.host.sandbox_process import Sandbox
 from aci.host.systemd_scope import ScopeLimits
-from aci.host.visible_paths import SYSTEM, VisibleTools, add_own_files, system_contents
+from aci.host.visible_paths import SYSTEM, SocketSearch, VisibleTools, add_own_files, system_contents
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import Channel, ProgramStarter
 from aci.runtime.pty_session import TerminalStarter
@@ -44,8 +44,13 @@ def open(options: WorkspaceOptions) -> Workspace:
     python, generated = prepare_clones(options)
     tools = VisibleTools(python, os.environ, checkout)
     mounted = [str(path.relative_to(checkout)) for path in tools.shown if path.is_relative_to(checkout)]
-    tools.shown |= {Path(PACKAGES, name): source for name, source in generated.packages.items()}
+    packages = {Path(PACKAGES, name): source for name, source in generated.packages.items()}
+    tools.shown |= packages
+    untrusted = [*packages, *([python.prefix] if python else [])]
+    search = SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown})
     family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
+    tools.sockets = search.found()
+    tools.emptied = [Path(PACKAGES, folder) for folder in generated.package_caches()]
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 
 
@@ -80,6 +85,9 @@ class SandboxHost:
             "core": 1,  # with 0, a program that receives cores would still be started
             "sigpending": 4096,
             "msgqueue": 0,
+            "memlock": 8 << 20,
+            "nice": 0,
+            "rtprio": 0,
         }
         processes = options.processes + HARNESS_PROCESSES
         self._scope = ScopeLimits(parse_size(options.memory), processes, options.cpus)
@@ -153,7 +161,7 @@ class SandboxHost:
                 self._sandbox = Sandbox(self._contents(), self._filters, self._scope)
 
     def _harness_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        return {"PATH": self._tools.variables["PATH"], "HOME": HOME, **extra}
+        return {"PATH": self._tools.path, "HOME": HOME, **extra}
 
     def _contents(self) -> SandboxContents:
         """Return the contents of the sandbox. No process of it may run, since some mount points are in its files.
@@ -176,6 +184,11 @@ class SandboxHost:
         for shown, source in self._tools.shown.items():
             if self._is_safe(shown):
                 inside.show(source, shown)
+        for place in self._tools.sockets:
+            if self._is_safe(place):
+                inside.show("/dev/null", place)
+        for place in self._tools.emptied:
+            inside.add("--perms", "0555", "--size", "4096", "--tmpfs", str(place))
         for link, text in self._tools.links.items():
             if not link.is_relative_to(self.root):
                 inside.add("--symlink", text, str(link))

@@ -179,3 +179,12 @@ def test_set_up_without_isolation_needs_a_yes(make_options: MakeOptions, monkeyp
         assert add_environment(each, SETTINGS, "local") is each
     assert said == ["No environment was set up, so tests may not run."] * 2
     assert environments() == []
+
+
+def test_cache_in_the_repository_is_not_used(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart of the sandbox would follow links that set-up put in place of the folder's parents."""
+    said: list[str] = []
+    options = make_options(PYTHON, say=said.append, may_set_up=lambda *asked: pytest.fail("nothing to ask"))
+    monkeypatch.setenv("SWE_AGENT_CACHE", str(options.repository.root / ".cache"))
+    assert add_environment(options, SETTINGS, "sandbox") is options
+    assert said == [f"No environment was set up, since the cache, {cache_folder()}, is in the repository."]

@@ -108,11 +108,15 @@ def test_generated_and_mounted_files_are_no_changes(open_family: OpenFamily, tmp
     generated = GeneratedFiles(
         {"fast.so": tmp_path / "fast.so"}, {"v.py": b"v = 1\n"}, {"node_modules": tmp_path / "node_modules"}
     )
+    (tmp_path / "odd").write_text("odd")
+    odd = "x [1]*\\y.so"
+    generated.copied[odd] = tmp_path / "odd"
     family = open_family(generated, mounted=["venv"])
     for folder in (repo(family.create()), repo(family.create())):
         (folder / "venv").mkdir()
         (folder / "venv/x").touch()
         assert ((folder / "fast.so").read_text(), (folder / "v.py").read_text()) == ("fast", "v = 1\n")
+        assert (folder / odd).read_text() == "odd"
         assert (folder / "node_modules/left").resolve() == tmp_path / "node_modules/left"
         assert git(folder, "status", "--porcelain") == "M a.py"
         (folder / "fast.so").write_text("changed")

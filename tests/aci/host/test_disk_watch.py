@@ -172,6 +172,17 @@ def test_usage_of_folders_with_very_long_paths(tmp_path: Path) -> None:
     assert folder_usage(tmp_path).files == depth
 
 
+def test_usage_of_deep_folders_is_incomplete(tmp_path: Path) -> None:
+    """Counting all levels would take a descriptor for each, and the harness would have none left."""
+    folder = tmp_path
+    for _ in range(150):
+        folder = folder / "d"
+        folder.mkdir()
+    found = folder_usage(tmp_path)
+    assert not found.is_complete
+    assert 90 < found.files < 150
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
 def test_unreadable_folder_makes_usage_incomplete(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)

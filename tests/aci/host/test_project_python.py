@@ -115,6 +115,8 @@ def test_environment_that_pdm_uses_is_found(root: Path, home: Path) -> None:
     assert found
     assert found.prefix == made
     assert find_project_python(root, {"HOME": str(home)}, lambda path: path == ".pdm-python") is None
+    (root / ".pdm-python").write_text(f"{environment(root / 'backend')}/bin/python\n")
+    assert find_project_python(root, {"HOME": str(home)}) is None, "it would show files that git ignores"
 
 
 @pytest.mark.parametrize("text", ["[project", "project = 3\n", "[tool]\npoetry = []\n", "[project]\nname = 7\n", "\0"])

@@ -39,7 +39,9 @@ def program(file: Path) -> Path:
 def installation(prefix: Path, *names: str) -> Path:
     """Create a folder that looks like the installation of Python and Node.js, with these programs."""
     for name in names or ("python3", "node"):
-        program(prefix / "bin" / name)
+        program(prefix / "bin" / name.replace("python3", "python3.12", name == "python3"))
+    if "python3" in (names or ("python3",)):
+        (prefix / "bin/python3").symlink_to("python3.12")
     for name in ("lib/python3.12/os.py", "lib/node_modules/npm/package.json", "package.json"):
         (prefix / name).parent.mkdir(parents=True, exist_ok=True)
         (prefix / name).write_text("")
@@ -70,17 +72,60 @@ def shows(tools: VisibleTools, folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("is_link", [False, True])
-@pytest.mark.parametrize("name", [*PRIVATE, "work", "work/shop"])
+@pytest.mark.parametrize("name", [*PRIVATE, "work"])
 def test_only_programs_of_private_folders_are_shown(home: Path, root: Path, name: str, is_link: bool) -> None:
-    folder = installation(home / name)
+    installation(home / name)
     user = home
     if is_link:
         user = home.parents[1] / "link"
         user.symlink_to(home)
-    tools = find_tools(root, user / name / "bin", HOME=str(user))
+    folder = home.parent if name == ".." else user / name
+    tools = find_tools(root, folder / "bin", HOME=str(user))
     assert not shows(tools, folder)
-    assert (user / name / "bin/node").resolve() in tools.shown.values()
-    assert str(user / name / "bin") in tools.variables["PATH"]
+    assert (folder / "bin/node").resolve() in tools.shown.values()
+    assert str(folder / "bin") in tools.variables["PATH"]
+
+
+@pytest.mark.parametrize("name", ["", "tools", "../shop"])
+def test_programs_of_the_checkout_are_not_shown(home: Path, root: Path, name: str) -> None:
+    installation(root / name)
+    program(home / "private/deploy")
+    (root / name / "bin/go").symlink_to(home / "private/deploy")
+    tools = find_tools(root, root / name / "bin")
+    assert (tools.shown, tools.links, tools.variables["PATH"]) == ({}, {}, "")
+
+
+def test_environment_of_the_checkout_cannot_name_other_files(home: Path, root: Path) -> None:
+    """The folder of its interpreter is in the checkout, and has links to private files."""
+    prefix = installation(root, "python3")
+    (root / "bin/python3-key").symlink_to(program(home / ".ssh/id"))
+    (root / "backend/.env").parent.mkdir()
+    places = (prefix, root / "../shop", home / ".ssh/../work/shop", installation(root / "backend", "python3"))
+    for number, folder in enumerate(places):
+        venv = environment(home / f"envs/{number}", folder / "bin/python3")
+        assert find_tools(root, python=venv).shown == {venv: venv}
+
+
+def test_interpreter_must_have_its_library_beside_it(home: Path, root: Path) -> None:
+    installation(home / "private/data")
+    prefix = home / "private/fake"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin/python3.12").symlink_to(home / "private/data/id")
+    (prefix / "lib").symlink_to(home / "private/data/lib")
+    program(home / "private/data/id")
+    venv = environment(root / ".venv", prefix / "bin/python3.12")
+    assert find_tools(root, python=venv).shown == {venv: venv}
+
+
+def test_harness_does_not_use_programs_of_the_environment(home: Path, root: Path) -> None:
+    for place in (root / ".venv", home / "envs/shop"):
+        venv = environment(place, Path("/usr/bin/python3"))
+        program(venv / "bin/git")
+        tools = find_tools(root, venv / "bin", Path("/usr/bin"), python=venv)
+        assert tools.variables["PATH"] == f"{venv}/bin:/usr/bin"
+        assert tools.path == "/usr/bin"
+    (home / "link").symlink_to(home / "envs/shop")
+    assert find_tools(root, home / "link/bin", Path("/bin"), python=home / "envs/shop").path == "/bin"
 
 
 @pytest.mark.parametrize("name", PRIVATE)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -251,3 +251,55 @@ def test_declared_version_file_leaves_no_path_of_repository(open_isolated, tmp_p
     assert SECRET not in ws.run("cat .env .git/config link.py up/x.py ../x.py 2>&1").text
     assert "evil" not in ws.run("cat .env .git/config up/x.py ../x.py 2>&1").text
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_sockets_in_environment_and_packages_are_covered(isolated_kind, make_repo, open_ws, monkeypatch):
+    """Through a socket or pipe in a read-only folder, a program could reach a process of the user."""
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    root = make_repo({"package.json": "{}", ".gitignore": ".venv\nnode_modules\n"})
+    (root / ".venv/bin").mkdir(parents=True)
+    (root / ".venv/bin/python").symlink_to("/usr/bin/python3")
+    (root / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (root / "node_modules/.cache").mkdir(parents=True)
+    (root / "node_modules/left").mkdir()
+    os.mkfifo(root / ".venv/pipe")
+    names = (".venv/daemon", "node_modules/.cache/daemon", "node_modules/left/daemon")
+    monkeypatch.chdir(root)
+    with ExitStack() as stack:
+        for name in names:
+            server = stack.enter_context(socket.socket(socket.AF_UNIX))
+            server.bind(name)
+            server.listen()
+        ws = open_ws(isolated_kind, root)
+        shown = ws.run("ls .venv node_modules/left; ls -A /swe-agent/packages/node_modules/.cache").text
+        assert shown.count("daemon") == 2, "the folder of a tool's cache is empty"
+        for name in names:
+            connect = f"import socket; socket.socket(socket.AF_UNIX).connect('{name}')"
+            assert ws.run(f'python3 -c "{connect}"').code != 0
+        reader = os.open(root / ".venv/pipe", os.O_RDONLY | os.O_NONBLOCK)
+        stack.callback(os.close, reader)
+        ws.run("echo x > .venv/pipe", timeout=5)
+        assert os.read(reader, 10) == b""
+
+
+def test_leases_on_shown_files_are_refused(ws):
+    assert_refused(ws, python("import fcntl; fcntl.fcntl(open('/usr/bin/env'), fcntl.F_SETLEASE, fcntl.F_RDLCK)"))
+
+
+def test_set_up_cannot_name_files_of_the_user(isolated_kind, make_repo, open_ws, tmp_path):
+    """The environment's settings name an interpreter in the checkout, whose folder has a link to a private file."""
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    root = make_repo({"lib/python3.1/os.py": "", "bin/python3.1": "#!/bin/sh\n"})
+    (root / "bin/python3-key").symlink_to(secret)
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "A link")
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin/python").symlink_to(root / "bin/python3.1")
+    (venv / "pyvenv.cfg").write_text(f"home = {root}/bin\n")
+    ws = open_ws(isolated_kind, root, environment=venv)
+    assert ws.run("echo $VIRTUAL_ENV").text.strip() == str(venv)
+    assert SECRET not in ws.run("cat bin/python3-key").text
+    assert ws.run(f"ls {tmp_path}").text.split() == sorted([root.name, "venv"])
