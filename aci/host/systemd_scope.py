@@ -33,7 +33,7 @@ def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
         "TasksMax": str(limits.processes),
         "CPUQuota": f"{limits.cpus:.0%}" if limits.cpus else "",
     }
-    words = [program, "--user", "--scope", "--quiet", "--collect"]
+    words = [program, "--user", "--scope", "--quiet", "--collect", "--description=swe-agent: a sandbox"]
     for name, value in properties.items():
         words += ["-p", f"{name}={value}"] if value else []
     env = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
