@@ -19,7 +19,7 @@ def other(output: bytes) -> Kind:
 def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] = other) -> Observation:
     """Run a command in the shell for at most `timeout` seconds (1 to 3600); `kind` classifies its output."""
     timeout = min(max(timeout, 1), LONGEST)
-    ran = ctx.workspace.run(command, timeout=timeout)
+    ran = ctx.workspace.run(command, timeout=timeout, on_output=ctx.show_output)
     shown, out = ctx.show(ran.output, kind(ran.output))
     remarks = _remarks(ran, timeout, ctx.workspace.root)
     text = "\n".join(filter(None, (shown, remarks))) or "(no output)"

@@ -38,7 +38,7 @@ from trajectories.records import Action, Base, Observation, Step
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from aci.runtime.workspace import Workspace
+    from aci.runtime.workspace import OnOutput, Workspace
     from trajectories.git_store.trees import Trees
 
 __all__ = [
@@ -68,6 +68,8 @@ class Context:
     """The context of a tool call. `tree` is the tree before the model's reply, which may hold several actions (see
     `current_tree`); `steps` are the branch's steps so far.
 
+    `show_output` shows the last bytes of a running command's output.
+
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back. `start` is
     the tree from which the branch started (the base's tree if empty). `secrets` are masked in everything shown.
     `before` holds the earlier actions of the same reply, `phase` is the number of steps before the current phase.
@@ -84,6 +86,7 @@ class Context:
     recall: Callable[[int], bytes]
     test_command: str = ""
     notify: Callable[[str], None] = lambda _: None
+    show_output: OnOutput | None = None
     start: str = ""
     secrets: tuple[str, ...] = ()
     before: Sequence[tuple[Action, Observation]] = ()

@@ -57,12 +57,19 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         timeout: Seconds, at most 3600.
     """
     nodes = nodes or [ctx.subtree] * bool(ctx.subtree and not command)
-    report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
+    report = run(
+        ctx.workspace,
+        command or ctx.test_command,
+        nodes or (),
+        min(max(timeout, 1), LONGEST),
+        on_output=ctx.show_output,
+    )
     data = {
         "failed": list(report.failed),
         "passed": len(report.passed),
         "counts": report.counts,
         "code": report.code,
+        "seconds": round(report.seconds, 3),
         "granularity": report.granularity,
         "failures": _failures([result for result in report.results if result.bad]),
         "complete": report.complete and not report.timed_out,

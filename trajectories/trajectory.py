@@ -81,6 +81,11 @@ class Trajectory:
         """The records of the current turn; all records in a run with one turn."""
         return self.records[self.turns_at[-1] :] if len(self.turns) > 1 else self.records
 
+    def request_time(self, step: Step) -> float | None:
+        """Return when the request that a step answers was first sent; None for a step without a request."""
+        hold = self.holds.get(f"{step.branch}?{step.reply}.1")
+        return hold.at if hold else None
+
     def all_steps(self) -> list[Step]:
         """Return the steps of every branch in the order they were written."""
         return [record for record in self.records if isinstance(record, Step)]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import plan_for
+from aci.environments.environment import TreeFiles, plan_for
 from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
@@ -28,6 +28,7 @@ from aci.environments.setup_container import SetupResult
 from aci.environments.setup_repairs import APT_INSTALL, Repair
 from aci.environments.setup_run import QUIET_ENVIRONMENT, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
+from aci.host.installed_packages import has_packages
 from aci.host.project_python import project_python
 from aci.host.sandbox_process import sandbox_error
 from aci.repository.disk_cache import cache_folder
@@ -56,7 +57,8 @@ _DAY = 86400.0
 
 def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> WorkspaceOptions:
     """Return the options of a workspace of the kind `sandbox` or `local` with an environment that is set up for it,
-    unless the project has one or none can be planned. Raises Cancelled."""
+    unless the project has one or none can be planned. None is set up for `local` if the Python on the PATH has all
+    packages. Raises Cancelled."""
     if project_python(options):
         return options
     try:
@@ -64,6 +66,9 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
     except UsageError:
         return options
     if plan.language != "python" or not plan.setup:
+        return options
+    files = TreeFiles(options.trees, options.base.tree)
+    if workspace == "local" and has_packages([each.text for each in plan.setup], files):
         return options
     plan, folder = replace(plan, alternatives=()), _folder(plan, options, settings)
     if folder.resolve().is_relative_to(options.repository.root.resolve()):

@@ -37,6 +37,14 @@ class HeadTailBuffer:
         self.cut += over
         del self.tail[:over]
 
+    @property
+    def size(self) -> int:
+        """The number of bytes that were added."""
+        return len(self.head) + self.cut + len(self.tail)
+
+    def last_bytes(self, count: int) -> bytes:
+        return bytes((self.head + self.tail[-count:] if len(self.tail) < count else self.tail)[-count:])
+
     def bytes(self) -> bytes:
         self._trim()
         return bytes(self.head + self.tail)

@@ -19,7 +19,14 @@ from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession, TerminalSt
 from aci.runtime.session_processes import SESSION_VARIABLE, SessionProcesses
 from aci.runtime.shell_session import Shell, quote
 from aci.runtime.snapshots import SnapshotStore, store_environment
-from aci.runtime.workspace import CommandResult, Snapshot, TerminalOutput, WorkspaceOptions, is_session_name
+from aci.runtime.workspace import (
+    CommandResult,
+    OnOutput,
+    Snapshot,
+    TerminalOutput,
+    WorkspaceOptions,
+    is_session_name,
+)
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 
 _HEADER_BYTES = 100_000  # maximum number of bytes of output before a file's content
@@ -221,15 +228,17 @@ class PosixWorkspace:
         self._files = WorkspaceFiles(self._service, (host.root, host.scratch, host.harness))
         self._store = SnapshotStore(self._service, options.trees, host.root, options.base.tree, f"{host.inbox}/objects")
 
-    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> CommandResult:
+    def run(
+        self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
+    ) -> CommandResult:
         shell = self._retry_relieved(lambda: self._session(session))
         began = time.monotonic()
         try:
-            ran = shell.run(command, timeout)
+            ran = shell.run(command, timeout, on_output=on_output)
         except WorkspaceError as error:
             self._relieve(error)
             if session != "main" and not shell.begun:
-                ran = shell.run(command, timeout)
+                ran = shell.run(command, timeout, on_output=on_output)
             else:
                 ran = CommandResult(b"", 1, 0.0, self._session(session).cwd, restarted=True)
         if session != "main":  # no model reads these sessions, and the exit code would look like a result

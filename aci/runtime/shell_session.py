@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 
 from aci.observation.output_text import HeadTailBuffer
 from aci.runtime.process_channel import Channel, ChannelOutput, ProgramStarter
-from aci.runtime.workspace import CommandResult
+from aci.runtime.workspace import CommandResult, OnOutput
 from trajectories.errors import Cancelled, WorkspaceError
 
 MAX_OUTPUT_BYTES = 16_000_000
@@ -31,6 +31,8 @@ TIMED_OUT = 124
 _BIG = 40_000  # with its frame, such a command still fits into an empty pipe; bash reads larger ones byte by byte
 _FRAME = 4_000_000  # maximum bytes of a frame, mostly exported variables; with 2 MB of these, no program can start
 _TOO_MANY = b"[The exported variables take more than 4 MB: the shell was ended, and their last values were restored.]\n"
+_REPORT_INTERVAL = 0.25  # minimum number of seconds between two reports of a command's output
+REPORTED_BYTES = 4096
 _TICK = 0.2  # maximum number of seconds before a cancellation is noticed
 _READ_TIMEOUT = b'"${TMOUT:+t1000000}"'  # used only if the agent has set TMOUT, since bash reads byte by byte with -t
 _START = 60.0
@@ -95,6 +97,7 @@ class Shell:
         self._pid = self._number = 0
         self._blocks = False
         self._pending = b""
+        self._on_output: OnOutput | None = None
         self.begun = False
         """Whether the last command was sent to the shell. If not, it is safe to run it again."""
 
@@ -105,11 +108,12 @@ class Shell:
         cap: int = MAX_OUTPUT_BYTES,
         cancellable: bool = True,
         data: bytes = b"",
+        on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run `command` for at most `timeout` seconds and keep `cap` bytes of its output.
 
-        `data` is the command's stdin, which the command must read completely. If a command with `data` fails, the shell
-        ends too.
+        While it runs, `on_output` gets the last bytes of its output, each time that there are more. `data` is the
+        command's stdin, which the command must read completely. If a command with `data` fails, the shell ends too.
 
         Raises Cancelled if `cancel` is set and `cancellable` is true, and WorkspaceError if the shell has died and
         cannot be started again.
@@ -126,7 +130,9 @@ class Shell:
             restarted = self._ready(output)
             body = self._deliver(body)
             self.begun = True
+            self._on_output = on_output
             frame = self._ask(body, output, began + timeout, data)
+            self._on_output = None
             seconds = time.monotonic() - began
             if frame.kind == "end":
                 return CommandResult(output.bytes(), frame.code, seconds, self.cwd, output.cut, restarted=restarted)
@@ -253,11 +259,17 @@ class Shell:
         """Read until the current command's frame arrives or the shell ends; if `idle`, read only the available
         output."""
         assert self._channel
-        last_check = time.monotonic()
+        last_check = last_report = time.monotonic()
+        reported = 0
         while True:
             if frame := self._take_frame(output):
                 return frame
             now = time.monotonic()
+            if self._on_output and now - last_report >= _REPORT_INTERVAL:
+                last_report, size = now, output.size + len(self._pending)
+                if size > reported:
+                    reported = size
+                    self._on_output(output.last_bytes(REPORTED_BYTES) + self._without_mark())
             if not idle and self._cancel.is_set():
                 return _Frame("cancelled")
             if not idle and now >= deadline:
@@ -310,6 +322,12 @@ class Shell:
         if not found or int(found[1]) != self._number:
             return self._take_frame(output)
         return _Frame("end", int(found[2]), os.fsdecode(found[3].removesuffix(b"\n") or found[4]), found[5])
+
+    def _without_mark(self) -> bytes:
+        """Return the pending bytes without the beginning of a mark at their end."""
+        opening = "".join(self._marks).encode()
+        size = next(size for size in range(len(opening), -1, -1) if self._pending.endswith(opening[:size]))
+        return self._pending[: len(self._pending) - size]
 
     def _keep_rest(self, output: HeadTailBuffer) -> None:
         """Add the remaining bytes to `output`; an incomplete frame is dropped."""

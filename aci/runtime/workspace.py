@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
     from trajectories.records import Base
 
+OnOutput = Callable[[bytes], None]
+"""Function that gets the last bytes of the output of a running command."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
@@ -158,8 +161,13 @@ class Workspace(Protocol):
     """A folder outside the repository and `scratch` for the harness's own files (test plug-ins, tracers), rewritten
     before each use."""
 
-    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> CommandResult:
-        """Run a shell command in a persistent session, which keeps its directory and exported variables."""
+    def run(
+        self, command: str, timeout: float = 120.0, session: str = "main", on_output: OnOutput | None = None
+    ) -> CommandResult:
+        """Run a shell command in a persistent session, which keeps its directory and exported variables.
+
+        While it runs, `on_output` gets the last bytes of its output from time to time.
+        """
         ...
 
     def folder(self, session: str = "main") -> str:

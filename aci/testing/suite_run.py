@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 
 from aci.runtime.guest_programs import PACKAGE
-from aci.runtime.workspace import HARNESS_SESSION, CommandResult, Workspace
+from aci.runtime.workspace import HARNESS_SESSION, CommandResult, OnOutput, Workspace
 from aci.testing.project_commands import split_command
 from aci.testing.result_collection import CollectedResults
 from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
@@ -41,13 +41,15 @@ def run_tests(
     nodes: Sequence[str] = (),
     timeout: float = 600,
     each: float | None = None,
+    on_output: OnOutput | None = None,
 ) -> SuiteReport:
     """Run the tests with `command`, or with a detected command if it is empty, limited to `nodes` if any are given.
 
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
     skipped. If only the exit code of a command can be used, its tests cannot be limited to nodes. `timeout` is in
     seconds, for the whole command. A test that takes longer than `each` seconds (by default a minute, or half of
-    `timeout` if that is less) fails. Raises UsageError if no test command is given and none can be detected.
+    `timeout` if that is less) fails. For `on_output`, see `Workspace.run`. Raises UsageError if no test command is
+    given and none can be detected.
     """
     command = command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
@@ -56,7 +58,7 @@ def run_tests(
     is_joined = bool(split_command(command))
     request = RunnerRequest(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists, is_joined)
     words, hooked = collect_hooks(request, command)
-    ran = _run(workspace, request, words, hooked, timeout)
+    ran = _run(workspace, request, words, hooked, timeout, on_output)
     collected = CollectedResults(workspace, SESSION)
     collected.read(request, hooked)
     report = build_report(command, ran, collected.lines)
@@ -111,7 +113,12 @@ def _existing(workspace: Workspace) -> Callable[[str], bool]:
 
 
 def _run(
-    workspace: Workspace, request: RunnerRequest, command: str, hooked: Sequence[Hook], timeout: float
+    workspace: Workspace,
+    request: RunnerRequest,
+    command: str,
+    hooked: Sequence[Hook],
+    timeout: float,
+    on_output: OnOutput | None,
 ) -> CommandResult:
     """Write the hooks' files and the command file, and run the command, all in one shell command to save time.
 
@@ -125,6 +132,7 @@ def _run(
         f"if\n{script}\nthen\n{_shell_line(request, hooked)}\nelse printf %s {shlex.quote(failed)}; fi",
         timeout,
         SESSION,
+        on_output,
     )
     if ran.output.endswith(failed.encode()):
         why = ran.text.removesuffix(failed).strip()[-300:]

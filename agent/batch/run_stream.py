@@ -19,7 +19,7 @@ from agent.config.settings import Settings
 from agent.instances.jobs import Job
 from agent.limits.cancellation import CancellationToken
 from agent.limits.rate_limiter import TICK, Limiter
-from agent.run_state.progress_event import ProgressEvent
+from agent.run_state.progress_event import LIVE_DETAILS, ProgressEvent
 from trajectories.errors import Cancelled, ModelError, SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Step
@@ -63,8 +63,8 @@ class RunStream:
         self._events.append(("step", "", encode(step).decode(), dollars))
 
     def happening(self, job: Job, event: ProgressEvent) -> None:
-        """Queue an event for the driver, except for pieces of streamed replies: they are too many to display."""
-        if event.kind != "delta":
+        """Queue an event for the driver, except for pieces of replies and of outputs: they are too many to display."""
+        if event.kind != "delta" and event.kind not in LIVE_DETAILS:
             self._events.append((event.kind, event.branch, event.text, None))
 
     def flush(self, beat: bool = False) -> None:

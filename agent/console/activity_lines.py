@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from agent.run_state.progress_event import LIVE_DETAILS
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
@@ -61,6 +63,10 @@ class LiveStatus:
                 doing.said = (doing.said + event.text)[-TAIL:]
             elif event.kind == "ask":
                 self._activities[event.branch] = BranchActivity("thinks", now)
+            elif event.kind == "output":
+                self._activities.setdefault(event.branch, BranchActivity("", now)).said = event.text[-TAIL:]
+            elif event.kind in LIVE_DETAILS:
+                pass  # the next activity replaces the line
             elif event.kind == "progress":  # an update of an activity that has started
                 self._activities.setdefault(event.branch, BranchActivity("", now)).what = event.text
             else:

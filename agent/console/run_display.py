@@ -212,7 +212,7 @@ class Console:
     def _usage_text(self, spent: Spent) -> str:
         """Return the run's usage. Reservations of requests whose outcome is unknown count as spent."""
         calls = "1 call" if spent.calls == 1 else f"{spent.calls} calls"
-        held = f", +{thousands(self._held())} held" if self._held() else ""
+        held = f", up to {thousands(self._held())} more" if self._held() else ""
         money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
         return f"{calls}, {spent.input_tokens:,} tokens in, {spent.output_tokens:,} out{held}, {money}"
 

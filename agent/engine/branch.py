@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
+from aci.observation.untrusted_text import clean_text
 from agent.conversation.action_summary import describe
 from agent.conversation.messages import BranchConversation
 from agent.conversation.model_requests import RequestSpec, send
@@ -57,6 +58,8 @@ EFFECTS = {
 }
 """Kinds of notes that strategies do not write."""
 MOST_ACTIONS = 32
+OUTPUT_LINES = 5
+"""Maximum number of lines of a running command's output that front ends get."""
 RESUMED = "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
 RESUMED += "ignored files, running processes and side sessions are gone.]"
 INTERRUPTED = "Not done: the user interrupted."
@@ -196,7 +199,9 @@ class Branch:
         build = partial(build_request, self._conversation, trajectory, self.name, self._asks, system, self.steps)
         offered = self.scope.offered(self.engine.run.tools) if tools else ()
         ask = RequestSpec(self.name, self._asks, build, offered, self.cancel, self.temperature)
-        return send(self.engine, model, ask)
+        reply = send(self.engine, model, ask)
+        self.engine.report("replied", self.name, "")
+        return reply
 
     def act(self, actions: Sequence[Action]) -> tuple[Observation, ...]:
         """Run the actions in order, in this branch's workspace. Mistakes of the model are reported in observations, not
@@ -389,7 +394,13 @@ class Branch:
         self.engine.report("action", self.name, describe(shown))
         self._is_running = True
         self._wrote |= self.engine.toolbox.writes(shown)
-        return self.engine.toolbox.run(action, self._context(before))
+        seen = self.engine.toolbox.run(action, self._context(before))
+        self.engine.report("done" if seen.ok else "failed", self.name, describe(shown))
+        return seen
+
+    def _show_output(self, output: bytes) -> None:
+        lines = clean_text(output.decode("utf-8", "replace")).rstrip().split("\n")[-OUTPUT_LINES:]
+        self.engine.report("output", self.name, mask_secrets("\n".join(lines), self.engine.secrets))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(
@@ -402,6 +413,7 @@ class Branch:
             recall=self.engine.journal.recall,
             test_command=self.turn.settings.test,
             notify=self.notify,
+            show_output=self._show_output,
             start=self.start,
             secrets=self.engine.secrets,
             before=before,

@@ -31,6 +31,11 @@ class Rule:
         return f"{self.kind} {self.pattern}"
 
     @property
+    def description(self) -> str:
+        """What the rule allows or denies, in words."""
+        return f"{self.kind} everything" if self.pattern == "**" else str(self)
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The words of a rule for commands, without `exactly`."""
         found = tuple(shlex.split(self.pattern))

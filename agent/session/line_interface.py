@@ -143,6 +143,11 @@ class Lines:
         match what:
             case "quit":
                 self._done.set()
+            case "help":
+                self.console.out.print(Text(clean_text(words)), soft_wrap=True)
+            case "fill":
+                self.console.out.print(Text(clean_text(words)), soft_wrap=True)
+                self._tell("This is not sent. Send it as a request if you want it.")
             case "copy":
                 self.console.out.print(Text(clean_text(words)), soft_wrap=True)
             case "runs":

@@ -6,7 +6,7 @@ depend on the front end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event as Flag
 from threading import Thread, current_thread
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
 from agent.permissions.rule_store import Permissions
 from agent.session import commands
+from agent.session.custom_commands import CustomCommand, find_custom_commands
 from agent.session.error_messages import error_event
 from agent.session.prompt_input.file_completion import FileIndex
 from agent.session.session_events import (
@@ -99,7 +100,10 @@ class Session:
         try:
             command = commands.find(name)
         except UsageError as error:
-            self.hear(error_event(error))
+            own = self.custom_commands.get(name)
+            self.hear(FrontEndRequested("fill", own.prompt(words)) if own else error_event(error))
+            if own:
+                self.show(f"/{name} is a command of {own.source}. Enter sends its text.", "notice")
             return
         if not commands.runs_at_once(name, self.changing):
             self.later(f"/{name} {words}".strip(), lambda: command.run(self, words))
@@ -189,6 +193,11 @@ class Session:
 
     def show(self, text: str, kind: MessageKind = "text", title: str = "") -> None:
         self.hear(MessageEvent(text, kind, title))
+
+    @property
+    def custom_commands(self) -> Mapping[str, CustomCommand]:
+        """The commands that the user and the repository define, by name."""
+        return find_custom_commands(self.start.source.root)
 
     @property
     def paths(self) -> FileIndex:

@@ -89,8 +89,8 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True)
 class FrontEndRequested:
-    """The user requested an action of the front end: `theme`, `copy` (copy `words`), `runs` (show a list of runs to
-    resume) or `quit`."""
+    """The user requested an action of the front end: `theme`, `copy` (copy `words`), `fill` (put `words` into the
+    prompt), `help` (show `words`, or a help of its own), `runs` (show a list of runs to resume) or `quit`."""
 
     what: str
     words: str = ""

@@ -68,7 +68,9 @@ class UserQuestions:
                     decision = self._decide(approval)  # the previous answer may have added a rule
                     if decision.yes is None:
                         why = f"This can only be allowed once: {decision.why}." if decision.why else ""
-                        approval = replace(approval, always=tuple(map(str, decision.always)), why=why)
+                        approval = replace(
+                            approval, always=tuple(rule.description for rule in decision.always), why=why
+                        )
                         shown = True
                         self._show(approval)
             finally:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from agent.session.session_events import Event
     from agent.session.session_start import Start
     from agent.session.session_status import Status
+    from agent.tui.approval_screen import ApprovalScreen
     from agent.tui.event_views import RunReopened
 
 LOOK_OUT = 5.0
@@ -114,7 +115,7 @@ class SessionApp(App[int]):
         self._wide: bool | None = None
         self._status_shown: Status | None = None
         self._run_id = ""
-        self.dialogs = Dialogs(self)
+        self.dialogs = Dialogs(self, self.leave_room)
         self.write = writer(self)
         self.notifier = Notifier(self.write, preferences.notify)
 
@@ -173,6 +174,7 @@ class SessionApp(App[int]):
         await self.query_one("#middle").mount(self.panel)
         self.event_queue = EventQueue(self.call_later, self._show_event)
         self.set_interval(0.25, self.show_status)
+        self.set_interval(1.0, self._show_time)
         self.set_interval(LOOK_OUT, self._check_user_changes)
         self._start()
 
@@ -294,6 +296,17 @@ class SessionApp(App[int]):
         if self.session is not None and not self.prompt.entry.text and (words := self.session.unqueue()):
             self.prompt.put(words)
 
+    @on(Prompt.EditorRequested)
+    def _edit_prompt(self) -> None:
+        from agent.tui.external_editor import edit_prompt
+
+        edit_prompt(self, self.prompt)
+
+    def fill_prompt(self, words: str) -> None:
+        """Put a text into the prompt, for the user to send."""
+        self.prompt.put(words)
+        self.prompt.focus()
+
     @on(Prompt.ModeSwitched)
     def _switched(self) -> None:
         mode = self.session.mode if self.session else "build"
@@ -358,7 +371,20 @@ class SessionApp(App[int]):
         self.refresh(repaint=True, layout=True)
 
     def action_help_screen(self) -> None:
-        self.dialogs.help()
+        self.dialogs.help(self.session)
+
+    def on_approval_screen_resized(self, message: ApprovalScreen.Resized) -> None:
+        self.leave_room(message.height)
+
+    def leave_room(self, height: int) -> None:
+        """Keep the end of the conversation above a dialog that covers `height` rows at the bottom; 0: there is none."""
+        middle = self.conversation.parent
+        if self.is_inline or not isinstance(middle, Horizontal):
+            return
+        covered = self.prompt.outer_size.height + self.status.outer_size.height
+        middle.styles.margin = (0, 0, max(0, height - covered), 0)
+        if height:
+            self.conversation.action_end()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the conversation's keys while a dialog is open."""
@@ -375,6 +401,11 @@ class SessionApp(App[int]):
         self.conversation.open_all()
 
     # Session events
+
+    def _show_time(self) -> None:
+        """Update the time of the current activity."""
+        if self.conversation.live and self.session is not None and self.session.state == "working":
+            self.conversation.changed()
 
     def show_status(self) -> None:
         """Show the status only if it changed, because each update needs a new layout.

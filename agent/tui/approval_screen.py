@@ -10,6 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -29,6 +30,10 @@ LOW = 24
 """Minimum number of screen rows for showing the paths; smaller screens hide them to leave room for the diff."""
 LONG_RULES = 120
 """Maximum number of characters of rules that are shown outside the scrolling detail; longer rules scroll with it."""
+FRAME = 3
+"""Number of rows of the border, and of the status line below it."""
+SHOWN_LINES = 4
+"""Number of rows of the conversation that stay visible above the question."""
 DETAIL_LINES = 3
 """Minimum number of rows of the detail."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
@@ -55,8 +60,9 @@ class ApprovalScreen(ModalScreen[Answer]):
     DEFAULT_CSS = """
     ApprovalScreen {
         align: center bottom;
+        background: transparent;
         #question {
-            width: 100%; max-width: 140; height: auto; max-height: 100%;
+            width: 100%; max-width: 140; height: auto; max-height: 100%; margin-bottom: 1;
             border: round $warning; background: $surface; padding: 0 1;
         }
         #title { text-style: bold; color: $text-warning; max-height: 4; }
@@ -146,7 +152,21 @@ class ApprovalScreen(ModalScreen[Answer]):
             rest = sum(
                 each.outer_size.height + each.styles.margin.height for each in question.children if each is not detail
             )
-            detail.styles.max_height = max(DETAIL_LINES, self.size.height - rest - 2)
+            detail.styles.max_height = max(DETAIL_LINES, self.size.height - rest - FRAME - SHOWN_LINES)
+        self.call_after_refresh(self._make_room)
+
+    def _make_room(self) -> None:
+        """Move the end of the conversation above the question."""
+        height = self.query_one("#question").outer_size.height + 1
+        if self.is_current:
+            self.post_message(self.Resized(height))
+
+    class Resized(Message):
+        """The question takes `height` rows at the bottom of the screen, with the status line below it."""
+
+        def __init__(self, height: int) -> None:
+            super().__init__()
+            self.height = height
 
     def on_key(self, event: events.Key) -> None:
         """Ignore keys that are too early; they were meant for the previous screen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from textual.app import App
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Dialogs:
-    """Opens dialogs. At most one question is open, because a session asks one at a time."""
+    """Opens dialogs. At most one question is open, because a session asks one at a time. `leave_room` is called with 0
+    when a question is closed (see `SessionApp.leave_room`)."""
 
-    def __init__(self, app: App[Any]) -> None:
-        self._app = app
+    def __init__(self, app: App[Any], leave_room: Callable[[int], None]) -> None:
+        self._app, self._leave_room = app, leave_room
         self._asked: tuple[int, ApprovalScreen] | None = None
 
     def ask(self, session: Session, approval: Approval) -> None:
@@ -26,6 +28,7 @@ class Dialogs:
 
         def answered(answer: Answer | None) -> None:
             self._asked = None
+            self._leave_room(0)
             if answer is not None:
                 session.answer(approval.id, answer)
 
@@ -46,11 +49,12 @@ class Dialogs:
 
         self._app.push_screen(DiffScreen(diff, title, path))
 
-    def help(self) -> None:
+    def help(self, session: Session | None) -> None:
         from agent.session.commands import summaries
         from agent.tui.help_screen import HelpScreen
 
-        self._app.push_screen(HelpScreen(summaries()))
+        own = [(f"/{name}", command.summary) for name, command in session.custom_commands.items()] if session else []
+        self._app.push_screen(HelpScreen([*summaries(), *own]))
 
     def runs(self, session: Session) -> None:
         from agent.tui.runs_screen import RunsScreen

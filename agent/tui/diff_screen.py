@@ -22,7 +22,7 @@ from agent.tui.widgets.side_panel import file_line
 WIDE = 100
 """Minimum width in columns for the list of files at the side."""
 LIST = 34
-KEYS = (("n", "next"), ("p", "previous"), ("/", "search"), ("s", "side by side"), ("q", "close"))
+KEYS = (("n", "next"), ("p", "previous"), ("/", "search"), ("s", "side by side"), ("w", "wrap"), ("q", "close"))
 
 
 class DiffScreen(ModalScreen[None]):
@@ -45,6 +45,7 @@ class DiffScreen(ModalScreen[None]):
         Binding("p", "file(-1)", "Previous file"),
         Binding("slash", "search", "Search"),
         Binding("s", "beside", "Side by side"),
+        Binding("w", "wrap", "Wrap"),
         Binding("down", "match(1)", show=False),
         Binding("up", "match(-1)", show=False),
     ]
@@ -110,6 +111,9 @@ class DiffScreen(ModalScreen[None]):
 
     def action_beside(self) -> None:
         self.view.show_beside(not self.view.two)
+
+    def action_wrap(self) -> None:
+        self.view.show_wrapped(not self.view.wraps)
 
     def action_search(self) -> None:
         words = self.query_one("#words", Input)

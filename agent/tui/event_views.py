@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from agent.run_state.progress_event import LIVE_DETAILS
 from agent.session import session_events
 from agent.tui.widgets.conversation_items import Line, ModelText, Phase, UserMessage
 from agent.tui.widgets.outcome_items import end_lines, stop_line
@@ -54,6 +55,8 @@ class SessionDisplay(Protocol):
 
     def copy_to_clipboard(self, text: str) -> None: ...
 
+    def fill_prompt(self, words: str) -> None: ...
+
     def action_leave(self) -> None: ...
 
     def exit(self, result: int) -> None: ...
@@ -90,9 +93,7 @@ def show(display: SessionDisplay, session: Session, event: Event | RunReopened) 
         case RunReopened():
             if any(isinstance(item, UserMessage) for item in conversation.items):
                 conversation.clear()
-            display.put(
-                *run_items(event.records, event.trajectory.replies, lambda number: read_output(session, number))
-            )
+            display.put(*run_items(event.records, event.trajectory, lambda number: read_output(session, number)))
         case session_events.TurnStarted(_, words):
             display.notifier.began()
             if words:
@@ -102,7 +103,8 @@ def show(display: SessionDisplay, session: Session, event: Event | RunReopened) 
         case session_events.StepRecorded(step, reply):
             conversation.live.done(step.branch, step.author)
             if not repeats_user_message(step) and step.author not in CLOSING:
-                display.put(step_item(step, reply, lambda number: read_output(session, number)))
+                sent = session.engine.trajectory.request_time(step) if session.engine else None
+                display.put(step_item(step, reply, lambda number: read_output(session, number), sent))
             conversation.changed()
         case session_events.TurnEnded(result, proof):
             conversation.live.clear()
@@ -136,7 +138,7 @@ def _without_answer(session: Session | None, word: str) -> str:
 
 
 def _show_progress(display: SessionDisplay, happening: ProgressEvent) -> None:
-    if happening.kind in ("delta", "action", "ask", "progress"):
+    if happening.kind in ("ask", "delta", "action", "progress", *LIVE_DETAILS):
         display.conversation.live.heard(happening.kind, happening.branch, happening.text)
         display.conversation.changed()
     elif happening.branch == "proof":
@@ -161,6 +163,10 @@ def _run_request(display: SessionDisplay, session: Session, what: str, words: st
             display.put(ModelText(display.choose_theme(words), "text"))
         case "copy":
             display.copy_to_clipboard(words)
+        case "fill":
+            display.fill_prompt(words)
+        case "help":
+            display.dialogs.help(session)
         case "runs":
             display.dialogs.runs(session)
         case "quit":

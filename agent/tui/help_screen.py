@@ -30,6 +30,7 @@ KEYS = (
     ("up", "earlier prompts; takes back a queued one"),
     ("down", "later prompts"),
     ("ctrl+r", "search earlier prompts"),
+    ("ctrl+g", "edit the prompt in $EDITOR"),
     ("shift+tab", "switch between build and plan"),
     ("ctrl+o", "open or close a step"),
     ("ctrl+t", "open or close all steps"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aci.environments import host_environment
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
 from agent.engine.branch import Branch
@@ -88,3 +89,9 @@ def talk(bench: Bench) -> Iterator[Callable[..., TurnSession]]:
     yield open_session
     for session in sessions:
         session.engine.close()
+
+
+@pytest.fixture(autouse=True)
+def no_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test install packages, which takes long and needs the network."""
+    monkeypatch.setattr(host_environment, "_set_up", lambda *_: pytest.fail("an environment would be set up"))

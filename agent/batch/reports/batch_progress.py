@@ -12,7 +12,7 @@ from threading import Lock
 from agent.batch.reports.forecast import ForecastRange, forecast_cost, forecast_time
 from agent.batch.reports.outcome_reasons import outcome_reason
 from agent.instances.jobs import Job, JobResult
-from agent.run_state.progress_event import ProgressEvent
+from agent.run_state.progress_event import LIVE_DETAILS, ProgressEvent
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
@@ -107,6 +107,8 @@ class BatchProgress:
                 return
             if event.kind == "phase":
                 running.phase = event.text
+            if event.kind in LIVE_DETAILS:
+                return
             running.doing = "thinks" if event.kind in ("ask", "delta") else event.text
 
     def done(self, done: JobResult) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.session import commands
 from agent.session.prompt_input.key_help import KEYS, TYPED
+from agent.session.session_events import FrontEndRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,10 @@ def run(session: Session, words: str) -> None:
         session.show(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
         return
     parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped_summaries()]
-    session.show("\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts), "markdown", "Help")
+    if own := [(f"/{name}", command.summary) for name, command in session.custom_commands.items()]:
+        parts.append(("Your own commands", own))
+    text = "\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts)
+    session.hear(FrontEndRequested("help", text))
 
 
 def completions(session: Session, words: str) -> list[str]:

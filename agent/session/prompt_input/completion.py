@@ -41,7 +41,7 @@ class Completer:
         if not before.startswith("/") or "\n" in before:
             return []
         name, space, rest = before[1:].partition(" ")
-        return self._arguments(name, rest, len(name) + 2) if space else _commands(name)
+        return self._arguments(name, rest, len(name) + 2) if space else self._commands(name)
 
     def _at(self, part: str, start: int) -> list[Completion]:
         found = self._session.paths.like(part, MOST)
@@ -59,10 +59,9 @@ class Completer:
         chosen += [pair for pair in pairs if wanted in pair[0].lower() and pair not in chosen]
         return [Completion(text, start, help) for text, help in chosen[:MOST] if text != rest]
 
-
-def _commands(name: str) -> list[Completion]:
-    known = commands.summaries()
-    pairs = [(usage.partition(" ")[0], " " in usage, what) for usage, what in known]
-    first = [pair for pair in pairs if pair[0].startswith(f"/{name.lower()}")]
-    first += [pair for pair in pairs if name and name.lower() in pair[0] and pair not in first]
-    return [Completion(f"{usage} " if takes else usage, 0, what) for usage, takes, what in first]
+    def _commands(self, name: str) -> list[Completion]:
+        known = [(usage.partition(" ")[0], " " in usage, what) for usage, what in commands.summaries()]
+        known += [(f"/{own}", True, command.summary) for own, command in self._session.custom_commands.items()]
+        first = [each for each in known if each[0].startswith(f"/{name.lower()}")]
+        first += [each for each in known if name and name.lower() in each[0] and each not in first]
+        return [Completion(f"{usage} " if takes else usage, 0, what) for usage, takes, what in first]

@@ -6,7 +6,7 @@ TYPED = (
     ("words", "an issue, a question, what to do next; a GitHub issue's URL alone fetches the issue"),
     ("@path", "attaches a file's text, a folder's listing or a picture"),
     ("!command", "runs in the workspace"),
-    ("/command", "one of the commands"),
+    ("/command", "one of the commands, or one of your own"),
 )
 KEYS = (
     ("Enter", "send; during a turn, queue for afterwards"),
@@ -16,6 +16,7 @@ KEYS = (
     ("tab", "complete a command, its argument, a path"),
     ("up, down", "earlier and later prompts; up on an empty prompt takes back the last queued one"),
     ("ctrl-r", "search earlier prompts"),
+    ("ctrl-g", "edit the prompt in $EDITOR"),
     ("shift-tab", "switch between build and plan"),
     ("ctrl-o, ctrl-t", "open or close a step, or all"),
     ("pageup, pagedown", "scroll"),

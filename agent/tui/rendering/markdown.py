@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown
+from rich.markdown import CodeBlock, Heading, ListItem, Markdown
 from rich.padding import Padding
+from rich.segment import Segment
 
 from agent.tui.rendering.highlighted_code import code_text
 
@@ -33,11 +34,24 @@ class _Code(CodeBlock):
         yield Padding(code_text(str(self.text).rstrip(), pen, language=self.lexer_name), (0, 0, 0, 2))
 
 
+class _ListItem(ListItem):
+    """An item of a list; the number of an ordered list is followed by a dot."""
+
+    def render_number(self, console: Console, options: ConsoleOptions, number: int, last_number: int) -> RenderResult:
+        width = len(str(last_number)) + 3
+        lines = console.render_lines(self.elements, options.update(width=options.max_width - width))
+        for at, line in enumerate(lines):
+            yield Segment(f"{number}. ".rjust(width) if not at else " " * width)
+            yield from line
+            yield Segment("\n")
+
+
 class _Markdown(Markdown):
     elements: ClassVar[dict[str, Any]] = Markdown.elements | {
         "heading_open": _Heading,
         "fence": _Code,
         "code_block": _Code,
+        "list_item_open": _ListItem,
     }
 
     def __init__(self, text: str) -> None:

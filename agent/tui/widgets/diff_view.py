@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.content import Content
-from textual.geometry import Offset, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -34,7 +35,8 @@ NUMBERS = {"added": "$text-success", "removed": "$text-error"}
 
 class DiffView(ScrollView, can_focus=True):
     """Shows the files of a diff one below the other. `beside` is True to show old and new side by side, False to show
-    them in one column, and None to let the width decide."""
+    them in one column, and None to let the width decide. Long lines are wrapped if `wraps`, otherwise cut.
+    """
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
@@ -53,9 +55,12 @@ class DiffView(ScrollView, can_focus=True):
         super().__init__()
         self.files = files
         self.beside: bool | None = None
+        self.wraps = True
         self.found = ""
         """The text of the last search, whose matches are highlighted."""
         self._rows: list[Pair] = []
+        self._parts: list[int] = []
+        """For each line on the screen, which part of a wrapped row it shows."""
         self._starts: list[int] = []
         self._side_by_side = False
         self._last = -1
@@ -71,7 +76,7 @@ class DiffView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         two = self.size.width >= BESIDE if self.beside is None else self.beside
-        if two != self._side_by_side:
+        if two != self._side_by_side or self.wraps:
             self._lay_out(two)
         else:
             self._fit()
@@ -84,6 +89,11 @@ class DiffView(ScrollView, can_focus=True):
     def show_beside(self, two: bool) -> None:
         self.beside = two
         self._lay_out(two)
+
+    def show_wrapped(self, wraps: bool) -> None:
+        self.wraps = wraps
+        self.scroll_to(x=0, animate=False)
+        self._lay_out(self._side_by_side)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -98,29 +108,43 @@ class DiffView(ScrollView, can_focus=True):
 
     # Layout and positions
 
+    def _room(self) -> int:
+        """Return the number of columns for the text of a line."""
+        width = self.size.width
+        numbers = self._digits * (1 if self._side_by_side or width < NARROW else 2) + 4
+        return (width // 2 if self._side_by_side else width) - numbers
+
     def _fit(self) -> None:
         """Set the size of the content, with the longest line as its width."""
-        width = self.size.width
-        room = width // 2 if self._side_by_side else width
-        numbers = self._digits * (1 if self._side_by_side or width < NARROW else 2) + 4
-        hidden = numbers + self._longest - room
-        self.virtual_size = Size(width + hidden if hidden > 0 else 1, len(self._rows))
+        hidden = 0 if self.wraps else self._longest - self._room()
+        self.virtual_size = Size(self.size.width + hidden if hidden > 0 else 1, len(self._rows))
 
     def _lay_out(self, two: bool) -> None:
         """Lay out the rows again and keep the scroll position."""
         at = self.place()
         self._side_by_side = two
-        self._rows, self._starts = [], []
+        self._rows, self._starts, self._parts = [], [], []
         for number, file in enumerate(self.files):
             if number:
                 self._rows.append(_same_on_both_sides(Row("note", "")))
             self._starts.append(len(self._rows))
             self._rows.append(_same_on_both_sides(Row("file", file.path)))
             self._rows += [_same_on_both_sides(Row("note", note)) for note in file_notes(file)]
-            self._rows += pair_rows(file.rows) if two else map(_same_on_both_sides, file.rows)
+            for pair in pair_rows(file.rows) if two else map(_same_on_both_sides, file.rows):
+                self._rows += [pair] * self._height(pair)
+        for n, row in enumerate(self._rows):
+            self._parts.append(self._parts[-1] + 1 if n and row is self._rows[n - 1] else 0)
         self._fit()
         self.go_to(*at)
         self.refresh()
+
+    def _height(self, pair: Pair) -> int:
+        """Return the number of lines of a row."""
+        if not self.wraps or self._room() <= 0:
+            return 1
+        room = self._room()
+        longest = max(_width(row, room) for row in {pair.left, pair.right} if row)
+        return max(1, -(-longest // room))
 
     def place(self) -> tuple[int, int]:
         """Return the file at the top of the screen, and the number of its first visible row."""
@@ -195,11 +219,12 @@ class DiffView(ScrollView, can_focus=True):
         if row.kind in ("file", "note", "hunk"):
             return self._strip(self._heading(file, row), row, width, 0, at)
         if not self._side_by_side:
-            return self._side(file, row, width, at, both=width >= NARROW)
+            return self._side(file, row, width, at, part=self._parts[at], both=width >= NARROW)
         half = width // 2
-        left = self._side(file, pair.left, half - 1, None, new=False)
+        part = self._parts[at]
+        left = self._side(file, pair.left, half - 1, None, part, new=False)
         between = Strip.blank(1, self._style("").rich_style)
-        return Strip.join([left, between, self._side(file, pair.right, width - half, at)])
+        return Strip.join([left, between, self._side(file, pair.right, width - half, at, part)])
 
     def _heading(self, number: int, row: Row) -> Content:
         if row.kind == "hunk":
@@ -216,18 +241,33 @@ class DiffView(ScrollView, can_focus=True):
         )
 
     def _side(
-        self, file: int, row: Row | None, width: int, at: int | None, new: bool = True, both: bool = False
+        self,
+        file: int,
+        row: Row | None,
+        width: int,
+        at: int | None,
+        part: int = 0,
+        new: bool = True,
+        both: bool = False,
     ) -> Strip:
-        """Render a line of one side, or of both: numbers, sign, and as much text as fits."""
+        """Render a line of one side, or of both: numbers, sign, and as much text as fits. Of a wrapped row, it is the
+        line `part`."""
         if row is None:
             return Strip.blank(width, self._style("on $surface").rich_style)
         style = NUMBERS.get(row.kind, "$text-muted")
         shown = (row.old, row.new) if both else (row.new or row.old,) if new else (row.old,)
-        numbers = " ".join(f"{number or '':>{self._digits}}" for number in shown)
-        gutter = Content.styled(f"{numbers} {SIGNS.get(row.kind, ' ')} ", style)
+        numbers = " ".join(f"{'' if part else number or '':>{self._digits}}" for number in shown)
+        gutter = Content.styled(f"{numbers} {' ' if part else SIGNS.get(row.kind, ' ')} ", style)
         edge = self._strip(gutter, row, gutter.cell_length)
-        text = self._strip(self._text(file, row), row, width - edge.cell_length, round(self.scroll_x), at)
-        return Strip.join([edge, text])
+        content, room = self._text(file, row), width - edge.cell_length
+        scrolled = part * self._room() if self.wraps else round(self.scroll_x)
+        if self.wraps:
+            room = min(room, self._room())
+        is_cut = not self.wraps and content.cell_length > scrolled + room
+        text = self._strip(content, row, room - is_cut, scrolled, at)
+        if is_cut:
+            text = Strip.join([text, self._strip(Content.styled("…", "$text-muted"), row, 1)])
+        return Strip.join([edge, text]).extend_cell_length(width, self._style(GROUNDS.get(row.kind, "")).rich_style)
 
     def _text(self, file: int, row: Row) -> Content:
         code = self._coloured(file, row)
@@ -249,14 +289,15 @@ class DiffView(ScrollView, can_focus=True):
         mouse."""
         base = self._style(GROUNDS.get(row.kind, ""))
         selection = self.text_selection
+        moved = scrolled if self.wraps else 0
         if at is not None and selection is not None and (span := selection.get_span(at)) is not None:
-            start, end = span
+            start, end = span[0] + moved, span[1] + moved if span[1] >= 0 else -1
             selected = self._style("$screen-selection-foreground on $screen-selection-background")
             content = content.stylize(selected, start, len(content) if end < 0 else end)
         pieces = content.render(base, end="", parse_style=self.app.stylesheet.parse_style)
         strip = Strip([Segment(text, (base + style).rich_style) for text, style in pieces])
         strip = strip.crop_extend(scrolled, scrolled + width, base.rich_style)
-        return strip if at is None else strip.apply_offsets(scrolled, at)
+        return strip if at is None else strip.apply_offsets(scrolled - moved, at)
 
     def _style(self, words: str) -> Style:
         return self.visual_style + self.app.stylesheet.parse_style(words) if words else self.visual_style
@@ -267,17 +308,23 @@ class DiffView(ScrollView, can_focus=True):
         """Return the selected text without numbers and signs."""
         first = selection.start.y if selection.start else 0
         last = selection.end.y if selection.end else len(self._rows) - 1
-        lines = [self._plain(y) for y in range(first, min(last + 1, len(self._rows)))]
-        moved = Selection(
-            selection.start and Offset(selection.start.x, 0), selection.end and Offset(selection.end.x, last - first)
-        )
-        return moved.extract("\n".join(lines)), "\n"
+        last = min(last, len(self._rows) - 1)
+        text = ""
+        for y in range(first, last + 1):
+            begin = selection.start.x if selection.start and y == first else 0
+            end = selection.end.x if selection.end and y == last else None
+            is_continued = y < last and self._parts[y + 1] > 0
+            text += self._plain(y)[begin:end] + "\n" * (y < last and not is_continued)
+        return text, "\n"
 
     def _plain(self, y: int) -> str:
         row = self._rows[y].right or self._rows[y].left
         if row is None:
             return ""
-        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else display_text(row)
+        if row.kind in ("file", "note", "hunk"):
+            return self._heading(self.file_at(y), row).plain
+        start, room = self._parts[y] * self._room(), self._room()
+        return display_text(row)[start : start + room] if self.wraps and room > 0 else display_text(row)
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
@@ -285,6 +332,13 @@ class DiffView(ScrollView, can_focus=True):
 
 def _same_on_both_sides(row: Row) -> Pair:
     return Pair(row, row)
+
+
+def _width(row: Row, room: int) -> int:
+    """Return the number of columns of a row's text; of a short one, at most `room`."""
+    if row.text.isascii() and len(row.text) + row.text.count("\t") * TAB <= room:
+        return 1
+    return cell_len(display_text(row))
 
 
 def _number(pair: Pair) -> int:

@@ -65,6 +65,9 @@ class Prompt(Vertical):
     class ModeSwitched(Message):
         """Posted to switch between build and plan."""
 
+    class EditorRequested(Message):
+        """Posted to edit the text in the user's editor."""
+
     class Quit(Message):
         """Posted to end the session."""
 
@@ -92,6 +95,7 @@ class Prompt(Vertical):
             "up": self._up,
             "down": self._down,
             "ctrl+r": self._search,
+            "ctrl+g": lambda: self._post(self.EditorRequested()),
             "ctrl+c": self._clear,
             "ctrl+d": self._leave,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from agent.session.session_state import is_proof
@@ -13,6 +13,7 @@ from trajectories.records import Exit, Note, Run, Step, Turn
 
 if TYPE_CHECKING:
     from trajectories.records import Record, Reply
+    from trajectories.trajectory import Trajectory
 
 SHORT = 4
 """Maximum number of lines of a task message that is assumed to only repeat the user's message."""
@@ -24,7 +25,7 @@ SHOWN = ("phase", "candidate", "summary")
 """Kinds of notes about a strategy's progress that are shown."""
 
 
-def run_items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply], outputs: Outputs) -> Iterator[Item]:
+def run_items(records: Sequence[Record], trajectory: Trajectory, outputs: Outputs) -> Iterator[Item]:
     """Yield the items of a run as the user saw them."""
     turns, proof = 0, None
     for record in records:
@@ -40,7 +41,8 @@ def run_items(records: Sequence[Record], replies: Mapping[tuple[str, int], Reply
             case Note() if record.kind in SHOWN:
                 yield Phase(record.text)
             case Step() if not repeats_user_message(record):
-                yield step_item(record, replies.get((record.branch, record.reply or 0)), outputs)
+                reply = trajectory.replies.get((record.branch, record.reply or 0))
+                yield step_item(record, reply, outputs, trajectory.request_time(record))
             case Exit():
                 yield from end_lines(record, proof=proof)
             case _:
@@ -53,8 +55,9 @@ def repeats_user_message(step: Step) -> bool:
     return step.author == "task" and not step.actions and text.count("\n") < SHORT
 
 
-def step_item(step: Step, reply: Reply | None, outputs: Outputs) -> Item:
-    """Return the item of a step."""
+def step_item(step: Step, reply: Reply | None, outputs: Outputs, sent: float | None = None) -> Item:
+    """Return the item of a step. Its request was sent at the time `sent`."""
     if step.author == "proof" and step.observations and "verdict" in step.observations[0].data:
         return ProofItem(step)
-    return StepItem(step, reply, outputs)
+    thought = reply.at - sent if reply is not None and sent is not None else 0.0
+    return StepItem(step, reply, outputs, thought + sum(seen.data.get("seconds", 0.0) for seen in step.observations))

@@ -24,8 +24,6 @@ NEARLY = 0.8
 """Share of the budget, or of the model's context window, in use above which the figure is coloured."""
 LONGEST = 28
 """Maximum number of characters of the name of a model, branch or base."""
-SMALLEST_HELD = 0.005
-"""Minimum reservation in dollars that is shown."""
 BETWEEN = " · "
 
 
@@ -102,8 +100,6 @@ def parts(status: Status, mark: str) -> list[Part]:
         style = "$text-warning" if status.context >= NEARLY else ""
         found.append(Part(f"context {status.context:.0%}", 5, style))
     found.append(Part(_money(status), 2, _money_style(status)))
-    if status.spent is not None and status.spent.dollars is not None and status.spent.held_dollars >= SMALLEST_HELD:
-        found.append(Part(f"+${status.spent.held_dollars:.2f} held", 6, "$text-muted"))
     if status.queued:
         found.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
     if count := len(status.edited):

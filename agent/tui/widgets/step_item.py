@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from textual.strip import Strip
+
 from aci.observation.untrusted_text import clean_text, strip_tags
 from agent.tui.widgets.conversation_items import Block, blank_block, code_blocks, markdown_blocks, text_blocks
 from trajectories.unified_diff import count_changed_lines
 
 if TYPE_CHECKING:
-    from textual.strip import Strip
-
     from agent.tui.rendering.line_renderer import LineRenderer
     from trajectories.records import Action, Observation, Reply, Step
 
@@ -21,6 +21,8 @@ Outputs = Callable[[int], str]
 """Function that returns the stored output with the given number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
 """Names of arguments that contain code."""
+SHORTEST = 1.0
+"""Minimum number of seconds that are shown."""
 BY_HAND = 12
 """Maximum number of output lines of a user's command that are shown while the item is closed."""
 
@@ -31,11 +33,12 @@ def no_outputs(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StepItem:
-    """A step of the model, the user or a strategy."""
+    """A step of the model, the user or a strategy. `seconds` is the time of the model and of its commands."""
 
     step: Step
     reply: Reply | None = None
     outputs: Outputs = no_outputs
+    seconds: float = 0.0
 
     @property
     def opens(self) -> bool:
@@ -53,7 +56,8 @@ class StepItem:
             return found + self._remark_blocks(opened)
         for number, action in enumerate(self.step.actions):
             seen = self.step.observations[number] if number < len(self.step.observations) else None
-            found.append(Block(partial(_action_line, action, seen)))
+            is_last = number == len(self.step.actions) - 1
+            found.append(Block(partial(_action_line, action, seen, self.seconds if is_last else 0.0)))
             if opened:
                 found += self._whole(action, seen, self.outputs if whole else no_outputs)
             elif self.step.author == "hand" and seen is not None:
@@ -101,7 +105,7 @@ def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:
         yield from code_blocks(text, code, indent=6)
 
 
-def _action_line(action: Action, seen: Observation | None, pen: LineRenderer) -> list[Strip]:
+def _action_line(action: Action, seen: Observation | None, seconds: float, pen: LineRenderer) -> list[Strip]:
     from agent.conversation.action_summary import describe
 
     ok = None if seen is None else seen.ok
@@ -109,7 +113,10 @@ def _action_line(action: Action, seen: Observation | None, pen: LineRenderer) ->
     came = _result_summary(str(action.arguments.get("path", "")), seen.text) if seen else "not run"
     tool, _, rest = clean_text(describe(replace(action, arguments=_short(action)))).partition(" ")
     done: list[str | tuple[str, str]] = [mark, (f" {tool}", "bold"), f" {rest} " if rest else " "]
-    return [pen.line(*done, (f"{pen.sign('→', '->')} {came}" if came else "", "muted"), indent=2)]
+    time = f" · {seconds:.0f} s" if seconds >= SHORTEST else ""
+    room = replace(pen, width=max(1, pen.width - len(time)))
+    line = room.line(*done, (f"{pen.sign('→', '->')} {came}" if came else "", "muted"), indent=2)
+    return [Strip.join([line, pen.line((time, "muted"))]) if time else line]
 
 
 def _result_summary(path: str, text: str) -> str:

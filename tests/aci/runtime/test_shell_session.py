@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aci.runtime.process_channel import ChildChannel, ProgramStarter, local_starter
-from aci.runtime.shell_session import Shell, quote
+from aci.runtime.shell_session import REPORTED_BYTES, Shell, quote
 from trajectories.errors import Cancelled, WorkspaceError
 
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
@@ -62,6 +62,21 @@ class FileHelper:
     def deliver(self, data: bytes) -> str:
         (self.folder / "it's big").write_bytes(data)
         return str(self.folder / "it's big")
+
+
+def test_last_bytes_of_running_command_are_reported(tmp_path: Path) -> None:
+    shell = Shell(local_starter(), cwd=str(tmp_path))
+    seen: list[bytes] = []
+    try:
+        ran = shell.run("seq 5000; printf 'no newline'; sleep 1; echo end", on_output=seen.append)
+        shell.run("echo another", on_output=None)
+    finally:
+        shell.close()
+    assert len(seen[0]) < REPORTED_BYTES + 100
+    assert seen[0].endswith(b"5000\nno newline")
+    assert all(b"end\n" not in each for each in seen[:-1]), "only new output is reported"
+    assert ran.output.endswith(b"no newlineend\n")
+    assert not any(b"another" in each for each in seen)
 
 
 def test_big_command_is_passed_as_file(tmp_path: Path) -> None:

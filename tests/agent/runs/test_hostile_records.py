@@ -113,7 +113,7 @@ def test_restored_conversation_is_harmless():
     trajectory = Trajectory(restored)
 
     async def check_view(app: ConversationApp) -> None:
-        app.conversation.add(*run_items(restored, trajectory.replies, lambda number: EVIL))
+        app.conversation.add(*run_items(restored, trajectory, lambda number: EVIL))
         app.conversation.open_all()
         check_harmless(app.text(), 8)
         styles = [segment.style for y in range(200) for segment in app.conversation.render_line(y)]

@@ -227,7 +227,11 @@ RECORDED_SESSIONS = {
             *THREE_STEPS,
             ProgressReported(ProgressEvent("ask", "main", "")),
             ProgressReported(ProgressEvent("delta", "main", "Now I run the **whole suite**, since `total` is us")),
+            ProgressReported(ProgressEvent("replied", "main", "")),
+            ProgressReported(ProgressEvent("action", "main", "edit invoices/tax.py")),
+            ProgressReported(ProgressEvent("done", "main", "edit invoices/tax.py")),
             ProgressReported(ProgressEvent("action", "main", "run_tests tests/")),
+            ProgressReported(ProgressEvent("output", "main", "tests/test_lines.py ....\ntests/test_money.py ..")),
         ),
         _status("working", queued=("then update the changelog", "/prove"), phases=("localize", "reproduce", "patch")),
     ),
@@ -244,6 +248,26 @@ RECORDED_SESSIONS = {
                     ("one", "two"),
                     id=1,
                     always=("apply invoices/money.py", "apply tests/test_money.py"),
+                )
+            ),
+        ),
+        _status("asking"),
+    ),
+    "command": RecordedSession(
+        (
+            *THREE_STEPS,
+            ProgressReported(ProgressEvent("ask", "main", "")),
+            ProgressReported(ProgressEvent("delta", "main", "The tax needs the same, then I run the tests.")),
+            ProgressReported(ProgressEvent("replied", "main", "")),
+            ProgressReported(ProgressEvent("action", "main", "edit invoices/tax.py")),
+            ProgressReported(ProgressEvent("done", "main", "edit invoices/tax.py")),
+            QuestionAsked(
+                Approval(
+                    "command",
+                    "Run this command on this machine?",
+                    "python -m pytest -q tests && git status",
+                    id=1,
+                    always=("command python -m pytest *", "command git status"),
                 )
             ),
         ),

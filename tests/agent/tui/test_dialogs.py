@@ -30,7 +30,7 @@ class AnswerRecorder:
 class DialogApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
-        self.dialogs = Dialogs(cast(SessionApp, self))
+        self.dialogs = Dialogs(cast(SessionApp, self), lambda height: None)
         self.session = AnswerRecorder()
 
     def on_mount(self) -> None:

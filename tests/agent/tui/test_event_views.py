@@ -134,7 +134,7 @@ def test_proof_does_not_affect_verdict_of_next_turn() -> None:
     )
     proof = Step("main", 1, "", "proof", "t", observations=(step_observation,))
     exit = Exit("unproven", 6, "t", Verdict("unproven", no_loss=True))
-    *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], {}, no_outputs)
+    *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], Trajectory(), no_outputs)
     assert isinstance(first, Line)
     assert isinstance(second, Line)
     assert first.text.startswith("All tests that passed before still pass. The change is not verified")

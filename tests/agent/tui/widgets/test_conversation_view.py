@@ -19,6 +19,7 @@ from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
 from agent.tui.widgets.conversation_view import Conversation
 from agent.tui.widgets.outcome_items import ProofItem, end_lines
 from agent.tui.widgets.step_item import StepItem
+from agent.tui.widgets.streaming_item import LiveItem
 from tests.agent.tui.session_states import status
 from trajectories.records import Action, Exit, Observation, Reply, Step, Verdict
 
@@ -212,6 +213,54 @@ def test_streaming_text_is_replaced_by_its_step() -> None:
         assert app.text().count("I think so.") == 1
 
     run_conversation(interact)
+
+
+def test_live_item_shows_what_happens() -> None:
+    now = [100.0]
+    live = LiveItem(clock=lambda: now[0])
+
+    def lines() -> list[str]:
+        pen = LineRenderer(60)
+        return [strip.text.strip() for block in live.blocks(False) for strip in block.draw(pen) if strip.text.strip()]
+
+    live.heard("ask", "main", "")
+    assert lines() == ["▸ thinking"]
+    now[0] += 12.4
+    live.heard("delta", "main", "First the edit. " * 10)
+    assert lines()[-1] == "▸ thinking 12 s · about 40 tokens"
+    live.heard("replied", "main", "")
+    assert not any("thinking" in line for line in lines()), "the user may be asked now"
+    live.heard("action", "main", "edit a.py")
+    live.heard("done", "main", "edit a.py")
+    live.heard("action", "main", "shell make")
+    live.heard("failed", "main", "shell make")
+    live.heard("action", "main", "run_tests")
+    now[0] += 3.0
+    live.heard("output", "main", "a.py .\nb.py .")
+    assert lines()[-5:] == ["✓ edit a.py", "✗ shell make", "▸ run_tests 3 s", "a.py .", "b.py ."]
+    live.heard("done", "main", "run_tests")
+    assert lines()[-1] == "✓ run_tests"
+
+
+def test_code_is_wrapped_again_after_a_resize() -> None:
+    app = ConversationApp()
+
+    async def interact() -> list[str]:
+        async with app.run_test(size=(120, 20)) as pilot:
+            call = "call(" + ", ".join(f"argument_{n}" for n in range(7)) + ")"
+            app.conversation.add(ModelText(f"1. one\n\n```python\n{call}\n```\n"))
+            shown = []
+            for width in (120, 60, 120):
+                await pilot.resize_terminal(width, 20)
+                await pilot.pause()
+                shown.append(app.text())
+            return shown
+
+    wide, narrow, again = asyncio.run(interact())
+    assert wide == again
+    assert "1. one" in wide, "the number of a list has its dot"
+    assert all(f"argument_{n}" in narrow for n in range(7))
+    assert max(len(line.rstrip()) for line in narrow.splitlines()) <= 60 < max(map(len, wide.splitlines()))
 
 
 def test_api_key_in_streamed_text_is_masked() -> None:

@@ -46,7 +46,7 @@ def test_wider_line_shows_more_parts() -> None:
     [
         ({"spent": None}, "$0.00 of $2.00"),
         ({"spent": None, "budget": None}, "$0.00"),
-        ({"spent": Spent(0.08, 0, 0, 0, 2, held_dollars=0.04)}, "$0.04 of $2.00 · +$0.04 held"),
+        ({"spent": Spent(0.08, 0, 0, 0, 2, held_dollars=0.04)}, "$0.04 of $2.00 ·"),
         ({"spent": spent(None)}, "1.2M tokens"),
         ({"strategy": "templates"}, "build: templates"),
         ({"state": "paused"}, "‖ paused"),
