@@ -160,7 +160,7 @@ def time_paint(command: list[str], text: str, folder: Path, environment: dict[st
 def measure_first_paint(folder: Path, environment: dict[str, str], times: int) -> bool:
     ours, hello = [], []
     for _ in range(times + 1):
-        ours.append(time_paint([sys.executable, str(ROOT / "swe_agent.py")], FRAME, folder, environment))
+        ours.append(time_paint([sys.executable, str(ROOT / "swe_agent")], FRAME, folder, environment))
         hello.append(time_paint([sys.executable, "-c", HELLO], "Hello", folder, environment))
     del ours[0], hello[0]  # the first runs also write .pyc files
     ratio = statistics.median(one / other for one, other in zip(ours, hello, strict=True))

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("agent", "aci", "tools", "trajectories", "benchmarks", "tests")
+PACKAGES = ("swe_agent", "agent", "aci", "tools", "trajectories", "benchmarks", "tests")
 MARKS = {
     "quick": ["-m", "not slow"],
     "rest": ["-m", "slow", "--timeout=400"],
@@ -113,7 +113,7 @@ def find_tests(paths: list[str]) -> list[str]:
 @cache
 def _imports() -> dict[str, set[str]]:
     """Return the names that each module of the project imports."""
-    files = [ROOT / "swe_agent.py", *(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))]
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
     return {_module(file): set(_imported(file)) for file in files}
 
 

@@ -21,7 +21,7 @@ from agent.engine.engine import Engine
 from agent.engine.task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("agent", "tools", "aci", "trajectories")
+PACKAGES = ("swe_agent", "agent", "tools", "aci", "trajectories")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 GUEST_MODULES = [path for path in MODULES if "guest" in path.relative_to(ROOT).parts]
 EXAMPLES = sorted(issue.parent for issue in (ROOT / "examples").glob("*/ISSUE.md"))
@@ -49,7 +49,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subproces
 
 
 def test_files_are_short() -> None:
-    limits = dict.fromkeys([ROOT / "swe_agent.py", *MODULES], 450) | {ROOT / "agent" / "engine" / "loop.py": 120}
+    limits = dict.fromkeys(MODULES, 450) | {ROOT / "agent" / "engine" / "loop.py": 120}
     lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in limits}
     assert not {name: length for name, length in lengths.items() if length > limits[ROOT / name]}
 
@@ -105,7 +105,7 @@ def test_importing_all_modules_prints_and_writes_nothing(tmp_path: Path) -> None
     names = [
         relative(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in MODULES if path not in GUEST_MODULES
     ]
-    code = f"import importlib\nfor name in {['swe_agent', *names]}: importlib.import_module(name)"
+    code = f"import importlib\nfor name in {names}: importlib.import_module(name)"
     home = {name: str(tmp_path) for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
     result = run(sys.executable, "-W", "error", "-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT), **home)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
@@ -171,7 +171,7 @@ def test_both_locks_agree() -> None:
 # The wheel
 
 
-def test_wheel_holds_entry_point_and_four_packages(tmp_path: Path) -> None:
+def test_wheel_holds_all_packages_with_their_types(tmp_path: Path) -> None:
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
@@ -179,7 +179,7 @@ def test_wheel_holds_entry_point_and_four_packages(tmp_path: Path) -> None:
         names = set(archive.namelist())
         (entry_points,) = (archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
     files = {name for name in names if ".dist-info/" not in name}
-    assert {name.split("/")[0] for name in files} == {"swe_agent.py", *PACKAGES}
+    assert {name.split("/")[0] for name in files} == set(PACKAGES)
     shipped = {relative(path) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     assert {name for name in shipped if "__pycache__" not in name} <= files
     assert "swe-agent = swe_agent:main" in entry_points

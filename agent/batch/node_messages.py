@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 
 from agent.batch.remote_hub import Event, Order, PermitReply, Refusal
 from agent.batch.run_upload import FileChunk
-from agent.engine.run_lifecycle import VERSION
 from agent.instances.jobs import JobResult
+from agent.version import __version__
 from trajectories import errors
 from trajectories.errors import ModelError, SweAgentError
 
@@ -45,7 +45,7 @@ class RemoteJob:
     state: str
     commit: str
     workspace: Literal["docker", "sandbox", "local"] = "local"
-    version: str = VERSION
+    version: str = __version__
 
 
 @dataclass(frozen=True, slots=True)

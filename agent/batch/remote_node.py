@@ -12,9 +12,9 @@ from agent.batch.repository_bundles import local_clone
 from agent.batch.run_stream import RemoteLimiter, RunStream
 from agent.batch.run_upload import Receiver
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import VERSION
 from agent.instances.host_errors import check_machine, is_machine_error
 from agent.instances.jobs import Instance, Job, JobResult, JobWatch
+from agent.version import __version__
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, WorkspaceError
 from trajectories.journal import first_record, is_started, read
 
@@ -47,8 +47,8 @@ def _failed(error: WorkspaceError, sent: RemoteJob, state: Path) -> RemoteOutcom
 
 
 def _solve(sent: RemoteJob, link: HubConnection, state: Path) -> JobResult:
-    if sent.version != VERSION:
-        what = f"The driver is swe-agent {sent.version}, a node has {VERSION}."
+    if sent.version != __version__:
+        what = f"The driver is swe-agent {sent.version}, a node has {__version__}."
         raise ConfigError(what, "Install the same version on all nodes.")
     os.environ.update(link.keys(sent.token))
     receiver = Receiver(state / "runs" / sent.directory.name)

@@ -111,9 +111,9 @@ def build_command_line() -> Any:
 
 def _version(asked: bool) -> None:
     if asked:
-        from agent.engine.run_lifecycle import VERSION
+        from agent.version import __version__
 
-        typer.echo(f"swe-agent {VERSION}")
+        typer.echo(f"swe-agent {__version__}")
         raise typer.Exit
 
 

@@ -127,7 +127,10 @@ def _environment_options(options: WorkspaceOptions, settings: Settings) -> Envir
 
 
 class Engine:
-    """The shared state of one run, whose directory must already contain its first record. Call `close` at the end."""
+    """The shared state of one run, whose directory must already contain its first record.
+
+    Close it at the end, or use it in a `with` statement.
+    """
 
     def __init__(
         self,
@@ -265,6 +268,12 @@ class Engine:
         finally:
             self.trees.close()
             self.journal.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _count_replies(trajectory: Trajectory) -> int:

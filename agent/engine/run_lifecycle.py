@@ -40,6 +40,7 @@ from agent.run_state.run_ownership import open_registry, register, run_owner
 from agent.run_state.run_settings import settings_of_own_run
 from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
 from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
+from agent.version import __version__
 from tools.base import Toolbox, metadata_of
 from trajectories.errors import (
     Cancelled,
@@ -61,7 +62,6 @@ from trajectories.records import Exit, Issue, Note, Run, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 
-VERSION = "0.1.0"
 STRATEGIES = Path(__file__).parents[1] / "strategies"
 DONE = {"answered", "done", "undone", "written"}
 """Exits of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
@@ -104,7 +104,7 @@ def begin(
                 repository=_as_text(source.root),
                 base=base,
                 settings=_with_test_path(settings, source, set(known)).recorded(),
-                versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
+                versions={"swe-agent": __version__, "python": sys.version.split()[0], **_hashes(prompts)},
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )

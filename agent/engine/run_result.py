@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trajectories.records import Exit, Patch, Spent
+from trajectories.records import Exit, Patch, Spent, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,8 @@ class Result:
     """The URL of the pull request with the patch."""
     review: Mapping[str, Any] | None = None
     """The review of the patch for merging, if the settings ask for one: `findings` and `notes`."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The result of the proof."""
+        return self.exit.verdict

@@ -20,6 +20,7 @@ from agent.run_state.run_ownership import UNTRUSTED, is_own, register
 from agent.run_state.run_settings import recorded_settings, settings_of_untrusted_run
 from agent.run_state.turn_state import MAIN
 from agent.runs.untrusted_run import safe_trajectory
+from agent.version import __version__
 from trajectories.errors import RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.file_limits import is_in
 from trajectories.git_store.git_commands import check_objects, create_store, sync_folder
@@ -197,8 +198,6 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
     objects (hard links if possible). `hint`, if given, is the next message to the model on the step's branch. Raises
     ConfigError, UsageError, RunBroken and WorkspaceError.
     """
-    from agent.engine.run_lifecycle import VERSION
-
     settings, _ = validate_models(settings, origin.turn.strategy)
     source = _source(origin, settings)
     source.check_delivery(settings.apply, settings.branch)
@@ -208,7 +207,7 @@ def fork(origin: Origin, settings: Settings, hint: str = "", name: str = "") -> 
             base=origin.run.base if origin.untrusted is None else _base(origin, source, directory),
             id=directory.name,
             settings=settings.recorded(),
-            versions=origin.run.versions | {"swe-agent": VERSION},
+            versions=origin.run.versions | {"swe-agent": __version__},
             at=time.time(),
         )
         records = [run, *_history(origin, settings), *_fork_notes(origin, hint)]

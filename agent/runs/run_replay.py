@@ -23,7 +23,6 @@ from agent.engine.branch import EFFECTS
 from agent.engine.branch_workspace import BranchWorkspace
 from agent.engine.engine import Engine
 from agent.engine.proof_step import verdict_of
-from agent.engine.run_lifecycle import VERSION
 from agent.run_state.run_origin import has_untrusted_origin
 from agent.run_state.run_ownership import UNTRUSTED, is_own, register
 from agent.run_state.run_settings import recorded_settings, settings_of_untrusted_run
@@ -32,6 +31,7 @@ from agent.run_state.turn_state import FIRST, MAIN, tree_at
 from agent.runs.replay_branch import ReplayBranch, is_proof
 from agent.runs.run_fork import copy_run
 from agent.runs.untrusted_run import repository_path
+from agent.version import __version__
 from trajectories.errors import Cancelled, RunBroken, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import encode, write_durably
 from trajectories.records import Base, Exit, Note, Once, Record, Reply, Step, Turn, Usage, Verdict
@@ -63,7 +63,7 @@ def begin_replay(material: RunView, settings: Settings) -> Path:
     _check_files(material, run.base.tree)
     own = _is_own(material, settings)
     with copy_run(material.directory, settings, trusted=own) as directory:
-        versions = run.versions | {"swe-agent": VERSION, "replayed": run.versions.get("swe-agent", "")}
+        versions = run.versions | {"swe-agent": __version__, "replayed": run.versions.get("swe-agent", "")}
         first = replace(run, id=directory.name, settings=settings.recorded(), versions=versions, at=time.time())
         first = first if own else replace(first, repository=repository_path(Path.cwd()))
         data = {"run": material.name} | ({UNTRUSTED: True} if not own or has_untrusted_origin(trajectory) else {})

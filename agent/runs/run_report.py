@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.version import __version__
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,14 +41,13 @@ def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] =
 def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dict[str, Any]:
     """Return the content of the page as JSON; for two runs it includes their comparison."""
     from agent.engine.engine import known_secrets
-    from agent.engine.run_lifecycle import VERSION
     from trajectories.report.report_data import build_report_data
     from trajectories.report.report_text import format_time, mask_texts
 
     words = _words((*known_secrets(os.environ), *secrets))
     return {
         "made": format_time(time.time()),
-        "by": f"swe-agent {VERSION}",
+        "by": f"swe-agent {__version__}",
         "runs": [build_report_data(run, words, len(runs)) for run in runs],
         "parting": mask_texts(_parting(*runs), words.mask) if len(runs) == 2 else None,
     }

@@ -116,7 +116,7 @@ def test_exit_with_running_thread_loses_no_output() -> None:
     ("end", "expected"), [("'No.'", (1, "No.\n")), ("7", (7, "")), ("None", (0, "")), ("", (0, ""))]
 )
 def test_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int, str]) -> None:
-    script = f"import sys, swe_agent\nswe_agent._run = lambda _: sys.exit({end})\nswe_agent.main()"
+    script = f"import sys\nfrom swe_agent import entry_point as e\ne._run = lambda _: sys.exit({end})\ne.main()"
     completed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
     )

@@ -7,15 +7,17 @@ point to other files of the user.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 
 from trajectories.errors import RunBroken, WorkspaceError
@@ -282,13 +284,14 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
 
 
 @cache
-def _made_store() -> TemporaryDirectory[str]:
+def _made_store() -> Path:
     """Create an empty store, which is removed when this process ends."""
-    folder = TemporaryDirectory(prefix="swe-agent-")
-    create_store(Path(folder.name))
-    return folder
+    made = Path(tempfile.mkdtemp(prefix="swe-agent-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    create_store(made)
+    return made
 
 
 def _empty_store() -> str:
     with _LOCK:
-        return _made_store().name
+        return str(_made_store())

@@ -20,10 +20,11 @@ from aci.observation.secret_forms import without_userinfo
 from agent.config.settings import Settings
 from agent.conversation.model_roles import CODER, assign_roles, chosen_model, needs_model, with_fallbacks
 from agent.engine.engine import known_secrets, secrets_of_services
-from agent.engine.run_lifecycle import VERSION, load_prompts
+from agent.engine.run_lifecycle import load_prompts
 from agent.instances.append_log import write_error
 from agent.instances.jobs import Instance
 from agent.models.base import Model
+from agent.version import __version__
 from tools.base import Toolbox
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
@@ -67,7 +68,7 @@ def manifest(
     every = [*models, *roles.values()]
     hashes = {instance.id: _hash(asdict(instance)) for instance in instances}
     return {
-        "swe-agent": VERSION,
+        "swe-agent": __version__,
         "commits": [commit] if (commit := _commit()) else [],
         "python": sys.version.split()[0],
         "strategy": strategy,

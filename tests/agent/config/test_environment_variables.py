@@ -98,7 +98,7 @@ def test_action_variables_match_rule_fields() -> None:
 def test_misspelt_variable_ends_command_with_code_3(tmp_path: Path, arguments: list[str]) -> None:
     environment = os.environ | {"SWE_AGENT_BUDGTE": "0.1", "SWE_AGENT_STATE": str(tmp_path)}
     completed = subprocess.run(
-        [sys.executable, ROOT / "swe_agent.py", *arguments],
+        [sys.executable, ROOT / "swe_agent", *arguments],
         env=environment,
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,

@@ -12,8 +12,8 @@ import pytest
 from agent.batch.reports import batch_manifest as module
 from agent.batch.reports.batch_manifest import add_images, check, manifest, read_manifest
 from agent.config.settings import Settings
-from agent.engine.run_lifecycle import VERSION
 from agent.instances.jobs import Instance
+from agent.version import __version__
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
 from trajectories.records import Issue
 
@@ -46,7 +46,7 @@ def test_manifest_contains_settings_images_and_data(data: Path, model: str) -> N
     built = build_manifest(
         data, model=model, effort="high", models=models, images={"example.org/a": "sha256:1"}, options={"slice": ":3"}
     )
-    assert built["swe-agent"] == VERSION
+    assert built["swe-agent"] == __version__
     assert built["strategy"] == "test-then-patch"
     assert set(built["prompts"]) == {"coder", "again", "refused"}
     assert (built["model"]["name"], built["model"]["max_output"]) == (model, 99)

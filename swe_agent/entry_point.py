@@ -1,41 +1,10 @@
-"""The entry point: `main()` is the command `swe-agent`, and the public names are the library's API.
-
-    from swe_agent import Issue, Repository, Settings, begin, reopen, solve
-
-Everything is imported on first use.
-"""
+"""The entry point of the command `swe-agent`. Everything else is imported when it is first used."""
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
-
-_PUBLIC = {
-    "Issue": "trajectories.records",
-    "Patch": "trajectories.records",
-    "Step": "trajectories.records",
-    "Verdict": "trajectories.records",
-    "Trajectory": "trajectories.trajectory",
-    "SweAgentError": "trajectories.errors",
-    "Repository": "aci.repository.user_repository",
-    "Settings": "agent.config.settings",
-    "load_settings": "agent.config.settings",
-    "Engine": "agent.engine.engine",
-    "begin": "agent.engine.run_lifecycle",
-    "reopen": "agent.engine.run_lifecycle",
-    "solve": "agent.github.pull_request.publish",
-    "Result": "agent.engine.run_result",
-}
-__all__ = ["main", *_PUBLIC]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
 
 
 def main() -> None:
@@ -76,7 +45,7 @@ def _run(arguments: list[str]) -> int:
 
 def _import_own_packages() -> None:
     """Make sure that `agent`, `aci`, `tools` and `trajectories` are imported from here, not from other packages."""
-    home = Path(__file__).resolve().parent
+    home = Path(__file__).resolve().parents[1]
     sys.path[:] = [str(home), *(entry for entry in sys.path if entry not in _python_path() and entry != str(home))]
     for package in ("agent", "aci", "tools", "trajectories"):
         loaded = sys.modules.get(package)
@@ -89,7 +58,3 @@ def _python_path() -> set[str]:
     import os
 
     return {entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
-
-
-if __name__ == "__main__":
-    main()
