@@ -182,6 +182,7 @@ def test_wheel_holds_all_packages_with_their_types(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in files} == set(PACKAGES)
     shipped = {relative(path) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     assert {name for name in shipped if "__pycache__" not in name} <= files
+    assert {f"{package}/py.typed" for package in PACKAGES} <= files
     assert "swe-agent = swe_agent:main" in entry_points
 
 

@@ -10,12 +10,13 @@ LIVE_DETAILS = frozenset(("replied", "output", "done", "failed"))
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """An event that a front end may show. Its kind is one of these:
+    """An event that a front end may show. Its kind is:
 
-    - `say`, `phase`, `summary`, `candidate`: a line about what happens or was found
     - `ask`: a request to the model; `delta`: a piece of its reply; `replied`: the end of the reply
     - `action`: the start of an action; `output`: the last lines of its output so far; `done`, `failed`: its end
     - `progress`: the status of what has started, which is updated repeatedly
+    - `say`: a message
+    - `phase`, `candidate`, `summary` or any other: a note of the strategy, which the run records
 
     Events are not stored; everything that must persist is in the journal.
     """
