@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Unpack
 
 from agent.run_state.progress_event import ProgressEvent
+from trajectories.errors import SweAgentError
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
@@ -49,6 +52,17 @@ class FixOptions(TypedDict, total=False):
     """Commit the patch on a new branch of this name."""
 
 
+@contextmanager
+def advice_in_traceback() -> Iterator[None]:
+    """Add to an error what to do about it, which a traceback would not show."""
+    try:
+        yield
+    except SweAgentError as error:
+        if error.fix not in ("", *getattr(error, "__notes__", ())):
+            error.add_note(error.fix)
+        raise
+
+
 class FixRun:
     """A run that solves an issue, and an iterator over its events. Close it, or use it in a `with` statement.
 
@@ -74,7 +88,7 @@ class FixRun:
         was interrupted or could not go on."""
         for _ in self:
             pass
-        return self._task.answer()
+        return self._answer()
 
     def __iter__(self) -> FixRun:
         return self
@@ -83,9 +97,13 @@ class FixRun:
         event = self._events.get()
         if event is END:
             self._events.put(END)  # for the next call
-            self._task.answer()
+            self._answer()
             raise StopIteration
         return event
+
+    def _answer(self) -> Result:
+        with advice_in_traceback():
+            return self._task.answer()
 
     def _solve(self) -> Result:
         from agent.github.pull_request.publish import solve
@@ -128,6 +146,7 @@ def fix(
         return run.result()
 
 
+@advice_in_traceback()
 def start_fix(
     issue: str | Issue | None = None,
     repo: str | os.PathLike[str] = ".",

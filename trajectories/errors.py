@@ -40,8 +40,6 @@ class SweAgentError(Exception):
         super().__init__(message)
         self.message = message
         self.fix = fix
-        if fix:
-            self.add_note(fix)  # part of the traceback in a program that uses the library
 
 
 class UsageError(SweAgentError):
