@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,8 @@ from trajectories.records import Issue
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
 
+STDIN = Path("-")
+"""The name of a file that stands for standard input."""
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
 DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
@@ -42,6 +45,10 @@ def issue_from(
         from agent.github.api.github_issue import fetch_issue
 
         return fetch_issue(url, say)
+    if file == STDIN:
+        if sys.stdin is not None and sys.stdin.isatty():
+            say("Type the issue; Ctrl-D on an empty line ends it.")
+        return from_text(_read(file))
     return from_text(_read(file) if file is not None else text or "", file)
 
 
@@ -124,7 +131,11 @@ def patch_from(file: Path | None, *issue: object) -> str:
     return diff
 
 
-def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryIO] = open_stream) -> bytes:
+def _open_file(file: Path) -> BinaryIO:
+    return open(0, "rb", closefd=False) if file == STDIN else open_stream(file)
+
+
+def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryIO] = _open_file) -> bytes:
     """Return a file's content; `most` is the maximum number of bytes. Raises UsageError if the file is longer."""
     try:
         with open_file(file) as handle:
@@ -136,7 +147,7 @@ def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryI
     return data
 
 
-def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], BinaryIO] = open_stream) -> str:
+def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], BinaryIO] = _open_file) -> str:
     data = _bytes(file, what, MOST_BYTES, open_file)
     try:
         return data.decode("utf-8")

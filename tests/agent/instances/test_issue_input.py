@@ -180,3 +180,30 @@ def test_issue_is_read_from_pipe_up_to_size_limit() -> None:
 
 def test_null_device_is_empty_configuration() -> None:
     assert read_toml(Path("/dev/null")) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"# It breaks\n\n![](a.png)\n", ""),
+        (b"", "The issue is empty"),
+        (b"\xff", "is not UTF-8"),
+    ],
+)
+def test_issue_is_read_from_stdin(data, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").write_bytes(PNG)
+    Path("-").write_text("not this file")
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    before = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        with pytest.raises(UsageError, match=message) if message else contextlib.nullcontext():
+            issue = issue_from(file=Path("-"))
+            assert (issue.title, issue.images) == ("It breaks", ()), "no picture of the current folder is sent"
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reader)
