@@ -7,11 +7,12 @@ from typing import Any
 
 from aci.observation.output_text import mask_secrets
 from aci.observation.secret_forms import without_userinfo
-from aci.observation.untrusted_text import clean_text
 from agent.config.session_preferences import TABLE, load_preferences
+from agent.config.setting_descriptions import SECTIONS
 from agent.config.settings import ModelTable, Settings, load_settings, origins, read_toml
+from agent.config.user_config import parse_name
 from agent.config.user_file import user_file
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, UsageError
 
 DEFAULT = "default"
 
@@ -74,19 +75,49 @@ def _without_keys(value: Any) -> Any:
     return without_userinfo(mask_secrets(value, ())) if isinstance(value, str) else value
 
 
-def table_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the setting values as rows of name, value and origin, each escaped for rich markup."""
-    from rich.markup import escape
+def value_of(name: str, found: dict[str, Any]) -> Any:
+    """Return the value of a setting, or of an entry of one, from the object that `setting_values` returns.
 
-    rows = [(name, _shown(entry["value"]), entry["from"]) for name, entry in found["settings"].items()]
-    rows += [(f"{TABLE}.{name}", _shown(entry["value"]), entry["from"]) for name, entry in found["session"].items()]
+    Raises UsageError if there is no such setting, or if the entry is not set.
+    """
+    value: Any = {setting: entry["value"] for setting, entry in found["settings"].items()}
+    value["models"] = {model: table["values"] for model, table in found["models"].items()}
+    value[TABLE] = {preference: entry["value"] for preference, entry in found["session"].items()}
+    for part in parse_name(name).path:
+        if not isinstance(value, dict) or part not in value:
+            raise UsageError(f"{name} is not set.", "`swe-agent config` shows every setting.")
+        value = value[part]
+    return value
+
+
+def sections_of(found: dict[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
+    """Return the sections of `swe-agent config`: each setting with its value and its description, which includes where
+    the value comes from, unless it is the default."""
+    entries = found["settings"] | {f"{TABLE}.{name}": entry for name, entry in found["session"].items()}
+    described = {name for section in SECTIONS.values() for name in section}
+    others = {"Other": {name: "" for name in entries if name not in described}}
+    sections = {
+        title: [_row(name, entries[name]["value"], text, entries[name]["from"]) for name, text in section.items()]
+        for title, section in (SECTIONS | others).items()
+    }
     for name, table in found["models"].items():
-        rows += [(f"models.{name}.{field}", _shown(value), table["from"]) for field, value in table["values"].items()]
-        rows.append((f"key of {name}", "-", table["key"]))
-    return [tuple(escape(clean_text(part)) for part in row) for row in rows]  # type: ignore[misc]
+        fields = [_row(f"models.{name}.{field}", value, "", table["from"]) for field, value in table["values"].items()]
+        sections[f"Model {name}"] = [*fields, ("key", "-", table["key"])]
+    return {title: rows for title, rows in sections.items() if rows}
 
 
-def _shown(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _row(name: str, value: Any, text: str, origin: str) -> tuple[str, str, str]:
+    return name, show_value(value) or "-", text if origin == DEFAULT else f"{text} From {origin}.".strip()
+
+
+def show_value(value: Any) -> str:
+    """Return a value in one line; "" if it is not set."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {show_value(entry)}" for name, entry in value.items() if entry)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(show_value, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
+    return "" if value is None else str(value)

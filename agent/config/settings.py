@@ -110,28 +110,16 @@ NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
 
 
 class Settings(BaseSettings):
-    """All settings. `budget` is in dollars. These limits are in seconds: `max_time`, `test_timeout` (one run of the
-    tests), `suite_time` (the tests of a large suite that are unrelated to the patch), `setup_time` (the whole set-up of
-    an environment), `first_timeout` (until a model's reply begins: text, reasoning or arguments) and `model_timeout`
-    (between two pieces of a reply, and to connect). `max_reply` is the maximum size of one reply from a provider.
-    `rounds` is the maximum number of rounds in which a strategy works towards a proven result. In a batch, `patience`
-    is the maximum number of seconds for which a provider may reject all requests; `retry_wait` is the first pause
-    before a retry, in seconds.
+    """All settings; `agent/config/setting_descriptions.py` describes each in a line.
 
-    `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `attempts` is the
-    number of attempts for strategies that make several. `function`, `workload` and `benchmark` are the targets of
-    `optimize` (see docs/optimize.md); `function` is also the comma-separated list of targets of `test` (see
-    docs/testing.md). `merge_review` also looks for changes that the fix does not need. `subtree` is the folder of the
-    repository that may be changed; if empty, the whole repository may be changed. `experience` stores the lessons of
-    runs for later runs in the same repository, except in batches and in the Action (see docs/experience.md).
+    `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `function`,
+    `workload` and `benchmark` are the targets of `optimize` (see docs/optimize.md); `function` is also the
+    comma-separated list of targets of `test` (see docs/testing.md). `experience` is not used in batches and in the
+    Action (see docs/experience.md).
 
     If `image` is empty, the image is detected (see docs/environments.md). `images` maps a language (`python`,
-    `python3.9`) to an image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and
-    gets the variables in `setup_env`; each of the `services` runs in a container beside the workspace, on the
-    workspace's loopback interface.
-
-    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` is the name of a Docker runtime
-    such as `runsc`; with `read_only`, the image's own files cannot be written (see docs/security.md).
+    `python3.9`) to an image. Each of the `services` runs in a container beside the workspace, on the workspace's
+    loopback interface. docs/security.md describes `runtime` and `read_only`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -219,6 +207,10 @@ class Settings(BaseSettings):
     @property
     def runs(self) -> Path:
         return self.state / "runs"
+
+    @property
+    def reports(self) -> Path:
+        return self.state / "reports"
 
     @property
     def limits(self) -> dict[str, Any]:

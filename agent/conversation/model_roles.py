@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.models.base import Model, load_model
+from agent.run_state.strategy_traits import find_strategy
 from trajectories.errors import ConfigError
 from trajectories.plugins import find
 
@@ -21,7 +22,7 @@ CODER = "coder"
 
 def needs_model(strategy: str) -> bool:
     """Return whether a strategy always needs a model. Raises UsageError for an unknown strategy."""
-    return bool(find("agent.strategies", strategy, "ROLES", "strategy"))
+    return bool(find_strategy(strategy, "ROLES"))
 
 
 def roles_of(strategy: str) -> tuple[str, ...]:

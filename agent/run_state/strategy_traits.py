@@ -1,17 +1,19 @@
-"""Traits of a strategy's turns in a session, declared by names in its module.
+"""Traits of strategies, declared by names in their modules.
 
 - `STAYS`: the turn is part of a conversation, so the files stay as its last step left them, however it ends.
 - `BY_HAND`: the user's own action, which cannot be resumed after an interrupt.
 - `LOOKS`: undo skips the turn unless it changed files.
 - `APART`: the user's changes in the working tree are not merged before this turn.
+- `WHEN`: when to use the strategy; a strategy without it is internal to a front end.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.plugins import find
+from trajectories.plugins import find, names
 
 
 def is_conversational(strategy: str) -> bool:
@@ -33,6 +35,18 @@ def is_apart(strategy: str) -> bool:
 def reads_messages(strategy: str) -> bool:
     """Return whether the strategy uses a model that reads the user's messages during the turn."""
     return _has_trait(strategy, "ROLES") and not is_by_hand(strategy)
+
+
+def offered_strategies() -> list[str]:
+    """Return the strategies that a user may choose."""
+    return sorted(name for name in names("agent.strategies") if _has_trait(name, "WHEN"))
+
+
+def find_strategy(name: str, attribute: str) -> Any:
+    """Return the `attribute` of a strategy. Raises UsageError, which lists the strategies that a user may choose."""
+    if name.replace("_", "-") not in names("agent.strategies"):
+        raise UsageError(f"There is no strategy named {name!r}.", f"Choose one of: {', '.join(offered_strategies())}.")
+    return find("agent.strategies", name, attribute, "strategy")
 
 
 def _has_trait(strategy: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.version import __version__
 from trajectories.errors import UsageError
+from trajectories.git_store.git_commands import make_folder
 
 if TYPE_CHECKING:
     from trajectories.report.report_text import ReportText
@@ -75,13 +76,21 @@ def _words(secrets: Sequence[str]) -> ReportText:
     return ReportText(describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), PARTS, endings)
 
 
-def report_path(runs: Sequence[RunView], named: Path | None) -> Path:
-    """Return the path of a report: `named` if it is not a folder, otherwise a file named after the runs in that folder
-    (None: the current folder)."""
+def report_path(runs: Sequence[RunView], named: Path | None, reports: Path) -> Path:
+    """Return the path of a report: `named` if it is not a folder, otherwise a file named after the runs in that folder,
+    or in the folder `reports` if `named` is None.
+
+    Raises UsageError if `reports` is needed and cannot be created.
+    """
     if named is not None and not named.is_dir():
         return named
+    if named is None:
+        try:
+            make_folder(reports, 0o700)
+        except OSError as error:
+            raise UsageError(f"{reports} cannot be created: {error.strerror}.", "Name a file with --out.") from None
     names = (re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:80] or "run" for run in runs)
-    return (named or Path()) / f"report-{'-'.join(names)}.html"
+    return (named or reports) / f"report-{'-'.join(names)}.html"
 
 
 def _is_report(target: Path) -> bool:

@@ -55,7 +55,24 @@ def test_show_reports_origin_of_each_value(user, calculator):
     completed = user.run("config", cwd=calculator)
     assert completed.returncode == 0
     assert "models.ollama/q.api_base" in completed.stdout
-    assert "$SWE_AGENT_ROUNDS" in completed.stdout
+    lines = [" ".join(line.split()) for line in completed.stdout.splitlines()]
+    assert "rounds 5 Rounds towards a proven result. From $SWE_AGENT_ROUNDS." in lines
+    assert "max_steps 100 Number of model replies." in lines
+    assert [line for line in lines if line in ("Model", "Tests", "Session", "Model ollama/q", "Other")] == [
+        "Model", "Tests", "Session", "Model ollama/q",
+    ]  # fmt: skip
+
+
+def test_get_prints_one_value(user):
+    for name, value in (
+        ("budget", "3"), ("workspace", "local"), ("session.mouse", "true"), ("prompts", ""),
+        ("models.ollama/q.api_base", "http://127.0.0.1:1"), ("roles", "{}"),
+    ):  # fmt: skip
+        completed = user.run("config", "get", name)
+        assert (completed.returncode, completed.stdout) == (0, f"{value}\n"), name
+    assert user.run("config", "get", "registries").stdout.startswith("pypi.org, files.pythonhosted.org, ")
+    result = user.json("config", "get", "budget")
+    assert (result["name"], result["value"]) == ("budget", 3.0)
 
 
 @pytest.mark.slow
@@ -134,6 +151,9 @@ def test_set_keeps_comments_and_order(user):
         (("set", "models.x.calls", "morse"), "models.x.calls: must be 'auto'"),
         (("set", "models..price_in", "1"), "names no model"),
         (("set", "budget"), "takes NAME VALUE"),
+        (("get", "colour"), "no setting named 'colour'"),
+        (("get", "models.ollama/q.effort"), "models.ollama/q.effort is not set"),
+        (("get",), "takes NAME"),
         (("unset", "model"), "not set in"),
         (("unset", "models.nothing"), "not set in"),
         (("key", "open ai"), "is not a provider or model"),

@@ -1,4 +1,4 @@
-"""Show and change settings, and store the API keys of model providers."""
+"""Show and change settings, and store API keys."""
 
 from __future__ import annotations
 
@@ -8,33 +8,40 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from agent.cli.value_completion import complete_setting
 from trajectories.errors import UsageError
 
-Verb = Literal["show", "set", "unset", "path", "key"]
+Verb = Literal["show", "get", "set", "unset", "path", "key"]
 WORDS: dict[str, tuple[str, ...]] = {
     "show": (),
+    "get": ("NAME",),
     "set": ("NAME", "VALUE"),
     "unset": ("NAME",),
     "path": (),
     "key": ("NAME",),
 }
 """The arguments of each verb."""
+NAME_WIDTH, VALUE_WIDTH = 14, 16
+"""Widths of columns; a longer name wraps, and a longer value is cut."""
 
 
 def command(
-    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="show|set|unset|path|key")] = "show",
+    verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="show|get|set|unset|path|key")] = "show",
     name: Annotated[
-        str | None, typer.Argument(help="A setting; for `key` a provider or model.", metavar="NAME")
+        str | None,
+        typer.Argument(
+            help="A setting; for `key` a provider or model.", metavar="NAME", autocompletion=complete_setting
+        ),
     ] = None,
     value: Annotated[str | None, typer.Argument(help="set: the new value.", metavar="VALUE")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="key: delete it.")] = False,
     in_clear: Annotated[bool, typer.Option("--in-clear", help="key: store it unencrypted in a file.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="show: one JSON object on stdout.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="show, get: one JSON object on stdout.")] = False,
 ) -> int:
     """Show and change settings, and store the API keys of model providers.
 
-    `config show` lists every setting with its value and where the value comes from. For a key, only the place where it
-    is stored is shown.
+    `config show` lists every setting with its value, what it means, and where the value comes from. For a key, only the
+    place where it is stored is shown. `config get NAME` prints one value.
 
     `config set NAME VALUE`, `config unset NAME`: change your config file; `config path` prints its path.
     Set a field of a model as models.MODEL.FIELD, without quotes:
@@ -54,6 +61,8 @@ def command(
         raise UsageError("--delete and --in-clear are for `config key`.", "See `swe-agent config --help`.")
     if verb == "show":
         _show(json)
+    elif verb == "get":
+        _get(words[0], json)
     elif verb == "path":
         from agent.config.user_file import user_file
 
@@ -66,7 +75,7 @@ def command(
 
 
 def _show(json: bool) -> None:
-    from agent.cli.setting_sources import setting_values, table_rows
+    from agent.cli.setting_sources import sections_of, setting_values
 
     found = setting_values(_repository_config())
     if json:
@@ -74,15 +83,36 @@ def _show(json: bool) -> None:
 
         typer.echo(dumps(found))
         return
+    from rich.markup import escape
     from rich.table import Table
 
-    from agent.console.rich_terminal import Rich
+    from aci.observation.untrusted_text import clean_text
+    from agent.console.pager import page_output
 
-    wide = None if sys.stdout.isatty() else 200
-    table = Table("setting", "value", "from", box=None, pad_edge=False)
-    for row in table_rows(found):
-        table.add_row(*row)
-    Rich(highlight=False, width=wide).print(table)
+    with page_output() as out:
+        for title, rows in sections_of(found).items():
+            table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+            table.add_column(min_width=NAME_WIDTH)
+            table.add_column(min_width=VALUE_WIDTH, max_width=VALUE_WIDTH, no_wrap=True, overflow="ellipsis")
+            table.add_column(style="dim")
+            for row in rows:
+                table.add_row(*(escape(clean_text(part)) for part in row))
+            out.line(clean_text(title), "bold")
+            out.rich.print(table)
+            out.line()
+        out.line("`swe-agent config get NAME` prints a whole value, `config set NAME VALUE` changes it.", "dim")
+
+
+def _get(name: str, json: bool) -> None:
+    from json import dumps
+
+    from agent.cli.setting_sources import setting_values, show_value, value_of
+
+    value = value_of(name, setting_values(_repository_config()))
+    if json:
+        typer.echo(dumps({"name": name, "value": value}))
+    else:
+        typer.echo(dumps(value) if isinstance(value, dict) else show_value(value))
 
 
 def _repository_config() -> bytes:

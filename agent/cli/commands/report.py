@@ -1,26 +1,38 @@
-"""Write an HTML report of a run, or of two runs and where they differ."""
+"""Write an HTML report of a run, or of two runs."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent.cli.value_completion import complete_run
+from agent.run_state.terminal_question import at_terminal
+
 
 def command(
     run: Annotated[
-        str, typer.Argument(help="Name as `runs` shows it, or a unique prefix; or a trajectory file.", metavar="RUN")
+        str,
+        typer.Argument(
+            help="Name as `runs` shows it, or a unique prefix; or a trajectory file.",
+            metavar="RUN",
+            autocompletion=complete_run,
+        ),
     ],
-    other: Annotated[str, typer.Argument(help="Another run to compare with.", metavar="RUN2")] = "",
+    other: Annotated[
+        str, typer.Argument(help="Another run to compare with.", metavar="RUN2", autocompletion=complete_run)
+    ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Output file or folder; default report-RUN.html.", metavar="F")
+        Path | None, typer.Option(help="Output file or folder; default: the user's state folder.", metavar="F")
     ] = None,
 ) -> int:
     """Write an HTML report of a run, or of two runs and where they differ.
 
     The page is one self-contained file: issue, plan, steps with observations and diffs, branches, proof and costs.
-    Secrets are masked. An earlier report is overwritten; any other non-empty file is not.
+    Secrets are masked. An earlier report is overwritten; any other non-empty file is not. On a terminal the command
+    offers to open the page in a browser.
     Exit codes: 0 done, 2 usage, 5 the run cannot be read.
     """
     from contextlib import ExitStack
@@ -35,5 +47,20 @@ def command(
         runs = [open_run(name, settings) for name in (run, other) if name]
         for each in runs:
             stack.callback(each.close)
-        typer.echo(write_report(runs, report_path(runs, out), secrets_of_services(settings)))
+        target = report_path(runs, out, settings.reports)
+        typer.echo(write_report(runs, target, secrets_of_services(settings)))
+    if at_terminal() and sys.stdout.isatty():
+        _offer_to_open(target)
     return 0
+
+
+def _offer_to_open(page: Path) -> None:
+    """Ask whether to open the page, if there is a browser."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if typer.confirm("Open it in the browser?", err=True):
+        browser.open(page.absolute().as_uri())

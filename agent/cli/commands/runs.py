@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import PurePath
 from typing import Annotated
 
 import typer
@@ -29,6 +30,8 @@ STATES = (
 NARROW = 16
 """Minimum width of the issue, in columns; if less is left, the origin of a run is shortened to `MARK`."""
 MARK = " (from …)"
+LONGEST_NAME = 14
+"""Maximum width of a repository's name, in columns."""
 
 
 def command(
@@ -52,7 +55,7 @@ def command(
     json: options.Json = False,
     plain: options.Plain = False,
 ) -> int:
-    """List the runs, newest first: issue, how it ended, cost, steps and whether it can be resumed."""
+    """List the runs, newest first: how it ended, cost, steps, repository and issue."""
     wanted = RunFilter(
         ended=_states(ended or []),
         since=parse_time(since, time.time()) if since else 0.0,
@@ -92,17 +95,18 @@ def _states(asked: list[str]) -> tuple[str, ...]:
 
 def _table(found: list[RunSummary], width: int | None) -> list[str]:
     """Return one line per run. The issue comes last and is cut to the terminal's width."""
-    from rich.cells import cell_len
+    from rich.cells import cell_len, set_cell_size
 
-    rows = [("run", "ended", "$", "steps", "issue", ""), *map(_row, found)]
-    widths = [max(cell_len(row[at]) for row in rows) for at in range(4)]
+    rows = [("run", "ended", "$", "steps", "repository", "issue", ""), *map(_row, found)]
+    widths = [max(cell_len(row[at]) for row in rows) for at in range(5)]
     lines = []
     room = width - sum(widths) - 2 * len(widths) if width else None
-    for run, ended, cost, steps, issue, origin in rows:
+    for run, ended, cost, steps, repository, issue, origin in rows:
         if room is not None:
             origin = origin if room - cell_len(origin) >= NARROW else MARK if origin else ""
             issue = _cut(issue, room - cell_len(origin))
-        line = f"{run:<{widths[0]}}  {ended:<{widths[1]}}  {cost:>{widths[2]}}  {steps:>{widths[3]}}  {issue}{origin}"
+        line = f"{run:<{widths[0]}}  {ended:<{widths[1]}}  {cost:>{widths[2]}}  {steps:>{widths[3]}}  "
+        line += f"{set_cell_size(repository, widths[4])}  {issue}{origin}"
         lines.append(_cut(line.rstrip(), width) if width else line.rstrip())
     return lines
 
@@ -114,8 +118,9 @@ def _cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
 
 
-def _row(line: RunSummary) -> tuple[str, str, str, str, str, str]:
+def _row(line: RunSummary) -> tuple[str, str, str, str, str, str, str]:
     cost = "?" if line.dollars is None else f"{line.dollars:.4f}"
     state = WORDS.get(line.state, one_line(line.state))
     origin = f" (from {one_line(line.origin)})" if line.origin else ""
-    return one_line(line.run), state, cost, str(line.steps), one_line(line.issue), origin
+    repository = _cut(one_line(PurePath(line.repository).name), LONGEST_NAME)
+    return one_line(line.run), state, cost, str(line.steps), repository, one_line(line.issue), origin

@@ -22,8 +22,8 @@ def run(session: Session, words: str) -> None:
     if session.engine is None:
         raise UsageError("There is nothing to report yet.", "Ask something first.")
     material = open_own_run(session.engine.journal.directory)
-    target = report_path([material], Path(words).expanduser() if words else None).absolute()
+    target = report_path([material], Path(words).expanduser() if words else None, session.settings.reports)
     try:
-        session.show(write_report([material], target, session.engine.secrets))
+        session.show(write_report([material], target.absolute(), session.engine.secrets))
     finally:
         material.close()

@@ -10,10 +10,10 @@ import pytest
 from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
 from agent.config.settings import Settings, load_settings
-from agent.conversation.model_roles import assign_roles, roles_of, used_models
+from agent.conversation.model_roles import assign_roles, needs_model, roles_of, used_models
 from agent.engine.run_lifecycle import begin
 from tests.agent.conftest import Bench, line
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Issue
 
 
@@ -35,6 +35,15 @@ def test_invalid_roles_table_is_rejected(tmp_path: Path, monkeypatch: pytest.Mon
     write_config(tmp_path, monkeypatch, 'roles = "large"\n')
     with pytest.raises(ConfigError, match=r"Invalid value for roles in .*config\.toml"):
         load_settings()
+
+
+def test_unknown_strategy_is_reported_with_those_for_users() -> None:
+    with pytest.raises(UsageError, match="no strategy named 'magic'") as raised:
+        needs_model("magic")
+    listed = raised.value.fix.partition(": ")[2].rstrip(".").split(", ")
+    assert {"react", "best-of", "templates"} <= set(listed)
+    assert not {"by-hand", "undo", "choose", "compact", "prove", "build", "plan"} & set(listed)
+    assert needs_model("test_then_patch")
 
 
 def test_only_roles_of_strategy_are_assigned() -> None:

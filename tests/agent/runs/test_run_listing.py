@@ -209,7 +209,7 @@ def test_filter_that_is_no_folder_matches_part_of_path(state, name):
 def test_command_prints_table_or_json(three_runs, capsys):
     assert command.command(sort="at", limit=2) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "VAT", "is", "wrong"]
+    assert lines[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "shop", "VAT", "is", "wrong"]
     assert len(lines) == 3
     assert command.command(ended=["verified,unproven"], search="vat", json=True) == 0
     assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b-unproven", "a-verified"]
@@ -255,8 +255,8 @@ def print_row(capsys, run: str) -> str:
     ("width", "end"),
     [
         (120, "add() subtracts what it (from one)"),
-        (56, "add() subtracts… (from one)"),
-        (48, "add() sub… (from …)"),
+        (68, "add() subtracts… (from one)"),
+        (60, "add() sub… (from …)"),
         (20, "…"),
     ],
     ids=["wide", "cut", "narrow", "tiny"],
@@ -266,6 +266,13 @@ def test_long_issue_is_shortened_in_table(width, end):
     row_text = command._table([line], width)[1]
     assert row_text.endswith(end)
     assert len(row_text) <= width
+
+
+def test_table_shows_name_of_repository():
+    lines = [RunSummary("one", NOW, "It fails", repository=path) for path in ("/home/ann/shop", "/ann/" + "x" * 20)]
+    _, short, long = command._table(lines, 80)
+    assert short.endswith("  shop            It fails")
+    assert long.endswith(f"  {'x' * 13}…  It fails")
 
 
 def test_empty_list_says_how_to_start_run(state, capsys):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -101,9 +103,11 @@ def test_report_shows_attempts_even_without_trees_and_outputs(run_with_attempts,
 
 
 def test_report_of_two_runs_has_their_first_difference(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     assert swe_agent("report", run, run) == 0
-    (page,) = tmp_path.glob("report-*.html")
+    assert not list(tmp_path.glob("report-*.html"))
+    (page,) = (tmp_path / "state" / "reports").glob("report-*.html")
     report = page_data(page.read_text())
     assert len(report["runs"]) == 2
     assert (report["parting"]["same"], report["parting"]["first"]) == (0, None)
@@ -140,15 +144,49 @@ def test_unwritable_target_is_reported(run, tmp_path, monkeypatch, name):
 
 def test_report_in_folder_is_named_after_runs(run, tmp_path):
     material = open_own_run(run)
-    assert report_path([material], None) == Path(f"report-{material.name}.html")
-    assert report_path([material, material], tmp_path) == tmp_path / f"report-{material.name}-{material.name}.html"
-    assert report_path([], Path("x.html")) == Path("x.html")
+    reports = tmp_path / "state" / "reports"
+    assert report_path([], Path("x.html"), reports) == Path("x.html")
+    pair = f"report-{material.name}-{material.name}.html"
+    assert report_path([material, material], tmp_path, reports) == tmp_path / pair
+    assert not reports.exists()
+    assert report_path([material], None, reports) == reports / f"report-{material.name}.html"
+    assert reports.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(UsageError, match="cannot be created"):
+        report_path([material], None, run / "journal.jsonl" / "reports")
 
 
-def test_unsafe_characters_of_run_name_are_replaced_in_file_name(run):
+def test_unsafe_characters_of_run_name_are_replaced_in_file_name(run, tmp_path):
     material = open_own_run(run)
     object.__setattr__(material, "name", "../../etc/pass wd")
-    assert report_path([material], None) == Path("report-etc-pass-wd.html")
+    assert report_path([material], None, tmp_path) == tmp_path / "report-etc-pass-wd.html"
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_report_offers_to_open_page_at_terminal(run, tmp_path, monkeypatch, agrees):
+    page, opened, asked = tmp_path / "r.html", [], []
+
+    class Browser:
+        open = opened.append
+
+    monkeypatch.setattr("webbrowser.get", Browser)
+    monkeypatch.setattr("typer.confirm", lambda question, err: asked.append(question) or agrees)
+    assert swe_agent("report", run, "--out", page) == 0
+    assert not asked, "without a terminal there is no question"
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert swe_agent("report", run, "--out", page) == 0
+    assert asked == ["Open it in the browser?"]
+    assert opened == ([page.as_uri()] if agrees else [])
+
+
+def test_report_offers_nothing_without_browser(run, tmp_path, monkeypatch):
+    def no_browser():
+        raise webbrowser.Error("none")
+
+    monkeypatch.setattr("webbrowser.get", no_browser)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert swe_agent("report", run, "--out", tmp_path / "r.html") == 0
 
 
 def test_current_secrets_are_masked_in_report(run, tmp_path, monkeypatch):

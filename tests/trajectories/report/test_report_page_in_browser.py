@@ -99,6 +99,15 @@ def test_page_is_accessible(open_page: OpenPage, size: str, runs: int, scheme: s
 
 
 @pytest.mark.slow
+def test_issue_of_one_line_shows_its_line(open_page: OpenPage) -> None:
+    short = run()
+    short["issue"] = {"title": "add() subtracts", "body": ""}
+    expect(open_page(report_data(short)).locator(".card.issue")).to_have_text("add() subtracts")
+    pair = open_page(report_data(short, short | {"name": "other"})).locator(".card.issue")
+    expect(pair.first).to_have_text("add() subtracts")
+
+
+@pytest.mark.slow
 def test_hostile_text_stays_text(open_page: OpenPage) -> None:
     hostile_run = hostile(run())
     comparison = {"same": 1, "first": None, "differences": [], "texts": [hostile_run["costs"][0]]}

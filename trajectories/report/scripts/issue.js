@@ -67,7 +67,8 @@ function issueOf(run) {
   const card = make("div", "card issue", runs.length > 1 ? make("h3", "", issue.title || run.title || "") : null);
   card.append(make("p", "soft", [by && `by ${by}`, issue.url].filter(Boolean).join(" · ")));
   if ((issue.labels || []).length) card.append(make("p", "", ...issue.labels.map((label) => make("span", "chip", label))));
-  if (issue.body) card.append(long(issue.body));
+  const text = issue.body || (runs.length > 1 ? "" : issue.title || run.title); // of two runs, the heading shows the title
+  if (text) card.append(long(text));
   for (const comment of issue.comments || []) {
     const heading = [
       make("b", "", comment.author || "unknown"),

@@ -14,7 +14,7 @@ def test_session_is_reported_and_exported_to_files(talk, tmp_path, monkeypatch):
     talk.say("First question").say("Second question").say("/report").say("/report page.html").say("/report page.html")
     run = talk.session.engine.run.id
     assert talk.messages[-3:] == [
-        f"Written to {tmp_path / f'report-{run}.html'}.",
+        f"Written to {talk.session.settings.reports / f'report-{run}.html'}.",
         f"Written to {tmp_path / 'page.html'}.",
         f"Replaced {tmp_path / 'page.html'}.",
     ]
