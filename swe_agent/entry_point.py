@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -35,9 +36,10 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     if not arguments:
-        from agent.cli.default_command import run_bare
+        from agent.cli.default_command import COMPLETE, run_bare
 
-        return run_bare()
+        if COMPLETE not in os.environ:
+            return run_bare()
     from agent.cli.command_line import run
 
     return run(arguments)
@@ -55,6 +57,4 @@ def _import_own_packages() -> None:
 
 
 def _python_path() -> set[str]:
-    import os
-
     return {entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}

@@ -1,10 +1,14 @@
 """The command line: each subcommand is a file in `agent/cli/commands/`, imported only when it is called.
 
+Text in place of a subcommand is the first request of a session.
+
 Errors are reported here without a traceback: a message, a fix, and the exit code from `trajectories/errors.py`.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -15,21 +19,39 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from agent.cli.default_command import COMPLETE, PROGRAM
 from agent.console.error_report import INTERRUPTED, report_error, report_failure
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 
 COMMANDS = Path(__file__).parent / "commands"
 DEFAULT_COMMAND = "session"
 """The default subcommand."""
-GLOBAL_FLAGS = frozenset({"--help", "--version"})
+GLOBAL_FLAGS = frozenset({"-h", "--help", "--version"})
 """Flags of `swe-agent` itself; any other flag before a subcommand belongs to the default subcommand."""
+CONTEXT = {"help_option_names": ["--help", "-h"]}
+GROUPS = {
+    "Work": ("fix", "session", "optimize", "test", "prove", "locate", "graph"),
+    "Runs": ("runs", "show", "report", "resume", "fork", "replay", "diff", "export", "gc"),
+    "Many issues": ("batch", "evaluate"),
+    "Set up": ("doctor", "config", "env", "experience", "strategies", "completion"),
+}
+"""The groups of subcommands in the help; those that are not named here are in the group `OTHER`."""
+OTHER = "Other"
 
 
 class Command(TyperCommand):
-    """A subcommand whose help shows flags without a type, since flags take no value."""
+    """A subcommand whose help shows flags without a type, since flags take no value.
+
+    `obj` of its context contains the arguments as they were given.
+    """
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types_of_flags(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.obj = tuple(args)
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
 
 class Subcommands(TyperGroup):
@@ -40,27 +62,61 @@ class Subcommands(TyperGroup):
         return _without_types_of_flags(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in GLOBAL_FLAGS):
+        # A shell completes an empty command line with the subcommands.
+        if _is_for_session(args[0]) if args else not ctx.resilient_parsing:
             args = [DEFAULT_COMMAND, *args]
         parsed: list[str] = super().parse_args(ctx, args)
         return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[a-z]*.py"))
+        names = {file.stem.replace("_", "-") for file in COMMANDS.glob("[a-z]*.py")}
+        grouped = [name for group in GROUPS.values() for name in group if name in names]
+        return [*grouped, *sorted(names.difference(grouped))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        return TyperCommand(cmd_name, help=_summary(COMMANDS / f"{cmd_name.replace('-', '_')}.py"))
+        group = next((group for group, members in GROUPS.items() if cmd_name in members), OTHER)
+        summary = _summary(COMMANDS / f"{cmd_name.replace('-', '_')}.py")
+        return TyperCommand(cmd_name, help=summary, rich_help_panel=group)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args[0] not in self.list_commands(ctx) and not ctx.resilient_parsing:
+            raise unknown_word(args, self.list_commands(ctx))
         name, listed, rest = super().resolve_command(ctx, args)
         return name, load_command(name) if name and listed else listed, rest
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the name of a subcommand, or an option of the default subcommand."""
+        found: list[Any] = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            session = load_command(DEFAULT_COMMAND)
+            with session.make_context(DEFAULT_COMMAND, [], parent=ctx, resilient_parsing=True) as its_context:
+                own = {item.value for item in found}
+                found += [item for item in session.shell_complete(its_context, incomplete) if item.value not in own]
+        return found
+
+
+def _is_for_session(word: str) -> bool:
+    """Return whether the first argument is a request, or an option of the default subcommand."""
+    return (word.startswith("-") and word not in GLOBAL_FLAGS) or bool(re.search(r"\s", word))
+
+
+def unknown_word(words: list[str], commands: list[str]) -> UsageError:
+    """Return the error for a word that is neither a subcommand nor clearly a request."""
+    from difflib import get_close_matches
+
+    word = words[0]
+    near = get_close_matches(word, commands, n=1, cutoff=0.65)
+    request = f"To ask for it in a session: swe-agent -- {' '.join(words)}"
+    if near:
+        return UsageError(f"There is no subcommand {word!r}. Did you mean `{near[0]}`?", request)
+    return UsageError(f"There is no subcommand {word!r}; `swe-agent --help` lists them.", request)
 
 
 def load_command(name: str) -> Any:
     """Import a subcommand and return it as a Typer command."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT)
     app.command(name, cls=Command)(
         _with_exit_code(import_module(f"agent.cli.commands.{name.replace('-', '_')}").command)
     )
@@ -95,7 +151,13 @@ def _summary(file: Path) -> str:
 
 def build_command_line() -> Any:
     """Return the command-line application; subcommands are loaded when they are called."""
-    app = typer.Typer(cls=Subcommands, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=Subcommands,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings=CONTEXT,
+        subcommand_metavar="[COMMAND | REQUEST] [ARGUMENTS]",
+    )
 
     @app.callback(invoke_without_command=True)
     def main(
@@ -103,7 +165,11 @@ def build_command_line() -> Any:
     ) -> None:
         """Solve issues in a repository, with verified patches.
 
-        Without a subcommand, a session opens in the current folder; `swe-agent session --help` lists its options.
+        swe-agent "why is total() wrong?"   open a session with this; alone, without
+        swe-agent fix --issue-file bug.md   solve an issue, and prove the patch
+        swe-agent doctor                    check git, Docker, model and settings
+
+        Options of `swe-agent session` also work without `session`, such as -c and -p.
         """
 
     return typer.main.get_command(app)
@@ -113,14 +179,20 @@ def _version(asked: bool) -> None:
     if asked:
         from agent.version import __version__
 
-        typer.echo(f"swe-agent {__version__}")
+        typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code."""
+    """Run a command line and return its exit code. Raises SystemExit after completing a word for a shell."""
+    if COMPLETE in os.environ:
+        from typer._completion_classes import completion_init
+
+        completion_init()
     try:
-        code: Any = build_command_line().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
+        code: Any = build_command_line().main(
+            args=arguments, prog_name=PROGRAM, complete_var=COMPLETE, standalone_mode=False
+        )
         sys.stdout.flush()
     except typer.TyperException as error:
         return report_error(arguments, getattr(error, "exit_code", 2), *_explain_usage(error))

@@ -17,6 +17,9 @@ from trajectories.errors import ConfigError, SweAgentError
 if TYPE_CHECKING:
     from agent.session.session_start import Start
 
+PROGRAM = "swe-agent"
+COMPLETE = "_SWE_AGENT_COMPLETE"
+"""The variable with which a shell asks for completions of an unfinished command line."""
 PrepareStart = Callable[[tuple[str, ...]], "Start"]
 """A function that prepares the start of a session; its argument contains problems to report first."""
 
@@ -39,16 +42,19 @@ def _default_start(trouble: tuple[str, ...]) -> Start:
     return start(".", None, "", "build", {}, None, False, trouble)
 
 
-def open_session(prepare: PrepareStart, screen: str | None = None, plain: bool = False) -> int:
-    """Open a session; `screen` and `plain` are flags of `swe-agent session`.
+def open_session(
+    prepare: PrepareStart, screen: str | None = None, plain: bool = False, reads_stdin: bool = True
+) -> int:
+    """Open a session; `screen` and `plain` are flags of `swe-agent session`. Without `reads_stdin`, it ends after the
+    first request, without a screen.
 
     Raises UsageError for an unknown `screen`; without a full screen, errors of `prepare` are raised too.
     """
     preferences, trouble = _preferences(screen)
-    if plain or not _has_screen():
+    if plain or not reads_stdin or not _has_screen():
         from agent.session.line_interface import run_lines
 
-        return run_lines(lambda: prepare(trouble))
+        return run_lines(lambda: prepare(trouble), reads_stdin)
     gc.disable()  # for faster imports; the app enables it again once its first screen is drawn
     from agent.tui.app import run
 

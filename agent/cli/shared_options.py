@@ -10,27 +10,44 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli.value_completion import complete_run, complete_strategy, complete_value_of
 from trajectories.errors import UsageError
 
-RunName = Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")]
+RunName = Annotated[
+    str,
+    typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN", autocompletion=complete_run),
+]
 IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")]
-IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")]
+IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` reads stdin.", metavar="F")]
 IssueText = Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")]
 Repo = Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")]
 SearchBase = Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")]
 Model = Annotated[str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")]
-Strategy = Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")]
+Strategy = Annotated[
+    str | None,
+    typer.Option(help="Strategy; `strategies` lists them.", metavar="S", autocompletion=complete_strategy),
+]
 Prompts = Annotated[Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")]
 Filter = Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")]
 Base = Annotated[str | None, typer.Option(help="Start from this commit, not from the working tree.", metavar="REV")]
-Workspace = Annotated[str | None, typer.Option(help="docker, sandbox or local (not isolated).", metavar="W")]
+Workspace = Annotated[
+    str | None,
+    typer.Option(
+        help="docker, sandbox or local (not isolated).", metavar="W", autocompletion=complete_value_of("workspace")
+    ),
+]
 Image = Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")]
 Budget = Annotated[float | None, typer.Option(help="Budget in dollars.", metavar="USD")]
 MaxSteps = Annotated[int | None, typer.Option(help="Maximum number of model replies.", metavar="N")]
 Attempts = Annotated[int | None, typer.Option(help="Number of attempts, if the strategy makes several.", metavar="N")]
 Test = Annotated[str | None, typer.Option(help="Command that runs the tests.", metavar="CMD")]
 Effort = Annotated[
-    str | None, typer.Option(help="How much the model thinks: none, minimal, low, medium, high.", metavar="E")
+    str | None,
+    typer.Option(
+        help="How much the model thinks: none, minimal, low, medium, high.",
+        metavar="E",
+        autocompletion=complete_value_of("effort"),
+    ),
 ]
 MaxTokens = Annotated[int | None, typer.Option(help="Maximum number of tokens, input and output.", metavar="N")]
 MaxTime = Annotated[

@@ -34,9 +34,10 @@ PATIENCE = 5.0
 """Seconds to wait at the end for messages of the start-up checks, for example that Docker is not available."""
 
 
-def run_lines(prepare: Callable[[], Start]) -> int:
-    """Run a session with requests from stdin and return its exit code. Raises any error that `prepare` raises."""
-    return Lines(prepare()).run(_requests())
+def run_lines(prepare: Callable[[], Start], reads_stdin: bool = True) -> int:
+    """Run a session with its first request, then those from stdin, and return its exit code. Raises any error that
+    `prepare` raises."""
+    return Lines(prepare()).run(_requests() if reads_stdin else ())
 
 
 class Lines:
@@ -57,6 +58,7 @@ class Lines:
             with _signals(self.session):
                 self.session.open()
                 self._wait()
+                self._wait()  # the first request is queued once the run to resume is open
                 for words in requests:
                     self.session.say(words)
                     self._wait()
@@ -87,7 +89,7 @@ class Lines:
                 console.step(step)
                 self._show_command_output(step)
             case session_events.TurnEnded(result):
-                self.code = 0
+                self.code = result.exit.code
                 self._result(result)
             case session_events.TurnStopped(error):
                 self._show_error(error.code, f"{error.message} {error.fix}")
@@ -157,10 +159,11 @@ class Lines:
 
     def _resume_newest(self) -> None:
         """Resume the newest run of this repository, because this front end cannot show a list to choose from."""
-        from agent.session.resumable_runs import runs_here
+        from agent.session.resumable_runs import runs_of
 
         here = self.session.engine.run.id if self.session.engine else ""
-        run = next((run for run in runs_here(self.session) if run.name != here), None)
+        known = runs_of(self.session.settings.runs, self.session.start.source.root)
+        run = next((run for run in known if run.name != here), None)
         if run is None:
             self._tell("There is no other run of this repository yet.")
             return

@@ -10,16 +10,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.limits.run_budget import Ledger
 from trajectories.errors import RunBroken
 from trajectories.journal import first_record, open_journal, read
 from trajectories.records import Exit, Reply, Spent
 from trajectories.run_comparison import REPLAY
-
-if TYPE_CHECKING:
-    from agent.session.session import Session
 
 TAIL = 16_000
 """Number of bytes at the end of a journal that are searched for the end of its last turn."""
@@ -59,10 +55,9 @@ class RunPreview:
     spent: Spent
 
 
-def runs_here(session: Session) -> list[ResumableRun]:
-    """Return the readable runs of the session's repository; `swe-agent runs` also lists unreadable ones."""
-    root = str(session.start.source.root)
-    return [run for run in runs_in(session.settings.runs) if run.repository == root]
+def runs_of(runs: Path, root: Path) -> list[ResumableRun]:
+    """Return the readable runs of a repository; `swe-agent runs` also lists unreadable ones."""
+    return [run for run in runs_in(runs) if run.repository == str(root)]
 
 
 def runs_in(folder: Path) -> list[ResumableRun]:

@@ -35,6 +35,8 @@ from agent.session.work_queue import Job, WorkQueue
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.session.session_start import Start
 
 
@@ -70,14 +72,21 @@ class Session:
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
-        """Start the session: run the start-up checks, and resume a run if one was given."""
+        """Start the session: run the start-up checks, resume a run if one was given, and run the first request."""
         self._thread.start()
         self._checks = run_startup_checks(self.start, lambda: self.settings, self.hear)
         if self.start.run is not None:
             run = self.start.run
-            self.later("", lambda: self.turns.take_up(run))
+            self.later("", lambda: self._take_up(run))
         elif self.start.choose:
             self.hear(FrontEndRequested("runs"))
+        else:
+            self.say(self.start.request)
+
+    def _take_up(self, run: Path) -> None:
+        """Resume a run, then run the first request; if the run cannot be resumed, the request is not run elsewhere."""
+        self.turns.take_up(run)
+        self.say(self.start.request)
 
     # User actions
 

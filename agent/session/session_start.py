@@ -28,7 +28,7 @@ MODES = ("build", "plan")
 @dataclass(frozen=True, slots=True)
 class Start:
     """The data with which a session starts. `run` is the folder of a run to resume; with `choose`, the user chooses the
-    run.
+    run. `request` is what the user asks first.
 
     `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
     first. `reload` is set if the config is invalid: it reads the settings again, and nothing runs until it succeeds.
@@ -44,6 +44,7 @@ class Start:
     given: Mapping[str, Any] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     reload: Callable[[], Settings] | None = None
+    request: str = ""
 
 
 def start(
@@ -55,8 +56,10 @@ def start(
     run: str | None,
     choose: bool,
     trouble: Sequence[str] = (),
+    newest: bool = False,
+    request: str = "",
 ) -> Start:
-    """Return the data with which the session starts.
+    """Return the data with which the session starts; with `newest`, it resumes the newest run of the repository.
 
     Raises UsageError for an invalid flag or folder, ConfigError for an invalid administrator's policy. With any other
     invalid config the session opens with defaults, and nothing runs until the config is fixed.
@@ -78,6 +81,12 @@ def start(
         trouble, broken = (*trouble, f"{error.message} {error.fix}"), True
         settings = session_settings(_defaults(flags))
     directory = settings.run_directory(run) if run else None
+    if newest:
+        from agent.session.resumable_runs import runs_of
+
+        directory = next((settings.runs / found.name for found in runs_of(settings.runs, source.root)), None)
+        if directory is None:
+            trouble = (*trouble, f"There is no earlier run of {source.root}; this is a new one.")
     if directory is not None or choose:
         ask_for_owner(settings.state, directory)
     return Start(
@@ -90,6 +99,7 @@ def start(
         given={name: value for name, value in flags.items() if value is not None},
         trouble=tuple(trouble),
         reload=load if broken else None,
+        request=request,
     )
 
 

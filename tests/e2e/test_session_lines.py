@@ -165,6 +165,30 @@ def test_newest_run_is_resumed(machine, run_session):
     assert "2 calls" in resumed.stdout
 
 
+@pytest.mark.slow
+def test_print_answers_and_exits_without_reading_stdin(machine, run_session):
+    model = machine.script(answer("It subtracts.", n=1), answer("Yes.", n=2))
+    completed = run_session("Never read\n", "-p", "What does add do?", "--model", model, "--mode", "plan")
+    assert (completed.returncode, completed.stdout) == (0, "It subtracts.\n")
+    completed = run_session("Never read\n", "-c", "-p", "Sure?")
+    assert (completed.returncode, completed.stdout) == (0, "Yes.\n")
+    assert len(machine.runs()) == 1
+
+
+@pytest.mark.slow
+def test_exit_code_of_print_is_that_of_the_turn(run_session):
+    completed = run_session("", "-p", "add subtracts")  # without a model, and nobody allows the tests
+    assert completed.returncode == 1
+    assert "calc/core.py" in completed.stdout
+
+
+@pytest.mark.slow
+def test_first_request_comes_before_those_of_stdin(machine, run_session):
+    model = machine.script(answer("One.", n=1), answer("Two.", n=2))
+    completed = run_session("Second?\n", "First of two?", "--model", model, "--mode", "plan")
+    assert (completed.returncode, completed.stdout) == (0, "One.\nTwo.\n")
+
+
 def test_resume_without_runs_is_reported(run_session):
     assert "There is no other run of this repository yet" in run_session("", "--resume").stderr
 

@@ -1,4 +1,4 @@
-"""Solve many issues within one budget and write predictions for SWE-bench; resumable."""
+"""Solve many issues within one budget; resumable."""
 
 from __future__ import annotations
 

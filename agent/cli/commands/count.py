@@ -1,4 +1,4 @@
-"""Count the instructions that a command executes, independent of the machine's load."""
+"""Count the instructions that a command executes."""
 
 from __future__ import annotations
 

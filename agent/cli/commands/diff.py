@@ -1,4 +1,4 @@
-"""Show the files that differ between two steps, or the first step where two runs differ."""
+"""Show the files that differ between two steps or two runs."""
 
 from __future__ import annotations
 

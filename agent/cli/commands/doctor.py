@@ -1,4 +1,4 @@
-"""Check git, Docker, disk, model and settings, and show how to fix each problem."""
+"""Check git, Docker, disk, model and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build, list, explain or prune the environments in which repositories' tests run."""
+"""Build, list, explain or prune the environments of tests."""
 
 from __future__ import annotations
 

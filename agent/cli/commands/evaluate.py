@@ -1,4 +1,4 @@
-"""Grade predictions with hidden tests in clean workspaces, with confidence intervals and comparisons."""
+"""Grade predictions with hidden tests in clean workspaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List, show, accept or forget what earlier runs in a repository learned."""
+"""List, show, accept or forget what earlier runs learned."""
 
 from __future__ import annotations
 

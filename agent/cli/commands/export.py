@@ -1,4 +1,4 @@
-"""Export runs in another program's format: trajectories, predictions or training data."""
+"""Export runs as trajectories, predictions or training data."""
 
 from __future__ import annotations
 

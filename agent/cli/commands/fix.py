@@ -1,4 +1,4 @@
-"""Solve an issue; the result is a verified patch, or a report that there is none."""
+"""Solve an issue, and prove the patch."""
 
 from __future__ import annotations
 

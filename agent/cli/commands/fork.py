@@ -1,4 +1,4 @@
-"""Continue from a step of a run in a new run, with a hint, another model or another budget."""
+"""Continue from a step of a run in a new run."""
 
 from __future__ import annotations
 

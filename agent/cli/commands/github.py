@@ -1,4 +1,4 @@
-"""Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result."""
+"""Run a job of the GitHub Action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show a symbol's neighbours in the code graph: callers, callees, base classes, subclasses and tests."""
+"""Show callers, callees, base classes and tests of a symbol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the likely places to fix an issue, without a model, or what else a patch needs to change."""
+"""Find the likely places to fix an issue, without a model."""
 
 from __future__ import annotations
 

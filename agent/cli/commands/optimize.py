@@ -1,4 +1,4 @@
-"""Make a function faster, and prove it: same results, fewer instructions."""
+"""Make a function faster: same results, fewer instructions."""
 
 from __future__ import annotations
 

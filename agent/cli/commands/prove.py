@@ -1,4 +1,4 @@
-"""Prove a patch that you or another program made: red, green, red again, no loss."""
+"""Prove a patch that you or another program made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @options.with_run_options
 def command(
-    patch: Annotated[Path | None, typer.Option(help="File with the diff.", metavar="F")] = None,
+    patch: Annotated[Path | None, typer.Option(help="File with the diff; `-` reads stdin.", metavar="F")] = None,
     branch: Annotated[str | None, typer.Option(help="Branch or commit with the changes.", metavar="REV")] = None,
     staged: Annotated[bool, typer.Option("--staged", help="The staged changes.")] = False,
     pr: Annotated[str, typer.Option(help="URL of a pull request on GitHub.", metavar="URL")] = "",

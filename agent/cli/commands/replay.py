@@ -1,4 +1,4 @@
-"""Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ."""
+"""Repeat a run's recorded replies, and show what differs."""
 
 from __future__ import annotations
 

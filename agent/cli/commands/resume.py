@@ -1,4 +1,4 @@
-"""Resume an interrupted run; for a run that has ended, show its result again."""
+"""Resume an interrupted run, or show the result of one that ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open an interactive session in a repository; `swe-agent` without a subcommand does this."""
+"""Open an interactive session; `swe-agent` alone does this."""
 
 from __future__ import annotations
 
@@ -8,23 +8,41 @@ import typer
 
 from agent.cli import shared_options as options
 from agent.cli.default_command import open_session
+from agent.cli.value_completion import complete_run
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from agent.session.session_start import Start
 
 
+def _complete_word(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    return complete_run(incomplete) if ctx.params.get("resume") and not ctx.params.get("words") else []
+
+
 def command(
-    run: Annotated[str | None, typer.Argument(help="With --resume: name of the run, or a unique prefix.")] = None,
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The first request, in quotes or after `--`. With --resume, first the run's name or a unique prefix.",
+            metavar="REQUEST",
+            autocompletion=_complete_word,
+        ),
+    ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--print", "-p", help="Print the answer to this request, without a screen.", metavar="REQUEST"),
+    ] = None,
+    newest: Annotated[bool, typer.Option("--continue", "-c", help="Resume the last run of the repository.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Resume an earlier run, chosen from a list unless RUN is given.")
+        bool, typer.Option("--resume", help="Resume an earlier run, chosen from a list unless it is named.")
     ] = False,
     repo: options.Repo = ".",
     subtree: Annotated[str, typer.Option(help="Read, change and test only this folder.", metavar="DIR")] = "",
     base: options.Base = None,
     mode: Annotated[str, typer.Option(help="build (changes files), or plan (read-only).", metavar="M")] = "build",
     model: Annotated[str | None, typer.Option(help="A model's name.", metavar="M")] = None,
-    strategy: Annotated[str | None, typer.Option(help="Strategy to use instead of build.", metavar="S")] = None,
+    strategy: options.Strategy = None,
     workspace: options.Workspace = None,
     image: options.Image = None,
     test: options.Test = None,
@@ -39,9 +57,20 @@ def command(
 
     Describe what to do, or ask about the code; `/help` lists the commands. If stdin or stdout is not a terminal, or
     with --plain, requests are read line by line; answers go to stdout and progress to stderr.
+
+    swe-agent "why is the total wrong?"   begins with this request
+
+    swe-agent -p "why is the total wrong?"   prints the answer and ends; changed files are printed as a diff
+
+    Exit code: that of the last request, as for `fix`.
     """
-    if run is not None and not resume:
-        raise UsageError(f"{run!r} is not a subcommand.", f"To resume a run: swe-agent --resume {run}")
+    if resume and newest:
+        raise UsageError("--resume and --continue were both given.", "Choose one.")
+    request_words = list(words or [])
+    run = request_words.pop(0) if resume and request_words else None
+    if resume and run is None and ask is not None:
+        raise UsageError("--print cannot show a list of runs.", "Name the run, or give --continue.")
+    request = _first_request(request_words, ask, is_clear="--" in ctx.obj or newest or run is not None)
     flags = {
         "model": model,
         "strategy": strategy,
@@ -55,6 +84,23 @@ def command(
     def prepare(trouble: tuple[str, ...]) -> Start:
         from agent.session.session_start import start
 
-        return start(repo, base, subtree, mode, flags, run if resume else None, resume, trouble)
+        return start(repo, base, subtree, mode, flags, run, resume, trouble, newest, request)
 
-    return open_session(prepare, screen, plain)
+    return open_session(prepare, screen, plain, reads_stdin=ask is None)
+
+
+def _first_request(words: list[str], ask: str | None, is_clear: bool) -> str:
+    """Return the first request, or "". Raises UsageError for a word that may be a mistyped subcommand or run."""
+    if ask is not None:
+        if words:
+            raise UsageError("--print and another request were given.", "Write the whole request in quotes.")
+        if not ask.strip():
+            raise UsageError("The request is empty.", "Say what to do.")
+        return ask
+    request = " ".join(words)
+    if words and not is_clear and not any(character.isspace() for word in words for character in word):
+        raise UsageError(
+            f"It is not clear whether {request!r} is a request.",
+            f"If so: swe-agent -- {request}. To resume a run: swe-agent --resume {words[0]}",
+        )
+    return request

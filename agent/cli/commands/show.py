@@ -1,4 +1,4 @@
-"""Show a run step by step: replies, actions, observations and proof; or one step in full."""
+"""Show a run step by step, or one step in full."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import shared_options as options
+from agent.cli.value_completion import complete_run
 from agent.config.settings import load_settings
 from agent.console.pager import Lines, page_output
 from agent.runs.run_lookup import open_run
@@ -20,7 +21,9 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name as `runs` shows it, or a unique prefix; or a trajectory file of SWE-agent.", metavar="RUN"
+            help="Name as `runs` shows it, or a unique prefix; or a trajectory file of SWE-agent.",
+            metavar="RUN",
+            autocompletion=complete_run,
         ),
     ],
     step: Annotated[

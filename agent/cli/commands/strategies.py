@@ -1,4 +1,4 @@
-"""List the strategies: what each does, its source, its cost, and when to use it."""
+"""List the strategies, and when to use each."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.resumable_runs import runs_here
+from agent.session.resumable_runs import runs_of
 from agent.session.session_events import FrontEndRequested
 from trajectories.errors import UsageError
 
@@ -28,4 +28,4 @@ def run(session: Session, words: str) -> None:
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:
-    return [(found.name, found.title) for found in runs_here(session)[:30]]
+    return [(found.name, found.title) for found in runs_of(session.settings.runs, session.start.source.root)[:30]]

@@ -388,9 +388,23 @@ def test_run_of_another_repository_is_not_resumed(talk, make_repo):
 def test_run_of_another_open_session_is_not_resumed(talk):
     first = talk([says("Yes.")], mode="plan").say("Hi")
     run = first.session.engine.journal.directory
-    second = talk([], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
-    second.wait_until_idle()
+    root = first.session.start.source.root
+    second = talk([says("No.")], root=root, run=run, request="Again", settings={"state": run.parents[1]})
+    second.wait_until_idle().wait_until_idle()
     assert "Another process" in second.messages[-1]
+    assert not second.replies, "the first request is not run in a new run"
+
+
+def test_first_request_is_run_in_new_or_resumed_run(talk):
+    script = [says("One.", n=1), says("Two.", n=2)]
+    first = talk(script, mode="plan", request="First?").wait_until_idle()
+    run = first.session.engine.journal.directory
+    root = first.session.start.source.root
+    first.session.close()
+    second = talk(script, root=root, run=run, request="Second?", settings={"state": run.parents[1]})
+    second.wait_until_idle().wait_until_idle()
+    assert (first.replies, second.replies) == (["One."], ["Two."])
+    assert second.session.engine.journal.directory == run
 
 
 def test_unused_session_is_closed(talk):
