@@ -36,15 +36,19 @@ PATIENCE = 5.0
 
 def run_lines(prepare: Callable[[], Start], reads_stdin: bool = True) -> int:
     """Run a session with its first request, then those from stdin, and return its exit code. Raises any error that
-    `prepare` raises."""
-    return Lines(prepare()).run(_requests() if reads_stdin else ())
+    `prepare` raises.
+
+    Without `reads_stdin`, the exit code is that of the request, as for `fix`: 6 for a patch that is not verified.
+    """
+    return Lines(prepare(), is_single=not reads_stdin).run(_requests() if reads_stdin else ())
 
 
 class Lines:
     """The front end, which prints progress to stderr and answers to stdout. Questions are answered with no, because no
     user can answer them."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, is_single: bool) -> None:
+        self._is_single = is_single
         self.console = Console(plain=True)
         self.session = Session(start, self.hear)
         self.code = 0
@@ -89,7 +93,7 @@ class Lines:
                 console.step(step)
                 self._show_command_output(step)
             case session_events.TurnEnded(result):
-                self.code = result.exit.code
+                self.code = result.exit.code if self._is_single else 0
                 self._result(result)
             case session_events.TurnStopped(error):
                 self._show_error(error.code, f"{error.message} {error.fix}")

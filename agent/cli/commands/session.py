@@ -62,7 +62,7 @@ def command(
 
     swe-agent -p "why is the total wrong?"   prints the answer and ends; changed files are printed as a diff
 
-    Exit code: that of the last request, as for `fix`.
+    Exit code of -p: as for `fix`.
     """
     if resume and newest:
         raise UsageError("--resume and --continue were both given.", "Choose one.")
