@@ -42,50 +42,71 @@ class BranchActivity:
     said: str = ""
 
 
-class LiveStatus:
-    """The live status lines. Any thread may pass events and steps; rich's own thread draws them."""
+class Activities:
+    """What each branch is doing, derived from progress events and steps, which any thread may pass."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._activities: dict[str, BranchActivity] = {}
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._of_branch: dict[str, BranchActivity] = {}
         self._lock = Lock()
         self._idle = BranchActivity("starting", clock())
-        self._lost_dollars = self._unsettled(engine.ledger.spent)
-        """The cost, in dollars, of requests whose replies were lost when an earlier process ended; it counts as
-        spent."""
 
     def happening(self, event: ProgressEvent) -> None:
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if event.kind == "delta":
-                doing = self._activities.setdefault(event.branch, BranchActivity("thinks", now))
+                doing = self._of_branch.setdefault(event.branch, BranchActivity("thinks", now))
                 doing.said = (doing.said + event.text)[-TAIL:]
             elif event.kind == "ask":
-                self._activities[event.branch] = BranchActivity("thinks", now)
+                self._of_branch[event.branch] = BranchActivity("thinks", now)
             elif event.kind == "output":
-                self._activities.setdefault(event.branch, BranchActivity("", now)).said = event.text[-TAIL:]
+                self._of_branch.setdefault(event.branch, BranchActivity("", now)).said = event.text[-TAIL:]
             elif event.kind in LIVE_DETAILS:
                 pass  # the next activity replaces the line
             elif event.kind == "progress":  # an update of an activity that has started
-                self._activities.setdefault(event.branch, BranchActivity("", now)).what = event.text
-            else:
-                self._activities[event.branch] = BranchActivity(event.text, now)
+                self._of_branch.setdefault(event.branch, BranchActivity("", now)).what = event.text
+            elif not _is_result(event):
+                self._of_branch[event.branch] = BranchActivity(event.text, now)
 
     def step(self, step: Step) -> None:
         """Remove the activities of a finished step."""
         with self._lock:
             for branch in (step.branch, step.author):
-                self._activities.pop(branch, None)
-            self._idle = BranchActivity("works", self._clock())
+                self._of_branch.pop(branch, None)
+            self._idle = BranchActivity("works", self.clock())
+
+    def current(self) -> list[tuple[str, BranchActivity]]:
+        """Return the activities of the branches that were active last, at least one."""
+        with self._lock:
+            return [(branch, replace(doing)) for branch, doing in self._of_branch.items()][-MOST_BRANCHES:] or [
+                ("main", self._idle)
+            ]
+
+    def seconds(self, doing: BranchActivity) -> float:
+        """Return for how many seconds an activity has lasted."""
+        return self.clock() - doing.since
+
+
+def _is_result(event: ProgressEvent) -> bool:
+    """Return whether an event reports something that is done. A message that names an activity has no full stop."""
+    return event.kind in ("summary", "candidate") or (event.kind == "say" and event.text.endswith("."))
+
+
+class LiveStatus:
+    """The live status lines, which rich's own thread draws."""
+
+    def __init__(self, engine: Engine, activities: Activities) -> None:
+        self._engine = engine
+        self._activities = activities
+        self._lost_dollars = self._unsettled(engine.ledger.spent)
+        """The cost, in dollars, of requests whose replies were lost when an earlier process ended; it counts as
+        spent."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width
         frames = ASCII_FRAMES if options.ascii_only else FRAMES
-        with self._lock:
-            busy = list(self._activities.items())[-MOST_BRANCHES:] or [("main", self._idle)]
-            lines = [self._line(branch, doing, frames, width) for branch, doing in busy]
-        yield from lines
+        for branch, doing in self._activities.current():
+            yield self._line(branch, doing, frames, width)
         if (spent := self._engine.ledger.spent).calls:
             held = max(0.0, self._unsettled(spent) - self._lost_dollars)
             spent = replace(spent, dollars=None if spent.dollars is None else spent.dollars - held)
@@ -100,10 +121,9 @@ class LiveStatus:
     def _line(self, branch: str, doing: BranchActivity, frames: str, width: int) -> Text:
         from aci.observation.untrusted_text import one_line
 
-        now = self._clock()
         line = Text()
-        line.append(f"{frames[int(now * FRAMES_PER_SECOND) % len(frames)]} ", style="green")
-        line.append(f"{now - doing.since:.0f}s ", style="dim")
+        line.append(f"{frames[int(self._activities.clock() * FRAMES_PER_SECOND) % len(frames)]} ", style="green")
+        line.append(f"{self._activities.seconds(doing):.0f}s ", style="dim")
         line.append(f"{step_label(branch, len(self._engine.trajectory.steps.get(branch, ())) + 1)} ", style="cyan")
         line.append(f"{one_line(doing.what)} ")
         room = width - line.cell_len

@@ -44,7 +44,7 @@ def run_to_end(
     Errors before the run is open are raised. `work` solves one turn by default.
     """
     opened: list[Engine] = []
-    with stopped_by_signals(lambda: stop(opened)):
+    with console.heartbeat(), stopped_by_signals(lambda: stop(opened)):
         try:
             opened.append(start())
             ended = (work or solve_and_show)(opened[0], console)

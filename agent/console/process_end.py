@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from io import BufferedWriter, FileIO, RawIOBase, TextIOWrapper
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, ClassVar, NoReturn
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -19,8 +20,11 @@ class OutputFile(FileIO):
     """A stdout or stderr that drops output when its reader is gone, so that a run continues and keeps its exit code."""
 
     has_reader = True
+    last_write: ClassVar[float] = 0.0
+    """When this process last wrote to stdout or stderr, in monotonic seconds."""
 
     def write(self, data: Buffer, /) -> int:
+        OutputFile.last_write = time.monotonic()
         try:
             return super().write(data)
         except BrokenPipeError:

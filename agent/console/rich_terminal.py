@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.console import Console as RichConsole
+
+from agent.console.heartbeat import heartbeat
 
 LOG_WIDTH = 160
 """The width of a line if the terminal's width is unknown."""
@@ -45,10 +48,13 @@ def clean_printer(progress: RichConsole) -> Callable[[str], None]:
 
 @contextmanager
 def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
-    """Show a progress animation on stderr, if that is a terminal. Text printed to the console stays on the screen."""
+    """Show on stderr what the user waits for: an animation on a terminal, else a line now and then. Text printed to the
+    console stays on the screen."""
     progress = console(plain, stderr=True)
-    if not progress.is_terminal or plain or progress.is_dumb_terminal:
-        yield progress
-        return
-    with progress.status(what):
+    started = time.monotonic()
+    if progress.is_terminal and not plain and not progress.is_dumb_terminal:
+        shown: AbstractContextManager[object] = progress.status(what)
+    else:
+        shown = heartbeat(lambda: progress.print(f"{what} ({time.monotonic() - started:.0f}s)", soft_wrap=True))
+    with shown:
         yield progress

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aci.observation.untrusted_text import clean_text, one_line, strip_tags
-from agent.console.activity_lines import FRAMES_PER_SECOND, LiveStatus, cost, step_label, thousands
+from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStatus, cost, step_label, thousands
+from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
 from agent.engine.engine import Engine
@@ -60,8 +61,6 @@ WITHOUT_ISSUE = "[bold green]Verified:[/] a test fails without the patch and pas
 NO_TEST = "[bold yellow]Not verified:[/] no test shows the issue. Give one with --reproduce."
 NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
 THOUGHT_LINES = 2
-PROGRESS_INTERVAL = 10.0
-"""Interval in seconds between two lines of progress in a log."""
 
 
 class Console:
@@ -75,9 +74,16 @@ class Console:
         self.progress = self.out if out else Rich(stderr=True, highlight=False, **colour)
         self.started = time.monotonic()
         self._is_live = can_redraw(self.progress, plain or out)
-        self._last_progress = self.started
         self._engine: Engine | None = None
-        self._status: LiveStatus | None = None
+        self._activities = Activities()
+
+    def heartbeat(self) -> AbstractContextManager[None]:
+        """Return a context in which a line says what is being done whenever nothing else is shown for a while."""
+        return heartbeat(self._show_activities)
+
+    def _show_activities(self) -> None:
+        for branch, doing in self._activities.current():
+            self._line(branch, "", f"{one_line(doing.what)} ({self._activities.seconds(doing):.0f}s)")
 
     @contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:
@@ -88,15 +94,9 @@ class Console:
             return
         from rich.live import Live
 
-        self._status = LiveStatus(engine)
-        rate = FRAMES_PER_SECOND / 2
-        try:
-            with Live(
-                self._status, console=self.progress, transient=True, refresh_per_second=rate, redirect_stdout=False
-            ):
-                yield
-        finally:
-            self._status = None
+        status, rate = LiveStatus(engine, self._activities), FRAMES_PER_SECOND / 2
+        with Live(status, console=self.progress, transient=True, refresh_per_second=rate, redirect_stdout=False):
+            yield
 
     def heading(self, trajectory: Trajectory) -> None:
         run = trajectory.run
@@ -112,24 +112,14 @@ class Console:
         )
 
     def happening(self, event: ProgressEvent) -> None:
-        if status := self._status:  # other threads may send late events
-            status.happening(event)
-        if event.kind == "progress":
-            self._progress(event)
-        elif event.kind in ("say", "phase", "candidate", "summary"):
+        self._activities.happening(event)
+        if event.kind in ("say", "phase", "candidate", "summary"):
             self._line(event.branch, event.kind if event.kind != "say" else "", event.text)
-
-    def _progress(self, event: ProgressEvent) -> None:
-        """Show progress: on a terminal in the live lines, in a log as a line at intervals."""
-        now = time.monotonic()
-        if not self._is_live and now - self._last_progress >= PROGRESS_INTERVAL:
-            self._last_progress = now
-            self._line(event.branch, "", event.text)
 
     def step(self, step: Step) -> None:
         """Show the author and the result of a step, with the run's cost so far if a model was asked."""
-        if self._status is not None:
-            self._status.step(step)
+        self._activities.step(step)
+        if self._is_live:
             self._print_step(step)
             return
         done = "; ".join(describe(action) for action in step.actions)

@@ -42,9 +42,11 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
+        from agent.console.rich_terminal import waiting
         from agent.github.api.github_issue import fetch_issue
 
-        return fetch_issue(url, say)
+        with waiting("Reading the issue", plain=True):
+            return fetch_issue(url, say)
     if file == STDIN:
         if sys.stdin is not None and sys.stdin.isatty():
             say("Type the issue; Ctrl-D on an empty line ends it.")
@@ -194,10 +196,12 @@ def repository_for(
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or "."))
+    from agent.console.rich_terminal import waiting
     from agent.github.api.issue_repository import check_belongs, open_checkout
 
     if repo is None:
-        return open_checkout(issue.url, Path(), say, needs)
+        with waiting("Opening the issue's repository", plain=True):
+            return open_checkout(issue.url, Path(), say, needs)
     source = Repository.open(repository_from(repo))
     check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
     return source
@@ -209,5 +213,7 @@ def repository_from(name: str) -> Path:
         return Path(name)
     from aci.repository.clone import clone
     from agent.config.settings import load_settings
+    from agent.console.rich_terminal import waiting
 
-    return clone(name, load_settings().state / "clones")
+    with waiting(f"Cloning {name}", plain=True):
+        return clone(name, load_settings().state / "clones")

@@ -69,7 +69,10 @@ def find_patch(
     if given.check:
         return _from_bundle(given.check, base, issue, repo, test, say)
     if given.pr:
-        return _from_pull_request(given.pr, base, issue, repo, say)
+        from agent.console.rich_terminal import waiting
+
+        with waiting("Reading the pull request", plain=True):
+            return _from_pull_request(given.pr, base, issue, repo, say)
     asked = _issue(issue, say)
     source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say)
     return FoundPatch(source, *proposal_from(source, base, given.patch, given.branch, given.staged), asked)

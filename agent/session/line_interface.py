@@ -79,8 +79,9 @@ class Lines:
         """Wait until all requests are done."""
         done = Flag()
         self.session.later("", done.set)
-        while not done.wait(TICK) and self.session.alive:
-            pass
+        with self.console.heartbeat():
+            while not done.wait(TICK) and self.session.alive:
+                pass
 
     def hear(self, event: Event) -> None:
         console = self.console

@@ -22,6 +22,7 @@ from agent.batch.reports.progress_text import (
     single_line,
 )
 from agent.console.activity_lines import tail
+from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import can_redraw, console
 from agent.instances.jobs import Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
@@ -36,6 +37,8 @@ FRAMES_PER_SECOND = 4
 WIDE = 100
 """Minimum number of columns to show time and money on one line, and the phase of each run."""
 LEAST_NAME, LEAST_DOING = 16, 10
+MOST_NAMED = 3
+"""Number of runs that a line in a log names while nothing else happens."""
 DIGITS = re.compile(r"\d+")
 SPARE = 1
 """Rows left free, for the cursor."""
@@ -59,12 +62,14 @@ class PlainLines:
         self._paused: frozenset[str] = frozenset()
         self._said = ""
         self._lock = Lock()
+        self._heartbeat = heartbeat(self._print_running)
 
     def __enter__(self) -> PlainLines:
+        self._heartbeat.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        pass
+        self._heartbeat.__exit__(kind, value, at)
 
     def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         self._tally.began(jobs, done)
@@ -118,6 +123,11 @@ class PlainLines:
 
     def say(self, text: str) -> None:
         self._print(text)
+
+    def _print_running(self) -> None:
+        now = self._tally.snapshot()
+        running = [f"{one.run} {one.doing} ({now.now - one.since:.0f}s)" for one in now.running[:MOST_NAMED]]
+        self._print("; ".join([f"{now.done}/{now.total} done, {len(now.running)} running", *running]))
 
     def _print(self, text: str) -> None:
         self._progress.print(Text(f"{clock(self._tally.elapsed)} {single_line(text)}"), soft_wrap=True)

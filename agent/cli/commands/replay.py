@@ -54,7 +54,7 @@ def command(
     settings = replay_settings(material, today, workspace, image)
     console = Console(json=json, plain=plain)
     engines: list[Engine] = []
-    with stopped_by_signals(lambda: stop(engines)):
+    with console.heartbeat(), stopped_by_signals(lambda: stop(engines)):
         engines.append(Engine(begin_replay(material, settings), settings, console.happening))
         replaying = RunReplay(engines[0], material, stop_at_first)
         try:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
 from agent.cli.commands import runs
-from agent.console.activity_lines import NARROW, LiveStatus, cost, tail, thousands
+from agent.console import heartbeat
+from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
 from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
 from agent.engine.run_lifecycle import result
@@ -56,11 +57,11 @@ def render_lines(status: LiveStatus, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [40, 59, 60, 80, 120, 200])
 def test_status_lines_fit_any_width(engine, width):
-    status = LiveStatus(engine)
+    status = LiveStatus(engine, activities := Activities())
     for branch in ("main", "main/try-1", "main/try-2", "main/a-very-long-name-of-an-attempt", "main/fifth"):
-        status.happening(ProgressEvent("ask", branch, "coder"))
+        activities.happening(ProgressEvent("ask", branch, "coder"))
         for _ in range(100):
-            status.happening(ProgressEvent("delta", branch, f"漢字 words\n{ESCAPE} more words "))
+            activities.happening(ProgressEvent("delta", branch, f"漢字 words\n{ESCAPE} more words "))
     lines = render_lines(status, width)
     assert len(lines) == 4
     assert all(RichConsole().render_str(text).cell_len <= width for text in lines)
@@ -69,43 +70,73 @@ def test_status_lines_fit_any_width(engine, width):
 
 def test_status_lines_show_branch_action_and_duration(engine):
     now = [100.0]
-    status = LiveStatus(engine, clock=lambda: now[0])
-    status.happening(ProgressEvent("ask", "main", "coder"))
-    status.happening(ProgressEvent("delta", "main", "I look at "))
-    status.happening(ProgressEvent("delta", "main", "the file."))
+    status = LiveStatus(engine, activities := Activities(clock=lambda: now[0]))
+    activities.happening(ProgressEvent("ask", "main", "coder"))
+    activities.happening(ProgressEvent("delta", "main", "I look at "))
+    activities.happening(ProgressEvent("delta", "main", "the file."))
     now[0] = 112.0
     assert " 12s #1 thinks I look at the file." in render_lines(status, 80)[0]
-    status.happening(ProgressEvent("action", "main", "view calc.py"))
+    activities.happening(ProgressEvent("action", "main", "view calc.py"))
     now[0] = 115.0
     assert " 3s #1 view calc.py" in render_lines(status, 80)[0]
 
 
 def test_progress_line_shows_time_since_phase_start(engine):
     now = [100.0]
-    status = LiveStatus(engine, clock=lambda: now[0])
-    status.happening(ProgressEvent("phase", "main", "search for edits"))
+    status = LiveStatus(engine, activities := Activities(clock=lambda: now[0]))
+    activities.happening(ProgressEvent("phase", "main", "search for edits"))
     for passed in (105.0, 107.0):
         now[0] = passed
-        status.happening(ProgressEvent("progress", "main", f"trying edits: {passed:.0f} at 2 places"))
+        activities.happening(ProgressEvent("progress", "main", f"trying edits: {passed:.0f} at 2 places"))
     assert " 7s #1 trying edits: 107 at 2 places" in render_lines(status, 80)[0]
 
 
-def test_log_shows_progress_at_intervals(capsys):
+def test_result_does_not_replace_current_activity(engine):
+    status = LiveStatus(engine, activities := Activities())
+    activities.happening(ProgressEvent("phase", "main", "search for edits"))
+    for kind, text in (("summary", "4 failed"), ("candidate", "a.py:3"), ("say", "Nothing is isolated.")):
+        activities.happening(ProgressEvent(kind, "main", text))
+        assert "search for edits" in render_lines(status, 80)[0]
+    activities.happening(ProgressEvent("say", "main", "Running the tests"))
+    assert "Running the tests" in render_lines(status, 80)[0]
+
+
+def test_silent_log_shows_what_is_done(monkeypatch, capsys):
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.01)
     console = Console(plain=True)
-    for _ in range(100):
-        console.happening(ProgressEvent("progress", "main", "trying edits"))
-    assert capsys.readouterr().err == ""
-    console._last_progress -= 60
-    for _ in range(100):
-        console.happening(ProgressEvent("progress", "main", "trying edits"))
-    assert capsys.readouterr().err.count("trying edits") == 1
+    console.happening(ProgressEvent("phase", "main", "search for edits"))
+    console.happening(ProgressEvent("progress", "main", "trying edits: 3"))
+    assert "trying" not in capsys.readouterr().err
+    with console.heartbeat():
+        output = wait_for_output(capsys)
+    assert re.search(r"^ +\d\.\ds trying edits: 3 \(0s\)$", output, re.MULTILINE)
+
+
+def test_silent_log_shows_each_branch(capsys):
+    console = Console(plain=True)
+    for branch in ("main/try-1", "main/try-2"):
+        console.happening(ProgressEvent("ask", branch, "coder"))
+    console._show_activities()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("main/try-1 thinks (0s)")
+    assert second.endswith("main/try-2 thinks (0s)")
+
+
+def wait_for_output(capsys) -> str:
+    """Return what is printed to stderr, when there is something."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if output := capsys.readouterr().err:
+            return output
+        time.sleep(0.01)
+    raise AssertionError("nothing was printed")
 
 
 def test_status_lines_separate_held_from_spent_cost(bench):
     bench.begin(line("x"), models={"scripted": {"price_in": 1.0, "price_out": 5.0}})
     engine = bench.engine()
     try:
-        status = LiveStatus(engine)
+        status = LiveStatus(engine, Activities())
         hold, _ = engine.ledger.hold("main", 1, 1, "scripted", Price(1.0, 5.0), 100_000, 1000)
         engine.journal.append(hold)
         assert render_lines(status, 80)[1].startswith("$0.0000 of $2.00 ($0.1050 held) · 0 in")
@@ -118,11 +149,11 @@ def test_status_lines_separate_held_from_spent_cost(bench):
 
 
 def test_step_clears_current_action_of_its_branch(engine, bench):
-    status = LiveStatus(engine)
-    status.happening(ProgressEvent("action", "main", "view calc.py"))
+    status = LiveStatus(engine, activities := Activities())
+    activities.happening(ProgressEvent("action", "main", "view calc.py"))
     from agent.engine.branch import Branch
 
-    status.step(Branch(engine).say("x"))
+    activities.step(Branch(engine).say("x"))
     assert "view" not in render_lines(status, 80)[0]
     assert "#2 works" in render_lines(status, 80)[0]
 
@@ -183,13 +214,13 @@ def test_log_shows_first_line_of_message_to_model(engine):
 def test_streamed_text_masks_secret(engine):
     secret = "canary-4f1d9c27ab"
     engine._known_secrets = (secret,)
-    status = LiveStatus(engine)
-    status.happening(ProgressEvent("ask", "main", "coder"))
+    status = LiveStatus(engine, activities := Activities())
+    activities.happening(ProgressEvent("ask", "main", "coder"))
     for end, piece in enumerate(secret, 1):
-        status.happening(ProgressEvent("delta", "main", piece))
+        activities.happening(ProgressEvent("delta", "main", piece))
         (row, *_) = render_lines(status, 80)
         assert secret[: max(end, 4)] not in row
-    status.happening(ProgressEvent("delta", "main", " is it"))
+    activities.happening(ProgressEvent("delta", "main", " is it"))
     assert "[masked] is it" in render_lines(status, 80)[0]
 
 

@@ -6,6 +6,7 @@ import pty
 import select
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,7 @@ from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
 from agent.batch.reports.progress_display import Dashboard, PlainLines, open_display
 from agent.batch.reports.progress_text import approximate_duration, clock, single_line
 from agent.config.settings import Settings
+from agent.console import heartbeat
 from agent.instances.jobs import Instance, Job, JobResult
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Issue, Step
@@ -206,6 +208,19 @@ def test_log_has_one_line_per_event():
         "0:00 done b: error, exit 0, verdict none, price unknown, 0.0 s, 0 steps, "
         "No more. red [bold]mark[/bold] [/] 漢字 next · 3/3, price unknown",
     ]
+
+
+def test_silent_log_names_running_instances(monkeypatch):
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.01)
+    lines, file = log()
+    with lines:
+        lines.began([job("a"), job("b")])
+        lines.started(job("a"), "")
+        lines.happening(job("a"), ProgressEvent("phase", "main", "test the base"))
+        end = time.monotonic() + 30
+        while "test the base" not in file.getvalue() and time.monotonic() < end:
+            time.sleep(0.01)
+    assert "0:00 0/2 done, 1 running; a test the base (0s)" in file.getvalue().splitlines()
 
 
 def test_shared_pause_is_logged_once():
