@@ -38,8 +38,14 @@ _TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
 _VOLUME = "exec,size=1g"  # in memory, so its files count towards the container's memory limit
-_OTHER = "sandbox, which needs bubblewrap" if sys.platform == "linux" else "local, which has no isolation"
-_FIX = f"Start Docker, or use --workspace {_OTHER}."
+OTHER_WORKSPACE = (
+    "sandbox, which needs bubblewrap, or local, which has no isolation"
+    if sys.platform == "linux"
+    else "local, which has no isolation"
+)
+"""The workspaces that need no Docker, as the value of `--workspace`."""
+
+_FIX = f"Start Docker, or use --workspace {OTHER_WORKSPACE}."
 
 
 _pending_tasks: set[Future[None]] = set()
@@ -221,7 +227,7 @@ def connect() -> Daemon:
     if not shutil.which("docker"):
         raise WorkspaceError(
             "Docker is not installed: there is no `docker` command.",
-            f"Install and start it (on Debian: apt install docker.io), or use --workspace {_OTHER}.",
+            f"Install and start it (on Debian: apt install docker.io), or use --workspace {OTHER_WORKSPACE}.",
         )
     addresses = _addresses()
     for address in addresses:

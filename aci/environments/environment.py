@@ -128,6 +128,29 @@ def environment_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> 
         daemon.rest()
 
 
+def find_environment(options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return the name of the image that `environment_for` returns, if nothing has to be pulled or built for it; else
+    an empty string."""
+    from docker.errors import ImageNotFound
+
+    plan = plan_for(options, settings)
+    options = _as_committed(options, settings, plan)
+    daemon = connect()
+    try:
+        with docker_errors():
+            try:
+                start = daemon.client.images.get(plan.image)
+                if not plan.built:
+                    return plan.image
+                name = f"{NAME}/{_key(plan, str(start.id), options, settings)}:latest"
+                daemon.client.images.get(name)
+            except ImageNotFound:
+                return ""
+            return name
+    finally:
+        daemon.rest()
+
+
 def _as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan: Plan) -> WorkspaceOptions:
     """Return the options with the base's committed files, if its uncommitted changes do not change the plan.
 

@@ -59,18 +59,10 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
     """Return the options of a workspace of the kind `sandbox` or `local` with an environment that is set up for it,
     unless the project has one or none can be planned. None is set up for `local` if the Python on the PATH has all
     packages. Raises Cancelled."""
-    if project_python(options):
+    plan = _find_plan(options, settings, workspace)
+    if plan is None:
         return options
-    try:
-        plan = plan_for(options, settings)
-    except UsageError:
-        return options
-    if plan.language != "python" or not plan.setup:
-        return options
-    files = TreeFiles(options.trees, options.base.tree)
-    if workspace == "local" and has_packages([each.text for each in plan.setup], files):
-        return options
-    plan, folder = replace(plan, alternatives=()), _folder(plan, options, settings)
+    folder = _folder(plan, options, settings)
     if folder.resolve().is_relative_to(options.repository.root.resolve()):
         options.say(f"No environment was set up, since the cache, {cache_folder()}, is in the repository.")
         return options
@@ -79,7 +71,7 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
         if not _may_set_up(plan, options, settings, kind):
             options.say("No environment was set up, so tests may not run.")
             return options
-        options.say("Setting up a Python environment for the tests, once.")
+        options.say("Setting up a Python environment for the tests, once")
         try:
             locks = cache_folder() / "locks"
             locks.mkdir(parents=True, exist_ok=True)
@@ -92,6 +84,28 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
             return options
     os.utime(folder / READY)
     return replace(options, environment=folder / FILES / "venv")
+
+
+def needs_set_up(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> bool:
+    """Return whether `add_environment` would have to set up an environment first."""
+    plan = _find_plan(options, settings, workspace)
+    return plan is not None and not (_folder(plan, options, settings) / READY).exists()
+
+
+def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> Plan | None:
+    """Return the plan for an environment; None if the project needs none, or none can be planned."""
+    if project_python(options):
+        return None
+    try:
+        plan = plan_for(options, settings)
+    except UsageError:
+        return None
+    if plan.language != "python" or not plan.setup:
+        return None
+    files = TreeFiles(options.trees, options.base.tree)
+    if workspace == "local" and has_packages([each.text for each in plan.setup], files):
+        return None
+    return replace(plan, alternatives=())
 
 
 def generated_archive(options: WorkspaceOptions) -> Path | None:

@@ -24,7 +24,7 @@ _COMMANDS = {
     "rust": "cargo test --offline",
 }
 # Without -q: together with a -q in the repository's addopts it would hide the counts.
-_COLLECT = f"python3 -m pytest --collect-only {OPTIONS}"
+_COLLECT = "--collect-only -p no:cacheprovider"
 _UNITTEST = "python3 -m unittest discover"
 _TEST = re.compile(r"(?:^|/)(?:tests?/.*|test[^/]*|[^/]*_test|conftest)\.py$")
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
@@ -75,16 +75,26 @@ def run_smoke_check(run: Run, plan: Plan, test: str = "") -> SmokeResult:
     return _exit_code(run, command)
 
 
-def _pytest(run: Run, command: str) -> SmokeResult:
-    done = run(_COLLECT, 2 * TIME)
+def collect_tests(run: Run, pytest: str) -> SmokeResult:
+    """Collect the tests of a command that calls pytest. They are imported, but not run."""
+    command = f"{pytest} {_COLLECT}"
+    done = run(command, 2 * TIME)
     found = _COLLECTED.findall(done.output)
     collected = int(next((number for number in found[-1] if number), 0)) if found else 0
     if done.code not in (0, 5) or not collected:
         bad = {word: int(number) for number, word in _COUNTS.findall(done.output.strip().rpartition("\n")[2])}
         errors = next((bad[word] for word in ("error", "errors") if word in bad), 0)
-        what = f"{collected} collected, {errors} files cannot be" if collected else "no tests could be collected"
+        what = f"{collected} collected, {errors} {'file' if errors == 1 else 'files'} cannot be" if collected else "no tests could be collected"
         lacking = "" if done.timed_out else done.output
-        return SmokeResult(what, _COLLECT, collected, 0, lacking=lacking, failing=done.code != 5)
+        return SmokeResult(what, command, collected, 0, lacking=lacking, failing=done.code != 5)
+    return SmokeResult(f"{collected} collected", command, collected)
+
+
+def _pytest(run: Run, command: str) -> SmokeResult:
+    found = collect_tests(run, command)
+    collected = found.collected
+    if found.passed == 0:  # none can run
+        return found
     done = run(_with_time_limit(command), TIME + 60)
     last = done.output.strip().rpartition("\n")[2]
     counts = {word.rstrip("s"): int(number) for number, word in _COUNTS.findall(last)}

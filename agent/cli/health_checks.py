@@ -8,19 +8,20 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aci.docker.base_image import DEFAULT_IMAGE
+from agent.cli.workspace_checks import Finding, Notify, check_workspace
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
 from agent.limits.run_budget import SMALLEST_OUTPUT, dollars
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
 if TYPE_CHECKING:
     from aci.docker.leftover_cleanup import CleanupResult
+    from aci.repository.user_repository import Repository
     from agent.models.base import Model
 
 QUESTION = "Answer with the one word: yes"
@@ -31,30 +32,22 @@ LEAST_DISK = 2.0
 """Minimum free disk space in GiB, for a base image layer, a tree store and tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    name: str
-    ok: bool
-    found: str
-    fix: str = ""
-    code: int = WorkspaceError.code
-    """The exit code of a run that fails for this reason."""
+def run_health_checks(
+    settings: Settings,
+    source: Repository | None = None,
+    ask: bool = False,
+    collect: bool = False,
+    notify: Notify = lambda event: None,
+) -> Iterator[Finding]:
+    """Check everything that a run needs, in the order in which the run uses it.
 
-
-LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")
-
-
-def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
-    """Check everything that a run needs, in the order in which the run uses it. If `ask` is true, the model is sent a
-    request, which is billed."""
+    The environment is that of the repository `source`. If `ask` is true, the model is sent a request, which is billed;
+    `collect` is explained at `check_workspace`. `notify` is called with checks that take a while.
+    """
     settings = choose_workspace(settings, lambda text: None)
-    findings = [_system(), _git(), _state(settings.state)]
-    if settings.workspace == "docker":
-        findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
-    else:
-        is_sandboxed = settings.workspace == "sandbox"
-        findings += [_sandbox() if is_sandboxed else LOCAL, _python(Path.cwd())]
-    return findings + _model(settings, ask)
+    yield from (_system(), _git(), _state(settings.state))
+    yield from check_workspace(settings, source, collect, notify)
+    yield from _model(settings, ask, notify)
 
 
 def clean_up() -> tuple[list[CleanupResult], str]:
@@ -108,97 +101,26 @@ def _state(state: Path) -> Finding:
     )
 
 
-def _python(folder: Path) -> Finding:
-    """Report the Python that runs the tests of the repository in a folder without a container."""
-    from aci.host.project_python import find_project_python
-    from aci.host.sandbox_process import sandbox_error
-    from aci.repository.user_repository import Repository
-
-    program = shutil.which("python3") or shutil.which("python") or ""
-    is_made = bool(program) and not sandbox_error()
-    made = "; a project without an environment gets one, which is set up once" if is_made else ""
-    other = Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
-    try:
-        source = Repository.open(folder)
-    except SweAgentError:
-        return other
-
-    def is_tracked(path: str) -> bool:
-        return any(source.file(name, "HEAD") is not None for name in (path, f"{path}/pyvenv.cfg"))
-
-    found = find_project_python(source.root, os.environ, is_tracked)
-    return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip()) if found else other
-
-
-def _sandbox() -> Finding:
-    """Report whether a sandbox works here, and which limits it does not have."""
-    from aci.host.sandbox_process import sandbox_error
-    from aci.host.systemd_scope import systemd_run
-
-    if error := sandbox_error():
-        return Finding("workspace", False, error.message, error.fix)
-    limits = "memory is limited for each process, not in total; CPU time is not limited; files by their total size"
-    if systemd_run():
-        limits = "memory, processes and CPUs are limited in total by a systemd scope; files by their total size"
-    return Finding("workspace", True, f"bubblewrap sandbox: {limits}")
-
-
-def _docker(image: str) -> list[Finding]:
-    from docker.errors import DockerException, ImageNotFound
-
-    from aci.docker.docker_daemon import connect
-
-    try:
-        daemon = connect()
-    except WorkspaceError as error:
-        return [Finding("docker", False, error.message, error.fix)]
-    findings = [Finding("docker", True, f"daemon {daemon.client.version()['Version']} at {daemon.address}")]
-    try:
-        findings.append(_seccomp(daemon.client.info(), daemon.is_podman()))
-        daemon.client.images.get(image)
-        findings.append(Finding("image", True, f"{image} is present"))
-    except ImageNotFound:
-        findings.append(Finding("image", True, f"{image} is not present; `fix` pulls it"))
-    except DockerException as error:
-        findings.append(Finding("image", False, str(error).splitlines()[0][:120], "Name another with --image."))
-    finally:
-        daemon.client.close()
-    return findings
-
-
-def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:
-    """Report the seccomp profile of containers; a daemon that accepts no profile uses its own."""
-    from aci.docker.container_limits import has_seccomp_profile
-
-    if not any(str(option).startswith("name=seccomp") for option in info.get("SecurityOptions") or ()):
-        fix = "Use a kernel and a daemon with seccomp support."
-        return Finding("seccomp", False, "the daemon does not filter system calls of containers", fix)
-    own = "the daemon's own profile, which may allow AF_VSOCK, AF_ALG and io_uring"
-    if is_podman:
-        return Finding("seccomp", True, f"{own}: Podman accepts no profile from its clients")
-    if not has_seccomp_profile():
-        return Finding("seccomp", True, f"{own}: the profile of swe-agent is for x86-64 and ARM64")
-    return Finding("seccomp", True, "the profile of swe-agent: no AF_VSOCK, AF_ALG, io_uring")
-
-
-def _model(settings: Settings, ask: bool) -> list[Finding]:
+def _model(settings: Settings, ask: bool, notify: Notify) -> Iterator[Finding]:
     from agent.models.base import load_model
 
     if not settings.model:
         none = "no model is configured; `fix` uses the strategy `templates`, which needs none"
-        return [Finding("model", not ask, none, "Name one with --model.", ConfigError.code)]
+        yield Finding("model", not ask, none, "Name one with --model.", ConfigError.code)
+        return
     try:
         limits = {name: min(PATIENCE, getattr(settings, name)) for name in ("first_timeout", "model_timeout")}
         model = load_model(settings.model, settings.model_copy(update=limits))
     except SweAgentError as error:
-        return [Finding("model", False, error.message, error.fix, error.code)]
+        yield Finding("model", False, error.message, error.fix, error.code)
+        return
     window = f"{model.window:,} tokens of context" if model.window else "context window unknown"
-    findings = [
-        Finding("model", True, f"{model.name}: {window}, replies up to {model.max_output:,} tokens"),
-        _price(model, settings),
-        *_key(model, settings),
-    ]
-    return [*findings, _answer(model)] if ask else findings
+    yield Finding("model", True, f"{model.name}: {window}, replies up to {model.max_output:,} tokens")
+    yield _price(model, settings)
+    yield from _key(model, settings)
+    if ask:
+        notify(ProgressEvent("action", "main", f"waiting for an answer of {model.name}"))
+        yield _answer(model)
 
 
 def _price(model: Model, settings: Settings) -> Finding:

@@ -83,7 +83,7 @@ class Console:
 
     def _show_activities(self) -> None:
         for branch, doing in self._activities.current():
-            self._line(branch, "", f"{one_line(doing.what)} ({self._activities.seconds(doing):.0f}s)")
+            self._line(branch, "", doing.what, f"({self._activities.seconds(doing):.0f}s)")
 
     @contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:

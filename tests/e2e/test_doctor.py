@@ -117,7 +117,7 @@ def test_hanging_model_has_shorter_timeout_than_in_run(user, monkeypatch):
         settings = Settings(model="openai/mine", models={"openai/mine": table}, state=user.home, workspace="local")
         with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
             warnings.simplefilter("ignore")
-            results = pool.submit(health_checks.run_health_checks, settings, True).result()
+            results = pool.submit(lambda: list(health_checks.run_health_checks(settings, ask=True))).result()
     assert (settings.first_timeout, settings.model_timeout) == (1800, 300)
     (answered,) = [finding for finding in results if finding.name == "answer"]
     assert not answered.ok

@@ -1,25 +1,39 @@
-"""Check git, Docker, disk, model and settings."""
+"""Check git, Docker, disk, model, settings and the repository."""
 
 from __future__ import annotations
 
+import sys
+from itertools import chain
 from typing import Annotated
 
 import typer
 
+from aci.observation.untrusted_text import one_line
+from aci.repository.user_repository import Repository
 from agent.cli import shared_options as options
 from agent.cli.health_checks import clean_up, run_health_checks
+from agent.cli.workspace_checks import Finding
 from agent.config.settings import load_settings
+from agent.console.run_display import Console
+from trajectories.errors import NoRepository, SweAgentError
 
 
 def command(
     model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
     ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Also collect the tests without isolation, or after a set-up.")
+    ] = False,
     clean: Annotated[
         bool, typer.Option("--clean", help="Remove leftovers of dead runs: containers, images, locks, folders.")
     ] = False,
     json: options.Json = False,
 ) -> int:
-    """Check git, Docker, disk, model and settings, and show how to fix each problem.
+    """Check git, Docker, disk, model, settings and the repository, and show how to fix each problem.
+
+    In a repository, the checks cover the image or the Python that `fix` would use there, whether a registry offers the
+    image if it is not present, and whether pytest can collect the tests. Collecting imports the tests, so it happens
+    where that is isolated and needs no set-up first; with --collect in any case.
 
     The model checks cover whether the model is known, its price, its context window and where its key is stored; with
     --ask, also whether it answers. Exit codes: 0 all checks pass, 3 fix settings, key or price, 5 fix this machine.
@@ -30,18 +44,40 @@ def command(
     """
     if clean:
         return _clean(json)
-    findings = run_health_checks(load_settings(model=model), ask)
+    source, found = _find_repository()
+    settings = load_settings(source.file(".swe-agent.toml") or b"" if source else b"", model=model)
+    progress = Console(json=json, plain=True)
+    findings = []
+    with progress.heartbeat():
+        for finding in chain([found], run_health_checks(settings, source, ask, collect, progress.happening)):
+            findings.append(finding)
+            if not json:
+                _print(finding)
     if json:
         from json import dumps
 
         typer.echo(dumps({"checks": [{"name": f.name, "ok": f.ok, "found": f.found, "fix": f.fix} for f in findings]}))
-    else:
-        for finding in findings:
-            mark = typer.style("ok  ", fg="green") if finding.ok else typer.style("FAIL", fg="red")
-            typer.echo(f"{mark} {finding.name}: {finding.found}")
-            if not finding.ok:
-                typer.echo(f"     {finding.fix}")
     return min((finding.code for finding in findings if not finding.ok), default=0)
+
+
+def _find_repository() -> tuple[Repository | None, Finding]:
+    """Return the repository of the current folder, if there is one, and the result of this check."""
+    try:
+        source = Repository.open(".")
+    except NoRepository:
+        return None, Finding("repository", True, "none here; run `swe-agent doctor` in one to check its environment")
+    except SweAgentError as error:
+        return None, Finding("repository", False, error.message, error.fix, error.code)
+    return source, Finding("repository", True, f"{source.root}, {source.describe_source(None)}")
+
+
+def _print(finding: Finding) -> None:
+    """Print a finding at once, since a later one may take a while."""
+    mark = typer.style("ok  ", fg="green") if finding.ok else typer.style("FAIL", fg="red")
+    typer.echo(f"{mark} {finding.name}: {one_line(finding.found)}")
+    if not finding.ok:
+        typer.echo(f"     {one_line(finding.fix)}")
+    sys.stdout.flush()
 
 
 def _clean(json: bool) -> int:

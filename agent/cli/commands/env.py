@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -15,8 +12,6 @@ from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
     from aci.environments.environment import Environment, Plan
-    from aci.runtime.workspace import WorkspaceOptions
-    from agent.config.settings import Settings
 
 Verb = Literal["build", "list", "why", "prune"]
 
@@ -53,27 +48,28 @@ def command(
 def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None, json: bool, plain: bool) -> None:
     from aci.environments.environment import plan_for, propose_services
     from aci.observation.untrusted_text import clean_text
-    from agent.config.environment_options import environment_options
-    from agent.config.settings import load_settings, origins
+    from aci.repository.user_repository import Repository
+    from agent.cli.base_workspace import open_base
+    from agent.config.environment_options import services
+    from agent.config.settings import load_settings
     from agent.console.rich_terminal import clean_printer, console, waiting
+    from agent.instances.issue_input import repository_from
 
+    source = Repository.open(repository_from(repo))
+    settings = load_settings(source.file(".swe-agent.toml", base) or b"", image=image)
     with (
         waiting("Looking at the repository", plain or json) as progress,
-        _open_repository(repo, base, clean_printer(progress)) as found,
+        open_base(source, base, settings, clean_printer(progress)) as (options, environment),
     ):
-        source, options = found
-        own = source.file(".swe-agent.toml", base) or b""
-        settings = load_settings(own, image=image)
-        where = origins(own) | ({"image": "--image"} if image else {})
-        options_wanted = environment_options(settings, where)
-        plan = plan_for(options(settings), options_wanted)
+        options = replace(options, services=services(settings, source.name))
+        plan = plan_for(options, environment)
         document = _plan_json(plan)
-        document["services"] = [str(each) for each in propose_services(options(settings))]
+        document["services"] = [str(each) for each in propose_services(options)]
         if verb == "build":
             from aci.environments.environment import environment_for
 
             began = time.monotonic()
-            document["built"] = environment_for(options(settings), options_wanted)
+            document["built"] = environment_for(options, environment)
             document["seconds"] = round(time.monotonic() - began, 1)
     if json:
         _print_json(document)
@@ -81,34 +77,6 @@ def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None,
         console(plain).print(clean_text("\n".join([_why(plan), *document["services"]])))
     else:
         console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
-
-
-@contextmanager
-def _open_repository(
-    repo: str, base: str | None, say: Callable[[str], None]
-) -> Iterator[tuple[Any, Callable[[Settings], WorkspaceOptions]]]:
-    """Open the repository, and yield it with a function that returns the workspace options for given settings."""
-    from aci.repository.user_repository import Repository
-    from aci.runtime.workspace import WorkspaceOptions
-    from agent.config.environment_options import services
-    from agent.instances.issue_input import repository_from
-    from trajectories.git_store.trees import Trees
-
-    source = Repository.open(repository_from(repo))
-    with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
-        start = source.base(trees, base)
-
-        def options(settings: Settings) -> WorkspaceOptions:
-            return WorkspaceOptions(
-                source,
-                start,
-                trees,
-                **settings.limits,
-                services=services(settings, source.name),
-                say=say,
-            )
-
-        yield source, options
 
 
 def _plan_json(plan: Plan) -> dict[str, Any]:

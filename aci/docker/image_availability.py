@@ -1,0 +1,45 @@
+"""Whether an image can be pulled, and what works if it cannot."""
+
+from __future__ import annotations
+
+import re
+
+from aci.docker.docker_daemon import OTHER_WORKSPACE, Daemon, error_message
+
+PATIENCE = 5
+"""Seconds to wait for a registry's answer."""
+
+MOST_NAMED = 3
+_OURS = re.compile(r"swe-agent-(?:base|environment)/|swe-agent-test-|<none>")
+"""Images that runs made, which start from another one."""
+
+
+def registry_error(daemon: Daemon, image: str) -> str:
+    """Return why the daemon cannot find an image in its registry; empty if it can. Nothing is pulled."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException, Timeout
+
+    other = daemon.again()
+    other.client.api.timeout = PATIENCE
+    try:
+        other.client.images.get_registry_data(image)
+    except Timeout:
+        return f"no answer within {PATIENCE} s"
+    except (DockerException, RequestException) as error:
+        return error_message(error)
+    finally:
+        other.rest()
+    return ""
+
+
+def alternatives(daemon: Daemon, image: str) -> str:
+    """Return what works without a registry: images that are present, and other workspaces."""
+    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    tags = []
+    for each in daemon.client.api.images():  # one request, since an image may be removed meanwhile
+        named = [tag for tag in each["RepoTags"] or () if not _OURS.match(tag)]
+        tags += sorted(named, key=lambda tag: not tag.endswith(":latest"))[:1]
+    present = sorted(tags, key=lambda tag: (name not in tag, tag))[:MOST_NAMED]
+    others = f" (or {', '.join(present[1:])})" if present[1:] else ""
+    images = f"--image {present[0]}{others}, which is present; " if present else ""
+    return f"Without a registry: {images}--workspace {OTHER_WORKSPACE}; or `docker load` of the image."

@@ -1,0 +1,46 @@
+"""A base of the user's repository with its environment and a workspace, for commands that start no run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aci.environments.environment import EnvironmentOptions
+    from aci.repository.user_repository import Repository
+    from aci.runtime.workspace import Workspace, WorkspaceOptions
+    from agent.config.settings import Settings
+
+
+@contextmanager
+def open_base(
+    source: Repository, rev: str | None, settings: Settings, say: Callable[[str], None]
+) -> Iterator[tuple[WorkspaceOptions, EnvironmentOptions]]:
+    """Yield the options of a workspace and of its environment at `rev`, or at the working tree, as `fix` uses them."""
+    from aci.runtime.workspace import WorkspaceOptions
+    from agent.config.environment_options import environment_options
+    from agent.config.named_environment import option_source
+    from trajectories.git_store.trees import Trees
+
+    own = source.file(".swe-agent.toml", rev) or b""
+    with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
+        base = source.base(trees, rev)
+        options = WorkspaceOptions(source, base, trees, settings.image, say=say, **settings.limits)
+        yield options, environment_options(settings, option_source(settings, own))
+
+
+def open_in_environment(kind: str, options: WorkspaceOptions, environment: EnvironmentOptions) -> Workspace:
+    """Open a workspace of this kind with the environment of the base, which is built if it does not exist."""
+    from aci.environments.environment import environment_for
+    from aci.environments.host_environment import add_environment
+    from aci.runtime.workspace import open_workspace
+
+    if kind == "docker":
+        options = replace(options, image=environment_for(options, environment))
+    else:
+        options = add_environment(options, environment, kind)
+    return open_workspace(kind, options)
