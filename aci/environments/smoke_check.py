@@ -84,7 +84,8 @@ def collect_tests(run: Run, pytest: str) -> SmokeResult:
     if done.code not in (0, 5) or not collected:
         bad = {word: int(number) for number, word in _COUNTS.findall(done.output.strip().rpartition("\n")[2])}
         errors = next((bad[word] for word in ("error", "errors") if word in bad), 0)
-        what = f"{collected} collected, {errors} {'file' if errors == 1 else 'files'} cannot be" if collected else "no tests could be collected"
+        files = "1 file" if errors == 1 else f"{errors} files"
+        what = f"{collected} collected, {files} cannot be" if collected else "no tests could be collected"
         lacking = "" if done.timed_out else done.output
         return SmokeResult(what, command, collected, 0, lacking=lacking, failing=done.code != 5)
     return SmokeResult(f"{collected} collected", command, collected)

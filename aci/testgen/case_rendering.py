@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aci.performance.target_function import Function
 from aci.repository.patch import is_test
+from aci.testgen.case_names import case_name
 from aci.testgen.module_exerciser import CaseOutcome, format_assertion
 from aci.testgen.usage_mining import free_names
 
@@ -26,9 +27,10 @@ HELPERS = {
 HOOKS = ("test", "Test", "setup", "setUp", "teardown", "tearDown", "pytest_", "load_tests")
 """Prefixes of names that test runners look for in a test file."""
 DOCSTRING = """\
-\"\"\"The current behaviour of {what}, recorded by `swe-agent test`.
+\"\"\"Tests that pin today's behaviour of {what}, written by `swe-agent test`.
 
-It has not been reviewed: a failing test shows that the behaviour has changed, not that it was right before.
+No one has confirmed that it is right: a failing test shows that the behaviour has changed, not
+that it was right before.
 \"\"\"
 """
 
@@ -45,11 +47,8 @@ class NamedTest:
 
 def name_tests(found: Sequence[CaseOutcome]) -> list[NamedTest]:
     """Return the tests in the order of their subjects, each with a unique name."""
-    stems = []
-    for seen in sorted(found, key=lambda one: (one.case.about, one.kind, len(one.case.lines), one.case.call)):
-        words = re.sub(r"\W+", "_", seen.case.about.replace("__", "")).strip("_").lower() or "call"
-        stem = f"test_{words}_raises_{seen.error.lower()}" if seen.kind == "raised" else f"test_{words}"
-        stems.append((stem, seen))
+    ordered = sorted(found, key=lambda one: (one.case.about, one.kind, len(one.case.lines), one.case.call))
+    stems = [(case_name(seen), seen) for seen in ordered]
     several = Counter(stem for stem, _ in stems)
     taken = {stem for stem, count in several.items() if count == 1}
     tests = []

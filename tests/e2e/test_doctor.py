@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.cli import health_checks
+from agent.cli import health_checks, workspace_checks
 from agent.config.settings import Settings
+from tests.conftest import IMAGE
 from tests.e2e.conftest import answer
 from tests.endpoint import Answer, Endpoint, Tokens
 
@@ -150,6 +151,93 @@ def test_clean_reports_removed_files(user, tmp_path):
     assert "There was nothing to remove." in user.run("doctor", "--clean").stdout
 
 
+def test_known_findings_are_shown_before_model_answers(user, monkeypatch):
+    asked = []
+
+    def answer_late(model):
+        asked.append(model)
+        return health_checks.Finding("answer", True, "late")
+
+    monkeypatch.setattr(health_checks, "_answer", answer_late)
+    settings = Settings(model=user.script(answer("yes")), state=user.home, workspace="local")
+    names = [(finding.name, bool(asked)) for finding in health_checks.run_health_checks(settings, ask=True)]
+    assert names[-1] == ("answer", True)
+    assert {asked for _, asked in names[:-1]} == {False}
+
+
+def test_folder_without_repository_is_no_failure(user):
+    code, results = checks(user)
+    assert code == 0
+    assert "run `swe-agent doctor` in one" in results["repository"]["found"]
+    assert "tests" not in results
+
+
+def checks_in(repository, machine, *flags):
+    """Return the checks of `doctor` in a repository."""
+    result = machine.json("doctor", *flags, cwd=repository)
+    return result["returncode"], {check["name"]: check for check in result["checks"]}
+
+
+def test_local_workspace_collects_tests_on_request_only(user, calculator):
+    (calculator / "conftest.py").write_text("open('../imported', 'w').close()\n")
+    test = ["config", "set", "test", "python -m pytest"]
+    assert user.run(*test).returncode == 0
+    code, results = checks_in(calculator, user)
+    assert code == 0
+    assert results["repository"]["found"] == f"{calculator}, the working tree"
+    assert "`swe-agent doctor --collect` collects them" in results["tests"]["found"]
+    code, results = checks_in(calculator, user, "--collect")
+    assert (code, results["tests"]["found"]) == (0, "1 collected (`python -m pytest`)")
+
+
+def test_tests_that_cannot_be_collected_are_a_failure(user, calculator):
+    (calculator / "tests" / "test_more.py").write_text("import nothing_such\n")
+    user.run("config", "set", "test", "python -m pytest")
+    completed = user.run("doctor", "--collect", cwd=calculator)
+    assert completed.returncode == 5
+    assert "FAIL tests: 1 collected, 1 file cannot be: ModuleNotFoundError: No module named 'nothing_such'" in (
+        completed.stdout
+    )
+
+
+@pytest.mark.docker
+def test_docker_check_uses_plan_of_fix(user, calculator):
+    (calculator / "pyproject.toml").write_text('[project]\nname = "calc"\nrequires-python = "==3.11.*"\n')
+    user.run("config", "set", 'images."python3.11"', "localhost:1/eleven:1")
+    user.extra |= {"SWE_AGENT_WORKSPACE": "docker", "SWE_AGENT_IMAGE": ""}
+    why = user.json("env", "why", "--repo", str(calculator))
+    assert why["image"] == "localhost:1/eleven:1"
+    results = checks_in(calculator, user)[1]
+    assert results["image"]["found"] == f"{why['image']} is not present; `fix` pulls it. {why['reasons'][0]}"
+    assert results["environment"]["found"].startswith("not set up yet; `fix` does it, once, with ")
+
+
+@pytest.mark.docker
+def test_tests_are_collected_in_present_image(user, calculator):
+    user.extra |= {"SWE_AGENT_WORKSPACE": "docker", "SWE_AGENT_IMAGE": IMAGE}
+    code, results = checks_in(calculator, user)
+    assert code == 0, results
+    assert results["image"]["found"].startswith(f"{IMAGE} is present. ")
+    assert results["tests"]["found"].startswith("1 collected")
+    assert "registry" not in results
+
+
+@pytest.mark.docker
+def test_missing_image_and_silent_registry_are_reported(user, calculator, issue_file):
+    user.extra |= {"SWE_AGENT_WORKSPACE": "docker", "SWE_AGENT_IMAGE": "localhost:1/python:3.14"}
+    code, results = checks_in(calculator, user)
+    assert code == 5
+    assert "localhost:1/python:3.14 is not present; `fix` pulls it." in results["image"]["found"]
+    assert not results["registry"]["ok"]
+    assert results["registry"]["found"].startswith("localhost:1/python:3.14 cannot be pulled: ")
+    assert "--workspace sandbox" in results["registry"]["fix"]
+    assert "the image is pulled or set up first" in results["tests"]["found"]
+    completed = user.run("fix", "--repo", str(calculator), "--issue-file", issue_file)
+    assert completed.returncode == 5
+    assert "cannot be pulled" in completed.stdout + completed.stderr
+    assert "Without a registry: --image " in completed.stdout + completed.stderr
+
+
 @pytest.mark.docker
 def test_seccomp_profile_is_reported(user):
     user.extra["SWE_AGENT_WORKSPACE"] = "docker"
@@ -165,6 +253,6 @@ def test_seccomp_profile_is_reported(user):
     ],
 )
 def test_daemon_without_seccomp_profile_is_reported(options, is_podman, message):
-    results = health_checks._seccomp({"SecurityOptions": options}, is_podman)
+    results = workspace_checks._seccomp({"SecurityOptions": options}, is_podman)
     assert message in results.found
     assert results.ok == bool(options)

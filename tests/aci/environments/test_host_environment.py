@@ -21,6 +21,7 @@ from aci.environments.host_environment import (
     _relocated,
     _remove_oldest,
     add_environment,
+    needs_set_up,
 )
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
@@ -71,6 +72,7 @@ def test_other_projects_get_no_environment(make_options: MakeOptions, files: dic
     asked: list[object] = []
     options = make_options(files, may_set_up=lambda *question: asked.append(question))
     assert add_environment(options, SETTINGS, "sandbox") is options
+    assert not needs_set_up(options, SETTINGS)
     assert asked == []
 
 
@@ -97,7 +99,9 @@ def test_complete_environment_is_used_again(make_options: MakeOptions) -> None:
     assert folder.is_relative_to(cache_folder())
     (folder / FILES / "venv").mkdir(parents=True)
     assert add_environment(options, SETTINGS, "sandbox") is options, "it is not complete"
+    assert needs_set_up(options, SETTINGS)
     (folder / READY).touch()
+    assert not needs_set_up(options, SETTINGS)
     os.utime(folder / READY, (1, 1))
     found = add_environment(options, SETTINGS, "sandbox")
     assert found == replace(options, environment=folder / FILES / "venv")

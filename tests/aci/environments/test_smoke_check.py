@@ -12,7 +12,7 @@ import pytest
 from aci.environments import smoke_check
 from aci.environments.environment_plan import Plan
 from aci.environments.setup_container import SetupResult
-from aci.environments.smoke_check import Run, run_smoke_check
+from aci.environments.smoke_check import Run, collect_tests, run_smoke_check
 
 
 @pytest.fixture
@@ -87,6 +87,21 @@ def test_shorter_time_limit_is_reported() -> None:
 
 def run_that_prints(output: str, code: int = 0) -> Run:
     return lambda command, seconds: SetupResult(command, code, output, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "summary", "failing"),
+    [
+        ("3 tests collected in 0.1s", 0, "3 collected", False),
+        ("no tests collected in 0.1s", 5, "no tests could be collected", False),
+        ("3 tests collected, 1 error in 0.1s\n1 error in 0.1s", 2, "3 collected, 1 file cannot be", True),
+        ("No module named pytest", 1, "no tests could be collected", True),
+    ],
+)
+def test_collection_is_reported(output: str, code: int, summary: str, failing: bool) -> None:
+    result = collect_tests(run_that_prints(output, code), "pytest tests")
+    assert (result.summary, result.failing) == (summary, failing)
+    assert result.command.startswith("pytest tests --collect-only")
 
 
 def test_absurd_numbers_are_ignored() -> None:
