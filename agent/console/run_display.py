@@ -79,11 +79,12 @@ class Console:
 
     def heartbeat(self) -> AbstractContextManager[None]:
         """Return a context in which a line says what is being done whenever nothing else is shown for a while."""
-        return heartbeat(self._show_activities)
+        return heartbeat(self._show_activity)
 
-    def _show_activities(self) -> None:
-        for branch, doing in self._activities.current():
-            self._line(branch, "", doing.what, f"({self._activities.seconds(doing):.0f}s)")
+    def _show_activity(self) -> None:
+        """Show the activity that started last; an earlier one may be what it is a part of."""
+        branch, doing = max(self._activities.current(), key=lambda each: each[1].since)
+        self._line(branch, "", doing.what, f"({self._activities.seconds(doing):.0f}s)")
 
     @contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:

@@ -112,14 +112,12 @@ def test_silent_log_shows_what_is_done(monkeypatch, capsys):
     assert re.search(r"^ +\d\.\ds trying edits: 3 \(0s\)$", output, re.MULTILINE)
 
 
-def test_silent_log_shows_each_branch(capsys):
+def test_silent_log_shows_what_started_last(capsys):
     console = Console(plain=True)
-    for branch in ("main/try-1", "main/try-2"):
-        console.happening(ProgressEvent("ask", branch, "coder"))
-    console._show_activities()
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("main/try-1 thinks (0s)")
-    assert second.endswith("main/try-2 thinks (0s)")
+    for branch, text in (("main", "prove"), ("proof", "Running the tests"), ("main", "finding the places")):
+        console.happening(ProgressEvent("action", branch, text))
+        console._show_activity()
+        assert capsys.readouterr().err.splitlines()[-1].endswith(f"{text} (0s)")
 
 
 def wait_for_output(capsys) -> str:
