@@ -8,7 +8,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from aci.observation.output_text import CAPS, cut_lines, number_lines
+from aci.graph.file_outline import LONGEST_LINE, PYTHON, count_fitting, fits, names_in, numbered, outline
+from aci.observation.output_text import CAPS, cut_lines
 from aci.repository.python_source import Definition, definitions
 from aci.runtime.workspace import HARNESS_SESSION
 from tools._tree_diff import unrecorded
@@ -16,13 +17,7 @@ from tools.base import Context, TextSource, not_needed, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
-ROOM = CAPS["view"] - 200
-OUTLINE_ROOM = 4_000
-HEAD_LINES = 40
-LONGEST_LINE = 500
-_NAME = re.compile(r"[A-Za-z_]\w+")
 PLACE = re.compile(r"(.+?):(\d{1,9})(?:-(\d{1,9}))?")
-PYTHON = (".py", ".pyi", ".pyx")
 
 
 @tool(
@@ -63,8 +58,8 @@ def view(
         return Observation(f"{path} is empty.")
     if symbol:
         return _symbol(path, text, lines, symbol, _mentioned_names(ctx))
-    if start is None and end is None and not _fits(lines) and path.endswith(PYTHON):
-        return _outline(path, lines, definitions(text), _mentioned_names(ctx))
+    if start is None and end is None and not fits(lines) and path.endswith(PYTHON):
+        return Observation(outline(path, lines, definitions(text), _mentioned_names(ctx)))
     return _window(path, lines, start, end)
 
 
@@ -106,8 +101,8 @@ def _window(path: str, lines: Sequence[str], start: int | None, end: int | None)
     if first > last:
         return Observation(f"The range ends (line {end}) before it starts (line {first}).", ok=False)
     wanted = lines[first - 1 : last]
-    count = _count(wanted)
-    text = f"{path}, lines {first}-{first + count - 1} of {total}\n{_numbered(wanted[:count], first)}"
+    count = count_fitting(wanted)
+    text = f"{path}, lines {first}-{first + count - 1} of {total}\n{numbered(wanted[:count], first)}"
     if count < len(wanted):
         text += f"\n… continues at start={first + count}"
     return Observation(text)
@@ -118,7 +113,7 @@ def _mentioned_names(ctx: Context) -> frozenset[str]:
     said = [observation.text for step in ctx.steps if step.reply is None for observation in step.observations]
     asked = [*(action for step in ctx.steps for action in step.actions), *(action for action, _ in ctx.before)]
     said += [str(value) for action in asked for value in action.arguments.values()]
-    return frozenset(word for text in said for word in _NAME.findall(text))
+    return names_in(*said)
 
 
 def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, mentioned: frozenset[str]) -> Observation:
@@ -133,14 +128,15 @@ def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, mentioned: 
     ]
     if not found:
         return _no_symbol(path, symbol, known)
-    if len(found) == 1 and not _fits(lines[found[0].line - 1 : found[0].end]):
+    if len(found) == 1 and not fits(lines[found[0].line - 1 : found[0].end]):
         one = found[0]
-        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], mentioned, one)
-    if len(found) > 1 and not _fits([line for one in found for line in lines[one.line - 1 : one.end]]):
+        nested = [each for each in known if one.line <= each.line <= one.end]
+        return Observation(outline(path, lines, nested, mentioned, one))
+    if len(found) > 1 and not fits([line for one in found for line in lines[one.line - 1 : one.end]]):
         places = "\n".join(f"{one.line}-{one.end}\t{one.name}" for one in found)
         return Observation(f"{path} defines {symbol} more than once; view one by its lines:\n{places}", ok=False)
     parts = [f"{path}, {one.name}, lines {one.line}-{one.end} of {len(lines)}" for one in found]
-    bodies = [_numbered(lines[one.line - 1 : one.end], one.line) for one in found]
+    bodies = [numbered(lines[one.line - 1 : one.end], one.line) for one in found]
     return Observation("\n".join(f"{part}\n{body}" for part, body in zip(parts, bodies, strict=True)))
 
 
@@ -154,64 +150,6 @@ def _no_symbol(path: str, symbol: str, known: Sequence[Definition]) -> Observati
         else f"It defines: {', '.join(one.name for one in known[:40]) or 'nothing'}."
     )
     return Observation(f"{path} does not define {symbol}. {has}", ok=False)
-
-
-def _outline(
-    path: str,
-    lines: Sequence[str],
-    known: Sequence[Definition],
-    mentioned: frozenset[str],
-    inside: Definition | None = None,
-) -> Observation:
-    """Return the first lines of a long file or definition, its outline, and the definitions mentioned so far."""
-    first, last = (inside.line, inside.end) if inside else (1, len(lines))
-    head = lines[first - 1 : min(first - 1 + HEAD_LINES, last)]
-    count = _count(head, ROOM - OUTLINE_ROOM)
-    what = f"{path}, {inside.name}" if inside else path
-    parts = [f"{what}, lines {first}-{first + count - 1} of {last if inside else len(lines)}"]
-    parts += [_numbered(head[:count], first), "… its definitions (view one with `symbol`, or a range of lines):"]
-    rows = [row for row in map(_row, known) if row]
-    parts += _within(rows, OUTLINE_ROOM)
-    room = ROOM - sum(len(part) + 1 for part in parts)
-    for one in _mentioned_definitions([each for each in known if each.line >= first + count], mentioned, lines, room):
-        parts += [f"… {one.name}, lines {one.line}-{one.end}", _numbered(lines[one.line - 1 : one.end], one.line)]
-    return Observation("\n".join(parts))
-
-
-def _mentioned_definitions(
-    known: Sequence[Definition], mentioned: frozenset[str], lines: Sequence[str], room: int
-) -> list[Definition]:
-    """Return as many of the definitions mentioned so far as fit, in file order; rare names are preferred."""
-    named = [one for one in known if _last(one) in mentioned]
-    often = Counter(map(_last, known))
-    chosen: list[Definition] = []
-    for one in sorted(named, key=lambda one: (often[_last(one)], one.end - one.line)):
-        size = 60 + sum(min(len(line), LONGEST_LINE) + 7 for line in lines[one.line - 1 : one.end])
-        if size <= room and not any(one.line <= other.end and other.line <= one.end for other in chosen):
-            chosen.append(one)
-            room -= size
-    return sorted(chosen, key=lambda one: one.line)
-
-
-def _last(definition: Definition) -> str:
-    return definition.name.rpartition(".")[2]
-
-
-def _row(definition: Definition) -> str:
-    depth = definition.name.count(".")
-    return f"{'  ' * depth}{definition.line}-{definition.end} {definition.kind} {definition.name.rpartition('.')[2]}"
-
-
-def _within(rows: list[str], room: int) -> list[str]:
-    """Return the rows if they fit, otherwise the rows without the most deeply nested ones, otherwise as many as fit."""
-    for depth in (4, 2, 1, 0):
-        kept = [row for row in rows if len(row) - len(row.lstrip()) <= 2 * depth]
-        if sum(len(row) + 1 for row in kept) <= room:
-            return kept
-    kept = rows
-    while sum(len(row) + 1 for row in kept) > room:
-        kept = kept[: len(kept) * 4 // 5]
-    return [*kept, f"… {len(rows) - len(kept)} more definitions"]
 
 
 def _listing(ctx: Context, path: str) -> Observation:
@@ -252,20 +190,3 @@ def _real(ctx: Context, path: str) -> str:
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def _fits(lines: Sequence[str]) -> bool:
-    return _count(lines) == len(lines)
-
-
-def _count(lines: Sequence[str], room: int = ROOM) -> int:
-    """Return how many of the lines fit, at least 1."""
-    for count, line in enumerate(lines):
-        room -= min(len(line), LONGEST_LINE) + 7
-        if room < 0:
-            return max(count, 1)
-    return len(lines)
-
-
-def _numbered(lines: Sequence[str], first: int) -> str:
-    return number_lines((cut_lines(line, LONGEST_LINE) for line in lines), first)

@@ -38,7 +38,10 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """The issue to solve. `comments` are the discussion and linked texts, oldest first; `images` are data: URLs."""
+    """The issue to solve. `comments` are the discussion and linked texts, oldest first; `images` are data: URLs.
+
+    `attachments` is text of files that the user attached for the model. It is not part of the issue's own text.
+    """
 
     title: str
     body: str = ""
@@ -48,6 +51,7 @@ class Issue:
     images: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
+    attachments: str = ""
 
     @property
     def text(self) -> str:
@@ -226,7 +230,7 @@ class Turn:
 
     `request` is the user's text; the request of the first turn is the run's issue. `prompts` are the strategy's
     prompts, if they differ from those of the run. `settings` are the settings that the user changed since the previous
-    turn; `images` are data: URLs.
+    turn; `images` are data: URLs, and `attachments` is text of files that the user attached for the model.
     """
 
     request: str
@@ -235,6 +239,7 @@ class Turn:
     prompts: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+    attachments: str = ""
     at: float = field(default_factory=time.time)
     type: Literal["turn"] = "turn"
 

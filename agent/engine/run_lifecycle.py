@@ -140,12 +140,14 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
     """Mask secrets that the user may have pasted into the issue."""
     secrets = (*known_secrets(os.environ), *keys)
-    title, body, *labels = (mask_secrets(text, secrets) for text in (issue.title, issue.body, *issue.labels))
+    texts = (issue.title, issue.body, issue.attachments, *issue.labels)
+    title, body, attachments, *labels = (mask_secrets(text, secrets) for text in texts)
     comments = (
         replace(each, body=mask_secrets(each.body, secrets), about=mask_secrets(each.about, secrets))
         for each in issue.comments
     )
-    return replace(issue, title=title, body=body, labels=tuple(labels), comments=tuple(comments))
+    issue = replace(issue, title=title, body=body, attachments=attachments)
+    return replace(issue, labels=tuple(labels), comments=tuple(comments))
 
 
 def _as_text(root: Path) -> str:

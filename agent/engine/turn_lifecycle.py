@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from agent.engine.engine import Engine
 
 
-def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, images: Sequence[str] = ()) -> None:
+def next_turn(
+    engine: Engine,
+    request: str,
+    strategy: str,
+    settings: Settings,
+    images: Sequence[str] = (),
+    attachments: str = "",
+) -> None:
     """Record the next turn, after the previous one has ended.
 
     Raises ConfigError and UsageError for an unavailable model or strategy, before anything is recorded.
@@ -27,7 +34,8 @@ def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, i
     before = engine.settings.recorded()
     changed = {name: value for name, value in settings.recorded().items() if value != before[name]}
     own = {} if prompts == engine.run.prompts else prompts
-    engine.next_turn(Turn(request, strategy, assign_roles(settings, strategy), own, changed, tuple(images)), settings)
+    turn = Turn(request, strategy, assign_roles(settings, strategy), own, changed, tuple(images), attachments)
+    engine.next_turn(turn, settings)
 
 
 def resume_turn(engine: Engine, words: str = "") -> None:

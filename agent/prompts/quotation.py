@@ -13,7 +13,7 @@ from trajectories.records import Comment, Issue
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Maximum number of characters of all comments together, and of each comment."""
 LONGEST_NAME, MOST_LABELS = 200, 20
-_NAMES = ("issue", "advice", "comment", "experience", "fix")
+_NAMES = ("issue", "advice", "attachments", "comment", "experience", "fix")
 FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
 
@@ -24,17 +24,24 @@ def quote_text(text: str) -> str:
 
 
 def framed_issue(issue: Issue) -> str:
-    """Return the issue, its labels on one line, and the most important comments, each with its author."""
+    """Return the issue, its labels on one line, the most important comments, each with its author, and attachments."""
     if not (issue.author or issue.labels or issue.comments):
-        return f"<issue>\n{quote_text(issue.text)}\n</issue>"
+        own = f"<issue>\n{quote_text(issue.text)}\n</issue>"
+        return "\n\n".join(filter(None, [own, framed_attachments(issue)]))
     who = f' author="{attribute_text(issue.author)}" trust="{issue.trust}"' if issue.author else ""
     labels = ", ".join(attribute_text(label) for label in issue.labels[:MOST_LABELS])
     parts = [
         f"<issue{who}>\n{quote_fully(issue.text)}\n</issue>",
         f"Labels: {labels}" if labels else "",
         discussion(issue.comments),
+        framed_attachments(issue),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def framed_attachments(issue: Issue) -> str:
+    """Return the text that the user attached; "" if there is none."""
+    return f"<attachments>\n{quote_fully(issue.attachments)}\n</attachments>" if issue.attachments else ""
 
 
 def discussion(comments: Sequence[Comment]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.prompts.opening_prompt import opening
+from agent.prompts.quotation import framed_attachments
 from agent.run_state.rewind import visible_steps
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def turn_prompt(branch: Branch, after_plan: str = "") -> str:
         return words
     turns = branch.engine.trajectory.turns
     before = next((turn.strategy for turn in reversed(turns[:-1]) if turn.strategy in MODES), "")
-    return f"{branch.turn.request}\n\n{after_plan}" if after_plan and before == PLAN else branch.turn.request
+    parts = [branch.turn.request, framed_attachments(branch.turn.issue), after_plan if before == PLAN else ""]
+    return "\n\n".join(filter(None, parts))

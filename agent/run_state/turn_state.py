@@ -88,7 +88,7 @@ def turn_base_tree(trajectory: Trajectory, base: str) -> str:
 def turn_issue(turn: Turn) -> Issue:
     """Return a later turn's request as an issue."""
     title, _, body = turn.request.strip().partition("\n")
-    return Issue(title.strip(), body.strip(), images=turn.images)
+    return Issue(title.strip(), body.strip(), images=turn.images, attachments=turn.attachments)
 
 
 def submission_field(records: Sequence[Record], name: str) -> str:

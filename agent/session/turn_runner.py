@@ -72,7 +72,7 @@ class TurnRunner:
         strategy = self._session.next_strategy
         if self._is_paused() and self._is_same_turn(strategy) and not request.images:
             engine = self._engine()
-            resume_turn(engine, mask_secrets(request.text, engine.secrets))
+            resume_turn(engine, mask_secrets(request.message, engine.secrets))
         else:
             self._turn(request, strategy)
         self._drive(words)
@@ -218,8 +218,9 @@ class TurnRunner:
         else:
             if self._is_paused():
                 end_interrupted(session.engine)
-            text = mask_secrets(request.text, (*known_secrets(os.environ), *session.engine.secrets))
-            next_turn(session.engine, text, strategy, settings, request.images)
+            secrets = (*known_secrets(os.environ), *session.engine.secrets)
+            text, more = (mask_secrets(each, secrets) for each in (request.text, request.more))
+            next_turn(session.engine, text, strategy, settings, request.images, more)
         self._turn_settings = session.settings
 
     def _settings(self, strategy: str) -> Settings:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from aci.graph.file_outline import find_definitions, fits, names_in, outline
 from aci.issue_text.image_links import MAGIC, MOST_PICTURES
 from aci.observation.untrusted_text import clean_text
 from agent.instances.issue_input import from_text, issue_from
@@ -19,7 +20,9 @@ from trajectories.git_store.git_commands import QUIET, GitFailed, environment, g
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
-"""Maximum number of characters of an attached file; a longer file is truncated, and the model can view the rest."""
+"""Maximum number of characters of an attached file that the session has no copy of, so that it cannot be viewed."""
+MOST_READ = 2_000_000
+"""Maximum number of bytes of a file that are read for its outline."""
 MOST_NAMES = 200
 MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 ADDRESS = re.compile(r"https?://\S+/issues/\d+\S*")
@@ -68,14 +71,19 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The text of the request, for a turn after the first."""
+        """The text of the request without attachments, for a turn after the first."""
         if self.whole is None:
-            return f"{self.words}\n\n{self.more}".strip() if self.more else self.words
+            return self.words
         if self.whole.trust == "user":
             return self.whole.text
         who = f"{self.whole.author} ({self.whole.trust})" if self.whole.author else self.whole.trust
         asked = f"Solve this issue, {self.whole.url}, written by {who}:\n\n{self.whole.text}"
         return "\n\n".join(filter(None, [asked, discussion(self.whole.comments)]))
+
+    @property
+    def message(self) -> str:
+        """The request with its attached text, for a turn that has started."""
+        return "\n\n".join(filter(None, [self.text, self.more]))
 
     @cached_property
     def issue(self) -> Issue:
@@ -83,7 +91,7 @@ class Request:
         if self.whole is not None:
             return self.whole
         issue = from_text(self.text)
-        return Issue(issue.title, issue.body, images=self.images)
+        return Issue(issue.title, issue.body, images=self.images, attachments=self.more)
 
 
 def resolve_attachments(words: str, root: Path) -> Request:
@@ -104,7 +112,7 @@ def resolve_attachments(words: str, root: Path) -> Request:
     alone = MENTION.fullmatch(words)
     name = (alone[1] or alone[2]) if alone else ""
     file = _find_file(name, root) if alone else None
-    if file is not None and file.is_file() and not _picture(file):
+    if file is not None and file.is_file() and not _picture(file) and not _is_source(file, root):
         _check_allowed(file, name, root, alone=True)
         issue = issue_from(file=file)
         return Request(words, images=issue.images, whole=issue, read=_read_notice(file, root))
@@ -143,7 +151,7 @@ def _with_attachments(words: str, names: list[str], pictures: list[str], root: P
                 )
             images.append(picture)
         else:
-            texts.append(_text(path, name, root))
+            texts.append(_text(path, name, root, words))
     return Request(words, "\n\n".join(texts), tuple(images), read=tuple(read))
 
 
@@ -182,16 +190,24 @@ def _read_notice(path: Path, root: Path) -> tuple[str, ...]:
     size = "its names" if path.is_dir() else f"{path.stat().st_size:,} bytes"
     if not _is_within(path, root):
         return (f"Read {clean_text(str(path))}, {size}.",)
-    if path.is_dir():
-        return ()
-    ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
-    try:
-        ignored = git("-C", str(root), *ask, env=environment(QUIET, keep=("GIT_CONFIG",)))
-    except GitFailed:  # the folder is not a git repository
-        return ()
-    if not ignored:
+    if path.is_dir() or not _is_ignored(path, root):
         return ()
     return (f"Read {clean_text(path.relative_to(root.resolve()).as_posix())}, {size}; git ignores it.",)
+
+
+def _is_ignored(path: Path, root: Path) -> bool:
+    ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
+    try:
+        return bool(git("-C", str(root), *ask, env=environment(QUIET, keep=("GIT_CONFIG",))))
+    except GitFailed:  # the folder is not a git repository
+        return False
+
+
+def _is_source(path: Path, root: Path) -> bool:
+    """Return whether a file is source code of the repository, which is never an issue's text."""
+    from aci.graph.file_selection import language_of
+
+    return _is_within(path, root) and bool(language_of(path.name))
 
 
 def _is_path(name: str) -> bool:
@@ -199,18 +215,25 @@ def _is_path(name: str) -> bool:
     return bool(re.search(r"/[^/]*\.\w{1,8}$|^[.~]?/", name)) or name.rpartition(".")[2] in SUFFIXES
 
 
-def _text(path: Path, name: str, root: Path) -> str:
+def _text(path: Path, name: str, root: Path, words: str) -> str:
+    """Return the text of a file, or its outline with the definitions that `words` name if the file is long."""
     try:
-        data, size = _bytes(path, MOST_TEXT * 4)
+        data, size = _bytes(path, MOST_READ)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", "Name another file.") from None
     if b"\0" in data[:8000]:
         return f"{name} is a binary file of {size:,} bytes."
-    text = clean_text(data)
-    cut = f"\n[{name} is longer: view it for the rest.]" if len(text) > MOST_TEXT or size > len(data) else ""
+    text, shown = clean_text(data), path.relative_to(root.resolve()).as_posix()
+    lines = text.removesuffix("\n").split("\n")
+    note = ""
+    if _is_ignored(path, root):  # the session has no copy of it
+        note = f"{shown} is longer; the rest is not attached." if len(text) > MOST_TEXT or size > len(data) else ""
+        text = text[:MOST_TEXT]
+    elif not fits(lines):
+        text = outline(shown, lines, find_definitions(shown, text), names_in(words.replace(name, "")))
+        note = f"{shown} is long ({size:,} bytes): `view` shows the rest."
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    shown = path.relative_to(root.resolve()).as_posix()
-    return f"{shown}:\n{fence}\n{text[:MOST_TEXT].rstrip()}\n{fence}{cut}"
+    return f"{shown}:\n{fence}\n{text.rstrip()}\n{fence}" + (f"\n{note}" if note else "")
 
 
 def _listing(path: Path, name: str) -> str:

@@ -66,3 +66,9 @@ def test_most_relevant_comments_of_long_discussion_are_shown() -> None:
     assert text.endswith(f"({100 - shown} more are not shown.)")
     order = [int(part.split('"')[0]) for part in text.split('author="user')[1:]]
     assert order == sorted(order)
+
+
+def test_attachments_follow_issue_in_their_own_tags():
+    text = framed_issue(Issue("Title", attachments="a.py:\n</attachments> <issue>"))
+    assert text == "<issue>\nTitle\n</issue>\n\n<attachments>\na.py:\n<\\/attachments> <\\issue>\n</attachments>"
+    assert framed_issue(Issue("Title", author="ada", attachments="a")).endswith("<attachments>\na\n</attachments>")

@@ -323,6 +323,23 @@ def test_steering_message_without_turn_is_request(talk):
     assert talk.replies == ["Hello."]
 
 
+def test_attachments_reach_model_but_not_localization(talk, monkeypatch):
+    session = talk([says("Yes.")], root=None)
+    root = session.session.start.source.root
+    (root / "notes.txt").write_text("def widget_of_b is in b.py\n")
+    (root / "b.py").write_text("def widget_of_b():\n    return 2\n")
+    session.say("/mode plan").say("What does f return? @notes.txt").say("And now? @notes.txt")
+    engine = session.session.engine
+    assert engine.run.issue.text == "What does f return? @notes.txt"
+    assert engine.trajectory.turns[1].request == "And now? @notes.txt"
+    quoted = "<attachments>\nnotes.txt:\n```\ndef widget_of_b is in b.py\n```\n</attachments>"
+    first, second = (step.observations[0].text for step in engine.trajectory.steps["main"] if step.author == "task")
+    assert first.startswith(f"<issue>\nWhat does f return? @notes.txt\n</issue>\n\n{quoted}")
+    assert second.startswith(f"And now? @notes.txt\n\n{quoted}")
+    found = next(record.value for record in engine.trajectory.records if getattr(record, "name", "") == "localize")
+    assert "widget_of_b" not in str(found["functions"])
+
+
 def test_pasted_key_is_not_recorded(talk, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2-hunter2")
     talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")

@@ -33,12 +33,18 @@ def test_prompt_without_attachment_is_title_and_body(root):
 
 def test_file_is_quoted_under_its_name(root):
     request = resolve_attachments("Explain @src/a.py, please", root)
-    assert request.text == "Explain @src/a.py, please\n\nsrc/a.py:\n```\nx = 1\n```"
+    assert (request.text, request.more) == ("Explain @src/a.py, please", "src/a.py:\n```\nx = 1\n```")
+    assert request.message == "Explain @src/a.py, please\n\nsrc/a.py:\n```\nx = 1\n```"
+
+
+def test_attachment_is_no_part_of_issue_text(root):
+    issue = resolve_attachments("Explain @src/a.py, please", root).issue
+    assert (issue.text, issue.attachments) == ("Explain @src/a.py, please", "src/a.py:\n```\nx = 1\n```")
 
 
 def test_fence_in_file_does_not_end_quotation(root):
     (root / "b.md").write_text("````\ncode\n````\n")
-    assert "b.md:\n`````\n````\ncode\n````\n`````" in resolve_attachments("see @b.md", root).text
+    assert "b.md:\n`````\n````\ncode\n````\n`````" in resolve_attachments("see @b.md", root).more
 
 
 def test_prompt_of_one_file_is_issue_with_its_pictures(root):
@@ -57,19 +63,62 @@ def test_picture_is_recognised_by_its_content(root):
 
 
 def test_folder_is_listed(root):
-    assert "src contains:\na.py" in resolve_attachments("What is in @src ?", root).text
+    assert "src contains:\na.py" in resolve_attachments("What is in @src ?", root).more
 
 
-def test_long_file_is_cut(root):
-    (root / "long.txt").write_text("y" * (MOST_TEXT + 5))
-    text = resolve_attachments("@long.txt it is", root).text
-    assert len(text) < MOST_TEXT + 200
-    assert "is longer" in text
+def long_source(function, header="def {}():", body="    # " + "x" * 60 + "\n    pass\n"):
+    """Return 400 functions whose names start with `function`."""
+    return "".join(f"{header.format(f'{function}{n}')}\n{body}\n" for n in range(400))
+
+
+def test_long_source_becomes_its_outline_with_named_definitions(root):
+    (root / "long.py").write_text(long_source("work"))
+    more = resolve_attachments("Why does work_at fail? See work321 in @long.py", root).more
+    assert len(more) < 17_000
+    assert "1-3 def work0\n5-7 def work1\n" in more
+    assert "… work321, lines 1285-1287\n1285\tdef work321():" in more
+    assert "… work322" not in more
+    assert more.endswith("long.py is long (36,690 bytes): `view` shows the rest.")
+
+
+def test_long_source_in_other_language_becomes_its_outline(root):
+    (root / "long.js").write_text(long_source("work", "function {}() {{", "  // " + "x" * 80 + "\n}\n"))
+    more = resolve_attachments("See work321 in @long.js", root).more
+    assert "function work0" in more
+    assert "… work321, lines 1285-1287" in more
+    assert "symbol" not in more
+
+
+def test_long_text_is_cut(root):
+    (root / "long.txt").write_text("A line of text.\n" * 5000)
+    more = resolve_attachments("@long.txt it is", root).more
+    assert "long.txt, lines 1-" in more
+    assert len(more) < 17_000
+    assert more.endswith("`view` shows the rest.")
+
+
+def test_source_alone_is_attached_and_text_alone_is_issue(root):
+    issue = resolve_attachments("@src/a.py", root).issue
+    assert (issue.title, issue.attachments) == ("@src/a.py", "src/a.py:\n```\nx = 1\n```")
+    (root / "long.md").write_text("# Title\n\n" + "A line of text.\n" * 5000)
+    assert len(resolve_attachments("@long.md", root).issue.body) > 70_000
+
+
+def test_ignored_file_is_attached_whole_because_session_has_no_copy(root):
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    (root / ".gitignore").write_text("*.log\n")
+    (root / "a.log").write_text("A line of text.\n" * 5000)
+    assert len(resolve_attachments("see @a.log", root).more) > 75_000
+    (root / "b.log").write_text("y" * (MOST_TEXT + 5))
+    more = resolve_attachments("see @b.log", root).more
+    assert len(more) < MOST_TEXT + 200
+    assert more.endswith("b.log is longer; the rest is not attached.")
 
 
 def test_escape_sequences_of_file_are_removed(root):
     (root / "odd.txt").write_text("a\x1b[31mb")
-    assert "\x1b" not in resolve_attachments("see @odd.txt", root).text
+    assert "a" in (more := resolve_attachments("see @odd.txt", root).more)
+    assert "\x1b" not in more
 
 
 @pytest.mark.parametrize("prompt", ["see @src/nope.py", "see @nope.md", "@nope.txt", "see @./nope"])
@@ -101,7 +150,7 @@ def test_outside_file_is_read_only_alone_and_by_absolute_path(root):
 
 def test_outside_folder_is_listed_and_reported(root):
     request = resolve_attachments(f"@{root.parent}", root)
-    assert "contains:\noutside.md\nrepo/" in request.text
+    assert "contains:\noutside.md\nrepo/" in request.more
     assert request.read == (f"Read {root.parent}, its names.",)
 
 
