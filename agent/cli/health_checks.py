@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from agent.cli.workspace_checks import Finding, Notify, check_workspace
 from agent.config.settings import Settings
 from agent.config.workspace_choice import choose_workspace
-from agent.limits.run_budget import SMALLEST_OUTPUT, dollars
+from agent.limits.run_budget import SMALLEST_OUTPUT, UNPRICED_TOKENS, dollars
 from agent.run_state.progress_event import ProgressEvent
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
@@ -124,6 +124,8 @@ def _model(settings: Settings, ask: bool, notify: Notify) -> Iterator[Finding]:
 
 
 def _price(model: Model, settings: Settings) -> Finding:
+    from agent.models.provider import own_server
+
     price, name = model.price, settings.model
     if price is not None:
         cached = "" if price.cached is None else f", ${price.cached:g} cached"
@@ -133,6 +135,9 @@ def _price(model: Model, settings: Settings) -> Finding:
         )
     fix = f"`swe-agent config set models.{name}.price_in DOLLARS`, the same for price_out; or give --max-tokens."
     found = f"no price is known for {name}"
+    if settings.max_tokens is None and own_server(model.name, settings):
+        found = f"{found}, so a run may use {UNPRICED_TOKENS:,} tokens; --max-tokens or a price changes that"
+        return Finding("price", True, found)
     return Finding("price", settings.max_tokens is not None, found, fix, ConfigError.code)
 
 

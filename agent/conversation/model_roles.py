@@ -78,14 +78,19 @@ def with_fallbacks(settings: Settings, name: str) -> list[Model]:
 
 
 def chosen_model(settings: Settings, name: str) -> Model:
-    """Return the named model. Raises ConfigError if the name is empty or the model's cost cannot be limited."""
+    """Return the named model. Raises ConfigError if the name is empty or the model's cost cannot be limited.
+
+    A model without a known price is limited by tokens if the user asks for that, or has a server of its own.
+    """
     if not name:
         raise ConfigError(
             "The strategy needs a model, and none is configured.",
             "Name one with --model, or use --strategy templates, which needs none.",
         )
+    from agent.models.provider import own_server
+
     model = load_model(name, settings)
-    if model.price is None and settings.max_tokens is None:
+    if model.price is None and settings.max_tokens is None and not own_server(model.name, settings):
         raise ConfigError(
             f"No price is known for {model.name}, so a budget in dollars cannot be enforced.",
             f"`swe-agent config set models.{model.name}.price_in DOLLARS` per million tokens, the same for price_out; "

@@ -17,6 +17,8 @@ from trajectories.records import Hold, Settle, Spent, Usage
 PICO = 10**12
 UNKNOWN = 0.1
 """The assumed price of a cached token relative to an uncached one, if unknown."""
+UNPRICED_TOKENS = 1_000_000
+"""The limit on tokens of requests without a known price, unless the user sets one."""
 SMALLEST_OUTPUT = 16
 """A budget that does not cover this many output tokens counts as used up."""
 
@@ -62,7 +64,11 @@ def dollars(pico: int) -> float:
 
 
 class Ledger:
-    """The budget shared by all branches of a run. `budget` is in dollars; `max_tokens` counts input and output."""
+    """The budget shared by all branches of a run. `budget` is in dollars; `max_tokens` counts input and output.
+
+    Without `max_tokens`, requests whose price is unknown have UNPRICED_TOKENS, since no limit in dollars holds for
+    them.
+    """
 
     def __init__(self, budget: float | None, max_tokens: int | None = None) -> None:
         self._budget = None if budget is None else round(budget * PICO)
@@ -72,6 +78,7 @@ class Ledger:
         self._pico = 0
         self._tokens = 0
         self._unpriced = False
+        self._unpriced_tokens = 0
         self._usage = Usage()
         self._calls = 0
         self._lock = Lock()
@@ -82,6 +89,11 @@ class Ledger:
         """Set the total budget, starting with the next request."""
         with self._lock:
             self._budget = round(budget * PICO)
+
+    def allow_tokens(self, most: int) -> None:
+        """Set the total number of tokens, starting with the next request."""
+        with self._lock:
+            self._max_tokens = most
 
     def replay(self, holds: Iterable[Hold], settles: dict[str, Settle]) -> None:
         """Restore the ledger from the journal: settled requests at their cost, others at their whole reservation."""
@@ -103,10 +115,7 @@ class Ledger:
             self.check()
             output = min(max_output, self._affordable(price, input_tokens))
             if output < min(SMALLEST_OUTPUT, max_output):
-                raise BudgetStop(
-                    f"The budget is used up: {self._left()} left, not enough for one more request.",
-                    "Give more with --budget or --max-tokens.",
-                )
+                raise self._used_up(price)
             cost = None if price is None else input_tokens * price.dearest_input() + output * _pico(price.output)
             hold = Hold(branch, ask, attempt, model, None if cost is None else dollars(cost), input_tokens + output)
             self._add_hold(hold)
@@ -126,13 +135,30 @@ class Ledger:
             limits.append(left // rate if rate else (10**9 if left >= 0 else -1))
         if self._max_tokens is not None:
             limits.append(self._max_tokens - self._tokens - input_tokens)
+        elif price is None:
+            limits.append(UNPRICED_TOKENS - self._unpriced_tokens - input_tokens)
         return min(limits)
+
+    def _used_up(self, price: Price | None) -> BudgetStop:
+        if price is None and self._max_tokens is None:
+            left = max(0, UNPRICED_TOKENS - self._unpriced_tokens)
+            return BudgetStop(
+                f"{left:,} of {UNPRICED_TOKENS:,} tokens for models without a known price are left, not enough for one "
+                "more request.",
+                "Give more with --max-tokens, or set the model's price in your config.",
+            )
+        return BudgetStop(
+            f"The budget is used up: {self._left()} left, not enough for one more request.",
+            "Give more with --budget or --max-tokens.",
+        )
 
     def _add_hold(self, hold: Hold) -> None:
         self._open[hold.id] = hold
         self._pico += _exact(hold.dollars)
         self._tokens += hold.tokens
-        self._unpriced |= hold.dollars is None
+        if hold.dollars is None:
+            self._unpriced = True
+            self._unpriced_tokens += hold.tokens
         self._calls += 1
 
     def price_of(self, hold: Hold, usage: Usage | None, price: Price | None, billed: bool = True) -> Settle:
@@ -163,6 +189,8 @@ class Ledger:
                 tokens = hold.tokens
             self._pico += charged - _exact(hold.dollars)
             self._tokens += tokens - hold.tokens
+            if hold.dollars is None:
+                self._unpriced_tokens += tokens - hold.tokens
             self._usage = Usage(
                 self._usage.input_tokens + settle.usage.input_tokens,
                 self._usage.output_tokens + settle.usage.output_tokens,

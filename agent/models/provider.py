@@ -194,14 +194,29 @@ def _facts(wire: str, name: str, table: ModelTable) -> _prices.ModelFacts:
     known = _prices.facts(wire)
     window = table.context or known.window
     most = known.max_output or MAX_OUTPUT
+    # The map lists local models as free. Only the user knows whether a server bills for them, as a proxy may.
+    is_free = known.price is not None and not (known.price.input or known.price.output)
+    listed = None if is_free and _own_server(wire, table) else known.price
     return replace(
         known,
-        price=table.price(name, known.price),
+        price=table.price(name, listed),
         window=window,
         # The window holds request and reply, and a conversation needs most of it.
         max_output=table.max_output or (min(most, max(window // 3, 1)) if window else most),
         images=known.images if table.images is None else table.images,
     )
+
+
+def own_server(name: str, settings: Settings) -> str:
+    """Return the address of the user's own server for a model, or the name of the program that serves it; "" for a
+    model at a provider. Raises ConfigError for an invalid name."""
+    table = settings.model_table(name, name.partition("/")[2])
+    return _own_server(_wire_name(name, table), table)
+
+
+def _own_server(wire: str, table: ModelTable) -> str:
+    provider = wire.partition("/")[0]
+    return without_userinfo(table.api_base or _usual_base(provider)) or (provider if provider in KEYLESS else "")
 
 
 def find(name: str, settings: Settings) -> ProviderModel:

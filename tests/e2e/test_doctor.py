@@ -58,7 +58,7 @@ def test_price_from_config_is_reported(user):
     [
         ('model = "openai/gpt-4.1"\n', "model", "No API key for openai/gpt-4.1"),
         ('model = "nobody/nothing"\n', "model", "Unknown provider 'nobody'"),
-        ('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n', "price", "no price is known for mine"),
+        ('model = "openai/mine"\n[models."openai/mine"]\nkey_env = "HOME"\n', "price", "no price is known for"),
         ('model = "x/y"\n[models."x/y"]\nkey_env = "NOWHERE"\napi_base = "http://127.0.0.1:9"\n', "model", "NOWHERE"),
         ('model = "scripted:/nowhere"\n', "model", "cannot be read"),
     ],
@@ -72,10 +72,17 @@ def test_problem_is_reported_with_fix(user, config, check, message):
     assert results[check]["fix"]
 
 
-def test_suggested_fix_for_missing_price_works(user):
+def test_own_server_without_price_is_limited_by_tokens(user):
     (user.home / "config.toml").write_text('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n')
+    code, results = checks(user)
+    assert code == 0, results
+    assert "no price is known for mine, so a run may use 1,000,000 tokens" in results["price"]["found"]
+
+
+def test_suggested_fix_for_missing_price_works(user):
+    (user.home / "config.toml").write_text('model = "openai/mine"\n[models."openai/mine"]\nkey_env = "HOME"\n')
     for field in ("price_in", "price_out"):
-        assert user.run("config", "set", f"models.mine.{field}", "1").returncode == 0
+        assert user.run("config", "set", f"models.openai/mine.{field}", "1").returncode == 0
     assert checks(user)[0] == 0
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from aci.repository.user_repository import Repository
 from agent.config.api_keys import variables
-from agent.config.settings import Settings, load_settings
-from agent.conversation.model_roles import assign_roles, needs_model, roles_of, used_models
+from agent.config.settings import ModelTable, Settings, load_settings
+from agent.conversation.model_roles import assign_roles, check_models, needs_model, roles_of, used_models
 from agent.engine.run_lifecycle import begin
 from tests.agent.conftest import Bench, line
 from trajectories.errors import ConfigError, UsageError
@@ -101,3 +101,14 @@ def test_api_keys_of_all_roles_are_listed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("OPENAI_API_KEY", "sk-five-six-seven")
     settings = Settings(model="openai/gpt-x", roles={"judge": "anthropic/claude-x"})
     assert variables(settings).keys() == {"ANTHROPIC_API_KEY", "OPENAI_API_KEY"}
+
+
+def test_model_without_price_needs_own_server_or_token_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-needed")
+    for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match="No price is known for openai/mine"):
+        check_models(Settings(model="openai/mine"))
+    assert check_models(Settings(model="openai/mine", max_tokens=1000)).price is None
+    table = ModelTable(api_base="http://127.0.0.1:9/v1")
+    assert check_models(Settings(model="openai/mine", models={"openai/mine": table})).price is None

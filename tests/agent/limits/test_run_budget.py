@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.limits.run_budget import PICO, Ledger, Price
+from agent.limits.run_budget import PICO, UNPRICED_TOKENS, Ledger, Price
 from trajectories.errors import BudgetStop
 from trajectories.records import Usage
 
@@ -145,6 +145,26 @@ def test_dollars_are_none_without_price():
     ledger.settle(ledger.price_of(hold, Usage(10, 5), None))
     assert ledger.spent.dollars is None
     assert ledger.tokens == 15
+
+
+def test_requests_without_price_have_default_limit_on_tokens():
+    ledger = Ledger(2.0)
+    priced, _ = ledger.hold("main", 1, 1, "m", Price(0.1, 0.1), 2_000_000, 20)
+    ledger.settle(ledger.price_of(priced, Usage(2_000_000, 5), Price(0.1, 0.1)))
+    hold, output = ledger.hold("main", 2, 1, "own", None, UNPRICED_TOKENS - 100, 4000)
+    assert output == 100
+    ledger.settle(ledger.price_of(hold, Usage(UNPRICED_TOKENS - 10, 5), None))
+    with pytest.raises(BudgetStop, match="5 of 1,000,000 tokens for models without a known price are left") as stop:
+        ledger.hold("main", 3, 1, "own", None, 1, 4000)
+    assert "--max-tokens" in stop.value.fix
+    assert ledger.hold("main", 3, 1, "m", Price(0.1, 0.1), 1, 4000)[1] == 4000
+
+
+@pytest.mark.parametrize("more", [lambda ledger: None, lambda ledger: ledger.allow_tokens(5_000_000)])
+def test_limit_of_user_replaces_default_limit(more):
+    ledger = Ledger(2.0, max_tokens=3_000_000)
+    more(ledger)
+    assert ledger.hold("main", 1, 1, "own", None, 2_000_000, 4000)[1] == 4000
 
 
 def test_settling_twice_is_refused():

@@ -13,7 +13,7 @@ from agent.config.settings import ModelTable, Settings
 from agent.limits.run_budget import Price
 from agent.models._prices import ModelFacts, facts
 from agent.models.base import load_model
-from agent.models.provider import MAX_OUTPUT, NO_KEY, Provider
+from agent.models.provider import MAX_OUTPUT, NO_KEY, Provider, own_server
 from tests.agent.models.conftest import KEY
 from trajectories.errors import ConfigError
 
@@ -179,3 +179,26 @@ def test_provider_key_is_sent_to_base_url_of_provider(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
     assert load("openai/hand")._fixed["api_key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "server"),
+    [
+        ("openai/mine", {"api_base": "http://me:secret@127.0.0.1:9/v1"}, "http://127.0.0.1:9/v1"),
+        ("ollama_chat/qwen3:8b", {}, "ollama_chat"),
+        ("anthropic/claude-sonnet-4-5", {}, ""),
+    ],
+)
+def test_own_server_is_one_with_address_or_local_program(name: str, table: dict[str, str], server: str) -> None:
+    assert own_server(name, Settings(models={name: ModelTable(**table)})) == server
+
+
+def test_address_in_environment_is_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert own_server("openai/mine", Settings()) == "http://127.0.0.1:9/v1"
+
+
+def test_listed_price_of_zero_is_unknown_for_own_server() -> None:
+    assert facts("ollama/llama3").price == Price(0.0, 0.0)
+    assert load("ollama/llama3").price is None
+    assert load("ollama/llama3", price_in=0.0, price_out=0.0).price == Price(0.0, 0.0, own=True)
