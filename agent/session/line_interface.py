@@ -159,6 +159,8 @@ class Lines:
                 self.console.out.print(Text(clean_text(words)), soft_wrap=True)
             case "runs":
                 self._resume_newest()
+            case "models" | "price":
+                self._tell(words)
             case _:
                 self._tell(f"/{what} needs a screen.")
 

@@ -25,6 +25,17 @@ class DeliverySession(Protocol):
     def ask(self, approval: Approval) -> Answer: ...
 
 
+class ModelSession(Protocol):
+    """A session for choosing its model."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def say(self, words: str) -> None: ...
+
+    def show(self, text: str, kind: MessageKind = "text") -> None: ...
+
+
 class QuestionSession(Protocol):
     """A session for asking its user."""
 

@@ -31,7 +31,7 @@ class Start:
     run. `request` is what the user asks first.
 
     `given` are settings from flags, which also apply to a resumed run. `trouble` contains problems that are reported
-    first. `reload` is set if the config is invalid: it reads the settings again, and nothing runs until it succeeds.
+    first. `reload` reads the settings again. If the config is invalid (`broken`), nothing runs until that succeeds.
     """
 
     source: Repository
@@ -44,6 +44,7 @@ class Start:
     given: Mapping[str, Any] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     reload: Callable[[], Settings] | None = None
+    broken: bool = False
     request: str = ""
 
 
@@ -98,7 +99,8 @@ def start(
         choose=choose and not run,
         given={name: value for name, value in flags.items() if value is not None},
         trouble=tuple(trouble),
-        reload=load if broken else None,
+        reload=load,
+        broken=broken,
         request=request,
     )
 

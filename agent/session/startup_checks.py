@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from agent.session.session_events import Event
     from agent.session.session_start import Start
 
-NO_MODEL = (
-    "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
-    "key. Until then /locate, /test, !command and repair without a model work."
-)
 PLAIN = (
     "{root} is not a git repository, so the mode is plan, which only reads. With /mode build the session changes its "
     "own copy; /apply shows the changes and asks before it writes them here. `git init` enables history."
@@ -40,7 +36,7 @@ def run_startup_checks(
     """
     for text in start.trouble:
         hear(MessageEvent(text, "error", code=0))
-    if start.reload is not None:
+    if start.broken:
         text = "Nothing runs until this is fixed; it is read again at each request. /help works."
         hear(MessageEvent(text, "error", code=0))
     for text in (*_check_repository(start.source), *_unfinished_commit(start.source)):
@@ -79,32 +75,37 @@ def _unfinished_commit(source: Repository) -> list[str]:
 
 def _run_slow_checks(start: Start, current_settings: Callable[[], Settings], hear: Callable[[Event], object]) -> None:
     """Run the slow checks: importing a provider's library or connecting to Docker can take a second."""
-    # With an invalid config file the model is unknown, because that file may set it.
-    for look in (_model, _docker) if start.reload is None else (_docker,):
-        if text := look(current_settings()):
-            hear(MessageEvent(text, "notice"))
+    # With an invalid config file the model is unknown, because that file may set it; a resumed run has its own.
+    is_resumed = start.run is not None or start.choose
+    is_unknown = start.broken or (is_resumed and not start.settings.model)
+    for look in (_docker,) if is_unknown else (_model, _docker):
+        if event := look(current_settings()):
+            hear(event)
 
 
-def _model(settings: Settings) -> str:
+def _model(settings: Settings) -> Event | None:
     from agent.conversation.model_roles import check_models
+    from agent.session.model_choice import NO_MODEL, request_model, request_price
 
     if not settings.model:
-        return NO_MODEL
+        return request_model(settings) or MessageEvent(NO_MODEL, "notice")
     try:
-        check_models(settings)
+        return request_price(settings, check_models(settings))
     except SweAgentError as error:
-        return f"{error.message} {error.fix} Until then /locate, /test and !command work."
-    return ""
+        text = (
+            f"{error.message} {error.fix} Then `/model {settings.model}`. Until then /locate, /test and !command work."
+        )
+        return MessageEvent(text, "notice")
 
 
-def _docker(settings: Settings) -> str:
+def _docker(settings: Settings) -> Event | None:
     if settings.workspace != "docker":
-        return ""
+        return None
     from aci.docker.docker_daemon import connect
     from trajectories.errors import WorkspaceError
 
     try:
         connect().rest()
     except WorkspaceError as error:
-        return NO_DOCKER.format(why=error.message)
-    return ""
+        return MessageEvent(NO_DOCKER.format(why=error.message), "notice")
+    return None

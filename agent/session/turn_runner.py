@@ -101,20 +101,25 @@ class TurnRunner:
             engine.journal.append(Note("main", "message", mask_secrets(words, engine.secrets)))
             return True
 
-    def allow(self, dollars: float) -> None:
-        """Set the run's budget, also for the current or interrupted turn; the next turn records it."""
+    def allow(self, *, dollars: float | None = None, tokens: int | None = None) -> None:
+        """Set the run's budget or its number of tokens, also for the current or interrupted turn; the next turn records
+        it."""
         session = self._session
-        settings = under_policy(session.settings.model_copy(update={"budget": dollars}))
-        if settings.budget != dollars:
+        limits = {"budget": dollars} if dollars is not None else {"max_tokens": tokens}
+        settings = under_policy(session.settings.model_copy(update=limits))
+        if ruled := next((name for name, value in limits.items() if getattr(settings, name) != value), ""):
             raise UsageError(
-                f"The administrator's policy sets the budget to {settings.budget}.",
+                f"The administrator's policy sets {ruled} to {getattr(settings, ruled)}.",
                 "Only the administrator can change it.",
             )
         if session.settings is self._turn_settings:
             self._turn_settings = settings
         session.settings = settings
         if engine := session.engine:
-            engine.ledger.allow(dollars)
+            if dollars is not None:
+                engine.ledger.allow(dollars)
+            elif tokens is not None:
+                engine.ledger.allow_tokens(tokens)
 
     # Runs
 
@@ -206,7 +211,7 @@ class TurnRunner:
     def _turn(self, request: Request, strategy: str) -> None:
         """Start the run's first or next turn; an interrupted turn is abandoned."""
         session = self._session
-        if self._start.reload is not None:
+        if self._start.broken and self._start.reload is not None:
             session.settings = self._start.reload()
         settings = self._settings(strategy)
         if session.engine is None:

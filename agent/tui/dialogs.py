@@ -11,8 +11,18 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from agent.permissions.approvals import Answer, Approval
+    from agent.session.model_choice import ModelOffer
     from agent.session.session import Session
     from agent.tui.approval_screen import ApprovalScreen
+
+MODELS = (
+    "The choice is written to your config; keys are not. Any other model: `swe-agent config set model NAME`, "
+    "then `/model`."
+)
+PRICES = [
+    ("it may, or I do not know", "limited by tokens, “price unknown”"),
+    ("it costs nothing", "counts as $0, written to your config"),
+]
 
 
 class Dialogs:
@@ -64,3 +74,32 @@ class Dialogs:
                 session.say(f"/resume {run.name}")
 
         self._app.push_screen(RunsScreen(session.settings.runs, str(session.start.source.root)), chosen)
+
+    def models(self, session: Session) -> None:
+        from agent.session.model_choice import accept_offer, find_offers
+        from agent.tui.choice_screen import ChoiceScreen
+
+        offers: list[ModelOffer] = []
+
+        def read() -> list[tuple[str, str]]:
+            offers.extend(find_offers())
+            return [
+                *((offer.name, offer.where) for offer in offers),
+                ("no model", "repair without one; /model asks again"),
+            ]
+
+        def chosen(index: int | None) -> None:
+            if index is not None:
+                accept_offer(session, offers[index] if index < len(offers) else None)
+
+        self._app.push_screen(ChoiceScreen("Which model?", MODELS, read), chosen)
+
+    def price(self, session: Session, text: str) -> None:
+        from agent.session.model_choice import accept_price
+        from agent.tui.choice_screen import ChoiceScreen
+
+        def chosen(index: int | None) -> None:
+            if index is not None:
+                accept_price(session, is_free=index == 1)
+
+        self._app.push_screen(ChoiceScreen("Does this model cost anything?", text, lambda: PRICES), chosen)

@@ -169,5 +169,9 @@ def _run_request(display: SessionDisplay, session: Session, what: str, words: st
             display.dialogs.help(session)
         case "runs":
             display.dialogs.runs(session)
+        case "models":
+            display.dialogs.models(session)
+        case "price":
+            display.dialogs.price(session, words)
         case "quit":
             display.action_leave()

@@ -1,23 +1,27 @@
-"""Show what was spent by model and turn; with an amount in dollars, set the session's budget."""
+"""Show what was spent by model and turn; with an amount in dollars or tokens, set the session's budget."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent.conversation.model_roles import check_models
+from agent.limits.run_budget import UNPRICED_TOKENS
 from agent.session.session_events import StatusChanged
-from trajectories.errors import UsageError
+from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Hold, Settle, Turn
 
 if TYPE_CHECKING:
+    from agent.config.settings import Settings
     from agent.session.session import Session
     from trajectories.records import Record
 
 NOW = True
-USAGE = "[USD]"
+USAGE = "[USD | N tokens]"
 GROUP = "how"
 LONGEST = 40
 
@@ -56,22 +60,28 @@ def run(session: Session, words: str) -> None:
 
 
 def _set_budget(session: Session, words: str) -> None:
+    if counted := re.fullmatch(r"([\d,_]{1,20}) ?tokens?", words):
+        most = int(re.sub("[,_]", "", counted[1]) or 0)
+        if not most:
+            raise UsageError(f"{words!r} is not a number of tokens.", "Write for example /cost 2,000,000 tokens.")
+        session.turns.allow(tokens=most)
+        session.show(f"The session may now use {most:,} tokens in total.")
+        return
     try:
         amount = float(words.lstrip("$"))
     except ValueError:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
-        raise UsageError(f"{words!r} is not an amount of dollars.", "Write for example /cost 5.")
-    session.turns.allow(amount)
+        raise UsageError(
+            f"{words!r} is not an amount of dollars.", "Write for example /cost 5, or /cost 2,000,000 tokens."
+        )
+    session.turns.allow(dollars=amount)
     session.hear(StatusChanged())
     session.show(f"The session's budget is now ${amount:g} in total.")
 
 
 def _describe_costs(session: Session) -> str:
-    budget, tokens = session.settings.budget, session.settings.max_tokens
-    most = [] if budget is None else [f"${budget:g}"]
-    most += [] if tokens is None else [f"{tokens:,} tokens"]
-    limit = f"The budget is {' and '.join(most)}." if most else "There is no budget."
+    limit = _describe_limit(session.settings)
     engine = session.engine
     if engine is None or not engine.trajectory.holds:
         return f"Nothing has been spent yet. {limit}"
@@ -81,6 +91,21 @@ def _describe_costs(session: Session) -> str:
     if len(models) > 1:
         lines += ["", *(f"{model}: {sum}" for model, sum in models.items())]
     return "\n".join([*lines, "", *(f"{number}. {words}: {sum}" for number, words, sum in turns if sum.calls)])
+
+
+def _describe_limit(settings: Settings) -> str:
+    if settings.max_tokens is None and _is_unpriced(settings):
+        return f"No price is known for {settings.model}, so the limit is {UNPRICED_TOKENS:,} tokens."
+    most = [] if settings.budget is None else [f"${settings.budget:g}"]
+    most += [] if settings.max_tokens is None else [f"{settings.max_tokens:,} tokens"]
+    return f"The budget is {' and '.join(most)}." if most else "There is no budget."
+
+
+def _is_unpriced(settings: Settings) -> bool:
+    try:
+        return bool(settings.model) and check_models(settings).price is None
+    except SweAgentError:
+        return False
 
 
 def _sums(

@@ -1,4 +1,4 @@
-"""Choose the model for the next turns, or list the configured models."""
+"""Choose the model for the next turns, or list the configured models; the configuration is read again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from agent.config.settings import under_policy
 from agent.conversation.model_roles import check_models
-from agent.session.session_events import StatusChanged
+from agent.session.model_choice import NO_MODEL, request_price
+from agent.session.session_events import FrontEndRequested, StatusChanged
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agent.models.base import Model
     from agent.session.session import Session
 
 USAGE = "[NAME]"
@@ -18,8 +22,12 @@ ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar comman
 
 
 def run(session: Session, words: str) -> None:
+    configured = _reload(session)
     if not words:
-        session.show(_listed(session), title="Models")
+        if names := list(dict.fromkeys(filter(None, [*_names(session), configured]))):
+            session.show(_listed(session, names), title="Models")
+        else:
+            session.hear(FrontEndRequested("models", NO_MODEL))
         return
     settings = under_policy(session.settings.model_copy(update={"model": words}))
     if settings.model != words:
@@ -29,7 +37,23 @@ def run(session: Session, words: str) -> None:
     chosen = check_models(settings)
     session.settings = settings
     session.hear(StatusChanged())
-    session.show(f"The next turns use {chosen.name}.")
+    session.show(f"The next turns use {chosen.name} ({_price(chosen)}).")
+    if question := request_price(settings, chosen):
+        session.hear(question)
+
+
+def _reload(session: Session) -> str:
+    """Read models and the token limit from the configuration again, since the user may have changed them meanwhile.
+    Return the configured model."""
+    if session.start.reload is None:
+        return ""
+    today = session.start.reload()
+    read = {"models": today.models, "roles": today.roles, "model": session.settings.model or today.model}
+    if "max_tokens" in today.model_fields_set:
+        read["max_tokens"] = today.max_tokens
+    if any(getattr(session.settings, name) != value for name, value in read.items()):
+        session.settings = session.settings.model_copy(update=read)
+    return today.model
 
 
 def completions(session: Session, words: str) -> list[str]:
@@ -41,12 +65,9 @@ def _names(session: Session) -> list[str]:
     return list(dict.fromkeys(filter(None, [settings.model, session.start.settings.model, *settings.models])))
 
 
-def _listed(session: Session) -> str:
-    names = _names(session)
+def _listed(session: Session, names: Sequence[str]) -> str:
     lines = [f"{'>' if name == session.settings.model else ' '} {name} ({_state(session, name)})" for name in names]
-    return "\n".join(
-        [*(lines or ["No model is configured."]), f"/model NAME accepts any model that litellm knows. {ADVICE}"]
-    )
+    return "\n".join([*lines, f"/model NAME accepts any model that litellm knows. {ADVICE}"])
 
 
 def _state(session: Session, name: str) -> str:
@@ -54,5 +75,9 @@ def _state(session: Session, name: str) -> str:
         model = check_models(session.settings, name)
     except SweAgentError as error:
         return error.message
+    return _price(model)
+
+
+def _price(model: Model) -> str:
     price = model.price
     return f"${price.input:g} in, ${price.output:g} out per million tokens" if price else "price unknown"

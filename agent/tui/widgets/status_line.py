@@ -125,7 +125,7 @@ def _short(name: str) -> str:
 def _money(status: Status) -> str:
     spent = status.spent
     if spent is not None and spent.dollars is None:
-        return f"{thousands(spent.input_tokens + spent.output_tokens)} tokens"
+        return f"{thousands(spent.input_tokens + spent.output_tokens)} tokens, price unknown"
     dollars = f"${(spent.dollars or 0.0) - spent.held_dollars if spent else 0.0:.2f}"
     return dollars if status.budget is None else f"{dollars} of ${status.budget:.2f}"
 

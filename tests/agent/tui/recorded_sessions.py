@@ -29,6 +29,8 @@ from agent.session.session_events import (
 from agent.session.session_status import ChangedFile, State, Status
 from agent.tui import app
 from agent.tui.app import SessionApp
+from agent.tui.choice_screen import ChoiceScreen
+from agent.tui.dialogs import MODELS
 from agent.tui.runs_screen import RunsScreen
 from tests.agent.tui.session_states import STATUS
 from trajectories.errors import ModelError
@@ -220,6 +222,12 @@ def _status(state: State = "idle", **changes: Any) -> Status:
     return replace(after_work, **changes)
 
 
+MODEL_OPTIONS = [
+    ("openai/qwen3:8b", "on 127.0.0.1:11434 (usually Ollama)"),
+    ("anthropic/claude-sonnet-4-5", "key set in $ANTHROPIC_API_KEY"),
+    ("openai/gpt-5", "needs $OPENAI_API_KEY"),
+    ("no model", "repair without one; /model asks again"),
+]
 RECORDED_SESSIONS = {
     "empty": RecordedSession(),
     "working": RecordedSession(
@@ -315,6 +323,9 @@ RECORDED_SESSIONS = {
         ("ctrl+o",),
     ),
     "runs": RecordedSession(on_shown=lambda app: app.push_screen(RunsScreen(app.runs, str(ROOT), NOW))),
+    "models": RecordedSession(
+        on_shown=lambda app: app.push_screen(ChoiceScreen("Which model?", MODELS, lambda: MODEL_OPTIONS))
+    ),
     "plan": RecordedSession(
         (turn_started("Why are totals a cent too low?", "plan"), SEARCH_STEP, step(2, ANSWER), turn_ended("answered")),
         _status(mode="plan", strategy="plan", files=()),

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from agent.config.settings import ModelTable, load_settings
 from agent.engine.branch import ABANDONED
 from agent.session import session_events
+from agent.session.session_start import session_settings
 from tests.agent.session.scripted_session import calls, says
 from trajectories.records import Once
 
@@ -29,6 +31,42 @@ def test_cost_is_shown_by_turn_and_sets_budget(talk):
     assert "2. Second question: $0.0000, 1 call" in talk.messages[-1]
     talk.say("Third question")
     assert talk.session.engine.settings.budget == 7
+
+
+def test_number_of_tokens_applies_to_session(talk):
+    talk = talk([says("One."), says("Two.")])
+    assert talk.say("/cost 2,000,000 tokens").messages[-1] == "The session may now use 2,000,000 tokens in total."
+    talk.say("First question").say("/cost 10 tokens").say("Second question")
+    assert talk.session.engine.settings.max_tokens == 10
+    assert [event.result.exit.kind for event in talk.all(session_events.TurnEnded)] == ["answered", "budget"]
+    assert "/cost 2,000,000 tokens" in talk.say("/cost 0 tokens").messages[-1]
+
+
+def test_model_reads_configuration_again(talk, tmp_path, monkeypatch):
+    monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
+    talk = talk([says("One.")], reload=lambda: session_settings(load_settings()))
+    model = talk.session.settings.model
+    assert f"> {model} ($0 in, $0 out" in talk.say("/model").messages[-1]
+    config = 'model = "openai/mine"\nmax_tokens = 5000\n'
+    config += (
+        '[models.scripted]\nprice_in = 3.0\nprice_out = 15.0\n[models."openai/mine"]\napi_base = "http://[::1]:9"\n'
+    )
+    (tmp_path / "config.toml").write_text(config)
+    listed = talk.say("/model").messages[-1]
+    assert f"> {model} ($3 in, $15 out" in listed
+    assert "  openai/mine (price unknown)" in listed
+    assert talk.session.settings.max_tokens == 5000
+    (tmp_path / "config.toml").write_text("nonsense")
+    assert "config.toml cannot be read" in talk.say("/model").messages[-1]
+    assert talk.session.settings.model == model
+
+
+def test_cost_without_price_states_limit_in_tokens(talk):
+    table = ModelTable(api_base="http://127.0.0.1:9/v1")
+    talk = talk([], settings={"model": "openai/mine", "models": {"openai/mine": table}})
+    talk.say("/cost")
+    limit = "No price is known for openai/mine, so the limit is 1,000,000 tokens."
+    assert talk.messages[-1] == f"Nothing has been spent yet. {limit}"
 
 
 @pytest.mark.parametrize("amount", ["much", "-1", "inf", "nan"])
