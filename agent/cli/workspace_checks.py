@@ -69,7 +69,7 @@ def _host_tests(settings: Settings, source: Repository, collect: bool, notify: N
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
         if not collect and settings.workspace == "local":
             yield _uncollected("this runs the repository's code without isolation")
-        elif not collect and needs_set_up(options, environment):
+        elif not collect and needs_set_up(options, environment, settings.workspace):
             yield _uncollected("the environment is set up first, once")
         else:
             yield _tests(settings, options, environment, notify)

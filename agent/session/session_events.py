@@ -90,8 +90,8 @@ class MessageEvent:
 @dataclass(frozen=True, slots=True)
 class FrontEndRequested:
     """An action of the front end is requested: `theme`, `copy` (copy `words`), `fill` (put `words` into the prompt),
-    `help` (show `words`, or a help of its own), `runs` (show a list of runs to resume), `models` (offer models), `price`
-    (ask whether the model costs anything) or `quit`.
+    `help` (show `words`, or a help of its own), `runs` (show a list of runs to resume), `models` (offer models),
+    `price` (ask whether the model costs anything) or `quit`.
 
     For `models` and `price`, `words` is what a front end shows that cannot ask.
     """
