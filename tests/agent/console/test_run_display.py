@@ -244,7 +244,7 @@ def test_interrupted_run_shows_held_cost_and_no_verdict(engine):
     output = render_result(engine, Cancelled("Interrupted\x1b]0;title\x07.", "Continue with [b]resume\x1b[2J."))
     assert "return a + b" in output
     assert "not checked" not in output
-    assert "2 calls, 1,200 tokens in, 30 out, +14.8k held, $" in output
+    assert "2 calls, 1,200 tokens in, 30 out, up to 14.8k more, $" in output
     assert "Interrupted. Continue with [b]resume." in output
 
 

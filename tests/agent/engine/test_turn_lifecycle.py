@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.conversation.run_models import context_share
-from agent.engine.branch import INTERRUPTED, MOVED
+from agent.engine.branch import INTERRUPTED, MOVED, STOPPED
 from agent.engine.proof_step import verdict_of
 from agent.engine.run_lifecycle import reopen
 from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
@@ -219,14 +219,17 @@ def test_message_after_interrupt_replaces_pending_actions(talk, in_new_process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("in_new_process", [False, True], ids=["the same process", "another process"])
-def test_resume_without_message_repeats_actions(talk, in_new_process):
+def test_resume_after_interrupt_keeps_finished_actions(talk, in_new_process):
     session = talk(TWICE, line("Well.", n=2))
     interrupt_turn(session, "echo 2")
     if in_new_process:
         session.reopen()
     resume_turn(session.engine)
     session.finish_turn()
-    assert session.file("log.txt") == "1\n2\n"
+    assert session.file("log.txt") == "1\n"
+    (step,) = (step for step in session.steps if len(step.actions) == 2)
+    assert [observation.ok for observation in step.observations] == [True, False]
+    assert step.observations[1].text == STOPPED
     assert len([record for record in session.engine.trajectory.records if isinstance(record, Reply)]) == 2
 
 

@@ -288,7 +288,7 @@ def test_new_rule_answers_waiting_questions(talk) -> None:
     for thread in threads:
         thread.start()
     first = conversation.wait_for_event(QuestionAsked).approval
-    assert first.always == ("branch **",)
+    assert first.always == ("branch everything",)
     assert conversation.session.answer(first.id, Answer(True, "session"))
     for thread in threads:
         thread.join(30)

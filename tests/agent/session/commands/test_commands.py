@@ -7,6 +7,7 @@ import pytest
 from agent.config.settings import ModelTable, load_settings
 from agent.engine.branch import ABANDONED
 from agent.session import session_events
+from agent.session.session_events import FrontEndRequested
 from agent.session.session_start import session_settings
 from tests.agent.session.scripted_session import calls, says
 from trajectories.records import Once
@@ -18,7 +19,7 @@ NEW = calls("edit", path="b.py", old="", new="def g():\n    return 2\n")
 def test_help_lists_commands_and_keys(talk):
     talk = talk([]).say("/help")
     for part in ("/mode build|plan", "@path", "ctrl-s", "/quit", "/undo"):
-        assert part in talk.messages[-1]
+        assert part in talk.all(FrontEndRequested)[-1].words
     assert talk.say("/help /locate").messages[-1].startswith("`/locate WORDS`: ")
 
 
