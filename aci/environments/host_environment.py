@@ -62,12 +62,12 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
     plan = _find_plan(options, settings, workspace)
     if plan is None:
         return options
-    folder = _folder(plan, options, settings)
+    kind = _kind(workspace)
+    folder = _folder(plan, options, settings, kind)
     if folder.resolve().is_relative_to(options.repository.root.resolve()):
         options.say(f"No environment was set up, since the cache, {cache_folder()}, is in the repository.")
         return options
     if not (folder / READY).exists():
-        kind = "local" if workspace == "local" and sandbox_error() else "sandbox"
         if not _may_set_up(plan, options, settings, kind):
             options.say("No environment was set up, so tests may not run.")
             return options
@@ -89,7 +89,12 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
 def needs_set_up(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> bool:
     """Return whether `add_environment` would have to set up an environment first."""
     plan = _find_plan(options, settings, workspace)
-    return plan is not None and not (_folder(plan, options, settings) / READY).exists()
+    return plan is not None and not (_folder(plan, options, settings, _kind(workspace)) / READY).exists()
+
+
+def _kind(workspace: str) -> str:
+    """Return the kind of workspace in which set-up runs."""
+    return "local" if workspace == "local" and sandbox_error() else "sandbox"
 
 
 def _find_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> Plan | None:
@@ -131,8 +136,9 @@ def _relocated(plan: Plan, folder: Path) -> Plan:
     return replace(plan, setup=setup, paths=tuple(each.replace(HOME, str(folder)) for each in plan.paths))
 
 
-def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions) -> Path:
+def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str = "sandbox") -> Path:
     made = {
+        "kind": kind,
         "base": [options.base.commit, options.base.tree, str(options.repository.root)],
         "setup": [each.text for each in plan.setup],
         "python": shutil.which("python3"),

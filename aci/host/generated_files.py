@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 import shutil
+import tarfile
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -233,6 +234,27 @@ def _real_folders(tracked: Iterable[str], root: Path) -> set[str]:
     folders = {str(parent) for path in tracked for parent in PurePosixPath(path).parents}
     found = {"" if folder == "." else folder for folder in folders}
     return {each for each in found if not any((root / part).is_symlink() for part in (Path(each), *Path(each).parents))}
+
+
+def unpack_generated(archive: Path, clone: Path) -> None:
+    """Unpack the files that set-up has generated in a clone, where it has no others. The archive is untrusted: only
+    regular files are unpacked, and nothing through a link. Raises OSError or tarfile.TarError."""
+    left = MOST_BYTES
+    with tarfile.open(archive, "r:") as found:
+        for member in found:
+            path = PurePosixPath(posixpath.normpath(member.name))
+            left -= member.size
+            if not member.isreg() or path.is_absolute() or {"..", ".git"} & set(path.parts) or left < 0:
+                continue
+            for folder in reversed(path.parents[:-1]):
+                if not os.path.lexists(clone / folder):
+                    (clone / folder).mkdir()
+                elif (clone / folder).is_symlink():
+                    break
+            if _is_free(clone, str(path)) and (content := found.extractfile(member)):
+                with (clone / path).open("xb") as file:
+                    shutil.copyfileobj(content, file)
+                (clone / path).chmod(0o600 | member.mode & 0o111)
 
 
 def _is_free(clone: Path, name: str) -> bool:

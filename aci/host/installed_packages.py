@@ -18,7 +18,7 @@ def has_packages(commands: Iterable[str], files: Mapping[str, bytes]) -> bool:
     repository. False if a command cannot be understood."""
     try:
         needed = {name for command in commands for name in _needed(shlex.split(command), files)}
-    except (KeyError, ValueError, tomllib.TOMLDecodeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return False
     return needed <= _installed()
 

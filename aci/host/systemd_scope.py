@@ -31,7 +31,7 @@ def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
         "MemoryMax": str(limits.memory),
         "MemorySwapMax": "0",
         "TasksMax": str(limits.processes),
-        "CPUQuota": f"{limits.cpus:.0%}" if limits.cpus else "",
+        "CPUQuota": f"{max(1, round(limits.cpus * 100))}%" if limits.cpus else "",
     }
     words = [program, "--user", "--scope", "--quiet", "--collect", "--description=swe-agent: a sandbox"]
     for name, value in properties.items():

@@ -108,8 +108,8 @@ class VisibleTools:
 
     `variables` are those of the user's environment; `root` is the user's checkout, of which at most the environment is
     shown. `shown` are the files and folders to show, by the paths under which they appear, and `links` the texts of
-    symbolic links. `sockets` are covered, and the folders `emptied` appear empty. `path` is the PATH of the harness,
-    without the programs of the environment.
+    symbolic links. `sockets` are covered, and the folders `emptied` appear empty; both name their sources too. `path`
+    is the PATH of the harness, without the programs of the environment.
 
     The checkout and its environment are untrusted. They can name any path of the machine, so what they name is shown
     only if it is an installation of Python elsewhere.
@@ -124,8 +124,8 @@ class VisibleTools:
         self._private = {each for folder in hidden for each in (folder, folder.resolve())}
         self.shown: dict[Path, Path] = {}
         self.links: dict[Path, str] = {}
-        self.sockets: list[Path] = []
-        self.emptied: list[Path] = []
+        self.sockets: dict[Path, Path] = {}
+        self.emptied: dict[Path, Path] = {}
         self.variables: dict[str, str] = {}
         named = variables.get("PATH", os.defpath).split(os.pathsep)
         folders = [Path(os.path.normpath(each)) for each in named if each.startswith("/")]
@@ -246,8 +246,9 @@ class SocketSearch:
         words = ["find", *map(str, shown.values()), "(", "-type", "s", "-o", "-type", "p", ")", "-print0"]
         self._process = Popen(words, stdout=PIPE, stderr=DEVNULL) if shown else None
 
-    def found(self) -> list[Path]:
-        """Wait for the end of the search. Return the paths in the sandbox. Raises WorkspaceError for too many."""
+    def found(self) -> dict[Path, Path]:
+        """Wait for the end of the search. Return the paths in the sandbox, and those on this machine. Raises
+        WorkspaceError for too many."""
         output = self._process.communicate()[0] if self._process else b""
         paths = [Path(os.fsdecode(each)) for each in output.split(b"\0") if each]
         if len(paths) > MOST_SOCKETS:
@@ -255,12 +256,12 @@ class SocketSearch:
                 f"There are {len(paths)} sockets and pipes in the environment or the packages of the project.",
                 "Remove them, or use `--workspace docker`.",
             )
-        return [
-            place / path.relative_to(source)
+        return {
+            place / path.relative_to(source): path
             for path in paths
             for place, source in self._shown.items()
             if path.is_relative_to(source)
-        ]
+        }
 
 
 def _pyenv_folders(variables: Mapping[str, str], home: Path, root: Path) -> list[Path]:

@@ -50,6 +50,23 @@ class HeadTailBuffer:
         return bytes(self.head + self.tail)
 
 
+def last_lines(output: bytes, count: int, secrets: Sequence[str] = ()) -> list[str]:
+    """Return the last lines of an output of which only the end is known, with secrets masked.
+
+    The first line may be incomplete, so it is left out; so is a private key whose beginning or end is unknown.
+    """
+    lines = clean_text(output).split("\n")
+    lines = lines[1:] if len(lines) > 1 else lines
+    for number, line in enumerate(lines):
+        if line.startswith("-----END ") and not any(each.startswith("-----BEGIN ") for each in lines[:number]):
+            lines = lines[number + 1 :]
+            break
+    begun = [number for number, line in enumerate(lines) if line.startswith("-----BEGIN ")]
+    if begun and not any(line.startswith("-----END ") for line in lines[begun[-1] :]):
+        lines = lines[: begun[-1]]
+    return mask_secrets("\n".join(lines), secrets).split("\n")[-count:]
+
+
 Kind = Literal["listing", "search", "view", "tests", "other"]
 CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 16_000, "tests": 8_000, "other": 8_000}
 """Maximum number of characters of a new observation by kind (these caps save 4-28 % of an agent's input)."""

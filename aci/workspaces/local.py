@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from aci.environments.host_environment import generated_archive
 from aci.host.clones import CloneFamily, prepare_clones
+from aci.host.generated_files import unpack_generated
 from aci.host.project_python import ProjectPython
 from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
 from aci.runtime.process_channel import ProgramStarter, local_starter
@@ -77,8 +79,8 @@ class LocalHost:
         self.root, self.scratch, self.harness = clone.part("repo"), clone.part("scratch"), clone.part("harness")
         self.inbox, self.store, self._home = clone.part("inbox"), clone.part("store.git"), clone.part("home")
         if archive:
-            words = ["tar", "-xkf", str(archive), "-C", self.root]  # no file of the base is replaced
-            subprocess.run(words, env=self.environment({}), capture_output=True, stdin=subprocess.DEVNULL)
+            with suppress(OSError, tarfile.TarError):
+                unpack_generated(archive, Path(self.root))
 
     def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
         if for_harness:

@@ -50,7 +50,7 @@ def open(options: WorkspaceOptions) -> Workspace:
     search = SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown})
     family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
     tools.sockets = search.found()
-    tools.emptied = [Path(PACKAGES, folder) for folder in generated.package_caches()]
+    tools.emptied = {Path(PACKAGES, name): checkout / name for name in generated.package_caches()}
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 
 
@@ -184,11 +184,12 @@ class SandboxHost:
         for shown, source in self._tools.shown.items():
             if self._is_safe(shown):
                 inside.show(source, shown)
-        for place in self._tools.sockets:
-            if self._is_safe(place):
+        for place, source in self._tools.sockets.items():
+            if self._is_safe(place) and source.exists():
                 inside.show("/dev/null", place)
-        for place in self._tools.emptied:
-            inside.add("--perms", "0555", "--size", "4096", "--tmpfs", str(place))
+        for place, source in self._tools.emptied.items():
+            if source.exists():
+                inside.add("--perms", "0555", "--size", "4096", "--tmpfs", str(place))
         for link, text in self._tools.links.items():
             if not link.is_relative_to(self.root):
                 inside.add("--symlink", text, str(link))

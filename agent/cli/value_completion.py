@@ -5,7 +5,13 @@ Everything is imported on first use, since each subcommand imports this module.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+RUN_NAME = re.compile(r"\w[\w.-]*")
+PLAIN = re.compile(r"[^\w .,]+", re.ASCII)
+"""Characters that are left out of titles, since the scripts of some shells evaluate the help of a completion."""
+LONGEST_TITLE = 60
 
 
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
@@ -18,7 +24,8 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
         runs = load_settings().runs
     except SweAgentError:
         return []
-    return [(run.name, run.title) for run in runs_in(runs) if run.name.startswith(incomplete)]
+    found = [run for run in runs_in(runs) if RUN_NAME.fullmatch(run.name) and run.name.startswith(incomplete)]
+    return [(run.name, PLAIN.sub(" ", run.title)[:LONGEST_TITLE].strip()) for run in found]
 
 
 def complete_strategy(incomplete: str) -> list[str]:

@@ -13,8 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.observation.output_text import mask_secrets
-from aci.observation.untrusted_text import clean_text
+from aci.observation.output_text import last_lines, mask_secrets
 from agent.conversation.action_summary import describe
 from agent.conversation.messages import BranchConversation
 from agent.conversation.model_requests import RequestSpec, send
@@ -62,8 +61,8 @@ OUTPUT_LINES = 5
 """Maximum number of lines of a running command's output that front ends get."""
 RESUMED = "[This run was interrupted and resumed in a new workspace: the repository is as you left it, "
 RESUMED += "ignored files, running processes and side sessions are gone.]"
-INTERRUPTED = "Not done: the user interrupted."
-STOPPED = "The user interrupted it before it finished. What it changed until then stays changed."
+INTERRUPTED = "Not run: the user interrupted."
+STOPPED = "Not run to its end: the user interrupted. Its changes up to that point are kept."
 ABANDONED = "Work that was started and not finished is left out."
 MOVED = "[The files differ from those of the last step: the previous turn ended with the files that are here now.]"
 
@@ -399,8 +398,8 @@ class Branch:
         return seen
 
     def _show_output(self, output: bytes) -> None:
-        lines = clean_text(output.decode("utf-8", "replace")).rstrip().split("\n")[-OUTPUT_LINES:]
-        self.engine.report("output", self.name, mask_secrets("\n".join(lines), self.engine.secrets))
+        lines = last_lines(output, OUTPUT_LINES, self.engine.secrets)
+        self.engine.report("output", self.name, "\n".join(lines))
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(

@@ -211,9 +211,11 @@ def repository_from(name: str) -> Path:
     """Return the folder of the user's repository. A URL is cloned once, next to the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
+    from aci.observation.secret_forms import without_userinfo
+    from aci.observation.untrusted_text import one_line
     from aci.repository.clone import clone
     from agent.config.settings import load_settings
     from agent.console.rich_terminal import waiting
 
-    with waiting(f"Cloning {name}", plain=True):
+    with waiting(f"Cloning {one_line(without_userinfo(name))}", plain=True):
         return clone(name, load_settings().state / "clones")

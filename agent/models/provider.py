@@ -10,7 +10,9 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aci.docker.container_limits import parse_size
 from aci.observation.secret_forms import without_userinfo
@@ -209,14 +211,27 @@ def _facts(wire: str, name: str, table: ModelTable) -> _prices.ModelFacts:
 
 def own_server(name: str, settings: Settings) -> str:
     """Return the address of the user's own server for a model, or the name of the program that serves it; "" for a
-    model at a provider. Raises ConfigError for an invalid name."""
+    model at a provider. A server is the user's own if it is on this machine or in a private network. Raises ConfigError
+    for an invalid name."""
     table = settings.model_table(name, name.partition("/")[2])
     return _own_server(_wire_name(name, table), table)
 
 
 def _own_server(wire: str, table: ModelTable) -> str:
     provider = wire.partition("/")[0]
-    return without_userinfo(table.api_base or _usual_base(provider)) or (provider if provider in KEYLESS else "")
+    address = without_userinfo(table.api_base or _usual_base(provider))
+    if address:
+        return address if _is_private(address) else ""
+    return provider if provider in KEYLESS else ""
+
+
+def _is_private(address: str) -> bool:
+    """Return whether an address is on this machine or in a private network."""
+    try:
+        host = urlsplit(address).hostname or ""
+        return ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or "." not in host or host.endswith((".localhost", ".local", ".lan", ".internal"))
 
 
 def find(name: str, settings: Settings) -> ProviderModel:

@@ -127,7 +127,7 @@ def is_plain_path(path: str, folder: str, root: str) -> bool:
 def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
     """Return the answer to use if no user can be asked: yes, unless a rule denies it or the user must answer."""
     if approval.needs_user:
-        return Answer(False, reason="It needs the user's yes.")
+        return Answer(False, reason="It needs the user's consent.")
     if not permissions.deny:
         return Answer(True)
     decision = judge(approval, list(parse_rules(permissions.deny)), ())

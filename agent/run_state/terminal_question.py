@@ -11,11 +11,14 @@ def at_terminal() -> bool:
 
 
 def confirm(reason: str, question: str = "Continue?") -> bool:
-    """Return whether the user answers yes; False without a terminal."""
+    """Return whether the user answers yes; False without a terminal, and for Ctrl-C or Ctrl-D."""
     if not at_terminal():
         return False
     import typer
 
     from aci.observation.untrusted_text import clean_text
 
-    return typer.confirm(f"{clean_text(reason)} {question}", err=True)
+    try:
+        return typer.confirm(f"{clean_text(reason)} {question}".strip(), err=True)
+    except typer.Abort:
+        return False

@@ -17,7 +17,7 @@ from tools.submit import UNTESTED
 from trajectories.records import Action, Observation, Reply, Step
 from trajectories.run_comparison import PROOF
 
-NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
+NOT_RUN = ("Not run:", "Not run to its end:", "Not changed:", "The user refused this")
 """Prefixes of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
 """The recorded arguments of a proof and their types; `doubt` is optional."""

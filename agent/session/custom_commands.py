@@ -17,7 +17,11 @@ from trajectories.plugins import names
 REPOSITORY_FOLDER = ".swe-agent/commands"
 ARGUMENTS = "$ARGUMENTS"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_MOST_BYTES, _MOST_FILES = 20_000, 100
+_MOST_BYTES, _MOST_LINES, _MOST_FILES = 3_500, 50, 100
+"""Limits within which the prompt shows a text in full."""
+
+_SPECIAL = ("!", "/", "@")
+"""Beginnings of a prompt that is not a request to the model; the text of a command cannot have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +64,6 @@ def _read(folder: Path, source: str, inside: Path | None) -> Iterator[CustomComm
         if not _NAME.fullmatch(file.stem):
             continue
         with suppress(OSError), open_regular(file, inside=inside) as opened:
-            if text := clean_text(opened.read(_MOST_BYTES)).strip():
+            text = clean_text(opened.read(_MOST_BYTES + 1)).strip()
+            if text and not text.startswith(_SPECIAL) and len(text) <= _MOST_BYTES and text.count("\n") < _MOST_LINES:
                 yield CustomCommand(file.stem, text, source)

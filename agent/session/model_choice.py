@@ -124,13 +124,17 @@ def request_price(settings: Settings, model: Model) -> FrontEndRequested | None:
     server = own_server(model.name, settings)
     if not server or is_remembered(settings.state, _unpriced(model.name, server)):
         return None
-    return FrontEndRequested("price", UNPRICED.format(name=model.name, server=server, most=UNPRICED_TOKENS))
+    text = UNPRICED.format(name=model.name, server=server, most=UNPRICED_TOKENS)
+    return FrontEndRequested("price", text, model.name)
 
 
-def accept_price(session: ModelSession, is_free: bool) -> None:
-    """Write to the user's config that the session's model costs nothing, or remember that its price is unknown."""
-    name = session.settings.model
+def accept_price(session: ModelSession, name: str, is_free: bool) -> None:
+    """Write to the user's config that a model on a server of the user costs nothing, or remember that its price is
+    unknown."""
     try:
+        if not own_server(name, session.settings):
+            session.show(f"{name} is not on a server of yours, so nothing was changed.", "error")
+            return
         if is_free:
             change(f"models.{name}.price_in", "0")
             change(f"models.{name}.price_out", "0")

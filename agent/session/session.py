@@ -86,6 +86,10 @@ class Session:
     def _take_up(self, run: Path) -> None:
         """Resume a run, then run the first request; if the run cannot be resumed, the request is not run elsewhere."""
         self.turns.take_up(run)
+        if self.start.mode != "build":
+            self.mode = self.start.mode
+        if "strategy" in self.start.given:
+            self.strategy = self.start.settings.strategy
         self.say(self.start.request)
 
     # User actions

@@ -93,11 +93,12 @@ class FrontEndRequested:
     `help` (show `words`, or a help of its own), `runs` (show a list of runs to resume), `models` (offer models),
     `price` (ask whether the model costs anything) or `quit`.
 
-    For `models` and `price`, `words` is what a front end shows that cannot ask.
+    For `models` and `price`, `words` is what a front end shows that cannot ask; `model` is the model with the price.
     """
 
     what: str
     words: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,12 +94,12 @@ class Dialogs:
 
         self._app.push_screen(ChoiceScreen("Which model?", MODELS, read), chosen)
 
-    def price(self, session: Session, text: str) -> None:
+    def price(self, session: Session, model: str, text: str) -> None:
         from agent.session.model_choice import accept_price
         from agent.tui.choice_screen import ChoiceScreen
 
         def chosen(index: int | None) -> None:
             if index is not None:
-                accept_price(session, is_free=index == 1)
+                accept_price(session, model, is_free=index == 1)
 
         self._app.push_screen(ChoiceScreen("Does this model cost anything?", text, lambda: PRICES), chosen)

@@ -122,8 +122,8 @@ def show(display: SessionDisplay, session: Session, event: Event | RunReopened) 
             display.dialogs.answered(approval.id)
         case session_events.MessageEvent():
             _show_message(display, event)
-        case session_events.FrontEndRequested(what, words):
-            _run_request(display, session, what, words)
+        case session_events.FrontEndRequested():
+            _run_request(display, session, event)
         case session_events.SessionClosed():
             display.exit(0)
         case session_events.StatusChanged():
@@ -157,8 +157,9 @@ def _show_message(display: SessionDisplay, message: session_events.MessageEvent)
         display.put(ModelText(message.text, message.kind, message.title))
 
 
-def _run_request(display: SessionDisplay, session: Session, what: str, words: str) -> None:
-    match what:
+def _run_request(display: SessionDisplay, session: Session, request: session_events.FrontEndRequested) -> None:
+    words = request.words
+    match request.what:
         case "theme":
             display.put(ModelText(display.choose_theme(words), "text"))
         case "copy":
@@ -172,6 +173,6 @@ def _run_request(display: SessionDisplay, session: Session, what: str, words: st
         case "models":
             display.dialogs.models(session)
         case "price":
-            display.dialogs.price(session, words)
+            display.dialogs.price(session, request.model, words)
         case "quit":
             display.action_leave()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.value_completion import complete_run
-from agent.run_state.terminal_question import at_terminal
+from agent.run_state.terminal_question import at_terminal, confirm
 
 
 def command(
@@ -62,5 +62,5 @@ def _offer_to_open(page: Path) -> None:
         browser = webbrowser.get()
     except webbrowser.Error:
         return
-    if typer.confirm("Open it in the browser?", err=True):
+    if confirm("", "Open it in the browser?"):
         browser.open(page.absolute().as_uri())

@@ -49,7 +49,7 @@ def _reload(session: Session) -> str:
         return ""
     today = session.start.reload()
     read = {"models": today.models, "roles": today.roles, "model": session.settings.model or today.model}
-    if "max_tokens" in today.model_fields_set:
+    if "max_tokens" in today.model_fields_set and session.settings.max_tokens == session.start.settings.max_tokens:
         read["max_tokens"] = today.max_tokens
     if any(getattr(session.settings, name) != value for name, value in read.items()):
         session.settings = session.settings.model_copy(update=read)

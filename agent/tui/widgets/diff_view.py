@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -26,6 +26,8 @@ CHUNK = 200
 BESIDE = 104
 """Minimum width of the widget, in columns, for showing old and new side by side; together with the list of files, this
 takes a screen of 140 columns."""
+WIDEST = 2
+"""Number of columns of the widest character."""
 NARROW = 60
 """Minimum width in columns for two line numbers per line; on narrower screens a line has only one."""
 SIGNS = {"added": "+", "removed": "-"}
@@ -140,11 +142,10 @@ class DiffView(ScrollView, can_focus=True):
 
     def _height(self, pair: Pair) -> int:
         """Return the number of lines of a row."""
-        if not self.wraps or self._room() <= 0:
-            return 1
         room = self._room()
-        longest = max(_width(row, room) for row in {pair.left, pair.right} if row)
-        return max(1, -(-longest // room))
+        if not self.wraps or room < WIDEST:
+            return 1
+        return max(len(line_starts(row, room)) for row in (pair.left, pair.right) if row)
 
     def place(self) -> tuple[int, int]:
         """Return the file at the top of the screen, and the number of its first visible row."""
@@ -260,9 +261,12 @@ class DiffView(ScrollView, can_focus=True):
         gutter = Content.styled(f"{numbers} {' ' if part else SIGNS.get(row.kind, ' ')} ", style)
         edge = self._strip(gutter, row, gutter.cell_length)
         content, room = self._text(file, row), width - edge.cell_length
-        scrolled = part * self._room() if self.wraps else round(self.scroll_x)
+        scrolled = round(self.scroll_x)
         if self.wraps:
-            room = min(room, self._room())
+            starts = [*line_starts(row, max(WIDEST, self._room())), Start(len(content.plain), content.cell_length)]
+            part = min(part, len(starts) - 1)
+            scrolled, end = starts[part].cell, starts[min(part + 1, len(starts) - 1)].cell
+            width, room = width, min(room, end - scrolled)
         is_cut = not self.wraps and content.cell_length > scrolled + room
         text = self._strip(content, row, room - is_cut, scrolled, at)
         if is_cut:
@@ -323,8 +327,11 @@ class DiffView(ScrollView, can_focus=True):
             return ""
         if row.kind in ("file", "note", "hunk"):
             return self._heading(self.file_at(y), row).plain
-        start, room = self._parts[y] * self._room(), self._room()
-        return display_text(row)[start : start + room] if self.wraps and room > 0 else display_text(row)
+        text, part = display_text(row), self._parts[y]
+        if not self.wraps:
+            return text
+        starts = [*line_starts(row, max(WIDEST, self._room())), Start(len(text), 0)]
+        return text[starts[min(part, len(starts) - 1)].character : starts[min(part + 1, len(starts) - 1)].character]
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
@@ -334,11 +341,27 @@ def _same_on_both_sides(row: Row) -> Pair:
     return Pair(row, row)
 
 
-def _width(row: Row, room: int) -> int:
-    """Return the number of columns of a row's text; of a short one, at most `room`."""
+class Start(NamedTuple):
+    """Where a line of a wrapped row starts in its text."""
+
+    character: int
+    cell: int
+
+
+def line_starts(row: Row, room: int) -> list[Start]:
+    """Return the start of each line of a row that is wrapped at `room` columns."""
+    starts = [Start(0, 0)]
+    if row.kind not in ("added", "removed", "same"):
+        return starts
     if row.text.isascii() and len(row.text) + row.text.count("\t") * TAB <= room:
-        return 1
-    return cell_len(display_text(row))
+        return starts
+    cells = 0
+    for number, character in enumerate(display_text(row)):
+        width = cell_len(character)
+        if cells + width - starts[-1].cell > room:
+            starts.append(Start(number, cells))
+        cells += width
+    return starts
 
 
 def _number(pair: Pair) -> int:

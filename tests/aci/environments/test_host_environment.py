@@ -72,7 +72,7 @@ def test_other_projects_get_no_environment(make_options: MakeOptions, files: dic
     asked: list[object] = []
     options = make_options(files, may_set_up=lambda *question: asked.append(question))
     assert add_environment(options, SETTINGS, "sandbox") is options
-    assert not needs_set_up(options, SETTINGS)
+    assert not needs_set_up(options, SETTINGS, "sandbox")
     assert asked == []
 
 
@@ -99,9 +99,9 @@ def test_complete_environment_is_used_again(make_options: MakeOptions) -> None:
     assert folder.is_relative_to(cache_folder())
     (folder / FILES / "venv").mkdir(parents=True)
     assert add_environment(options, SETTINGS, "sandbox") is options, "it is not complete"
-    assert needs_set_up(options, SETTINGS)
+    assert needs_set_up(options, SETTINGS, "sandbox")
     (folder / READY).touch()
-    assert not needs_set_up(options, SETTINGS)
+    assert not needs_set_up(options, SETTINGS, "sandbox")
     os.utime(folder / READY, (1, 1))
     found = add_environment(options, SETTINGS, "sandbox")
     assert found == replace(options, environment=folder / FILES / "venv")

@@ -109,7 +109,7 @@ def test_unknown_shell_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bash_completes_with_the_script(tmp_path: Path) -> None:
     """The shell starts the program without arguments, which opens no session then."""
     program = tmp_path / "swe-agent"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "swe_agent.py"} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "swe_agent"} "$@"\n')
     program.chmod(0o755)
     script = (
         'eval "$(swe-agent completion bash)"; COMP_WORDS=(swe-agent conf); COMP_CWORD=1; '

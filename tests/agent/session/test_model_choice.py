@@ -183,7 +183,7 @@ def test_price_is_not_asked_if_limit_or_price_is_set(tmp_path, settings):
 def test_unknown_price_is_asked_once_for_each_address(talk, tmp_path):
     settings = own_server_settings(tmp_path)
     opened = talk([], settings={"model": settings.model, "models": settings.models, "state": settings.state})
-    accept_price(opened.session, is_free=False)
+    accept_price(opened.session, "openai/mine", is_free=False)
     assert request_price(settings, check_models(settings)) is None
     moved = settings.model_copy(update={"models": {"openai/mine": ModelTable(api_base="http://127.0.0.1:10/v1")}})
     assert request_price(moved, check_models(moved)) is not None
@@ -197,7 +197,7 @@ def test_free_server_is_configured_as_free(talk, tmp_path, config):
         reload=lambda: session_settings(load_settings()),
         settings={"model": "openai/mine", "models": load_settings().models, "state": tmp_path / "state"},
     )
-    accept_price(opened.session, is_free=True)
+    accept_price(opened.session, "openai/mine", is_free=True)
     opened.wait_until_idle()
     assert opened.messages[-1] == "The next turns use openai/mine ($0 in, $0 out per million tokens)."
     table = load_settings().models["openai/mine"]
@@ -210,5 +210,5 @@ def test_front_end_without_screen_shows_what_it_cannot_ask(make_repo, tmp_path, 
     from agent.session.session_start import Start
 
     settings = own_server_settings(tmp_path, workspace="local")
-    assert Lines(Start(Repository.open(make_repo({"a.py": b"a = 1\n"})), settings)).run([]) == 0
+    assert Lines(Start(Repository.open(make_repo({"a.py": b"a = 1\n"})), settings), is_single=False).run([]) == 0
     assert "No price is known for openai/mine" in capsys.readouterr().err

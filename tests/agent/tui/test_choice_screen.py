@@ -23,7 +23,7 @@ OPTIONS = [("one", "the [first]"), ("two\x1b[2J", "the second")]
 class ChoiceApp(App[None]):
     def __init__(self, screen: ChoiceScreen | None = None) -> None:
         super().__init__()
-        self.dialogs = Dialogs(self)
+        self.dialogs = Dialogs(self, lambda height: None)
         self._choice = screen
         self.chosen: list[int | None] = []
 
@@ -95,11 +95,11 @@ def test_answer_about_price_reaches_session(
 ) -> None:
     accepted: list[bool] = []
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
-    monkeypatch.setattr(model_choice, "accept_price", lambda session, is_free: accepted.append(is_free))
+    monkeypatch.setattr(model_choice, "accept_price", lambda session, model, is_free: accepted.append(is_free))
     app = ChoiceApp()
 
     async def interact(pilot: Pilot[Any]) -> None:
-        app.dialogs.price(cast(Any, SimpleNamespace()), "No price is known.")
+        app.dialogs.price(cast(Any, SimpleNamespace()), "openai/mine", "No price is known.")
         await pilot.pause()
         await press(pilot, *keys)
 
