@@ -85,7 +85,7 @@ class FixRun:
 
     def result(self) -> Result:
         """Wait for the end of the run, skip its unread events and return its result. Raises SweAgentError if the run
-        was interrupted or could not go on."""
+        was interrupted or could not continue."""
         for _ in self:
             pass
         return self._answer()

@@ -1,8 +1,8 @@
 """Python environments for workspaces on this machine, for repositories whose user has none.
 
 Set-up is planned as for a container. It runs in a sandbox, with access to the package registries only; where a
-workspace without isolation is wanted and no sandbox works, it runs without one after the user's yes. An environment is
-kept in the user's cache, and used only for the commit and the tree that it was made from.
+workspace without isolation is wanted and no sandbox works, it runs without one with the consent of the user. An
+environment is kept in the cache of the user, and used only for the commit and the tree that it was made from.
 """
 
 from __future__ import annotations

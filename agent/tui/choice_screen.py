@@ -66,7 +66,7 @@ class ChoiceScreen(ModalScreen[int | None]):
             yield Static(escape_invisible(self._heading), id="title", markup=False)
             yield Static(escape_invisible(self._text), id="text", markup=False)
             yield OptionList(compact=True)
-            yield Static("Looking for what there is", id="keys", markup=False)
+            yield Static("Looking for models", id="keys", markup=False)
 
     def on_mount(self) -> None:
         self._find()

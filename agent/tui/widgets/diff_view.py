@@ -42,7 +42,10 @@ class DiffView(ScrollView, can_focus=True):
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
-    DiffView { background: $background; color: $text; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    DiffView {
+        background: $background; color: $text; overflow-y: scroll;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", show=False),
@@ -77,7 +80,7 @@ class DiffView(ScrollView, can_focus=True):
         self._lay_out(self._side_by_side)
 
     def on_resize(self) -> None:
-        two = self.size.width >= BESIDE if self.beside is None else self.beside
+        two = self._columns >= BESIDE if self.beside is None else self.beside
         if two != self._side_by_side or self.wraps:
             self._lay_out(two)
         else:
@@ -110,16 +113,21 @@ class DiffView(ScrollView, can_focus=True):
 
     # Layout and positions
 
+    @property
+    def _columns(self) -> int:
+        """The number of columns beside the scrollbar."""
+        return self.scrollable_content_region.width
+
     def _room(self) -> int:
         """Return the number of columns for the text of a line."""
-        width = self.size.width
+        width = self._columns
         numbers = self._digits * (1 if self._side_by_side or width < NARROW else 2) + 4
         return (width // 2 if self._side_by_side else width) - numbers
 
     def _fit(self) -> None:
         """Set the size of the content, with the longest line as its width."""
         hidden = 0 if self.wraps else self._longest - self._room()
-        self.virtual_size = Size(self.size.width + hidden if hidden > 0 else 1, len(self._rows))
+        self.virtual_size = Size(self._columns + hidden if hidden > 0 else 1, len(self._rows))
 
     def _lay_out(self, two: bool) -> None:
         """Lay out the rows again and keep the scroll position."""
@@ -210,7 +218,7 @@ class DiffView(ScrollView, can_focus=True):
     # Drawing
 
     def render_line(self, y: int) -> Strip:
-        at, width = round(self.scroll_y) + y, self.size.width
+        at, width = round(self.scroll_y) + y, self._columns
         if at >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         pair = self._rows[at]

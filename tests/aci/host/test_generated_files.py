@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from aci.host.generated_files import GeneratedFiles, find_generated_files
+from aci.host.generated_files import GeneratedFiles, find_generated_files, unpack_generated
 from aci.host.project_python import ProjectPython
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
@@ -245,3 +247,36 @@ def test_packages_of_workspace_lead_into_the_clone(find: Find, make_repo: MakeRe
     found.save(root.parent / "other", "/packages")
     shown = root.parent / "other/node_modules/@scope/right"
     assert str(shown.readlink()) == "/packages/node_modules/@scope/right"
+
+
+def test_archive_of_set_up_is_unpacked_without_links(tmp_path: Path) -> None:
+    clone, victim = tmp_path / "clone", tmp_path / "victim"
+    clone.mkdir()
+    victim.mkdir()
+    (clone / "kept.py").write_text("base")
+    (clone / "data").symlink_to(victim)
+    archive = tmp_path / "generated.tar"
+    names = (
+        "x.so",
+        "deep/er/y.so",
+        "kept.py",
+        "data/evil",
+        "../evil",
+        "/tmp/evil-of-set-up",
+        ".git/hooks/post-checkout",
+    )
+    with tarfile.open(archive, "w") as made:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = 4, 0o4755
+            made.addfile(member, io.BytesIO(b"made"))
+        link = tarfile.TarInfo("link.so")
+        link.type, link.linkname = tarfile.SYMTYPE, str(victim)
+        made.addfile(link)
+    unpack_generated(archive, clone)
+    files = sorted(str(path.relative_to(clone)) for path in clone.rglob("*") if path.is_file())
+    assert files == ["deep/er/y.so", "kept.py", "x.so"]
+    assert (clone / "kept.py").read_text() == "base"
+    assert (clone / "x.so").stat().st_mode & 0o7777 == 0o711
+    assert not (clone / "link.so").is_symlink()
+    assert list(victim.iterdir()) == []

@@ -13,6 +13,7 @@ from aci.observation.output_text import (
     clean_text,
     cut_lines,
     fold,
+    last_lines,
     mask_secrets,
     number_lines,
     prepare_output,
@@ -280,3 +281,18 @@ def test_known_secrets_are_masked_longest_first() -> None:
 
 def test_lines_are_numbered_from_start() -> None:
     assert number_lines(["a", ""], 9) == "9\ta\n10\t"
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        (b"cut off\none\ntwo\nthree\n", ["two", "three"]),
+        (b"only one line", ["only one line"]),
+        (b"x\nsecret\n-----END PRIVATE KEY-----\ndone", ["done"]),
+        (b"x\nbefore\n-----BEGIN PRIVATE KEY-----\nsecret\nsecret", ["before"]),
+        (b"x\nthe token is hunter2-hunter2\n", ["the token is [masked]"]),
+        (b"hunter2\nafter", ["after"]),
+    ],
+)
+def test_last_lines_show_no_part_of_a_secret(output: bytes, lines: list[str]) -> None:
+    assert last_lines(output, 2, ["hunter2-hunter2"]) == lines

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from agent.cli.command_line import run
+from agent.cli.value_completion import complete_run
+from agent.session import resumable_runs
 from trajectories.journal import encode
 from trajectories.records import Base, Issue, Run, Turn
 
@@ -120,3 +124,13 @@ def test_bash_completes_with_the_script(tmp_path: Path) -> None:
         ["bash", "--norc", "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.stdout, done.stderr) == ("config\n", "")
+
+
+@pytest.mark.parametrize("title", ["\\$(touch /tmp/x) bug", "closing [/b] tag", "`id`", "a\nb\x1b[31m", "'; id; '"])
+def test_title_of_a_run_cannot_reach_the_shell(monkeypatch: pytest.MonkeyPatch, title: str) -> None:
+    """The scripts of some shells evaluate the help of a completion."""
+    runs = [SimpleNamespace(name="brisk-otter", title=title), SimpleNamespace(name="$(id)", title="")]
+    monkeypatch.setattr(resumable_runs, "runs_in", lambda folder: runs)
+    ((name, shown),) = complete_run("")
+    assert name == "brisk-otter"
+    assert re.fullmatch(r"[\w .,]*", shown, re.ASCII)

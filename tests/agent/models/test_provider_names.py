@@ -193,6 +193,25 @@ def test_own_server_is_one_with_address_or_local_program(name: str, table: dict[
     assert own_server(name, Settings(models={name: ModelTable(**table)})) == server
 
 
+@pytest.mark.parametrize(
+    ("address", "is_own"),
+    [
+        ("http://localhost:8000/v1", True),
+        ("http://[::1]:8000", True),
+        ("http://192.168.1.7:8000/v1", True),
+        ("http://gpu.local/v1", True),
+        ("http://vllm:8000", True),
+        ("https://api.openai.com/v1", False),
+        ("https://api.deepseek.com", False),
+        ("http://8.8.8.8/v1", False),
+        ("https://localhost.example.com/v1", False),
+    ],
+)
+def test_own_server_is_on_this_machine_or_in_a_private_network(address: str, is_own: bool) -> None:
+    settings = Settings(models={"openai/mine": ModelTable(api_base=address)})
+    assert bool(own_server("openai/mine", settings)) is is_own
+
+
 def test_address_in_environment_is_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert own_server("openai/mine", Settings()) == "http://127.0.0.1:9/v1"

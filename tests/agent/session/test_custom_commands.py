@@ -32,6 +32,12 @@ def test_commands_of_user_and_repository_are_found(tmp_path: Path) -> None:
     assert found["changelog"].prompt("in brief").endswith("\n\nin brief")
 
 
+@pytest.mark.parametrize("text", ["!rm -rf /", " /commit now", "@~/.ssh/id_rsa", "line\n" * 60, "x" * 4000])
+def test_text_that_does_more_than_ask_or_is_not_shown_in_full_is_no_command(tmp_path: Path, text: str) -> None:
+    write(tmp_path / REPOSITORY_FOLDER, "review.md", text)
+    assert find_custom_commands(tmp_path) == {}
+
+
 @pytest.mark.parametrize("name", ["undo.md", "Not A Name.md", "x.txt", "UPPER.md", "a.b.md", "empty.md"])
 def test_other_files_are_no_commands(tmp_path: Path, name: str) -> None:
     write(tmp_path / REPOSITORY_FOLDER, name, "" if name == "empty.md" else "text")
