@@ -35,7 +35,7 @@ def test_configuration_error_can_be_fixed_and_run_resumed(user: User, status: in
 def test_model_without_key_or_price_is_refused(user: User) -> None:
     with Endpoint([]) as endpoint:
         user.add_model(endpoint)
-        user.add_model(endpoint, "openai/free", price_in=None, price_out=None)
+        user.add_model(endpoint, "openai/free", price_in=None, price_out=None, api_base="https://models.example.org/v1")
         user.add_model(endpoint, "openai/half", price_in=None)
     del user.machine.extra[KEY_IN]
     for model, names in ((MODEL, [f"${KEY_IN}"]), ("anthropic/claude-sonnet-4-5", ["$ANTHROPIC_API_KEY"])):
