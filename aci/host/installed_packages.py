@@ -71,4 +71,4 @@ def _installed() -> set[str]:
     prefixes = {program.parents[1], program.resolve().parents[1], Path.home() / ".local"}
     folders = (folder for prefix in prefixes for site in _SITES for folder in prefix.glob(f"{site}/*-info"))
     names = (re.sub(r"\.(?:dist|egg)-info$", "", folder.name) for folder in folders)
-    return {_normalized(name.partition("-")[0]) for name in names}
+    return {_normalized(name.partition("-")[0]) for name in names if _NAME.match(name)}  # pip may leave ~ip-23.1

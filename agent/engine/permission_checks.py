@@ -145,14 +145,15 @@ def may_set_up(
 ) -> bool:
     """Return whether the environment may be set up with access to these hosts; without hosts, on this machine without
     isolation. Raises Cancelled."""
-    ask = Approval(
-        "network",
-        "Set up the environment of the tests, with access to package registries?",
-        subject="\n".join(hosts),
-        detail="\n".join([f"In {image}:", *commands, "", "Reachable hosts:", *hosts]),
-        cancel=cancel,
-    )
-    if not hosts:
+    if hosts:
+        ask = Approval(
+            "network",
+            "Set up the environment of the tests, with access to package registries?",
+            subject="\n".join(hosts),
+            detail="\n".join([f"In {image}:", *commands, "", "Reachable hosts:", *hosts]),
+            cancel=cancel,
+        )
+    else:
         ask = Approval(
             "command",
             "Set up the environment of the tests on this machine, without isolation?",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aci.repository.user_repository import Repository
 
 STDIN = Path("-")
-"""The name of a file that stands for standard input."""
+"""The name that means standard input."""
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
 DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)

@@ -20,6 +20,8 @@ def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "venv/lib/python3.12/site-packages/pytest-8.0.dist-info",
         "venv/lib/python3.12/site-packages/six-1.dist-info",
+        "venv/lib/python3.12/site-packages/~ip-23.1.dist-info",
+        "venv/lib/python3.12/site-packages/-info",
     ):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".local/lib/python3.12/site-packages/my_own.egg-info").mkdir(parents=True)
