@@ -55,13 +55,14 @@ class Answer:
     for the repository in the user's state.
 
     `chosen` holds the indices of the approved parts; None means all. If the answer is no, `reason` is reported to the
-    model.
+    model. `message` is the commit message if the user edited it, or "".
     """
 
     yes: bool
     scope: Scope = "once"
     reason: str = ""
     chosen: tuple[int, ...] | None = None
+    message: str = ""
 
 
 Approve = Callable[[Approval], Answer]

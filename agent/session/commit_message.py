@@ -1,32 +1,72 @@
-"""The message of a session's commit, built from the user's requests in the style of the repository."""
+"""The message of a session's commit: the user's, the model's, or one built from the user's requests."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from aci.observation.output_text import mask_secrets
+from aci.observation.output_text import mask_secrets, shorten
 from aci.observation.untrusted_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import DONE
+from trajectories.errors import ConfigError
 from trajectories.git_store.git_commands import decode
 from trajectories.records import Exit, Turn
 
+if TYPE_CHECKING:
+    from agent.session.session_protocols import CommitSession
+
 LONGEST = 72
 LOOKED_AT = 20
-"""Number of commits that are read to detect the repository's style of messages."""
+"""Number of commits whose messages show the repository's style."""
 MOST_REQUESTS = 10
+MOST_MESSAGE, MOST_MESSAGES, MOST_DIFF = 1_000, 6_000, 40_000
+"""Maximum numbers of characters for the model: of each recent message, of all of them, and of the diff."""
+CODE_BLOCK = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 
-def build_message(engine: Engine, words: str, since: int = 0) -> str:
-    """Return the user's own message, or one built from the requests since turn `since`, with the first request as the
-    subject."""
+def build_message(session: CommitSession, engine: Engine, words: str, diff: str, since: int = 0) -> str:
+    """Return the user's own message if there is one, or one by the model, or without a model one built from requests.
+
+    `diff` is the change, and the requests are those since turn `since`.
+    """
     if words.strip():
         return clean_text(words.strip())
-    requests = [_line(request) for request in _requests(engine, since)] or [_line(engine.run.issue.title)]
-    requests = [mask_secrets(request, engine.secrets) for request in requests if request] or ["Changes of a session"]
-    subject = _match_style(requests[0], _subjects(engine.repository))
+    requests = [mask_secrets(_line(request), engine.secrets) for request in _requests(engine, since)]
+    requests = list(filter(None, requests)) or ["Changes of a session"]
+    recent = _recent_messages(engine.repository)
+    return _message_by_model(session, engine, requests, recent, diff) or _message_from_requests(requests, recent)
+
+
+def _message_by_model(
+    session: CommitSession, engine: Engine, requests: Sequence[str], recent: Sequence[str], diff: str
+) -> str:
+    """Return the model's message; "" if there is no usable model, or if it gave no message."""
+    if not session.settings.model:
+        return ""
+    shown = "\n\n---\n\n".join(shorten(message, MOST_MESSAGE) for message in recent)
+    material = "\n\n".join(
+        [
+            "Requests:\n" + "\n".join(f"- {request}" for request in requests),
+            f"Recent commit messages, newest first:\n\n{shorten(shown, MOST_MESSAGES)}",
+            f"The diff:\n\n{shorten(diff, MOST_DIFF)}",
+        ]
+    )
+    try:
+        text = session.write_commit_message(material)
+    except ConfigError as error:
+        session.show(f"{error.message} {error.fix}", "notice")
+        return ""
+    if block := CODE_BLOCK.fullmatch(text.strip()):
+        text = block[1]
+    return mask_secrets(clean_text(text).strip(), engine.secrets)
+
+
+def _message_from_requests(requests: Sequence[str], recent: Sequence[str]) -> str:
+    """Return a message with the first request as the subject, in the style of recent subjects, and a list of all."""
+    subject = _match_style(requests[0], [message.partition("\n")[0] for message in recent])
     rest = [f"- {request}" for request in requests[:MOST_REQUESTS]] if len(requests) > 1 else []
     return "\n".join([shorten_subject(subject), *([""] if rest else []), *rest])
 
@@ -34,11 +74,13 @@ def build_message(engine: Engine, words: str, since: int = 0) -> str:
 def _requests(engine: Engine, since: int) -> list[str]:
     """Return the requests that changed something; questions and commands are left out."""
     ends = _ends(engine)
+    turns = engine.trajectory.turns
+    requests = [engine.run.issue.title, *(turn.request for turn in turns[1:])]
     return [
-        turn.request if number else engine.run.issue.title
-        for number, turn in enumerate(engine.trajectory.turns)
+        request
+        for number, (turn, request) in enumerate(zip(turns, requests, strict=True))
         if number >= since and ends.get(number) not in DONE
-        if not number or (turn.models and not turn.request.startswith(("!", "/")))
+        if (turn.models or not number) and not request.startswith(("!", "/"))
     ]
 
 
@@ -79,6 +121,6 @@ def _match_style(subject: str, others: Sequence[str]) -> str:
     return f"{subject}." if dots and len(subject) < LONGEST else subject
 
 
-def _subjects(repository: Repository) -> list[str]:
-    found = decode(repository._git("log", f"-{LOOKED_AT}", "--no-merges", "--format=%s"))
-    return [line for line in found.splitlines() if line]
+def _recent_messages(repository: Repository) -> list[str]:
+    found = decode(repository._git("log", f"-{LOOKED_AT}", "--no-merges", "--format=%B%x00"))
+    return [message.strip() for message in found.split("\0") if message.strip()]

@@ -204,6 +204,10 @@ class Session:
         """Ask the user and wait for the answer; the run's clock is paused meanwhile."""
         return self.questions.ask(approval)
 
+    def write_commit_message(self, material: str) -> str:
+        """Return the model's commit message for a change; "" if the user interrupted it. Raises ConfigError."""
+        return self.turns.write_commit_message(material)
+
     def show(self, text: str, kind: MessageKind = "text", title: str = "") -> None:
         self.hear(MessageEvent(text, kind, title))
 

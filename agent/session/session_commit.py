@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aci.repository import commit as committing
 from aci.repository.tree_merge import Conflict, merge_trees
 from agent.github.pull_request.autorun_files import is_hook
-from agent.permissions.approvals import Approval
+from agent.permissions.approvals import Answer, Approval
 from agent.permissions.link_names import names_through_links
 from agent.run_state.merge_base import EFFECT
 from agent.run_state.merge_base import effects as done_effects
@@ -25,7 +25,7 @@ from trajectories.records import Base
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
-    from agent.session.session_protocols import DeliverySession
+    from agent.session.session_protocols import CommitSession, DeliverySession
 
 OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
 """Keys in a commit's data: its effects, the number of turns, its branch and its message."""
@@ -45,11 +45,8 @@ class OwnChanges:
     effects: tuple[str, ...]
 
 
-def commit(session: DeliverySession, words: str, is_stopped: Callable[[], bool]) -> None:
-    """Apply the changes that are not applied yet, and commit the session's changes on the current branch.
-
-    `is_stopped` returns whether the user interrupted the command.
-    """
+def commit(session: CommitSession, words: str) -> None:
+    """Apply the changes that are not applied yet, and commit the session's changes on the current branch."""
     engine = applied_changes.engine_of(session)
     _require_git(engine)
     branch = committing.branch_to_commit_to(engine.repository)
@@ -63,9 +60,9 @@ def commit(session: DeliverySession, words: str, is_stopped: Callable[[], bool])
     if not paths:
         session.show(_with_conflicts(own, "There is nothing to commit: your last commit has all applied changes."))
         return
-    text = build_message(engine, words, _turns(engine))
     who = committing.commit_identity(engine.repository)
     detail = engine.trees.diff(own.head.tree, own.tree)
+    text = build_message(session, engine, words, detail, _turns(engine))
     title = _with_conflicts(own, f"Commit {describe_paths(paths)} on {branch} as {who}?")
     asked = Approval(
         "commit",
@@ -76,16 +73,15 @@ def commit(session: DeliverySession, words: str, is_stopped: Callable[[], bool])
         cancel=applied_changes.uncancelled_event(),
         other_names=partial(names_through_links, engine.trees, own.head.tree, own.tree),
     )
-    answer = session.ask(asked)
-    if not answer.yes:
-        session.show(f"Nothing was committed. {answer.reason}".strip())
+    text = _ask_for_message(session, asked, "Nothing was committed.")
+    if not text:
         return
     with_hooks = _hooks(session, engine)
     done: list[str] = []
 
     def do() -> Mapping[str, Any]:
         made = committing.commit(
-            engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch, is_stopped
+            engine.repository, engine.trees, own.head, own.tree, text, with_hooks, branch, session.stopped.is_set
         )
         done.append(made)
         return {"commit": done[-1]}
@@ -99,7 +95,7 @@ def commit(session: DeliverySession, words: str, is_stopped: Callable[[], bool])
     session.show(_with_conflicts(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
-def commit_to_branch(session: DeliverySession, name: str, words: str) -> None:
+def commit_to_branch(session: CommitSession, name: str, words: str) -> None:
     """Commit the session's changes, applied or not, on a new branch; files, index and current branch do not change."""
     engine = applied_changes.engine_of(session)
     _require_git(engine)
@@ -112,17 +108,16 @@ def commit_to_branch(session: DeliverySession, name: str, words: str) -> None:
             _with_conflicts(own, "There is nothing to commit: your last commit has all changes of the session.")
         )
         return
-    text = build_message(engine, words)
     detail = engine.trees.diff(own.head.tree, own.tree)
+    text = build_message(session, engine, words, detail)
     title = _with_conflicts(
         own, f"Create branch {name} with a commit of {describe_paths(paths)} on top of {own.head.commit[:10]}?"
     )
     asked = Approval(
         "branch", title, subject=name, message=text, detail=detail, cancel=applied_changes.uncancelled_event()
     )
-    answer = session.ask(asked)
-    if not answer.yes:
-        session.show(f"No branch was created. {answer.reason}".strip())
+    text = _ask_for_message(session, asked, "No branch was created.")
+    if not text:
         return
     done: list[str] = []
 
@@ -132,6 +127,15 @@ def commit_to_branch(session: DeliverySession, name: str, words: str) -> None:
 
     effects.run_recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was created.")
     session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
+
+
+def _ask_for_message(session: CommitSession, approval: Approval, refused: str) -> str:
+    """Return the message with which the user allows the commit, or "" if not, after showing `refused`."""
+    answer = Answer(False) if session.stopped.is_set() else session.ask(approval)
+    if answer.yes:
+        return answer.message or approval.message
+    session.show(f"{refused} {answer.reason}".strip())
+    return ""
 
 
 def check_interrupted_commit(session: DeliverySession) -> None:

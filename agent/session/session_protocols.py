@@ -25,6 +25,18 @@ class DeliverySession(Protocol):
     def ask(self, approval: Approval) -> Answer: ...
 
 
+class CommitSession(DeliverySession, Protocol):
+    """A session for committing its changes, with a message by the model."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def stopped(self) -> Flag: ...
+
+    def write_commit_message(self, material: str) -> str: ...
+
+
 class ModelSession(Protocol):
     """A session for choosing its model."""
 

@@ -27,7 +27,7 @@ from agent.session.session_events import ProgressReported, RunOpened, StepRecord
 from agent.session.session_start import MODES
 from agent.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
-from trajectories.records import Issue, Note
+from trajectories.records import Issue, Note, Reply
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings
@@ -77,10 +77,23 @@ class TurnRunner:
             self._turn(request, strategy)
         self._drive(words)
 
-    def act(self, words: str, strategy: str) -> None:
+    def act(self, words: str, strategy: str, attachments: str = "") -> None:
         """Run a turn of a strategy that takes `words` literally and uses no model, or uses one only at its end."""
-        self._turn(Request(words, whole=Issue(words)), strategy)
+        self._turn(Request(words, attachments, whole=Issue(words)), strategy)
         self._drive(words)
+
+    def write_commit_message(self, material: str) -> str:
+        """Return the model's commit message for a change described by `material`; "" if it wrote none, as the turn's
+        end has shown.
+
+        Raises ConfigError if the model cannot be used.
+        """
+        self.act("/commit", "commit-message", material)
+        engine = self._engine()
+        if self._is_paused():
+            end_interrupted(engine)
+        replies = [record for record in engine.trajectory.of_turn if isinstance(record, Reply)]
+        return replies[-1].text if replies else ""
 
     def go_on(self) -> None:
         """Resume the interrupted turn, then run what is queued. Raises UsageError if there is neither."""

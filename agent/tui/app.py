@@ -298,9 +298,9 @@ class SessionApp(App[int]):
 
     @on(Prompt.EditorRequested)
     def _edit_prompt(self) -> None:
-        from agent.tui.external_editor import edit_prompt
+        from agent.tui.external_editor import open_editor
 
-        edit_prompt(self, self.prompt)
+        open_editor(self, self.prompt.entry.words, self.prompt.put, self.prompt.show_hint)
 
     def fill_prompt(self, words: str) -> None:
         """Put a text into the prompt, for the user to send."""

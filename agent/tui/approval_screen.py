@@ -17,9 +17,11 @@ from textual.widgets import Input, Static
 
 from aci.observation.untrusted_text import escape_invisible
 from agent.permissions.approvals import Answer, Approval, Kind, Scope
+from agent.tui.external_editor import open_editor
 from agent.tui.hunk_screen import HunksScreen
 from agent.tui.rendering.diff_rows import parse_diff
 from agent.tui.widgets.diff_view import DiffView
+from agent.tui.widgets.text_input import Entry
 
 GRACE = 0.5
 """Number of seconds without input that must pass after the question is shown; earlier keys and clicks are not
@@ -30,6 +32,8 @@ LOW = 24
 """Minimum number of screen rows for showing the paths; smaller screens hide them to leave room for the diff."""
 LONG_RULES = 120
 """Maximum number of characters of rules that are shown outside the scrolling detail; longer rules scroll with it."""
+SHORT, WIDE = 30, 80
+"""Screens with fewer rows than `SHORT` and at least `WIDE` columns show the choices in two columns."""
 FRAME = 3
 """Number of rows of the border, and of the status line below it."""
 SHOWN_LINES = 4
@@ -66,15 +70,24 @@ class ApprovalScreen(ModalScreen[Answer]):
             border: round $warning; background: $surface; padding: 0 1;
         }
         #title { text-style: bold; color: $text-warning; max-height: 4; }
-        #message { height: auto; max-height: 8; background: $surface; scrollbar-size-vertical: 1; }
+        #message {
+            height: auto; max-height: 8; background: $surface; scrollbar-size-vertical: 1;
+            border-left: outer $primary; padding-left: 1;
+        }
         #detail { height: auto; background: $surface; scrollbar-size-vertical: 1; }
         #choices { height: auto; margin-top: 1; }
-        .aside { max-height: 4; color: $text-muted; padding-left: 3; }
+        .aside { max-height: 4; color: $text-muted; }
         Choice:hover { background: $block-hover-background; }
         #reason, #reason:focus { display: none; height: 1; border: none; padding: 0; background: $panel; }
         &.-reasoning #choices { display: none; }
         &.-reasoning #reason, &.-reasoning #reason:focus { display: block; }
+        Entry, Entry:focus { display: none; background: $panel; max-height: 12; }
+        #editing { display: none; color: $text-muted; margin-top: 1; }
+        &.-editing #detail, &.-editing #choices, &.-editing #message { display: none; }
+        &.-editing Entry, &.-editing Entry:focus, &.-editing #editing { display: block; }
         &.-low #choices { margin-top: 0; }
+        &.-columns #choices { layout: grid; grid-size: 2; grid-rows: auto; grid-gutter: 0 1; }
+        &.-columns .aside { column-span: 2; }
         &.-low #subject.-named { display: none; }
     }
     """
@@ -84,6 +97,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         Binding("s", "yes('session')", "yes, in this session"),
         Binding("a", "yes('project')", "yes, always in this project"),
         Binding("h", "hunks", "choose hunks"),
+        Binding("e", "edit", "edit the message"),
+        Binding("ctrl+g", "open_editor", "edit the message in your editor"),
         Binding("n", "no", "no"),
         Binding("r", "reason", "no, with a reason"),
         Binding("escape", "back", "no"),
@@ -93,6 +108,8 @@ class ApprovalScreen(ModalScreen[Answer]):
     def __init__(self, approval: Approval, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.approval = approval
+        self._edited = ""
+        """The message as the user edited it."""
         self._rules = ", ".join(map(escape_invisible, approval.always))
         self._clock = clock
         self._quiet: float | None = None
@@ -113,7 +130,10 @@ class ApprovalScreen(ModalScreen[Answer]):
                     _shorten_subject(named), id="subject", classes="-named" if approval.parts else None, markup=False
                 )
             if approval.message:
-                yield VerticalScroll(Static(escape_invisible(approval.message), markup=False), id="message")
+                with VerticalScroll(id="message"):
+                    yield Static(escape_invisible(approval.message), markup=False, id="text")
+                yield Entry(lambda _: False)
+                yield Static("esc keeps this message, ctrl-g opens your editor", id="editing")
             if detail:
                 yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):
@@ -123,16 +143,19 @@ class ApprovalScreen(ModalScreen[Answer]):
     def _choices(self) -> ComposeResult:
         yield ChoiceLine("y", "yes, once", "yes('once')")
         if self._rules:
-            rules = self._rules if len(self._rules) <= LONG_RULES else "the rules listed above"
             yield ChoiceLine("s", "yes, in this session", "yes('session')")
             yield ChoiceLine("a", "yes, always in this project", "yes('project')")
-            yield Static(f"Rule for both: {rules}", classes="aside", markup=False)
-        elif self.approval.why:
-            yield Static(escape_invisible(self.approval.why), classes="aside", markup=False)
         if len(self.approval.parts) > 1:
             yield ChoiceLine("h", f"choose among {len(self.approval.parts)} hunks", "hunks")
+        if self.approval.message:
+            yield ChoiceLine("e", "edit the message", "edit")
         yield ChoiceLine("n", "no; esc too, twice stops the turn", "no")
         yield ChoiceLine("r", "no, and say why", "reason")
+        if self._rules:
+            rules = self._rules if len(self._rules) <= LONG_RULES else "the rules listed above"
+            yield Static(f"s and a allow from now on: {rules}", classes="aside", markup=False)
+        elif self.approval.why:
+            yield Static(escape_invisible(self.approval.why), classes="aside", markup=False)
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._begin)
@@ -143,6 +166,7 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < LOW, "-low")
+        self.set_class(self.size.height < SHORT and self.size.width >= WIDE, "-columns")
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
@@ -184,7 +208,7 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def action_yes(self, scope: Scope) -> None:
         if scope == "once" or self.approval.always:
-            self.dismiss(Answer(True, scope))
+            self.dismiss(Answer(True, scope, message=self._edited))
 
     def action_no(self) -> None:
         self.dismiss(Answer(False))
@@ -194,11 +218,32 @@ class ApprovalScreen(ModalScreen[Answer]):
         self.query_one(Input).focus()
 
     def action_back(self) -> None:
-        if self.has_class("-reasoning"):
-            self.remove_class("-reasoning")
+        if self.has_class("-reasoning") or self.has_class("-editing"):
+            self._keep_message()
+            self.remove_class("-reasoning", "-editing")
             self.set_focus(next(iter(self.query("#detail")), None))
+            self.call_after_refresh(self._fit)
         else:
             self.action_no()
+
+    def action_edit(self) -> None:
+        if self.approval.message:
+            self.add_class("-editing")
+            editor = self.query_one(Entry)
+            editor.put(self._edited or self.approval.message)
+            editor.focus()
+            self.call_after_refresh(self._make_room)
+
+    def action_open_editor(self) -> None:
+        if self.has_class("-editing"):
+            editor, hint = self.query_one(Entry), self.query_one("#editing", Static)
+            open_editor(self.app, editor.words, editor.put, hint.update)
+
+    def _keep_message(self) -> None:
+        """Keep the edited message; without any text, the message stays as it was."""
+        if self.has_class("-editing") and (words := self.query_one(Entry).words.strip()):
+            self._edited = words
+            self.query_one("#text", Static).update(escape_invisible(words))
 
     @on(Input.Submitted)
     def _reason_given(self, event: Input.Submitted) -> None:

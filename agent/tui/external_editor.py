@@ -1,4 +1,4 @@
-"""Editing the prompt in the user's editor."""
+"""Editing a prompt or a commit message in the user's editor."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
 from trajectories.errors import UsageError
 
-if TYPE_CHECKING:
-    from agent.tui.widgets.prompt import Prompt
-
 DEFAULT = "vi"
 
 
-def edit_prompt(app: App[Any], prompt: Prompt) -> None:
-    """Edit the text of the prompt; a failure is shown as a hint."""
+def open_editor(app: App[Any], text: str, put: Callable[[str], object], show_hint: Callable[[str], object]) -> None:
+    """Edit a text while the app is suspended, and call `put` with the saved text, or `show_hint` with a failure."""
     try:
         with app.suspend():
-            text = edit_text(prompt.entry.words)
+            edited = edit_text(text)
     except SuspendNotSupported:
-        prompt.show_hint("An editor cannot be opened here.")
+        show_hint("An editor cannot be opened here.")
     except UsageError as error:
-        prompt.show_hint(f"{error.message} {error.fix}")
+        show_hint(f"{error.message} {error.fix}")
     else:
-        prompt.put(text)
+        put(edited)
 
 
 def edit_text(text: str) -> str:

@@ -16,7 +16,7 @@ USAGE = "[--branch NAME] [MESSAGE]"
 def run(session: Session, words: str) -> None:
     first, _, rest = words.strip().partition(" ")
     if first != "--branch":
-        session_commit.commit(session, words, session.stopped.is_set)
+        session_commit.commit(session, words)
         return
     name, _, message = rest.strip().partition(" ")
     if not name:

@@ -61,6 +61,9 @@ class FakeSession:
         answer = self.answers.pop(0) if self.answers else Answer(True)
         return answer if isinstance(answer, Answer) else answer(approval)
 
+    def write_commit_message(self, material: str) -> str:
+        raise AssertionError("this session has no model")
+
     def show(self, text: str, kind: str = "text", title: str = "") -> None:
         self.messages.append(text)
         self.titles.append(title)

@@ -228,6 +228,17 @@ MODEL_OPTIONS = [
     ("openai/gpt-5", "needs $OPENAI_API_KEY"),
     ("no model", "repair without one; /model asks again"),
 ]
+COMMIT = Approval(
+    "commit",
+    "Commit 2 files on fix/rounding as Ada Lovelace <ada@example.org>?",
+    "invoices/money.py\ntests/test_money.py",
+    DIFF,
+    message="money: round the total once, half up\n\n"
+    "Each line was rounded before the sum, so that long invoices lost a cent for\nevery few lines. "
+    "Round only the sum, as the tax office does.\n\nThe tax is still rounded by line.",
+    id=1,
+    always=("commit invoices/money.py", "commit tests/test_money.py"),
+)
 RECORDED_SESSIONS = {
     "empty": RecordedSession(),
     "working": RecordedSession(
@@ -261,6 +272,11 @@ RECORDED_SESSIONS = {
         ),
         _status("asking"),
     ),
+    "commit": RecordedSession(
+        (*THREE_STEPS, turn_ended("verified", "Totals are rounded once, half up."), QuestionAsked(COMMIT)),
+        _status("asking"),
+    ),
+    "commit-edit": RecordedSession((*THREE_STEPS, QuestionAsked(COMMIT)), _status("asking"), ("e", "end", "!")),
     "command": RecordedSession(
         (
             *THREE_STEPS,

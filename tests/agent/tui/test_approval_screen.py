@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,9 +100,9 @@ def test_approval_for_one_use_shows_reason() -> None:
 
     assert run_app(app, interact) == [
         "y  yes, once",
-        "It runs [i]what is downloaded.",
         "n  no; esc too, twice stops the turn",
         "r  no, and say why",
+        "It runs [i]what is downloaded.",
     ]
 
 
@@ -138,7 +140,7 @@ def test_screen_shows_proposed_rules_and_plain_text() -> None:
 
     output = run_app(app, interact)
     assert "git push --force [red]origin" in output
-    assert "Rule for both: git push **" in output
+    assert "s and a allow from now on: git push **" in output
 
 
 def test_escape_sequences_are_shown_as_text() -> None:
@@ -186,6 +188,57 @@ def test_long_detail_scrolls() -> None:
         return app.screen.query_one(DiffView).scroll_target_y
 
     assert run_app(app, interact) == 2
+
+
+# Commit messages
+
+COMMIT = Approval("commit", "Commit 1 file on main as Ada?", "a.py", PARTS[0], message="Fix a\n\nIt was broken.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer"),
+    [
+        ("y", Answer(True)),
+        ("e ! escape y", Answer(True, message="Fix a\n\nIt was broken.!")),
+        ("e enter y escape e n escape y", Answer(True, message="Fix a\n\nIt was broken.\nyn")),
+        ("e ! escape n", Answer(False)),
+        ("e f7 backspace escape y", Answer(True)),
+    ],
+)
+def test_message_is_edited_in_screen(keys: str, answer: Answer) -> None:
+    assert answer_after_keys(COMMIT, *keys.split()) == answer
+
+
+def test_message_is_edited_in_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "more\\n" >> "$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(editor))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(ApprovalApp, "suspend", nullcontext)
+    answer = answer_after_keys(COMMIT, "e", "ctrl+g", "escape", "y")
+    assert answer == Answer(True, message="Fix a\n\nIt was broken.more")
+
+
+def test_only_commits_have_message_to_edit() -> None:
+    assert answer_after_keys(COMMAND, "e", "ctrl+g") is None
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_question_about_commit_is_visible_as_whole(size: tuple[int, int]) -> None:
+    long = "Fix a\n\n" + "\n".join(f"line {n}" for n in range(20))
+    paths = "\n".join(f"{name}.py" for name in "abcdefgh")
+    app = ApprovalApp(
+        Approval("commit", "Commit 8 files?", paths, "".join(PARTS), message=long, always=("commit a.py",))
+    )
+
+    async def interact(pilot: Pilot[Any]) -> list[str]:
+        visible = app.screen.region
+        widgets = [*app.screen.query("#title, #subject, #message, #detail, ChoiceLine, .aside")]
+        assert len(widgets) == 11
+        return [str(each) for each in widgets if not each.size or not visible.contains_region(each.region)]
+
+    assert run_app(app, interact, size) == []
 
 
 # Hunks
