@@ -88,7 +88,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         &.-low #choices { margin-top: 0; }
         &.-columns #choices { layout: grid; grid-size: 2; grid-rows: auto; grid-gutter: 0 1; }
         &.-columns .aside { column-span: 2; }
-        &.-low #subject.-named { display: none; }
+        &.-low #subject.-in-diff { display: none; }
+        &.-low #message { max-height: 3; }
     }
     """
 
@@ -126,9 +127,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         with Vertical(id="question"):
             yield Static(escape_invisible(approval.title), id="title", markup=False)
             if named and named not in approval.title:
-                yield Static(
-                    _shorten_subject(named), id="subject", classes="-named" if approval.parts else None, markup=False
-                )
+                classes = "-in-diff" if approval.parts or approval.kind == "commit" else None
+                yield Static(_shorten_subject(named), id="subject", classes=classes, markup=False)
             if approval.message:
                 with VerticalScroll(id="message"):
                     yield Static(escape_invisible(approval.message), markup=False, id="text")
