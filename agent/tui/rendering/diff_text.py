@@ -30,7 +30,9 @@ def highlight_rows(rows: Sequence[Row], path: str) -> dict[int, Content]:
         for side in ("removed", "added"):
             code = [row for row in lines if row.kind in ("same", side)]
             text = highlight_code("\n".join(display_text(row) for row in code), language=language)
-            found |= zip((row.n for row in code), text.split("\n", allow_blank=True), strict=False)
+            coloured = text.split("\n", allow_blank=True)
+            coloured.append(Content())  # highlighting drops a blank last line
+            found |= zip((row.n for row in code), coloured, strict=False)
     return found
 
 
