@@ -26,6 +26,7 @@ from aci.docker.disk_quota import BYTES_PER_FILE
 from aci.docker.docker_daemon import BASE, Daemon, error_message
 from aci.docker.image_availability import alternatives
 from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, run_as, start_container, watch_disk
+from aci.observation.activity_message import ActivityMessage
 from aci.runtime.background_task import BackgroundTask
 from aci.runtime.control_shell import LONG, CommandTimeout
 from aci.runtime.shell_session import quote
@@ -119,7 +120,7 @@ def base_image(daemon: Daemon, options: WorkspaceOptions) -> BaseImage:
         try:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
-            options.say("Preparing a base image with the repository; later runs reuse it")
+            options.say(ActivityMessage("Preparing a base image with the repository; later runs reuse it"))
             image = _make(daemon, start, f"swe-agent-base/{key}", options)
             daemon.later(_remove_old)
     return BaseImage(str(image.id), image.labels[_USER], image.labels[BASE])
@@ -163,7 +164,7 @@ def source_image(daemon: Daemon, options: WorkspaceOptions) -> Image:
     try:
         return daemon.client.images.get(name)
     except ImageNotFound:
-        options.say(f"Pulling the image {name}")
+        options.say(ActivityMessage(f"Pulling the image {name}"))
     except APIError as error:
         raise WorkspaceError(
             f"{name!r} is not a valid image name: {error_message(error)}.", "Use another --image."

@@ -20,6 +20,7 @@ from aci.docker.container_exec import ExecResult, execute
 from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, parse_size
 from aci.docker.disk_quota import DiskWatch
 from aci.docker.docker_daemon import Daemon, docker_errors
+from aci.observation.activity_message import ActivityMessage
 from aci.observation.untrusted_text import clean_text
 from aci.runtime.workspace import Service
 from trajectories.errors import Cancelled, WorkspaceError
@@ -75,7 +76,7 @@ class ServiceGroup:
         return self._start_container(image, read_only=True, **container_limits(small))
 
     def _start(self, service: Service, image: str) -> Container:
-        self._options.say(f"Starting the service {service.name}.")
+        self._options.say(ActivityMessage(f"Starting the service {service.name}."))
         container = self._start_container(
             image,
             entrypoint=None,

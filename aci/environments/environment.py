@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
 from aci.environments.environment_plan import EnvironmentOptions, Plan
+from aci.observation.activity_message import ActivityMessage
 from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
@@ -198,7 +199,7 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
         try:
             daemon.client.images.get(f"{name}:latest")
         except ImageNotFound:
-            options.say(f"Setting up the environment, once: {' '.join(plan.reasons)}")
+            options.say(ActivityMessage(f"Setting up the environment, once: {' '.join(plan.reasons)}"))
             for each in propose_services(options):
                 options.say(str(each))
             _build(daemon, plan, options, settings, name)

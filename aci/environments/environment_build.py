@@ -16,6 +16,7 @@ from aci.environments.package_dates import chooses_versions, code_date, index_as
 from aci.environments.setup_container import SetupContainer, SetupResult, container_programs
 from aci.environments.setup_run import QUIET_ENVIRONMENT, NetworkFailed, OtherImage, SetupRun
 from aci.environments.smoke_check import SmokeResult, run_smoke_check
+from aci.observation.activity_message import ActivityMessage
 from trajectories.errors import WorkspaceError
 
 
@@ -78,7 +79,9 @@ class Build(SetupRun[SetupContainer]):
             failed = error
         older = self._older_build()
         if older:
-            self._say(f"Trying again with packages no newer than the base's code: {older.when:%Y-%m-%d}.")
+            self._say(
+                ActivityMessage(f"Trying again with packages no newer than the base's code: {older.when:%Y-%m-%d}.")
+            )
             try:
                 other, other_found = older._set_up_and_test(stack)
                 if failed or other_found.better(found):

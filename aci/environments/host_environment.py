@@ -31,6 +31,7 @@ from aci.environments.smoke_check import SmokeResult, run_smoke_check
 from aci.host.installed_packages import has_packages
 from aci.host.project_python import project_python
 from aci.host.sandbox_process import sandbox_error
+from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -71,7 +72,7 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
         if not _may_set_up(plan, options, settings, kind):
             options.say("No environment was set up, so tests may not run.")
             return options
-        options.say("Setting up a Python environment for the tests, once")
+        options.say(ActivityMessage("Setting up a Python environment for the tests, once"))
         try:
             locks = cache_folder() / "locks"
             locks.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from aci.environments.package_dates import add_date_option
 from aci.environments.setup_container import SetupResult
 from aci.environments.setup_repairs import APT_INSTALL, MAX_REPAIRS, Failure, Repair, find_repair
 from aci.environments.smoke_check import SmokeResult, collect_test_imports
+from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
@@ -93,7 +94,7 @@ class SetupRun(ABC, Generic[Place]):
         if place.run("command -v git", {}, 60).code:
             commands.insert(0, INSTALL_GIT)
         for number, command in enumerate(commands, 1):
-            self._say(f"Set-up {number}/{len(commands)}: {command.text} ({command.why})")
+            self._say(ActivityMessage(f"Set-up {number}/{len(commands)}: {command.text} ({command.why})"))
             try:
                 self._run_until_success(place, command, env)
             except NetworkFailed:
@@ -131,7 +132,7 @@ class SetupRun(ABC, Generic[Place]):
         return found
 
     def _apply_repair(self, place: Place, found: Repair, env: Mapping[str, str], end: float) -> None:
-        self._say(f"Repairing: {found.what}.")
+        self._say(ActivityMessage(f"Repairing: {found.what}."))
         for command in found.first:
             done = self._run_command(place, command, env, end)
             if done.code:
@@ -175,7 +176,7 @@ class SetupRun(ABC, Generic[Place]):
             nonlocal last
             if time.monotonic() - last > _PROGRESS_INTERVAL:
                 last = time.monotonic()
-                self._say(f"  {last - began:.0f} s: {line.strip()[:160]}")
+                self._say(ActivityMessage(f"  {last - began:.0f} s: {line.strip()[:160]}"))
 
         dated_command = add_date_option(command, self.when) if self.when else command
         done = replace(place.run(dated_command, env, max(1.0, end - began), on_line), command=command)

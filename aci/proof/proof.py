@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Literal
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.affected_callers import affected_callers
 from aci.proof.experiment.patch_experiment import try_patch
 from aci.proof.missing_reproduction import MAY_CONTAIN_TESTS
@@ -114,7 +115,7 @@ def prove(
         observe(baseline, suite)
         verdict = Verdict()
         if reproduces:
-            say("Running the tests that reproduce the issue without and with the patch")
+            say(ActivityMessage("Running the tests that reproduce the issue without and with the patch"))
             nodes = tuple(node for given in reproduction for node in parts.in_copies(given))
             nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
@@ -197,7 +198,7 @@ def _suites(
         if baseline and not ahead and (suite := known.find_patched(_patched_key(trial, baseline))):
             trial.take(suite)
             return baseline, suite
-        trial.say("Running the tests with the patch")
+        trial.say(ActivityMessage("Running the tests with the patch"))
         if ahead is not None:
             suite = ahead.result()
             if not _is_partial(baseline):
@@ -233,7 +234,7 @@ def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteRepo
     """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
-        trial.say("Running the tests without the patch")
+        trial.say(ActivityMessage("Running the tests without the patch"))
         known[key] = trial.suite(before)
     report = known[key]
     if report is not None:

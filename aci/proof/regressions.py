@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.evidence import ERROR_LINE
 from aci.proof.proof_run import SLACK, ProofRun, format_names, passes, was_not_reached
@@ -86,7 +87,7 @@ def judge_test_configuration(trial: ProofRun, after: Workspace, tree: str, verdi
 
     That configuration may be a legitimate change, or its only purpose may be to make the tests pass.
     """
-    trial.say("Repeating the lost tests with the test configuration of the patch")
+    trial.say(ActivityMessage("Repeating the lost tests with the test configuration of the patch"))
     if verdict.granularity == "command":
         passing = trial.code(after, tree) == 0
     else:
@@ -175,7 +176,11 @@ def _flaky(
     """
     tried = gone[:MOST_REPEATED]
     some = f"{len(tried)} of them" if len(tried) < len(gone) else "them"
-    trial.say(f"{len(gone)} tests that passed before do not pass now: repeating {some} without and with the patch")
+    trial.say(
+        ActivityMessage(
+            f"{len(gone)} tests that passed before do not pass now: repeating {some} without and with the patch"
+        )
+    )
     flaky = _flaky_among(trial, before, after, baseline, tried)
     if len(flaky) == len(tried) < len(gone):
         flaky += _flaky_among(trial, before, after, baseline, gone[MOST_REPEATED:])
@@ -193,7 +198,9 @@ def _flaky_among(
     unsteady = _unsteady(trial, after, trial.shipped, rest, False, together)
     trial.is_unsteady |= bool(flaky or unsteady)
     if unsteady:
-        trial.say(f"{len(unsteady)} tests fail only sometimes with the patch: repeating them without it")
+        trial.say(
+            ActivityMessage(f"{len(unsteady)} tests fail only sometimes with the patch: repeating them without it")
+        )
         ids = [id for id in rest if id in unsteady]
         reports = [trial.only(before, ids, trial.base) for _ in range(MORE_REPEATS)]
         flaky |= {id for id in ids if not all(passes(report, id) for report in reports)}

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import CommandResult, Workspace
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import Trees
@@ -173,7 +174,7 @@ def run_checks(
         if left <= 0:
             lines.append(f"{check.name}: not run (no time was left)")
             continue
-        say(f"Running {check.name} on the files that the patch changes")
+        say(ActivityMessage(f"Running {check.name} on the files that the patch changes"))
         line, seconds = _judge(check, before, after, [path for path in now if trees.entry(base, path)], now)
         lines.append(line)
         left -= seconds

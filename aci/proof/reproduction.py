@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof import evidence
 from aci.proof.canary_tests import CanaryTests, create_canary_tests
 from aci.proof.experiment.issue_relevance import Sources
@@ -195,7 +196,7 @@ def _only_slow(
     if not doubtful or len(cut) < len(turned) or any(_is_surely_red(trial, baseline, id) for id in doubtful):
         return slow
     for id in doubtful[:MOST_WAITED]:
-        trial.say(f"Running {id} without the patch with its full time limit: it was ended early")
+        trial.say(ActivityMessage(f"Running {id} without the patch with its full time limit: it was ended early"))
         if _is_surely_red(trial, trial.only(before, [id], trial.without), id):
             return slow
         slow.add(id)

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.proof_run import ProofRun, format_names, read_text
 from aci.repository.python_source import parse
 from aci.runtime.guest_programs import parse_object, program_source
@@ -92,7 +93,7 @@ def check_runner_independence(
     calls = list(_possible_calls(trial, red, green, fixtures, ids))
     if not calls:
         return
-    trial.say("Calling the tests that reproduce the issue without the test runner")
+    trial.say(ActivityMessage("Calling the tests that reproduce the issue without the test runner"))
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(_call, trial, after, trial.proved, process, calls, before)
         without = _call(trial, before, trial.without, process, calls, before)

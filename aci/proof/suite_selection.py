@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import imported_names
 from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
@@ -54,7 +55,7 @@ def related_tests(
     tests = _test_files(trees, base)
     if len(tests) < LARGE:
         return None
-    say(f"Selecting those of the {len(tests)} test files that are related to the patch")
+    say(ActivityMessage(f"Selecting those of the {len(tests)} test files that are related to the patch"))
     changed = changed[:CHANGED]
     near = _by_path(tests, changed)
     names = {name for path in changed for name in _changed_names(trees, base, tree, path)}

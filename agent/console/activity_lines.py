@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agent.run_state.progress_event import LIVE_DETAILS
-
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
@@ -61,11 +59,9 @@ class Activities:
                 self._of_branch[event.branch] = BranchActivity("thinks", now)
             elif event.kind == "output":
                 self._of_branch.setdefault(event.branch, BranchActivity("", now)).said = event.text[-TAIL:]
-            elif event.kind in LIVE_DETAILS:
-                pass  # the next activity replaces the line
             elif event.kind == "progress":  # an update of an activity that has started
                 self._of_branch.setdefault(event.branch, BranchActivity("", now)).what = event.text
-            elif not _is_result(event):
+            elif event.starts_activity:
                 self._of_branch[event.branch] = BranchActivity(event.text, now)
 
     def step(self, step: Step) -> None:
@@ -85,11 +81,6 @@ class Activities:
     def seconds(self, doing: BranchActivity) -> float:
         """Return for how many seconds an activity has lasted."""
         return self.clock() - doing.since
-
-
-def _is_result(event: ProgressEvent) -> bool:
-    """Return whether an event reports something that is done. A message that names an activity has no full stop."""
-    return event.kind in ("summary", "candidate") or (event.kind == "say" and event.text.endswith("."))
 
 
 class LiveStatus:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.activity_message import ActivityMessage
 from agent.engine.permission_checks import may_test
 from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError, WorkspaceError
@@ -47,7 +48,7 @@ def _review(branch: Branch, outcome: Outcome) -> dict[str, Any]:
 
     engine = branch.engine
     tests = outcome.verdict.tests
-    branch.notify("Looking for changes that the fix does not need")
+    branch.notify(ActivityMessage("Looking for changes that the fix does not need"))
     habits = _habits(branch, outcome)
     given = (engine.trees, branch.turn.base.tree, outcome.tree, branch.turn.issue.text)
     if not (tests and outcome.verdict.green and may_test(branch)):

@@ -11,6 +11,7 @@ from threading import Lock
 from aci.docker.docker_daemon import connect, docker_errors
 from aci.environments.environment import TreeFiles, environment_for
 from aci.environments.language_images import DEFAULTS
+from aci.observation.activity_message import ActivityMessage
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.environment_options import environment_options
 from agent.config.settings import Settings
@@ -68,7 +69,7 @@ class Registry:
                     return True
             if not self._reached:
                 return False
-            say(f"Pulling the image {name}.")
+            say(ActivityMessage(f"Pulling the image {name}."))
             pull(daemon, name)
             return True
         except ImageNotFound:

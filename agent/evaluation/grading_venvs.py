@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.environments.environment import TreeFiles
+from aci.observation.activity_message import ActivityMessage
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import SECRET
@@ -50,7 +51,7 @@ def _make(root: Path, python: str, setup: str, place: WorkspaceOptions) -> None:
     repository, own, log = root / "repo", root / "venv", root / "log"
     for old in (repository, own):
         shutil.rmtree(old, ignore_errors=True)
-    place.say(f"Setting up an environment of {program}, once: {root}")
+    place.say(ActivityMessage(f"Setting up an environment of {program}, once: {root}"))
     _check_out(place, repository)
     version = place.repository.release(place.base.commit)
     env = {name: value for name, value in os.environ.items() if not (SECRET.search(name) or name.startswith("PYTHON"))}

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Lock, Semaphore, Thread
 
 from aci.docker.docker_daemon import Daemon, all_discarded, docker_errors
+from aci.observation.activity_message import ActivityMessage
 from agent.instances.image_layers import Layers
 from agent.instances.image_registry import Busy, DiskFull, ImageNotFound, official_image, pull
 from agent.instances.jobs import Job
@@ -178,7 +179,7 @@ class Images:
                 raise Cancelled("The batch was stopped.")
             if not named and self._registry is False:
                 raise ImageNotFound(f"There is no {image}.")
-            self._say(f"Pulling the image {image}.")
+            self._say(ActivityMessage(f"Pulling the image {image}."))
             pull(self._daemon, image)
             self._registry = True if not named else self._registry
         id = str(self._daemon.client.images.get(image).id)

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.proof_run import format_names
 from aci.proof.reproduction import was_ended_early
 from aci.proof.suite_selection import has_large_suite, nearest_tests
@@ -99,7 +100,7 @@ def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> d
     if not all(was_ended_early(report, id, most) for id in failing):
         return found
     for id in failing[:MOST_RERUNS]:
-        task.branch.notify(f"Waiting for {id}, which was cut off, to see whether it hangs")
+        task.branch.notify(ActivityMessage(f"Waiting for {id}, which was cut off, to see whether it hangs"))
         again = run_tests(
             task.workspace, report.command, [id], task.turn.settings.test_timeout, min(most, RERUN_SHARE * left)
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aci.observation.activity_message import ActivityMessage
+
 LIVE_DETAILS = frozenset(("replied", "output", "done", "failed"))
 """Kinds of events that only matter to front ends that show a run live."""
 
@@ -15,7 +17,7 @@ class ProgressEvent:
     - `ask`: a request to the model; `delta`: a piece of its reply; `replied`: the end of the reply
     - `action`: the start of an action; `output`: the last lines of its output so far; `done`, `failed`: its end
     - `progress`: the status of what has started, which is updated repeatedly
-    - `say`: a message
+    - `say`: a message; it names an activity that starts if the text is an ActivityMessage
     - `phase`, `candidate`, `summary` or any other: a note of the strategy, which the run records
 
     Events are not stored; everything that must persist is in the journal.
@@ -24,3 +26,8 @@ class ProgressEvent:
     kind: str
     branch: str
     text: str
+
+    @property
+    def starts_activity(self) -> bool:
+        """Whether the text names an activity that starts; other events report a detail of one, or a result."""
+        return self.kind in ("action", "phase") or isinstance(self.text, ActivityMessage)

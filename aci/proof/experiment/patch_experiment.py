@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
+from aci.observation.activity_message import ActivityMessage
 from aci.proof.evidence import added_lines, find_test_file, function_name, imported_names
 from aci.proof.experiment.change_contact import NOTHING, Contact, changed_code, find_missing_contact
 from aci.proof.experiment.changed_functions import ChangedFile, functions_of
@@ -135,7 +136,7 @@ def _compare(
     trial: ProofRun, after: Workspace, files: list[ChangedFile], tests: tuple[str, ...], others: tuple[str, ...]
 ) -> Comparison | None:
     """Return the comparison; None if the tests cannot be run in one process."""
-    trial.say("Varying the calls of the tests that reproduce the issue")
+    trial.say(ActivityMessage("Varying the calls of the tests that reproduce the issue"))
     after.restore(trial.proved)
     command = trial.node_command or trial.command
     try:

@@ -26,6 +26,7 @@ from secrets import token_hex
 from threading import Lock, current_thread, main_thread
 from typing import Any, cast
 
+from aci.observation.activity_message import ActivityMessage
 from aci.repository.user_repository import Repository
 from agent.batch.batch_worker import BatchHalt
 from agent.batch.executors._ray_nodes import Nodes
@@ -181,7 +182,7 @@ class Ray:
         if self._ask(hub, "begun", sent.token):
             return False
         self._nodes.check()
-        what = "It waits for a free node of the cluster."
+        what = ActivityMessage("It waits for a free node of the cluster.")
         watch.happening(job, ProgressEvent("say", "main", what))
         return True
 

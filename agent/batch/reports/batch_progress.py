@@ -12,7 +12,7 @@ from threading import Lock
 from agent.batch.reports.forecast import ForecastRange, forecast_cost, forecast_time
 from agent.batch.reports.outcome_reasons import outcome_reason
 from agent.instances.jobs import Job, JobResult
-from agent.run_state.progress_event import LIVE_DETAILS, ProgressEvent
+from agent.run_state.progress_event import ProgressEvent
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
@@ -107,9 +107,10 @@ class BatchProgress:
                 return
             if event.kind == "phase":
                 running.phase = event.text
-            if event.kind in LIVE_DETAILS:
-                return
-            running.doing = "thinks" if event.kind in ("ask", "delta") else event.text
+            if event.kind in ("ask", "delta"):
+                running.doing = "thinks"
+            elif event.kind == "progress" or event.starts_activity:
+                running.doing = event.text
 
     def done(self, done: JobResult) -> float:
         """Record a result and return how many seconds the instance took in this process."""

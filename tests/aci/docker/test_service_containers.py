@@ -15,6 +15,7 @@ import pytest
 
 from aci.docker.docker_daemon import OWNER_LABEL, all_discarded, connect
 from aci.docker.service_containers import _image
+from aci.observation.activity_message import ActivityMessage
 from aci.repository.process_owner import own_mark
 from aci.runtime.workspace import Service, WorkspaceOptions
 from tests.aci.workspaces.breakout.hostile import host_mounts
@@ -101,7 +102,7 @@ def test_service_is_reached_on_loopback_and_by_name(store_image: str, repo: Path
     assert ws.run(send_line_command(7001, "")).text.strip() == "hello"
     assert ws.run(send_line_command(7001, "", "store")).text.strip() == "hello"
     assert ws.run("echo $STORE_URL").text.strip() == "store:7001"
-    assert "Starting the service store." in messages
+    assert [type(one) for one in messages if one == "Starting the service store."] == [ActivityMessage]
     assert len(own_containers() - before) == 3
     ws.close()
     assert own_containers() == before

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
+from aci.observation.activity_message import ActivityMessage
 from agent.cli.commands import runs
 from agent.console import heartbeat
 from agent.console.activity_lines import NARROW, Activities, LiveStatus, cost, tail, thousands
@@ -94,11 +95,14 @@ def test_progress_line_shows_time_since_phase_start(engine):
 def test_result_does_not_replace_current_activity(engine):
     status = LiveStatus(engine, activities := Activities())
     activities.happening(ProgressEvent("phase", "main", "search for edits"))
-    for kind, text in (("summary", "4 failed"), ("candidate", "a.py:3"), ("say", "Nothing is isolated.")):
+    results = (("summary", "4 failed"), ("candidate", "a.py:3"), ("vote", "2 of 3"), ("say", "Nothing is isolated."),
+               ("say", "services: redis"))  # fmt: skip
+    for kind, text in results:
         activities.happening(ProgressEvent(kind, "main", text))
         assert "search for edits" in render_lines(status, 80)[0]
-    activities.happening(ProgressEvent("say", "main", "Running the tests"))
-    assert "Running the tests" in render_lines(status, 80)[0]
+    for text in ("Running the tests", "Pulling the image x."):
+        activities.happening(ProgressEvent("say", "main", ActivityMessage(text)))
+        assert text in render_lines(status, 80)[0]
 
 
 def test_silent_log_shows_what_is_done(monkeypatch, capsys):

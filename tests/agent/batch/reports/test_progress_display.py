@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from aci.observation.activity_message import ActivityMessage
 from agent.batch.reports.batch_progress import BatchLimits, BatchProgress
 from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
 from agent.batch.reports.progress_display import Dashboard, PlainLines, open_display
@@ -98,7 +99,10 @@ def test_longest_running_jobs_come_first():
     dashboard.happening(job("first"), ProgressEvent("ask", "main", "coder"))
     dashboard.step(job("second"), STEP, 0.5)
     dashboard.step(job("second"), STEP, 0.75)
+    dashboard.happening(job("second"), ProgressEvent("say", "main", ActivityMessage("Pulling the image x.")))
+    assert "Pulling the image x." in render_lines(dashboard)[-1]
     dashboard.happening(job("second"), ProgressEvent("action", "main", "view a.py"))
+    dashboard.happening(job("second"), ProgressEvent("say", "main", "An image is missing."))
     rows = [one.split() for one in render_lines(dashboard)[-2:]]
     assert rows == [["first", "#1", "2:00", "$0.25", "thinks"], ["second", "#2", "1:00", "$0.75", "view", "a.py"]]
 
