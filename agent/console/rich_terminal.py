@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -58,3 +59,6 @@ def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
         shown = heartbeat(lambda: progress.print(f"{what} ({time.monotonic() - started:.0f}s)", soft_wrap=True))
     with shown:
         yield progress
+
+
+plain_waiting = partial(waiting, plain=True)

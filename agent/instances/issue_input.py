@@ -6,6 +6,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,11 +23,17 @@ STDIN = Path("-")
 """The name that means standard input."""
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
+Waiting = Callable[[str], AbstractContextManager[object]]
+"""Shows what the user waits for while a context is open. `nullcontext` shows nothing."""
 DIFF = re.compile(r"^(?:diff --git |--- \S)", re.MULTILINE)
 
 
 def issue_from(
-    url: str = "", file: Path | None = None, text: str | None = None, say: Callable[[str], object] = lambda _: None
+    url: str = "",
+    file: Path | None = None,
+    text: str | None = None,
+    say: Callable[[str], object] = lambda _: None,
+    waiting: Waiting = nullcontext,
 ) -> Issue:
     """Return the issue from a URL, a file or the given text; `say` is called with notes about it.
 
@@ -42,10 +49,9 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
-        from agent.console.rich_terminal import waiting
         from agent.github.api.github_issue import fetch_issue
 
-        with waiting("Reading the issue", plain=True):
+        with waiting("Reading the issue"):
             return fetch_issue(url, say)
     if file == STDIN:
         if sys.stdin is not None and sys.stdin.isatty():
@@ -186,6 +192,7 @@ def repository_for(
     accept: Callable[[str], bool],
     say: Callable[[str], object],
     needs: str = "",
+    waiting: Waiting = nullcontext,
 ) -> Repository:
     """Return the repository for an issue: the one that `repo` names, or else the one in the current folder.
 
@@ -195,19 +202,18 @@ def repository_for(
     from aci.repository.user_repository import Repository
 
     if issue is None or not issue.url:
-        return Repository.open(repository_from(repo or "."))
-    from agent.console.rich_terminal import waiting
+        return Repository.open(repository_from(repo or ".", waiting))
     from agent.github.api.issue_repository import check_belongs, open_checkout
 
     if repo is None:
-        with waiting("Opening the issue's repository", plain=True):
+        with waiting("Opening the issue's repository"):
             return open_checkout(issue.url, Path(), say, needs)
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, waiting))
     check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
     return source
 
 
-def repository_from(name: str) -> Path:
+def repository_from(name: str, waiting: Waiting = nullcontext) -> Path:
     """Return the folder of the user's repository. A URL is cloned once, next to the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
@@ -215,7 +221,6 @@ def repository_from(name: str) -> Path:
     from aci.observation.untrusted_text import one_line
     from aci.repository.clone import clone
     from agent.config.settings import load_settings
-    from agent.console.rich_terminal import waiting
 
-    with waiting(f"Cloning {one_line(without_userinfo(name))}", plain=True):
+    with waiting(f"Cloning {one_line(without_userinfo(name))}"):
         return clone(name, load_settings().state / "clones")

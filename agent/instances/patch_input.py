@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aci.repository.proposed_patch import fork_point, tree_of_diff, tree_of_index
-from agent.instances.issue_input import issue_from, patch_from, repository_for
+from agent.console.rich_terminal import plain_waiting
+from agent.instances.issue_input import STDIN, issue_from, patch_from, repository_for
 from agent.run_state.proposed_tree import NOT_ISOLATED, Proposal
 from agent.run_state.terminal_question import confirm
 from trajectories.errors import UsageError
@@ -66,15 +67,15 @@ def find_patch(
 ) -> FoundPatch:
     """Return the patch that the options name. Raises UsageError, and what reading an issue or a pull request raises."""
     given.validate()
+    if given.patch == issue[1] == STDIN:
+        raise UsageError("--patch and --issue-file both read standard input.", "Give one of them a file.")
     if given.check:
         return _from_bundle(given.check, base, issue, repo, test, say)
     if given.pr:
-        from agent.console.rich_terminal import waiting
-
-        with waiting("Reading the pull request", plain=True):
+        with plain_waiting("Reading the pull request"):
             return _from_pull_request(given.pr, base, issue, repo, say)
     asked = _issue(issue, say)
-    source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say)
+    source = repository_for(asked, repo, lambda why: mismatch_ok or confirm(why), say, waiting=plain_waiting)
     return FoundPatch(source, *proposal_from(source, base, given.patch, given.branch, given.staged), asked)
 
 
@@ -127,7 +128,7 @@ def _from_bundle(
         raise UsageError("--check and --base were both given.", "The bundle names the base.")
     bundle = read_bundle(file)
     asked = _issue(issue, say)
-    source = repository_for(None, repo, confirm, say)
+    source = repository_for(None, repo, confirm, say, waiting=plain_waiting)
     commit, proposal = proposal_of_bundle(source, bundle)
     own = load_settings(source.file(".swe-agent.toml", commit) or b"").test
     command = bundle.command if bundle.command != own and not test else ""
@@ -144,7 +145,7 @@ def _issue(given: IssueOptions, say: Say, default: str = "") -> Issue:
     url, file, text = given
     if not url and file is None and text is None:
         url = default
-    return issue_from(url, file, text, say) if url or file is not None or text is not None else Issue("")
+    return issue_from(url, file, text, say, plain_waiting) if url or file is not None or text is not None else Issue("")
 
 
 def _tree_of_commit(source: Repository, rev: str, trees: Trees) -> str:

@@ -18,6 +18,7 @@ from agent.config.environment_variables import PREFIX
 from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
 from agent.config.validation_reason import validation_reason
 from agent.config.workspace_choice import choose_workspace
+from agent.console.rich_terminal import plain_waiting
 from agent.instances.issue_input import repository_from
 from agent.run_state.run_ownership import ask_for_owner
 from trajectories.errors import ConfigError, NoRepository, UsageError
@@ -67,7 +68,7 @@ def start(
     """
     if mode not in MODES:
         raise UsageError(f"--mode cannot be {mode!r}.", f"Choose one of {', '.join(MODES)}.")
-    folder = repository_from(repo)
+    folder = repository_from(repo, plain_waiting)
     source = _open_repository(folder, flags)
     flags = {**flags, "subtree": _path_in_repository(source, folder, subtree)}
 

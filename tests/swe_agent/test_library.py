@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from aci.repository.user_repository import Repository
+from agent.console import heartbeat
 from agent.engine.run_lifecycle import reopen
 from swe_agent import Issue, ProgressEvent, Step, SweAgentError, fix, load_settings, start_fix
 from tests.conftest import IMAGE, MakeRepo, git
@@ -90,6 +91,15 @@ def test_run_closed_before_its_end_stops_and_can_be_resumed(calculator: Path, mo
         run.result()
     with reopen(run.directory, load_settings().state) as engine:
         assert engine.resumed, "the lock is free"
+
+
+def test_cloned_repository_prints_nothing(
+    calculator: Path, model: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.001)  # a command would report the clone before it is ready
+    with start_fix("add()", calculator.as_uri(), model=model, strategy="react", workspace="local") as run:
+        next(run)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

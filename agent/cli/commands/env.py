@@ -52,10 +52,10 @@ def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None,
     from agent.cli.base_workspace import open_base
     from agent.config.environment_options import services
     from agent.config.settings import load_settings
-    from agent.console.rich_terminal import clean_printer, console, waiting
+    from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import repository_from
 
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, plain_waiting))
     settings = load_settings(source.file(".swe-agent.toml", base) or b"", image=image)
     with (
         waiting("Looking at the repository", plain or json) as progress,

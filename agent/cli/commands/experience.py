@@ -62,10 +62,11 @@ def _bank(repo: str) -> Bank:
     from aci.history.repository_identity import find_identity
     from aci.repository.user_repository import Repository
     from agent.config.settings import load_settings
+    from agent.console.rich_terminal import plain_waiting
     from agent.engine.lessons import open_bank
     from agent.instances.issue_input import repository_from
 
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, plain_waiting))
     owner = find_identity(source, source.commit())
     if owner is None:
         raise UsageError(

@@ -9,7 +9,7 @@ import typer
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
-from agent.console.rich_terminal import clean_printer
+from agent.console.rich_terminal import clean_printer, plain_waiting
 from agent.console.rich_terminal import console as progress
 from agent.console.run_display import Console
 from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
@@ -59,9 +59,9 @@ def command(
         options.check_delivery(wanted.apply, wanted.branch, pr, issue)
     say = clean_printer(progress(plain, stderr=True))
     is_given = issue or issue_file is not None or text is not None
-    asked = issue_from(issue, issue_file, text, say) if is_given else FAILING_TESTS
+    asked = issue_from(issue, issue_file, text, say, plain_waiting) if is_given else FAILING_TESTS
     needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
-    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs)
+    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs, plain_waiting)
     asked = limit_to_base_date(asked, source, base)
     if pr:
         from agent.github.pull_request.destination import check_destination

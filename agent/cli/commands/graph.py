@@ -37,11 +37,11 @@ def command(
     """
     from aci.localization.issue_localization import query_tree_graph
     from aci.repository.user_repository import Repository
-    from agent.console.rich_terminal import console, waiting
+    from agent.console.rich_terminal import console, plain_waiting, waiting
     from agent.instances.issue_input import repository_from
 
     began = time.monotonic()
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, plain_waiting))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
         found, more = query_tree_graph(blobs, lambda graph: _look_up(graph, name, depth), progress.print)
     where = f"{source.name} at {source.describe_source(base)}"

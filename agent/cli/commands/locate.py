@@ -46,14 +46,14 @@ def command(
     75 try again later.
     """
     from agent.cli.issue_rehearsal import run_issue_code
-    from agent.console.rich_terminal import clean_printer, console, waiting
+    from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm
 
     diff = patch_from(patch, issue or None, issue_file, text)
     say = clean_printer(console(plain, stderr=True))
-    asked = None if patch else issue_from(issue, issue_file, text, say)
-    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say)
+    asked = None if patch else issue_from(issue, issue_file, text, say, plain_waiting)
+    source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, waiting=plain_waiting)
     asked = limit_to_base_date(asked, source, base) if asked else None
     title = asked.title if asked else f"Places related to {patch}"
     with waiting("Reading the repository", plain or json) as progress:

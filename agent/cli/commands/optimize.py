@@ -11,6 +11,7 @@ from aci.repository.user_repository import Repository
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
+from agent.console.rich_terminal import plain_waiting
 from agent.console.run_display import Console
 from agent.instances.issue_input import repository_from
 from trajectories.errors import UsageError
@@ -45,7 +46,7 @@ def command(
     options.check_delivery(apply, branch)
     if workload and benchmark:
         raise UsageError("--workload and --benchmark were both given.", "Choose one.")
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, plain_waiting))
     target = str(parse_target(function)) if function else ""
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",

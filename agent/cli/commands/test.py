@@ -11,6 +11,7 @@ from aci.testgen.usage_mining import find_subjects
 from agent.cli import shared_options as options
 from agent.config.settings import load_settings
 from agent.console.foreground_run import drive_new
+from agent.console.rich_terminal import plain_waiting
 from agent.console.run_display import Console
 from agent.instances.issue_input import repository_from
 from agent.testgen.changed_functions import changed_functions, format_targets
@@ -51,7 +52,7 @@ def command(
             "Both --function and --changed were given." if changed else "No function to test was given.",
             "Give --function PATH.py:NAME, or --changed.",
         )
-    source = Repository.open(repository_from(repo))
+    source = Repository.open(repository_from(repo, plain_waiting))
     targets = _changed_targets(source, base) if changed else _checked_target(source, function)
     settings = load_settings(
         source.file(".swe-agent.toml") or b"",

@@ -15,6 +15,7 @@ from agent.config.session_preferences import load_preferences
 from agent.config.settings import read_toml
 from agent.config.user_config import change
 from agent.instances.issue_input import from_text, issue_from, patch_from, reproduction_from
+from agent.instances.patch_input import PatchOptions, find_patch
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -124,6 +125,13 @@ def test_file_without_diff_is_rejected(tmp_path, text, message):
 def test_patch_excludes_issue(tmp_path, issue):
     with pytest.raises(UsageError, match="both given"):
         patch_from(tmp_path / "p.diff", *issue)
+
+
+def test_standard_input_is_read_once(tmp_path):
+    given = PatchOptions(Path("-"), None, False, "", None)
+    with pytest.raises(UsageError, match="--patch and --issue-file both read standard input") as caught:
+        find_patch(given, None, ("", Path("-"), None), str(tmp_path), False, None, print)
+    assert caught.value.fix == "Give one of them a file."
 
 
 def _write_forever(pipe: int) -> None:
