@@ -21,7 +21,7 @@ from agent.session import session_events
 from agent.session.session import Session
 from agent.session.session_start import Start
 from agent.session.user_questions import NO_USER
-from trajectories.errors import Cancelled
+from trajectories.errors import Cancelled, UsageError
 from trajectories.trajectory import HAND
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Lines:
     def __init__(self, start: Start, is_single: bool) -> None:
         self._is_single = is_single
         self.console = Console(plain=True)
-        self.session = Session(start, self.hear)
+        self.session = Session(start, self.hear, has_prompt=not is_single)
         self.code = 0
         self._done = Flag()
         self._shown = ""
@@ -166,6 +166,9 @@ class Lines:
 
     def _resume_newest(self) -> None:
         """Resume the newest run of this repository, because this front end cannot show a list to choose from."""
+        if self._is_single:
+            self._show_error(UsageError.code, "No run is named. Give --continue, or --resume RUN.")
+            return
         from agent.session.resumable_runs import runs_of
 
         here = self.session.engine.run.id if self.session.engine else ""

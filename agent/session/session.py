@@ -47,9 +47,11 @@ class Session:
     thread, because `close` waits for the session's thread.
     """
 
-    def __init__(self, start: Start, hear: Callable[[Event], object]) -> None:
+    def __init__(self, start: Start, hear: Callable[[Event], object], has_prompt: bool = True) -> None:
+        """Without `has_prompt`, the start's request is the only one."""
         self.start = start
         self._front_end = hear
+        self._has_prompt = has_prompt
         self._failure: Exception | None = None
         """The error that the front end raised."""
         self.settings = start.settings
@@ -113,10 +115,10 @@ class Session:
         try:
             command = commands.find(name)
         except UsageError as error:
-            own = self.custom_commands.get(name)
-            self.hear(FrontEndRequested("fill", own.prompt(words)) if own else error_event(error))
-            if own:
-                self.show(f"/{name} is a command of {own.source}. Enter sends its text.", "notice")
+            if own := self.custom_commands.get(name):
+                self._run_custom_command(own, words)
+            else:
+                self.hear(error_event(error))
             return
         if not commands.runs_at_once(name, self.changing):
             self.later(f"/{name} {words}".strip(), lambda: command.run(self, words))
@@ -125,6 +127,17 @@ class Session:
             command.run(self, words)
         except Exception as error:  # noqa: BLE001 - an error does not end the session
             self.hear(error_event(error))
+
+    def _run_custom_command(self, command: CustomCommand, words: str) -> None:
+        """Put the text of a command into the prompt, or send it if there is no prompt for the user to check it in."""
+        what, text = f"/{command.name} is a command of {command.source}.", command.prompt(words)
+        if self._has_prompt:
+            self.hear(FrontEndRequested("fill", text))
+            self.show(f"{what} Enter sends its text.", "notice")
+        else:
+            typed = f"/{command.name} {words}".strip()
+            self.show(what, "notice")
+            self.later(typed, lambda: self.turns.custom_command(typed, text))
 
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.

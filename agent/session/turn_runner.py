@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -62,8 +63,15 @@ class TurnRunner:
         """Run what a user typed: a request to the model, or a command for the workspace."""
         if words.startswith("!"):
             self.act(words, BY_HAND)
-            return
-        request = resolve_attachments(words, self._start.source.root)
+        else:
+            self._send(words, resolve_attachments(words, self._start.source.root))
+
+    def custom_command(self, typed: str, text: str) -> None:
+        """Send the text of a custom command, with only those files that the user mentioned in the `typed` line: the
+        text may be the repository's."""
+        self._send(typed, replace(resolve_attachments(typed, self._start.source.root), words=text))
+
+    def _send(self, words: str, request: Request) -> None:
         for line in request.read:
             self._session.show(line, "notice")
         if request.whole is not None and request.whole.url:

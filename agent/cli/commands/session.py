@@ -9,6 +9,7 @@ import typer
 from agent.cli import shared_options as options
 from agent.cli.default_command import open_session
 from agent.cli.value_completion import complete_run
+from agent.session.commands import check_single
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _first_request(words: list[str], ask: str | None, is_clear: bool) -> str:
             raise UsageError("--print and another request were given.", "Write the whole request in quotes.")
         if not ask.strip():
             raise UsageError("The request is empty.", "Say what to do.")
+        check_single(ask)
         return ask
     request = " ".join(words)
     if words and not is_clear and not any(character.isspace() for word in words for character in word):

@@ -3,6 +3,8 @@
 `run(session, words)` of a module runs the command, the first line of the module docstring is its help, and `USAGE`
 shows its arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in
 the caller's thread, even during a turn. If its group is "changes", it waits for earlier commands of that group.
+`ONLY_FOR_LATER` of a command that only affects later requests or the screen is "always", or "with words" if it does
+something else without arguments.
 """
 
 from __future__ import annotations
@@ -39,6 +41,16 @@ def is_change(words: str) -> bool:
 def runs_at_once(name: str, changing: bool) -> bool:
     """Return whether a command runs at once; `changing` is whether a change command is queued or running."""
     return bool(getattr(find(name), "NOW", False)) and not (changing and _group(name) == OTHERS)
+
+
+def check_single(words: str) -> None:
+    """Raise UsageError if the only request of a session is a command that only affects later requests."""
+    name, _, rest = words.strip()[1:].partition(" ")
+    if not words.strip().startswith("/") or name not in names(PACKAGE):
+        return
+    only = getattr(find(name), "ONLY_FOR_LATER", "")
+    if only == "always" or (only == "with words" and rest.strip()):
+        raise UsageError(f"/{name} only affects later requests, and --print has none.", "Use it in a session.")
 
 
 def find(name: str) -> Any:

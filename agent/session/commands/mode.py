@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "build|plan"
+ONLY_FOR_LATER = "always"
 GROUP = "how"
 
 

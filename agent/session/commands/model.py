@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 USAGE = "[NAME]"
+ONLY_FOR_LATER = "with words"
 GROUP = "how"
 ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar commands describe others."
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.session.session import Session
 
+ONLY_FOR_LATER = "always"
 GROUP = "session"
 
 

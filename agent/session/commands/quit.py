@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 NOW = True
+ONLY_FOR_LATER = "always"
 GROUP = "session"
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.session.session import Session
 
 USAGE = "[RUN]"
+ONLY_FOR_LATER = "with words"
 GROUP = "session"
 
 

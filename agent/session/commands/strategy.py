@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "[NAME]"
+ONLY_FOR_LATER = "with words"
 GROUP = "how"
 OF_MODES = ("build", "plan")
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 NOW = True
 USAGE = "[NAME]"
+ONLY_FOR_LATER = "always"
 GROUP = "session"
 
 

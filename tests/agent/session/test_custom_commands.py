@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
 from agent.config.user_file import user_file
 from agent.session.custom_commands import REPOSITORY_FOLDER, find_custom_commands
+from agent.session.line_interface import Lines
 from agent.session.session_events import FrontEndRequested, TurnStarted
+from agent.session.session_start import Start
 from tests.agent.session.scripted_session import says
+from tests.conftest import MakeRepo
+from trajectories.journal import read
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -67,3 +74,45 @@ def test_text_of_a_command_is_put_into_the_prompt(talk) -> None:  # type: ignore
     assert REPOSITORY_FOLDER in talk.messages[-1]
     talk.session.say("/chang")
     assert talk.messages[-1].startswith("There is no command /chang.")
+
+
+def run_single(root: Path, state: Path, request: str, reply: str) -> tuple[int, list[str]]:
+    """Run `swe-agent -p REQUEST` with a model that gives one reply. Return the exit code, and the messages that the
+    model got."""
+    script = state.parent / "script.jsonl"
+    script.write_text(json.dumps(says(reply)) + "\n")
+    settings = Settings(model=f"scripted:{script}", workspace="local", state=state)
+    code = Lines(Start(Repository.open(root), settings, request=request), is_single=True).run([])
+    runs = [read(directory) for directory in settings.runs.glob("*")]
+    return code, [step.observations[0].text for run in runs for step in run.steps["main"] if step.observations]
+
+
+def test_print_sends_text_of_command(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_repo({"a.py": b"SHOWN = 1\n", "b.py": b"HIDDEN = 1\n"})
+    write(root / REPOSITORY_FOLDER, "review.md", "$ARGUMENTS is to be reviewed, not @b.py.")
+    code, prompts = run_single(root, tmp_path / "state", "/review @a.py", "It is fine.")
+    shown = capsys.readouterr()
+    assert (code, shown.out) == (0, "It is fine.\n")
+    assert f"/review is a command of {REPOSITORY_FOLDER}.\n" in shown.err
+    assert "@a.py is to be reviewed, not @b.py." in prompts[0]
+    assert "SHOWN" in prompts[0]
+    assert "HIDDEN" not in prompts[0], "a file that the text names is not attached unseen"
+
+
+def test_text_of_command_runs_nothing_in_workspace(
+    make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_repo({"a.py": b"a = 1\n"})
+    write(root / REPOSITORY_FOLDER, "say.md", "$ARGUMENTS")
+    code, prompts = run_single(root, tmp_path / "state", "/say !touch made", "No.")
+    assert code == 0
+    assert "!touch made" in prompts[0]
+    assert not capsys.readouterr().out.startswith("!touch")
+
+
+@pytest.mark.parametrize("request_text", ["/nothing", "/resume"])
+def test_print_without_anything_to_do_is_usage_error(
+    make_repo: MakeRepo, tmp_path: Path, request_text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_single(make_repo({"a.py": b"a = 1\n"}), tmp_path / "state", request_text, "No.") == (2, [])
+    assert len(capsys.readouterr().err.splitlines()) == 1

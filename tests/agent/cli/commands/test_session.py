@@ -52,6 +52,8 @@ def opened(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (["--", "fix"], "fix", None),
         (["session", "add\ta test"], "add\ta test", None),
         (["-p", "why"], "why", None),
+        (["-p", "/model"], "/model", None),
+        (["-p", "/modest"], "/modest", None),
         (["--print", "why?", "--continue"], "why?", "new"),
         (["-c"], "", "new"),
         (["-c", "again"], "again", "new"),
@@ -78,6 +80,9 @@ def test_session_starts_with_request(
         (["-p", "why", "now then"], "--print and another request"),
         (["-p", " "], "The request is empty."),
         (["-c", "--resume"], "--resume and --continue"),
+        (["-p", "/mode plan"], "/mode only affects later requests, and --print has none. Use it in a session."),
+        (["-p", " /quit "], "/quit only affects later requests"),
+        (["-p", "/model opus"], "/model only affects later requests"),
         (["-p", "why", "--resume"], "--print cannot show a list of runs."),
     ],
 )
