@@ -31,6 +31,8 @@ class Completer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._own: list[tuple[str, bool, str]] | None = None
+        """The custom commands, which are read when the list of commands opens; None while it is closed."""
         session.paths.like("", 0)
 
     def __call__(self, text: str, cursor: int) -> list[Completion]:
@@ -39,6 +41,7 @@ class Completer:
         if match := AT_PATH.search(before):
             return self._at(match[1].strip('"'), match.start())
         if not before.startswith("/") or "\n" in before:
+            self._own = None
             return []
         name, space, rest = before[1:].partition(" ")
         return self._arguments(name, rest, len(name) + 2) if space else self._commands(name)
@@ -61,7 +64,10 @@ class Completer:
 
     def _commands(self, name: str) -> list[Completion]:
         known = [(usage.partition(" ")[0], " " in usage, what) for usage, what in commands.summaries()]
-        known += [(f"/{own}", True, command.summary) for own, command in self._session.custom_commands.items()]
+        if self._own is None or not name:
+            own = self._session.custom_commands
+            self._own = [(f"/{each}", True, command.summary) for each, command in own.items()]
+        known += self._own
         first = [each for each in known if each[0].startswith(f"/{name.lower()}")]
         first += [each for each in known if name and name.lower() in each[0] and each not in first]
         return [Completion(f"{usage} " if takes else usage, 0, what) for usage, takes, what in first]

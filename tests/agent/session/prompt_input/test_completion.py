@@ -4,6 +4,7 @@ import pytest
 
 from aci.repository.plain_folder import open_folder
 from aci.repository.user_repository import Repository
+from agent.session.custom_commands import REPOSITORY_FOLDER
 from agent.session.prompt_input.completion import Completer
 from agent.session.prompt_input.file_completion import FileIndex
 from tests.conftest import git
@@ -32,6 +33,25 @@ def test_command_arguments_are_completed(complete):
     assert complete("/strategy test")[0] == ("test-then-patch", 10)
     assert complete("/mode plan") == []
     assert complete("/nope x") == []
+
+
+def test_custom_commands_are_read_when_the_list_opens(talk):
+    session = talk([]).session
+    completer = Completer(session)
+    folder = session.start.source.root / REPOSITORY_FOLDER
+    folder.mkdir(parents=True)
+
+    def complete(text):
+        return [completion.text for completion in completer(text, len(text))]
+
+    (folder / "review.md").write_text("Review it.")
+    assert "/review " in complete("/")
+    (folder / "review.md").unlink()
+    assert complete("/revi") == ["/review "], "a key does not read the files again"
+    assert complete("words") == []
+    assert complete("/revi") == []
+    (folder / "revise.md").write_text("Revise it.")
+    assert "/revise " in complete("/")
 
 
 def test_paths_after_at_sign_are_completed(complete):
