@@ -15,6 +15,7 @@ from textual.app import App, SuspendNotSupported
 from trajectories.errors import UsageError
 
 DEFAULT = "vi"
+UNCHANGED = "The prompt is as before."
 
 
 def open_editor(app: App[Any], text: str, put: Callable[[str], object], show_hint: Callable[[str], object]) -> None:
@@ -38,9 +39,11 @@ def edit_text(text: str) -> str:
         file.write_text(text, "utf-8")
         try:
             code = subprocess.call([*shlex.split(named), str(file)])
-            edited = file.read_text("utf-8", "replace")
         except (OSError, ValueError) as error:
             raise UsageError(f"The editor {named} cannot be started: {error}.", "Set EDITOR.") from error
-    if code:
-        raise UsageError(f"The editor {named} ended with exit code {code}.", "The prompt is as before.")
-    return edited.rstrip("\n")
+        if code:
+            raise UsageError(f"The editor {named} ended with exit code {code}.", UNCHANGED)
+        try:
+            return file.read_text("utf-8", "replace").rstrip("\n")
+        except OSError as error:
+            raise UsageError(f"The editor {named} left no text: {error.strerror}.", UNCHANGED) from error

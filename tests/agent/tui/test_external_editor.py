@@ -28,3 +28,10 @@ def test_failing_editor_keeps_the_prompt(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("VISUAL", editor(tmp_path, script) if script else "/nonexistent/editor")
     with pytest.raises(UsageError, match=r"The editor .* (ended with exit code 1|cannot be started)"):
         edit_text("text")
+
+
+def test_editor_that_deletes_the_file_keeps_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISUAL", editor(tmp_path, 'rm "$2"'))
+    with pytest.raises(UsageError, match=r"The editor .* left no text: No such file or directory\.") as caught:
+        edit_text("text")
+    assert caught.value.fix == "The prompt is as before."
