@@ -22,7 +22,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 """The arguments of each verb."""
 NAME_WIDTH, VALUE_WIDTH = 14, 16
-"""Widths of columns; a longer name wraps, and a longer value is cut."""
+"""Widths of columns; on a terminal a longer name wraps, and a longer value is cut."""
 
 
 def command(
@@ -86,18 +86,24 @@ def _show(json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from aci.observation.untrusted_text import clean_text
+    from aci.observation.untrusted_text import clean_text, one_line
     from agent.console.pager import page_output
 
     with page_output() as out:
         for title, rows in sections_of(found).items():
+            out.line(clean_text(title), "bold")
+            if not out.is_terminal:
+                for row in rows:
+                    name, value, text = map(one_line, row)
+                    out.line(f"{name:<{NAME_WIDTH}}  {value:<{VALUE_WIDTH}}  {text}".rstrip())
+                out.line()
+                continue
             table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
             table.add_column(min_width=NAME_WIDTH)
             table.add_column(min_width=VALUE_WIDTH, max_width=VALUE_WIDTH, no_wrap=True, overflow="ellipsis")
             table.add_column(style="dim")
             for row in rows:
                 table.add_row(*(escape(clean_text(part)) for part in row))
-            out.line(clean_text(title), "bold")
             out.rich.print(table)
             out.line()
         out.line("`swe-agent config get NAME` prints a whole value, `config set NAME VALUE` changes it.", "dim")
