@@ -137,7 +137,11 @@ class CloneFamily:
             last = not self._active
         remove_folder(self.folder / name)
         if last:
-            remove_folder(self.folder)
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove the folder of a family that has no clones."""
+        remove_folder(self.folder)
 
 
 def _escaped(path: str) -> str:

@@ -239,12 +239,22 @@ class VisibleTools:
 
 class SocketSearch:
     """A search, in the background, for sockets and pipes in the folders `shown` in a sandbox, by the paths under which
-    they appear. Through them a program could reach others on this machine, although the folders are read-only."""
+    they appear. Through them a program could reach others on this machine, although the folders are read-only.
+
+    The search ends with its context."""
 
     def __init__(self, shown: Mapping[Path, Path]) -> None:
         self._shown = shown
         words = ["find", *map(str, shown.values()), "(", "-type", "s", "-o", "-type", "p", ")", "-print0"]
         self._process = Popen(words, stdout=PIPE, stderr=DEVNULL) if shown else None
+
+    def __enter__(self) -> SocketSearch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            with self._process:
+                self._process.kill()
 
     def found(self) -> dict[Path, Path]:
         """Wait for the end of the search. Return the paths in the sandbox, and those on this machine. Raises

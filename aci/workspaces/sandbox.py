@@ -47,9 +47,13 @@ def open(options: WorkspaceOptions) -> Workspace:
     packages = {Path(PACKAGES, name): source for name, source in generated.packages.items()}
     tools.shown |= packages
     untrusted = [*packages, *([python.prefix] if python else [])]
-    search = SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown})
-    family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
-    tools.sockets = search.found()
+    with SocketSearch({place: tools.shown[place] for place in untrusted if place in tools.shown}) as search:
+        family = CloneFamily(options, generated, is_sandboxed=True, mounted=mounted)
+        try:
+            tools.sockets = search.found()
+        except BaseException:
+            family.discard()
+            raise
     tools.emptied = {Path(PACKAGES, name): checkout / name for name in generated.package_caches()}
     return PosixWorkspace(SandboxHost(family, tools, options), options)
 

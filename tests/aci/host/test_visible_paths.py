@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aci.host.project_python import ProjectPython
-from aci.host.visible_paths import SYSTEM, VisibleTools, own_interpreter, system_contents
+from aci.host.visible_paths import SYSTEM, SocketSearch, VisibleTools, own_interpreter, system_contents
 
 PRIVATE = ("", "..", ".local", ".config", ".ssh")
 
@@ -259,3 +259,22 @@ def test_every_sandbox_shows_only_the_system(home: Path) -> None:
     assert {"/", "/etc", "/home", "/root", "/run", "/var", str(home)}.isdisjoint(bound)
     assert {"/etc/passwd", "/etc/shadow", "/etc/ssl/private", "/etc/ssh"}.isdisjoint(bound)
     assert not {"--bind", "--dev-bind"} & set(words)
+
+
+def test_search_finds_sockets_and_pipes(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/file").write_text("")
+    os.mkfifo(tmp_path / "lib/pipe")
+    with SocketSearch({Path("/packages"): tmp_path}) as search:
+        assert search.found() == {Path("/packages/lib/pipe"): tmp_path / "lib/pipe"}
+
+
+def test_search_ends_with_its_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = program(tmp_path / "bin/find")
+    find.write_text(f"#!/bin/sh\necho $$ > '{tmp_path}/started'\nexec sleep 1000\n")
+    os.mkfifo(tmp_path / "started")
+    monkeypatch.setenv("PATH", f"{find.parent}{os.pathsep}{os.environ['PATH']}")
+    with SocketSearch({Path("/packages"): tmp_path}):
+        pid = int((tmp_path / "started").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
