@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 
+CONTINUE = ("-p", "OOMPolicy=continue")
+"""Keep a scope when the kernel ends one of its processes for want of memory. By default, systemd then ends them all."""
 _SECONDS = 10.0
 _VARIABLES = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 
@@ -25,7 +27,7 @@ class ScopeLimits:
 def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
     """Return the words that start a program in a new scope, with an empty environment, and the environment that they
     need themselves; nothing if there are no limits or the user's systemd does not grant these controllers."""
-    if limits is None or not (program := systemd_run()):
+    if limits is None or not (start := systemd_run()):
         return [], {}
     properties = {
         "MemoryMax": str(limits.memory),
@@ -33,7 +35,7 @@ def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
         "TasksMax": str(limits.processes),
         "CPUQuota": f"{max(1, round(limits.cpus * 100))}%" if limits.cpus else "",
     }
-    words = [program, "--user", "--scope", "--quiet", "--collect", "--description=swe-agent: a sandbox"]
+    words = [*start, "--description=swe-agent: a sandbox"]
     for name, value in properties.items():
         words += ["-p", f"{name}={value}"] if value else []
     env = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
@@ -41,17 +43,21 @@ def scope_words(limits: ScopeLimits | None) -> tuple[list[str], dict[str, str]]:
 
 
 @cache
-def systemd_run() -> str | None:
-    """Return the path of systemd-run, or None if the user has no systemd that can limit memory and processes."""
+def systemd_run() -> tuple[str, ...]:
+    """Return the words that start a scope, with CONTINUE if systemd knows it for scopes; no words if the user has no
+    systemd that can limit memory and processes."""
     program = shutil.which("systemd-run")
     if program is None or "XDG_RUNTIME_DIR" not in os.environ:
-        return None
+        return ()
+    words = (program, "--user", "--scope", "--quiet", "--collect")
+    return next((start for start in ((*words, *CONTINUE), words) if _can_limit(start)), ())
+
+
+def _can_limit(start: tuple[str, ...]) -> bool:
+    """Return whether a scope that these words start has limits."""
     script = 'grep -qs "[0-9]" "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max"'
-    words = [program, "--user", "--scope", "--quiet", "--collect", "-p", "MemoryMax=100M", "-p", "TasksMax=10"]
+    words = [*start, "-p", "MemoryMax=100M", "-p", "TasksMax=10", "sh", "-c", script]
     try:
-        done = subprocess.run(
-            [*words, "sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS
-        )
+        return not subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS).returncode
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return program if done.returncode == 0 else None
+        return False

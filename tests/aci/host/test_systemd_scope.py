@@ -36,21 +36,33 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_machine_without_user_systemd_has_no_scopes(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert systemd_run() is None
+    assert systemd_run() == ()
     assert scope_words(ScopeLimits(1, 1)) == ([], {})
     assert not program.with_name("systemd-run.log").exists()
 
 
 def test_systemd_that_does_not_grant_a_memory_limit_is_not_used(program: Path) -> None:
     program.write_text(STAND_IN.replace('exec "$@"', "exit 0"))
-    assert systemd_run() == str(program)
+    assert systemd_run()[0] == str(program)
     systemd_run.cache_clear()
     program.write_text(STAND_IN.replace('exec "$@"', "exit 1"))
-    assert systemd_run() is None
+    assert systemd_run() == ()
+
+
+def test_scope_outlives_the_end_of_a_process_where_systemd_can_keep_it(program: Path) -> None:
+    accepts = STAND_IN.replace('exec "$@"', "exit 0")
+    program.write_text(accepts)
+    assert scope_words(ScopeLimits(1, 1))[0][5:7] == ["-p", "OOMPolicy=continue"]
+    systemd_run.cache_clear()
+    older = 'case "$*" in *OOMPolicy*) echo "Unknown assignment: OOMPolicy=continue" >&2; exit 1;; esac'
+    program.write_text(accepts.replace("while", f"{older}\nwhile", 1))
+    words, _ = scope_words(ScopeLimits(1, 1))
+    assert words[0] == str(program)
+    assert "OOMPolicy" not in " ".join(words)
 
 
 def test_limits_are_properties_of_the_scope(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: str(program))
+    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: (str(program),))
     words, env = scope_words(ScopeLimits(1000, 20, 1.5))
     assert words[0] == str(program)
     assert [value for name, value in pairwise(words) if name == "-p"] == [
@@ -67,7 +79,7 @@ def test_limits_are_properties_of_the_scope(program: Path, monkeypatch: pytest.M
 
 @pytest.mark.sandbox
 def test_sandbox_starts_in_a_scope(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: str(program))
+    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: (str(program),))
     inside = system_contents()
     add_own_files(inside, "/")
     sandbox = Sandbox(inside, limits=ScopeLimits(1 << 30, 50))

@@ -21,7 +21,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
     """A machine without Docker on which a sandbox works."""
     monkeypatch.setattr(docker_daemon, "daemon_listens", lambda: False)
     monkeypatch.setattr(sandbox_process, "sandbox_error", lambda: None)
-    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: None)
+    monkeypatch.setattr(systemd_scope, "systemd_run", lambda: ())
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
@@ -37,7 +37,7 @@ def test_working_sandbox_is_reported_with_its_limits(machine: pytest.MonkeyPatch
     assert found["workspace"].found.startswith("bubblewrap sandbox: memory is limited for each process, not in total")
     assert "python" in found
     assert "docker" not in found
-    machine.setattr(systemd_scope, "systemd_run", lambda: "/usr/bin/systemd-run")
+    machine.setattr(systemd_scope, "systemd_run", lambda: ("/usr/bin/systemd-run",))
     assert "limited in total by a systemd scope" in checks(tmp_path, workspace="sandbox")["workspace"].found
 
 
