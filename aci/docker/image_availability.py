@@ -33,13 +33,28 @@ def registry_error(daemon: Daemon, image: str) -> str:
 
 
 def alternatives(daemon: Daemon, image: str) -> str:
-    """Return what works without a registry: images that are present, and other workspaces."""
+    """Return what works without a registry: images that are present, and other workspaces.
+
+    This is advice about an error that is reported, so an error of the daemon here only leaves out the images.
+    """
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    tags = []
-    for each in daemon.client.api.images():  # one request, since an image may be removed meanwhile
-        named = [tag for tag in each["RepoTags"] or () if not _OURS.match(tag)]
-        tags += sorted(named, key=lambda tag: not tag.endswith(":latest"))[:1]
-    present = sorted(tags, key=lambda tag: (name not in tag, tag))[:MOST_NAMED]
+    present = sorted(_present_tags(daemon), key=lambda tag: (name not in tag, tag))[:MOST_NAMED]
     others = f" (or {', '.join(present[1:])})" if present[1:] else ""
     images = f"--image {present[0]}{others}, which is present; " if present else ""
     return f"Without a registry: {images}--workspace {OTHER_WORKSPACE}; or `docker load` of the image."
+
+
+def _present_tags(daemon: Daemon) -> list[str]:
+    """Return one tag of each image that the daemon has and that no run made; none if the daemon fails."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        images = daemon.client.api.images()  # one request, since an image may be removed meanwhile
+    except (DockerException, RequestException):
+        return []
+    tags = []
+    for each in images:
+        named = [tag for tag in each["RepoTags"] or () if not _OURS.match(tag)]
+        tags += sorted(named, key=lambda tag: not tag.endswith(":latest"))[:1]
+    return tags

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker import DockerClient
 
-from aci.docker.docker_daemon import OTHER_WORKSPACE, connect
+from aci.docker.base_image import source_image
+from aci.docker.docker_daemon import OTHER_WORKSPACE, Daemon, connect
 from aci.docker.image_availability import alternatives, registry_error
+from agent.limits.cancellation import CancellationToken
+from trajectories.errors import WorkspaceError
 
 
 def daemon_with(*tags: list[str] | None) -> Any:
@@ -36,3 +43,43 @@ def test_registry_that_does_not_answer_is_reported() -> None:
         assert "localhost:1" in registry_error(daemon, "localhost:1/python:3.14")
     finally:
         daemon.rest()
+
+
+class FailingDaemon(BaseHTTPRequestHandler):
+    """A daemon that has no images, cannot pull any, and cannot list them."""
+
+    def do_GET(self) -> None:
+        absent = "absent" in self.path
+        self._fail(404 if absent else 500, "No such image" if absent else "the list of images is damaged")
+
+    def do_POST(self) -> None:
+        self._fail(500, "lookup registry.example: no such host")
+
+    def _fail(self, code: int, message: str) -> None:
+        body = json.dumps({"message": message}).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_failing_daemon_does_not_hide_why_the_image_cannot_be_pulled() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FailingDaemon)
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"tcp://127.0.0.1:{server.server_port}"
+    client = DockerClient(base_url=address, version="1.41")
+    options: Any = SimpleNamespace(image="absent:1", say=lambda text: None, cancel=CancellationToken())
+    try:
+        with pytest.raises(WorkspaceError) as caught:
+            source_image(Daemon(client, address), options)
+    finally:
+        client.close()
+        server.shutdown()
+        server.server_close()
+    assert caught.value.message.endswith(
+        "absent:1 does not exist locally and cannot be pulled: lookup registry.example: no such host."
+    )
+    assert caught.value.fix.startswith("Without a registry: --workspace ")
