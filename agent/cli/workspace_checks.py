@@ -32,6 +32,8 @@ class Finding:
     fix: str = ""
     code: int = WorkspaceError.code
     """The exit code of a run that fails for this reason."""
+    warning: bool = False
+    """Whether something is wrong, but runs work."""
 
 
 LOCAL = Finding("workspace", True, "local, which isolates nothing: commands run as you, without limits")
@@ -50,7 +52,10 @@ def check_workspace(settings: Settings, source: Repository | None, collect: bool
     yield _sandbox() if settings.workspace == "sandbox" else LOCAL
     yield _python(source)
     if source is not None:
-        yield from _host_tests(settings, source, collect, notify)
+        try:
+            yield from _host_tests(settings, source, collect, notify)
+        except SweAgentError as error:
+            yield Finding("environment", False, error.message, error.fix, error.code)
 
 
 def _printer(notify: Notify) -> Callable[[str], None]:
@@ -215,7 +220,9 @@ def _collect(workspace: Workspace, command: str) -> Finding:
     first = next((line for line in found.lacking.splitlines() if line.startswith("E  ")), "")
     why = f": {first[1:].strip()}" if first else ""
     fix = f"`{found.command}` shows why; name what is missing with `setup`, or an --image that has it."
-    return Finding("tests", not found.failing, f"{found.summary}{why} (`{command}`)", fix)
+    is_partial = found.failing and found.collected > 0
+    is_ok = is_partial or not found.failing
+    return Finding("tests", is_ok, f"{found.summary}{why} (`{command}`)", fix, warning=is_partial)
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:

@@ -13,9 +13,11 @@ from aci.repository.user_repository import Repository
 from agent.cli import shared_options as options
 from agent.cli.health_checks import clean_up, run_health_checks
 from agent.cli.workspace_checks import Finding
-from agent.config.settings import load_settings
+from agent.config.settings import Settings, load_settings
 from agent.console.run_display import Console
-from trajectories.errors import NoRepository, SweAgentError
+from trajectories.errors import ConfigError, NoRepository, SweAgentError
+
+JSON_KEYS = ("name", "ok", "found", "fix", "warning")
 
 
 def command(
@@ -36,7 +38,8 @@ def command(
     where that is isolated and needs no set-up first; with --collect in any case.
 
     The model checks cover whether the model is known, its price, its context window and where its key is stored; with
-    --ask, also whether it answers. Exit codes: 0 all checks pass, 3 fix settings, key or price, 5 fix this machine.
+    --ask, also whether it answers. Exit codes: 0 all checks pass or only warn, 3 fix settings, key or price, 5 fix this
+    machine.
 
     With --clean, nothing is checked; leftovers are removed instead. Leftovers are containers and temporary folders of
     dead processes, half-built images, unused base images and volumes, and stale locks. Runs, patches and environments
@@ -45,18 +48,19 @@ def command(
     if clean:
         return _clean(json)
     source, found = _find_repository()
-    settings = load_settings(source.file(".swe-agent.toml") or b"" if source else b"", model=model)
+    settings, problems = _load_settings(source, model)
     progress = Console(json=json, plain=True)
     findings = []
     with progress.heartbeat():
-        for finding in chain([found], run_health_checks(settings, source, ask, collect, progress.happening)):
+        for finding in chain([found], problems, run_health_checks(settings, source, ask, collect, progress.happening)):
             findings.append(finding)
             if not json:
                 _print(finding)
     if json:
         from json import dumps
 
-        typer.echo(dumps({"checks": [{"name": f.name, "ok": f.ok, "found": f.found, "fix": f.fix} for f in findings]}))
+        checks = [{name: getattr(finding, name) for name in JSON_KEYS} for finding in findings]
+        typer.echo(dumps({"checks": checks}))
     return min((finding.code for finding in findings if not finding.ok), default=0)
 
 
@@ -71,11 +75,22 @@ def _find_repository() -> tuple[Repository | None, Finding]:
     return source, Finding("repository", True, f"{source.root}, {source.describe_source(None)}")
 
 
+def _load_settings(source: Repository | None, model: str | None) -> tuple[Settings, list[Finding]]:
+    """Return the settings, without those of the repository if its file is invalid, and that problem."""
+    try:
+        return load_settings(source.file(".swe-agent.toml") or b"" if source else b"", model=model), []
+    except ConfigError as error:
+        # Raises the same error again if it is in the user's own settings.
+        return load_settings(model=model), [Finding("settings", False, error.message, error.fix, error.code)]
+
+
 def _print(finding: Finding) -> None:
     """Print a finding at once, since a later one may take a while."""
     mark = typer.style("ok  ", fg="green") if finding.ok else typer.style("FAIL", fg="red")
+    if finding.warning:
+        mark = typer.style("warn", fg="yellow")
     typer.echo(f"{mark} {finding.name}: {one_line(finding.found)}")
-    if not finding.ok:
+    if finding.warning or not finding.ok:
         typer.echo(f"     {one_line(finding.fix)}")
     sys.stdout.flush()
 

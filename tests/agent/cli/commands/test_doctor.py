@@ -1,0 +1,59 @@
+"""`swe-agent doctor` in a repository with problems: each is a finding, and the other checks go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.commands.doctor import command
+from tests.conftest import MakeRepo
+
+
+@pytest.fixture
+def repository(make_repo: MakeRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a test that passes, whose tests run without isolation."""
+    root = make_repo({"tests/test_a.py": "def test_a():\n    pass\n"})
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
+    monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("SWE_AGENT_TEST", "python -m pytest")
+    monkeypatch.chdir(root)
+    return root
+
+
+def checks(capsys: pytest.CaptureFixture[str], collect: bool = True) -> tuple[int, dict[str, dict[str, Any]]]:
+    code = command(json=True, collect=collect)
+    return code, {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+
+
+def test_file_that_cannot_be_collected_is_a_warning_if_others_can(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "tests/test_b.py").write_text("import nothing_such\n")
+    code, results = checks(capsys)
+    tests = results["tests"]
+    assert (code, tests["ok"], tests["warning"]) == (0, True, True)
+    assert tests["found"].startswith("1 collected, 1 file cannot be: ModuleNotFoundError: No module named 'nothing_s")
+    assert tests["fix"]
+    assert command(collect=True) == 0
+    shown = capsys.readouterr().out
+    assert f"warn tests: {tests['found']}\n     {tests['fix']}\n" in shown
+    (repository / "tests/test_a.py").unlink()
+    code, results = checks(capsys)
+    assert (code, results["tests"]["ok"], results["tests"]["warning"]) == (5, False, False)
+
+
+def test_invalid_config_of_the_repository_is_a_finding(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / ".swe-agent.toml").write_text("test = \n")
+    code, results = checks(capsys)
+    assert code == 3
+    assert results["settings"]["found"].startswith("The repository's .swe-agent.toml cannot be read: ")
+    assert results["settings"]["fix"] == "Fix the file."
+    assert [name for name, check in results.items() if not check["ok"]] == ["settings"]
+    assert results["tests"]["found"] == "1 collected (`python -m pytest`)"
+    assert {"repository", "git", "workspace", "model"} <= results.keys()
