@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
+from aci.testgen.answer_schema import has_huge
 from aci.testgen.module_exerciser import CaseOutcome
 
 LONGEST, LONGEST_VALUE = 70, 24
@@ -50,7 +51,7 @@ def _arguments(call: str) -> str:
 def _value(node: ast.expr | None) -> str:
     """Return words for a value; empty if there are no short ones."""
     if isinstance(node, ast.Constant):
-        return _constant(node.value)
+        return "large_number" if has_huge(node) else _constant(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inside = _value(node.operand)
         return f"minus_{inside}" if inside else ""
@@ -59,9 +60,14 @@ def _value(node: ast.expr | None) -> str:
     if isinstance(node, ast.Dict):
         return _container("dict", node.values)
     if isinstance(node, ast.Call):
-        name, inside = _snake(ast.unparse(node.func)), "_".join(map(_value, node.args[:1]))
+        name, inside = _code(node.func), "_".join(map(_value, node.args[:1]))
         return "_".join(filter(None, (name, inside)))[:LONGEST_VALUE].strip("_")
-    return _snake(ast.unparse(node)) if isinstance(node, ast.Name | ast.Attribute) else ""
+    return _code(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def _code(node: ast.expr) -> str:
+    """Return words for code; empty if Python refuses to write it, because a number in it has too many digits."""
+    return "" if has_huge(node) else _snake(ast.unparse(node))
 
 
 def _container(kind: str, elements: Sequence[ast.expr]) -> str:
