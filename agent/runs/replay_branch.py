@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from agent.engine.branch import Branch
+from agent.engine.branch import STOPPED, Branch
 from agent.engine.permission_checks import REFUSED, refusal
 from agent.engine.proof_step import proof_step
 from agent.engine.write_scope import Scope
@@ -39,10 +39,18 @@ class ReplayBranch(Branch):
         return self._write(step.author, step.tree, self._reply(step), step.actions, step.observations, step.error)
 
     def act_step(self, step: Step) -> Step:
-        """Run the actions of a recorded step again and record the new step."""
+        """Run the actions of a recorded step again and record the new step.
+
+        An action that the user cut off cannot be repeated up to the same point, so the recorded files of its step are
+        taken over.
+        """
         if any(RESTORED_IN_PLAN_MODE.search(seen.text) for seen in step.observations):
             self.scope = Scope(nothing=True)
-        return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
+        reply, seen = self._reply(step), self.act_again(step)
+        if any(each.text.startswith(STOPPED) and not self.is_run(each) for each in step.observations):
+            self.workspace.restore(step.tree)
+            return self._write(step.author, step.tree, reply, step.actions, seen, step.error)
+        return self.step(reply, seen, step.actions, step.author, step.error)
 
     def prove_again(self, step: Step) -> Step:
         """Run the proof of a recorded step again.

@@ -2,7 +2,8 @@
 
 Each step starts from its recorded tree, so a difference in one step does not affect later steps. Replies, user messages
 and steps that only changed the files (undo, a merge with the user's files, choosing a candidate) are copied. Actions
-and proofs are run again. Actions that the user refused or that a limit stopped are not run.
+and proofs are run again. Actions that the user refused or that a limit stopped are not run. An action that the user cut
+off is not run either, so the files of its step are copied.
 """
 
 from __future__ import annotations
