@@ -40,7 +40,6 @@ NO_MODEL = (
     "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
     "key; then `/model`. Until then /locate, /test, !command and repair without a model work."
 )
-NOT_WANTED = "no model"
 UNPRICED = (
     "No price is known for {name} at {server}. A run may use {most:,} tokens (--max-tokens changes that), and its "
     "summary says “price unknown”. If it costs nothing: `swe-agent config set models.{name}.price_in 0`, the same for "
@@ -97,7 +96,7 @@ def accept_offer(session: ModelSession, offer: ModelOffer | None) -> None:
     """Write the chosen model to the user's config and use it; without one, remember that none is wanted."""
     try:
         if offer is None:
-            remember(session.settings.state, NOT_WANTED)
+            remember(session.settings.state, "offered-models")
             session.show(NO_MODEL, "notice")
             return
         if offer.address:
@@ -111,7 +110,7 @@ def accept_offer(session: ModelSession, offer: ModelOffer | None) -> None:
 
 def request_model(settings: Settings) -> FrontEndRequested | None:
     """Return the request to offer models, or None if the user once wanted none."""
-    return None if is_remembered(settings.state, NOT_WANTED) else FrontEndRequested("models", NO_MODEL)
+    return None if is_remembered(settings.state, "offered-models") else FrontEndRequested("models", NO_MODEL)
 
 
 # The price of a server of one's own
@@ -122,7 +121,7 @@ def request_price(settings: Settings, model: Model) -> FrontEndRequested | None:
     if model.price is not None or settings.max_tokens is not None:
         return None
     server = own_server(model.name, settings)
-    if not server or is_remembered(settings.state, _unpriced(model.name, server)):
+    if not server or is_remembered(settings.state, "model-price", model.name, server):
         return None
     text = UNPRICED.format(name=model.name, server=server, most=UNPRICED_TOKENS)
     return FrontEndRequested("price", text, model.name)
@@ -132,7 +131,7 @@ def accept_price(session: ModelSession, name: str, is_free: bool) -> None:
     """Write to the user's config that a model on a server of the user costs nothing, or remember that its price is
     unknown."""
     try:
-        if not own_server(name, session.settings):
+        if not (server := own_server(name, session.settings)):
             session.show(f"{name} is not on a server of yours, so nothing was changed.", "error")
             return
         if is_free:
@@ -140,11 +139,7 @@ def accept_price(session: ModelSession, name: str, is_free: bool) -> None:
             change(f"models.{name}.price_out", "0")
             session.say(f"/model {name}")
         else:
-            remember(session.settings.state, _unpriced(name, own_server(name, session.settings)))
+            remember(session.settings.state, "model-price", name, server)
             session.show(f"The limit is {UNPRICED_TOKENS:,} tokens; `/cost N tokens` sets another.", "notice")
     except SweAgentError as error:
         session.show(f"{error.message} {error.fix}", "error")
-
-
-def _unpriced(name: str, server: str) -> str:
-    return f"price unknown: {name} {server}"
