@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -17,6 +16,7 @@ from trajectories.errors import SweAgentError, UsageError, WorkspaceError
 if TYPE_CHECKING:
     from aci.docker.docker_daemon import Daemon
     from aci.environments.environment import EnvironmentOptions, Plan
+    from aci.host.project_python import ProjectPython
     from aci.repository.user_repository import Repository
     from aci.runtime.workspace import Workspace, WorkspaceOptions
 
@@ -50,12 +50,13 @@ def check_workspace(settings: Settings, source: Repository | None, collect: bool
         yield from _docker(settings, source, collect, notify)
         return
     yield _sandbox() if settings.workspace == "sandbox" else LOCAL
-    yield _python(source)
-    if source is not None:
-        try:
-            yield from _host_tests(settings, source, collect, notify)
-        except SweAgentError as error:
-            yield Finding("environment", False, error.message, error.fix, error.code)
+    if source is None:
+        yield _python(None)
+        return
+    try:
+        yield from _host_environment(settings, source, collect, notify)
+    except SweAgentError as error:
+        yield Finding("environment", False, error.message, error.fix, error.code)
 
 
 def _printer(notify: Notify) -> Callable[[str], None]:
@@ -67,11 +68,14 @@ def _printer(notify: Notify) -> Callable[[str], None]:
     return say
 
 
-def _host_tests(settings: Settings, source: Repository, collect: bool, notify: Notify) -> Iterator[Finding]:
+def _host_environment(settings: Settings, source: Repository, collect: bool, notify: Notify) -> Iterator[Finding]:
+    """Check the Python of the repository, and its tests."""
     from aci.environments.host_environment import needs_set_up
+    from aci.host.project_python import project_python
     from agent.cli.base_workspace import open_base
 
     with open_base(source, None, settings, _printer(notify)) as (options, environment):
+        yield _python(project_python(options))
         if not collect and settings.workspace == "local":
             yield _uncollected("this runs the repository's code without isolation")
         elif not collect and needs_set_up(options, environment, settings.workspace):
@@ -80,24 +84,16 @@ def _host_tests(settings: Settings, source: Repository, collect: bool, notify: N
             yield _tests(settings, options, environment, notify)
 
 
-def _python(source: Repository | None) -> Finding:
-    """Report the Python that runs the tests of the repository without a container."""
-    from aci.host.project_python import find_project_python
+def _python(found: ProjectPython | None) -> Finding:
+    """Report the Python that runs tests without a container: that of the project, if one was `found`."""
     from aci.host.sandbox_process import sandbox_error
 
+    if found:
+        return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip())
     program = shutil.which("python3") or shutil.which("python") or ""
     is_made = bool(program) and not sandbox_error()
     made = "; a project without an environment gets one, which is set up once" if is_made else ""
-    other = Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
-    if source is None:
-        return other
-    repository = source
-
-    def is_tracked(path: str) -> bool:
-        return any(repository.file(name, "HEAD") is not None for name in (path, f"{path}/pyvenv.cfg"))
-
-    found = find_project_python(source.root, os.environ, is_tracked)
-    return Finding("python", True, f"{found.version} of {found.prefix}: {found.reason}".strip()) if found else other
+    return Finding("python", bool(program), (program or "no python3 on the PATH") + made, "Install Python.")
 
 
 def _sandbox() -> Finding:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.cli.commands.doctor import command
-from tests.conftest import MakeRepo
+from tests.conftest import MakeRepo, git
 
 
 @pytest.fixture
@@ -57,3 +58,12 @@ def test_invalid_config_of_the_repository_is_a_finding(repository: Path, capsys:
     assert [name for name, check in results.items() if not check["ok"]] == ["settings"]
     assert results["tests"]["found"] == "1 collected (`python -m pytest`)"
     assert {"repository", "git", "workspace", "model"} <= results.keys()
+
+
+def test_python_is_the_one_that_runs_use(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    venv.create(repository / ".venv", with_pip=False, symlinks=True)
+    _, results = checks(capsys, collect=False)
+    assert f" of {repository / '.venv'}: " in results["python"]["found"]
+    git(repository, "add", "-f", ".venv")
+    _, results = checks(capsys, collect=False)
+    assert f"{repository / '.venv'}" not in results["python"]["found"], "an environment that git tracks is not trusted"
