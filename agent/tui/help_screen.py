@@ -14,38 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from aci.observation.untrusted_text import one_line
+from agent.session.prompt_input.key_help import TYPED, key_labels
 
-TYPING = (
-    ("words", "an issue, a question, what to do next"),
-    ("@path", "attaches a file; a URL is an issue"),
-    ("!command", "runs in the workspace"),
-    ("/command", "one of the commands below"),
-)
-KEYS = (
-    ("enter", "send; during a turn: queue for afterwards"),
-    ("ctrl+s", "send to the model at its next step"),
-    ("escape", "stop the turn; it can be resumed"),
-    ("ctrl+j", "new line; alt-enter and shift-enter too"),
-    ("tab", "complete a command or path"),
-    ("up", "earlier prompts; takes back a queued one"),
-    ("down", "later prompts"),
-    ("ctrl+r", "search earlier prompts"),
-    ("ctrl+g", "edit the prompt in $EDITOR"),
-    ("shift+tab", "switch between build and plan"),
-    ("ctrl+o", "open or close a step"),
-    ("ctrl+t", "open or close all steps"),
-    ("pageup", "scroll up"),
-    ("pagedown", "scroll down"),
-    ("ctrl+b", "fold the side panel"),
-    ("f1", "this help"),
-    ("ctrl+l", "redraw the screen"),
-    ("ctrl+c", "clear the prompt; twice on an empty one: quit"),
-    ("ctrl+d", "quit, on an empty prompt"),
-    ("ctrl+q", "quit"),
-)
-"""Keys by their names in Textual, with their effect in the session."""
-SAME = {"alt+enter": "ctrl+j", "shift+enter": "ctrl+j"}
-"""Aliases of keys; the description of the main key mentions them."""
 COLUMN = 14
 """Minimum width of the left column, in characters."""
 
@@ -79,18 +49,12 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         width = min(96, self.size.width) - 3
-        keys = [(key_label(key), what) for key, what in KEYS]
-        sections = (("What to type", TYPING), ("Keys", keys), ("Commands", self.commands))
+        sections = (("What to type", TYPED), ("Keys", key_labels()), ("Commands", self.commands))
         lines = [line for heading, rows in sections for line in section_lines(heading, rows, width)]
         self.query_one("#text", Static).update(Content("\n").join(lines))
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
-
-
-def key_label(key: str) -> str:
-    """Return a key's name for display: `ctrl-b`, `esc`."""
-    return key.replace("escape", "esc").replace("+", "-")
 
 
 def section_lines(heading: str, rows: Sequence[tuple[str, str]], width: int) -> Iterator[Content]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.session import commands
-from agent.session.prompt_input.key_help import KEYS, TYPED
+from agent.session.prompt_input.key_help import TYPED, key_labels
 from agent.session.session_events import FrontEndRequested
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def run(session: Session, words: str) -> None:
         what = (command.__doc__ or "").strip().partition("\n")[0]
         session.show(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
         return
-    parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped_summaries()]
+    parts = [("You type", TYPED), ("Keys", key_labels()), *commands.grouped_summaries()]
     if own := [(f"/{name}", command.summary) for name, command in session.custom_commands.items()]:
         parts.append(("Your own commands", own))
     text = "\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts)

@@ -9,20 +9,32 @@ TYPED = (
     ("/command", "one of the commands, or one of your own"),
 )
 KEYS = (
-    ("Enter", "send; during a turn, queue for afterwards"),
-    ("ctrl-j, alt-enter, shift-enter", "new line"),
-    ("ctrl-s", "send to the model at its next step"),
-    ("esc", "interrupt; Enter on an empty prompt resumes"),
+    ("enter", "send; during a turn: queue for afterwards"),
+    ("ctrl+s", "send to the model at its next step"),
+    ("escape", "interrupt the turn; enter on an empty prompt resumes it"),
+    ("ctrl+j", "new line; alt-enter and shift-enter too"),
     ("tab", "complete a command, its argument, a path"),
-    ("up, down", "earlier and later prompts; up on an empty prompt takes back the last queued one"),
-    ("ctrl-r", "search earlier prompts"),
-    ("ctrl-g", "edit the prompt in $EDITOR"),
-    ("shift-tab", "switch between build and plan"),
-    ("ctrl-o, ctrl-t", "open or close a step, or all"),
-    ("pageup, pagedown", "scroll"),
-    ("ctrl-b", "fold the side panel"),
-    ("ctrl-c", "clear the prompt; twice on an empty one: quit"),
-    ("ctrl-d", "quit, on an empty prompt"),
-    ("ctrl-l", "redraw the screen"),
+    ("up", "earlier prompts; on an empty prompt, takes back the last queued one"),
+    ("down", "later prompts"),
+    ("ctrl+r", "search earlier prompts"),
+    ("ctrl+g", "edit the prompt in $EDITOR"),
+    ("shift+tab", "switch between build and plan"),
+    ("ctrl+o", "open or close a step"),
+    ("ctrl+t", "open or close all steps"),
+    ("pageup", "scroll up"),
+    ("pagedown", "scroll down"),
+    ("ctrl+b", "fold the side panel"),
     ("f1", "help"),
+    ("ctrl+l", "redraw the screen"),
+    ("ctrl+c", "clear the prompt; twice on an empty one: quit"),
+    ("ctrl+d", "quit, on an empty prompt"),
+    ("ctrl+q", "quit"),
 )
+"""Keys by their names in Textual, with their effect in the session."""
+SAME = {"alt+enter": "ctrl+j", "shift+enter": "ctrl+j"}
+"""Aliases of keys; the description of the main key mentions them."""
+
+
+def key_labels() -> list[tuple[str, str]]:
+    """Return the keys by their names for display, such as `ctrl-b` and `esc`, with their effect."""
+    return [(key.replace("escape", "esc").replace("+", "-"), what) for key, what in KEYS]

@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from agent.session.commands import summaries
+from agent.session.prompt_input.key_help import KEYS, SAME
 from agent.tui import theme
 from agent.tui.app import SessionApp
-from agent.tui.help_screen import KEYS, SAME, HelpScreen, section_lines
+from agent.tui.help_screen import HelpScreen, section_lines
 from agent.tui.widgets.prompt import Prompt
 from tests.agent.tui.session_states import run_app
 

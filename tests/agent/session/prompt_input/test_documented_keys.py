@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.session import commands
-from agent.session.prompt_input.key_help import KEYS, TYPED
+from agent.session.prompt_input.key_help import TYPED, key_labels
 
 PAGE = Path(__file__).parents[4] / "docs" / "session.md"
 
@@ -20,7 +20,7 @@ def with_tables(page: str) -> str:
     listed = [line for _, lines in commands.grouped_summaries() for line in lines]
     for name, head, rows in (
         ("typed", "| | |", TYPED),
-        ("keys", "| key | does |", KEYS),
+        ("keys", "| key | does |", key_labels()),
         ("commands", "| command | does |", listed),
     ):
         table = "\n".join([f"<!-- {name} -->", head, "|---|---|", *map(_row, rows), "<!-- end -->"])
