@@ -169,23 +169,23 @@ class VisibleTools:
             self._show(real)
             self._show(library)
             return
-        for hop in _link_chain(program):
-            place = hop.parent.parent
+        for path in _link_chain(program):
+            place = path.parent.parent
             if place.resolve() == prefix:
                 self._show(place)
 
     def _show_program(self, program: Path) -> None:
         """Show the installation of a program, or only the program if its folder also holds other things."""
-        for hop in _link_chain(program):
-            prefix = hop.parent.parent if hop.parent.name == "bin" else hop.parent
-            if self._is_visible(hop) or self._is_in_checkout(hop):
+        for path in _link_chain(program):
+            prefix = path.parent.parent if path.parent.name == "bin" else path.parent
+            if self._is_visible(path) or self._is_in_checkout(path):
                 continue
             if self._is_installation(prefix):
                 self._show(prefix)
-            elif hop.is_symlink():
-                self.links[hop] = str(hop.readlink())
-            elif hop.is_file():
-                self._show(hop)
+            elif path.is_symlink():
+                self.links[path] = str(path.readlink())
+            elif path.is_file():
+                self._show(path)
 
     def _is_installation(self, prefix: Path) -> bool:
         """Return whether the folder looks like the installation of a program, unlike a user's ~/.local."""

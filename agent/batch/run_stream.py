@@ -26,7 +26,7 @@ from trajectories.records import Step
 
 PAUSE = 0.2
 """Seconds between two checks for new data."""
-BEAT = 1.0
+LONGEST_SILENCE = 1.0
 """Seconds after which the driver is asked for orders even without new data."""
 BATCH = 16 << 20
 """Approximate number of bytes that are sent at once."""
@@ -57,7 +57,7 @@ class RunStream:
         self._over.set()
         self._thread.join()
         with suppress(SweAgentError) if error is not None else nullcontext():
-            self.flush(beat=True)
+            self.flush(always=True)
 
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         self._events.append(("step", "", encode(step).decode(), dollars))
@@ -67,7 +67,7 @@ class RunStream:
         if event.kind != "delta" and event.kind not in LIVE_DETAILS:
             self._events.append((event.kind, event.branch, event.text, None))
 
-    def flush(self, beat: bool = False) -> None:
+    def flush(self, always: bool = False) -> None:
         """Send the run's new data on this disk, and the queued events, to the driver. Raises Cancelled if the driver
         has ended the attempt."""
         with self._lock:
@@ -79,7 +79,7 @@ class RunStream:
                 if size >= BATCH:
                     self._push(batch)
                     batch, size = [], 0
-            if batch or self._events or beat or time.monotonic() - self._asked > BEAT:
+            if batch or self._events or always or time.monotonic() - self._asked > LONGEST_SILENCE:
                 self._push(batch)
 
     def _push(self, parts: list[FileChunk]) -> None:

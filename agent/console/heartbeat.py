@@ -15,8 +15,8 @@ TICK = 0.5
 
 
 @contextmanager
-def heartbeat(beat: Callable[[], object]) -> Iterator[None]:
-    """Call `beat`, which prints a line, whenever this process has written nothing for SILENCE seconds.
+def heartbeat(print_line: Callable[[], object]) -> Iterator[None]:
+    """Call `print_line` whenever this process has written nothing for SILENCE seconds.
 
     A live display writes several times a second, so nothing is added to it.
     """
@@ -28,7 +28,7 @@ def heartbeat(beat: Callable[[], object]) -> Iterator[None]:
             now = time.monotonic()
             if now - max(last, OutputFile.last_write) >= SILENCE:
                 last = now
-                beat()
+                print_line()
 
     thread = Thread(target=watch, name="heartbeat", daemon=True)
     thread.start()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 LINK = "120000"
 LONGEST_TARGET = 4096
-MOST_HOPS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
+MOST_LINKS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
 
 
 def names_through_links(trees: Trees, before: str, after: str) -> Collection[str] | None:
@@ -77,7 +77,7 @@ def _replace_prefix(path: str, old: str, new: str) -> str:
 def _resolve(links: Mapping[str, str], path: str) -> str | None:
     """Return the final target of a link, "" for the root; None for a target outside the repository or a loop."""
     left, at = path.split("/")[::-1], ""
-    hops = 0
+    followed = 0
     while left:
         part = left.pop()
         if part == "..":
@@ -87,8 +87,8 @@ def _resolve(links: Mapping[str, str], path: str) -> str | None:
         elif part not in ("", "."):
             at = posixpath.join(at, part)
         if at in links:
-            hops += 1
-            if hops > MOST_HOPS or links[at].startswith("/"):
+            followed += 1
+            if followed > MOST_LINKS or links[at].startswith("/"):
                 return None
             left += links[at].split("/")[::-1]
             at = posixpath.dirname(at)

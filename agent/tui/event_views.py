@@ -139,10 +139,10 @@ def _without_answer(session: Session | None, word: str) -> str:
 
 def _show_progress(display: SessionDisplay, happening: ProgressEvent) -> None:
     if happening.kind in ("ask", "delta", "action", "progress", *LIVE_DETAILS):
-        display.conversation.live.heard(happening.kind, happening.branch, happening.text)
+        display.conversation.live.add_event(happening.kind, happening.branch, happening.text)
         display.conversation.changed()
     elif happening.branch == "proof":
-        display.conversation.live.heard("action", "proof", happening.text)
+        display.conversation.live.add_event("action", "proof", happening.text)
         display.conversation.changed()
     elif happening.kind in SHOWN:
         display.put(Phase(happening.text))

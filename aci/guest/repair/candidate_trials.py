@@ -12,8 +12,8 @@ from .global_state import Surroundings, names_in
 CHECK_SECONDS = 0.0001
 """Seconds per candidate for checking the data for changes; a slower check is made once for several candidates."""
 MOST_BETWEEN = 24
-BEAT = 0.25
-"""Seconds between two heartbeats of a child."""
+REPORT_INTERVAL = 0.25
+"""Seconds between two reports of a child's CPU time."""
 MOST_ALARMS = 2
 """Number of alarms after which a process is not reused, since a candidate that catches alarms may have any effect."""
 MODULE = 5.0
@@ -57,12 +57,12 @@ class Bench:
 
         Verdicts are emitted once the data have been found unchanged.
         """
-        beat = Beat(emit)
+        report = CpuTimeReport(emit)
         waiting = []
         candidates = block["candidates"]
         for candidate in candidates:
             tests = block["failing"], block["passing"]
-            verdict, fit = self.attempt(candidate, *tests, self.editor.swap, beat, block["whole"])
+            verdict, fit = self.attempt(candidate, *tests, self.editor.swap, report, block["whole"])
             waiting.append(verdict)
             if fit and len(waiting) < self.between and candidate is not candidates[-1]:
                 continue
@@ -74,7 +74,7 @@ class Bench:
             waiting = []
         return True
 
-    def attempt(self, candidate, failing, passing, put, beat, whole=False):
+    def attempt(self, candidate, failing, passing, put, report, whole=False):
         """Return the verdict, and whether this process can be used for the next candidate.
 
         `whole`: if one of the failing tests times out, still run the others.
@@ -97,7 +97,7 @@ class Bench:
             except BaseException:  # noqa: BLE001 - an edited module may raise anything when it is run, SystemExit too
                 return verdict, False
         for place, (name, limit) in enumerate(failing + passing):
-            beat()
+            report()
             outcome, sound = self.run(name, limit)
             fit = fit and sound
             if outcome == "timeout":
@@ -131,7 +131,7 @@ class Bench:
 
     def check(self, candidate, failing, passing, put, emit):
         """Emit the verdict on a plausible candidate, which is checked again in this new process."""
-        verdict = self.attempt(candidate, failing, passing, put, Beat(emit))[0]
+        verdict = self.attempt(candidate, failing, passing, put, CpuTimeReport(emit))[0]
         emit({"cpu": time.process_time(), "verdict": verdict["verdict"]})
 
     def steady(self, failing, passing, emit):
@@ -139,11 +139,11 @@ class Bench:
 
         Also emit the longest wait of a test (wall-clock time minus CPU time), and the data that all tests change.
         """
-        beat = Beat(emit)
+        report = CpuTimeReport(emit)
         passed = {}
         waits = 0.0
         for name, limit in passing:
-            beat()
+            report()
             clock, cpu = time.monotonic(), time.process_time()
             outcome, sound = self.run(name, limit)
             cpu = time.process_time() - cpu
@@ -196,8 +196,8 @@ class Check:
         return checked, True
 
 
-class Beat:
-    """A heartbeat: called often, it emits the CPU time at intervals of at least BEAT seconds."""
+class CpuTimeReport:
+    """Called often, emits the CPU time at intervals of at least REPORT_INTERVAL seconds."""
 
     def __init__(self, emit):
         self.emit = emit
@@ -205,6 +205,6 @@ class Beat:
 
     def __call__(self):
         now = time.monotonic()
-        if now - self.last > BEAT:
+        if now - self.last > REPORT_INTERVAL:
             self.last = now
             self.emit({"cpu": time.process_time()})

@@ -25,7 +25,7 @@ from .state_canary import Canary, caches
 
 BLOCK, PARTS = 24, 8
 """Maximum number of candidates in a block, and the number of blocks into which a smaller request is divided."""
-BEAT = 0.25
+REPORT_INTERVAL = 0.25
 LOADING = 10.0
 """Maximum number of seconds for importing a module that no test has imported."""
 
@@ -78,7 +78,7 @@ class Server:
         self._start_workers()
         children = [worker.child for worker in self.workers]
         by_inlet = {child.inlet(): child for child in children if child.unsent}
-        ready, writable, _ = select.select([self._source, *children], list(by_inlet), [], BEAT)
+        ready, writable, _ = select.select([self._source, *children], list(by_inlet), [], REPORT_INTERVAL)
         for descriptor in writable:
             by_inlet[descriptor].send_rest()
         if self._source in ready and not self._receive():
@@ -88,7 +88,7 @@ class Server:
                 worker.receive()
             elif worker.is_stuck():
                 worker.end("timeout")
-        if time.monotonic() - self._last_answer > BEAT:
+        if time.monotonic() - self._last_answer > REPORT_INTERVAL:
             self.answer({})
         return True
 

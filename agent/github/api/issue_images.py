@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agent.github.api.github_urls import Address
 
-MOST, MOST_HOPS = 8, 3
+MOST, MOST_REDIRECTS = 8, 3
 TIMEOUT = 10
 SECONDS = 30
 """Maximum number of seconds for fetching all images together."""
@@ -61,10 +61,10 @@ def fetch_images(texts: Iterable[str], address: Address) -> tuple[str, ...]:
 
 def _fetched(session: Session, url: str, address: Address, most: int, until: float) -> bytes:
     """Return the bytes at a URL; none if it cannot be read or redirects to a URL that is not allowed."""
-    for hop in range(MOST_HOPS + 1):
+    for redirects in range(MOST_REDIRECTS + 1):
         headers = {"Authorization": f"token {address.token}"} if _may_have_token(url, address) else {}
         with session.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
-            if answer.is_redirect and hop < MOST_HOPS:
+            if answer.is_redirect and redirects < MOST_REDIRECTS:
                 url = urljoin(url, answer.headers["Location"])
                 if not (_allowed(url, address) or _STORED.fullmatch(_origin(url))):
                     return b""

@@ -15,7 +15,7 @@ later."""
 TRIES_MORE = 2
 BACKOFF = 0.25
 """urllib3's backoff factor in seconds: no wait before the first retry, twice this value before the second."""
-MOST_HOPS = 5
+MOST_REDIRECTS = 5
 LIMITED = (403, 429)
 FOLLOWED = 301
 """The only redirect status that PyGithub follows. PyGithub treats other redirects as success, so a write under a
@@ -33,7 +33,7 @@ class RetryPolicy(Retry):
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
-    _hops = 0
+    _redirects = 0
     """Number of successive redirects so far; PyGithub would follow them without end."""
 
     @classmethod
@@ -43,8 +43,8 @@ class RetryPolicy(Retry):
         )
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        self._hops = self._hops + 1 if status_code == FOLLOWED else 0
-        if self._hops > MOST_HOPS or (status_code in MOVED and not self._hops):
+        self._redirects = self._redirects + 1 if status_code == FOLLOWED else 0
+        if self._redirects > MOST_REDIRECTS or (status_code in MOVED and not self._redirects):
             return True  # `increment` ends the retries
         if status_code in LIMITED:
             return has_retry_after
@@ -65,7 +65,7 @@ class RetryPolicy(Retry):
         PyGithub does not follow.
         """
         if response is not None and response.status in MOVED:
-            self._hops = 0
+            self._redirects = 0
             response.close()
             if response.status != FOLLOWED:
                 raise GithubException(response.status)

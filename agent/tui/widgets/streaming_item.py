@@ -56,7 +56,7 @@ class LiveItem:
     def __bool__(self) -> bool:
         return bool(self._branches)
 
-    def heard(self, kind: str, name: str, text: str) -> None:
+    def add_event(self, kind: str, name: str, text: str) -> None:
         """Add streamed text, or the start, output or end of an action."""
         now = self._clock()
         if kind == "ask":

@@ -19,27 +19,27 @@ def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_beats_repeat_during_silence_and_stop_at_the_end() -> None:
-    beats = []
+    lines = []
     third = Event()
 
-    def beat() -> None:
-        beats.append(1)
-        if len(beats) == 3:
+    def print_line() -> None:
+        lines.append(1)
+        if len(lines) == 3:
             third.set()
 
-    with heartbeat(beat):
+    with heartbeat(print_line):
         assert third.wait(30)
-    seen = len(beats)
+    seen = len(lines)
     time.sleep(0.2)
-    assert len(beats) == seen
+    assert len(lines) == seen
 
 
 def test_output_of_the_process_delays_the_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats: list[int] = []
+    lines: list[int] = []
     monkeypatch.setattr(OutputFile, "last_write", time.monotonic() + 3600)
-    with heartbeat(lambda: beats.append(1)):
+    with heartbeat(lambda: lines.append(1)):
         time.sleep(0.3)
-    assert not beats
+    assert not lines
 
 
 def test_output_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

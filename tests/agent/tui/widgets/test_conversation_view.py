@@ -200,12 +200,12 @@ def test_only_visible_items_are_drawn_and_cache_is_limited() -> None:
 def test_streaming_text_is_replaced_by_its_step() -> None:
     async def interact(app: ConversationApp) -> None:
         conversation = app.conversation
-        conversation.live.heard("ask", "main", "")
+        conversation.live.add_event("ask", "main", "")
         for word in ("I ", "think ", "**so**."):
-            conversation.live.heard("delta", "main", word)
+            conversation.live.add_event("delta", "main", word)
         conversation.changed()
         assert "I think so." in app.text()
-        conversation.live.heard("action", "main", "view a.py")
+        conversation.live.add_event("action", "main", "view a.py")
         conversation.changed()
         assert "view a.py" in app.text()
         conversation.live.done("main")
@@ -223,22 +223,22 @@ def test_live_item_shows_what_happens() -> None:
         pen = LineRenderer(60)
         return [strip.text.strip() for block in live.blocks(False) for strip in block.draw(pen) if strip.text.strip()]
 
-    live.heard("ask", "main", "")
+    live.add_event("ask", "main", "")
     assert lines() == ["▸ thinking"]
     now[0] += 12.4
-    live.heard("delta", "main", "First the edit. " * 10)
+    live.add_event("delta", "main", "First the edit. " * 10)
     assert lines()[-1] == "▸ thinking 12 s · about 40 tokens"
-    live.heard("replied", "main", "")
+    live.add_event("replied", "main", "")
     assert not any("thinking" in line for line in lines()), "the user may be asked now"
-    live.heard("action", "main", "edit a.py")
-    live.heard("done", "main", "edit a.py")
-    live.heard("action", "main", "shell make")
-    live.heard("failed", "main", "shell make")
-    live.heard("action", "main", "run_tests")
+    live.add_event("action", "main", "edit a.py")
+    live.add_event("done", "main", "edit a.py")
+    live.add_event("action", "main", "shell make")
+    live.add_event("failed", "main", "shell make")
+    live.add_event("action", "main", "run_tests")
     now[0] += 3.0
-    live.heard("output", "main", "a.py .\nb.py .")
+    live.add_event("output", "main", "a.py .\nb.py .")
     assert lines()[-5:] == ["✓ edit a.py", "✗ shell make", "▸ run_tests 3 s", "a.py .", "b.py ."]
-    live.heard("done", "main", "run_tests")
+    live.add_event("done", "main", "run_tests")
     assert lines()[-1] == "✓ run_tests"
 
 
@@ -267,10 +267,10 @@ def test_api_key_in_streamed_text_is_masked() -> None:
     async def interact(app: ConversationApp) -> None:
         app.conversation.live._secrets = lambda: ("hunter2hunter2",)
         for word in ("the key is hunt", "er2hunt"):
-            app.conversation.live.heard("delta", "main", word)
+            app.conversation.live.add_event("delta", "main", word)
             app.conversation.changed()
             assert "hun" not in app.text()
-        app.conversation.live.heard("delta", "main", "er2 and more")
+        app.conversation.live.add_event("delta", "main", "er2 and more")
         app.conversation.changed()
         assert "[masked] and more" in app.text()
 
