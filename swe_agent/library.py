@@ -164,8 +164,7 @@ def start_fix(
         raise TypeError(f"fix has no option {unknown[0]!r}; it has {', '.join(FixOptions.__annotations__)}")
     from agent.cli.shared_options import check_delivery
     from agent.config.settings import load_settings
-    from agent.config.workspace_choice import choose_workspace
-    from agent.engine.run_lifecycle import begin, reopen
+    from agent.engine.new_run import open_new_run
     from agent.instances.issue_input import from_text, limit_to_base_date, repository_for
     from agent.run_state.failing_tests_issue import FAILING_TESTS
 
@@ -179,6 +178,4 @@ def start_fix(
     asked = limit_to_base_date(asked, source, base)
     settings = load_settings(source.file(".swe-agent.toml", base) or b"", **options, pr=False)
     check_delivery(settings.apply, settings.branch)
-    settings = choose_workspace(settings, say)
-    directory = begin(asked, source, settings, base)
-    return FixRun(reopen(directory, settings.state, events.put), events)
+    return FixRun(open_new_run(asked, source, settings, base, events.put), events)

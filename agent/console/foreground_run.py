@@ -7,14 +7,13 @@ from typing import Protocol
 
 from aci.repository.user_repository import Repository
 from agent.config.settings import Settings
-from agent.config.workspace_choice import choose_workspace
 from agent.console.run_display import Console
 from agent.engine.engine import Engine
-from agent.engine.run_lifecycle import begin, reopen, result
+from agent.engine.new_run import open_new_run
+from agent.engine.run_lifecycle import result
 from agent.engine.run_result import Result
 from agent.github.pull_request.publish import solve
 from agent.limits.cancellation import CancellationToken, stopped_by_signals
-from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import Proposal
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
@@ -74,10 +73,9 @@ def drive_new(
     on_end: OnEnd = lambda engine, ended, error: None,
 ) -> int:
     """Create a run at `rev` and solve it, or prove a `proposed` patch."""
-    chosen = choose_workspace(settings, lambda text: console.happening(ProgressEvent("say", "main", text)))
 
     def start() -> Engine:
-        return reopen(begin(issue, source, chosen, rev, proposed=proposed), chosen.state, console.happening)
+        return open_new_run(issue, source, settings, rev, console.happening, proposed)
 
     return run_to_end(start, console, on_end=on_end)
 
