@@ -119,7 +119,7 @@ def environment_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> 
     plan = plan_for(options, settings)
     if not plan.built and plan.instead is None:
         return plan.image
-    options = _as_committed(options, settings, plan)
+    options = as_committed(options, settings, plan)
     daemon = connect()
     try:
         with docker_errors():
@@ -135,7 +135,7 @@ def find_environment(options: WorkspaceOptions, settings: EnvironmentOptions) ->
     from docker.errors import ImageNotFound
 
     plan = plan_for(options, settings)
-    options = _as_committed(options, settings, plan)
+    options = as_committed(options, settings, plan)
     daemon = connect()
     try:
         with docker_errors():
@@ -152,7 +152,7 @@ def find_environment(options: WorkspaceOptions, settings: EnvironmentOptions) ->
         daemon.rest()
 
 
-def _as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan: Plan) -> WorkspaceOptions:
+def as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan: Plan) -> WorkspaceOptions:
     """Return the options with the base's committed files, if its uncommitted changes do not change the plan.
 
     So an uncommitted edit needs no new environment, and environments are built from committed files if possible.
@@ -163,11 +163,12 @@ def _as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan:
         committed = replace(options, base=options.repository.base(options.trees, options.base.commit))
     except UsageError:  # the commit is gone
         return options
-    same = _inputs(plan, committed) == _inputs(plan, options) and plan_for(committed, settings) == plan
+    same = plan_inputs(plan, committed) == plan_inputs(plan, options) and plan_for(committed, settings) == plan
     return committed if same else options
 
 
-def _inputs(plan: Plan, options: WorkspaceOptions) -> list[tuple[str, str]]:
+def plan_inputs(plan: Plan, options: WorkspaceOptions) -> list[tuple[str, str]]:
+    """Return the path and the blob id of each file of the base that decides what is installed."""
     entries = TreeFiles(options.trees, options.base.tree).entries
     return [(path, entries[path].id) for path in sorted(set(plan.inputs) & entries.keys())]
 

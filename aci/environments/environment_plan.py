@@ -9,6 +9,8 @@ HOME = "/opt/swe-agent"
 """The folder for what set-up installs: outside the repository, and the same in each image."""
 
 VENV = f"{HOME}/venv"
+OWN_FILES = "the repository's own files"
+"""The source of plans that follow from manifests; their set-up copies no code of the repository."""
 
 
 Files = Mapping[str, bytes]

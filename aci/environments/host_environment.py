@@ -1,8 +1,11 @@
 """Python environments for workspaces on this machine, for repositories whose user has none.
 
 Set-up is planned as for a container. It runs in a sandbox, with access to the package registries only; where a
-workspace without isolation is wanted and no sandbox works, it runs without one with the consent of the user. An
-environment is kept in the cache of the user, and used only for the commit and the tree that it was made from.
+workspace without isolation is wanted and no sandbox works, it runs without one with the consent of the user.
+
+An environment is kept in the cache of the user. It is used for the commit that it was made from, and for later commits
+while the files that decide what is installed are the same. Set-up runs code of the repository, so an environment made
+from a commit that is not in the base's history is never used.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, plan_for
-from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
+from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
+from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
@@ -39,7 +42,8 @@ from trajectories.errors import UsageError, WorkspaceError
 from trajectories.file_limits import open_regular
 
 READY, FILES = "ready", "files"
-"""The file that marks a complete environment, and the folder to which set-up can write."""
+"""The file that marks a complete environment and says what it was made from, and the folder to which set-up can
+write."""
 
 MOST_ENVIRONMENTS = 10
 """Number of environments that are kept."""
@@ -64,7 +68,8 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
     if plan is None:
         return options
     kind = _kind(workspace)
-    folder = _folder(plan, options, settings, kind)
+    made_from = as_committed(options, settings, plan)
+    folder = _find_folder(plan, made_from, settings, kind)
     if folder.resolve().is_relative_to(options.repository.root.resolve()):
         options.say(f"No environment was set up, since the cache, {cache_folder()}, is in the repository.")
         return options
@@ -78,7 +83,7 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
             locks.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(locks / f"host-environment-{folder.name}.lock", options):
                 if not (folder / READY).exists():
-                    _set_up(plan, folder, options, settings, kind)
+                    _set_up(plan, folder, made_from, settings, kind)
         except WorkspaceError as error:
             remove_folder(folder)
             options.say(f"{error.message} Continuing without an environment, so tests may not run.")
@@ -90,7 +95,10 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
 def needs_set_up(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> bool:
     """Return whether `add_environment` would have to set up an environment first."""
     plan = _find_plan(options, settings, workspace)
-    return plan is not None and not (_folder(plan, options, settings, _kind(workspace)) / READY).exists()
+    if plan is None:
+        return False
+    folder = _find_folder(plan, as_committed(options, settings, plan), settings, _kind(workspace))
+    return not (folder / READY).exists()
 
 
 def _kind(workspace: str) -> str:
@@ -137,17 +145,50 @@ def _relocated(plan: Plan, folder: Path) -> Plan:
     return replace(plan, setup=setup, paths=tuple(each.replace(HOME, str(folder)) for each in plan.paths))
 
 
+def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> Path:
+    """Return the folder of the environment to use: that of the base's commit, or else that of an earlier commit, if one
+    with the same inputs exists and has no copy of the repository's code."""
+    own = _folder(plan, options, settings, kind)
+    if plan.source != OWN_FILES or (own / READY).exists():
+        return own
+    setup = _setup_key(plan, options, settings, kind)
+    for folder in _last_used(own.parent):
+        made = _read_ready(folder)
+        if made.get("setup") == setup and options.repository.is_ancestor(made.get("commit", ""), options.base.commit):
+            return folder
+    return own
+
+
 def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str = "sandbox") -> Path:
+    made = [_setup_key(plan, options, settings, kind), options.base.commit, options.base.tree]
+    return cache_folder() / "host-environments" / _digest(made)
+
+
+def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> str:
+    """Return a hash of what is installed, from which files, and how."""
     made = {
         "kind": kind,
-        "base": [options.base.commit, options.base.tree, str(options.repository.root)],
+        "repository": str(options.repository.root),
+        "inputs": plan_inputs(plan, options),
         "setup": [each.text for each in plan.setup],
         "python": shutil.which("python3"),
         "hosts": sorted(settings.hosts),
         "variables": dict(settings.set_up_environment),
     }
-    key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:24]
-    return cache_folder() / "host-environments" / key
+    return _digest(made)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _read_ready(folder: Path) -> dict[str, str]:
+    """Return what a complete environment was made from; nothing if it does not say so."""
+    try:
+        found = json.loads((folder / READY).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:
@@ -165,14 +206,20 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
             (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
-    (folder / READY).touch()
+    made = {"setup": _setup_key(plan, options, settings, kind), "commit": options.base.commit}
+    (folder / READY).write_text(json.dumps(made), "utf-8")
+
+
+def _last_used(parent: Path) -> list[Path]:
+    """Return the complete environments, the last used first."""
+    used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
+    return sorted(used, key=lambda each: used[each], reverse=True)
 
 
 def _remove_oldest(parent: Path) -> None:
     """Remove all but the last used environments; those used within a day are kept, since a session may use them."""
-    used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
-    for folder in sorted(used, key=lambda each: used[each], reverse=True)[MOST_ENVIRONMENTS - 1 :]:
-        if time.time() - used[folder] > _DAY:
+    for folder in _last_used(parent)[MOST_ENVIRONMENTS - 1 :]:
+        if time.time() - (folder / READY).stat().st_mtime > _DAY:
             remove_folder(folder)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Files, Plan
+from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import Version, WantedVersion, choose_image, parse_version
 
 _NODE_LOCKS = {
@@ -128,7 +128,7 @@ def _plan(
     variables: dict[str, str] | None = None,
 ) -> Plan:
     return Plan(
-        source="the repository's own files",
+        source=OWN_FILES,
         image=image,
         language=language,
         setup=tuple(commands),

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from aci.environments.environment_plan import VENV, Command, EnvironmentOptions, Files, Plan
+from aci.environments.environment_plan import OWN_FILES, VENV, Command, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import alternative_images, choose_image
 from aci.environments.manifests.python_manifests import (
     PYPROJECT,
@@ -43,7 +43,7 @@ def plan_python(files: Files, settings: EnvironmentOptions, folder: str = "") ->
     if not install:
         setup = ()
     return Plan(
-        source="the repository's own files",
+        source=OWN_FILES,
         image=image,
         language=LANGUAGE,
         setup=setup,

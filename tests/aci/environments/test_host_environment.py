@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +18,20 @@ from aci.environments.host_environment import (
     FILES,
     MOST_ENVIRONMENTS,
     READY,
+    _find_folder,
     _folder,
     _relocated,
     _remove_oldest,
+    _setup_key,
     add_environment,
     needs_set_up,
 )
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
-from tests.conftest import MakeRepo
+from tests.conftest import MakeRepo, git
 from trajectories.errors import WorkspaceError
-from trajectories.git_store.trees import Trees
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 PYTHON = {"pyproject.toml": '[project]\nname = "x"\nversion = "1"\ndependencies = ["six"]\n', "x.py": ""}
 SETTINGS = EnvironmentOptions(images={"python": "py", "node": "js"}, hosts=("pypi.org",))
@@ -108,12 +111,12 @@ def test_complete_environment_is_used_again(make_options: MakeOptions) -> None:
     assert (folder / READY).stat().st_mtime > 1, "the time of the last use"
 
 
-def test_environment_is_used_only_for_the_same_base_and_settings(make_options: MakeOptions) -> None:
+def test_own_folder_depends_on_base_and_settings(make_options: MakeOptions) -> None:
     options = make_options(PYTHON)
     plan = Plan("", "py", "python", (Command("pip install .", ""),))
     keys = [
         _folder(plan, options, SETTINGS),
-        _folder(plan, replace(options, base=replace(options.base, tree="0" * 40)), SETTINGS),
+        _folder(plan, replace(options, base=replace(options.base, tree=EMPTY_TREE)), SETTINGS),
         _folder(plan, replace(options, base=replace(options.base, commit="0" * 40)), SETTINGS),
         _folder(plan, make_options(PYTHON), SETTINGS),
         _folder(replace(plan, setup=(Command("pip install x", ""),)), options, SETTINGS),
@@ -122,6 +125,75 @@ def test_environment_is_used_only_for_the_same_base_and_settings(make_options: M
     ]
     assert len(set(keys)) == len(keys)
     assert _folder(plan, options, replace(SETTINGS, seconds=1.0)) == keys[0]
+
+
+def ready(options: WorkspaceOptions) -> Path:
+    """Make a complete environment for these options without a set-up, and return its folder."""
+    plan = plan_for(options, SETTINGS)
+    folder = _folder(plan, options, SETTINGS)
+    (folder / FILES / "venv").mkdir(parents=True)
+    made = {"setup": _setup_key(plan, options, SETTINGS, "sandbox"), "commit": options.base.commit}
+    (folder / READY).write_text(json.dumps(made))
+    return folder
+
+
+def change(options: WorkspaceOptions, path: str, text: str, committed: bool = True) -> WorkspaceOptions:
+    """Return options for the repository after a change of a file."""
+    root = options.repository.root
+    (root / path).write_text(text)
+    if committed:
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "change")
+    return replace(options, base=options.repository.base(options.trees))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    ("path", "text", "is_used"),
+    [
+        ("x.py", "X = 1\n", True),
+        ("README", "x", True),
+        ("pyproject.toml", PYTHON["pyproject.toml"] + 'description = "y"\n', False),
+        ("requirements-test.txt", "six\n", False),
+        ("x.c", "int x;\n", False),
+    ],
+)
+def test_environment_is_used_for_later_states_with_the_same_inputs(
+    make_options: MakeOptions, committed: bool, path: str, text: str, is_used: bool
+) -> None:
+    options = make_options(PYTHON)
+    folder = ready(options)
+    later = change(change(options, path, text, committed), "note", "y", committed)
+    assert needs_set_up(later, SETTINGS, "sandbox") is not is_used
+    found = add_environment(later, SETTINGS, "sandbox").environment
+    assert found == (folder / FILES / "venv" if is_used else None)
+
+
+def test_environment_of_other_branch_is_not_used(make_options: MakeOptions) -> None:
+    options = make_options(PYTHON)
+    root = options.repository.root
+    git(root, "checkout", "-qb", "other")
+    ready(change(options, "x.py", "X = 1\n"))
+    git(root, "checkout", "-q", "-")
+    assert needs_set_up(change(options, "x.py", "X = 2\n"), SETTINGS, "sandbox")
+
+
+def test_environment_with_copy_of_code_is_used_for_its_commit_only(make_options: MakeOptions) -> None:
+    options = make_options({**PYTHON, ".swe-agent.toml": 'setup = "pip install ."\n'})
+    plan = Plan("the user's settings", "py", "python", (Command("pip install .", ""),))
+    folder = _folder(plan, options, SETTINGS)
+    folder.mkdir(parents=True)
+    made = {"setup": _setup_key(plan, options, SETTINGS, "sandbox"), "commit": options.base.commit}
+    (folder / READY).write_text(json.dumps(made))
+    assert _find_folder(plan, options, SETTINGS, "sandbox") == folder
+    assert _find_folder(plan, change(options, "x.py", "X = 1\n"), SETTINGS, "sandbox") != folder
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"setup": 1, "commit": 2}'])
+def test_unreadable_record_of_environment_is_ignored(make_options: MakeOptions, text: str) -> None:
+    options = make_options(PYTHON)
+    (ready(options) / READY).write_text(text)
+    assert needs_set_up(change(options, "x.py", "X = 1\n"), SETTINGS, "sandbox")
 
 
 def test_plan_is_moved_to_another_folder() -> None:
