@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
-from aci.environments.environment_plan import EnvironmentOptions, Plan
+from aci.environments.environment_plan import OWN_FILES, EnvironmentOptions, Plan
 from aci.observation.activity_message import ActivityMessage
 from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
@@ -143,7 +143,8 @@ def find_environment(options: WorkspaceOptions, settings: EnvironmentOptions) ->
                 start = daemon.client.images.get(plan.image)
                 if not plan.built:
                     return plan.image
-                name = f"{NAME}/{_key(plan, str(start.id), options, settings)}:latest"
+                key = _usable_key(daemon, plan, str(start.id), options, settings)
+                name = f"{NAME}/{key}:latest"
                 daemon.client.images.get(name)
             except ImageNotFound:
                 return ""
@@ -189,7 +190,7 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
         return _build_if_missing(daemon, plan.instead, options, settings)
     if not plan.built:
         return plan.image
-    key = _key(plan, str(start.id), options, settings)
+    key = _usable_key(daemon, plan, str(start.id), options, settings)
     name = f"{NAME}/{key}"
     if not _may_build(daemon, name, plan, options, settings):
         options.say(f"Set-up was refused: continuing in {plan.image} as it is, where tests may not run.")
@@ -204,6 +205,8 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
             for each in propose_services(options):
                 options.say(str(each))
             _build(daemon, plan, options, settings, name)
+            made = {"setup": _setup_key(plan, str(start.id), options, settings), "commit": options.base.commit}
+            _used(key).write_text(json.dumps(made), "utf-8")
     _used(key).touch()
     return f"{name}:latest"
 
@@ -301,18 +304,54 @@ def _environment_labels(name: str, about: Mapping[str, object]) -> dict[str, str
     return {LABEL: "1", KEY_LABEL: name.rpartition("/")[2], ABOUT_LABEL: json.dumps(about)}
 
 
-def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
-    """Return the key of the environment: a hash of all its inputs. The file or setting that names the image is not an
-    input.
+def _usable_key(daemon: Daemon, plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return the key of the environment of the base, or of an existing one of an earlier commit with the same inputs.
 
-    Set-up runs the repository's code (scripts, build backends, tests), which can read every file and write anything to
-    the image, and the tests decide what is repaired. So an environment is only used for the commit and tree from which
-    it was built. A commit's id also covers its history, which determines the date to which packages are limited.
+    Set-up runs the repository's code (scripts, build backends, tests), which can write anything to the image. So an
+    environment is only used for commits that have the one from which it was built in their history. Other languages
+    than Python compile the repository's code during set-up.
     """
+    from docker.errors import ImageNotFound
+
+    own = _key(plan, start, options, settings)
+    setup = _setup_key(plan, start, options, settings)
+    try:
+        daemon.client.images.get(f"{NAME}/{own}:latest")
+    except ImageNotFound:
+        is_reusable = plan.language == "python" and plan.source == OWN_FILES
+        for known in list_environments(daemon) if is_reusable else ():
+            made = read_object(_used(known.key))
+            if made.get("setup") == setup and options.repository.is_ancestor(
+                made.get("commit", ""), options.base.commit
+            ):
+                return known.key
+    return own
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of the user's cache; an empty one if there is none."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return the key of the environment that is built from the base.
+
+    A commit's id also covers its history, which determines the date to which packages are limited.
+    """
+    return _hash([_setup_key(plan, start, options, settings), options.base.commit, options.base.tree])
+
+
+def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return a hash of what is set up, from which files, and how. The file or setting that names the image is not
+    included."""
     made = {
         "recipe": _RECIPE,
         "start": start,
-        "base": [options.base.commit, options.base.tree],
+        "inputs": plan_inputs(plan, options),
         "plan": asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None)),
         "setup": [command.text for command in plan.setup],
         "test": settings.test,
@@ -320,7 +359,11 @@ def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: Environmen
         "registries": sorted(settings.hosts),
         "certificates": _digest(settings.certificates),
     }
-    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:24]
+    return _hash(made)
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _digest(path: str) -> str:

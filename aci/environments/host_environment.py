@@ -23,7 +23,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
+from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs, read_object
 from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
@@ -153,7 +153,7 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
         return own
     setup = _setup_key(plan, options, settings, kind)
     for folder in _last_used(own.parent):
-        made = _read_ready(folder)
+        made = read_object(folder / READY)
         if made.get("setup") == setup and options.repository.is_ancestor(made.get("commit", ""), options.base.commit):
             return folder
     return own
@@ -180,15 +180,6 @@ def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptio
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _read_ready(folder: Path) -> dict[str, str]:
-    """Return what a complete environment was made from; nothing if it does not say so."""
-    try:
-        found = json.loads((folder / READY).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:

@@ -20,7 +20,7 @@ import pytest
 from aci.docker.docker_daemon import Daemon, connect
 from aci.environments import environment, setup_run
 from aci.environments.environment import environment_for, list_environments, prune
-from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.environment_plan import OWN_FILES, Command, EnvironmentOptions, Files, Plan
 from aci.environments.setup_run import NetworkFailed
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
@@ -117,6 +117,30 @@ def test_uncommitted_changes_appear_in_environment_of_commit(build: Build, make_
     assert changed != image
     git(repo, "commit", "-qam", "The same files")
     assert build(repo, setup="cat requirements.txt > copy")[0] not in (image, changed)
+
+
+def test_environment_is_used_for_later_commits_with_the_same_inputs(
+    build: Build, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan:
+        return Plan(OWN_FILES, IMAGE, "python", (Command("true", ""),), inputs=("pyproject.toml",))
+
+    monkeypatch.setattr("aci.environments.environment_sources.plan_environment", plan)
+    repo = make_repo({"a.py": "1", "pyproject.toml": ""})
+    image, _ = build(repo)
+
+    def commit(path: str, text: str) -> str:
+        (repo / path).write_text(text)
+        git(repo, "commit", "-qam", "later")
+        return build(repo)[0]
+
+    assert commit("a.py", "2") == commit("a.py", "3") == image
+    changed = commit("pyproject.toml", "[project]")
+    assert changed != image
+    assert commit("a.py", "4") == changed
+    git(repo, "checkout", "-q", "--orphan", "other")
+    git(repo, "commit", "-qm", "no history")
+    assert build(repo)[0] not in (image, changed)
 
 
 SETUP_FILES = {".swe-agent.toml": "setup = 'sh scripts/setup.sh'\n", "scripts/setup.sh": "python3 scripts/helper.py\n"}
