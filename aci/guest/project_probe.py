@@ -4,6 +4,7 @@ Runs under the target's Python (3.6 and later) with only the standard library, a
 PROJECT ...`, where PATHS is the PYTHONPATH of the tests, and each PROJECT is a folder below TOP. The probe itself runs
 without PYTHONPATH, since the user has not yet allowed the repository's code to run. The JSON keys are "python" (the
 interpreter's name), "pytest" (the name of an interpreter that has pytest, or ""), "tests" (the number of test files),
+"of_pytest" (the number of test files that only pytest can run),
 "start" (the arguments with which `unittest discover` finds most of them, [] if it finds none), "tested" (the projects
 that have test files, and "." if other folders of TOP have some) and "version" (the interpreter's version).
 """
@@ -13,6 +14,7 @@ import importlib.util
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -48,6 +50,16 @@ def has_test_cases(path):
     with open(path, "rb") as opened:
         text = opened.read(1000000)
     return b"unittest" in text or b"TestCase" in text
+
+
+def needs_pytest(path):
+    """Return whether a test file imports pytest, or has test functions and no test cases."""
+    with open(path, "rb") as opened:
+        text = opened.read(1000000)
+    if re.search(rb"^\s*(?:import|from) pytest\b", text, re.MULTILINE):
+        return True
+    functions = re.search(rb"^(?:async )?def test", text, re.MULTILINE)
+    return bool(functions) and b"unittest" not in text and b"TestCase" not in text
 
 
 def top_of(folder, root):
@@ -99,6 +111,7 @@ def main():
     with_cases = [path for path in paths if has_test_cases(path)]
     pytest = next((python for python in ("python3", "python") if has_pytest(python, folders)), "")
     found = {"python": PYTHON_NAME, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
+    found["of_pytest"] = 0 if pytest else sum(map(needs_pytest, paths))
     found["tested"] = tested_folders(sys.argv[3], sys.argv[4:])
     found["version"] = "%d.%d.%d" % sys.version_info[:3]
     sys.stdout.write(json.dumps(found) + "\n")

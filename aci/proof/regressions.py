@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from aci.observation.activity_message import ActivityMessage
@@ -68,16 +68,29 @@ def judge_loss(
     if unreached:
         _note_unreached(trial, suite, unreached)
     unexplained = _fails_unexplained(trial, baseline)
-    no_loss = None if (unreached or unexplained) and not lost else not lost
-    compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, bool(unreached))
+    unloaded = [result for result in baseline.results if result.is_unloaded_file]
+    if unloaded:
+        what = "A test file" if len(unloaded) == 1 else f"{len(unloaded)} test files"
+        trial.note(
+            f"{what} cannot be loaded without the patch, so nothing in it was compared. {_common_failure(baseline)}"
+        )
+    mostly_unloaded = len(unloaded) > len({result.path for result in baseline.results} - {"", *_paths(unloaded)})
+    no_loss = None if (unreached or unexplained or mostly_unloaded) and not lost else not lost
+    compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, bool(unreached), len(unloaded))
     return replace(
         verdict, no_loss=no_loss, compared=compared, lost=lost, flaky=tuple(flaky), contradicted=contradicted
     )
 
 
-def _describe_compared(count: int, baseline: SuiteReport, cut: bool) -> str:
+def _paths(results: Iterable[TestResult]) -> set[str]:
+    return {result.path for result in results}
+
+
+def _describe_compared(count: int, baseline: SuiteReport, cut: bool, unloaded: int) -> str:
     """Return how many results were compared, and why not those of the whole suite."""
     why = "time limit" if baseline.timed_out or cut else "" if baseline.complete else "the suite did not end"
+    if unloaded:
+        why = ", ".join(filter(None, [why, f"{unloaded} file{'s' * (unloaded != 1)} cannot be loaded"]))
     return f"{count} test{'s' * (count != 1)}{f' ({why})' if why else ''}"
 
 

@@ -292,7 +292,7 @@ def _python_command(
         tested = [project for project in (*projects, ROOT) if project in found["tested"]]
         is_split = len(set(tested) - {ROOT}) > 1
         return join_pytest(pytest, tested) if is_split else prefix_folder(folder, pytest), version
-    if not found["start"]:
+    if not found["start"] or found.get("of_pytest", 0) > found["tests"] / 2:
         python = str(found["python"])
         path = workspace.run(f"command -v {shlex.quote(python)}", 60, session).text.strip() or python
         install = "Choose an image that has it with --image."

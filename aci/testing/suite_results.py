@@ -59,6 +59,12 @@ class TestResult:
         return self.outcome in ("failed", "error")
 
     @property
+    def is_unloaded_file(self) -> bool:
+        """Whether this is a test file that could not be imported or collected."""
+        is_file = self.id.endswith(".py") or self.error in ("ImportError", "ModuleNotFoundError")
+        return self.outcome == "error" and "::" not in self.id and is_file
+
+    @property
     def cut(self) -> bool:
         """Whether the test was still running when the whole run timed out, so that its result is unknown."""
         return self.error == TIMED_OUT

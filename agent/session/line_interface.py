@@ -20,7 +20,7 @@ from agent.engine.run_result import Result
 from agent.session import session_events
 from agent.session.session import Session
 from agent.session.session_start import Start
-from agent.session.user_questions import NO_USER
+from agent.session.user_questions import NO_USER, SET_UP_ALLOWED
 from trajectories.errors import Cancelled, UsageError
 from trajectories.trajectory import HAND
 
@@ -45,7 +45,7 @@ def run_lines(prepare: Callable[[], Start], reads_stdin: bool = True) -> int:
 
 class Lines:
     """The front end, which prints progress to stderr and answers to stdout. Questions are answered with no, because no
-    user can answer them."""
+    user can answer them, except the one about the set-up of the environment in isolation."""
 
     def __init__(self, start: Start, is_single: bool) -> None:
         self._is_single = is_single
@@ -99,8 +99,10 @@ class Lines:
             case session_events.TurnStopped(error):
                 self._show_error(error.code, f"{error.message} {error.fix}")
             case session_events.QuestionAsked(approval):
-                self._tell(f"{escape_invisible(approval.title)} Answered no, as there is no one to ask.")
-                self.session.answer(approval.id, NO_USER)
+                answer = SET_UP_ALLOWED if approval.kind == "network" else NO_USER
+                word = "yes, as for `fix`" if answer.yes else "no"
+                self._tell(f"{escape_invisible(approval.title)} Answered {word}: there is no one to ask.")
+                self.session.answer(approval.id, answer)
             case session_events.MessageEvent(text, kind, _, code):
                 if kind == "error":
                     self._show_error(code or self.code, text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.limits.run_budget import Ledger
+from agent.run_state.proposed_tree import PROPOSAL
 from trajectories.errors import RunBroken
 from trajectories.journal import first_record, open_journal, read
 from trajectories.records import Exit, Reply, Spent
@@ -21,12 +22,13 @@ TAIL = 16_000
 """Number of bytes at the end of a journal that are searched for the end of its last turn."""
 
 BEGINNING = 3
-"""Number of records that are written when a run starts; the last one shows whether the run is a replay."""
+"""Number of records that are written when a run starts; the last one shows whether the run is a replay or a proof."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumableRun:
-    """A run on disk; `title` is its first request, and `ended` is true if its last turn has ended.
+    """A run on disk; `title` is its first request, and `ended` is true if its last turn has ended. `is_proof` is true
+    for runs of `swe-agent prove`.
 
     For a run that did not start, or whose first line is damaged, only the name is known.
     """
@@ -36,6 +38,7 @@ class ResumableRun:
     at: float
     ended: bool
     repository: str = ""
+    is_proof: bool = False
 
     @property
     def damaged(self) -> bool:
@@ -101,18 +104,18 @@ def _found(journal: Path) -> ResumableRun | None:
         title, repository = str(first["issue"]["title"]), str(first["repository"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ResumableRun(journal.parent.name, "", at, ended=False)
-    if _is_replay(first_lines[-1]):
+    if _is_note(first_lines[-1], REPLAY):
         return None
-    return ResumableRun(journal.parent.name, title, at, _ended(tail), repository)
+    return ResumableRun(journal.parent.name, title, at, _ended(tail), repository, _is_note(first_lines[-1], PROPOSAL))
 
 
-def _is_replay(line: bytes) -> bool:
-    """Return whether this record marks its run as a replay."""
+def _is_note(line: bytes, kind: str) -> bool:
+    """Return whether this record is a note of this kind, which says what its run is for."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(record, dict) and (record.get("type"), record.get("kind")) == ("note", REPLAY)
+    return isinstance(record, dict) and (record.get("type"), record.get("kind")) == ("note", kind)
 
 
 def _ended(lines: list[bytes]) -> bool:

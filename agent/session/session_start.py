@@ -86,7 +86,8 @@ def start(
     if newest:
         from agent.session.resumable_runs import runs_of
 
-        directory = next((settings.runs / found.name for found in runs_of(settings.runs, source.root)), None)
+        known = (found for found in runs_of(settings.runs, source.root) if not found.is_proof)
+        directory = next((settings.runs / found.name for found in known), None)
         if directory is None:
             trouble = (*trouble, f"There is no earlier run of {source.root}; this is a new one.")
     if directory is not None or choose:

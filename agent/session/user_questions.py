@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TICK = 0.1
 INTERRUPTED = Answer(False, reason="Interrupted.")
 NO_USER = Answer(False, reason="There is no one to ask.")
+SET_UP_ALLOWED = Answer(True, reason="There is no one to ask, and `fix` sets up the environment without asking, too.")
 MODEL_MESSAGES = {
     "apply": "[The user was asked to apply your changes and said no: {}]",
     "commit": "[The user was asked to commit your changes and said no: {}]",
@@ -154,7 +155,7 @@ class UserQuestions:
                 self.permissions.keep(rules, "project" if answer.scope == "project" else "session")
             except SweAgentError as error:
                 self._tell(error)
-        by = "interrupt" if answer is INTERRUPTED else "nobody" if answer is NO_USER else "user"
+        by = "interrupt" if answer is INTERRUPTED else "nobody" if answer in (NO_USER, SET_UP_ALLOWED) else "user"
         self._record(approval, answer, ", ".join(map(str, rules)), by)
         if by == "user" and not answer.yes and answer.reason and approval.kind in MODEL_MESSAGES:
             self._tell_model(MODEL_MESSAGES[approval.kind].format(answer.reason))

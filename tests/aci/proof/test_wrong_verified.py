@@ -63,6 +63,18 @@ def test_verdict_says_how_many_tests_were_compared(prove_patch):
     assert prove_patch({"shop/price.py": RIGHT, **NEW_TEST}).compared == "2 tests"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("others", [1, 3])
+def test_files_that_cannot_be_loaded_are_named_and_most_of_them_leave_loss_unknown(prove_patch, others):
+    broken = {f"tests/test_{name}.py": "import nowhere\n" for name in "ab"}
+    working = {f"tests/test_{n}.py": "def test_it():\n    assert 1\n" for n in range(others)}
+    base = {path: text for path, text in PYTEST_BASE.items() if path != "tests/test_price.py"}
+    verdict = prove_patch({"shop/price.py": RIGHT}, base | broken | working, command="", reproduces=False)
+    assert verdict.no_loss is (None if others < 2 else True)
+    assert verdict.compared == f"{others} test{'s' * (others > 1)} (2 files cannot be loaded)"
+    assert has_note(verdict, "2 test files cannot be loaded", "ModuleNotFoundError: No module named 'nowhere'")
+
+
 CALC = {
     "calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return 2 * a\n",
     "tests/test_calc.py": "from calc import double\n\n\ndef test_double():\n    assert double(4) == 8\n",

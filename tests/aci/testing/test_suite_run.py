@@ -163,6 +163,21 @@ def test_pytest_style_tests_need_pytest(open_local):
         run_tests(without_pytest(open_local(PYTEST)))
 
 
+@pytest.mark.parametrize(("functions", "cases", "needed"), [(2, 1, True), (1, 2, False), (1, 1, False), (0, 1, False)])
+def test_tests_that_mostly_need_pytest_are_not_run_by_unittest(open_local, functions, cases, needed):
+    files = {
+        f"tests/test_f{n}.py": "import pytest\nfrom unittest import mock\ndef test_it(): pass\n"
+        for n in range(functions)
+    }
+    files |= {f"tests/test_c{n}.py": CASES["tests/test_u.py"] for n in range(cases)}
+    workspace = without_pytest(open_local(files))
+    if needed:
+        with pytest.raises(UsageError, match="need pytest"):
+            detect_command(workspace)
+    else:
+        assert "-m unittest" in detect_command(workspace)
+
+
 def test_repository_without_tests_is_reported(open_local):
     with pytest.raises(UsageError, match="No tests were found") as raised:
         run_tests(open_local({"a.py": "x = 1\n", "node_modules/b/test_x.py": ""}))

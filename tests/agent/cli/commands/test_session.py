@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.command_line import run
+from agent.run_state.proposed_tree import Proposal, proposal_note
 from agent.session.session_start import Start
 from tests.conftest import MakeRepo
 from trajectories.journal import encode
@@ -92,6 +93,18 @@ def test_unclear_request_opens_no_session(
     assert run(arguments) == 2
     assert message in capsys.readouterr().err
     assert opened.start is None
+
+
+def test_continue_skips_runs_of_prove(opened: Opened, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "runs" / "proof"
+    folder.mkdir()
+    run_record = Run("proof", Issue("It fails"), str(Path.cwd()), Base("", ""))
+    note = proposal_note(Proposal("a patch", lambda trees: ""), "", None, ())
+    (folder / "journal.jsonl").write_bytes(b"".join(map(encode, (run_record, Turn("", "proposed-patch"), note))))
+    assert run(["-c"]) == 0
+    assert opened.start is not None
+    assert opened.start.run is not None
+    assert opened.start.run.name == "new"
 
 
 def test_continue_without_earlier_run_says_that_the_run_is_new(opened: Opened, make_repo: MakeRepo) -> None:
