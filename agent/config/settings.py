@@ -218,17 +218,19 @@ class Settings(BaseSettings):
         return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
 
     def run_directory(self, name: str) -> Path:
-        """Return the directory of a run, given its name as `runs` shows it, a unique prefix of the name, or its path.
+        """Return the directory of a run, given its name as `runs` shows it, a unique start or last part of the name
+        (`cbf5a0` of `20260101-120000-cbf5a0`), or its path.
 
         Raises UsageError.
         """
         with suppress(OSError):  # the name may be too long for a path
             if "/" in name and (Path(name) / "journal.jsonl").exists():
                 return Path(name)
-        known = [folder for folder in sorted(self.runs.glob("*")) if folder.name.startswith(name)] if name else []
+        folders = sorted(self.runs.glob("*")) if name else []
+        known = [each for each in folders if each.name.startswith(name) or each.name.endswith(f"-{name}")]
         exact = [folder for folder in known if folder.name == name]
         if len(exact or known) != 1:
-            what = f"{len(known)} runs start with {name!r}" if known else f"There is no run named {name!r}"
+            what = f"{len(known)} runs start or end with {name!r}" if known else f"There is no run named {name!r}"
             raise UsageError(f"{what}.", "`swe-agent runs` lists them.")
         return (exact or known)[0]
 

@@ -16,7 +16,7 @@ def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name as `runs` shows it, or a unique prefix; or a trajectory file.",
+            help="Name as `runs` shows it, or its unique start or last part; or a trajectory file.",
             metavar="RUN",
             autocompletion=complete_run,
         ),

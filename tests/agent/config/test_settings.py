@@ -87,6 +87,19 @@ def test_run_is_found_by_unique_prefix_of_its_name(tmp_path, sources):
             loaded.run_directory(wrong)
 
 
+def test_run_is_found_by_last_part_of_its_name(tmp_path, sources):
+    loaded = load_settings(state=tmp_path / "state")
+    for name in ("20260101-120000-cbf5a0", "20260101-130000-abcdef", "20260102-130000-abcdef"):
+        (loaded.runs / name).mkdir(parents=True)
+    assert loaded.run_directory("cbf5a0").name == "20260101-120000-cbf5a0"
+    assert loaded.run_directory("120000-cbf5a0").name == "20260101-120000-cbf5a0"
+    with pytest.raises(UsageError, match="2 runs start or end with 'abcdef'"):
+        loaded.run_directory("abcdef")
+    for wrong in ("f5a0", "-cbf5a0"):
+        with pytest.raises(UsageError, match="no run"):
+            loaded.run_directory(wrong)
+
+
 @pytest.mark.parametrize("value", ["inf", "nan", "-1", "much"])
 def test_invalid_budget_is_rejected(sources, value):
     with pytest.raises(UsageError, match="--budget"):
