@@ -104,13 +104,12 @@ def _is_for_session(word: str) -> bool:
 
 def unknown_word(words: list[str], commands: list[str]) -> UsageError:
     """Return the error for a word that is neither a subcommand nor clearly a request."""
-    from difflib import get_close_matches
+    from agent.config.close_names import did_you_mean
 
     word = words[0]
-    near = get_close_matches(word, commands, n=1, cutoff=0.65)
     request = f"To ask for it in a session: swe-agent -- {' '.join(words)}"
-    if near:
-        return UsageError(f"There is no subcommand {word!r}. Did you mean `{near[0]}`?", request)
+    if question := did_you_mean(word, commands):
+        return UsageError(f"There is no subcommand {word!r}. {question}", request)
     return UsageError(f"There is no subcommand {word!r}; `swe-agent --help` lists them.", request)
 
 

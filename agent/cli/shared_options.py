@@ -15,7 +15,9 @@ from trajectories.errors import UsageError
 
 RunName = Annotated[
     str,
-    typer.Argument(help="Name as `runs` shows it, or its unique start or last part.", metavar="RUN", autocompletion=complete_run),
+    typer.Argument(
+        help="Name as `runs` shows it, or its unique start or last part.", metavar="RUN", autocompletion=complete_run
+    ),
 ]
 IssueUrl = Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")]
 IssueFile = Annotated[Path | None, typer.Option(help="File with the issue's text; `-` reads stdin.", metavar="F")]

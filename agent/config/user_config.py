@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
+from agent.config.close_names import did_you_mean
 from agent.config.session_preferences import NAMES as PREFERENCES
 from agent.config.session_preferences import TABLE, parse_preference
 from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason
@@ -59,11 +60,11 @@ def parse_name(written: str) -> Name:
         return Name(first, entry=rest.strip("\"'"))
     if first == TABLE:
         if rest not in PREFERENCES:
-            raise UsageError(f"There is no setting named {written!r}.", f"{TABLE} has {', '.join(PREFERENCES)}.")
+            raise _unknown_name(written, f"{TABLE} has {', '.join(PREFERENCES)}.")
         return Name(TABLE, entry=rest)
     if not dot or first != "models":
         if written not in Settings.model_fields:
-            raise UsageError(f"There is no setting named {written!r}.", LISTED)
+            raise _unknown_name(written, LISTED)
         return Name(written)
     model, dot, field = rest.rpartition(".")
     if not dot or field not in ModelTable.model_fields:
@@ -82,8 +83,15 @@ def _service_name(written: str, rest: str) -> Name:
     known = not field or field in ServiceTable.model_fields
     if not name or not known or bool(dot) != (field in TABLES) or (dot and not entry):
         fields = ", ".join(f"{each}.VARIABLE" if each in TABLES else each for each in ServiceTable.model_fields)
-        raise UsageError(f"There is no setting named {written!r}.", f"A service, services.NAME, has {fields}.")
+        raise _unknown_name(written, f"A service, services.NAME, has {fields}.")
     return Name("services", name, field, entry)
+
+
+def _unknown_name(written: str, known: str) -> UsageError:
+    """Return the error for the name of a setting that does not exist; `known` says where to find those that do."""
+    names = [*Settings.model_fields, *(f"{TABLE}.{name}" for name in PREFERENCES)]
+    question = did_you_mean(written.strip(), names)
+    return UsageError(f"There is no setting named {written!r}. {question}".strip(), known)
 
 
 def change(written: str, value: str) -> Any:
@@ -103,7 +111,8 @@ def _check_is_value(name: Name, written: str) -> None:
         fields = ", ".join(tables[name.setting].model_fields)
         last = name.model.rpartition(".")[2]
         if last != name.model and last.isidentifier():
-            raise UsageError(f"A model's table has no field {last!r}.", f"It has {fields}.")
+            question = did_you_mean(last, tables[name.setting].model_fields)
+            raise UsageError(f"A model's table has no field {last!r}. {question}".strip(), f"It has {fields}.")
         raise UsageError(f"{written} is a table, not a value.", f"Set one of its fields: {fields}.")
     if name.setting in PLAIN and not name.entry:
         raise UsageError(f"{written} is a table, not a value.", f"Set an entry of it: {written}.NAME.")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.user_config import change
 from agent.config.user_file import write_user_file
-from trajectories.errors import ConfigError
+from trajectories.errors import ConfigError, UsageError
 
 
 def test_write_does_not_replace_special_file(tmp_path: Path) -> None:
@@ -18,3 +19,24 @@ def test_write_does_not_replace_special_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a file"):
         write_user_file(pipe, "budget = 1.0")
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("modle", "model"),
+        ("max-steps", "max_steps"),
+        ("sesion.theme", "session.theme"),
+        ("session.them", "session.theme"),
+        ("models.openai/m.api_bas", "api_base"),
+    ],
+)
+def test_misspelt_setting_gets_a_suggestion(written: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"Did you mean `{meant}`") as raised:
+        change(written, "x")
+    assert raised.value.message.startswith(("There is no setting named", "A model's table has no field"))
+
+
+def test_unlike_setting_gets_no_suggestion() -> None:
+    with pytest.raises(UsageError, match=r"^There is no setting named 'colour'\.$"):
+        change("colour", "red")
