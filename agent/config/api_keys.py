@@ -136,9 +136,9 @@ def usual_variable(model: str) -> str:
 # Storing a key
 
 
-def store(name: str, key: str, in_clear: bool = False) -> str:
-    """Store the key of a provider or model; return a description of where it is stored. Raises ConfigError if the
-    keyring fails."""
+def store(name: str, key: str, in_clear: bool = False, table: ModelTable | None = None) -> str:
+    """Store the key of a provider or model; return a description of where it is stored. `table` is the model's own.
+    Raises ConfigError if the keyring fails."""
     if in_clear:
         _write_file(_from_file() | {name: key})
         return f"in plain text in {clear_file()}, which only you and your programs can read"
@@ -182,11 +182,27 @@ def has_keyring() -> bool:
 
 
 def _no_keyring(why: str, name: str) -> ConfigError:
-    return ConfigError(
-        f"The system's keyring cannot be used: {why}.",
-        f"Set {usual_variable(f'{name}/' if '/' not in name else name)} in your environment, or, to store the key in a "
-        "plain-text file, give --in-clear.",
-    )
+    variable = f"Set {usual_variable(f'{name}/' if '/' not in name else name)} in your environment"
+    in_clear = ", or, to store the key in a plain-text file, give --in-clear."
+    model, table = _model_of(name)
+    if table and table.key_env:
+        variable, in_clear = f"Set ${table.key_env}: the table of {model} names it, so only that is used", "."
+    elif table and table.api_base:  # the provider's variable is not sent there
+        variable = f"Set models.{model}.key_env to the name of a variable with the key"
+    return ConfigError(f"The system's keyring cannot be used: {why}.", f"{variable}{in_clear}")
+
+
+def _model_of(name: str) -> tuple[str, ModelTable | None]:
+    """Return the model that uses a key stored under this name, and its table; ("", None) for the name of a provider and
+    if the settings are invalid."""
+    from agent.config.settings import load_settings
+
+    try:
+        models = load_settings().models
+    except ConfigError:
+        return "", None
+    names = [name, name.partition("/")[2], *(model for model in models if name in _names(model)[:-1])]
+    return next(((model, models[model]) for model in names if model in models), ("", None))
 
 
 def _from_keyring(name: str) -> str:

@@ -25,7 +25,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="The first request, in quotes or after `--`. With --resume, first the run's name, or its start or end.",
+            help="The first request, in quotes or after `--`. With --resume, first the run's name, its start or end.",
             metavar="REQUEST",
             autocompletion=_complete_word,
         ),

@@ -99,6 +99,35 @@ def test_missing_keyring_error_suggests_two_alternatives(home):
     assert key_for(MODEL, ModelTable()) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("acme/large", "Set models.acme/large.key_env to the name of a variable with the key, or,"),
+        ("large", "Set models.acme/large.key_env to the name of a variable with the key, or,"),
+        ("openai/small", "Set models.small.key_env to the name of a variable with the key, or,"),
+        ("acme/other", "Set $MINE: the table of acme/other names it, so only that is used."),
+        ("acme", "Set ACME_API_KEY in your environment, or,"),
+    ],
+)
+def test_missing_keyring_error_fits_models_table(home, name, fix):
+    tables = """
+        models."acme/large".api_base = "http://127.0.0.1:1/v1"
+        models.small.api_base = "http://127.0.0.1:1/v1"
+        models."acme/other".key_env = "MINE"
+    """
+    (home / "config.toml").write_text(tables)
+    with pytest.raises(ConfigError) as raised:
+        store(name, "k")
+    assert raised.value.fix.startswith(fix)
+    assert ("--in-clear" in raised.value.fix) is (name != "acme/other")
+
+
+def test_missing_keyring_is_reported_with_invalid_settings_too(home):
+    (home / "config.toml").write_text('budget = "much"')
+    with pytest.raises(ConfigError, match="keyring cannot be used"):
+        store("acme", "k")
+
+
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
 def test_keyring_without_storage_is_rejected(home, monkeypatch, backend):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
