@@ -40,6 +40,9 @@ from trajectories.records import Issue, Verdict
 CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
 FORGERY = "The code under test runs in the process that reports on it, so a forged result cannot be ruled out."
 
+REPRODUCING = "Running the tests that reproduce the issue without and with the patch"
+COMPARING = "No test reproduces the issue: comparing the tests' results without and with the patch"
+
 
 def prove(
     fork: Callable[[str], Workspace],
@@ -115,9 +118,9 @@ def prove(
         observe(baseline, suite)
         verdict = Verdict()
         if reproduces:
-            say(ActivityMessage("Running the tests that reproduce the issue without and with the patch"))
             nodes = tuple(node for given in reproduction for node in parts.in_copies(given))
             nodes = nodes or (*parts.new_tests, *find_fixed_tests(trial, baseline, suite, places))
+            say(ActivityMessage(REPRODUCING if nodes else COMPARING))
             verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
         if baseline:

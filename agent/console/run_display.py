@@ -28,6 +28,7 @@ from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
 from agent.engine.run_result import Result
+from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
 from trajectories.errors import SweAgentError
@@ -59,6 +60,7 @@ ENDINGS = {
 
 WITHOUT_ISSUE = "[bold green]Verified:[/] a test fails without the patch and passes with it. No issue was given."
 NO_TEST = "[bold yellow]Not verified:[/] no test shows the issue. Give one with --reproduce."
+NOTHING_TO_FIX = "[bold yellow]There is nothing to fix.[/]"
 NO_CHANGE = "[bold yellow]The patch changes nothing.[/]"
 THOUGHT_LINES = 2
 
@@ -191,7 +193,8 @@ class Console:
         if result.word:
             self.out.print(Text(clean_text(result.word)))
         steps = self._engine.trajectory.all_steps() if self._engine else []
-        self.ending(result.exit, result.directory, steps[-1].id if steps else "")
+        last = steps[-1].id if steps else ""
+        self.ending(result.exit, result.directory, last, nothing_to_fix=isinstance(error, NoFailingTest))
         self._review(result.review or {})
         for effect in result.effects:
             self.out.print(escape_markup(effect), soft_wrap=True)
@@ -213,8 +216,15 @@ class Console:
         trajectory = self._engine.trajectory
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
-    def ending(self, exit: Exit, directory: Path | None, last: str = "", untrusted: bool = False) -> None:
-        """Show how a run ended.
+    def ending(
+        self,
+        exit: Exit,
+        directory: Path | None,
+        last: str = "",
+        untrusted: bool = False,
+        nothing_to_fix: bool = False,
+    ) -> None:
+        """Show how a run ended, or that there was nothing to fix.
 
         If a limit ended the run after its `last` step, the message says how to continue with a higher limit. The result
         of an `untrusted` run is shown as a claim.
@@ -228,6 +238,7 @@ class Console:
             ends = {"verified": ending if issue else WITHOUT_ISSUE, "not_found": NO_CHANGE}
             has_no_test = exit.kind == "unproven" and not exit.verdict.red
             ending = NO_TEST if has_no_test else ends.get(exit.kind, ending)
+        ending = NOTHING_TO_FIX if nothing_to_fix else ending
         self.out.print(claimed if untrusted else ending)
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.engine.permission_checks import REFUSED
 from agent.phases.base_failures import failing_tests
-from agent.run_state.failing_tests_issue import is_about_failing_tests
+from agent.run_state.failing_tests_issue import NoFailingTest, is_about_failing_tests
 from trajectories.errors import UsageError
 from trajectories.records import Action
 
@@ -64,7 +64,9 @@ def _check_failing(found: dict[str, Any]) -> dict[str, Any]:
     if found["summary"] == REFUSED:
         raise UsageError("The tests were not run, because you refused.", "Allow it, or describe an issue with --text.")
     why = found["summary"]
-    raise UsageError(f"No test fails. {why}" if found["passing"] else why, "Or describe an issue with --text.")
+    if found["passing"]:
+        raise NoFailingTest(f"No test fails. {why}", "Describe an issue with --text.")
+    raise UsageError(why, "Or describe an issue with --text.")
 
 
 def _free_path(taken: set[str], name: str) -> str:

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof.proof import prove
+from aci.proof.proof import COMPARING, REPRODUCING, prove
 from aci.proof.suite_baselines import Baselines
 from aci.repository.patch import split_patch
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, has_note
@@ -565,6 +565,14 @@ def test_parallel_proofs_share_run_without_patch(make_repo, open_ws):
         futures = [pool.submit(prove, workspace.fork, trees, start, tree, **options) for _ in range(2)]
     assert [each.result().kind for each in futures] == ["verified", "verified"]
     assert messages.count("Running the tests without the patch") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("patch", "activity"), [(SOLVED, REPRODUCING), ({"shop/price.py": RIGHT}, COMPARING)])
+def test_activity_says_whether_tests_reproduce_issue(prove_patch, patch, activity):
+    messages: list[str] = []
+    prove_patch(patch, say=messages.append)
+    assert [each for each in messages if each in (REPRODUCING, COMPARING)] == [activity]
 
 
 ADDED = "    def test_total(self): self.assertEqual(price.total([1, 2]), 3)\n"

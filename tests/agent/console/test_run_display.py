@@ -23,10 +23,11 @@ from agent.console.error_report import report_error
 from agent.console.run_display import Console, _result_line
 from agent.engine.run_lifecycle import result
 from agent.limits.run_budget import Price
+from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
-from trajectories.errors import Cancelled, SweAgentError
+from trajectories.errors import Cancelled, SweAgentError, UsageError
 from trajectories.journal import Journal
 from trajectories.records import Action, Exit, Observation, Patch, Spent, Step, Usage, Verdict
 
@@ -250,6 +251,14 @@ def test_interrupted_run_shows_held_cost_and_no_verdict(engine):
     assert "not checked" not in output
     assert "2 calls, 1,200 tokens in, 30 out, up to 14.8k more, $" in output
     assert "Interrupted. Continue with [b]resume." in output
+
+
+def test_run_without_failing_tests_has_nothing_to_fix(engine):
+    output = render_result(engine, NoFailingTest("No test fails. On the base: 2 passed.", "Describe an issue."))
+    assert output.startswith("There is nothing to fix.\n")
+    assert "Not finished" not in output
+    assert "No test fails. On the base: 2 passed. Describe an issue." in output
+    assert render_result(engine, UsageError("The branch exists.")).startswith("Not finished.\n")
 
 
 def test_piped_diff_is_not_wrapped(engine, capsys):
