@@ -27,6 +27,8 @@ _OF_DEVELOPMENT = re.compile(_LIST.format("dev|develop|development", _LISTS))
 _SCM = ("setuptools_scm", "setuptools-scm", "hatch-vcs", "pbr", "versioneer", "dunamai", "poetry-dynamic-versioning")
 _FALLBACK = "1.0.0"
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
+_SPECIAL = re.compile(r"[\x00-\x1f\"$`\\]|!(?!=)")
+"""What a shell does not leave as it is between double quotes."""
 
 
 def plan_python(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
@@ -82,12 +84,18 @@ def _groups(found: Manifests, listed: bool) -> Iterator[Command]:
     for where, requirements in found.groups():
         if requirements:
             known = True
-            yield Command(f"pip install {shlex.join(requirements)}", f"{where} says what tests need")
+            yield Command(f"pip install {_join(requirements)}", f"{where} says what tests need")
     extras = known or listed or bool(select_test_groups(found.extras()))
     requirements = [] if extras else found.tox_requirements()
     if requirements:
         words = [word for line in requirements for word in _pip_words(line)]
-        yield Command(f"pip install {shlex.join(words)}", "tox says what tests need")
+        yield Command(f"pip install {_join(words)}", "tox says what tests need")
+
+
+def _join(words: Sequence[str]) -> str:
+    """Quote words for a shell so that people can read them: double quotes around single ones, as in
+    `"mock; python_version < '3.3'"`, which `shlex.join` would escape one by one."""
+    return " ".join(f'"{word}"' if "'" in word and not _SPECIAL.search(word) else shlex.quote(word) for word in words)
 
 
 def _pip_words(line: str) -> list[str]:

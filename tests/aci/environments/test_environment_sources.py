@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import subprocess
+
 import pytest
 
 from aci.environments.environment_plan import VENV, EnvironmentOptions, Plan
@@ -71,6 +75,26 @@ def test_test_requirements_are_read_from_each_manifest(name: str, text: str, wan
     result = make_plan({name: text, "x.py": ""})
     assert f"pip install {wanted}" in commands(result)
     assert name in result.inputs
+
+
+@pytest.mark.parametrize(
+    ("requirement", "shown"),
+    [
+        ("mock; python_version < '3.8'", "\"mock; python_version < '3.8'\""),
+        ("mock!=1; python_version < '3.8'", "\"mock!=1; python_version < '3.8'\""),
+        ('mock; python_version < "3.8"', "'mock; python_version < \"3.8\"'"),
+        ("mock'$(touch x)'", None),
+        ("mock'`touch x`'", None),
+        ("mock'\\", None),
+        ("mock'\"", None),
+    ],
+)
+def test_requirements_are_quoted_readably_and_safely(requirement: str, shown: str | None) -> None:
+    text = f"[dependency-groups]\ntest = [{json.dumps(requirement)}]\n"
+    command = next(each for each in commands(make_plan({"pyproject.toml": text, "x.py": ""})) if "mock" in each)
+    assert command == f"pip install {shown or shlex.quote(requirement)}"
+    printed = subprocess.run(["sh", "-c", command.replace("pip install", "printf %s")], capture_output=True, text=True)
+    assert printed.stdout == requirement
 
 
 def test_setup_py_is_read_without_running_it() -> None:
