@@ -48,6 +48,7 @@ def run_to_end(
             opened.append(start())
             ended = (work or solve_and_show)(opened[0], console)
             console.result(ended)
+            console.delivery_hint(opened[0], ended)
             on_end(opened[0], ended, None)
             return ended.exit.code
         except SweAgentError as error:

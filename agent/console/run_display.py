@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from agent.console.activity_lines import FRAMES_PER_SECOND, Activities, LiveStat
 from agent.console.heartbeat import heartbeat
 from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
 from agent.conversation.action_summary import describe
+from agent.engine.delivery import is_in_clone
 from agent.engine.engine import Engine
 from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
 from agent.engine.result_json import as_json
@@ -31,7 +32,7 @@ from agent.engine.run_result import Result
 from agent.run_state.failing_tests_issue import NoFailingTest
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.proposed_tree import find_proposal
-from trajectories.errors import SweAgentError
+from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
 from trajectories.trajectory import NOT_CHECKED, Trajectory
 
@@ -202,6 +203,16 @@ class Console:
             self.out.print(f"[dim]{self._usage_text(result.spent)}[/]")
         if error is not None:
             self.out.print(f"[red]{escape_markup(error.message)}[/] {escape_markup(error.fix)}", soft_wrap=True)
+
+    def delivery_hint(self, engine: Engine, result: Result) -> None:
+        """Show how to get the patch of a run that has ended, unless it was delivered, or given by the user."""
+        is_undelivered = result.ended and result.patch and not result.effects
+        if self.json or not is_undelivered or find_proposal(engine.trajectory):
+            return
+        with suppress(UsageError):  # the repository is gone
+            option = "--pr" if is_in_clone(engine) else "--branch NAME" if engine.repository.bare else "--apply"
+            what = "open a pull request with" if option == "--pr" else "apply"
+            self.out.print(f"To {what} the patch: swe-agent resume {result.run} {option}", soft_wrap=True)
 
     def _usage_text(self, spent: Spent) -> str:
         """Return the run's usage. Reservations of requests whose outcome is unknown count as spent."""

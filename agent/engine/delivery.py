@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,34 +29,72 @@ def deliver(engine: Engine, result: Result, publish: Publish | None) -> None:
     Raises UsageError if the user refuses or the user's repository has conflicting changes, and any error that GitHub
     reports; the run remains resumable.
     """
-    patch = result.patch
-    if not patch:
+    if not result.patch:
         return
-    if engine.settings.apply:
+    settings = engine.settings
+    for effect in _effects(engine, result.patch, settings.apply, settings.branch):
+        if not any(note.kind == "done" and note.data.get("effect") == effect.name for note in engine.trajectory.notes):
+            _carry_out(engine, effect)
+    if settings.pr and engine.run.issue.url and publish:
+        publish(engine, result)
+
+
+def check_request(engine: Engine, apply: bool, branch: str) -> None:
+    """Raise UsageError if the patch of a run could not be applied, or committed to a branch, when the user requests it
+    after the run was started."""
+    engine.repository.check_delivery(apply, branch)
+    if is_in_clone(engine):
+        raise UsageError(
+            f"This run worked in a clone of the issue's repository: {engine.repository.root}.",
+            f"Use --pr, or in your checkout: git apply {engine.journal.directory / 'patch.diff'}",
+        )
+
+
+def deliver_on_request(engine: Engine, result: Result, apply: bool, branch: str) -> None:
+    """Apply the patch of a run that has ended, or put it on a branch, whether or not it is proven.
+
+    Raises UsageError for an empty patch, and what `deliver` raises.
+    """
+    if not result.patch:
+        raise UsageError("The run has no patch.", f"`swe-agent show {engine.run.id}` shows what it did.")
+    for effect in _effects(engine, result.patch, apply, branch):
+        _carry_out(engine, effect)
+
+
+def is_in_clone(engine: Engine) -> bool:
+    """Return whether the run of an issue on GitHub works in a clone that swe-agent made, not in the user's checkout."""
+    clones = (engine.settings.state / "clones").resolve()
+    return bool(engine.run.issue.url) and engine.repository.root.resolve().is_relative_to(clones)
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """A change of the user's repository: `carry_out` does it once `approval` is given, and returns a message."""
+
+    name: str
+    approval: Approval
+    carry_out: Callable[[], str]
+
+
+def _effects(engine: Engine, patch: Patch, apply: bool, branch: str) -> Iterator[_Effect]:
+    """Yield the requested effects."""
+    if apply:
         changed = engine.trees.changed(engine.run.base.tree, patch.tree)
         others = partial(names_through_links, engine.trees, engine.run.base.tree, patch.tree)
         paths = "\n".join(change.path for change in changed)
         approval = Approval("apply", "Apply the patch?", paths, other_names=others)
-        _deliver_once(engine, "apply", approval, lambda: _apply(engine, patch))
-    if name := engine.settings.branch:
-        _deliver_once(
-            engine,
-            f"branch {name}",
-            Approval("branch", "Create the branch?", name),
-            lambda: _branch(engine, patch, name),
-        )
-    if engine.settings.pr and engine.run.issue.url and publish:
-        publish(engine, result)
+        yield _Effect("apply", approval, lambda: _apply(engine, patch))
+    if branch:
+        approval = Approval("branch", "Create the branch?", branch)
+        yield _Effect(f"branch {branch}", approval, lambda: _branch(engine, patch, branch))
 
 
-def _deliver_once(engine: Engine, effect: str, approval: Approval, apply: Callable[[], str]) -> None:
-    if any(note.kind == "done" and note.data.get("effect") == effect for note in engine.trajectory.notes):
-        return
-    answer = engine.approve(approval)
+def _carry_out(engine: Engine, effect: _Effect) -> None:
+    answer = engine.approve(effect.approval)
     if not answer.yes:
         raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
-    engine.journal.append(Note("main", "intent", effect, {"effect": effect}))
-    engine.journal.append(Note("main", "done", apply(), {"effect": effect}))
+    engine.journal.append(Note("main", "intent", effect.name, {"effect": effect.name}))
+    engine.journal.append(Note("main", "done", effect.carry_out(), {"effect": effect.name}))
 
 
 def _apply(engine: Engine, patch: Patch) -> str:

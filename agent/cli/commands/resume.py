@@ -21,12 +21,17 @@ from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
 from trajectories.journal import read
 
+PR_CHECKED_LATER = "URL"
+"""An issue, so that --pr is checked when the run is open."""
+
 
 def command(
     run: options.RunName,
     pr: Annotated[
         bool, typer.Option("--pr", help="Open a draft pull request with the patch, verified or not.")
     ] = False,
+    apply: options.Apply = False,
+    branch: options.Branch = None,
     choose: Annotated[
         str,
         typer.Option(help="Take this one of the edits that the run offered, and prove it.", metavar="A|B|C"),
@@ -37,25 +42,31 @@ def command(
 ) -> int:
     """Resume an interrupted run; for a run that has ended, show its result again.
 
+    `--apply`, `--branch` and `--pr` deliver the patch of a run that has ended, as `fix` does at its end.
+
     With `--choose` a run that ended with several edits continues with the chosen one.
 
     A run that you did not create here is continued as a copy, in the repository of the current folder and with your
     settings; only its image, set-up and test command are used.
     """
-    if choose and pr:
-        raise UsageError("--choose and --pr are two steps.", "Choose first, then open the pull request.")
+    options.check_delivery(apply, branch, pr, issue=PR_CHECKED_LATER)
+    delivery = "--apply" if apply else "--branch" if branch else "--pr" if pr else ""
+    if choose and delivery:
+        raise UsageError(f"--choose and {delivery} are two steps.", f"Choose first, then resume it with {delivery}.")
     settings = load_settings()
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
     work = partial(_solve_chosen, words=choose) if choose else _solve_with_pr if pr else solve_and_show
+    if apply or branch:
+        work = partial(_solve_and_deliver, apply=apply, branch=branch or "")
     ask_for_owner(settings.state, directory)
 
     def start() -> Engine:
         if run_owner(directory, settings.state) == "user":
             return reopen(directory, settings.state, console.happening, workspace=workspace)
-        if choose or pr:
+        if given := "--choose" if choose else delivery:
             what = f"{directory} was not created by you on this computer."
-            raise UsageError(what, "Resume it without --choose and --pr first.")
+            raise UsageError(what, f"Resume it without {given} first.")
         copy = _copy_untrusted(directory, workspace, clean_printer(console.progress))
         return reopen(copy, settings.state, console.happening)
 
@@ -92,6 +103,14 @@ def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
     elif trajectory.turns[-1].request != request:
         raise UsageError("The run has not ended yet.", f"Resume it first: `swe-agent resume {engine.run.id}`.")
     return solve_and_show(engine, console)
+
+
+def _solve_and_deliver(engine: Engine, console: Console, apply: bool, branch: str) -> Result:
+    from agent.engine.delivery import check_request, deliver_on_request
+
+    check_request(engine, apply, branch)
+    deliver_on_request(engine, solve_and_show(engine, console), apply, branch)
+    return result(engine)
 
 
 def _solve_with_pr(engine: Engine, console: Console) -> Result:
