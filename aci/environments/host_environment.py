@@ -101,6 +101,16 @@ def needs_set_up(options: WorkspaceOptions, settings: EnvironmentOptions, worksp
     return not (folder / READY).exists()
 
 
+def find_host_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> tuple[Plan, Path] | None:
+    """Return the plan of the environment that `add_environment` uses, with the commands as they run there, and its
+    folder; None if it uses none."""
+    plan = _find_plan(options, settings, workspace)
+    if plan is None:
+        return None
+    folder = _find_folder(plan, as_committed(options, settings, plan), settings, _kind(workspace))
+    return _relocated(plan, folder / FILES), folder
+
+
 def _kind(workspace: str) -> str:
     """Return the kind of workspace in which set-up runs."""
     return "local" if workspace == "local" and sandbox_error() else "sandbox"
@@ -198,6 +208,7 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
             (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
     made = {"setup": _setup_key(plan, options, settings, kind), "commit": options.base.commit}
+    made["repository"] = options.repository.name
     (folder / READY).write_text(json.dumps(made), "utf-8")
 
 

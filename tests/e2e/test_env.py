@@ -30,6 +30,7 @@ def repository(tmp_path):
 @pytest.fixture
 def user(machine: Machine) -> Machine:
     """A user with an image configured only for Python."""
+    machine.workspace = "docker"
     machine.extra["SWE_AGENT_IMAGE"] = ""
     machine.run("config", "set", "images.python", IMAGE)
     return machine

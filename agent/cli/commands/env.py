@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,8 @@ import typer
 from agent.cli import shared_options as options
 
 if TYPE_CHECKING:
-    from aci.environments.environment import Environment, Plan
+    from aci.environments.environment import Environment, EnvironmentOptions, Plan
+    from aci.runtime.workspace import WorkspaceOptions
 
 Verb = Literal["build", "list", "why", "prune"]
 
@@ -21,6 +23,7 @@ def command(
     repo: options.Repo = ".",
     base: Annotated[str | None, typer.Option(help="Use this commit, not the working tree.", metavar="REV")] = None,
     image: options.Image = None,
+    workspace: options.Workspace = None,
     keep: Annotated[int, typer.Option(help="prune: keep at most this many.", min=0, metavar="K")] = 10,
     days: Annotated[
         float, typer.Option(help="prune: remove those unused for this many days.", min=0, metavar="N")
@@ -35,48 +38,87 @@ def command(
     `env build` builds it, which `fix` does automatically if it is missing. `env list` lists all environments.
 
     `env prune` removes environments unused for --days, and all but the --keep most recently used.
+
+    For the workspaces sandbox and local, and where Docker does not answer but a sandbox works, these are the Python
+    environments on this machine instead of Docker images.
     """
     if verb in ("build", "why"):
-        _build_or_explain(verb, repo, base, image, json, plain)
-    elif verb == "list":
-        _list(json, plain)
+        _build_or_explain(verb, repo, base, image, workspace, json, plain)
+        return 0
+    on_machine = _is_on_machine(workspace)
+    if verb == "list":
+        _list(on_machine, json, plain)
     else:
-        _prune(keep, days, json, plain)
+        _prune(on_machine, keep, days, json, plain)
     return 0
 
 
-def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None, json: bool, plain: bool) -> None:
-    from aci.environments.environment import plan_for, propose_services
+def _is_on_machine(workspace: str | None) -> bool:
+    from agent.config.settings import load_settings
+    from agent.config.workspace_choice import choose_workspace
+
+    return choose_workspace(load_settings(workspace=workspace), lambda text: None).workspace != "docker"
+
+
+def _build_or_explain(
+    verb: str, repo: str, base: str | None, image: str | None, workspace: str | None, json: bool, plain: bool
+) -> None:
+    from aci.environments.environment import environment_for, plan_for, propose_services
+    from aci.environments.host_environment_store import describe_host_environment
     from aci.observation.untrusted_text import clean_text
     from aci.repository.user_repository import Repository
     from agent.cli.base_workspace import open_base
     from agent.config.environment_options import services
     from agent.config.settings import load_settings
+    from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import repository_from
 
     source = Repository.open(repository_from(repo, plain_waiting))
-    settings = load_settings(source.file(".swe-agent.toml", base) or b"", image=image)
+    own = source.file(".swe-agent.toml", base) or b""
+    settings = choose_workspace(load_settings(own, image=image, workspace=workspace), lambda text: None)
     with (
         waiting("Looking at the repository", plain or json) as progress,
         open_base(source, base, settings, clean_printer(progress)) as (options, environment),
     ):
         options = replace(options, services=services(settings, source.name))
-        plan = plan_for(options, environment)
+        if settings.workspace == "docker":
+            plan = plan_for(options, environment)
+        else:
+            plan = describe_host_environment(options, environment, settings.workspace)
         document = _plan_json(plan)
-        document["services"] = [str(each) for each in propose_services(options)]
+        document["services"] = [str(each) for each in propose_services(options)] if plan.image else []
         if verb == "build":
-            from aci.environments.environment import environment_for
-
             began = time.monotonic()
-            document["built"] = environment_for(options, environment)
+            if settings.workspace == "docker":
+                document["built"] = environment_for(options, environment)
+            else:
+                document["built"] = _set_up_on_machine(options, environment, settings.workspace, bool(plan.setup))
             document["seconds"] = round(time.monotonic() - began, 1)
     if json:
         _print_json(document)
-    elif verb == "why":
+    elif verb == "why" or not document["built"]:
         console(plain).print(clean_text("\n".join([_why(plan), *document["services"]])))
     else:
         console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
+
+
+def _set_up_on_machine(options: WorkspaceOptions, environment: EnvironmentOptions, workspace: str, needed: bool) -> str:
+    """Set up the environment on this machine and return its folder; "" if none is needed. Raises WorkspaceError if it
+    cannot be set up, for the reason that `options.say` was given."""
+    from aci.environments.host_environment import add_environment
+    from agent.run_state.terminal_question import confirm
+    from trajectories.errors import WorkspaceError
+
+    def may_set_up(place: str, commands: Sequence[str], hosts: Sequence[str]) -> bool:
+        return bool(hosts) or confirm("Set-up runs code of the repository as you, without isolation.", "Allow it?")
+
+    options = replace(options, may_set_up=may_set_up)
+    found = add_environment(options, environment, workspace).environment
+    if found is None and needed:
+        fix = "The line before says why; without isolation, set-up needs your consent at a terminal."
+        raise WorkspaceError("The environment was not set up.", fix)
+    return str(found or "")
 
 
 def _plan_json(plan: Plan) -> dict[str, Any]:
@@ -99,15 +141,19 @@ def _why(plan: Plan) -> str:
     return "\n".join(lines if plan.built else [*lines, "There is nothing to build."])
 
 
-def _list(json: bool, plain: bool) -> None:
+def _list(on_machine: bool, json: bool, plain: bool) -> None:
     from aci.docker.docker_daemon import connect
     from aci.environments.environment import list_environments
+    from aci.environments.host_environment_store import list_host_environments
     from aci.observation.untrusted_text import clean_text
     from agent.console.rich_terminal import console
 
-    daemon = connect()
-    found = list_environments(daemon)
-    daemon.rest()
+    if on_machine:
+        found = list_host_environments()
+    else:
+        daemon = connect()
+        found = list_environments(daemon)
+        daemon.rest()
     if json:
         _print_json({"environments": [_environment_json(one) for one in found]})
         return
@@ -121,14 +167,18 @@ def _list(json: bool, plain: bool) -> None:
     console(plain).print(table if found else "There are no environments yet; `fix` and `env build` create them.")
 
 
-def _prune(keep: int, days: float, json: bool, plain: bool) -> None:
+def _prune(on_machine: bool, keep: int, days: float, json: bool, plain: bool) -> None:
     from aci.docker.docker_daemon import connect
     from aci.environments.environment import prune
+    from aci.environments.host_environment_store import prune_host_environments
     from agent.console.rich_terminal import console
 
-    daemon = connect()
-    removed = prune(daemon, keep, days)
-    daemon.rest()
+    if on_machine:
+        removed = prune_host_environments(keep, days)
+    else:
+        daemon = connect()
+        removed = prune(daemon, keep, days)
+        daemon.rest()
     if json:
         _print_json({"removed": [_environment_json(one) for one in removed]})
     else:
