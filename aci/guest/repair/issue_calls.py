@@ -3,8 +3,9 @@
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
 {"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. Calls
 during imports are not counted, as they are the same for every snippet. Functions without parameters whose name begins
-with `test` are also called if the snippet defines them; an imported one may be the runner of a whole suite. The results so far are written before each snippet and when the time is up, so that an endless snippet does
-not discard the results of earlier snippets. Standard library only, for the target's own Python (3.6 and later).
+with `test` are also called if the snippet defines them; an imported one may be the runner of a whole suite. The results
+so far are written before each snippet and when the time is up, so that an endless snippet does not discard the results
+of earlier snippets. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
