@@ -254,7 +254,10 @@ class Trees:
                 about, _, name = line.partition(b"\t")
                 path, (mode, *rest) = decode(name), about.decode().split()
                 id, stage = rest if len(rest[0]) == 40 else (rest[1], "0")
-                data = reader.get(checked_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
+                try:
+                    data = reader.get(checked_id(id), FEW_BYTES) if mode != SUBMODULE else ("blob", b"")
+                except UsageError:  # more bytes
+                    return ""
                 if not pack_writer.is_plain(path) or stage != "0" or not data or data[0] != "blob" or size > FEW_BYTES:
                     return ""
                 size += len(data[1])
