@@ -56,9 +56,12 @@ _HEADED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADED_ERROR = re.compile(r"(?:^|`)([A-Z]\w*)(?::|`|$)")
+_GIVES = r"(?:gives|gave|returns|returned|yields|prints|outputs|got|get|evaluates to|results in)"
+_GIVEN = re.compile(rf"\b{_GIVES}:? {_VALUE}", re.IGNORECASE | re.MULTILINE)
 _INLINE = re.compile(
-    rf"`(?P<call>[^`\n]+[)\]])` (?:{_SHOULD} {_VERB}|(?:is|are) (?:expected|supposed) to {_VERB}|to {_VERB})"
-    r" `(?P<value>[^`\n]+)`",
+    r"(?:`(?P<call>[^`\n]+[)\]])`|(?P<plain>\b[a-zA-Z_][\w.]*\([^()`\n]*\)))"
+    rf" (?:{_GIVES} [^;]{{1,60}}?,? (?:but|and|while|whereas) (?:it )?)?"
+    rf"(?:{_SHOULD} {_VERB}|(?:is|are) (?:expected|supposed) to {_VERB}|to {_VERB}) {_VALUE}",
     re.IGNORECASE,
 )
 _SPAN = re.compile(r"``?([^`\n]+)``?")
@@ -111,7 +114,7 @@ def inline_examples(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
     """Return calls in the prose with the values that they should have: "`f(1)` should return `2`"."""
     text = "\n".join(piece.text for piece in pieces if piece.kind == "words")
     joined = re.sub(r"\s+", " ", text)
-    found = [(match["call"], match["value"]) for match in _INLINE.finditer(joined)]
+    found = [(match["call"] or match["plain"], _unquoted(match["value"])) for match in _INLINE.finditer(joined)]
     return [pair for pair in dict.fromkeys(found) if all(map(is_expression, pair))]
 
 
@@ -155,10 +158,14 @@ def _in_words(text: str) -> list[str]:
 
 
 def _unquoted(text: str) -> str:
+    """Return a value from the prose; "" for a single word without backquotes, which is no code."""
     text = text.strip()
     if text.lower() in _NUMBERS:
         return _NUMBERS[text.lower()]
-    return text.strip("`").strip() if text.startswith("`") else text.rstrip(".")
+    if text.startswith("`"):
+        return text.strip("`").strip()
+    is_word = text.isidentifier() and text not in ("True", "False", "None")
+    return "" if is_word else text.rstrip(".")
 
 
 def _is_expected(before: Piece | None) -> bool:
@@ -189,7 +196,7 @@ def _outputs(pieces: Sequence[Piece]) -> Iterator[str]:
     for piece in pieces:
         if piece.kind == "words":
             yield from _SPAN.findall(piece.text)
-            yield from (match["value"] for match in _HEADED.finditer(piece.text))
+            yield from (_unquoted(match["value"]) for form in (_HEADED, _GIVEN) for match in form.finditer(piece.text))
         elif piece.kind == "output":
             yield piece.text
             yield from piece.text.splitlines()

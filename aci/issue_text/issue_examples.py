@@ -19,6 +19,10 @@ _CELL = re.compile(r"^[ \t]*In ?\[\d*\]: ?", re.MULTILINE)
 _CELL_OUTPUT = re.compile(r"^[ \t]*Out ?\[\d*\]: ?", re.MULTILINE)
 _CONTINUED = re.compile(r"^[ \t]*\.{3,}: ?", re.MULTILINE)
 _COMMENT = re.compile(r"\s#\s*(.+)$")
+_OUTPUT_FOLLOWS = re.compile(
+    r"(?:returns?|returned|gives?|outputs?|prints?|yields?|produces?|results?|get|got|behaviou?r)\W*$", re.IGNORECASE
+)
+"""Matches prose before a block that shows a value."""
 MOST_STEPS = 80
 
 Kind = Literal["step", "output", "words"]
@@ -45,7 +49,7 @@ def split_examples(title: str, body: str) -> list[Piece]:
     body = body.replace("\r\n", "\n")[: 4 * LONGEST]
     found: list[Piece] = [Piece("words", title)]
     for number, (tag, text) in enumerate(_blocks(body)):
-        found += _pieces_of(tag, text, number)
+        found += _pieces_of(tag, text, number, found[-1].text if found[-1].kind == "words" else "")
     if not any(piece.kind == "step" for piece in found):
         found = [*_unfenced(body), *found]
     return found[: 4 * MOST_STEPS]
@@ -76,7 +80,8 @@ def _blocks(body: str) -> Iterator[tuple[str | None, str]]:
     yield None, "\n".join([*prose, *(block or ())])
 
 
-def _pieces_of(tag: str | None, text: str, number: int) -> list[Piece]:
+def _pieces_of(tag: str | None, text: str, number: int, before: str) -> list[Piece]:
+    """Return the pieces of a block or of the prose between blocks; `before` is the text of the piece before."""
     if _PROMPT.search(text):
         return _session(text, number, tag is None)
     if _CELL.search(text):
@@ -86,7 +91,8 @@ def _pieces_of(tag: str | None, text: str, number: int) -> list[Piece]:
     if not text.strip():
         return []
     steps = [] if _NOT_PYTHON.match(tag.lower()) else _statements(text, number)
-    return steps if _is_code(steps) else [Piece("output", text.strip("\n"), block=number)]
+    is_output = len(steps) == 1 and _OUTPUT_FOLLOWS.search(before) and isinstance(_first(steps[0].text), ast.Expr)
+    return steps if _is_code(steps) and not is_output else [Piece("output", text.strip("\n"), block=number)]
 
 
 def _prose(text: str, number: int) -> list[Piece]:
@@ -107,6 +113,10 @@ def _is_code(steps: list[Piece]) -> bool:
     plain = [tree for tree in trees if not isinstance(tree.body[0], ast.Expr)]
     called = [node for tree in trees for node in ast.walk(tree) if isinstance(node, kinds)]
     return (bool(plain or len(trees) > 1 or any(step.comment for step in steps)) and bool(called)) or _is_call(trees)
+
+
+def _first(code: str) -> ast.stmt:
+    return ast.parse(code).body[0]
 
 
 def _is_call(trees: list[ast.Module]) -> bool:

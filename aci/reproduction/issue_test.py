@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from aci.repository.patch import is_test
@@ -41,24 +41,29 @@ def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style
     own = ["import unittest"] if style == "unittest" else ["import pytest"] if failure.form == "raises" else []
     body = [step for step in steps[:-1] if step not in imports]
     body.append(_check(steps[-1], failure, style))
-    head = "\n".join(sorted([*own, *merge_imports(imports)], key=lambda one: "__future__" not in one))
+    used = set(re.findall(r"\w+", "\n".join(body)))
+    head = "\n".join(sorted([*own, *merge_imports(imports, used)], key=lambda one: "__future__" not in one))
     name = name_of_test(title)
     if style == "pytest":
         return f"{head}\n\n\ndef {name}():\n{_indented(body, 4)}\n".lstrip()
     return f"{head}\n\n\nclass IssueTest(unittest.TestCase):\n    def {name}(self):\n{_indented(body, 8)}\n"
 
 
-def merge_imports(imports: Sequence[str]) -> list[str]:
-    """Return sorted import statements, with one for all names of a module."""
+def merge_imports(imports: Sequence[str], used: Collection[str]) -> list[str]:
+    """Return sorted import statements, with one for all names of a module that are used."""
     modules: dict[str, set[str]] = {}
     plain = set()
     for statement in imports:
         for node in ast.parse(statement).body:
             if isinstance(node, ast.ImportFrom):
-                modules.setdefault(f"{'.' * node.level}{node.module or ''}", set()).update(map(ast.unparse, node.names))
+                modules.setdefault(f"{'.' * node.level}{node.module or ''}", set()).update(
+                    ast.unparse(name)
+                    for name in node.names
+                    if (name.asname or name.name) in used or node.module == "__future__"
+                )
             else:
                 plain.add(ast.unparse(node))
-    found = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
+    found = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items()) if names]
     return [*sorted(plain), *found]
 
 

@@ -99,7 +99,8 @@ class Reproducer:
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
             ran = self._run(example.texts(), dict(enumerate(example.expected)))
-            missing = (_missing_names(example, ran) | (wanted - ran.names)) - tried
+            compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
+            missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
             imports = find_imports(self.blobs, missing) if missing else {}
             if not imports:
                 break
@@ -146,6 +147,11 @@ class Reproducer:
         return Reproduction(path, text, failed[0].id, failure.today, failure.because)
 
 
+def example_code(issue: Issue) -> list[str]:
+    """Return the statements of the issue's example, which `Reproducer` runs."""
+    return _example(split_examples(issue.title, issue.body)).texts()
+
+
 def _example(pieces: Sequence[Piece]) -> _Example:
     found = expected_values(pieces)
     steps = {n: piece for n, piece in enumerate(pieces) if piece.kind == "step"}
@@ -157,8 +163,8 @@ def _example(pieces: Sequence[Piece]) -> _Example:
 
 
 def _missing_names(example: _Example, ran: ExampleRun) -> set[str]:
-    """Return the names that failing steps and expected values use and that nothing defines."""
-    found = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
+    """Return the names that failing steps use and that nothing defines."""
+    found: set[str] = set()
     for step, result in zip(example.steps, ran.steps, strict=False):
         if result.error in ("NameError", "UnboundLocalError") and result.in_example:
             found |= {node.id for node in ast.walk(ast.parse(step.text)) if isinstance(node, ast.Name)}

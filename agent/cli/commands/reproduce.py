@@ -70,13 +70,12 @@ def _reproduce(
 ) -> Reproduction:
     from contextlib import closing
 
-    from aci.issue_text.issue_examples import split_examples
     from aci.repository.file_blobs import TreeBlobs
-    from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction
+    from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
     from agent.cli.base_workspace import open_base, open_in_environment
     from agent.cli.issue_rehearsal import check_may_run
 
-    examples = [piece.text for piece in split_examples(issue.title, issue.body) if piece.kind == "step"]
+    examples = example_code(issue)
     if not examples:
         return Reproduction(reason=NO_CODE)
     check_may_run(examples, settings, workspace)

@@ -47,6 +47,9 @@ def test_call_in_prose_with_its_value() -> None:
         "f", "`f(3, 2)` should reduce to `g(2)`. I expect\n`h([1])`\nto give\n`[2]`\nbut I get `3`."
     )
     assert inline_examples(pieces) == [("f(3, 2)", "g(2)"), ("h([1])", "[2]")]
+    pieces = split_examples("f", "add(2, 3) gives -1 but should give 5.")
+    assert inline_examples(pieces) == [("add(2, 3)", "5")]
+    assert "-1" in reported_outputs(pieces)
 
 
 def test_reported_errors_have_messages_first() -> None:

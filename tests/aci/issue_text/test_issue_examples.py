@@ -51,6 +51,12 @@ def test_block_that_is_no_code_is_output() -> None:
     assert kinds(body) == ["step", "words", "output", "words", "output"]
 
 
+def test_value_after_returns_is_output() -> None:
+    assert kinds("```py\nf()\n```\nreturns\n```\nA()\n```\n#### Expected Output\n```\nA(1)\n```") == [
+        *("step", "words", "output", "words", "output"),
+    ]
+
+
 def test_test_function_is_opened() -> None:
     body = "```py\nimport a\ndef test_it():\n    b = a.c()\n    assert b\ndef test_with(x):\n    pass\n```"
     assert [text for text, _ in steps(body)][:3] == ["import a", "b = a.c()", "assert b"]

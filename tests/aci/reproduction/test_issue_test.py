@@ -13,10 +13,10 @@ def test_name_comes_from_title() -> None:
 
 
 def test_imports_are_merged_and_future_is_first() -> None:
-    steps = ["from a import c", "from a import b", "from __future__ import annotations", "import z", "b(c)"]
+    steps = ["from a import c, unused", "from a import b", "from __future__ import annotations", "import z", "b(c)"]
     text = render_test("t", steps, RUNS, "unittest")
     assert text.startswith("from __future__ import annotations\nimport unittest\nimport z\nfrom a import b, c\n")
-    assert merge_imports(["from .a import b as d", "import e.f"]) == ["import e.f", "from .a import b as d"]
+    assert merge_imports(["from .a import b as d", "import e.f"], {"d"}) == ["import e.f", "from .a import b as d"]
 
 
 def test_names_that_a_runner_collects_are_imported_inside() -> None:

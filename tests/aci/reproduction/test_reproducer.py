@@ -111,6 +111,13 @@ def test_value_that_should_be_another(reproduce: Reproduce) -> None:
     assert "1 is expected" in found.because
 
 
+def test_same_statement_in_another_state_gives_no_expected_value(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    body = "```\n>>> import shop\n>>> c = shop.Cart()\n>>> c.items\n[]\n>>> c.items.append(1)\n>>> c.items\n[1]\n```"
+    workspace = open_ws("local", make_repo(FILES))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    assert Reproducer(workspace, blobs).reproduce(Issue("Items", body)).text == ""
+
+
 def test_missing_imports_are_added(reproduce: Reproduce) -> None:
     body = "```\n>>> Cart([1, 2]).reverse()\nCart([1, 2])\n```\nI expected `Cart([2, 1])`.\n"
     found = reproduce("Reverse does nothing", body)
