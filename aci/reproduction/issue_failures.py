@@ -11,6 +11,7 @@ from typing import Literal
 from aci.issue_text.issue_claims import (
     ReportedError,
     asks_for_error,
+    is_expression,
     normalize,
     reported_errors,
     reported_outputs,
@@ -135,4 +136,7 @@ def _as_text(text: str, today: str) -> str | None:
 
 
 def _looks_alike(one: str, other: str) -> bool:
+    """Return whether a text has the form of another one: both are Python expressions, or neither is."""
+    if is_expression(one) != is_expression(other):
+        return False
     return difflib.SequenceMatcher(None, one, other).ratio() >= ALIKE and one[:1] == other[:1]

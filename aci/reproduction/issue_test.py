@@ -129,8 +129,8 @@ def expand_stars(steps: Sequence[str], stars: Mapping[int, frozenset[str]]) -> l
     for n, step in enumerate(steps):
         if n not in stars:
             found.append(step)
-        elif names := sorted(used & stars[n]):
-            found.append(step.partition("*")[0] + ", ".join(names))
+        elif starred := sorted(used & stars[n]):
+            found.append(step.partition("*")[0] + ", ".join(starred))
         else:
             found.append("pass")
     return found

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from agent.config.settings import Settings
     from trajectories.records import Issue
 
-TITLE = "Run the issue's example on this machine?"
-
 
 def run_issue_code(
     source: Repository,
@@ -59,12 +57,13 @@ def run_issue_code(
 def check_may_run(examples: Sequence[str], settings: Settings, workspace: str | None) -> None:
     """Raise UsageError if the examples would run without isolation although the `workspace` that the user asked for is
     not `local`, or if a rule denies it."""
+    from agent.engine.permission_checks import EXAMPLE_QUESTION
     from agent.run_state.run_settings import ISOLATION
 
     if settings.workspace != "local":
         return
     if workspace != "local":
         raise UsageError("The issue's example would run without isolation.", ISOLATION)
-    answer = allow_unless_denied(Approval("command", TITLE, "\n".join(examples)), settings.permissions)
+    answer = allow_unless_denied(Approval("command", EXAMPLE_QUESTION, "\n".join(examples)), settings.permissions)
     if not answer.yes:
         raise UsageError(f"The issue's example was not run. {answer.reason}", "Use --workspace docker.")
