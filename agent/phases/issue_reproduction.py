@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aci.repository.file_blobs import TreeBlobs
-from aci.reproduction.reproducer import Reproducer, example_code
 from agent.engine.permission_checks import may_run_example
 from agent.phases.reproduction_gate import judge
 from trajectories.records import Action
@@ -58,6 +57,8 @@ def _add(task: Task, found: dict[str, Any], more: tuple[Action, ...]) -> Step:
 
 def _reproduction(task: Task) -> dict[str, Any]:
     """Return the reproduction of the issue, which is recorded; empty if the issue has no example."""
+    from aci.reproduction.reproducer import example_code  # only runs without a given test need it
+
     code = example_code(task.turn.issue)
     if not code or task.turn.settings.subtree:
         return {}
@@ -68,6 +69,8 @@ def _reproduction(task: Task) -> dict[str, Any]:
 
 
 def _reproduce(task: Task, code: list[str]) -> dict[str, Any]:
+    from aci.reproduction.reproducer import Reproducer
+
     if not may_run_example(task.branch, code):
         return {"reason": "The issue's example was not run: permission was denied."}
     blobs = TreeBlobs(task.trees, task.tree)
