@@ -24,8 +24,12 @@ LONGEST_NAME = 60
 
 
 def choose_place(blobs: Blobs, source: str) -> tuple[str, Style]:
-    """Return the path of a new test file for a source file, and the style of the tests beside it."""
+    """Return the path of a new test file for a source file, and the style of the tests beside it.
+
+    The example reported the source file, so the name counts only if there is such a file.
+    """
     files = {file.path: file for file in blobs.files()}
+    source = source if source in files else ""
     path = choose_test_path(files, source or "issue.py", "issue" if source else "")
     folder = path.rpartition("/")[0]
     beside = [one for one in files if is_test(one) and one.endswith(".py") and one.rpartition("/")[0] == folder]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aci.repository.file_blobs import TreeBlobs
 from agent.engine.permission_checks import may_run_example
 from agent.phases.reproduction_gate import judge
+from agent.prompts.quotation import quote_text
 from trajectories.records import Action
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ DRAFT = (
     "The test {path} was made from the issue's example, without a model. Today: {error}. {because} Check that it shows "
     "the issue, and change or replace it if it does not."
 )
+
+MOST_SHOWN = 300
+"""Maximum number of characters of each text in DRAFT."""
 
 
 def example_test(task: Task) -> Generator[Step, None, tuple[str, ...]]:
@@ -44,7 +48,8 @@ def draft_test(task: Task) -> Generator[Step, None, bool]:
         return False
     step = _add(task, found, (Action("run_tests", {"nodes": [found["path"]]}),))
     yield step
-    yield task.say(DRAFT.format(**{name: found[name] for name in ("path", "error", "because")}))
+    shown = {name: quote_text(found[name])[:MOST_SHOWN] for name in ("path", "error", "because")}
+    yield task.say(DRAFT.format(**shown))
     gate = judge(task, step)
     task.note("gate", gate.open or gate.refused or "The test from the issue's example does not fail.")
     return bool(gate.open)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from aci.repository.file_blobs import TextBlobs
 from aci.reproduction.issue_failures import Failure
-from aci.reproduction.issue_test import expand_stars, merge_imports, name_of_test, render_test
+from aci.reproduction.issue_test import choose_place, expand_stars, merge_imports, name_of_test, render_test
 
 RUNS = Failure(0, "runs", "", "", "")
 
@@ -38,3 +39,9 @@ def test_star_import_becomes_names_that_are_used() -> None:
         "pass",
         "c(d)",
     ]
+
+
+def test_place_depends_on_source_only_if_it_exists() -> None:
+    blobs = TextBlobs({"shop/cart.py": "", "tests/test_shop.py": "def test_it():\n    pass\n"})
+    assert choose_place(blobs, "shop/cart.py") == ("tests/test_cart_issue.py", "pytest")
+    assert choose_place(blobs, "shop/\x1b.py") == ("tests/test_issue.py", "pytest")
