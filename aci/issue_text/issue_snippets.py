@@ -55,7 +55,7 @@ def find_snippets(text: str) -> tuple[str, ...]:
     text = text[: 4 * LONGEST]
     found = [_without_prompts(body) for tag, body in _fenced(text) if tag.lower() in _PYTHON and len(body) <= LONGEST]
     if not found:
-        found = [_without_prompts(text)] if ">>>" in text or "In [" in text else _unfenced_code(text.splitlines())
+        found = [_without_prompts(text)] if ">>>" in text or "In [" in text else find_unfenced_code(text.splitlines())
     useful = (code for code in found if code.strip() and len(code) <= LONGEST and _does_something(code))
     return tuple(islice(useful, MOST))
 
@@ -75,7 +75,7 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
             block.append(f"{line}\n")
 
 
-def _unfenced_code(lines: list[str]) -> list[str]:
+def find_unfenced_code(lines: list[str]) -> list[str]:
     """Return the longest valid Python code that starts at an import, for text without marked code."""
     for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
         for end in range(min(start + MOST_LINES, len(lines)), start + 1, -1):

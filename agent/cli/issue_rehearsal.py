@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,8 @@ from trajectories.errors import UsageError
 if TYPE_CHECKING:
     from aci.issue_text.issue_snippets import SnippetTrace
     from aci.repository.user_repository import Repository
+    from agent.config.settings import Settings
     from trajectories.records import Issue
-
-TITLE = "Run the issue's example on this machine?"
 
 
 def run_issue_code(
@@ -36,7 +35,6 @@ def run_issue_code(
     from aci.issue_text.issue_snippets import find_snippets, trace_snippets
     from agent.cli.base_workspace import open_base, open_in_environment
     from agent.config.settings import load_settings
-    from agent.run_state.run_settings import ISOLATION
 
     text = append_discussion(issue).text
     examples = find_snippets(text)
@@ -45,12 +43,7 @@ def run_issue_code(
         return None
     own = source.file(".swe-agent.toml", rev) or b""
     settings = load_settings(own, workspace=workspace, image=image)
-    if settings.workspace == "local" and workspace != "local":
-        raise UsageError("The issue's example would run without isolation.", ISOLATION)
-    if settings.workspace == "local":
-        answer = allow_unless_denied(Approval("command", TITLE, "\n".join(examples)), settings.permissions)
-        if not answer.yes:
-            raise UsageError(f"The issue's example was not run. {answer.reason}", "Use --workspace docker.")
+    check_may_run(examples, settings, workspace)
     with (
         open_base(source, rev, settings, say) as (options, environment),
         closing(open_in_environment(settings.workspace, options, environment)) as opened,
@@ -59,3 +52,18 @@ def run_issue_code(
     if found is None:
         say("The issue's example could not be run.")
     return found
+
+
+def check_may_run(examples: Sequence[str], settings: Settings, workspace: str | None) -> None:
+    """Raise UsageError if the examples would run without isolation although the `workspace` that the user asked for is
+    not `local`, or if a rule denies it."""
+    from agent.engine.permission_checks import EXAMPLE_QUESTION
+    from agent.run_state.run_settings import ISOLATION
+
+    if settings.workspace != "local":
+        return
+    if workspace != "local":
+        raise UsageError("The issue's example would run without isolation.", ISOLATION)
+    answer = allow_unless_denied(Approval("command", EXAMPLE_QUESTION, "\n".join(examples)), settings.permissions)
+    if not answer.yes:
+        raise UsageError(f"The issue's example was not run. {answer.reason}", "Use --workspace docker.")

@@ -34,6 +34,7 @@ TOOL_REASON = "the arguments do not show what the tool does"
 TESTS_QUESTION = "Run the tests of this repository, and those of this change, on this machine?"
 TESTS_DETAIL = "This includes imports and checks of the changed code. The answer holds for the whole turn."
 WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again with each change, on this machine?"
+EXAMPLE_QUESTION = "Run the issue's example on this machine?"
 REFUSED = "Not tested: permission was denied."
 
 
@@ -138,6 +139,17 @@ def may_test(branch: ActingBranch, workload: str = "") -> bool:
             branch.cancel.check()
             engine.may_test = answer.yes
         return engine.may_test
+
+
+def may_run_example(branch: ActingBranch, code: Sequence[str]) -> bool:
+    """Return whether the issue's example may run; the user is asked in local workspaces only. Raises Cancelled."""
+    if branch.turn.settings.workspace != "local":
+        return True
+    root = branch.workspace.root
+    ask = Approval("command", EXAMPLE_QUESTION, "\n".join(code), root=root, folder=root, cancel=branch.cancel)
+    answer = branch.engine.approve(ask)
+    branch.cancel.check()
+    return answer.yes
 
 
 def may_set_up(

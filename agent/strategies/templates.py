@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aci.proof.proof_run import format_names
 from agent.phases.base_failures import failing_tests
 from agent.phases.edit_choice import choose_by_model, remaining_doubt, vote
+from agent.phases.issue_reproduction import example_test
 from agent.phases.offered_edits import explain_doubt
 from agent.phases.template_search import EDITS, search_templates
 from agent.phases.user_reproduction import given_tests
@@ -31,12 +32,18 @@ PROOFS = 4
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Test, search, then prove plausible edits one after another; without a failing test, only report likely places."""
+    """Test, search, then prove plausible edits one after another.
+
+    If no test fails, the issue's example becomes one. Without a failing test, only report likely places.
+    """
     given = yield from given_tests(task)
     likely = f"Likeliest places:\n{describe_places(places(task.branch))}"
     task.note("phase", "test the base")
     tests = task.once("tests", lambda: failing_tests(task, given))
     task.note("summary", tests["summary"])
+    if not (tests["failing"] or given):
+        given = yield from example_test(task)
+        tests = task.once("tests with the example", lambda: failing_tests(task, given)) if given else tests
     if not tests["failing"]:
         yield task.say(f"{tests['summary']} There is no failing test to search with. {likely}", author=AUTHOR)
         return task.best()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aci.proof.evidence import function_name
 from agent.engine.loop import is_submission, loop
+from agent.phases.issue_reproduction import draft_test
 from agent.phases.reproduction_gate import Gate, judge
 from agent.phases.user_reproduction import given_tests
 from agent.prompts.opening_prompt import likely_sources, opening, places
@@ -34,7 +35,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     places(task.branch)
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task.branch)))
-    submitted = False if given else is_submission((yield from _reproduce(task)))
+    has_test = bool(given) or (yield from draft_test(task))
+    submitted = False if has_test else is_submission((yield from _reproduce(task)))
     for number in range(task.turn.settings.rounds):
         if not submitted:
             yield from task.phase("patch")

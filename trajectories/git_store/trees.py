@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -249,7 +249,7 @@ class Trees:
         objects: dict[str, tuple[str, bytes]] = {}
         size = 0
         found = listing.split(b"\0")[:-1]
-        with closing(Reader(draft, self.path)) as reader:
+        with closing(Reader(draft, self.path)) as reader, suppress(UsageError):  # raised for a blob with more bytes
             for line in found if len(found) <= FEW_FILES else ():
                 about, _, name = line.partition(b"\t")
                 path, (mode, *rest) = decode(name), about.decode().split()
@@ -261,7 +261,7 @@ class Trees:
                 objects |= {id: data} if mode != SUBMODULE else {}
                 lines.append((mode, id, path))
                 files[path] = Entry(mode, id, len(data[1]))
-        if not lines:
+        if not lines or len(lines) < len(found):
             return ""
         tree = self._edited("", lines, objects)
         self._listings.keep(tree, files)

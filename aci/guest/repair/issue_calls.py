@@ -2,9 +2,10 @@
 
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
 {"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. Calls
-during imports are not counted, as they are the same for every snippet. Functions named `test_*` without parameters are
-also called. The results so far are written before each snippet and when the time is up, so that an endless snippet does
-not discard the results of earlier snippets. Standard library only, for the target's own Python (3.6 and later).
+during imports are not counted, as they are the same for every snippet. Functions without parameters whose name begins
+with `test` are also called if the snippet defines them; an imported one may be the runner of a whole suite. The results
+so far are written before each snippet and when the time is up, so that an endless snippet does not discard the results
+of earlier snippets. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
@@ -119,11 +120,12 @@ def run(job, keep):
         if time.is_up:
             break
         write_answer()
-        before = set(names)
-        attempt(execute, snippet, "<issue %d>" % n, names)
+        before, filename = set(names), "<issue %d>" % n
+        attempt(execute, snippet, filename, names)
         for name in sorted(set(names) - before):
             code = getattr(names[name], "__code__", None)
-            if name.startswith("test") and code is not None and code.co_argcount == 0 and not time.is_up:
+            is_own = getattr(code, "co_filename", "") == filename
+            if name.startswith("test") and is_own and code.co_argcount == 0 and not time.is_up:
                 attempt(names[name])
     signal.alarm(0)
     write_answer()

@@ -66,6 +66,15 @@ def test_test_function_in_issue_is_run(make_repo: MakeRepo, open_ws: OpenWorkspa
     assert "NoneType" in trace.error
 
 
+@pytest.mark.slow
+def test_imported_test_function_is_not_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    files = {**FILES, "shop/runner.py": "def test():\n    open('ran', 'w').close()\n"}
+    text = "```py\nfrom shop.runner import *\nfrom shop.cart import price\nprice(None)\n```"
+    trace = trace_snippets(open_ws("local", make_repo(files)), text)
+    assert trace is not None
+    assert [one.name for one in trace.functions] == ["price"]
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -141,6 +141,13 @@ def test_edit_with_same_size_and_time_is_detected(user: User, trees: Trees) -> N
     assert trees.read(Repository.open(user.root).base(trees).tree, "a.py") == b"a = 3\n"
 
 
+def test_base_of_few_files_may_hold_large_one(user, trees: Trees) -> None:
+    (user.root / "logo.svg").write_bytes(b"x" * 1_500_000)
+    user.git("add", "-A")
+    user.git("commit", "-qm", "logo")
+    assert trees.files(Repository.open(user.root).base(trees).tree)["logo.svg"].size == 1_500_000
+
+
 def test_line_endings_are_converted_as_git_does(user: User, trees: Trees) -> None:
     user.commit(
         **{".gitattributes": b"*.bat eol=crlf text\n*.id ident\n", "run.bat": b"one\r\ntwo\r\n", "x.id": b"$Id$\n"}

@@ -53,9 +53,9 @@ def start_run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 15.0)
     monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
 
-    def write_run(files: dict[str, str], issue: str = "add() subtracts", **changes: Any):
+    def write_run(files: dict[str, str], issue: str = "add() subtracts", body: str = "", **changes: Any):
         settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state", **changes)
-        directory = begin(Issue(issue), Repository.open(make_repo(files)), settings)
+        directory = begin(Issue(issue, body), Repository.open(make_repo(files)), settings)
         return lambda: reopen(directory, settings.state)
 
     return write_run
@@ -236,3 +236,14 @@ def test_only_tests_named_in_issue_must_be_fixed(start_run) -> None:
     files = {**FILES, "tests/test_calc.py": TESTS + other}
     _, result = drive(start_run(files, "test_add and test_twice fail: add() subtracts")())
     assert "+    return a + b" in result.patch.source
+
+
+def test_example_of_issue_is_the_failing_test_if_no_other_fails(start_run) -> None:
+    passing = "import unittest\n\n\nclass CalcTest(unittest.TestCase):\n    def test_nothing(self):\n        pass\n"
+    issue = "add() subtracts", "`add(2, 3)` gives `-1` but should give `5`, and `add(7, 4)` should give `11`."
+    authors, result = drive(start_run({**FILES, "tests/test_calc.py": passing}, *issue)())
+    assert authors[0] == "reproduction"
+    assert "+        self.assertEqual(add(2, 3), 5)" in result.patch.tests
+    assert "+    return a + b" in result.patch.source
+    assert result.exit.verdict.red
+    assert result.exit.verdict.green

@@ -15,6 +15,7 @@ from agent.config.settings import Settings
 from agent.engine.run_lifecycle import begin, reopen, solve
 from agent.engine.run_result import Result
 from tests.agent.conftest import act, line
+from tests.conftest import IMAGE
 from trajectories.journal import read
 from trajectories.records import Issue, Step
 from trajectories.trajectory import Trajectory
@@ -52,13 +53,12 @@ def run_strategy(
     def run_to_end(*lines: dict, files: dict[str, str] = FILES, issue: str = ISSUE, **settings: object):
         script = tmp_path / "script.jsonl"
         script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        defaults = {"workspace": "local", "test": f"{sys.executable} -m unittest discover -s tests -t ."}
         chosen_settings = Settings(
             model=f"scripted:{script}",
-            workspace="local",
             state=tmp_path / "state",
-            test=f"{sys.executable} -m unittest discover -s tests -t .",
             retry_wait=0,
-            **settings,  # type: ignore[arg-type]
+            **(defaults | settings),  # type: ignore[arg-type]
         )
         title, _, body = issue.partition("\n\n")
         directory = begin(Issue(title, body), Repository.open(make_repo(files)), chosen_settings)
@@ -382,3 +382,21 @@ def test_old_test_contradicting_issue_ends_unproven_at_once(run_strategy) -> Non
     assert (result.exit.code, result.spent.calls) == (6, 1)
     assert "contradicts test_minus" in notes(trajectory, "summary")[-1]
     assert result.word == "add() subtracted. test_minus asserts just that."
+
+
+@pytest.mark.docker
+def test_example_of_issue_is_a_draft_of_the_test(run_strategy) -> None:
+    result, steps, trajectory = run_strategy(
+        line("The test fails as it should.", FIX, ALL, SUBMIT),
+        workspace="docker",
+        image=IMAGE,
+        test="python3 -m unittest discover -s tests -t .",
+    )
+    draft = next(step for step in steps if step.author == "reproduction")
+    assert "assertEqual(add(2, 3), 5)" in draft.actions[0].arguments["new"]
+    said = next(step for step in steps if "made from the issue's example" in step.observations[0].text)
+    assert "Today: -1." in said.observations[0].text
+    assert notes(trajectory, "gate")[0].startswith("Failing test: ")
+    assert "+        self.assertEqual(add(2, 3), 5)" in result.patch.tests
+    assert result.exit.verdict.red
+    assert result.exit.verdict.green

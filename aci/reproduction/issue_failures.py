@@ -1,0 +1,142 @@
+"""Statements of an issue's example that fail as the issue reports, and the result that they should have instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aci.issue_text.issue_claims import (
+    ReportedError,
+    asks_for_error,
+    is_expression,
+    normalize,
+    reported_errors,
+    reported_outputs,
+    shown_texts,
+    wanted_errors,
+)
+from aci.issue_text.issue_examples import Piece
+from aci.reproduction.example_run import StepResult
+
+OF_THE_EXAMPLE = {"NameError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError"}
+"""Exceptions that say that the example is incomplete, if the example itself raises them."""
+
+ALIKE = 0.6
+"""Minimum similarity of an exception's message and the reported one."""
+
+Form = Literal["runs", "asserts", "equals", "is", "text", "raises"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that fails. `form` is how a test checks it, `expected` the expression or the exception that it checks
+    for, `today` what happens instead, and `because` what in the issue says that this is wrong."""
+
+    step: int
+    form: Form
+    expected: str
+    today: str
+    because: str
+
+
+def find_failures(
+    pieces: Sequence[Piece], steps: Sequence[Piece], results: Sequence[StepResult], expected: Sequence[Sequence[str]]
+) -> list[Failure]:
+    """Return the failures that match the issue, in the order of the steps; `expected` are the texts that may be a
+    step's expected value."""
+    errors, wanted = reported_errors(pieces), wanted_errors(pieces)
+    outputs, shown = reported_outputs(pieces), shown_texts(pieces)
+    asks = asks_for_error(pieces)
+    found: list[Failure] = []
+    for n, (step, result) in enumerate(zip(steps, results, strict=False)):
+        if result.kind == "raised":
+            found += _raised(n, step, result, errors, wanted, asks)
+        elif result.kind == "value" and is_reported(step, result, outputs):
+            same = [other.shown for m, other in enumerate(results) if m != n and steps[m].text == step.text]
+            found += _value(n, result, expected[n], shown, {normalize(text) for texts in same for text in texts})
+    return found
+
+
+def _raised(
+    n: int, step: Piece, result: StepResult, errors: Sequence[ReportedError], wanted: Sequence[str], asks: bool
+) -> Iterator[Failure]:
+    today = f"{result.error}: {result.message}".strip(": ")
+    if result.error == "AssertionError" and result.in_example and step.text.startswith("assert"):
+        yield Failure(n, "asserts", "", today, "The issue asserts it.")
+        return
+    if not is_reported_error(result, errors):
+        return
+    if asks:
+        for name in wanted:
+            if name not in result.as_wanted:
+                yield Failure(n, "raises", name, today, f"The issue says that {name} should be raised.")
+    elif result.error not in wanted:
+        yield Failure(n, "runs", "", today, "The issue reports this exception.")
+
+
+def is_reported_error(result: StepResult, errors: Sequence[ReportedError]) -> bool:
+    """Return whether the issue reports this exception: the same type and, if it gives a message, a similar one."""
+    same = [one for one in errors if one.name == result.error]
+    if not same or (result.in_example and result.error in OF_THE_EXAMPLE):
+        return False
+    messages = [one.message for one in same if one.message]
+    if not messages:
+        return bool(result.frames) and result.error not in OF_THE_EXAMPLE
+    return any(_alike(message, result.message) for message in messages)
+
+
+def _alike(one: str, other: str) -> bool:
+    first, second = (re.sub(r"\W+", " ", text.split("\n")[0]).strip().lower() for text in (one, other))
+    if not first or not second:
+        return first == second
+    return first in second or second in first or difflib.SequenceMatcher(None, first, second).ratio() >= ALIKE
+
+
+def is_reported(step: Piece, result: StepResult, outputs: Collection[str]) -> bool:
+    """Return whether the issue shows today's result of the step: below it, or elsewhere if nothing is shown below."""
+    today = {normalize(text) for text in result.shown}
+    if step.shown:
+        return normalize(step.shown) in today
+    return bool(today & set(outputs))
+
+
+def _value(
+    n: int, result: StepResult, expected: Sequence[str], shown: Collection[str], elsewhere: Collection[str]
+) -> Iterator[Failure]:
+    """Yield the expected values that the step does not have today. A value that the same statement has `elsewhere` in
+    the example, in another state, is not expected here."""
+    today = result.shown[0] if result.shown else ""
+    because = "The issue says that {} is expected."
+    for text, compared in zip(expected, result.expected, strict=False):
+        if normalize(text) in elsewhere or (compared.get("equal") and compared.get("fits")):
+            continue
+        if result.is_text:
+            if (plain := _as_text(text, today)) is not None and plain != today:
+                yield Failure(n, "equals", plain, today, because.format(plain))
+        elif compared.get("fits"):
+            form: Form = "is" if text in ("True", "False", "None") else "equals"
+            yield Failure(n, form, text, today, because.format(text))
+        elif text in shown and normalize(text) not in map(normalize, result.shown) and _looks_alike(text, today):
+            yield Failure(n, "text", repr(text), today, because.format(text))
+
+
+def _as_text(text: str, today: str) -> str | None:
+    """Return the literal of an expected text that is written with or without quotes; None if it is another text."""
+    import ast
+
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = None
+    literal = repr(value) if isinstance(value, str) else repr(text)
+    return literal if difflib.SequenceMatcher(None, literal, today).ratio() >= ALIKE else None
+
+
+def _looks_alike(one: str, other: str) -> bool:
+    """Return whether a text has the form of another one: both are Python expressions, or neither is."""
+    if is_expression(one) != is_expression(other):
+        return False
+    return difflib.SequenceMatcher(None, one, other).ratio() >= ALIKE and one[:1] == other[:1]

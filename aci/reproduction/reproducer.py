@@ -1,0 +1,214 @@
+"""The whole procedure: run the issue's example, find the statement that fails as reported, reduce, write and run a
+test."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
+from aci.issue_text.issue_examples import Piece, split_examples
+from aci.reproduction.example_run import ExampleRun, StepResult, run_example
+from aci.reproduction.issue_failures import Failure, find_failures
+from aci.reproduction.issue_test import choose_place, expand_stars, render_test
+from aci.reproduction.missing_imports import find_imports
+from aci.testing.suite_run import run_tests
+from trajectories.errors import UsageError
+
+if TYPE_CHECKING:
+    from aci.repository.file_blobs import Blobs
+    from aci.runtime.workspace import Workspace
+    from aci.testing.suite_results import TestResult
+    from trajectories.records import Issue
+
+SECONDS = 60.0
+"""CPU seconds for all runs of the example."""
+
+TEST_SECONDS = 60.0
+MOST_TRIED = 4
+MOST_ROUNDS = 3
+UNFINISHED = "The issue's example did not end in time, ended the process, or could not be run."
+NO_CODE = "The issue shows no Python code that can be run."
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A failing test for an issue, as the path and the text of a new file, or the reason why there is none.
+
+    `test` is the test's id, `error` how it fails, and `because` what the expectation rests on.
+    """
+
+    path: str = ""
+    text: str = ""
+    test: str = ""
+    error: str = ""
+    because: str = ""
+    reason: str = ""
+    cpu: float = 0.0
+
+
+@dataclass(slots=True)
+class _Example:
+    """The steps of an example, with the texts that may be their expected values."""
+
+    steps: list[Piece]
+    expected: list[list[str]]
+
+    def texts(self) -> list[str]:
+        return [step.text for step in self.steps]
+
+    def add_imports(self, imports: Sequence[str]) -> None:
+        self.steps = [*(Piece("step", one) for one in imports), *self.steps]
+        self.expected = [*([] for _ in imports), *self.expected]
+
+
+class Reproducer:
+    """The reproduction of one issue in a workspace; `blobs` are the files of the base."""
+
+    def __init__(self, workspace: Workspace, blobs: Blobs, command: str = "", seconds: float = SECONDS) -> None:
+        self.workspace, self.blobs, self.command, self.seconds = workspace, blobs, command, seconds
+        self.cpu = 0.0
+
+    def reproduce(self, issue: Issue) -> Reproduction:
+        """Return a failing test for the issue, or the reason why there is none. The workspace's files are changed."""
+        pieces = split_examples(issue.title, issue.body)
+        example = _example(pieces)
+        if not example.steps:
+            return Reproduction(reason=NO_CODE)
+        ran = self._run_with_imports(example, {name for name in wanted_errors(pieces) if not hasattr(builtins, name)})
+        if not ran.steps:
+            return Reproduction(reason=UNFINISHED, cpu=self.cpu)
+        example.steps = [
+            replace(step, text=text)
+            for step, text in zip(example.steps, expand_stars(example.texts(), ran.stars or {}), strict=True)
+        ]
+        failures = find_failures(pieces, example.steps, ran.steps, example.expected)
+        reason = "" if failures else _why_none(example, ran)
+        for failure in failures[:MOST_TRIED]:
+            found = self._test(issue, example, ran.steps, failure)
+            if not found.reason:
+                return replace(found, cpu=self.cpu)
+            reason = reason or found.reason
+        return Reproduction(reason=reason, cpu=self.cpu)
+
+    def _run_with_imports(self, example: _Example, wanted: set[str]) -> ExampleRun:
+        """Run the example; while its names or `wanted` ones are missing, add imports of them and run it again."""
+        tried: set[str] = set()
+        for _ in range(MOST_ROUNDS):
+            ran = self._run(example.texts(), dict(enumerate(example.expected)))
+            compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
+            missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
+            imports = find_imports(self.blobs, missing) if missing else {}
+            if not imports:
+                break
+            tried |= missing
+            example.add_imports(list(dict.fromkeys(imports.values())))
+        return ran
+
+    def _run(
+        self,
+        steps: Sequence[str],
+        expected: Mapping[int, Sequence[str]],
+        raises: Sequence[str] = (),
+        reduce: bool = False,
+    ) -> ExampleRun:
+        usable = {n: [text if is_expression(text) else "..." for text in texts] for n, texts in expected.items()}
+        ran = run_example(self.workspace, steps, usable, max(self.seconds - self.cpu, 1.0), raises, reduce)
+        self.cpu += ran.cpu
+        return ran
+
+    def _test(self, issue: Issue, example: _Example, results: Sequence[StepResult], failure: Failure) -> Reproduction:
+        """Reduce the steps, write the test and run it."""
+        needed = [n for n, result in enumerate(results[: failure.step]) if result.kind != "raised"]
+        chosen = [example.steps[n].text for n in (*needed, failure.step)]
+        checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
+        raises = [failure.expected] if failure.form == "raises" else []
+        reduced = self._run(chosen, checked, raises, reduce=True)
+        kept = [chosen[n] for n in reduced.kept] or chosen
+        kept = [step for step in kept if step != "pass"]
+        if failure.form in ("equals", "is", "raises"):
+            kept = _with_needed(chosen, kept, failure.expected)
+        result = results[failure.step]
+        sources = [path for path, _ in result.frames][::-1] or [result.path]
+        path, style = choose_place(self.blobs, sources[0])
+        text = render_test(issue.title, kept, failure, style)
+        try:
+            self.workspace.write(path, text.encode())
+            report = run_tests(self.workspace, self.command, [path], TEST_SECONDS)
+        except UsageError as error:
+            return Reproduction(reason=f"The test cannot be run: {error.message}")
+        failed = [one for one in report.results if one.path == path or path in one.id or one.bad]
+        if len(failed) != 1 or not _fails_as(failed[0], failure, results[failure.step]):
+            how = failed[0].error or failed[0].outcome if failed else "no test was found"
+            return Reproduction(reason=f"The example fails as reported, but not as a test in {path} ({how}).")
+        return Reproduction(path, text, failed[0].id, failure.today, failure.because)
+
+
+def example_code(issue: Issue) -> list[str]:
+    """Return the statements of the issue's example, which `Reproducer` runs."""
+    return _example(split_examples(issue.title, issue.body)).texts()
+
+
+def _example(pieces: Sequence[Piece]) -> _Example:
+    found = expected_values(pieces)
+    steps = {n: piece for n, piece in enumerate(pieces) if piece.kind == "step"}
+    inline = inline_examples(pieces)
+    return _Example(
+        [*steps.values(), *(Piece("step", call) for call, _ in inline)],
+        [*(found.get(n, []) for n in steps), *([value] for _, value in inline)],
+    )
+
+
+def _missing_names(example: _Example, ran: ExampleRun) -> set[str]:
+    """Return the names that failing steps use and that nothing defines."""
+    found: set[str] = set()
+    for step, result in zip(example.steps, ran.steps, strict=False):
+        if result.error in ("NameError", "UnboundLocalError") and result.in_example:
+            found |= {node.id for node in ast.walk(ast.parse(step.text)) if isinstance(node, ast.Name)}
+    stored = {
+        node.id
+        for step in example.texts()
+        for node in ast.walk(ast.parse(step))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return {name for name in found - ran.names - stored if not hasattr(builtins, name)}
+
+
+def _with_needed(chosen: Sequence[str], kept: Sequence[str], expected: str) -> list[str]:
+    """Return the kept steps and the imports of names that only the expected expression uses."""
+    used = {node.id for node in ast.walk(ast.parse(expected, mode="eval")) if isinstance(node, ast.Name)}
+    return [step for step in chosen if step in kept or (" import " in f" {step}" and used & _bound(step))]
+
+
+def _bound(step: str) -> set[str]:
+    tree = ast.parse(step)
+    names = [name for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names]
+    return {name.asname or name.name.partition(".")[0] for name in names}
+
+
+def _fails_as(seen: TestResult, failure: Failure, result: StepResult) -> bool:
+    """Return whether the test fails for the reason that the example showed."""
+    if seen.outcome != "failed" or seen.too_long:
+        return False
+    if failure.form in ("runs", "raises"):
+        return seen.error.rpartition(".")[2] == result.error or result.error in seen.message
+    return seen.error.rpartition(".")[2] == "AssertionError"
+
+
+def _why_none(example: _Example, ran: ExampleRun) -> str:
+    """Return why no step is a failure that matches the issue."""
+    if len(ran.steps) < len(example.steps):
+        return UNFINISHED
+    raised = [result for result in ran.steps if result.kind == "raised"]
+    missing = sorted(_missing_names(example, ran))
+    if missing:
+        return f"The issue's example needs names that are not found: {', '.join(missing[:5])}."
+    if raised:
+        first = f"{raised[0].error}: {raised[0].message}".strip(": ").split("\n")[0][:150]
+        return f"The issue's example fails with {first}, which is not what the issue reports, or not all that it asks."
+    if any(example.expected):
+        return "The issue's example runs, but its results are not those that the issue shows, or already as expected."
+    return "The issue's example runs, and the issue does not say which result is expected."

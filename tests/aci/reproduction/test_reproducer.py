@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from aci.repository.file_blobs import TreeBlobs
+from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction
+from aci.testing.suite_run import run_tests
+from tests.conftest import MakeRepo, OpenWorkspace
+from trajectories.records import Issue
+
+FILES = {
+    "shop/__init__.py": "from shop.cart import *\nfrom shop.runner import test\n",
+    "shop/runner.py": "def test():\n    open('suite-ran', 'w').close()\n",
+    "shop/cart.py": '''\
+"""Carts.
+
+>>> from shop import total
+"""
+
+
+class Cart:
+    def __init__(self, items=()):
+        self.items = list(items)
+
+    def __repr__(self):
+        return f"Cart({self.items})"
+
+    def __eq__(self, other):
+        return isinstance(other, Cart) and self.items == other.items
+
+    def reverse(self):
+        return Cart(self.items)
+
+
+def total(cart):
+    if len(cart.items) > 2:
+        return 0
+    return cart.items[0].price
+
+
+def count(cart):
+    if not cart.items:
+        raise KeyError("empty")
+    return len(cart.items) + 1
+
+
+def name(cart):
+    return "cart of " + str(len(cart.items))
+''',
+    "tests/test_cart.py": "from shop import Cart\n\n\ndef test_cart():\n    assert Cart().items == []\n",
+}
+FIXED = FILES["shop/cart.py"].replace("cart.items[0].price", "sum(item for item in cart.items)")
+FIXED = FIXED.replace("+ 1", "").replace("return Cart(self.items)", "return Cart(self.items[::-1])")
+FIXED = (
+    FIXED.replace('KeyError("empty")', 'ValueError("empty")').replace("cart of", "Cart of").replace("return 0", "pass")
+)
+
+pytestmark = pytest.mark.slow
+
+Reproduce = Callable[..., Reproduction]
+
+
+@pytest.fixture
+def reproduce(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Reproduce:
+    """`reproduce(title, body)` returns the reproduction; its test is then run on the corrected source and must pass."""
+
+    def run(title: str, body: str, **more: str) -> Reproduction:
+        workspace = open_ws("local", make_repo({**FILES, **more}))
+        blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+        found = Reproducer(workspace, blobs).reproduce(Issue(title, body))
+        assert bool(found.text) != bool(found.reason)
+        if found.text:
+            workspace.write("shop/cart.py", FIXED.encode())
+            assert run_tests(workspace, "", [found.path]).ok
+            assert not workspace.run("find . -name suite-ran").text
+        return found
+
+    return run
+
+
+def test_session_that_raises_becomes_a_reduced_test(reproduce: Reproduce) -> None:
+    body = """It fails:
+```
+>>> from shop import *
+>>> other = [3]
+>>> cart = Cart([1, 2])
+>>> cart
+Cart([1, 2])
+>>> total(cart)
+Traceback (most recent call last):
+  File "shop/cart.py", line 20, in total
+AttributeError: 'int' object has no attribute 'price'
+```
+"""
+    found = reproduce("Total of numbers fails", body)
+    assert found.path == "tests/test_cart_issue.py"
+    assert found.text == (
+        "from shop import Cart, total\n\n\n"
+        "def test_total_of_numbers_fails():\n    cart = Cart([1, 2])\n    total(cart)\n"
+    )
+    assert found.error == "AttributeError: 'int' object has no attribute 'price'"
+
+
+def test_value_that_should_be_another(reproduce: Reproduce) -> None:
+    found = reproduce(
+        "Count", "```\n>>> from shop.cart import Cart, count\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
+    )
+    assert found.text.endswith("    assert count(Cart([1])) == 1\n")
+    assert "1 is expected" in found.because
+
+
+def test_same_statement_in_another_state_gives_no_expected_value(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    body = "```\n>>> import shop\n>>> c = shop.Cart()\n>>> c.items\n[]\n>>> c.items.append(1)\n>>> c.items\n[1]\n```"
+    workspace = open_ws("local", make_repo(FILES))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    assert Reproducer(workspace, blobs).reproduce(Issue("Items", body)).text == ""
+
+
+def test_missing_imports_are_added(reproduce: Reproduce) -> None:
+    body = "```\n>>> Cart([1, 2]).reverse()\nCart([1, 2])\n```\nI expected `Cart([2, 1])`.\n"
+    found = reproduce("Reverse does nothing", body)
+    assert found.text.startswith("from shop import Cart\n")
+    assert found.text.endswith("    assert Cart([1, 2]).reverse() == Cart([2, 1])\n")
+
+
+def test_assertion_of_the_issue(reproduce: Reproduce) -> None:
+    asserted = "assert Cart([1, 2]).reverse().items == [2, 1]"
+    body = f"```python\nfrom shop import Cart\ndef test_reverse():\n    {asserted}\n```\n"
+    found = reproduce("Reverse", body)
+    assert asserted in found.text
+
+
+def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
+    body = "```\nfrom shop import Cart, count\ncount(Cart())\n```\nraises KeyError. It should raise a ValueError."
+    found = reproduce("Wrong exception", body)
+    assert "    with pytest.raises(ValueError):\n        count(Cart())\n" in found.text
+
+
+def test_text_without_quotes_is_compared_as_text(reproduce: Reproduce) -> None:
+    body = "```\n>>> from shop.cart import *\n>>> name(Cart())\n'cart of 0'\n```\ninstead of the expected `Cart of 0`."
+    assert "    assert name(Cart()) == 'Cart of 0'\n" in reproduce("Name", body).text
+
+
+def test_unittest_style(reproduce: Reproduce) -> None:
+    tests = "import unittest\n\n\nclass CartTest(unittest.TestCase):\n    def test_it(self):\n        pass\n"
+    body = "```\n>>> from shop.cart import Cart, count\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
+    found = reproduce("Count", body, **{"tests/test_cart.py": tests})
+    assert "class IssueTest(unittest.TestCase):\n    def test_count(self):\n" in found.text
+    assert "        self.assertEqual(count(Cart([1])), 1)\n" in found.text
+
+
+def test_statement_that_does_not_end_is_skipped(reproduce: Reproduce) -> None:
+    body = "```\n>>> from shop.cart import *\n>>> while True: pass\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
+    assert reproduce("Count", body).text.endswith("    assert count(Cart([1])) == 1\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("It does not work.", NO_CODE),
+        ("```\n>>> from shop.cart import *\n>>> count(Cart([1]))\n2\n```\nIs that right?", "does not say which result"),
+        ("```\n>>> from shop.cart import *\n>>> count(Cart([1]))\n7\n```\nIt should be 1.", "not those that the issue"),
+        ("```\n>>> import shop\n>>> shop.count(shop.Cart())\n```\nIt fails with IndexError.", "not what the issue"),
+        ("```\n>>> import shop\n>>> shop.count(shop.Cart())\nKeyError: empty\n```\nA clearer error please.", "it asks"),
+        ("```\n>>> unknown_name(1)\n```\nNameError: name 'unknown_name' is not defined", "not found"),
+        ("```\n>>> import shop, os\n>>> os._exit(0)\n```", "in time"),
+    ],
+)
+def test_reason_without_test(
+    body: str, reason: str, make_repo: MakeRepo, open_ws: OpenWorkspace, reproduce: Reproduce
+) -> None:
+    workspace = open_ws("local", make_repo(FILES))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    found = Reproducer(workspace, blobs, seconds=3).reproduce(Issue("Wrong", body))
+    assert found.text == ""
+    assert reason in found.reason
