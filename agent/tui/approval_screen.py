@@ -133,7 +133,7 @@ class ApprovalScreen(ModalScreen[Answer]):
                 with VerticalScroll(id="message"):
                     yield Static(escape_invisible(approval.message), markup=False, id="text")
                 yield Entry(lambda _: False)
-                yield Static("esc keeps this message, ctrl-g opens your editor", id="editing")
+                yield Static("esc: back with your changes · ctrl-g: your editor", id="editing")
             if detail:
                 yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):

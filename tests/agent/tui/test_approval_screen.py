@@ -209,6 +209,17 @@ def test_message_is_edited_in_screen(keys: str, answer: Answer) -> None:
     assert answer_after_keys(COMMIT, *keys.split()) == answer
 
 
+def test_editing_shows_how_to_leave() -> None:
+    app = ApprovalApp(COMMIT)
+
+    async def interact(pilot: Pilot[Any]) -> str:
+        app.wait()
+        await pilot.press("e")
+        return screen_text(app)
+
+    assert "esc: back with your changes · ctrl-g: your editor" in run_app(app, interact)
+
+
 def test_message_is_edited_in_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf "more\\n" >> "$1"\n')
