@@ -7,6 +7,7 @@ the group `swe_agent.<package>`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -21,6 +22,9 @@ FORMER_PACKAGES = {
     "trajectories.importers": ("trajectories.foreign",),
 }
 """Former names of packages, before version 0.2, whose entry point groups are still supported."""
+
+SIMILAR = 0.65
+"""Minimum similarity, from 0 to 1, of a mistyped name and the one that is suggested."""
 
 
 def names(package: str) -> dict[str, str]:
@@ -55,6 +59,13 @@ def _outsiders(package: str, path: tuple[str, ...]) -> tuple[tuple[str, str], ..
 def _entries(path: tuple[str, ...]) -> Any:
     """Return the entry points of all groups; calling `select` on them takes milliseconds."""
     return entry_points()
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the known name that is most similar to a mistyped one; "" if none is similar."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=SIMILAR)), "")
 
 
 def find(package: str, name: str, attribute: str, what: str) -> Any:

@@ -22,6 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 from agent.cli.default_command import COMPLETE, PROGRAM
 from agent.console.error_report import INTERRUPTED, report_error, report_failure
 from trajectories.errors import Cancelled, SweAgentError, UsageError
+from trajectories.plugins import closest
 
 COMMANDS = Path(__file__).parent / "commands"
 DEFAULT_COMMAND = "session"
@@ -104,13 +105,11 @@ def _is_for_session(word: str) -> bool:
 
 def unknown_word(words: list[str], commands: list[str]) -> UsageError:
     """Return the error for a word that is neither a subcommand nor clearly a request."""
-    from difflib import get_close_matches
-
     word = words[0]
-    near = get_close_matches(word, commands, n=1, cutoff=0.65)
+    near = closest(word, commands)
     request = f"To ask for it in a session: swe-agent -- {' '.join(words)}"
     if near:
-        return UsageError(f"There is no subcommand {word!r}. Did you mean `{near[0]}`?", request)
+        return UsageError(f"There is no subcommand {word!r}. Did you mean `{near}`?", request)
     return UsageError(f"There is no subcommand {word!r}; `swe-agent --help` lists them.", request)
 
 

@@ -9,11 +9,12 @@ something else without arguments.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.plugins import names
+from trajectories.plugins import closest, names
 
 PACKAGE = "agent.session.commands"
 OTHERS = "changes"
@@ -53,10 +54,13 @@ def check_single(words: str) -> None:
         raise UsageError(f"/{name} only affects later requests, and --print has none.", "Use it in a session.")
 
 
-def find(name: str) -> Any:
-    """Return the module of a command. Raises UsageError if the command is unknown."""
+def find(name: str, custom: Iterable[str] = ()) -> Any:
+    """Return the module of a command. Raises UsageError if the command is unknown; it suggests a similar one, also among
+    the user's `custom` commands."""
     known = names(PACKAGE)
     if name not in known:
+        if near := closest(name, [*known, *custom]):
+            raise UsageError(f"There is no command /{name}. Did you mean /{near}?", "`/help` lists all commands.")
         raise UsageError(f"There is no command /{name}.", "`/help` lists them.")
     return import_module(known[name])
 

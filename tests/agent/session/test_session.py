@@ -167,6 +167,15 @@ def test_resumed_run_has_chosen_strategy(talk):
     assert resumed.session.next_strategy == "react"
 
 
+def test_mode_build_leaves_strategy_that_is_not_offered(talk):
+    talk = talk([says("Yes.")])
+    talk.session.strategy = "proposed-patch"  # as of a resumed run of `swe-agent prove`
+    talk.say("/mode plan").say("/mode build")
+    assert talk.session.next_strategy == "build"
+    talk.say("/strategy react").say("/mode plan").say("/mode build")
+    assert talk.session.next_strategy == "react"
+
+
 @pytest.mark.slow
 def test_run_without_model_is_resumed_with_configured_model(talk):
     resumed = resume_run(talk, talk([]).say("f returns 2").say("!echo hi"))
@@ -373,6 +382,8 @@ def test_unknown_command_is_reported_but_path_is_prompt(talk):
     talk = talk([says("It is a path.")], mode="plan")
     talk.say("/nope")
     assert talk.messages[-1] == "There is no command /nope. `/help` lists them."
+    talk.say("/comit")
+    assert talk.messages[-1] == "There is no command /comit. Did you mean /commit? `/help` lists all commands."
     talk.say("/etc/hosts is broken")
     assert talk.replies == ["It is a path."]
 
