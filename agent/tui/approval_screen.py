@@ -122,6 +122,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         detail, named = approval.detail or "\n".join(approval.parts), approval.subject
         if approval.kind == "command":  # a command is shown in full, regardless of its length
             detail, named = "\n\n".join(filter(None, (named, detail))), ""
+        elif approval.kind == "network":  # the hosts are shown in full, after the commands that reach them
+            detail, named = "\n\n".join(filter(None, (detail, f"Reachable hosts:\n{named}"))), ""
         if len(self._rules) > LONG_RULES:
             detail = f"{detail}\n\nA yes for the session or the project allows: {self._rules}"
         with Vertical(id="question"):
