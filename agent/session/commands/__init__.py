@@ -55,8 +55,8 @@ def check_single(words: str) -> None:
 
 
 def find(name: str, custom: Iterable[str] = ()) -> Any:
-    """Return the module of a command. Raises UsageError if the command is unknown; it suggests a similar one, also among
-    the user's `custom` commands."""
+    """Return the module of a command. Raises UsageError for an unknown command, which suggests a similar one, also of
+    the `custom` commands."""
     known = names(PACKAGE)
     if name not in known:
         if near := closest(name, [*known, *custom]):
