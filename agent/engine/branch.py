@@ -103,6 +103,7 @@ class Branch:
         self._wrote = False
         self._is_superseded_reply = False  # the user sent a message after the current reply
         self._is_running = self._is_interrupted = False  # the current action; the actions of the current reply
+        self._shown_output = ""  # the last lines that front ends got of the current action's output
         self._needs_resume_notice = engine.resumed and any(step.actions for step in self._recorded)
         self.guard = RegressionGuard(self, engine.trees, engine.journal.recall)
 
@@ -207,7 +208,7 @@ class Branch:
         raised.
 
         If the user interrupts after the first action, the finished ones count: the others are marked, and the next
-        request raises Cancelled.
+        request raises Cancelled. The user's own actions count from the first one.
         """
         if step := self._next():
             return step.observations
@@ -219,10 +220,11 @@ class Branch:
             try:
                 done.append(self._act(actions, number, done))
             except Cancelled:
-                if not done or not self.cancel.stopped:
+                if not self.cancel.stopped or not (done or (self.by_hand and self._is_running)):
                     raise
                 self._is_interrupted = True
-                done.append(Observation(STOPPED if self._is_running else INTERRUPTED, ok=False))
+                stopped = f"{STOPPED}\n{self._shown_output}".rstrip() if self.by_hand else STOPPED
+                done.append(Observation(stopped if self._is_running else INTERRUPTED, ok=False))
                 done += [Observation(INTERRUPTED, ok=False) for _ in actions[len(done) :]]
                 break
         if self._needs_resume_notice and done:
@@ -391,15 +393,15 @@ class Branch:
     def _run(self, action: Action, shown: Action, before: Sequence[tuple[Action, Observation]]) -> Observation:
         """Run an action, reported to the front end as `shown`, after the actions `before` of the same reply."""
         self.engine.report("action", self.name, describe(shown))
-        self._is_running = True
+        self._is_running, self._shown_output = True, ""
         self._wrote |= self.engine.toolbox.writes(shown)
         seen = self.engine.toolbox.run(action, self._context(before))
         self.engine.report("done" if seen.ok else "failed", self.name, describe(shown))
         return seen
 
     def _show_output(self, output: bytes) -> None:
-        lines = last_lines(output, OUTPUT_LINES, self.engine.secrets)
-        self.engine.report("output", self.name, "\n".join(lines))
+        self._shown_output = "\n".join(last_lines(output, OUTPUT_LINES, self.engine.secrets))
+        self.engine.report("output", self.name, self._shown_output)
 
     def _context(self, before: Sequence[tuple[Action, Observation]]) -> Context:
         return Context(

@@ -162,7 +162,7 @@ def may_set_up(
             "network",
             "Set up the environment of the tests, with access to package registries?",
             subject="\n".join(hosts),
-            detail="\n".join([f"In {image}:", *commands, "", "Reachable hosts:", *hosts]),
+            detail="\n".join([f"In {image}:", *commands]),
             cancel=cancel,
         )
     else:

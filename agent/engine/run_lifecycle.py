@@ -282,9 +282,9 @@ def _solve_turn(engine: Engine, publish: Publish | None) -> Generator[Step, None
         outcome: Outcome = yield from strategy(Task(branch))
         if engine.settings.merge_review:
             record_review(branch, outcome)
-    except Cancelled as error:
+    except Cancelled:
         if is_by_hand(name):
-            stop = error
+            stop = Cancelled("The command was stopped before its end.", "Enter it again to repeat it.")
         elif engine.cancel.stopped or not engine.cancel.expired:
             raise
         else:
@@ -389,7 +389,7 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
     """Return the exit code of a finished run or turn."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
-    if changed:
+    if changed and not isinstance(stop, Cancelled):
         return 6
     return stop.code if stop else 1
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from aci.repository.diff_hunks import Part, apply_parts, split_diff
+from aci.repository.diff_hunks import Part, apply_parts, is_within, split_diff
 from aci.repository.tree_merge import Conflict, MergeResult, merge_trees
 from agent.engine.user_change_detection import compare_user_tree
 from agent.permissions.approvals import Approval
@@ -92,6 +92,7 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
         raise UsageError(f"{engine.repository.root} is a bare repository without files.", "Use /commit --branch NAME.")
     finish_interrupted_apply(session)
     base, mine = common_tree(engine), session_tree(engine)
+    _check_paths(engine, mine, words)
     all_parts = split_diff(engine.trees, base, mine, tree_paths(engine, words))
     if not all_parts:
         where = f" in {' '.join(words)}" if words else ""
@@ -119,6 +120,19 @@ def apply_changes(session: DeliverySession, words: Sequence[str] = ()) -> bool:
         _with_conflicts(merged, f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this.", SOLVE)
     )
     return True
+
+
+def _check_paths(engine: Engine, mine: str, words: Sequence[str]) -> None:
+    """Raise UsageError for a path that the session did not change."""
+    changed = [change.path for change in engine.trees.changed(engine.run.base.tree, mine)] if words else []
+    paths = tree_paths(engine, words)
+    unknown = [
+        word for word, path in zip(words, paths, strict=True) if not any(is_within(each, (path,)) for each in changed)
+    ]
+    if unknown:
+        raise UsageError(
+            f"There is no {' or '.join(unknown)} among the session's changes.", "/diff shows what is not applied yet."
+        )
 
 
 def _ask_for_parts(session: DeliverySession, engine: Engine, base: str, every: Sequence[Part]) -> list[Part]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from traceback import extract_tb
 
 from agent.session.session_events import MessageEvent
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 
+RESUME_COMMAND = re.compile(r"`swe-agent resume(?: [\w.-]+)?`")
+"""The command that resumes the current run from a shell. A path names another run, so it is not matched."""
+
 
 def to_swe_agent_error(error: Exception) -> SweAgentError:
-    """Convert any error to a SweAgentError whose message can be shown in a session."""
+    """Convert any error to a SweAgentError whose message can be shown in a session, where /resume resumes the run."""
     if isinstance(error, Cancelled):
         return Cancelled("Interrupted.", "Say what to do instead, or use /resume to continue.")
     if isinstance(error, SweAgentError):
+        error.fix = RESUME_COMMAND.sub("`/resume`", error.fix)
         return error
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""

@@ -112,10 +112,11 @@ class Session:
 
     def _run_command(self, name: str, words: str) -> None:
         """Run `/name words`, now or after the current job."""
+        own_commands = self.custom_commands
         try:
-            command = commands.find(name)
+            command = commands.find(name, own_commands)
         except UsageError as error:
-            if own := self.custom_commands.get(name):
+            if own := own_commands.get(name):
                 self._run_custom_command(own, words)
             else:
                 self.hear(error_event(error))

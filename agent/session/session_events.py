@@ -94,11 +94,13 @@ class FrontEndRequested:
     `price` (ask whether the model costs anything) or `quit`.
 
     For `models` and `price`, `words` is what a front end shows that cannot ask; `model` is the model with the price.
+    `at_start` says that the session requests it at its start, as opposed to a command of the user.
     """
 
     what: str
     words: str = ""
     model: str = ""
+    at_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,11 @@ def _model(settings: Settings) -> Event | None:
     from agent.session.model_choice import NO_MODEL, request_model, request_price
 
     if not settings.model:
-        return request_model(settings) or MessageEvent(NO_MODEL, "notice")
+        request = request_model(settings)
+        return replace(request, at_start=True) if request else MessageEvent(NO_MODEL, "notice")
     try:
-        return request_price(settings, check_models(settings))
+        request = request_price(settings, check_models(settings))
+        return replace(request, at_start=True) if request else None
     except SweAgentError as error:
         text = (
             f"{error.message} {error.fix} Then `/model {settings.model}`. Until then /locate, /test and !command work."

@@ -26,10 +26,11 @@ LONGEST = 3600
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Run the user's command."""
+    """Run the user's command. Raises Cancelled if the user interrupted it, after the step with its output so far."""
     task.branch.by_hand, task.branch.scope = True, Scope()
     actions = (_action(task, task.turn.request),)
     yield task.step(None, task.act(actions), actions, author=HAND)
+    task.branch.cancel.check()
     return Outcome(task.tree, Verdict(), "done")
 
 

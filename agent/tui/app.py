@@ -5,10 +5,8 @@ The first screen is drawn before the session is imported; input that arrives ear
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,8 +24,9 @@ from textual.containers import Horizontal
 from agent.tui import theme
 from agent.tui.dialogs import Dialogs
 from agent.tui.event_queue import EventQueue
+from agent.tui.garbage_collection import collect_less_often
 from agent.tui.notifications import Notifier
-from agent.tui.terminal_disconnect import safe_stderr
+from agent.tui.terminal_disconnect import call_on_signals, safe_stderr
 from agent.tui.terminal_sequences import writer
 from agent.tui.widgets.conversation_items import Item, ModelText, UserMessage
 from agent.tui.widgets.conversation_view import WALKING, Conversation
@@ -51,18 +50,9 @@ LOOK_OUT = 5.0
 """Number of seconds between two checks for files that the user changed."""
 CLOSING = 10.0
 """Maximum number of seconds for closing the session's workspaces."""
-GARBAGE = (20_000, 10, 10)
-"""Thresholds for the garbage collector, see `gc.set_threshold`."""
 WIDE = 100
 """Minimum width of the terminal, in columns, for the side panel."""
-TITLES = {
-    "idle": "swe-agent: ",
-    "working": "… swe-agent: ",
-    "asking": "? swe-agent: ",
-    "paused": "swe-agent, stopped: ",
-}
-"""Prefix of the terminal's title, before the repository's name."""
-KEYS = ("panel", "open", "open_all", "help_screen", "page")
+KEYS = ("panel", "open", "open_all", "help_screen", "page", "end", "end_unless_typing")
 
 
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
@@ -100,6 +90,8 @@ class SessionApp(App[int]):
         Binding("ctrl+l", "redraw", "Redraw", priority=True),
         Binding("pageup", "page(-1)", "Up", priority=True),
         Binding("pagedown", "page(1)", "Down", priority=True),
+        Binding("end", "end_unless_typing", "End", priority=True),
+        Binding("ctrl+end", "end", "End", priority=True),
         Binding("ctrl+q", "leave", "Quit", priority=True),
     ]
 
@@ -137,15 +129,8 @@ class SessionApp(App[int]):
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
         self.prompt.focus()
-        self._add_signal_handlers()
+        call_on_signals(self._end)
         self.call_after_refresh(self._begin)
-
-    def _add_signal_handlers(self) -> None:
-        """Close the session properly when the terminal closes or the process is terminated."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    asyncio.get_running_loop().add_signal_handler(number, self._end)
 
     def lost(self) -> None:
         """End the session because the terminal closed, with or without a signal. Thread-safe."""
@@ -205,27 +190,17 @@ class SessionApp(App[int]):
 
     def _opened(self, session: Session, history: object, completer: object) -> None:
         self._preparing = False
-        self._reduce_garbage_collection()
+        collect_less_often()
         self.prompt.take(history, completer)  # type: ignore[arg-type]
         for words in self._early:
             session.say(words)
         self._early.clear()
         self.show_status()
 
-    def _reduce_garbage_collection(self) -> None:
-        """Collect garbage less often and ignore imported objects.
-
-        Drawing creates many objects but few reference cycles; with the default thresholds, the garbage collector takes
-        a third of the time, in pauses of a tenth of a second.
-        """
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
-        gc.enable()
-
     def _cannot_begin(self, why: str) -> None:
         """Show why the session cannot start. The next input triggers another attempt."""
         self._preparing = False
-        self._reduce_garbage_collection()
+        collect_less_often()
         self._early.clear()
         self.put(ModelText(why, "error"))
 
@@ -267,6 +242,11 @@ class SessionApp(App[int]):
         if not self._preparing:
             self._start()
 
+    @property
+    def has_input(self) -> bool:
+        """Whether the prompt contains text, or text was sent that waits for the session."""
+        return bool(self.prompt.entry.text or self._early)
+
     @on(Prompt.Submitted)
     def _submitted(self, message: Prompt.Submitted) -> None:
         self.conversation.action_end()
@@ -274,6 +254,7 @@ class SessionApp(App[int]):
 
     @on(Prompt.Steered)
     def _steered(self, message: Prompt.Steered) -> None:
+        self.conversation.action_end()
         if self.session is None:
             self._say(message.words)
             return
@@ -347,6 +328,8 @@ class SessionApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Send keys to the prompt wherever the focus is, except the keys that move between steps and files."""
+        if later := self.dialogs.yield_to_prompt(event):
+            self.put(ModelText(later, "notice"))
         if isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING):
             for prompt in self.screen.query(Prompt):  # the screen of a dialog has no prompt
                 if not prompt.entry.has_focus:
@@ -388,14 +371,25 @@ class SessionApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the conversation's keys while a dialog is open."""
+        if action == "end_unless_typing" and self._mounted_event.is_set() and self.prompt.entry.text:
+            return False
         return len(self.screen_stack) <= 1 or action not in KEYS
 
     def action_page(self, direction: int) -> None:
         self.conversation.page(direction)
 
+    def action_end(self) -> None:
+        self.conversation.action_end()
+
+    action_end_unless_typing = action_end
+
+    @on(Conversation.FollowingChanged)
+    def _show_more_below(self, message: Conversation.FollowingChanged) -> None:
+        self.prompt.show_more_below(not message.following)
+
     def action_open(self) -> None:
-        self.conversation.focus()
         self.conversation.action_open()
+        self.conversation.focus()
 
     def action_open_all(self) -> None:
         self.conversation.open_all()
@@ -423,7 +417,7 @@ class SessionApp(App[int]):
             self.status.show(status)
             self.panel.show(status)
             self.prompt.show(status)
-            self.notifier.title(f"{TITLES[status.state]}{Path.cwd().name}")
+            self.notifier.show_state(status.state, Path.cwd().name)
 
     def _post_event(self, event: Event) -> None:
         """Queue an event; called in the session's threads."""

@@ -122,6 +122,8 @@ class ApprovalScreen(ModalScreen[Answer]):
         detail, named = approval.detail or "\n".join(approval.parts), approval.subject
         if approval.kind == "command":  # a command is shown in full, regardless of its length
             detail, named = "\n\n".join(filter(None, (named, detail))), ""
+        elif approval.kind == "network":  # the hosts are shown in full, after the commands that reach them
+            detail, named = "\n\n".join(filter(None, (detail, f"Reachable hosts:\n{named}"))), ""
         if len(self._rules) > LONG_RULES:
             detail = f"{detail}\n\nA yes for the session or the project allows: {self._rules}"
         with Vertical(id="question"):
@@ -133,7 +135,7 @@ class ApprovalScreen(ModalScreen[Answer]):
                 with VerticalScroll(id="message"):
                     yield Static(escape_invisible(approval.message), markup=False, id="text")
                 yield Entry(lambda _: False)
-                yield Static("esc keeps this message, ctrl-g opens your editor", id="editing")
+                yield Static("esc: back with your changes · ctrl-g: your editor", id="editing")
             if detail:
                 yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):

@@ -60,6 +60,8 @@ class ChoiceScreen(ModalScreen[int | None]):
         self._clock = clock
         self._quiet = clock()
         """When the options were shown, or the time of the last key that was too early."""
+        self._is_shown = False
+        """Whether the options are shown."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choice"):
@@ -85,13 +87,19 @@ class ChoiceScreen(ModalScreen[int | None]):
         )
         listed.highlighted = 0
         self.query_one("#keys", Static).update("up, down, enter chooses · esc decides later")
-        self._quiet = self._clock()
+        self._quiet, self._is_shown = self._clock(), True
+
+    def is_early(self) -> bool:
+        """Return whether text and Enter are for the prompt, because the user typed them before seeing the options."""
+        return not self._is_shown or self._is_in_grace()
+
+    def _is_in_grace(self) -> bool:
+        return self._clock() - self._quiet < approval_screen.GRACE
 
     def on_key(self, event: events.Key) -> None:
         """Ignore keys that come too early, since the user was typing something else."""
-        now = self._clock()
-        if now - self._quiet < approval_screen.GRACE:
-            self._quiet = now
+        if self._is_in_grace():
+            self._quiet = self._clock()
             event.prevent_default()
             event.stop()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.run_state.progress_event import LIVE_DETAILS
 from agent.session import session_events
+from agent.tui.dialogs import MODELS_LATER, PRICE_LATER
 from agent.tui.widgets.conversation_items import Line, ModelText, Phase, UserMessage
 from agent.tui.widgets.outcome_items import end_lines, stop_line
 from agent.tui.widgets.restored_run import CLOSING, SHOWN, repeats_user_message, run_items, step_item
@@ -58,6 +59,9 @@ class SessionDisplay(Protocol):
     def fill_prompt(self, words: str) -> None: ...
 
     def action_leave(self) -> None: ...
+
+    @property
+    def has_input(self) -> bool: ...
 
     def exit(self, result: int) -> None: ...
 
@@ -170,9 +174,19 @@ def _run_request(display: SessionDisplay, session: Session, request: session_eve
             display.dialogs.help(session)
         case "runs":
             display.dialogs.runs(session)
+        case "models" | "price" if _is_busy(display, session, request.at_start):
+            later = MODELS_LATER if request.what == "models" else PRICE_LATER.format(model=request.model)
+            display.put(ModelText(later, "notice"))
         case "models":
             display.dialogs.models(session)
         case "price":
             display.dialogs.price(session, request.model, words)
         case "quit":
             display.action_leave()
+
+
+def _is_busy(display: SessionDisplay, session: Session, at_start: bool) -> bool:
+    """Return whether a choice would interrupt the user's input, another question or, at the start, a turn."""
+    status = session.status
+    is_working = status.state in ("working", "asking") or bool(status.queued)
+    return display.has_input or display.dialogs.is_asking or (at_start and is_working)

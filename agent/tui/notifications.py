@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from aci.observation.untrusted_text import one_line
+from agent.session.session_status import State
 from agent.tui.terminal_sequences import UNSUPPORTED_TERMINALS, Write, osc
 
 Method = Literal["off", "bell", "osc9", "osc777"]
@@ -35,6 +36,13 @@ KNOWN: tuple[tuple[str, str, Method], ...] = (
 )
 """Environment variables that identify a terminal, the prefixes of their values, and the notification that the terminal
 supports."""
+TITLES: dict[State, str] = {
+    "idle": "swe-agent: ",
+    "working": "… swe-agent: ",
+    "asking": "? swe-agent: ",
+    "paused": "swe-agent, stopped: ",
+}
+"""Prefix of the terminal's title, before the repository's name."""
 PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
@@ -90,6 +98,10 @@ class Notifier:
         away = worked if self._focused is None else not self._focused
         if away and (sequence := notification_sequence(words, self._way, self._environment)):
             self._write(sequence)
+
+    def show_state(self, state: State, repository: str) -> None:
+        """Show the session's state in the terminal's title."""
+        self.title(f"{TITLES[state]}{repository}")
 
     def title(self, words: str) -> None:
         """Set the title of the terminal's window or tab; `restore` resets it."""

@@ -6,7 +6,10 @@ are not handled. So output that cannot be written is dropped, and the app is not
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
@@ -52,3 +55,11 @@ def safe_stderr(lost: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         sys.__stderr__ = before  # type: ignore[misc]
+
+
+def call_on_signals(end: Callable[[], None]) -> None:
+    """Call `end` in the running event loop when the terminal closes or the process is terminated."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, end)

@@ -9,10 +9,12 @@ something else without arguments.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
 from trajectories.errors import UsageError
+from agent.config.close_names import did_you_mean
 from trajectories.plugins import names
 
 PACKAGE = "agent.session.commands"
@@ -53,11 +55,13 @@ def check_single(words: str) -> None:
         raise UsageError(f"/{name} only affects later requests, and --print has none.", "Use it in a session.")
 
 
-def find(name: str) -> Any:
-    """Return the module of a command. Raises UsageError if the command is unknown."""
+def find(name: str, custom: Iterable[str] = ()) -> Any:
+    """Return the module of a command. Raises UsageError for an unknown command, which suggests a similar one, also of
+    the `custom` commands."""
     known = names(PACKAGE)
     if name not in known:
-        raise UsageError(f"There is no command /{name}.", "`/help` lists them.")
+        question = did_you_mean(f"/{name}", [f"/{each}" for each in (*known, *custom)])
+        raise UsageError(f"There is no command /{name}. {question}".strip(), "`/help` lists all commands.")
     return import_module(known[name])
 
 

@@ -20,7 +20,7 @@ GROUP = "session"
 
 def run(session: Session, words: str) -> None:
     if words:
-        command = commands.find(name := words.removeprefix("/"))
+        command = commands.find(name := words.removeprefix("/"), session.custom_commands)
         what = (command.__doc__ or "").strip().partition("\n")[0]
         session.show(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
         return

@@ -21,7 +21,7 @@ from textual.strip import Strip
 
 from agent.tui.rendering.line_renderer import NAMES, PLAIN, LineRenderer, blank, can_unicode
 from agent.tui.rendering.redraw_pace import Pace
-from agent.tui.widgets.conversation_items import Item
+from agent.tui.widgets.conversation_items import Item, UserMessage
 from agent.tui.widgets.empty_conversation import hint_lines
 from agent.tui.widgets.line_cache import LineCache
 from agent.tui.widgets.streaming_item import LiveItem, Secrets, no_secrets
@@ -215,7 +215,10 @@ class Conversation(ScrollView, can_focus=True):
         thumb = (self.size.width, seen, round(at * scale), round((at + seen) * scale), self._following)
         if thumb == self._thumb:
             return
+        was_following = not self._thumb or bool(self._thumb[-1])
         self._thumb = thumb
+        if self._following != was_following:
+            self.post_message(self.FollowingChanged(self._following))
         self.virtual_size = Size(self.scrollable_content_region.width, heights.total)
         self.set_reactive(ScrollView.scroll_y, float(at))
         self.set_reactive(ScrollView.scroll_target_y, float(at))
@@ -282,12 +285,28 @@ class Conversation(ScrollView, can_focus=True):
             self.post_message(self.Left())
 
     def action_open(self) -> None:
-        """Open or close the item at the cursor, or the last one."""
-        if self.cursor is None:
-            self.cursor = next((n for n in reversed(range(len(self.items))) if self.items[n].opens), None)
+        """Open or close an item: the one at the cursor if the conversation has the focus, else the last visible one, or
+        the newest one of the current turn."""
+        if self.cursor is None or self.screen.focused is not self:
+            self.cursor = self._last_visible_item()
         if self.cursor is not None:
-            self._line_cache.open(self.cursor, not self._line_cache.is_open(self.cursor))
-            self._show_item(self.cursor)
+            self._toggle(self.cursor)
+
+    def _toggle(self, number: int) -> None:
+        self._line_cache.open(number, not self._line_cache.is_open(number))
+        self._show_item(number)
+
+    def _last_visible_item(self) -> int | None:
+        """Return the last visible item that can be opened, or else the newest one of the current turn."""
+        items = self._line_cache.items
+        page = self._page or self._filled()
+        visible = {self._line_cache.item_of(block) for block, _, strip in page if strip.text.strip()}
+        turn = max((number for number, item in enumerate(items) if isinstance(item, UserMessage)), default=0)
+        for candidates in (sorted(visible, reverse=True), range(len(items) - 1, turn - 1, -1)):
+            for number in candidates:
+                if items[number].opens:
+                    return number
+        return None
 
     def open_all(self) -> None:
         """Open or close all items."""
@@ -299,9 +318,13 @@ class Conversation(ScrollView, can_focus=True):
         self._redraw()
 
     def _show_item(self, number: int) -> None:
-        """Scroll to an item, or to its start if it does not fit on the screen."""
+        """Scroll to an item, or to its start if it does not fit on the screen; keep following the end if the item fits
+        above it."""
         begin, end = self._line_cache.span(number)
         height = self.scrollable_content_region.height
+        if self._following and self._fits_above_end(begin, height):
+            self._redraw()
+            return
         seen = {block for block, _, _ in self._page or ()}
         if not {begin, end - 1} <= seen:
             self._top, self._following = (begin, 0), False
@@ -314,13 +337,29 @@ class Conversation(ScrollView, can_focus=True):
                 self.scroll_lines(-(height // 3))
         self._redraw()
 
+    def _fits_above_end(self, block: int, height: int) -> bool:
+        """Return whether the lines from a block to the end fit on the screen."""
+        lines = 0
+        for number in range(block, len(self._line_cache)):
+            lines += len(self._line_cache.lines(number))
+            if lines > height:
+                return False
+        return True
+
     def on_click(self, event: events.Click) -> None:
         """Open or close the item that was clicked."""
         if self._page and 0 <= event.y < len(self._page) and not self.text_selection:
             number = self._line_cache.item_of(self._page[event.y][0])
             if self._line_cache.items[number].opens:
                 self.cursor = number
-                self.action_open()
+                self._toggle(number)
+
+    class FollowingChanged(Message):
+        """Posted when the view starts or stops following the end, because the user scrolled."""
+
+        def __init__(self, following: bool) -> None:
+            super().__init__()
+            self.following = following
 
     class Left(Message):
         """Posted when the focus should return to the prompt."""

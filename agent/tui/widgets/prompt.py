@@ -15,7 +15,7 @@ from aci.observation.untrusted_text import one_line
 from agent.session.session_status import Status
 from agent.tui.widgets.completion_list import Complete, Completions
 from agent.tui.widgets.history_search import History, HistorySearch, MemoryHistory
-from agent.tui.widgets.prompt_hints import LEAVE, placeholder, queue_text
+from agent.tui.widgets.prompt_hints import LEAVE, more_below_text, placeholder, queue_text
 from agent.tui.widgets.text_input import Entry
 
 MARGIN = 5
@@ -33,6 +33,7 @@ class Prompt(Vertical):
         #queued, #hint { display: none; height: auto; padding: 0 1; color: $text-muted; }
         #queued.-some, #hint.-some { display: block; }
         #line { height: auto; padding: 0 1; border-top: solid $primary; border-bottom: solid $primary; }
+        #line { border-title-align: right; border-title-color: $text-warning; border-title-background: $background; }
         #mark { width: 2; height: 1; color: $primary; text-style: bold; }
         &.-plan #line { border-top: solid $warning; border-bottom: solid $warning; }
         &.-plan #mark { color: $warning; }
@@ -78,7 +79,7 @@ class Prompt(Vertical):
         self._history_search = HistorySearch(history or MemoryHistory())
         self._complete = complete
         self._status: Status | None = None
-        self._leaving = False
+        self._leaving = self._is_more_below = False
         self._offered = ("", 0)
         """The text and cursor position to which the shown completions belong."""
         self._settled = ""
@@ -129,6 +130,13 @@ class Prompt(Vertical):
     def show_hint(self, words: str) -> None:
         """Show a hint until the next key."""
         self._set_line("#hint", words)
+
+    def show_more_below(self, is_more: bool) -> None:
+        """Show, on the border above the text, whether the end of the conversation is below the screen."""
+        self._is_more_below = is_more
+        text = more_below_text(bool(self.entry.text)) if is_more else ""
+        if (line := self.query_one("#line")).border_title != text:
+            line.border_title = text
 
     def take(self, history: History, complete: Complete) -> None:
         """Use the history and completions of an opened session."""
@@ -243,6 +251,7 @@ class Prompt(Vertical):
         event.stop()
         text = self.entry.text
         self.set_class(text.startswith("!"), "-shell")
+        self.show_more_below(self._is_more_below)
         if text != self._settled:
             self._settled = ""
             self._offer()

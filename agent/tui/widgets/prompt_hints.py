@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.session.session_status import Status
+from agent.tui.rendering.line_renderer import can_unicode
 
 LEAVE = "ctrl-c again ends the session"
+MORE_BELOW = "{arrow}more below, {key} jumps there"
 WAITING = 3
 """Maximum number of queued requests that are shown."""
 
@@ -32,6 +34,11 @@ def placeholder(status: Status | None, width: int) -> str:
     else:
         words = PLAN if status.mode == "plan" else BUILD
     return next((text for text in words if len(text) < width), words[-1])
+
+
+def more_below_text(has_text: bool) -> str:
+    """Return the mark for a conversation whose end is not visible."""
+    return MORE_BELOW.format(arrow="↓ " if can_unicode() else "", key="ctrl-end" if has_text else "end")
 
 
 def queue_text(queued: Sequence[str]) -> str:

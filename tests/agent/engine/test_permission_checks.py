@@ -268,7 +268,7 @@ def test_tool_without_metadata_needs_approval(bench) -> None:
     assert approvals[0].title == "Run the tool view on this machine?"
 
 
-def test_set_up_approval_lists_image_commands_and_hosts(bench) -> None:
+def test_set_up_approval_lists_image_and_commands_beside_hosts(bench) -> None:
     bench.begin(line("x"))
     engine = bench.engine()
     approvals: list[Approval] = []
@@ -279,7 +279,7 @@ def test_set_up_approval_lists_image_commands_and_hosts(bench) -> None:
     engine.close()
     (approval,) = approvals
     assert (approval.kind, approval.subject) == ("network", "pypi.org\nexample.org")
-    assert all(part in approval.detail for part in ("python:3.12", "pip install -e .", "example.org"))
+    assert approval.detail == "In python:3.12:\npip install -e ."
 
 
 def test_set_up_without_isolation_needs_the_yes_of_a_user(bench) -> None:

@@ -65,9 +65,12 @@ def test_refused_changes_stay_with_session(session) -> None:
 def test_paths_select_changes(session) -> None:
     session.begin()
     session.change_files({"b.txt": b"B\n", "dir/c.txt": b"C\n"})
-    assert "your files have all changes of the session in nowhere." in session.say("/apply nowhere")
+    with pytest.raises(UsageError, match=r"There is no nowhere or a\.txt among the session's changes\."):
+        session.say("/apply nowhere b.txt a.txt")
+    assert session.questions == []
     session.say(f"/apply {session.root}/dir/")
     assert (session.file("b.txt").read_bytes(), session.file("dir/c.txt").read_bytes()) == (b"b\n", b"C\n")
+    assert "your files have all changes of the session in dir." in session.say("/apply dir")
 
 
 def test_users_edits_before_and_during_question_are_kept(session) -> None:

@@ -73,7 +73,7 @@ def test_text_of_a_command_is_put_into_the_prompt(talk) -> None:  # type: ignore
     assert talk.all(TurnStarted) == []
     assert REPOSITORY_FOLDER in talk.messages[-1]
     talk.session.say("/chang")
-    assert talk.messages[-1].startswith("There is no command /chang.")
+    assert talk.messages[-1].startswith("There is no command /chang. Did you mean `/changelog`?")
 
 
 def run_single(root: Path, state: Path, request: str, reply: str) -> tuple[int, list[str]]:

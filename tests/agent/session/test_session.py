@@ -11,8 +11,10 @@ from agent.config.settings import NOWHERE, Settings
 from agent.engine.branch import INTERRUPTED, STOPPED
 from agent.run_state.run_ownership import register
 from agent.session import session_events
+from agent.session.error_messages import error_event
 from agent.session.session_start import session_settings
 from tests.agent.session.scripted_session import PATIENCE, calls, says
+from trajectories.errors import WorkspaceError
 from trajectories.journal import read
 from trajectories.records import Note
 
@@ -167,6 +169,15 @@ def test_resumed_run_has_chosen_strategy(talk):
     assert resumed.session.next_strategy == "react"
 
 
+def test_mode_build_leaves_strategy_that_is_not_offered(talk):
+    talk = talk([says("Yes.")])
+    talk.session.strategy = "proposed-patch"  # as of a resumed run of `swe-agent prove`
+    talk.say("/mode plan").say("/mode build")
+    assert talk.session.next_strategy == "build"
+    talk.say("/strategy react").say("/mode plan").say("/mode build")
+    assert talk.session.next_strategy == "react"
+
+
 @pytest.mark.slow
 def test_run_without_model_is_resumed_with_configured_model(talk):
     resumed = resume_run(talk, talk([]).say("f returns 2").say("!echo hi"))
@@ -190,6 +201,44 @@ def test_interrupted_manual_command_is_not_repeated(talk):
     second.session.go_on()
     second.wait_until_idle()
     assert not second.all(session_events.TurnStarted)
+
+
+def test_interrupted_manual_command_keeps_its_output(talk):
+    talk = talk([says("Yes.")])
+    shown = Flag()
+    talk.hooks.append(
+        lambda event: (
+            isinstance(event, session_events.ProgressReported)
+            and event.happening.kind == "output"
+            and "two" in event.happening.text
+            and shown.set()
+        )
+    )
+    talk.session.say("!echo new > new.txt; echo zero; echo one; echo two; sleep 300")
+    assert shown.wait(PATIENCE)
+    talk.session.interrupt()
+    result = talk.wait_for_event(session_events.TurnEnded).result
+    (recorded,) = talk.all(session_events.StepRecorded)
+    assert recorded.step.observations[0].text == f"{STOPPED}\none\ntwo"
+    assert [file.path for file in talk.session.status.files] == ["new.txt"]
+    assert (result.exit.kind, result.exit.code) == ("interrupted", 130)
+    assert f"{result.exit.message} {result.exit.fix}" == (
+        "The command was stopped before its end. Enter it again to repeat it."
+    )
+    assert talk.wait_until_idle().session.state == "idle"
+    assert "new" in talk.say("!cat new.txt").all(session_events.StepRecorded)[-1].step.observations[0].text
+
+
+@pytest.mark.parametrize(
+    ("fix", "shown"),
+    [
+        ("`swe-agent resume` continues in a new workspace.", "`/resume` continues in a new workspace."),
+        ("Continue with `swe-agent resume 20260101-fox`.", "Continue with `/resume`."),
+        ("`swe-agent resume /a/run` continues a copy.", "`swe-agent resume /a/run` continues a copy."),
+    ],
+)
+def test_error_names_command_of_session(fix, shown):
+    assert error_event(WorkspaceError("The disk is full.", fix)).text == f"The disk is full. {shown}"
 
 
 @pytest.mark.parametrize("by_hand", ["!sleep 300", "/test"])
@@ -372,7 +421,9 @@ def test_error_does_not_end_session(talk):
 def test_unknown_command_is_reported_but_path_is_prompt(talk):
     talk = talk([says("It is a path.")], mode="plan")
     talk.say("/nope")
-    assert talk.messages[-1] == "There is no command /nope. `/help` lists them."
+    assert talk.messages[-1] == "There is no command /nope. `/help` lists all commands."
+    talk.say("/comit")
+    assert talk.messages[-1] == "There is no command /comit. Did you mean `/commit`? `/help` lists all commands."
     talk.say("/etc/hosts is broken")
     assert talk.replies == ["It is a path."]
 

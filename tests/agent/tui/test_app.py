@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
-from agent.session.session_events import TurnEnded
+from agent.session import model_choice
+from agent.session.session_events import FrontEndRequested, TurnEnded
+from agent.tui import approval_screen
+from agent.tui.choice_screen import ChoiceScreen
+from agent.tui.widgets.conversation_items import ModelText
 from agent.tui.widgets.prompt import Prompt
 from tests.agent.tui.recorded_sessions import (
     RECORDED_SESSIONS,
@@ -108,6 +114,117 @@ def test_answer_is_not_repeated_when_next_turn_has_started(tmp_path: Path) -> No
         assert "All is done." not in shown
 
     run_recorded_app(tmp_path, interact, recorded=RecordedSession(THREE_STEPS))
+
+
+def lines_of(app: RecordedApp) -> list[str]:
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+
+def test_mark_shows_that_end_is_not_visible(tmp_path: Path) -> None:
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        def marked() -> list[str]:
+            return [line for line in lines_of(app) if "more below" in line]
+
+        assert not marked()
+        await pilot.press("pageup")
+        await pilot.pause()
+        assert "↓ more below, end jumps there" in marked()[0]
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.conversation.following
+        assert not marked()
+        await pilot.press("pageup", "x", "home", "end", "y")
+        await pilot.pause()
+        assert app.prompt.entry.text == "xy"
+        assert not app.conversation.following
+        assert "ctrl-end jumps there" in marked()[0]
+        await pilot.press("ctrl+end")
+        await pilot.pause()
+        assert app.conversation.following
+        assert not marked()
+
+    recorded = RecordedSession(RECORDED_SESSIONS["long"].events * 20, RECORDED_SESSIONS["long"].status)
+    run_recorded_app(tmp_path, interact, recorded=recorded)
+
+
+@pytest.mark.parametrize("key", ["enter", "ctrl+s"])
+def test_sending_prompt_jumps_to_end(tmp_path: Path, key: str) -> None:
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        app.session.say = lambda words: None  # type: ignore[union-attr, method-assign]
+        app.session.steer = lambda words: True  # type: ignore[union-attr, method-assign]
+        await pilot.press("pageup", "x")
+        assert not app.conversation.following
+        await pilot.press(key)
+        await pilot.pause()
+        assert app.conversation.following
+
+    recorded = RecordedSession(RECORDED_SESSIONS["long"].events * 20, RECORDED_SESSIONS["long"].status)
+    run_recorded_app(tmp_path, interact, recorded=recorded)
+
+
+PRICE = FrontEndRequested("price", "No price is known.", "openai/mine", at_start=True)
+LATER = "No price is known for openai/mine; `/model openai/mine` asks whether it costs anything."
+
+
+@pytest.mark.parametrize("how", ["keys", "enter", "paste"])
+@pytest.mark.parametrize("request_", [PRICE, FrontEndRequested("models", at_start=True)], ids=["price", "models"])
+def test_early_input_closes_choice_and_goes_to_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, request_: FrontEndRequested
+) -> None:
+    monkeypatch.setattr(approval_screen, "GRACE", 60.0)
+    monkeypatch.setattr(model_choice, "find_offers", list)
+    answers: list[object] = []
+    monkeypatch.setattr(model_choice, "accept_offer", lambda *words: answers.append(words))
+    monkeypatch.setattr(model_choice, "accept_price", lambda *words, is_free: answers.append(words))
+
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        app._show_event(request_)
+        await pilot.pause()
+        assert isinstance(app.screen, ChoiceScreen)
+        if how == "paste":
+            app.post_message(events.Paste("fix it"))
+            await pilot.pause()
+        else:
+            await pilot.press(*(["enter"] if how == "enter" else ["f", "i", "x", "space", "i", "t"]))
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert app.prompt.entry.text == ("" if how == "enter" else "fix it")
+        assert "/model" in app.conversation.items[-1].text  # type: ignore[attr-defined]
+
+    run_recorded_app(tmp_path, interact, recorded=RECORDED_SESSIONS["empty"])
+    assert answers == []
+
+
+@pytest.mark.parametrize("state", ["typing", "early", "working", "queued", "asking"])
+def test_choice_does_not_open_over_input_or_turn(tmp_path: Path, state: str) -> None:
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        session: Any = app.session
+        if state == "typing":
+            app.prompt.put("fix")
+        elif state == "early":
+            app._early.append("fix it")
+        elif state == "queued":
+            session.status = replace(session.status, queued=("fix it",))
+        else:
+            session.status = replace(session.status, state=state)
+        app._show_event(PRICE)
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert app.conversation.items == [ModelText(LATER, "notice")]
+
+    run_recorded_app(tmp_path, interact, recorded=RECORDED_SESSIONS["empty"])
+
+
+def test_choice_that_user_requests_opens_during_command(tmp_path: Path) -> None:
+    async def interact(app: RecordedApp, pilot: Pilot[Any]) -> None:
+        session: Any = app.session
+        session.status = replace(session.status, state="working")  # /model is still running
+        app._show_event(replace(PRICE, at_start=False))
+        await pilot.pause()
+        assert isinstance(app.screen, ChoiceScreen)
+
+    run_recorded_app(tmp_path, interact, recorded=RECORDED_SESSIONS["empty"])
 
 
 def test_panel_hides_on_narrow_screen_and_returns(tmp_path: Path) -> None:

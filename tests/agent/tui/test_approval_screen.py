@@ -143,6 +143,20 @@ def test_screen_shows_proposed_rules_and_plain_text() -> None:
     assert "s and a allow from now on: git push **" in output
 
 
+def test_hosts_are_shown_once_and_after_commands() -> None:
+    hosts = [f"host{number}.example.org" for number in range(6)]
+    app = ApprovalApp(
+        Approval("network", "Set up the tests?", "\n".join(hosts), "In python:3.13:\npip install x", always=("*",))
+    )
+
+    async def interact(pilot: Pilot[Any]) -> str:
+        return screen_text(app)
+
+    output = run_app(app, interact, (100, 40))
+    assert all(output.count(host) == 1 for host in hosts)
+    assert output.index("pip install x") < output.index("Reachable hosts:") < output.index(hosts[0])
+
+
 def test_escape_sequences_are_shown_as_text() -> None:
     app = ApprovalApp(Approval("command", "Run \x1b[2Jthis?", "ls \x1b]0;x\x07", "because\x1b[1m [b]it"))
 
@@ -207,6 +221,17 @@ COMMIT = Approval("commit", "Commit 1 file on main as Ada?", "a.py", PARTS[0], m
 )
 def test_message_is_edited_in_screen(keys: str, answer: Answer) -> None:
     assert answer_after_keys(COMMIT, *keys.split()) == answer
+
+
+def test_editing_shows_how_to_leave() -> None:
+    app = ApprovalApp(COMMIT)
+
+    async def interact(pilot: Pilot[Any]) -> str:
+        app.wait()
+        await pilot.press("e")
+        return screen_text(app)
+
+    assert "esc: back with your changes · ctrl-g: your editor" in run_app(app, interact)
 
 
 def test_message_is_edited_in_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

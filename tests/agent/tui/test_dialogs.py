@@ -40,6 +40,24 @@ class DialogApp(App[None]):
         self.dialogs.ask(cast(Session, self.session), APPLY)
 
 
+def test_question_closes_choice_first(monkeypatch: Any) -> None:
+    monkeypatch.setattr(approval_screen, "GRACE", 0.0)
+    app = DialogApp()
+
+    async def interact(pilot: Pilot[Any]) -> int:
+        app.dialogs.price(cast(Session, app.session), "openai/mine", "No price is known.")
+        await pilot.pause()
+        app.show_approval()
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await pilot.pause()
+        return len(app.screen_stack)
+
+    assert run_app(app, interact) == 1
+    assert app.session.received == [(APPLY.id, Answer(False))]
+
+
 def test_answer_goes_to_session(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = DialogApp()

@@ -147,6 +147,47 @@ def test_view_follows_end_until_user_scrolls() -> None:
     run_conversation(interact)
 
 
+def test_open_action_without_focus_toggles_last_visible_step() -> None:
+    async def interact(app: ConversationApp) -> None:
+        conversation = app.conversation
+        conversation.add(*(step(number, output=f"seen\nhidden {number}") for number in range(50)))
+        app.lines()
+        conversation.action_open()
+        assert "hidden 49" in app.text()
+        conversation.add(*(step(number, output=f"seen\nhidden {number}") for number in range(50, 100)))
+        assert "Thought 99." in app.text(), "the opened step fits on the screen, so the view follows"
+        app.set_focus(None)
+        conversation.action_open()
+        assert "hidden 99" in app.text()
+        conversation.page(-1)
+        conversation.page(-1)
+        last = [line for line in app.lines() if "Thought" in line][-1].split()[1].rstrip(".")
+        conversation.action_open()
+        assert f"hidden {last}" in app.text()
+        assert not conversation.following
+
+    run_conversation(interact)
+
+
+def test_open_action_takes_newest_step_of_turn_if_none_is_visible() -> None:
+    async def interact(app: ConversationApp) -> None:
+        conversation = app.conversation
+        conversation.add(step(1, output="seen\nhidden 1"), UserMessage("Next."), step(2, output="seen\nhidden 2"))
+        conversation.add(Line("\n".join(f"line {number}" for number in range(100))))
+        app.lines()
+        conversation.action_open()
+        assert "hidden 2" in app.text()
+        conversation.add(UserMessage("Again."), Line("\n".join(f"line {number}" for number in range(100))))
+        conversation.action_end()
+        app.lines()
+        before = app.lines()
+        app.set_focus(None)
+        conversation.action_open()
+        assert app.lines() == before, "the current turn has no step"
+
+    run_conversation(interact)
+
+
 @pytest.mark.parametrize("lines", [1, 3, 20])
 def test_scrolling_up_and_down_returns_to_same_place(lines: int) -> None:
     async def interact(app: ConversationApp) -> None:
