@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from trajectories.errors import UsageError
 from agent.config.close_names import did_you_mean
+from trajectories.errors import UsageError
 from trajectories.plugins import names
 
 PACKAGE = "agent.session.commands"
