@@ -32,8 +32,8 @@ LOW = 24
 """Minimum number of screen rows for showing the paths; smaller screens hide them to leave room for the diff."""
 LONG_RULES = 120
 """Maximum number of characters of rules that are shown outside the scrolling detail; longer rules scroll with it."""
-SHORT, WIDE = 30, 80
-"""Screens with fewer rows than `SHORT` and at least `WIDE` columns show the choices in two columns."""
+WIDE = 80
+"""Minimum number of screen columns for showing the choices in two columns, which leaves more rows to the detail."""
 FRAME = 3
 """Number of rows of the border, and of the status line below it."""
 SHOWN_LINES = 4
@@ -79,15 +79,14 @@ class ApprovalScreen(ModalScreen[Answer]):
         .aside { max-height: 4; color: $text-muted; }
         Choice:hover { background: $block-hover-background; }
         #reason, #reason:focus { display: none; height: 1; border: none; padding: 0; background: $panel; }
-        &.-reasoning #choices { display: none; }
+        &.-reasoning #choices, &.-reasoning .aside { display: none; }
         &.-reasoning #reason, &.-reasoning #reason:focus { display: block; }
         Entry, Entry:focus { display: none; background: $panel; max-height: 12; }
         #editing { display: none; color: $text-muted; margin-top: 1; }
-        &.-editing #detail, &.-editing #choices, &.-editing #message { display: none; }
+        &.-editing #detail, &.-editing #choices, &.-editing .aside, &.-editing #message { display: none; }
         &.-editing Entry, &.-editing Entry:focus, &.-editing #editing { display: block; }
         &.-low #choices { margin-top: 0; }
         &.-columns #choices { layout: grid; grid-size: 2; grid-rows: auto; grid-gutter: 0 1; }
-        &.-columns .aside { column-span: 2; }
         &.-low #subject.-in-diff { display: none; }
         &.-low #message { max-height: 3; }
     }
@@ -140,6 +139,7 @@ class ApprovalScreen(ModalScreen[Answer]):
                 yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):
                 yield from self._choices()
+            yield from self._aside()
             yield Input(placeholder="Why not? Enter sends, esc goes back", id="reason", compact=True)
 
     def _choices(self) -> ComposeResult:
@@ -153,6 +153,9 @@ class ApprovalScreen(ModalScreen[Answer]):
             yield ChoiceLine("e", "edit the message", "edit")
         yield ChoiceLine("n", "no; esc too, twice stops the turn", "no")
         yield ChoiceLine("r", "no, and say why", "reason")
+
+    def _aside(self) -> ComposeResult:
+        """Yield what a yes allows from now on, or why it holds only once."""
         if self._rules:
             rules = self._rules if len(self._rules) <= LONG_RULES else "the rules listed above"
             yield Static(f"s and a allow from now on: {rules}", classes="aside", markup=False)
@@ -168,7 +171,7 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def on_resize(self) -> None:
         self.set_class(self.size.height < LOW, "-low")
-        self.set_class(self.size.height < SHORT and self.size.width >= WIDE, "-columns")
+        self.set_class(self.size.width >= WIDE, "-columns")
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:

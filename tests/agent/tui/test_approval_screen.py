@@ -96,7 +96,7 @@ def test_approval_for_one_use_shows_reason() -> None:
     async def interact(pilot: Pilot[Any]) -> list[str]:
         app.wait()
         await pilot.press("s", "a")
-        return [str(each.content) for each in app.screen.query("#choices Static").results(Static)] + app.answers
+        return [str(each.content) for each in app.screen.query("#choices Static, .aside").results(Static)] + app.answers
 
     assert run_app(app, interact) == [
         "y  yes, once",
@@ -264,6 +264,16 @@ def test_question_about_commit_is_visible_as_whole(size: tuple[int, int]) -> Non
         return [str(each.id) for each in widgets if not each.size or not visible.contains_region(each.region)]
 
     assert run_app(app, interact, size) == (["subject"] if size[1] < LOW else [])
+
+
+@pytest.mark.parametrize(("size", "columns"), [((60, 40), 1), ((80, 24), 2), ((120, 40), 2)])
+def test_choices_use_two_columns_on_wide_screens(size: tuple[int, int], columns: int) -> None:
+    app = ApprovalApp(COMMIT)
+
+    async def interact(pilot: Pilot[Any]) -> int:
+        return len({each.region.x for each in app.screen.query(ChoiceLine)})
+
+    assert run_app(app, interact, size) == columns
 
 
 # Hunks

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.tui import approval_screen
 from tests.agent.tui.recorded_sessions import RECORDED_SESSIONS, RecordedApp, wait_until_idle, write_runs
 
 pytestmark = pytest.mark.slow
@@ -25,7 +26,8 @@ ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UT
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give all machines the same terminal."""
+    """Give all machines the same terminal, and make them answer keys regardless of their speed."""
+    monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
