@@ -320,12 +320,18 @@ def _usable_key(daemon: Daemon, plan: Plan, start: str, options: WorkspaceOption
     except ImageNotFound:
         is_reusable = plan.language == "python" and plan.source == OWN_FILES
         for known in list_environments(daemon) if is_reusable else ():
-            made = read_object(_used(known.key))
-            if made.get("setup") == setup and options.repository.is_ancestor(
-                made.get("commit", ""), options.base.commit
-            ):
+            if is_made_from(_used(known.key), setup, options):
                 return known.key
     return own
+
+
+def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
+    """Return whether an environment was made, by its record, with this set-up from a commit in the base's history."""
+    from aci.history.git_log import GitLog
+
+    made = read_object(record)
+    commit = str(made.get("commit", ""))
+    return made.get("setup") == setup and GitLog(options.repository.git_dir).is_ancestor(commit, options.base.commit)
 
 
 def read_object(file: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs, read_object
+from aci.environments.environment import TreeFiles, as_committed, is_made_from, plan_for, plan_inputs
 from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
@@ -162,11 +162,8 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
     if plan.source != OWN_FILES or (own / READY).exists():
         return own
     setup = _setup_key(plan, options, settings, kind)
-    for folder in _last_used(own.parent):
-        made = read_object(folder / READY)
-        if made.get("setup") == setup and options.repository.is_ancestor(made.get("commit", ""), options.base.commit):
-            return folder
-    return own
+    same = (folder for folder in _last_used(own.parent) if is_made_from(folder / READY, setup, options))
+    return next(same, own)
 
 
 def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str = "sandbox") -> Path:

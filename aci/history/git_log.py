@@ -110,6 +110,15 @@ class GitLog:
         except (GitFailed, IndexError):
             return None
 
+    def is_ancestor(self, commit: str, later: str) -> bool:
+        """Return whether `later` is `commit` or has it in its history; false if one of them does not exist."""
+        if not _ID.fullmatch(commit) or not _ID.fullmatch(later):
+            return False
+        try:
+            return decode(self._git("merge-base", commit, later)).strip() == commit
+        except GitFailed:  # one is missing, or they have no common history
+            return False
+
     def first_present(self, commits: Sequence[str]) -> str | None:
         """Return the first of these commits that exists in the repository."""
         if not commits:

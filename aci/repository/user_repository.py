@@ -153,12 +153,6 @@ class Repository:
         version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
         return version.group() if version else ""
 
-    def is_ancestor(self, commit: object, later: str) -> bool:
-        """Return whether `later` is `commit` or has it in its history; false if one of them does not exist."""
-        if not isinstance(commit, str) or not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
-            return False
-        return decode(self._git("merge-base", commit, later, ok=(0, 1, 128)).strip()) == commit
-
     def configured(self, name: str, *how: str) -> str:
         """Return the value of a git setting, or "" if it is not set."""
         return decode(self._git("config", *how, name, ok=(0, 1)).strip())

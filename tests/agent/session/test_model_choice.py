@@ -114,7 +114,7 @@ def open_talk(talk, tmp_path):
 
 def test_first_session_without_model_offers_one_until_none_is_wanted(talk, tmp_path):
     opened = open_talk(talk, tmp_path)
-    assert opened.wait_for_event(FrontEndRequested) == FrontEndRequested("models", NO_MODEL)
+    assert opened.wait_for_event(FrontEndRequested) == FrontEndRequested("models", NO_MODEL, at_start=True)
     accept_offer(opened.session, None)
     assert opened.messages[-1] == NO_MODEL
     again = open_talk(talk, tmp_path)

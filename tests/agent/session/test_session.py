@@ -420,8 +420,8 @@ def test_error_does_not_end_session(talk):
 
 def test_unknown_command_is_reported_but_path_is_prompt(talk):
     talk = talk([says("It is a path.")], mode="plan")
-    talk.say("/nope")
-    assert talk.messages[-1] == "There is no command /nope. `/help` lists all commands."
+    talk.say("/qqq")
+    assert talk.messages[-1] == "There is no command /qqq. `/help` lists all commands."
     talk.say("/comit")
     assert talk.messages[-1] == "There is no command /comit. Did you mean `/commit`? `/help` lists all commands."
     talk.say("/etc/hosts is broken")
