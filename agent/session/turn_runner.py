@@ -19,7 +19,7 @@ from agent.github.pull_request.publish import solve
 from agent.permissions.approvals import Approval
 from agent.run_state.progress_event import ProgressEvent
 from agent.run_state.run_ownership import run_owner
-from agent.run_state.strategy_traits import is_by_hand, reads_messages
+from agent.run_state.strategy_traits import is_by_hand, offered_strategies, reads_messages
 from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
 from agent.session import applied_changes, session_commit
 from agent.session.error_messages import to_swe_agent_error
@@ -157,10 +157,11 @@ class TurnRunner:
             end_interrupted(engine)
             session.show("The last command was interrupted and is not repeated.", "notice")
         last = next((turn.strategy for turn in reversed(turns) if not is_by_hand(turn.strategy)), session.mode)
+        last = last.replace("_", "-")
         if last in MODES:
             session.mode, session.strategy = last, ""
         elif last != WITHOUT_MODEL:
-            session.mode, session.strategy = "build", last.replace("_", "-")
+            session.mode, session.strategy = "build", last if last in offered_strategies() else ""
 
     def _take_up(self, directory: Path) -> None:
         session = self._session

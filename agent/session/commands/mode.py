@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.run_state.strategy_traits import offered_strategies
 from agent.session.session_events import StatusChanged
 from agent.session.session_start import MODES
 from trajectories.errors import UsageError
@@ -27,6 +26,4 @@ def run(session: Session, words: str) -> None:
         what = f"There is no mode {words!r}" if words else f"The mode is {session.mode}"
         raise UsageError(f"{what}.", "Write /mode build, or /mode plan.")
     session.mode = words
-    if words == "build" and session.strategy not in offered_strategies():  # such as the strategy of a resumed proof
-        session.strategy = ""
     session.hear(StatusChanged())

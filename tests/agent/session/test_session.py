@@ -9,6 +9,7 @@ import pytest
 
 from agent.config.settings import NOWHERE, Settings
 from agent.engine.branch import INTERRUPTED, STOPPED
+from agent.engine.turn_lifecycle import next_turn
 from agent.run_state.run_ownership import register
 from agent.session import session_events
 from agent.session.error_messages import error_event
@@ -16,7 +17,7 @@ from agent.session.session_start import session_settings
 from tests.agent.session.scripted_session import PATIENCE, calls, says
 from trajectories.errors import WorkspaceError
 from trajectories.journal import read
-from trajectories.records import Note
+from trajectories.records import Exit, Note
 
 LOOK = calls("view", path="a.py")
 SLEEP = calls("shell", command="sleep 300", timeout=600)
@@ -169,13 +170,12 @@ def test_resumed_run_has_chosen_strategy(talk):
     assert resumed.session.next_strategy == "react"
 
 
-def test_mode_build_leaves_strategy_that_is_not_offered(talk):
-    talk = talk([says("Yes.")])
-    talk.session.strategy = "proposed-patch"  # as of a resumed run of `swe-agent prove`
-    talk.say("/mode plan").say("/mode build")
-    assert talk.session.next_strategy == "build"
-    talk.say("/strategy react").say("/mode plan").say("/mode build")
-    assert talk.session.next_strategy == "react"
+def test_resumed_proof_continues_in_build_mode(talk):
+    first = talk([says("Yes.")]).say("!echo x > a.txt")
+    next_turn(first.session.engine, "prove it", "proposed-patch", first.settings)
+    first.session.engine.journal.append(Exit("unproven", 6, first.session.engine.run.base.tree))
+    resumed = resume_run(talk, first)
+    assert resumed.session.next_strategy == "build"
 
 
 @pytest.mark.slow
