@@ -159,7 +159,7 @@ def test_process_that_exits_abruptly_is_profiled(workspace: PosixWorkspace) -> N
 
 def test_profiler_hides_its_thread_and_keeps_sitecustomize(make_repo: MakeRepo, open_ws: Any) -> None:
     code = (
-        "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
+        "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(1_000_000)"
     )
     workspace = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
     assert by_name(profile_command(workspace, f"python -c {shlex.quote(code)}"))["in_c"].total > 0

@@ -479,7 +479,7 @@ def test_first_request_is_run_in_new_or_resumed_run(talk):
 def test_unused_session_is_closed(talk):
     talk = talk([])
     talk.session.close()
-    assert isinstance(talk.events[-1], session_events.SessionClosed)
+    assert len(talk.all(session_events.SessionClosed)) == 1
 
 
 def test_message_after_end_of_turn_is_not_recorded(talk):
