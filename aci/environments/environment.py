@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
-from aci.environments.environment_plan import OWN_FILES, EnvironmentOptions, Plan
+from aci.environments.environment_plan import EnvironmentOptions, Plan
 from aci.observation.activity_message import ActivityMessage
 from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
@@ -205,8 +205,7 @@ def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, set
             for each in propose_services(options):
                 options.say(str(each))
             _build(daemon, plan, options, settings, name)
-            made = {"setup": _setup_key(plan, str(start.id), options, settings), "commit": options.base.commit}
-            _used(key).write_text(json.dumps(made), "utf-8")
+            _used(key).write_text(record_of(_setup_key(plan, str(start.id), options, settings), options), "utf-8")
     _used(key).touch()
     return f"{name}:latest"
 
@@ -307,9 +306,9 @@ def _environment_labels(name: str, about: Mapping[str, object]) -> dict[str, str
 def _usable_key(daemon: Daemon, plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
     """Return the key of the environment of the base, or of an existing one of an earlier commit with the same inputs.
 
-    Set-up runs the repository's code (scripts, build backends, tests), which can write anything to the image. So an
-    environment is only used for commits that have the one from which it was built in their history. Other languages
-    than Python compile the repository's code during set-up.
+    Set-up runs the repository's code (build backends, tests), which can write anything to the image. So an environment
+    is only used for commits that continue the line of first parents from the one from which it was built, not for those
+    into which its branch was merged.
     """
     from docker.errors import ImageNotFound
 
@@ -318,8 +317,7 @@ def _usable_key(daemon: Daemon, plan: Plan, start: str, options: WorkspaceOption
     try:
         daemon.client.images.get(f"{NAME}/{own}:latest")
     except ImageNotFound:
-        is_reusable = plan.language == "python" and plan.source == OWN_FILES
-        for known in list_environments(daemon) if is_reusable else ():
+        for known in list_environments(daemon) if plan.serves_later_commits else ():
             if is_made_from(_used(known.key), setup, options):
                 return known.key
     return own
@@ -331,7 +329,14 @@ def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
 
     made = read_object(record)
     commit = str(made.get("commit", ""))
-    return made.get("setup") == setup and GitLog(options.repository.git_dir).is_ancestor(commit, options.base.commit)
+    history = GitLog(options.repository.git_dir)
+    return made.get("setup") == setup and history.is_first_parent(commit, options.base.commit)
+
+
+def record_of(setup: str, options: WorkspaceOptions) -> str:
+    """Return the record of an environment; without a commit if it was made from uncommitted files."""
+    made = {"setup": setup, "commit": "" if options.base.changes else options.base.commit}
+    return json.dumps(made | {"repository": options.repository.name})
 
 
 def read_object(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ HOME = "/opt/swe-agent"
 
 VENV = f"{HOME}/venv"
 OWN_FILES = "the repository's own files"
-"""The source of plans that follow from manifests; their set-up copies no code of the repository."""
+"""The source of plans that follow from manifests."""
 
 
 Files = Mapping[str, bytes]
@@ -83,6 +83,10 @@ class Plan:
     inputs: tuple[str, ...] = ()
     folder: str = ""
     """The folder of the manifests, if it is not the top folder."""
+
+    serves_later_commits: bool = False
+    """Whether the environment is also right for later commits with the same inputs: set-up copies and compiles nothing
+    of the repository."""
 
     instead: Plan | None = None
     """The plan to use if this one cannot be built; None if the settings name this one."""

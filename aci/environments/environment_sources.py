@@ -97,7 +97,7 @@ def _with_own_setup(plan: Plan, files: Files, settings: EnvironmentOptions) -> P
     named = tuple(path for path in files if path in words or f"./{path}" in words)
     commands = (Command(settings.setup, f"{whose} names this set-up"),)
     keep = plan.setup[:1] if plan.paths else ()
-    return replace(plan, setup=(*keep, *commands), inputs=(*plan.inputs, *named))
+    return replace(plan, setup=(*keep, *commands), inputs=(*plan.inputs, *named), serves_later_commits=False)
 
 
 def _of_devcontainer(files: Files, implied: Plan, refused: list[str]) -> Plan | None:

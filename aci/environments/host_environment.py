@@ -23,8 +23,8 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, as_committed, is_made_from, plan_for, plan_inputs
-from aci.environments.environment_plan import HOME, OWN_FILES, Command, EnvironmentOptions, Plan
+from aci.environments.environment import TreeFiles, as_committed, is_made_from, plan_for, plan_inputs, record_of
+from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
@@ -159,7 +159,7 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
     """Return the folder of the environment to use: that of the base's commit, or else that of an earlier commit, if one
     with the same inputs exists and has no copy of the repository's code."""
     own = _folder(plan, options, settings, kind)
-    if plan.source != OWN_FILES or (own / READY).exists():
+    if not plan.serves_later_commits or (own / READY).exists():
         return own
     setup = _setup_key(plan, options, settings, kind)
     same = (folder for folder in _last_used(own.parent) if is_made_from(folder / READY, setup, options))
@@ -178,9 +178,10 @@ def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptio
         "repository": str(options.repository.root),
         "inputs": plan_inputs(plan, options),
         "setup": [each.text for each in plan.setup],
-        "python": shutil.which("python3"),
+        "python": os.path.realpath(shutil.which("python3") or ""),
         "hosts": sorted(settings.hosts),
-        "variables": dict(settings.set_up_environment),
+        "variables": [dict(plan.variables), dict(settings.set_up_environment)],
+        "test": settings.test,
     }
     return _digest(made)
 
@@ -204,14 +205,15 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
             (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
-    made = {"setup": _setup_key(plan, options, settings, kind), "commit": options.base.commit}
-    made["repository"] = options.repository.name
-    (folder / READY).write_text(json.dumps(made), "utf-8")
+    (folder / READY).write_text(record_of(_setup_key(plan, options, settings, kind), options), "utf-8")
 
 
 def _last_used(parent: Path) -> list[Path]:
     """Return the complete environments, the last used first."""
-    used = {folder: (folder / READY).stat().st_mtime for folder in parent.glob("*") if (folder / READY).exists()}
+    used = {}
+    for folder in parent.glob("*"):
+        with suppress(OSError):  # it is not complete, or another process removed it
+            used[folder] = (folder / READY).stat().st_mtime
     return sorted(used, key=lambda each: used[each], reverse=True)
 
 

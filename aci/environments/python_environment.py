@@ -26,6 +26,11 @@ _OF_TESTS = re.compile(_LIST.format("tests?|testing|ci", _LISTS))
 _OF_DEVELOPMENT = re.compile(_LIST.format("dev|develop|development", _LISTS))
 _SCM = ("setuptools_scm", "setuptools-scm", "hatch-vcs", "pbr", "versioneer", "dunamai", "poetry-dynamic-versioning")
 _FALLBACK = "1.0.0"
+_NEED_BUILD = (
+    *(".pyx", ".pxd", ".pxi", ".rs", ".f", ".f90", ".proto", ".po", ".g4"),
+    *("meson.build", "CMakeLists.txt", "Cargo.toml", ".c", ".cc", ".cpp", ".cxx"),
+)
+"""Endings of files from which a set-up builds others that tests may need."""
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
 _SPECIAL = re.compile(r"[\x00-\x1f\"$`\\]|!(?!=)")
 """What a shell does not leave as it is between double quotes."""
@@ -54,6 +59,7 @@ def plan_python(files: Files, settings: EnvironmentOptions, folder: str = "") ->
         alternatives=tuple(alternative_images(LANGUAGE, version, settings.images, image))[:2],
         reasons=(why,),
         inputs=tuple(_inputs(files, found, lists)),
+        serves_later_commits=not any(path.endswith(_NEED_BUILD) for path in files),
     )
 
 

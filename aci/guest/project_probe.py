@@ -56,7 +56,7 @@ def needs_pytest(path):
     """Return whether a test file imports pytest, or has test functions and no test cases."""
     with open(path, "rb") as opened:
         text = opened.read(1000000)
-    if re.search(rb"^\s*(?:import|from) pytest\b", text, re.MULTILINE):
+    if re.search(rb"^(?:import|from) pytest\b", text, re.MULTILINE):
         return True
     functions = re.search(rb"^(?:async )?def test", text, re.MULTILINE)
     return bool(functions) and b"unittest" not in text and b"TestCase" not in text

@@ -110,14 +110,16 @@ class GitLog:
         except (GitFailed, IndexError):
             return None
 
-    def is_ancestor(self, commit: str, later: str) -> bool:
-        """Return whether `later` is `commit` or has it in its history; false if one of them does not exist."""
-        if not _ID.fullmatch(commit) or not _ID.fullmatch(later):
+    def is_first_parent(self, commit: str, later: str) -> bool:
+        """Return whether `commit` is `later` or one of the last TOGETHER commits before it on the line of first
+        parents."""
+        if not _ID.fullmatch(later):
             return False
         try:
-            return decode(self._git("merge-base", commit, later)).strip() == commit
-        except GitFailed:  # one is missing, or they have no common history
+            line = decode(self._git("rev-list", "--first-parent", f"--max-count={TOGETHER}", later)).split()
+        except GitFailed:  # there is no such commit
             return False
+        return commit in line
 
     def first_present(self, commits: Sequence[str]) -> str | None:
         """Return the first of these commits that exists in the repository."""

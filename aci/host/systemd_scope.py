@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 CONTINUE = ("-p", "OOMPolicy=continue")
-"""Keep a scope when the kernel ends one of its processes for want of memory. By default, systemd then ends them all."""
+"""Keep a scope when the kernel ends one of its processes because memory is used up. The default of systemd ends all."""
 _SECONDS = 10.0
 _VARIABLES = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 

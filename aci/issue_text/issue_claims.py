@@ -51,15 +51,15 @@ _AFTER_EXPECTED = re.compile(
 )
 _AFTER_ACTUAL = re.compile(r"(?:actual|wrong|incorrect|current\w*|got|but (?:get|return))\b[^.]{0,80}$", re.IGNORECASE)
 _HEADED = re.compile(
-    r"^\W*(?P<head>expected|actual|current)\W*(?:output|results?|behaviou?r|values?)?\W*:?[ \t]*\n+"
-    r"(?P<value>\S[^\n]{0,300})",
+    r"^[^\w\n]{0,20}(?P<head>expected|actual|current)[^\w\n]{0,5}(?:output|results?|behaviou?r|values?)?[^\w\n]{0,20}\n"
+    r"\n{0,3}(?P<value>\S[^\n]{0,300})",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADED_ERROR = re.compile(r"(?:^|`)([A-Z]\w*)(?::|`|$)")
 _GIVES = r"(?:gives|gave|returns|returned|yields|prints|outputs|got|get|evaluates to|results in)"
 _GIVEN = re.compile(rf"\b{_GIVES}:? {_VALUE}", re.IGNORECASE | re.MULTILINE)
 _INLINE = re.compile(
-    r"(?:`(?P<call>[^`\n]+[)\]])`|(?P<plain>\b[a-zA-Z_][\w.]*\([^()`\n]*\)))"
+    r"(?:`(?P<call>[^`\n]+[)\]])`|(?P<plain>\b[a-zA-Z_][\w.]{0,100}\([^()`\n]*\)))"
     rf" (?:{_GIVES} [^;]{{1,60}}?,? (?:but|and|while|whereas) (?:it )?)?"
     rf"(?:{_SHOULD} {_VERB}|(?:is|are) (?:expected|supposed) to {_VERB}|to {_VERB}) {_VALUE}",
     re.IGNORECASE,

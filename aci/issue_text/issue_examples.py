@@ -32,7 +32,7 @@ Kind = Literal["step", "output", "words"]
 class Piece:
     """A part of an issue's text: a statement (`step`), a block without code (`output`), or prose (`words`).
 
-    `shown` is the output that stands below a statement, `comment` the comment behind it, and `block` the number of the
+    `shown` is the output below a statement, `comment` the comment behind it, and `block` the number of the
     code block. `aloud` tells whether the statement was typed at a prompt, which shows values.
     """
 
@@ -201,7 +201,7 @@ def _statements(code: str, number: int, aloud: bool = False) -> list[Piece]:
 
 
 def _tail(line: str, node: ast.stmt) -> str:
-    """Return what stands behind a statement in its last line."""
+    """Return the rest of a statement's last line, which may be a comment."""
     return line.encode()[node.end_col_offset or 0 :].decode("utf-8", "replace")
 
 

@@ -52,7 +52,8 @@ def judge_loss(
         trial.note("The suite did not run without the patch, so loss cannot be judged.")
         return verdict
     if not baseline.passed:
-        trial.note(f"No test passes without the patch, so nothing shows what it breaks. {_common_failure(baseline)}")
+        reason = _common_failure(baseline.results, baseline)
+        trial.note(f"No test passes without the patch, so nothing shows what it breaks. {reason}")
         return verdict
     missing = [id for id in (*baseline.passed, *_slow(trial, before, baseline, suite)) if not passes(suite, id)]
     unreached = [id for id in missing if was_not_reached(suite, id)]
@@ -71,9 +72,8 @@ def judge_loss(
     unloaded = [result for result in baseline.results if result.is_unloaded_file]
     if unloaded:
         what = "A test file" if len(unloaded) == 1 else f"{len(unloaded)} test files"
-        trial.note(
-            f"{what} cannot be loaded without the patch, so nothing in it was compared. {_common_failure(baseline)}"
-        )
+        reason = _common_failure(unloaded, baseline)
+        trial.note(f"{what} cannot be loaded without the patch, so nothing in it was compared. {reason}")
     mostly_unloaded = len(unloaded) > len({result.path for result in baseline.results} - {"", *_paths(unloaded)})
     no_loss = None if (unreached or unexplained or mostly_unloaded) and not lost else not lost
     compared = _describe_compared(len(baseline.passed) - len(unreached), baseline, bool(unreached), len(unloaded))
@@ -127,9 +127,9 @@ def _slow(trial: ProofRun, before: Workspace, baseline: SuiteReport, suite: Suit
     return [id for id in cut if passes(again, id)]
 
 
-def _common_failure(baseline: SuiteReport) -> str:
+def _common_failure(results: Iterable[TestResult], baseline: SuiteReport) -> str:
     """Return a sentence with the most frequent failure without the patch, and what to do about it."""
-    failures = Counter(_last_error(result) for result in baseline.results if result.bad and not result.cut)
+    failures = Counter(_last_error(result) for result in results if result.bad and not result.cut)
     if not (failure := next((text for text, _ in failures.most_common() if text), "")):
         return "See how the tests run, or give a command with --test."
     if missing := re.match(r"(?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'", failure):

@@ -6,7 +6,8 @@ import json
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 from aci.runtime.guest_programs import program_source
@@ -14,6 +15,9 @@ from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from trajectories.errors import UsageError
 
 ANSWER_LIMIT = 5_000_000
+COMPARED = ("fits", "equal", "repr", "missing")
+LONGEST = 4_000
+"""Maximum number of characters of a text of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ def run_example(
     command = f"(cd {shlex.quote(workspace.scratch)} && {script}) >/dev/null 2>&1; rm -f {shlex.quote(folder)}/steps.py"
     workspace.run(command, 3 * seconds + 10, HARNESS_SESSION)
     try:
-        return _parse(json.loads(workspace.read(f"{folder}/answer.json", ANSWER_LIMIT)), len(steps))
+        found = _parse(json.loads(workspace.read(f"{folder}/answer.json", ANSWER_LIMIT)), len(steps))
+        return replace(found, cpu=min(max(found.cpu, 0.0), seconds) if isfinite(found.cpu) else seconds)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
         return ExampleRun()
 
@@ -92,19 +97,23 @@ def _parse(answer: dict[str, Any], count: int) -> ExampleRun:
     return ExampleRun(steps, frozenset(map(str, answer["names"])), stars, kept, float(answer["cpu"]))
 
 
+def _text(value: object) -> str:
+    return str(value)[:LONGEST]
+
+
 def _parse_step(one: dict[str, Any]) -> StepResult:
     texts = (one.get("repr", ""), one.get("str", ""), one.get("out", ""))
     compared = [
-        {key: each[key] for key in ("fits", "equal", "repr", "missing") if key in each}
+        {key: each[key] if isinstance(each[key], bool) else _text(each[key]) for key in COMPARED if key in each}
         for each in one.get("expected", ())
     ]
     return StepResult(
         kind=str(one["kind"]),
-        shown=tuple(dict.fromkeys(text for text in map(str, texts) if text.strip())),
+        shown=tuple(dict.fromkeys(text for text in map(_text, texts) if text.strip())),
         is_text=bool(one.get("is_text")),
         expected=tuple(compared),
-        error=str(one.get("type", "")),
-        message=str(one.get("message", "")),
+        error=_text(one.get("type", "")),
+        message=_text(one.get("message", "")),
         frames=tuple((str(path), str(name)) for path, _, name in one.get("frames", ())),
         in_example=bool(one.get("in_example")),
         as_wanted=tuple(map(str, one.get("as_wanted", ()))),

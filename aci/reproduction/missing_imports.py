@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from aci.repository.file_blobs import Blobs
 
 _FROM = re.compile(
-    r"^[ \t]*(?P<prompt>>>> |\.\.\. )?[ \t]*from (?P<module>[A-Za-z_][\w.]*) import "
-    r"(?:\((?P<many>[^)]*)\)|(?P<one>[^#\n(\\]+))",
+    r"^[ \t]{0,40}(?:(?P<prompt>>>>|\.\.\.) )?(?:(?<= )[ \t]{0,40})?from (?P<module>[A-Za-z_][\w.]*) import "
+    r"(?:\((?P<many>[^)]{0,4000})\)|(?P<one>[^#\n(\\]{1,1000}))",
     re.MULTILINE,
 )
 _IMPORT = re.compile(
-    r"^[ \t]*(?P<prompt>>>> |\.\.\. )?[ \t]*import (?P<module>[\w.]+)(?: as (?P<name>\w+))?[ \t]*(?:#.*)?$",
+    r"^[ \t]{0,40}(?:(?P<prompt>>>>|\.\.\.) )?(?:(?<= )[ \t]{0,40})?import (?P<module>[\w.]+)(?: as (?P<name>\w+))?"
+    r"[ \t]{0,40}(?:#.*)?$",
     re.MULTILINE,
 )
 _ASSIGNED = r"^(?:class|(?:async )?def) {name}\b|^{name}(?::[^=\n]+)? = "
@@ -60,7 +61,7 @@ def _texts(blobs: Blobs, wanted: frozenset[str]) -> Iterator[tuple[str, str]]:
 
 
 def _imports(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield each imported name with a statement that imports it, and whether it stands after a prompt."""
+    """Yield each imported name with a statement that imports it, and whether it follows a prompt."""
     for match in _FROM.finditer(text):
         for part in (match["many"] or match["one"]).replace("...", "").split(","):
             words = re.sub(r"#.*", "", part).split()
@@ -68,7 +69,11 @@ def _imports(text: str) -> Iterator[tuple[str, str, bool]]:
                 yield words[-1], f"from {match['module']} import {' '.join(words)}", bool(match["prompt"])
     for match in _IMPORT.finditer(text):
         name = match["name"] or match["module"]
-        yield name.partition(".")[0], match[0].strip().removeprefix(match["prompt"] or ""), bool(match["prompt"])
+        yield (
+            name.partition(".")[0],
+            match[0].strip().removeprefix(match["prompt"] or "").strip(),
+            bool(match["prompt"]),
+        )
 
 
 def _choose(name: str, counts: Counter[str], star: str, homes: set[str]) -> str:

@@ -148,8 +148,11 @@ class Reproducer:
 
 
 def example_code(issue: Issue) -> list[str]:
-    """Return the statements of the issue's example, which `Reproducer` runs."""
-    return _example(split_examples(issue.title, issue.body)).texts()
+    """Return the code of the issue that `Reproducer` runs: the statements of its example, and expressions of expected
+    values, which it evaluates."""
+    example = _example(split_examples(issue.title, issue.body))
+    expected = [text for texts in example.expected for text in texts if is_expression(text)]
+    return [*example.texts(), *dict.fromkeys(expected)] if example.steps else []
 
 
 def _example(pieces: Sequence[Piece]) -> _Example:

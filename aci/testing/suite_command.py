@@ -18,6 +18,11 @@ from trajectories.errors import UsageError
 
 Look = Callable[[str], str]
 
+
+class NeedsPytest(UsageError):
+    """Raised if most tests need pytest and no Python of the workspace has it; other tests do not replace them."""
+
+
 PYTHON_MARKS = {
     "requirements.txt",
     "pyproject.toml",
@@ -246,6 +251,8 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
         projects = []
     try:
         return _python_command(workspace, session, folder, projects, files, look)
+    except NeedsPytest:
+        raise
     except UsageError:
         if command := command or first_command(files, look):
             return command, ""
@@ -298,7 +305,7 @@ def _python_command(
         install = "Choose an image that has it with --image."
         if workspace.kind != "docker":
             install = f"Install what the tests need in an environment, such as .venv: {path} -m pip install pytest."
-        raise UsageError(
+        raise NeedsPytest(
             f"The repository's tests seem to need pytest, but {path} does not have it.", f"{install} {NEEDS_TEST}"
         )
     options = [str(option) for option in found["start"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,5 @@ def _reproduce(task: Task, code: list[str]) -> dict[str, Any]:
     if not may_run_example(task.branch, code):
         return {"reason": "The issue's example was not run: permission was denied."}
     blobs = TreeBlobs(task.trees, task.tree)
-    try:
-        return asdict(Reproducer(task.workspace, blobs, task.turn.settings.test).reproduce(task.turn.issue))
-    finally:
-        task.workspace.restore(task.tree)
+    with closing(task.branch.place.fork(task.tree)) as workspace:
+        return asdict(Reproducer(workspace, blobs, task.turn.settings.test).reproduce(task.turn.issue))

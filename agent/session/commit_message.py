@@ -24,6 +24,10 @@ LOOKED_AT = 20
 MOST_REQUESTS = 10
 MOST_MESSAGE, MOST_MESSAGES, MOST_DIFF = 1_000, 6_000, 40_000
 """Maximum numbers of characters for the model: of each recent message, of all of them, and of the diff."""
+MOST_WRITTEN = 10_000
+"""Maximum number of characters of the model's message."""
+TRAILERS = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|acked-by):.*\n?", re.IGNORECASE | re.MULTILINE)
+"""Lines in which other people are named; a diff could ask the model for them."""
 CODE_BLOCK = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 
 
@@ -51,7 +55,7 @@ def _message_by_model(
         [
             "Requests:\n" + "\n".join(f"- {request}" for request in requests),
             f"Recent commit messages, newest first:\n\n{shorten(shown, MOST_MESSAGES)}",
-            f"The diff:\n\n{shorten(diff, MOST_DIFF)}",
+            f"The diff:\n\n{shorten(mask_secrets(diff, engine.secrets), MOST_DIFF)}",
         ]
     )
     try:
@@ -61,7 +65,7 @@ def _message_by_model(
         return ""
     if block := CODE_BLOCK.fullmatch(text.strip()):
         text = block[1]
-    return mask_secrets(clean_text(text).strip(), engine.secrets)
+    return mask_secrets(TRAILERS.sub("", clean_text(text)).strip(), engine.secrets)[:MOST_WRITTEN]
 
 
 def _message_from_requests(requests: Sequence[str], recent: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ def command(
     Exit codes: 0 there is a failing test, 1 there is none, 2 usage, 3 configuration, 5 workspace, 75 try again later.
     """
     from agent.config.settings import load_settings
+    from agent.config.workspace_choice import choose_workspace
     from agent.console.rich_terminal import clean_printer, console, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for
     from agent.run_state.terminal_question import confirm
@@ -47,7 +48,8 @@ def command(
     asked = issue_from(issue, issue_file, text, say)
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say)
     asked = limit_to_base_date(asked, source, base)
-    settings = load_settings(source.file(".swe-agent.toml", base) or b"", workspace=workspace, image=image, test=test)
+    own = source.file(".swe-agent.toml", base) or b""
+    settings = choose_workspace(load_settings(own, workspace=workspace, image=image, test=test), say)
     with waiting("Running the issue's example", plain or json) as progress:
         found = _reproduce(source, base, asked, settings, workspace, apply, clean_printer(progress))
     if json:

@@ -123,7 +123,9 @@ def test_environment_is_used_for_later_commits_with_the_same_inputs(
     build: Build, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def plan(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan:
-        return Plan(OWN_FILES, IMAGE, "python", (Command("true", ""),), inputs=("pyproject.toml",))
+        return Plan(
+            OWN_FILES, IMAGE, "python", (Command("true", ""),), inputs=("pyproject.toml",), serves_later_commits=True
+        )
 
     monkeypatch.setattr("aci.environments.environment_sources.plan_environment", plan)
     repo = make_repo({"a.py": "1", "pyproject.toml": ""})

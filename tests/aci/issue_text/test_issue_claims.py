@@ -80,3 +80,13 @@ def test_wanted_errors(words: str, wanted: list[str], asks: bool) -> None:
 def test_reported_outputs_are_normalized() -> None:
     pieces = split_examples("", "It gives `None`.\n```\n>>> f()\n<A at 0x7fab>\n```\n```\na  b\nc\n```")
     assert {"None", "<A at 0x>", "a b c", "a b"} <= reported_outputs(pieces)
+
+
+@pytest.mark.parametrize(
+    "text", ["expected" + " " * 20_000 + "x", "\n" * 20_000, "expected\n" * 2_000, "actual:" * 3_000]
+)
+def test_reading_of_hostile_text_ends(text: str) -> None:
+    pieces = split_examples("Title", f">>> f(1)\n2\n\n{text}")
+    expected_values(pieces)
+    wanted_errors(pieces)
+    asks_for_error(pieces)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from aci.repository.file_blobs import TextBlobs
-from aci.reproduction.missing_imports import find_imports
+from aci.reproduction.missing_imports import _imports, find_imports
 
 FILES = {
     "src/shop/__init__.py": "from .cart import Cart, total\n",
@@ -29,3 +29,7 @@ def test_name_that_is_only_defined_is_imported_from_there() -> None:
 
 def test_unknown_name_is_left_out() -> None:
     assert find_imports(TextBlobs(FILES), ["unheard_of"]) == {}
+
+
+def test_reading_of_hostile_file_ends() -> None:
+    assert list(_imports(" " * 200_000 + "x\n" + "\t" * 200_000)) == []

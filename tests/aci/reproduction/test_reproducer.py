@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from aci.repository.file_blobs import TreeBlobs
-from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction
+from aci.reproduction.example_run import run_example
+from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
 from aci.testing.suite_run import run_tests
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
@@ -176,3 +178,17 @@ def test_reason_without_test(
     found = Reproducer(workspace, blobs, seconds=3).reproduce(Issue("Wrong", body))
     assert found.text == ""
     assert reason in found.reason
+
+
+def test_code_to_allow_includes_expressions_of_expected_values() -> None:
+    issue = Issue("f is wrong", ">>> from pkg import f\n>>> f(1)\n3\n\nIt should return `__import__('os').getpid()`.")
+    assert "__import__('os').getpid()" in example_code(issue)
+
+
+@pytest.mark.parametrize("cpu", [-1e9, float("inf"), float("nan"), 1e9])
+def test_time_in_answer_is_limited(cpu: float, open_ws, make_repo) -> None:
+    workspace = open_ws("local", make_repo({"a.py": ""}))
+    read = workspace.read
+    answer = json.dumps({"steps": [], "names": [], "stars": {}, "kept": [], "cpu": cpu}).encode()
+    workspace.read = lambda path, limit=0: answer if path.endswith("answer.json") else read(path, limit)
+    assert 0.0 <= run_example(workspace, ["1"], {}, 5.0).cpu <= 5.0
