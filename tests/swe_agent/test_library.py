@@ -182,6 +182,7 @@ def test_run_in_container_leaves_nothing_open(calculator: Path, model: str) -> N
 
 INTERRUPTED = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored below a shell in the background
 from swe_agent import Step, start_fix
 with start_fix("add() subtracts", workspace="local") as run:
     for event in run:
