@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
 from aci.environments.environment_plan import EnvironmentOptions, Plan
+from aci.environments.environment_records import digest_of, is_made_from, record_of
 from aci.observation.activity_message import ActivityMessage
 from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
@@ -323,37 +324,12 @@ def _usable_key(daemon: Daemon, plan: Plan, start: str, options: WorkspaceOption
     return own
 
 
-def is_made_from(record: Path, setup: str, options: WorkspaceOptions) -> bool:
-    """Return whether an environment was made, by its record, with this set-up from a commit in the base's history."""
-    from aci.history.git_log import GitLog
-
-    made = read_object(record)
-    commit = str(made.get("commit", ""))
-    history = GitLog(options.repository.git_dir)
-    return made.get("setup") == setup and history.is_first_parent(commit, options.base.commit)
-
-
-def record_of(setup: str, options: WorkspaceOptions) -> str:
-    """Return the record of an environment; without a commit if it was made from uncommitted files."""
-    made = {"setup": setup, "commit": "" if options.base.changes else options.base.commit}
-    return json.dumps(made | {"repository": options.repository.name})
-
-
-def read_object(file: Path) -> dict[str, Any]:
-    """Return the JSON object in a file of the user's cache; an empty one if there is none."""
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
     """Return the key of the environment that is built from the base.
 
     A commit's id also covers its history, which determines the date to which packages are limited.
     """
-    return _hash([_setup_key(plan, start, options, settings), options.base.commit, options.base.tree])
+    return digest_of([_setup_key(plan, start, options, settings), options.base.commit, options.base.tree])
 
 
 def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
@@ -370,11 +346,7 @@ def _setup_key(plan: Plan, start: str, options: WorkspaceOptions, settings: Envi
         "registries": sorted(settings.hosts),
         "certificates": _digest(settings.certificates),
     }
-    return _hash(made)
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
+    return digest_of(made)
 
 
 def _digest(path: str) -> str:

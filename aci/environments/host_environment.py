@@ -10,8 +10,6 @@ from a commit that is not in the base's history is never used.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 import shutil
@@ -23,8 +21,9 @@ from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
 from aci.docker.leftover_cleanup import remove_folder
-from aci.environments.environment import TreeFiles, as_committed, is_made_from, plan_for, plan_inputs, record_of
+from aci.environments.environment import TreeFiles, as_committed, plan_for, plan_inputs
 from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Plan
+from aci.environments.environment_records import digest_of, is_made_from, record_of
 from aci.environments.network.container_relay import Programs
 from aci.environments.network.registry_access import open_registries, trust_variables
 from aci.environments.setup_container import SetupResult
@@ -168,7 +167,7 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
 
 def _folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str = "sandbox") -> Path:
     made = [_setup_key(plan, options, settings, kind), options.base.commit, options.base.tree]
-    return cache_folder() / "host-environments" / _digest(made)
+    return cache_folder() / "host-environments" / digest_of(made)
 
 
 def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> str:
@@ -183,11 +182,7 @@ def _setup_key(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptio
         "variables": [dict(plan.variables), dict(settings.set_up_environment)],
         "test": settings.test,
     }
-    return _digest(made)
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
+    return digest_of(made)
 
 
 def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: EnvironmentOptions, kind: str) -> None:
