@@ -93,11 +93,8 @@ def add_environment(options: WorkspaceOptions, settings: EnvironmentOptions, wor
 
 def needs_set_up(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> bool:
     """Return whether `add_environment` would have to set up an environment first."""
-    plan = _find_plan(options, settings, workspace)
-    if plan is None:
-        return False
-    folder = _find_folder(plan, as_committed(options, settings, plan), settings, _kind(workspace))
-    return not (folder / READY).exists()
+    found = find_host_plan(options, settings, workspace)
+    return found is not None and not (found[1] / READY).exists()
 
 
 def find_host_plan(options: WorkspaceOptions, settings: EnvironmentOptions, workspace: str) -> tuple[Plan, Path] | None:
