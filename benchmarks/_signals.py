@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from aci.graph.code_graph import Graph, query_graph
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.candidate_places import CandidateSearch, FunctionCandidates, ReadFiles
+from aci.localization.graph_signals import Calls
 from aci.localization.past_changes import Commits
 from aci.localization.place_ranking import file_reader
 from aci.localization.signals import Flags, Floats, Ints, Signal
@@ -19,7 +20,7 @@ from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance
 from trajectories.errors import UsageError
 
-POINTING = ("link", "trace", "method", "past", "commit", "class", "called", "name")
+POINTING = ("link", "trace", "method", "past", "commit", "spread", "name")
 OF_FILE = ("file", "file_rank")
 """Signals of functions that depend on the scores of files, and are computed while fitting."""
 
@@ -37,7 +38,8 @@ class Table(NamedTuple):
 
 
 class InstanceTables(NamedTuple):
-    """The candidates of an instance; `of_file` is the row in `files` of each function's file.
+    """The candidates of an instance; `of_file` is the row in `files` of each function's file, `calls` the calls among
+    the functions.
 
     Functions are not scored if none is gold.
     """
@@ -46,6 +48,7 @@ class InstanceTables(NamedTuple):
     files: Table
     functions: Table
     of_file: Ints
+    calls: Calls
 
 
 def instance_tables(instance: Instance, cache: Path, folder: Path) -> InstanceTables:
@@ -72,7 +75,7 @@ def collect_tables(graph: Graph, read: ReadFiles, commits: Commits, instance: In
         f"{of_files[file]}:{one.name}" for file, one in zip(functions.files, functions.symbols, strict=True)
     ]
     own = _table(_own(functions), of_functions, instance.functions)
-    return InstanceTables(instance.repository, table, own, functions.files)
+    return InstanceTables(instance.repository, table, own, functions.files, functions.calls)
 
 
 def unfitted_scores(table: Table) -> Floats:
@@ -107,6 +110,7 @@ def _save(path: Path, one: InstanceTables) -> None:
         for name, value in table._asdict().items()
     }
     columns |= {"repository": np.asarray(one.repository), "of_file": one.of_file}
+    columns |= {f"calls_{name}": value for name, value in one.calls._asdict().items()}
     np.savez_compressed(path, allow_pickle=False, **columns)
 
 
@@ -129,4 +133,8 @@ def _read_arrays(path: Path) -> InstanceTables:
             )
             for kind in ("files", "functions")
         )
-        return InstanceTables(str(arrays["repository"]), files, functions, arrays["of_file"])
+        return InstanceTables(str(arrays["repository"]), files, functions, arrays["of_file"], _calls(arrays))
+
+
+def _calls(arrays: Mapping[str, Any]) -> Calls:
+    return Calls(*(arrays[f"calls_{name}"] for name in Calls._fields))

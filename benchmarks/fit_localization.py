@@ -5,10 +5,12 @@
 
 The model is linear: among an instance's candidates, the gold ones should be likeliest under softmax, with L2 on the
 weights. It is trained on the candidates that score highest under a fixed rule; gold places that are not among them are
-not added, and an instance without any is skipped. Every figure is cross-validated by leaving out one repository at a
-time. `masked` figures ignore links, commit ids and #numbers. Signals are cached in `--signals`: after a change to a
-signal, use another folder. `--write` fits on all instances and writes aci/localization/weights.json, with a weight for
-each signal of the candidates except those in `BY_HAND`.
+not added, and an instance without any is skipped. The signals of the second pass need the scores of the first, so they
+are fitted after it, on scores from weights that were not fitted on the instance's repository; their weights are
+relative to those scores. Every figure is cross-validated by leaving out one repository at a time. `masked` figures
+ignore links, commit ids and #numbers. Signals are cached in `--signals`: after a change to a signal, use another
+folder. `--write` fits on all instances and writes aci/localization/weights.json, with a weight for each signal of the
+candidates except those in `BY_HAND`.
 """
 
 from __future__ import annotations
@@ -16,24 +18,38 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from aci.localization.graph_signals import BEST, CALLED, SECOND_PASS, called_signal, file_signals
 from aci.localization.signal_weights import BY_HAND, FILE_SIGNALS, FUNCTION_SIGNALS, fitted_weights
-from aci.localization.signals import Flags, Floats
+from aci.localization.signals import Flags, Floats, Signal, below_best
 from benchmarks._listwise import fit
-from benchmarks._signals import InstanceTables, Table, instance_tables, unfitted_scores
+from benchmarks._signals import OF_FILE, InstanceTables, Table, instance_tables, unfitted_scores
 from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
 MASKED = ("commit", "link")
-FILES_L2, FUNCTIONS_L2 = 1.0, 3.0
+SECOND = {FILE_SIGNALS: (CALLED, BEST), FUNCTION_SIGNALS: (CALLED,)}
+"""The signals of the second pass; in a sequence of signals they come last."""
+FILES_L2, FUNCTIONS_L2, SECOND_L2 = 0.5, 1.0, 3.0
+GROUPS = 3
+"""Number of groups of repositories: the second pass is fitted on scores from weights fitted on the other groups."""
 TRAINED_FILES, TRAINED_FUNCTIONS = 100, 300
 """Maximum number of candidates of an instance used for training; all are scored."""
 WEIGHTS = Path(__file__).parent.parent / "aci" / "localization" / "weights.json"
+
+
+class Weights(NamedTuple):
+    """The weights of the signals of files and of functions, in the order of their names."""
+
+    files: Floats
+    functions: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +70,36 @@ def function_features(one: InstanceTables, names: Sequence[str], of_files: Float
     own = _columns(one.functions, [name for name in names if not name.startswith("file")], mask)
     order = np.empty(len(of_files))
     order[np.argsort(-of_files, kind="stable")] = np.arange(len(of_files))
-    derived = {"file": 1 + np.maximum(of_files - of_files.max(), -8.0) / 8, "file_rank": 1 / (1 + order)}
+    derived = {"file": below_best(of_files), "file_rank": 1 / (1 + order)}
     columns = iter(own.T)
     return np.stack([derived[name][one.of_file] if name in derived else next(columns) for name in names], 1)
+
+
+def first_pass(
+    one: InstanceTables, weights: Weights, files: Sequence[str], functions: Sequence[str], mask: bool = False
+) -> tuple[Floats, Floats]:
+    """The scores of the files and functions by the signals of the first pass."""
+    files, functions = _first(files), _first(functions)
+    of_files = file_features(one, files, mask) @ weights.files[: len(files)]
+    return of_files, function_features(one, functions, of_files, mask) @ weights.functions[: len(functions)]
+
+
+def second_features(
+    one: InstanceTables, scores: Floats, files: Sequence[str], functions: Sequence[str]
+) -> tuple[Floats, Floats]:
+    """The signals of the second pass of files and of functions, given the functions' scores in the first."""
+    called = called_signal(one.calls, scores)
+    of_files = file_signals(one.of_file, called.values, scores, len(one.files.gold))
+    return _stacked(of_files, files, len(one.files.gold)), _stacked({CALLED: called}, functions, len(scores))
+
+
+def _stacked(signals: Mapping[str, Signal], names: Sequence[str], count: int) -> Floats:
+    wanted = [signals[name].values for name in names if name in SECOND_PASS]
+    return np.stack(wanted, 1) if wanted else np.zeros((count, 0))
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in SECOND_PASS]
 
 
 def _columns(table: Table, names: Sequence[str], mask: bool) -> Floats:
@@ -69,10 +112,11 @@ def _columns(table: Table, names: Sequence[str], mask: bool) -> Floats:
 
 
 def signals_to_fit(tables: Sequence[Table], kind: str) -> tuple[str, ...]:
-    """Return the signals in weights.json, in its order, then further signals of the candidates."""
-    known = fitted_weights(kind)
-    found = dict.fromkeys(name for table in tables for name in table.signals)
-    return (*known, *(name for name in found if name not in known and name not in BY_HAND[kind]))
+    """Return the candidates' signals, those in weights.json first and in its order, then those of the second pass."""
+    derived = OF_FILE if kind == FUNCTION_SIGNALS else ()
+    found = dict.fromkeys([*derived, *(name for table in tables for name in table.signals)])
+    known = [name for name in fitted_weights(kind) if name in found]
+    return tuple(dict.fromkeys([*known, *(name for name in found if name not in BY_HAND[kind]), *SECOND[kind]]))
 
 
 def cross_validate(
@@ -100,9 +144,46 @@ def is_scored(one: InstanceTables) -> bool:
     return bool(one.functions.gold.any()) or not one.functions.complete
 
 
-def fit_weights(
-    data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str]
-) -> tuple[Floats, Floats]:
+def fit_weights(data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str]) -> Weights:
+    """Fit the first pass, then the second on scores of first passes that were not fitted on the instance's group."""
+    of_files: list[tuple[Floats, Flags]] = []
+    of_functions: list[tuple[Floats, Flags]] = []
+    for group in range(GROUPS):
+        weights = _fit_first_pass([one for one in data if _group(one) != group], files, functions)
+        for one in data:
+            if _group(one) == group and len(one.functions.gold):
+                scores = first_pass(one, weights, files, functions)
+                more = second_features(one, scores[1], files, functions)
+                of_files.append(_best(scores[0], more[0], one.files, TRAINED_FILES))
+                of_functions.append(_best(scores[1], more[1], one.functions, TRAINED_FUNCTIONS))
+    first = _fit_first_pass(data, files, functions)
+    return Weights(
+        np.append(first.files, _relative_weights(of_files, len(files) - len(first.files))),
+        np.append(first.functions, _relative_weights(of_functions, len(functions) - len(first.functions))),
+    )
+
+
+def _group(one: InstanceTables) -> int:
+    return zlib.crc32(one.repository.encode()) % GROUPS
+
+
+def _best(scores: Floats, features: Floats, table: Table, most: int) -> tuple[Floats, Flags]:
+    chosen = np.argsort(-scores, kind="stable")[:most]
+    return np.column_stack([scores, features])[chosen], table.gold[chosen]
+
+
+def _relative_weights(lists: Sequence[tuple[Floats, Flags]], count: int) -> Floats:
+    """Fit the scores and `count` signals, and return the signals' weights divided by that of the scores."""
+    if not lists:
+        return np.zeros(count)
+    weights = fit(lists, SECOND_L2)
+    return weights[1:] / (weights[0] or 1.0)
+
+
+def _fit_first_pass(data: Sequence[InstanceTables], files: Sequence[str], functions: Sequence[str]) -> Weights:
+    files, functions = _first(files), _first(functions)
+    if not data:
+        return Weights(np.zeros(len(files)), np.zeros(len(functions)))
     of_files = fit(
         [
             (file_features(one, files)[chosen], one.files.gold[chosen])
@@ -120,7 +201,7 @@ def fit_weights(
         if len(one.functions.gold)
         for chosen in (_likeliest(one.functions, TRAINED_FUNCTIONS),)
     ]
-    return of_files, fit(pairs, FUNCTIONS_L2) if pairs else np.zeros(len(functions))
+    return Weights(of_files, fit(pairs, FUNCTIONS_L2) if pairs else np.zeros(len(functions)))
 
 
 def _likeliest(table: Table, most: int) -> Flags:
@@ -130,13 +211,14 @@ def _likeliest(table: Table, most: int) -> Flags:
 
 
 def ranks(
-    one: InstanceTables, weights: tuple[Floats, Floats], files: Sequence[str], functions: Sequence[str], mask: bool
+    one: InstanceTables, weights: Weights, files: Sequence[str], functions: Sequence[str], mask: bool
 ) -> tuple[int, int]:
-    of_files = file_features(one, files, mask) @ weights[0]
-    found = worst(of_files, one.files)
-    if not len(one.functions.gold):
-        return found, 0
-    return found, worst(function_features(one, functions, of_files, mask) @ weights[1], one.functions)
+    of_files, of_functions = first_pass(one, weights, files, functions, mask)
+    more_files, more_functions = second_features(one, of_functions, files, functions)
+    return (
+        worst(of_files + more_files @ weights.files[len(_first(files)) :], one.files),
+        worst(of_functions + more_functions @ weights.functions[len(_first(functions)) :], one.functions),
+    )
 
 
 def worst(scores: Floats, table: Table) -> int:
@@ -201,11 +283,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.ablation:
         ablation(data, files, functions, lambda text: print(text, flush=True))
     if options.write:
-        of_files, of_functions = fit_weights(data, files, functions)
+        weights = fit_weights(data, files, functions)
         write(
             {
-                FILE_SIGNALS: zip(files, of_files, strict=True),
-                FUNCTION_SIGNALS: zip(functions, of_functions, strict=True),
+                FILE_SIGNALS: zip(files, weights.files, strict=True),
+                FUNCTION_SIGNALS: zip(functions, weights.functions, strict=True),
             }
         )
     return 0

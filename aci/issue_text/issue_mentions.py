@@ -114,6 +114,11 @@ class Mentions:
     code: Counter[str] = field(default_factory=Counter)
     trace: Counter[str] = field(default_factory=Counter)
 
+    def identifiers(self) -> list[str]:
+        """Return the names that are no prose, as terms: in snake_case or camelCase, or followed by a parenthesis."""
+        written = (name for name in self.names if is_identifier_like(name) or name in self.called)
+        return list(dict.fromkeys(name.lower().strip("_") for name in written))
+
 
 def find_mentions(issue: Issue) -> Mentions:
     """Return everything that is mentioned in an issue or in its comments that point at code. The text may be

@@ -60,7 +60,8 @@ class TermIndex:
             term: (1 + math.log(count)) * (TITLE_WEIGHT if term in title else 1.0)
             for term, count in sorted(counts.items())
         }
-        self.words = IssueWords(title, self.all)
+        prose = {term: 1 + math.log(count) for term, count in mentions.prose.items()}
+        self.words = IssueWords(title, self.all, prose, dict.fromkeys(mentions.identifiers(), 1.0))
         self.nodes = len(graph.file)
         self.in_wanted = wanted[graph.file]
         self.holders = {

@@ -10,60 +10,22 @@ import numpy as np
 from aci.graph.code_graph import Graph
 from aci.graph.file_selection import is_test_or_example
 from aci.graph.outline import FUNCTION, Symbol
-from aci.issue_text.issue_mentions import Mentions
+from aci.issue_text.issue_mentions import Mentions, split_identifier
 from aci.issue_text.issue_snippets import SnippetTrace
 from aci.localization.bm25 import Documents, TermIndex
 from aci.localization.explicit_mentions import MessageSearch, Pointer, Pointers
-from aci.localization.name_signals import file_stems, name_words, special_names
+from aci.localization.graph_signals import Calls, EdgesWithin
 from aci.localization.past_changes import Commits, SimilarCommits
-from aci.localization.signals import Floats, Ints, IssueWords, Signal, normalise
+from aci.localization.signals import Floats, Ints, Signal, below_best, log_scale, normalise
 
-KINDS = {
+SEED_WEIGHTS = {
     **dict.fromkeys(("class", "function", "method", "called", "trace", "link"), 1.0),
     **dict.fromkeys(("class_in_title", "function_in_title"), 2.0),
 }
-DAMPING = 0.5
-"""The damping factor: the share of the weight that follows edges at each step; the rest returns to the seeds."""
-STEPS = 12
-
-
-def personalised_pagerank(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) -> Floats:
-    """Return the weight that reaches each of `nodes` from the nodes that the issue names, along edges within
-    `files`."""
-    inside = np.flatnonzero(np.isin(graph.file, files))
-    local = np.full(len(graph.file), -1)
-    local[inside] = np.arange(len(inside))
-    seeds = np.zeros(len(inside))
-    for pointer in pointers:
-        if pointer.node >= 0 and pointer.kind in KINDS and local[pointer.node] >= 0:
-            seeds[local[pointer.node]] += pointer.value * KINDS[pointer.kind]
-    if not seeds.any() or not len(nodes):
-        return np.zeros(len(nodes))
-    reached = local[nodes]
-    weights = _power_iteration(graph, files, local, inside, seeds / seeds.sum())
-    return np.where(reached >= 0, np.sqrt(weights[np.maximum(reached, 0)]), 0.0)
-
-
-def _power_iteration(graph: Graph, files: Ints, local: Ints, inside: Ints, seeds: Floats) -> Floats:
-    edges = graph.edges(files.tolist(), loose=False)
-    source, target = local[edges.source], local[edges.target]
-    known = (source >= 0) & (target >= 0) & (source != target)
-    around = local[graph.parent[inside]]
-    members = np.flatnonzero(around != np.arange(len(inside)))
-    one_way = (
-        np.concatenate([source[known], members]),
-        np.concatenate([target[known], around[members]]),
-        np.concatenate([edges.weight[known], np.ones(len(members))]),
-    )
-    begins, ends = np.concatenate(one_way[:2]), np.concatenate(one_way[1::-1])
-    weights = np.concatenate([one_way[2], one_way[2]])
-    weights = weights / np.bincount(begins, weights, len(inside))[begins]
-    found = seeds
-    for _ in range(STEPS):
-        found = (1 - DAMPING) * seeds + DAMPING * np.bincount(ends, found[begins] * weights, len(inside))
-    return found
-
-
+"""The weight in PageRank's seeds of the places that the issue names, by kind of pointer."""
+MATCHED_FUNCTIONS, SEED_FUNCTIONS, SEED_POWER = 300, 30, 4
+"""The seeds also contain the functions that match the issue's words best: of the MATCHED_FUNCTIONS that share most
+words with it, the SEED_FUNCTIONS with the best BM25, to the power of SEED_POWER."""
 MOST_FILES = 300
 READ_FILES = 60
 """Maximum number of files that are read and searched for messages."""
@@ -71,17 +33,8 @@ OPENED_FILES = 40
 """Number of best-ranked files all of whose functions are candidates."""
 MOST_FUNCTIONS = 150
 """Maximum number of functions from other files, chosen by text match."""
-FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "method")
-FUNCTION_POINTERS = ("link", "trace", "ran", "called", "method")
-
-PATH_SIGNALS: Mapping[str, Callable[[Sequence[str], IssueWords], Signal]] = {
-    "stem": file_stems,
-}
-"""Signals of files that are computed from their paths and the words of the issue."""
-SYMBOL_SIGNALS: Mapping[str, Callable[[Sequence[Symbol], IssueWords], Signal]] = {
-    "special": special_names,
-}
-"""Signals of functions that are computed from their names and the words of the issue."""
+FILE_POINTERS = ("path", "link", "trace", "ran", "method")
+FUNCTION_POINTERS = ("link", "trace", "ran", "method")
 
 ReadFiles = Callable[[Sequence[str]], Mapping[str, bytes]]
 """Returns the bytes of the files at the given paths."""
@@ -89,20 +42,26 @@ ReadFiles = Callable[[Sequence[str]], Mapping[str, bytes]]
 
 @dataclass(slots=True)
 class FileCandidates:
-    """Candidate files by their numbers in the graph, and their signals in the same order."""
+    """Candidate files by their numbers in the graph, and their signals in the same order.
+
+    `edges` are the graph's edges within them, `ranks` the PageRank of the graph's nodes along these edges.
+    """
 
     numbers: Ints
     signals: dict[str, Signal]
+    edges: EdgesWithin
+    ranks: Floats
 
 
 @dataclass(slots=True)
 class FunctionCandidates:
     """Candidate functions with their signals; `nodes` are their nodes in the graph, `files` the indexes of their files
-    in `FileCandidates.numbers`."""
+    in `FileCandidates.numbers`, `calls` the calls among them."""
 
     nodes: Ints
     files: Ints
     symbols: list[Symbol]
+    calls: Calls
     signals: dict[str, Signal]
 
 
@@ -120,6 +79,7 @@ class CandidateSearch:
         self.graph, self.mentions, self._read = graph, mentions, read
         wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
         self._texts = TermIndex(graph, wanted, mentions)
+        self._function_texts = self._texts.functions()
         self._words = self._texts.words
         self._pointers = Pointers(graph, wanted, mentions, traced)
         self._earlier = SimilarCommits(commits, self._words.all, mentions)
@@ -144,13 +104,35 @@ class CandidateSearch:
         for kind, file, _, value, why in self._pointers.all:
             if kind in signals and file in slot:
                 signals[kind].raise_to(slot[file], value, why)
-        paths = [self.graph.paths[number] for number in chosen]
-        signals |= {name: find(paths, self._words) for name, find in PATH_SIGNALS.items()}
+        edges = EdgesWithin(self.graph, chosen)
+        ranks = edges.pagerank(self._seeds())
+        of_files = np.bincount(self.graph.file, ranks, len(self.graph.paths))[chosen]
+        signals["spread"] = _spread(of_files, {one.file: one.why for one in self._named()}, chosen)
         likeliest = self._likeliest(signals)
         self._fetch(chosen[likeliest])
         texts = {int(place): self._read_texts[int(chosen[place])].decode("utf-8", "replace") for place in likeliest}
         signals["message"] = self._messages.found(texts, {place: place for place in texts}, len(chosen))
-        return FileCandidates(chosen, signals)
+        return FileCandidates(chosen, signals, edges, ranks)
+
+    def _seeds(self) -> Floats:
+        """Return the share of each node in the seeds: half for the places that the issue names, half for the functions
+        that it describes best."""
+        named: Floats = np.zeros(len(self.graph.file))
+        for pointer in self._named():
+            named[pointer.node] += _seed_weight(pointer)
+        described: Floats = np.zeros(len(named))
+        shared = self._function_texts.matched_weights(self._words.all)
+        best = np.argsort(-shared, kind="stable")[:MATCHED_FUNCTIONS]
+        scores = self._function_texts.scores([self._words.all], best[shared[best] > 0])[0]
+        order = np.argsort(-scores, kind="stable")[:SEED_FUNCTIONS]
+        described[best[order]] = normalise(scores[order]) ** SEED_POWER
+        shares = [seeds / seeds.sum() for seeds in (named, described) if seeds.any()]
+        return np.sum(shares, axis=0) if shares else named
+
+    def _named(self) -> list[Pointer]:
+        """Return the definitions that the issue names, those with the greatest weight last."""
+        named = (pointer for pointer in self._pointers.all if pointer.node >= 0 and pointer.kind in SEED_WEIGHTS)
+        return sorted(named, key=_seed_weight)
 
     def _chosen_files(self, documents: Documents) -> Ints:
         """Return the files that match the issue's words best, that past commits suggest, or that the issue names."""
@@ -171,7 +153,7 @@ class CandidateSearch:
 
     def _likeliest(self, signals: Mapping[str, Signal]) -> Ints:
         look = signals["text"].values + 0.5 * signals["past"].values
-        for name in ("link", "commit", "path", "trace", "class"):
+        for name in ("link", "commit", "path", "trace", "spread"):
             look = look + 0.4 * signals[name].values
         return np.argsort(-look, kind="stable")[:READ_FILES]
 
@@ -187,22 +169,21 @@ class CandidateSearch:
 
         Candidates are the functions of the best files, and functions in other files that the issue names or describes.
         """
-        documents = self._texts.functions()
         slot = {int(number): place for place, number in enumerate(files.numbers)}
         order = np.argsort(-scores, kind="stable")[:OPENED_FILES]
-        nodes = self._chosen_functions(documents, set(files.numbers[order].tolist()), slot)
+        nodes = self._chosen_functions(set(files.numbers[order].tolist()), slot)
         symbols = [symbol for node in nodes if (symbol := self.graph.symbol(self.graph.place(int(node))))]
         kept = [place for place, symbol in enumerate(symbols) if symbol.kind == FUNCTION]
         nodes, symbols = nodes[kept], [symbols[place] for place in kept]
         of_file = np.array([slot[int(self.graph.file[node])] for node in nodes], np.int64)
-        found = FunctionCandidates(nodes, of_file, symbols, {})
+        found = FunctionCandidates(nodes, of_file, symbols, files.edges.calls(nodes), {})
         if len(nodes):
-            self._add_signals(found, documents, files, scores)
+            self._add_signals(found, files, scores)
         return found
 
-    def _chosen_functions(self, documents: Documents, best: set[int], slot: Mapping[int, int]) -> Ints:
+    def _chosen_functions(self, best: set[int], slot: Mapping[int, int]) -> Ints:
         chosen = np.isin(self.graph.file, np.array(sorted(best), np.int64)) & ~self._texts.is_file
-        look = documents.matched_weights(self._words.all)
+        look = self._function_texts.matched_weights(self._words.all)
         chosen[np.argsort(-look, kind="stable")[:MOST_FUNCTIONS]] = True
         for pointer in self._pointers.all:
             if pointer.node >= 0 and pointer.kind != "function":
@@ -210,34 +191,31 @@ class CandidateSearch:
         in_files = np.isin(self.graph.file, np.array(sorted(slot), np.int64))
         return np.flatnonzero(chosen & in_files & ~self._texts.is_file)
 
-    def _add_signals(
-        self, found: FunctionCandidates, documents: Documents, files: FileCandidates, scores: Floats
-    ) -> None:
-        nodes, count = found.nodes, len(found.nodes)
-        whole, title = documents.scores([self._words.all, self._words.title], nodes)
+    def _add_signals(self, found: FunctionCandidates, files: FileCandidates, scores: Floats) -> None:
+        nodes, count, documents = found.nodes, len(found.nodes), self._function_texts
+        queries = [self._words.all, self._words.title, self._words.prose, self._words.names]
+        whole, title, prose, names = documents.scores(queries, nodes)
         text = Signal(normalise(whole))
         best = np.argsort(-text.values, kind="stable")[:READ_FILES]
         for place in best.tolist():
             text.why[place] = "text: " + ", ".join(documents.heaviest(self._words.all, int(nodes[place])))
         signals = found.signals
         signals["text"], signals["title"] = text, Signal(normalise(title))
+        signals["prose"], signals["names"] = Signal(log_scale(normalise(prose))), Signal(normalise(names))
         in_file = _ranks(whole, found.files)
         signals["text_rank_in_file"] = Signal(
             1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "best text match in its file")
         )
         signals["covered"] = Signal(documents.coverage(self._words.all)[nodes])
         order = _ranks(scores, np.zeros(len(scores), np.int64))
-        signals["file"] = Signal(1 + np.maximum(scores - scores.max(), -8.0)[found.files] / 8)
+        signals["file"] = Signal(below_best(scores)[found.files])
         signals["file_rank"] = Signal(1 / (1 + order[found.files]))
         signals |= {name: Signal.none(count) for name in FUNCTION_POINTERS}
         place_of = {int(node): place for place, node in enumerate(nodes)}
         for kind, _, node, value, why in self._pointers.all:
             if kind in signals and node in place_of:
                 signals[kind].raise_to(place_of[node], value, why)
-        signals["class_in_title"] = self._class_in_title(found, place_of)
-        reached = personalised_pagerank(self.graph, files.numbers, self._pointers.all, nodes)
-        signals["spread"] = Signal(normalise(reached), common="near what the issue names")
-        signals |= {name: find(found.symbols, self._words) for name, find in SYMBOL_SIGNALS.items()}
+        signals["spread"] = _spread(files.ranks[nodes], {one.node: one.why for one in self._named()}, nodes)
         signals |= self._name_signals(found, documents)
         sources = self._sources(found, files)
         signals["message"] = self._message(found, files, sources)
@@ -247,15 +225,6 @@ class CandidateSearch:
         }
         signals["past_lines"] = self._earlier.lines(lines, count)
 
-    def _class_in_title(self, found: FunctionCandidates, place_of: Mapping[int, int]) -> Signal:
-        """Return a signal for the methods of classes that the title names."""
-        signal = Signal.none(len(found.nodes))
-        named = {one.node: one for one in self._pointers.all if one.kind == "class_in_title"}
-        for place, node in enumerate(found.nodes):
-            if one := named.get(int(self.graph.parent[node])):
-                signal.raise_to(place, one.value, one.why)
-        return signal
-
     def _name_signals(self, found: FunctionCandidates, documents: Documents) -> dict[str, Signal]:
         """Return signals from names, such as the share of the words in a function's or class's name that occur in the
         issue."""
@@ -263,9 +232,9 @@ class CandidateSearch:
         name, owner = Signal.none(count), Signal.none(count)
         for place, symbol in enumerate(found.symbols):
             around, _, bare = symbol.name.rpartition(".")
-            name.raise_to(place, self._known_share(name_words(bare), documents), "words of its name")
+            name.raise_to(place, self._known_share(_name_words(bare), documents), "words of its name")
             owner.raise_to(
-                place, self._known_share(name_words(around.rpartition(".")[2]), documents), "words of its class's name"
+                place, self._known_share(_name_words(around.rpartition(".")[2]), documents), "words of its class's name"
             )
         length = self.graph.code_length[found.nodes]
         return {
@@ -294,6 +263,23 @@ class CandidateSearch:
         texts = {place: text for place, text in sources.items() if in_files[found.files[place]] > 0}
         inside = {place: int(found.files[place]) for place in texts}
         return self._messages.found(texts, inside, len(found.nodes))
+
+
+def _seed_weight(pointer: Pointer) -> float:
+    return pointer.value * SEED_WEIGHTS[pointer.kind]
+
+
+def _spread(ranks: Floats, named: Mapping[int, str], numbers: Ints) -> Signal:
+    """Return the signal of files or nodes from their PageRank; `named` holds the reasons for those that the issue
+    names."""
+    why = {place: named[number] for place, number in enumerate(numbers.tolist()) if number in named}
+    return Signal(log_scale(np.sqrt(normalise(ranks))), why, "near what the issue names or describes")
+
+
+def _name_words(name: str) -> Sequence[str]:
+    """Return the words of a name, without the whole name if it has several; compare them with those of the issue."""
+    whole, *parts = split_identifier(name) or ("",)
+    return parts or ([whole] if whole else [])
 
 
 def _selected(signal: Signal, chosen: Ints) -> Signal:

@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RankedPlace:
-    """A file, or a function in it (dotted `name`, `line` of its definition), with its score and the reasons."""
+    """A file, or a function in it, with its score and the reasons.
+
+    Of a function, `name` is dotted, `line` the line of its definition, `end` its last line.
+    """
 
     path: str
     score: float
     why: tuple[str, ...] = ()
     name: str = ""
     line: int = 0
+    end: int = 0
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,17 @@ def rank_places(
     """
     from aci.issue_text.issue_mentions import find_mentions
     from aci.localization.candidate_places import CandidateSearch
+    from aci.localization.graph_signals import CALLED, SECOND_PASS, called_signal, file_signals
     from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, scores
 
     search = CandidateSearch(graph, find_mentions(issue), read, commits, traced)
     files = search.files()
-    file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers))
+    file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers), SECOND_PASS)
     functions = search.functions(files, file_scores)
+    first = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes), SECOND_PASS)
+    called = functions.signals[CALLED] = called_signal(functions.calls, first)
+    files.signals |= file_signals(functions.files, called.values, first, len(files.numbers))
+    file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers))
     function_scores = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes))
     best = _first_of_name(functions, _best(function_scores, len(functions.nodes)))
     return RankedPlaces(
@@ -104,4 +114,4 @@ def _function(graph: Graph, functions: FunctionCandidates, place: int, score: fl
     symbol = functions.symbols[place]
     path = graph.place(int(functions.nodes[place])).path
     why = reasons(functions.signals, FUNCTION_SIGNALS, place)
-    return RankedPlace(path, round(float(score), 4), why, symbol.name, symbol.header)
+    return RankedPlace(path, round(float(score), 4), why, symbol.name, symbol.header, symbol.end, symbol.signature)

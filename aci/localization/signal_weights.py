@@ -8,7 +8,7 @@ run of the issue's example are set by hand, since few of the issues used for fit
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -36,11 +36,12 @@ def weights(kind: str) -> Mapping[str, float]:
     return {**fitted_weights(kind), **BY_HAND[kind]}
 
 
-def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:
-    """Return the scores of all candidates; only their order and differences are meaningful."""
+def scores(signals: Mapping[str, Signal], kind: str, count: int, without: Container[str] = ()) -> Floats:
+    """Return the scores of all candidates, `without` some signals; only their order and differences are meaningful."""
     total = np.zeros(count)
     for name, weight in weights(kind).items() if count else ():
-        total += weight * signals[name].values
+        if name not in without:
+            total += weight * signals[name].values
     return total
 
 

@@ -9,6 +9,7 @@ import pytest
 from aci.graph.code_graph import Graph, query_graph
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.candidate_places import CandidateSearch, FileCandidates, FunctionCandidates
+from aci.localization.graph_signals import SECOND_PASS
 from aci.localization.place_ranking import file_reader
 from aci.localization.signal_weights import FILE_SIGNALS, scores
 from aci.repository.file_blobs import TextBlobs
@@ -25,7 +26,8 @@ def find_candidates() -> FindCandidates:
         def collect(graph: Graph) -> tuple[FileCandidates, FunctionCandidates]:
             search = CandidateSearch(graph, find_mentions(issue), file_reader(graph, TextBlobs(texts)), None)
             files = search.files()
-            return files, search.functions(files, scores(files.signals, FILE_SIGNALS, len(files.numbers)))
+            by_file = scores(files.signals, FILE_SIGNALS, len(files.numbers), SECOND_PASS)
+            return files, search.functions(files, by_file)
 
         return query_graph(TextBlobs(texts), None, collect)
 

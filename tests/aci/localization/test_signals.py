@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 
 from aci.graph.code_graph import Graph, query_graph
 from aci.graph.file_selection import is_test_or_example
-from aci.graph.outline import Symbol
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
-from aci.localization import candidate_places
 from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
+from aci.localization.graph_signals import SECOND_PASS
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
 from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
-from aci.localization.signals import IssueWords, Signal
 from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.aci.localization.conftest import FindCandidates
 from tests.conftest import MakeRepo, git
@@ -154,23 +150,5 @@ def test_every_signal_has_weight_and_every_hit_has_reason() -> None:
 
 def test_every_weight_has_a_signal(find_candidates: FindCandidates) -> None:
     files, functions = find_candidates(FILES, Issue("The door is stuck", "Door.close"))
-    assert files.signals.keys() >= weights(FILE_SIGNALS).keys()
-    assert functions.signals.keys() >= weights(FUNCTION_SIGNALS).keys()
-
-
-def test_signals_in_tables_get_candidates_and_words_of_issue(
-    find_candidates: FindCandidates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def path_length(paths: Sequence[str], words: IssueWords) -> Signal:
-        assert ("door" in words.title, "close" in words.title, "close" in words.all) == (True, False, True)
-        return Signal(np.array([len(path) / 100 for path in paths]))
-
-    def method(symbols: Sequence[Symbol], words: IssueWords) -> Signal:
-        return Signal(np.array(["." in symbol.name for symbol in symbols], np.float64))
-
-    monkeypatch.setitem(cast("dict[str, object]", candidate_places.PATH_SIGNALS), "path_length", path_length)
-    monkeypatch.setitem(cast("dict[str, object]", candidate_places.SYMBOL_SIGNALS), "is_method", method)
-    files, functions = find_candidates(FILES, Issue("The door is stuck", "Door.close"))
-    assert len("src/shop/door.py") / 100 in files.signals["path_length"].values
-    is_method = zip([symbol.name for symbol in functions.symbols], functions.signals["is_method"].values, strict=True)
-    assert ("Door.close", 1.0) in is_method
+    assert {*files.signals, *SECOND_PASS} >= weights(FILE_SIGNALS).keys()
+    assert {*functions.signals, *SECOND_PASS} >= weights(FUNCTION_SIGNALS).keys()
