@@ -6,12 +6,13 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from aci.repair.condition_probes import ConditionProber
 from aci.repair.spectrum import Spectrum, trace_tests
+from agent.repair.analysis.helper_modules import find_test_helpers
 from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
@@ -79,6 +80,14 @@ class RepairTask:
     def hints(self) -> list[str]:
         """Return the literals in the failing tests and the issue."""
         return literal_hints(self._file, self.failing, self.text)
+
+    def without_test_helpers(self, spectrum: Spectrum) -> Spectrum:
+        """Return the spectrum without suspected lines in modules that only help the tests."""
+        suspected = list(dict.fromkeys(path for path, _ in spectrum.suspicion))
+        helpers = find_test_helpers(suspected, self.trees.files(self.tree), self.read)
+        return replace(
+            spectrum, suspicion={place: score for place, score in spectrum.suspicion.items() if place[0] not in helpers}
+        )
 
     def expected_exceptions(self, spectrum: Spectrum) -> tuple[str, ...]:
         """Return the names of the exceptions that failing tests expect but that were not raised."""
@@ -170,6 +179,7 @@ def search(
     with Evaluator(question.workspace, question.command, names, cancel, question.tree) as evaluator:
         left = end - time.monotonic()
         spectrum = trace_tests(evaluator, question.failing, question.passing, WATCHING * cpu_seconds, WATCHING * left)
+        spectrum = question.without_test_helpers(spectrum)
         found.suspects = find_suspects(spectrum, question.read, question.places)
         near = list(dict.fromkeys(suspect.path for suspect in found.suspects))[:MOST_FILES]
         found.sources = _sources(question, [*near, *(hit.path for hit in tried.hits)])
