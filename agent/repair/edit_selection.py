@@ -28,8 +28,11 @@ SHOWN, TOLD = 3, 2
 FEW = 2
 """Number of failing tests, or of different inputs in them, up to which an edit that passes the tests may still be
 wrong."""
-MANY_RIVALS = 3
+MANY_RIVALS = 2
 """Number of other behaviours that pass the tests, from which on an edit may be wrong however many tests failed."""
+STRONG_RIVALS = 0.25
+"""Share of the confidence in all remaining edits, from which on rivals with other behaviour cast doubt on an edit
+however many tests failed."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Names of packages and modules that run tests, including pytest plugins."""
 NEARLY = 16
@@ -91,7 +94,8 @@ def judge_hits(
             hits[group[0]],
             tuple(hits[index] for index in group[1:]),
             round(share, 3),
-            doubt=_of_runner(hits[group[0]].path) or _doubt(answers, looks, groups[place:], failing, sought),
+            doubt=_of_runner(hits[group[0]].path)
+            or _doubt(answers, looks, list(zip(groups, shares, strict=True))[place:], failing, sought),
             special=_of_runner(hits[group[0]].path) or _sentence(looks[group[0]].special),
         )
         for place, (group, share) in enumerate(zip(groups, shares, strict=True))
@@ -151,23 +155,29 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _doubt(
-    answers: CandidateAnswers, looks: Sequence[AnswerCheck], groups: Sequence[Sequence[int]], failing: int, sought: bool
+    answers: CandidateAnswers,
+    looks: Sequence[AnswerCheck],
+    groups: Sequence[tuple[Sequence[int], float]],
+    failing: int,
+    sought: bool,
 ) -> str:
-    """Return why the first of these groups needs a review, in a sentence; "" if there is no reason."""
-    first = groups[0][0]
+    """Return why the first of these groups, which are given with their shares of the confidence, needs a review, in a
+    sentence; "" if there is no reason."""
+    first = groups[0][0][0]
     look = looks[first]
     if look.special:
         return _sentence(look.special)
     if not look.answered:
         return "The behaviour of the edit on other inputs is unknown: it did not finish in time."
     few = min(failing, look.pinned or failing)
-    apart = [group[0] for group in groups[1:] if not _is_comparable(answers, looks, first, group[0])]
+    others = {group[0]: share for group, share in groups[1:]}
+    apart = [other for other in others if not _is_comparable(answers, looks, first, other)]
     differ = [
-        group[0]
-        for group in groups[1:]
-        if group[0] not in apart and _may_differ(answers.given[first], answers.given[group[0]])
+        other for other in others if other not in apart and _may_differ(answers.given[first], answers.given[other])
     ]
-    if few > FEW and len(differ) < MANY_RIVALS:
+    remaining = sum(share for _, share in groups) or 1.0
+    are_strong = sum(others[other] for other in differ) >= STRONG_RIVALS * remaining
+    if few > FEW and len(differ) < MANY_RIVALS and not are_strong:
         return ""
     rivals = differ or apart
     reason = "only one failing input says" if few == 1 else f"only {number_in_words(few)} failing inputs say"
@@ -175,11 +185,11 @@ def _doubt(
         unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is correct."
         return "" if sought else unsought
     one = len(rivals) == 1
-    others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
+    passing = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
     how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
     if few > FEW:
-        return f"{others} the same tests and {how}, so the tests do not determine what is correct."
-    return f"{others} the same tests and {how}, and {reason} what is correct."
+        return f"{passing} the same tests and {how}, so the tests do not determine what is correct."
+    return f"{passing} the same tests and {how}, and {reason} what is correct."
 
 
 def _of_runner(path: str) -> str:

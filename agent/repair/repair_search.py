@@ -33,9 +33,9 @@ RIVALS = (300, 3000)
 """Minimum and maximum number of edits that are tried after the first plausible one, to find other plausible edits
 (rivals) to compare it with. The maximum is raised to the number of edits tried before the first plausible one. Both
 numbers are doubled if there are few failing tests."""
-LESS_LIKELY = 10
+LESS_LIKELY = 100
 """After the minimum number of RIVALS, the search ends when the current edit is less likely than the first plausible one
-by this factor. If there are few failing tests, the square of this number is used."""
+by this factor."""
 RIVAL_SECONDS = 8.0
 """Maximum number of CPU seconds spent on rivals, or as many as were used until the first plausible edit, if that is
 more."""
@@ -292,7 +292,7 @@ class SearchRun:
         if (first := self.tried.first) is None:
             return False
         tried, (least, most) = self._rivals, RIVALS
-        is_unlikely = self._last < self.tried.hits[0].score / LESS_LIKELY**self._times
+        is_unlikely = self._last < self.tried.hits[0].score / LESS_LIKELY
         enough = tried >= max(most, first.count) or (tried >= least and is_unlikely)
         return enough or (len(self.tried.hits) >= ENOUGH and len(self.tried.least) >= ENOUGH)
 

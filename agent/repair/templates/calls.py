@@ -274,6 +274,7 @@ def _converted(spot: TemplateSite, node: ast.expr) -> Drafts:
     calls += [("sorted(set())", not kinds or bool(kinds & ITERABLE))]
     calls += [(f".{name}()", not kinds or "mapping" in kinds) for name in ("items", "keys", "values", "copy")]
     calls += [(f".{name}()", bool(kinds & TEXT)) for name in ("strip", "lower", "upper", "split")]
+    calls += [(".zfill(2)", bool(kinds & TEXT))]
     if isinstance(node, ast.Name | ast.Attribute) and (not kinds or "callable" in kinds):
         name = node.attr if isinstance(node, ast.Attribute) else node.id
         known = name in spot.donors.library.methods or name in spot.donors.library.functions
