@@ -25,7 +25,7 @@ LEAST_SECONDS = 1.0
 """Minimum number of seconds that must be left to run any inputs."""
 SHOWN, TOLD = 3, 2
 """Maximum number of behaviours shown side by side, and of shown inputs that distinguish them."""
-FEW = 2
+FEW = 3
 """Number of failing tests, or of different inputs in them, up to which an edit that passes the tests may still be
 wrong."""
 MANY_RIVALS = 2
