@@ -335,6 +335,12 @@ def test_line_endings_and_tabs_are_preserved(newline: str) -> None:
     assert code.replace(f"\t\tg(b){newline}", wrapped) in results(exceptions.attempt, code)
 
 
+def test_else_first_assigns_similar_name() -> None:
+    code = body("if tag is None:", "    self._tag = mark", head="def f(self, mark, tag):")
+    first = next(new for new in results(TEMPLATES["otherwise"], code) if "else" in new)
+    assert "else:\n        self._tag = tag\n" in first
+
+
 def test_nothing_is_inserted_before_elif_or_into_shared_line() -> None:
     code = body("if a: g(a); g(b)", "elif b:", "    g(b)")
     for name in ("guard", "only_if", "attempt", "order", "inward", "outward"):
