@@ -33,6 +33,8 @@ MANY_RIVALS = 2
 STRONG_RIVALS = 0.25
 """Share of the confidence in all remaining edits, from which on rivals with other behaviour cast doubt on an edit
 however many tests failed."""
+ENOUGH_INPUTS = 5
+"""Number of different failing inputs up to which an edit that keeps code from running may be wrong."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Names of packages and modules that run tests, including pytest plugins."""
 NEARLY = 16
@@ -170,26 +172,31 @@ def _doubt(
     if not look.answered:
         return "The behaviour of the edit on other inputs is unknown: it did not finish in time."
     few = min(failing, look.pinned or failing)
-    others = {group[0]: share for group, share in groups[1:]}
-    apart = [other for other in others if not _is_comparable(answers, looks, first, other)]
+    shares = {group[0]: share for group, share in groups}
+    apart = [other for other in shares if other != first and not _is_comparable(answers, looks, first, other)]
     differ = [
-        other for other in others if other not in apart and _may_differ(answers.given[first], answers.given[other])
+        other for other in shares if other not in apart and _may_differ(answers.given[first], answers.given[other])
     ]
-    remaining = sum(share for _, share in groups) or 1.0
-    are_strong = sum(others[other] for other in differ) >= STRONG_RIVALS * remaining
-    if few > FEW and len(differ) < MANY_RIVALS and not are_strong:
+    is_strong = sum(shares[other] for other in differ) >= STRONG_RIVALS * (sum(shares.values()) or 1.0)
+    if few > FEW and (len(differ) >= MANY_RIVALS or is_strong):
+        return f"{_described(differ, differ)}, so the tests do not determine what is correct."
+    rivals = [] if few > FEW else differ or apart
+    reason = f"and only {number_in_words(few)} failing input{' says' if few == 1 else 's say'} what is correct."
+    if rivals:
+        return f"{_described(rivals, differ)}, {reason}"
+    if look.stops_code and few <= ENOUGH_INPUTS:
+        return f"The edit keeps code from running, {reason}"
+    if sought or few > FEW:
         return ""
-    rivals = differ or apart
-    reason = "only one failing input says" if few == 1 else f"only {number_in_words(few)} failing inputs say"
-    if not rivals:
-        unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is correct."
-        return "" if sought else unsought
+    return f"There was no time to look for other edits that pass the tests, {reason}"
+
+
+def _described(rivals: Sequence[int], differ: Sequence[int]) -> str:
+    """Return the start of a sentence about rivals that behave differently or could not be compared."""
     one = len(rivals) == 1
-    passing = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
+    others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
     how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
-    if few > FEW:
-        return f"{passing} the same tests and {how}, so the tests do not determine what is correct."
-    return f"{passing} the same tests and {how}, and {reason} what is correct."
+    return f"{others} the same tests and {how}"
 
 
 def _of_runner(path: str) -> str:

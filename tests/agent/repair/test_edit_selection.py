@@ -116,6 +116,15 @@ def test_few_failing_inputs_with_differing_rivals_are_doubt() -> None:
     assert judge_hits(hits[:1], make_answers(("x", "y")), 1, {}).doubt == ""
 
 
+def test_edit_that_stops_code_is_doubted_if_few_inputs_fail() -> None:
+    for count, doubted in ((1, True), (5, True), (6, False)):
+        inputs = tuple(AnswerInput(f"f({n})") for n in range(count))
+        rows = replace(make_answers(("x",) * count, inputs=inputs), lost=(0.2,))
+        doubt = judge_hits([hit("a")], rows, count, {}).doubt
+        assert doubt.startswith("The edit keeps code from running, and only ") == doubted
+        assert judge_hits([hit("a")], replace(rows, lost=(0.0,)), count, {}).doubt == ""
+
+
 def test_edit_of_test_runner_is_always_doubted() -> None:
     rows = make_answers(("x", "y", "z", "u"), inputs=(OBSERVED,) * 4)
     runners = ("src/_pytest/runner.py", "a/unittest/case.py", "pluggy.py", "pytest_asyncio/plugin.py")
