@@ -11,7 +11,7 @@ from aci.repair.spectrum import belongs_to_tests
 from agent.repair.analysis.source_file import Definition
 from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 
-WORDS = {"assertions", "check", "checks", "checker", "fixture", "fixtures", "helper", "helpers", "mocks", "testing"}
+WORDS = {"assertions", "fixture", "fixtures", "helper", "helpers", "mocks", "testing", "testutils"}
 LIBRARIES = {"hypothesis", "mock", "nose", "pytest", "unittest"}
 IMPORTS = re.compile(rb"(?m)^[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\([^)]*\)|[^\n]*)|import[ \t][^\n]*)")
 Read = Callable[[str], bytes | None]
@@ -40,17 +40,21 @@ def _is_named(path: str, imports: bytes) -> bool:
 
 def _looks_like_helper(path: str, data: bytes | None) -> bool:
     """Return whether a file is named like a test helper, imports a test library, or contains only functions that check
-    something."""
+    something.
+
+    A file that defines tests itself may be a program together with its tests.
+    """
     if WORDS.intersection(re.split(r"[_\W]+", PurePosixPath(path).stem.lower())):
         return True
     try:
-        tree = parse_module(data or b"")
+        nodes = list(ast.walk(parse_module(data or b"")))
     except UNREADABLE:
         return False
-    if any(LIBRARIES.intersection(_imported(node)) for node in ast.walk(tree)):
-        return True
-    functions = [node for node in ast.walk(tree) if isinstance(node, Definition)]
-    return bool(functions) and all(map(_is_check, functions))
+    if any(isinstance(node, Definition | ast.ClassDef) and node.name.lower().startswith("test") for node in nodes):
+        return False
+    functions = [node for node in nodes if isinstance(node, Definition)]
+    is_library_used = any(LIBRARIES.intersection(_imported(node)) for node in nodes)
+    return is_library_used or (bool(functions) and all(map(_is_check, functions)))
 
 
 def _imported(node: ast.AST) -> list[str]:

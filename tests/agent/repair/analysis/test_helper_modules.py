@@ -38,6 +38,11 @@ def test_program_that_only_tests_import_is_no_helper() -> None:
     assert helpers(files | {"test_cart.py": "import cart, pricing\n"}) == frozenset()
 
 
+def test_program_with_its_own_tests_is_no_helper() -> None:
+    tests = "import unittest\n\nimport cart\n\n\nclass TestAll(unittest.TestCase):\n    pass\n"
+    assert helpers({"cart.py": CART, "pricing.py": tests}) == frozenset()
+
+
 def test_only_suspect_is_no_helper() -> None:
     assert helpers({"pricing.py": CHECK}, ("pricing.py",)) == frozenset()
     assert helpers({"pricing.py": "def broken(:\n", "cart.py": CART}) == frozenset()
