@@ -54,13 +54,15 @@ class AnswerCheck:
 
     `answered`: whether the edit gave at least one answer. `pinned`: the number of different calls of the failing tests
     whose answers the edit changes. `special`: the reason why the edit seems to be tailored to the values in these
-    tests, if any. `mark`: the factor for the confidence in the edit.
+    tests, if any. `mark`: the factor for the confidence in the edit. `stops_code`: whether code that ran before never
+    runs with the edit.
     """
 
     answered: bool
     pinned: int
     special: str = ""
     mark: float = 1.0
+    stops_code: bool = False
 
 
 def check_hits(
@@ -74,6 +76,7 @@ def check_hits(
         data, pinned = files.get(hit.path, b""), _pinned(answers, index)
         look = AnswerCheck(index not in answers.silent and (not answers.inputs or any(answers.given[index])), pinned)
         look.special = special_case(hit, data, {*_seen(answers, index), *(() if pinned else hints)})
+        look.stops_code = bool(answers.lost and answers.lost[index])
         if look.answered:
             look.mark = _mark(answers, index, least, stops_recursion(hit, data))
         looks.append(look)

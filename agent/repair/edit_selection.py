@@ -25,11 +25,16 @@ LEAST_SECONDS = 1.0
 """Minimum number of seconds that must be left to run any inputs."""
 SHOWN, TOLD = 3, 2
 """Maximum number of behaviours shown side by side, and of shown inputs that distinguish them."""
-FEW = 2
+FEW = 3
 """Number of failing tests, or of different inputs in them, up to which an edit that passes the tests may still be
 wrong."""
-MANY_RIVALS = 3
+MANY_RIVALS = 2
 """Number of other behaviours that pass the tests, from which on an edit may be wrong however many tests failed."""
+STRONG_RIVALS = 0.25
+"""Share of the confidence in all remaining edits, from which on rivals with other behaviour cast doubt on an edit
+however many tests failed."""
+ENOUGH_INPUTS = 5
+"""Number of different failing inputs up to which an edit that keeps code from running may be wrong."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Names of packages and modules that run tests, including pytest plugins."""
 NEARLY = 16
@@ -91,7 +96,8 @@ def judge_hits(
             hits[group[0]],
             tuple(hits[index] for index in group[1:]),
             round(share, 3),
-            doubt=_of_runner(hits[group[0]].path) or _doubt(answers, looks, groups[place:], failing, sought),
+            doubt=_of_runner(hits[group[0]].path)
+            or _doubt(answers, looks, list(zip(groups, shares, strict=True))[place:], failing, sought),
             special=_of_runner(hits[group[0]].path) or _sentence(looks[group[0]].special),
         )
         for place, (group, share) in enumerate(zip(groups, shares, strict=True))
@@ -151,35 +157,46 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _doubt(
-    answers: CandidateAnswers, looks: Sequence[AnswerCheck], groups: Sequence[Sequence[int]], failing: int, sought: bool
+    answers: CandidateAnswers,
+    looks: Sequence[AnswerCheck],
+    groups: Sequence[tuple[Sequence[int], float]],
+    failing: int,
+    sought: bool,
 ) -> str:
-    """Return why the first of these groups needs a review, in a sentence; "" if there is no reason."""
-    first = groups[0][0]
+    """Return why the first of these groups, which are given with their shares of the confidence, needs a review, in a
+    sentence; "" if there is no reason."""
+    first = groups[0][0][0]
     look = looks[first]
     if look.special:
         return _sentence(look.special)
     if not look.answered:
         return "The behaviour of the edit on other inputs is unknown: it did not finish in time."
     few = min(failing, look.pinned or failing)
-    apart = [group[0] for group in groups[1:] if not _is_comparable(answers, looks, first, group[0])]
+    shares = {group[0]: share for group, share in groups}
+    apart = [other for other in shares if other != first and not _is_comparable(answers, looks, first, other)]
     differ = [
-        group[0]
-        for group in groups[1:]
-        if group[0] not in apart and _may_differ(answers.given[first], answers.given[group[0]])
+        other for other in shares if other not in apart and _may_differ(answers.given[first], answers.given[other])
     ]
-    if few > FEW and len(differ) < MANY_RIVALS:
+    is_strong = sum(shares[other] for other in differ) >= STRONG_RIVALS * (sum(shares.values()) or 1.0)
+    if few > FEW and (len(differ) >= MANY_RIVALS or is_strong):
+        return f"{_described(differ, differ)}, so the tests do not determine what is correct."
+    rivals = [] if few > FEW else differ or apart
+    reason = f"and only {number_in_words(few)} failing input{' says' if few == 1 else 's say'} what is correct."
+    if rivals:
+        return f"{_described(rivals, differ)}, {reason}"
+    if look.stops_code and few <= ENOUGH_INPUTS:
+        return f"The edit keeps code from running, {reason}"
+    if sought or few > FEW:
         return ""
-    rivals = differ or apart
-    reason = "only one failing input says" if few == 1 else f"only {number_in_words(few)} failing inputs say"
-    if not rivals:
-        unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is correct."
-        return "" if sought else unsought
+    return f"There was no time to look for other edits that pass the tests, {reason}"
+
+
+def _described(rivals: Sequence[int], differ: Sequence[int]) -> str:
+    """Return the start of a sentence about rivals that behave differently or could not be compared."""
     one = len(rivals) == 1
     others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
     how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
-    if few > FEW:
-        return f"{others} the same tests and {how}, so the tests do not determine what is correct."
-    return f"{others} the same tests and {how}, and {reason} what is correct."
+    return f"{others} the same tests and {how}"
 
 
 def _of_runner(path: str) -> str:

@@ -6,12 +6,13 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
 from aci.repair.condition_probes import ConditionProber
 from aci.repair.spectrum import Spectrum, trace_tests
+from agent.repair.analysis.helper_modules import find_test_helpers
 from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
 from agent.repair.analysis.source_file import Source
 from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
@@ -32,9 +33,9 @@ RIVALS = (300, 3000)
 """Minimum and maximum number of edits that are tried after the first plausible one, to find other plausible edits
 (rivals) to compare it with. The maximum is raised to the number of edits tried before the first plausible one. Both
 numbers are doubled if there are few failing tests."""
-LESS_LIKELY = 10
+LESS_LIKELY = 100
 """After the minimum number of RIVALS, the search ends when the current edit is less likely than the first plausible one
-by this factor. If there are few failing tests, the square of this number is used."""
+by this factor."""
 RIVAL_SECONDS = 8.0
 """Maximum number of CPU seconds spent on rivals, or as many as were used until the first plausible edit, if that is
 more."""
@@ -79,6 +80,14 @@ class RepairTask:
     def hints(self) -> list[str]:
         """Return the literals in the failing tests and the issue."""
         return literal_hints(self._file, self.failing, self.text)
+
+    def without_test_helpers(self, spectrum: Spectrum) -> Spectrum:
+        """Return the spectrum without suspected lines in modules that only help the tests."""
+        suspected = list(dict.fromkeys(path for path, _ in spectrum.suspicion))
+        helpers = find_test_helpers(suspected, self.trees.files(self.tree), self.read)
+        return replace(
+            spectrum, suspicion={place: score for place, score in spectrum.suspicion.items() if place[0] not in helpers}
+        )
 
     def expected_exceptions(self, spectrum: Spectrum) -> tuple[str, ...]:
         """Return the names of the exceptions that failing tests expect but that were not raised."""
@@ -170,6 +179,7 @@ def search(
     with Evaluator(question.workspace, question.command, names, cancel, question.tree) as evaluator:
         left = end - time.monotonic()
         spectrum = trace_tests(evaluator, question.failing, question.passing, WATCHING * cpu_seconds, WATCHING * left)
+        spectrum = question.without_test_helpers(spectrum)
         found.suspects = find_suspects(spectrum, question.read, question.places)
         near = list(dict.fromkeys(suspect.path for suspect in found.suspects))[:MOST_FILES]
         found.sources = _sources(question, [*near, *(hit.path for hit in tried.hits)])
@@ -282,7 +292,7 @@ class SearchRun:
         if (first := self.tried.first) is None:
             return False
         tried, (least, most) = self._rivals, RIVALS
-        is_unlikely = self._last < self.tried.hits[0].score / LESS_LIKELY**self._times
+        is_unlikely = self._last < self.tried.hits[0].score / LESS_LIKELY
         enough = tried >= max(most, first.count) or (tried >= least and is_unlikely)
         return enough or (len(self.tried.hits) >= ENOUGH and len(self.tried.least) >= ENOUGH)
 

@@ -60,6 +60,7 @@ class Library:
         """The keyword arguments that calls in these files pass, by the last component of the callable's name."""
         self._visible: dict[Source, list[str]] = {}
         self._assigned: dict[Source, list[str]] = {}
+        self._numbers: dict[Source, list[str]] = {}
         self._plain: dict[Source, list[str]] = {}
         self._attributes: dict[Source, dict[str, list[str]]] = {}
         self._called: dict[Source, dict[str, list[ast.Call]]] = {}
@@ -90,6 +91,14 @@ class Library:
             nodes = [node for one in source.tree.body if isinstance(one, kinds) for node in ast.walk(one)]
             self._assigned[source] = list(dict.fromkeys(name for node in nodes for name in bound_names(node)))
         return self._assigned[source]
+
+    def numbers(self, source: Source) -> list[str]:
+        """Return the names that the module binds to a number, such as `MOD = 10**9 + 7`."""
+        if source not in self._numbers:
+            bound = [one for one in source.tree.body if isinstance(one, ast.Assign) and is_numeric(one.value)]
+            targets = [target for one in bound for target in one.targets]
+            self._numbers[source] = [target.id for target in targets if isinstance(target, ast.Name)]
+        return self._numbers[source]
 
     def called(self, source: Source) -> list[str]:
         """Return the plain functions that a file calls, then the functions of the given files that are visible in
@@ -216,6 +225,15 @@ def last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         return last_name(node.func)
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def is_numeric(node: ast.expr) -> bool:
+    """Return whether an expression is a number literal or is calculated from number literals."""
+    if isinstance(node, ast.BinOp):
+        return is_numeric(node.left) and is_numeric(node.right)
+    if isinstance(node, ast.UnaryOp):
+        return is_numeric(node.operand)
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def _renamed(found: Signature, name: str) -> Signature:

@@ -115,6 +115,12 @@ class Donors:
         return self._ranked(self._read.constants)
 
     @cached_property
+    def numbers(self) -> list[str]:
+        """Numeric constants: those of the module by name, then the numbers of the function except 0 and 1."""
+        literals = [text for text in self.constants if text[:1].isdigit() and text not in ("0", "1", "0.0", "1.0")]
+        return unique([*self.library.numbers(self.source), *literals])
+
+    @cached_property
     def atoms(self) -> list[str]:
         """Names and short expressions that have a value: `node.next`, `arr[0]`, `len(arr)`, `a - b`."""
         lengths = [f"len({name})" for name in self.sized]

@@ -13,12 +13,13 @@ import keyword
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
+from itertools import combinations
 
 from agent.repair.analysis.callable_library import Signature
-from agent.repair.analysis.code_blocks import Loop, block, owner
+from agent.repair.analysis.code_blocks import Loop, block, enclosing_nodes, owner
 from agent.repair.analysis.donor_code import OBJECTS, short
 from agent.repair.analysis.name_usage import interleave, names_of, unique
 from agent.repair.analysis.source_file import Definition, Source
@@ -26,7 +27,7 @@ from agent.repair.analysis.unbound_names import UnboundNames, bindings, find_unb
 from agent.repair.analysis.weak_cache import cache_by_first
 from agent.repair.candidates.template_site import TemplateSite
 
-MOST_CALLS, MOST_FILLERS, MOST_KINDS = 60, 4, 4
+MOST_CALLS, MOST_FILLERS, MOST_KINDS, MOST_CONSTANTS = 60, 4, 4, 24
 KINDS = {"List": "list", "ListComp": "list", "Set": "set", "SetComp": "set", "Dict": "dict", "DictComp": "dict"}
 WORD = re.compile(r"[A-Za-z_]\w*")
 TURNS: tuple[tuple[str, str], ...] = (
@@ -117,6 +118,25 @@ def calls(spot: TemplateSite) -> list[str]:
         for fed, text in _filled(signature, there, idle):
             scored.append((-(fed + likeness), len(scored), f"{called}({text})"))
     return unique(text for _, _, text in sorted(scored))[:MOST_CALLS]
+
+
+def other_constants(spot: TemplateSite, value: object) -> list[str]:
+    """Return constants of the same type: those of the function, the module and the tests; for a number, also products
+    of the function's numbers; for a character, also the characters in the tests' strings, punctuation first."""
+    literals = [*spot.donors.constants, *spot.donors.library.hints]
+    if isinstance(value, str):
+        texts = [one for one in map(ast.literal_eval, filter(_is_text, literals)) if one != value]
+        letters = unique(letter for one in texts for letter in one) if len(value) == 1 else []
+        near = [one for one in texts if len(one) == 1 or len(value) != 1]
+        return unique(map(repr, [*near, *sorted(letters, key=str.isalnum)]))[:MOST_CONSTANTS]
+    own = spot.donors.numbers
+    products = [str(int(one) * int(other)) for one, other in combinations(filter(str.isdigit, own), 2)]
+    known = [one for one in literals if one[:1].isdigit()]
+    return [one for one in unique([*own, *products, *known]) if one != repr(value)][:MOST_CONSTANTS]
+
+
+def _is_text(literal: str) -> bool:
+    return literal[:1] in "\"'"
 
 
 def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
@@ -211,17 +231,29 @@ def _defaults(spot: TemplateSite) -> Iterator[tuple[str, str]]:
 
 
 def returns_value(spot: TemplateSite) -> bool:
-    """Return whether the function may return a value: it is not a generator, and it either returns a value somewhere or
-    has no `return`."""
-    return _returns_value(spot.donors.holder)
+    """Return whether the innermost function may return a value: it is not a generator, and it either returns a value
+    somewhere, or has no `return` and is not nested in another function."""
+    around = (node for node in enclosing_nodes(spot.source, spot.statement) if isinstance(node, Definition))
+    function = next(around, spot.donors.holder)
+    kinds = _result_kinds(function)
+    if kinds & {ast.Yield, ast.YieldFrom}:
+        return False
+    return bool(kinds - {type(None)}) or (not kinds and function is spot.donors.holder)
 
 
 @cache_by_first
-def _returns_value(holder: ast.AST) -> bool:
-    nodes = list(ast.walk(holder))
-    returned = [node for node in nodes if isinstance(node, ast.Return)]
-    made = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
-    return not made and (not returned or any(node.value is not None for node in returned))
+def _result_kinds(function: ast.AST) -> frozenset[type]:
+    """Return the types of the returned expressions (of None for a bare `return`) and of the `yield` expressions of a
+    function, without those of nested functions."""
+    found, waiting = set(), list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return):
+            found.add(type(node.value))
+        elif isinstance(node, ast.Yield | ast.YieldFrom):
+            found.add(type(node))
+        waiting += [] if isinstance(node, Definition | ast.Lambda | ast.ClassDef) else ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 def opposite_texts(text: str) -> Iterator[str]:
@@ -232,6 +264,20 @@ def opposite_texts(text: str) -> Iterator[str]:
         for old, new in ((one, other), (other, one)):
             if old in there:
                 yield change_words(text, partial(_other_side, old=old, new=new))
+
+
+def all_opposite(text: str, known: Container[str]) -> str:
+    """Return the code with each name replaced by its opposite that is in scope, also `a1` by `a2`; "" if fewer than two
+    names have one."""
+    changed = {word: _known_opposite(word, known) for word in unique(words(text))}
+    changed = {word: other for word, other in changed.items() if other}
+    return change_words(text, lambda word: changed.get(word, word)) if len(changed) > 1 else ""
+
+
+def _known_opposite(word: str, known: Container[str]) -> str:
+    others = [new for pair in TURNS for old, new in (pair, pair[::-1]) if old == word]
+    others += [word[:-1] + new for old, new in (("1", "2"), ("2", "1")) if word.endswith(old)]
+    return next((one for one in others if one in known), "")
 
 
 def replace_word(text: str, old: str, new: str) -> str:

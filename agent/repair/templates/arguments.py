@@ -11,6 +11,7 @@ from agent.repair.candidates.name_edits import removal_draft
 from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_GIVEN = 12
+ORDERS = ("sorted", "sort", "min", "max")
 UNSURE = 0.3
 """The weight of an argument for a call with an unknown signature."""
 
@@ -78,6 +79,23 @@ def _added(spot: TemplateSite, node: ast.Call) -> Drafts:
     for keyword in _keywords(spot, node):
         for value in unique(["True", "False", "None", *names, *constants]):
             yield _appended(spot, node, f"{keyword}={value}")
+
+
+def ordering(spot: TemplateSite) -> Drafts:
+    """Pass an order to a call that sorts or compares: `max(d)` → `max(d, key=d.get)`, `sorted(x)` → `sorted(x,
+    key=len)`, `x.sort()` → `x.sort(reverse=True)`."""
+    for node in _calls(spot):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else spot.text(node.func)
+        if name in ORDERS:
+            named = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
+            mappings = [one for one in spot.donors.plain if "mapping" in spot.scope.of(one)]
+            known = [one for one in unique([*named, *mappings]) if one in spot.donors.plain]
+            words = ["reverse=True"] if name not in ("min", "max") else []
+            words += [f"key={one}.get" for one in known if spot.scope.fits(one, frozenset(["mapping"]))]
+            words += ["key=len", "key=lambda item: item[1]", "key=lambda item: item[0]", "key=lambda item: -item"]
+            for word in words:
+                if not any(word.startswith(f"{one.arg}=") for one in node.keywords):
+                    yield _appended(spot, node, word)
 
 
 def argument_taken(spot: TemplateSite) -> Drafts:

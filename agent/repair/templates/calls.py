@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 
 from agent.repair.analysis.callable_library import Signature
 from agent.repair.analysis.donor_code import OBJECTS
@@ -105,7 +106,8 @@ CONVERSIONS: dict[str, Kinds] = {
 """Functions whose call may be wrapped around a value, with the kinds that the value may have; an empty set means any
 kind."""
 CONTAINERS = ("list", "tuple", "set", "sorted", "iter", "frozenset", "sum", "max", "min", "any", "all", "zip", "map")
-MOST_CALLED = 30
+WHOLES = ("sum", "max", "min", "len")
+MOST_CALLED, MOST_JOINTS, SHORT = 30, 4, 4
 UNSURE = 0.3
 """The weight of a call with an unknown signature."""
 PARTED = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.ListComp | ast.GeneratorExp | ast.IfExp
@@ -178,7 +180,8 @@ def _calls(spot: TemplateSite) -> list[ast.Call]:
 
 
 def swap(spot: TemplateSite) -> Drafts:
-    """Swap two arguments, two operands, two elements of a display, or the branches of `x if c else y`."""
+    """Swap two arguments, two operands, two elements of a display, the branches of `x if c else y`, or two names
+    throughout the statement."""
     for node in spot.nodes:
         parts: list[ast.expr] = []
         if isinstance(node, ast.Call):
@@ -200,6 +203,19 @@ def swap(spot: TemplateSite) -> Drafts:
                 if one != other:
                     edits = spot.source.replace(first, other).edits + spot.source.replace(second, one).edits
                     yield Draft(f"swap `{one}` and `{other}`", edits)
+
+    yield from _swapped_names(spot)
+
+
+def _swapped_names(spot: TemplateSite) -> Drafts:
+    places: dict[str, list[ast.Name]] = {}
+    for node in spot.nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in spot.donors.plain:
+            places.setdefault(node.id, []).append(node)
+    for one, other in combinations(places, 2):
+        edits = [edit for node in places[one] for edit in spot.source.replace(node, other).edits]
+        edits += [edit for node in places[other] for edit in spot.source.replace(node, one).edits]
+        yield Draft(f"swap `{one}` and `{other}`", tuple(edits))
 
 
 def unwrap(spot: TemplateSite) -> Drafts:
@@ -226,8 +242,8 @@ def _parts(node: ast.expr) -> list[ast.expr]:
 
 
 def convert(spot: TemplateSite) -> Drafts:
-    """Wrap a value in a call, or call one of its methods: `e` → `list(e)`, `str(e)`, `abs(e)` and similar calls; `e` →
-    `e.items()`, `e.copy()`, `e.strip()`.
+    """Wrap a value in a call, or call one of its methods: `e` → `list(e)`, `"".join(e)`, `abs(e)` and similar calls;
+    `e` → `e.items()`, `e.copy()`, `e.strip()`; `e[0]` → `max(e)`.
 
     Calls that the file makes often come first.
     """
@@ -237,6 +253,8 @@ def convert(spot: TemplateSite) -> Drafts:
 
 def _converted(spot: TemplateSite, node: ast.expr) -> Drafts:
     text, kinds = spot.text(node), spot.scope.kinds(node)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        yield from (spot.source.replace(node, f"{name}({spot.text(node.value)})") for name in WHOLES)
     parent = spot.source.parents.get(node)
     around = parent.func.id if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) else ""
     calls: list[tuple[str, bool]] = []
@@ -250,16 +268,30 @@ def _converted(spot: TemplateSite, node: ast.expr) -> Drafts:
         for name in sorted(CONVERSIONS, key=lambda one: -spot.donors.library.calls_of(spot.source, one))
         if name != around
     ]
+    listed = not kinds or bool(kinds & {"sequence", "iterator"})
+    if around != "join":
+        calls[1:1] = [(f"{joint}.join()", listed) for joint in _joints(spot)]
+    calls += [("sorted(set())", not kinds or bool(kinds & ITERABLE))]
     calls += [(f".{name}()", not kinds or "mapping" in kinds) for name in ("items", "keys", "values", "copy")]
-    calls += [(f".{name}()", bool(kinds & TEXT)) for name in ("strip", "lower", "upper")]
+    calls += [(f".{name}()", bool(kinds & TEXT)) for name in ("strip", "lower", "upper", "split")]
+    calls += [(".zfill(2)", bool(kinds & TEXT))]
     if isinstance(node, ast.Name | ast.Attribute) and (not kinds or "callable" in kinds):
         name = node.attr if isinstance(node, ast.Attribute) else node.id
         known = name in spot.donors.library.methods or name in spot.donors.library.functions
         calls.insert(0, (".()", known or "callable" in kinds))
     for call, fits in dict(calls).items():
-        new = f"{call[:-1]}{text})" if not call.startswith(".") else parenthesize(text, ATOM) + call.replace(".(", "(")
+        if call.startswith("."):
+            new = parenthesize(text, ATOM) + call.replace(".(", "(")
+        else:
+            new = call.replace("()", f"({text})", 1)
         draft = spot.source.replace(node, new)
         yield draft if fits else draft.at(ODD)
+
+
+def _joints(spot: TemplateSite) -> list[str]:
+    """Return strings to join parts with: the empty string, a space, and short strings of the function."""
+    short = [text for text in spot.donors.constants if text[:1] in "\"'" and len(text) <= SHORT]
+    return unique(['""', '" "', *(text for text in short if text[1:-1].strip())])[:MOST_JOINTS]
 
 
 def nest(spot: TemplateSite) -> Drafts:

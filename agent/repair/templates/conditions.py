@@ -10,7 +10,7 @@ from itertools import combinations
 from agent.repair.analysis.code_blocks import BUILTINS
 from agent.repair.analysis.name_usage import interleave, unique
 from agent.repair.analysis.source_file import RANKS, Draft, parenthesize
-from agent.repair.candidates.candidate_expressions import conditions, replace_word
+from agent.repair.candidates.candidate_expressions import conditions, other_constants, replace_word
 from agent.repair.candidates.observed_conditions import Option, probed_values, rank_options, with_and, with_or
 from agent.repair.candidates.runtime_hazards import hazards, negate_condition
 from agent.repair.candidates.template_site import Drafts, TemplateSite
@@ -81,6 +81,32 @@ def _widened(spot: TemplateSite, test: ast.expr, donors: list[str]) -> Drafts:
                 Option(f"{other} and {inner}", before, with_and(there, before)),
             ]
     yield from _replaced(spot, test, options)
+
+
+def alternative(spot: TemplateSite) -> Drafts:
+    """Add a case to a comparison with a constant: `c == ","` → `c == "," or c == ";"`, `n % 4 == 0` → `n % 4 == 0 or n
+    % 400 == 0`, `row < 0` → `row < 0 or row < SIZE`."""
+    yield from interleave([_with_cases(spot, test) for test in _asked(spot)])
+
+
+def _with_cases(spot: TemplateSite, test: ast.expr) -> Drafts:
+    text = spot.text(test)
+    either, both = parenthesize(text, RANKS[ast.Or]), parenthesize(text, RANKS[ast.And])
+    parts = [one for one in ast.walk(test) if isinstance(one, ast.Compare) and len(one.ops) == 1]
+    for case in unique(interleave(_cases(spot, one) for one in parts)):
+        yield spot.source.replace(test, f"{either} or {case}")
+        yield spot.source.replace(test, f"{both} and {case}")
+
+
+def _cases(spot: TemplateSite, comparison: ast.Compare) -> Iterator[str]:
+    """Yield the comparison with another constant in place of each of its constants."""
+    start = spot.source.span(comparison)[0]
+    data = spot.text(comparison).encode()
+    for node in ast.walk(comparison):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float, str):
+            first, last = (at - start for at in spot.source.span(node))
+            for other in other_constants(spot, node.value):
+                yield (data[:first] + other.encode() + data[last:]).decode()
 
 
 def replace_condition(spot: TemplateSite) -> Drafts:

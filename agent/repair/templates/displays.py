@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 from agent.repair.analysis.name_usage import interleave, unique
 from agent.repair.analysis.source_file import ATOM, Draft, parenthesize, rank
+from agent.repair.analysis.value_types import TEXT
 from agent.repair.candidates.name_edits import removal_draft
 from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_KEYS, MOST_VALUES, MOST_TESTS = 24, 6, 30
 Several = ast.List | ast.Tuple | ast.Set
+CHECKS = ("isalnum", "isalpha", "isdigit")
 TEST = rank("a or b")
 
 
@@ -134,6 +136,7 @@ def _comprehended(spot: TemplateSite, node: ast.ListComp | ast.SetComp | ast.Gen
     for part in node.generators:
         names = [one.id for one in ast.walk(part.target) if isinstance(one, ast.Name)]
         tests = [text for name in names for text in (name, f"{name} is not None", f"not {name}")]
+        tests += [f"{name}.{check}()" for name in names if _may_be_text(spot, part.iter) for check in CHECKS]
         others = [name for name in spot.donors.plain if name not in names]
         tests += [
             f"{name} {sign} {other}" for name in names for other in others for sign in ("!=", "not in", "==", "in")
@@ -149,6 +152,11 @@ def _comprehended(spot: TemplateSite, node: ast.ListComp | ast.SetComp | ast.Gen
         yield source.replace(node, f"({inner})")
     elif isinstance(node, ast.GeneratorExp):
         yield source.replace(node, f"[{spot.text(node)[1:-1]}]")
+
+
+def _may_be_text(spot: TemplateSite, node: ast.expr) -> bool:
+    kinds = spot.scope.kinds(node)
+    return not kinds or bool(kinds & (TEXT | {"sequence"}))
 
 
 def shown(spot: TemplateSite) -> Drafts:

@@ -19,7 +19,13 @@ from agent.repair.analysis.code_blocks import (
 )
 from agent.repair.analysis.name_usage import interleave, unique
 from agent.repair.analysis.source_file import Draft, brief
-from agent.repair.candidates.candidate_expressions import conditions, is_operator, returns_value, unbound_names_at
+from agent.repair.candidates.candidate_expressions import (
+    conditions,
+    is_operator,
+    names,
+    returns_value,
+    unbound_names_at,
+)
 from agent.repair.candidates.observed_conditions import Option, negated, probed_values, rank_options, values_of_false
 from agent.repair.candidates.runtime_hazards import hazards, negate_condition
 from agent.repair.candidates.template_site import Drafts, TemplateSite
@@ -27,6 +33,9 @@ from agent.repair.candidates.template_site import Drafts, TemplateSite
 A = TypeVar("A")
 B = TypeVar("B")
 MOST_RETURNS, MOST_RAISES = 10, 8
+MOST_SETTLED, MOST_ACTIONS, MOST_SETTLING = 3, 12, 60
+ORDERED = ast.Eq | ast.NotEq | ast.Lt | ast.LtE | ast.Gt | ast.GtE
+ADDS = {"list": "append", "set": "add", "deque": "append"}
 EMPTY = ("[]", "{}", "0", "''", "1", "()", "set()")
 
 
@@ -38,6 +47,39 @@ def guard(spot: TemplateSite) -> Drafts:
     values = ["return NotImplemented"] if is_operator(spot) else []
     values += [f"return {value}" for value in spot.donors.returns[:MOST_RETURNS]]
     yield from _guarded(spot, [*ends, *(values if returns_value(spot) else ["return"])])
+
+
+def settle(spot: TemplateSite) -> Drafts:
+    """Insert a guard of two statements: `if d: s; return r`, in a loop also with `continue` or `break`, where `s` is
+    another statement of the function or adds a value to a container."""
+    if not in_function(spot.source, spot.statement):
+        return
+    ends = ["continue", "break"] if in_loop(spot.source, spot.statement) else []
+    ends += [f"return {value}" for value in spot.donors.returns[:MOST_SETTLED]] if returns_value(spot) else ["return"]
+    added = [
+        f"{name}.{ADDS[kind]}({value})"
+        for name, kind in spot.donors.containers.items()
+        for value in names(spot)[:MOST_RETURNS]
+        if kind in ADDS and value != name
+    ]
+    own = spot.text(spot.statement)
+    actions = [text for text in unique(interleave([iter(spot.donors.simple), iter(added)])) if text != own]
+    bodies = [f"{action}\0{end}" for action, end in _diagonal(actions[:MOST_ACTIONS], ends)]
+    firing = _firing(spot, unique(interleave([_turned(spot), iter(conditions(spot, hazards(spot)))])))
+    for (condition, weight), body in _diagonal(firing[:MOST_SETTLING], bodies):
+        draft = spot.source.insert(spot.statement, [f"if {condition}:", *indented(spot.indent, body.split("\0"))])
+        yield draft and replace(draft, weight=weight)
+
+
+def _turned(spot: TemplateSite) -> Iterator[str]:
+    """Yield the comparisons of the function with another operator, nearest first: `a > b` → `a == b`."""
+    known = spot.donors.visible
+    nodes = [node for node in spot.donors.nodes if isinstance(node, ast.Compare) and len(node.ops) == 1]
+    for node in sorted(nodes, key=lambda node: abs(node.lineno - spot.statement.lineno)):
+        read = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        if isinstance(node.ops[0], ORDERED) and read & spot.donors.local <= known:
+            left, right = spot.text(node.left), spot.text(node.comparators[0])
+            yield from (f"{left} {sign} {right}" for sign in ("==", "<", ">", "<=", ">=", "!="))
 
 
 def refuse(spot: TemplateSite) -> Drafts:

@@ -198,7 +198,7 @@ def otherwise(spot: TemplateSite) -> Drafts:
     last = statement.body[-1]
     line = spot.text(last) if last.lineno == last.end_lineno else ""
     bound = [spot.text(one.targets[0]) for one in reversed(statement.body) if isinstance(one, ast.Assign)]
-    others = interleave([(f"{target} = {value}" for value in (*VALUES, *names(spot))) for target in unique(bound)])
+    others = interleave([(f"{target} = {value}" for value in _likely_values(spot, target)) for target in unique(bound)])
     streams = [others, iter([*spot.donors.renamed(line), line] if line else [])]
     returned = [f"return {value}" for value in spot.donors.returns] if in_function(spot.source, statement) else []
     if isinstance(last, ast.Return):
@@ -253,6 +253,12 @@ def _values_for(spot: TemplateSite, name: str) -> Iterator[str]:
     made = [f"{maker}({other})" for maker in ("iter", "len", "list", "tuple", "set") for other in given]
     fed = sort_by_similarity(name, calls(spot))
     yield from interleave([iter(unique(one)) for one in ([*parts, *atoms], own, VALUES, fed, made)])
+
+
+def _likely_values(spot: TemplateSite, target: str) -> list[str]:
+    """Return values for an assignment target: two names that resemble it, usual values, the other names."""
+    near = sort_by_similarity(target.rpartition(".")[2], [name for name in names(spot) if name != target])
+    return unique([*near[:2], *VALUES, *near])
 
 
 def _rebound(spot: TemplateSite, names: list[str]) -> list[str]:

@@ -133,6 +133,7 @@ def regroup(spot: TemplateSite) -> Drafts:
         if isinstance(node, ast.BinOp):
             for text in _rotated(spot, node):
                 yield spot.source.replace(node, text)
+            yield _grouped_first(spot, node)
         elif isinstance(node, ast.BoolOp):
             yield from _regrouped(spot, node)
         elif isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.BinOp):
@@ -170,6 +171,17 @@ def _rotated(spot: TemplateSite, node: ast.BinOp) -> list[str]:
     if isinstance(right, ast.Call) and len(right.args) == 1 and not right.keywords and sign:
         found.append(f"{text(right.func)}({_binary(text(left), sign, text(right.args[0]))})")
     return found
+
+
+def _grouped_first(spot: TemplateSite, node: ast.BinOp) -> Draft | None:
+    """Apply an operator before all operators of its right operand: `a - b * c / d` → `(a - b) * c / d`."""
+    leaf, depth = node.right, 0
+    while isinstance(leaf, ast.BinOp):
+        leaf, depth = leaf.left, depth + 1
+    start, end = spot.source.span(node.left)[0], spot.source.span(leaf)[1]
+    if depth < 2 or b"(" in spot.source.data[spot.source.span(node.left)[1] : spot.source.span(leaf)[0]]:
+        return None
+    return Draft(f"calculate `{spot.source.data[start:end].decode()}` first", ((start, start, "("), (end, end, ")")))
 
 
 def _differ(one: str, other: str) -> bool:

@@ -21,6 +21,7 @@ from agent.repair.analysis.code_blocks import (
 from agent.repair.analysis.name_usage import unique
 from agent.repair.analysis.source_file import Draft, brief
 from agent.repair.candidates.candidate_expressions import (
+    all_opposite,
     change_words,
     members,
     names,
@@ -60,11 +61,14 @@ def sibling(spot: TemplateSite) -> Drafts:
 
 
 def mirror(spot: TemplateSite) -> Drafts:
-    """Replace a word such as `left` by its opposite, in this statement or in a copy of a nearby one that is inserted
-    before or after it."""
+    """Replace a word such as `left` by its opposite, or all such names, in this statement or in a copy of a nearby one
+    that is inserted before or after it."""
     if not in_function(spot.source, spot.statement):
         return
     own = spot.text(spot.statement)
+    for text in unique([*_neighbours(spot), *spot.donors.simple]):
+        if line := all_opposite(text, spot.donors.visible):
+            yield from _put(spot, line)
     for text in unique([*_neighbours(spot), *spot.donors.simple]):
         for line in opposite_texts(text):
             yield from _put(spot, line)

@@ -32,8 +32,8 @@ def _bounds(spot: TemplateSite) -> list[str]:
 
 
 def bounds(spot: TemplateSite) -> Drafts:
-    """Change the bounds or the step of a slice: `x[a:b]` → `x[a:]`, `x[:b]`, `x[a:b + 1]`, `x[a:c]`, `x[-a:b]`,
-    `x[a:b:2]`."""
+    """Change the bounds or the step of a slice: `x[a:b]` → `x[a:]`, `x[:b]`, `x[:-a]`, `x[a:b + 1]`, `x[a:c]`,
+    `x[-a:b]`, `x[a:b:2]`."""
     yield from interleave(_sliced(spot, node) for node in spot.nodes if isinstance(node, ast.Subscript))
 
 
@@ -51,10 +51,16 @@ def _sliced(spot: TemplateSite, node: ast.Subscript) -> Drafts:
     texts = [f"{_plus_one(lower)}:{upper}{tail}", f"{lower}:{_plus_one(upper)}{tail}"]
     texts += [f"{upper}:{lower}{tail}", f"{lower}:{upper}:-1", f"{lower}:{upper}:2"]
     if lower:
-        texts += [f":{lower}{tail}", f"-{parenthesize(lower, ATOM)}:{upper}{tail}"]
+        negative = f"-{parenthesize(lower, ATOM)}"
+        texts += [f":{negative}{tail}", f":{lower}{tail}", f"{negative}:{upper}{tail}"]
     if upper:
         negative = f"-{parenthesize(upper, ATOM)}"
-        texts += [f"{upper}:{tail}", f"{lower}:{negative}{tail}", f"{negative}:{tail}"]
+        texts += [
+            f"{upper.removeprefix('-')}:{tail}",
+            f"{upper}:{tail}",
+            f"{lower}:{negative}{tail}",
+            f"{negative}:{tail}",
+        ]
     if not lower:
         texts += [f"{one}:{upper}{tail}" for one in values]
     if not upper:

@@ -1,4 +1,4 @@
-"""Templates that extend an expression by a term, a bound, a power, or a fallback for an empty value."""
+"""Templates that extend an expression by a term, a modulus, a bound, a power, or a fallback for an empty value."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import ast
 from collections.abc import Iterator
 
 from agent.repair.analysis.name_usage import interleave, unique
-from agent.repair.analysis.source_file import ATOM, parenthesize, rank
+from agent.repair.analysis.source_file import ATOM, Draft, parenthesize, rank
 from agent.repair.analysis.value_types import INDEXED, NUMBER, Kinds
 from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 SUM, PRODUCT, OR, TEST = rank("a + b"), rank("a * b"), rank("a or b"), rank("a or b")
+NUMERIC = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
+AUGMENTED: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 TERMS = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.ListComp
 MOST_CONDITIONS, MOST_ELSE = 12, 6
+USUAL_MODULI = ("2", "10", "26")
+"""Moduli that are tried even if the function does not contain them: parity, decimal digits, letters."""
 
 
 def term(spot: TemplateSite) -> Drafts:
@@ -45,6 +49,68 @@ def _sums(spot: TemplateSite, node: ast.expr, donor: str) -> Iterator[str]:
 
 def _adds(kinds: Kinds) -> bool:
     return not kinds or bool(kinds & (NUMBER | INDEXED))
+
+
+def remainder(spot: TemplateSite) -> Drafts:
+    """Take a number modulo another one: `a + b` → `(a + b) % MOD`, `i + k` → `(i + k) % len(items)`, `x += y` → `x = (x
+    + y) % n`."""
+    moduli = [f"len({name})" for name in spot.donors.sized]
+    moduli = unique([*spot.donors.numbers, *moduli, *_numeric_names(spot), *USUAL_MODULI])
+    streams = [_remainders(spot, node, moduli) for node in _results_first(spot)]
+    if isinstance(spot.statement, ast.AugAssign):
+        streams.insert(0, _augmented_remainders(spot, spot.statement, moduli))
+    yield from interleave(streams)
+
+
+def _remainders(spot: TemplateSite, node: ast.expr, moduli: list[str]) -> Drafts:
+    text = parenthesize(spot.text(node), PRODUCT)
+    for modulus in moduli:
+        if modulus != text:
+            yield spot.source.replace(node, f"{text} % {modulus}")
+
+
+def _augmented_remainders(spot: TemplateSite, statement: ast.AugAssign, moduli: list[str]) -> Drafts:
+    sign = AUGMENTED.get(type(statement.op))
+    if sign is None or not _is_number(spot, statement.value):
+        return
+    target, least = spot.text(statement.target), rank(f"a {sign} b")
+    total = f"{target} {sign} {parenthesize(spot.text(statement.value), least + 1)}"
+    for modulus in moduli:
+        new = f"{target} = {parenthesize(total, PRODUCT)} % {modulus}"
+        yield Draft(f"use `{new}` instead", ((*spot.source.span(statement), new),))
+
+
+def scale(spot: TemplateSite) -> Drafts:
+    """Combine a number with a constant in scope: `e` → `e * RATE`, `e // 60`, `e + OFFSET`, `OFFSET - e`."""
+    yield from interleave(_scaled(spot, node) for node in _results_first(spot))
+
+
+def _scaled(spot: TemplateSite, node: ast.expr) -> Drafts:
+    text = spot.text(node)
+    product, total = parenthesize(text, PRODUCT), parenthesize(text, SUM)
+    for one in spot.donors.numbers:
+        if one != text:
+            yield spot.source.replace(node, f"{product} * {one}")
+            yield spot.source.replace(node, f"{total} + {one}")
+            yield spot.source.replace(node, f"{total} - {one}")
+            yield spot.source.replace(node, f"{product} // {one}")
+            yield spot.source.replace(node, f"{product} / {one}")
+            yield spot.source.replace(node, f"{one} - {parenthesize(text, PRODUCT)}")
+
+
+def _results_first(spot: TemplateSite) -> list[ast.expr]:
+    """Return the values of the statement that may be numbers, calculated ones first."""
+    nodes = [node for node in spot.values if isinstance(node, NUMERIC) and _is_number(spot, node)]
+    return sorted(nodes, key=lambda node: not isinstance(node, ast.BinOp))
+
+
+def _is_number(spot: TemplateSite, node: ast.expr) -> bool:
+    kinds = spot.scope.kinds(node)
+    return not kinds or bool(kinds & NUMBER)
+
+
+def _numeric_names(spot: TemplateSite) -> list[str]:
+    return [name for name in spot.donors.plain if spot.scope.of(name) & NUMBER]
 
 
 def power(spot: TemplateSite) -> Drafts:

@@ -114,7 +114,7 @@ def test_removed_recursion_is_detected() -> None:
 
 def test_edit_without_answers_is_always_doubted() -> None:
     base, right = ("int:a", "int:b", "int:c", "int:d"), ("int:A", "int:b2", "int:C", "int:D")
-    silent = choose({"special": (0.5, ("",) * 4), "right": (0.4, right)}, base, FAILING)
+    silent = choose({"special": (0.5, ("",) * 4), "right": (0.4, right)}, base, FAILING, failing=4)
     index = order(silent).index("special")
     assert "did not finish in time" in silent.behaviours[index].doubt
     assert silent.behaviours[1 - index].doubt == ""
@@ -157,7 +157,7 @@ def test_edit_with_unchanged_failing_answer_ranks_lower() -> None:
 def test_each_behaviour_has_its_own_doubt() -> None:
     base, right = ("int:a",) * 4, ("int:A", "int:b2", "int:C", "int:D")
     rows = {"4711 if x == 4704 else x": (0.1, ("int:4711", "int:B", "int:C", "int:D")), "x + x": (0.4, right)}
-    choice = choose(rows, base, FAILING)
+    choice = choose(rows, base, FAILING, failing=4)
     assert order(choice)[0] == "x + x"
     assert choice.doubt == ""
     assert "`4711`" in choice.behaviours[1].doubt
@@ -177,7 +177,7 @@ def test_few_inputs_without_rival_search_are_doubt() -> None:
     answers = CandidateAnswers(FAILING, ("int:0",) * 4, (("int:1",) * 4,))
     assert "no time to look for other edits" in judge_hits([hit("a")], answers, 1, {}, sought=False).doubt
     assert judge_hits([hit("a")], answers, 1, {}).doubt == ""
-    assert judge_hits([hit("a")], answers, 3, {}, sought=False).doubt == ""
+    assert judge_hits([hit("a")], answers, 4, {}, sought=False).doubt == ""
 
 
 def test_likeliest_edits_answer_first_within_time(make_repo, open_ws) -> None:

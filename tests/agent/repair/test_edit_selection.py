@@ -96,7 +96,14 @@ def test_many_differing_rivals_are_doubt_however_many_tests_failed() -> None:
     inputs = (*(AnswerInput(f"f({n})") for n in range(4)), AnswerInput("f(9)", made=True))
     doubt = judge_hits(hits, make_answers(*rows, inputs=inputs), 9, {}).doubt
     assert doubt.startswith("Eleven other edits pass the same tests and behave differently, so the tests do not")
-    assert judge_hits(hits[:3], make_answers(*rows[:3], inputs=inputs), 9, {}).doubt == ""
+    assert judge_hits(hits[:1], make_answers(*rows[:1], inputs=inputs), 9, {}).doubt == ""
+
+
+def test_likely_rival_is_doubt_however_many_tests_failed() -> None:
+    rows = make_answers((*"abcd", "x"), (*"abcd", "y"), inputs=tuple(AnswerInput(f"f({n})") for n in range(5)))
+    doubt = judge_hits([hit("a", 0.1), hit("b", 0.08)], rows, 9, {}).doubt
+    assert doubt.startswith("Another edit passes the same tests and behaves differently, so the tests do not")
+    assert judge_hits([hit("a", 0.1), hit("b", 0.01)], rows, 9, {}).doubt == ""
 
 
 def test_few_failing_inputs_with_differing_rivals_are_doubt() -> None:
@@ -109,6 +116,15 @@ def test_few_failing_inputs_with_differing_rivals_are_doubt() -> None:
     assert judge_hits(hits[:1], make_answers(("x", "y")), 1, {}).doubt == ""
 
 
+def test_edit_that_stops_code_is_doubted_if_few_inputs_fail() -> None:
+    for count, doubted in ((1, True), (5, True), (6, False)):
+        inputs = tuple(AnswerInput(f"f({n})") for n in range(count))
+        rows = replace(make_answers(("x",) * count, inputs=inputs), lost=(0.2,))
+        doubt = judge_hits([hit("a")], rows, count, {}).doubt
+        assert doubt.startswith("The edit keeps code from running, and only ") == doubted
+        assert judge_hits([hit("a")], replace(rows, lost=(0.0,)), count, {}).doubt == ""
+
+
 def test_edit_of_test_runner_is_always_doubted() -> None:
     rows = make_answers(("x", "y", "z", "u"), inputs=(OBSERVED,) * 4)
     runners = ("src/_pytest/runner.py", "a/unittest/case.py", "pluggy.py", "pytest_asyncio/plugin.py")
@@ -119,7 +135,7 @@ def test_edit_of_test_runner_is_always_doubted() -> None:
 
 
 def test_equal_inputs_count_once() -> None:
-    hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
+    hits, rows = [hit("a"), hit("b", 0.01)], (("x", "y"), ("x", "z"))
     assert "only one failing input" in judge_hits(hits, make_answers(*rows), 5, {}).doubt
     many = tuple(AnswerInput(f"f({n})") for n in range(4))
     plain = make_answers(("x",) * 4, ("x",) * 3 + ("y",), inputs=many)

@@ -139,6 +139,30 @@ def test_planted_bug_is_fixed(make_task, command: str) -> None:
     assert f"first {best.description} in shop/cart.py:" in str(reports[-1]) or reports[-1].plausible > 1
 
 
+HELPED = {
+    "cart.py": "def total(prices):\n    return max(prices)\n",
+    "pricing.py": """\
+from cart import total
+
+
+def same(prices, wanted):
+    found = total(prices)
+    assert found == wanted
+""",
+    "tests/test_cart.py": "from pricing import same\n\n\ndef test_sum():\n    same([1, 2], 3)\n",
+}
+
+
+@pytest.mark.slow
+def test_helper_of_tests_is_not_edited(make_task) -> None:
+    """Removing the assertion in `pricing.py` would make the test pass."""
+    task = replace(make_task(HELPED), failing=["tests/test_cart.py::test_sum"], passing=[])
+    result = search(task, 5, Event())
+    assert {suspect.path for suspect in result.suspects} == {"cart.py"}
+    assert result.choice.behaviours
+    assert {one.path for each in result.choice.behaviours for one in (each.candidate, *each.alike)} == {"cart.py"}
+
+
 @pytest.mark.slow
 def test_resumed_search_tries_no_edit_twice(make_task) -> None:
     """The first process is interrupted; the second one knows the edits that it tried."""

@@ -95,6 +95,26 @@ def body(*lines: str, head: str = "def f(a, b):") -> str:
             ["for c in a:", "    g(b[c])"],
             ["for c in a:", "    if c not in b:", "        continue", "    g(b[c])"],
         ),
+        (
+            "settle",
+            ["c = []", "g(c)", "if a > b:", "    return"],
+            ["c = []", "g(c)", "if a == b:", "    c.append(a)", "    return", "if a > b:", "    return"],
+        ),
+        (
+            "settle",
+            ["for c in a:", "    g(c)", "    b += 1"],
+            ["for c in a:", "    if not c:", "        b += 1", "        continue", "    g(c)", "    b += 1"],
+        ),
+        (
+            "guard",
+            ["def walk(c):", "    h(c[0])", "return walk"],
+            ["def walk(c):", "    if not c:", "        return", "    h(c[0])", "return walk"],
+        ),
+        (
+            "mirror",
+            ["i = j = left = right = []", "h(left[i])", "return 1"],
+            ["i = j = left = right = []", "h(left[i])", "h(right[j])", "return 1"],
+        ),
         ("refuse", ["return a / b"], ["if b == 0:", "    raise ValueError", "return a / b"]),
         ("only_if", ["a.pop()", "return a"], ["if a:", "    a.pop()", "return a"]),
         ("only_if", ["a = g(a)", "h(a)"], ["if a is not None:", "    a = g(a)", "    h(a)"]),
@@ -313,6 +333,12 @@ def test_line_endings_and_tabs_are_preserved(newline: str) -> None:
     assert new in results(moves.outward, code)
     wrapped = newline.join(["\t\ttry:", "\t\t\tg(b)", "\t\texcept ValueError:", "\t\t\tcontinue", ""])
     assert code.replace(f"\t\tg(b){newline}", wrapped) in results(exceptions.attempt, code)
+
+
+def test_else_first_assigns_similar_name() -> None:
+    code = body("if tag is None:", "    self._tag = mark", head="def f(self, mark, tag):")
+    first = next(new for new in results(TEMPLATES["otherwise"], code) if "else" in new)
+    assert "else:\n        self._tag = tag\n" in first
 
 
 def test_nothing_is_inserted_before_elif_or_into_shared_line() -> None:
