@@ -122,8 +122,8 @@ def _contents(blobs: Blobs, paths: Iterable[str]) -> dict[str, bytes | None]:
 
 
 def _open(base: WorkspaceOptions, environment: EnvironmentOptions, pythons: Path, changed: list[str]) -> Workspace:
-    """Open a workspace in an environment of the base. Raises WorkspaceError if the files that the gold patch changes
-    cannot be imported there."""
+    """Open a workspace in an environment of the base. Raises SweAgentError if none of the files that the gold patch
+    changes can be imported there."""
     said: list[str] = []
     folders = [program.parents[1] for program in sorted(pythons.glob("*/bin/python3"))]
     known = {f"python{folder.name.rpartition('.')[0]}": str(folder) for folder in folders}
@@ -135,12 +135,12 @@ def _open(base: WorkspaceOptions, environment: EnvironmentOptions, pythons: Path
         raise SweAgentError(f"{NOT_RUNNABLE}: {said[-1] if said else ''}")
     workspace = open_workspace("local", ready)
     modules = [path.removesuffix(".py").removeprefix("src/").removeprefix("lib/") for path in changed if _is_code(path)]
-    names = ", ".join(module.removesuffix("/__init__").replace("/", ".") for module in modules)
-    tried = workspace.run(f"python -c 'import {names}'", 300) if names else None
-    if tried is None or not tried.code:
+    names = [module.removesuffix("/__init__").replace("/", ".") for module in modules]
+    tried = workspace.run(" || ".join(f"python -c 'import {name}'" for name in names) or "true", 300)
+    if not tried.code:
         return workspace
     workspace.close()
-    raise SweAgentError(f"{NOT_RUNNABLE} in which the changed files can be imported: {tried.text.strip()[-300:]}")
+    raise SweAgentError(f"{NOT_RUNNABLE} in which a changed file can be imported: {tried.text.strip()[-300:]}")
 
 
 def _is_code(path: str) -> bool:

@@ -220,10 +220,21 @@ def _own_lines(body: list[ast.stmt], n: int) -> bool:
 
 
 def _opened(node: ast.stmt, piece: Piece) -> list[Piece]:
-    """Return the statements of a test function, which a runner would call, or the statement itself."""
+    """Return the statements of a test function or of a main block, or the statement itself, with one that runs it if it
+    is a class of tests."""
+    if isinstance(node, ast.ClassDef) and _is_test_case(node):
+        run = f"unittest.defaultTestLoader.loadTestsFromTestCase({node.name}).debug()"
+        return [Piece("step", "import unittest", block=piece.block), piece, replace(piece, text=run, aloud=False)]
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+        return _statements("\n".join(map(ast.unparse, node.body)), piece.block)
     if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
         return [piece]
     body, arguments = "\n".join(map(ast.unparse, node.body)), node.args
     if arguments.args or node.decorator_list or any(isinstance(one, ast.Return | ast.Yield) for one in ast.walk(node)):
         return [piece]
     return _statements(body, piece.block)
+
+
+def _is_test_case(node: ast.ClassDef) -> bool:
+    has_tests = any(isinstance(one, ast.FunctionDef) and one.name.startswith("test") for one in node.body)
+    return has_tests and any(ast.unparse(base).endswith("TestCase") for base in node.bases)

@@ -65,7 +65,7 @@ def _raised(
     n: int, step: Piece, result: StepResult, errors: Sequence[ReportedError], wanted: Sequence[str], asks: bool
 ) -> Iterator[Failure]:
     today = f"{result.error}: {result.message}".strip(": ")
-    if result.error == "AssertionError" and result.in_example and step.text.startswith("assert"):
+    if result.error == "AssertionError" and result.in_example and re.match(r"assert\b|unittest\.", step.text):
         yield Failure(n, "asserts", "", today, "The issue asserts it.")
         return
     if not is_reported_error(result, errors) or (result.in_example and _raises(step.text, result.error)):
@@ -76,6 +76,15 @@ def _raised(
                 yield Failure(n, "raises", name, today, f"The issue says that {name} should be raised.")
     elif result.error not in wanted:
         yield Failure(n, "runs", "", today, "The issue reports this exception.")
+
+
+def judge_test(pieces: Sequence[Piece], error: str, message: str) -> str:
+    """Return why a failure of a test in the issue shows the issue; "" if it may have another reason."""
+    if error == "AssertionError":
+        return "The issue asserts it."
+    result = StepResult("raised", error=error, message=message, in_example=True)
+    is_reported = is_reported_error(result, reported_errors(pieces)) and not asks_for_error(pieces)
+    return "The issue reports this exception." if is_reported and error not in wanted_errors(pieces) else ""
 
 
 def _raises(text: str, error: str) -> bool:

@@ -53,6 +53,19 @@ def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style
     return f"{head}\n\n\nclass IssueTest(unittest.TestCase):\n    def {name}(self):\n{_indented(body, 8)}\n"
 
 
+def tests_as_written(steps: Sequence[str]) -> str:
+    """Return the definitions of an example as a test file, if some are tests that only a runner can call, since they
+    have parameters or decorators; otherwise ""."""
+    kinds = ast.Import | ast.ImportFrom | ast.Assign | ast.FunctionDef | ast.ClassDef
+    nodes = {step: ast.parse(step).body[0] for step in steps}
+    tests = [node for node in nodes.values() if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+    if not any(node.args.args or node.decorator_list for node in tests):
+        return ""
+    kept = [step for step, node in nodes.items() if isinstance(node, kinds)]
+    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(kept)) and "import pytest" not in kept else []
+    return "\n\n\n".join([*own, *kept]) + "\n"
+
+
 def merge_imports(imports: Sequence[str], used: Collection[str]) -> list[str]:
     """Return sorted import statements, with one for all names of a module that are used."""
     modules: dict[str, set[str]] = {}

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
 from aci.issue_text.issue_examples import Piece, split_examples
+from aci.reproduction.django_set_up import SET_UP, add_app_labels, create_tables, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
-from aci.reproduction.issue_failures import Failure, find_failures
-from aci.reproduction.issue_test import choose_place, expand_stars, render_test
+from aci.reproduction.issue_failures import Failure, find_failures, judge_test
+from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
 from aci.reproduction.missing_imports import find_imports
+from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
 
@@ -56,6 +59,8 @@ class _Example:
 
     steps: list[Piece]
     expected: list[list[str]]
+    set_up: list[str] = field(default_factory=list)
+    """Steps that are kept although the failure does not need them, since the corrected code may."""
 
     def texts(self) -> list[str]:
         return [step.text for step in self.steps]
@@ -63,6 +68,19 @@ class _Example:
     def add_imports(self, imports: Sequence[str]) -> None:
         self.steps = [*(Piece("step", one) for one in imports), *self.steps]
         self.expected = [*([] for _ in imports), *self.expected]
+
+    def set_up_django(self) -> None:
+        """Add what examples need that use Django without configuring it."""
+        if self.set_up or not needs_django(self.texts()):
+            return
+        texts, tables = add_app_labels(self.texts())
+        self.steps = [replace(step, text=text) for step, text in zip(self.steps, texts, strict=True)]
+        self.set_up = [*SET_UP, create_tables(list(tables))] if tables else list(SET_UP)
+        if tables:
+            last = max(tables.values()) + 1
+            self.steps.insert(last, Piece("step", self.set_up[-1]))
+            self.expected.insert(last, [])
+        self.add_imports(SET_UP)
 
 
 class Reproducer:
@@ -78,6 +96,8 @@ class Reproducer:
         example = _example(pieces)
         if not example.steps:
             return Reproduction(reason=NO_CODE)
+        if (text := tests_as_written(example.texts())) and (found := self._run_as_written(pieces, text)):
+            return replace(found, cpu=self.cpu)
         ran = self._run_with_imports(example, {name for name in wanted_errors(pieces) if not hasattr(builtins, name)})
         if not ran.steps:
             return Reproduction(reason=UNFINISHED, cpu=self.cpu)
@@ -94,10 +114,25 @@ class Reproducer:
             reason = reason or found.reason
         return Reproduction(reason=reason, cpu=self.cpu)
 
+    def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
+        """Run tests that need a runner; return them if one fails by its own assertion or as the issue reports."""
+        path, _ = choose_place(self.blobs, "")
+        self.workspace.write(path, text.encode())
+        try:
+            results = run_tests(self.workspace, self.command, [path], TEST_SECONDS).results
+        except UsageError:
+            results = ()
+        for one in results:
+            if one.outcome == "failed" and (because := judge_test(pieces, one.error.rpartition(".")[2], one.message)):
+                return Reproduction(path, text, one.id, one.message or one.error, because)
+        self.workspace.run(f"rm -f {shlex.quote(path)}", session=HARNESS_SESSION)
+        return None
+
     def _run_with_imports(self, example: _Example, wanted: set[str]) -> ExampleRun:
         """Run the example; while its names or `wanted` ones are missing, add imports of them and run it again."""
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
+            example.set_up_django()
             ran = self._run(example.texts(), dict(enumerate(example.expected)))
             compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
             missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
@@ -128,7 +163,7 @@ class Reproducer:
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
         kept = [chosen[n] for n in reduced.kept] or chosen
-        kept = [step for step in kept if step != "pass"]
+        kept = [step for step in chosen if step != "pass" and (step in kept or step in example.set_up)]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
         result = results[failure.step]

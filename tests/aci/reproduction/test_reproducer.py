@@ -134,6 +134,69 @@ def test_assertion_of_the_issue(reproduce: Reproduce) -> None:
     assert asserted in found.text
 
 
+def test_test_that_needs_a_runner_is_taken_as_it_is(reproduce: Reproduce) -> None:
+    test = "def test_reverse(tmp_path):\n    assert Cart([1, 2]).reverse().items == [2, 1]"
+    found = reproduce("Reverse", f"```python\nfrom shop import Cart\n\n{test}\n```\n")
+    assert found.text == f"from shop import Cart\n\n\n{test}\n"
+    assert found.because == "The issue asserts it."
+
+
+@pytest.mark.parametrize("said", ["It fails.", "It fails with KeyError."])
+def test_test_that_fails_in_another_way_is_not_taken(said: str, reproduce: Reproduce) -> None:
+    test = "def test_total(tmp_path):\n    total(Cart([1]))"
+    found = reproduce("Total", f"```python\nfrom shop import Cart, total\n\n{test}\n```\n{said}")
+    assert found.text == ""
+
+
+def test_test_case_of_the_issue_is_run(reproduce: Reproduce) -> None:
+    case = "class CartTest(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(count(Cart([1])), 1)\n"
+    found = reproduce("Count", f"```python\nimport unittest\nfrom shop import *\n\n{case}```\n")
+    assert "loadTestsFromTestCase(CartTest).debug()" in found.text
+    assert found.because == "The issue asserts it."
+
+
+def test_main_block_is_run(reproduce: Reproduce) -> None:
+    code = "from shop import *\nif __name__ == '__main__':\n    assert count(Cart([1])) == 1\n"
+    assert "\n    assert count(Cart([1])) == 1\n" in reproduce("Count", f"```python\n{code}```\n").text
+
+
+def test_exception_that_the_example_raises_itself_is_no_failure(reproduce: Reproduce) -> None:
+    code = "import shop\ntry:\n    shop.count(shop.Cart())\nexcept KeyError:\n    raise ValueError('bad')\n"
+    assert reproduce("Chained", f"```python\n{code}```\nValueError: bad").text == ""
+
+
+DJANGO = {
+    "django/__init__.py": "def setup():\n    from django.conf import settings\n    settings.ready = True\n",
+    "django/conf.py": """\
+class Settings:
+    configured = ready = False
+
+    def configure(self, **names):
+        self.configured = True
+
+
+settings = Settings()
+""",
+    "django/db.py": "connection = None\n",
+    "django/forms.py": """\
+from django.conf import settings
+from shop.cart import Cart, count
+
+
+def clean(value):
+    assert settings.ready
+    return count(Cart([value]))
+""",
+}
+
+
+def test_django_is_set_up_although_the_failure_does_not_need_it(reproduce: Reproduce) -> None:
+    body = "```\n>>> from django.forms import clean\n>>> clean(1)\n2\n```\nIt should be 1."
+    text = reproduce("Form", body, **DJANGO).text
+    assert "    settings.configured or settings.configure(" in text
+    assert text.endswith("    django.setup()\n    assert clean(1) == 1\n")
+
+
 def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
     body = "```\nfrom shop import Cart, count\ncount(Cart())\n```\nraises KeyError. It should raise a ValueError."
     found = reproduce("Wrong exception", body)
