@@ -12,7 +12,6 @@ APP = "contenttypes"
 SET_UP = (
     "import django",
     "from django.conf import settings",
-    "from django.db import connection",
     "settings.configured or settings.configure(\n"
     "    DATABASES={'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}},\n"
     "    INSTALLED_APPS=['django.contrib.contenttypes', 'django.contrib.auth'],\n"
@@ -49,8 +48,11 @@ def add_app_labels(steps: Sequence[str]) -> tuple[list[str], dict[str, int]]:
     return texts, tables
 
 
+CONNECTION = "from django.db import connection"
+
+
 def create_tables(models: Sequence[str]) -> str:
-    """Return a statement that creates the tables of models."""
+    """Return a statement that creates the tables of models, which needs CONNECTION."""
     return (
         f"with connection.schema_editor() as editor:\n    for model in [{', '.join(models)}]:\n"
         "        editor.create_model(model)"

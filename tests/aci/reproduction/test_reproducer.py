@@ -155,6 +155,25 @@ def test_test_case_of_the_issue_is_run(reproduce: Reproduce) -> None:
     assert found.because == "The issue asserts it."
 
 
+def test_names_of_a_traceback_are_defined(reproduce: Reproduce) -> None:
+    body = """```
+from shop import Cart, total
+total(n)
+```
+gives
+```
+<ipython-input-1> in <module>
+      1 from shop import Cart
+      2 n = Cart([1])
+----> 3 total(n)
+
+AttributeError: 'int' object has no attribute 'price'
+```
+"""
+    text = reproduce("Total", body).text
+    assert text == "from shop import Cart, total\n\n\ndef test_total():\n    n = Cart([1])\n    total(n)\n"
+
+
 def test_main_block_is_run(reproduce: Reproduce) -> None:
     code = "from shop import *\nif __name__ == '__main__':\n    assert count(Cart([1])) == 1\n"
     assert "\n    assert count(Cart([1])) == 1\n" in reproduce("Count", f"```python\n{code}```\n").text
@@ -193,8 +212,11 @@ def clean(value):
 def test_django_is_set_up_although_the_failure_does_not_need_it(reproduce: Reproduce) -> None:
     body = "```\n>>> from django.forms import clean\n>>> clean(1)\n2\n```\nIt should be 1."
     text = reproduce("Form", body, **DJANGO).text
-    assert "    settings.configured or settings.configure(" in text
-    assert text.endswith("    django.setup()\n    assert clean(1) == 1\n")
+    assert text.startswith(
+        "import django\nfrom django.conf import settings\nsettings.configured or settings.configure("
+    )
+    assert ")\ndjango.setup()\nfrom django.forms import clean\n" in text
+    assert text.endswith("    assert clean(1) == 1\n")
 
 
 def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
