@@ -61,11 +61,11 @@ def main() -> None:
     parser.add_argument("ids", nargs="*")
     given = parser.parse_args()
     adopt_orphans()
-    golds = {row["instance_id"]: row["patch"] for row in map(json.loads, given.gold.open())}
-    done = {row["id"]: row for row in map(json.loads, given.json.open())} if given.json and given.json.exists() else {}
+    golds = {row["instance_id"]: row["patch"] for row in _rows(given.gold)}
+    done = {row["id"]: row for row in (_rows(given.json) if given.json and given.json.exists() else ())}
     rows = []
     # an environment serves later commits, so the oldest issues come first
-    for issue in sorted(map(json.loads, given.issues.open()), key=lambda one: (one["repo"], one["created_at"])):
+    for issue in sorted(_rows(given.issues), key=lambda one: (one["repo"], one["created_at"])):
         id = issue["instance_id"]
         if given.ids and not any(re.search(one, id) for one in given.ids):
             continue
@@ -77,6 +77,12 @@ def main() -> None:
                 with given.json.open("a") as log:
                     log.write(json.dumps(row) + "\n")
     print(summary(rows))
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects in the lines of a file."""
+    with path.open(encoding="utf-8") as opened:
+        return [json.loads(line) for line in opened]
 
 
 def one_row(issue: dict[str, Any], gold: str, options: Options) -> dict[str, Any]:
