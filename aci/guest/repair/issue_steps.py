@@ -57,7 +57,7 @@ class Steps:
 
     def __init__(self, root, expected, raises):
         self.root, self.expected, self.raises = root, expected, raises
-        self.names = {"__name__": "__main__", "__builtins__": builtins}
+        self.names = {"__name__": "__main__", "__file__": FILE, "__builtins__": builtins}
         self.stars = {}
 
     def run(self, number, source, seconds):

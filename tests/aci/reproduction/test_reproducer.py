@@ -155,6 +155,19 @@ def test_test_case_of_the_issue_is_run(reproduce: Reproduce) -> None:
     assert found.because == "The issue asserts it."
 
 
+def test_message_without_the_name_of_the_exception_is_enough(reproduce: Reproduce) -> None:
+    body = "```python\nfrom shop import Cart, total\ntotal(Cart([1]))\n```\nIt is not what I want."
+    assert reproduce("Total fails: `'int' object has no attribute 'price'`", body).error.startswith("AttributeError")
+
+
+@pytest.mark.parametrize("title", ["Total fails: no attribute 'price'", "Total of an int object fails"])
+def test_part_of_a_message_is_not_enough(title: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    body = "```python\nfrom shop import Cart, total\ntotal(Cart([1]))\n```\nIt is not what I want."
+    workspace = open_ws("local", make_repo(FILES))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    assert Reproducer(workspace, blobs).reproduce(Issue(title, body)).text == ""
+
+
 def test_names_of_a_traceback_are_defined(reproduce: Reproduce) -> None:
     body = """```
 from shop import Cart, total
