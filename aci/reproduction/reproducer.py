@@ -172,8 +172,8 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
-        kept = [chosen[n] for n in reduced.kept] or chosen
-        kept = [step for step in chosen if step in (*kept, example.tables, CONNECTION) and step != "pass"]
+        numbers, always = reduced.kept or range(len(chosen)), (example.tables, CONNECTION)
+        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
         result = results[failure.step]

@@ -105,6 +105,11 @@ AttributeError: 'int' object has no attribute 'price'
     assert found.error == "AttributeError: 'int' object has no attribute 'price'"
 
 
+def test_repeated_statement_is_reduced(reproduce: Reproduce) -> None:
+    code = "c = Cart([1, 2])\nc = Cart([1, 2])\nassert c.reverse().items == [2, 1]"
+    assert reproduce("Twice", f"```\nfrom shop import Cart\n{code}\n```").text.count("c = Cart") == 1
+
+
 def test_value_that_should_be_another(reproduce: Reproduce) -> None:
     found = reproduce(
         "Count", "```\n>>> from shop.cart import Cart, count\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
