@@ -62,8 +62,8 @@ class _Example:
     set_up: tuple[str, ...] = ()
     """The first steps, which the imports need."""
 
-    tables: str = ""
-    """A step that is kept although the failure does not need it, since the corrected code may."""
+    tables: tuple[str, ...] = ()
+    """Models, and the step that creates their tables: the corrected code may need them where today's does not."""
 
     def texts(self) -> list[str]:
         return [step.text for step in self.steps]
@@ -80,8 +80,8 @@ class _Example:
         texts, tables = add_app_labels(self.texts())
         self.steps = [replace(step, text=text) for step, text in zip(self.steps, texts, strict=True)]
         if tables:
-            self.tables = create_tables(list(tables))
-            self._insert(max(tables.values()) + 1, (CONNECTION, self.tables))
+            self.tables = (*(texts[n] for n in tables.values()), create_tables(list(tables)))
+            self._insert(max(tables.values()) + 1, (CONNECTION, self.tables[-1]))
         self.set_up = SET_UP
         self._insert(0, SET_UP)
 
@@ -172,7 +172,7 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
-        numbers, always = reduced.kept or range(len(chosen)), (example.tables, CONNECTION)
+        numbers, always = reduced.kept or range(len(chosen)), (CONNECTION, *example.tables)
         kept = [step for n, step in enumerate(chosen) if (n in numbers or step in always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
