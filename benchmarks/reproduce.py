@@ -1,11 +1,13 @@
 """Reproduction without a model on issues with gold patches: is the test red at the base and green with the gold patch?
 
     python -m benchmarks.reproduce --issues tune.issues.jsonl --gold tune.gold.jsonl \\
-        --mirrors DIR --python VENV [ID ...]
+        --mirrors DIR --pythons DIR --json ROWS [ID ...]
 
-`--mirrors` holds bare repositories as `OWNER+NAME/repo`; `--python` is a virtual environment with pytest and the
-packages that the repositories need. IDs are regular expressions; by default all issues are tried. The workspace is
-`local`, so the issues' code runs on this machine. The gold patch is used for the score only.
+`--mirrors` holds bare repositories as `OWNER+NAME/repo`, and `--pythons` installations of Python as `3.9.18/bin`, as
+pyenv keeps them. IDs are regular expressions; by default all issues are tried. Issues that have a row in `--json` are
+not tried again. Each environment is set up by the program's own builder, with the Python that it chooses for the
+repository; XDG_CACHE_HOME says where it is kept. The workspace is `local`, so the issues' code and the set-up run on
+this machine. The gold patch is used for the score only.
 """
 
 from __future__ import annotations
@@ -14,97 +16,173 @@ import argparse
 import json
 import os
 import re
-import shutil
-import subprocess
-import tempfile
-import time
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aci.repository.file_blobs import TreeBlobs
+from aci.environments.environment import plan_for
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.host_environment import add_environment, find_host_plan
+from aci.repository.file_blobs import Blobs, TreeBlobs
+from aci.repository.patch import is_test
 from aci.repository.user_repository import Repository
-from aci.reproduction.reproducer import Reproducer, Reproduction
-from aci.runtime.workspace import open_workspace
+from aci.reproduction.reproducer import NO_CODE, Reproducer, Reproduction, example_code
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
 from agent.cli.base_workspace import open_base
 from agent.config.settings import load_settings
-from benchmarks._planting import PERSON
+from benchmarks._process_cpu import adopt_orphans, cpu_seconds
+from trajectories.errors import SweAgentError
 from trajectories.records import Issue
+
+SMOKE_TEST = "python3 -m pytest --collect-only -q -p no:cacheprovider --ignore-glob='*'"
+"""The test command that the builder tries: it loads the configuration only, since suites take minutes per commit."""
+
+NOT_RUNNABLE = "No environment"
+"""The start of the reasons why an issue's repository does not run here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The folders of the command line."""
+
+    mirrors: Path
+    pythons: Path
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--issues", type=Path, required=True)
-    parser.add_argument("--gold", type=Path, required=True)
-    parser.add_argument("--mirrors", type=Path, required=True)
-    parser.add_argument("--python", type=Path, required=True)
-    parser.add_argument("--json", type=Path, help="append one row per issue")
+    for name in ("issues", "gold", "mirrors", "pythons"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--json", type=Path, help="append one row per issue; issues with a row are not tried again")
     parser.add_argument("ids", nargs="*")
     given = parser.parse_args()
-    os.environ |= {"VIRTUAL_ENV": str(given.python), "PATH": f"{given.python}/bin{os.pathsep}{os.environ['PATH']}"}
-    os.environ.pop("PYTHONPATH", None)
-    golds = {row["instance_id"]: row["patch"] for row in map(json.loads, given.gold.open())}
+    adopt_orphans()
+    golds = {row["instance_id"]: row["patch"] for row in _rows(given.gold)}
+    done = {row["id"]: row for row in (_rows(given.json) if given.json and given.json.exists() else ())}
     rows = []
-    for issue in map(json.loads, given.issues.open()):
+    # an environment serves later commits, so the oldest issues come first
+    for issue in sorted(_rows(given.issues), key=lambda one: (one["repo"], one["created_at"])):
         id = issue["instance_id"]
         if given.ids and not any(re.search(one, id) for one in given.ids):
             continue
-        with tempfile.TemporaryDirectory(prefix="reproduce-") as folder:
-            rows.append(one_row(issue, golds[id], given.mirrors, given.python, Path(folder)))
-        print(f"{id:40} {rows[-1]['outcome']:12} {rows[-1]['cpu']:5.1f} s  {rows[-1]['why'][:110]}", flush=True)
-        if given.json:
-            with given.json.open("a") as log:
-                log.write(json.dumps(rows[-1]) + "\n")
+        row = done.get(id) or one_row(issue, golds[id], Options(given.mirrors, given.pythons))
+        rows.append(row)
+        if id not in done:
+            print(f"{id:40} {row['outcome']:12} {row['cpu']:5.1f} s  {row['why'][:110]}", flush=True)
+            if given.json:
+                with given.json.open("a") as log:
+                    log.write(json.dumps(row) + "\n")
     print(summary(rows))
 
 
-def one_row(issue: dict[str, Any], gold: str, mirrors: Path, python: Path, folder: Path) -> dict[str, Any]:
-    """Return the outcome of one issue: `no test`, `green`, or `red at gold`."""
-    mirror = mirrors / str(issue.get("mirror") or issue["repo"]).replace("/", "+") / "repo"
-    root = folder / "base"
-    root.mkdir()
-    archive = subprocess.Popen(["git", f"--git-dir={mirror}", "archive", issue["base_commit"]], stdout=subprocess.PIPE)
-    subprocess.run(["tar", "x", "-C", str(root)], stdin=archive.stdout, check=True)
-    for words in (["init", "-q"], ["add", "-A", "-f"], [*PERSON, "commit", "-qm", "base"]):
-        subprocess.run(["git", *words], cwd=root, check=True)
-    began = time.monotonic()
-    found = reproduce(root, issue["problem_statement"])
-    seconds = time.monotonic() - began
-    outcome = "no test" if found.reason else "green" if is_green(root, found, gold, python) else "red at gold"
-    row = {"id": issue["instance_id"], "outcome": outcome, "why": found.reason or found.error.replace("\n", " ")}
-    return row | {"cpu": found.cpu, "seconds": seconds, "path": found.path, "text": found.text}
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects in the lines of a file."""
+    with path.open(encoding="utf-8") as opened:
+        return [json.loads(line) for line in opened]
 
 
-def reproduce(root: Path, statement: str) -> Reproduction:
-    title, _, body = statement.partition("\n")
-    settings = load_settings(b"", workspace="local")
-    with (
-        open_base(Repository.open(root), None, settings, lambda _: None) as (options, _),
-        closing(open_workspace("local", options)) as workspace,
-    ):
-        blobs = TreeBlobs(options.trees, options.base.tree)
-        return Reproducer(workspace, blobs).reproduce(Issue(title, body))
+def one_row(issue: dict[str, Any], gold: str, options: Options) -> dict[str, Any]:
+    """Return the outcome of one issue: `no code`, `not run`, `no test`, `green`, or `red at gold`.
+
+    `cpu` and `setup` are the CPU seconds of the reproduction and of the environment's set-up.
+    """
+    title, _, body = issue["problem_statement"].partition("\n")
+    asked, began = Issue(title, body), cpu_seconds()
+    row = {"id": issue["instance_id"], "outcome": "no code", "why": NO_CODE, "cpu": 0.0, "setup": 0.0}
+    if not example_code(asked):
+        return row
+    mirror = options.mirrors / str(issue.get("mirror") or issue["repo"]).replace("/", "+") / "repo"
+    source, settings = Repository.open(mirror), load_settings(b"", workspace="local")
+    path = os.environ["PATH"]
+    try:
+        with (
+            source.patched(gold, issue["base_commit"]) as (_, patched),
+            open_base(source, issue["base_commit"], settings, lambda _: None) as (base, environment),
+        ):
+            try:
+                changed = _contents(patched, re.findall(r"^\+\+\+ b/(.+)", gold, re.M))
+                workspace = _open(base, environment, options.pythons, list(changed))
+            except SweAgentError as error:
+                return row | {"outcome": "not run", "why": error.message, "setup": cpu_seconds() - began}
+            with closing(workspace):
+                ready = cpu_seconds()
+                found = Reproducer(workspace, TreeBlobs(base.trees, base.base.tree)).reproduce(asked)
+                ended = cpu_seconds()
+                row |= {"setup": ready - began, "cpu": ended - ready, "path": found.path, "text": found.text}
+                tree = base.trees.write(changed, base.base.tree)
+                outcome = "no test" if found.reason else "green" if _is_green(workspace, tree, found) else "red at gold"
+                return row | {"outcome": outcome, "why": (found.reason or found.error).replace("\n", " ")}
+    finally:
+        os.environ["PATH"] = path
 
 
-def is_green(root: Path, found: Reproduction, gold: str, python: Path) -> bool:
-    """Return whether the test passes with the gold patch, which is applied to the files of the base."""
-    shutil.rmtree(root / ".git")
-    subprocess.run(["git", "apply", "-"], input=gold.encode(), cwd=root, check=True)
-    (root / found.path).parent.mkdir(parents=True, exist_ok=True)
-    (root / found.path).write_text(found.text)
-    command = [str(python / "bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", found.path]
-    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root}/src"}
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False).returncode == 0
+def _contents(blobs: Blobs, paths: Iterable[str]) -> dict[str, bytes | None]:
+    """Return the contents of these files, which may have been removed."""
+    files = {file.path: file.id for file in blobs.files()}
+    kept = [path for path in paths if path in files]
+    return dict(zip(kept, blobs.read([files[path] for path in kept]), strict=True))
+
+
+def _open(base: WorkspaceOptions, environment: EnvironmentOptions, pythons: Path, changed: list[str]) -> Workspace:
+    """Open a workspace in an environment of the base. Raises SweAgentError if none of the files that the gold patch
+    changes can be imported there."""
+    said: list[str] = []
+    folders = [program.parents[1] for program in sorted(pythons.glob("*/bin/python3"))]
+    known = {f"python{folder.name.rpartition('.')[0]}": str(folder) for folder in folders}
+    environment = replace(environment, images=known, test=SMOKE_TEST)
+    os.environ["PATH"] = f"{plan_for(base, environment).image}/bin{os.pathsep}{os.environ['PATH']}"
+    base = replace(base, say=lambda line: said.append(str(line)), may_set_up=lambda *_: True)
+    ready = add_environment(base, environment, "local")
+    if ready.environment is None and find_host_plan(base, environment, "local"):
+        raise SweAgentError(f"{NOT_RUNNABLE}: {said[-1] if said else ''}")
+    workspace = open_workspace("local", ready)
+    modules = [path.removesuffix(".py").removeprefix("src/").removeprefix("lib/") for path in changed if _is_code(path)]
+    names = [module.removesuffix("/__init__").replace("/", ".") for module in modules]
+    tried = workspace.run(" || ".join(f"python -c 'import {name}'" for name in names) or "true", 300)
+    if not tried.code:
+        return workspace
+    workspace.close()
+    raise SweAgentError(f"{NOT_RUNNABLE} in which a changed file can be imported: {tried.text.strip()[-300:]}")
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith(".py") and not is_test(path) and path.removesuffix(".py").replace("/", "").isidentifier()
+
+
+def _is_green(workspace: Workspace, tree: str, found: Reproduction) -> bool:
+    """Return whether the test passes with the files of the gold patch."""
+    with closing(workspace.fork(tree)) as fork:
+        fork.write(found.path, found.text.encode())
+        results = run_tests(fork, "", [found.path]).results
+        return bool(results) and all(one.outcome == "passed" for one in results)
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    counts = {outcome: sum(row["outcome"] == outcome for row in rows) for outcome in ("green", "red at gold")}
-    code = sum("shows no Python code" not in row["why"] for row in rows)
-    slowest = max((row["cpu"] for row in rows), default=0.0)
-    return (
-        f"{len(rows)} issues, {code} with code: {counts['green']} red at base and green at gold, "
-        f"{counts['red at gold']} red at gold; at most {slowest:.0f} CPU s"
+    """Return the rates over the issues that have code and whose repositories run here, and the table of reasons."""
+    counts = Counter(row["outcome"] for row in rows)
+    ran = [row for row in rows if row["outcome"] not in ("no code", "not run")]
+    reasons = Counter(reason_of(row) for row in rows if row["outcome"] not in ("green", "red at gold"))
+    table = [f"| {reason} | {count} |" for reason, count in reasons.most_common()]
+    slowest = max((row["cpu"] for row in ran), default=0.0)
+    rate = 100 * counts["green"] / max(len(ran), 1)
+    total = (
+        f"{len(rows)} issues, {len(rows) - counts['no code']} with code, {len(ran)} of them run here: {counts['green']}"
+        f" ({rate:.0f} %) red at base and green at gold, {counts['red at gold']} red at gold; CPU s of a reproduction: "
+        f"mean {sum(row['cpu'] for row in ran) / max(len(ran), 1):.1f}, at most {slowest:.1f}"
     )
+    return "\n".join(["", "| why there is no test | issues |", "|---|---|", *table, "", total])
+
+
+def reason_of(row: dict[str, Any]) -> str:
+    """Return the reason of a row without the names and messages that differ between issues."""
+    if row["outcome"] == "not run":
+        return "The repository's environment cannot be set up, or its modules cannot be imported there."
+    general = re.sub(r" with .*?, which", " with an exception, which", row["why"])
+    return re.sub(r":.*| in \S+ \(.*", "", general).rstrip(".") + "."
 
 
 if __name__ == "__main__":

@@ -4,19 +4,22 @@ Set-up is planned as for a container. It runs in a sandbox, with access to the p
 workspace without isolation is wanted and no sandbox works, it runs without one with the consent of the user.
 
 An environment is kept in the cache of the user. It is used for the commit that it was made from, and for later commits
-while the files that decide what is installed are the same. Set-up runs code of the repository, so an environment made
-from a commit that is not in the base's history is never used.
+while the files that decide what is installed are the same, unless set-up copied or compiled code of the repository. An
+environment made from a commit that is not in the base's history is never used, since set-up runs the repository's code.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
+import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from aci.docker.base_image import exclusive_lock
@@ -155,10 +158,11 @@ def _find_folder(plan: Plan, options: WorkspaceOptions, settings: EnvironmentOpt
     """Return the folder of the environment to use: that of the base's commit, or else that of an earlier commit, if one
     with the same inputs exists and has no copy of the repository's code."""
     own = _folder(plan, options, settings, kind)
-    if not plan.serves_later_commits or (own / READY).exists():
+    if (own / READY).exists():
         return own
     setup = _setup_key(plan, options, settings, kind)
-    same = (folder for folder in _last_used(own.parent) if is_made_from(folder / READY, setup, options))
+    later = plan.serves_later_commits
+    same = (folder for folder in _last_used(own.parent) if is_made_from(folder / READY, setup, options, later))
     return next(same, own)
 
 
@@ -191,13 +195,32 @@ def _set_up(plan: Plan, folder: Path, options: WorkspaceOptions, settings: Envir
     with closing(open_workspace(kind, here)) as opened:
         assert isinstance(opened, PosixWorkspace)
         place = HostPlace(opened, folder / FILES)
-        HostSetup(_relocated(plan, folder / FILES), options, settings, place=place).run()
+        setup = HostSetup(_relocated(plan, folder / FILES), options, settings, place=place)
+        setup.run()
     if (folder / FILES / "venv").is_symlink():
         raise WorkspaceError("The set-up replaced its environment by a link.", "Do not trust this repository.")
     with suppress(OSError), open_regular(folder / FILES / GENERATED, inside=folder / FILES) as archive:
         if os.fstat(archive.fileno()).st_size <= MOST_GENERATED:
             (folder / GENERATED).write_bytes(archive.read(MOST_GENERATED))
-    (folder / READY).write_text(record_of(_setup_key(plan, options, settings, kind), options), "utf-8")
+    is_free = all(map(_copies_nothing, setup.ran)) and not _has_generated_code(folder / GENERATED)
+    (folder / READY).write_text(record_of(_setup_key(plan, options, settings, kind), options, is_free), "utf-8")
+
+
+def _copies_nothing(command: str) -> bool:
+    """Return whether a command only creates the environment or installs packages, the repository's own in place."""
+    words = command.replace("'", "").split()
+    local = [word for before, word in pairwise(words) if word[0] in "./" and before not in ("-e", "-r", "-c")]
+    is_plain = words[:2] == ["pip", "install"] and not local and not re.search(r"[;&|$`]", command)
+    return is_plain or words[:3] == ["python3", "-m", "venv"]
+
+
+def _has_generated_code(archive: Path) -> bool:
+    """Return whether set-up made ignored files in the repository, apart from metadata of packages."""
+    try:
+        with tarfile.open(archive) as opened:
+            return any(".egg-info/" not in f"/{name}" for name in opened.getnames())
+    except (OSError, tarfile.TarError):
+        return True
 
 
 def _last_used(parent: Path) -> list[Path]:

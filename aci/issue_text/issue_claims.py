@@ -67,6 +67,8 @@ _INLINE = re.compile(
 _SPAN = re.compile(r"``?([^`\n]+)``?")
 _NUMBERS = {"zero": "0", "one": "1", "two": "2", "three": "3"}
 MOST_EXPECTED = 12
+LEAST_QUOTED = 5
+"""Minimum number of words of a message that is recognised without the name of its exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,17 @@ def reported_errors(pieces: Sequence[Piece]) -> list[ReportedError]:
     for text in (text for piece in pieces for text in _said(piece)):
         found += [ReportedError(name, message.strip(" .")) for name, message in _NAMED.findall(text)]
     return sorted(dict.fromkeys(found), key=lambda one: not one.message)
+
+
+def quotes_message(pieces: Sequence[Piece], message: str) -> bool:
+    """Return whether the issue quotes the first line of an exception's message, which has some length."""
+    line = _words(message.strip().partition("\n")[0])
+    quoted = (text for piece in pieces for text in (piece.text, piece.shown, piece.comment))
+    return line.count(" ") + 1 >= LEAST_QUOTED and any(f" {line} " in f" {_words(text)} " for text in quoted)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def wanted_errors(pieces: Sequence[Piece]) -> list[str]:

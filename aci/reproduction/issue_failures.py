@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aci.issue_text.issue_claims import (
-    ReportedError,
     asks_for_error,
     is_expression,
     normalize,
+    quotes_message,
     reported_errors,
     reported_outputs,
     shown_texts,
@@ -47,13 +48,13 @@ def find_failures(
 ) -> list[Failure]:
     """Return the failures that match the issue, in the order of the steps; `expected` are the texts that may be a
     step's expected value."""
-    errors, wanted = reported_errors(pieces), wanted_errors(pieces)
+    wanted = wanted_errors(pieces)
     outputs, shown = reported_outputs(pieces), shown_texts(pieces)
     asks = asks_for_error(pieces)
     found: list[Failure] = []
     for n, (step, result) in enumerate(zip(steps, results, strict=False)):
         if result.kind == "raised":
-            found += _raised(n, step, result, errors, wanted, asks)
+            found += _raised(n, step, result, pieces, wanted, asks)
         elif result.kind == "value" and is_reported(step, result, outputs):
             same = [other.shown for m, other in enumerate(results) if m != n and steps[m].text == step.text]
             found += _value(n, result, expected[n], shown, {normalize(text) for texts in same for text in texts})
@@ -61,13 +62,13 @@ def find_failures(
 
 
 def _raised(
-    n: int, step: Piece, result: StepResult, errors: Sequence[ReportedError], wanted: Sequence[str], asks: bool
+    n: int, step: Piece, result: StepResult, pieces: Sequence[Piece], wanted: Sequence[str], asks: bool
 ) -> Iterator[Failure]:
     today = f"{result.error}: {result.message}".strip(": ")
-    if result.error == "AssertionError" and result.in_example and step.text.startswith("assert"):
+    if result.error == "AssertionError" and result.in_example and re.match(r"assert\b|unittest\.", step.text):
         yield Failure(n, "asserts", "", today, "The issue asserts it.")
         return
-    if not is_reported_error(result, errors):
+    if not is_reported_error(result, pieces) or (result.in_example and _raises(step.text, result.error)):
         return
     if asks:
         for name in wanted:
@@ -77,11 +78,30 @@ def _raised(
         yield Failure(n, "runs", "", today, "The issue reports this exception.")
 
 
-def is_reported_error(result: StepResult, errors: Sequence[ReportedError]) -> bool:
-    """Return whether the issue reports this exception: the same type and, if it gives a message, a similar one."""
-    same = [one for one in errors if one.name == result.error]
-    if not same or (result.in_example and result.error in OF_THE_EXAMPLE):
+def judge_test(pieces: Sequence[Piece], error: str, message: str) -> str:
+    """Return why a failure of a test in the issue shows the issue; "" if it may have another reason."""
+    if error == "AssertionError":
+        return "The issue asserts it."
+    result = StepResult("raised", error=error, message=message, in_example=True)
+    is_reported = is_reported_error(result, pieces) and not asks_for_error(pieces)
+    return "The issue reports this exception." if is_reported and error not in wanted_errors(pieces) else ""
+
+
+def _raises(text: str, error: str) -> bool:
+    """Return whether a statement of the example raises this exception itself, to show something else."""
+    raised = [node.exc for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise) and node.exc]
+    names = [one.func if isinstance(one, ast.Call) else one for one in raised]
+    return any(ast.unparse(name).rpartition(".")[2] == error for name in names)
+
+
+def is_reported_error(result: StepResult, pieces: Sequence[Piece]) -> bool:
+    """Return whether the issue reports this exception: the same type and, if it gives a message, a similar one; or the
+    whole message without the type."""
+    same = [one for one in reported_errors(pieces) if one.name == result.error]
+    if result.in_example and result.error in OF_THE_EXAMPLE:
         return False
+    if not same:
+        return not result.in_example and quotes_message(pieces, result.message)
     messages = [one.message for one in same if one.message]
     if not messages:
         return bool(result.frames) and result.error not in OF_THE_EXAMPLE
@@ -125,8 +145,6 @@ def _value(
 
 def _as_text(text: str, today: str) -> str | None:
     """Return the literal of an expected text that is written with or without quotes; None if it is another text."""
-    import ast
-
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):

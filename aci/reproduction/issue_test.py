@@ -39,18 +39,32 @@ def choose_place(blobs: Blobs, source: str) -> tuple[str, Style]:
     return path, "unittest" if 2 * unittest > len(texts) else "pytest"
 
 
-def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style) -> str:
-    """Return a test file whose only test runs the steps and checks the last one."""
+def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style, set_up: Sequence[str] = ()) -> str:
+    """Return a test file whose only test runs the steps and checks the last one. The imports may need the `set_up`."""
     imports = [step for step in steps[:-1] if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
     own = ["import unittest"] if style == "unittest" else ["import pytest"] if failure.form == "raises" else []
     body = [step for step in steps[:-1] if step not in imports]
     body.append(_check(steps[-1], failure, style))
     used = set(re.findall(r"\w+", "\n".join(body)))
-    head = "\n".join(sorted([*own, *merge_imports(imports, used)], key=lambda one: "__future__" not in one))
+    lines = [*own, *set_up, *merge_imports(imports, used)]
+    head = "\n".join(sorted(lines, key=lambda one: "__future__" not in one))
     name = name_of_test(title)
     if style == "pytest":
         return f"{head}\n\n\ndef {name}():\n{_indented(body, 4)}\n".lstrip()
     return f"{head}\n\n\nclass IssueTest(unittest.TestCase):\n    def {name}(self):\n{_indented(body, 8)}\n"
+
+
+def tests_as_written(steps: Sequence[str]) -> str:
+    """Return the definitions of an example as a test file, if some are tests that only a runner can call, since they
+    have parameters or decorators; otherwise ""."""
+    kinds = ast.Import | ast.ImportFrom | ast.Assign | ast.FunctionDef | ast.ClassDef
+    nodes = {step: ast.parse(step).body[0] for step in steps}
+    tests = [node for node in nodes.values() if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+    if not any(node.args.args or node.decorator_list for node in tests):
+        return ""
+    kept = [step for step, node in nodes.items() if isinstance(node, kinds)]
+    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(kept)) and "import pytest" not in kept else []
+    return "\n\n\n".join([*own, *kept]) + "\n"
 
 
 def merge_imports(imports: Sequence[str], used: Collection[str]) -> list[str]:
@@ -78,14 +92,15 @@ def name_of_test(title: str) -> str:
 
 
 def _indented(body: Sequence[str], width: int) -> str:
-    """Indent statements; the inner lines of strings are kept by writing such a statement anew."""
+    """Indent statements; one with strings of several lines or with tabs is written anew."""
     return "\n".join(textwrap.indent(_single_lined(step), " " * width) for step in body)
 
 
 def _single_lined(step: str) -> str:
     tree = ast.parse(step)
     strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
-    return ast.unparse(tree) if any(node.end_lineno != node.lineno for node in strings) else step
+    is_kept = "\t" not in step and all(node.end_lineno == node.lineno for node in strings)
+    return step if is_kept else ast.unparse(tree)
 
 
 def _check(step: str, failure: Failure, style: Style) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
-from aci.issue_text.issue_examples import Piece, split_examples
+from aci.issue_text.issue_examples import Piece, find_assignments, split_examples
+from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_tables, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
-from aci.reproduction.issue_failures import Failure, find_failures
-from aci.reproduction.issue_test import choose_place, expand_stars, render_test
+from aci.reproduction.issue_failures import Failure, find_failures, judge_test
+from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
 from aci.reproduction.missing_imports import find_imports
+from aci.runtime.workspace import HARNESS_SESSION
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
 
@@ -56,13 +59,36 @@ class _Example:
 
     steps: list[Piece]
     expected: list[list[str]]
+    set_up: tuple[str, ...] = ()
+    """The first steps, which the imports need."""
+
+    tables: tuple[str, ...] = ()
+    """Models, and the step that creates their tables: the corrected code may need them where today's does not."""
 
     def texts(self) -> list[str]:
         return [step.text for step in self.steps]
 
-    def add_imports(self, imports: Sequence[str]) -> None:
-        self.steps = [*(Piece("step", one) for one in imports), *self.steps]
-        self.expected = [*([] for _ in imports), *self.expected]
+    def add_steps(self, texts: Iterable[str]) -> None:
+        """Put steps before the first one that is no import and no set-up."""
+        later = (n for n, step in enumerate(self.steps) if not _is_import(step.text) and step.text not in self.set_up)
+        self._insert(next(later, len(self.steps)), dict.fromkeys(texts))
+
+    def set_up_django(self) -> None:
+        """Add what examples need that use Django without configuring it."""
+        if self.set_up or not needs_django(self.texts()):
+            return
+        texts, tables = add_app_labels(self.texts())
+        self.steps = [replace(step, text=text) for step, text in zip(self.steps, texts, strict=True)]
+        if tables:
+            self.tables = (*(texts[n] for n in tables.values()), create_tables(list(tables)))
+            self._insert(max(tables.values()) + 1, (CONNECTION, self.tables[-1]))
+        self.set_up = SET_UP
+        self._insert(0, SET_UP)
+
+    def _insert(self, place: int, texts: Iterable[str]) -> None:
+        added = [Piece("step", one) for one in texts]
+        self.steps[place:place] = added
+        self.expected[place:place] = [[] for _ in added]
 
 
 class Reproducer:
@@ -78,7 +104,10 @@ class Reproducer:
         example = _example(pieces)
         if not example.steps:
             return Reproduction(reason=NO_CODE)
-        ran = self._run_with_imports(example, {name for name in wanted_errors(pieces) if not hasattr(builtins, name)})
+        if (text := tests_as_written(example.texts())) and (found := self._run_as_written(pieces, text)):
+            return replace(found, cpu=self.cpu)
+        wanted = {name for name in wanted_errors(pieces) if not hasattr(builtins, name)}
+        ran = self._run_with_imports(pieces, example, wanted)
         if not ran.steps:
             return Reproduction(reason=UNFINISHED, cpu=self.cpu)
         example.steps = [
@@ -94,18 +123,34 @@ class Reproducer:
             reason = reason or found.reason
         return Reproduction(reason=reason, cpu=self.cpu)
 
-    def _run_with_imports(self, example: _Example, wanted: set[str]) -> ExampleRun:
-        """Run the example; while its names or `wanted` ones are missing, add imports of them and run it again."""
+    def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
+        """Run tests that need a runner; return them if one fails by its own assertion or as the issue reports."""
+        path, _ = choose_place(self.blobs, "")
+        self.workspace.write(path, text.encode())
+        try:
+            results = run_tests(self.workspace, self.command, [path], TEST_SECONDS).results
+        except UsageError:
+            results = ()
+        for one in results:
+            if one.outcome == "failed" and (because := judge_test(pieces, one.error.rpartition(".")[2], one.message)):
+                return Reproduction(path, text, one.id, one.message or one.error, because)
+        self.workspace.run(f"rm -f {shlex.quote(path)}", session=HARNESS_SESSION)
+        return None
+
+    def _run_with_imports(self, pieces: Sequence[Piece], example: _Example, wanted: set[str]) -> ExampleRun:
+        """Run the example; while its names or `wanted` ones are missing, add their definitions and run it again."""
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
+            example.set_up_django()
             ran = self._run(example.texts(), dict(enumerate(example.expected)))
             compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
             missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
-            imports = find_imports(self.blobs, missing) if missing else {}
-            if not imports:
+            assigned = find_assignments(pieces, missing)
+            imports = find_imports(self.blobs, missing - set(assigned)) if missing - set(assigned) else {}
+            if not imports and not assigned:
                 break
             tried |= missing
-            example.add_imports(list(dict.fromkeys(imports.values())))
+            example.add_steps([*imports.values(), *assigned.values()])
         return ran
 
     def _run(
@@ -127,14 +172,15 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
-        kept = [chosen[n] for n in reduced.kept] or chosen
-        kept = [step for step in kept if step != "pass"]
+        numbers, always = reduced.kept or range(len(chosen)), (CONNECTION, *example.tables)
+        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
         result = results[failure.step]
         sources = [path for path, _ in result.frames][::-1] or [result.path]
         path, style = choose_place(self.blobs, sources[0])
-        text = render_test(issue.title, kept, failure, style)
+        kept = [step for step in kept if step not in example.set_up]
+        text = render_test(issue.title, kept, failure, style, example.set_up)
         try:
             self.workspace.write(path, text.encode())
             report = run_tests(self.workspace, self.command, [path], TEST_SECONDS)
@@ -163,6 +209,10 @@ def _example(pieces: Sequence[Piece]) -> _Example:
         [*steps.values(), *(Piece("step", call) for call, _ in inline)],
         [*(found.get(n, []) for n in steps), *([value] for _, value in inline)],
     )
+
+
+def _is_import(text: str) -> bool:
+    return text.startswith(("import ", "from "))
 
 
 def _missing_names(example: _Example, ran: ExampleRun) -> set[str]:

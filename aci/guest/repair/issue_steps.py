@@ -57,7 +57,7 @@ class Steps:
 
     def __init__(self, root, expected, raises):
         self.root, self.expected, self.raises = root, expected, raises
-        self.names = {"__name__": "__main__", "__builtins__": builtins}
+        self.names = {"__name__": "__main__", "__file__": FILE, "__builtins__": builtins}
         self.stars = {}
 
     def run(self, number, source, seconds):
@@ -100,7 +100,8 @@ class Steps:
             (inside(self.root, frame.f_code.co_filename), line, frame.f_code.co_name)
             for frame, line in traceback.walk_tb(error.__traceback__)
         ]
-        last = traceback.extract_tb(error.__traceback__)[-1:]
+        # as unittest does, which marks its own modules: an assertion of a test fails in the test
+        tested = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "__unittest" not in frame.f_globals]
         own = [list(place) for place in places if place[0] is not None]
         return {
             "kind": "raised",
@@ -108,7 +109,7 @@ class Steps:
             "bases": [one.__name__ for one in type(error).__mro__],
             "message": cut(str, error),
             "frames": own[-50:],
-            "in_example": bool(last and last[0].filename == FILE),
+            "in_example": bool(tested and tested[-1].f_code.co_filename == FILE),
             "as_wanted": [name for name in self.raises if self.is_instance(error, name)],
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,12 +15,15 @@ import pytest
 
 from aci.environments.environment import plan_for
 from aci.environments.environment_plan import HOME, VENV, Command, EnvironmentOptions, Plan
+from aci.environments.environment_records import record_of
 from aci.environments.host_environment import (
     FILES,
     MOST_ENVIRONMENTS,
     READY,
+    _copies_nothing,
     _find_folder,
     _folder,
+    _has_generated_code,
     _relocated,
     _remove_oldest,
     _setup_key,
@@ -187,6 +191,45 @@ def test_environment_with_copy_of_code_is_used_for_its_commit_only(make_options:
     (folder / READY).write_text(json.dumps(made))
     assert _find_folder(plan, options, SETTINGS, "sandbox") == folder
     assert _find_folder(plan, change(options, "x.py", "X = 1\n"), SETTINGS, "sandbox") != folder
+
+
+@pytest.mark.parametrize("showed", [True, False])
+def test_environment_is_used_for_later_commits_if_set_up_showed_that_it_builds_nothing(
+    make_options: MakeOptions, showed: bool
+) -> None:
+    options = make_options({**PYTHON, "django.po": ""})
+    folder = ready(options)
+    record = record_of(_setup_key(plan_for(options, SETTINGS), options, SETTINGS, "sandbox"), options, showed)
+    (folder / READY).write_text(record)
+    assert needs_set_up(change(options, "x.py", "X = 1\n"), SETTINGS, "sandbox") is not showed
+
+
+@pytest.mark.parametrize(
+    ("command", "copies_nothing"),
+    [
+        ("python3 -m venv /e/venv", True),
+        ("pip install -e '.[test]'", True),
+        ("pip install -r requirements.txt", True),
+        ("pip install 'pytest<8' six", True),
+        ("pip install .", False),
+        ("pip install './x[test]' six", False),
+        ("pip install six && make", False),
+        ("make", False),
+    ],
+)
+def test_commands_that_copy_code_of_the_repository(command: str, copies_nothing: bool) -> None:
+    assert _copies_nothing(command) is copies_nothing
+
+
+@pytest.mark.parametrize(
+    ("names", "has_code"), [([], False), (["x.egg-info/PKG-INFO", "src/x.egg-info/a"], False), (["x/a.so"], True)]
+)
+def test_generated_files_other_than_metadata_are_code(tmp_path: Path, names: list[str], has_code: bool) -> None:
+    with tarfile.open(tmp_path / "generated.tar", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    assert _has_generated_code(tmp_path / "generated.tar") is has_code
+    assert _has_generated_code(tmp_path / "missing.tar"), "unknown"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"setup": 1, "commit": 2}'])

@@ -105,6 +105,11 @@ AttributeError: 'int' object has no attribute 'price'
     assert found.error == "AttributeError: 'int' object has no attribute 'price'"
 
 
+def test_repeated_statement_is_reduced(reproduce: Reproduce) -> None:
+    code = "c = Cart([1, 2])\nc = Cart([1, 2])\nassert c.reverse().items == [2, 1]"
+    assert reproduce("Twice", f"```\nfrom shop import Cart\n{code}\n```").text.count("c = Cart") == 1
+
+
 def test_value_that_should_be_another(reproduce: Reproduce) -> None:
     found = reproduce(
         "Count", "```\n>>> from shop.cart import Cart, count\n>>> count(Cart([1]))\n2\n```\nIt should be 1."
@@ -132,6 +137,104 @@ def test_assertion_of_the_issue(reproduce: Reproduce) -> None:
     body = f"```python\nfrom shop import Cart\ndef test_reverse():\n    {asserted}\n```\n"
     found = reproduce("Reverse", body)
     assert asserted in found.text
+
+
+def test_test_that_needs_a_runner_is_taken_as_it_is(reproduce: Reproduce) -> None:
+    test = "def test_reverse(tmp_path):\n    assert Cart([1, 2]).reverse().items == [2, 1]"
+    found = reproduce("Reverse", f"```python\nfrom shop import Cart\n\n{test}\n```\n")
+    assert found.text == f"from shop import Cart\n\n\n{test}\n"
+    assert found.because == "The issue asserts it."
+
+
+@pytest.mark.parametrize("said", ["It fails.", "It fails with KeyError."])
+def test_test_that_fails_in_another_way_is_not_taken(said: str, reproduce: Reproduce) -> None:
+    test = "def test_total(tmp_path):\n    total(Cart([1]))"
+    found = reproduce("Total", f"```python\nfrom shop import Cart, total\n\n{test}\n```\n{said}")
+    assert found.text == ""
+
+
+def test_test_case_of_the_issue_is_run(reproduce: Reproduce) -> None:
+    case = "class CartTest(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(count(Cart([1])), 1)\n"
+    found = reproduce("Count", f"```python\nimport unittest\nfrom shop import *\n\n{case}```\n")
+    assert "loadTestsFromTestCase(CartTest).debug()" in found.text
+    assert found.because == "The issue asserts it."
+
+
+def test_message_without_the_name_of_the_exception_is_enough(reproduce: Reproduce) -> None:
+    body = "```python\nfrom shop import Cart, total\ntotal(Cart([1]))\n```\nIt is not what I want."
+    assert reproduce("Total fails: `'int' object has no attribute 'price'`", body).error.startswith("AttributeError")
+
+
+@pytest.mark.parametrize("title", ["Total fails: no attribute 'price'", "Total of an int object fails"])
+def test_part_of_a_message_is_not_enough(title: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    body = "```python\nfrom shop import Cart, total\ntotal(Cart([1]))\n```\nIt is not what I want."
+    workspace = open_ws("local", make_repo(FILES))
+    blobs = TreeBlobs(workspace.options.trees, workspace.options.base.tree)
+    assert Reproducer(workspace, blobs).reproduce(Issue(title, body)).text == ""
+
+
+def test_names_of_a_traceback_are_defined(reproduce: Reproduce) -> None:
+    body = """```
+from shop import Cart, total
+total(n)
+```
+gives
+```
+<ipython-input-1> in <module>
+      1 from shop import Cart
+      2 n = Cart([1])
+----> 3 total(n)
+
+AttributeError: 'int' object has no attribute 'price'
+```
+"""
+    text = reproduce("Total", body).text
+    assert text == "from shop import Cart, total\n\n\ndef test_total():\n    n = Cart([1])\n    total(n)\n"
+
+
+def test_main_block_is_run(reproduce: Reproduce) -> None:
+    code = "from shop import *\nif __name__ == '__main__':\n    assert count(Cart([1])) == 1\n"
+    assert "\n    assert count(Cart([1])) == 1\n" in reproduce("Count", f"```python\n{code}```\n").text
+
+
+def test_exception_that_the_example_raises_itself_is_no_failure(reproduce: Reproduce) -> None:
+    code = "import shop\ntry:\n    shop.count(shop.Cart())\nexcept KeyError:\n    raise ValueError('bad')\n"
+    assert reproduce("Chained", f"```python\n{code}```\nValueError: bad").text == ""
+
+
+DJANGO = {
+    "django/__init__.py": "def setup():\n    from django.conf import settings\n    settings.ready = True\n",
+    "django/conf.py": """\
+class Settings:
+    configured = ready = False
+
+    def configure(self, **names):
+        self.configured = True
+
+
+settings = Settings()
+""",
+    "django/db.py": "connection = None\n",
+    "django/forms.py": """\
+from django.conf import settings
+from shop.cart import Cart, count
+
+
+def clean(value):
+    assert settings.ready
+    return count(Cart([value]))
+""",
+}
+
+
+def test_django_is_set_up_although_the_failure_does_not_need_it(reproduce: Reproduce) -> None:
+    body = "```\n>>> from django.forms import clean\n>>> clean(1)\n2\n```\nIt should be 1."
+    text = reproduce("Form", body, **DJANGO).text
+    assert text.startswith(
+        "import django\nfrom django.conf import settings\nsettings.configured or settings.configure("
+    )
+    assert ")\ndjango.setup()\nfrom django.forms import clean\n" in text
+    assert text.endswith("    assert clean(1) == 1\n")
 
 
 def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:

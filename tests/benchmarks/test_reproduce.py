@@ -1,0 +1,67 @@
+"""Rates and reasons of the benchmark of reproduction."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import reproduce
+
+
+def row(outcome: str, why: str = "", cpu: float = 1.0) -> dict[str, Any]:
+    return {"id": "a", "outcome": outcome, "why": why, "cpu": cpu, "setup": 0.0}
+
+
+def test_rates_count_issues_with_code_that_run_here() -> None:
+    rows = [
+        row("green", cpu=3.0),
+        row("red at gold"),
+        row("no test", "The issue's example fails with KeyError: 'x', which is not what the issue reports."),
+        row("no test", "The issue's example fails with ValueError: 1, which is not what the issue reports."),
+        row("no code", "The issue shows no Python code that can be run.", 0.0),
+        row("not run", "No environment: The set-up command failed.", 0.0),
+    ]
+    text = reproduce.summary(rows)
+    assert "| The issue's example fails with an exception, which is not what the issue reports. | 2 |" in text
+    assert "6 issues, 5 with code, 4 of them run here: 1 (25 %) red at base and green at gold, 1 red at gold" in text
+    assert "mean 1.5, at most 3.0" in text
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("The issue's example fails with KeyError: 1, which is not it.", "fails with an exception, which is not it."),
+        ("The issue's example needs names that are not found: a, b.", "needs names that are not found."),
+        ("The example fails as reported, but not as a test in tests/test_a.py (NameError).", "but not as a test."),
+    ],
+)
+def test_reasons_have_no_details(why: str, reason: str) -> None:
+    assert reproduce.reason_of(row("no test", why)).endswith(reason)
+
+
+def test_issues_with_a_row_are_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issues = [{"instance_id": name, "repo": "o/r", "created_at": name} for name in ("o__r-2", "o__r-1")]
+    (tmp_path / "issues").write_text("\n".join(map(json.dumps, issues)))
+    (tmp_path / "gold").write_text("\n".join(json.dumps({**one, "patch": ""}) for one in issues))
+    (tmp_path / "rows").write_text(json.dumps({**row("green"), "id": "o__r-1"}) + "\n")
+    tried: list[str] = []
+
+    def one_row(issue: dict[str, Any], *rest: object) -> dict[str, Any]:
+        tried.append(issue["instance_id"])
+        return {**row("no test", "Why."), "id": issue["instance_id"]}
+
+    monkeypatch.setattr(reproduce, "one_row", one_row)
+    monkeypatch.setattr(reproduce, "adopt_orphans", lambda: None)
+    folders = [f"--{name}={tmp_path / name}" for name in ("issues", "gold", "mirrors", "pythons")]
+    monkeypatch.setattr(sys, "argv", ["reproduce", *folders, "--json", str(tmp_path / "rows")])
+    reproduce.main()
+    assert tried == ["o__r-2"]
+    assert "2 issues, 2 with code" in capsys.readouterr().out
+    reproduce.main()
+    assert tried == ["o__r-2"]
