@@ -15,7 +15,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -52,8 +51,7 @@ _SHOWN_DIFF = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit; `time` is when it was committed, in seconds since 1970."""
 
     id: str
@@ -185,13 +183,13 @@ class GitLog:
 
     def _touched(self, commits: Sequence[str], merges: str = FIRST_PARENT) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
-        fields = iter(self._git(*_DIFF, merges, "-z", "--raw", input=_lines(commits)).split(b"\0"))
+        fields = iter(decode(self._git(*_DIFF, merges, "-z", "--raw", input=_lines(commits))).split("\0"))
         paths: list[str] = []
         for field in fields:
-            if not field.startswith(b":"):
-                paths = found.setdefault(field.decode(), [])
-            elif (path := next(fields, b"")) and b"160000" not in field[:14]:
-                paths.append(decode(path))
+            if not field.startswith(":"):
+                paths = found.setdefault(field, [])
+            elif (path := next(fields, "")) and "160000" not in field[:14]:
+                paths.append(path)
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
     def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from trajectories.git_store.git_commands import GitFailed
 def test_any_bytes_are_parsed_as_message(raw: bytes) -> None:
     message = parse_message(raw)
     assert "\n" not in message.subject
-    assert all(count > 0 for count in message.counts.values())
+    assert all(message.words)
 
 
 def test_subject_has_more_weight_and_trailers_and_urls_have_none() -> None:
@@ -33,9 +33,10 @@ def test_subject_has_more_weight_and_trailers_and_urls_have_none() -> None:
         b"git-svn-id: http://code.example/svn/trunk@1 bcc190cf\n"
     )
     assert message.subject == "Price of parcels"
-    assert message.counts["price"] == 3
-    assert message.counts["parcels"] == 2
-    assert not {"somebody", "another", "shop", "svn", "trunk"} & set(message.counts)
+    words = [word.lower() for word in message.words]
+    assert words.count("price") == words.count("parcels") == 2
+    assert words.count("getprice") == words.count("parcel") == 1
+    assert not {"somebody", "another", "shop", "svn", "trunk"} & set(words)
 
 
 @pytest.mark.parametrize(
@@ -66,15 +67,16 @@ def test_issue_numbers_are_found_in_message(text: str, numbers: dict[int, int]) 
 def test_merge_takes_its_subject_from_body(text: str, subject: str) -> None:
     message = parse_message(text.encode())
     assert message.subject == subject
-    assert "somebody" not in message.counts
+    assert "somebody" not in message.words
 
 
 def test_name_of_merged_branch_is_counted() -> None:
-    assert parse_message(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
+    words = parse_message(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").words
+    assert words.count("parcel") == 1
 
 
 def test_message_is_read_up_to_limit() -> None:
-    assert "parcel" not in parse_message(b"x " * LONGEST + b"parcel").counts
+    assert "parcel" not in parse_message(b"x " * LONGEST + b"parcel").words
 
 
 # Paths
