@@ -16,8 +16,8 @@ import numpy as np
 
 from aci.history import commit_files
 from aci.history.array_types import Flags, Numbers
-from aci.history.message_batch import MessageBatch
 from aci.history.git_log import Commit, GitLog
+from aci.history.message_batch import MessageBatch
 from aci.repository.disk_cache import Cache, Damaged, cache_file, version_of
 
 if TYPE_CHECKING:
