@@ -165,9 +165,10 @@ class Repository:
     def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
         """Yield the files that a run would start from (see `base`); they can be read only inside the `with` block.
 
-        Nothing is written to the repository. Raises UsageError for damaged objects, also while files are read.
+        Nothing is written to the repository. Raises UsageError for damaged objects and for a tree that is too large,
+        also while files are read.
         """
-        check_base(self.git_dir, commit := self.commit(rev))
+        commit = self.commit(rev)
         index = self._path("index")
         with self._git_errors():
             if rev or self.bare or not index.exists():
@@ -188,6 +189,7 @@ class Repository:
                 f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
                 "Leave them out: only source counts.",
             )
+        check_base(self.git_dir, self.commit(rev))
         with self.blobs(rev) as blobs, tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
             env = self._draft(Path(name), *blobs.objects)
             why = []
