@@ -53,7 +53,12 @@ def list_tree(git_dir: Path, tree: str, env: Mapping[str, str]) -> list[tuple[by
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
-                command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise no_git() from None
@@ -69,7 +74,7 @@ def list_tree(git_dir: Path, tree: str, env: Mapping[str, str]) -> list[tuple[by
         if process.returncode and not chunk:
             errors.seek(0)
             raise GitFailed("ls-tree", process.returncode, errors.read(CHUNK))
-    lines = [(about, path) for about, _, path in (line.partition(b"\t") for line in listing.split(b"\0")[:-1])]
+    lines = [(about, path) for about, _, path in (line.partition(b"\t") for line in bytes(listing).split(b"\0")[:-1])]
     try:
         longest = max((len(path) for _, path in lines), default=0)
         depth = max((path.count(b"/") + 1 for _, path in lines), default=0)
