@@ -182,9 +182,8 @@ def _references(found: Captures, data: bytes, around: SymbolBoundaries, known: f
     positions, owners = around
     first: dict[tuple[str, str, int], int] = {}
     taken = set()
-    calls, names = _spans(found.get(CALL, ())), _longest(_spans(found.get("name", ())))
-    _add_members(found.get("member", ()), data, calls, names)
-    for kind, spans in ((CALL, calls), (BASE, _spans(found.get(BASE, ())))):
+    members, names = _split_calls(found.get("member", ()), data)
+    for kind, spans in ((CALL, _spans(found.get(CALL, ()))), (CALL, members), (BASE, _spans(found.get(BASE, ())))):
         for start, stop in spans:
             taken.add(start)
             if name := _name(data[start:stop] if stop - start <= LONGEST_NAME else _end(data, start, stop)):
@@ -198,10 +197,8 @@ def _references(found: Captures, data: bytes, around: SymbolBoundaries, known: f
             key = name, CALL, _symbol_at(node.start_byte, around)
             first[key] = min(first.get(key, last.start_byte), last.start_byte)
     roots = {root.encode() for root in known}
-    for longest, only in ((_longest(_spans(found.get(USE, ()))), None), (names, roots)):
-        for start, stop in longest.items():
-            if start in taken:
-                continue
+    for spans, only in ((_spans(found.get(USE, ())), None), (_spans(found.get("name", ())) + names, roots)):
+        for start, stop in _longest(spans, taken).items():
             written = data[start:stop] if stop - start <= LONGEST_NAME else data[start : start + LONGEST_NAME]
             if (only is None or written.partition(b".")[0] in only) and (name := _name(written)) not in _NO_USE:
                 taken.add(start)
@@ -215,23 +212,25 @@ def _spans(nodes: Sequence[Node]) -> list[Span]:
     return [(node.start_byte, node.end_byte) for node in nodes]
 
 
-def _add_members(members: Sequence[Node], data: bytes, calls: list[Span], names: dict[int, int]) -> None:
-    """Add the spans followed by a parenthesis to `calls`, and all other spans to `names`; see `_longest`."""
+def _split_calls(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
+    """Return the spans followed by a parenthesis, and all other spans."""
+    called, others = [], []
     data += b"\n"
     for node in members:
-        start, stop = node.start_byte, node.end_byte
+        stop = node.end_byte
         after = data[stop]
         if after == 40 or (after == 32 and data[stop : stop + 40].lstrip()[:1] == b"("):
-            calls.append((start, stop))
-        elif names.get(start, 0) < stop:
-            names[start] = stop
+            called.append((node.start_byte, stop))
+        else:
+            others.append((node.start_byte, stop))
+    return called, others
 
 
-def _longest(spans: Iterable[Span]) -> dict[int, int]:
+def _longest(spans: Iterable[Span], taken: set[int]) -> dict[int, int]:
     """Return the longest span for each start (`a.b.c`, not `a.b`), as a map from start to stop."""
     longest: dict[int, int] = {}
     for start, stop in spans:
-        if longest.get(start, 0) < stop:
+        if start not in taken and longest.get(start, 0) < stop:
             longest[start] = stop
     return longest
 
