@@ -159,19 +159,18 @@ def _family_of(cache: Cache, root: str) -> int:
 def _add(cache: Cache, family: int, commits: GitLog, ids: Sequence[str]) -> dict[str, int]:
     """Index these commits, except those that another process has indexed meanwhile; return the numbers of all commits
     in the family."""
-    for batch in _batches(commits.read(ids)):
-        changed = commits.changed(batch.ids)
+    for batch in _batches(commits.read_changed(ids)):
         with cache.writing() as store:
             known = _numbers(_family(cache, family))
             _store(store, family, batch, known)
-            commit_files.store_changes(store, family, [id for id in batch.ids if id not in known], changed)
+            commit_files.store_changes(store, family, [id for id in batch.ids if id not in known], batch.changed)
     return _numbers(_family(cache, family))
 
 
-def _batches(commits: Iterable[Commit]) -> Iterator[MessageBatch]:
+def _batches(commits: Iterable[tuple[Commit, tuple[str, ...]]]) -> Iterator[MessageBatch]:
     batch = MessageBatch()
-    for one in commits:
-        batch.add(one)
+    for one, changed in commits:
+        batch.add(one, changed)
         if batch.size >= AT_ONCE:
             yield batch
             batch = MessageBatch()

@@ -26,6 +26,8 @@ class MessageBatch:
         self.ids: list[str] = []
         self.times: list[int] = []
         self.subjects: list[str] = []
+        self.changed: dict[str, tuple[str, ...]] = {}
+        """The files that each commit changed."""
         self._number: dict[str, int] = {}
         """A number for each distinct word."""
         self._words = array("I")
@@ -39,7 +41,7 @@ class MessageBatch:
         """The number of words of all messages."""
         return len(self._words)
 
-    def add(self, commit: Commit) -> None:
+    def add(self, commit: Commit, changed: tuple[str, ...]) -> None:
         message = parse_message(commit.message)
         for number, kind in message.numbers.items():
             self._issues[f"#{number}"].append((len(self.ids), kind))
@@ -47,6 +49,7 @@ class MessageBatch:
         self._words.extend([known.setdefault(word, len(known)) for word in message.words])
         self._sizes.append(len(message.words))
         self.ids.append(commit.id)
+        self.changed[commit.id] = changed
         self.times.append(commit.time)
         self.subjects.append(message.subject)
 
