@@ -12,8 +12,9 @@ import re
 import zlib
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,19 +110,18 @@ class Segment(NamedTuple):
     buckets: list[Bucket]
 
 
-class Numbers(dict[str, int]):
+class Numbers(defaultdict[str, int]):
     """A mapping from strings to consecutive numbers; a new string gets the next number on its first look-up."""
 
-    def __missing__(self, text: str) -> int:
-        self[text] = number = len(self)
-        return number
+    def __init__(self, *known: str) -> None:
+        super().__init__(count(len(known)).__next__, {text: number for number, text in enumerate(known)})
 
 
 class Builder:
     """Builder of a segment: blobs are added one by one, and `segment` is called once at the end."""
 
     def __init__(self) -> None:
-        self._tokens, self._terms = Numbers({SEPARATOR: 0}), Numbers()
+        self._tokens, self._terms = Numbers(SEPARATOR), Numbers()
         self._split = _SplitTokens()
         self._pieces: array[int] = array("I")
         """The document and field of each piece of text that has not been counted yet, as one number."""
@@ -207,38 +207,39 @@ class Counted(NamedTuple):
 
 
 class _SplitTokens:
-    """The terms of each token, by the token's number: those of token `n` are `each[n]` numbers from `begins[n]` on."""
+    """The terms of each token, by the token's number; those of all tokens follow each other in `_terms`."""
 
     def __init__(self) -> None:
-        self._words, self._each, self._begins, self._terms = array("I"), array("I"), array("I"), array("I")
+        self._words, self._each, self._terms = array("I"), array("I"), array("I")
 
     def __len__(self) -> int:
         return len(self._each)
 
     def extend(self, tokens: Iterable[str], terms: Numbers) -> None:
         """Add tokens; `terms` has the number of each term."""
-        for token in tokens:
-            whole = 1 < len(token) < 80 and token.isidentifier()
-            words = [token] if whole else WORD.findall(token)
-            parts = split_identifier(token) if whole else tuple(chain.from_iterable(map(split_identifier, words)))
-            self._words.append(len(words))
-            self._each.append(len(parts))
-            self._begins.append(len(self._terms))
-            self._terms.extend([terms[part] for part in parts])
+        words = [[one] if 1 < len(one) < 80 and one.isidentifier() else WORD.findall(one) for one in tokens]
+        parts = [
+            split_identifier(some[0]) if len(some) == 1 else tuple(chain.from_iterable(map(split_identifier, some)))
+            for some in words
+        ]
+        self._words.extend(map(len, words))
+        self._each.extend(map(len, parts))
+        self._terms.extend(map(terms.__getitem__, chain.from_iterable(parts)))
 
     def counted(self, tokens: Ints, places: Ints) -> Counted:
         """Count the terms of these tokens; `places` has the document and field of each."""
         base = places.min(initial=0)
         inside = (places - base).astype(np.int64)
-        each = _ints(self._each)[tokens]
-        at = np.repeat(_ints(self._begins)[tokens] - (np.cumsum(each, dtype=np.int64) - each), each)
+        sizes = _ints(self._each)
+        begins, each = np.cumsum(sizes, dtype=np.int64) - sizes, sizes[tokens]
+        at = np.repeat(begins[tokens] - (np.cumsum(each, dtype=np.int64) - each), each)
         at += np.arange(len(at))
         bits = int(inside.max(initial=0)).bit_length()
         keys = (_ints(self._terms)[at].astype(np.int64) << bits) + np.repeat(inside, each)
         keys.sort()
-        begins = np.flatnonzero(np.diff(keys, prepend=-1))
-        counts = np.diff(begins, append=len(keys))
-        terms, holders = keys[begins] >> bits, keys[begins] & (1 << bits) - 1
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(first, append=len(keys))
+        terms, holders = keys[first] >> bits, keys[first] & (1 << bits) - 1
         words = np.bincount(inside, _ints(self._words)[tokens])
         with_words = np.flatnonzero(words)
         return Counted(
