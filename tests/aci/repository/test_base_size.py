@@ -45,9 +45,8 @@ def test_base_too_large_to_list_is_refused(tmp_path, levels, name, width, messag
         (user.root / ".git" / "index").unlink()
     repository = Repository.open(user.root / ".git" if source == "bare" else user.root)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with Trees(tmp_path / "trees.git") as trees:
-        with pytest.raises(UsageError, match=message):
-            repository.base(trees, evil if source == "rev" else None)
+    with Trees(tmp_path / "trees.git") as trees, pytest.raises(UsageError, match=message):
+        repository.base(trees, evil if source == "rev" else None)
     if source != "index":  # the working tree has few files, whatever HEAD is
         with pytest.raises(UsageError, match=message), repository.blobs(evil if source == "rev" else None) as blobs:
             list(blobs.files())
