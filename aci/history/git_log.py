@@ -156,7 +156,7 @@ class GitLog:
             try:
                 output = self._log(ids, form, "--raw", "-r", "--root", "--no-abbrev", "--no-renames", NO_MERGES)
             except GitFailed:  # a tree is missing
-                changed = self._changed(ids)
+                changed = self.changed(ids)
                 yield from ((one, changed.get(one.id, ())) for one in self.read(ids))
             else:
                 for one, paths in _with_changes(output):
@@ -206,11 +206,11 @@ class GitLog:
                 paths.append(path)
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
-    def _changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the files that each of many commits changed.
 
-        If a tree is missing, all commits of the same git call are left out, since retrying them could take one call per
-        commit.
+        Merges are left out. If a tree is missing, all commits of the same git call are left out, since retrying them
+        could take one call per commit.
         """
         found: dict[str, tuple[str, ...]] = {}
         whole = [id for id in commits if id not in self._cut]
