@@ -15,7 +15,7 @@ from aci.history.commit_files import changed_together, find_present_paths
 from aci.history.commit_search import History, PastCommit
 from aci.history.commit_terms import CLOSING, LONGEST, MENTIONING, parse_message
 from aci.history.git_log import GitLog
-from tests.conftest import git
+from tests.conftest import MakeRepo, git
 from trajectories.git_store.git_commands import GitFailed
 
 
@@ -181,6 +181,32 @@ def test_messages_are_read_in_batches_and_huge_ones_are_skipped(
         ids[2]: b"",
         ids[3]: b"price total c3",
     }
+
+
+def test_commits_are_read_with_their_changes(make_repo: MakeRepo, tmp_path: Path) -> None:
+    repo = make_repo({"a.py": "a = 1\n"})
+    git(repo, "checkout", "-qb", "side")
+    (repo / "b b.py").write_text("b = 1\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "Second\n\n:100644 is no change\n")
+    git(repo, "checkout", "-q", "-")
+    git(repo, "merge", "-q", "--no-ff", "-m", "Merge side", "side")
+    ids = GitLog(repo / ".git").ancestors(git(repo, "rev-parse", "HEAD"))
+    found = {one.message.split(b"\n")[0]: paths for one, paths in GitLog(repo / ".git").read_changed(ids)}
+    first = next(message for message in found if message not in (b"Second", b"Merge side"))
+    assert found == {b"Merge side": (), b"Second": ("b b.py",), first: ("a.py",)}
+
+
+def test_commits_whose_trees_are_missing_are_read_without_changes(make_repo: MakeRepo) -> None:
+    repo = make_repo({"a.py": "a = 1\n"})
+    (repo / "a.py").write_text("a = 2\n")
+    git(repo, "commit", "-qam", "Second")
+    ids = GitLog(repo / ".git").ancestors(git(repo, "rev-parse", "HEAD"))
+    tree = git(repo, "rev-parse", "HEAD^{tree}")
+    (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    found = list(GitLog(repo / ".git").read_changed(ids))
+    assert [one.id for one, _ in found] == ids
+    assert [paths for _, paths in found] == [(), ()]
 
 
 def test_git_timeout_is_not_retried_in_halves(tmp_path: Path) -> None:
