@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,19 @@ def callers(git_dir: str, commit: str, cache: str, name: str) -> None:
     print(query_graph(GitBlobs.at(Path(git_dir), commit), Path(cache), count_callers))
 
 
+def localize(cache: str, issue: str, *trees: str) -> None:
+    """Localize an issue in trees, one after the other; each is given as its git directory and its commit."""
+    os.environ["SWE_AGENT_CACHE"] = cache
+    from aci.localization.issue_localization import HistoryBase, localize_issue
+    from aci.repository.file_blobs import GitBlobs
+    from trajectories.records import Issue
+
+    title, _, body = issue.partition("\n")
+    for git_dir, commit in zip(trees[::2], trees[1::2], strict=True):
+        base = HistoryBase(Path(git_dir), commit)
+        print(len(localize_issue(GitBlobs.at(*base), Issue(title, body), base).places.files))
+
+
 def bare(cache: str, *modules: str) -> None:
     """Import the libraries and open the database, and do nothing else."""
     import sqlite3
@@ -99,6 +113,7 @@ SIDES: dict[str, Callable[..., None]] = {
     "build": build,
     "callers": callers,
     "bare": bare,
+    "localize": localize,
 }
 
 if __name__ == "__main__":

@@ -102,10 +102,10 @@ class Outline(NamedTuple):
 
 def encode_outline(outline: Outline) -> bytes:
     parts = (
-        [tuple(one) for one in outline.symbols],
-        [tuple(one) for one in outline.references],
-        [tuple(one) for one in outline.imports],
-        [tuple(one) for one in outline.bindings],
+        list(map(tuple, outline.symbols)),
+        list(map(tuple, outline.references)),
+        list(map(tuple, outline.imports)),
+        list(map(tuple, outline.bindings)),
         outline.broken,
     )
     return marshal.dumps(parts, 4)

@@ -7,9 +7,7 @@ never used.
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +16,8 @@ import numpy as np
 
 from aci.history import commit_files
 from aci.history.array_types import Flags, Numbers
-from aci.history.commit_terms import parse_message
 from aci.history.git_log import Commit, GitLog
+from aci.history.message_batch import MessageBatch
 from aci.repository.disk_cache import Cache, Damaged, cache_file, version_of
 
 if TYPE_CHECKING:
@@ -44,9 +42,8 @@ MOST_COUNT = (1 << COUNT_BITS) - 1
 message."""
 NEIGHBOURS = 50
 IN_ONE_QUESTION = 500
-AT_ONCE = 500_000
-"""Number of postings collected before they are stored: those of about ten thousand typical commits, which take about
-150 MB."""
+AT_ONCE = 1_000_000
+"""Number of words collected before they are stored: those of about twenty thousand typical commits."""
 LARGEST = 1 << 30
 """Size of a cache in bytes above which it is replaced instead of extended."""
 
@@ -159,78 +156,55 @@ def _family_of(cache: Cache, root: str) -> int:
         return int(new.lastrowid or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _IndexedCommit:
-    id: str
-    time: int
-    subject: str
-    length: int
-    counts: tuple[tuple[str, int], ...]
-
-
-def _read_messages(commits: Iterable[Commit]) -> Iterator[_IndexedCommit]:
-    for one in commits:
-        message = parse_message(one.message)
-        named = [(f"#{number}", kind) for number, kind in message.numbers.items()]
-        length = min(message.counts.total(), 0xFFFF)
-        yield _IndexedCommit(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
-
-
 def _add(cache: Cache, family: int, commits: GitLog, ids: Sequence[str]) -> dict[str, int]:
     """Index these commits, except those that another process has indexed meanwhile; return the numbers of all commits
     in the family."""
-    for some in _batches(_read_messages(commits.read(ids))):
-        changed = commits.changed([one.id for one in some])
+    for batch in _batches(commits.read_changed(ids)):
         with cache.writing() as store:
-            numbers = _numbers(_family(cache, family))
-            fresh = [one for one in some if one.id not in numbers]
-            if fresh:
-                _store(store, family, fresh, len(numbers))
-                commit_files.store_changes(store, family, [one.id for one in fresh], changed)
+            known = _numbers(_family(cache, family))
+            _store(store, family, batch, known)
+            commit_files.store_changes(store, family, [id for id in batch.ids if id not in known], batch.changed)
     return _numbers(_family(cache, family))
 
 
-def _batches(commits: Iterable[_IndexedCommit]) -> Iterator[list[_IndexedCommit]]:
-    batch: list[_IndexedCommit] = []
-    postings = 0
-    for one in commits:
-        batch.append(one)
-        postings += len(one.counts)
-        if postings >= AT_ONCE:
+def _batches(commits: Iterable[tuple[Commit, tuple[str, ...]]]) -> Iterator[MessageBatch]:
+    batch = MessageBatch()
+    for one, changed in commits:
+        batch.add(one, changed)
+        if batch.size >= AT_ONCE:
             yield batch
-            batch, postings = [], 0
-    yield batch
+            batch = MessageBatch()
+    if batch.ids:
+        yield batch
 
 
-def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_IndexedCommit], first: int) -> None:
-    """Store new commits, numbered consecutively from `first`."""
-    postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
-    for number, one in enumerate(fresh, first):
-        place = number << COUNT_BITS
-        for term, count in one.counts:
-            postings[term].append(place | min(count, MOST_COUNT))
+def _store(store: sqlite3.Connection, family: int, batch: MessageBatch, known: Mapping[str, int]) -> None:
+    """Store the commits of a batch that are not known yet, with consecutive numbers."""
+    fresh = [place for place, id in enumerate(batch.ids) if id not in known]
+    numbers = np.full(len(batch.ids), -1)
+    numbers[fresh] = np.arange(len(known), len(known) + len(fresh))
+    postings, lengths = batch.count_terms(numbers, MOST_COUNT)
     store.executemany(
         "INSERT INTO postings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET found = CAST(found || excluded.found AS BLOB)",
-        ((family, term, postings[term].tobytes()) for term in sorted(postings)),
+        (
+            (family, term, (places << COUNT_BITS | counts).astype(np.uint32).tobytes())
+            for term, places, counts in postings
+        ),
     )
     store.executemany(
         "INSERT INTO subjects VALUES (?, ?, ?)",
-        ((family, number, one.subject) for number, one in enumerate(fresh, first)),
+        ((family, number, batch.subjects[place]) for number, place in enumerate(fresh, len(known))),
     )
     store.execute(
         "UPDATE families SET ids = CAST(ids || ? AS BLOB), times = CAST(times || ? AS BLOB),"
         " lengths = CAST(lengths || ? AS BLOB) WHERE id = ?",
         (
-            bytes.fromhex("".join(one.id for one in fresh)),
-            _packed([one.time for one in fresh], "<i8"),
-            _packed([one.length for one in fresh], "<u2"),
+            bytes.fromhex("".join(batch.ids[place] for place in fresh)),
+            np.array([batch.times[place] for place in fresh], "<i8").tobytes(),
+            np.minimum(lengths[fresh], 0xFFFF).astype("<u2").tobytes(),
             family,
         ),
     )
-
-
-def _packed(values: Sequence[int], kind: str) -> bytes:
-    return np.asarray(values, kind).tobytes()
 
 
 def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:

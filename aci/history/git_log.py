@@ -15,7 +15,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -45,15 +44,14 @@ _COMMIT = re.compile(rb"[0-9a-f]{40}")
 _QUOTED = re.compile(rb'\\(?:([0-7]{3})|(["\\abtnvfr]))')
 _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
-FIRST_PARENT = "--diff-merges=first-parent"
+FIRST_PARENT, NO_MERGES = "--diff-merges=first-parent", "--diff-merges=off"
 _PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
 _SHOWN_DIFF = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-p", "-U2", *_PATCH[2:])
 
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """A commit; `time` is when it was committed, in seconds since 1970."""
 
     id: str
@@ -148,10 +146,24 @@ class GitLog:
         """Yield these commits with their messages, read in batches; the message of a commit over 1 MiB is left
         empty."""
         for ids, form in self._portions(commits):
-            output = self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, input=_lines(ids))
-            for record in filter(None, output.split(b"\0")):
-                id, time, message = record.split(b"\n", 2)
-                yield Commit(id.decode(), _seconds(time), message)
+            for record in filter(None, self._log(ids, form).split(b"\0")):
+                yield _commit(record)
+
+    def read_changed(self, commits: Sequence[str]) -> Iterator[tuple[Commit, tuple[str, ...]]]:
+        """Yield these commits as `read` does, with the files that each changed; () for a merge, and for a commit whose
+        trees or parents are missing or that changed more than MOST_FILES."""
+        for ids, form in self._portions(commits):
+            try:
+                output = self._log(ids, form, "--raw", "-r", "--root", "--no-abbrev", "--no-renames", NO_MERGES)
+            except GitFailed:  # a tree is missing
+                changed = self.changed(ids)
+                yield from ((one, changed.get(one.id, ())) for one in self.read(ids))
+            else:
+                for one, paths in _with_changes(output):
+                    yield one, () if len(paths) > MOST_FILES or one.id in self._cut else tuple(paths)
+
+    def _log(self, commits: Sequence[str], form: str, *options: str) -> bytes:
+        return self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, *options, input=_lines(commits))
 
     def _portions(self, commits: Sequence[str]) -> Iterator[tuple[list[str], str]]:
         """Yield groups of commits to be read together, with the format to use for each group."""
@@ -185,13 +197,13 @@ class GitLog:
 
     def _touched(self, commits: Sequence[str], merges: str = FIRST_PARENT) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {}
-        fields = iter(self._git(*_DIFF, merges, "-z", "--raw", input=_lines(commits)).split(b"\0"))
+        fields = iter(decode(self._git(*_DIFF, merges, "-z", "--raw", input=_lines(commits))).split("\0"))
         paths: list[str] = []
         for field in fields:
-            if not field.startswith(b":"):
-                paths = found.setdefault(field.decode(), [])
-            elif (path := next(fields, b"")) and b"160000" not in field[:14]:
-                paths.append(decode(path))
+            if not field.startswith(":"):
+                paths = found.setdefault(field, [])
+            elif (path := next(fields, "")) and "160000" not in field[:14]:
+                paths.append(path)
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
     def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -204,7 +216,7 @@ class GitLog:
         whole = [id for id in commits if id not in self._cut]
         for first in range(0, len(whole), TOGETHER):
             with suppress(GitFailed):
-                found |= self._touched(whole[first : first + TOGETHER], "--diff-merges=off")
+                found |= self._touched(whole[first : first + TOGETHER], NO_MERGES)
         return found
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -289,6 +301,29 @@ def _seconds(text: bytes) -> int:
     """Parse a commit's date, which may be missing or of any length."""
     digits = text.lstrip(b"0")[:20]
     return min(int(digits), LATEST) if digits.isdigit() else 0
+
+
+def _commit(record: bytes) -> Commit:
+    id, time, message = record.split(b"\n", 2)
+    return Commit(id.decode(), _seconds(time), message)
+
+
+def _with_changes(output: bytes) -> Iterator[tuple[Commit, list[str]]]:
+    """Parse the output of `log -z --raw`: commits, each followed by what changed and the path, file by file."""
+    commit: Commit | None = None
+    paths: list[str] = []
+    fields = iter(output.split(b"\0"))
+    for field in fields:
+        if field.startswith((b":", b"\n:")):
+            path = next(fields, b"")
+            if b"160000" not in field[:15]:
+                paths.append(decode(path))
+        elif field:
+            if commit:
+                yield commit, paths
+            commit, paths = _commit(field), []
+    if commit:
+        yield commit, paths
 
 
 def _lines(commits: Sequence[str]) -> bytes:

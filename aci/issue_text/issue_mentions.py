@@ -37,7 +37,7 @@ def count_terms(text: str) -> Counter[str]:
     return found
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def split_identifier(word: str) -> tuple[str, ...]:
     """Return the terms of a word, without stop words and single letters.
 

@@ -1,19 +1,24 @@
-"""Size limit of the tree that a run starts from."""
+"""Size limits of the trees that are read from a user's repository."""
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_store.git_commands import QUIET, environment
+from trajectories.git_store.git_commands import QUIET, GitFailed, environment, no_git
 from trajectories.git_store.object_reader import Reader
 from trajectories.git_store.pack_reader import PackRefused
 from trajectories.git_store.pack_writer import Entries, parse_tree
-from trajectories.git_store.tree_size import check_size, measure
+from trajectories.git_store.tree_size import FILES_LIMIT, LISTING_LIMIT, TreeSize, check_size, measure
 
 TREE_LIMIT = 1 << 28
 """Maximum number of bytes that are read of one tree object."""
+LISTED_LIMIT = LISTING_LIMIT + FILES_LIMIT * len("100644 blob \t\0" + "0" * 40)
+CHUNK = 1 << 20
 
 
 def check_base(git_dir: Path, commit: str) -> None:
@@ -35,5 +40,51 @@ def check_base(git_dir: Path, commit: str) -> None:
         try:
             check_size(measure(f"{commit}^{{tree}}", entries, {}))
         except PackRefused as error:
-            what = f"The files of commit {commit[:10]} in {git_dir} cannot be listed. {error.message}"
-            raise UsageError(what, "Check where this repository comes from.") from error
+            raise _too_large(git_dir, f"commit {commit[:10]}", error) from error
+
+
+def list_tree(git_dir: Path, tree: str, env: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the files of a tree of the repository `git_dir`: what git says about each, and its path.
+
+    The output is read only up to the limits, so a tree that expands to millions of files raises UsageError at once.
+    Raises GitFailed if the tree cannot be read.
+    """
+    command = ["git", "ls-tree", "-r", "-t", "-z", "--full-tree", tree]  # -t: a tree without files has output, too
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise no_git() from None
+        with process:
+            assert process.stdout
+            listing, entries = bytearray(), 0
+            while (chunk := process.stdout.read(CHUNK)) and entries <= FILES_LIMIT and len(listing) <= LISTED_LIMIT:
+                listing += chunk
+                entries += chunk.count(b"\0")
+            if chunk:  # the rest is not read
+                process.kill()
+                entries = max(entries, FILES_LIMIT + 1)
+        if process.returncode and not chunk:
+            errors.seek(0)
+            raise GitFailed("ls-tree", process.returncode, errors.read(CHUNK))
+    lines = [(about, path) for about, _, path in (line.partition(b"\t") for line in bytes(listing).split(b"\0")[:-1])]
+    try:
+        longest = max((len(path) for _, path in lines), default=0)
+        depth = max((path.count(b"/") + 1 for _, path in lines), default=0)
+        check_size(TreeSize(entries, depth, longest, sum(len(path) for _, path in lines)))
+    except PackRefused as error:
+        raise _too_large(git_dir, f"tree {tree[:10]}", error) from error
+    return [(about, path) for about, path in lines if not about.startswith(b"040000 ")]
+
+
+def _too_large(git_dir: Path, what: str, error: PackRefused) -> UsageError:
+    return UsageError(
+        f"The files of {what} in {git_dir} cannot be listed. {error.message}", "Check where this repository comes from."
+    )

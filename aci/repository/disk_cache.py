@@ -28,15 +28,22 @@ _GRAMMAR = re.compile(rb"\btree_sitter\w*")
 @cache
 def version_of(*patterns: str) -> int:
     """Return a number that changes with the source of these files of `aci`, and with the parsers that they import."""
-    from importlib.metadata import PackageNotFoundError, version
-
     folder = Path(__file__).parents[1]
     sources = [file.read_bytes() for pattern in patterns for file in sorted(folder.glob(pattern))]
     packages = sorted({name.decode().replace("_", "-") for source in sources for name in _GRAMMAR.findall(source)})
-    for name in packages:
-        with suppress(PackageNotFoundError):  # an identifier that starts with tree_sitter but is not a package
-            sources.append(f"{name} {version(name)}".encode())
+    sources += [f"{name} {version}".encode() for name in packages if (version := _installed_version(name))]
     return zlib.crc32(b"\0".join(sources)) & 0x7FFFFFFF  # SQLite's user_version is signed
+
+
+def _installed_version(package: str) -> str:
+    """Return the version of a package; "" if there is no package with this name. `importlib.metadata.version` would
+    import a parser of mails."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    with suppress(PackageNotFoundError):
+        found = re.search(r"^Version: (.*)$", distribution(package).read_text("METADATA") or "", re.MULTILINE)
+        return found[1] if found else ""
+    return ""
 
 
 def cache_file(folder: Path, name: str, version: int) -> Path:

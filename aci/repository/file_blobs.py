@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from aci.repository.base_size import list_tree
 from trajectories.errors import RunBroken, UsageError
 from trajectories.git_store.git_commands import (
     OWN,
@@ -96,7 +97,7 @@ class GitBlobs:
     """
 
     def __init__(self, git_dir: Path, tree: str, objects: Sequence[Path] = ()) -> None:
-        self.key = tree
+        self.key, self._git_dir = tree, git_dir
         self.absent: set[str] = set()
         self.objects = tuple(objects)
         more = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(*objects)} if objects else {}
@@ -113,10 +114,10 @@ class GitBlobs:
         return GitBlobs(git_dir, tree.decode().strip())
 
     def files(self) -> Iterable[File]:
+        """Yield the files. Raises UsageError if the tree is too large to be listed."""
         with self._isolated_env() as env:
-            listing = git("ls-tree", "-r", "-z", "--full-tree", self.key, env=env)
-        for line in listing.split(b"\0")[:-1]:
-            about, _, path = line.partition(b"\t")
+            listing = list_tree(self._git_dir, self.key, env)
+        for about, path in listing:
             mode, _, id = about.decode().split()
             yield File(decode(path), mode, id)
 

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from agent.cli.default_command import COMPLETE, PROGRAM
+from agent.cli.option_values import convert_plainly
 from agent.console.error_report import INTERRUPTED, report_error, report_failure
 from trajectories.errors import Cancelled, SweAgentError, UsageError
 
@@ -46,7 +47,7 @@ class Command(TyperCommand):
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types_of_flags(super().get_params(ctx))
+        return _prepared(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.obj = tuple(args)
@@ -59,7 +60,7 @@ class Subcommands(TyperGroup):
     called."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types_of_flags(super().get_params(ctx))
+        return _prepared(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # A shell completes an empty command line with the subcommands.
@@ -122,8 +123,11 @@ def load_command(name: str) -> Any:
     return typer.main.get_command(app)
 
 
-def _without_types_of_flags(params: list[Any]) -> list[Any]:
+def _prepared(params: list[Any]) -> list[Any]:
+    """Show no type for flags, and convert plain values quickly."""
     for param in params:
+        if "get_runtime_param" not in vars(param):
+            convert_plainly(param)
         if getattr(param, "is_flag", False):
             param.display_type_rich = lambda ctx: None
     return params

@@ -24,13 +24,17 @@ def test_project_is_measured_and_missing_peers_have_no_cost(make_repo: MakeRepo,
     (tmp_path / "repos" / "some+one").mkdir(parents=True)
     (tmp_path / "repos" / "some+one" / "repo").symlink_to(repo / ".git")
     command = ["--repos", str(tmp_path / "repos"), "--runs", "1", "--project", "any/one@HEAD:load", "--json"]
+    command += ["--visit", "some/one", "--visit", "not/there"]
     result = subprocess.run(
         [sys.executable, "-m", "benchmarks.graph", *command], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    rows = {row["what"]: row for row in json.loads(result.stdout)["any/one"]}
+    tables = json.loads(result.stdout)
+    rows = {row["what"]: row for row in tables["any/one"]}
     assert {name for name, row in rows.items() if row["cost"] is None} == {"aider's repo map, cold", "LocAgent's graph"}
     assert all(row["cost"]["cpu"] > 0 and row["cost"]["megabytes"] > 5 for row in rows.values() if row["cost"])
     assert rows["cold graph on disk"]["ratio"] > 0
+    assert {"locate, empty cache", "locate, next commit", "locate, warm"} <= rows.keys()
+    assert [row["what"] for row in tables["memory"]] == ["first tree, one process", "1 trees, one process"]
 
 
 def test_cost_of_failing_command_raises() -> None:

@@ -45,7 +45,6 @@ def command(
     With --patch, find what else is likely to need a change. Exit codes: 0 done, 2 usage, 5 workspace,
     75 try again later.
     """
-    from agent.cli.issue_rehearsal import run_issue_code
     from agent.console.rich_terminal import clean_printer, console, plain_waiting, waiting
     from agent.instances.issue_input import issue_from, limit_to_base_date, patch_from, repository_for
     from agent.run_state.terminal_question import confirm
@@ -58,7 +57,11 @@ def command(
     title = asked.title if asked else f"Places related to {patch}"
     with waiting("Reading the repository", plain or json) as progress:
         if asked:
-            traced = run_issue_code(source, base, asked, workspace, image, clean_printer(progress)) if run else None
+            traced = None
+            if run:
+                from agent.cli.issue_rehearsal import run_issue_code
+
+                traced = run_issue_code(source, base, asked, workspace, image, clean_printer(progress))
             found = _for_issue(source, asked, base, top, progress, traced)
         else:
             found = _for_patch(source, diff, base, top, progress)

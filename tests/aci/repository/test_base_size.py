@@ -45,12 +45,27 @@ def test_base_too_large_to_list_is_refused(tmp_path, levels, name, width, messag
         (user.root / ".git" / "index").unlink()
     repository = Repository.open(user.root / ".git" if source == "bare" else user.root)
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with Trees(tmp_path / "trees.git") as trees:
-        with pytest.raises(UsageError, match=message):
-            repository.base(trees, evil if source == "rev" else None)
-        with pytest.raises(UsageError, match=message), repository.blobs(evil if source == "rev" else None):
-            pass
+    with Trees(tmp_path / "trees.git") as trees, pytest.raises(UsageError, match=message):
+        repository.base(trees, evil if source == "rev" else None)
+    if source != "index":  # the working tree has few files, whatever HEAD is
+        with pytest.raises(UsageError, match=message), repository.blobs(evil if source == "rev" else None) as blobs:
+            list(blobs.files())
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before < 200_000
+
+
+def test_tree_of_many_folders_without_files_is_refused(tmp_path) -> None:
+    user = User(tmp_path / "user")
+    user.commit(**{"a.txt": b"a\n"})
+    tree, objects = b"", {}
+    for _ in range(40):
+        id = object_id("tree", tree)
+        objects[id] = ("tree", tree)
+        tree = b"".join(b"40000 " + name + b"\0" + bytes.fromhex(id) for name in (b"a", b"b"))
+    top = object_id("tree", tree)
+    write_pack({**objects, top: ("tree", tree)}, user.root / ".git" / "objects" / "pack")
+    commit = run(user.root, "commit-tree", "-m", "bomb", top)
+    with Repository.open(user.root).blobs(commit) as blobs, pytest.raises(UsageError, match="too large"):
+        list(blobs.files())
 
 
 def test_base_of_normal_size_is_listed(tmp_path) -> None:

@@ -33,7 +33,10 @@ def test_change_of_source_or_parser_gives_new_version(monkeypatch: pytest.Monkey
         (tmp_path / "code.py").write_text(text)
         version_of.cache_clear()
         versions.add(version_of("*.py"))
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "99.0")
+    installed = tmp_path / "tree_sitter_nobody-99.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tree-sitter-nobody\nVersion: 99.0\n\nText\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
     version_of.cache_clear()
     versions.add(version_of("*.py"))
     version_of.cache_clear()
