@@ -21,7 +21,6 @@ from pathlib import Path
 
 from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
-from aci.repository.git_dir import find_git_dir
 from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from aci.repository.untracked_files import is_readable, without_environments
 from trajectories.errors import NoRepository, TryLater, UsageError
@@ -84,29 +83,32 @@ class Repository:
     @staticmethod
     def open(path: str | Path) -> Repository:
         """Return the repository at `path` or in one of its parent folders; it may be bare. Raises UsageError."""
+        from git import Repo
+        from git.exc import InvalidGitRepositoryError, NoSuchPathError
+
         path = Path(path).expanduser()
         if not path.is_dir():
             raise UsageError(
                 f"There is no folder {path}." if not path.exists() else f"{path} is not a folder.",
                 "Give the path of a git repository.",
             )
-        root, git_dir = find_git_dir(path.absolute())
-        if not git_dir:
+        try:
+            with Repo(path, search_parent_directories=True) as found:
+                root, git_dir, bare = Path(found.working_tree_dir or found.git_dir), Path(found.git_dir), found.bare
+        except (InvalidGitRepositoryError, NoSuchPathError):
             raise NoRepository(
                 f"{path} is not in a git repository.",
                 f"Create one: cd {path} && git init && git add -A && git commit -m 'first commit'",
-            )
-        repository = Repository(root.resolve(), git_dir.resolve())
+            ) from None
+        if not os.path.lexists(root / ".git"):  # a git directory with another name than .git counts as bare
+            root, bare = git_dir, True
+        repository = Repository(root.resolve(), git_dir.resolve(), bare)
         try:
-            about = ("--is-bare-repository", "--show-object-format", "--revs-only", "HEAD")
-            bare, kind, *commit = decode(repository._git("rev-parse", *about)).split()
+            kind, *commit = decode(repository._git("rev-parse", "--show-object-format", "--revs-only", "HEAD")).split()
         except GitFailed as error:
             trust = f"If you trust it: git config --global --add safe.directory {root}"
             fix = trust if "safe.directory" in error.stderr else "See what `git status` says there."
             raise UsageError(f"git cannot use {root}: {error.reason}.", fix) from error
-        # a git directory with another name than .git counts as bare
-        if bare == "true" or not os.path.lexists(root / ".git"):
-            repository = Repository(repository.git_dir, repository.git_dir, bare=True)
         if kind != "sha1":
             raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
         if not commit:
