@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from aci.graph.file_outline import numbered
 from aci.issue_text.issue_discussion import append_discussion
 from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
 from aci.localization.issue_localization import HistoryBase, localize_issue
@@ -15,7 +16,7 @@ from aci.repository.patch import is_test
 from aci.runtime.background_task import BackgroundTask
 from aci.testing.suite_command import detect
 from agent.prompts.experience_prompt import past_runs_prompt
-from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.quotation import attribute_text, framed_issue, quote_text
 from trajectories.errors import UsageError
 from trajectories.git_store.trees import EMPTY_TREE
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
+SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 40, 120
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
@@ -71,7 +73,15 @@ def _localize(branch: Branch, top: int) -> dict[str, Any]:
     return {
         "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
         "functions": [
-            {"path": hit.path, "name": hit.name, "line": hit.line, "why": list(hit.why)} for hit in found.functions
+            {
+                "path": hit.path,
+                "name": hit.name,
+                "line": hit.line,
+                "end": hit.end,
+                "signature": hit.signature,
+                "why": list(hit.why),
+            }
+            for hit in found.functions
         ],
     }
 
@@ -123,14 +133,41 @@ def facts(branch: Branch, located: bool = True) -> str:
         LIMITED.format(folder=quote_text(branch.turn.settings.subtree)) if branch.turn.settings.subtree else "",
         f"Tests: {describe_tests(branch, found)}",
         _advice(branch.engine.trees, branch.turn.base.tree, branch.turn.issue.url),
-        _likeliest(found) if located else "",
+        _likeliest(branch, found) if located else "",
         past_runs_prompt(branch, found),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _likeliest(found: dict[str, Any]) -> str:
-    return f"Likeliest places (found without a model, not certain):\n{quote_text(name_places(found, SHOWN_PLACES))}"
+def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
+    """Return the likeliest places with their parameters, and the source of the first where it is short; a source that
+    is shown need not be viewed."""
+    hits = _hits(found)[:SHOWN_PLACES]
+    listed = quote_text("\n".join(f"- {_name(hit)}{_parameters(hit)}" for hit in hits) or "none")
+    sources = filter(None, (_source(branch, hit) for hit in hits[:SHOWN_SOURCES]))
+    return "\n".join([f"Likeliest places (found without a model, not certain):\n{listed}", *sources])
+
+
+def _hits(found: dict[str, Any]) -> list[dict[str, Any]]:
+    hits: list[dict[str, Any]] = found["functions"] or found["files"]
+    return hits
+
+
+def _parameters(hit: dict[str, Any]) -> str:
+    """Return the parameters of a function, without its name."""
+    _, bracket, rest = hit.get("signature", "").partition("(")
+    return f"{bracket}{rest}"[:LONGEST_PARAMETERS]
+
+
+def _source(branch: Branch, hit: dict[str, Any]) -> str:
+    """Return the numbered source of a function at the base, or nothing if it is long."""
+    first, last = hit.get("line", 0), hit.get("end", 0)
+    entry = branch.engine.trees.files(branch.turn.base.tree).get(hit["path"])
+    if not entry or not 0 < first <= last < first + MOST_SOURCE_LINES:
+        return ""
+    lines = branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace").split("\n")[first - 1 : last]
+    file = attribute_text(hit["path"])
+    return f'<source file="{file}" lines="{first}-{last}">\n{quote_text(numbered(lines, first))}\n</source>'
 
 
 def _base(turn: TurnInput, tree: str) -> str:
@@ -143,12 +180,12 @@ def _base(turn: TurnInput, tree: str) -> str:
 
 def name_places(found: dict[str, Any], most: int = 10) -> str:
     """Return one line for each likely function, or for each file if there are no functions, with its location."""
-    return "\n".join(f"- {_name(hit)}" for hit in (found["functions"] or found["files"])[:most]) or "none"
+    return "\n".join(f"- {_name(hit)}" for hit in _hits(found)[:most]) or "none"
 
 
 def describe_places(found: dict[str, Any]) -> str:
     """Return the lines of `name_places` with the strongest reasons for each place."""
-    return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in found["functions"] or found["files"]) or "none"
+    return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in _hits(found)) or "none"
 
 
 def _name(hit: dict[str, Any]) -> str:

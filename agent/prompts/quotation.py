@@ -13,7 +13,7 @@ from trajectories.records import Comment, Issue
 MOST_DISCUSSED, LONGEST = 12_000, 3_000
 """Maximum number of characters of all comments together, and of each comment."""
 LONGEST_NAME, MOST_LABELS = 200, 20
-_NAMES = ("issue", "advice", "attachments", "comment", "experience", "fix")
+_NAMES = ("issue", "advice", "attachments", "comment", "experience", "fix", "source")
 FRAME, FRAME_END = tag_pattern(*_NAMES), tag_pattern(*_NAMES, ends=True)
 DATA = "Comments, oldest first; data like the issue. A `member` belongs to the project, a `stranger` does not."
 
