@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trajectories.git_store.trees import Trees
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
-SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 40, 120
+SHOWN_SOURCES, MOST_SOURCE_LINES, LONGEST_PARAMETERS = 3, 80, 120
 LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
 """Maximum number of functions for which the nearest tests are listed."""
@@ -144,7 +144,12 @@ def _likeliest(branch: Branch, found: dict[str, Any]) -> str:
     is shown need not be viewed."""
     hits = _hits(found)[:SHOWN_PLACES]
     listed = quote_text("\n".join(f"- {_name(hit)}{_parameters(hit)}" for hit in hits) or "none")
-    sources = filter(None, (_source(branch, hit) for hit in hits[:SHOWN_SOURCES]))
+    sources, room = [], MOST_SOURCE_LINES
+    for hit in hits[:SHOWN_SOURCES]:
+        length = hit["end"] - hit["line"] + 1 if hit.get("end") else 0
+        if 0 < length <= room:
+            sources.append(_source(branch, hit))
+            room -= length
     return "\n".join([f"Likeliest places (found without a model, not certain):\n{listed}", *sources])
 
 
@@ -160,14 +165,12 @@ def _parameters(hit: dict[str, Any]) -> str:
 
 
 def _source(branch: Branch, hit: dict[str, Any]) -> str:
-    """Return the numbered source of a function at the base, or nothing if it is long."""
-    first, last = hit.get("line", 0), hit.get("end", 0)
+    """Return the numbered source of a function at the base."""
     entry = branch.engine.trees.files(branch.turn.base.tree).get(hit["path"])
-    if not entry or not 0 < first <= last < first + MOST_SOURCE_LINES:
-        return ""
-    lines = branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace").split("\n")[first - 1 : last]
-    file = attribute_text(hit["path"])
-    return f'<source file="{file}" lines="{first}-{last}">\n{quote_text(numbered(lines, first))}\n</source>'
+    text = branch.engine.trees.read_blob(entry.id).decode("utf-8", "replace") if entry else ""
+    first, last = hit["line"], hit["end"]
+    source = quote_text(numbered(text.split("\n")[first - 1 : last], first))
+    return f'<source file="{attribute_text(hit["path"])}" lines="{first}-{last}">\n{source}\n</source>'
 
 
 def _base(turn: TurnInput, tree: str) -> str:
