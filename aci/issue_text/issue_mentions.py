@@ -115,7 +115,8 @@ class Mentions:
     trace: Counter[str] = field(default_factory=Counter)
 
     def identifiers(self) -> list[str]:
-        """Return the names that are no prose, as terms: in snake_case or camelCase, or followed by a parenthesis."""
+        """Return the mentioned names that look like identifiers, in lower case: in snake_case or camelCase, or followed
+        by a parenthesis."""
         written = (name for name in self.names if is_identifier_like(name) or name in self.called)
         return list(dict.fromkeys(name.lower().strip("_") for name in written))
 

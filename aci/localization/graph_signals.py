@@ -16,7 +16,7 @@ DAMPING = 0.5
 PAGERANK_STEPS = 12
 CALL_STEPS = 3
 """Maximum number of calls between a likely function and one that gains from it."""
-CALLS = (KINDS.index("call"), KINDS.index("use"))
+CALL_KINDS = (KINDS.index("call"), KINDS.index("use"))
 
 
 class Calls(NamedTuple):
@@ -50,7 +50,7 @@ class EdgesWithin:
         source, target = self._local[edges.source], self._local[edges.target]
         kept = (source >= 0) & (target >= 0) & (source != target)
         self._source, self._target, self._weight = source[kept], target[kept], edges.weight[kept].astype(np.float64)
-        self._is_call = np.isin(edges.kind[kept], CALLS)
+        self._is_call = np.isin(edges.kind[kept], CALL_KINDS)
         self._parent = self._local[graph.parent[self._inside]]
 
     def pagerank(self, seeds: Floats) -> Floats:
@@ -78,7 +78,10 @@ class EdgesWithin:
         return ranks
 
     def calls(self, nodes: Ints) -> Calls:
-        """Return the calls among some nodes, numbered by their order in `nodes`; callers elsewhere count, too."""
+        """Return the calls among some nodes, numbered by their order in `nodes`.
+
+        The number of callers includes those that are not in `nodes`.
+        """
         count = len(self._inside)
         pairs, first = np.unique(self._source[self._is_call] * count + self._target[self._is_call], return_index=True)
         weight = self._weight[self._is_call][first]

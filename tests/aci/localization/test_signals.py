@@ -12,7 +12,7 @@ from aci.graph.file_selection import is_test_or_example
 from aci.history.commit_search import History
 from aci.issue_text.issue_mentions import find_mentions
 from aci.localization.explicit_mentions import MessageSearch, PathIndex, Pointer, Pointers
-from aci.localization.graph_signals import SECOND_PASS
+from aci.localization.graph_signals import BEST, CALLED
 from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
 from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
 from aci.repository.file_blobs import GitBlobs, TextBlobs
@@ -150,5 +150,5 @@ def test_every_signal_has_weight_and_every_hit_has_reason() -> None:
 
 def test_every_weight_has_a_signal(find_candidates: FindCandidates) -> None:
     files, functions = find_candidates(FILES, Issue("The door is stuck", "Door.close"))
-    assert {*files.signals, *SECOND_PASS} >= weights(FILE_SIGNALS).keys()
-    assert {*functions.signals, *SECOND_PASS} >= weights(FUNCTION_SIGNALS).keys()
+    assert {*files.signals, CALLED, BEST} >= weights(FILE_SIGNALS).keys()
+    assert {*functions.signals, CALLED} >= weights(FUNCTION_SIGNALS).keys()
