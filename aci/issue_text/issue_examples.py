@@ -6,7 +6,7 @@ import ast
 import re
 import textwrap
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,7 +23,6 @@ _OUTPUT_FOLLOWS = re.compile(
     r"(?:returns?|returned|gives?|outputs?|prints?|yields?|produces?|results?|get|got|behaviou?r)\W*$", re.IGNORECASE
 )
 """Matches prose before a block that shows a value."""
-_ASSIGNMENT = re.compile(r"^(?:-+>)?[ \t]*\d{0,4}[ \t]*(?P<statement>(?P<name>[A-Za-z_]\w*) = .{1,200})$", re.MULTILINE)
 MOST_STEPS = 80
 
 Kind = Literal["step", "output", "words"]
@@ -239,17 +238,3 @@ def _opened(node: ast.stmt, piece: Piece) -> list[Piece]:
 def _is_test_case(node: ast.ClassDef) -> bool:
     has_tests = any(isinstance(one, ast.FunctionDef) and one.name.startswith("test") for one in node.body)
     return has_tests and any(ast.unparse(base).endswith("TestCase") for base in node.bases)
-
-
-def find_assignments(pieces: Iterable[Piece], names: Collection[str]) -> dict[str, str]:
-    """Return assignments to these names that stand in output or prose, such as the lines of code in a traceback."""
-    found: dict[str, str] = {}
-    for text in (text for piece in pieces for text in (piece.shown, piece.text if piece.kind != "step" else "")):
-        for match in _ASSIGNMENT.finditer(text):
-            if match["name"] in names and match["name"] not in found and _is_statement(match["statement"]):
-                found[match["name"]] = match["statement"].strip()
-    return found
-
-
-def _is_statement(line: str) -> bool:
-    return len(_statements(line, 0)) == 1

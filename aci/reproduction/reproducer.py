@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
-from aci.issue_text.issue_examples import Piece, find_assignments, split_examples
+from aci.issue_text.issue_examples import Piece, split_examples
 from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_tables, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
 from aci.reproduction.issue_failures import Failure, find_failures, judge_test
@@ -107,7 +107,7 @@ class Reproducer:
         if (text := tests_as_written(example.texts())) and (found := self._run_as_written(pieces, text)):
             return replace(found, cpu=self.cpu)
         wanted = {name for name in wanted_errors(pieces) if not hasattr(builtins, name)}
-        ran = self._run_with_imports(pieces, example, wanted)
+        ran = self._run_with_imports(example, wanted)
         if not ran.steps:
             return Reproduction(reason=UNFINISHED, cpu=self.cpu)
         example.steps = [
@@ -137,20 +137,19 @@ class Reproducer:
         self.workspace.run(f"rm -f {shlex.quote(path)}", session=HARNESS_SESSION)
         return None
 
-    def _run_with_imports(self, pieces: Sequence[Piece], example: _Example, wanted: set[str]) -> ExampleRun:
-        """Run the example; while its names or `wanted` ones are missing, add their definitions and run it again."""
+    def _run_with_imports(self, example: _Example, wanted: set[str]) -> ExampleRun:
+        """Run the example; while its names or `wanted` ones are missing, add their imports and run it again."""
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
             example.set_up_django()
             ran = self._run(example.texts(), dict(enumerate(example.expected)))
             compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
             missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
-            assigned = find_assignments(pieces, missing)
-            imports = find_imports(self.blobs, missing - set(assigned)) if missing - set(assigned) else {}
-            if not imports and not assigned:
+            imports = find_imports(self.blobs, missing) if missing else {}
+            if not imports:
                 break
             tried |= missing
-            example.add_steps([*imports.values(), *assigned.values()])
+            example.add_steps(imports.values())
         return ran
 
     def _run(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.issue_text.issue_examples import Piece, find_assignments, split_examples
+from aci.issue_text.issue_examples import split_examples
 
 
 def steps(body: str) -> list[tuple[str, str]]:
@@ -80,12 +80,6 @@ def test_broken_examples_have_no_steps(body: str) -> None:
 )
 def test_any_text_is_split(parts: list[str]) -> None:
     split_examples("", "".join(parts))
-
-
-def test_assignments_in_output_and_prose_are_found() -> None:
-    shown = "----> 1 a = f(1)\n      2 b = 2\nc == 3\nd = not python at all\na = 7"
-    pieces = [Piece("output", shown), Piece("words", "e = 5\nb = 3"), Piece("step", "g = 1")]
-    assert find_assignments(pieces, {"a", "b", "c", "d", "e", "g"}) == {"a": "a = f(1)", "b": "b = 2", "e": "e = 5"}
 
 
 def test_test_case_is_followed_by_its_run() -> None:

@@ -173,23 +173,15 @@ def test_part_of_a_message_is_not_enough(title: str, make_repo: MakeRepo, open_w
     assert Reproducer(workspace, blobs).reproduce(Issue(title, body)).text == ""
 
 
-def test_names_of_a_traceback_are_defined(reproduce: Reproduce) -> None:
-    body = """```
-from shop import Cart, total
-total(n)
-```
-gives
-```
-<ipython-input-1> in <module>
-      1 from shop import Cart
-      2 n = Cart([1])
-----> 3 total(n)
-
-AttributeError: 'int' object has no attribute 'price'
-```
-"""
-    text = reproduce("Total", body).text
-    assert text == "from shop import Cart, total\n\n\ndef test_total():\n    n = Cart([1])\n    total(n)\n"
+def test_code_in_prose_or_output_is_never_run(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    harmful = "n = open('prose-ran', 'w')"
+    body = f"<!--\n{harmful}\n-->\n```py\nfrom shop import total\ntotal(n)\n```\ngives\n```\n----> 2 {harmful}\nKeyError\n```"
+    workspace = open_ws("local", make_repo(FILES))
+    issue = Issue("Total", body)
+    found = Reproducer(workspace, TreeBlobs(workspace.options.trees, workspace.options.base.tree)).reproduce(issue)
+    assert "names that are not found: n" in found.reason
+    assert harmful not in example_code(issue)
+    assert not workspace.run(f"find . {workspace.scratch} -name prose-ran").text
 
 
 def test_main_block_is_run(reproduce: Reproduce) -> None:
