@@ -56,15 +56,18 @@ def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style
 
 def tests_as_written(steps: Sequence[str]) -> str:
     """Return the definitions of an example as a test file, if some are tests that only a runner can call, since they
-    have parameters or decorators; otherwise ""."""
+    have parameters or decorators; otherwise "". Also "" if the example does more than define names: the tests may need
+    it."""
     kinds = ast.Import | ast.ImportFrom | ast.Assign | ast.FunctionDef | ast.ClassDef
-    nodes = {step: ast.parse(step).body[0] for step in steps}
-    tests = [node for node in nodes.values() if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+    nodes = [ast.parse(step).body[0] for step in steps]
+    tests = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
     if not any(node.args.args or node.decorator_list for node in tests):
         return ""
-    kept = [step for step, node in nodes.items() if isinstance(node, kinds)]
-    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(kept)) and "import pytest" not in kept else []
-    return "\n\n\n".join([*own, *kept]) + "\n"
+    if not all(isinstance(node, kinds) for node in nodes):
+        return ""
+    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(steps)) and "import pytest" not in steps else []
+    lines = sorted([*own, *dict.fromkeys(steps)], key=lambda step: not step.startswith("from __future__"))
+    return "\n\n\n".join(lines) + "\n"
 
 
 def merge_imports(imports: Sequence[str], used: Collection[str]) -> list[str]:

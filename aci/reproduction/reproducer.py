@@ -124,16 +124,18 @@ class Reproducer:
         return Reproduction(reason=reason, cpu=self.cpu)
 
     def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
-        """Run tests that need a runner; return them if one fails by its own assertion or as the issue reports."""
+        """Run tests that need a runner; return them if some fail, and each of these by its own assertion or as the
+        issue reports."""
         path, _ = choose_place(self.blobs, "")
         self.workspace.write(path, text.encode())
         try:
             results = run_tests(self.workspace, self.command, [path], TEST_SECONDS).results
         except UsageError:
             results = ()
-        for one in results:
-            if one.outcome == "failed" and (because := judge_test(pieces, one.error.rpartition(".")[2], one.message)):
-                return Reproduction(path, text, one.id, one.message or one.error, because)
+        bad = [one for one in results if one.bad]
+        reasons = [one.outcome == "failed" and judge_test(pieces, one, path) for one in bad]
+        if bad and reasons[0] and all(reasons):
+            return Reproduction(path, text, bad[0].id, bad[0].message or bad[0].error, reasons[0])
         self.workspace.run(f"rm -f {shlex.quote(path)}", session=HARNESS_SESSION)
         return None
 

@@ -146,6 +146,21 @@ def test_test_that_needs_a_runner_is_taken_as_it_is(reproduce: Reproduce) -> Non
     assert found.because == "The issue asserts it."
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "cart = Cart()\nfor n in (1, 2): cart.items.append(n)\n\ndef test_it(tmp_path):\n    assert cart.items",
+        "def test_it(tmp_path):\n    assert count(Cart([1])) == 1\n\ndef test_b(unknown):\n    pass",
+        "def test_it(tmp_path):\n    check(Cart([1]))",
+    ],
+    ids=["statement is missing", "another test cannot run", "assertion of the library"],
+)
+def test_test_that_may_fail_for_another_reason_is_not_taken(code: str, reproduce: Reproduce) -> None:
+    checked = FILES["shop/cart.py"] + "\n\ndef check(cart):\n    assert cart is None\n"
+    body = f"```python\nfrom shop import Cart, check, count\n\n{code}\n```\n"
+    assert reproduce("Test", body, **{"shop/cart.py": checked}).text == ""
+
+
 @pytest.mark.parametrize("said", ["It fails.", "It fails with KeyError."])
 def test_test_that_fails_in_another_way_is_not_taken(said: str, reproduce: Reproduce) -> None:
     test = "def test_total(tmp_path):\n    total(Cart([1]))"
@@ -175,7 +190,8 @@ def test_part_of_a_message_is_not_enough(title: str, make_repo: MakeRepo, open_w
 
 def test_code_in_prose_or_output_is_never_run(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     harmful = "n = open('prose-ran', 'w')"
-    body = f"<!--\n{harmful}\n-->\n```py\nfrom shop import total\ntotal(n)\n```\ngives\n```\n----> 2 {harmful}\nKeyError\n```"
+    code = "```py\nfrom shop import total\ntotal(n)\n```"
+    body = f"<!--\n{harmful}\n-->\n{code}\ngives\n```\n----> 2 {harmful}\nKeyError\n```"
     workspace = open_ws("local", make_repo(FILES))
     issue = Issue("Total", body)
     found = Reproducer(workspace, TreeBlobs(workspace.options.trees, workspace.options.base.tree)).reproduce(issue)
