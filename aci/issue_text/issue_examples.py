@@ -226,15 +226,27 @@ def _opened(node: ast.stmt, piece: Piece) -> list[Piece]:
         run = f"unittest.defaultTestLoader.loadTestsFromTestCase({node.name}).debug()"
         return [Piece("step", "import unittest", block=piece.block), piece, replace(piece, text=run, aloud=False)]
     if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
-        return _statements("\n".join(map(ast.unparse, node.body)), piece.block)
+        return _body(node, piece)
     if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
         return [piece]
-    body, arguments = "\n".join(map(ast.unparse, node.body)), node.args
-    if arguments.args or node.decorator_list or any(isinstance(one, ast.Return | ast.Yield) for one in ast.walk(node)):
+    if node.args.args or node.decorator_list or any(isinstance(one, ast.Return | ast.Yield) for one in ast.walk(node)):
         return [piece]
-    return _statements(body, piece.block)
+    return _body(node, piece)
+
+
+def _body(node: ast.If | ast.FunctionDef, piece: Piece) -> list[Piece]:
+    """Return the statements of a block with their comments, or without them if its lines cannot be dedented."""
+    code = textwrap.dedent("\n".join(piece.text.split("\n")[node.body[0].lineno - node.lineno :]))
+    plain = "\n".join(map(ast.unparse, node.body))
+    steps = _statements(code, piece.block)
+    if not steps or "\n".join(map(ast.unparse, ast.parse(code).body)) != plain:
+        steps = _statements(plain, piece.block)
+    return [*steps[:-1], *(replace(last, comment=last.comment or piece.comment) for last in steps[-1:])]
 
 
 def _is_test_case(node: ast.ClassDef) -> bool:
+    """Return whether a class has tests that `TestCase.debug()` runs as a runner does: it ignores expectedFailure."""
     has_tests = any(isinstance(one, ast.FunctionDef) and one.name.startswith("test") for one in node.body)
-    return has_tests and any(ast.unparse(base).endswith("TestCase") for base in node.bases)
+    decorators = [each for one in (node, *node.body) for each in getattr(one, "decorator_list", ())]
+    is_plain = not any("expectedFailure" in ast.unparse(one) for one in decorators)
+    return has_tests and is_plain and any(ast.unparse(base).endswith("TestCase") for base in node.bases)

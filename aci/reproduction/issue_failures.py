@@ -13,6 +13,7 @@ from aci.issue_text.issue_claims import (
     asks_for_error,
     is_expression,
     normalize,
+    normalize_words,
     quotes_message,
     reported_errors,
     reported_outputs,
@@ -112,7 +113,7 @@ def is_reported_error(result: StepResult, pieces: Sequence[Piece]) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    first, second = (re.sub(r"\W+", " ", text.split("\n")[0]).strip().lower() for text in (one, other))
+    first, second = (normalize_words(text.split("\n")[0]) for text in (one, other))
     if not first or not second:
         return first == second
     return first in second or second in first or difflib.SequenceMatcher(None, first, second).ratio() >= ALIKE

@@ -89,3 +89,20 @@ def test_test_case_is_followed_by_its_run() -> None:
         "unittest.defaultTestLoader.loadTestsFromTestCase(A).debug()",
         "class B(TestCase):\n    x = 1",
     ]
+
+
+def test_test_case_with_expected_failure_is_not_run() -> None:
+    code = "class A(TestCase):\n    @unittest.expectedFailure\n    def test_a(self): pass"
+    assert steps(f"```python\nimport unittest\n{code}\n```")[1:] == [(code, "")]
+
+
+@pytest.mark.parametrize("head", ["if __name__ == '__main__':", "def test_it():"])
+def test_opened_block_keeps_its_comments(head: str) -> None:
+    body = f"```python\nfrom a import f\n\n{head}\n    f('1')  # should be 2\n    f(2)  # should be 3\n```"
+    found = [(piece.text, piece.comment) for piece in split_examples("", body) if piece.kind == "step"]
+    assert found[1:] == [("f('1')", "should be 2"), ("f(2)", "should be 3")]
+
+
+def test_string_of_several_lines_in_opened_block_is_unchanged() -> None:
+    body = '```python\nif __name__ == \'__main__\':\n    f("""a\n    b""")\n```'
+    assert steps(body) == [("f('a\\n    b')", "")]
