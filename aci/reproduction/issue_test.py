@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from aci.repository.patch import is_test
+from aci.reproduction.django_set_up import SET_UP
 from aci.testgen.case_rendering import choose_test_path
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def choose_place(blobs: Blobs, source: str) -> tuple[str, Style]:
     return path, "unittest" if 2 * unittest > len(texts) else "pytest"
 
 
-def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style, set_up: Sequence[str] = ()) -> str:
-    """Return a test file whose only test runs the steps and checks the last one. The imports may need the `set_up`."""
-    imports = [step for step in steps[:-1] if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
+def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style) -> str:
+    """Return a test file whose only test runs the steps and checks the last one. The imports may need Django's set-up,
+    which is put before them."""
+    set_up = SET_UP if set(SET_UP) <= set(steps) else ()
+    before = [step for step in steps[:-1] if step not in set_up]
+    imports = [step for step in before if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
     own = ["import unittest"] if style == "unittest" else ["import pytest"] if failure.form == "raises" else []
-    body = [step for step in steps[:-1] if step not in imports]
+    body = [step for step in before if step not in imports]
     body.append(_check(steps[-1], failure, style))
     used = set(re.findall(r"\w+", "\n".join(body)))
     lines = [*own, *set_up, *merge_imports(imports, used)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
 from aci.issue_text.issue_examples import Piece, split_examples
-from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_tables, needs_django
+from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
 from aci.reproduction.issue_failures import Failure, find_failures, judge_test
 from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
@@ -59,31 +59,29 @@ class _Example:
 
     steps: list[Piece]
     expected: list[list[str]]
-    set_up: tuple[str, ...] = ()
-    """The first steps, which the imports need."""
-
-    tables: tuple[str, ...] = ()
-    """Models, and the step that creates their tables: the corrected code may need them where today's does not."""
+    always: tuple[str, ...] = ()
+    """Steps that set Django up, define models and create their tables. They are always kept, since the corrected code
+    may need them."""
 
     def texts(self) -> list[str]:
         return [step.text for step in self.steps]
 
     def add_steps(self, texts: Iterable[str]) -> None:
         """Put steps before the first one that is no import and no set-up."""
-        later = (n for n, step in enumerate(self.steps) if not _is_import(step.text) and step.text not in self.set_up)
+        later = (n for n, step in enumerate(self.steps) if not _is_import(step.text) and step.text not in SET_UP)
         self._insert(next(later, len(self.steps)), dict.fromkeys(texts))
 
     def set_up_django(self) -> None:
         """Add what examples need that use Django without configuring it."""
-        if self.set_up or not needs_django(self.texts()):
+        if self.always or not needs_django(self.texts()):
             return
         texts, tables = add_app_labels(self.texts())
         self.steps = [replace(step, text=text) for step, text in zip(self.steps, texts, strict=True)]
-        if tables:
-            self.tables = (*(texts[n] for n in tables.values()), create_tables(list(tables)))
-            self._insert(max(tables.values()) + 1, (CONNECTION, self.tables[-1]))
-        self.set_up = SET_UP
-        self._insert(0, SET_UP)
+        for n, model in reversed(tables.items()):
+            self._insert(n + 1, [create_table(model)])
+        set_up = (*SET_UP, CONNECTION) if tables else SET_UP
+        self._insert(0, set_up)
+        self.always = (*set_up, *(texts[n] for n in tables), *map(create_table, tables.values()))
 
     def _insert(self, place: int, texts: Iterable[str]) -> None:
         added = [Piece("step", one) for one in texts]
@@ -173,15 +171,14 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
-        numbers, always = reduced.kept or range(len(chosen)), (CONNECTION, *example.tables)
-        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in always) and step != "pass"]
+        numbers = reduced.kept or range(len(chosen))
+        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in example.always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
         result = results[failure.step]
         sources = [path for path, _ in result.frames][::-1] or [result.path]
         path, style = choose_place(self.blobs, sources[0])
-        kept = [step for step in kept if step not in example.set_up]
-        text = render_test(issue.title, kept, failure, style, example.set_up)
+        text = render_test(issue.title, kept, failure, style)
         try:
             self.workspace.write(path, text.encode())
             report = run_tests(self.workspace, self.command, [path], TEST_SECONDS)

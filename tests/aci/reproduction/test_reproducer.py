@@ -222,7 +222,28 @@ class Settings:
 
 settings = Settings()
 """,
-    "django/db.py": "connection = None\n",
+    "django/db.py": """\
+from contextlib import nullcontext
+
+
+class Editor:
+    def create_model(self, model):
+        model.has_table = True
+
+
+class connection:
+    def schema_editor():
+        return nullcontext(Editor())
+
+
+class models:
+    class Model:
+        has_table = False
+
+        def save(self):
+            assert self.has_table
+            return 1
+""",
     "django/forms.py": """\
 from django.conf import settings
 from shop.cart import Cart, count
@@ -243,6 +264,14 @@ def test_django_is_set_up_although_the_failure_does_not_need_it(reproduce: Repro
     )
     assert ")\ndjango.setup()\nfrom django.forms import clean\n" in text
     assert text.endswith("    assert clean(1) == 1\n")
+
+
+def test_tables_are_created_before_the_models_are_used(reproduce: Reproduce) -> None:
+    code = "from django.db import models\nfrom shop import Cart, count\nclass A(models.Model):\n    pass\n"
+    code += "saved = A().save()\nclass B(models.Model):\n    pass\ncount(Cart([saved]))\n"
+    text = reproduce("Save", f"```python\n{code}```\nIt gives `2`, but it should be 1.", **DJANGO).text
+    assert text.index("create_model(A)") < text.index("A().save()") < text.index("create_model(B)")
+    assert text.endswith("    assert count(Cart([saved])) == 1\n")
 
 
 def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
