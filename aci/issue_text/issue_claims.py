@@ -68,7 +68,7 @@ _SPAN = re.compile(r"``?([^`\n]+)``?")
 _NUMBERS = {"zero": "0", "one": "1", "two": "2", "three": "3"}
 MOST_EXPECTED = 12
 LEAST_QUOTED = 5
-"""Minimum number of words of a message that is recognised without the name of its exception."""
+"""Minimum number of words of an exception's message that is recognised without the exception's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,16 @@ def reported_errors(pieces: Sequence[Piece]) -> list[ReportedError]:
 
 
 def quotes_message(pieces: Sequence[Piece], message: str) -> bool:
-    """Return whether the issue quotes the first line of an exception's message, which has some length."""
-    line = _words(message.strip().partition("\n")[0])
-    quoted = (text for piece in pieces for text in (piece.text, piece.shown, piece.comment))
-    return line.count(" ") + 1 >= LEAST_QUOTED and any(f" {line} " in f" {_words(text)} " for text in quoted)
+    """Return whether the issue's title or an output that it shows has the first line of an exception's message, which
+    has at least LEAST_QUOTED words. Prose may quote a message as documented behaviour."""
+    line = normalize_words(message.strip().partition("\n")[0])
+    title = next((piece.text for piece in pieces if piece.kind == "words"), "")
+    quoted = (title, *(piece.text if piece.kind == "output" else piece.shown for piece in pieces))
+    return line.count(" ") + 1 >= LEAST_QUOTED and any(f" {line} " in f" {normalize_words(text)} " for text in quoted)
 
 
-def _words(text: str) -> str:
+def normalize_words(text: str) -> str:
+    """Return the words of a text in lower case, without what is between them."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 

@@ -6,7 +6,7 @@ import ast
 import re
 import textwrap
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,7 +23,6 @@ _OUTPUT_FOLLOWS = re.compile(
     r"(?:returns?|returned|gives?|outputs?|prints?|yields?|produces?|results?|get|got|behaviou?r)\W*$", re.IGNORECASE
 )
 """Matches prose before a block that shows a value."""
-_ASSIGNMENT = re.compile(r"^(?:-+>)?[ \t]*\d{0,4}[ \t]*(?P<statement>(?P<name>[A-Za-z_]\w*) = .{1,200})$", re.MULTILINE)
 MOST_STEPS = 80
 
 Kind = Literal["step", "output", "words"]
@@ -227,29 +226,27 @@ def _opened(node: ast.stmt, piece: Piece) -> list[Piece]:
         run = f"unittest.defaultTestLoader.loadTestsFromTestCase({node.name}).debug()"
         return [Piece("step", "import unittest", block=piece.block), piece, replace(piece, text=run, aloud=False)]
     if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
-        return _statements("\n".join(map(ast.unparse, node.body)), piece.block)
+        return _body(node, piece)
     if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test"):
         return [piece]
-    body, arguments = "\n".join(map(ast.unparse, node.body)), node.args
-    if arguments.args or node.decorator_list or any(isinstance(one, ast.Return | ast.Yield) for one in ast.walk(node)):
+    if node.args.args or node.decorator_list or any(isinstance(one, ast.Return | ast.Yield) for one in ast.walk(node)):
         return [piece]
-    return _statements(body, piece.block)
+    return _body(node, piece)
+
+
+def _body(node: ast.If | ast.FunctionDef, piece: Piece) -> list[Piece]:
+    """Return the statements of a block with their comments, or without them if its lines cannot be dedented."""
+    code = textwrap.dedent("\n".join(piece.text.split("\n")[node.body[0].lineno - node.lineno :]))
+    plain = "\n".join(map(ast.unparse, node.body))
+    steps = _statements(code, piece.block)
+    if not steps or "\n".join(map(ast.unparse, ast.parse(code).body)) != plain:
+        steps = _statements(plain, piece.block)
+    return [*steps[:-1], *(replace(last, comment=last.comment or piece.comment) for last in steps[-1:])]
 
 
 def _is_test_case(node: ast.ClassDef) -> bool:
+    """Return whether a class has tests that `TestCase.debug()` runs as a runner does: it ignores expectedFailure."""
     has_tests = any(isinstance(one, ast.FunctionDef) and one.name.startswith("test") for one in node.body)
-    return has_tests and any(ast.unparse(base).endswith("TestCase") for base in node.bases)
-
-
-def find_assignments(pieces: Iterable[Piece], names: Collection[str]) -> dict[str, str]:
-    """Return assignments to these names that stand in output or prose, such as the lines of code in a traceback."""
-    found: dict[str, str] = {}
-    for text in (text for piece in pieces for text in (piece.shown, piece.text if piece.kind != "step" else "")):
-        for match in _ASSIGNMENT.finditer(text):
-            if match["name"] in names and match["name"] not in found and _is_statement(match["statement"]):
-                found[match["name"]] = match["statement"].strip()
-    return found
-
-
-def _is_statement(line: str) -> bool:
-    return len(_statements(line, 0)) == 1
+    decorators = [each for one in (node, *node.body) for each in getattr(one, "decorator_list", ())]
+    is_plain = not any("expectedFailure" in ast.unparse(one) for one in decorators)
+    return has_tests and is_plain and any(ast.unparse(base).endswith("TestCase") for base in node.bases)

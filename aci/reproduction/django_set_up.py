@@ -29,11 +29,15 @@ def needs_django(steps: Sequence[str]) -> bool:
     return bool(_USES.search(text)) and not _OWN.search(text)
 
 
-def add_app_labels(steps: Sequence[str]) -> tuple[list[str], dict[str, int]]:
-    """Return the statements with models that belong to an application, and the models that have a table, with the
-    number of the statement that defines each."""
-    models: set[str] = set()
-    texts, tables = list(steps), dict[str, int]()
+CONNECTION = "from django.db import connection"
+WITHOUT_TABLE = {"abstract = True", "proxy = True", "managed = False"}
+
+
+def add_app_labels(steps: Sequence[str]) -> tuple[list[str], dict[int, str]]:
+    """Return the statements with models that belong to an application, and the models that have a table, by the number
+    of the statement that defines each."""
+    models, abstract = set[str](), set[str]()
+    texts, tables = list(steps), dict[int, str]()
     for n, step in enumerate(steps):
         node = ast.parse(step).body[0]
         if not isinstance(node, ast.ClassDef):
@@ -42,29 +46,28 @@ def add_app_labels(steps: Sequence[str]) -> tuple[list[str], dict[str, int]]:
         if not bases & {"Model", "models.Model", *models}:
             continue
         models.add(node.name)
-        texts[n] = _with_app_label(node)
-        if not re.search(r"\b(?:abstract|proxy) = True|\bmanaged = False", texts[n]):
-            tables[node.name] = n
+        meta = next((one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"), None)
+        options = set(map(ast.unparse, meta.body)) if meta else set()
+        if "abstract = True" in options:
+            abstract.add(node.name)
+        if not options & WITHOUT_TABLE:
+            tables[n] = node.name
+        # a model without Meta has that of its abstract base
+        if meta or not bases & abstract:
+            texts[n] = _with_app_label(node, meta)
     return texts, tables
 
 
-CONNECTION = "from django.db import connection"
+def create_table(model: str) -> str:
+    """Return a statement that creates the table of a model, which needs CONNECTION."""
+    return f"with connection.schema_editor() as editor:\n    editor.create_model({model})"
 
 
-def create_tables(models: Sequence[str]) -> str:
-    """Return a statement that creates the tables of models, which needs CONNECTION."""
-    return (
-        f"with connection.schema_editor() as editor:\n    for model in [{', '.join(models)}]:\n"
-        "        editor.create_model(model)"
-    )
-
-
-def _with_app_label(node: ast.ClassDef) -> str:
-    metas = [one for one in node.body if isinstance(one, ast.ClassDef) and one.name == "Meta"]
-    if not metas:
-        metas = [ast.ClassDef("Meta", [], [], [], [])]
-        node.body.append(metas[0])
-    if "app_label" not in ast.unparse(metas[0]).partition(":")[2]:
-        metas[0].body.append(ast.parse(f"app_label = {APP!r}").body[0])
+def _with_app_label(node: ast.ClassDef, meta: ast.ClassDef | None) -> str:
+    if meta is None:
+        meta = ast.ClassDef("Meta", [], [], [], [])
+        node.body.append(meta)
+    if not any(ast.unparse(one).startswith("app_label = ") for one in meta.body):
+        meta.body.append(ast.parse(f"app_label = {APP!r}").body[0])
     node.body = [one for one in node.body if not isinstance(one, ast.Pass)]
     return ast.unparse(ast.fix_missing_locations(node))

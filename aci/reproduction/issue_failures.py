@@ -13,6 +13,7 @@ from aci.issue_text.issue_claims import (
     asks_for_error,
     is_expression,
     normalize,
+    normalize_words,
     quotes_message,
     reported_errors,
     reported_outputs,
@@ -21,6 +22,7 @@ from aci.issue_text.issue_claims import (
 )
 from aci.issue_text.issue_examples import Piece
 from aci.reproduction.example_run import StepResult
+from aci.testing.suite_results import TestResult
 
 OF_THE_EXAMPLE = {"NameError", "SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError"}
 """Exceptions that say that the example is incomplete, if the example itself raises them."""
@@ -78,11 +80,13 @@ def _raised(
         yield Failure(n, "runs", "", today, "The issue reports this exception.")
 
 
-def judge_test(pieces: Sequence[Piece], error: str, message: str) -> str:
-    """Return why a failure of a test in the issue shows the issue; "" if it may have another reason."""
-    if error == "AssertionError":
+def judge_test(pieces: Sequence[Piece], failed: TestResult, path: str) -> str:
+    """Return why a failure of a test in the issue, written to `path`, shows the issue; "" if it may have another
+    reason."""
+    error = failed.error.rpartition(".")[2]
+    if error == "AssertionError" and failed.trace and failed.trace[-1].startswith(f"{path}:"):
         return "The issue asserts it."
-    result = StepResult("raised", error=error, message=message, in_example=True)
+    result = StepResult("raised", error=error, message=failed.message, in_example=True)
     is_reported = is_reported_error(result, pieces) and not asks_for_error(pieces)
     return "The issue reports this exception." if is_reported and error not in wanted_errors(pieces) else ""
 
@@ -109,7 +113,7 @@ def is_reported_error(result: StepResult, pieces: Sequence[Piece]) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    first, second = (re.sub(r"\W+", " ", text.split("\n")[0]).strip().lower() for text in (one, other))
+    first, second = (normalize_words(text.split("\n")[0]) for text in (one, other))
     if not first or not second:
         return first == second
     return first in second or second in first or difflib.SequenceMatcher(None, first, second).ratio() >= ALIKE

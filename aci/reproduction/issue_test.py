@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from aci.repository.patch import is_test
+from aci.reproduction.django_set_up import SET_UP
 from aci.testgen.case_rendering import choose_test_path
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def choose_place(blobs: Blobs, source: str) -> tuple[str, Style]:
     return path, "unittest" if 2 * unittest > len(texts) else "pytest"
 
 
-def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style, set_up: Sequence[str] = ()) -> str:
-    """Return a test file whose only test runs the steps and checks the last one. The imports may need the `set_up`."""
-    imports = [step for step in steps[:-1] if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
+def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style) -> str:
+    """Return a test file whose only test runs the steps and checks the last one. The imports may need Django's set-up,
+    which is put before them."""
+    set_up = SET_UP if set(SET_UP) <= set(steps) else ()
+    before = [step for step in steps[:-1] if step not in set_up]
+    imports = [step for step in before if re.match(r"(?:from|import) ", step) and not COLLECTED.search(step)]
     own = ["import unittest"] if style == "unittest" else ["import pytest"] if failure.form == "raises" else []
-    body = [step for step in steps[:-1] if step not in imports]
+    body = [step for step in before if step not in imports]
     body.append(_check(steps[-1], failure, style))
     used = set(re.findall(r"\w+", "\n".join(body)))
     lines = [*own, *set_up, *merge_imports(imports, used)]
@@ -56,15 +60,18 @@ def render_test(title: str, steps: Sequence[str], failure: Failure, style: Style
 
 def tests_as_written(steps: Sequence[str]) -> str:
     """Return the definitions of an example as a test file, if some are tests that only a runner can call, since they
-    have parameters or decorators; otherwise ""."""
+    have parameters or decorators; otherwise "". Also "" if the example does more than define names: the tests may need
+    it."""
     kinds = ast.Import | ast.ImportFrom | ast.Assign | ast.FunctionDef | ast.ClassDef
-    nodes = {step: ast.parse(step).body[0] for step in steps}
-    tests = [node for node in nodes.values() if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
+    nodes = [ast.parse(step).body[0] for step in steps]
+    tests = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
     if not any(node.args.args or node.decorator_list for node in tests):
         return ""
-    kept = [step for step, node in nodes.items() if isinstance(node, kinds)]
-    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(kept)) and "import pytest" not in kept else []
-    return "\n\n\n".join([*own, *kept]) + "\n"
+    if not all(isinstance(node, kinds) for node in nodes):
+        return ""
+    own = ["import pytest"] if re.search(r"\bpytest\.", "\n".join(steps)) and "import pytest" not in steps else []
+    lines = sorted([*own, *dict.fromkeys(steps)], key=lambda step: not step.startswith("from __future__"))
+    return "\n\n\n".join(lines) + "\n"
 
 
 def merge_imports(imports: Sequence[str], used: Collection[str]) -> list[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aci.issue_text.issue_claims import expected_values, inline_examples, is_expression, wanted_errors
-from aci.issue_text.issue_examples import Piece, find_assignments, split_examples
-from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_tables, needs_django
+from aci.issue_text.issue_examples import Piece, split_examples
+from aci.reproduction.django_set_up import CONNECTION, SET_UP, add_app_labels, create_table, needs_django
 from aci.reproduction.example_run import ExampleRun, StepResult, run_example
 from aci.reproduction.issue_failures import Failure, find_failures, judge_test
 from aci.reproduction.issue_test import choose_place, expand_stars, render_test, tests_as_written
@@ -59,31 +59,29 @@ class _Example:
 
     steps: list[Piece]
     expected: list[list[str]]
-    set_up: tuple[str, ...] = ()
-    """The first steps, which the imports need."""
-
-    tables: tuple[str, ...] = ()
-    """Models, and the step that creates their tables: the corrected code may need them where today's does not."""
+    always: tuple[str, ...] = ()
+    """Steps that set Django up, define models and create their tables. They are always kept, since the corrected code
+    may need them."""
 
     def texts(self) -> list[str]:
         return [step.text for step in self.steps]
 
     def add_steps(self, texts: Iterable[str]) -> None:
         """Put steps before the first one that is no import and no set-up."""
-        later = (n for n, step in enumerate(self.steps) if not _is_import(step.text) and step.text not in self.set_up)
+        later = (n for n, step in enumerate(self.steps) if not _is_import(step.text) and step.text not in SET_UP)
         self._insert(next(later, len(self.steps)), dict.fromkeys(texts))
 
     def set_up_django(self) -> None:
         """Add what examples need that use Django without configuring it."""
-        if self.set_up or not needs_django(self.texts()):
+        if self.always or not needs_django(self.texts()):
             return
         texts, tables = add_app_labels(self.texts())
         self.steps = [replace(step, text=text) for step, text in zip(self.steps, texts, strict=True)]
-        if tables:
-            self.tables = (*(texts[n] for n in tables.values()), create_tables(list(tables)))
-            self._insert(max(tables.values()) + 1, (CONNECTION, self.tables[-1]))
-        self.set_up = SET_UP
-        self._insert(0, SET_UP)
+        for n, model in reversed(tables.items()):
+            self._insert(n + 1, [create_table(model)])
+        set_up = (*SET_UP, CONNECTION) if tables else SET_UP
+        self._insert(0, set_up)
+        self.always = (*set_up, *(texts[n] for n in tables), *map(create_table, tables.values()))
 
     def _insert(self, place: int, texts: Iterable[str]) -> None:
         added = [Piece("step", one) for one in texts]
@@ -107,7 +105,7 @@ class Reproducer:
         if (text := tests_as_written(example.texts())) and (found := self._run_as_written(pieces, text)):
             return replace(found, cpu=self.cpu)
         wanted = {name for name in wanted_errors(pieces) if not hasattr(builtins, name)}
-        ran = self._run_with_imports(pieces, example, wanted)
+        ran = self._run_with_imports(example, wanted)
         if not ran.steps:
             return Reproduction(reason=UNFINISHED, cpu=self.cpu)
         example.steps = [
@@ -124,33 +122,34 @@ class Reproducer:
         return Reproduction(reason=reason, cpu=self.cpu)
 
     def _run_as_written(self, pieces: Sequence[Piece], text: str) -> Reproduction | None:
-        """Run tests that need a runner; return them if one fails by its own assertion or as the issue reports."""
+        """Run tests that need a runner; return them if some fail, and each of these by its own assertion or as the
+        issue reports."""
         path, _ = choose_place(self.blobs, "")
         self.workspace.write(path, text.encode())
         try:
             results = run_tests(self.workspace, self.command, [path], TEST_SECONDS).results
         except UsageError:
             results = ()
-        for one in results:
-            if one.outcome == "failed" and (because := judge_test(pieces, one.error.rpartition(".")[2], one.message)):
-                return Reproduction(path, text, one.id, one.message or one.error, because)
+        bad = [one for one in results if one.bad]
+        reasons = [one.outcome == "failed" and judge_test(pieces, one, path) for one in bad]
+        if bad and reasons[0] and all(reasons):
+            return Reproduction(path, text, bad[0].id, bad[0].message or bad[0].error, reasons[0])
         self.workspace.run(f"rm -f {shlex.quote(path)}", session=HARNESS_SESSION)
         return None
 
-    def _run_with_imports(self, pieces: Sequence[Piece], example: _Example, wanted: set[str]) -> ExampleRun:
-        """Run the example; while its names or `wanted` ones are missing, add their definitions and run it again."""
+    def _run_with_imports(self, example: _Example, wanted: set[str]) -> ExampleRun:
+        """Run the example; while its names or `wanted` ones are missing, add their imports and run it again."""
         tried: set[str] = set()
         for _ in range(MOST_ROUNDS):
             example.set_up_django()
             ran = self._run(example.texts(), dict(enumerate(example.expected)))
             compared = {str(one["missing"]) for result in ran.steps for one in result.expected if one.get("missing")}
             missing = (_missing_names(example, ran) | ((wanted | compared) - ran.names)) - tried
-            assigned = find_assignments(pieces, missing)
-            imports = find_imports(self.blobs, missing - set(assigned)) if missing - set(assigned) else {}
-            if not imports and not assigned:
+            imports = find_imports(self.blobs, missing) if missing else {}
+            if not imports:
                 break
             tried |= missing
-            example.add_steps([*imports.values(), *assigned.values()])
+            example.add_steps(imports.values())
         return ran
 
     def _run(
@@ -172,15 +171,14 @@ class Reproducer:
         checked = {len(chosen) - 1: [failure.expected]} if failure.form in ("equals", "is") else {}
         raises = [failure.expected] if failure.form == "raises" else []
         reduced = self._run(chosen, checked, raises, reduce=True)
-        numbers, always = reduced.kept or range(len(chosen)), (CONNECTION, *example.tables)
-        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in always) and step != "pass"]
+        numbers = reduced.kept or range(len(chosen))
+        kept = [step for n, step in enumerate(chosen) if (n in numbers or step in example.always) and step != "pass"]
         if failure.form in ("equals", "is", "raises"):
             kept = _with_needed(chosen, kept, failure.expected)
         result = results[failure.step]
         sources = [path for path, _ in result.frames][::-1] or [result.path]
         path, style = choose_place(self.blobs, sources[0])
-        kept = [step for step in kept if step not in example.set_up]
-        text = render_test(issue.title, kept, failure, style, example.set_up)
+        text = render_test(issue.title, kept, failure, style)
         try:
             self.workspace.write(path, text.encode())
             report = run_tests(self.workspace, self.command, [path], TEST_SECONDS)

@@ -100,7 +100,7 @@ class Steps:
             (inside(self.root, frame.f_code.co_filename), line, frame.f_code.co_name)
             for frame, line in traceback.walk_tb(error.__traceback__)
         ]
-        # as unittest does, which marks its own modules: an assertion of a test fails in the test
+        # Skip unittest's own frames (`__unittest`), so that a failed assertion counts as raised by the test.
         tested = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "__unittest" not in frame.f_globals]
         own = [list(place) for place in places if place[0] is not None]
         return {

@@ -7,6 +7,7 @@ from aci.issue_text.issue_claims import (
     asks_for_error,
     expected_values,
     inline_examples,
+    quotes_message,
     reported_errors,
     reported_outputs,
     wanted_errors,
@@ -75,6 +76,21 @@ def test_wanted_errors(words: str, wanted: list[str], asks: bool) -> None:
     pieces = split_examples("Wrong", words)
     assert wanted_errors(pieces) == wanted
     assert asks_for_error(pieces) is asks
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "quoted"),
+    [
+        ("Unknown currency code in this cart", "", True),
+        ("Wrong", "```py\npay('x')\n```\ngives\n```\nUnknown currency code in this cart!\n```", True),
+        ("Wrong", ">>> pay('x')\nUnknown currency code in this cart", True),
+        ("Wrong", 'It is refused with "Unknown currency code in this cart", as documented.', False),
+        ("Wrong", "```py\nprint('Unknown currency code in this cart')\n```", False),
+        ("Wrong", "```py\npay('x')  # Unknown currency code in this cart\n```", False),
+    ],
+)
+def test_message_counts_as_quoted_in_title_and_output(title: str, body: str, quoted: bool) -> None:
+    assert quotes_message(split_examples(title, body), "Unknown currency code in this cart") is quoted
 
 
 def test_reported_outputs_are_normalized() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.issue_text.issue_examples import Piece, find_assignments, split_examples
+from aci.issue_text.issue_examples import split_examples
 
 
 def steps(body: str) -> list[tuple[str, str]]:
@@ -82,12 +82,6 @@ def test_any_text_is_split(parts: list[str]) -> None:
     split_examples("", "".join(parts))
 
 
-def test_assignments_in_output_and_prose_are_found() -> None:
-    shown = "----> 1 a = f(1)\n      2 b = 2\nc == 3\nd = not python at all\na = 7"
-    pieces = [Piece("output", shown), Piece("words", "e = 5\nb = 3"), Piece("step", "g = 1")]
-    assert find_assignments(pieces, {"a", "b", "c", "d", "e", "g"}) == {"a": "a = f(1)", "b": "b = 2", "e": "e = 5"}
-
-
 def test_test_case_is_followed_by_its_run() -> None:
     code = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\nclass B(TestCase):\n    x = 1\n"
     steps = [piece.text for piece in split_examples("", f"```python\n{code}```") if piece.kind == "step"]
@@ -95,3 +89,20 @@ def test_test_case_is_followed_by_its_run() -> None:
         "unittest.defaultTestLoader.loadTestsFromTestCase(A).debug()",
         "class B(TestCase):\n    x = 1",
     ]
+
+
+def test_test_case_with_expected_failure_is_not_run() -> None:
+    code = "class A(TestCase):\n    @unittest.expectedFailure\n    def test_a(self): pass"
+    assert steps(f"```python\nimport unittest\n{code}\n```")[1:] == [(code, "")]
+
+
+@pytest.mark.parametrize("head", ["if __name__ == '__main__':", "def test_it():"])
+def test_opened_block_keeps_its_comments(head: str) -> None:
+    body = f"```python\nfrom a import f\n\n{head}\n    f('1')  # should be 2\n    f(2)  # should be 3\n```"
+    found = [(piece.text, piece.comment) for piece in split_examples("", body) if piece.kind == "step"]
+    assert found[1:] == [("f('1')", "should be 2"), ("f(2)", "should be 3")]
+
+
+def test_string_of_several_lines_in_opened_block_is_unchanged() -> None:
+    body = '```python\nif __name__ == \'__main__\':\n    f("""a\n    b""")\n```'
+    assert steps(body) == [("f('a\\n    b')", "")]

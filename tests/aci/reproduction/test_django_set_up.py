@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.reproduction.django_set_up import add_app_labels, create_tables, needs_django
+from aci.reproduction.django_set_up import add_app_labels, create_table, needs_django
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,18 @@ def test_models_belong_to_an_installed_application_and_have_tables() -> None:
     assert texts[2] == "class Part(Item):\n\n    class Meta:\n        app_label = 'contenttypes'"
     assert texts[3].count("app_label") == 1
     assert texts[4:] == steps[4:]
-    assert tables == {"Item": 1, "Part": 2, "Own": 3}
-    compile(create_tables(list(tables)), "x", "exec")
+    assert tables == {1: "Item", 2: "Part", 3: "Own"}
+    compile(create_table("Item"), "x", "exec")
+
+
+def test_model_inherits_meta_of_its_abstract_base() -> None:
+    steps = ["class Base(models.Model):\n    class Meta:\n        abstract = True", "class Item(Base):\n    pass"]
+    texts, tables = add_app_labels(steps)
+    assert "app_label" in texts[0]
+    assert texts[1] == steps[1]
+    assert tables == {1: "Item"}
+
+
+def test_text_of_a_field_is_no_option_of_the_model() -> None:
+    field = "name = models.CharField(default='abstract = True')"
+    assert add_app_labels([f"class Item(models.Model):\n    {field}"])[1] == {0: "Item"}

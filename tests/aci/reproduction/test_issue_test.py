@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from aci.repository.file_blobs import TextBlobs
+from aci.reproduction import issue_test
 from aci.reproduction.issue_failures import Failure
 from aci.reproduction.issue_test import choose_place, expand_stars, merge_imports, name_of_test, render_test
 
@@ -45,3 +48,14 @@ def test_place_depends_on_source_only_if_it_exists() -> None:
     blobs = TextBlobs({"shop/cart.py": "", "tests/test_shop.py": "def test_it():\n    pass\n"})
     assert choose_place(blobs, "shop/cart.py") == ("tests/test_cart_issue.py", "pytest")
     assert choose_place(blobs, "shop/\x1b.py") == ("tests/test_issue.py", "pytest")
+
+
+def test_written_tests_follow_future_imports() -> None:
+    test = "def test_it(tmp_path):\n    pytest.skip()"
+    text = issue_test.tests_as_written(["from __future__ import annotations", test])
+    assert text == f"from __future__ import annotations\n\n\nimport pytest\n\n\n{test}\n"
+
+
+@pytest.mark.parametrize("step", ["f()", "x += 1", "x: int = 1", "async def f(): pass", "if x:\n    pass"])
+def test_written_tests_are_not_taken_without_statements_that_they_may_need(step: str) -> None:
+    assert issue_test.tests_as_written([step, "def test_it(tmp_path):\n    pass"]) == ""

@@ -146,6 +146,21 @@ def test_test_that_needs_a_runner_is_taken_as_it_is(reproduce: Reproduce) -> Non
     assert found.because == "The issue asserts it."
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "cart = Cart()\nfor n in (1, 2): cart.items.append(n)\n\ndef test_it(tmp_path):\n    assert cart.items",
+        "def test_it(tmp_path):\n    assert count(Cart([1])) == 1\n\ndef test_b(unknown):\n    pass",
+        "def test_it(tmp_path):\n    check(Cart([1]))",
+    ],
+    ids=["statement is missing", "another test cannot run", "assertion of the library"],
+)
+def test_test_that_may_fail_for_another_reason_is_not_taken(code: str, reproduce: Reproduce) -> None:
+    checked = FILES["shop/cart.py"] + "\n\ndef check(cart):\n    assert cart is None\n"
+    body = f"```python\nfrom shop import Cart, check, count\n\n{code}\n```\n"
+    assert reproduce("Test", body, **{"shop/cart.py": checked}).text == ""
+
+
 @pytest.mark.parametrize("said", ["It fails.", "It fails with KeyError."])
 def test_test_that_fails_in_another_way_is_not_taken(said: str, reproduce: Reproduce) -> None:
     test = "def test_total(tmp_path):\n    total(Cart([1]))"
@@ -173,23 +188,16 @@ def test_part_of_a_message_is_not_enough(title: str, make_repo: MakeRepo, open_w
     assert Reproducer(workspace, blobs).reproduce(Issue(title, body)).text == ""
 
 
-def test_names_of_a_traceback_are_defined(reproduce: Reproduce) -> None:
-    body = """```
-from shop import Cart, total
-total(n)
-```
-gives
-```
-<ipython-input-1> in <module>
-      1 from shop import Cart
-      2 n = Cart([1])
-----> 3 total(n)
-
-AttributeError: 'int' object has no attribute 'price'
-```
-"""
-    text = reproduce("Total", body).text
-    assert text == "from shop import Cart, total\n\n\ndef test_total():\n    n = Cart([1])\n    total(n)\n"
+def test_code_in_prose_or_output_is_never_run(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+    harmful = "n = open('prose-ran', 'w')"
+    code = "```py\nfrom shop import total\ntotal(n)\n```"
+    body = f"<!--\n{harmful}\n-->\n{code}\ngives\n```\n----> 2 {harmful}\nKeyError\n```"
+    workspace = open_ws("local", make_repo(FILES))
+    issue = Issue("Total", body)
+    found = Reproducer(workspace, TreeBlobs(workspace.options.trees, workspace.options.base.tree)).reproduce(issue)
+    assert "names that are not found: n" in found.reason
+    assert harmful not in example_code(issue)
+    assert not workspace.run(f"find . {workspace.scratch} -name prose-ran").text
 
 
 def test_main_block_is_run(reproduce: Reproduce) -> None:
@@ -214,7 +222,28 @@ class Settings:
 
 settings = Settings()
 """,
-    "django/db.py": "connection = None\n",
+    "django/db.py": """\
+from contextlib import nullcontext
+
+
+class Editor:
+    def create_model(self, model):
+        model.has_table = True
+
+
+class connection:
+    def schema_editor():
+        return nullcontext(Editor())
+
+
+class models:
+    class Model:
+        has_table = False
+
+        def save(self):
+            assert self.has_table
+            return 1
+""",
     "django/forms.py": """\
 from django.conf import settings
 from shop.cart import Cart, count
@@ -235,6 +264,14 @@ def test_django_is_set_up_although_the_failure_does_not_need_it(reproduce: Repro
     )
     assert ")\ndjango.setup()\nfrom django.forms import clean\n" in text
     assert text.endswith("    assert clean(1) == 1\n")
+
+
+def test_tables_are_created_before_the_models_are_used(reproduce: Reproduce) -> None:
+    code = "from django.db import models\nfrom shop import Cart, count\nclass A(models.Model):\n    pass\n"
+    code += "saved = A().save()\nclass B(models.Model):\n    pass\ncount(Cart([saved]))\n"
+    text = reproduce("Save", f"```python\n{code}```\nIt gives `2`, but it should be 1.", **DJANGO).text
+    assert text.index("create_model(A)") < text.index("A().save()") < text.index("create_model(B)")
+    assert text.endswith("    assert count(Cart([saved])) == 1\n")
 
 
 def test_exception_that_should_be_raised(reproduce: Reproduce) -> None:
